@@ -1,2 +1,38 @@
-//! x
-fn main() {}
+//! What developers of the chat room run: `cargo xtask ci`.
+//!
+//! One file per command; this one only picks the command and turns its failure into an exit code.
+
+mod cargo;
+mod ci;
+mod failure;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "What developers of the chat room run")]
+enum Command {
+    /// Checks everything that a change must pass
+    Ci(ci::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Command::parse() {
+        Command::Ci(options) => ci::run(root(), &options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("\n{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace: the directory above this crate.
+fn root() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
+}

@@ -1,0 +1,53 @@
+//! The length of source files: a long one is a question to its author, never a failure.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+
+/// Above this many lines a file asks to be split.
+const LINES_MAX: usize = 400;
+
+pub(super) fn warn_about_long_ones(root: &Path) -> Result<(), Failure> {
+    let mut pending: Vec<PathBuf> = list(&root.join("crates"))?
+        .into_iter()
+        .map(|dir| dir.join("src"))
+        .filter(|src| src.is_dir())
+        .collect();
+    let mut long = 0;
+    while let Some(path) = pending.pop() {
+        if path.is_dir() {
+            pending.extend(list(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+            let lines = text.lines().count();
+            if lines > LINES_MAX {
+                long += 1;
+                let path = path.strip_prefix(root).unwrap_or(&path).display();
+                println!("warning: {path} has {lines} lines, more than {LINES_MAX}: split it?");
+            }
+        }
+    }
+    if long == 0 {
+        println!("ok");
+    }
+    Ok(())
+}
+
+/// What a directory holds, sorted, so that two runs print the same.
+pub(super) fn list(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries: io::Result<Vec<PathBuf>> =
+        fs::read_dir(dir).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut paths = entries.map_err(|error| unreadable(dir, &error))?;
+    paths.sort();
+    Ok(paths)
+}
+
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let path = path.display();
+    Failure {
+        reason: format!("cannot read {path}: {error}"),
+        command: format!("ls -l {path}"),
+    }
+}

@@ -1,0 +1,61 @@
+//! The layering invariants: what must not stand in the dependency tree of a library crate.
+//!
+//! The protocol and the room stay free of sockets so that they run in a simulator and in any embedder's loop;
+//! no library brings an async runtime or a flag parser along.
+
+use std::path::Path;
+
+use crate::cargo;
+use crate::failure::Failure;
+
+/// What each library must not depend on, directly or through others, beside [`IN_NO_LIBRARY`].
+const LAYERS: &[(&str, &[&str])] = &[
+    (
+        "chat-proto",
+        &["chat-core", "mio", "socket2", "crossbeam-channel", "rand"],
+    ),
+    ("chat-core", &["chat-tcp", "chat-udp", "mio", "socket2"]),
+    ("chat-tcp", &["chat-udp"]),
+    ("chat-udp", &["chat-tcp"]),
+];
+
+const IN_NO_LIBRARY: &[&str] = &["tokio", "async-std", "clap"];
+
+pub(super) fn check(root: &Path) -> Result<(), Failure> {
+    for (library, banned) in LAYERS {
+        if !root.join("crates").join(library).is_dir() {
+            println!("{library}: not there yet");
+            continue;
+        }
+        let line = format!("tree --locked -p {library} -e normal --prefix none");
+        let tree = cargo::output(root, &line)?;
+        let mut names = banned.iter().chain(IN_NO_LIBRARY);
+        if let Some(name) = names.find(|name| contains(&tree, name)) {
+            return Err(Failure {
+                reason: format!("{library} must not depend on {name}"),
+                command: format!("cargo tree --locked -p {library} -e normal -i {name}"),
+            });
+        }
+        println!("{library}: ok");
+    }
+    Ok(())
+}
+
+/// Whether a package stands in the output of `cargo tree --prefix none`: lines of `name v1.2.3 ...`.
+fn contains(tree: &str, name: &str) -> bool {
+    tree.lines()
+        .any(|line| line.split(' ').next() == Some(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_found_by_its_whole_name() {
+        let tree = "chat-core v0.1.0 (/somewhere/mio)\nmio-extras v1.0.0\nrand v0.10.4 (*)\n";
+        assert!(contains(tree, "chat-core"));
+        assert!(contains(tree, "rand"));
+        assert!(!contains(tree, "mio"));
+    }
+}
