@@ -1,1 +1,64 @@
-//! x
+//! A chat room without a network: **a bounded log, and members that are cursors into it**.
+//!
+//! ```text
+//!  say ---> Room: stamps the next sequence number ---> Log (the newest 4 MiB of entries)
+//!                                                       |            |
+//!                         Port (one per I/O thread) <---+            +---> Seat (in this process)
+//!                            |  pull, encode once
+//!                         EncodedLog: a ring of bytes
+//!                            |      |      |
+//!                         cursor cursor cursor ...       a member's pending output is a slice
+//! ```
+//!
+//! From that come one order for everyone, fan-out without copies, and slow readers that harm nobody
+//! and are told exactly what they missed. What a member may expect:
+//!
+//! | when | then |
+//! |---|---|
+//! | he is in the room | he gets every message accepted after he joined, once, in one order |
+//! | he is slower than the room | he lags; when the log's tail passes him he is told how many messages he missed ([`Pending::Overtaken`], [`Heard::Missed`]) |
+//! | he speaks too fast | nothing is dropped; his transport stops reading from him for a while ([`Said::pause_until`]) |
+//! | the room or his address is full | he is refused, with a reason ([`JoinError`]) |
+//! | the room closes | he gets what was accepted, a farewell, and a clean end ([`Room::close`]) |
+//!
+//! ```
+//! use chat_core::{Heard, Room, RoomConfig};
+//!
+//! let room = Room::new(RoomConfig::default());
+//! let ann = room.seat("ann".parse()?)?;
+//! let bob = room.seat("bob".parse()?)?;
+//! ann.say("hello")?;
+//! assert!(matches!(bob.recv()?, Heard::Entry(entry) if entry.seq == 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! This crate knows nothing of sockets. A [`Transport`] carries the room over some medium: `chat-tcp`
+//! does over TCP, and its front page shows a server in ten lines. To write your own, start at
+//! [`Transport`], then [`Port`] and [`EncodedLog`].
+
+mod config;
+mod encoded;
+mod error;
+mod log;
+mod members;
+mod port;
+mod rate;
+mod room;
+mod running;
+mod seat;
+mod state;
+mod stats;
+mod transport;
+mod waker;
+
+pub use config::{Overtaken, Rate, RoomConfig};
+pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
+pub use error::{JoinError, NameTaken, NotPresent, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
+pub use members::MemberId;
+pub use port::{Joined, News, Port, Said, Start};
+pub use room::{Clock, Room, World};
+pub use running::{Running, run};
+pub use seat::{Heard, Seat};
+pub use stats::Stats;
+pub use transport::{Transport, Turn};
+pub use waker::Waker;

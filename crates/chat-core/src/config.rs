@@ -1,0 +1,79 @@
+//! What an embedder may choose about a room, each with its default and the reason for it.
+
+use std::num::NonZeroU32;
+
+/// Limits and policies of one [`Room`](crate::Room).
+///
+/// ```
+/// use chat_core::RoomConfig;
+///
+/// let small = RoomConfig { members_max: 20, ..RoomConfig::default() };
+/// assert_eq!(small.history_max, RoomConfig::default().history_max);
+/// ```
+#[derive(Clone, Debug)]
+pub struct RoomConfig {
+    /// Bytes the room's log may hold, and each encoded copy of it (one per wire format and I/O
+    /// thread). How far a slow reader may lag before messages pass him. Default 4 MiB; values
+    /// below [`LOG_BYTES_MIN`](Self::LOG_BYTES_MIN) are raised to it.
+    pub log_bytes_max: usize,
+    /// Remote members at once. Default 10,000. Who comes later is refused with a reason.
+    pub members_max: usize,
+    /// Members from one remote address (IPv4 address, or IPv6 /64 network) at once; loopback is
+    /// exempt. Default 100, enough for a class behind one gateway.
+    pub members_per_address_max: usize,
+    /// How fast one member may speak; loopback is exempt. `None` lifts the limit. Over it nothing
+    /// is dropped: the transport stops reading from that member for a while.
+    pub rate: Option<Rate>,
+    /// Messages of history a member may ask for when he joins. Default 20.
+    pub history_max: u16,
+    /// What happens to a member that the log's tail has passed. Default: he is told and stays.
+    pub overtaken: Overtaken,
+}
+
+impl RoomConfig {
+    /// The smallest log: room for a few hundred short messages.
+    pub const LOG_BYTES_MIN: usize = 64 * 1024;
+}
+
+impl Default for RoomConfig {
+    fn default() -> Self {
+        Self {
+            log_bytes_max: 4 * 1024 * 1024,
+            members_max: 10_000,
+            members_per_address_max: 100,
+            rate: Some(Rate::default()),
+            history_max: 20,
+            overtaken: Overtaken::default(),
+        }
+    }
+}
+
+/// A pace of speaking: `burst` messages at once, then `per_second`.
+///
+/// The default of 500, then 50 per second lets a paste through and stops a flood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Messages that may come at once after a pause.
+    pub burst: NonZeroU32,
+    /// Messages per second after that.
+    pub per_second: NonZeroU32,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        const BURST: NonZeroU32 = NonZeroU32::new(500).unwrap();
+        const PER_SECOND: NonZeroU32 = NonZeroU32::new(50).unwrap();
+        Self { burst: BURST, per_second: PER_SECOND }
+    }
+}
+
+/// What happens to a member so slow that the log's tail has passed his cursor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overtaken {
+    /// He is told exactly how many messages he missed and goes on at the tail.
+    #[default]
+    Skip,
+    /// He is closed with [`LeaveReason::Lagged`](chat_proto::LeaveReason::Lagged).
+    Close,
+}

@@ -1,0 +1,298 @@
+//! The log once more, as the bytes that go out: one per wire format and I/O thread.
+//!
+//! An entry is encoded once, into a ring. What a member has not seen yet *is* a slice of that
+//! ring, so fan-out copies nothing and a member needs no queue:
+//!
+//! ```text
+//!          tail                    cursor            head
+//!   ring    | entry | entry | entry | entry | entry | |
+//!                                   \______________/
+//!                                    one write() for this member
+//! ```
+//!
+//! A cursor always stands between two entries. When a socket takes only part of an entry, the
+//! caller keeps the few bytes that are left of it ([`Advanced::torn`]) and the cursor moves on,
+//! so the tail can pass any cursor at any time without breaking a peer's framing.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use chat_proto::Entry;
+
+/// Where a member is in an [`EncodedLog`]: before the next entry he is to get.
+///
+/// Only meaningful for the log that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Number of the entry in its log.
+    slot: u64,
+    /// Sequence number of the last message before it.
+    seq: u64,
+}
+
+impl Cursor {
+    /// Sequence number of the last message before the cursor: what the member has.
+    #[must_use]
+    pub fn seq(self) -> u64 {
+        self.seq
+    }
+}
+
+/// What an [`EncodedLog`] holds for a cursor.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pending<'a> {
+    /// Nothing: the cursor is at the head.
+    Nothing,
+    /// The tail has passed the cursor: tell the member that he missed this many messages, then go
+    /// on at `resume`.
+    Overtaken {
+        /// Messages missed, exactly; 0 if only joins and leaves passed him.
+        missed: u64,
+        /// The log's tail.
+        resume: Cursor,
+    },
+    /// These bytes, in two parts where the ring wraps (the second may be empty).
+    Bytes(&'a [u8], &'a [u8]),
+}
+
+/// Result of [`EncodedLog::advance`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Advanced<'a> {
+    /// The new cursor, between two entries.
+    pub cursor: Cursor,
+    /// What is left of an entry that was written in part, in two parts where the ring wraps. The
+    /// member must get these bytes before anything else.
+    pub torn: Option<(&'a [u8], &'a [u8])>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// Byte position at which the entry starts, counted since the log began.
+    start: u64,
+    /// Sequence number of the newest message once the entry is read.
+    seq: u64,
+}
+
+/// A bounded ring of encoded entries with an index of where each begins.
+///
+/// Holds at most `bytes_max` bytes of entries and 16 bytes of index per entry; memory is taken as
+/// it fills. Append costs one copy; everything else is O(1), or O(log entries) where it says so.
+///
+/// ```
+/// use chat_core::{EncodedLog, Pending};
+/// # use chat_proto::{Author, Entry, Event, Text};
+/// # let entry = |seq| Entry { seq, at_ms: 0, event: Event::Said { author: Author::Room, text: "hi".parse().unwrap() } };
+/// let mut log = EncodedLog::new(64 * 1024);
+/// let member = log.head();
+/// log.push(&entry(1), |_, out| out.extend_from_slice(b"[*] hi\n"));
+/// log.push(&entry(2), |_, out| out.extend_from_slice(b"[*] hi\n"));
+/// assert_eq!(log.pending(member), Pending::Bytes(b"[*] hi\n[*] hi\n", b""));
+/// // The socket took 9 bytes: one entry and a piece of the next.
+/// let after = log.advance(member, 9);
+/// assert_eq!(after.torn, Some((&b"] hi\n"[..], &b""[..])));
+/// assert_eq!(log.pending(after.cursor), Pending::Nothing);
+/// ```
+#[derive(Debug)]
+pub struct EncodedLog {
+    ring: Vec<u8>,
+    bytes_max: usize,
+    slots: VecDeque<Slot>,
+    /// Number of the oldest slot held.
+    tail: u64,
+    /// Sequence number of the last message before it.
+    tail_seq: u64,
+    /// Byte position after the newest entry.
+    end: u64,
+    /// Sequence number of the newest message seen, encoded or not.
+    seq: u64,
+    scratch: Vec<u8>,
+}
+
+impl EncodedLog {
+    /// An empty log for at most `bytes_max` bytes, which must be more than the largest entry.
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Self {
+        Self {
+            ring: Vec::new(),
+            bytes_max,
+            slots: VecDeque::new(),
+            tail: 0,
+            tail_seq: 0,
+            end: 0,
+            seq: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Appends what `encode` makes of `entry` and lets the oldest entries go that no longer fit.
+    /// An entry that this format does not show is one for which `encode` writes nothing.
+    pub fn push(&mut self, entry: &Entry, encode: impl FnOnce(&Entry, &mut Vec<u8>)) {
+        self.scratch.clear();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        encode(entry, &mut scratch);
+        if !scratch.is_empty() && scratch.len() <= self.bytes_max {
+            self.make_room(scratch.len());
+            self.slots.push_back(Slot { start: self.end, seq: entry.seq });
+            self.copy_in(&scratch);
+        }
+        self.seq = entry.seq;
+        self.scratch = scratch;
+    }
+
+    /// Forgets everything: the reader itself was overtaken, and the next entry is the one after
+    /// message `seq`. Every cursor will be told how many messages it missed.
+    pub fn restart_after(&mut self, seq: u64) {
+        self.tail += self.slots.len() as u64;
+        self.slots.clear();
+        self.tail_seq = seq;
+        self.seq = seq;
+    }
+
+    /// The cursor after everything: for a member who gets only what comes from now on.
+    #[must_use]
+    pub fn head(&self) -> Cursor {
+        Cursor { slot: self.tail + self.slots.len() as u64, seq: self.seq }
+    }
+
+    /// The cursor after message `seq`, which need not be held any more. O(log entries).
+    #[must_use]
+    pub fn after(&self, seq: u64) -> Cursor {
+        if seq >= self.seq {
+            return self.head();
+        }
+        let before = self.slots.partition_point(|slot| slot.seq < seq) as u64;
+        // The slot found is message `seq` itself, unless that has left the log.
+        let slot = if seq > self.tail_seq { self.tail + before + 1 } else { self.tail };
+        Cursor { slot, seq }
+    }
+
+    /// Bytes that the member at `cursor` is to get. O(1).
+    #[must_use]
+    pub fn pending(&self, cursor: Cursor) -> Pending<'_> {
+        self.pending_before(cursor, u64::MAX)
+    }
+
+    /// As [`pending`](Self::pending), but stops before message `seq` (the next one that this
+    /// member said himself and is not to get). O(log entries) if that message is in the log.
+    #[must_use]
+    pub fn pending_before(&self, cursor: Cursor, seq: u64) -> Pending<'_> {
+        if cursor.slot < self.tail || cursor.seq < self.tail_seq {
+            let resume = Cursor { slot: self.tail, seq: self.tail_seq };
+            return Pending::Overtaken { missed: resume.seq - cursor.seq, resume };
+        }
+        let stop = if seq > self.seq {
+            self.end
+        } else {
+            self.start_of(self.tail + self.slots.partition_point(|slot| slot.seq < seq) as u64)
+        };
+        let start = self.start_of(cursor.slot);
+        if start >= stop {
+            return Pending::Nothing;
+        }
+        let (a, b) = self.bytes(start..stop);
+        Pending::Bytes(a, b)
+    }
+
+    /// Where a member is after `written` of his pending bytes. O(log entries) unless it was all.
+    #[must_use]
+    pub fn advance(&self, cursor: Cursor, written: usize) -> Advanced<'_> {
+        let at = self.start_of(cursor.slot) + written as u64;
+        if at >= self.end {
+            return Advanced { cursor: self.head(), torn: None };
+        }
+        // The first entry that starts at or after the byte we got to.
+        let index = self.slots.partition_point(|slot| slot.start < at);
+        let slot = self.tail + index as u64;
+        let start = self.start_of(slot);
+        let seq = self.slots.get(index.wrapping_sub(1)).map_or(self.tail_seq, |read| read.seq);
+        let torn = (start > at).then(|| self.bytes(at..start));
+        Advanced { cursor: Cursor { slot, seq }, torn }
+    }
+
+    /// The cursor past the message `seq`, if that is what comes next.
+    #[must_use]
+    pub fn step_over(&self, cursor: Cursor, seq: u64) -> Option<Cursor> {
+        let index = usize::try_from(cursor.slot.checked_sub(self.tail)?).ok()?;
+        let is_next = self.slots.get(index)?.seq == seq && cursor.seq + 1 == seq;
+        is_next.then_some(Cursor { slot: cursor.slot + 1, seq })
+    }
+
+    /// Sequence number of the newest message seen.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Bytes appended since the log began.
+    #[must_use]
+    pub fn bytes_total(&self) -> u64 {
+        self.end
+    }
+
+    fn start_of(&self, slot: u64) -> u64 {
+        let index = usize::try_from(slot - self.tail).unwrap_or(usize::MAX);
+        self.slots.get(index).map_or(self.end, |slot| slot.start)
+    }
+
+    /// Bytes held.
+    fn len(&self) -> usize {
+        self.slots.front().map_or(0, |oldest| distance(oldest.start, self.end))
+    }
+
+    fn make_room(&mut self, needed: usize) {
+        while self.len() + needed > self.bytes_max {
+            let Some(oldest) = self.slots.pop_front() else { break };
+            self.tail += 1;
+            self.tail_seq = oldest.seq;
+        }
+        if self.len() + needed > self.ring.len() {
+            self.grow(self.len() + needed);
+        }
+    }
+
+    /// Moves what is held into a ring of at least twice the size, where every byte position has
+    /// its place again.
+    fn grow(&mut self, needed: usize) {
+        let size = needed.max(self.ring.len() * 2).max(4096).min(self.bytes_max);
+        let held = self.end - self.len() as u64..self.end;
+        let mut ring = vec![0; size];
+        let (a, b) = self.bytes(held.clone());
+        let mut at = offset(held.start, size);
+        for part in [a, b] {
+            let first = part.len().min(size - at);
+            ring[at..at + first].copy_from_slice(&part[..first]);
+            ring[..part.len() - first].copy_from_slice(&part[first..]);
+            at = (at + part.len()) % size;
+        }
+        self.ring = ring;
+    }
+
+    fn copy_in(&mut self, bytes: &[u8]) {
+        let size = self.ring.len();
+        let at = offset(self.end, size);
+        let first = bytes.len().min(size - at);
+        self.ring[at..at + first].copy_from_slice(&bytes[..first]);
+        self.ring[..bytes.len() - first].copy_from_slice(&bytes[first..]);
+        self.end += bytes.len() as u64;
+    }
+
+    /// The bytes at these positions, in two parts where the ring wraps.
+    fn bytes(&self, positions: Range<u64>) -> (&[u8], &[u8]) {
+        let length = distance(positions.start, positions.end);
+        if length == 0 {
+            return (&[], &[]);
+        }
+        let at = offset(positions.start, self.ring.len());
+        let first = length.min(self.ring.len() - at);
+        (&self.ring[at..at + first], &self.ring[..length - first])
+    }
+}
+
+/// How far apart two positions within the ring are; never more than the ring's size.
+fn distance(start: u64, end: u64) -> usize {
+    usize::try_from(end - start).expect("positions held are at most a ring apart")
+}
+
+fn offset(position: u64, size: usize) -> usize {
+    usize::try_from(position % size as u64).expect("smaller than the ring, which is in memory")
+}

@@ -1,0 +1,167 @@
+//! A transport's place at a room.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use chat_proto::{Entry, Hello, LeaveReason, PeerAddr, Text, Welcome};
+
+use crate::error::{JoinError, SayError};
+use crate::members::MemberId;
+use crate::room::Room;
+use crate::waker::Waker;
+
+/// Where a transport meets the room: its members join, speak and leave here, and here it pulls
+/// what the room has to say. Made by [`Room::attach`].
+///
+/// Dropping the port makes all its members leave.
+///
+/// Each call takes the room's lock for a few hundred nanoseconds. `now` is the transport's clock,
+/// which a simulator replaces.
+#[derive(Debug)]
+pub struct Port {
+    room: Room,
+    id: usize,
+}
+
+/// A peer that has joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// Who he is from now on.
+    pub member: MemberId,
+    /// Sequence number of the newest message at that moment: he gets what follows.
+    pub seq: u64,
+}
+
+/// A message that was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Its sequence number.
+    pub seq: u64,
+    /// The member is over his rate: take nothing more from him before this moment.
+    pub pause_until: Option<Instant>,
+}
+
+/// Where a welcomed member starts to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With this many of the newest messages.
+    History(u16),
+    /// After this message, the last one he has; if the log no longer reaches back to it, he is to
+    /// be told what he missed.
+    After(u64),
+}
+
+/// What a port pulls from the room, in a buffer that the transport keeps.
+#[derive(Debug, Default)]
+pub struct News {
+    /// Entries since the last pull, oldest first.
+    pub entries: Vec<Arc<Entry>>,
+    /// The port itself was overtaken by the log's tail (or has just been attached to a room with
+    /// a past): messages up to this one are gone. Comes before `entries`.
+    pub missed_up_to: Option<u64>,
+    /// Members that are out of the room already, with the reason their peers are to be told.
+    pub dismissed: Vec<(MemberId, LeaveReason)>,
+    /// The room is closing: what is owed must be written by then.
+    pub closing: Option<Instant>,
+}
+
+impl News {
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.missed_up_to = None;
+        self.dismissed.clear();
+        self.closing = None;
+    }
+}
+
+impl Port {
+    pub(crate) fn new(room: Room, waker: Waker) -> Self {
+        let id = room.lock().attach(waker);
+        Self { room, id }
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Takes in the peer at `peer`.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`] if the room, or the peer's address, has all the members it may have, or if
+    /// the room is closing.
+    pub fn join(&self, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
+        let result = self.room.lock().join(self.id, PeerAddr::from(peer), now);
+        let (joined, wakes) = result?;
+        wakes.wake();
+        Ok(joined)
+    }
+
+    /// Answers a framed member's hello. If he resumes a session that is still here, that one is
+    /// dismissed first, so that nothing of it can be said any more. `None` if he is no member.
+    #[must_use]
+    pub fn welcome(&self, member: MemberId, hello: &Hello, now: Instant) -> Option<(Welcome, Start)> {
+        let result = self.room.lock().welcome(member, hello, now);
+        let (welcome, start, wakes) = result?;
+        wakes.wake();
+        Some((welcome, start))
+    }
+
+    /// Says `text` as `member`. Once this returns, the message has its place in the one order.
+    ///
+    /// The port's own transport is not woken: it pulls at the end of its turn.
+    ///
+    /// # Errors
+    ///
+    /// [`SayError`] if he is no member (any more) or the room is closing.
+    pub fn say(&self, member: MemberId, text: Text, now: Instant) -> Result<Said, SayError> {
+        let result = self.room.lock().say(member, text, now);
+        let (said, wakes) = result?;
+        wakes.wake();
+        Ok(said)
+    }
+
+    /// `member` leaves. Nothing happens if he has left already, so a reason is announced once.
+    pub fn leave(&self, member: MemberId, reason: LeaveReason, now: Instant) {
+        let wakes = self.room.lock().leave(member, reason, now);
+        wakes.wake();
+    }
+
+    /// How many messages of `member` the room has accepted; 0 if he is no member.
+    #[must_use]
+    pub fn accepted(&self, member: MemberId) -> u64 {
+        self.room.lock().accepted(member)
+    }
+
+    /// Replaces what is in `news` by what happened since the last pull.
+    pub fn pull(&mut self, news: &mut News) {
+        news.clear();
+        self.room.lock().pull(self.id, news);
+    }
+
+    /// Calls `each` with every entry that the log holds and this port has pulled already, oldest
+    /// first: for a wire format that is needed only now. Returns the sequence number of the last
+    /// message before them. Holds the room's lock meanwhile.
+    pub fn replay(&self, mut each: impl FnMut(&Entry)) -> u64 {
+        let state = self.room.lock();
+        let (seq, entries) = state.replay(self.id);
+        entries.for_each(|entry| each(entry));
+        seq
+    }
+
+    /// Counts messages that a member was told he missed, for [`Stats`](crate::Stats).
+    pub fn count_missed(&self, messages: u64) {
+        self.room.lock().count_missed(messages);
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        let now = self.room.now();
+        let wakes = self.room.lock().detach(self.id, now);
+        wakes.wake();
+    }
+}

@@ -1,0 +1,187 @@
+//! The room: a cheap handle on shared state.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use chat_proto::{Author, Name, PeerAddr, Text};
+
+use crate::config::RoomConfig;
+use crate::error::{NameTaken, NotPresent, SayError};
+use crate::port::Port;
+use crate::seat::Seat;
+use crate::state::State;
+use crate::stats::Stats;
+use crate::waker::Waker;
+
+/// A chat room: one log, and whoever reads it.
+///
+/// `Room` is a handle: clones share one room, and any thread may use them. The room is passive; it
+/// has no thread of its own. Whoever has a message calls it, and it wakes who has not read yet.
+///
+/// ```
+/// use chat_core::{Heard, Room, RoomConfig};
+/// use chat_proto::Event;
+///
+/// let room = Room::new(RoomConfig::default());
+/// let (ann, bob) = (room.seat("ann".parse()?)?, room.seat("bob".parse()?)?);
+/// ann.say("good morning")?;
+/// let Heard::Entry(entry) = bob.recv()? else { panic!("bob missed nothing") };
+/// let Event::Said { author, text } = &entry.event else { panic!("it was said") };
+/// assert_eq!(format!("[{author}] {text}"), "[ann] good morning");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Room(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    clock: Clock,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// Tells the time; a simulator's own.
+pub type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
+
+/// What a room takes from the world around it. [`Room::new`] takes the real one.
+pub struct World {
+    /// Tells the time.
+    pub clock: Clock,
+    /// Unix time in milliseconds at this moment.
+    pub unix_ms: u64,
+    /// What the room's epoch and session keys are drawn from. Must be unpredictable where peers
+    /// are not trusted.
+    pub seed: [u8; 32],
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("unix_ms", &self.unix_ms).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// The real world: the system's clocks, and a seed from the system's source of randomness.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place where a room meets the real clocks")]
+    pub fn real() -> Self {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self {
+            clock: Box::new(Instant::now),
+            unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
+            seed: rand::random(),
+        }
+    }
+}
+
+impl Room {
+    /// An empty room.
+    #[must_use]
+    pub fn new(config: RoomConfig) -> Self {
+        Self::in_world(config, World::real())
+    }
+
+    /// An empty room in a world of your own, for tests and simulations: the same world and the same
+    /// calls give the same room.
+    #[must_use]
+    pub fn in_world(config: RoomConfig, world: World) -> Self {
+        let state = State::new(config, (world.clock)(), world.unix_ms, world.seed);
+        Self(Arc::new(Shared { state: Mutex::new(state), clock: world.clock }))
+    }
+
+    /// A place for a transport, which `waker` wakes when the room has something for it. At first it
+    /// pulls all that the log holds.
+    #[must_use = "dropping a port makes its members leave"]
+    pub fn attach(&self, waker: Waker) -> Port {
+        Port::new(self.clone(), waker)
+    }
+
+    /// A membership inside this process, under `name`. It hears what is said from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`NameTaken`] if another seat has the name.
+    pub fn seat(&self, name: Name) -> Result<Seat, NameTaken> {
+        Seat::new(self.clone(), name)
+    }
+
+    /// Says `[*] text` as the room itself. Text of several lines, or longer than a message, becomes
+    /// several messages.
+    ///
+    /// # Errors
+    ///
+    /// [`SayError::Closing`].
+    pub fn notice(&self, text: &str) -> Result<(), SayError> {
+        self.say_as(&Author::Room, text).map(drop)
+    }
+
+    /// Says `text` as `author`; returns the sequence number of its last message.
+    pub(crate) fn say_as(&self, author: &Author, text: &str) -> Result<Option<u64>, SayError> {
+        let mut last = None;
+        for text in Text::split(text.as_bytes()) {
+            let result = self.lock().say_as(author.clone(), text, self.now());
+            let (seq, wakes) = result?;
+            wakes.wake();
+            last = Some(seq);
+        }
+        Ok(last)
+    }
+
+    /// Makes the member at `peer` leave. He is told `why`, of which the first line counts, cut at
+    /// [`REASON_BYTES_MAX`](chat_proto::limits::REASON_BYTES_MAX); it may be empty.
+    ///
+    /// # Errors
+    ///
+    /// [`NotPresent`] if no remote member has this address.
+    pub fn kick(&self, peer: PeerAddr, why: &str) -> Result<(), NotPresent> {
+        let mut end = why.len().min(chat_proto::limits::REASON_BYTES_MAX / 3);
+        while !why.is_char_boundary(end) {
+            end -= 1;
+        }
+        let why = Text::split(&why.as_bytes()[..end]).next().unwrap_or_default();
+        let wakes = self.lock().kick(peer, why, self.now());
+        wakes.ok_or(NotPresent { peer })?.wake();
+        Ok(())
+    }
+
+    /// The addresses of the remote members present, in no particular order.
+    #[must_use]
+    pub fn members(&self) -> Vec<PeerAddr> {
+        self.lock().members().iter().map(|(_, member)| member.peer).collect()
+    }
+
+    /// What the room has counted.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.lock().stats()
+    }
+
+    /// Closes the room: no one joins and nothing is said any more but `[*] farewell`, and the
+    /// transports write out what their members are owed, for `grace` at most. Returns at once;
+    /// closing a closed room does nothing.
+    pub fn close(&self, farewell: &str, grace: Duration) {
+        let farewell = Text::split(farewell.as_bytes()).next().unwrap_or_default();
+        let wakes = self.lock().close(farewell, grace, self.now());
+        wakes.wake();
+    }
+
+    /// Whether the room was closed.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.lock().is_closing()
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        (self.0.clock)()
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock is held would be a bug of ours; the others still get the messages.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

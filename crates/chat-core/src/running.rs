@@ -1,0 +1,83 @@
+//! Threads that run transports.
+
+use std::error::Error;
+use std::io;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use crate::room::Room;
+use crate::transport::{Transport, Turn};
+
+/// How long members may take to read what they are owed when a transport has failed.
+const GRACE_AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// Runs `transport` on this thread until its room is closed and everyone was told.
+///
+/// # Errors
+///
+/// What the transport failed of.
+///
+/// A transport of a loop of your own (a game's, say) calls [`Transport::turn`] itself.
+pub fn run<T: Transport>(mut transport: T) -> Result<(), T::Error> {
+    loop {
+        match transport.turn(None)? {
+            Turn::Open => {}
+            Turn::Closing { deadline } => return transport.drain(deadline),
+        }
+    }
+}
+
+/// Transports of one room, each on a thread of its own.
+///
+/// [`join`](Self::join) waits for their end, which [`Room::close`] brings about. A transport that
+/// fails closes the room, so that the others end in order too.
+#[derive(Debug)]
+#[must_use = "dropping it leaves the threads to themselves; call `join` to wait for them and to learn why they ended"]
+pub struct Running {
+    room: Room,
+    threads: Vec<JoinHandle<Result<(), BoxedError>>>,
+}
+
+type BoxedError = Box<dyn Error + Send + Sync>;
+
+impl Running {
+    /// Nothing runs yet.
+    pub fn new(room: &Room) -> Self {
+        Self { room: room.clone(), threads: Vec::new() }
+    }
+
+    /// Runs `transport` on a new thread called `name`.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no thread to give.
+    pub fn spawn<T: Transport + 'static>(&mut self, name: &str, transport: T) -> io::Result<()> {
+        let room = self.room.clone();
+        let thread = Builder::new().name(name.to_owned()).spawn(move || {
+            run(transport).map_err(|error| {
+                room.close("The server has failed", GRACE_AFTER_FAILURE);
+                BoxedError::from(error)
+            })
+        })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Waits until every transport has ended.
+    ///
+    /// # Errors
+    ///
+    /// What the first transport failed of, if one did.
+    ///
+    /// # Panics
+    ///
+    /// If a transport's thread has panicked.
+    pub fn join(self) -> Result<(), BoxedError> {
+        let mut result = Ok(());
+        for thread in self.threads {
+            let ended = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            result = result.and(ended);
+        }
+        result
+    }
+}

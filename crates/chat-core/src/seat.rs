@@ -1,0 +1,178 @@
+//! A membership inside this process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_proto::{Author, Entry, Name};
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::error::{NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
+use crate::room::Room;
+use crate::state::SeatState;
+use crate::waker::Waker;
+
+/// What a [`Seat`] hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// An entry of the log: a message, a join or a leave.
+    Entry(Arc<Entry>),
+    /// The log's tail has passed this seat: it missed this many messages (0 if only joins and leaves
+    /// passed it). What it hears next is the oldest entry held.
+    Missed(u64),
+}
+
+/// A named membership in the same process as the room: a bot, a console, the host program.
+///
+/// Like everyone's, it is a cursor into the log: it has no queue, and a seat that is not read harms
+/// nobody and is told what it missed. It hears its own messages too, at their place in the order.
+/// All methods take `&self`, so one thread may listen while another speaks; two that listen share
+/// the cursor, and each entry goes to one of them.
+///
+/// To wait for a room and for other channels at once, `select!` over [`ready`](Self::ready):
+///
+/// ```
+/// use chat_core::{Heard, Room, RoomConfig, TryRecvError};
+/// use crossbeam_channel::{bounded, select};
+///
+/// let room = Room::new(RoomConfig::default());
+/// let bot = room.seat("bot".parse()?)?;
+/// let (quit, quitting) = bounded::<()>(1);
+/// room.notice("hello")?;
+/// # let mut lines = 0;
+/// loop {
+///     select! {
+///         recv(bot.ready()) -> _ => {
+///             while let Ok(heard) = bot.try_recv() {
+///                 println!("{heard:?}");
+/// #               lines += 1;
+///                 quit.try_send(())?;
+///             }
+///         }
+///         recv(quitting) -> _ => break,
+///     }
+/// }
+/// # assert_eq!(lines, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Seat {
+    room: Room,
+    id: usize,
+    author: Author,
+    ready: Receiver<()>,
+    signal: Sender<()>,
+}
+
+impl Seat {
+    pub(crate) fn new(room: Room, name: Name) -> Result<Self, NameTaken> {
+        let (signal, ready) = bounded(1);
+        let wake = signal.clone();
+        let waker = Waker::new(move || {
+            let _full = wake.try_send(()); // then a signal is there already
+        });
+        let id = room.lock().take_seat(name.clone(), waker)?;
+        Ok(Self { room, id, author: Author::Seat(name), ready, signal })
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// The author that this seat's messages have.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        &self.author
+    }
+
+    /// Says `text`; returns the sequence number of the message. Text of several lines, or longer
+    /// than a message, becomes several messages, and the number is the last one's; empty text
+    /// (zero bytes) is no message.
+    ///
+    /// # Errors
+    ///
+    /// [`SayError::Closing`].
+    pub fn say(&self, text: &str) -> Result<Option<u64>, SayError> {
+        self.room.say_as(&self.author, text)
+    }
+
+    /// The next entry, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError::Empty`] if there is nothing new; [`TryRecvError::Closed`] if there will never
+    /// be: the room was closed, its transports are done, and everything was read.
+    pub fn try_recv(&self) -> Result<Heard, TryRecvError> {
+        let mut state = self.room.lock();
+        let is_over = state.is_over();
+        let (SeatState { reader, .. }, log) = state.seat_mut(self.id);
+        if reader.position < log.tail() {
+            let missed = log.evicted_seq() - reader.seq;
+            (reader.position, reader.seq) = (log.tail(), log.evicted_seq());
+            return Ok(Heard::Missed(missed));
+        }
+        if let Some(entry) = log.at(reader.position) {
+            (reader.position, reader.seq) = (reader.position + 1, entry.seq);
+            let entry = Arc::clone(entry);
+            if reader.position < log.head() {
+                // Who takes one entry per signal shall not be left with the rest.
+                let _full = self.signal.try_send(());
+            }
+            return Ok(Heard::Entry(entry));
+        }
+        reader.is_up_to_date();
+        Err(if is_over { TryRecvError::Closed } else { TryRecvError::Empty })
+    }
+
+    /// The next entry, waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomClosed`] as in [`try_recv`](Self::try_recv).
+    pub fn recv(&self) -> Result<Heard, RoomClosed> {
+        loop {
+            match self.try_recv() {
+                Ok(heard) => return Ok(heard),
+                Err(TryRecvError::Closed) => return Err(RoomClosed),
+                Err(TryRecvError::Empty) => {
+                    self.ready.recv().expect("the seat itself holds the sender");
+                }
+            }
+        }
+    }
+
+    /// The next entry, waiting for it at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError::Timeout`] if none came; [`RecvTimeoutError::Closed`] as in
+    /// [`try_recv`](Self::try_recv).
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Heard, RecvTimeoutError> {
+        let deadline = crossbeam_channel::after(timeout);
+        loop {
+            match self.try_recv() {
+                Ok(heard) => return Ok(heard),
+                Err(TryRecvError::Closed) => return Err(RecvTimeoutError::Closed),
+                Err(TryRecvError::Empty) => crossbeam_channel::select! {
+                    recv(self.ready) -> _ => {}
+                    recv(deadline) -> _ => return Err(RecvTimeoutError::Timeout),
+                },
+            }
+        }
+    }
+
+    /// Has a token when there may be something to hear: something to put into
+    /// `crossbeam_channel::select!`. Take the token, then call [`try_recv`](Self::try_recv) until it
+    /// has nothing.
+    #[must_use]
+    pub fn ready(&self) -> &Receiver<()> {
+        &self.ready
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.room.lock().leave_seat(self.id);
+    }
+}

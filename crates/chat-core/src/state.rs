@@ -1,0 +1,351 @@
+//! The room's state and its rules. No clock, no lock, no I/O: `now` is an argument, and whoever
+//! must be woken is handed back to the caller.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chat_proto::{Author, Entry, Event, Hello, LeaveReason, Name, PeerAddr, Session, Text, Welcome};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::config::RoomConfig;
+use crate::error::{JoinError, NameTaken, SayError};
+use crate::log::Log;
+use crate::members::{Member, MemberId, Members};
+use crate::port::{Joined, News, Said, Start};
+use crate::stats::Stats;
+use crate::waker::Waker;
+
+/// Whoever reads the log from another thread: a transport's port or a seat.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    waker: Waker,
+    /// A wake is on its way, so another one would tell nothing new.
+    woken: bool,
+    /// Position of the next entry to read.
+    pub(crate) position: u64,
+    /// Sequence number of the last message before it.
+    pub(crate) seq: u64,
+}
+
+impl Reader {
+    /// What wakes it, unless a wake is on its way already.
+    fn wake(&mut self) -> Option<Waker> {
+        (!std::mem::replace(&mut self.woken, true)).then(|| self.waker.clone())
+    }
+
+    /// Has read all there was: the next entry wakes it again.
+    pub(crate) fn is_up_to_date(&mut self) {
+        self.woken = false;
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct PortState {
+    reader: Reader,
+    /// Members that are out of the room already and whose peers must be told so.
+    dismissed: Vec<(MemberId, LeaveReason)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SeatState {
+    pub(crate) reader: Reader,
+    pub(crate) name: Name,
+}
+
+/// Wakers to call once the lock is released.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Wakes(Vec<Waker>);
+
+impl Wakes {
+    pub(crate) fn wake(self) {
+        self.0.iter().for_each(Waker::wake);
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) config: RoomConfig,
+    pub(crate) log: Log,
+    began: Instant,
+    began_unix_ms: u64,
+    epoch: u64,
+    keys: StdRng,
+    members: Members,
+    ports: Vec<Option<PortState>>,
+    seats: Vec<Option<SeatState>>,
+    closing: Option<Instant>,
+    counted: Stats,
+}
+
+impl State {
+    pub(crate) fn new(mut config: RoomConfig, began: Instant, began_unix_ms: u64, seed: [u8; 32]) -> Self {
+        config.log_bytes_max = config.log_bytes_max.max(RoomConfig::LOG_BYTES_MIN);
+        let mut keys = StdRng::from_seed(seed);
+        Self {
+            log: Log::new(config.log_bytes_max),
+            config,
+            began,
+            began_unix_ms,
+            epoch: keys.next_u64(),
+            keys,
+            members: Members::default(),
+            ports: Vec::new(),
+            seats: Vec::new(),
+            closing: None,
+            counted: Stats::default(),
+        }
+    }
+
+    // ---- members -----------------------------------------------------------------------------
+
+    pub(crate) fn join(&mut self, port: usize, peer: PeerAddr, now: Instant) -> Result<(Joined, Wakes), JoinError> {
+        if let Err(error) = self.admit(peer) {
+            self.counted.refused += 1;
+            return Err(error);
+        }
+        let key = self.keys.next_u64();
+        let seq = self.log.seq();
+        let member = self.members.insert(Member { peer, port, key, pace: Default::default(), accepted: 0 });
+        self.counted.joined += 1;
+        self.counted.members_peak = self.counted.members_peak.max(self.members.len());
+        let joined = Event::Joined { peer, members: self.member_count() };
+        let wakes = self.append(joined, now, Some(port));
+        Ok((Joined { member, seq }, wakes))
+    }
+
+    fn admit(&self, peer: PeerAddr) -> Result<(), JoinError> {
+        let RoomConfig { members_max, members_per_address_max, .. } = self.config;
+        if self.closing.is_some() {
+            return Err(JoinError::Closing);
+        }
+        if self.members.len() >= members_max {
+            return Err(JoinError::RoomFull { members_max });
+        }
+        if self.members.from_network_of(peer) >= members_per_address_max {
+            return Err(JoinError::AddressFull { members_per_address_max });
+        }
+        Ok(())
+    }
+
+    /// Answers the hello of a framed member: who he is and where he starts to read.
+    pub(crate) fn welcome(&mut self, id: MemberId, hello: &Hello, now: Instant) -> Option<(Welcome, Start, Wakes)> {
+        let member = self.members.get(id)?;
+        let (key, you) = (member.key, member.peer);
+        let known = hello.resume.as_ref().filter(|resume| resume.epoch == self.epoch && resume.have <= self.log.seq());
+        let (start, wakes) = match known {
+            Some(resume) => {
+                // Whatever the old connection still had under way must not be said after this
+                // moment, or the member would say it a second time.
+                let wakes = self.replace(resume.session, id, now);
+                (Start::After(resume.have), wakes)
+            }
+            None => (Start::History(hello.history.min(self.config.history_max)), Wakes::default()),
+        };
+        let welcome = Welcome {
+            epoch: self.epoch,
+            session: Session { member: id.as_u64(), key },
+            you,
+            head: self.log.seq(),
+            began_unix_ms: self.began_unix_ms,
+            members: self.member_count(),
+        };
+        Some((welcome, start, wakes))
+    }
+
+    fn replace(&mut self, session: Session, by: MemberId, now: Instant) -> Wakes {
+        let id = MemberId::from_u64(session.member);
+        match self.members.get(id) {
+            Some(member) if member.key == session.key && id != by => self.dismiss(id, LeaveReason::Replaced, now),
+            _ => Wakes::default(),
+        }
+    }
+
+    pub(crate) fn say(&mut self, id: MemberId, text: Text, now: Instant) -> Result<(Said, Wakes), SayError> {
+        if self.closing.is_some() {
+            return Err(SayError::Closing);
+        }
+        let since_began = now.saturating_duration_since(self.began);
+        let member = self.members.get_mut(id).ok_or(SayError::NotMember)?;
+        let rate = self.config.rate.filter(|_| !member.peer.is_loopback());
+        let within = rate.and_then(|rate| member.pace.count(rate, since_began));
+        member.accepted += 1;
+        let (author, port) = (Author::Peer(member.peer), member.port);
+        self.counted.paced += u64::from(within.is_some());
+        let wakes = self.append(Event::Said { author, text }, now, Some(port));
+        let pause_until = within.map(|within| self.began + within);
+        Ok((Said { seq: self.log.seq(), pause_until }, wakes))
+    }
+
+    /// A member leaves whose transport knows of it.
+    pub(crate) fn leave(&mut self, id: MemberId, reason: LeaveReason, now: Instant) -> Wakes {
+        match self.members.remove(id) {
+            Some(member) => self.announce_left(&member, reason, now, Some(member.port)),
+            None => Wakes::default(),
+        }
+    }
+
+    /// A member must go, and his transport must be told.
+    fn dismiss(&mut self, id: MemberId, reason: LeaveReason, now: Instant) -> Wakes {
+        let Some(member) = self.members.remove(id) else { return Wakes::default() };
+        if let Some(Some(port)) = self.ports.get_mut(member.port) {
+            port.dismissed.push((id, reason.clone()));
+        }
+        self.announce_left(&member, reason, now, None)
+    }
+
+    fn announce_left(&mut self, member: &Member, reason: LeaveReason, now: Instant, except: Option<usize>) -> Wakes {
+        self.counted.left += 1;
+        self.append(Event::Left { peer: member.peer, reason, members: self.member_count() }, now, except)
+    }
+
+    pub(crate) fn kick(&mut self, peer: PeerAddr, why: Text, now: Instant) -> Option<Wakes> {
+        let id = self.members.iter().find(|(_, member)| member.peer == peer)?.0;
+        Some(self.dismiss(id, LeaveReason::Kicked { why }, now))
+    }
+
+    pub(crate) fn accepted(&self, id: MemberId) -> u64 {
+        self.members.get(id).map_or(0, |member| member.accepted)
+    }
+
+    pub(crate) fn members(&self) -> &Members {
+        &self.members
+    }
+
+    fn member_count(&self) -> u32 {
+        u32::try_from(self.members.len()).unwrap_or(u32::MAX)
+    }
+
+    // ---- the log and its readers ---------------------------------------------------------------
+
+    /// Says something that no remote member said.
+    pub(crate) fn say_as(&mut self, author: Author, text: Text, now: Instant) -> Result<(u64, Wakes), SayError> {
+        if self.closing.is_some() {
+            return Err(SayError::Closing);
+        }
+        let wakes = self.append(Event::Said { author, text }, now, None);
+        Ok((self.log.seq(), wakes))
+    }
+
+    /// Stamps `event`, and lists who must be woken: every reader but the port whose own turn this
+    /// is, which reads at the end of it anyway.
+    fn append(&mut self, event: Event, now: Instant, except: Option<usize>) -> Wakes {
+        let at = now.saturating_duration_since(self.began).as_millis();
+        self.log.append(event, u64::try_from(at).unwrap_or(u64::MAX));
+        self.wake_readers(except)
+    }
+
+    fn wake_readers(&mut self, except: Option<usize>) -> Wakes {
+        let ports = self.ports.iter_mut().enumerate().filter(|&(id, _)| Some(id) != except);
+        let ports = ports.filter_map(|(_, port)| Some(&mut port.as_mut()?.reader));
+        let seats = self.seats.iter_mut().filter_map(|seat| Some(&mut seat.as_mut()?.reader));
+        let readers = ports.chain(seats);
+        Wakes(readers.filter_map(Reader::wake).collect())
+    }
+
+    fn new_reader(&self, waker: Waker) -> Reader {
+        Reader { waker, woken: false, position: self.log.head(), seq: self.log.seq() }
+    }
+
+    pub(crate) fn attach(&mut self, waker: Waker) -> usize {
+        // A port begins before everything, so that its first members can have history.
+        let reader = Reader { position: 0, seq: 0, ..self.new_reader(waker) };
+        insert(&mut self.ports, PortState { reader, dismissed: Vec::new() })
+    }
+
+    /// The transport is gone, and so are its members.
+    pub(crate) fn detach(&mut self, port: usize, now: Instant) -> Wakes {
+        let lost: Vec<MemberId> =
+            self.members.iter().filter(|(_, member)| member.port == port).map(|(id, _)| id).collect();
+        self.ports[port] = None;
+        let reason = if self.closing.is_some() { LeaveReason::Stopping } else { LeaveReason::Lost };
+        let mut wakes = Wakes::default();
+        for id in lost {
+            wakes.0.extend(self.leave(id, reason.clone(), now).0);
+        }
+        wakes.0.extend(self.wake_readers(None).0);
+        wakes
+    }
+
+    /// Every entry held that `port` has pulled already.
+    pub(crate) fn replay(&self, port: usize) -> (u64, impl Iterator<Item = &Arc<Entry>>) {
+        let position = self.ports[port].as_ref().map_or(0, |port| port.reader.position);
+        let count = usize::try_from(position.saturating_sub(self.log.tail())).unwrap_or(usize::MAX);
+        (self.log.evicted_seq(), self.log.from(self.log.tail()).take(count))
+    }
+
+    pub(crate) fn pull(&mut self, port: usize, news: &mut News) {
+        news.closing = self.closing;
+        let Some(port) = &mut self.ports[port] else { return };
+        std::mem::swap(&mut news.dismissed, &mut port.dismissed);
+        port.reader.is_up_to_date();
+        if port.reader.position < self.log.tail() {
+            news.missed_up_to = Some(self.log.evicted_seq());
+        }
+        news.entries.extend(self.log.from(port.reader.position).cloned());
+        port.reader.position = self.log.head();
+        port.reader.seq = self.log.seq();
+    }
+
+    pub(crate) fn take_seat(&mut self, name: Name, waker: Waker) -> Result<usize, NameTaken> {
+        if self.seats.iter().flatten().any(|seat| seat.name == name) {
+            return Err(NameTaken { name });
+        }
+        let reader = self.new_reader(waker);
+        Ok(insert(&mut self.seats, SeatState { reader, name }))
+    }
+
+    pub(crate) fn leave_seat(&mut self, seat: usize) {
+        self.seats[seat] = None;
+    }
+
+    pub(crate) fn seat_mut(&mut self, seat: usize) -> (&mut SeatState, &Log) {
+        let state = self.seats[seat].as_mut().expect("a seat is given up only when its handle is dropped");
+        (state, &self.log)
+    }
+
+    // ---- the end -------------------------------------------------------------------------------
+
+    pub(crate) fn close(&mut self, farewell: Text, grace: Duration, now: Instant) -> Wakes {
+        if self.closing.is_some() {
+            return Wakes::default();
+        }
+        self.closing = Some(now + grace);
+        self.append(Event::Said { author: Author::Room, text: farewell }, now, None)
+    }
+
+    /// Nothing more will be appended: the room is closing and no transport is left.
+    pub(crate) fn is_over(&self) -> bool {
+        self.closing.is_some() && self.ports.iter().all(Option::is_none)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    pub(crate) fn count_missed(&mut self, messages: u64) {
+        self.counted.missed += messages;
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            members: self.members.len(),
+            seats: self.seats.iter().flatten().count(),
+            messages: self.log.seq(),
+            log_entries: usize::try_from(self.log.head() - self.log.tail()).unwrap_or(usize::MAX),
+            log_bytes: self.log.bytes(),
+            ..self.counted
+        }
+    }
+}
+
+/// Puts `value` into the first free place.
+fn insert<T>(places: &mut Vec<Option<T>>, value: T) -> usize {
+    let free = places.iter().position(Option::is_none).unwrap_or_else(|| {
+        places.push(None);
+        places.len() - 1
+    });
+    places[free] = Some(value);
+    free
+}

@@ -1,0 +1,34 @@
+//! Counters of a room, as plain values.
+
+/// What a room has counted since it began, and what it holds now.
+///
+/// ```
+/// let room = chat_core::Room::new(chat_core::RoomConfig::default());
+/// assert_eq!(room.stats().members, 0);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Remote members present.
+    pub members: usize,
+    /// The most remote members that were present at once.
+    pub members_peak: usize,
+    /// In-process seats taken.
+    pub seats: usize,
+    /// Remote members that ever joined.
+    pub joined: u64,
+    /// Remote members that left.
+    pub left: u64,
+    /// Peers refused at the door: room full, address full, or closing.
+    pub refused: u64,
+    /// Messages accepted, which is also the newest sequence number.
+    pub messages: u64,
+    /// Messages that slow members were told they missed, counted once per member.
+    pub missed: u64,
+    /// Times a member was over his rate and was made to wait.
+    pub paced: u64,
+    /// Entries the log holds.
+    pub log_entries: usize,
+    /// Bytes the log holds, overhead included.
+    pub log_bytes: usize,
+}

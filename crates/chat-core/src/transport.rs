@@ -1,0 +1,48 @@
+//! What the room asks of a transport, and how a transport is run.
+
+use std::error::Error;
+use std::time::Instant;
+
+/// Carries a room to its members over some medium, driven by one thread.
+///
+/// A transport holds a [`Port`](crate::Port): through it members join, speak and leave, and from it
+/// the transport pulls what the room has to say. It waits for its own medium (sockets, say) inside
+/// [`turn`](Self::turn); the [`Waker`](crate::Waker) it gave to [`Room::attach`](crate::Room::attach)
+/// interrupts that wait when the room has something for it.
+///
+/// One room serves any number of transports at once. None of a transport's operations may block
+/// on a peer: one peer that is slow, broken or hostile must cost the others nothing, and an error
+/// of one peer ends that peer's membership, never the turn.
+pub trait Transport: Send {
+    /// What makes the whole transport unusable.
+    type Error: Error + Send + Sync + 'static;
+
+    /// Does what is ready, waiting for something to do until `until` at most (`None`: as long as
+    /// it takes; a time in the past: not at all).
+    ///
+    /// # Errors
+    ///
+    /// Only what ends the transport for all its members; a peer's fault is that peer's end.
+    fn turn(&mut self, until: Option<Instant>) -> Result<Turn, Self::Error>;
+
+    /// Ends the transport: takes in no one and nothing more, writes out what is owed, says goodbye
+    /// with a reason, and returns when every peer has it, at `deadline` at the latest.
+    ///
+    /// # Errors
+    ///
+    /// As [`turn`](Self::turn).
+    fn drain(&mut self, deadline: Instant) -> Result<(), Self::Error>;
+}
+
+/// What a [`Transport::turn`] ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a closing room wants its transports drained"]
+pub enum Turn {
+    /// The room goes on.
+    Open,
+    /// The room is closing: call [`Transport::drain`].
+    Closing {
+        /// When whoever has not read what he is owed is cut off.
+        deadline: Instant,
+    },
+}
