@@ -223,6 +223,12 @@ impl EncodedLog {
         self.seq
     }
 
+    /// Sequence number of the last message before the oldest entry held.
+    #[must_use]
+    pub fn tail_seq(&self) -> u64 {
+        self.tail_seq
+    }
+
     /// Bytes appended since the log began.
     #[must_use]
     pub fn bytes_total(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! What the room refuses, one enum per operation.
 
-use chat_proto::{LeaveReason, Name, PeerAddr};
+use chat_proto::{LeaveReason, Name, PeerAddr, TextError};
 use thiserror::Error;
 
 /// Why a peer may not join. Not the peer's fault as a rule; [`LeaveReason`] tells him.
@@ -54,12 +54,19 @@ pub struct NameTaken {
     pub name: Name,
 }
 
-/// No remote member has this address.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("no member has the address {peer}")]
-pub struct NotPresent {
-    /// The address asked for.
-    pub peer: PeerAddr,
+/// Why nobody was kicked.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KickError {
+    /// No remote member has this address.
+    #[error("no member has the address {peer}")]
+    NotPresent {
+        /// The address asked for.
+        peer: PeerAddr,
+    },
+    /// The reason is longer than a member can be told.
+    #[error("the reason is too long")]
+    Why(#[from] TextError),
 }
 
 /// Why [`Seat::try_recv`](crate::Seat::try_recv) has nothing.

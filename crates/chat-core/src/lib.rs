@@ -53,7 +53,7 @@ mod waker;
 
 pub use config::{Overtaken, Rate, RoomConfig};
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
-pub use error::{JoinError, NameTaken, NotPresent, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
+pub use error::{JoinError, KickError, NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
 pub use members::MemberId;
 pub use port::{Joined, News, Port, Said, Start};
 pub use room::{Clock, Room, World};

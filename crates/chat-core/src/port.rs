@@ -130,9 +130,10 @@ impl Port {
         wakes.wake();
     }
 
-    /// How many messages of `member` the room has accepted; 0 if he is no member.
+    /// How many messages of `member` the room has accepted, and the newest sequence number at that
+    /// moment. (0 messages if he is no member.)
     #[must_use]
-    pub fn accepted(&self, member: MemberId) -> u64 {
+    pub fn accepted(&self, member: MemberId) -> (u64, u64) {
         self.room.lock().accepted(member)
     }
 

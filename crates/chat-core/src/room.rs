@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use chat_proto::{Author, Name, PeerAddr, Text};
+use chat_proto::{Author, LeaveReason, Name, PeerAddr, Present, Text};
 
 use crate::config::RoomConfig;
-use crate::error::{NameTaken, NotPresent, SayError};
+use crate::error::{KickError, NameTaken, SayError};
 use crate::port::Port;
 use crate::seat::Seat;
 use crate::state::State;
@@ -132,20 +132,16 @@ impl Room {
         Ok(last)
     }
 
-    /// Makes the member at `peer` leave. He is told `why`, of which the first line counts, cut at
-    /// [`REASON_BYTES_MAX`](chat_proto::limits::REASON_BYTES_MAX); it may be empty.
+    /// Makes the member at `peer` leave, who is told `why` (it may be empty).
     ///
     /// # Errors
     ///
-    /// [`NotPresent`] if no remote member has this address.
-    pub fn kick(&self, peer: PeerAddr, why: &str) -> Result<(), NotPresent> {
-        let mut end = why.len().min(chat_proto::limits::REASON_BYTES_MAX / 3);
-        while !why.is_char_boundary(end) {
-            end -= 1;
-        }
-        let why = Text::split(&why.as_bytes()[..end]).next().unwrap_or_default();
-        let wakes = self.lock().kick(peer, why, self.now());
-        wakes.ok_or(NotPresent { peer })?.wake();
+    /// [`KickError::NotPresent`] if no remote member has this address; [`KickError::Why`] if `why` is
+    /// longer than [`REASON_BYTES_MAX`](chat_proto::limits::REASON_BYTES_MAX).
+    pub fn kick(&self, peer: PeerAddr, why: &str) -> Result<(), KickError> {
+        let reason = LeaveReason::kicked(why)?;
+        let wakes = self.lock().kick(peer, reason, self.now());
+        wakes.ok_or(KickError::NotPresent { peer })?.wake();
         Ok(())
     }
 
@@ -153,6 +149,18 @@ impl Room {
     #[must_use]
     pub fn members(&self) -> Vec<PeerAddr> {
         self.lock().members().iter().map(|(_, member)| member.peer).collect()
+    }
+
+    /// How many remote members are present, and who they are, as far as one frame can tell.
+    #[must_use]
+    pub fn present(&self) -> Present {
+        self.lock().present()
+    }
+
+    /// What the room was configured with.
+    #[must_use]
+    pub fn config(&self) -> RoomConfig {
+        self.lock().config.clone()
     }
 
     /// What the room has counted.

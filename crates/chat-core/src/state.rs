@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_proto::{Author, Entry, Event, Hello, LeaveReason, Name, PeerAddr, Session, Text, Welcome};
+use chat_proto::limits::PRESENT_PEERS_MAX;
+use chat_proto::{Author, Entry, Event, Hello, LeaveReason, Name, PeerAddr, Present, Session, Text, Welcome};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -200,13 +201,19 @@ impl State {
         self.append(Event::Left { peer: member.peer, reason, members: self.member_count() }, now, except)
     }
 
-    pub(crate) fn kick(&mut self, peer: PeerAddr, why: Text, now: Instant) -> Option<Wakes> {
+    pub(crate) fn kick(&mut self, peer: PeerAddr, reason: LeaveReason, now: Instant) -> Option<Wakes> {
         let id = self.members.iter().find(|(_, member)| member.peer == peer)?.0;
-        Some(self.dismiss(id, LeaveReason::Kicked { why }, now))
+        Some(self.dismiss(id, reason, now))
     }
 
-    pub(crate) fn accepted(&self, id: MemberId) -> u64 {
-        self.members.get(id).map_or(0, |member| member.accepted)
+    pub(crate) fn present(&self) -> Present {
+        let peers: Vec<PeerAddr> =
+            self.members.iter().map(|(_, member)| member.peer).take(PRESENT_PEERS_MAX).collect();
+        Present { members: self.member_count(), more: peers.len() < self.members.len(), peers }
+    }
+
+    pub(crate) fn accepted(&self, id: MemberId) -> (u64, u64) {
+        (self.members.get(id).map_or(0, |member| member.accepted), self.log.seq())
     }
 
     pub(crate) fn members(&self) -> &Members {

@@ -1,0 +1,73 @@
+//! Entries of a room's log.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Author, LeaveReason, PeerAddr, Text};
+
+/// One entry of a room's log.
+///
+/// Every member of a room sees the same entries in the same order.
+///
+/// ```
+/// use chat_proto::{Author, Entry, Event, Text};
+///
+/// let text = Text::one_line("hello")?;
+/// let entry = Entry { seq: 7, at_ms: 1_500, event: Event::Said { author: Author::Room, text } };
+/// assert!(entry.event.is_message());
+/// # Ok::<(), chat_proto::TextError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its place in the log: one more than that of the entry before it.
+    pub seq: u64,
+    /// When it was accepted, in milliseconds since the room began.
+    pub at_ms: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What an entry reports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Event {
+    /// Somebody said something.
+    Said {
+        /// Who said it.
+        author: Author,
+        /// What was said.
+        text: Text,
+    },
+    /// A peer became a member.
+    Joined {
+        /// Who joined.
+        peer: PeerAddr,
+        /// How many members are present after it.
+        members: u32,
+    },
+    /// A member left.
+    Left {
+        /// Who left.
+        peer: PeerAddr,
+        /// Why.
+        reason: LeaveReason,
+        /// How many members are present after it.
+        members: u32,
+    },
+    /// Joins and leaves of a large room, gathered into one entry so that they do not drown what
+    /// is said.
+    Gathered {
+        /// How many joined since the last such entry.
+        joined: u32,
+        /// How many left since the last such entry.
+        left: u32,
+        /// How many members are present after it.
+        members: u32,
+    },
+}
+
+impl Event {
+    /// Whether this is something said, rather than a notice of who comes and goes.
+    pub fn is_message(&self) -> bool {
+        matches!(self, Event::Said { .. })
+    }
+}

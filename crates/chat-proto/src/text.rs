@@ -1,0 +1,254 @@
+//! The text of one message: one clean line of bounded length.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use memchr::memchr2;
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, Visitor},
+};
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::{clean, limits::TEXT_BYTES_MAX};
+
+/// The text of one message: one clean line of at most [`TEXT_BYTES_MAX`] bytes, perhaps empty.
+///
+/// Clean means that it holds no line break, no control or format character and nothing else that
+/// is drawn as nothing, except joiners and variation selectors inside emoji and joiners within
+/// words of the scripts that spell with them. What cleaning replaces stays visible: a C0 control
+/// becomes its control picture, anything else U+FFFD. A clone shares the bytes.
+///
+/// ```
+/// use chat_proto::Text;
+///
+/// let texts: Vec<Text> = Text::split(b"one\r\n\x1b]0;gotcha\x07\n").collect();
+/// assert_eq!(texts[0].as_str(), "one");
+/// assert_eq!(texts[1].as_str(), "\u{241b}]0;gotcha\u{2407}");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text(Arc<str>);
+
+impl Text {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Cleans a string into one text; a line break in it becomes visible like any other control.
+    ///
+    /// # Errors
+    ///
+    /// [`TextError::TooLong`] if it exceeds [`TEXT_BYTES_MAX`] when clean. Use [`Text::split`] for
+    /// what may be longer.
+    pub fn one_line(s: &str) -> Result<Text, TextError> {
+        if clean::is_printable_ascii(s.as_bytes()) {
+            return Text::checked(s);
+        }
+        Text::checked(&clean::clean(s))
+    }
+
+    /// Splits bytes at line breaks and cleans them into as many texts as it takes; nothing is lost.
+    ///
+    /// LF, CR LF, CR NUL and a bare CR end a line; the last of them does not begin another. No
+    /// bytes give no text, a line break alone gives an empty one. Each maximal invalid part of
+    /// UTF-8 becomes one U+FFFD, as with [`String::from_utf8_lossy`]. A line longer than
+    /// [`TEXT_BYTES_MAX`] when clean is split where no character that people see is cut; only one
+    /// that is longer by itself is cut inside, and a joiner at such a cut becomes U+FFFD.
+    ///
+    /// Lazy: it holds one cleaned line at a time, at most three times as long as the line. A line
+    /// of printable ASCII that fits costs one copy.
+    pub fn split(bytes: &[u8]) -> impl Iterator<Item = Text> {
+        Split {
+            bytes,
+            line: String::new(),
+            at: 0,
+        }
+    }
+
+    /// A text of what is known to be clean.
+    fn checked(clean: &str) -> Result<Text, TextError> {
+        match clean.len() {
+            bytes if bytes > TEXT_BYTES_MAX => Err(TextError::TooLong { bytes }),
+            _ => Ok(Text(clean.into())),
+        }
+    }
+}
+
+/// Takes a string that is clean already.
+impl FromStr for Text {
+    type Err = TextError;
+
+    fn from_str(s: &str) -> Result<Text, TextError> {
+        let text = Text::checked(s)?;
+        match clean::find_unclean(s) {
+            Some(at) => Err(TextError::NotClean { at }),
+            None => Ok(text),
+        }
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// Cleans rather than refuses, so that two ends with different versions of Unicode can talk; a
+/// text that is too long is an error.
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
+        deserialize_str(deserializer, |s| {
+            Text::one_line(s).map_err(D::Error::custom)
+        })
+    }
+}
+
+/// Why a string is no [`Text`]; whoever wrote it is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// It is longer than its place allows, [`TEXT_BYTES_MAX`] as a rule.
+    #[error("a text of {bytes} bytes is too long")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// It holds a character that a text may not hold.
+    #[error("a text may not hold the character at byte {at}")]
+    NotClean {
+        /// Where the first such character begins, in bytes.
+        at: usize,
+    },
+}
+
+struct Split<'a> {
+    /// What has not been looked at, from the beginning of a line.
+    bytes: &'a [u8],
+    /// The clean line that is being handed out in pieces.
+    line: String,
+    /// Where its next piece begins; its length when none is left.
+    at: usize,
+}
+
+impl Iterator for Split<'_> {
+    type Item = Text;
+
+    fn next(&mut self) -> Option<Text> {
+        if self.at < self.line.len() {
+            return Some(self.next_piece());
+        }
+        if self.bytes.is_empty() {
+            return None;
+        }
+        let line = take_line(&mut self.bytes);
+        if line.len() <= TEXT_BYTES_MAX
+            && clean::is_printable_ascii(line)
+            && let Ok(line) = std::str::from_utf8(line)
+        {
+            return Some(Text(line.into()));
+        }
+        self.line = clean::clean(&String::from_utf8_lossy(line));
+        self.at = 0;
+        Some(self.next_piece())
+    }
+}
+
+impl Split<'_> {
+    fn next_piece(&mut self) -> Text {
+        let rest = &self.line[self.at..];
+        let piece = front(rest, TEXT_BYTES_MAX);
+        self.at += piece.len();
+        let begins_or_ends_torn = piece
+            .chars()
+            .next()
+            .is_some_and(clean::depends_on_neighbours)
+            || piece.chars().next_back().is_some_and(clean::is_joiner);
+        let text = if begins_or_ends_torn {
+            // What is replaced and U+FFFD are both three bytes long.
+            Text(clean::clean(piece).into())
+        } else {
+            Text(piece.into())
+        };
+        if self.at == self.line.len() {
+            self.line = String::new();
+            self.at = 0;
+        }
+        text
+    }
+}
+
+/// Takes a line and its break from the front of `bytes`, and returns the line.
+fn take_line<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
+    let Some(end) = memchr2(b'\n', b'\r', bytes) else {
+        return std::mem::take(bytes);
+    };
+    let (line, rest) = bytes.split_at(end);
+    *bytes = match rest {
+        [b'\r', b'\n' | b'\0', rest @ ..] | [_, rest @ ..] => rest,
+        [] => rest,
+    };
+    line
+}
+
+/// The front of a clean string up to the best place to cut it within `bytes_max`.
+pub(crate) fn front(s: &str, bytes_max: usize) -> &str {
+    if s.len() <= bytes_max {
+        return s;
+    }
+    // Whether there is a boundary depends on what stands before it and on one character after it.
+    let end = (bytes_max + 1..s.len()).find(|&at| s.is_char_boundary(at));
+    let window = &s[..end.unwrap_or(s.len())];
+    let joined = |at: usize| window[..at].ends_with(clean::is_joiner);
+    let torn = |at: usize| joined(at) || window[at..].starts_with(clean::depends_on_neighbours);
+
+    let fits = |at: &usize| (1..=bytes_max).contains(at);
+    let graphemes = || {
+        window
+            .grapheme_indices(true)
+            .rev()
+            .map(|(at, _)| at)
+            .filter(fits)
+    };
+    let chars = || window.char_indices().rev().map(|(at, _)| at).filter(fits);
+    let cut = graphemes()
+        .find(|&at| !torn(at))
+        .or_else(|| chars().find(|&at| !torn(at)))
+        .or_else(|| chars().find(|&at| joined(at)))
+        .or_else(|| chars().next())
+        .expect("invariant: a character has four bytes at most, and the maximum is more");
+    &s[..cut]
+}
+
+/// Reads a string without keeping it, from whatever form the format has it in.
+pub(crate) fn deserialize_str<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    parse: impl Fn(&str) -> Result<T, D::Error>,
+) -> Result<T, D::Error> {
+    struct Parse<F, E>(F, std::marker::PhantomData<E>);
+
+    impl<'de, T, E, F: Fn(&str) -> Result<T, E>> Visitor<'de> for Parse<F, E> {
+        type Value = Result<T, E>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E2: Error>(self, s: &str) -> Result<Self::Value, E2> {
+            Ok((self.0)(s))
+        }
+    }
+
+    deserializer.deserialize_str(Parse(parse, std::marker::PhantomData))?
+}

@@ -1,0 +1,102 @@
+//! Takes in connections and deals them to the I/O threads.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::{Sender, TrySendError};
+use mio::net::{TcpListener, TcpStream};
+
+use crate::limits::{ACCEPT_BACKOFF, ACCEPTS_PER_TURN};
+
+/// A connection on its way to the thread that will serve it.
+pub(crate) type Dealt = (TcpStream, SocketAddr);
+
+/// Another I/O thread that takes its share.
+#[derive(Debug)]
+pub(crate) struct Share {
+    pub(crate) inbox: Sender<Dealt>,
+    pub(crate) waker: Arc<mio::Waker>,
+}
+
+/// The listening socket, owned by one of the threads.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    listener: TcpListener,
+    /// There may be connections waiting. The poll is edge-triggered, so this stays true until
+    /// `accept` says that there is none.
+    ready: bool,
+    /// The system had no descriptor left. No event will tell when it has one again.
+    resting_until: Option<Instant>,
+    others: Vec<Share>,
+    /// Whose turn it is; 0 is the accepting thread itself.
+    turn: usize,
+}
+
+impl Acceptor {
+    pub(crate) fn new(listener: TcpListener, others: Vec<Share>) -> Self {
+        Self { listener, ready: true, resting_until: None, others, turn: 0 }
+    }
+
+    pub(crate) fn on_event(&mut self) {
+        self.ready = true;
+    }
+
+    /// When [`accept`](Self::accept) is to be called at the latest.
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        self.resting_until.or(self.ready.then_some(now))
+    }
+
+    /// Accepts what is waiting, up to a turn's share. Returns the connections that this thread is to
+    /// serve; the others are on their way to their threads.
+    pub(crate) fn accept(&mut self, now: Instant) -> Vec<Dealt> {
+        let mut ours = Vec::new();
+        if !self.ready || self.resting_until.is_some_and(|until| until > now) {
+            return ours;
+        }
+        self.resting_until = None;
+        for _ in 0..ACCEPTS_PER_TURN {
+            match self.listener.accept() {
+                Ok(dealt) => ours.extend(self.deal(dealt)),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => {
+                        self.ready = false;
+                        break;
+                    }
+                    // The peer was gone before we came to him.
+                    ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted => {}
+                    _ => {
+                        self.rest(&error, now);
+                        break;
+                    }
+                },
+            }
+        }
+        ours
+    }
+
+    /// Hands a connection to the thread whose turn it is; back, if that is this one or its inbox is
+    /// full.
+    fn deal(&mut self, dealt: Dealt) -> Option<Dealt> {
+        let turn = self.turn;
+        self.turn = (turn + 1) % (self.others.len() + 1);
+        let Some(share) = turn.checked_sub(1).map(|other| &self.others[other]) else {
+            return Some(dealt);
+        };
+        match share.inbox.try_send(dealt) {
+            Ok(()) => {
+                if let Err(error) = share.waker.wake() {
+                    tracing::warn!(%error, "cannot wake an I/O thread for a new connection");
+                }
+                None
+            }
+            Err(TrySendError::Full(dealt) | TrySendError::Disconnected(dealt)) => Some(dealt),
+        }
+    }
+
+    fn rest(&mut self, error: &io::Error, now: Instant) {
+        tracing::warn!(%error, "cannot accept connections for now; they wait in the system's queue");
+        self.resting_until = Some(now + ACCEPT_BACKOFF);
+    }
+}

@@ -1,0 +1,25 @@
+//! What may be chosen about the TCP transport.
+
+use std::thread::available_parallelism;
+
+/// Options of a [`TcpServer`](crate::TcpServer).
+///
+/// ```
+/// let quiet = chat_tcp::TcpConfig { threads: 1, ..chat_tcp::TcpConfig::default() };
+/// assert!(!quiet.announce);
+/// ```
+#[derive(Clone, Debug)]
+pub struct TcpConfig {
+    /// I/O threads, each with its own share of the members and its own encoded logs; 0 counts as 1.
+    /// Default: the cores of the machine, at most 4.
+    pub threads: usize,
+    /// Whether plain members are told of joins and leaves. Default no: a plain peer that expects
+    /// nothing but `[ip:port] text` shall not be surprised.
+    pub announce: bool,
+}
+
+impl Default for TcpConfig {
+    fn default() -> Self {
+        Self { threads: available_parallelism().map_or(1, |cores| cores.get().min(4)), announce: false }
+    }
+}

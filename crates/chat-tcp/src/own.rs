@@ -1,0 +1,96 @@
+//! Which messages of the log a plain member said himself, and so is not to get.
+
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
+
+/// Sequence numbers of a member's own messages that are still ahead of his cursor, as ranges.
+///
+/// Never more ranges than the log has messages, over all members together: what the tail has
+/// passed is forgotten and only counted.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    ranges: VecDeque<RangeInclusive<u64>>,
+    /// Own messages ahead of the cursor that the tail has passed.
+    passed: u64,
+}
+
+impl Own {
+    /// The member said message `seq`, while the log held those after `tail`.
+    pub(crate) fn add(&mut self, seq: u64, tail: u64) {
+        self.passed += self.take_up_to(tail);
+        match self.ranges.back_mut() {
+            Some(last) if last.end() + 1 == seq => *last = *last.start()..=seq,
+            _ => self.ranges.push_back(seq..=seq),
+        }
+    }
+
+    /// The next own message.
+    pub(crate) fn next(&self) -> Option<u64> {
+        self.ranges.front().map(|range| *range.start())
+    }
+
+    /// The cursor went past everything up to `seq`, all of it own messages or sent ones.
+    pub(crate) fn went_past(&mut self, seq: u64) {
+        self.take_up_to(seq);
+    }
+
+    /// The tail overtook the cursor up to `seq`: how many of the messages in between were own ones.
+    pub(crate) fn overtaken_up_to(&mut self, seq: u64) -> u64 {
+        self.take_up_to(seq) + std::mem::take(&mut self.passed)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ranges.is_empty() && self.passed == 0
+    }
+
+    /// Removes the numbers up to `seq` and tells how many they were.
+    fn take_up_to(&mut self, seq: u64) -> u64 {
+        let mut taken = 0;
+        while let Some(range) = self.ranges.front_mut() {
+            let (start, end) = (*range.start(), *range.end());
+            if start > seq {
+                break;
+            }
+            if end > seq {
+                *range = seq + 1..=end;
+                return taken + seq + 1 - start;
+            }
+            taken += end + 1 - start;
+            self.ranges.pop_front();
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consecutive_messages_are_one_range() {
+        let mut own = Own::default();
+        (5..=9).for_each(|seq| own.add(seq, 0));
+        own.add(20, 0);
+        assert_eq!(own.ranges, [5..=9, 20..=20]);
+        assert_eq!(own.next(), Some(5));
+        own.went_past(7);
+        assert_eq!(own.next(), Some(8));
+        own.went_past(9);
+        assert_eq!(own.next(), Some(20));
+    }
+
+    #[test]
+    fn what_the_tail_has_passed_is_still_counted() {
+        let mut own = Own::default();
+        for seq in [2, 4, 6, 8] {
+            own.add(seq, 0);
+        }
+        own.add(10, 5);
+        assert_eq!(own.ranges.len(), 3, "2 and 4 are only counted now");
+        assert_eq!(own.overtaken_up_to(8), 4);
+        assert_eq!(own.overtaken_up_to(9), 0);
+        assert_eq!(own.next(), Some(10));
+        own.went_past(10);
+        assert!(own.is_empty());
+    }
+}

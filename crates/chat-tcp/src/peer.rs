@@ -1,0 +1,116 @@
+//! A connection with its socket, and where they stand in the poll loop.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read};
+use std::net::Shutdown;
+use std::time::Instant;
+
+use mio::Token;
+use mio::event::Event;
+use mio::net::TcpStream;
+
+use crate::connection::{Connection, Context};
+use crate::deadlines::Deadlines;
+
+#[derive(Debug)]
+pub(crate) struct Peer {
+    socket: TcpStream,
+    pub(crate) connection: Connection,
+    pub(crate) token: Token,
+    /// Reading may bring bytes; false once it would block.
+    readable: bool,
+    /// Writing may take bytes; false once it would block.
+    writable: bool,
+    /// The system says that the peer is gone altogether.
+    hung_up: bool,
+    /// Stands in the loop's queue of peers to be served.
+    queued: bool,
+    /// The deadline under which he is listed.
+    scheduled: Option<Instant>,
+}
+
+impl Peer {
+    /// A peer who is put into the queue to be served for the first time.
+    pub(crate) fn new(socket: TcpStream, connection: Connection, token: Token) -> Self {
+        Self {
+            socket,
+            connection,
+            token,
+            readable: true,
+            writable: true,
+            hung_up: false,
+            queued: true,
+            scheduled: None,
+        }
+    }
+
+    /// Notes what an event says. True if the peer is to be put into the queue.
+    pub(crate) fn on_event(&mut self, event: &Event) -> bool {
+        self.readable |= event.is_readable() || event.is_read_closed();
+        self.writable |= event.is_writable();
+        self.hung_up |= event.is_error() || event.is_write_closed();
+        !std::mem::replace(&mut self.queued, true)
+    }
+
+    /// Was taken from the queue.
+    pub(crate) fn dequeued(&mut self) {
+        self.queued = false;
+    }
+
+    /// Reads until it would block, the connection wants no more, or `buffer`, his share of this turn,
+    /// is used up. Returns how many bytes came.
+    pub(crate) fn read(&mut self, buffer: &mut [u8], cx: &mut Context<'_>) -> usize {
+        let mut heard = 0;
+        while self.readable && self.connection.wants_bytes() && heard < buffer.len() {
+            match self.socket.read(&mut buffer[heard..]) {
+                Ok(0) => {
+                    self.readable = false;
+                    self.connection.end_of_input(cx);
+                }
+                Ok(count) => {
+                    self.connection.receive(&buffer[heard..heard + count], cx);
+                    heard += count;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.readable = false;
+                    self.connection.fail(&error, cx);
+                }
+            }
+        }
+        // Only now that all he sent is heard: it may be more than the last words of who is gone.
+        if self.hung_up && !self.readable {
+            self.connection.fail(&ErrorKind::BrokenPipe.into(), cx);
+        }
+        heard
+    }
+
+    /// Writes what he is owed, as far as the socket takes it.
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>) {
+        if !self.writable {
+            return;
+        }
+        if self.connection.flush(cx, &mut self.socket)
+            && let Err(error) = self.socket.shutdown(Shutdown::Write)
+        {
+            self.connection.fail(&error, cx);
+        }
+        self.writable = !self.connection.is_blocked();
+    }
+
+    /// Lists him where he must be served again. False if he can be dropped.
+    pub(crate) fn settle(&mut self, key: usize, deadlines: &mut Deadlines, queue: &mut VecDeque<usize>) -> bool {
+        let is_done = self.connection.is_done();
+        let deadline = self.connection.deadline().filter(|_| !is_done);
+        if deadline != self.scheduled {
+            deadlines.change(key, self.scheduled, deadline);
+            self.scheduled = deadline;
+        }
+        if self.readable && !self.queued && self.connection.wants_bytes() {
+            self.queued = true;
+            queue.push_back(key);
+        }
+        !is_done
+    }
+}

@@ -1,0 +1,136 @@
+//! A TCP server: one listening socket and the I/O threads' transports.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use chat_core::{Room, Running};
+use crossbeam_channel::bounded;
+use mio::Interest;
+use thiserror::Error;
+
+use crate::acceptor::{Acceptor, Share};
+use crate::config::TcpConfig;
+use crate::limits::DEALT_MAX;
+use crate::socket;
+use crate::transport::{LISTEN, TcpTransport};
+
+/// A listening socket and the [`TcpTransport`]s that serve its connections, ready to run.
+///
+/// ```
+/// use chat_core::{Room, RoomConfig};
+/// use chat_tcp::{TcpConfig, TcpServer};
+///
+/// let room = Room::new(RoomConfig::default());
+/// let server = TcpServer::bind("127.0.0.1:0", &room, &TcpConfig::default())?;
+/// println!("listening on {}", server.local_addr());
+/// let running = server.spawn()?;
+/// // ... the room lives; here it ends at once
+/// room.close("That was all", std::time::Duration::from_secs(1));
+/// running.join()?;
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+#[derive(Debug)]
+pub struct TcpServer {
+    room: Room,
+    address: SocketAddr,
+    transports: Vec<TcpTransport>,
+}
+
+impl TcpServer {
+    /// Listens on the first of the addresses that is free. Port 0 takes any free port. Connections are
+    /// accepted once the transports run.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], with the address that was tried last.
+    pub fn bind(address: impl ToSocketAddrs, room: &Room, config: &TcpConfig) -> Result<Self, BindError> {
+        let addresses = address.to_socket_addrs().map_err(BindError::Resolve)?;
+        let mut result = Err(BindError::NoAddress);
+        for address in addresses {
+            result = Self::listen(address, room, config);
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
+    }
+
+    fn listen(address: SocketAddr, room: &Room, config: &TcpConfig) -> Result<Self, BindError> {
+        let listen = |source| BindError::Listen { address, source };
+        let mut listener = socket::listen(address).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let mut others = Vec::new();
+        let mut transports = Vec::new();
+        for _ in 0..config.threads.max(1) {
+            let (inbox, dealt) = bounded(DEALT_MAX);
+            let transport = TcpTransport::new(room, config.announce, dealt).map_err(BindError::Poll)?;
+            others.push(Share { inbox, waker: transport.mio_waker() });
+            transports.push(transport);
+        }
+        // The first one accepts, and keeps its own share.
+        others.remove(0);
+        let first = &mut transports[0];
+        first.registry().register(&mut listener, LISTEN, Interest::READABLE).map_err(BindError::Poll)?;
+        first.set_acceptor(Acceptor::new(listener, others));
+        Ok(Self { room: room.clone(), address, transports })
+    }
+
+    /// The address that the server listens on, with the real port where 0 was asked for.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs each transport on a thread of its own until the room is closed.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no thread to give.
+    pub fn spawn(self) -> io::Result<Running> {
+        let mut running = Running::new(&self.room);
+        self.spawn_into(&mut running)?;
+        Ok(running)
+    }
+
+    /// As [`spawn`](Self::spawn), beside other transports of the room.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no thread to give.
+    pub fn spawn_into(self, running: &mut Running) -> io::Result<()> {
+        for (index, transport) in self.transports.into_iter().enumerate() {
+            running.spawn(&format!("chat-tcp-{index}"), transport)?;
+        }
+        Ok(())
+    }
+
+    /// The transports, for a loop of your own. All of them must run: the first accepts connections and
+    /// deals them to the others.
+    #[must_use]
+    pub fn into_transports(self) -> Vec<TcpTransport> {
+        self.transports
+    }
+}
+
+/// Why a server could not listen.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The name could not be resolved.
+    #[error("cannot resolve the address to listen on")]
+    Resolve(#[source] io::Error),
+    /// The name resolved to no address at all.
+    #[error("there is no address to listen on")]
+    NoAddress,
+    /// The address is taken, not ours, or needs a permission.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address that was tried.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no more of what a poll loop needs.
+    #[error("cannot set up a poll loop")]
+    Poll(#[source] io::Error),
+}
