@@ -36,6 +36,7 @@
 //! does over TCP, and its front page shows a server in ten lines. To write your own, start at
 //! [`Transport`], then [`Port`] and [`EncodedLog`].
 
+mod client;
 mod config;
 mod encoded;
 mod error;
@@ -51,6 +52,9 @@ mod stats;
 mod transport;
 mod waker;
 
+pub use client::{
+    Client, ClientConfig, ClientEnd, ClientEvent, Command, Conversation, Ended, TrySayError, UNCONFIRMED_MAX,
+};
 pub use config::{Overtaken, Rate, RoomConfig};
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
 pub use error::{JoinError, KickError, NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};

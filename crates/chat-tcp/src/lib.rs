@@ -5,6 +5,7 @@
 //! written to from his first words; PROTOCOL.md has the rules.
 
 mod acceptor;
+mod client;
 mod config;
 mod connection;
 mod deadlines;
@@ -19,6 +20,7 @@ mod socket;
 mod speaker;
 mod transport;
 
+pub use client::{ConnectError, connect};
 pub use config::TcpConfig;
 pub use server::{BindError, TcpServer};
 pub use transport::TcpTransport;

@@ -110,7 +110,9 @@ impl Outgoing {
 
     /// A `[*] text` line for a plain member.
     pub(crate) fn push_notice(&mut self, text: &str, now: Instant) {
-        self.push_owed_break(now);
+        if let Reading::Chunks { unbroken_since } = self.reading {
+            self.push_bytes(owed_break(unbroken_since, now));
+        }
         let text = Text::one_line(text).unwrap_or_default();
         let notice = Line { author: Author::Room, text }.to_string();
         self.push_bytes(notice.as_bytes());
@@ -125,15 +127,6 @@ impl Outgoing {
         match self.reading.format() {
             Format::Framed => self.push_frame(&RoomFrame::Bye(reason.clone())),
             Format::Lf | Format::CrLf => self.push_notice(&format!("Closed: {reason}"), now),
-        }
-    }
-
-    fn push_owed_break(&mut self, now: Instant) {
-        if let Reading::Chunks { unbroken_since } = &mut self.reading
-            && let Some(since) = unbroken_since.take()
-            && now.saturating_duration_since(since) < QUIET
-        {
-            self.outbox.push(b'\n');
         }
     }
 
@@ -203,33 +196,26 @@ impl Outgoing {
         now: Instant,
         socket: &mut impl Write,
     ) -> io::Result<bool> {
-        let (a, b, kept_back) = match self.reading {
-            Reading::Delimited(_) => (a, b, 0),
-            Reading::Chunks { unbroken_since: Some(_) } => {
-                self.push_owed_break(now);
-                if self.outbox_len() > 0 {
-                    return Ok(false); // the break first, then this again
-                }
+        let (lead, a, b) = match self.reading {
+            Reading::Delimited(_) => (&b""[..], a, b),
+            // The last break is kept back, and may be owed from the last time.
+            Reading::Chunks { unbroken_since } => {
                 let (a, b) = without_last(a, b);
-                (a, b, 1)
-            }
-            Reading::Chunks { unbroken_since: None } => {
-                let (a, b) = without_last(a, b);
-                (a, b, 1)
+                (owed_break(unbroken_since, now), a, b)
             }
         };
-        let written = if b.is_empty() {
+        let written = if lead.is_empty() && b.is_empty() {
             attempt(socket, |socket| socket.write(a))?
         } else {
-            attempt(socket, |socket| socket.write_vectored(&[IoSlice::new(a), IoSlice::new(b)]))?
+            attempt(socket, |socket| socket.write_vectored(&[IoSlice::new(lead), IoSlice::new(a), IoSlice::new(b)]))?
         };
-        let Some(mut written) = written else { return Ok(true) };
+        let Some(written) = written else { return Ok(true) };
         self.stalled_since = None;
-        if written == a.len() + b.len()
-            && let Reading::Chunks { unbroken_since } = &mut self.reading
-        {
-            *unbroken_since = Some(now);
-            written += kept_back;
+        let mut written = written - lead.len();
+        if let Reading::Chunks { unbroken_since } = &mut self.reading {
+            let is_all = written == a.len() + b.len();
+            *unbroken_since = is_all.then_some(now);
+            written += usize::from(is_all);
         }
         let advanced = log.advance(self.cursor, written);
         self.cursor = advanced.cursor;
@@ -276,6 +262,15 @@ fn attempt<W: Write>(
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// The break that must come before a chunk peer's next line, if his `recv` may return that line together
+/// with the one before it.
+fn owed_break(unbroken_since: Option<Instant>, now: Instant) -> &'static [u8] {
+    match unbroken_since {
+        Some(since) if now.saturating_duration_since(since) < QUIET => b"\n",
+        _ => b"",
     }
 }
 

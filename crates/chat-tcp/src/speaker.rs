@@ -32,11 +32,11 @@ impl Speaker {
         self.say_and_tell_seq(text, cx);
     }
 
-    /// Says each line of `line`, which a plain member does not get back. `tail` is where the log
-    /// begins that he reads.
+    /// Says what a plain member wrote in one line, or in several messages if it is long. He does not get
+    /// it back. An empty line says nothing: someone has only pressed Enter. `tail` is where the log begins
+    /// that he reads.
     pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &Context<'_>) {
-        let empty = line.is_empty().then(Text::default); // an empty line is a message too
-        for text in Text::split(line).chain(empty) {
+        for text in Text::split(line) {
             if let Some(seq) = self.say_and_tell_seq(text, cx) {
                 self.own.get_or_insert_default().add(seq, tail);
             }

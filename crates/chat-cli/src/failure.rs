@@ -1,0 +1,42 @@
+//! What goes wrong, and what to do about it. Printed in one place.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use std::io::Write;
+
+/// Ends the program with exit code 1.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    error: Box<dyn Error + Send + Sync>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// `error`, and perhaps what to do.
+    pub(crate) fn new(error: impl Into<Box<dyn Error + Send + Sync>>, hint: Option<String>) -> Self {
+        Self { error: error.into(), hint }
+    }
+
+    /// Prints the chain of causes on stderr.
+    pub(crate) fn report(&self) -> ExitCode {
+        let mut text = format!("error: {}", self.error);
+        let mut cause = self.error.source();
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("\n\nhint: {hint}"));
+        }
+        // If stderr is gone there is nobody to tell.
+        let _nobody = writeln!(std::io::stderr(), "{text}");
+        ExitCode::FAILURE
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(error, None)
+    }
+}

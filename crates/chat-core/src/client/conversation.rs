@@ -1,0 +1,249 @@
+//! A member's side of the framed protocol, whatever carries the frames.
+
+use std::collections::VecDeque;
+
+use chat_proto::{
+    Author, Entry, Event, Hello, MemberFrame, PeerAddr, Resume, RoomFrame, Skipped, Text, Welcome,
+};
+
+use super::event::ClientEvent;
+
+/// Messages that may be said and not yet confirmed. Enough to fill a fast path, little enough that
+/// whoever feeds the client feels a slow one.
+pub const UNCONFIRMED_MAX: usize = 1024;
+
+/// What a client knows of its conversation with a room: how far it has read, what it said that the room
+/// has not confirmed, and how both survive a lost connection.
+///
+/// A state machine without socket or clock, for those who carry frames over a medium of their own:
+///
+/// 1. connected: send the frame that [`hello`](Self::hello) returns;
+/// 2. feed what comes to [`receive`](Self::receive), and send what [`next_frame`](Self::next_frame)
+///    returns until it returns nothing;
+/// 3. connection lost: call [`disconnected`](Self::disconnected), connect again, go on at 1.
+///
+/// What was said and not confirmed when the connection broke is said again, and not twice: the new
+/// connection begins with everything the old one had not seen yet, its own messages among it. Only if
+/// the log no longer reaches that far back is it unknown what the room took, and the client is told so
+/// ([`ClientEvent::Unsure`]).
+#[derive(Debug, Default)]
+pub struct Conversation {
+    history: u16,
+    /// The connection's standing; of the last one while there is none.
+    standing: Option<Standing>,
+    phase: Phase,
+    /// Said and not confirmed, in order.
+    unconfirmed: VecDeque<Text>,
+    /// How many of them were sent, and under which address.
+    sent: usize,
+    sent_as: Option<PeerAddr>,
+    /// How many were confirmed on this connection.
+    confirmed: u64,
+    /// Own messages up to this one are confirmed already.
+    confirmed_seq: u64,
+    wants: Wants,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    epoch: u64,
+    session: chat_proto::Session,
+    you: PeerAddr,
+    /// Has everything up to this message.
+    have: u64,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Phase {
+    /// No connection, or no welcome yet.
+    #[default]
+    Waiting,
+    /// Reads what happened while it was away, among it perhaps what it said last time.
+    CatchingUp {
+        until: u64,
+        /// The log no longer reached.
+        unsure: bool,
+    },
+    Live,
+}
+
+#[derive(Debug, Default)]
+struct Wants {
+    who: bool,
+    finish: bool,
+    leave: bool,
+    left: bool,
+}
+
+impl Conversation {
+    /// A conversation that begins with at most `history` messages of the past.
+    #[must_use]
+    pub fn new(history: u16) -> Self {
+        Self { history, ..Self::default() }
+    }
+
+    /// What to say first on a new connection.
+    #[must_use]
+    pub fn hello(&self) -> MemberFrame {
+        let resume = self.standing.map(|Standing { epoch, session, have, .. }| Resume { epoch, session, have });
+        MemberFrame::Hello(Hello { resume, history: self.history })
+    }
+
+    /// Queues `text` to be said.
+    ///
+    /// # Errors
+    ///
+    /// Gives it back while [`UNCONFIRMED_MAX`] messages wait to be confirmed.
+    pub fn say(&mut self, text: Text) -> Result<(), Text> {
+        if self.is_full() {
+            return Err(text);
+        }
+        self.unconfirmed.push_back(text);
+        Ok(())
+    }
+
+    /// Whether [`say`](Self::say) would refuse.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.unconfirmed.len() >= UNCONFIRMED_MAX
+    }
+
+    /// Asks who is present.
+    pub fn ask_who(&mut self) {
+        self.wants.who = true;
+    }
+
+    /// Leaves once everything said is confirmed.
+    pub fn finish(&mut self) {
+        self.wants.finish = true;
+    }
+
+    /// Leaves now.
+    pub fn leave(&mut self) {
+        self.wants.leave = true;
+    }
+
+    /// How many messages are not confirmed.
+    #[must_use]
+    pub fn unconfirmed(&self) -> usize {
+        self.unconfirmed.len()
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.wants.leave || (self.wants.finish && self.unconfirmed.is_empty())
+    }
+
+    /// The next frame to send, if there is one.
+    pub fn next_frame(&mut self) -> Option<MemberFrame> {
+        if self.phase == Phase::Waiting || self.wants.left {
+            return None;
+        }
+        if self.is_leaving() {
+            self.wants.left = true;
+            return Some(MemberFrame::Bye);
+        }
+        if std::mem::take(&mut self.wants.who) {
+            return Some(MemberFrame::Who);
+        }
+        if self.phase != Phase::Live {
+            return None; // what is still to come tells what must be said again
+        }
+        let text = self.unconfirmed.get(self.sent)?.clone();
+        self.sent += 1;
+        self.sent_as = self.standing.map(|standing| standing.you);
+        Some(MemberFrame::Say(text))
+    }
+
+    /// Takes in a frame of the room; what it means for the user goes to `on_event`.
+    pub fn receive(&mut self, frame: RoomFrame, mut on_event: impl FnMut(ClientEvent)) {
+        match frame {
+            RoomFrame::Welcome(welcome) => {
+                self.welcome(&welcome);
+                on_event(ClientEvent::Connected(welcome));
+            }
+            RoomFrame::Entry(entry) => {
+                let own = self.read(&entry);
+                on_event(ClientEvent::Entry { entry, own });
+            }
+            RoomFrame::Skipped(skipped) => {
+                self.skip(&skipped);
+                on_event(ClientEvent::Missed(skipped.messages));
+            }
+            RoomFrame::Present(present) => on_event(ClientEvent::Present(present)),
+            RoomFrame::Bye(reason) => on_event(ClientEvent::Dismissed(reason)),
+        }
+        self.catch_up(on_event);
+    }
+
+    /// The connection is gone. Returns true if nothing is lost with it: leaving was all that was left.
+    pub fn disconnected(&mut self) -> bool {
+        self.phase = Phase::Waiting;
+        self.wants.left
+    }
+
+    fn welcome(&mut self, welcome: &Welcome) {
+        let Welcome { epoch, session, you, head, .. } = *welcome;
+        let before = self.standing.filter(|before| before.epoch == epoch);
+        let have = before.map_or(head, |before| before.have);
+        self.standing = Some(Standing { epoch, session, you, have });
+        (self.confirmed, self.confirmed_seq) = (0, 0);
+        if before.is_some() {
+            self.phase = Phase::CatchingUp { until: head, unsure: false };
+        } else {
+            self.phase = Phase::Live;
+            self.sent = 0;
+        }
+    }
+
+    /// Notes an entry as read; tells whether it is an own message.
+    fn read(&mut self, entry: &Entry) -> bool {
+        let Some(standing) = &mut self.standing else { return false };
+        standing.have = standing.have.max(entry.seq);
+        let Event::Said { author: Author::Peer(author), .. } = &entry.event else { return false };
+        let as_before = matches!(self.phase, Phase::CatchingUp { .. }) && Some(*author) == self.sent_as;
+        if !as_before && *author != standing.you {
+            return false;
+        }
+        if entry.seq > self.confirmed_seq {
+            self.confirmed += u64::from(!as_before);
+            self.confirm(1);
+        }
+        true
+    }
+
+    fn confirm(&mut self, messages: usize) {
+        let messages = messages.min(self.sent);
+        self.unconfirmed.drain(..messages);
+        self.sent -= messages;
+    }
+
+    fn skip(&mut self, skipped: &Skipped) {
+        if let Some(standing) = &mut self.standing {
+            standing.have = standing.have.max(skipped.next.saturating_sub(1));
+        }
+        match &mut self.phase {
+            Phase::CatchingUp { unsure, .. } => *unsure = true,
+            Phase::Live => {
+                // All that the room had accepted by then, whether it lies before or behind the gap.
+                let accepted = skipped.accepted.saturating_sub(self.confirmed);
+                self.confirm(usize::try_from(accepted).unwrap_or(usize::MAX));
+                self.confirmed = self.confirmed.max(skipped.accepted);
+                self.confirmed_seq = self.confirmed_seq.max(skipped.head);
+            }
+            Phase::Waiting => {}
+        }
+    }
+
+    /// Once everything from before the welcome is read, what is still unconfirmed was never accepted.
+    fn catch_up(&mut self, mut on_event: impl FnMut(ClientEvent)) {
+        let Phase::CatchingUp { until, unsure } = self.phase else { return };
+        if self.standing.is_none_or(|standing| standing.have < until) {
+            return;
+        }
+        if unsure && self.sent > 0 {
+            on_event(ClientEvent::Unsure(self.unconfirmed.drain(..self.sent).collect()));
+        }
+        self.sent = 0;
+        self.phase = Phase::Live;
+    }
+}

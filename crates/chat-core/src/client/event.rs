@@ -1,0 +1,81 @@
+//! What a client tells its user.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_proto::{Entry, LeaveReason, Present, Text, Welcome};
+
+/// What happens to a [`Client`](super::Client).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// The room has let it in, for the first time or again.
+    Connected(Welcome),
+    /// An entry of the log. `own`: a message of its own, which is confirmed by this.
+    Entry {
+        /// The entry.
+        entry: Arc<Entry>,
+        /// Whether this client said it.
+        own: bool,
+    },
+    /// A line from a server that speaks plain text.
+    Line(Text),
+    /// The log's tail has passed it: it missed this many messages, exactly.
+    Missed(u64),
+    /// The answer to [`Client::ask_who`](super::Client::ask_who).
+    Present(Present),
+    /// These messages were on their way when the connection broke, and the room no longer knows whether it
+    /// took them. They are not said again.
+    Unsure(Vec<Text>),
+    /// The room has ended the membership.
+    Dismissed(LeaveReason),
+    /// The connection is lost. Another attempt comes after `retry_in`.
+    Lost {
+        /// What happened.
+        error: io::Error,
+        /// The pause before the next attempt.
+        retry_in: Duration,
+    },
+    /// Nothing more will come.
+    Ended(ClientEnd),
+}
+
+/// How a [`Client`](super::Client) ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientEnd {
+    /// It left, and everything it said was confirmed (of a plain server: written out).
+    #[error("left")]
+    Left,
+    /// The server ended it.
+    #[error("the server closed the connection: {0}")]
+    Dismissed(LeaveReason),
+    /// The connection is lost. `unconfirmed` messages may or may not have been taken.
+    #[error("connection lost{}", unconfirmed_note(*unconfirmed))]
+    Lost {
+        /// What happened.
+        #[source]
+        error: io::Error,
+        /// Messages that were not confirmed.
+        unconfirmed: usize,
+    },
+    /// The server does not speak the framed protocol; this is how its answer begins.
+    #[error("the server does not speak the framed chat protocol{}", said_note(said))]
+    NotFramed {
+        /// What it said instead, if anything.
+        said: Vec<Text>,
+    },
+}
+
+fn unconfirmed_note(unconfirmed: usize) -> String {
+    match unconfirmed {
+        0 => String::new(),
+        1 => " before the server confirmed 1 message".to_owned(),
+        many => format!(" before the server confirmed {many} messages"),
+    }
+}
+
+fn said_note(said: &[Text]) -> String {
+    said.first().map_or_else(String::new, |said| format!(", it says: {said}"))
+}

@@ -1,0 +1,149 @@
+//! A client of a room on a server: the same handle over every transport.
+
+mod conversation;
+mod event;
+
+use chat_proto::Text;
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use thiserror::Error;
+
+use crate::waker::Waker;
+
+pub use conversation::{Conversation, UNCONFIRMED_MAX};
+pub use event::{ClientEnd, ClientEvent};
+
+/// What a [`Client`] asks of the thread that carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Say this.
+    Say(Text),
+    /// Ask who is present.
+    Who,
+    /// Leave once everything said is confirmed.
+    Finish,
+    /// Leave now.
+    Leave,
+}
+
+/// How a client begins and goes on.
+#[derive(Clone, Debug, Default)]
+pub struct ClientConfig {
+    /// Messages of the past to begin with; the room may give fewer. Default 0.
+    pub history: u16,
+    /// Speak and expect plain lines, for a server that is not ours. Default no.
+    pub plain: bool,
+    /// Connect again when the connection is lost, with growing pauses, and go on where it broke.
+    /// Default no: the loss ends the client.
+    pub reconnect: bool,
+}
+
+/// A membership in a room on a server, carried by a thread of its own.
+///
+/// Made by a transport, `chat_tcp::connect` for one. Whatever happens comes as a [`ClientEvent`] through
+/// [`events`](Self::events), the last one being [`ClientEvent::Ended`]. The channel is bounded: who does
+/// not take the events stops the client from reading, and the server sees a slow member.
+///
+/// Dropping the handle leaves the room.
+#[derive(Debug)]
+pub struct Client {
+    commands: Sender<Command>,
+    events: Receiver<ClientEvent>,
+    waker: Waker,
+}
+
+impl Client {
+    /// A handle for a transport's thread, which takes commands from the other end of `commands`, is woken
+    /// by `waker` when there are some, and sends what happens to the other end of `events`.
+    #[must_use]
+    pub fn new(commands: Sender<Command>, events: Receiver<ClientEvent>, waker: Waker) -> Self {
+        Self { commands, events, waker }
+    }
+
+    /// Says `text`. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`]), so take
+    /// the events on another thread, or use [`try_say`](Self::try_say).
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the client has ended.
+    pub fn say(&self, text: Text) -> Result<(), Ended> {
+        self.command(Command::Say(text))
+    }
+
+    /// Says `text`, unless that would mean to wait.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySayError`], which gives the text back.
+    pub fn try_say(&self, text: Text) -> Result<(), TrySayError> {
+        let result = self.commands.try_send(Command::Say(text)).map_err(|error| match error {
+            TrySendError::Full(Command::Say(text)) => TrySayError::Full(text),
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => TrySayError::Ended,
+        });
+        self.waker.wake();
+        result
+    }
+
+    /// Asks who is present; [`ClientEvent::Present`] answers.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the client has ended.
+    pub fn ask_who(&self) -> Result<(), Ended> {
+        self.command(Command::Who)
+    }
+
+    /// Leaves once everything said is confirmed.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the client has ended.
+    pub fn finish(&self) -> Result<(), Ended> {
+        self.command(Command::Finish)
+    }
+
+    /// Leaves now.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the client has ended.
+    pub fn leave(&self) -> Result<(), Ended> {
+        self.command(Command::Leave)
+    }
+
+    /// What happens, in order; ends after [`ClientEvent::Ended`].
+    #[must_use]
+    pub fn events(&self) -> &Receiver<ClientEvent> {
+        &self.events
+    }
+
+    fn command(&self, command: Command) -> Result<(), Ended> {
+        self.commands.send(command).map_err(|_| Ended)?;
+        self.waker.wake();
+        Ok(())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // If the channel is full the thread will find it closed instead.
+        let _full_or_ended = self.commands.try_send(Command::Leave);
+        self.waker.wake();
+    }
+}
+
+/// The client has ended; [`ClientEvent::Ended`] tells why.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the client has ended")]
+pub struct Ended;
+
+/// Why [`Client::try_say`] said nothing.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum TrySayError {
+    /// Too many messages are on their way. Gives the text back.
+    #[error("too many messages are on their way")]
+    Full(Text),
+    /// The client has ended.
+    #[error("the client has ended")]
+    Ended,
+}

@@ -1,0 +1,144 @@
+//! Who is let in, and how fast he may speak.
+
+mod support;
+
+use std::time::Duration;
+
+use chat_core::{JoinError, RoomConfig};
+use chat_proto::LeaveReason;
+use support::{Carrier, rate, room_with};
+
+#[test]
+fn a_full_room_refuses_until_someone_leaves() {
+    let (room, time) = room_with(RoomConfig { members_max: 2, ..RoomConfig::default() });
+    let (mut here, there) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let first = here.join("127.0.0.1:1");
+    there.join("192.0.2.1:1");
+    let full = JoinError::RoomFull { members_max: 2 };
+    assert_eq!(here.try_join("127.0.0.1:2"), Err(full));
+    assert_eq!(there.try_join("192.0.2.2:1"), Err(full));
+    assert_eq!(LeaveReason::from(full), LeaveReason::RoomFull);
+    assert_eq!(room.stats().refused, 2);
+    assert_eq!(here.read().len(), 2, "who is refused is not announced");
+    here.leave(first, LeaveReason::Quit);
+    here.join("127.0.0.1:2");
+    assert_eq!(room.stats().members, 2);
+}
+
+#[test]
+fn seats_do_not_count_as_remote_members() {
+    let (room, time) = room_with(RoomConfig { members_max: 1, ..RoomConfig::default() });
+    let _bot = support::seat(&room, "bot");
+    Carrier::new(&room, &time).join("192.0.2.1:1");
+}
+
+#[test]
+fn an_address_may_have_its_members_and_no_more() {
+    let (room, time) = room_with(RoomConfig { members_per_address_max: 2, ..RoomConfig::default() });
+    let (tcp, udp) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let full = Err(JoinError::AddressFull { members_per_address_max: 2 });
+
+    let first = tcp.join("192.0.2.1:1");
+    udp.join("192.0.2.1:2");
+    assert_eq!(tcp.try_join("192.0.2.1:3"), full);
+    assert_eq!(udp.try_join("[::ffff:192.0.2.1]:3"), full, "the same address through an IPv6 socket");
+    tcp.join("192.0.2.2:1");
+
+    tcp.join("[2001:db8:0:1::1]:1");
+    tcp.join("[2001:db8:0:1:ffff::2]:1");
+    assert_eq!(tcp.try_join("[2001:db8:0:1::3]:1"), full, "one subscriber has a whole /64");
+    tcp.join("[2001:db8:0:2::1]:1");
+
+    tcp.leave(first, LeaveReason::Quit);
+    tcp.join("192.0.2.1:3");
+    assert_eq!(tcp.try_join("192.0.2.1:4"), full);
+}
+
+#[test]
+fn loopback_may_have_any_number_of_members() {
+    let (room, time) = room_with(RoomConfig { members_per_address_max: 1, ..RoomConfig::default() });
+    let carrier = Carrier::new(&room, &time);
+    for peer in ["127.0.0.1:1", "127.0.0.1:2", "127.9.9.9:1", "[::1]:1", "[::1]:2", "[::ffff:127.0.0.1]:3"] {
+        carrier.join(peer);
+    }
+    assert_eq!(room.stats().members, 6);
+}
+
+#[test]
+fn every_way_out_frees_a_place() {
+    let (room, time) = room_with(RoomConfig { members_per_address_max: 1, ..RoomConfig::default() });
+    let carrier = Carrier::new(&room, &time);
+    let other = Carrier::new(&room, &time);
+    let member = carrier.join("192.0.2.1:1");
+    carrier.leave(member, LeaveReason::Quit);
+    carrier.join("192.0.2.1:2");
+    room.kick("192.0.2.1:2".parse().unwrap(), "").unwrap();
+    carrier.join("192.0.2.1:3");
+    drop(carrier);
+    other.join("192.0.2.1:4");
+    assert_eq!(room.stats().members, 1);
+}
+
+#[test]
+fn after_a_burst_every_message_waits_for_the_steady_rate() {
+    let (room, time) = room_with(RoomConfig { rate: Some(rate(3, 10)), ..RoomConfig::default() });
+    let carrier = Carrier::new(&room, &time);
+    let member = carrier.join("192.0.2.1:1");
+    let step = Duration::from_millis(100);
+    time.pass(Duration::from_secs(5));
+
+    for _ in 0..3 {
+        assert_eq!(carrier.try_say(member, "burst").unwrap().pause_until, None);
+    }
+    for _ in 0..5 {
+        let said = carrier.try_say(member, "flood").unwrap();
+        assert_eq!(said.pause_until, Some(time.now() + step));
+        time.pass(step);
+    }
+    assert_eq!(room.stats().paced, 5);
+    assert_eq!(room.stats().messages, 8, "nothing was dropped");
+
+    time.pass(step);
+    assert_eq!(carrier.try_say(member, "slower").unwrap().pause_until, None);
+    time.pass(Duration::from_secs(60));
+    for _ in 0..3 {
+        assert_eq!(carrier.try_say(member, "rested").unwrap().pause_until, None);
+    }
+    assert!(carrier.try_say(member, "again").unwrap().pause_until.is_some(), "a long rest earns one burst");
+}
+
+#[test]
+fn what_comes_in_spite_of_the_pause_makes_it_longer() {
+    let (room, time) = room_with(RoomConfig { rate: Some(rate(1, 10)), ..RoomConfig::default() });
+    let carrier = Carrier::new(&room, &time);
+    let member = carrier.join("192.0.2.1:1");
+    carrier.say(member, "burst");
+    for messages in 1..=20 {
+        let said = carrier.try_say(member, "flood").unwrap();
+        assert_eq!(said.pause_until, Some(time.now() + Duration::from_millis(100 * messages)));
+    }
+}
+
+#[test]
+fn each_member_has_a_pace_of_his_own() {
+    let (room, time) = room_with(RoomConfig { rate: Some(rate(1, 1)), ..RoomConfig::default() });
+    let carrier = Carrier::new(&room, &time);
+    let (a, b) = (carrier.join("192.0.2.1:1"), carrier.join("192.0.2.1:2"));
+    carrier.say(a, "burst");
+    assert!(carrier.try_say(a, "flood").unwrap().pause_until.is_some());
+    assert_eq!(carrier.try_say(b, "burst").unwrap().pause_until, None);
+}
+
+#[test]
+fn loopback_and_a_room_without_a_rate_know_no_pause() {
+    let (limited, time) = room_with(RoomConfig { rate: Some(rate(1, 1)), ..RoomConfig::default() });
+    let carrier = Carrier::new(&limited, &time);
+    let (unlimited, time) = room_with(RoomConfig { rate: None, ..RoomConfig::default() });
+    let other = Carrier::new(&unlimited, &time);
+    let (v4, v6, remote) = (carrier.join("127.0.0.1:1"), carrier.join("[::1]:1"), other.join("192.0.2.1:1"));
+    for _ in 0..100 {
+        assert_eq!(carrier.try_say(v4, "a").unwrap().pause_until, None);
+        assert_eq!(carrier.try_say(v6, "b").unwrap().pause_until, None);
+        assert_eq!(other.try_say(remote, "c").unwrap().pause_until, None);
+    }
+}

@@ -1,0 +1,244 @@
+//! One order for everyone, and who comes and goes.
+
+mod support;
+
+use std::time::Duration;
+
+use chat_core::{KickError, SayError};
+use chat_proto::limits::{PRESENT_PEERS_MAX, REASON_BYTES_MAX};
+use chat_proto::{Event, LeaveReason, TextError};
+use support::{Carrier, hear, room, seat, seqs, text};
+
+#[test]
+fn all_ports_and_seats_read_the_same_in_the_same_order() {
+    let (room, time) = room();
+    let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let (bot, console) = (seat(&room, "bot"), seat(&room, "console"));
+    let a = tcp.join("192.0.2.1:1");
+    let b = udp.join("192.0.2.2:2");
+    tcp.say(a, "one");
+    bot.say("two").unwrap();
+    udp.say(b, "three");
+    room.notice("four").unwrap();
+    tcp.leave(a, LeaveReason::Quit);
+    let all = [
+        "192.0.2.1:1 joined, 1 here",
+        "192.0.2.2:2 joined, 2 here",
+        "1 [192.0.2.1:1] one",
+        "2 [bot] two",
+        "3 [192.0.2.2:2] three",
+        "4 [*] four",
+        "192.0.2.1:1 left (by its own choice), 1 here",
+    ];
+    assert_eq!(tcp.read(), all);
+    assert_eq!(udp.read(), all);
+    assert_eq!(hear(&bot), all);
+    assert_eq!(hear(&console), all);
+    assert!(tcp.read().is_empty() && hear(&bot).is_empty(), "everything comes once");
+}
+
+#[test]
+fn messages_are_numbered_without_gaps_whoever_says_them() {
+    let (room, time) = room();
+    let mut carrier = Carrier::new(&room, &time);
+    let bot = seat(&room, "bot");
+    let member = carrier.join("192.0.2.1:1");
+    for round in 0..50 {
+        assert_eq!(carrier.say(member, "a"), 4 * round + 1);
+        assert_eq!(bot.say("b").unwrap(), Some(4 * round + 2));
+        let other = carrier.join("192.0.2.2:2");
+        assert_eq!(bot.say("two\nlines").unwrap(), Some(4 * round + 4), "the last line's number");
+        carrier.leave(other, LeaveReason::Lost);
+    }
+    assert_eq!(seqs(&carrier.pull().entries), (1..=200).collect::<Vec<_>>());
+    assert_eq!(room.stats().messages, 200);
+}
+
+#[test]
+fn text_without_bytes_is_no_message_and_a_blank_line_is_an_empty_one() {
+    let (room, _) = room();
+    let bot = seat(&room, "bot");
+    assert_eq!(bot.say("").unwrap(), None);
+    room.notice("").unwrap();
+    assert_eq!(bot.say("\n").unwrap(), Some(1));
+    assert_eq!(hear(&bot), ["1 [bot] "]);
+}
+
+#[test]
+fn an_entry_tells_when_it_was_accepted() {
+    let (room, time) = room();
+    let mut carrier = Carrier::new(&room, &time);
+    let member = carrier.join("192.0.2.1:1");
+    time.pass(Duration::from_millis(1_500));
+    carrier.say(member, "a");
+    time.pass(Duration::from_millis(500));
+    room.notice("b").unwrap();
+    let times: Vec<u64> = carrier.pull().entries.iter().map(|entry| entry.at_ms).collect();
+    assert_eq!(times, [0, 1_500, 2_000]);
+}
+
+#[test]
+fn a_member_hears_what_follows_his_join() {
+    let (room, time) = room();
+    let carrier = Carrier::new(&room, &time);
+    room.notice("before").unwrap();
+    let joined = carrier.try_join("192.0.2.1:1").unwrap();
+    assert_eq!(joined.seq, 1);
+    assert_eq!(carrier.say(joined.member, "after"), 2);
+}
+
+#[test]
+fn a_leave_is_announced_once_with_its_first_reason() {
+    let (room, time) = room();
+    let mut carrier = Carrier::new(&room, &time);
+    let member = carrier.join("192.0.2.1:1");
+    carrier.leave(member, LeaveReason::Idle);
+    carrier.leave(member, LeaveReason::Lost);
+    assert_eq!(carrier.read(), ["192.0.2.1:1 joined, 1 here", "192.0.2.1:1 left (idle for too long), 0 here"]);
+    assert_eq!(carrier.try_say(member, "ghost").unwrap_err(), SayError::NotMember);
+    assert_eq!((room.stats().joined, room.stats().left, room.stats().members), (1, 1, 0));
+}
+
+#[test]
+fn a_kicked_member_who_then_leaves_is_announced_once() {
+    let (room, time) = room();
+    let mut carrier = Carrier::new(&room, &time);
+    let member = carrier.join("192.0.2.1:1");
+    room.kick("192.0.2.1:1".parse().unwrap(), "spam").unwrap();
+    carrier.leave(member, LeaveReason::Quit);
+    assert_eq!(carrier.read(), ["192.0.2.1:1 joined, 1 here", "192.0.2.1:1 left (kicked: spam), 0 here"]);
+}
+
+#[test]
+fn who_was_kicked_is_reported_to_his_own_port_and_can_say_nothing_more() {
+    let (room, time) = room();
+    let (mut his, mut other) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let member = his.join("192.0.2.1:1");
+    let stays = his.join("192.0.2.1:2");
+    let elsewhere = other.join("192.0.2.9:1");
+    (his.pull(), other.pull());
+    let wakes = his.wakes();
+    room.kick("192.0.2.1:1".parse().unwrap(), "spam").unwrap();
+    assert_eq!(his.wakes(), wakes + 1);
+    assert_eq!(his.pull().dismissed, [(member, LeaveReason::kicked("spam").unwrap())]);
+    assert_eq!(other.pull().dismissed, []);
+    assert_eq!(his.pull().dismissed, [], "told once");
+    assert_eq!(his.try_say(member, "but").unwrap_err(), SayError::NotMember);
+    his.say(stays, "I am here");
+    other.say(elsewhere, "so am I");
+}
+
+#[test]
+fn no_one_can_be_kicked_who_is_not_there() {
+    let (room, time) = room();
+    let carrier = Carrier::new(&room, &time);
+    carrier.join("192.0.2.1:1");
+    let peer = "192.0.2.1:2".parse().unwrap();
+    assert_eq!(room.kick(peer, ""), Err(KickError::NotPresent { peer }));
+    assert_eq!(room.stats().members, 1);
+}
+
+#[test]
+fn everyone_at_an_address_is_kicked() {
+    // One peer over two transports, or through two listening ports.
+    let (room, time) = room();
+    let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    (tcp.join("192.0.2.1:1"), udp.join("192.0.2.1:1"));
+    room.kick("192.0.2.1:1".parse().unwrap(), "").unwrap();
+    assert!(room.members().is_empty());
+    assert_eq!((tcp.pull().dismissed.len(), udp.pull().dismissed.len()), (1, 1));
+}
+
+#[test]
+fn a_reason_that_no_one_could_be_told_kicks_no_one() {
+    let (room, time) = room();
+    let carrier = Carrier::new(&room, &time);
+    carrier.join("192.0.2.1:1");
+    let peer = "192.0.2.1:1".parse().unwrap();
+    let bytes = REASON_BYTES_MAX + 1;
+    assert_eq!(room.kick(peer, &"a".repeat(bytes)), Err(KickError::Why(TextError::TooLong { bytes })));
+    assert_eq!(room.members(), [peer]);
+    room.kick(peer, &"a".repeat(REASON_BYTES_MAX)).unwrap();
+    assert!(room.members().is_empty());
+}
+
+#[test]
+fn who_is_present_is_told_as_far_as_a_frame_goes() {
+    let (room, time) = room();
+    let carrier = Carrier::new(&room, &time);
+    let peers: Vec<_> = (0..PRESENT_PEERS_MAX).map(|port| format!("127.0.0.1:{}", 1 + port)).collect();
+    for peer in &peers {
+        carrier.join(peer);
+    }
+    let present = room.present();
+    assert_eq!((present.members as usize, present.more), (PRESENT_PEERS_MAX, false));
+    assert!(present.peers.iter().map(ToString::to_string).eq(peers));
+    carrier.join("192.0.2.1:1");
+    let present = room.present();
+    assert_eq!((present.members as usize, present.more), (PRESENT_PEERS_MAX + 1, true));
+    assert_eq!(present.peers.len(), PRESENT_PEERS_MAX);
+}
+
+#[test]
+fn the_members_of_a_dropped_port_are_lost() {
+    let (room, time) = room();
+    let (gone, mut stays) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let lost = gone.join("192.0.2.1:1");
+    stays.join("192.0.2.2:1");
+    gone.join("192.0.2.3:1");
+    stays.pull();
+    drop(gone);
+    assert_eq!(
+        stays.read(),
+        ["192.0.2.1:1 left (connection lost), 2 here", "192.0.2.3:1 left (connection lost), 1 here"]
+    );
+    assert_eq!(room.members(), ["192.0.2.2:1".parse().unwrap()]);
+    // The next port takes the place of the one that is gone, and nothing of its past.
+    let mut next = Carrier::new(&room, &time);
+    assert_eq!(next.try_say(lost, "ghost").unwrap_err(), SayError::NotMember);
+    assert_eq!(next.pull().dismissed, []);
+    drop(next);
+    assert_eq!(stays.read(), [""; 0]);
+}
+
+#[test]
+fn how_much_of_a_member_was_accepted_is_counted() {
+    let (room, time) = room();
+    let carrier = Carrier::new(&room, &time);
+    let (a, b) = (carrier.join("192.0.2.1:1"), carrier.join("192.0.2.2:1"));
+    carrier.say(a, "1");
+    carrier.say(b, "2");
+    carrier.say(a, "3");
+    assert_eq!(carrier.port.accepted(a), (2, 3));
+    assert_eq!(carrier.port.accepted(b), (1, 3));
+    carrier.leave(a, LeaveReason::Quit);
+    assert_eq!(carrier.port.accepted(a), (0, 3), "no member any more");
+}
+
+#[test]
+fn the_room_counts_what_happens() {
+    let (room, time) = room();
+    let carrier = Carrier::new(&room, &time);
+    let bot = seat(&room, "bot");
+    let (a, b) = (carrier.join("192.0.2.1:1"), carrier.join("192.0.2.2:1"));
+    carrier.leave(a, LeaveReason::Quit);
+    carrier.say(b, "hello");
+    carrier.port.count_missed(5);
+    let stats = room.stats();
+    assert_eq!((stats.members, stats.members_peak, stats.seats), (1, 2, 1));
+    assert_eq!((stats.joined, stats.left, stats.refused), (2, 1, 0));
+    assert_eq!((stats.messages, stats.missed, stats.log_entries), (1, 5, 4));
+    drop(bot);
+    assert_eq!(room.stats().seats, 0);
+}
+
+#[test]
+fn a_message_is_stored_as_its_member_said_it() {
+    let (room, time) = room();
+    let mut carrier = Carrier::new(&room, &time);
+    let member = carrier.join("[2001:db8::1]:7");
+    carrier.say(member, "grüß dich 👋");
+    let news = carrier.pull();
+    let Event::Said { author, text: said } = &news.entries[1].event else { panic!("{news:?}") };
+    assert_eq!((author.to_string().as_str(), said), ("[2001:db8::1]:7", &text("grüß dich 👋")));
+}

@@ -1,0 +1,125 @@
+//! Threads that run transports, until the room is closed.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use chat_core::{News, Port, Room, Running, Transport, Turn, Waker, run};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use support::{hear, room, seat};
+
+#[derive(Debug, thiserror::Error)]
+#[error("the cable is cut")]
+struct Cut;
+
+/// What a [`Scripted`] does when it first hears of something.
+enum Plan {
+    Serve,
+    Fail,
+    Panic,
+}
+
+/// A transport that waits for nothing but the room.
+struct Scripted {
+    port: Port,
+    woken: Receiver<()>,
+    plan: Plan,
+    drained: Sender<Instant>,
+}
+
+impl Scripted {
+    fn new(room: &Room, plan: Plan) -> (Self, Receiver<Instant>) {
+        let (wake, woken) = bounded(1);
+        let port = room.attach(Waker::new(move || drop(wake.try_send(()))));
+        let (drained, was_drained) = bounded(1);
+        (Self { port, woken, plan, drained }, was_drained)
+    }
+}
+
+impl Transport for Scripted {
+    type Error = Cut;
+
+    fn turn(&mut self, _until: Option<Instant>) -> Result<Turn, Cut> {
+        self.woken.recv().expect("the room holds the waker as long as the port is there");
+        match self.plan {
+            Plan::Serve => {}
+            Plan::Fail => return Err(Cut),
+            Plan::Panic => panic!("as planned"),
+        }
+        let mut news = News::default();
+        self.port.pull(&mut news);
+        Ok(news.closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
+    }
+
+    fn drain(&mut self, deadline: Instant) -> Result<(), Cut> {
+        self.drained.send(deadline).unwrap();
+        Ok(())
+    }
+}
+
+#[test]
+fn a_transport_runs_until_the_room_is_closed_and_is_drained_then() {
+    let (room, time) = room();
+    let (transport, drained) = Scripted::new(&room, Plan::Serve);
+    let deadline = time.now() + Duration::from_secs(5);
+    std::thread::scope(|scope| {
+        let ran = scope.spawn(|| run(transport));
+        room.notice("hello").unwrap();
+        room.close("Good night", Duration::from_secs(5));
+        ran.join().unwrap().unwrap();
+    });
+    assert_eq!(drained.recv(), Ok(deadline));
+}
+
+#[test]
+fn a_transport_of_a_room_that_is_closing_already_ends_too() {
+    let (room, _) = room();
+    room.close("Good night", Duration::ZERO);
+    let (transport, drained) = Scripted::new(&room, Plan::Serve);
+    run(transport).unwrap();
+    assert!(drained.recv().is_ok());
+}
+
+#[test]
+fn all_transports_of_a_room_end_when_it_is_closed() {
+    let (room, _) = room();
+    let mut running = Running::new(&room);
+    let transports = [0, 1, 2].map(|_| Scripted::new(&room, Plan::Serve));
+    let drained = transports.map(|(transport, drained)| {
+        running.spawn("transport", transport).unwrap();
+        drained
+    });
+    room.close("Good night", Duration::ZERO);
+    running.join().unwrap();
+    assert!(drained.iter().all(|drained| drained.recv().is_ok()));
+}
+
+#[test]
+fn a_transport_that_fails_closes_the_room_for_the_others_and_is_the_error() {
+    let (room, _) = room();
+    let bot = seat(&room, "bot");
+    let mut running = Running::new(&room);
+    let (healthy, drained) = Scripted::new(&room, Plan::Serve);
+    let (failing, not_drained) = Scripted::new(&room, Plan::Fail);
+    running.spawn("healthy", healthy).unwrap();
+    running.spawn("failing", failing).unwrap();
+    room.notice("hello").unwrap();
+    assert_eq!(running.join().unwrap_err().to_string(), "the cable is cut");
+    assert!(room.is_closing());
+    assert!(drained.recv().is_ok());
+    assert!(not_drained.recv().is_err());
+    assert_eq!(hear(&bot), ["1 [*] hello", "2 [*] The server has failed"]);
+}
+
+#[test]
+fn a_transport_that_panics_closes_the_room_for_the_others_too() {
+    let (room, _) = room();
+    let mut running = Running::new(&room);
+    let (healthy, drained) = Scripted::new(&room, Plan::Serve);
+    let (panicking, _) = Scripted::new(&room, Plan::Panic);
+    running.spawn("healthy", healthy).unwrap();
+    running.spawn("panicking", panicking).unwrap();
+    room.notice("hello").unwrap();
+    assert!(drained.recv_timeout(Duration::from_secs(60)).is_ok(), "the healthy one was not told to end");
+    std::thread::spawn(|| running.join()).join().unwrap_err();
+}

@@ -1,0 +1,147 @@
+//! A room in virtual time, a transport without a medium, and entries as lines to compare.
+#![allow(dead_code, reason = "every test file is a crate of its own and uses its part of this")]
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use chat_core::{Heard, Joined, MemberId, News, Port, Rate, Room, RoomConfig, Said, SayError, Seat, Waker, World};
+use chat_proto::{Entry, Event, LeaveReason, Text};
+
+/// Time that passes only when the test says so.
+#[derive(Clone)]
+pub(crate) struct Time {
+    began: Instant,
+    passed_ms: Arc<AtomicU64>,
+}
+
+impl Time {
+    #[expect(clippy::disallowed_methods, reason = "there is no other first instant; nothing depends on which it is")]
+    fn new() -> Self {
+        Self { began: Instant::now(), passed_ms: Arc::default() }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.began + Duration::from_millis(self.passed_ms.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn pass(&self, duration: Duration) {
+        let ms = u64::try_from(duration.as_millis()).unwrap();
+        self.passed_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+/// A room whose clock, epoch and keys are the test's.
+pub(crate) fn room_with(config: RoomConfig) -> (Room, Time) {
+    let time = Time::new();
+    let clock = time.clone();
+    let world = World { clock: Box::new(move || clock.now()), unix_ms: 1_000_000, seed: [7; 32] };
+    (Room::in_world(config, world), time)
+}
+
+pub(crate) fn room() -> (Room, Time) {
+    room_with(RoomConfig::default())
+}
+
+/// A room with the smallest log there is.
+pub(crate) fn small_room() -> (Room, Time) {
+    room_with(RoomConfig { log_bytes_max: RoomConfig::LOG_BYTES_MIN, rate: None, ..RoomConfig::default() })
+}
+
+pub(crate) fn rate(burst: u32, per_second: u32) -> Rate {
+    Rate { burst: NonZeroU32::new(burst).unwrap(), per_second: NonZeroU32::new(per_second).unwrap() }
+}
+
+/// A transport that carries nothing anywhere, and counts how often it was woken.
+pub(crate) struct Carrier {
+    pub(crate) port: Port,
+    wakes: Arc<AtomicUsize>,
+    time: Time,
+}
+
+impl Carrier {
+    pub(crate) fn new(room: &Room, time: &Time) -> Self {
+        let wakes = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&wakes);
+        let waker = Waker::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        });
+        Self { port: room.attach(waker), wakes, time: time.clone() }
+    }
+
+    pub(crate) fn wakes(&self) -> usize {
+        self.wakes.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn try_join(&self, peer: &str) -> Result<Joined, chat_core::JoinError> {
+        self.port.join(peer.parse().unwrap(), self.time.now())
+    }
+
+    pub(crate) fn join(&self, peer: &str) -> MemberId {
+        self.try_join(peer).unwrap().member
+    }
+
+    pub(crate) fn try_say(&self, member: MemberId, what: &str) -> Result<Said, SayError> {
+        self.port.say(member, text(what), self.time.now())
+    }
+
+    pub(crate) fn say(&self, member: MemberId, what: &str) -> u64 {
+        self.try_say(member, what).unwrap().seq
+    }
+
+    pub(crate) fn leave(&self, member: MemberId, reason: LeaveReason) {
+        self.port.leave(member, reason, self.time.now());
+    }
+
+    pub(crate) fn pull(&mut self) -> News {
+        let mut news = News::default();
+        self.port.pull(&mut news);
+        news
+    }
+
+    /// Pulls, and shows what came.
+    pub(crate) fn read(&mut self) -> Vec<String> {
+        let news = self.pull();
+        news.entries.iter().map(|entry| show(entry)).collect()
+    }
+}
+
+pub(crate) fn text(text: &str) -> Text {
+    Text::one_line(text).unwrap()
+}
+
+pub(crate) fn seat(room: &Room, name: &str) -> Seat {
+    room.seat(name.parse().unwrap()).unwrap()
+}
+
+pub(crate) fn show(entry: &Entry) -> String {
+    match &entry.event {
+        Event::Said { author, text } => format!("{} [{author}] {text}", entry.seq),
+        Event::Joined { peer, members } => format!("{peer} joined, {members} here"),
+        Event::Left { peer, reason, members } => format!("{peer} left ({reason}), {members} here"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// All that `seat` has to hear now.
+pub(crate) fn hear(seat: &Seat) -> Vec<String> {
+    std::iter::from_fn(|| seat.try_recv().ok())
+        .map(|heard| match heard {
+            Heard::Entry(entry) => show(&entry),
+            Heard::Missed(messages) => format!("missed {messages}"),
+        })
+        .collect()
+}
+
+/// The numbers of the messages among `entries`.
+pub(crate) fn seqs<'a>(entries: impl IntoIterator<Item = &'a Arc<Entry>>) -> Vec<u64> {
+    entries.into_iter().filter(|entry| entry.event.is_message()).map(|entry| entry.seq).collect()
+}
+
+/// Messages that do not fit into the smallest log together.
+pub(crate) fn flood(room: &Room) {
+    for number in 0..1_000 {
+        room.notice(&format!("flood {number}")).unwrap();
+    }
+}

@@ -1,0 +1,155 @@
+//! A client's side of the framed protocol over a byte stream.
+
+use std::time::{Duration, Instant};
+
+use chat_core::{ClientEnd, ClientEvent, Command, Conversation};
+use chat_proto::{FrameDecoder, LeaveReason, PREFACE, PrefaceDecoder, Text, VERSION};
+
+use super::link::Protocol;
+use crate::limits::OUTBOX_BYTES_MAX;
+
+/// How long a server may take to answer the preface.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much is kept of what a server says that is not framed.
+const SAID_BYTES_MAX: usize = 1024;
+
+#[derive(Debug)]
+enum Incoming {
+    /// Before the server's preface. It may have sent text by then: lines to a peer that it did not know to
+    /// be framed yet, or why he may not join.
+    Preface { decoder: PrefaceDecoder, said: Vec<u8>, answer_by: Instant },
+    Frames(FrameDecoder),
+    /// No connection.
+    Nothing,
+}
+
+#[derive(Debug)]
+pub(super) struct Framed {
+    conversation: Conversation,
+    incoming: Incoming,
+    opening: Vec<u8>,
+    /// The server's goodbye.
+    dismissed: Option<LeaveReason>,
+    connections: u64,
+}
+
+impl Framed {
+    pub(super) fn new(history: u16) -> Self {
+        Self {
+            conversation: Conversation::new(history),
+            incoming: Incoming::Nothing,
+            opening: Vec::new(),
+            dismissed: None,
+            connections: 0,
+        }
+    }
+
+    fn receive_frames(&mut self, mut input: &[u8], events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
+        let Incoming::Frames(decoder) = &mut self.incoming else { return Ok(()) };
+        while let Some(frame) = decoder.next(&mut input).map_err(|_| ClientEnd::NotFramed { said: Vec::new() })? {
+            self.conversation.receive(frame, |event| match event {
+                // Reported with the end of the connection, which follows.
+                ClientEvent::Dismissed(reason) => self.dismissed = Some(reason),
+                event => {
+                    self.connections += u64::from(matches!(event, ClientEvent::Connected(_)));
+                    events.push(event);
+                }
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Protocol for Framed {
+    fn connected(&mut self, now: Instant) {
+        let (decoder, answer_by) = (PrefaceDecoder::new(), now + ANSWER_TIMEOUT);
+        self.incoming = Incoming::Preface { decoder, said: Vec::new(), answer_by };
+        self.dismissed = None;
+        self.opening = PREFACE.to_vec();
+        self.conversation.hello().encode(&mut self.opening);
+    }
+
+    fn receive(&mut self, bytes: &[u8], _now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
+        let mut input = bytes;
+        if let Incoming::Preface { decoder, said, .. } = &mut self.incoming {
+            if !decoder.is_unfinished() {
+                // The first byte of the preface is in no text.
+                let text = input.iter().position(|&byte| byte == PREFACE[0]).unwrap_or(input.len());
+                let kept = text.min(SAID_BYTES_MAX - said.len());
+                said.extend_from_slice(&input[..kept]);
+                input = &input[text..];
+            }
+            match decoder.next(&mut input) {
+                Ok(None) => return Ok(()),
+                Ok(Some(VERSION)) => self.incoming = Incoming::Frames(FrameDecoder::new()),
+                Ok(Some(_)) | Err(_) => return Err(not_framed(said)),
+            }
+        }
+        self.receive_frames(input, events)
+    }
+
+    fn end_of_input(&mut self, _events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
+        let leaving = self.conversation.disconnected();
+        match (std::mem::replace(&mut self.incoming, Incoming::Nothing), self.dismissed.take()) {
+            _ if leaving => Err(ClientEnd::Left),
+            (_, Some(reason)) => Err(ClientEnd::Dismissed(reason)),
+            (Incoming::Preface { said, .. }, None) => Err(not_framed(&said)),
+            _ => Ok(()),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.incoming {
+            Incoming::Preface { answer_by, .. } => Some(answer_by),
+            Incoming::Frames(_) | Incoming::Nothing => None,
+        }
+    }
+
+    fn on_deadline(&mut self, _now: Instant, _events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
+        match &self.incoming {
+            Incoming::Preface { said, .. } => Err(not_framed(said)),
+            Incoming::Frames(_) | Incoming::Nothing => Ok(()),
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Say(text) => {
+                self.conversation.say(text).expect("asked only while the conversation is not full");
+            }
+            Command::Who => self.conversation.ask_who(),
+            Command::Finish => self.conversation.finish(),
+            Command::Leave => self.conversation.leave(),
+            _ => {}
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.conversation.is_full()
+    }
+
+    fn send(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.opening);
+        while out.len() < OUTBOX_BYTES_MAX {
+            let Some(frame) = self.conversation.next_frame() else { break };
+            frame.encode(out);
+        }
+    }
+
+    fn all_sent(&mut self, _now: Instant) -> bool {
+        false // the goodbye is a frame
+    }
+
+    fn connections(&self) -> u64 {
+        self.connections
+    }
+
+    fn unconfirmed(&self) -> usize {
+        self.conversation.unconfirmed()
+    }
+}
+
+fn not_framed(said: &[u8]) -> ClientEnd {
+    ClientEnd::NotFramed { said: Text::split(said).collect() }
+}

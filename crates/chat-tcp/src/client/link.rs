@@ -1,0 +1,234 @@
+//! One connection of a client: its poll loop.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use chat_core::{ClientEnd, ClientEvent, Command};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use mio::{Events, Interest, Poll, Token, net::TcpStream};
+
+use crate::limits::{OUTBOX_BYTES_MAX, READ_BYTES_PER_TURN};
+use crate::socket;
+
+/// The token of the handle's wakes.
+pub(super) const WAKE: Token = Token(0);
+const SOCKET: Token = Token(1);
+
+/// What the bytes of a connection mean: a state machine without a socket. What the user is to be told is
+/// appended to `events`; an `Err` ends the client.
+pub(super) trait Protocol {
+    /// A new connection stands.
+    fn connected(&mut self, now: Instant);
+
+    /// Bytes came.
+    fn receive(&mut self, bytes: &[u8], now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd>;
+
+    /// The server has shut down its side. `Ok` if that means that the connection was lost.
+    fn end_of_input(&mut self, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd>;
+
+    /// When [`on_deadline`](Self::on_deadline) is to be called.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Does what is due.
+    fn on_deadline(&mut self, now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd>;
+
+    /// The user wants something. Not called while [`is_full`](Self::is_full).
+    fn command(&mut self, command: Command);
+
+    /// Nothing more can be taken from the user for now.
+    fn is_full(&self) -> bool;
+
+    /// Appends what is to be sent next, if anything is.
+    fn send(&mut self, out: &mut Vec<u8>);
+
+    /// Everything is sent. True if our side is to be shut down now.
+    fn all_sent(&mut self, now: Instant) -> bool;
+
+    /// How many connections have led into a room so far.
+    fn connections(&self) -> u64;
+
+    /// Messages said and not confirmed.
+    fn unconfirmed(&self) -> usize;
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(super) enum LinkEnd {
+    /// With the client.
+    Ended(ClientEnd),
+    /// By itself.
+    Lost(io::Error),
+}
+
+/// What outlives a connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    poll: Poll,
+    commands: Receiver<Command>,
+    events: Sender<ClientEvent>,
+    buffer: Box<[u8]>,
+    leaving: bool,
+}
+
+impl Link {
+    pub(super) fn new(poll: Poll, commands: Receiver<Command>, events: Sender<ClientEvent>) -> Self {
+        Self { poll, commands, events, buffer: vec![0; READ_BYTES_PER_TURN].into(), leaving: false }
+    }
+
+    /// Tells the user. If nobody listens any more that is as good as being told to leave.
+    pub(super) fn tell(&mut self, event: ClientEvent, protocol: &mut impl Protocol) {
+        if self.events.send(event).is_err() {
+            self.leave(protocol);
+        }
+    }
+
+    /// Carries one connection to its end.
+    pub(super) fn carry(&mut self, protocol: &mut impl Protocol, socket: std::net::TcpStream) -> LinkEnd {
+        let mut socket = match self.adopt(socket) {
+            Ok(socket) => socket,
+            Err(error) => return LinkEnd::Lost(error),
+        };
+        protocol.connected(clock());
+        let mut events = Vec::new();
+        let mut outbox = Vec::new();
+        let mut ready = Events::with_capacity(8);
+        loop {
+            self.take_commands(protocol, &outbox);
+            if let Err(error) = send(&mut socket, &mut outbox, protocol) {
+                return LinkEnd::Lost(error);
+            }
+            if outbox.is_empty() && protocol.all_sent(clock()) {
+                let _already_closed = socket.shutdown(Shutdown::Write);
+            }
+            let timeout = protocol.deadline().map(|deadline| deadline.saturating_duration_since(clock()));
+            match self.poll.poll(&mut ready, timeout) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return LinkEnd::Lost(error),
+                _ => {}
+            }
+            let end = self.receive(&mut socket, protocol, &mut events);
+            for event in events.drain(..) {
+                self.tell(event, protocol);
+            }
+            if let Some(end) = end {
+                return end;
+            }
+        }
+    }
+
+    fn adopt(&self, socket: std::net::TcpStream) -> io::Result<TcpStream> {
+        socket.set_nonblocking(true)?;
+        let mut socket = TcpStream::from_std(socket);
+        socket::set_options(&socket)?;
+        self.poll.registry().register(&mut socket, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
+        Ok(socket)
+    }
+
+    fn take_commands(&mut self, protocol: &mut impl Protocol, outbox: &[u8]) {
+        while !protocol.is_full() && outbox.len() < OUTBOX_BYTES_MAX {
+            match self.commands.try_recv() {
+                Ok(command) => self.command(command, protocol),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.leave(protocol);
+                    break;
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command, protocol: &mut impl Protocol) {
+        self.leaving |= command == Command::Leave;
+        protocol.command(command);
+    }
+
+    fn leave(&mut self, protocol: &mut impl Protocol) {
+        if !self.leaving {
+            self.command(Command::Leave, protocol);
+        }
+    }
+
+    /// Reads all there is, and does what is due.
+    fn receive(
+        &mut self,
+        socket: &mut TcpStream,
+        protocol: &mut impl Protocol,
+        events: &mut Vec<ClientEvent>,
+    ) -> Option<LinkEnd> {
+        loop {
+            let now = clock();
+            let result = match socket.read(&mut self.buffer) {
+                Ok(0) => {
+                    return Some(protocol.end_of_input(events).map_or_else(LinkEnd::Ended, |()| {
+                        LinkEnd::Lost(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection"))
+                    }));
+                }
+                Ok(count) => protocol.receive(&self.buffer[..count], now, events),
+                Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if protocol.deadline().is_none_or(|deadline| deadline > now) {
+                        return None;
+                    }
+                    protocol.on_deadline(now, events)
+                }
+                Err(error) => return Some(LinkEnd::Lost(error)),
+            };
+            if let Err(end) = result {
+                return Some(LinkEnd::Ended(end));
+            }
+            for event in events.drain(..) {
+                self.tell(event, protocol);
+            }
+        }
+    }
+
+    /// Waits before the next attempt. True if the user wants to leave instead.
+    pub(super) fn rest(&mut self, protocol: &mut impl Protocol, pause: Duration) -> bool {
+        let until = clock() + pause;
+        while !self.leaving {
+            let left = until.saturating_duration_since(clock());
+            if left.is_zero() {
+                break;
+            }
+            if protocol.is_full() {
+                let _elapsed = crossbeam_channel::after(left).recv();
+                continue;
+            }
+            match self.commands.recv_timeout(left) {
+                Ok(command) => self.command(command, protocol),
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => self.leave(protocol),
+            }
+        }
+        self.leaving
+    }
+}
+
+/// Writes what the protocol wants to send, until the socket takes no more.
+fn send(socket: &mut TcpStream, outbox: &mut Vec<u8>, protocol: &mut impl Protocol) -> io::Result<()> {
+    loop {
+        if outbox.len() < OUTBOX_BYTES_MAX {
+            protocol.send(outbox);
+        }
+        if outbox.is_empty() {
+            return Ok(());
+        }
+        match socket.write(outbox) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => drop(outbox.drain(..written)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // The server may have said why before it closed; that is read first.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe || error.kind() == ErrorKind::ConnectionReset => {
+                outbox.clear();
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell is where the clock is read")]
+fn clock() -> Instant {
+    Instant::now()
+}

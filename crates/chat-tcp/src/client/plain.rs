@@ -1,0 +1,122 @@
+//! A client's side of a plain conversation: for servers that are not ours.
+
+use std::time::{Duration, Instant};
+
+use chat_core::{ClientEnd, ClientEvent, Command};
+use chat_proto::limits::QUIET;
+use chat_proto::{PlainSplitter, Text};
+
+use super::link::Protocol;
+use crate::limits::OUTBOX_BYTES_MAX;
+
+/// How long the server must have been silent after the client's last word before the client ends: a plain
+/// server does not say that it has heard it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Default)]
+pub(super) struct Plain {
+    splitter: PlainSplitter,
+    outgoing: Vec<u8>,
+    /// What has been received in part may be all there is by then.
+    quiet_at: Option<Instant>,
+    finishing: Finishing,
+    connections: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Finishing {
+    #[default]
+    No,
+    /// Once everything is written.
+    Wanted,
+    /// Our side is shut down: ends after a silence.
+    At(Instant),
+}
+
+impl Plain {
+    fn line(line: &[u8], events: &mut Vec<ClientEvent>) {
+        let empty = line.is_empty().then(Text::default);
+        events.extend(Text::split(line).chain(empty).map(ClientEvent::Line));
+    }
+}
+
+impl Protocol for Plain {
+    fn connected(&mut self, _now: Instant) {
+        self.connections += 1;
+        self.splitter = PlainSplitter::new();
+        self.quiet_at = None;
+    }
+
+    fn receive(&mut self, mut bytes: &[u8], now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
+        let too_long = |_| ClientEnd::Dismissed(chat_proto::LeaveReason::LineTooLong);
+        while let Some(line) = self.splitter.next(&mut bytes).map_err(too_long)? {
+            Self::line(line, events);
+        }
+        if let Some(refusals) = self.splitter.take_reply() {
+            self.outgoing.extend_from_slice(&refusals);
+        }
+        self.quiet_at = self.splitter.is_unfinished().then(|| now + QUIET);
+        if let Finishing::At(_) = self.finishing {
+            self.finishing = Finishing::At(now + LAST_WORDS);
+        }
+        Ok(())
+    }
+
+    fn end_of_input(&mut self, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
+        if let Some(line) = self.splitter.finish() {
+            Self::line(&line, events);
+        }
+        if self.finishing == Finishing::No { Ok(()) } else { Err(ClientEnd::Left) }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let finish = if let Finishing::At(at) = self.finishing { Some(at) } else { None };
+        self.quiet_at.into_iter().chain(finish).min()
+    }
+
+    fn on_deadline(&mut self, now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
+        if self.quiet_at.is_some_and(|at| at <= now) {
+            self.quiet_at = None;
+            // Whatever the habit: such a server passes on what others sent, each in his own way.
+            if let Some(line) = self.splitter.finish() {
+                Self::line(&line, events);
+            }
+        }
+        if matches!(self.finishing, Finishing::At(at) if at <= now) { Err(ClientEnd::Left) } else { Ok(()) }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Say(text) => {
+                self.outgoing.extend_from_slice(text.as_str().as_bytes());
+                self.outgoing.push(b'\n');
+            }
+            Command::Finish | Command::Leave => self.finishing = Finishing::Wanted,
+            _ => {}
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.outgoing.len() >= OUTBOX_BYTES_MAX
+    }
+
+    fn send(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.outgoing);
+    }
+
+    fn all_sent(&mut self, now: Instant) -> bool {
+        let wanted = self.finishing == Finishing::Wanted;
+        if wanted {
+            self.finishing = Finishing::At(now + LAST_WORDS);
+        }
+        wanted
+    }
+
+    fn connections(&self) -> u64 {
+        self.connections
+    }
+
+    fn unconfirmed(&self) -> usize {
+        0 // nothing ever is
+    }
+}
