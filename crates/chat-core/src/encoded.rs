@@ -173,14 +173,15 @@ impl EncodedLog {
     }
 
     /// As [`pending`](Self::pending), but stops before message `seq` (the next one that this
-    /// member said himself and is not to get). O(log entries) if that message is in the log.
+    /// member said himself and is not to get) if that is ahead of the cursor. O(log entries) if that
+    /// message is in the log.
     #[must_use]
     pub fn pending_before(&self, cursor: Cursor, seq: u64) -> Pending<'_> {
         if cursor.slot < self.tail || cursor.seq < self.tail_seq {
             let resume = Cursor { slot: self.tail, seq: self.tail_seq };
             return Pending::Overtaken { missed: resume.seq - cursor.seq, resume };
         }
-        let stop = if seq > self.seq {
+        let stop = if seq > self.seq || seq <= cursor.seq {
             self.end
         } else {
             self.start_of(self.tail + self.slots.partition_point(|slot| slot.seq < seq) as u64)
@@ -193,9 +194,15 @@ impl EncodedLog {
         Pending::Bytes(a, b)
     }
 
-    /// Where a member is after `written` of his pending bytes. O(log entries) unless it was all.
+    /// Where a member is after `written` of the bytes that are pending at `cursor`. O(log entries)
+    /// unless it was all.
+    ///
+    /// # Panics
+    ///
+    /// If the log's tail has passed `cursor`, for which nothing is pending then.
     #[must_use]
     pub fn advance(&self, cursor: Cursor, written: usize) -> Advanced<'_> {
+        assert!(cursor.slot >= self.tail, "bytes were pending at this cursor, and nothing was pushed since");
         let at = self.start_of(cursor.slot) + written as u64;
         if at >= self.end {
             return Advanced { cursor: self.head(), torn: None };

@@ -77,7 +77,8 @@ impl News {
 
 impl Port {
     pub(crate) fn new(room: Room, waker: Waker) -> Self {
-        let id = room.lock().attach(waker);
+        let (id, wakes) = room.lock().attach(waker);
+        wakes.wake();
         Self { room, id }
     }
 

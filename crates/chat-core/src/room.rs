@@ -132,7 +132,7 @@ impl Room {
         Ok(last)
     }
 
-    /// Makes the member at `peer` leave, who is told `why` (it may be empty).
+    /// Makes every member at `peer` leave, who is told `why` (it may be empty).
     ///
     /// # Errors
     ///
@@ -140,7 +140,7 @@ impl Room {
     /// longer than [`REASON_BYTES_MAX`](chat_proto::limits::REASON_BYTES_MAX).
     pub fn kick(&self, peer: PeerAddr, why: &str) -> Result<(), KickError> {
         let reason = LeaveReason::kicked(why)?;
-        let wakes = self.lock().kick(peer, reason, self.now());
+        let wakes = self.lock().kick(peer, &reason, self.now());
         wakes.ok_or(KickError::NotPresent { peer })?.wake();
         Ok(())
     }

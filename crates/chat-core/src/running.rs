@@ -30,7 +30,7 @@ pub fn run<T: Transport>(mut transport: T) -> Result<(), T::Error> {
 /// Transports of one room, each on a thread of its own.
 ///
 /// [`join`](Self::join) waits for their end, which [`Room::close`] brings about. A transport that
-/// fails closes the room, so that the others end in order too.
+/// fails or panics closes the room, so that the others end in order too.
 #[derive(Debug)]
 #[must_use = "dropping it leaves the threads to themselves; call `join` to wait for them and to learn why they ended"]
 pub struct Running {
@@ -54,10 +54,8 @@ impl Running {
     pub fn spawn<T: Transport + 'static>(&mut self, name: &str, transport: T) -> io::Result<()> {
         let room = self.room.clone();
         let thread = Builder::new().name(name.to_owned()).spawn(move || {
-            run(transport).map_err(|error| {
-                room.close("The server has failed", GRACE_AFTER_FAILURE);
-                BoxedError::from(error)
-            })
+            let _closes = ClosesOnDrop(room);
+            run(transport).map_err(BoxedError::from)
         })?;
         self.threads.push(thread);
         Ok(())
@@ -73,11 +71,18 @@ impl Running {
     ///
     /// If a transport's thread has panicked.
     pub fn join(self) -> Result<(), BoxedError> {
-        let mut result = Ok(());
-        for thread in self.threads {
-            let ended = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            result = result.and(ended);
-        }
-        result
+        let ended: Vec<_> = self.threads.into_iter().map(JoinHandle::join).collect();
+        let ended = ended.into_iter().map(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        ended.fold(Ok(()), Result::and)
+    }
+}
+
+/// Closes the room when a transport's thread ends, be it by a panic. One that ends in order does so
+/// because the room is closed already.
+struct ClosesOnDrop(Room);
+
+impl Drop for ClosesOnDrop {
+    fn drop(&mut self) {
+        self.0.close("The server has failed", GRACE_AFTER_FAILURE);
     }
 }

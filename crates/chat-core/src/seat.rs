@@ -41,13 +41,15 @@ pub enum Heard {
 /// # let mut lines = 0;
 /// loop {
 ///     select! {
-///         recv(bot.ready()) -> _ => {
-///             while let Ok(heard) = bot.try_recv() {
+///         recv(bot.ready()) -> _ => match bot.try_recv() {
+///             Ok(heard) => {
 ///                 println!("{heard:?}");
 /// #               lines += 1;
 ///                 quit.try_send(())?;
 ///             }
-///         }
+///             Err(TryRecvError::Empty) => {}
+///             Err(TryRecvError::Closed) => break,
+///         },
 ///         recv(quitting) -> _ => break,
 ///     }
 /// }
@@ -70,7 +72,9 @@ impl Seat {
         let waker = Waker::new(move || {
             let _full = wake.try_send(()); // then a signal is there already
         });
-        let id = room.lock().take_seat(name.clone(), waker)?;
+        let taken = room.lock().take_seat(name.clone(), waker);
+        let (id, wakes) = taken?;
+        wakes.wake();
         Ok(Self { room, id, author: Author::Seat(name), ready, signal })
     }
 
@@ -107,22 +111,29 @@ impl Seat {
         let mut state = self.room.lock();
         let is_over = state.is_over();
         let (SeatState { reader, .. }, log) = state.seat_mut(self.id);
-        if reader.position < log.tail() {
+        let heard = if reader.position < log.tail() {
             let missed = log.evicted_seq() - reader.seq;
             (reader.position, reader.seq) = (log.tail(), log.evicted_seq());
-            return Ok(Heard::Missed(missed));
-        }
-        if let Some(entry) = log.at(reader.position) {
+            Ok(Heard::Missed(missed))
+        } else if let Some(entry) = log.at(reader.position) {
             (reader.position, reader.seq) = (reader.position + 1, entry.seq);
-            let entry = Arc::clone(entry);
-            if reader.position < log.head() {
-                // Who takes one entry per signal shall not be left with the rest.
-                let _full = self.signal.try_send(());
-            }
-            return Ok(Heard::Entry(entry));
+            Ok(Heard::Entry(Arc::clone(entry)))
+        } else {
+            Err(if is_over { TryRecvError::Closed } else { TryRecvError::Empty })
+        };
+        let is_more = reader.position < log.head();
+        if !is_more {
+            reader.is_up_to_date();
         }
-        reader.is_up_to_date();
-        Err(if is_over { TryRecvError::Closed } else { TryRecvError::Empty })
+        if is_more || is_over {
+            // Who takes one entry per token shall not be left with the rest, and all who listen here
+            // shall learn of the end.
+            let _full = self.signal.try_send(());
+        }
+        if let Ok(Heard::Missed(messages)) = heard {
+            state.count_missed(messages);
+        }
+        heard
     }
 
     /// The next entry, waiting for it.
@@ -163,8 +174,8 @@ impl Seat {
     }
 
     /// Has a token when there may be something to hear: something to put into
-    /// `crossbeam_channel::select!`. Take the token, then call [`try_recv`](Self::try_recv) until it
-    /// has nothing.
+    /// `crossbeam_channel::select!`. Take the token, then call [`try_recv`](Self::try_recv), once or
+    /// until it has nothing. When it has said [`TryRecvError::Closed`] there is a token always.
     #[must_use]
     pub fn ready(&self) -> &Receiver<()> {
         &self.ready

@@ -17,6 +17,9 @@ use crate::port::{Joined, News, Said, Start};
 use crate::stats::Stats;
 use crate::waker::Waker;
 
+/// The longest time that members are given to read what they are owed; an `Instant` has an end.
+const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Whoever reads the log from another thread: a transport's port or a seat.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -33,6 +36,11 @@ impl Reader {
     /// What wakes it, unless a wake is on its way already.
     fn wake(&mut self) -> Option<Waker> {
         (!std::mem::replace(&mut self.woken, true)).then(|| self.waker.clone())
+    }
+
+    /// Wakes it at once, if there `is` something that happened before it came.
+    fn wake_if(&mut self, is: bool) -> Wakes {
+        Wakes(is.then(|| self.wake()).flatten().into_iter().collect())
     }
 
     /// Has read all there was: the next entry wakes it again.
@@ -201,9 +209,16 @@ impl State {
         self.append(Event::Left { peer: member.peer, reason, members: self.member_count() }, now, except)
     }
 
-    pub(crate) fn kick(&mut self, peer: PeerAddr, reason: LeaveReason, now: Instant) -> Option<Wakes> {
-        let id = self.members.iter().find(|(_, member)| member.peer == peer)?.0;
-        Some(self.dismiss(id, reason, now))
+    /// `None` if no member has this address. It can be several: over several transports, or through
+    /// several listening sockets.
+    pub(crate) fn kick(&mut self, peer: PeerAddr, reason: &LeaveReason, now: Instant) -> Option<Wakes> {
+        let kicked = self.those(|member| member.peer == peer);
+        let wakes = |id| self.dismiss(id, reason.clone(), now).0;
+        (!kicked.is_empty()).then(|| Wakes(kicked.into_iter().flat_map(wakes).collect()))
+    }
+
+    fn those(&self, which: impl Fn(&Member) -> bool) -> Vec<MemberId> {
+        self.members.iter().filter(|(_, member)| which(member)).map(|(id, _)| id).collect()
     }
 
     pub(crate) fn present(&self) -> Present {
@@ -255,16 +270,16 @@ impl State {
         Reader { waker, woken: false, position: self.log.head(), seq: self.log.seq() }
     }
 
-    pub(crate) fn attach(&mut self, waker: Waker) -> usize {
+    pub(crate) fn attach(&mut self, waker: Waker) -> (usize, Wakes) {
         // A port begins before everything, so that its first members can have history.
-        let reader = Reader { position: 0, seq: 0, ..self.new_reader(waker) };
-        insert(&mut self.ports, PortState { reader, dismissed: Vec::new() })
+        let mut reader = Reader { position: 0, seq: 0, ..self.new_reader(waker) };
+        let wakes = reader.wake_if(self.log.head() > 0);
+        (insert(&mut self.ports, PortState { reader, dismissed: Vec::new() }), wakes)
     }
 
     /// The transport is gone, and so are its members.
     pub(crate) fn detach(&mut self, port: usize, now: Instant) -> Wakes {
-        let lost: Vec<MemberId> =
-            self.members.iter().filter(|(_, member)| member.port == port).map(|(id, _)| id).collect();
+        let lost = self.those(|member| member.port == port);
         self.ports[port] = None;
         let reason = if self.closing.is_some() { LeaveReason::Stopping } else { LeaveReason::Lost };
         let mut wakes = Wakes::default();
@@ -295,12 +310,13 @@ impl State {
         port.reader.seq = self.log.seq();
     }
 
-    pub(crate) fn take_seat(&mut self, name: Name, waker: Waker) -> Result<usize, NameTaken> {
+    pub(crate) fn take_seat(&mut self, name: Name, waker: Waker) -> Result<(usize, Wakes), NameTaken> {
         if self.seats.iter().flatten().any(|seat| seat.name == name) {
             return Err(NameTaken { name });
         }
-        let reader = self.new_reader(waker);
-        Ok(insert(&mut self.seats, SeatState { reader, name }))
+        let mut reader = self.new_reader(waker);
+        let wakes = reader.wake_if(self.is_over());
+        Ok((insert(&mut self.seats, SeatState { reader, name }), wakes))
     }
 
     pub(crate) fn leave_seat(&mut self, seat: usize) {
@@ -318,7 +334,7 @@ impl State {
         if self.closing.is_some() {
             return Wakes::default();
         }
-        self.closing = Some(now + grace);
+        self.closing = Some(now + grace.min(GRACE_MAX));
         self.append(Event::Said { author: Author::Room, text: farewell }, now, None)
     }
 

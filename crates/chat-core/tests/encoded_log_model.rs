@@ -1,6 +1,7 @@
 //! The log as bytes against a model of it that keeps everything, under generated histories.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use chat_core::{Cursor, EncodedLog, Pending};
 use chat_proto::{Author, Entry, Event, Text};
@@ -137,11 +138,17 @@ impl Pair {
         if seq >= self.log.seq() {
             return self.shown.len();
         }
-        (0..=self.shown.len()).find(|&index| self.messages(..index) == seq).unwrap()
+        let index = (0..).find(|&index| self.messages(..index) == seq).unwrap();
+        // If all that is gone since is who came and went, nobody need tell him.
+        if seq == self.log.tail_seq() { self.tail } else { index }
     }
 
     fn messages(&self, range: impl std::slice::SliceIndex<[Shown], Output = [Shown]>) -> u64 {
         self.shown[range].iter().filter(|shown| shown.is_message).count() as u64
+    }
+
+    fn bytes(&self, range: Range<usize>) -> Vec<u8> {
+        self.shown[range].iter().flat_map(|shown| &shown.bytes).copied().collect()
     }
 
     /// One `write` of a socket, as a transport does it.
@@ -170,8 +177,7 @@ impl Pair {
                 assert!(reader.next >= self.tail, "he was overtaken");
                 let pending = [a, b].concat();
                 let end = self.index_of(own);
-                let expected: Vec<u8> = self.shown[reader.next..end].iter().flat_map(|shown| &shown.bytes).copied().collect();
-                assert_eq!(pending, expected);
+                assert_eq!(pending, self.bytes(reader.next..end));
                 self.advance(reader, &pending[..pending.len() * share / 1_000]);
             }
             Pending::Nothing => match self.log.step_over(reader.cursor, own) {
@@ -230,12 +236,10 @@ impl Pair {
                     assert_eq!((missed, resume.seq()), (self.log.tail_seq() - seq, self.log.tail_seq()));
                 }
                 Pending::Bytes(a, b) => {
-                    let held = &self.shown[next.max(self.tail)..];
-                    let expected: Vec<u8> = held.iter().flat_map(|shown| &shown.bytes).copied().collect();
-                    assert_eq!([a, b].concat(), expected);
+                    assert_eq!([a, b].concat(), self.bytes(next..self.shown.len()));
                     assert_eq!(cursor.seq(), seq);
                 }
-                Pending::Nothing => assert!(next >= self.shown.len() || self.tail == self.shown.len()),
+                Pending::Nothing => assert_eq!(next, self.shown.len()),
             }
         }
     }

@@ -30,7 +30,9 @@ struct Scripted {
 impl Scripted {
     fn new(room: &Room, plan: Plan) -> (Self, Receiver<Instant>) {
         let (wake, woken) = bounded(1);
-        let port = room.attach(Waker::new(move || drop(wake.try_send(()))));
+        let port = room.attach(Waker::new(move || {
+            let _full = wake.try_send(());
+        }));
         let (drained, was_drained) = bounded(1);
         (Self { port, woken, plan, drained }, was_drained)
     }

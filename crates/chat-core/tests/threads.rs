@@ -54,7 +54,9 @@ struct SpeakingPort {
 impl SpeakingPort {
     fn new(room: &Room, time: &Time, number: usize) -> Self {
         let (wake, woken) = bounded(1);
-        let port = room.attach(Waker::new(move || drop(wake.try_send(()))));
+        let port = room.attach(Waker::new(move || {
+            let _full = wake.try_send(());
+        }));
         let peer = format!("127.0.0.1:{}", 1_000 + number).parse().unwrap();
         let member = port.join(peer, time.now()).unwrap().member;
         Self { port, woken, member, time: time.clone() }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
+    net::{AddrParseError, IpAddr, SocketAddr, SocketAddrV6},
     str::FromStr,
 };
 
@@ -26,54 +26,71 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "Wire", into = "Wire")]
-pub struct PeerAddr(SocketAddr);
+#[serde(from = "Octets", into = "Octets")]
+pub struct PeerAddr(Octets);
+
+/// What an address is made of, in memory and on the wire. A `SocketAddr` takes 32 bytes, which
+/// counts where there is one per member; serde's form of it leaves the scope out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Octets {
+    V4([u8; 4], u16),
+    V6 { ip: [u8; 16], port: u16, scope: u32 },
+}
+
+const _: () = assert!(size_of::<PeerAddr>() <= 24);
 
 impl PeerAddr {
     /// The IP address, never an IPv4-mapped one.
     pub fn ip(&self) -> IpAddr {
-        self.0.ip()
+        match self.0 {
+            Octets::V4(ip, _) => IpAddr::from(ip),
+            Octets::V6 { ip, .. } => IpAddr::from(ip),
+        }
     }
 
     /// The port.
     pub fn port(&self) -> u16 {
-        self.0.port()
+        match self.0 {
+            Octets::V4(_, port) | Octets::V6 { port, .. } => port,
+        }
     }
 
     /// The same address as the standard library has it, to send to or to connect to.
     pub fn as_socket_addr(&self) -> SocketAddr {
-        self.0
+        match self.0 {
+            Octets::V4(ip, port) => SocketAddr::from((ip, port)),
+            Octets::V6 { ip, port, scope } => SocketAddrV6::new(ip.into(), port, 0, scope).into(),
+        }
     }
 
     /// Whether the peer is on this machine.
     pub fn is_loopback(&self) -> bool {
-        self.0.ip().is_loopback()
+        self.ip().is_loopback()
     }
 }
 
 impl From<SocketAddr> for PeerAddr {
     fn from(addr: SocketAddr) -> PeerAddr {
-        match addr {
-            SocketAddr::V4(_) => PeerAddr(addr),
-            SocketAddr::V6(v6) => match v6.ip().to_canonical() {
-                IpAddr::V4(ip) => PeerAddr(SocketAddr::from((ip, v6.port()))),
-                IpAddr::V6(ip) => {
-                    PeerAddr(SocketAddrV6::new(ip, v6.port(), 0, v6.scope_id()).into())
-                }
-            },
-        }
+        let port = addr.port();
+        PeerAddr(match (addr.ip().to_canonical(), addr) {
+            (IpAddr::V4(ip), _) => Octets::V4(ip.octets(), port),
+            (IpAddr::V6(ip), SocketAddr::V6(v6)) => {
+                Octets::V6 { ip: ip.octets(), port, scope: v6.scope_id() }
+            }
+            (IpAddr::V6(_), SocketAddr::V4(_)) => unreachable!("an IPv4 address is canonical"),
+        })
     }
 }
 
 impl From<PeerAddr> for SocketAddr {
     fn from(addr: PeerAddr) -> SocketAddr {
-        addr.0
+        addr.as_socket_addr()
     }
 }
 
 impl fmt::Display for PeerAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.as_socket_addr().fmt(f)
     }
 }
 
@@ -86,34 +103,15 @@ impl FromStr for PeerAddr {
     }
 }
 
-/// An address as it travels. Serde's own form of a socket address leaves the scope out.
-#[derive(Serialize, Deserialize)]
-enum Wire {
-    V4([u8; 4], u16),
-    V6 { ip: [u8; 16], port: u16, scope: u32 },
-}
-
-impl From<PeerAddr> for Wire {
-    fn from(addr: PeerAddr) -> Wire {
-        match addr.0 {
-            SocketAddr::V4(v4) => Wire::V4(v4.ip().octets(), v4.port()),
-            SocketAddr::V6(v6) => Wire::V6 {
-                ip: v6.ip().octets(),
-                port: v6.port(),
-                scope: v6.scope_id(),
-            },
-        }
+impl From<PeerAddr> for Octets {
+    fn from(addr: PeerAddr) -> Octets {
+        addr.0
     }
 }
 
-impl From<Wire> for PeerAddr {
-    fn from(wire: Wire) -> PeerAddr {
-        match wire {
-            Wire::V4(ip, port) => PeerAddr(SocketAddr::from((Ipv4Addr::from(ip), port))),
-            Wire::V6 { ip, port, scope } => {
-                // Through the public way in, since the sender may not have made it canonical.
-                SocketAddr::from(SocketAddrV6::new(Ipv6Addr::from(ip), port, 0, scope)).into()
-            }
-        }
+/// Through the public way in, since the sender may not have made it canonical.
+impl From<Octets> for PeerAddr {
+    fn from(octets: Octets) -> PeerAddr {
+        PeerAddr::from(PeerAddr(octets).as_socket_addr())
     }
 }
