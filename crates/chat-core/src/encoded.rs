@@ -132,7 +132,10 @@ impl EncodedLog {
         encode(entry, &mut scratch);
         if !scratch.is_empty() && scratch.len() <= self.bytes_max {
             self.make_room(scratch.len());
-            self.slots.push_back(Slot { start: self.end, seq: entry.seq });
+            self.slots.push_back(Slot {
+                start: self.end,
+                seq: entry.seq,
+            });
             self.copy_in(&scratch);
         }
         self.seq = entry.seq;
@@ -151,7 +154,10 @@ impl EncodedLog {
     /// The cursor after everything: for a member who gets only what comes from now on.
     #[must_use]
     pub fn head(&self) -> Cursor {
-        Cursor { slot: self.tail + self.slots.len() as u64, seq: self.seq }
+        Cursor {
+            slot: self.tail + self.slots.len() as u64,
+            seq: self.seq,
+        }
     }
 
     /// The cursor after message `seq`, which need not be held any more. O(log entries).
@@ -162,7 +168,11 @@ impl EncodedLog {
         }
         let before = self.slots.partition_point(|slot| slot.seq < seq) as u64;
         // The slot found is message `seq` itself, unless that has left the log.
-        let slot = if seq > self.tail_seq { self.tail + before + 1 } else { self.tail };
+        let slot = if seq > self.tail_seq {
+            self.tail + before + 1
+        } else {
+            self.tail
+        };
         Cursor { slot, seq }
     }
 
@@ -178,8 +188,14 @@ impl EncodedLog {
     #[must_use]
     pub fn pending_before(&self, cursor: Cursor, seq: u64) -> Pending<'_> {
         if cursor.slot < self.tail || cursor.seq < self.tail_seq {
-            let resume = Cursor { slot: self.tail, seq: self.tail_seq };
-            return Pending::Overtaken { missed: resume.seq - cursor.seq, resume };
+            let resume = Cursor {
+                slot: self.tail,
+                seq: self.tail_seq,
+            };
+            return Pending::Overtaken {
+                missed: resume.seq - cursor.seq,
+                resume,
+            };
         }
         let stop = if seq > self.seq || seq <= cursor.seq {
             self.end
@@ -202,18 +218,30 @@ impl EncodedLog {
     /// If the log's tail has passed `cursor`, for which nothing is pending then.
     #[must_use]
     pub fn advance(&self, cursor: Cursor, written: usize) -> Advanced<'_> {
-        assert!(cursor.slot >= self.tail, "bytes were pending at this cursor, and nothing was pushed since");
+        assert!(
+            cursor.slot >= self.tail,
+            "bytes were pending at this cursor, and nothing was pushed since"
+        );
         let at = self.start_of(cursor.slot) + written as u64;
         if at >= self.end {
-            return Advanced { cursor: self.head(), torn: None };
+            return Advanced {
+                cursor: self.head(),
+                torn: None,
+            };
         }
         // The first entry that starts at or after the byte we got to.
         let index = self.slots.partition_point(|slot| slot.start < at);
         let slot = self.tail + index as u64;
         let start = self.start_of(slot);
-        let seq = self.slots.get(index.wrapping_sub(1)).map_or(self.tail_seq, |read| read.seq);
+        let seq = self
+            .slots
+            .get(index.wrapping_sub(1))
+            .map_or(self.tail_seq, |read| read.seq);
         let torn = (start > at).then(|| self.bytes(at..start));
-        Advanced { cursor: Cursor { slot, seq }, torn }
+        Advanced {
+            cursor: Cursor { slot, seq },
+            torn,
+        }
     }
 
     /// The cursor past the message `seq`, if that is what comes next.
@@ -221,7 +249,10 @@ impl EncodedLog {
     pub fn step_over(&self, cursor: Cursor, seq: u64) -> Option<Cursor> {
         let index = usize::try_from(cursor.slot.checked_sub(self.tail)?).ok()?;
         let is_next = self.slots.get(index)?.seq == seq && cursor.seq + 1 == seq;
-        is_next.then_some(Cursor { slot: cursor.slot + 1, seq })
+        is_next.then_some(Cursor {
+            slot: cursor.slot + 1,
+            seq,
+        })
     }
 
     /// Sequence number of the newest message seen.
@@ -249,12 +280,16 @@ impl EncodedLog {
 
     /// Bytes held.
     fn len(&self) -> usize {
-        self.slots.front().map_or(0, |oldest| distance(oldest.start, self.end))
+        self.slots
+            .front()
+            .map_or(0, |oldest| distance(oldest.start, self.end))
     }
 
     fn make_room(&mut self, needed: usize) {
         while self.len() + needed > self.bytes_max {
-            let Some(oldest) = self.slots.pop_front() else { break };
+            let Some(oldest) = self.slots.pop_front() else {
+                break;
+            };
             self.tail += 1;
             self.tail_seq = oldest.seq;
         }
@@ -266,7 +301,10 @@ impl EncodedLog {
     /// Moves what is held into a ring of at least twice the size, where every byte position has
     /// its place again.
     fn grow(&mut self, needed: usize) {
-        let size = needed.max(self.ring.len() * 2).max(4096).min(self.bytes_max);
+        let size = needed
+            .max(self.ring.len() * 2)
+            .max(4096)
+            .min(self.bytes_max);
         let held = self.end - self.len() as u64..self.end;
         let mut ring = vec![0; size];
         let (a, b) = self.bytes(held.clone());

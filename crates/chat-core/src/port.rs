@@ -104,7 +104,12 @@ impl Port {
     /// Answers a framed member's hello. If he resumes a session that is still here, that one is
     /// dismissed first, so that nothing of it can be said any more. `None` if he is no member.
     #[must_use]
-    pub fn welcome(&self, member: MemberId, hello: &Hello, now: Instant) -> Option<(Welcome, Start)> {
+    pub fn welcome(
+        &self,
+        member: MemberId,
+        hello: &Hello,
+        now: Instant,
+    ) -> Option<(Welcome, Start)> {
         let result = self.room.lock().welcome(member, hello, now);
         let (welcome, start, wakes) = result?;
         wakes.wake();

@@ -45,7 +45,10 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(pace.count(RATE, now), None);
         }
-        assert_eq!(pace.count(RATE, now), Some(now + Duration::from_millis(100)));
+        assert_eq!(
+            pace.count(RATE, now),
+            Some(now + Duration::from_millis(100))
+        );
     }
 
     #[test]
@@ -61,7 +64,9 @@ mod tests {
         let mut pace = Pace::default();
         pace.count(RATE, Duration::ZERO);
         let later = Duration::from_secs(3_600);
-        let waits = (0..10).filter(|_| pace.count(RATE, later).is_some()).count();
+        let waits = (0..10)
+            .filter(|_| pace.count(RATE, later).is_some())
+            .count();
         assert_eq!(waits, 7);
     }
 }

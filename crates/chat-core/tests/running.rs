@@ -1,12 +1,16 @@
 //! Threads that run transports, until the room is closed.
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test it is an assertion, in its helpers too"
+)]
 
 mod support;
 
 use std::time::{Duration, Instant};
 
-use chat_core::{News, Port, Room, Running, Transport, Turn, Waker, run};
+use chat_core::{News, Port, Room, Running, Transport, Turn, run};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use support::{hear, room, seat};
+use support::{NEVER, hear, in_time, room, seat, waker};
 
 #[derive(Debug, thiserror::Error)]
 #[error("the cable is cut")]
@@ -29,12 +33,18 @@ struct Scripted {
 
 impl Scripted {
     fn new(room: &Room, plan: Plan) -> (Self, Receiver<Instant>) {
-        let (wake, woken) = bounded(1);
-        let port = room.attach(Waker::new(move || {
-            let _full = wake.try_send(());
-        }));
+        let (waker, woken) = waker();
+        let port = room.attach(waker);
         let (drained, was_drained) = bounded(1);
-        (Self { port, woken, plan, drained }, was_drained)
+        (
+            Self {
+                port,
+                woken,
+                plan,
+                drained,
+            },
+            was_drained,
+        )
     }
 }
 
@@ -42,7 +52,9 @@ impl Transport for Scripted {
     type Error = Cut;
 
     fn turn(&mut self, _until: Option<Instant>) -> Result<Turn, Cut> {
-        self.woken.recv().expect("the room holds the waker as long as the port is there");
+        self.woken
+            .recv_timeout(NEVER)
+            .expect("a room that is closed wakes its transports");
         match self.plan {
             Plan::Serve => {}
             Plan::Fail => return Err(Cut),
@@ -50,7 +62,9 @@ impl Transport for Scripted {
         }
         let mut news = News::default();
         self.port.pull(&mut news);
-        Ok(news.closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
+        Ok(news
+            .closing
+            .map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
     }
 
     fn drain(&mut self, deadline: Instant) -> Result<(), Cut> {
@@ -64,12 +78,10 @@ fn a_transport_runs_until_the_room_is_closed_and_is_drained_then() {
     let (room, time) = room();
     let (transport, drained) = Scripted::new(&room, Plan::Serve);
     let deadline = time.now() + Duration::from_secs(5);
-    std::thread::scope(|scope| {
-        let ran = scope.spawn(|| run(transport));
-        room.notice("hello").unwrap();
-        room.close("Good night", Duration::from_secs(5));
-        ran.join().unwrap().unwrap();
-    });
+    let ran = std::thread::spawn(|| run(transport));
+    room.notice("hello").unwrap();
+    room.close("Good night", Duration::from_secs(5));
+    in_time(|| ran.join().unwrap()).unwrap();
     assert_eq!(drained.recv(), Ok(deadline));
 }
 
@@ -122,6 +134,9 @@ fn a_transport_that_panics_closes_the_room_for_the_others_too() {
     running.spawn("healthy", healthy).unwrap();
     running.spawn("panicking", panicking).unwrap();
     room.notice("hello").unwrap();
-    assert!(drained.recv_timeout(Duration::from_secs(60)).is_ok(), "the healthy one was not told to end");
+    assert!(
+        drained.recv_timeout(NEVER).is_ok(),
+        "the healthy one was not told to end"
+    );
     std::thread::spawn(|| running.join()).join().unwrap_err();
 }

@@ -1,16 +1,19 @@
 //! Memberships in the same process.
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test it is an assertion, in its helpers too"
+)]
 
 mod support;
 
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use chat_core::{Heard, NameTaken, RecvTimeoutError, TryRecvError};
 use chat_proto::LeaveReason;
 use crossbeam_channel::{bounded, select};
-use support::{Carrier, flood, hear, room, seat, show, small_room};
-
-/// Long enough that a test which runs into it has failed.
-const NEVER: Duration = Duration::from_secs(60);
+use support::{Carrier, NEVER, flood, hear, in_time, room, seat, show, small_room};
 
 #[test]
 fn a_seat_hears_what_is_said_from_now_on_and_itself_too() {
@@ -27,7 +30,9 @@ fn a_seat_hears_what_is_said_from_now_on_and_itself_too() {
 fn a_name_is_taken_while_its_seat_is_there() {
     let (room, _) = room();
     let bot = seat(&room, "bot");
-    let taken = NameTaken { name: "bot".parse().unwrap() };
+    let taken = NameTaken {
+        name: "bot".parse().unwrap(),
+    };
     assert_eq!(room.seat("bot".parse().unwrap()).unwrap_err(), taken);
     assert_eq!(taken.to_string(), "the name bot is taken in this room");
     let other = seat(&room, "Bot");
@@ -35,7 +40,11 @@ fn a_name_is_taken_while_its_seat_is_there() {
     room.notice("between").unwrap();
     let again = seat(&room, "bot");
     room.notice("after").unwrap();
-    assert_eq!(hear(&again), ["2 [*] after"], "it has nothing of the seat before it");
+    assert_eq!(
+        hear(&again),
+        ["2 [*] after"],
+        "it has nothing of the seat before it"
+    );
     assert_eq!(hear(&other), ["1 [*] between", "2 [*] after"]);
 }
 
@@ -49,10 +58,14 @@ fn a_seat_that_is_not_read_is_told_exactly_what_it_missed() {
     carrier.join("192.0.2.1:1");
     flood(&room);
 
-    let Ok(Heard::Missed(missed)) = bot.try_recv() else { panic!("the log does not hold a flood") };
+    let Ok(Heard::Missed(missed)) = bot.try_recv() else {
+        panic!("the log does not hold a flood")
+    };
     let held = room.stats().log_entries as u64;
     assert_eq!(missed, 1_000 - held);
-    let Ok(Heard::Entry(next)) = bot.try_recv() else { panic!("the log is not empty") };
+    let Ok(Heard::Entry(next)) = bot.try_recv() else {
+        panic!("the log is not empty")
+    };
     assert_eq!(next.seq, 1 + missed + 1);
     assert_eq!(hear(&bot).len() as u64, held - 1);
     assert_eq!(room.stats().missed, missed, "a seat is a member too");
@@ -76,26 +89,30 @@ fn a_seat_that_missed_only_who_came_and_went_has_missed_no_message() {
 fn recv_waits_for_the_next_entry() {
     let (room, _) = room();
     let bot = seat(&room, "bot");
-    std::thread::scope(|scope| {
-        let heard = scope.spawn(|| bot.recv());
-        room.notice("hello").unwrap();
-        let Ok(Heard::Entry(entry)) = heard.join().unwrap() else { panic!("it was said") };
-        assert_eq!(show(&entry), "1 [*] hello");
-    });
+    let heard = thread::spawn(move || bot.recv());
+    room.notice("hello").unwrap();
+    let Ok(Heard::Entry(entry)) = in_time(|| heard.join().unwrap()) else {
+        panic!("it was said")
+    };
+    assert_eq!(show(&entry), "1 [*] hello");
 }
 
 #[test]
 fn recv_timeout_gives_up_or_hears() {
     let (room, _) = room();
     let bot = seat(&room, "bot");
-    assert_eq!(bot.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout));
+    assert_eq!(
+        bot.recv_timeout(Duration::ZERO),
+        Err(RecvTimeoutError::Timeout)
+    );
     room.notice("hello").unwrap();
-    assert!(bot.recv_timeout(Duration::ZERO).is_ok(), "what is there needs no time");
-    std::thread::scope(|scope| {
-        let heard = scope.spawn(|| bot.recv_timeout(NEVER));
-        room.notice("hello").unwrap();
-        assert!(heard.join().unwrap().is_ok());
-    });
+    assert!(
+        bot.recv_timeout(Duration::ZERO).is_ok(),
+        "what is there needs no time"
+    );
+    let heard = thread::spawn(move || bot.recv_timeout(NEVER));
+    room.notice("hello").unwrap();
+    assert!(heard.join().unwrap().is_ok());
 }
 
 #[test]
@@ -112,7 +129,10 @@ fn one_entry_per_token_is_enough_to_hear_everything() {
     assert!(heard());
     assert!(!heard());
     room.notice("two").unwrap();
-    assert!(heard(), "it is signalled again although nobody asked until there was nothing");
+    assert!(
+        heard(),
+        "it is signalled again although nobody asked until there was nothing"
+    );
     for _ in 0..10 {
         room.notice("more").unwrap();
     }
@@ -128,7 +148,11 @@ fn one_entry_per_token_is_enough_for_who_missed_something_too() {
     while bot.ready().try_recv().is_ok() {
         heard += usize::from(bot.try_recv().is_ok());
     }
-    assert_eq!(heard, 1 + room.stats().log_entries, "what it missed, and what is held");
+    assert_eq!(
+        heard,
+        1 + room.stats().log_entries,
+        "what it missed, and what is held"
+    );
 }
 
 #[test]
@@ -136,7 +160,7 @@ fn a_seat_is_woken_between_other_channels() {
     let (room, _) = room();
     let bot = seat(&room, "bot");
     let (quit, quitting) = bounded::<()>(1);
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let heard = scope.spawn(|| {
             let mut heard = Vec::new();
             loop {
@@ -161,25 +185,25 @@ fn a_seat_is_woken_between_other_channels() {
 fn two_who_listen_at_one_seat_share_what_it_hears() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
-    let bot = seat(&room, "bot");
-    let listen = || {
-        let mut heard = Vec::new();
-        while let Ok(Heard::Entry(entry)) = bot.recv() {
-            heard.push(entry.seq);
-        }
-        heard
-    };
-    std::thread::scope(|scope| {
-        let listeners = [scope.spawn(listen), scope.spawn(listen)];
-        for _ in 0..500 {
-            room.notice("hello").unwrap();
-        }
-        room.close("Good night", Duration::ZERO);
-        drop(carrier);
-        let heard = listeners.map(|listener| listener.join().unwrap());
-        assert!(heard.iter().all(|heard| heard.is_sorted()));
-        let mut all = heard.concat();
-        all.sort_unstable();
-        assert_eq!(all, (1..=501).collect::<Vec<_>>());
+    let bot = Arc::new(seat(&room, "bot"));
+    let listeners = [0, 1].map(|_| {
+        let bot = Arc::clone(&bot);
+        thread::spawn(move || {
+            let mut heard = Vec::new();
+            while let Ok(Heard::Entry(entry)) = bot.recv() {
+                heard.push(entry.seq);
+            }
+            heard
+        })
     });
+    for _ in 0..500 {
+        room.notice("hello").unwrap();
+    }
+    room.close("Good night", Duration::ZERO);
+    drop(carrier);
+    let heard = listeners.map(|listener| in_time(|| listener.join().unwrap()));
+    assert!(heard.iter().all(|heard| heard.is_sorted()));
+    let mut all = heard.concat();
+    all.sort_unstable();
+    assert_eq!(all, (1..=501).collect::<Vec<_>>());
 }

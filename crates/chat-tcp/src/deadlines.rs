@@ -1,28 +1,38 @@
 //! Who is due when, one entry per connection at most.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 #[derive(Debug, Default)]
-pub(crate) struct Deadlines(BTreeSet<(Instant, usize)>);
+pub(crate) struct Deadlines {
+    by_time: BTreeSet<(Instant, usize)>,
+    by_key: HashMap<usize, Instant>,
+}
 
 impl Deadlines {
-    /// Moves the deadline of `key` from `old` to `new`.
-    pub(crate) fn change(&mut self, key: usize, old: Option<Instant>, new: Option<Instant>) {
-        if let Some(old) = old {
-            self.0.remove(&(old, key));
+    /// Sets or removes the deadline of `key`.
+    pub(crate) fn set(&mut self, key: usize, deadline: Option<Instant>) {
+        let old = match deadline {
+            Some(deadline) => self.by_key.insert(key, deadline),
+            None => self.by_key.remove(&key),
+        };
+        if old == deadline {
+            return;
         }
-        if let Some(new) = new {
-            self.0.insert((new, key));
+        if let Some(old) = old {
+            self.by_time.remove(&(old, key));
+        }
+        if let Some(new) = deadline {
+            self.by_time.insert((new, key));
         }
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.0.first().map(|&(deadline, _)| deadline)
+        self.by_time.first().map(|&(deadline, _)| deadline)
     }
 
     /// The keys whose deadline has come; they stay until changed.
     pub(crate) fn due(&self, now: Instant) -> Vec<usize> {
-        self.0.iter().take_while(|&&(deadline, _)| deadline <= now).map(|&(_, key)| key).collect()
+        self.by_time.iter().take_while(|&&(deadline, _)| deadline <= now).map(|&(_, key)| key).collect()
     }
 }

@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod connection;
 mod deadlines;
+mod incoming;
 mod limits;
 mod logs;
 mod opening;

@@ -23,17 +23,14 @@ pub(crate) enum Reading {
     /// Lines joined by line breaks with none at the end, for a program that prints what each `recv`
     /// returns. A break is written before the next line only if that follows so soon that one `recv`
     /// may return both.
-    Chunks {
-        /// When a line was written whose break is still owed.
-        unbroken_since: Option<Instant>,
-    },
+    Chunks,
 }
 
 impl Reading {
-    pub(crate) fn format(self) -> Format {
+    fn format(self) -> Format {
         match self {
             Self::Delimited(format) => format,
-            Self::Chunks { .. } => Format::Lf,
+            Self::Chunks => Format::Lf,
         }
     }
 }
@@ -54,21 +51,30 @@ pub(crate) enum Flushed {
 pub(crate) struct Outgoing {
     reading: Reading,
     cursor: Cursor,
+    /// What only few members need at a time.
+    extra: Option<Box<Extra>>,
+}
+
+#[derive(Debug, Default)]
+struct Extra {
     outbox: Vec<u8>,
     outbox_written: usize,
+    /// Since when the socket has taken nothing.
     stalled_since: Option<Instant>,
+    /// When a chunk peer was written a line whose break is still owed.
+    unbroken_since: Option<Instant>,
 }
 
 impl Outgoing {
     pub(crate) fn new(reading: Reading, cursor: Cursor) -> Self {
-        Self { reading, cursor, outbox: Vec::new(), outbox_written: 0, stalled_since: None }
+        Self { reading, cursor, extra: None }
     }
 
-    pub(crate) fn reading(&self) -> Reading {
-        self.reading
+    pub(crate) fn format(&self) -> Format {
+        self.reading.format()
     }
 
-    /// Goes on in another way of reading, after the same message.
+    /// Goes on in this way of reading, after the same message.
     pub(crate) fn read_as(&mut self, reading: Reading, cx: &mut Context<'_>) {
         if reading.format() != self.reading.format() {
             self.cursor = cx.logs.open(reading.format(), cx.port).after(self.cursor.seq());
@@ -88,16 +94,20 @@ impl Outgoing {
 
     /// Since when the socket has taken nothing.
     pub(crate) fn stalled_since(&self) -> Option<Instant> {
-        self.stalled_since
+        self.extra.as_ref()?.stalled_since
     }
 
     /// Bytes for him alone that are still to be written.
     pub(crate) fn outbox_len(&self) -> usize {
-        self.outbox.len() - self.outbox_written
+        self.extra.as_ref().map_or(0, |extra| extra.outbox.len() - extra.outbox_written)
+    }
+
+    fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
     }
 
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
-        self.outbox.extend_from_slice(bytes);
+        self.extra().outbox.extend_from_slice(bytes);
     }
 
     pub(crate) fn push_preface(&mut self) {
@@ -105,28 +115,36 @@ impl Outgoing {
     }
 
     pub(crate) fn push_frame(&mut self, frame: &RoomFrame) {
-        frame.encode(&mut self.outbox);
+        frame.encode(&mut self.extra().outbox);
     }
 
     /// A `[*] text` line for a plain member.
     pub(crate) fn push_notice(&mut self, text: &str, now: Instant) {
-        if let Reading::Chunks { unbroken_since } = self.reading {
-            self.push_bytes(owed_break(unbroken_since, now));
-        }
         let text = Text::one_line(text).unwrap_or_default();
         let notice = Line { author: Author::Room, text }.to_string();
+        let owed = self.owed_break(now);
+        self.push_bytes(owed);
         self.push_bytes(notice.as_bytes());
-        match &mut self.reading {
-            Reading::Delimited(format) => self.outbox.extend_from_slice(format.line_break().as_bytes()),
-            Reading::Chunks { unbroken_since } => *unbroken_since = Some(now),
+        match self.reading {
+            Reading::Delimited(format) => self.push_bytes(format.line_break().as_bytes()),
+            Reading::Chunks => self.extra().unbroken_since = Some(now),
         }
     }
 
     /// The last words to who leaves for `reason`.
     pub(crate) fn push_farewell(&mut self, reason: &LeaveReason, now: Instant) {
-        match self.reading.format() {
+        match self.format() {
             Format::Framed => self.push_frame(&RoomFrame::Bye(reason.clone())),
             Format::Lf | Format::CrLf => self.push_notice(&format!("Closed: {reason}"), now),
+        }
+    }
+
+    /// The break that must come before a chunk peer's next line, if his `recv` may return that line
+    /// together with the one before it.
+    fn owed_break(&self, now: Instant) -> &'static [u8] {
+        match self.extra.as_ref().and_then(|extra| extra.unbroken_since) {
+            Some(since) if now.saturating_duration_since(since) < QUIET => b"\n",
+            _ => b"",
         }
     }
 
@@ -146,7 +164,7 @@ impl Outgoing {
             let blocked = if self.outbox_len() > 0 {
                 self.write_outbox(socket)?
             } else if let Some(speaker) = &mut speaker {
-                let log = cx.logs.get(self.reading.format());
+                let log = cx.logs.get(self.format());
                 match log.pending_before(self.cursor, speaker.next_own()) {
                     Pending::Bytes(a, b) => self.write_log(log, a, b, cx.now, socket)?,
                     Pending::Overtaken { missed, resume } => {
@@ -167,7 +185,7 @@ impl Outgoing {
                 return Ok(Flushed::All);
             };
             if blocked {
-                self.stalled_since.get_or_insert(cx.now);
+                self.extra().stalled_since.get_or_insert(cx.now);
                 return Ok(Flushed::Blocked);
             }
         }
@@ -175,16 +193,23 @@ impl Outgoing {
 
     /// Tells whether the socket was blocked.
     fn write_outbox(&mut self, socket: &mut impl Write) -> io::Result<bool> {
-        let Some(written) = attempt(socket, |socket| socket.write(&self.outbox[self.outbox_written..]))? else {
-            return Ok(true);
-        };
-        self.stalled_since = None;
-        self.outbox_written += written;
-        if self.outbox_written == self.outbox.len() {
-            self.outbox = Vec::new(); // gives the memory back
-            self.outbox_written = 0;
+        let extra = self.extra.get_or_insert_default();
+        let rest = &extra.outbox[extra.outbox_written..];
+        let Some(written) = attempt(socket, |socket| socket.write(rest))? else { return Ok(true) };
+        extra.stalled_since = None;
+        extra.outbox_written += written;
+        if extra.outbox_written == extra.outbox.len() {
+            (extra.outbox, extra.outbox_written) = (Vec::new(), 0); // gives the memory back
+            self.let_go();
         }
         Ok(false)
+    }
+
+    /// Gives back the memory that is of no use any more.
+    fn let_go(&mut self) {
+        self.extra.take_if(|extra| {
+            extra.outbox.is_empty() && extra.stalled_since.is_none() && extra.unbroken_since.is_none()
+        });
     }
 
     /// Tells whether the socket was blocked.
@@ -199,9 +224,9 @@ impl Outgoing {
         let (lead, a, b) = match self.reading {
             Reading::Delimited(_) => (&b""[..], a, b),
             // The last break is kept back, and may be owed from the last time.
-            Reading::Chunks { unbroken_since } => {
+            Reading::Chunks => {
                 let (a, b) = without_last(a, b);
-                (owed_break(unbroken_since, now), a, b)
+                (self.owed_break(now), a, b)
             }
         };
         let written = if lead.is_empty() && b.is_empty() {
@@ -210,18 +235,21 @@ impl Outgoing {
             attempt(socket, |socket| socket.write_vectored(&[IoSlice::new(lead), IoSlice::new(a), IoSlice::new(b)]))?
         };
         let Some(written) = written else { return Ok(true) };
-        self.stalled_since = None;
         let mut written = written - lead.len();
-        if let Reading::Chunks { unbroken_since } = &mut self.reading {
+        if self.reading == Reading::Chunks {
             let is_all = written == a.len() + b.len();
-            *unbroken_since = is_all.then_some(now);
+            self.extra().unbroken_since = is_all.then_some(now);
             written += usize::from(is_all);
+        }
+        if let Some(extra) = &mut self.extra {
+            extra.stalled_since = None;
+            self.let_go();
         }
         let advanced = log.advance(self.cursor, written);
         self.cursor = advanced.cursor;
         if let Some((a, b)) = advanced.torn {
-            self.outbox.extend_from_slice(a);
-            self.outbox.extend_from_slice(b);
+            self.push_bytes(a);
+            self.push_bytes(b);
         }
         Ok(false)
     }
@@ -237,7 +265,7 @@ impl Outgoing {
             return false;
         }
         cx.port.count_missed(missed);
-        if self.reading.format() == Format::Framed {
+        if self.format() == Format::Framed {
             let (accepted, head) = cx.port.accepted(speaker.member());
             let skipped = Skipped { messages: missed, next: resume.seq() + 1, head, accepted };
             self.push_frame(&RoomFrame::Skipped(skipped));
@@ -262,15 +290,6 @@ fn attempt<W: Write>(
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-    }
-}
-
-/// The break that must come before a chunk peer's next line, if his `recv` may return that line together
-/// with the one before it.
-fn owed_break(unbroken_since: Option<Instant>, now: Instant) -> &'static [u8] {
-    match unbroken_since {
-        Some(since) if now.saturating_duration_since(since) < QUIET => b"\n",
-        _ => b"",
     }
 }
 

@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
 use std::net::Shutdown;
-use std::time::Instant;
 
-use mio::Token;
 use mio::event::Event;
 use mio::net::TcpStream;
 
@@ -16,7 +14,8 @@ use crate::deadlines::Deadlines;
 pub(crate) struct Peer {
     socket: TcpStream,
     pub(crate) connection: Connection,
-    pub(crate) token: Token,
+    /// Tells apart the peers that had the same place one after the other.
+    generation: u16,
     /// Reading may bring bytes; false once it would block.
     readable: bool,
     /// Writing may take bytes; false once it would block.
@@ -25,23 +24,28 @@ pub(crate) struct Peer {
     hung_up: bool,
     /// Stands in the loop's queue of peers to be served.
     queued: bool,
-    /// The deadline under which he is listed.
-    scheduled: Option<Instant>,
+    /// Is listed with a deadline.
+    scheduled: bool,
 }
 
 impl Peer {
     /// A peer who is put into the queue to be served for the first time.
-    pub(crate) fn new(socket: TcpStream, connection: Connection, token: Token) -> Self {
+    pub(crate) fn new(socket: TcpStream, connection: Connection, generation: u16) -> Self {
         Self {
             socket,
             connection,
-            token,
+            generation,
             readable: true,
             writable: true,
             hung_up: false,
             queued: true,
-            scheduled: None,
+            scheduled: false,
         }
+    }
+
+    /// Whether he is the peer of that generation.
+    pub(crate) fn is_of(&self, generation: u16) -> bool {
+        self.generation == generation
     }
 
     /// Notes what an event says. True if the peer is to be put into the queue.
@@ -103,9 +107,9 @@ impl Peer {
     pub(crate) fn settle(&mut self, key: usize, deadlines: &mut Deadlines, queue: &mut VecDeque<usize>) -> bool {
         let is_done = self.connection.is_done();
         let deadline = self.connection.deadline().filter(|_| !is_done);
-        if deadline != self.scheduled {
-            deadlines.change(key, self.scheduled, deadline);
-            self.scheduled = deadline;
+        if self.scheduled || deadline.is_some() {
+            deadlines.set(key, deadline);
+            self.scheduled = deadline.is_some();
         }
         if self.readable && !self.queued && self.connection.wants_bytes() {
             self.queued = true;

@@ -14,41 +14,37 @@ pub(crate) struct Speaker {
     member: MemberId,
     /// A plain member's own messages, which he does not get back. Nothing for who only listens.
     own: Option<Box<Own>>,
-    /// He is over his rate: nothing more is taken from him before this moment.
-    pub(crate) pause_until: Option<Instant>,
 }
 
 impl Speaker {
     pub(crate) fn new(member: MemberId) -> Self {
-        Self { member, own: None, pause_until: None }
+        Self { member, own: None }
     }
 
     pub(crate) fn member(&self) -> MemberId {
         self.member
     }
 
-    /// Says one message; a framed member gets it back as confirmation.
-    pub(crate) fn say(&mut self, text: Text, cx: &Context<'_>) {
-        self.say_and_tell_seq(text, cx);
+    /// Says one message; a framed member gets it back as confirmation. If he is over his rate, returns
+    /// until when nothing more is to be taken from him.
+    ///
+    /// What the room refuses is dropped: it is closing, or has made him leave, and his transport is about
+    /// to learn it.
+    pub(crate) fn say(&mut self, text: Text, cx: &Context<'_>) -> Option<Instant> {
+        cx.port.say(self.member, text, cx.now).ok()?.pause_until
     }
 
-    /// Says what a plain member wrote in one line, or in several messages if it is long. He does not get
-    /// it back. An empty line says nothing: someone has only pressed Enter. `tail` is where the log begins
-    /// that he reads.
-    pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &Context<'_>) {
+    /// Says what a plain member wrote in one line, in several messages if it is long. He does not get it
+    /// back. An empty line says nothing: someone has only pressed Enter. `tail` is where the log begins
+    /// that he reads. Returns as [`say`](Self::say) does.
+    pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &Context<'_>) -> Option<Instant> {
+        let mut pause_until = None;
         for text in Text::split(line) {
-            if let Some(seq) = self.say_and_tell_seq(text, cx) {
-                self.own.get_or_insert_default().add(seq, tail);
-            }
+            let Ok(said) = cx.port.say(self.member, text, cx.now) else { break };
+            pause_until = said.pause_until;
+            self.own.get_or_insert_default().add(said.seq, tail);
         }
-    }
-
-    /// `None` if the room takes nothing from him any more: he has been made to leave, or it is closing,
-    /// and his transport is about to learn it.
-    fn say_and_tell_seq(&mut self, text: Text, cx: &Context<'_>) -> Option<u64> {
-        let said = cx.port.say(self.member, text, cx.now).ok()?;
-        self.pause_until = said.pause_until.or(self.pause_until);
-        Some(said.seq)
+        pause_until
     }
 
     /// The next message in the log that is not to be sent to him; past the end if there is none.

@@ -43,8 +43,8 @@ pub struct TcpTransport {
     peers: Slab<Peer>,
     /// Peers that were never members.
     refused: usize,
-    /// Tells apart the peers that had the same place one after the other.
-    generation: usize,
+    /// Of the newest peer.
+    generation: u16,
     /// Who has an event to be handled, or bytes left from his last turn.
     queue: VecDeque<usize>,
     deadlines: Deadlines,
@@ -110,9 +110,10 @@ impl TcpTransport {
                 LISTEN => self.acceptor.iter_mut().for_each(Acceptor::on_event),
                 token => {
                     // An event may outlive its peer, whose place another one has by now.
-                    let peer = self.peers.get_mut(key_of(token)).filter(|peer| peer.token == token);
+                    let (key, generation) = place_of(token);
+                    let peer = self.peers.get_mut(key).filter(|peer| peer.is_of(generation));
                     if peer.is_some_and(|peer| peer.on_event(event)) {
-                        self.queue.push_back(key_of(token));
+                        self.queue.push_back(key);
                     }
                 }
             }
@@ -159,7 +160,7 @@ impl TcpTransport {
                 Connection::refused(error, &mut cx)
             }
         };
-        self.peers.insert(Peer::new(socket, connection, token));
+        self.peers.insert(Peer::new(socket, connection, self.generation));
         self.queue.push_back(key);
         Ok(())
     }
@@ -294,15 +295,17 @@ impl Transport for TcpTransport {
     }
 }
 
-/// A token holds the peer's place in its lower bits and a generation in the upper ones.
-const KEY_BITS: u32 = usize::BITS / 4 * 3;
+/// A token holds the peer's place in its lower bits and, in the upper ones, a generation, which tells apart
+/// the peers that had the same place one after the other.
+const KEY_BITS: u32 = usize::BITS - u16::BITS;
 
-fn token_of(key: usize, generation: usize) -> Token {
-    Token(generation << KEY_BITS | key)
+fn token_of(key: usize, generation: u16) -> Token {
+    Token(usize::from(generation) << KEY_BITS | key)
 }
 
-fn key_of(Token(token): Token) -> usize {
-    token & ((1 << KEY_BITS) - 1)
+#[expect(clippy::cast_possible_truncation, reason = "16 bits are left after the shift")]
+fn place_of(Token(token): Token) -> (usize, u16) {
+    (token & ((1 << KEY_BITS) - 1), (token >> KEY_BITS) as u16)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the shell is where the clock is read")]

@@ -45,7 +45,7 @@ const COMMANDS_MAX: usize = 64;
 /// ```no_run
 /// use chat_core::{ClientConfig, ClientEvent};
 ///
-/// let client = chat_tcp::connect("127.0.0.1:5555", ClientConfig::default())?;
+/// let client = chat_tcp::connect("127.0.0.1:5555", &ClientConfig::default())?;
 /// client.say("hello".parse()?)?;
 /// for event in client.events() {
 ///     if let ClientEvent::Entry { entry, .. } = event {
@@ -54,7 +54,7 @@ const COMMANDS_MAX: usize = 64;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn connect(address: impl ToSocketAddrs, config: ClientConfig) -> Result<Client, ConnectError> {
+pub fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> Result<Client, ConnectError> {
     let addresses: Vec<SocketAddr> = address.to_socket_addrs().map_err(ConnectError::Resolve)?.collect();
     let socket = connect_any(&addresses)?;
     let poll = Poll::new().map_err(ConnectError::System)?;
@@ -62,11 +62,12 @@ pub fn connect(address: impl ToSocketAddrs, config: ClientConfig) -> Result<Clie
     let (commands, commands_in) = bounded(COMMANDS_MAX);
     let (events, events_out) = bounded(EVENTS_MAX);
     let carrier = Carrier { addresses, reconnect: config.reconnect, link: Link::new(poll, commands_in, events) };
+    let (plain, history) = (config.plain, config.history);
     let carry = move || {
-        if config.plain {
+        if plain {
             carrier.run(Plain::default(), socket);
         } else {
-            carrier.run(Framed::new(config.history), socket);
+            carrier.run(Framed::new(history), socket);
         }
     };
     Builder::new().name("chat-tcp-client".to_owned()).spawn(carry).map_err(ConnectError::System)?;

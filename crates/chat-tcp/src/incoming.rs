@@ -1,0 +1,191 @@
+//! What comes from a peer: bytes in, lines or frames out.
+
+use chat_proto::{
+    FrameDecoder, Habit, Hello, LeaveReason, MemberFrame, PlainSplitter, PrefaceDecoder,
+};
+
+use crate::opening::{Opening, is_http_request};
+
+/// The receiving half of a connection, by what the peer turned out to speak.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// Not a byte yet.
+    Opening,
+    /// Not a byte for a while: a plain peer who only listens, until he says something.
+    Silent,
+    Plain(Box<Plain>),
+    Preface(PrefaceDecoder),
+    /// The preface was right; the hello must follow.
+    Hello(FrameDecoder),
+    /// The hello came and is to be answered before anything else is taken.
+    Greeting(Box<(FrameDecoder, Hello)>),
+    Framed(FrameDecoder),
+    /// The peer has shut down his side, or nothing he sends is of interest any more.
+    Ended,
+}
+
+/// A plain peer who has spoken.
+#[derive(Debug, Default)]
+pub(crate) struct Plain {
+    splitter: PlainSplitter,
+    /// His first line was whole.
+    spoke: bool,
+}
+
+/// What was made of some bytes.
+#[derive(Debug)]
+pub(crate) enum Heard<'a> {
+    /// It is known what he speaks.
+    Opened,
+    /// The preface, with the version he speaks.
+    Version(u8),
+    /// The hello: see [`Incoming::Greeting`].
+    Hello,
+    Frame(MemberFrame),
+    Line(&'a [u8]),
+    /// He must go.
+    Fault(LeaveReason),
+}
+
+/// What must come next, if anything must.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Nothing,
+    /// The first byte.
+    Opening,
+    /// More bytes; or else what there is, is a message.
+    Silence,
+    /// The rest of something.
+    Rest,
+}
+
+impl Incoming {
+    /// The next thing in `input`, from the front of which its bytes are taken. `None` if it holds no
+    /// whole one; its bytes are kept here then.
+    pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Heard<'a>> {
+        let heard = match self {
+            Self::Opening | Self::Silent => {
+                *self = match Opening::of(*input.first()?) {
+                    Opening::Framed => Self::Preface(PrefaceDecoder::new()),
+                    Opening::Plain => Self::Plain(Box::default()),
+                    Opening::Tls => return Some(Heard::Fault(LeaveReason::NotChat)),
+                };
+                Heard::Opened
+            }
+            Self::Plain(plain) => match plain.splitter.next(input) {
+                Ok(line) => {
+                    let line = line?;
+                    if !std::mem::replace(&mut plain.spoke, true) && is_http_request(line) {
+                        Heard::Fault(LeaveReason::NotChat)
+                    } else {
+                        Heard::Line(line)
+                    }
+                }
+                Err(_) => Heard::Fault(LeaveReason::LineTooLong),
+            },
+            Self::Preface(preface) => match preface.next(input) {
+                Ok(version) => {
+                    let version = version?;
+                    *self = Self::Hello(FrameDecoder::new());
+                    Heard::Version(version)
+                }
+                Err(_) => Heard::Fault(LeaveReason::NotChat),
+            },
+            Self::Hello(decoder) => match decoder.next(input) {
+                Ok(frame) => match frame? {
+                    MemberFrame::Hello(hello) => {
+                        *self = Self::Greeting(Box::new((std::mem::take(decoder), hello)));
+                        Heard::Hello
+                    }
+                    MemberFrame::Say(_) | MemberFrame::Who | MemberFrame::Bye => Heard::Fault(LeaveReason::Protocol),
+                },
+                Err(_) => Heard::Fault(LeaveReason::Protocol),
+            },
+            Self::Framed(decoder) => match decoder.next(input) {
+                Ok(frame) => match frame? {
+                    MemberFrame::Hello(_) => Heard::Fault(LeaveReason::Protocol),
+                    frame => Heard::Frame(frame),
+                },
+                Err(_) => Heard::Fault(LeaveReason::Protocol),
+            },
+            Self::Greeting(_) | Self::Ended => return None,
+        };
+        Some(heard)
+    }
+
+    /// Takes the hello that is to be answered; frames follow it.
+    pub(crate) fn take_hello(&mut self) -> Option<Hello> {
+        match std::mem::replace(self, Self::Ended) {
+            Self::Greeting(greeting) => {
+                let (decoder, hello) = *greeting;
+                *self = Self::Framed(decoder);
+                Some(hello)
+            }
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    /// Not a byte came in time. What a plain peer has begun is all of it then, if he does not end lines.
+    pub(crate) fn silence(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Self::Opening => {
+                *self = Self::Silent;
+                None
+            }
+            Self::Plain(plain) => plain.splitter.quiet(),
+            _ => None,
+        }
+    }
+
+    /// The input has ended: a plain peer's last line, if its break is missing. `Err` if that leaves
+    /// something unfinished which only a lost connection would.
+    pub(crate) fn finish(&mut self) -> Result<Option<Vec<u8>>, Unfinished> {
+        match std::mem::replace(self, Self::Ended) {
+            Self::Plain(mut plain) => Ok(plain.splitter.finish()),
+            Self::Opening | Self::Silent | Self::Ended => Ok(None),
+            Self::Preface(_) | Self::Hello(_) | Self::Greeting(_) | Self::Framed(_) => Err(Unfinished),
+        }
+    }
+
+    /// How a plain peer ends what he says.
+    pub(crate) fn habit(&self) -> Option<Habit> {
+        if let Self::Plain(plain) = self { plain.splitter.habit() } else { None }
+    }
+
+    /// Refusals of telnet options, to be sent back.
+    pub(crate) fn take_reply(&mut self) -> Option<Vec<u8>> {
+        if let Self::Plain(plain) = self { plain.splitter.take_reply() } else { None }
+    }
+
+    /// What must come next.
+    pub(crate) fn wait(&self) -> Wait {
+        match self {
+            Self::Opening => Wait::Opening,
+            Self::Plain(plain) if plain.splitter.is_unfinished() => match plain.splitter.habit() {
+                // A line may take as long as a person takes to type it.
+                Some(Habit::Lf | Habit::CrLf) => Wait::Nothing,
+                Some(Habit::Chunk) | None => Wait::Silence,
+            },
+            Self::Preface(_) | Self::Hello(_) => Wait::Rest,
+            Self::Framed(decoder) if decoder.is_unfinished() => Wait::Rest,
+            Self::Silent | Self::Plain(_) | Self::Greeting(_) | Self::Framed(_) | Self::Ended => Wait::Nothing,
+        }
+    }
+
+    /// Whether it is known how the peer wants the log.
+    pub(crate) fn is_decided(&self) -> bool {
+        matches!(self, Self::Silent | Self::Plain(_) | Self::Framed(_) | Self::Ended)
+    }
+
+    /// Whether the preface was read, so that he understands a frame.
+    pub(crate) fn is_framed(&self) -> bool {
+        matches!(self, Self::Hello(_) | Self::Greeting(_) | Self::Framed(_))
+    }
+}
+
+/// A framed peer's input has ended without a goodbye.
+#[derive(Debug)]
+pub(crate) struct Unfinished;
