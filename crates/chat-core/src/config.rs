@@ -63,10 +63,7 @@ impl Default for Rate {
     fn default() -> Self {
         const BURST: NonZeroU32 = NonZeroU32::new(500).unwrap();
         const PER_SECOND: NonZeroU32 = NonZeroU32::new(50).unwrap();
-        Self {
-            burst: BURST,
-            per_second: PER_SECOND,
-        }
+        Self { burst: BURST, per_second: PER_SECOND }
     }
 }
 

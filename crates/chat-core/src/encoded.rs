@@ -36,6 +36,12 @@ impl Cursor {
     pub fn seq(self) -> u64 {
         self.seq
     }
+
+    /// Number of the entry that comes next, in its log: for a wire format that names entries by it.
+    #[must_use]
+    pub fn slot(self) -> u64 {
+        self.slot
+    }
 }
 
 /// What an [`EncodedLog`] holds for a cursor.
@@ -132,10 +138,7 @@ impl EncodedLog {
         encode(entry, &mut scratch);
         if !scratch.is_empty() && scratch.len() <= self.bytes_max {
             self.make_room(scratch.len());
-            self.slots.push_back(Slot {
-                start: self.end,
-                seq: entry.seq,
-            });
+            self.slots.push_back(Slot { start: self.end, seq: entry.seq });
             self.copy_in(&scratch);
         }
         self.seq = entry.seq;
@@ -145,7 +148,8 @@ impl EncodedLog {
     /// Forgets everything: the reader itself was overtaken, and the next entry is the one after
     /// message `seq`. Every cursor will be told how many messages it missed.
     pub fn restart_after(&mut self, seq: u64) {
-        self.tail += self.slots.len() as u64;
+        // One number more, so that no slot from before is mistaken for the first one after the gap.
+        self.tail += self.slots.len() as u64 + 1;
         self.slots.clear();
         self.tail_seq = seq;
         self.seq = seq;
@@ -154,10 +158,7 @@ impl EncodedLog {
     /// The cursor after everything: for a member who gets only what comes from now on.
     #[must_use]
     pub fn head(&self) -> Cursor {
-        Cursor {
-            slot: self.tail + self.slots.len() as u64,
-            seq: self.seq,
-        }
+        Cursor { slot: self.tail + self.slots.len() as u64, seq: self.seq }
     }
 
     /// The cursor after message `seq`, which need not be held any more. O(log entries).
@@ -168,11 +169,7 @@ impl EncodedLog {
         }
         let before = self.slots.partition_point(|slot| slot.seq < seq) as u64;
         // The slot found is message `seq` itself, unless that has left the log.
-        let slot = if seq > self.tail_seq {
-            self.tail + before + 1
-        } else {
-            self.tail
-        };
+        let slot = if seq > self.tail_seq { self.tail + before + 1 } else { self.tail };
         Cursor { slot, seq }
     }
 
@@ -188,14 +185,8 @@ impl EncodedLog {
     #[must_use]
     pub fn pending_before(&self, cursor: Cursor, seq: u64) -> Pending<'_> {
         if cursor.slot < self.tail || cursor.seq < self.tail_seq {
-            let resume = Cursor {
-                slot: self.tail,
-                seq: self.tail_seq,
-            };
-            return Pending::Overtaken {
-                missed: resume.seq - cursor.seq,
-                resume,
-            };
+            let resume = Cursor { slot: self.tail, seq: self.tail_seq };
+            return Pending::Overtaken { missed: resume.seq - cursor.seq, resume };
         }
         let stop = if seq > self.seq || seq <= cursor.seq {
             self.end
@@ -218,30 +209,18 @@ impl EncodedLog {
     /// If the log's tail has passed `cursor`, for which nothing is pending then.
     #[must_use]
     pub fn advance(&self, cursor: Cursor, written: usize) -> Advanced<'_> {
-        assert!(
-            cursor.slot >= self.tail,
-            "bytes were pending at this cursor, and nothing was pushed since"
-        );
+        assert!(cursor.slot >= self.tail, "bytes were pending at this cursor, and nothing was pushed since");
         let at = self.start_of(cursor.slot) + written as u64;
         if at >= self.end {
-            return Advanced {
-                cursor: self.head(),
-                torn: None,
-            };
+            return Advanced { cursor: self.head(), torn: None };
         }
         // The first entry that starts at or after the byte we got to.
         let index = self.slots.partition_point(|slot| slot.start < at);
         let slot = self.tail + index as u64;
         let start = self.start_of(slot);
-        let seq = self
-            .slots
-            .get(index.wrapping_sub(1))
-            .map_or(self.tail_seq, |read| read.seq);
+        let seq = self.slots.get(index.wrapping_sub(1)).map_or(self.tail_seq, |read| read.seq);
         let torn = (start > at).then(|| self.bytes(at..start));
-        Advanced {
-            cursor: Cursor { slot, seq },
-            torn,
-        }
+        Advanced { cursor: Cursor { slot, seq }, torn }
     }
 
     /// The cursor past the message `seq`, if that is what comes next.
@@ -249,10 +228,51 @@ impl EncodedLog {
     pub fn step_over(&self, cursor: Cursor, seq: u64) -> Option<Cursor> {
         let index = usize::try_from(cursor.slot.checked_sub(self.tail)?).ok()?;
         let is_next = self.slots.get(index)?.seq == seq && cursor.seq + 1 == seq;
-        is_next.then_some(Cursor {
-            slot: cursor.slot + 1,
-            seq,
-        })
+        is_next.then_some(Cursor { slot: cursor.slot + 1, seq })
+    }
+
+    /// The slots held: entries are numbered 0, 1, 2, …, whether they are messages or not.
+    #[must_use]
+    pub fn slots(&self) -> Range<u64> {
+        self.tail..self.head().slot
+    }
+
+    /// The cursor before the entry `slot`; `None` if the log does not reach there.
+    #[must_use]
+    pub fn at_slot(&self, slot: u64) -> Option<Cursor> {
+        if slot >= self.head().slot {
+            return Some(self.head()).filter(|head| head.slot == slot);
+        }
+        let index = usize::try_from(slot.checked_sub(self.tail)?).ok()?;
+        let seq = index.checked_sub(1).map_or(self.tail_seq, |before| self.slots[before].seq);
+        Some(Cursor { slot, seq })
+    }
+
+    /// As many of the entries in `slots`, from the first on, as have `bytes_max` bytes together:
+    /// their bytes, in two parts where the ring wraps, and the slot after the last of them. Nothing if
+    /// the log does not hold the first one. O(log entries).
+    #[must_use]
+    pub fn batch(&self, slots: Range<u64>, bytes_max: usize) -> (u64, &[u8], &[u8]) {
+        let held = slots.start.max(self.tail)..slots.end.min(self.head().slot);
+        if held.is_empty() || held.start != slots.start {
+            return (slots.start, &[], &[]);
+        }
+        let start = self.start_of(held.start);
+        // The last place at which an entry ends within the maximum.
+        let fits = self.slots.partition_point(|slot| slot.start <= start + bytes_max as u64);
+        let mut end = (self.tail + fits as u64).saturating_sub(1).clamp(held.start, held.end);
+        if distance(start, self.start_of(held.end)) <= bytes_max {
+            end = held.end;
+        }
+        let (a, b) = self.bytes(start..self.start_of(end));
+        (end, a, b)
+    }
+
+    /// How many bytes the entries in `slots` have together, as far as the log holds them. O(1).
+    #[must_use]
+    pub fn bytes_in(&self, slots: Range<u64>) -> usize {
+        let (start, end) = (slots.start.max(self.tail), slots.end.min(self.head().slot));
+        if start < end { distance(self.start_of(start), self.start_of(end)) } else { 0 }
     }
 
     /// Sequence number of the newest message seen.
@@ -280,9 +300,7 @@ impl EncodedLog {
 
     /// Bytes held.
     fn len(&self) -> usize {
-        self.slots
-            .front()
-            .map_or(0, |oldest| distance(oldest.start, self.end))
+        self.slots.front().map_or(0, |oldest| distance(oldest.start, self.end))
     }
 
     fn make_room(&mut self, needed: usize) {
@@ -301,10 +319,7 @@ impl EncodedLog {
     /// Moves what is held into a ring of at least twice the size, where every byte position has
     /// its place again.
     fn grow(&mut self, needed: usize) {
-        let size = needed
-            .max(self.ring.len() * 2)
-            .max(4096)
-            .min(self.bytes_max);
+        let size = needed.max(self.ring.len() * 2).max(4096).min(self.bytes_max);
         let held = self.end - self.len() as u64..self.end;
         let mut ring = vec![0; size];
         let (a, b) = self.bytes(held.clone());

@@ -14,9 +14,7 @@ pub enum JoinError {
         members_max: usize,
     },
     /// The peer's address has all the members it may have.
-    #[error(
-        "{members_per_address_max} members from this address are present, which is all it may have"
-    )]
+    #[error("{members_per_address_max} members from this address are present, which is all it may have")]
     AddressFull {
         /// [`RoomConfig::members_per_address_max`](crate::RoomConfig::members_per_address_max).
         members_per_address_max: usize,

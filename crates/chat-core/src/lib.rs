@@ -40,6 +40,7 @@ mod client;
 mod config;
 mod encoded;
 mod error;
+mod gathered;
 mod log;
 mod members;
 mod port;
@@ -53,14 +54,11 @@ mod transport;
 mod waker;
 
 pub use client::{
-    Client, ClientConfig, ClientEnd, ClientEvent, Command, Conversation, Ended, TrySayError,
-    UNCONFIRMED_MAX,
+    Client, ClientConfig, ClientEnd, ClientEvent, Command, Conversation, Ended, TrySayError, UNCONFIRMED_MAX,
 };
 pub use config::{Overtaken, Rate, RoomConfig};
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
-pub use error::{
-    JoinError, KickError, NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError,
-};
+pub use error::{JoinError, KickError, NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
 pub use members::MemberId;
 pub use port::{Joined, News, Port, Said, Start};
 pub use room::{Clock, Room, World};

@@ -34,14 +34,7 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            tail: 0,
-            evicted_seq: 0,
-            seq: 0,
-            bytes: 0,
-            bytes_max,
-        }
+        Self { entries: VecDeque::new(), tail: 0, evicted_seq: 0, seq: 0, bytes: 0, bytes_max }
     }
 
     /// Appends `event` and lets the oldest entries go that no longer fit.
@@ -50,11 +43,7 @@ impl Log {
             self.seq += 1;
         }
         self.bytes += cost(&event);
-        self.entries.push_back(Arc::new(Entry {
-            seq: self.seq,
-            at_ms,
-            event,
-        }));
+        self.entries.push_back(Arc::new(Entry { seq: self.seq, at_ms, event }));
         while self.bytes > self.bytes_max && self.entries.len() > 1 {
             if let Some(oldest) = self.entries.pop_front() {
                 self.bytes -= cost(&oldest.event);
@@ -62,9 +51,7 @@ impl Log {
                 self.evicted_seq = oldest.seq;
             }
         }
-        self.entries
-            .back()
-            .expect("an entry was just appended, and the last one is never evicted")
+        self.entries.back().expect("an entry was just appended, and the last one is never evicted")
     }
 
     /// The entry at `position`; `None` if it is not written yet or no longer held.
@@ -119,28 +106,14 @@ mod tests {
     use chat_proto::{Author, Text};
 
     fn said(text: &str) -> Event {
-        Event::Said {
-            author: Author::Room,
-            text: Text::one_line(text).unwrap(),
-        }
+        Event::Said { author: Author::Room, text: Text::one_line(text).unwrap() }
     }
 
     #[test]
     fn messages_are_numbered_without_gaps_and_other_entries_are_not() {
         let mut log = Log::new(1 << 20);
         assert_eq!(log.append(said("a"), 0).seq, 1);
-        assert_eq!(
-            log.append(
-                Event::Gathered {
-                    joined: 1,
-                    left: 0,
-                    members: 60
-                },
-                0
-            )
-            .seq,
-            1
-        );
+        assert_eq!(log.append(Event::Gathered { joined: 1, left: 0, members: 60 }, 0).seq, 1);
         assert_eq!(log.append(said("b"), 0).seq, 2);
         assert_eq!((log.tail(), log.head()), (0, 3));
     }
@@ -151,10 +124,7 @@ mod tests {
         for _ in 0..25 {
             log.append(said("x"), 0);
         }
-        assert_eq!(
-            (log.tail(), log.head(), log.seq(), log.evicted_seq()),
-            (15, 25, 25, 15)
-        );
+        assert_eq!((log.tail(), log.head(), log.seq(), log.evicted_seq()), (15, 25, 25, 15));
         assert!(log.bytes() <= 10 * (ENTRY_OVERHEAD_BYTES + 1));
         assert_eq!(log.at(15).map(|entry| entry.seq), Some(16));
         assert!(log.at(14).is_none() && log.at(25).is_none());

@@ -25,15 +25,9 @@ impl MemberId {
 
     /// The id that [`as_u64`](Self::as_u64) made this number of.
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "takes the number apart again"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "takes the number apart again")]
     pub fn from_u64(id: u64) -> Self {
-        Self {
-            index: id as u32,
-            generation: (id >> 32) as u32,
-        }
+        Self { index: id as u32, generation: (id >> 32) as u32 }
     }
 }
 
@@ -82,10 +76,7 @@ impl Members {
         });
         let place = &mut self.places[index as usize];
         place.member = Some(member);
-        MemberId {
-            index,
-            generation: place.generation,
-        }
+        MemberId { index, generation: place.generation }
     }
 
     pub(crate) fn remove(&mut self, id: MemberId) -> Option<Member> {
@@ -110,30 +101,18 @@ impl Members {
 
     pub(crate) fn get(&self, id: MemberId) -> Option<&Member> {
         let place = self.places.get(id.index as usize)?;
-        place
-            .member
-            .as_ref()
-            .filter(|_| place.generation == id.generation)
+        place.member.as_ref().filter(|_| place.generation == id.generation)
     }
 
     pub(crate) fn get_mut(&mut self, id: MemberId) -> Option<&mut Member> {
         let place = self.places.get_mut(id.index as usize)?;
-        place
-            .member
-            .as_mut()
-            .filter(|_| place.generation == id.generation)
+        place.member.as_mut().filter(|_| place.generation == id.generation)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (MemberId, &Member)> {
         (0u32..).zip(&self.places).filter_map(|(index, place)| {
             let member = place.member.as_ref()?;
-            Some((
-                MemberId {
-                    index,
-                    generation: place.generation,
-                },
-                member,
-            ))
+            Some((MemberId { index, generation: place.generation }, member))
         })
     }
 
@@ -143,9 +122,7 @@ impl Members {
 
     /// Members that count against the same limit as `peer`; 0 for who is exempt.
     pub(crate) fn sharing_network_with(&self, peer: PeerAddr) -> usize {
-        network(peer)
-            .and_then(|network| self.by_network.get(&network))
-            .map_or(0, |&count| count as usize)
+        network(peer).and_then(|network| self.by_network.get(&network)).map_or(0, |&count| count as usize)
     }
 }
 
@@ -168,13 +145,7 @@ mod tests {
     use super::*;
 
     fn member(peer: &str) -> Member {
-        Member {
-            peer: peer.parse().unwrap(),
-            port: 0,
-            key: 0,
-            pace: Pace::default(),
-            accepted: 0,
-        }
+        Member { peer: peer.parse().unwrap(), port: 0, key: 0, pace: Pace::default(), accepted: 0 }
     }
 
     #[test]
@@ -186,10 +157,7 @@ mod tests {
         let second = members.insert(member("192.0.2.1:2"));
         assert_ne!(first, second);
         assert!(members.get(first).is_none());
-        assert_eq!(
-            members.get(second).map(|member| member.peer.port()),
-            Some(2)
-        );
+        assert_eq!(members.get(second).map(|member| member.peer.port()), Some(2));
         assert_eq!(MemberId::from_u64(second.as_u64()), second);
     }
 
@@ -200,8 +168,7 @@ mod tests {
         members.insert(member("[2001:db8::1]:1"));
         members.insert(member("[2001:db8::2:0:0:1]:1"));
         members.insert(member("127.0.0.1:1"));
-        let count =
-            |members: &Members, peer: &str| members.sharing_network_with(peer.parse().unwrap());
+        let count = |members: &Members, peer: &str| members.sharing_network_with(peer.parse().unwrap());
         assert_eq!(count(&members, "192.0.2.1:9"), 1);
         assert_eq!(count(&members, "192.0.2.2:9"), 0);
         assert_eq!(count(&members, "[2001:db8::ffff]:9"), 2);

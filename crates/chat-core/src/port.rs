@@ -62,6 +62,8 @@ pub struct News {
     pub missed_up_to: Option<u64>,
     /// Members that are out of the room already, with the reason their peers are to be told.
     pub dismissed: Vec<(MemberId, LeaveReason)>,
+    /// Pull again by then, even if nothing has woken the transport: something will be due.
+    pub pull_by: Option<Instant>,
     /// The room is closing: what is owed must be written by then.
     pub closing: Option<Instant>,
 }
@@ -71,6 +73,7 @@ impl News {
         self.entries.clear();
         self.missed_up_to = None;
         self.dismissed.clear();
+        self.pull_by = None;
         self.closing = None;
     }
 }
@@ -104,12 +107,7 @@ impl Port {
     /// Answers a framed member's hello. If he resumes a session that is still here, that one is
     /// dismissed first, so that nothing of it can be said any more. `None` if he is no member.
     #[must_use]
-    pub fn welcome(
-        &self,
-        member: MemberId,
-        hello: &Hello,
-        now: Instant,
-    ) -> Option<(Welcome, Start)> {
+    pub fn welcome(&self, member: MemberId, hello: &Hello, now: Instant) -> Option<(Welcome, Start)> {
         let result = self.room.lock().welcome(member, hello, now);
         let (welcome, start, wakes) = result?;
         wakes.wake();
@@ -146,7 +144,8 @@ impl Port {
     /// Replaces what is in `news` by what happened since the last pull.
     pub fn pull(&mut self, news: &mut News) {
         news.clear();
-        self.room.lock().pull(self.id, news);
+        let wakes = self.room.lock().pull(self.id, news, self.room.now());
+        wakes.wake();
     }
 
     /// Calls `each` with every entry that the log holds and this port has pulled already, oldest

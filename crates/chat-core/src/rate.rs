@@ -33,10 +33,7 @@ mod tests {
     use super::*;
     use std::num::NonZeroU32;
 
-    const RATE: Rate = Rate {
-        burst: NonZeroU32::new(3).unwrap(),
-        per_second: NonZeroU32::new(10).unwrap(),
-    };
+    const RATE: Rate = Rate { burst: NonZeroU32::new(3).unwrap(), per_second: NonZeroU32::new(10).unwrap() };
 
     #[test]
     fn a_burst_passes_and_the_message_after_it_waits() {
@@ -45,10 +42,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(pace.count(RATE, now), None);
         }
-        assert_eq!(
-            pace.count(RATE, now),
-            Some(now + Duration::from_millis(100))
-        );
+        assert_eq!(pace.count(RATE, now), Some(now + Duration::from_millis(100)));
     }
 
     #[test]
@@ -64,9 +58,7 @@ mod tests {
         let mut pace = Pace::default();
         pace.count(RATE, Duration::ZERO);
         let later = Duration::from_secs(3_600);
-        let waits = (0..10)
-            .filter(|_| pace.count(RATE, later).is_some())
-            .count();
+        let waits = (0..10).filter(|_| pace.count(RATE, later).is_some()).count();
         assert_eq!(waits, 7);
     }
 }

@@ -41,9 +41,7 @@ struct Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
-            .field("state", &self.state)
-            .finish_non_exhaustive()
+        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -63,23 +61,16 @@ pub struct World {
 
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("World")
-            .field("unix_ms", &self.unix_ms)
-            .finish_non_exhaustive()
+        f.debug_struct("World").field("unix_ms", &self.unix_ms).finish_non_exhaustive()
     }
 }
 
 impl World {
     /// The real world: the system's clocks, and a seed from the system's source of randomness.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where a room meets the real clocks"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place where a room meets the real clocks")]
     pub fn real() -> Self {
-        let since_1970 = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             clock: Box::new(Instant::now),
             unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
@@ -100,10 +91,7 @@ impl Room {
     #[must_use]
     pub fn in_world(config: RoomConfig, world: World) -> Self {
         let state = State::new(config, (world.clock)(), world.unix_ms, world.seed);
-        Self(Arc::new(Shared {
-            state: Mutex::new(state),
-            clock: world.clock,
-        }))
+        Self(Arc::new(Shared { state: Mutex::new(state), clock: world.clock }))
     }
 
     /// A place for a transport, which `waker` wakes when the room has something for it. At first it
@@ -160,11 +148,7 @@ impl Room {
     /// The addresses of the remote members present, in no particular order.
     #[must_use]
     pub fn members(&self) -> Vec<PeerAddr> {
-        self.lock()
-            .members()
-            .iter()
-            .map(|(_, member)| member.peer)
-            .collect()
+        self.lock().members().iter().map(|(_, member)| member.peer).collect()
     }
 
     /// How many remote members are present, and who they are, as far as one frame can tell.

@@ -43,10 +43,7 @@ type BoxedError = Box<dyn Error + Send + Sync>;
 impl Running {
     /// Nothing runs yet.
     pub fn new(room: &Room) -> Self {
-        Self {
-            room: room.clone(),
-            threads: Vec::new(),
-        }
+        Self { room: room.clone(), threads: Vec::new() }
     }
 
     /// Runs `transport` on a new thread called `name`.
@@ -75,9 +72,8 @@ impl Running {
     /// If a transport's thread has panicked.
     pub fn join(self) -> Result<(), BoxedError> {
         let ended: Vec<_> = self.threads.into_iter().map(JoinHandle::join).collect();
-        let ended = ended
-            .into_iter()
-            .map(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let ended =
+            ended.into_iter().map(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         ended.fold(Ok(()), Result::and)
     }
 }

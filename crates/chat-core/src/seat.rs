@@ -75,13 +75,7 @@ impl Seat {
         let taken = room.lock().take_seat(name.clone(), waker);
         let (id, wakes) = taken?;
         wakes.wake();
-        Ok(Self {
-            room,
-            id,
-            author: Author::Seat(name),
-            ready,
-            signal,
-        })
+        Ok(Self { room, id, author: Author::Seat(name), ready, signal })
     }
 
     /// The room.
@@ -125,11 +119,7 @@ impl Seat {
             (reader.position, reader.seq) = (reader.position + 1, entry.seq);
             Ok(Heard::Entry(Arc::clone(entry)))
         } else {
-            Err(if is_over {
-                TryRecvError::Closed
-            } else {
-                TryRecvError::Empty
-            })
+            Err(if is_over { TryRecvError::Closed } else { TryRecvError::Empty })
         };
         let is_more = reader.position < log.head();
         if !is_more {

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_proto::limits::PRESENT_PEERS_MAX;
-use chat_proto::{
-    Author, Entry, Event, Hello, LeaveReason, Name, PeerAddr, Present, Session, Text, Welcome,
-};
+use chat_proto::{Author, Entry, Event, Hello, LeaveReason, Name, PeerAddr, Present, Session, Text, Welcome};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::config::RoomConfig;
 use crate::error::{JoinError, NameTaken, SayError};
+use crate::gathered::Gathered;
 use crate::log::Log;
 use crate::members::{Member, MemberId, Members};
 use crate::port::{Joined, News, Said, Start};
@@ -86,17 +85,13 @@ pub(crate) struct State {
     members: Members,
     ports: Vec<Option<PortState>>,
     seats: Vec<Option<SeatState>>,
+    gathered: Gathered,
     closing: Option<Instant>,
     counted: Stats,
 }
 
 impl State {
-    pub(crate) fn new(
-        mut config: RoomConfig,
-        began: Instant,
-        began_unix_ms: u64,
-        seed: [u8; 32],
-    ) -> Self {
+    pub(crate) fn new(mut config: RoomConfig, began: Instant, began_unix_ms: u64, seed: [u8; 32]) -> Self {
         config.log_bytes_max = config.log_bytes_max.max(RoomConfig::LOG_BYTES_MIN);
         let mut keys = StdRng::from_seed(seed);
         Self {
@@ -109,6 +104,7 @@ impl State {
             members: Members::default(),
             ports: Vec::new(),
             seats: Vec::new(),
+            gathered: Gathered::default(),
             closing: None,
             counted: Stats::default(),
         }
@@ -128,29 +124,17 @@ impl State {
         }
         let key = self.keys.next_u64();
         let seq = self.log.seq();
-        let member = self.members.insert(Member {
-            peer,
-            port,
-            key,
-            pace: Default::default(),
-            accepted: 0,
-        });
+        let member = self.members.insert(Member { peer, port, key, pace: Default::default(), accepted: 0 });
         self.counted.joined += 1;
         self.counted.members_peak = self.counted.members_peak.max(self.members.len());
-        let joined = Event::Joined {
-            peer,
-            members: self.member_count(),
-        };
+        let joined = Event::Joined { peer, members: self.member_count() };
+        self.gathered.count(&joined, now);
         let wakes = self.append(joined, now, Some(port));
         Ok((Joined { member, seq }, wakes))
     }
 
     fn admit(&self, peer: PeerAddr) -> Result<(), JoinError> {
-        let RoomConfig {
-            members_max,
-            members_per_address_max,
-            ..
-        } = self.config;
+        let RoomConfig { members_max, members_per_address_max, .. } = self.config;
         if self.closing.is_some() {
             return Err(JoinError::Closing);
         }
@@ -158,9 +142,7 @@ impl State {
             return Err(JoinError::RoomFull { members_max });
         }
         if self.members.sharing_network_with(peer) >= members_per_address_max {
-            return Err(JoinError::AddressFull {
-                members_per_address_max,
-            });
+            return Err(JoinError::AddressFull { members_per_address_max });
         }
         Ok(())
     }
@@ -185,17 +167,11 @@ impl State {
                 let wakes = self.replace(resume.session, id, now);
                 (Start::After(resume.have), wakes)
             }
-            None => (
-                Start::History(hello.history.min(self.config.history_max)),
-                Wakes::default(),
-            ),
+            None => (Start::History(hello.history.min(self.config.history_max)), Wakes::default()),
         };
         let welcome = Welcome {
             epoch: self.epoch,
-            session: Session {
-                member: id.as_u64(),
-                key,
-            },
+            session: Session { member: id.as_u64(), key },
             you,
             head: self.log.seq(),
             began_unix_ms: self.began_unix_ms,
@@ -214,12 +190,7 @@ impl State {
         }
     }
 
-    pub(crate) fn say(
-        &mut self,
-        id: MemberId,
-        text: Text,
-        now: Instant,
-    ) -> Result<(Said, Wakes), SayError> {
+    pub(crate) fn say(&mut self, id: MemberId, text: Text, now: Instant) -> Result<(Said, Wakes), SayError> {
         if self.closing.is_some() {
             return Err(SayError::Closing);
         }
@@ -232,13 +203,7 @@ impl State {
         self.counted.paced += u64::from(within.is_some());
         let wakes = self.append(Event::Said { author, text }, now, Some(port));
         let pause_until = within.map(|within| self.began + within);
-        Ok((
-            Said {
-                seq: self.log.seq(),
-                pause_until,
-            },
-            wakes,
-        ))
+        Ok((Said { seq: self.log.seq(), pause_until }, wakes))
     }
 
     /// A member leaves whose transport knows of it.
@@ -268,57 +233,31 @@ impl State {
         except: Option<usize>,
     ) -> Wakes {
         self.counted.left += 1;
-        self.append(
-            Event::Left {
-                peer: member.peer,
-                reason,
-                members: self.member_count(),
-            },
-            now,
-            except,
-        )
+        let left = Event::Left { peer: member.peer, reason, members: self.member_count() };
+        self.gathered.count(&left, now);
+        self.append(left, now, except)
     }
 
     /// `None` if no member has this address. It can be several: over several transports, or through
     /// several listening sockets.
-    pub(crate) fn kick(
-        &mut self,
-        peer: PeerAddr,
-        reason: &LeaveReason,
-        now: Instant,
-    ) -> Option<Wakes> {
+    pub(crate) fn kick(&mut self, peer: PeerAddr, reason: &LeaveReason, now: Instant) -> Option<Wakes> {
         let kicked = self.those(|member| member.peer == peer);
         let wakes = |id| self.dismiss(id, reason.clone(), now).0;
         (!kicked.is_empty()).then(|| Wakes(kicked.into_iter().flat_map(wakes).collect()))
     }
 
     fn those(&self, which: impl Fn(&Member) -> bool) -> Vec<MemberId> {
-        self.members
-            .iter()
-            .filter(|(_, member)| which(member))
-            .map(|(id, _)| id)
-            .collect()
+        self.members.iter().filter(|(_, member)| which(member)).map(|(id, _)| id).collect()
     }
 
     pub(crate) fn present(&self) -> Present {
-        let peers: Vec<PeerAddr> = self
-            .members
-            .iter()
-            .map(|(_, member)| member.peer)
-            .take(PRESENT_PEERS_MAX)
-            .collect();
-        Present {
-            members: self.member_count(),
-            more: peers.len() < self.members.len(),
-            peers,
-        }
+        let peers: Vec<PeerAddr> =
+            self.members.iter().map(|(_, member)| member.peer).take(PRESENT_PEERS_MAX).collect();
+        Present { members: self.member_count(), more: peers.len() < self.members.len(), peers }
     }
 
     pub(crate) fn accepted(&self, id: MemberId) -> (u64, u64) {
-        (
-            self.members.get(id).map_or(0, |member| member.accepted),
-            self.log.seq(),
-        )
+        (self.members.get(id).map_or(0, |member| member.accepted), self.log.seq())
     }
 
     pub(crate) fn members(&self) -> &Members {
@@ -349,64 +288,34 @@ impl State {
     /// is, which reads at the end of it anyway.
     fn append(&mut self, event: Event, now: Instant, except: Option<usize>) -> Wakes {
         let at = now.saturating_duration_since(self.began).as_millis();
-        self.log
-            .append(event, u64::try_from(at).unwrap_or(u64::MAX));
+        self.log.append(event, u64::try_from(at).unwrap_or(u64::MAX));
         self.wake_readers(except)
     }
 
     fn wake_readers(&mut self, except: Option<usize>) -> Wakes {
-        let ports = self
-            .ports
-            .iter_mut()
-            .enumerate()
-            .filter(|&(id, _)| Some(id) != except);
+        let ports = self.ports.iter_mut().enumerate().filter(|&(id, _)| Some(id) != except);
         let ports = ports.filter_map(|(_, port)| Some(&mut port.as_mut()?.reader));
-        let seats = self
-            .seats
-            .iter_mut()
-            .filter_map(|seat| Some(&mut seat.as_mut()?.reader));
+        let seats = self.seats.iter_mut().filter_map(|seat| Some(&mut seat.as_mut()?.reader));
         let readers = ports.chain(seats);
         Wakes(readers.filter_map(Reader::wake).collect())
     }
 
     fn new_reader(&self, waker: Waker) -> Reader {
-        Reader {
-            waker,
-            woken: false,
-            position: self.log.head(),
-            seq: self.log.seq(),
-        }
+        Reader { waker, woken: false, position: self.log.head(), seq: self.log.seq() }
     }
 
     pub(crate) fn attach(&mut self, waker: Waker) -> (usize, Wakes) {
         // A port begins before everything, so that its first members can have history.
-        let mut reader = Reader {
-            position: 0,
-            seq: 0,
-            ..self.new_reader(waker)
-        };
+        let mut reader = Reader { position: 0, seq: 0, ..self.new_reader(waker) };
         let wakes = reader.wake_if(self.log.head() > 0);
-        (
-            insert(
-                &mut self.ports,
-                PortState {
-                    reader,
-                    dismissed: Vec::new(),
-                },
-            ),
-            wakes,
-        )
+        (insert(&mut self.ports, PortState { reader, dismissed: Vec::new() }), wakes)
     }
 
     /// The transport is gone, and so are its members.
     pub(crate) fn detach(&mut self, port: usize, now: Instant) -> Wakes {
         let lost = self.those(|member| member.port == port);
         self.ports[port] = None;
-        let reason = if self.closing.is_some() {
-            LeaveReason::Stopping
-        } else {
-            LeaveReason::Lost
-        };
+        let reason = if self.closing.is_some() { LeaveReason::Stopping } else { LeaveReason::Lost };
         let mut wakes = Wakes::default();
         for id in lost {
             wakes.0.extend(self.leave(id, reason.clone(), now).0);
@@ -417,18 +326,24 @@ impl State {
 
     /// Every entry held that `port` has pulled already.
     pub(crate) fn replay(&self, port: usize) -> (u64, impl Iterator<Item = &Arc<Entry>>) {
-        let position = self.ports[port]
-            .as_ref()
-            .map_or(0, |port| port.reader.position);
+        let position = self.ports[port].as_ref().map_or(0, |port| port.reader.position);
         let count = usize::try_from(position.saturating_sub(self.log.tail())).unwrap_or(usize::MAX);
-        (
-            self.log.evicted_seq(),
-            self.log.from(self.log.tail()).take(count),
-        )
+        (self.log.evicted_seq(), self.log.from(self.log.tail()).take(count))
     }
 
-    pub(crate) fn pull(&mut self, port: usize, news: &mut News) {
+    pub(crate) fn pull(&mut self, port: usize, news: &mut News, now: Instant) -> Wakes {
+        let members = self.member_count();
+        let wakes = match self.gathered.take_if_due(members, now).filter(|_| self.closing.is_none()) {
+            Some(gathered) => self.append(gathered, now, Some(port)),
+            None => Wakes::default(),
+        };
+        self.deliver(port, news);
+        wakes
+    }
+
+    fn deliver(&mut self, port: usize, news: &mut News) {
         news.closing = self.closing;
+        news.pull_by = self.gathered.due();
         let Some(port) = &mut self.ports[port] else {
             return;
         };
@@ -437,17 +352,12 @@ impl State {
         if port.reader.position < self.log.tail() {
             news.missed_up_to = Some(self.log.evicted_seq());
         }
-        news.entries
-            .extend(self.log.from(port.reader.position).cloned());
+        news.entries.extend(self.log.from(port.reader.position).cloned());
         port.reader.position = self.log.head();
         port.reader.seq = self.log.seq();
     }
 
-    pub(crate) fn take_seat(
-        &mut self,
-        name: Name,
-        waker: Waker,
-    ) -> Result<(usize, Wakes), NameTaken> {
+    pub(crate) fn take_seat(&mut self, name: Name, waker: Waker) -> Result<(usize, Wakes), NameTaken> {
         if self.seats.iter().flatten().any(|seat| seat.name == name) {
             return Err(NameTaken { name });
         }
@@ -461,9 +371,7 @@ impl State {
     }
 
     pub(crate) fn seat_mut(&mut self, seat: usize) -> (&mut SeatState, &Log) {
-        let state = self.seats[seat]
-            .as_mut()
-            .expect("a seat is given up only when its handle is dropped");
+        let state = self.seats[seat].as_mut().expect("a seat is given up only when its handle is dropped");
         (state, &self.log)
     }
 
@@ -474,14 +382,7 @@ impl State {
             return Wakes::default();
         }
         self.closing = Some(now + grace.min(GRACE_MAX));
-        self.append(
-            Event::Said {
-                author: Author::Room,
-                text: farewell,
-            },
-            now,
-            None,
-        )
+        self.append(Event::Said { author: Author::Room, text: farewell }, now, None)
     }
 
     /// Nothing more will be appended: the room is closing and no transport is left.

@@ -1,8 +1,5 @@
 //! Who is let in, and how fast he may speak.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test it is an assertion, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
 
@@ -14,10 +11,7 @@ use support::{Carrier, rate, room_with};
 
 #[test]
 fn a_full_room_refuses_until_someone_leaves() {
-    let (room, time) = room_with(RoomConfig {
-        members_max: 2,
-        ..RoomConfig::default()
-    });
+    let (room, time) = room_with(RoomConfig { members_max: 2, ..RoomConfig::default() });
     let (mut here, there) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let first = here.join("127.0.0.1:1");
     there.join("192.0.2.1:1");
@@ -34,42 +28,26 @@ fn a_full_room_refuses_until_someone_leaves() {
 
 #[test]
 fn seats_do_not_count_as_remote_members() {
-    let (room, time) = room_with(RoomConfig {
-        members_max: 1,
-        ..RoomConfig::default()
-    });
+    let (room, time) = room_with(RoomConfig { members_max: 1, ..RoomConfig::default() });
     let _bot = support::seat(&room, "bot");
     Carrier::new(&room, &time).join("192.0.2.1:1");
 }
 
 #[test]
 fn an_address_may_have_its_members_and_no_more() {
-    let (room, time) = room_with(RoomConfig {
-        members_per_address_max: 2,
-        ..RoomConfig::default()
-    });
+    let (room, time) = room_with(RoomConfig { members_per_address_max: 2, ..RoomConfig::default() });
     let (tcp, udp) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
-    let full = Err(JoinError::AddressFull {
-        members_per_address_max: 2,
-    });
+    let full = Err(JoinError::AddressFull { members_per_address_max: 2 });
 
     let first = tcp.join("192.0.2.1:1");
     udp.join("192.0.2.1:2");
     assert_eq!(tcp.try_join("192.0.2.1:3"), full);
-    assert_eq!(
-        udp.try_join("[::ffff:192.0.2.1]:3"),
-        full,
-        "the same address through an IPv6 socket"
-    );
+    assert_eq!(udp.try_join("[::ffff:192.0.2.1]:3"), full, "the same address through an IPv6 socket");
     tcp.join("192.0.2.2:1");
 
     tcp.join("[2001:db8:0:1::1]:1");
     tcp.join("[2001:db8:0:1:ffff::2]:1");
-    assert_eq!(
-        tcp.try_join("[2001:db8:0:1::3]:1"),
-        full,
-        "one subscriber has a whole /64"
-    );
+    assert_eq!(tcp.try_join("[2001:db8:0:1::3]:1"), full, "one subscriber has a whole /64");
     tcp.join("[2001:db8:0:2::1]:1");
 
     tcp.leave(first, LeaveReason::Quit);
@@ -79,19 +57,9 @@ fn an_address_may_have_its_members_and_no_more() {
 
 #[test]
 fn loopback_may_have_any_number_of_members() {
-    let (room, time) = room_with(RoomConfig {
-        members_per_address_max: 1,
-        ..RoomConfig::default()
-    });
+    let (room, time) = room_with(RoomConfig { members_per_address_max: 1, ..RoomConfig::default() });
     let carrier = Carrier::new(&room, &time);
-    for peer in [
-        "127.0.0.1:1",
-        "127.0.0.1:2",
-        "127.9.9.9:1",
-        "[::1]:1",
-        "[::1]:2",
-        "[::ffff:127.0.0.1]:3",
-    ] {
+    for peer in ["127.0.0.1:1", "127.0.0.1:2", "127.9.9.9:1", "[::1]:1", "[::1]:2", "[::ffff:127.0.0.1]:3"] {
         carrier.join(peer);
     }
     assert_eq!(room.stats().members, 6);
@@ -99,10 +67,7 @@ fn loopback_may_have_any_number_of_members() {
 
 #[test]
 fn every_way_out_frees_a_place() {
-    let (room, time) = room_with(RoomConfig {
-        members_per_address_max: 1,
-        ..RoomConfig::default()
-    });
+    let (room, time) = room_with(RoomConfig { members_per_address_max: 1, ..RoomConfig::default() });
     let carrier = Carrier::new(&room, &time);
     let other = Carrier::new(&room, &time);
     let member = carrier.join("192.0.2.1:1");
@@ -117,10 +82,7 @@ fn every_way_out_frees_a_place() {
 
 #[test]
 fn after_a_burst_every_message_waits_for_the_steady_rate() {
-    let (room, time) = room_with(RoomConfig {
-        rate: Some(rate(3, 10)),
-        ..RoomConfig::default()
-    });
+    let (room, time) = room_with(RoomConfig { rate: Some(rate(3, 10)), ..RoomConfig::default() });
     let carrier = Carrier::new(&room, &time);
     let member = carrier.join("192.0.2.1:1");
     let step = Duration::from_millis(100);
@@ -143,40 +105,24 @@ fn after_a_burst_every_message_waits_for_the_steady_rate() {
     for _ in 0..3 {
         assert_eq!(carrier.try_say(member, "rested").unwrap().pause_until, None);
     }
-    assert!(
-        carrier
-            .try_say(member, "again")
-            .unwrap()
-            .pause_until
-            .is_some(),
-        "a long rest earns one burst"
-    );
+    assert!(carrier.try_say(member, "again").unwrap().pause_until.is_some(), "a long rest earns one burst");
 }
 
 #[test]
 fn what_comes_in_spite_of_the_pause_makes_it_longer() {
-    let (room, time) = room_with(RoomConfig {
-        rate: Some(rate(1, 10)),
-        ..RoomConfig::default()
-    });
+    let (room, time) = room_with(RoomConfig { rate: Some(rate(1, 10)), ..RoomConfig::default() });
     let carrier = Carrier::new(&room, &time);
     let member = carrier.join("192.0.2.1:1");
     carrier.say(member, "burst");
     for messages in 1..=20 {
         let said = carrier.try_say(member, "flood").unwrap();
-        assert_eq!(
-            said.pause_until,
-            Some(time.now() + Duration::from_millis(100 * messages))
-        );
+        assert_eq!(said.pause_until, Some(time.now() + Duration::from_millis(100 * messages)));
     }
 }
 
 #[test]
 fn each_member_has_a_pace_of_his_own() {
-    let (room, time) = room_with(RoomConfig {
-        rate: Some(rate(1, 1)),
-        ..RoomConfig::default()
-    });
+    let (room, time) = room_with(RoomConfig { rate: Some(rate(1, 1)), ..RoomConfig::default() });
     let carrier = Carrier::new(&room, &time);
     let (a, b) = (carrier.join("192.0.2.1:1"), carrier.join("192.0.2.1:2"));
     carrier.say(a, "burst");
@@ -186,21 +132,11 @@ fn each_member_has_a_pace_of_his_own() {
 
 #[test]
 fn loopback_and_a_room_without_a_rate_know_no_pause() {
-    let (limited, time) = room_with(RoomConfig {
-        rate: Some(rate(1, 1)),
-        ..RoomConfig::default()
-    });
+    let (limited, time) = room_with(RoomConfig { rate: Some(rate(1, 1)), ..RoomConfig::default() });
     let carrier = Carrier::new(&limited, &time);
-    let (unlimited, time) = room_with(RoomConfig {
-        rate: None,
-        ..RoomConfig::default()
-    });
+    let (unlimited, time) = room_with(RoomConfig { rate: None, ..RoomConfig::default() });
     let other = Carrier::new(&unlimited, &time);
-    let (v4, v6, remote) = (
-        carrier.join("127.0.0.1:1"),
-        carrier.join("[::1]:1"),
-        other.join("192.0.2.1:1"),
-    );
+    let (v4, v6, remote) = (carrier.join("127.0.0.1:1"), carrier.join("[::1]:1"), other.join("192.0.2.1:1"));
     for _ in 0..100 {
         assert_eq!(carrier.try_say(v4, "a").unwrap().pause_until, None);
         assert_eq!(carrier.try_say(v6, "b").unwrap().pause_until, None);

@@ -1,8 +1,5 @@
 //! How a room ends.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test it is an assertion, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
 
@@ -25,16 +22,10 @@ fn the_farewell_is_the_last_message() {
     room.close("Good night", GRACE);
     assert!(room.is_closing());
 
-    assert_eq!(
-        carrier.try_say(member, "wait").unwrap_err(),
-        SayError::Closing
-    );
+    assert_eq!(carrier.try_say(member, "wait").unwrap_err(), SayError::Closing);
     assert_eq!(bot.say("wait").unwrap_err(), SayError::Closing);
     assert_eq!(room.notice("wait").unwrap_err(), SayError::Closing);
-    assert_eq!(
-        carrier.try_join("192.0.2.2:1").unwrap_err(),
-        JoinError::Closing
-    );
+    assert_eq!(carrier.try_join("192.0.2.2:1").unwrap_err(), JoinError::Closing);
     assert_eq!(LeaveReason::from(JoinError::Closing), LeaveReason::Stopping);
     assert_eq!(room.stats().refused, 1);
 
@@ -59,11 +50,7 @@ fn a_port_learns_until_when_it_must_be_done() {
     assert_eq!(carrier.wakes(), 1);
     assert_eq!(carrier.pull().closing, Some(deadline));
     time.pass(Duration::from_secs(1));
-    assert_eq!(
-        carrier.pull().closing,
-        Some(deadline),
-        "at every pull, and the same"
-    );
+    assert_eq!(carrier.pull().closing, Some(deadline), "at every pull, and the same");
 }
 
 #[test]
@@ -85,10 +72,7 @@ fn a_room_may_be_given_all_the_time_there_is() {
     let mut carrier = Carrier::new(&room, &time);
     room.close("Good night", Duration::MAX);
     assert!(
-        carrier
-            .pull()
-            .closing
-            .is_some_and(|deadline| deadline > time.now() + Duration::from_secs(86_400))
+        carrier.pull().closing.is_some_and(|deadline| deadline > time.now() + Duration::from_secs(86_400))
     );
 }
 
@@ -99,10 +83,7 @@ fn a_port_of_a_room_that_is_closing_already_is_woken_to_learn_it() {
     let mut carrier = Carrier::new(&room, &time);
     assert_eq!(carrier.wakes(), 1);
     assert!(carrier.pull().closing.is_some());
-    assert_eq!(
-        carrier.try_join("192.0.2.1:1").unwrap_err(),
-        JoinError::Closing
-    );
+    assert_eq!(carrier.try_join("192.0.2.1:1").unwrap_err(), JoinError::Closing);
 }
 
 #[test]
@@ -113,10 +94,7 @@ fn who_is_left_when_a_port_goes_was_stopped_and_not_lost() {
     carrier.join("192.0.2.1:1");
     room.close("Good night", GRACE);
     drop(carrier);
-    assert_eq!(
-        hear(&bot).last().unwrap(),
-        "192.0.2.1:1 left (server is stopping), 0 here"
-    );
+    assert_eq!(hear(&bot).last().unwrap(), "192.0.2.1:1 left (server is stopping), 0 here");
 }
 
 #[test]
@@ -126,26 +104,15 @@ fn a_seat_hears_the_end_after_the_last_port_and_the_last_entry() {
     let bot = seat(&room, "bot");
     room.close("Good night", GRACE);
     assert_eq!(hear(&bot), ["1 [*] Good night"]);
-    assert_eq!(
-        bot.try_recv(),
-        Err(TryRecvError::Empty),
-        "members may still leave"
-    );
+    assert_eq!(bot.try_recv(), Err(TryRecvError::Empty), "members may still leave");
     drop(first);
-    assert_eq!(
-        bot.try_recv(),
-        Err(TryRecvError::Empty),
-        "one port is still there"
-    );
+    assert_eq!(bot.try_recv(), Err(TryRecvError::Empty), "one port is still there");
     let late = seat(&room, "late");
     drop(second);
     assert_eq!(bot.try_recv(), Err(TryRecvError::Closed));
     assert_eq!(late.try_recv(), Err(TryRecvError::Closed));
     assert_eq!(bot.recv(), Err(RoomClosed));
-    assert_eq!(
-        bot.recv_timeout(Duration::MAX),
-        Err(RecvTimeoutError::Closed)
-    );
+    assert_eq!(bot.recv_timeout(Duration::MAX), Err(RecvTimeoutError::Closed));
 }
 
 #[test]
@@ -171,11 +138,7 @@ fn a_room_without_ports_is_over_when_it_is_closed() {
     assert!(bot.recv().is_ok());
     assert_eq!(bot.recv(), Err(RoomClosed));
     let late = seat(&room, "late");
-    assert_eq!(
-        late.ready().try_recv(),
-        Ok(()),
-        "who waits for a token must learn it too"
-    );
+    assert_eq!(late.ready().try_recv(), Ok(()), "who waits for a token must learn it too");
     assert_eq!(late.recv(), Err(RoomClosed));
 }
 

@@ -1,36 +1,18 @@
 //! The log as bytes, by example; `encoded_log_model.rs` compares it with a model.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test it is an assertion, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use chat_core::{Cursor, EncodedLog, Pending};
 use chat_proto::{Author, Entry, Event, Text};
 
 fn message(log: &mut EncodedLog, bytes: &[u8]) {
-    let event = Event::Said {
-        author: Author::Room,
-        text: Text::default(),
-    };
-    let entry = Entry {
-        seq: log.seq() + 1,
-        at_ms: 0,
-        event,
-    };
+    let event = Event::Said { author: Author::Room, text: Text::default() };
+    let entry = Entry { seq: log.seq() + 1, at_ms: 0, event };
     log.push(&entry, |_, out| out.extend_from_slice(bytes));
 }
 
 /// Somebody comes or goes, in a format that shows it in `bytes`, or does not.
 fn presence(log: &mut EncodedLog, bytes: &[u8]) {
-    let entry = Entry {
-        seq: log.seq(),
-        at_ms: 0,
-        event: Event::Gathered {
-            joined: 1,
-            left: 0,
-            members: 1,
-        },
-    };
+    let entry = Entry { seq: log.seq(), at_ms: 0, event: Event::Gathered { joined: 1, left: 0, members: 1 } };
     log.push(&entry, |_, out| out.extend_from_slice(bytes));
 }
 
@@ -78,8 +60,7 @@ fn what_two_members_have_not_seen_is_the_same_bytes() {
     let mut log = EncodedLog::new(100);
     let (a, b) = (log.head(), log.head());
     message(&mut log, b"one\n");
-    let (Pending::Bytes(for_a, _), Pending::Bytes(for_b, _)) = (log.pending(a), log.pending(b))
-    else {
+    let (Pending::Bytes(for_a, _), Pending::Bytes(for_b, _)) = (log.pending(a), log.pending(b)) else {
         panic!("both have something to get")
     };
     assert!(std::ptr::eq(for_a, for_b));
@@ -114,16 +95,8 @@ fn a_write_may_end_anywhere() {
     ] {
         let advanced = log.advance(member, written);
         let torn = advanced.torn.map_or(vec![], |(a, b)| [a, b].concat());
-        assert_eq!(
-            (torn.as_slice(), advanced.cursor.seq()),
-            (rest.as_bytes(), seq),
-            "after {written} bytes"
-        );
-        assert_eq!(
-            bytes(&log, advanced.cursor),
-            pending,
-            "after {written} bytes"
-        );
+        assert_eq!((torn.as_slice(), advanced.cursor.seq()), (rest.as_bytes(), seq), "after {written} bytes");
+        assert_eq!(bytes(&log, advanced.cursor), pending, "after {written} bytes");
         assert_eq!(advanced.torn.is_some(), !rest.is_empty());
     }
 }
@@ -198,15 +171,8 @@ fn a_plain_member_does_not_get_his_own_line() {
     assert_eq!(log.pending_before(at_own, 2), Pending::Nothing);
     assert_eq!(log.step_over(at_own, 3), None);
     let behind = log.step_over(at_own, 2).unwrap();
-    assert_eq!(
-        (behind.seq(), bytes(&log, behind).as_str()),
-        (2, "+b\nfour\n")
-    );
-    assert_eq!(
-        log.step_over(behind, 2),
-        None,
-        "what comes now is who came after it"
-    );
+    assert_eq!((behind.seq(), bytes(&log, behind).as_str()), (2, "+b\nfour\n"));
+    assert_eq!(log.step_over(behind, 2), None, "what comes now is who came after it");
     assert_eq!(log.step_over(behind, 3), None, "somebody came before it");
     assert_eq!(bytes_before(&log, behind, 4), "+b\nfour\n", "not said yet");
 }

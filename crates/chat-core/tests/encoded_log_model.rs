@@ -1,8 +1,5 @@
 //! The log as bytes against a model of it that keeps everything, under generated histories.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test it is an assertion, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -79,13 +76,7 @@ struct Pair {
 impl Pair {
     fn new(bytes_max: usize) -> Self {
         let log = EncodedLog::new(bytes_max);
-        let mut pair = Self {
-            log,
-            bytes_max,
-            shown: Vec::new(),
-            tail: 0,
-            readers: Vec::new(),
-        };
+        let mut pair = Self { log, bytes_max, shown: Vec::new(), tail: 0, readers: Vec::new() };
         pair.join(true, None);
         pair.join(false, None);
         pair
@@ -94,14 +85,7 @@ impl Pair {
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Message { bytes, author } => self.message(bytes, author),
-            Step::Presence { bytes } => self.push(
-                Event::Gathered {
-                    joined: 1,
-                    left: 0,
-                    members: 1,
-                },
-                bytes,
-            ),
+            Step::Presence { bytes } => self.push(Event::Gathered { joined: 1, left: 0, members: 1 }, bytes),
             Step::Restart { lost } => self.restart(lost),
             Step::Write { reader, share } => {
                 let reader = reader % self.readers.len();
@@ -115,56 +99,30 @@ impl Pair {
     }
 
     fn message(&mut self, bytes: usize, author: usize) {
-        self.push(
-            Event::Said {
-                author: Author::Room,
-                text: Text::default(),
-            },
-            bytes,
-        );
+        self.push(Event::Said { author: Author::Room, text: Text::default() }, bytes);
         let seq = self.log.seq();
-        if let Some(reader) = self
-            .readers
-            .get_mut(author)
-            .filter(|reader| !reader.gets_own)
-        {
+        if let Some(reader) = self.readers.get_mut(author).filter(|reader| !reader.gets_own) {
             reader.own.insert(seq);
         }
     }
 
     fn push(&mut self, event: Event, length: usize) {
         let is_message = event.is_message();
-        let entry = Entry {
-            seq: self.log.seq() + u64::from(is_message),
-            at_ms: 0,
-            event,
-        };
+        let entry = Entry { seq: self.log.seq() + u64::from(is_message), at_ms: 0, event };
         let number = self.shown.len();
-        let bytes: Vec<u8> = (0..length)
-            .map(|at| u8::try_from((number * 31 + at * 7) % 256).unwrap())
-            .collect();
-        self.log
-            .push(&entry, |_, out| out.extend_from_slice(&bytes));
+        let bytes: Vec<u8> =
+            (0..length).map(|at| u8::try_from((number * 31 + at * 7) % 256).unwrap()).collect();
+        self.log.push(&entry, |_, out| out.extend_from_slice(&bytes));
         if length > 0 {
             self.shown.push(Shown { bytes, is_message });
-            let held = |from: usize| {
-                self.shown[from..]
-                    .iter()
-                    .map(|shown| shown.bytes.len())
-                    .sum::<usize>()
-            };
-            self.tail = (self.tail..)
-                .find(|&tail| held(tail) <= self.bytes_max)
-                .unwrap();
+            let held = |from: usize| self.shown[from..].iter().map(|shown| shown.bytes.len()).sum::<usize>();
+            self.tail = (self.tail..).find(|&tail| held(tail) <= self.bytes_max).unwrap();
         }
     }
 
     fn restart(&mut self, lost: u64) {
         self.log.restart_after(self.log.seq() + lost);
-        self.shown.extend((0..lost).map(|_| Shown {
-            bytes: Vec::new(),
-            is_message: true,
-        }));
+        self.shown.extend((0..lost).map(|_| Shown { bytes: Vec::new(), is_message: true }));
         self.tail = self.shown.len();
     }
 
@@ -174,15 +132,7 @@ impl Pair {
             Some(seq) => (self.log.after(seq), self.index_after(seq)),
         };
         let (torn, received, expected, own) = Default::default();
-        self.readers.push(Reader {
-            cursor,
-            next,
-            torn,
-            received,
-            expected,
-            gets_own,
-            own,
-        });
+        self.readers.push(Reader { cursor, next, torn, received, expected, gets_own, own });
     }
 
     /// Where a reader begins who has message `seq`.
@@ -192,26 +142,15 @@ impl Pair {
         }
         let index = (0..).find(|&index| self.messages(..index) == seq).unwrap();
         // If all that is gone since is who came and went, nobody need tell him.
-        if seq == self.log.tail_seq() {
-            self.tail
-        } else {
-            index
-        }
+        if seq == self.log.tail_seq() { self.tail } else { index }
     }
 
     fn messages(&self, range: impl std::slice::SliceIndex<[Shown], Output = [Shown]>) -> u64 {
-        self.shown[range]
-            .iter()
-            .filter(|shown| shown.is_message)
-            .count() as u64
+        self.shown[range].iter().filter(|shown| shown.is_message).count() as u64
     }
 
     fn bytes(&self, range: Range<usize>) -> Vec<u8> {
-        self.shown[range]
-            .iter()
-            .flat_map(|shown| &shown.bytes)
-            .copied()
-            .collect()
+        self.shown[range].iter().flat_map(|shown| &shown.bytes).copied().collect()
     }
 
     /// One `write` of a socket, as a transport does it.
@@ -227,18 +166,11 @@ impl Pair {
     }
 
     fn write_log(&self, reader: &mut Reader, share: usize) {
-        assert_eq!(
-            reader.cursor.seq(),
-            self.messages(..reader.next),
-            "he knows what he has"
-        );
+        assert_eq!(reader.cursor.seq(), self.messages(..reader.next), "he knows what he has");
         let own = reader.own.first().copied().unwrap_or(u64::MAX);
         match self.log.pending_before(reader.cursor, own) {
             Pending::Overtaken { missed, resume } => {
-                assert!(
-                    reader.next < self.tail,
-                    "he is overtaken only if the tail has passed him"
-                );
+                assert!(reader.next < self.tail, "he is overtaken only if the tail has passed him");
                 assert_eq!(missed, self.messages(reader.next..self.tail));
                 (reader.cursor, reader.next) = (resume, self.tail);
                 reader.own = reader.own.split_off(&(resume.seq() + 1));
@@ -252,11 +184,7 @@ impl Pair {
             }
             Pending::Nothing => match self.log.step_over(reader.cursor, own) {
                 Some(cursor) => {
-                    assert_eq!(
-                        reader.next,
-                        self.index_of(own),
-                        "his own message comes next"
-                    );
+                    assert_eq!(reader.next, self.index_of(own), "his own message comes next");
                     (reader.cursor, reader.next) = (cursor, reader.next + 1);
                     reader.own.pop_first();
                 }
@@ -275,9 +203,7 @@ impl Pair {
         let mut begun = 0;
         while begun < written.len() {
             begun += self.shown[reader.next].bytes.len();
-            reader
-                .expected
-                .extend_from_slice(&self.shown[reader.next].bytes);
+            reader.expected.extend_from_slice(&self.shown[reader.next].bytes);
             reader.next += 1;
         }
         assert_eq!(reader.torn.len(), begun - written.len());
@@ -285,17 +211,11 @@ impl Pair {
 
     /// Where message `seq` is among the entries; past their end if it was not said yet.
     fn index_of(&self, seq: u64) -> usize {
-        if seq > self.log.seq() {
-            self.shown.len()
-        } else {
-            self.index_of_held(seq)
-        }
+        if seq > self.log.seq() { self.shown.len() } else { self.index_of_held(seq) }
     }
 
     fn index_of_held(&self, seq: u64) -> usize {
-        (0..self.shown.len())
-            .find(|&index| self.messages(..=index) == seq)
-            .unwrap()
+        (0..self.shown.len()).find(|&index| self.messages(..=index) == seq).unwrap()
     }
 
     /// What holds at any time.
@@ -303,17 +223,8 @@ impl Pair {
         let log = &self.log;
         assert_eq!(log.seq(), self.messages(..self.shown.len()));
         assert_eq!(log.tail_seq(), self.messages(..self.tail));
-        assert_eq!(
-            log.bytes_total(),
-            self.shown
-                .iter()
-                .map(|shown| shown.bytes.len() as u64)
-                .sum::<u64>()
-        );
-        assert_eq!(
-            (log.head().seq(), log.pending(log.head())),
-            (log.seq(), Pending::Nothing)
-        );
+        assert_eq!(log.bytes_total(), self.shown.iter().map(|shown| shown.bytes.len() as u64).sum::<u64>());
+        assert_eq!((log.head().seq(), log.pending(log.head())), (log.seq(), Pending::Nothing));
     }
 
     /// A cursor after any message leads to what followed it.
@@ -324,10 +235,7 @@ impl Pair {
             match self.log.pending(cursor) {
                 Pending::Overtaken { missed, resume } => {
                     assert!(seq < self.log.tail_seq());
-                    assert_eq!(
-                        (missed, resume.seq()),
-                        (self.log.tail_seq() - seq, self.log.tail_seq())
-                    );
+                    assert_eq!((missed, resume.seq()), (self.log.tail_seq() - seq, self.log.tail_seq()));
                 }
                 Pending::Bytes(a, b) => {
                     assert_eq!([a, b].concat(), self.bytes(next..self.shown.len()));
@@ -349,10 +257,7 @@ impl Pair {
             let done = self.readers.remove(0);
             assert_eq!(done.next, self.shown.len());
             assert_eq!(done.cursor, self.log.head());
-            assert_eq!(
-                done.received, done.expected,
-                "whole entries, one after the other"
-            );
+            assert_eq!(done.received, done.expected, "whole entries, one after the other");
             self.readers.push(done);
         }
     }

@@ -1,8 +1,5 @@
 //! What a transport pulls, and when it is woken for it.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test it is an assertion, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
 
@@ -35,17 +32,9 @@ fn a_port_is_not_woken_by_its_own_members() {
     other.pull();
     own.leave(member, LeaveReason::Quit);
     assert_eq!((own.wakes(), other.wakes()), (0, 3));
-    assert_eq!(
-        (own.read().len(), other.read().len()),
-        (3, 1),
-        "but it pulls what they said"
-    );
+    assert_eq!((own.read().len(), other.read().len()), (3, 1), "but it pulls what they said");
     room.notice("hello").unwrap();
-    assert_eq!(
-        (own.wakes(), other.wakes()),
-        (1, 4),
-        "and is woken by others still"
-    );
+    assert_eq!((own.wakes(), other.wakes()), (1, 4), "and is woken by others still");
 }
 
 #[test]
@@ -79,21 +68,11 @@ fn a_port_that_pulls_too_late_is_told_up_to_where_the_messages_are_gone() {
     flood(&room);
     let news = carrier.pull();
     let missed_up_to = news.missed_up_to.expect("the log does not hold a flood");
-    assert_eq!(
-        seqs(&news.entries),
-        (missed_up_to + 1..=1_001).collect::<Vec<_>>()
-    );
-    assert_eq!(
-        news.entries.len(),
-        room.stats().log_entries,
-        "all that is held comes"
-    );
+    assert_eq!(seqs(&news.entries), (missed_up_to + 1..=1_001).collect::<Vec<_>>());
+    assert_eq!(news.entries.len(), room.stats().log_entries, "all that is held comes");
     room.notice("next").unwrap();
     let news = carrier.pull();
-    assert_eq!(
-        (news.missed_up_to, seqs(&news.entries)),
-        (None, vec![1_002])
-    );
+    assert_eq!((news.missed_up_to, seqs(&news.entries)), (None, vec![1_002]));
 }
 
 #[test]
@@ -108,10 +87,7 @@ fn a_port_that_the_tail_has_just_reached_has_missed_nothing() {
     }
     let news = carrier.pull();
     assert_eq!(news.missed_up_to, None);
-    assert_eq!(
-        seqs(&news.entries),
-        (2..=room.stats().messages).collect::<Vec<_>>()
-    );
+    assert_eq!(seqs(&news.entries), (2..=room.stats().messages).collect::<Vec<_>>());
 }
 
 #[test]
@@ -125,11 +101,7 @@ fn a_port_that_missed_only_who_came_and_went_is_told_so() {
         other.leave(member, LeaveReason::Quit);
     }
     let news = carrier.pull();
-    assert_eq!(
-        news.missed_up_to,
-        Some(1),
-        "no message is gone that it has not seen"
-    );
+    assert_eq!(news.missed_up_to, Some(1), "no message is gone that it has not seen");
     assert_eq!(seqs(&news.entries), []);
 }
 
@@ -145,10 +117,7 @@ fn a_port_attached_late_pulls_all_that_the_log_holds() {
     flood(&room);
     let mut later = Carrier::new(&room, &time);
     let (news, same) = (later.pull(), early.pull());
-    assert_eq!(
-        (news.entries, news.missed_up_to),
-        (same.entries, same.missed_up_to)
-    );
+    assert_eq!((news.entries, news.missed_up_to), (same.entries, same.missed_up_to));
     assert!(news.missed_up_to.is_some_and(|seq| seq > 0));
 }
 
@@ -172,11 +141,7 @@ fn a_replay_gives_what_was_pulled_and_is_still_held() {
     flood(&room);
     let (seq, entries) = replay(&carrier);
     assert_eq!(entries.len(), 0, "what was pulled is gone");
-    assert_eq!(
-        carrier.pull().missed_up_to,
-        Some(seq),
-        "and the next pull goes on after the same message"
-    );
+    assert_eq!(carrier.pull().missed_up_to, Some(seq), "and the next pull goes on after the same message");
 
     room.notice("three").unwrap();
     let (seq, entries) = replay(&carrier);
@@ -195,8 +160,5 @@ fn an_id_goes_through_a_wire_format_and_back() {
     assert_ne!(first, second);
     assert_eq!(MemberId::from_u64(second.as_u64()), second);
     carrier.leave(first, LeaveReason::Lost);
-    carrier.say(
-        second,
-        "a late answer for the first does not reach the second",
-    );
+    carrier.say(second, "a late answer for the first does not reach the second");
 }

@@ -1,8 +1,5 @@
 //! Where a framed member starts to read, and who goes on with which session.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test it is an assertion, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
 
@@ -10,29 +7,14 @@ use chat_core::{RoomConfig, SayError, Start};
 use chat_proto::{Hello, LeaveReason, Resume, Welcome};
 use support::{Carrier, Time, room, room_with};
 
-const FRESH: Hello = Hello {
-    resume: None,
-    history: 0,
-};
+const FRESH: Hello = Hello { resume: None, history: 0 };
 
-fn welcome(
-    carrier: &Carrier,
-    member: chat_core::MemberId,
-    hello: Hello,
-    time: &Time,
-) -> (Welcome, Start) {
+fn welcome(carrier: &Carrier, member: chat_core::MemberId, hello: Hello, time: &Time) -> (Welcome, Start) {
     carrier.port.welcome(member, &hello, time.now()).unwrap()
 }
 
 fn resume(welcome: &Welcome, have: u64) -> Hello {
-    Hello {
-        resume: Some(Resume {
-            epoch: welcome.epoch,
-            session: welcome.session,
-            have,
-        }),
-        history: 5,
-    }
+    Hello { resume: Some(Resume { epoch: welcome.epoch, session: welcome.session, have }), history: 5 }
 }
 
 #[test]
@@ -45,30 +27,18 @@ fn a_welcome_tells_who_and_where_he_is() {
     let (welcome, start) = welcome(&carrier, member, FRESH, &time);
     assert_eq!(start, Start::History(0));
     assert_eq!(welcome.you, "192.0.2.1:1".parse().unwrap());
-    assert_eq!(
-        (welcome.head, welcome.members, welcome.began_unix_ms),
-        (1, 2, 1_000_000)
-    );
+    assert_eq!((welcome.head, welcome.members, welcome.began_unix_ms), (1, 2, 1_000_000));
     assert_eq!(welcome.session.member, member.as_u64());
 }
 
 #[test]
 fn history_is_what_he_asks_for_up_to_the_maximum() {
-    let (room, time) = room_with(RoomConfig {
-        history_max: 20,
-        ..RoomConfig::default()
-    });
+    let (room, time) = room_with(RoomConfig { history_max: 20, ..RoomConfig::default() });
     let carrier = Carrier::new(&room, &time);
     for (asked, given) in [(0, 0), (1, 1), (20, 20), (21, 20), (u16::MAX, 20)] {
         let member = carrier.join("127.0.0.1:1");
-        let hello = Hello {
-            history: asked,
-            ..FRESH
-        };
-        assert_eq!(
-            welcome(&carrier, member, hello, &time).1,
-            Start::History(given)
-        );
+        let hello = Hello { history: asked, ..FRESH };
+        assert_eq!(welcome(&carrier, member, hello, &time).1, Start::History(given));
     }
 }
 
@@ -96,23 +66,14 @@ fn a_resumed_session_goes_on_where_it_was_and_the_old_one_is_dismissed() {
     let new = new_port.join("192.0.2.1:2");
     let (second, start) = welcome(&new_port, new, resume(&first, 1), &time);
     assert_eq!(start, Start::After(1));
-    assert_eq!(
-        (second.epoch, second.head, second.members),
-        (first.epoch, 2, 1)
-    );
+    assert_eq!((second.epoch, second.head, second.members), (first.epoch, 2, 1));
     assert_ne!(second.session, first.session);
-    assert_eq!(
-        old_port.try_say(old, "again").unwrap_err(),
-        SayError::NotMember
-    );
+    assert_eq!(old_port.try_say(old, "again").unwrap_err(), SayError::NotMember);
     assert!(old_port.wakes() > wakes);
     assert_eq!(old_port.pull().dismissed, [(old, LeaveReason::Replaced)]);
     assert_eq!(
         new_port.read(),
-        [
-            "192.0.2.1:2 joined, 2 here",
-            "192.0.2.1:1 left (session resumed elsewhere), 1 here"
-        ]
+        ["192.0.2.1:2 joined, 2 here", "192.0.2.1:1 left (session resumed elsewhere), 1 here"]
     );
 }
 
@@ -125,10 +86,7 @@ fn a_session_whose_member_has_left_can_be_resumed() {
     carrier.say(old, "one");
     carrier.leave(old, LeaveReason::Lost);
     let new = carrier.join("192.0.2.1:2");
-    assert_eq!(
-        welcome(&carrier, new, resume(&first, 0), &time).1,
-        Start::After(0)
-    );
+    assert_eq!(welcome(&carrier, new, resume(&first, 0), &time).1, Start::After(0));
     assert_eq!(room.stats().members, 1);
 }
 
@@ -170,10 +128,7 @@ fn resuming_ones_own_session_dismisses_no_one() {
     let mut carrier = Carrier::new(&room, &time);
     let member = carrier.join("192.0.2.1:1");
     let (mine, _) = welcome(&carrier, member, FRESH, &time);
-    assert_eq!(
-        welcome(&carrier, member, resume(&mine, 0), &time).1,
-        Start::After(0)
-    );
+    assert_eq!(welcome(&carrier, member, resume(&mine, 0), &time).1, Start::After(0));
     assert_eq!(carrier.pull().dismissed, []);
     carrier.say(member, "still here");
 }

@@ -1,8 +1,5 @@
 //! One order for everyone, and who comes and goes.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test it is an assertion, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
 
@@ -38,10 +35,7 @@ fn all_ports_and_seats_read_the_same_in_the_same_order() {
     assert_eq!(udp.read(), all);
     assert_eq!(hear(&bot), all);
     assert_eq!(hear(&console), all);
-    assert!(
-        tcp.read().is_empty() && hear(&bot).is_empty(),
-        "everything comes once"
-    );
+    assert!(tcp.read().is_empty() && hear(&bot).is_empty(), "everything comes once");
 }
 
 #[test]
@@ -54,11 +48,7 @@ fn messages_are_numbered_without_gaps_whoever_says_them() {
         assert_eq!(carrier.say(member, "a"), 4 * round + 1);
         assert_eq!(bot.say("b").unwrap(), Some(4 * round + 2));
         let other = carrier.join("192.0.2.2:2");
-        assert_eq!(
-            bot.say("two\nlines").unwrap(),
-            Some(4 * round + 4),
-            "the last line's number"
-        );
+        assert_eq!(bot.say("two\nlines").unwrap(), Some(4 * round + 4), "the last line's number");
         carrier.leave(other, LeaveReason::Lost);
     }
     assert_eq!(seqs(&carrier.pull().entries), (1..=200).collect::<Vec<_>>());
@@ -84,12 +74,7 @@ fn an_entry_tells_when_it_was_accepted() {
     carrier.say(member, "a");
     time.pass(Duration::from_millis(500));
     room.notice("b").unwrap();
-    let times: Vec<u64> = carrier
-        .pull()
-        .entries
-        .iter()
-        .map(|entry| entry.at_ms)
-        .collect();
+    let times: Vec<u64> = carrier.pull().entries.iter().map(|entry| entry.at_ms).collect();
     assert_eq!(times, [0, 1_500, 2_000]);
 }
 
@@ -112,19 +97,10 @@ fn a_leave_is_announced_once_with_its_first_reason() {
     carrier.leave(member, LeaveReason::Lost);
     assert_eq!(
         carrier.read(),
-        [
-            "192.0.2.1:1 joined, 1 here",
-            "192.0.2.1:1 left (idle for too long), 0 here"
-        ]
+        ["192.0.2.1:1 joined, 1 here", "192.0.2.1:1 left (idle for too long), 0 here"]
     );
-    assert_eq!(
-        carrier.try_say(member, "ghost").unwrap_err(),
-        SayError::NotMember
-    );
-    assert_eq!(
-        (room.stats().joined, room.stats().left, room.stats().members),
-        (1, 1, 0)
-    );
+    assert_eq!(carrier.try_say(member, "ghost").unwrap_err(), SayError::NotMember);
+    assert_eq!((room.stats().joined, room.stats().left, room.stats().members), (1, 1, 0));
 }
 
 #[test]
@@ -134,13 +110,7 @@ fn a_kicked_member_who_then_leaves_is_announced_once() {
     let member = carrier.join("192.0.2.1:1");
     room.kick("192.0.2.1:1".parse().unwrap(), "spam").unwrap();
     carrier.leave(member, LeaveReason::Quit);
-    assert_eq!(
-        carrier.read(),
-        [
-            "192.0.2.1:1 joined, 1 here",
-            "192.0.2.1:1 left (kicked: spam), 0 here"
-        ]
-    );
+    assert_eq!(carrier.read(), ["192.0.2.1:1 joined, 1 here", "192.0.2.1:1 left (kicked: spam), 0 here"]);
 }
 
 #[test]
@@ -155,10 +125,7 @@ fn who_was_kicked_is_reported_to_his_own_port_and_can_say_nothing_more() {
     let wakes = his.wakes();
     room.kick("192.0.2.1:1".parse().unwrap(), "spam").unwrap();
     assert_eq!(his.wakes(), wakes + 1);
-    assert_eq!(
-        his.pull().dismissed,
-        [(member, LeaveReason::kicked("spam").unwrap())]
-    );
+    assert_eq!(his.pull().dismissed, [(member, LeaveReason::kicked("spam").unwrap())]);
     assert_eq!(other.pull().dismissed, []);
     assert_eq!(his.pull().dismissed, [], "told once");
     assert_eq!(his.try_say(member, "but").unwrap_err(), SayError::NotMember);
@@ -185,10 +152,7 @@ fn everyone_at_an_address_is_kicked() {
     udp.join("192.0.2.1:1");
     room.kick("192.0.2.1:1".parse().unwrap(), "").unwrap();
     assert!(room.members().is_empty());
-    assert_eq!(
-        (tcp.pull().dismissed.len(), udp.pull().dismissed.len()),
-        (1, 1)
-    );
+    assert_eq!((tcp.pull().dismissed.len(), udp.pull().dismissed.len()), (1, 1));
 }
 
 #[test]
@@ -198,10 +162,7 @@ fn a_reason_that_no_one_could_be_told_kicks_no_one() {
     carrier.join("192.0.2.1:1");
     let peer = "192.0.2.1:1".parse().unwrap();
     let bytes = REASON_BYTES_MAX + 1;
-    assert_eq!(
-        room.kick(peer, &"a".repeat(bytes)),
-        Err(KickError::Why(TextError::TooLong { bytes }))
-    );
+    assert_eq!(room.kick(peer, &"a".repeat(bytes)), Err(KickError::Why(TextError::TooLong { bytes })));
     assert_eq!(room.members(), [peer]);
     room.kick(peer, &"a".repeat(REASON_BYTES_MAX)).unwrap();
     assert!(room.members().is_empty());
@@ -211,24 +172,16 @@ fn a_reason_that_no_one_could_be_told_kicks_no_one() {
 fn who_is_present_is_told_as_far_as_a_frame_goes() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
-    let peers: Vec<_> = (0..PRESENT_PEERS_MAX)
-        .map(|port| format!("127.0.0.1:{}", 1 + port))
-        .collect();
+    let peers: Vec<_> = (0..PRESENT_PEERS_MAX).map(|port| format!("127.0.0.1:{}", 1 + port)).collect();
     for peer in &peers {
         carrier.join(peer);
     }
     let present = room.present();
-    assert_eq!(
-        (present.members as usize, present.more),
-        (PRESENT_PEERS_MAX, false)
-    );
+    assert_eq!((present.members as usize, present.more), (PRESENT_PEERS_MAX, false));
     assert!(present.peers.iter().map(ToString::to_string).eq(peers));
     carrier.join("192.0.2.1:1");
     let present = room.present();
-    assert_eq!(
-        (present.members as usize, present.more),
-        (PRESENT_PEERS_MAX + 1, true)
-    );
+    assert_eq!((present.members as usize, present.more), (PRESENT_PEERS_MAX + 1, true));
     assert_eq!(present.peers.len(), PRESENT_PEERS_MAX);
 }
 
@@ -243,18 +196,12 @@ fn the_members_of_a_dropped_port_are_lost() {
     drop(gone);
     assert_eq!(
         stays.read(),
-        [
-            "192.0.2.1:1 left (connection lost), 2 here",
-            "192.0.2.3:1 left (connection lost), 1 here"
-        ]
+        ["192.0.2.1:1 left (connection lost), 2 here", "192.0.2.3:1 left (connection lost), 1 here"]
     );
     assert_eq!(room.members(), ["192.0.2.2:1".parse().unwrap()]);
     // The next port takes the place of the one that is gone, and nothing of its past.
     let mut next = Carrier::new(&room, &time);
-    assert_eq!(
-        next.try_say(lost, "ghost").unwrap_err(),
-        SayError::NotMember
-    );
+    assert_eq!(next.try_say(lost, "ghost").unwrap_err(), SayError::NotMember);
     assert_eq!(next.pull().dismissed, []);
     drop(next);
     assert_eq!(stays.read(), [""; 0]);
@@ -298,11 +245,6 @@ fn a_message_is_stored_as_its_member_said_it() {
     let member = carrier.join("[2001:db8::1]:7");
     carrier.say(member, "grüß dich 👋");
     let news = carrier.pull();
-    let Event::Said { author, text: said } = &news.entries[1].event else {
-        panic!("{news:?}")
-    };
-    assert_eq!(
-        (author.to_string().as_str(), said),
-        ("[2001:db8::1]:7", &text("grüß dich 👋"))
-    );
+    let Event::Said { author, text: said } = &news.entries[1].event else { panic!("{news:?}") };
+    assert_eq!((author.to_string().as_str(), said), ("[2001:db8::1]:7", &text("grüß dich 👋")));
 }

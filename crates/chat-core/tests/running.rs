@@ -1,8 +1,5 @@
 //! Threads that run transports, until the room is closed.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test it is an assertion, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
 
@@ -36,15 +33,7 @@ impl Scripted {
         let (waker, woken) = waker();
         let port = room.attach(waker);
         let (drained, was_drained) = bounded(1);
-        (
-            Self {
-                port,
-                woken,
-                plan,
-                drained,
-            },
-            was_drained,
-        )
+        (Self { port, woken, plan, drained }, was_drained)
     }
 }
 
@@ -52,9 +41,7 @@ impl Transport for Scripted {
     type Error = Cut;
 
     fn turn(&mut self, _until: Option<Instant>) -> Result<Turn, Cut> {
-        self.woken
-            .recv_timeout(NEVER)
-            .expect("a room that is closed wakes its transports");
+        self.woken.recv_timeout(NEVER).expect("a room that is closed wakes its transports");
         match self.plan {
             Plan::Serve => {}
             Plan::Fail => return Err(Cut),
@@ -62,9 +49,7 @@ impl Transport for Scripted {
         }
         let mut news = News::default();
         self.port.pull(&mut news);
-        Ok(news
-            .closing
-            .map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
+        Ok(news.closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
     }
 
     fn drain(&mut self, deadline: Instant) -> Result<(), Cut> {
@@ -134,9 +119,6 @@ fn a_transport_that_panics_closes_the_room_for_the_others_too() {
     running.spawn("healthy", healthy).unwrap();
     running.spawn("panicking", panicking).unwrap();
     room.notice("hello").unwrap();
-    assert!(
-        drained.recv_timeout(NEVER).is_ok(),
-        "the healthy one was not told to end"
-    );
+    assert!(drained.recv_timeout(NEVER).is_ok(), "the healthy one was not told to end");
     std::thread::spawn(|| running.join()).join().unwrap_err();
 }

@@ -1,8 +1,5 @@
 //! Memberships in the same process.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test it is an assertion, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
 
@@ -30,9 +27,7 @@ fn a_seat_hears_what_is_said_from_now_on_and_itself_too() {
 fn a_name_is_taken_while_its_seat_is_there() {
     let (room, _) = room();
     let bot = seat(&room, "bot");
-    let taken = NameTaken {
-        name: "bot".parse().unwrap(),
-    };
+    let taken = NameTaken { name: "bot".parse().unwrap() };
     assert_eq!(room.seat("bot".parse().unwrap()).unwrap_err(), taken);
     assert_eq!(taken.to_string(), "the name bot is taken in this room");
     let other = seat(&room, "Bot");
@@ -40,11 +35,7 @@ fn a_name_is_taken_while_its_seat_is_there() {
     room.notice("between").unwrap();
     let again = seat(&room, "bot");
     room.notice("after").unwrap();
-    assert_eq!(
-        hear(&again),
-        ["2 [*] after"],
-        "it has nothing of the seat before it"
-    );
+    assert_eq!(hear(&again), ["2 [*] after"], "it has nothing of the seat before it");
     assert_eq!(hear(&other), ["1 [*] between", "2 [*] after"]);
 }
 
@@ -58,14 +49,10 @@ fn a_seat_that_is_not_read_is_told_exactly_what_it_missed() {
     carrier.join("192.0.2.1:1");
     flood(&room);
 
-    let Ok(Heard::Missed(missed)) = bot.try_recv() else {
-        panic!("the log does not hold a flood")
-    };
+    let Ok(Heard::Missed(missed)) = bot.try_recv() else { panic!("the log does not hold a flood") };
     let held = room.stats().log_entries as u64;
     assert_eq!(missed, 1_000 - held);
-    let Ok(Heard::Entry(next)) = bot.try_recv() else {
-        panic!("the log is not empty")
-    };
+    let Ok(Heard::Entry(next)) = bot.try_recv() else { panic!("the log is not empty") };
     assert_eq!(next.seq, 1 + missed + 1);
     assert_eq!(hear(&bot).len() as u64, held - 1);
     assert_eq!(room.stats().missed, missed, "a seat is a member too");
@@ -91,9 +78,7 @@ fn recv_waits_for_the_next_entry() {
     let bot = seat(&room, "bot");
     let heard = thread::spawn(move || bot.recv());
     room.notice("hello").unwrap();
-    let Ok(Heard::Entry(entry)) = in_time(|| heard.join().unwrap()) else {
-        panic!("it was said")
-    };
+    let Ok(Heard::Entry(entry)) = in_time(|| heard.join().unwrap()) else { panic!("it was said") };
     assert_eq!(show(&entry), "1 [*] hello");
 }
 
@@ -101,15 +86,9 @@ fn recv_waits_for_the_next_entry() {
 fn recv_timeout_gives_up_or_hears() {
     let (room, _) = room();
     let bot = seat(&room, "bot");
-    assert_eq!(
-        bot.recv_timeout(Duration::ZERO),
-        Err(RecvTimeoutError::Timeout)
-    );
+    assert_eq!(bot.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout));
     room.notice("hello").unwrap();
-    assert!(
-        bot.recv_timeout(Duration::ZERO).is_ok(),
-        "what is there needs no time"
-    );
+    assert!(bot.recv_timeout(Duration::ZERO).is_ok(), "what is there needs no time");
     let heard = thread::spawn(move || bot.recv_timeout(NEVER));
     room.notice("hello").unwrap();
     assert!(heard.join().unwrap().is_ok());
@@ -129,10 +108,7 @@ fn one_entry_per_token_is_enough_to_hear_everything() {
     assert!(heard());
     assert!(!heard());
     room.notice("two").unwrap();
-    assert!(
-        heard(),
-        "it is signalled again although nobody asked until there was nothing"
-    );
+    assert!(heard(), "it is signalled again although nobody asked until there was nothing");
     for _ in 0..10 {
         room.notice("more").unwrap();
     }
@@ -148,11 +124,7 @@ fn one_entry_per_token_is_enough_for_who_missed_something_too() {
     while bot.ready().try_recv().is_ok() {
         heard += usize::from(bot.try_recv().is_ok());
     }
-    assert_eq!(
-        heard,
-        1 + room.stats().log_entries,
-        "what it missed, and what is held"
-    );
+    assert_eq!(heard, 1 + room.stats().log_entries, "what it missed, and what is held");
 }
 
 #[test]

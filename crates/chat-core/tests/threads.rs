@@ -1,8 +1,5 @@
 //! Many threads speak and read at once.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test it is an assertion, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
 
@@ -58,12 +55,7 @@ impl SpeakingPort {
         let port = room.attach(waker);
         let peer = format!("127.0.0.1:{}", 1_000 + number).parse().unwrap();
         let member = port.join(peer, time.now()).unwrap().member;
-        Self {
-            port,
-            woken,
-            member,
-            time: time.clone(),
-        }
+        Self { port, woken, member, time: time.clone() }
     }
 
     /// As an I/O thread does: says a few messages, pulls, and waits when there is nothing to do.
@@ -76,13 +68,7 @@ impl SpeakingPort {
                     .unwrap_or_else(|_| panic!("nobody woke us at message {}", read.seq));
             }
             while said < MESSAGES_EACH {
-                self.port
-                    .say(
-                        self.member,
-                        text(&format!("number {said}")),
-                        self.time.now(),
-                    )
-                    .unwrap();
+                self.port.say(self.member, text(&format!("number {said}")), self.time.now()).unwrap();
                 said += 1;
                 if said % 7 == 0 {
                     break;
@@ -121,26 +107,12 @@ fn run_seat(seat: &Seat) -> Read {
 /// Lets everyone speak and read at once; returns what each has read.
 fn everyone_at_once(config: RoomConfig) -> Vec<Read> {
     let (room, time) = room_with(config);
-    let ports: Vec<_> = (0..PORTS)
-        .map(|number| SpeakingPort::new(&room, &time, number))
-        .collect();
-    let seats: Vec<_> = (0..SEATS)
-        .map(|number| seat(&room, &format!("seat{number}")))
-        .collect();
+    let ports: Vec<_> = (0..PORTS).map(|number| SpeakingPort::new(&room, &time, number)).collect();
+    let seats: Vec<_> = (0..SEATS).map(|number| seat(&room, &format!("seat{number}"))).collect();
     let read = thread::scope(|scope| {
-        let ports: Vec<_> = ports
-            .into_iter()
-            .map(|port| scope.spawn(|| port.run()))
-            .collect();
-        let seats: Vec<_> = seats
-            .iter()
-            .map(|seat| scope.spawn(|| run_seat(seat)))
-            .collect();
-        ports
-            .into_iter()
-            .chain(seats)
-            .map(|reader| reader.join().unwrap())
-            .collect()
+        let ports: Vec<_> = ports.into_iter().map(|port| scope.spawn(|| port.run())).collect();
+        let seats: Vec<_> = seats.iter().map(|seat| scope.spawn(|| run_seat(seat))).collect();
+        ports.into_iter().chain(seats).map(|reader| reader.join().unwrap()).collect()
     });
     assert_eq!(room.stats().messages, MESSAGES);
     read
@@ -154,35 +126,22 @@ fn all_readers_get_every_message_in_one_order_while_all_speak() {
         assert!(reader.messages == read[0].messages, "another order");
     }
     for author in ["127.0.0.1:1000", "127.0.0.1:1003", "seat0", "seat3"] {
-        let his = read[0]
-            .messages
-            .values()
-            .filter_map(|line| line.split_once(&format!("[{author}] number ")));
+        let his =
+            read[0].messages.values().filter_map(|line| line.split_once(&format!("[{author}] number ")));
         let numbers: Vec<u64> = his.map(|(_, number)| number.parse().unwrap()).collect();
-        assert_eq!(
-            numbers,
-            (0..MESSAGES_EACH).collect::<Vec<_>>(),
-            "what {author} said, as he said it"
-        );
+        assert_eq!(numbers, (0..MESSAGES_EACH).collect::<Vec<_>>(), "what {author} said, as he said it");
     }
 }
 
 #[test]
 fn readers_of_a_small_log_get_or_are_told_they_miss_every_message() {
-    let config = RoomConfig {
-        log_bytes_max: RoomConfig::LOG_BYTES_MIN,
-        ..RoomConfig::default()
-    };
+    let config = RoomConfig { log_bytes_max: RoomConfig::LOG_BYTES_MIN, ..RoomConfig::default() };
     let read = everyone_at_once(config);
     let mut order = BTreeMap::new();
     for reader in &read {
         assert_eq!(reader.messages.len() as u64 + reader.missed, MESSAGES);
         for (seq, line) in &reader.messages {
-            assert_eq!(
-                order.entry(seq).or_insert(line),
-                &line,
-                "the same message at the same place for all"
-            );
+            assert_eq!(order.entry(seq).or_insert(line), &line, "the same message at the same place for all");
         }
     }
 }
@@ -191,11 +150,8 @@ fn readers_of_a_small_log_get_or_are_told_they_miss_every_message() {
 fn seats_that_wait_on_many_threads_hear_the_end() {
     let (room, time) = room_with(RoomConfig::default());
     let port = SpeakingPort::new(&room, &time, 0);
-    let seats: Vec<_> = (0..SEATS)
-        .map(|number| seat(&room, &format!("seat{number}")))
-        .collect();
-    let listen =
-        |seat: Seat| thread::spawn(move || std::iter::from_fn(|| seat.recv().ok()).count());
+    let seats: Vec<_> = (0..SEATS).map(|number| seat(&room, &format!("seat{number}"))).collect();
+    let listen = |seat: Seat| thread::spawn(move || std::iter::from_fn(|| seat.recv().ok()).count());
     let listeners: Vec<_> = seats.into_iter().map(listen).collect();
     for _ in 0..100 {
         room.notice("hello").unwrap();
@@ -204,10 +160,6 @@ fn seats_that_wait_on_many_threads_hear_the_end() {
     drop(port);
     for listener in listeners {
         let heard = in_time(|| listener.join().unwrap());
-        assert_eq!(
-            heard,
-            100 + 1 + 1,
-            "what was said, the farewell, and that the member left"
-        );
+        assert_eq!(heard, 100 + 1 + 1, "what was said, the farewell, and that the member left");
     }
 }

@@ -145,7 +145,8 @@ impl Connection {
     pub(crate) fn receive(&mut self, bytes: &[u8], cx: &mut Context<'_>) {
         let mut input = bytes;
         let mut progress = false;
-        while self.life == Life::Member {
+        // Answers must not pile up faster than he reads them.
+        while self.life == Life::Member && self.outgoing.outbox_len() <= OUTBOX_BYTES_MAX {
             let tail = self.tail(cx);
             let Some(heard) = self.incoming.next(&mut input) else { break };
             progress = true;
@@ -154,7 +155,7 @@ impl Connection {
                 Heard::Opened | Heard::Hello => {}
                 Heard::Version(version) => self.answer_preface(version, cx),
                 Heard::Line(line) => {
-                    let pause = speaker.say_line(line, tail, cx);
+                    let pause = hear_line(line, speaker, &mut self.outgoing, tail, cx);
                     self.pause(pause);
                 }
                 Heard::Frame(frame) => self.receive_frame(frame, cx),
@@ -212,7 +213,13 @@ impl Connection {
         self.receive_backlog(cx);
     }
 
-    fn receive_backlog(&mut self, cx: &mut Context<'_>) {
+    /// Whether bytes were received that can be taken now.
+    pub(crate) fn has_backlog(&self) -> bool {
+        !self.backlog.is_empty() && self.wants_bytes()
+    }
+
+    /// Goes on with the bytes that were received and not taken.
+    pub(crate) fn receive_backlog(&mut self, cx: &mut Context<'_>) {
         self.due = None;
         let backlog = std::mem::take(&mut self.backlog);
         self.receive(&backlog, cx);
@@ -264,7 +271,7 @@ impl Connection {
         match (self.incoming.finish(), &mut self.speaker) {
             (Err(Unfinished), _) => return self.lose(LeaveReason::Lost, cx),
             (Ok(Some(line)), Some(speaker)) => {
-                speaker.say_line(&line, tail, cx);
+                hear_line(&line, speaker, &mut self.outgoing, tail, cx);
             }
             (Ok(_), _) => {}
         }
@@ -335,7 +342,7 @@ impl Connection {
                 self.due = None;
                 let tail = self.tail(cx);
                 if let (Some(chunk), Some(speaker)) = (self.incoming.silence(), &mut self.speaker) {
-                    let pause = speaker.say_line(&chunk, tail, cx);
+                    let pause = hear_line(&chunk, speaker, &mut self.outgoing, tail, cx);
                     self.pause(pause);
                 }
                 self.follow_habit(cx);
@@ -409,4 +416,20 @@ impl Connection {
         self.stop_listening();
         self.life = Life::Done;
     }
+}
+
+/// What a plain member wrote: a message, or the one question that he can ask. Returns until when nothing
+/// more is to be taken from him, if he is over his rate.
+fn hear_line(
+    line: &[u8],
+    speaker: &mut Speaker,
+    outgoing: &mut Outgoing,
+    tail: u64,
+    cx: &Context<'_>,
+) -> Option<Instant> {
+    if line == b"/who" {
+        outgoing.push_notice(&cx.port.room().present().to_string(), cx.now);
+        return None;
+    }
+    speaker.say_line(line, tail, cx)
 }

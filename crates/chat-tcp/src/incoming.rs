@@ -1,8 +1,6 @@
 //! What comes from a peer: bytes in, lines or frames out.
 
-use chat_proto::{
-    FrameDecoder, Habit, Hello, LeaveReason, MemberFrame, PlainSplitter, PrefaceDecoder,
-};
+use chat_proto::{FrameDecoder, Habit, Hello, LeaveReason, MemberFrame, PlainSplitter, PrefaceDecoder};
 
 use crate::opening::{Opening, is_http_request};
 
@@ -97,7 +95,9 @@ impl Incoming {
                         *self = Self::Greeting(Box::new((std::mem::take(decoder), hello)));
                         Heard::Hello
                     }
-                    MemberFrame::Say(_) | MemberFrame::Who | MemberFrame::Bye => Heard::Fault(LeaveReason::Protocol),
+                    MemberFrame::Say(_) | MemberFrame::Who | MemberFrame::Bye => {
+                        Heard::Fault(LeaveReason::Protocol)
+                    }
                 },
                 Err(_) => Heard::Fault(LeaveReason::Protocol),
             },
@@ -171,7 +171,9 @@ impl Incoming {
             },
             Self::Preface(_) | Self::Hello(_) => Wait::Rest,
             Self::Framed(decoder) if decoder.is_unfinished() => Wait::Rest,
-            Self::Silent | Self::Plain(_) | Self::Greeting(_) | Self::Framed(_) | Self::Ended => Wait::Nothing,
+            Self::Silent | Self::Plain(_) | Self::Greeting(_) | Self::Framed(_) | Self::Ended => {
+                Wait::Nothing
+            }
         }
     }
 

@@ -37,7 +37,9 @@ impl Logs {
             let mut entries = Vec::new();
             let seq = port.replay(|entry| entries.push(entry.clone()));
             log.restart_after(seq);
-            entries.iter().for_each(|entry| log.push(entry, |entry, out| encode(entry, format, announce, out)));
+            entries
+                .iter()
+                .for_each(|entry| log.push(entry, |entry, out| encode(entry, format, announce, out)));
             log
         })
     }
@@ -100,7 +102,9 @@ fn encode(entry: &Entry, format: Format, announce: bool, out: &mut Vec<u8>) {
             Ok(())
         }
         (Event::Said { author, text }, _) => write!(out, "[{author}] {text}{}", format.line_break()),
-        (Event::Joined { peer, .. }, _) if announce => write!(out, "[*] {peer} joined{}", format.line_break()),
+        (Event::Joined { peer, .. }, _) if announce => {
+            write!(out, "[*] {peer} joined{}", format.line_break())
+        }
         (Event::Left { peer, reason: LeaveReason::Quit, .. }, _) if announce => {
             write!(out, "[*] {peer} left{}", format.line_break())
         }

@@ -42,7 +42,9 @@ mod tests {
         assert!(is_http_request(b"GET / HTTP/1.1"));
         assert!(is_http_request(b"PRI * HTTP/2.0"));
         assert!(is_http_request(b"OPTIONS /index.html HTTP/1.0"));
-        for text in ["GET me a coffee", "GET /", "HTTP/1.1", "get / HTTP/1.1", "", " / HTTP/1.1", "A b HTTP/1 c"] {
+        for text in
+            ["GET me a coffee", "GET /", "HTTP/1.1", "get / HTTP/1.1", "", " / HTTP/1.1", "A b HTTP/1 c"]
+        {
             assert!(!is_http_request(text.as_bytes()), "{text}");
         }
     }

@@ -118,16 +118,17 @@ impl Outgoing {
         frame.encode(&mut self.extra().outbox);
     }
 
-    /// A `[*] text` line for a plain member.
+    /// A `[*] text` line for a plain member; several if it is long.
     pub(crate) fn push_notice(&mut self, text: &str, now: Instant) {
-        let text = Text::one_line(text).unwrap_or_default();
-        let notice = Line { author: Author::Room, text }.to_string();
-        let owed = self.owed_break(now);
-        self.push_bytes(owed);
-        self.push_bytes(notice.as_bytes());
-        match self.reading {
-            Reading::Delimited(format) => self.push_bytes(format.line_break().as_bytes()),
-            Reading::Chunks => self.extra().unbroken_since = Some(now),
+        for text in Text::split(text.as_bytes()) {
+            let notice = Line { author: Author::Room, text }.to_string();
+            let owed = self.owed_break(now);
+            self.push_bytes(owed);
+            self.push_bytes(notice.as_bytes());
+            match self.reading {
+                Reading::Delimited(format) => self.push_bytes(format.line_break().as_bytes()),
+                Reading::Chunks => self.extra().unbroken_since = Some(now),
+            }
         }
     }
 
@@ -232,7 +233,9 @@ impl Outgoing {
         let written = if lead.is_empty() && b.is_empty() {
             attempt(socket, |socket| socket.write(a))?
         } else {
-            attempt(socket, |socket| socket.write_vectored(&[IoSlice::new(lead), IoSlice::new(a), IoSlice::new(b)]))?
+            attempt(socket, |socket| {
+                socket.write_vectored(&[IoSlice::new(lead), IoSlice::new(a), IoSlice::new(b)])
+            })?
         };
         let Some(written) = written else { return Ok(true) };
         let mut written = written - lead.len();

@@ -65,6 +65,9 @@ impl Peer {
     /// is used up. Returns how many bytes came.
     pub(crate) fn read(&mut self, buffer: &mut [u8], cx: &mut Context<'_>) -> usize {
         let mut heard = 0;
+        if self.connection.has_backlog() {
+            self.connection.receive_backlog(cx);
+        }
         while self.readable && self.connection.wants_bytes() && heard < buffer.len() {
             match self.socket.read(&mut buffer[heard..]) {
                 Ok(0) => {
@@ -104,14 +107,19 @@ impl Peer {
     }
 
     /// Lists him where he must be served again. False if he can be dropped.
-    pub(crate) fn settle(&mut self, key: usize, deadlines: &mut Deadlines, queue: &mut VecDeque<usize>) -> bool {
+    pub(crate) fn settle(
+        &mut self,
+        key: usize,
+        deadlines: &mut Deadlines,
+        queue: &mut VecDeque<usize>,
+    ) -> bool {
         let is_done = self.connection.is_done();
         let deadline = self.connection.deadline().filter(|_| !is_done);
         if self.scheduled || deadline.is_some() {
             deadlines.set(key, deadline);
             self.scheduled = deadline.is_some();
         }
-        if self.readable && !self.queued && self.connection.wants_bytes() {
+        if !self.queued && (self.readable && self.connection.wants_bytes() || self.connection.has_backlog()) {
             self.queued = true;
             queue.push_back(key);
         }

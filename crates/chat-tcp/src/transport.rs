@@ -127,7 +127,7 @@ impl TcpTransport {
         }
         let now = clock();
         let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.deadline(now));
-        let next = [until, accept, self.deadlines.next()].into_iter().flatten().min()?;
+        let next = [until, accept, self.deadlines.next(), self.news.pull_by].into_iter().flatten().min()?;
         Some(next.saturating_duration_since(now))
     }
 
@@ -281,10 +281,14 @@ impl Transport for TcpTransport {
         let mut cx = Context { port: &self.port, logs: &mut self.logs, now };
         self.peers.iter_mut().for_each(|(_, peer)| peer.connection.drain(&mut cx));
         self.flush_all(now);
+        self.news.pull_by = None;
         while !self.peers.is_empty() {
             let now = self.wait(Some(deadline))?;
             if now >= deadline {
-                tracing::warn!(peers = self.peers.len(), "cut off peers that did not take what they were owed in time");
+                tracing::warn!(
+                    peers = self.peers.len(),
+                    "cut off peers that did not take what they were owed in time"
+                );
                 break;
             }
             let read = self.read_queue(now);

@@ -79,31 +79,15 @@ impl Conversation {
     /// A conversation that begins with at most `history` messages of the past.
     #[must_use]
     pub fn new(history: u16) -> Self {
-        Self {
-            history,
-            ..Self::default()
-        }
+        Self { history, ..Self::default() }
     }
 
     /// What to say first on a new connection.
     #[must_use]
     pub fn hello(&self) -> MemberFrame {
-        let resume = self.standing.map(
-            |Standing {
-                 epoch,
-                 session,
-                 have,
-                 ..
-             }| Resume {
-                epoch,
-                session,
-                have,
-            },
-        );
-        MemberFrame::Hello(Hello {
-            resume,
-            history: self.history,
-        })
+        let resume =
+            self.standing.map(|Standing { epoch, session, have, .. }| Resume { epoch, session, have });
+        MemberFrame::Hello(Hello { resume, history: self.history })
     }
 
     /// Queues `text` to be said.
@@ -199,27 +183,13 @@ impl Conversation {
     }
 
     fn welcome(&mut self, welcome: &Welcome) {
-        let Welcome {
-            epoch,
-            session,
-            you,
-            head,
-            ..
-        } = *welcome;
+        let Welcome { epoch, session, you, head, .. } = *welcome;
         let before = self.standing.filter(|before| before.epoch == epoch);
         let have = before.map_or(head, |before| before.have);
-        self.standing = Some(Standing {
-            epoch,
-            session,
-            you,
-            have,
-        });
+        self.standing = Some(Standing { epoch, session, you, have });
         (self.confirmed, self.confirmed_seq) = (0, 0);
         if before.is_some() {
-            self.phase = Phase::CatchingUp {
-                until: head,
-                unsure: false,
-            };
+            self.phase = Phase::CatchingUp { until: head, unsure: false };
         } else {
             self.phase = Phase::Live;
             self.sent = 0;
@@ -232,15 +202,10 @@ impl Conversation {
             return false;
         };
         standing.have = standing.have.max(entry.seq);
-        let Event::Said {
-            author: Author::Peer(author),
-            ..
-        } = &entry.event
-        else {
+        let Event::Said { author: Author::Peer(author), .. } = &entry.event else {
             return false;
         };
-        let as_before =
-            matches!(self.phase, Phase::CatchingUp { .. }) && Some(*author) == self.sent_as;
+        let as_before = matches!(self.phase, Phase::CatchingUp { .. }) && Some(*author) == self.sent_as;
         if !as_before && *author != standing.you {
             return false;
         }
@@ -283,9 +248,7 @@ impl Conversation {
             return;
         }
         if unsure && self.sent > 0 {
-            on_event(ClientEvent::Unsure(
-                self.unconfirmed.drain(..self.sent).collect(),
-            ));
+            on_event(ClientEvent::Unsure(self.unconfirmed.drain(..self.sent).collect()));
         }
         self.sent = 0;
         self.phase = Phase::Live;

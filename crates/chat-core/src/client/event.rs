@@ -61,10 +61,7 @@ pub enum ClientEnd {
         unconfirmed: usize,
     },
     /// The server does not speak the framed protocol; this is how its answer begins.
-    #[error(
-        "the server does not speak the framed chat protocol{}",
-        said_note(said)
-    )]
+    #[error("the server does not speak the framed chat protocol{}", said_note(said))]
     NotFramed {
         /// What it said instead, if anything.
         said: Vec<Text>,
@@ -80,6 +77,5 @@ fn unconfirmed_note(unconfirmed: usize) -> String {
 }
 
 fn said_note(said: &[Text]) -> String {
-    said.first()
-        .map_or_else(String::new, |said| format!(", it says: {said}"))
+    said.first().map_or_else(String::new, |said| format!(", it says: {said}"))
 }

@@ -57,11 +57,7 @@ impl Client {
     /// by `waker` when there are some, and sends what happens to the other end of `events`.
     #[must_use]
     pub fn new(commands: Sender<Command>, events: Receiver<ClientEvent>, waker: Waker) -> Self {
-        Self {
-            commands,
-            events,
-            waker,
-        }
+        Self { commands, events, waker }
     }
 
     /// Says `text`. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`]), so take
@@ -80,13 +76,10 @@ impl Client {
     ///
     /// [`TrySayError`], which gives the text back.
     pub fn try_say(&self, text: Text) -> Result<(), TrySayError> {
-        let result = self
-            .commands
-            .try_send(Command::Say(text))
-            .map_err(|error| match error {
-                TrySendError::Full(Command::Say(text)) => TrySayError::Full(text),
-                TrySendError::Full(_) | TrySendError::Disconnected(_) => TrySayError::Ended,
-            });
+        let result = self.commands.try_send(Command::Say(text)).map_err(|error| match error {
+            TrySendError::Full(Command::Say(text)) => TrySayError::Full(text),
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => TrySayError::Ended,
+        });
         self.waker.wake();
         result
     }

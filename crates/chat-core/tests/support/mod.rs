@@ -1,12 +1,6 @@
 //! A room in virtual time, a transport without a medium, and entries as lines to compare.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test it is an assertion, in its helpers too"
-)]
-#![allow(
-    dead_code,
-    reason = "every test file is a crate of its own and uses its part of this"
-)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+#![allow(dead_code, reason = "every test file is a crate of its own and uses its part of this")]
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -33,10 +27,7 @@ impl Time {
         reason = "there is no other first instant; nothing depends on which it is"
     )]
     fn new() -> Self {
-        Self {
-            began: Instant::now(),
-            passed_ms: Arc::default(),
-        }
+        Self { began: Instant::now(), passed_ms: Arc::default() }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -53,11 +44,7 @@ impl Time {
 pub(crate) fn room_with(config: RoomConfig) -> (Room, Time) {
     let time = Time::new();
     let clock = time.clone();
-    let world = World {
-        clock: Box::new(move || clock.now()),
-        unix_ms: 1_000_000,
-        seed: [7; 32],
-    };
+    let world = World { clock: Box::new(move || clock.now()), unix_ms: 1_000_000, seed: [7; 32] };
     (Room::in_world(config, world), time)
 }
 
@@ -67,18 +54,11 @@ pub(crate) fn room() -> (Room, Time) {
 
 /// A room with the smallest log there is.
 pub(crate) fn small_room() -> (Room, Time) {
-    room_with(RoomConfig {
-        log_bytes_max: RoomConfig::LOG_BYTES_MIN,
-        rate: None,
-        ..RoomConfig::default()
-    })
+    room_with(RoomConfig { log_bytes_max: RoomConfig::LOG_BYTES_MIN, rate: None, ..RoomConfig::default() })
 }
 
 pub(crate) fn rate(burst: u32, per_second: u32) -> Rate {
-    Rate {
-        burst: NonZeroU32::new(burst).unwrap(),
-        per_second: NonZeroU32::new(per_second).unwrap(),
-    }
+    Rate { burst: NonZeroU32::new(burst).unwrap(), per_second: NonZeroU32::new(per_second).unwrap() }
 }
 
 /// A transport that carries nothing anywhere, and counts how often it was woken.
@@ -95,11 +75,7 @@ impl Carrier {
         let waker = Waker::new(move || {
             count.fetch_add(1, Ordering::SeqCst);
         });
-        Self {
-            port: room.attach(waker),
-            wakes,
-            time: time.clone(),
-        }
+        Self { port: room.attach(waker), wakes, time: time.clone() }
     }
 
     pub(crate) fn wakes(&self) -> usize {
@@ -151,11 +127,7 @@ pub(crate) fn show(entry: &Entry) -> String {
     match &entry.event {
         Event::Said { author, text } => format!("{} [{author}] {text}", entry.seq),
         Event::Joined { peer, members } => format!("{peer} joined, {members} here"),
-        Event::Left {
-            peer,
-            reason,
-            members,
-        } => format!("{peer} left ({reason}), {members} here"),
+        Event::Left { peer, reason, members } => format!("{peer} left ({reason}), {members} here"),
         other => format!("{other:?}"),
     }
 }
@@ -172,11 +144,7 @@ pub(crate) fn hear(seat: &Seat) -> Vec<String> {
 
 /// The numbers of the messages among `entries`.
 pub(crate) fn seqs<'a>(entries: impl IntoIterator<Item = &'a Arc<Entry>>) -> Vec<u64> {
-    entries
-        .into_iter()
-        .filter(|entry| entry.event.is_message())
-        .map(|entry| entry.seq)
-        .collect()
+    entries.into_iter().filter(|entry| entry.event.is_message()).map(|entry| entry.seq).collect()
 }
 
 /// Long enough that a test which runs into it has failed.
@@ -186,9 +154,7 @@ pub(crate) const NEVER: Duration = Duration::from_secs(60);
 pub(crate) fn in_time<T: Send + 'static>(result: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, returned) = bounded(1);
     thread::spawn(move || done.send(result()));
-    returned
-        .recv_timeout(NEVER)
-        .expect("it panicked, or waits for something that does not come")
+    returned.recv_timeout(NEVER).expect("it panicked, or waits for something that does not come")
 }
 
 /// A waker, and the channel that has a token once it was called.

@@ -18,7 +18,11 @@ const SAID_BYTES_MAX: usize = 1024;
 enum Incoming {
     /// Before the server's preface. It may have sent text by then: lines to a peer that it did not know to
     /// be framed yet, or why he may not join.
-    Preface { decoder: PrefaceDecoder, said: Vec<u8>, answer_by: Instant },
+    Preface {
+        decoder: PrefaceDecoder,
+        said: Vec<u8>,
+        answer_by: Instant,
+    },
     Frames(FrameDecoder),
     /// No connection.
     Nothing,
@@ -47,7 +51,9 @@ impl Framed {
 
     fn receive_frames(&mut self, mut input: &[u8], events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
         let Incoming::Frames(decoder) = &mut self.incoming else { return Ok(()) };
-        while let Some(frame) = decoder.next(&mut input).map_err(|_| ClientEnd::NotFramed { said: Vec::new() })? {
+        while let Some(frame) =
+            decoder.next(&mut input).map_err(|_| ClientEnd::NotFramed { said: Vec::new() })?
+        {
             self.conversation.receive(frame, |event| match event {
                 // Reported with the end of the connection, which follows.
                 ClientEvent::Dismissed(reason) => self.dismissed = Some(reason),
@@ -70,7 +76,12 @@ impl Protocol for Framed {
         self.conversation.hello().encode(&mut self.opening);
     }
 
-    fn receive(&mut self, bytes: &[u8], _now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
+    fn receive(
+        &mut self,
+        bytes: &[u8],
+        _now: Instant,
+        events: &mut Vec<ClientEvent>,
+    ) -> Result<(), ClientEnd> {
         let mut input = bytes;
         if let Incoming::Preface { decoder, said, .. } = &mut self.incoming {
             if !decoder.is_unfinished() {

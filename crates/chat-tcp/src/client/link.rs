@@ -22,7 +22,8 @@ pub(super) trait Protocol {
     fn connected(&mut self, now: Instant);
 
     /// Bytes came.
-    fn receive(&mut self, bytes: &[u8], now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd>;
+    fn receive(&mut self, bytes: &[u8], now: Instant, events: &mut Vec<ClientEvent>)
+    -> Result<(), ClientEnd>;
 
     /// The server has shut down its side. `Ok` if that means that the connection was lost.
     fn end_of_input(&mut self, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd>;
@@ -160,7 +161,10 @@ impl Link {
             let result = match socket.read(&mut self.buffer) {
                 Ok(0) => {
                     return Some(protocol.end_of_input(events).map_or_else(LinkEnd::Ended, |()| {
-                        LinkEnd::Lost(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection"))
+                        LinkEnd::Lost(io::Error::new(
+                            ErrorKind::UnexpectedEof,
+                            "the server closed the connection",
+                        ))
                     }));
                 }
                 Ok(count) => protocol.receive(&self.buffer[..count], now, events),
@@ -219,7 +223,9 @@ fn send(socket: &mut TcpStream, outbox: &mut Vec<u8>, protocol: &mut impl Protoc
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // The server may have said why before it closed; that is read first.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe || error.kind() == ErrorKind::ConnectionReset => {
+            Err(error)
+                if error.kind() == ErrorKind::BrokenPipe || error.kind() == ErrorKind::ConnectionReset =>
+            {
                 outbox.clear();
                 return Ok(());
             }

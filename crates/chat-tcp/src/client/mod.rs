@@ -61,7 +61,8 @@ pub fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> Result<Cli
     let waker = Arc::new(mio::Waker::new(poll.registry(), WAKE).map_err(ConnectError::System)?);
     let (commands, commands_in) = bounded(COMMANDS_MAX);
     let (events, events_out) = bounded(EVENTS_MAX);
-    let carrier = Carrier { addresses, reconnect: config.reconnect, link: Link::new(poll, commands_in, events) };
+    let carrier =
+        Carrier { addresses, reconnect: config.reconnect, link: Link::new(poll, commands_in, events) };
     let (plain, history) = (config.plain, config.history);
     let carry = move || {
         if plain {
@@ -135,7 +136,9 @@ impl Carrier {
                     match end {
                         LinkEnd::Lost(error) => error,
                         // Servers come back.
-                        LinkEnd::Ended(ClientEnd::Dismissed(reason @ LeaveReason::Stopping)) if self.reconnect => {
+                        LinkEnd::Ended(ClientEnd::Dismissed(reason @ LeaveReason::Stopping))
+                            if self.reconnect =>
+                        {
                             io::Error::other(reason.to_string())
                         }
                         LinkEnd::Ended(end) => break end,

@@ -47,7 +47,12 @@ impl Protocol for Plain {
         self.quiet_at = None;
     }
 
-    fn receive(&mut self, mut bytes: &[u8], now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
+    fn receive(
+        &mut self,
+        mut bytes: &[u8],
+        now: Instant,
+        events: &mut Vec<ClientEvent>,
+    ) -> Result<(), ClientEnd> {
         let too_long = |_| ClientEnd::Dismissed(chat_proto::LeaveReason::LineTooLong);
         while let Some(line) = self.splitter.next(&mut bytes).map_err(too_long)? {
             Self::line(line, events);
