@@ -148,8 +148,9 @@ impl EncodedLog {
     /// Forgets everything: the reader itself was overtaken, and the next entry is the one after
     /// message `seq`. Every cursor will be told how many messages it missed.
     pub fn restart_after(&mut self, seq: u64) {
-        // One number more, so that no slot from before is mistaken for the first one after the gap.
-        self.tail += self.slots.len() as u64 + 1;
+        // Where messages are missing a number is too, so that the slot after the gap is not mistaken for
+        // the one that would have followed without it.
+        self.tail += self.slots.len() as u64 + u64::from(seq > self.seq);
         self.slots.clear();
         self.tail_seq = seq;
         self.seq = seq;
@@ -169,7 +170,12 @@ impl EncodedLog {
         }
         let before = self.slots.partition_point(|slot| slot.seq < seq) as u64;
         // The slot found is message `seq` itself, unless that has left the log.
-        let slot = if seq > self.tail_seq { self.tail + before + 1 } else { self.tail };
+        let slot = if seq > self.tail_seq {
+            self.tail + before + 1
+        } else {
+            // Who lacks messages that are gone stands before the tail, which is not 0 then.
+            self.tail - u64::from(seq < self.tail_seq)
+        };
         Cursor { slot, seq }
     }
 

@@ -6,7 +6,6 @@
 use std::time::{Duration, Instant};
 
 use chat_proto::Event;
-use chat_proto::limits::PRESENCE_MEMBERS_MAX;
 
 /// How long joins and leaves are gathered before they are told.
 const GATHERING: Duration = Duration::from_secs(1);
@@ -22,11 +21,11 @@ pub(crate) struct Gathered {
 impl Gathered {
     /// Counts a join or a leave, if the room is too large to tell it by itself.
     pub(crate) fn count(&mut self, event: &Event, now: Instant) {
-        match event {
-            Event::Joined { members, .. } if *members > PRESENCE_MEMBERS_MAX => self.joined += 1,
-            Event::Left { members, .. } if *members > PRESENCE_MEMBERS_MAX => self.left += 1,
-            _ => return,
+        if !event.is_crowd() {
+            return;
         }
+        self.joined += u32::from(matches!(event, Event::Joined { .. }));
+        self.left += u32::from(matches!(event, Event::Left { .. }));
         self.due.get_or_insert(now + GATHERING);
     }
 
@@ -47,6 +46,7 @@ impl Gathered {
 mod tests {
     use super::*;
     use chat_proto::LeaveReason;
+    use chat_proto::limits::PRESENCE_MEMBERS_MAX;
 
     #[test]
     fn joins_and_leaves_of_a_large_room_are_told_once_a_second() {

@@ -1,8 +1,10 @@
 //! Entries of a room's log.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Author, LeaveReason, PeerAddr, Text};
+use crate::{Author, LeaveReason, PeerAddr, Text, limits::PRESENCE_MEMBERS_MAX};
 
 /// One entry of a room's log.
 ///
@@ -18,7 +20,8 @@ use crate::{Author, LeaveReason, PeerAddr, Text};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its place in the log: one more than that of the entry before it.
+    /// Sequence number of a message: one more than that of the message before it. For any other event, the
+    /// number of the last message before it; 0 before the first.
     pub seq: u64,
     /// When it was accepted, in milliseconds since the room began.
     pub at_ms: u64,
@@ -27,6 +30,8 @@ pub struct Entry {
 }
 
 /// What an entry reports.
+///
+/// `Display` is one line for people: `[192.0.2.1:5] hello`, `[*] 192.0.2.1:5 joined`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Event {
@@ -69,5 +74,28 @@ impl Event {
     /// Whether this is something said, rather than a notice of who comes and goes.
     pub fn is_message(&self) -> bool {
         matches!(self, Event::Said { .. })
+    }
+
+    /// Whether this is a single join or leave in a room so large that only its
+    /// [`Gathered`](Event::Gathered) form is sent.
+    pub fn is_crowd(&self) -> bool {
+        match self {
+            Event::Joined { members, .. } | Event::Left { members, .. } => *members > PRESENCE_MEMBERS_MAX,
+            Event::Said { .. } | Event::Gathered { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Said { author, text } => write!(f, "[{author}] {text}"),
+            Event::Joined { peer, .. } => write!(f, "[*] {peer} joined"),
+            Event::Left { peer, reason: LeaveReason::Quit, .. } => write!(f, "[*] {peer} left"),
+            Event::Left { peer, reason, .. } => write!(f, "[*] {peer} left ({reason})"),
+            Event::Gathered { joined, left, members } => {
+                write!(f, "[*] {joined} joined, {left} left, {members} present")
+            }
+        }
     }
 }

@@ -131,17 +131,31 @@ pub struct Skipped {
     pub accepted: u64,
 }
 
-/// Who is present, in as many frames as it takes.
+/// Who is present, as far as one frame can tell.
+///
+/// `Display` is a phrase for people: `2 present: 192.0.2.1:5, 192.0.2.2:6`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Present {
-    /// How many members are present, in-process seats included.
+    /// How many remote members are present.
     pub members: u32,
     /// Addresses of remote members: at most [`PRESENT_PEERS_MAX`], more are left out when encoding
     /// (in debug builds it panics) and refused when decoding.
     #[serde(with = "codec::peers")]
     pub peers: Vec<PeerAddr>,
-    /// Whether another such frame follows.
+    /// Whether there are others, who are not listed.
     pub more: bool,
+}
+
+impl fmt::Display for Present {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} present", self.members)?;
+        let mut separator = ": ";
+        for peer in &self.peers {
+            write!(f, "{separator}{peer}")?;
+            separator = ", ";
+        }
+        f.write_str(if self.more { ", and others" } else { "" })
+    }
 }
 
 impl MemberFrame {

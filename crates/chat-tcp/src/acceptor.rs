@@ -29,6 +29,8 @@ pub(crate) struct Acceptor {
     ready: bool,
     /// The system had no descriptor left. No event will tell when it has one again.
     resting_until: Option<Instant>,
+    /// That was said already.
+    warned: bool,
     others: Vec<Share>,
     /// Whose turn it is; 0 is the accepting thread itself.
     turn: usize,
@@ -36,7 +38,7 @@ pub(crate) struct Acceptor {
 
 impl Acceptor {
     pub(crate) fn new(listener: TcpListener, others: Vec<Share>) -> Self {
-        Self { listener, ready: true, resting_until: None, others, turn: 0 }
+        Self { listener, ready: true, resting_until: None, warned: false, others, turn: 0 }
     }
 
     pub(crate) fn on_event(&mut self) {
@@ -58,7 +60,10 @@ impl Acceptor {
         self.resting_until = None;
         for _ in 0..ACCEPTS_PER_TURN {
             match self.listener.accept() {
-                Ok(dealt) => ours.extend(self.deal(dealt)),
+                Ok(dealt) => {
+                    self.warned = false;
+                    ours.extend(self.deal(dealt));
+                }
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => {
                         self.ready = false;
@@ -96,7 +101,9 @@ impl Acceptor {
     }
 
     fn rest(&mut self, error: &io::Error, now: Instant) {
-        tracing::warn!(%error, "cannot accept connections for now; they wait in the system's queue");
+        if !std::mem::replace(&mut self.warned, true) {
+            tracing::warn!(%error, "cannot accept connections for now; they wait in the system's queue");
+        }
         self.resting_until = Some(now + ACCEPT_BACKOFF);
     }
 }

@@ -3,8 +3,7 @@
 use std::io::Write;
 
 use chat_core::{EncodedLog, News, Port};
-use chat_proto::limits::PRESENCE_MEMBERS_MAX;
-use chat_proto::{Entry, Event, LeaveReason, encode_entry};
+use chat_proto::{Entry, encode_entry};
 
 /// How a member reads the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,28 +89,15 @@ impl Format {
 
 /// Appends `entry` as members of this format read it; nothing if they do not get to see it.
 fn encode(entry: &Entry, format: Format, announce: bool, out: &mut Vec<u8>) {
-    let written = match (&entry.event, format) {
-        // In a large room each join would cost as many deliveries as there are members.
-        (Event::Joined { members, .. } | Event::Left { members, .. }, Format::Framed)
-            if *members > PRESENCE_MEMBERS_MAX =>
-        {
-            Ok(())
+    let Entry { event, .. } = entry;
+    if event.is_crowd() {
+        return;
+    }
+    match format {
+        Format::Framed => encode_entry(entry, out),
+        Format::Lf | Format::CrLf if event.is_message() || announce => {
+            write!(out, "{event}{}", format.line_break()).expect("writing to a Vec does not fail");
         }
-        (_, Format::Framed) => {
-            encode_entry(entry, out);
-            Ok(())
-        }
-        (Event::Said { author, text }, _) => write!(out, "[{author}] {text}{}", format.line_break()),
-        (Event::Joined { peer, .. }, _) if announce => {
-            write!(out, "[*] {peer} joined{}", format.line_break())
-        }
-        (Event::Left { peer, reason: LeaveReason::Quit, .. }, _) if announce => {
-            write!(out, "[*] {peer} left{}", format.line_break())
-        }
-        (Event::Left { peer, reason, .. }, _) if announce => {
-            write!(out, "[*] {peer} left ({reason}){}", format.line_break())
-        }
-        _ => Ok(()),
-    };
-    written.expect("writing to a Vec does not fail");
+        Format::Lf | Format::CrLf => {}
+    }
 }

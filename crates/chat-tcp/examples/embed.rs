@@ -1,0 +1,17 @@
+//! A room over TCP inside a program of one's own: the program is a member too.
+
+use chat_core::{Heard, Room, RoomConfig};
+use chat_tcp::{TcpConfig, TcpServer};
+
+fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let room = Room::new(RoomConfig::default());
+    let running = TcpServer::bind("127.0.0.1:5555", &room, &TcpConfig::default())?.spawn()?;
+    let host = room.seat("host".parse()?)?; // a membership inside this process
+    host.say("welcome")?;
+    while let Ok(heard) = host.recv() {
+        if let Heard::Entry(entry) = heard {
+            println!("{}", entry.event);
+        }
+    }
+    running.join()
+}
