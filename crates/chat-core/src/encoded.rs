@@ -173,8 +173,8 @@ impl EncodedLog {
         let slot = if seq > self.tail_seq {
             self.tail + before + 1
         } else {
-            // Who lacks messages that are gone stands before the tail, which is not 0 then.
-            self.tail - u64::from(seq < self.tail_seq)
+            // Who lacks messages that are gone stands before the tail, which is 0 only if none was shown.
+            self.tail.saturating_sub(u64::from(seq < self.tail_seq))
         };
         Cursor { slot, seq }
     }
@@ -265,7 +265,7 @@ impl EncodedLog {
         }
         let start = self.start_of(held.start);
         // The last place at which an entry ends within the maximum.
-        let fits = self.slots.partition_point(|slot| slot.start <= start + bytes_max as u64);
+        let fits = self.slots.partition_point(|slot| slot.start <= start.saturating_add(bytes_max as u64));
         let mut end = (self.tail + fits as u64).saturating_sub(1).clamp(held.start, held.end);
         if distance(start, self.start_of(held.end)) <= bytes_max {
             end = held.end;

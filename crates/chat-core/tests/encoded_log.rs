@@ -224,6 +224,14 @@ fn a_log_that_restarts_tells_everyone_what_is_gone() {
 }
 
 #[test]
+fn a_log_that_restarts_before_it_held_anything_still_tells_what_is_gone() {
+    let mut log = EncodedLog::new(100);
+    message(&mut log, b"");
+    log.restart_after(1);
+    assert_eq!(overtaken(&log, log.after(0)).0, 1);
+}
+
+#[test]
 fn a_new_log_may_begin_in_the_middle_of_the_room() {
     let mut log = EncodedLog::new(100);
     log.restart_after(41);

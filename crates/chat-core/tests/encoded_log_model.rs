@@ -70,13 +70,16 @@ struct Pair {
     shown: Vec<Shown>,
     /// The first that the log holds.
     tail: usize,
+    /// The slot after the newest entry ever; a slot never names two.
+    slots_used: u64,
     readers: Vec<Reader>,
 }
 
 impl Pair {
     fn new(bytes_max: usize) -> Self {
         let log = EncodedLog::new(bytes_max);
-        let mut pair = Self { log, bytes_max, shown: Vec::new(), tail: 0, readers: Vec::new() };
+        let mut pair =
+            Self { log, bytes_max, shown: Vec::new(), tail: 0, slots_used: 0, readers: Vec::new() };
         pair.join(true, None);
         pair.join(false, None);
         pair
@@ -114,6 +117,8 @@ impl Pair {
             (0..length).map(|at| u8::try_from((number * 31 + at * 7) % 256).unwrap()).collect();
         self.log.push(&entry, |_, out| out.extend_from_slice(&bytes));
         if length > 0 {
+            assert!(self.log.slots().end > self.slots_used, "a slot was given out twice");
+            self.slots_used = self.log.slots().end;
             self.shown.push(Shown { bytes, is_message });
             let held = |from: usize| self.shown[from..].iter().map(|shown| shown.bytes.len()).sum::<usize>();
             self.tail = (self.tail..).find(|&tail| held(tail) <= self.bytes_max).unwrap();
@@ -227,6 +232,33 @@ impl Pair {
         assert_eq!((log.head().seq(), log.pending(log.head())), (log.seq(), Pending::Nothing));
     }
 
+    /// Slots name the entries held one after the other, and any run of them can be had.
+    fn check_slots(&self, bytes_max: usize) {
+        let log = &self.log;
+        let slots = log.slots();
+        assert_eq!(slots.end, log.head().slot());
+        assert_eq!(slots.end - slots.start, (self.shown.len() - self.tail) as u64);
+        if let Some(gone) = slots.start.checked_sub(1) {
+            assert_eq!(log.at_slot(gone), None);
+            assert_eq!(log.batch(gone..slots.end, bytes_max), (gone, &[][..], &[][..]));
+        }
+        assert_eq!(log.at_slot(slots.end), Some(log.head()));
+        assert_eq!(log.at_slot(slots.end + 1), None);
+        assert_eq!(log.batch(slots.end..slots.end + 5, bytes_max), (slots.end, &[][..], &[][..]));
+        for (slot, first) in slots.clone().zip(self.tail..) {
+            let cursor = log.at_slot(slot).unwrap();
+            assert_eq!((cursor.slot(), cursor.seq()), (slot, self.messages(..first)));
+            assert_eq!(log.bytes_in(slot..u64::MAX), self.bytes(first..self.shown.len()).len());
+            for end in [slot, slot + 1, slot + 3, slots.end, slots.end + 7] {
+                let last = self.shown.len().min(first + usize::try_from(end - slot).unwrap());
+                let fits = (first..=last).rev().find(|&last| self.bytes(first..last).len() <= bytes_max);
+                let (next, a, b) = log.batch(slot..end, bytes_max);
+                assert_eq!(next, slot + (fits.unwrap() - first) as u64);
+                assert_eq!([a, b].concat(), self.bytes(first..fits.unwrap()));
+            }
+        }
+    }
+
     /// A cursor after any message leads to what followed it.
     fn check_after(&self) {
         for seq in 0..=self.log.seq() + 2 {
@@ -235,6 +267,7 @@ impl Pair {
             match self.log.pending(cursor) {
                 Pending::Overtaken { missed, resume } => {
                     assert!(seq < self.log.tail_seq());
+                    assert!(cursor.slot() < self.log.slots().start, "its slot tells it too");
                     assert_eq!((missed, resume.seq()), (self.log.tail_seq() - seq, self.log.tail_seq()));
                 }
                 Pending::Bytes(a, b) => {
@@ -272,6 +305,9 @@ proptest! {
             pair.check();
         }
         pair.check_after();
+        for bytes_max in [0, bytes_max / 3, usize::MAX] {
+            pair.check_slots(bytes_max);
+        }
         pair.drain();
     }
 }

@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use chat_core::{KickError, SayError};
-use chat_proto::limits::{PRESENT_PEERS_MAX, REASON_BYTES_MAX};
+use chat_proto::limits::{PRESENCE_MEMBERS_MAX, PRESENT_PEERS_MAX, REASON_BYTES_MAX};
 use chat_proto::{Event, LeaveReason, TextError};
 use support::{Carrier, hear, room, seat, seqs, text};
 
@@ -236,6 +236,34 @@ fn the_room_counts_what_happens() {
     assert_eq!((stats.messages, stats.missed, stats.log_entries), (1, 5, 4));
     drop(bot);
     assert_eq!(room.stats().seats, 0);
+}
+
+#[test]
+fn who_comes_and_goes_in_a_large_room_is_gathered_once_a_second() {
+    let (room, time) = room();
+    let (mut carrier, mut other) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let members: Vec<_> =
+        (1..=PRESENCE_MEMBERS_MAX + 3).map(|port| carrier.join(&format!("127.0.0.1:{port}"))).collect();
+    carrier.leave(members[0], LeaveReason::Quit);
+    let due = time.now() + Duration::from_secs(1);
+    assert_eq!(carrier.pull().pull_by, Some(due));
+    assert_eq!(other.pull().pull_by, Some(due));
+
+    time.pass(Duration::from_millis(999));
+    assert_eq!(carrier.read(), [""; 0]);
+    time.pass(Duration::from_millis(1));
+    let wakes = other.wakes();
+    let news = carrier.pull();
+    let told = Event::Gathered { joined: 3, left: 1, members: PRESENCE_MEMBERS_MAX + 2 };
+    assert_eq!((news.entries.len(), &news.entries[0].event, news.pull_by), (1, &told, None));
+    assert_eq!(other.wakes(), wakes + 1);
+    assert_eq!(other.pull().entries, news.entries);
+
+    carrier.join("127.0.0.2:1");
+    room.close("Good night", Duration::ZERO);
+    time.pass(Duration::from_secs(5));
+    assert_eq!(carrier.read().last().unwrap(), "1 [*] Good night");
+    assert_eq!(carrier.pull().pull_by, None);
 }
 
 #[test]
