@@ -71,7 +71,8 @@ impl Default for Rate {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overtaken {
-    /// He is told exactly how many messages he missed and goes on at the tail.
+    /// He is told exactly how many messages he missed and goes on at the tail. For a seat it is always
+    /// this.
     #[default]
     Skip,
     /// He is closed with [`LeaveReason::Lagged`](chat_proto::LeaveReason::Lagged).

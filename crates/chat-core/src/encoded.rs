@@ -81,8 +81,8 @@ struct Slot {
 
 /// A bounded ring of encoded entries with an index of where each begins.
 ///
-/// Holds at most `bytes_max` bytes of entries and 16 bytes of index per entry; memory is taken as
-/// it fills. Append costs one copy; everything else is O(1), or O(log entries) where it says so.
+/// Holds at most `bytes_max` bytes, 16 bytes of index per entry included; memory is taken as it fills,
+/// doubling. Append costs one copy; everything else is O(1), or O(log entries) where it says so.
 ///
 /// ```
 /// use chat_core::{EncodedLog, Pending};
@@ -131,12 +131,18 @@ impl EncodedLog {
     }
 
     /// Appends what `encode` makes of `entry` and lets the oldest entries go that no longer fit.
-    /// An entry that this format does not show is one for which `encode` writes nothing.
+    /// A join or a leave that this format does not show is one for which `encode` writes nothing; a message
+    /// must be shown, or it would count as missed.
+    ///
+    /// # Panics
+    ///
+    /// If the entry alone is larger than the log may be.
     pub fn push(&mut self, entry: &Entry, encode: impl FnOnce(&Entry, &mut Vec<u8>)) {
         self.scratch.clear();
         let mut scratch = std::mem::take(&mut self.scratch);
         encode(entry, &mut scratch);
-        if !scratch.is_empty() && scratch.len() <= self.bytes_max {
+        assert!(scratch.len() <= self.bytes_max, "a log must be larger than its largest entry");
+        if !scratch.is_empty() {
             self.make_room(scratch.len());
             self.slots.push_back(Slot { start: self.end, seq: entry.seq });
             self.copy_in(&scratch);
@@ -310,7 +316,8 @@ impl EncodedLog {
     }
 
     fn make_room(&mut self, needed: usize) {
-        while self.len() + needed > self.bytes_max {
+        // The index counts, too, or a flood of tiny entries would make it larger than the ring.
+        while self.len() + needed + (self.slots.len() + 1) * size_of::<Slot>() > self.bytes_max {
             let Some(oldest) = self.slots.pop_front() else {
                 break;
             };

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use chat_proto::{Entry, Event};
+use chat_proto::{Entry, Event, LeaveReason};
 
 /// What an entry costs besides its text: the allocation, its counters and its place in the queue.
 const ENTRY_OVERHEAD_BYTES: usize = 160;
@@ -43,6 +43,8 @@ impl Log {
             self.seq += 1;
         }
         self.bytes += cost(&event);
+        // Whoever appends has read his clock before he had the lock.
+        let at_ms = self.entries.back().map_or(at_ms, |newest| newest.at_ms.max(at_ms));
         self.entries.push_back(Arc::new(Entry { seq: self.seq, at_ms, event }));
         while self.bytes > self.bytes_max && self.entries.len() > 1 {
             if let Some(oldest) = self.entries.pop_front() {
@@ -94,7 +96,9 @@ impl Log {
 
 fn cost(event: &Event) -> usize {
     let text = match event {
-        Event::Said { text, .. } => text.as_str().len(),
+        Event::Said { text, .. } | Event::Left { reason: LeaveReason::Kicked { why: text }, .. } => {
+            text.as_str().len()
+        }
         _ => 0,
     };
     ENTRY_OVERHEAD_BYTES + text

@@ -43,8 +43,8 @@ pub(crate) struct Member {
     pub(crate) peer: PeerAddr,
     /// The port he came through.
     pub(crate) port: usize,
-    /// Proves that a peer who resumes is the one who left.
-    pub(crate) key: u64,
+    /// The message after which his membership began.
+    pub(crate) since: u64,
     pub(crate) pace: Pace,
     /// Messages of his that the room took.
     pub(crate) accepted: u64,
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn member(peer: &str) -> Member {
-        Member { peer: peer.parse().unwrap(), port: 0, key: 0, pace: Pace::default(), accepted: 0 }
+        Member { peer: peer.parse().unwrap(), port: 0, since: 0, pace: Pace::default(), accepted: 0 }
     }
 
     #[test]

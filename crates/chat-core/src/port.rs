@@ -144,7 +144,8 @@ impl Port {
     /// Replaces what is in `news` by what happened since the last pull.
     pub fn pull(&mut self, news: &mut News) {
         news.clear();
-        let wakes = self.room.lock().pull(self.id, news, self.room.now());
+        let now = self.room.now();
+        let wakes = self.room.lock().pull(self.id, news, now);
         wakes.wake();
     }
 

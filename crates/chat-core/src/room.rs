@@ -122,13 +122,10 @@ impl Room {
 
     /// Says `text` as `author`; returns the sequence number of its last message.
     pub(crate) fn say_as(&self, author: &Author, text: &str) -> Result<Option<u64>, SayError> {
-        let mut last = None;
-        for text in Text::split(text.as_bytes()) {
-            let result = self.lock().say_as(author.clone(), text, self.now());
-            let (seq, wakes) = result?;
-            wakes.wake();
-            last = Some(seq);
-        }
+        let (texts, now) = (Text::split(text.as_bytes()).collect(), self.now());
+        let result = self.lock().say_as(author, texts, now);
+        let (last, wakes) = result?;
+        wakes.wake();
         Ok(last)
     }
 
@@ -140,7 +137,8 @@ impl Room {
     /// longer than [`REASON_BYTES_MAX`](chat_proto::limits::REASON_BYTES_MAX).
     pub fn kick(&self, peer: PeerAddr, why: &str) -> Result<(), KickError> {
         let reason = LeaveReason::kicked(why)?;
-        let wakes = self.lock().kick(peer, &reason, self.now());
+        let now = self.now();
+        let wakes = self.lock().kick(peer, &reason, now);
         wakes.ok_or(KickError::NotPresent { peer })?.wake();
         Ok(())
     }
@@ -174,7 +172,8 @@ impl Room {
     /// closing a closed room does nothing.
     pub fn close(&self, farewell: &str, grace: Duration) {
         let farewell = Text::split(farewell.as_bytes()).next().unwrap_or_default();
-        let wakes = self.lock().close(farewell, grace, self.now());
+        let now = self.now();
+        let wakes = self.lock().close(farewell, grace, now);
         wakes.wake();
     }
 

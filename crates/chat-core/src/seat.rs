@@ -167,7 +167,13 @@ impl Seat {
                 Err(TryRecvError::Closed) => return Err(RecvTimeoutError::Closed),
                 Err(TryRecvError::Empty) => crossbeam_channel::select! {
                     recv(self.ready) -> _ => {}
-                    recv(deadline) -> _ => return Err(RecvTimeoutError::Timeout),
+                    recv(deadline) -> _ => {
+                        // Both may have been ready.
+                        return self.try_recv().map_err(|error| match error {
+                            TryRecvError::Empty => RecvTimeoutError::Timeout,
+                            TryRecvError::Closed => RecvTimeoutError::Closed,
+                        });
+                    }
                 },
             }
         }

@@ -1,13 +1,13 @@
 //! The room's state and its rules. No clock, no lock, no I/O: `now` is an argument, and whoever
 //! must be woken is handed back to the caller.
 
+use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_proto::limits::PRESENT_PEERS_MAX;
-use chat_proto::{Author, Entry, Event, Hello, LeaveReason, Name, PeerAddr, Present, Session, Text, Welcome};
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use chat_proto::{Author, Entry, Event, Hello, LeaveReason, Name, PeerAddr, Present, Resume, Session, Text, Welcome};
+use siphasher::sip::SipHasher24;
 
 use crate::config::RoomConfig;
 use crate::error::{JoinError, NameTaken, SayError};
@@ -15,6 +15,7 @@ use crate::gathered::Gathered;
 use crate::log::Log;
 use crate::members::{Member, MemberId, Members};
 use crate::port::{Joined, News, Said, Start};
+use crate::rate::Pace;
 use crate::stats::Stats;
 use crate::waker::Waker;
 
@@ -81,7 +82,8 @@ pub(crate) struct State {
     began: Instant,
     began_unix_ms: u64,
     epoch: u64,
-    keys: StdRng,
+    /// Makes session keys, so that a session can be proven after its member has left.
+    keys: SipHasher24,
     members: Members,
     ports: Vec<Option<PortState>>,
     seats: Vec<Option<SeatState>>,
@@ -93,14 +95,14 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(mut config: RoomConfig, began: Instant, began_unix_ms: u64, seed: [u8; 32]) -> Self {
         config.log_bytes_max = config.log_bytes_max.max(RoomConfig::LOG_BYTES_MIN);
-        let mut keys = StdRng::from_seed(seed);
+        let [epoch, key_0, key_1, _] = words(seed);
         Self {
             log: Log::new(config.log_bytes_max),
             config,
             began,
             began_unix_ms,
-            epoch: keys.next_u64(),
-            keys,
+            epoch,
+            keys: SipHasher24::new_with_keys(key_0, key_1),
             members: Members::default(),
             ports: Vec::new(),
             seats: Vec::new(),
@@ -122,9 +124,9 @@ impl State {
             self.counted.refused += 1;
             return Err(error);
         }
-        let key = self.keys.next_u64();
         let seq = self.log.seq();
-        let member = self.members.insert(Member { peer, port, key, pace: Default::default(), accepted: 0 });
+        let member = Member { peer, port, since: seq, pace: Pace::default(), accepted: 0 };
+        let member = self.members.insert(member);
         self.counted.joined += 1;
         self.counted.members_peak = self.counted.members_peak.max(self.members.len());
         let joined = Event::Joined { peer, members: self.member_count() };
@@ -154,40 +156,54 @@ impl State {
         hello: &Hello,
         now: Instant,
     ) -> Option<(Welcome, Start, Wakes)> {
-        let member = self.members.get(id)?;
-        let (key, you) = (member.key, member.peer);
-        let known = hello
-            .resume
-            .as_ref()
-            .filter(|resume| resume.epoch == self.epoch && resume.have <= self.log.seq());
+        let head = self.log.seq();
+        let known = hello.resume.filter(|resume| self.is_proven(resume) && resume.have <= head);
         let (start, wakes) = match known {
             Some(resume) => {
                 // Whatever the old connection still had under way must not be said after this
                 // moment, or the member would say it a second time.
-                let wakes = self.replace(resume.session, id, now);
+                let wakes = self.replace(MemberId::from_u64(resume.session.member), id, now);
+                self.members.get_mut(id)?.since = resume.have;
                 (Start::After(resume.have), wakes)
             }
             None => (Start::History(hello.history.min(self.config.history_max)), Wakes::default()),
         };
+        let &Member { peer, since, .. } = self.members.get(id)?;
         let welcome = Welcome {
             epoch: self.epoch,
-            session: Session { member: id.as_u64(), key },
-            you,
-            head: self.log.seq(),
+            session: self.session(id.as_u64(), since),
+            you: peer,
+            head,
             began_unix_ms: self.began_unix_ms,
             members: self.member_count(),
         };
         Some((welcome, start, wakes))
     }
 
-    fn replace(&mut self, session: Session, by: MemberId, now: Instant) -> Wakes {
-        let id = MemberId::from_u64(session.member);
-        match self.members.get(id) {
-            Some(member) if member.key == session.key && id != by => {
-                self.dismiss(id, LeaveReason::Replaced, now)
-            }
-            _ => Wakes::default(),
+    fn session(&self, member: u64, since: u64) -> Session {
+        let mut hasher = self.keys;
+        hasher.write_u64(member);
+        hasher.write_u64(since);
+        Session { member, since, key: hasher.finish() }
+    }
+
+    /// Whether `resume` is of a session of this room, and asks for nothing older than that.
+    fn is_proven(&self, resume: &Resume) -> bool {
+        let Resume { epoch, session, have } = *resume;
+        epoch == self.epoch && session == self.session(session.member, session.since) && have >= session.since
+    }
+
+    /// The session of `old` goes on as `new`, at the pace it had.
+    fn replace(&mut self, old: MemberId, new: MemberId, now: Instant) -> Wakes {
+        if old == new {
+            return Wakes::default();
         }
+        if let Some(pace) = self.members.get(old).map(|member| member.pace)
+            && let Some(member) = self.members.get_mut(new)
+        {
+            member.pace = pace;
+        }
+        self.dismiss(old, LeaveReason::Replaced, now)
     }
 
     pub(crate) fn say(&mut self, id: MemberId, text: Text, now: Instant) -> Result<(Said, Wakes), SayError> {
@@ -270,18 +286,22 @@ impl State {
 
     // ---- the log and its readers ---------------------------------------------------------------
 
-    /// Says something that no remote member said.
+    /// Says something that no remote member said, all of it in a row. Returns the last one's number.
     pub(crate) fn say_as(
         &mut self,
-        author: Author,
-        text: Text,
+        author: &Author,
+        texts: Vec<Text>,
         now: Instant,
-    ) -> Result<(u64, Wakes), SayError> {
+    ) -> Result<(Option<u64>, Wakes), SayError> {
         if self.closing.is_some() {
             return Err(SayError::Closing);
         }
-        let wakes = self.append(Event::Said { author, text }, now, None);
-        Ok((self.log.seq(), wakes))
+        let last = (!texts.is_empty()).then(|| self.log.seq() + texts.len() as u64);
+        let mut wakes = Wakes::default();
+        for text in texts {
+            wakes.0.extend(self.append(Event::Said { author: author.clone(), text }, now, None).0);
+        }
+        Ok((last, wakes))
     }
 
     /// Stamps `event`, and lists who must be woken: every reader but the port whose own turn this
@@ -418,4 +438,13 @@ fn insert<T>(places: &mut Vec<Option<T>>, value: T) -> usize {
     });
     places[free] = Some(value);
     free
+}
+
+/// The seed, eight bytes at a time.
+fn words(seed: [u8; 32]) -> [u64; 4] {
+    let mut words = [0; 4];
+    for (word, bytes) in words.iter_mut().zip(seed.chunks_exact(8)) {
+        *word = bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
+    }
+    words
 }

@@ -36,9 +36,14 @@ fn overtaken(log: &EncodedLog, cursor: Cursor) -> (u64, Cursor) {
     }
 }
 
+/// A log for that many bytes in that many entries, each of which takes 16 bytes of index.
+fn log_of(bytes: usize, entries: usize) -> EncodedLog {
+    EncodedLog::new(bytes + 16 * entries)
+}
+
 #[test]
 fn an_empty_log_has_nothing_for_anyone() {
-    let log = EncodedLog::new(100);
+    let log = EncodedLog::new(1_000);
     assert_eq!(log.pending(log.head()), Pending::Nothing);
     assert_eq!(log.after(0), log.head());
     assert_eq!(log.after(7), log.head());
@@ -47,7 +52,7 @@ fn an_empty_log_has_nothing_for_anyone() {
 
 #[test]
 fn a_member_at_the_head_gets_only_what_comes_from_now_on() {
-    let mut log = EncodedLog::new(100);
+    let mut log = EncodedLog::new(1_000);
     message(&mut log, b"one\n");
     let member = log.head();
     assert_eq!((member.seq(), log.pending(member)), (1, Pending::Nothing));
@@ -57,7 +62,7 @@ fn a_member_at_the_head_gets_only_what_comes_from_now_on() {
 
 #[test]
 fn what_two_members_have_not_seen_is_the_same_bytes() {
-    let mut log = EncodedLog::new(100);
+    let mut log = EncodedLog::new(1_000);
     let (a, b) = (log.head(), log.head());
     message(&mut log, b"one\n");
     let (Pending::Bytes(for_a, _), Pending::Bytes(for_b, _)) = (log.pending(a), log.pending(b)) else {
@@ -68,7 +73,7 @@ fn what_two_members_have_not_seen_is_the_same_bytes() {
 
 #[test]
 fn an_entry_that_is_not_shown_takes_no_place_and_moves_no_one() {
-    let mut log = EncodedLog::new(100);
+    let mut log = EncodedLog::new(1_000);
     let member = log.head();
     presence(&mut log, b"");
     assert_eq!(log.pending(member), Pending::Nothing);
@@ -80,7 +85,7 @@ fn an_entry_that_is_not_shown_takes_no_place_and_moves_no_one() {
 
 #[test]
 fn a_write_may_end_anywhere() {
-    let mut log = EncodedLog::new(100);
+    let mut log = EncodedLog::new(1_000);
     let member = log.head();
     message(&mut log, b"one\n");
     message(&mut log, b"three\n");
@@ -103,8 +108,10 @@ fn a_write_may_end_anywhere() {
 
 #[test]
 fn an_entry_that_wraps_around_the_ring_comes_in_two_parts() {
-    let mut log = EncodedLog::new(10);
-    message(&mut log, b"123456");
+    let mut log = log_of(24, 1);
+    for _ in 0..6 {
+        message(&mut log, b"123456");
+    }
     let member = log.head();
     message(&mut log, b"abcdef");
     assert_eq!(log.pending(member), Pending::Bytes(b"abcd", b"ef"));
@@ -127,7 +134,7 @@ fn the_log_grows_without_moving_anyone() {
 
 #[test]
 fn an_entry_as_large_as_the_log_drives_out_all_others() {
-    let mut log = EncodedLog::new(10);
+    let mut log = log_of(10, 1);
     let member = log.head();
     message(&mut log, b"one");
     message(&mut log, b"two");
@@ -141,7 +148,7 @@ fn an_entry_as_large_as_the_log_drives_out_all_others() {
 
 #[test]
 fn only_messages_are_counted_as_missed() {
-    let mut log = EncodedLog::new(12);
+    let mut log = log_of(12, 3);
     let member = log.head();
     message(&mut log, b"one\n");
     presence(&mut log, b"+a\n");
@@ -157,7 +164,7 @@ fn only_messages_are_counted_as_missed() {
 
 #[test]
 fn a_plain_member_does_not_get_his_own_line() {
-    let mut log = EncodedLog::new(100);
+    let mut log = EncodedLog::new(1_000);
     let member = log.head();
     message(&mut log, b"one\n");
     presence(&mut log, b"+a\n");
@@ -179,7 +186,7 @@ fn a_plain_member_does_not_get_his_own_line() {
 
 #[test]
 fn an_own_message_that_is_behind_the_member_does_not_stop_him() {
-    let mut log = EncodedLog::new(8);
+    let mut log = log_of(8, 2);
     let member = log.head();
     message(&mut log, b"own\n");
     message(&mut log, b"two\n");
@@ -192,7 +199,7 @@ fn an_own_message_that_is_behind_the_member_does_not_stop_him() {
 
 #[test]
 fn after_a_message_comes_what_followed_it() {
-    let mut log = EncodedLog::new(12);
+    let mut log = log_of(12, 3);
     for line in [b"one\n", b"two\n", b"3.3\n", b"4.4\n"] {
         message(&mut log, line);
     }
@@ -207,7 +214,7 @@ fn after_a_message_comes_what_followed_it() {
 
 #[test]
 fn a_log_that_restarts_tells_everyone_what_is_gone() {
-    let mut log = EncodedLog::new(100);
+    let mut log = EncodedLog::new(1_000);
     let start = log.head();
     message(&mut log, b"one\n");
     message(&mut log, b"two\n");
@@ -225,7 +232,7 @@ fn a_log_that_restarts_tells_everyone_what_is_gone() {
 
 #[test]
 fn a_log_that_restarts_before_it_held_anything_still_tells_what_is_gone() {
-    let mut log = EncodedLog::new(100);
+    let mut log = EncodedLog::new(1_000);
     message(&mut log, b"");
     log.restart_after(1);
     assert_eq!(overtaken(&log, log.after(0)).0, 1);
@@ -233,7 +240,7 @@ fn a_log_that_restarts_before_it_held_anything_still_tells_what_is_gone() {
 
 #[test]
 fn a_new_log_may_begin_in_the_middle_of_the_room() {
-    let mut log = EncodedLog::new(100);
+    let mut log = EncodedLog::new(1_000);
     log.restart_after(41);
     message(&mut log, b"42\n");
     assert_eq!(bytes(&log, log.after(41)), "42\n");

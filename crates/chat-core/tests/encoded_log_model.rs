@@ -28,7 +28,7 @@ fn histories() -> impl Strategy<Value = (usize, Vec<Step>)> {
     // In the second kind of log the ring grows before it is full.
     let sizes = prop_oneof![(1..40_usize, 1..4_usize), (500..1_500_usize, 4..15_usize)];
     sizes.prop_flat_map(|(entry_max, entries)| {
-        let bytes_max = entry_max * entries + entries / 2;
+        let bytes_max = (entry_max + 16) * entries + entries / 2;
         let step = prop_oneof![
             8 => (1..=entry_max, 0..12_usize).prop_map(|(bytes, author)| Step::Message { bytes, author }),
             3 => (0..=entry_max).prop_map(|bytes| Step::Presence { bytes }),
@@ -120,7 +120,8 @@ impl Pair {
             assert!(self.log.slots().end > self.slots_used, "a slot was given out twice");
             self.slots_used = self.log.slots().end;
             self.shown.push(Shown { bytes, is_message });
-            let held = |from: usize| self.shown[from..].iter().map(|shown| shown.bytes.len()).sum::<usize>();
+            // Each entry takes 16 bytes of index.
+            let held = |from: usize| self.shown[from..].iter().map(|shown| shown.bytes.len() + 16).sum::<usize>();
             self.tail = (self.tail..).find(|&tail| held(tail) <= self.bytes_max).unwrap();
         }
     }

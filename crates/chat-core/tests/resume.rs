@@ -147,3 +147,41 @@ fn the_same_world_gives_the_same_keys_and_two_members_never_share_one() {
     assert_eq!(first, second);
     assert_ne!(first[0].1, first[1].1);
 }
+
+#[test]
+fn nothing_older_than_the_session_can_be_asked_for() {
+    let (room, time) = room_with(RoomConfig { history_max: 1, ..RoomConfig::default() });
+    let carrier = Carrier::new(&room, &time);
+    for _ in 0..5 {
+        room.notice("before he came").unwrap();
+    }
+    let member = carrier.join("192.0.2.1:1");
+    let (first, _) = welcome(&carrier, member, FRESH, &time);
+    assert_eq!(first.session.since, 5);
+    carrier.say(member, "one");
+
+    let again = carrier.join("192.0.2.1:2");
+    assert_eq!(welcome(&carrier, again, resume(&first, 4), &time).1, Start::History(1));
+    let earlier = Resume {
+        epoch: first.epoch,
+        session: chat_proto::Session { since: 0, ..first.session },
+        have: 0,
+    };
+    let forged = Hello { resume: Some(earlier), history: 5 };
+    assert_eq!(welcome(&carrier, again, forged, &time).1, Start::History(1));
+    let (second, start) = welcome(&carrier, again, resume(&first, 6), &time);
+    assert_eq!((start, second.session.since), (Start::After(6), 6));
+}
+
+#[test]
+fn a_session_keeps_its_pace() {
+    let (room, time) = room();
+    let carrier = Carrier::new(&room, &time);
+    let member = carrier.join("192.0.2.1:1");
+    let (first, _) = welcome(&carrier, member, FRESH, &time);
+    while carrier.port.say(member, "x".parse().unwrap(), time.now()).unwrap().pause_until.is_none() {}
+    let again = carrier.join("192.0.2.1:2");
+    let have = room.stats().messages;
+    welcome(&carrier, again, resume(&first, have), &time);
+    assert!(carrier.port.say(again, "y".parse().unwrap(), time.now()).unwrap().pause_until.is_some());
+}

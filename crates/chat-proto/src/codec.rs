@@ -5,7 +5,7 @@
 //! it decodes under a limit, and bytes left over are an error.
 
 use bincode::{config, enc::write::Writer, error::EncodeError};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{FrameError, limits::FRAME_BYTES_MAX};
 
@@ -36,6 +36,12 @@ pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, FrameErro
         }),
         Err(_) => Err(FrameError::Malformed),
     }
+}
+
+/// Reads one value from the front of a datagram, and returns what follows it.
+pub(crate) fn decode_front<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<(T, &'a [u8])> {
+    let (value, used) = bincode::serde::borrow_decode_from_slice(bytes, config()).ok()?;
+    Some((value, bytes.get(used..)?))
 }
 
 struct Appender<'a>(&'a mut Vec<u8>);

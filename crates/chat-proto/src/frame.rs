@@ -77,6 +77,8 @@ pub struct Hello {
 pub struct Session {
     /// Which member of the room.
     pub member: u64,
+    /// The message after which the membership began: nothing older can be asked for.
+    pub since: u64,
     /// The secret that proves it.
     pub key: u64,
 }
@@ -85,6 +87,7 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("member", &self.member)
+            .field("since", &self.since)
             .finish_non_exhaustive()
     }
 }
@@ -96,7 +99,7 @@ pub struct Resume {
     pub epoch: u64,
     /// The session, as the [`Welcome`] said it.
     pub session: Session,
-    /// The member has every entry up to and including this sequence number.
+    /// The member has every message up to and including this one.
     pub have: u64,
 }
 
@@ -109,7 +112,7 @@ pub struct Welcome {
     pub session: Session,
     /// The member's address as the room sees it, which is the author of what he says.
     pub you: PeerAddr,
-    /// Sequence number of the newest entry at the time.
+    /// Sequence number of the newest message at the time.
     pub head: u64,
     /// When the room began, in milliseconds of Unix time. Add an entry's `at_ms` to it.
     pub began_unix_ms: u64,
@@ -122,9 +125,9 @@ pub struct Welcome {
 pub struct Skipped {
     /// How many messages were missed, exactly. Notices are not counted.
     pub messages: u64,
-    /// Sequence number of the first entry that follows.
+    /// Sequence number of the first message that follows.
     pub next: u64,
-    /// Sequence number of the newest entry when this was written.
+    /// Sequence number of the newest message when this was written.
     pub head: u64,
     /// How many [`MemberFrame::Say`] of this member the room had accepted by then, so that he
     /// knows about those whose echo was skipped.

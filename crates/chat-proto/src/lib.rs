@@ -9,6 +9,7 @@
 //! | an author and a message | the line people read | [`Line`] |
 //! | reads from a plain peer (netcat, telnet, a simple program) | his lines | [`PlainSplitter`] |
 //! | reads from a framed peer | frames | [`PrefaceDecoder`], then [`FrameDecoder`] |
+//! | a datagram of a framed peer | what it says | [`MemberDatagram::decode`], [`RoomDatagram::decode`] |
 //! | a frame | bytes to send | [`MemberFrame::encode`], [`RoomFrame::encode`], [`encode_entry`] |
 //!
 //! # The framed stream
@@ -62,6 +63,7 @@ mod author;
 mod buffer;
 mod clean;
 mod codec;
+mod datagram;
 mod decode;
 mod entry;
 mod frame;
@@ -71,11 +73,13 @@ mod name;
 mod plain;
 mod preface;
 mod reason;
+mod slots;
 mod telnet;
 mod text;
 
 pub use addr::PeerAddr;
 pub use author::{Author, AuthorError};
+pub use datagram::{Ack, Cookie, DatagramError, MemberDatagram, RoomDatagram, SessionId, is_framed};
 pub use decode::{FrameDecoder, FrameError};
 pub use entry::{Entry, Event};
 pub use frame::{
@@ -86,4 +90,5 @@ pub use name::{Name, NameError};
 pub use plain::{Habit, LineTooLong, PlainSplitter};
 pub use preface::{NotFramed, PREFACE, PrefaceDecoder, VERSION};
 pub use reason::LeaveReason;
+pub use slots::SlotSet;
 pub use text::{Text, TextError};

@@ -62,6 +62,48 @@ pub const TELNET_REPLY_BYTES_MAX: usize = 48;
 /// [`PlainSplitter::quiet`](crate::PlainSplitter::quiet).
 pub const QUIET: Duration = Duration::from_millis(50);
 
+/// Longest datagram of the framed protocol, as the payload of UDP.
+///
+/// Goes through any path of today without fragments: an IPv6 path must carry 1,280 bytes
+/// (RFC 8200, section 5), 48 of which are headers. QUIC chose the same (RFC 9000, section 14.1).
+pub const DATAGRAM_BYTES_MAX: usize = 1200;
+
+/// Shortest datagram with a hello; the rest of it is zeros.
+///
+/// As long as any answer may be, so that no answer to an unproven address is an amplification, and
+/// so that a path which does not carry the longest datagram shows at once.
+pub const HELLO_DATAGRAM_BYTES_MIN: usize = DATAGRAM_BYTES_MAX;
+
+/// How far entries may run ahead of the first one that a member lacks.
+///
+/// Bounds what he must hold and the bitmap with which he acknowledges, 128 bytes. A thousand short
+/// messages are about 50 KiB: a window for a path of half a second at 100 KiB/s.
+pub const SLOTS_AHEAD_MAX: u64 = 1024;
+
+/// Most messages in one datagram of a member.
+///
+/// Bounds what a server holds for a member that is over his rate.
+pub const SAYS_PER_DATAGRAM_MAX: usize = 64;
+
+/// Most addresses in one [`RoomDatagram::Present`](crate::RoomDatagram::Present): as many of
+/// 25 bytes as fit beside the header, rounded down.
+pub const DATAGRAM_PEERS_MAX: usize = 40;
+
+/// Longest datagram of a plain peer that is taken whole; what is beyond is cut off.
+///
+/// A paste of sixteen full messages.
+pub const PLAIN_DATAGRAM_BYTES_MAX: usize = 16 * 1024;
+
+/// Longest datagram sent to a plain peer: the receive size of simple clients.
+pub const PLAIN_ANSWER_BYTES_MAX: usize = 1024;
+
+/// Longest frame around an [`Entry`](crate::Entry), its length included: variant, numbers, time,
+/// author, text.
+pub const ENTRY_FRAME_BYTES_MAX: usize = 2 + 1 + 9 + 9 + 1 + (1 + AUTHOR_BYTES_MAX) + (3 + TEXT_BYTES_MAX);
+
+/// Longest author on the wire: a name with its length, or variant, 16 octets, port and scope.
+const AUTHOR_BYTES_MAX: usize = 1 + NAME_BYTES_MAX;
+
 const _: () = assert!(LINE_PREFIX_BYTES_MAX + TEXT_BYTES_MAX + "\r\n".len() <= 1024);
 const _: () = assert!(NAME_BYTES_MAX + "[] ".len() <= LINE_PREFIX_BYTES_MAX);
 const _: () = assert!(REASON_BYTES_MAX <= TEXT_BYTES_MAX);
@@ -79,3 +121,15 @@ const _: () = assert!(TELNET_REPLY_BYTES_MAX == 16 * 3);
 /// Members up to which each join and leave is shown by itself. In a larger room each would cost
 /// as many deliveries as there are members.
 pub const PRESENCE_MEMBERS_MAX: u32 = 50;
+
+const _: () = assert!(1 + 16 + 3 + 5 <= AUTHOR_BYTES_MAX);
+const _: () = {
+    // Around one entry: preface, kind, session, five numbers.
+    assert!(6 + 1 + 8 + 5 * 9 + ENTRY_FRAME_BYTES_MAX <= DATAGRAM_BYTES_MAX);
+    // Around one message of a member: preface, kind, session, flag, two numbers, bitmap.
+    assert!(6 + 1 + 8 + 1 + 2 * 9 + 1 + SLOTS_AHEAD_MAX as usize / 8 + 3 + TEXT_BYTES_MAX <= DATAGRAM_BYTES_MAX);
+    // Around a page of addresses: preface, kind, session, members, count, more.
+    assert!(6 + 1 + 8 + 5 + 1 + 1 + DATAGRAM_PEERS_MAX * (1 + 16 + 3 + 5) <= DATAGRAM_BYTES_MAX);
+};
+const _: () = assert!(DATAGRAM_PEERS_MAX <= PRESENT_PEERS_MAX);
+const _: () = assert!(LINE_PREFIX_BYTES_MAX + TEXT_BYTES_MAX <= PLAIN_ANSWER_BYTES_MAX);

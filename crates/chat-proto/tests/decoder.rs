@@ -265,9 +265,10 @@ fn a_reason_too_long_is_cut_when_it_is_encoded() {
 fn the_key_of_a_session_is_not_printed() {
     let session = chat_proto::Session {
         member: 7,
+        since: 5,
         key: 123_456_789,
     };
-    assert_eq!(format!("{session:?}"), "Session { member: 7, .. }");
+    assert_eq!(format!("{session:?}"), "Session { member: 7, since: 5, .. }");
 }
 
 /// Cuts `bytes` into pieces of the lengths given, over and over.

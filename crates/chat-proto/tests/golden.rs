@@ -13,6 +13,7 @@ use chat_proto::{
 
 const SESSION: Session = Session {
     member: 1,
+    since: 2,
     key: 0x0102_0304_0506_0708,
 };
 
@@ -95,7 +96,7 @@ fn frames_of_a_member() {
             resume: Some(resume),
             history: 20,
         }),
-        "1300 00 01 09 01 fd0807060504030201 fc70110100 14",
+        "1400 00 01 09 01 02 fd0807060504030201 fc70110100 14",
     );
     // length, frame, length of the text, text
     check_member(&MemberFrame::Say(text("")), "0200 01 00");
@@ -121,7 +122,7 @@ fn frames_of_a_room() {
     };
     check_room(
         &RoomFrame::Welcome(welcome),
-        "2100 00 09 01 fd0807060504030201 00 7f000001 fbd6e1 fb2c01 fd0068e5cf8b010000 03",
+        "2200 00 09 01 02 fd0807060504030201 00 7f000001 fbd6e1 fb2c01 fd0068e5cf8b010000 03",
     );
     // length, frame, messages, next, head, accepted
     let skipped = Skipped {

@@ -21,7 +21,7 @@ use chat_core::{JoinError, Joined, MemberId, Port, Start};
 use chat_proto::limits::QUIET;
 use chat_proto::{Habit, LeaveReason, MemberFrame, RoomFrame, VERSION};
 
-use crate::incoming::{Heard, Incoming, Unfinished, Wait};
+use crate::incoming::{Heard, Incoming, Wait};
 use crate::limits::{LINGER_TIMEOUT, OPENING_GRACE, OUTBOX_BYTES_MAX, STALL_TIMEOUT, UNFINISHED_TIMEOUT};
 use crate::logs::{Format, Logs};
 use crate::outgoing::{Flushed, Outgoing, Reading};
@@ -260,7 +260,9 @@ impl Connection {
     /// The peer has shut down his side. A plain peer stays as a listener. Whether he is still there
     /// to listen only shows when something is written to him, so he is told.
     pub(crate) fn end_of_input(&mut self, cx: &mut Context<'_>) {
-        self.peer_ended = true;
+        if std::mem::replace(&mut self.peer_ended, true) {
+            return; // each later event of his socket says so again
+        }
         if self.life == Life::Lingering {
             self.life = Life::Done;
         }
@@ -269,7 +271,7 @@ impl Connection {
         }
         let tail = self.tail(cx);
         match (self.incoming.finish(), &mut self.speaker) {
-            (Err(Unfinished), _) => return self.lose(LeaveReason::Lost, cx),
+            (Err(reason), _) => return self.lose(reason, cx),
             (Ok(Some(line)), Some(speaker)) => {
                 hear_line(&line, speaker, &mut self.outgoing, tail, cx);
             }
@@ -341,9 +343,13 @@ impl Connection {
             Life::Member => {
                 self.due = None;
                 let tail = self.tail(cx);
-                if let (Some(chunk), Some(speaker)) = (self.incoming.silence(), &mut self.speaker) {
-                    let pause = hear_line(&chunk, speaker, &mut self.outgoing, tail, cx);
-                    self.pause(pause);
+                match (self.incoming.silence(), &mut self.speaker) {
+                    (Err(reason), _) => return self.lose(reason, cx),
+                    (Ok(Some(chunk)), Some(speaker)) => {
+                        let pause = hear_line(&chunk, speaker, &mut self.outgoing, tail, cx);
+                        self.pause(pause);
+                    }
+                    (Ok(_), _) => {}
                 }
                 self.follow_habit(cx);
             }
@@ -433,3 +439,6 @@ fn hear_line(
     }
     speaker.say_line(line, tail, cx)
 }
+
+#[cfg(test)]
+mod tests;

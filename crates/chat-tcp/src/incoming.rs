@@ -26,7 +26,7 @@ pub(crate) enum Incoming {
 #[derive(Debug, Default)]
 pub(crate) struct Plain {
     splitter: PlainSplitter,
-    /// His first line was whole.
+    /// His first line has come.
     spoke: bool,
 }
 
@@ -73,7 +73,7 @@ impl Incoming {
             Self::Plain(plain) => match plain.splitter.next(input) {
                 Ok(line) => {
                     let line = line?;
-                    if !std::mem::replace(&mut plain.spoke, true) && is_http_request(line) {
+                    if begins_http(&mut plain.spoke, line) {
                         Heard::Fault(LeaveReason::NotChat)
                     } else {
                         Heard::Line(line)
@@ -129,24 +129,31 @@ impl Incoming {
     }
 
     /// Not a byte came in time. What a plain peer has begun is all of it then, if he does not end lines.
-    pub(crate) fn silence(&mut self) -> Option<Vec<u8>> {
+    /// `Err` if it shows that he must go.
+    pub(crate) fn silence(&mut self) -> Result<Option<Vec<u8>>, LeaveReason> {
         match self {
             Self::Opening => {
                 *self = Self::Silent;
-                None
+                Ok(None)
             }
-            Self::Plain(plain) => plain.splitter.quiet(),
-            _ => None,
+            Self::Plain(plain) => {
+                let chunk = plain.splitter.quiet();
+                plain.check(chunk)
+            }
+            _ => Ok(None),
         }
     }
 
-    /// The input has ended: a plain peer's last line, if its break is missing. `Err` if that leaves
-    /// something unfinished which only a lost connection would.
-    pub(crate) fn finish(&mut self) -> Result<Option<Vec<u8>>, Unfinished> {
+    /// The input has ended: a plain peer's last line, if its break is missing. `Err` if it shows that he
+    /// must go, or leaves something unfinished which only a lost connection would.
+    pub(crate) fn finish(&mut self) -> Result<Option<Vec<u8>>, LeaveReason> {
         match std::mem::replace(self, Self::Ended) {
-            Self::Plain(mut plain) => Ok(plain.splitter.finish()),
+            Self::Plain(mut plain) => {
+                let line = plain.splitter.finish();
+                plain.check(line)
+            }
             Self::Opening | Self::Silent | Self::Ended => Ok(None),
-            Self::Preface(_) | Self::Hello(_) | Self::Greeting(_) | Self::Framed(_) => Err(Unfinished),
+            Self::Preface(_) | Self::Hello(_) | Self::Greeting(_) | Self::Framed(_) => Err(LeaveReason::Lost),
         }
     }
 
@@ -188,6 +195,17 @@ impl Incoming {
     }
 }
 
-/// A framed peer's input has ended without a goodbye.
-#[derive(Debug)]
-pub(crate) struct Unfinished;
+impl Plain {
+    /// A line without a break, if it is not what a browser sends.
+    fn check(&mut self, line: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, LeaveReason> {
+        match line {
+            Some(line) if begins_http(&mut self.spoke, &line) => Err(LeaveReason::NotChat),
+            line => Ok(line),
+        }
+    }
+}
+
+/// Whether a peer who has not `spoke`n before begins with an HTTP request.
+fn begins_http(spoke: &mut bool, line: &[u8]) -> bool {
+    !std::mem::replace(spoke, true) && is_http_request(line)
+}

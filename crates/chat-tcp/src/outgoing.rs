@@ -102,6 +102,11 @@ impl Outgoing {
         self.extra.as_ref().map_or(0, |extra| extra.outbox.len() - extra.outbox_written)
     }
 
+    #[cfg(test)]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.extra.is_none()
+    }
+
     fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_default()
     }
@@ -186,7 +191,12 @@ impl Outgoing {
                 return Ok(Flushed::All);
             };
             if blocked {
-                self.extra().stalled_since.get_or_insert(cx.now);
+                let extra = self.extra();
+                extra.stalled_since.get_or_insert(cx.now);
+                // He lags, so that one `recv` of his may return any number of lines: the break is due.
+                if extra.unbroken_since.take().is_some() {
+                    extra.outbox.push(b'\n');
+                }
                 return Ok(Flushed::Blocked);
             }
         }

@@ -24,8 +24,8 @@ pub const UNCONFIRMED_MAX: usize = 1024;
 ///
 /// What was said and not confirmed when the connection broke is said again, and not twice: the new
 /// connection begins with everything the old one had not seen yet, its own messages among it. Only if
-/// the log no longer reaches that far back is it unknown what the room took, and the client is told so
-/// ([`ClientEvent::Unsure`]).
+/// the log no longer reaches that far back, or the room has begun anew, is it unknown what was taken, and
+/// the client is told so ([`ClientEvent::Unsure`]).
 #[derive(Debug, Default)]
 pub struct Conversation {
     history: u16,
@@ -61,7 +61,7 @@ enum Phase {
     /// Reads what happened while it was away, among it perhaps what it said last time.
     CatchingUp {
         until: u64,
-        /// The log no longer reached.
+        /// The log no longer reaches back, or the room began anew.
         unsure: bool,
     },
     Live,
@@ -184,16 +184,10 @@ impl Conversation {
 
     fn welcome(&mut self, welcome: &Welcome) {
         let Welcome { epoch, session, you, head, .. } = *welcome;
-        let before = self.standing.filter(|before| before.epoch == epoch);
-        let have = before.map_or(head, |before| before.have);
-        self.standing = Some(Standing { epoch, session, you, have });
+        let goes_on = self.standing.is_some_and(|old| old.epoch == epoch && old.have == session.since);
+        self.standing = Some(Standing { epoch, session, you, have: session.since });
         (self.confirmed, self.confirmed_seq) = (0, 0);
-        if before.is_some() {
-            self.phase = Phase::CatchingUp { until: head, unsure: false };
-        } else {
-            self.phase = Phase::Live;
-            self.sent = 0;
-        }
+        self.phase = Phase::CatchingUp { until: if goes_on { head } else { 0 }, unsure: !goes_on };
     }
 
     /// Notes an entry as read; tells whether it is an own message.

@@ -136,7 +136,7 @@ pub(crate) fn entry() -> impl Strategy<Value = Entry> {
 }
 
 pub(crate) fn session() -> impl Strategy<Value = Session> {
-    any::<(u64, u64)>().prop_map(|(member, key)| Session { member, key })
+    any::<(u64, u64, u64)>().prop_map(|(member, since, key)| Session { member, since, key })
 }
 
 pub(crate) fn member_frame() -> impl Strategy<Value = MemberFrame> {

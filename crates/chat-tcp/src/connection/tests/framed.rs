@@ -1,0 +1,214 @@
+//! Framed peers: the session in any pieces, confirmation, history, resuming.
+
+use std::num::NonZeroU32;
+
+use chat_core::Rate;
+use chat_proto::limits::FRAME_BYTES_MAX;
+
+use super::*;
+use crate::limits::{OUTBOX_BYTES_MAX, UNFINISHED_TIMEOUT};
+
+#[test]
+fn a_framed_session_is_the_same_in_whatever_pieces_it_comes() {
+    let whole = [opening(None), say_frame("one"), encoded(&MemberFrame::Who), say_frame("two")].concat();
+    let run = |pieces: &[&[u8]]| {
+        let mut stage = Stage::new();
+        let mut guest = stage.join();
+        pieces.iter().for_each(|piece| stage.hear(&mut guest, piece));
+        (stage.texts(), stage.read_bytes(&mut guest))
+    };
+    let (heard, got) = run(&[&whole]);
+    assert_eq!(heard, ["one", "two"]);
+    let frames = frames(&got);
+    assert!(matches!(frames[..2], [RoomFrame::Welcome(_), RoomFrame::Present(_)]), "{frames:?}");
+    assert_eq!(lines(&frames), ["[192.0.2.1:1] one", "[192.0.2.1:1] two"], "that is how he knows");
+    for at in 1..whole.len() {
+        assert_eq!(run(&[&whole[..at], &whole[at..]]), (heard.clone(), got.clone()), "split at {at}");
+    }
+    assert_eq!(run(&whole.chunks(1).collect::<Vec<_>>()), (heard, got));
+}
+
+#[test]
+fn nothing_but_a_hello_may_come_first_and_no_second_one_after_it() {
+    let not_first = [say_frame("hi"), encoded(&MemberFrame::Who), encoded(&MemberFrame::Bye)];
+    let mut sessions: Vec<Vec<u8>> = not_first.map(|frame| [PREFACE.to_vec(), frame].concat()).into();
+    sessions.push([opening(None), encoded(&MemberFrame::Hello(Hello::default()))].concat());
+    sessions.push([opening(None), vec![0, 0]].concat());
+    sessions
+        .push([opening(None), u16::try_from(FRAME_BYTES_MAX + 1).unwrap().to_le_bytes().to_vec()].concat());
+    sessions.push([opening(None), vec![1, 0, 77]].concat());
+    for session in sessions {
+        let mut stage = Stage::new();
+        let mut guest = stage.guest_who_said(&session);
+        assert_eq!(stage.heard(), guest.left(&LeaveReason::Protocol), "{session:?}");
+        let frames = stage.read_frames(&mut guest);
+        assert_eq!(frames.last(), Some(&RoomFrame::Bye(LeaveReason::Protocol)));
+        assert!(guest.is_shut);
+    }
+}
+
+#[test]
+fn a_goodbye_is_answered_and_the_connection_closed_once_both_sides_are_shut() {
+    let mut stage = Stage::new();
+    let (mut guest, _) = stage.framed_guest();
+    stage.hear(&mut guest, &[say_frame("see you"), encoded(&MemberFrame::Bye)].concat());
+    let heard = stage.heard();
+    assert_eq!(heard[0], "[192.0.2.1:1] see you");
+    assert_eq!(heard[1..], guest.left(&LeaveReason::Quit));
+    assert_eq!(stage.read_frames(&mut guest).last(), Some(&RoomFrame::Bye(LeaveReason::Quit)));
+    assert!(guest.is_shut && !guest.connection.is_done());
+    stage.hear_end(&mut guest);
+    assert!(guest.connection.is_done());
+}
+
+#[test]
+fn a_framed_peer_who_ends_without_a_goodbye_is_lost() {
+    for begun in [opening(None), opening(None)[..8].to_vec(), [opening(None), vec![9, 0, 1]].concat()] {
+        let mut stage = Stage::new();
+        let mut guest = stage.guest_who_said(&begun);
+        stage.hear_end(&mut guest);
+        assert!(guest.connection.is_done());
+        assert_eq!(stage.heard(), guest.left(&LeaveReason::Lost));
+    }
+}
+
+#[test]
+fn a_frame_must_be_finished_within_half_a_minute_even_if_it_drips() {
+    let mut stage = Stage::new();
+    let (mut guest, _) = stage.framed_guest();
+    stage.pass(&mut guest, 600 * SECOND); // he may be silent as long as he likes
+    let frame = say_frame("a rather slow message");
+    for byte in &frame[..frame.len() - 1] {
+        assert!(guest.connection.wants_bytes());
+        stage.hear(&mut guest, &[*byte]);
+        stage.pass(&mut guest, SECOND);
+    }
+    assert!(!guest.connection.is_done(), "{} seconds are not too long", frame.len());
+    stage.pass(&mut guest, UNFINISHED_TIMEOUT);
+    assert_eq!(stage.heard(), guest.left(&LeaveReason::Unfinished));
+    assert_eq!(stage.read_frames(&mut guest), [RoomFrame::Bye(LeaveReason::Unfinished)]);
+}
+
+#[test]
+fn a_finished_frame_gives_the_next_one_its_own_half_minute() {
+    let mut stage = Stage::new();
+    let (mut guest, _) = stage.framed_guest();
+    let frame = say_frame("slow");
+    let (front, back) = frame.split_at(3);
+    stage.hear(&mut guest, front);
+    for _ in 0..10 {
+        stage.pass(&mut guest, UNFINISHED_TIMEOUT - SECOND);
+        stage.hear(&mut guest, &[back, front].concat());
+    }
+    stage.hear(&mut guest, back);
+    assert_eq!(stage.texts(), ["slow"; 11]);
+    assert_eq!(guest.connection.deadline(), None);
+}
+
+#[test]
+fn history_comes_to_who_asks_for_it_and_to_no_one_else() {
+    for (asked, given) in [(0, 0), (1, 1), (3, 3), (20, 5)] {
+        let mut stage = Stage::new();
+        (1..=5).for_each(|number| stage.say(&format!("message {number}")));
+        let mut guest = stage.guest_who_said(&opening_with(Hello { resume: None, history: asked }));
+        stage.say("now");
+        let frames = stage.read_frames(&mut guest);
+        assert!(matches!(&frames[0], RoomFrame::Welcome(welcome) if welcome.head == 5));
+        let mut expected: Vec<_> =
+            (6 - given..=5).map(|number| format!("[192.0.2.99:9] message {number}")).collect();
+        expected.push("[192.0.2.99:9] now".to_owned());
+        assert_eq!(lines(&frames), expected, "asked for {asked}");
+    }
+}
+
+#[test]
+fn who_resumes_gets_exactly_what_he_has_not_seen_and_his_old_connection_is_told() {
+    let mut stage = Stage::new();
+    let (mut old, welcome) = stage.framed_guest();
+    stage.say("seen");
+    stage.hear(&mut old, &say_frame("mine, unconfirmed"));
+    stage.say("unseen");
+
+    let resume = Resume { epoch: welcome.epoch, session: welcome.session, have: 1 };
+    let mut new = stage.guest_who_said(&opening(Some(resume)));
+    let frames = stage.read_frames(&mut new);
+    assert!(
+        matches!(&frames[0], RoomFrame::Welcome(again) if again.epoch == welcome.epoch && again.head == 3)
+    );
+    assert_eq!(lines(&frames), ["[192.0.2.1:1] mine, unconfirmed", "[192.0.2.99:9] unseen"]);
+
+    assert_eq!(stage.read_frames(&mut old).last(), Some(&RoomFrame::Bye(LeaveReason::Replaced)));
+    assert!(old.is_shut);
+    let heard = stage.heard();
+    assert_eq!(heard[3..], old.left(&LeaveReason::Replaced));
+    stage.say("goes on");
+    assert_eq!(lines(&stage.read_frames(&mut new)), ["[192.0.2.99:9] goes on"]);
+}
+
+#[test]
+fn who_resumes_and_is_too_late_is_told_how_many_messages_he_missed() {
+    let mut stage = Stage::small();
+    let (mut old, welcome) = stage.framed_guest();
+    stage.say("seen");
+    assert_eq!(lines(&stage.read_frames(&mut old)).len(), 1);
+    stage.hear_end(&mut old);
+    (0..2_000).for_each(|number| stage.say(&format!("message {number}")));
+    stage.pull();
+
+    let resume = Resume { epoch: welcome.epoch, session: welcome.session, have: 1 };
+    let mut new = stage.guest_who_said(&opening(Some(resume)));
+    let frames = stage.read_frames(&mut new);
+    let skipped = frames.iter().find_map(|frame| match frame {
+        RoomFrame::Skipped(skipped) => Some(*skipped),
+        _ => None,
+    });
+    let skipped = skipped.expect("the log does not reach that far back");
+    assert_eq!(skipped.messages + u64::try_from(lines(&frames).len()).unwrap(), 2_000);
+    assert_eq!((skipped.next, skipped.head, skipped.accepted), (skipped.messages + 2, 2_001, 0));
+}
+
+#[test]
+fn a_stranger_who_shows_a_wrong_key_resumes_nothing_and_replaces_nobody() {
+    let mut stage = Stage::new();
+    let (mut victim, welcome) = stage.framed_guest();
+    let mut session = welcome.session;
+    session.key ^= 1;
+    stage.guest_who_said(&opening(Some(Resume { epoch: welcome.epoch, session, have: 0 })));
+    stage.say("still here?");
+    assert_eq!(lines(&stage.read_frames(&mut victim)), ["[192.0.2.99:9] still here?"]);
+    assert!(!victim.is_shut);
+}
+
+#[test]
+fn a_framed_peer_who_speaks_too_fast_waits_and_loses_nothing() {
+    let number = |number| NonZeroU32::new(number).unwrap();
+    let rate = Some(Rate { burst: number(2), per_second: number(10) });
+    let mut stage = Stage::with(RoomConfig { rate, ..RoomConfig::default() });
+    let said: Vec<String> = (0..10).map(|number| number.to_string()).collect();
+    let frames: Vec<u8> = said.iter().flat_map(|text| say_frame(text)).collect();
+    let torn = &frames[..frames.len() - 1];
+    let mut guest = stage.guest_who_said(&[&opening(None), torn].concat());
+    assert!(!guest.connection.wants_bytes());
+    stage.pass(&mut guest, 2 * SECOND);
+    assert_eq!(stage.texts(), said[..9]);
+    stage.hear(&mut guest, &frames[frames.len() - 1..]);
+    assert_eq!(stage.texts(), said[9..]);
+    assert_eq!(lines(&stage.read_frames(&mut guest)).len(), 10);
+}
+
+#[test]
+fn who_asks_without_reading_the_answers_does_not_make_them_pile_up() {
+    let mut stage = Stage::new();
+    let (mut guest, _) = stage.framed_guest();
+    guest.wire.free = 0;
+    stage.hear(&mut guest, &encoded(&MemberFrame::Who).repeat(20_000));
+    assert!(guest.connection.outgoing.outbox_len() <= OUTBOX_BYTES_MAX + FRAME_BYTES_MAX + 2);
+    stage.serve(&mut guest);
+    if guest.connection.outgoing.outbox_len() > OUTBOX_BYTES_MAX {
+        assert!(!guest.connection.wants_bytes());
+    }
+    guest.wire.free = usize::MAX;
+    assert!(!stage.read_frames(&mut guest).is_empty());
+    stage.hear(&mut guest, &encoded(&MemberFrame::Who));
+    assert!(matches!(stage.read_frames(&mut guest)[..], [RoomFrame::Present(_)]));
+}

@@ -1,0 +1,157 @@
+//! How connections end: stalled, dismissed, drained, lost.
+
+use super::*;
+use crate::limits::{LINGER_TIMEOUT, STALL_TIMEOUT};
+
+#[test]
+fn a_peer_who_takes_nothing_for_a_minute_is_too_slow() {
+    let mut stage = Stage::new();
+    let mut guest = stage.listener();
+    guest.wire.free = 5;
+    stage.say("hello");
+    stage.serve(&mut guest);
+    assert!(guest.connection.is_blocked());
+    stage.pass(&mut guest, STALL_TIMEOUT - MS);
+    assert!(!guest.connection.is_done());
+    guest.wire.free = 1; // which is enough
+    stage.serve(&mut guest);
+    stage.pass(&mut guest, STALL_TIMEOUT - MS);
+    assert!(!guest.connection.is_done());
+    stage.texts();
+    stage.pass(&mut guest, MS);
+    assert!(guest.connection.is_done());
+    assert_eq!(stage.heard(), guest.left(&LeaveReason::TooSlow));
+}
+
+#[test]
+fn a_peer_who_is_owed_nothing_may_be_idle_for_ever() {
+    let mut stage = Stage::new();
+    let mut guests = [stage.listener(), stage.guest_who_said(b"hi\n"), stage.framed_guest().0];
+    for guest in &mut guests {
+        stage.serve(guest);
+        assert_eq!(guest.connection.deadline(), None);
+        stage.pass(guest, 86_400 * SECOND);
+        stage.serve(guest);
+        assert!(!guest.connection.is_done() && !guest.is_shut);
+    }
+}
+
+#[test]
+fn who_is_kicked_is_told_why_after_the_rest_of_what_he_was_reading() {
+    let mut stage = Stage::new();
+    let mut guest = stage.listener();
+    stage.say("hello");
+    guest.wire.free = 3;
+    stage.serve(&mut guest);
+    stage.room.kick(guest.address.parse().unwrap(), "spam").unwrap();
+    guest.wire.free = usize::MAX;
+    assert_eq!(stage.read(&mut guest), "[192.0.2.99:9] hello\n[*] Closed: kicked: spam\n");
+    assert!(guest.is_shut);
+    stage.with_context(|cx| guest.connection.receive(b"but I\n", cx));
+    assert!(stage.heard().iter().all(|line| !line.contains("but I")));
+}
+
+#[test]
+fn who_does_not_shut_down_his_side_is_cut_off_after_a_moment() {
+    let mut stage = Stage::new();
+    let mut guest = stage.listener();
+    stage.room.kick(guest.address.parse().unwrap(), "").unwrap();
+    stage.serve(&mut guest);
+    assert!(guest.is_shut && !guest.connection.is_done());
+    assert!(guest.connection.wants_bytes(), "unread input would turn the end into a reset");
+    stage.pass(&mut guest, LINGER_TIMEOUT - MS);
+    assert!(!guest.connection.is_done());
+    stage.pass(&mut guest, MS);
+    assert!(guest.connection.is_done());
+}
+
+#[test]
+fn who_is_told_goodbye_and_does_not_take_it_is_cut_off_as_well() {
+    let mut stage = Stage::new();
+    let mut guest = stage.listener();
+    guest.wire.free = 0;
+    stage.room.kick(guest.address.parse().unwrap(), "").unwrap();
+    stage.serve(&mut guest);
+    stage.pass(&mut guest, LINGER_TIMEOUT);
+    assert!(guest.connection.is_done());
+}
+
+#[test]
+fn when_the_room_closes_everyone_gets_what_was_said_then_the_farewell_then_the_end() {
+    let mut stage = Stage::new();
+    let mut guests = [
+        stage.listener(),
+        stage.guest_who_said(b"lf\n"),
+        stage.guest_who_said(b"crlf\r\n"),
+        stage.guest_who_said(b"undecided, he goes"),
+        stage.framed_guest().0,
+    ];
+    let endings = ["\n", "\n", "\r\n", "\n"];
+    for guest in &mut guests {
+        stage.read_bytes(guest);
+        guest.wire.free = 3;
+    }
+    stage.say("the last message");
+    guests.iter_mut().for_each(|guest| stage.serve(guest));
+    stage.room.close("Good night", SECOND);
+    stage.pull();
+    for guest in &mut guests {
+        stage.with_context(|cx| guest.connection.drain(cx));
+        stage.serve(guest);
+        assert!(!guest.is_shut, "he is owed something");
+        assert!(guest.connection.wants_bytes(), "or his input would turn the end into a reset");
+        stage.with_context(|cx| guest.connection.receive(b"wait!\n", cx));
+        guest.wire.free = usize::MAX;
+    }
+    for (guest, line_break) in guests.iter_mut().zip(endings) {
+        let expected = format!("[192.0.2.99:9] the last message{line_break}[*] Good night{line_break}");
+        assert_eq!(stage.read(guest), expected);
+        assert!(guest.is_shut);
+    }
+    let framed = &mut guests[4];
+    let frames = stage.read_frames(framed);
+    assert_eq!(lines(&frames), ["[192.0.2.99:9] the last message", "[*] Good night"]);
+    assert_eq!(frames.last(), Some(&RoomFrame::Bye(LeaveReason::Stopping)));
+    assert!(framed.is_shut);
+    assert!(stage.heard().iter().all(|line| !line.contains("wait!")));
+}
+
+#[test]
+fn when_the_room_closes_a_framed_peer_before_his_hello_is_told_so_in_a_frame() {
+    let mut stage = Stage::new();
+    let mut guest = stage.guest_who_said(&PREFACE);
+    stage.room.close("Good night", SECOND);
+    stage.pull();
+    stage.with_context(|cx| guest.connection.drain(cx));
+    assert_eq!(stage.read_frames(&mut guest), [RoomFrame::Bye(LeaveReason::Stopping)]);
+}
+
+#[test]
+fn a_half_closed_peer_is_done_as_soon_as_he_has_the_farewell() {
+    let mut stage = Stage::new();
+    let mut guest = stage.guest_who_said(b"hello\n");
+    stage.hear_end(&mut guest);
+    stage.read(&mut guest);
+    stage.room.close("Good night", SECOND);
+    stage.pull();
+    stage.with_context(|cx| guest.connection.drain(cx));
+    assert_eq!(stage.read(&mut guest), "[*] Good night\n");
+    assert!(guest.connection.is_done(), "there is nothing more to wait for");
+}
+
+#[test]
+fn a_peer_who_vanishes_is_lost_and_one_who_had_ended_his_side_has_quit() {
+    for (ended, reason) in [(false, LeaveReason::Lost), (true, LeaveReason::Quit)] {
+        let mut stage = Stage::new();
+        let mut guest = stage.guest_who_said(b"hello\n");
+        stage.texts();
+        if ended {
+            stage.hear_end(&mut guest);
+        }
+        stage.with_context(|cx| guest.connection.fail(&ErrorKind::ConnectionReset.into(), cx));
+        assert!(guest.connection.is_done());
+        assert_eq!(stage.heard(), guest.left(&reason));
+        stage.with_context(|cx| guest.connection.fail(&ErrorKind::BrokenPipe.into(), cx));
+        assert_eq!(stage.heard(), [""; 0], "nobody leaves twice");
+    }
+}

@@ -1,0 +1,299 @@
+//! Connections without sockets: bytes in, bytes out, and time that passes when a test says so.
+
+mod chunks;
+mod framed;
+mod leaving;
+mod memory;
+mod opening;
+mod output;
+mod overtaken;
+mod plain;
+
+use std::io::{self, ErrorKind, IoSlice, Write};
+use std::time::{Duration, Instant};
+
+use chat_core::{Heard, MemberId, News, Port, Room, RoomConfig, Seat, Waker, World};
+use chat_proto::{
+    Event, FrameDecoder, Hello, LeaveReason, MemberFrame, PREFACE, Resume, RoomFrame, Text, Welcome,
+};
+
+use super::{Connection, Context};
+use crate::logs::Logs;
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A room, the encoded logs of one I/O thread, and the clock of both.
+struct Stage {
+    room: Room,
+    port: Port,
+    logs: Logs,
+    /// Hears what the room hears.
+    witness: Seat,
+    /// A member without a connection, to say things that the others read.
+    other: MemberId,
+    dismissed: Vec<(MemberId, LeaveReason)>,
+    guests: u16,
+    now: Instant,
+}
+
+/// A connection, and the socket it would have.
+struct Guest {
+    connection: Connection,
+    address: String,
+    wire: Wire,
+    /// What a shutdown of our side would have been asked for.
+    is_shut: bool,
+    told: usize,
+}
+
+/// Takes bytes as a socket does: as many as it has room for.
+struct Wire {
+    taken: Vec<u8>,
+    /// Bytes it takes before it would block.
+    free: usize,
+    /// Bytes it takes at once.
+    bite: usize,
+    broken: Option<ErrorKind>,
+}
+
+impl Stage {
+    /// A room where nobody has to wait for having said too much.
+    fn new() -> Self {
+        Self::with(RoomConfig { rate: None, ..RoomConfig::default() })
+    }
+
+    /// A room whose log soon is full.
+    fn small() -> Self {
+        Self::with(RoomConfig {
+            rate: None,
+            log_bytes_max: RoomConfig::LOG_BYTES_MIN,
+            ..RoomConfig::default()
+        })
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "there is no other first instant; nothing depends on which it is"
+    )]
+    fn with(config: RoomConfig) -> Self {
+        let now = Instant::now();
+        let log_bytes_max = config.log_bytes_max;
+        let room = Room::in_world(config, World { clock: Box::new(move || now), unix_ms: 0, seed: [7; 32] });
+        let port = room.attach(Waker::new(|| {}));
+        let other = port.join("192.0.2.99:9".parse().unwrap(), now).unwrap().member;
+        let witness = room.seat("witness".parse().unwrap()).unwrap();
+        let logs = Logs::new(log_bytes_max, false);
+        Self { room, port, logs, witness, other, dismissed: Vec::new(), guests: 0, now }
+    }
+
+    fn join(&mut self) -> Guest {
+        self.guests += 1;
+        let address = format!("192.0.2.1:{}", self.guests);
+        let joined = self.port.join(address.parse().unwrap(), self.now);
+        self.pull();
+        let mut cx = Context { port: &self.port, logs: &mut self.logs, now: self.now };
+        let connection = match joined {
+            Ok(joined) => Connection::new(joined, &mut cx),
+            Err(error) => Connection::refused(error, &mut cx),
+        };
+        let wire = Wire { taken: Vec::new(), free: usize::MAX, bite: usize::MAX, broken: None };
+        Guest { connection, address, wire, is_shut: false, told: 0 }
+    }
+
+    /// A guest who has said these first words.
+    fn guest_who_said(&mut self, first: &[u8]) -> Guest {
+        let mut guest = self.join();
+        self.hear(&mut guest, first);
+        guest
+    }
+
+    /// A framed guest who was welcomed, and read it.
+    fn framed_guest(&mut self) -> (Guest, Welcome) {
+        let mut guest = self.guest_who_said(&opening(None));
+        match &self.read_frames(&mut guest)[..] {
+            [RoomFrame::Welcome(welcome)] => (guest, *welcome),
+            other => panic!("a welcome was expected, and no more: {other:?}"),
+        }
+    }
+
+    /// A plain guest who read what there was and is silent.
+    fn listener(&mut self) -> Guest {
+        let mut guest = self.join();
+        self.pass(&mut guest, SECOND);
+        assert_eq!(self.read(&mut guest), "");
+        guest
+    }
+
+    fn with_context<T>(&mut self, act: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        act(&mut Context { port: &self.port, logs: &mut self.logs, now: self.now })
+    }
+
+    fn pull(&mut self) {
+        let mut news = News::default();
+        self.port.pull(&mut news);
+        self.logs.append(&news);
+        self.dismissed.append(&mut news.dismissed);
+    }
+
+    /// The guest sends `bytes`, which come in one read.
+    fn hear(&mut self, guest: &mut Guest, bytes: &[u8]) {
+        assert!(guest.connection.wants_bytes(), "whoever does not want bytes is not read from");
+        self.with_context(|cx| guest.connection.receive(bytes, cx));
+        if guest.connection.awaits_greeting() {
+            self.pull();
+            self.with_context(|cx| guest.connection.greet(cx));
+        }
+    }
+
+    /// The guest has shut down his side.
+    fn hear_end(&mut self, guest: &mut Guest) {
+        self.with_context(|cx| guest.connection.end_of_input(cx));
+    }
+
+    fn say(&mut self, text: &str) {
+        self.port.say(self.other, Text::one_line(text).unwrap(), self.now).unwrap();
+    }
+
+    /// Serves the guest as a turn of the poll loop does, as far as his socket takes it.
+    fn serve(&mut self, guest: &mut Guest) {
+        self.pull();
+        self.dismissed.retain(|(member, reason)| {
+            let is_him = guest.connection.member() == Some(*member);
+            if is_him {
+                guest.connection.dismiss(reason, self.now);
+            }
+            !is_him
+        });
+        let mut cx = Context { port: &self.port, logs: &mut self.logs, now: self.now };
+        guest.is_shut |= guest.connection.flush(&mut cx, &mut guest.wire);
+        while guest.connection.has_backlog() {
+            guest.connection.receive_backlog(&mut cx);
+            guest.is_shut |= guest.connection.flush(&mut cx, &mut guest.wire);
+        }
+    }
+
+    /// Serves the guest; returns the bytes he has got since the last time.
+    fn read_bytes(&mut self, guest: &mut Guest) -> Vec<u8> {
+        self.serve(guest);
+        let got = guest.wire.taken[guest.told..].to_vec();
+        guest.told = guest.wire.taken.len();
+        got
+    }
+
+    fn read(&mut self, guest: &mut Guest) -> String {
+        String::from_utf8(self.read_bytes(guest)).expect("plain guests get UTF-8")
+    }
+
+    fn read_frames(&mut self, guest: &mut Guest) -> Vec<RoomFrame> {
+        frames(&self.read_bytes(guest))
+    }
+
+    /// Lets time pass, and the guest's connection do what is due on the way.
+    fn pass(&mut self, guest: &mut Guest, duration: Duration) {
+        let until = self.now + duration;
+        for _ in 0..1_000 {
+            let due = guest.connection.deadline().filter(|&deadline| deadline <= until);
+            let Some(deadline) = due.filter(|_| !guest.connection.is_done()) else {
+                self.now = until;
+                return;
+            };
+            self.now = self.now.max(deadline);
+            self.with_context(|cx| guest.connection.on_deadline(cx));
+        }
+        panic!("the deadline does not move: {:?}", guest.connection);
+    }
+
+    /// What the room has heard since the last time: messages, and leaves in round brackets.
+    fn heard(&self) -> Vec<String> {
+        let entries = std::iter::from_fn(|| self.witness.try_recv().ok()).map(|heard| match heard {
+            Heard::Entry(entry) => entry,
+            Heard::Missed(messages) => panic!("the witness missed {messages} messages"),
+        });
+        let lines = entries.filter_map(|entry| match &entry.event {
+            Event::Said { author, text } => Some(format!("[{author}] {text}")),
+            Event::Left { peer, reason, .. } => Some(format!("({peer} left: {reason})")),
+            _ => None,
+        });
+        lines.collect()
+    }
+
+    /// The texts that the room has heard since the last time.
+    fn texts(&self) -> Vec<String> {
+        let heard = self.heard().into_iter();
+        heard.map(|line| line.split_once("] ").expect("nobody left").1.to_owned()).collect()
+    }
+}
+
+impl Guest {
+    /// The one line that the room hears when he leaves for `reason`.
+    fn left(&self, reason: &LeaveReason) -> Vec<String> {
+        vec![format!("({} left: {reason})", self.address)]
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        if let Some(broken) = self.broken {
+            return Err(broken.into());
+        }
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        let count = bytes.len().min(self.bite).min(self.free);
+        if count == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.free -= count;
+        self.taken.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a framed guest sends first.
+fn opening(resume: Option<Resume>) -> Vec<u8> {
+    opening_with(Hello { resume, history: 0 })
+}
+
+fn opening_with(hello: Hello) -> Vec<u8> {
+    let mut bytes = PREFACE.to_vec();
+    MemberFrame::Hello(hello).encode(&mut bytes);
+    bytes
+}
+
+fn say_frame(text: &str) -> Vec<u8> {
+    encoded(&MemberFrame::Say(Text::one_line(text).unwrap()))
+}
+
+fn encoded(frame: &MemberFrame) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frame.encode(&mut bytes);
+    bytes
+}
+
+/// The frames that `bytes` are, after a preface or in the middle of a session.
+fn frames(bytes: &[u8]) -> Vec<RoomFrame> {
+    let mut input = bytes.strip_prefix(&PREFACE).unwrap_or(bytes);
+    let mut decoder = FrameDecoder::new();
+    let frames: Vec<_> = std::iter::from_fn(|| decoder.next(&mut input).expect("whole frames")).collect();
+    assert!(!decoder.is_unfinished(), "the last frame is torn: {bytes:?}");
+    frames
+}
+
+/// The lines of the messages among `frames`.
+fn lines(frames: &[RoomFrame]) -> Vec<String> {
+    let lines = frames.iter().filter_map(|frame| match frame {
+        RoomFrame::Entry(entry) => match &entry.event {
+            Event::Said { author, text } => Some(format!("[{author}] {text}")),
+            _ => None,
+        },
+        _ => None,
+    });
+    lines.collect()
+}

@@ -1,0 +1,170 @@
+//! What a peer speaks is told from his first byte, or from its absence.
+
+use chat_core::{JoinError, RoomConfig};
+
+use super::*;
+use crate::limits::OPENING_GRACE;
+
+/// As a browser, a scanner or a proxy would begin.
+const HTTP: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+#[test]
+fn a_silent_peer_becomes_a_listener_after_the_grace_and_gets_what_was_said_meanwhile() {
+    let mut stage = Stage::new();
+    stage.say("before he came");
+    let mut guest = stage.join();
+    stage.say("one");
+    stage.pass(&mut guest, OPENING_GRACE - MS);
+    stage.say("two");
+    assert_eq!(stage.read(&mut guest), "", "it is not known yet how he wants it");
+    stage.pass(&mut guest, MS);
+    assert_eq!(stage.read(&mut guest), "[192.0.2.99:9] one\n[192.0.2.99:9] two\n");
+    assert_eq!(guest.connection.deadline(), None, "he may be silent for ever");
+    stage.say("three");
+    assert_eq!(stage.read(&mut guest), "[192.0.2.99:9] three\n");
+}
+
+#[test]
+fn a_framed_peer_may_begin_at_any_moment_of_the_grace_and_misses_nothing() {
+    for waited in [0, 1, 49, 50, 51, 199] {
+        let mut stage = Stage::new();
+        let mut guest = stage.join();
+        stage.say("meanwhile");
+        stage.pass(&mut guest, waited * MS);
+        assert_eq!(stage.read(&mut guest), "", "after {waited} ms");
+        stage.hear(&mut guest, &opening(None));
+        let bytes = stage.read_bytes(&mut guest);
+        assert!(bytes.starts_with(&PREFACE), "after {waited} ms");
+        let frames = frames(&bytes);
+        assert!(matches!(&frames[0], RoomFrame::Welcome(welcome) if welcome.head == 1));
+        assert_eq!(lines(&frames), ["[192.0.2.99:9] meanwhile"]);
+    }
+}
+
+#[test]
+fn a_framed_peer_whose_first_packet_is_late_is_still_welcome() {
+    let mut stage = Stage::new();
+    let mut guest = stage.join();
+    stage.say("one");
+    stage.pass(&mut guest, SECOND);
+    stage.serve(&mut guest);
+    stage.say("two");
+    stage.hear(&mut guest, &opening(None));
+    let bytes = stage.read_bytes(&mut guest);
+    let preface = bytes.windows(PREFACE.len()).position(|bytes| bytes == PREFACE).unwrap();
+    assert_eq!(&bytes[..preface], b"[192.0.2.99:9] one\n", "what he was sent as a listener");
+    assert_eq!(lines(&frames(&bytes[preface..])), ["[192.0.2.99:9] two"]);
+    assert_eq!(stage.texts(), ["one", "two"], "nothing of his opening reached the room");
+}
+
+#[test]
+fn a_preface_that_is_begun_and_not_kept_up_is_not_chat() {
+    for broken in [&b"\xf5chax"[..], b"\xf5\xf5", b"\xf5hello\n"] {
+        let mut stage = Stage::new();
+        let mut guest = stage.guest_who_said(broken);
+        assert_eq!(stage.read_bytes(&mut guest), b"");
+        assert!(guest.connection.is_done());
+        assert_eq!(stage.heard(), guest.left(&LeaveReason::NotChat));
+    }
+}
+
+#[test]
+fn a_peer_of_another_version_is_told_ours_and_dismissed() {
+    for version in [0, 2, 255] {
+        let mut stage = Stage::new();
+        let mut first = opening(None);
+        first[5] = version;
+        let mut guest = stage.guest_who_said(&first);
+        let bytes = stage.read_bytes(&mut guest);
+        assert_eq!(bytes[..PREFACE.len()], PREFACE);
+        assert_eq!(frames(&bytes), [RoomFrame::Bye(LeaveReason::Protocol)]);
+        assert!(guest.is_shut);
+        assert_eq!(stage.heard(), guest.left(&LeaveReason::Protocol));
+    }
+}
+
+#[test]
+fn the_preface_and_the_hello_must_come_within_half_a_minute_even_if_they_drip() {
+    let whole = opening(None);
+    for sent in 1..whole.len() {
+        let mut stage = Stage::new();
+        let mut guest = stage.join();
+        for byte in &whole[..sent] {
+            stage.hear(&mut guest, &[*byte]);
+            stage.pass(&mut guest, 10 * MS);
+        }
+        stage.pass(&mut guest, 31 * SECOND);
+        assert_eq!(stage.heard(), guest.left(&LeaveReason::Unfinished), "after {sent} bytes");
+        if sent >= PREFACE.len() {
+            assert_eq!(stage.read_frames(&mut guest), [RoomFrame::Bye(LeaveReason::Unfinished)]);
+        }
+    }
+}
+
+#[test]
+fn an_http_request_is_closed_without_a_byte_however_it_comes() {
+    let line = b"POST /say?x=1 HTTP/1.0";
+    let sessions: [&[&[u8]]; 5] = [
+        &[HTTP],
+        &[b"G", b"ET / HT", b"TP/1.1\r", b"\nHost"],
+        &[&line[..], b"\n"],
+        &[&line[..], b""],
+        &[b"CONNECT example.org:443 HTTP/1.1\r\n\r\n"],
+    ];
+    for pieces in sessions {
+        let mut stage = Stage::new();
+        let mut guest = stage.join();
+        for piece in pieces {
+            if !guest.connection.is_done() {
+                stage.hear(&mut guest, piece);
+            }
+        }
+        stage.pass(&mut guest, SECOND); // the line without a break is whole by then
+        assert_eq!(stage.read(&mut guest), "", "{pieces:?}");
+        assert!(guest.connection.is_done(), "{pieces:?}");
+        assert_eq!(stage.heard(), guest.left(&LeaveReason::NotChat), "{pieces:?}");
+    }
+}
+
+#[test]
+fn an_http_request_that_ends_with_the_input_says_nothing() {
+    let mut stage = Stage::new();
+    let mut guest = stage.guest_who_said(b"GET / HTTP/1.0");
+    stage.hear_end(&mut guest);
+    assert_eq!(stage.read(&mut guest), "");
+    assert_eq!(stage.heard(), guest.left(&LeaveReason::NotChat));
+}
+
+#[test]
+fn a_request_line_later_in_the_conversation_is_what_somebody_says() {
+    let mut stage = Stage::new();
+    let guest = stage.guest_who_said(b"try this:\nGET / HTTP/1.1\n");
+    assert_eq!(stage.texts(), ["try this:", "GET / HTTP/1.1"]);
+    assert!(!guest.connection.is_done());
+}
+
+#[test]
+fn a_tls_hello_is_closed_without_a_byte_early_or_late() {
+    for waited in [0, 1_000] {
+        let mut stage = Stage::new();
+        let mut guest = stage.join();
+        stage.pass(&mut guest, waited * MS);
+        stage.hear(&mut guest, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
+        assert_eq!(stage.read_bytes(&mut guest), b"");
+        assert_eq!(stage.heard(), guest.left(&LeaveReason::NotChat));
+    }
+}
+
+#[test]
+fn who_may_not_join_is_told_why_and_his_words_are_not_heard() {
+    let mut stage = Stage::with(RoomConfig { members_max: 1, ..RoomConfig::default() });
+    let mut guest = stage.join();
+    assert!(guest.connection.was_refused() && guest.connection.member().is_none());
+    stage.hear(&mut guest, b"let me in\n");
+    let why = LeaveReason::from(JoinError::RoomFull { members_max: 1 });
+    assert_eq!(stage.read(&mut guest), format!("[*] Closed: {why}\n"));
+    assert!(guest.is_shut && !guest.connection.is_done(), "he may still be reading it");
+    assert_eq!(stage.heard(), [""; 0]);
+    stage.hear_end(&mut guest);
+    assert!(guest.connection.is_done());
+}

@@ -1,0 +1,211 @@
+//! Plain peers: what they say, and how they want their lines.
+
+use std::num::NonZeroU32;
+
+use chat_core::Rate;
+use chat_proto::limits::{PLAIN_LINE_BYTES_MAX, QUIET, TEXT_BYTES_MAX};
+
+use super::*;
+
+/// What the room hears and what the peer gets of a session that comes in these pieces.
+fn session(pieces: &[&[u8]]) -> (Vec<String>, String) {
+    let mut stage = Stage::new();
+    let mut guest = stage.join();
+    for piece in pieces {
+        stage.hear(&mut guest, piece);
+    }
+    let heard = stage.texts();
+    stage.say("answer one");
+    stage.say("answer two");
+    (heard, stage.read(&mut guest))
+}
+
+fn split_everywhere(whole: &[u8], mut check: impl FnMut((Vec<String>, String), String)) {
+    check(session(&[whole]), "at once".to_owned());
+    check(session(&whole.chunks(1).collect::<Vec<_>>()), "byte by byte".to_owned());
+    for at in 1..whole.len() {
+        let (front, back) = whole.split_at(at);
+        check(session(&[front, back]), format!("split at {at}"));
+    }
+}
+
+#[test]
+fn a_line_peer_is_the_same_peer_in_whatever_pieces_his_bytes_come() {
+    let sessions: [(&[u8], &str); 4] = [
+        (b"hello\nhow are you?\n\nfine\n", "\n"),
+        (b"hello\r\nhow are you?\r\n\r\nfine\r\n", "\r\n"),
+        (b"hello\r\0how are you?\r\0\r\0fine\r\0", "\r\n"),
+        (b"hello\rhow are you?\r\rfine\r", "\r\n"),
+    ];
+    for (whole, line_break) in sessions {
+        let lines = format!("[192.0.2.99:9] answer one{line_break}[192.0.2.99:9] answer two{line_break}");
+        split_everywhere(whole, |(heard, got), how| {
+            assert_eq!(heard, ["hello", "how are you?", "fine"], "{whole:?} {how}");
+            assert_eq!(got, lines, "{whole:?} {how}");
+        });
+    }
+}
+
+#[test]
+fn telnet_commands_are_refused_and_heard_by_nobody_in_whatever_pieces_they_come() {
+    let whole = b"\xff\xfb\x1f\xff\xfd\x18hel\xff\xf1lo\xff\xff\r\n\xff\xfa\x18\x00xterm\xff\xf0bye\r\n";
+    let refusals = b"\xff\xfe\x1f\xff\xfc\x18";
+    let run = |pieces: &[&[u8]]| {
+        let mut stage = Stage::new();
+        let mut guest = stage.join();
+        let mut got = Vec::new();
+        for piece in pieces {
+            stage.hear(&mut guest, piece);
+            got.extend(stage.read_bytes(&mut guest));
+        }
+        assert_eq!(stage.texts(), ["hello\u{fffd}", "bye"], "{pieces:?}");
+        assert_eq!(got, refusals, "{pieces:?}");
+    };
+    run(&[whole]);
+    run(&whole.chunks(1).collect::<Vec<_>>());
+    (1..whole.len()).for_each(|at| run(&[&whole[..at], &whole[at..]]));
+}
+
+#[test]
+fn bytes_without_a_break_are_a_message_once_the_peer_is_quiet() {
+    let mut stage = Stage::new();
+    let mut guest = stage.guest_who_said(b"hel");
+    stage.pass(&mut guest, QUIET - MS);
+    stage.hear(&mut guest, b"lo");
+    stage.pass(&mut guest, QUIET - MS);
+    assert_eq!(stage.texts(), [""; 0], "each byte begins the wait anew");
+    stage.pass(&mut guest, MS);
+    assert_eq!(stage.texts(), ["hello"]);
+
+    // From now on for good, also when a chunk holds whole lines.
+    stage.hear(&mut guest, b"one\ntwo");
+    assert_eq!(stage.texts(), ["one"]);
+    stage.pass(&mut guest, QUIET);
+    assert_eq!(stage.texts(), ["two"]);
+    stage.hear(&mut guest, b"three\n");
+    stage.hear(&mut guest, b"four");
+    stage.pass(&mut guest, QUIET);
+    assert_eq!(stage.texts(), ["three", "four"]);
+    assert_eq!(guest.connection.deadline(), None);
+}
+
+#[test]
+fn a_line_peer_may_take_as_long_over_a_line_as_he_likes() {
+    let mut stage = Stage::new();
+    let mut guest = stage.guest_who_said(b"hello\n");
+    for _ in 0..100 {
+        stage.hear(&mut guest, b"thinking ");
+        assert_eq!(guest.connection.deadline(), None);
+        stage.pass(&mut guest, 60 * SECOND);
+    }
+    stage.hear(&mut guest, b"\n");
+    assert_eq!(stage.texts(), ["hello", &"thinking ".repeat(100)]);
+}
+
+#[test]
+fn empty_lines_say_nothing_and_tell_the_habit_all_the_same() {
+    let mut stage = Stage::new();
+    let mut guest = stage.guest_who_said(b"\r\n\r\n");
+    stage.say("hi");
+    assert_eq!(stage.read(&mut guest), "[192.0.2.99:9] hi\r\n");
+    assert_eq!(stage.texts(), ["hi"]);
+}
+
+#[test]
+fn what_a_listener_has_read_before_his_first_words_does_not_come_again() {
+    for (first, line_break) in [(&b"me\n"[..], "\n"), (b"me\r\n", "\r\n")] {
+        let mut stage = Stage::new();
+        let mut guest = stage.listener();
+        stage.say("one");
+        assert_eq!(stage.read(&mut guest), "[192.0.2.99:9] one\n");
+        stage.hear(&mut guest, first);
+        stage.say("two");
+        assert_eq!(stage.read(&mut guest), format!("[192.0.2.99:9] two{line_break}"));
+    }
+}
+
+#[test]
+fn a_long_line_becomes_several_messages_and_nothing_of_it_is_lost() {
+    let mut stage = Stage::new();
+    let line = "0123456789abcde ".repeat(PLAIN_LINE_BYTES_MAX / 16);
+    let mut guest = stage.guest_who_said(line.as_bytes());
+    stage.hear(&mut guest, b"\nafter it\n");
+    let texts = stage.texts();
+    assert_eq!(texts.len(), PLAIN_LINE_BYTES_MAX.div_ceil(TEXT_BYTES_MAX) + 1);
+    assert_eq!(texts[..texts.len() - 1].concat(), line);
+    assert_eq!(texts.last().unwrap(), "after it");
+    assert!(!guest.connection.is_done());
+}
+
+#[test]
+fn a_line_that_is_too_long_ends_the_connection_with_a_notice() {
+    for line_break in ["\n", "\r\n"] {
+        let mut stage = Stage::new();
+        let mut guest = stage.guest_who_said(format!("hello{line_break}").as_bytes());
+        stage.hear(&mut guest, &[b'x'; PLAIN_LINE_BYTES_MAX]);
+        assert_eq!(stage.read(&mut guest), "");
+        stage.hear(&mut guest, b"x");
+        assert_eq!(stage.read(&mut guest), format!("[*] Closed: {}{line_break}", LeaveReason::LineTooLong));
+        assert!(guest.is_shut);
+        let heard = stage.heard();
+        assert_eq!(heard[0], "[192.0.2.1:1] hello");
+        assert_eq!(heard[1..], guest.left(&LeaveReason::LineTooLong), "nothing of the line was said");
+    }
+}
+
+#[test]
+fn who_speaks_too_fast_waits_and_everything_he_said_comes_in_order() {
+    let number = |number| NonZeroU32::new(number).unwrap();
+    let rate = Some(Rate { burst: number(5), per_second: number(10) });
+    let mut stage = Stage::with(RoomConfig { rate, ..RoomConfig::default() });
+    let said: Vec<String> = (0..20).map(|number| format!("message {number}")).collect();
+    let mut guest = stage.guest_who_said(format!("{}\nunfinished", said.join("\n")).as_bytes());
+    let mut heard = stage.texts();
+    assert_eq!(heard, said[..6], "the burst, and the one that shows that it is over");
+    stage.say("to him");
+    assert_eq!(stage.read(&mut guest), "[192.0.2.99:9] to him\n", "he hears while he waits");
+    assert_eq!(stage.texts(), ["to him"]);
+
+    while !guest.connection.wants_bytes() {
+        stage.pass(&mut guest, 100 * MS);
+        let more = stage.texts();
+        assert!(more.len() <= 1, "ten in a second: {more:?}");
+        heard.extend(more);
+    }
+    assert_eq!(heard, said);
+    stage.pass(&mut guest, 10 * SECOND);
+    assert_eq!(stage.texts(), ["unfinished"], "he turned out to be a chunk peer");
+}
+
+#[test]
+fn a_half_closed_peer_says_his_last_line_and_goes_on_listening() {
+    for (first, line_break) in
+        [(&b"one\ntwo"[..], "\n"), (b"one\r\ntwo", "\n"), (b"one\r\nand\r\n", "\r\n"), (b"", "\n")]
+    {
+        let mut stage = Stage::new();
+        let mut guest = stage.join();
+        if !first.is_empty() {
+            stage.hear(&mut guest, first);
+        }
+        stage.hear_end(&mut guest);
+        assert_eq!(stage.texts().concat(), String::from_utf8_lossy(first).replace(['\r', '\n'], ""));
+        let notice = format!("[*] You ended your side; you still hear the room{line_break}");
+        assert_eq!(stage.read(&mut guest), notice);
+        stage.pass(&mut guest, 600 * SECOND);
+        stage.say("still here?");
+        assert_eq!(stage.read(&mut guest), format!("[192.0.2.99:9] still here?{line_break}"));
+        assert!(!guest.connection.is_done() && !guest.is_shut);
+    }
+}
+
+#[test]
+fn an_end_of_input_that_is_reported_again_changes_nothing() {
+    let mut stage = Stage::new();
+    let mut guest = stage.guest_who_said(b"hello\n");
+    stage.hear_end(&mut guest);
+    stage.read(&mut guest);
+    for _ in 0..3 {
+        stage.hear_end(&mut guest); // each event after it says so
+    }
+    assert_eq!(stage.read(&mut guest), "");
+}
