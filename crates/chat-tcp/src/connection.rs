@@ -33,6 +33,8 @@ pub(crate) struct Context<'a> {
     pub(crate) port: &'a Port,
     pub(crate) logs: &'a mut Logs,
     pub(crate) now: Instant,
+    /// Bytes that may still be said before the members must be served, or the log would overtake them.
+    pub(crate) room_left: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +133,10 @@ impl Connection {
     /// Whether bytes read now would find a taker. If not they stay in the socket, where the peer
     /// feels it.
     pub(crate) fn wants_bytes(&self) -> bool {
+        self.backlog.is_empty() && self.takes_bytes()
+    }
+
+    fn takes_bytes(&self) -> bool {
         match self.life {
             Life::Member => !self.awaits_greeting() && self.outgoing.outbox_len() <= OUTBOX_BYTES_MAX,
             Life::Paused | Life::Done => false,
@@ -145,8 +151,8 @@ impl Connection {
     pub(crate) fn receive(&mut self, bytes: &[u8], cx: &mut Context<'_>) {
         let mut input = bytes;
         let mut progress = false;
-        // Answers must not pile up faster than he reads them.
-        while self.life == Life::Member && self.outgoing.outbox_len() <= OUTBOX_BYTES_MAX {
+        // Answers must not pile up faster than he reads them, nor messages faster than they are passed on.
+        while self.life == Life::Member && self.takes_bytes() && cx.room_left > 0 {
             let tail = self.tail(cx);
             let Some(heard) = self.incoming.next(&mut input) else { break };
             progress = true;
@@ -215,7 +221,7 @@ impl Connection {
 
     /// Whether bytes were received that can be taken now.
     pub(crate) fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty() && self.wants_bytes()
+        !self.backlog.is_empty() && self.takes_bytes()
     }
 
     /// Goes on with the bytes that were received and not taken.
@@ -269,16 +275,19 @@ impl Connection {
         if self.life != Life::Member {
             return;
         }
-        let tail = self.tail(cx);
-        match (self.incoming.finish(), &mut self.speaker) {
-            (Err(reason), _) => return self.lose(reason, cx),
-            (Ok(Some(line)), Some(speaker)) => {
-                hear_line(&line, speaker, &mut self.outgoing, tail, cx);
-            }
-            (Ok(_), _) => {}
+        if let Err(reason) = self.hear_last_line(cx) {
+            return self.lose(reason, cx);
         }
         self.due = None;
         self.outgoing.push_notice("You ended your side; you still hear the room", cx.now);
+    }
+
+    fn hear_last_line(&mut self, cx: &mut Context<'_>) -> Result<(), LeaveReason> {
+        let tail = self.tail(cx);
+        if let (Some(line), Some(speaker)) = (self.incoming.finish()?, &mut self.speaker) {
+            hear_line(&line, speaker, &mut self.outgoing, tail, cx);
+        }
+        Ok(())
     }
 
     fn tail(&self, cx: &Context<'_>) -> u64 {
@@ -289,14 +298,18 @@ impl Connection {
 
     /// Writes what the peer is owed as far as `socket` takes it. True if our side is to be shut down
     /// now.
-    pub(crate) fn flush(&mut self, cx: &mut Context<'_>, socket: &mut impl Write) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// What the socket failed of. Then call [`give_up_writing`](Self::give_up_writing).
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>, socket: &mut impl Write) -> io::Result<bool> {
         loop {
             let listener = match self.life {
                 Life::Member | Life::Paused | Life::Draining => {
                     self.speaker.as_mut().filter(|_| self.incoming.is_decided())
                 }
                 Life::Leaving => None,
-                Life::Lingering | Life::Done => return false,
+                Life::Lingering | Life::Done => return Ok(false),
             };
             match (self.outgoing.flush(listener, cx, socket), self.life) {
                 (Ok(Flushed::Lagged), _) => self.end(LeaveReason::Lagged, cx),
@@ -304,15 +317,18 @@ impl Connection {
                 (Ok(Flushed::All), Life::Leaving) => {
                     self.life = if self.peer_ended { Life::Done } else { Life::Lingering };
                     self.due = Some(cx.now + LINGER_TIMEOUT);
-                    return true;
+                    return Ok(true);
                 }
-                (Ok(Flushed::All | Flushed::Blocked), _) => return false,
-                (Err(error), _) => {
-                    self.fail(&error, cx);
-                    return false;
-                }
+                (Ok(Flushed::All | Flushed::Blocked), _) => return Ok(false),
+                (Err(error), _) => return Err(error),
             }
         }
+    }
+
+    /// Nothing can be written any more. The peer's last words may still be there to be read; then
+    /// [`fail`](Self::fail) ends the connection.
+    pub(crate) fn give_up_writing(&mut self) {
+        self.outgoing.give_up();
     }
 
     // ---- time ----------------------------------------------------------------------------------
@@ -406,11 +422,15 @@ impl Connection {
         self.life = Life::Leaving;
     }
 
-    /// The socket has failed, or the peer is known to be gone. Who had shut down his side before has
-    /// left of his own accord.
+    /// The socket has failed, or the peer is known to be gone, and all he sent is received. Who had shut
+    /// down his side before has left of his own accord.
     pub(crate) fn fail(&mut self, error: &io::Error, cx: &mut Context<'_>) {
         tracing::debug!(member = ?self.member(), %error, "connection failed");
-        let reason = if self.peer_ended { LeaveReason::Quit } else { LeaveReason::Lost };
+        let reason = match self.hear_last_line(cx) {
+            Ok(()) if self.peer_ended => LeaveReason::Quit,
+            Ok(()) => LeaveReason::Lost,
+            Err(reason) => reason,
+        };
         self.lose(reason, cx);
     }
 
@@ -431,7 +451,7 @@ fn hear_line(
     speaker: &mut Speaker,
     outgoing: &mut Outgoing,
     tail: u64,
-    cx: &Context<'_>,
+    cx: &mut Context<'_>,
 ) -> Option<Instant> {
     if line == b"/who" {
         outgoing.push_notice(&cx.port.room().present().to_string(), cx.now);

@@ -24,9 +24,13 @@ pub(crate) const ACCEPT_BACKOFF: Duration = Duration::from_millis(250);
 /// Bytes read from one peer in one turn; then the others have theirs.
 pub(crate) const READ_BYTES_PER_TURN: usize = 64 * 1024;
 
-/// Bytes heard in one turn after which the members are served before anyone else is read, so that
-/// a turn cannot outrun the log.
+/// Bytes that what is said may take in the log, an [`ENTRY_BYTES`] for each message among them, before
+/// the members are served; a quarter of the log if that is less. So a turn cannot outrun the log, however
+/// many short lines one read holds.
 pub(crate) const HEARD_BYTES_PER_FANOUT: usize = 256 * 1024;
+
+/// What a message takes in the log besides its text, roughly.
+pub(crate) const ENTRY_BYTES: usize = 160;
 
 /// Connections accepted in one turn.
 pub(crate) const ACCEPTS_PER_TURN: usize = 256;

@@ -111,6 +111,11 @@ impl Outgoing {
         self.extra.get_or_insert_default()
     }
 
+    /// Forgets what is owed to him alone: it can never be written.
+    pub(crate) fn give_up(&mut self) {
+        self.extra = None;
+    }
+
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
         self.extra().outbox.extend_from_slice(bytes);
     }

@@ -62,8 +62,8 @@ impl Peer {
     }
 
     /// Reads until it would block, the connection wants no more, or `buffer`, his share of this turn,
-    /// is used up. Returns how many bytes came.
-    pub(crate) fn read(&mut self, buffer: &mut [u8], cx: &mut Context<'_>) -> usize {
+    /// is used up.
+    pub(crate) fn read(&mut self, buffer: &mut [u8], cx: &mut Context<'_>) {
         let mut heard = 0;
         if self.connection.has_backlog() {
             self.connection.receive_backlog(cx);
@@ -86,22 +86,29 @@ impl Peer {
                 }
             }
         }
-        // Only now that all he sent is heard: it may be more than the last words of who is gone.
-        if self.hung_up && !self.readable {
+        // Only when all he sent is heard: it may be more than the last words of who is gone.
+        if self.hung_up && !self.readable && self.connection.wants_bytes() {
             self.connection.fail(&ErrorKind::BrokenPipe.into(), cx);
         }
-        heard
     }
 
     /// Writes what he is owed, as far as the socket takes it.
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>) {
+        if self.hung_up {
+            return self.connection.give_up_writing();
+        }
         if !self.writable {
             return;
         }
-        if self.connection.flush(cx, &mut self.socket)
-            && let Err(error) = self.socket.shutdown(Shutdown::Write)
-        {
-            self.connection.fail(&error, cx);
+        let result = self.connection.flush(cx, &mut self.socket).and_then(|shuts_down| match shuts_down {
+            true => self.socket.shutdown(Shutdown::Write),
+            false => Ok(()),
+        });
+        if let Err(error) = result {
+            // He is gone. What he said before that may not be read yet.
+            tracing::debug!(member = ?self.connection.member(), %error, "cannot write");
+            (self.hung_up, self.readable) = (true, true);
+            self.connection.give_up_writing();
         }
         self.writable = !self.connection.is_blocked();
     }
@@ -119,7 +126,8 @@ impl Peer {
             deadlines.set(key, deadline);
             self.scheduled = deadline.is_some();
         }
-        if !self.queued && (self.readable && self.connection.wants_bytes() || self.connection.has_backlog()) {
+        let is_to_be_read = (self.readable || self.hung_up) && self.connection.wants_bytes();
+        if !self.queued && (is_to_be_read || self.connection.has_backlog()) {
             self.queued = true;
             queue.push_back(key);
         }

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use chat_core::{Cursor, EncodedLog, MemberId};
+use chat_core::{Cursor, EncodedLog, MemberId, Said};
 use chat_proto::Text;
 
 use crate::connection::Context;
+use crate::limits::ENTRY_BYTES;
 use crate::own::Own;
 
 /// What a connection keeps of its member while he is one.
@@ -30,21 +31,26 @@ impl Speaker {
     ///
     /// What the room refuses is dropped: it is closing, or has made him leave, and his transport is about
     /// to learn it.
-    pub(crate) fn say(&mut self, text: Text, cx: &Context<'_>) -> Option<Instant> {
-        cx.port.say(self.member, text, cx.now).ok()?.pause_until
+    pub(crate) fn say(&mut self, text: Text, cx: &mut Context<'_>) -> Option<Instant> {
+        self.say_text(text, cx)?.pause_until
     }
 
     /// Says what a plain member wrote in one line, in several messages if it is long. He does not get it
     /// back. An empty line says nothing: someone has only pressed Enter. `tail` is where the log begins
     /// that he reads. Returns as [`say`](Self::say) does.
-    pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &Context<'_>) -> Option<Instant> {
+    pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &mut Context<'_>) -> Option<Instant> {
         let mut pause_until = None;
         for text in Text::split(line) {
-            let Ok(said) = cx.port.say(self.member, text, cx.now) else { break };
+            let Some(said) = self.say_text(text, cx) else { break };
             pause_until = said.pause_until;
             self.own.get_or_insert_default().add(said.seq, tail);
         }
         pause_until
+    }
+
+    fn say_text(&mut self, text: Text, cx: &mut Context<'_>) -> Option<Said> {
+        cx.room_left = cx.room_left.saturating_sub(ENTRY_BYTES + text.as_str().len());
+        cx.port.say(self.member, text, cx.now).ok()
     }
 
     /// The next message in the log that is not to be sent to him; past the end if there is none.

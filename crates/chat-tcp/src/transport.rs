@@ -48,6 +48,8 @@ pub struct TcpTransport {
     /// Who has an event to be handled, or bytes left from his last turn.
     queue: VecDeque<usize>,
     deadlines: Deadlines,
+    /// Bytes that may be said before everyone is served.
+    heard_bytes_max: usize,
     /// The logs have grown since everyone was served.
     grown: bool,
     /// The room is closing.
@@ -65,13 +67,15 @@ impl TcpTransport {
                 tracing::error!(%error, "cannot wake an I/O thread");
             }
         }));
+        let log_bytes_max = room.config().log_bytes_max;
         Ok(Self {
             poll,
             events: Events::with_capacity(1024),
             waker,
             port,
             news: News::default(),
-            logs: Logs::new(room.config().log_bytes_max, announce),
+            logs: Logs::new(log_bytes_max, announce),
+            heard_bytes_max: HEARD_BYTES_PER_FANOUT.min(log_bytes_max / 4),
             acceptor: None,
             inbox,
             peers: Slab::new(),
@@ -151,7 +155,7 @@ impl TcpTransport {
         self.poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
         let joined = self.port.join(address, now);
         self.pull(now);
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now };
+        let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
         let connection = match joined {
             Ok(joined) => Connection::new(joined, &mut cx),
             Err(_) if self.refused >= LEAVING_MAX => return Ok(()),
@@ -171,19 +175,20 @@ impl TcpTransport {
     /// has come. Returns who was there.
     fn read_queue(&mut self, now: Instant) -> Vec<usize> {
         let mut served = Vec::new();
-        let mut heard = 0;
+        let mut room_left = self.heard_bytes_max;
         for _ in 0..self.queue.len() {
             let Some(key) = self.queue.pop_front() else { break };
             let Some(peer) = self.peers.get_mut(key) else { continue };
             peer.dequeued();
             served.push(key);
-            let mut cx = Context { port: &self.port, logs: &mut self.logs, now };
-            heard += peer.read(&mut self.buffer, &mut cx);
+            let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left };
+            peer.read(&mut self.buffer, &mut cx);
+            room_left = cx.room_left;
             if peer.connection.awaits_greeting() {
                 self.greet(key, now);
             }
-            if heard >= HEARD_BYTES_PER_FANOUT {
-                heard = 0;
+            if room_left == 0 {
+                room_left = self.heard_bytes_max;
                 self.fan_out(now);
             }
         }
@@ -192,13 +197,13 @@ impl TcpTransport {
 
     fn greet(&mut self, key: usize, now: Instant) {
         self.pull(now);
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now };
+        let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
         self.peers[key].connection.greet(&mut cx);
     }
 
     fn expire(&mut self, now: Instant) -> Vec<usize> {
         let due = self.deadlines.due(now);
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now };
+        let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
         for &key in &due {
             self.peers[key].connection.on_deadline(&mut cx);
         }
@@ -233,7 +238,7 @@ impl TcpTransport {
     }
 
     fn flush_all(&mut self, now: Instant) {
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now };
+        let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
         let mut done = Vec::new();
         for (key, peer) in &mut self.peers {
             peer.flush(&mut cx);
@@ -247,7 +252,8 @@ impl TcpTransport {
     fn flush(&mut self, keys: impl IntoIterator<Item = usize>, now: Instant) {
         for key in keys {
             let Some(peer) = self.peers.get_mut(key) else { continue };
-            peer.flush(&mut Context { port: &self.port, logs: &mut self.logs, now });
+            let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
+            peer.flush(&mut cx);
             if !peer.settle(key, &mut self.deadlines, &mut self.queue) {
                 self.remove(key);
             }
@@ -278,7 +284,7 @@ impl Transport for TcpTransport {
         self.acceptor = None;
         let now = clock();
         self.pull(now);
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now };
+        let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
         self.peers.iter_mut().for_each(|(_, peer)| peer.connection.drain(&mut cx));
         self.flush_all(now);
         self.news.pull_by = None;

@@ -11,6 +11,10 @@ use mio::{Events, Interest, Poll, Token, net::TcpStream};
 use crate::limits::{OUTBOX_BYTES_MAX, READ_BYTES_PER_TURN};
 use crate::socket;
 
+/// Reads in a row, after which the client's own words get their turn: a server may have more to say than
+/// the user can take.
+const READS_PER_TURN: usize = 4;
+
 /// The token of the handle's wakes.
 pub(super) const WAKE: Token = Token(0);
 const SOCKET: Token = Token(1);
@@ -25,7 +29,7 @@ pub(super) trait Protocol {
     fn receive(&mut self, bytes: &[u8], now: Instant, events: &mut Vec<ClientEvent>)
     -> Result<(), ClientEnd>;
 
-    /// The server has shut down its side. `Ok` if that means that the connection was lost.
+    /// The server has shut down its side, or reset the connection. `Ok` if that means that it was lost.
     fn end_of_input(&mut self, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd>;
 
     /// When [`on_deadline`](Self::on_deadline) is to be called.
@@ -69,12 +73,15 @@ pub(super) struct Link {
     commands: Receiver<Command>,
     events: Sender<ClientEvent>,
     buffer: Box<[u8]>,
+    /// There may be more to be read, of which the poll has told already.
+    readable: bool,
     leaving: bool,
 }
 
 impl Link {
     pub(super) fn new(poll: Poll, commands: Receiver<Command>, events: Sender<ClientEvent>) -> Self {
-        Self { poll, commands, events, buffer: vec![0; READ_BYTES_PER_TURN].into(), leaving: false }
+        let buffer = vec![0; READ_BYTES_PER_TURN].into();
+        Self { poll, commands, events, buffer, readable: false, leaving: false }
     }
 
     /// Tells the user. If nobody listens any more that is as good as being told to leave.
@@ -102,7 +109,10 @@ impl Link {
             if outbox.is_empty() && protocol.all_sent(clock()) {
                 let _already_closed = socket.shutdown(Shutdown::Write);
             }
-            let timeout = protocol.deadline().map(|deadline| deadline.saturating_duration_since(clock()));
+            let timeout = match self.readable {
+                true => Some(Duration::ZERO),
+                false => protocol.deadline().map(|deadline| deadline.saturating_duration_since(clock())),
+            };
             match self.poll.poll(&mut ready, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return LinkEnd::Lost(error),
                 _ => {}
@@ -149,33 +159,31 @@ impl Link {
         }
     }
 
-    /// Reads all there is, and does what is due.
+    /// Reads what there is, and does what is due.
     fn receive(
         &mut self,
         socket: &mut TcpStream,
         protocol: &mut impl Protocol,
         events: &mut Vec<ClientEvent>,
     ) -> Option<LinkEnd> {
-        loop {
+        for _ in 0..READS_PER_TURN {
             let now = clock();
-            let result = match socket.read(&mut self.buffer) {
-                Ok(0) => {
-                    return Some(protocol.end_of_input(events).map_or_else(LinkEnd::Ended, |()| {
-                        LinkEnd::Lost(io::Error::new(
-                            ErrorKind::UnexpectedEof,
-                            "the server closed the connection",
-                        ))
-                    }));
-                }
-                Ok(count) => protocol.receive(&self.buffer[..count], now, events),
-                Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            self.readable = true;
+            let result = match read(socket, &mut self.buffer) {
+                Ok(Some(count)) => protocol.receive(&self.buffer[..count], now, events),
+                Ok(None) => {
+                    self.readable = false;
                     if protocol.deadline().is_none_or(|deadline| deadline > now) {
                         return None;
                     }
                     protocol.on_deadline(now, events)
                 }
-                Err(error) => return Some(LinkEnd::Lost(error)),
+                // What came before it may have told why.
+                Err(error) => {
+                    self.readable = false;
+                    let end = protocol.end_of_input(events);
+                    return Some(end.map_or_else(LinkEnd::Ended, |()| LinkEnd::Lost(error)));
+                }
             };
             if let Err(end) = result {
                 return Some(LinkEnd::Ended(end));
@@ -184,6 +192,7 @@ impl Link {
                 self.tell(event, protocol);
             }
         }
+        None
     }
 
     /// Waits before the next attempt. True if the user wants to leave instead.
@@ -205,6 +214,19 @@ impl Link {
             }
         }
         self.leaving
+    }
+}
+
+/// One read; `None` if there is nothing. The end is an error like any other.
+fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    loop {
+        match socket.read(buffer) {
+            Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection")),
+            Ok(count) => return Ok(Some(count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

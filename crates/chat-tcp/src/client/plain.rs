@@ -13,6 +13,9 @@ use crate::limits::OUTBOX_BYTES_MAX;
 /// server does not say that it has heard it.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// How long it waits for that silence where others talk all the time.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
+
 #[derive(Debug, Default)]
 pub(super) struct Plain {
     splitter: PlainSplitter,
@@ -30,7 +33,7 @@ enum Finishing {
     /// Once everything is written.
     Wanted,
     /// Our side is shut down: ends after a silence.
-    At(Instant),
+    At { quiet: Instant, latest: Instant },
 }
 
 impl Plain {
@@ -61,8 +64,10 @@ impl Protocol for Plain {
             self.outgoing.extend_from_slice(&refusals);
         }
         self.quiet_at = self.splitter.is_unfinished().then(|| now + QUIET);
-        if let Finishing::At(_) = self.finishing {
-            self.finishing = Finishing::At(now + LAST_WORDS);
+        match &mut self.finishing {
+            Finishing::At { latest, .. } if *latest <= now => return Err(ClientEnd::Left),
+            Finishing::At { quiet, latest } => *quiet = (now + LAST_WORDS).min(*latest),
+            Finishing::No | Finishing::Wanted => {}
         }
         Ok(())
     }
@@ -75,7 +80,7 @@ impl Protocol for Plain {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let finish = if let Finishing::At(at) = self.finishing { Some(at) } else { None };
+        let finish = if let Finishing::At { quiet, .. } = self.finishing { Some(quiet) } else { None };
         self.quiet_at.into_iter().chain(finish).min()
     }
 
@@ -87,7 +92,10 @@ impl Protocol for Plain {
                 Self::line(&line, events);
             }
         }
-        if matches!(self.finishing, Finishing::At(at) if at <= now) { Err(ClientEnd::Left) } else { Ok(()) }
+        match self.finishing {
+            Finishing::At { quiet, .. } if quiet <= now => Err(ClientEnd::Left),
+            _ => Ok(()),
+        }
     }
 
     fn command(&mut self, command: Command) {
@@ -112,7 +120,7 @@ impl Protocol for Plain {
     fn all_sent(&mut self, now: Instant) -> bool {
         let wanted = self.finishing == Finishing::Wanted;
         if wanted {
-            self.finishing = Finishing::At(now + LAST_WORDS);
+            self.finishing = Finishing::At { quiet: now + LAST_WORDS, latest: now + LAST_WORDS_MAX };
         }
         wanted
     }

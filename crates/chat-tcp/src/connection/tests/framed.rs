@@ -203,12 +203,14 @@ fn who_asks_without_reading_the_answers_does_not_make_them_pile_up() {
     guest.wire.free = 0;
     stage.hear(&mut guest, &encoded(&MemberFrame::Who).repeat(20_000));
     assert!(guest.connection.outgoing.outbox_len() <= OUTBOX_BYTES_MAX + FRAME_BYTES_MAX + 2);
-    stage.serve(&mut guest);
-    if guest.connection.outgoing.outbox_len() > OUTBOX_BYTES_MAX {
-        assert!(!guest.connection.wants_bytes());
-    }
+    assert!(!guest.connection.wants_bytes());
     guest.wire.free = usize::MAX;
-    assert!(!stage.read_frames(&mut guest).is_empty());
+    let mut answers = 0;
+    while !guest.connection.wants_bytes() {
+        answers += stage.read_frames(&mut guest).len();
+    }
+    answers += stage.read_frames(&mut guest).len();
+    assert_eq!(answers, 20_000);
     stage.hear(&mut guest, &encoded(&MemberFrame::Who));
     assert!(matches!(stage.read_frames(&mut guest)[..], [RoomFrame::Present(_)]));
 }

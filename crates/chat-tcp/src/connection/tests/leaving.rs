@@ -140,6 +140,16 @@ fn a_half_closed_peer_is_done_as_soon_as_he_has_the_farewell() {
 }
 
 #[test]
+fn the_unfinished_last_line_of_who_vanishes_is_heard() {
+    let mut stage = Stage::new();
+    let mut guest = stage.guest_who_said(b"one\ntwo");
+    stage.with_context(|cx| guest.connection.fail(&ErrorKind::ConnectionReset.into(), cx));
+    let heard = stage.heard();
+    assert_eq!(heard[..2], ["[192.0.2.1:1] one", "[192.0.2.1:1] two"]);
+    assert_eq!(heard[2..], guest.left(&LeaveReason::Lost));
+}
+
+#[test]
 fn a_peer_who_vanishes_is_lost_and_one_who_had_ended_his_side_has_quit() {
     for (ended, reason) in [(false, LeaveReason::Lost), (true, LeaveReason::Quit)] {
         let mut stage = Stage::new();

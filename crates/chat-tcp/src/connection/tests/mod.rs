@@ -23,6 +23,9 @@ use crate::logs::Logs;
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Bytes that may be said between two turns: about ten messages.
+const ROOM: usize = 2_000;
+
 /// A room, the encoded logs of one I/O thread, and the clock of both.
 struct Stage {
     room: Room,
@@ -42,8 +45,10 @@ struct Guest {
     connection: Connection,
     address: String,
     wire: Wire,
-    /// What a shutdown of our side would have been asked for.
+    /// A shutdown of our side was asked for.
     is_shut: bool,
+    /// Writing to him has failed.
+    is_gone: bool,
     told: usize,
 }
 
@@ -92,13 +97,13 @@ impl Stage {
         let address = format!("192.0.2.1:{}", self.guests);
         let joined = self.port.join(address.parse().unwrap(), self.now);
         self.pull();
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now: self.now };
+        let mut cx = Context { port: &self.port, logs: &mut self.logs, now: self.now, room_left: ROOM };
         let connection = match joined {
             Ok(joined) => Connection::new(joined, &mut cx),
             Err(error) => Connection::refused(error, &mut cx),
         };
         let wire = Wire { taken: Vec::new(), free: usize::MAX, bite: usize::MAX, broken: None };
-        Guest { connection, address, wire, is_shut: false, told: 0 }
+        Guest { connection, address, wire, is_shut: false, is_gone: false, told: 0 }
     }
 
     /// A guest who has said these first words.
@@ -126,7 +131,7 @@ impl Stage {
     }
 
     fn with_context<T>(&mut self, act: impl FnOnce(&mut Context<'_>) -> T) -> T {
-        act(&mut Context { port: &self.port, logs: &mut self.logs, now: self.now })
+        act(&mut Context { port: &self.port, logs: &mut self.logs, now: self.now, room_left: ROOM })
     }
 
     fn pull(&mut self) {
@@ -165,11 +170,12 @@ impl Stage {
             }
             !is_him
         });
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now: self.now };
-        guest.is_shut |= guest.connection.flush(&mut cx, &mut guest.wire);
-        while guest.connection.has_backlog() {
-            guest.connection.receive_backlog(&mut cx);
-            guest.is_shut |= guest.connection.flush(&mut cx, &mut guest.wire);
+        match self.with_context(|cx| guest.connection.flush(cx, &mut guest.wire)) {
+            Ok(shut) => guest.is_shut |= shut,
+            Err(_) => guest.is_gone = true,
+        }
+        if guest.connection.has_backlog() {
+            self.with_context(|cx| guest.connection.receive_backlog(cx));
         }
     }
 

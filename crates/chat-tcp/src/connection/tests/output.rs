@@ -90,12 +90,17 @@ fn a_plain_peer_does_not_get_his_own_lines_back_and_the_others_do() {
 }
 
 #[test]
-fn a_write_that_fails_ends_the_connection_and_only_this_one() {
+fn who_cannot_be_written_to_any_more_is_heard_to_the_end_of_what_he_said() {
     let mut stage = Stage::new();
     let (mut gone, mut here) = (stage.listener(), stage.listener());
     gone.wire.broken = Some(ErrorKind::ConnectionReset);
     stage.say("hello");
     stage.serve(&mut gone);
-    assert_eq!(stage.read(&mut here), "[192.0.2.99:9] hello\n");
-    assert!(!here.connection.is_done());
+    assert!(gone.is_gone && !gone.connection.is_done());
+    stage.hear(&mut gone, b"last words\n");
+    stage.with_context(|cx| gone.connection.fail(&ErrorKind::ConnectionReset.into(), cx));
+    assert!(gone.connection.is_done());
+    let lines = ["[192.0.2.99:9] hello", "[192.0.2.1:1] last words"];
+    assert_eq!(stage.read(&mut here).lines().collect::<Vec<_>>(), lines);
+    assert_eq!(stage.heard()[2..], gone.left(&LeaveReason::Lost));
 }

@@ -130,6 +130,7 @@ fn a_long_line_becomes_several_messages_and_nothing_of_it_is_lost() {
     let line = "0123456789abcde ".repeat(PLAIN_LINE_BYTES_MAX / 16);
     let mut guest = stage.guest_who_said(line.as_bytes());
     stage.hear(&mut guest, b"\nafter it\n");
+    stage.serve(&mut guest);
     let texts = stage.texts();
     assert_eq!(texts.len(), PLAIN_LINE_BYTES_MAX.div_ceil(TEXT_BYTES_MAX) + 1);
     assert_eq!(texts[..texts.len() - 1].concat(), line);
@@ -175,6 +176,29 @@ fn who_speaks_too_fast_waits_and_everything_he_said_comes_in_order() {
     assert_eq!(heard, said);
     stage.pass(&mut guest, 10 * SECOND);
     assert_eq!(stage.texts(), ["unfinished"], "he turned out to be a chunk peer");
+}
+
+#[test]
+fn a_read_full_of_short_lines_is_said_in_portions_so_that_the_log_overtakes_nobody() {
+    let mut stage = Stage::small();
+    let (mut plain, (mut framed, _)) = (stage.listener(), stage.framed_guest());
+    let said: Vec<String> = (0..10_000).map(|number| number.to_string()).collect();
+    let mut flooder = stage.guest_who_said(said.join("\n").as_bytes());
+    let (mut heard, mut got) = (Vec::new(), Vec::new());
+    while flooder.connection.has_backlog() {
+        assert!(!flooder.connection.wants_bytes(), "first what was read already");
+        heard.extend(stage.texts());
+        stage.serve(&mut flooder);
+        stage.serve(&mut plain);
+        got.extend(lines(&stage.read_frames(&mut framed)));
+    }
+    stage.hear(&mut flooder, b"\n");
+    heard.extend(stage.texts());
+    assert!(heard == said, "in order, and nothing is lost");
+    got.extend(lines(&stage.read_frames(&mut framed)));
+    assert_eq!(got.len(), said.len());
+    let got = stage.read(&mut plain);
+    assert!(got.lines().map(|line| line.rsplit_once(' ').unwrap().1).eq(&said));
 }
 
 #[test]
