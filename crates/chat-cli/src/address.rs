@@ -55,16 +55,33 @@ mod tests {
 
     #[test]
     fn addresses_are_read_as_they_are_written() {
-        for text in ["127.0.0.1:5555", "localhost:1", "[::1]:5555", "chat.example.org:65535", "[fe80::1%2]:9", "0.0.0.0:0"]
-        {
+        for text in [
+            "127.0.0.1:5555",
+            "localhost:1",
+            "[::1]:5555",
+            "chat.example.org:65535",
+            "[fe80::1%2]:9",
+            "0.0.0.0:0",
+        ] {
             assert_eq!(text.parse::<Address>().expect(text).to_string(), text);
         }
     }
 
     #[test]
     fn anything_else_is_refused_with_a_hint() {
-        for text in ["", "5555", "localhost", ":5555", "::1", "a b:1", "host:99999", "host:-1", "[nonsense]:1", "[::1]", "1.2.3.4:"]
-        {
+        for text in [
+            "",
+            "5555",
+            "localhost",
+            ":5555",
+            "::1",
+            "a b:1",
+            "host:99999",
+            "host:-1",
+            "[nonsense]:1",
+            "[::1]",
+            "1.2.3.4:",
+        ] {
             let error = text.parse::<Address>().expect_err(text);
             assert!(error.contains(":5555"), "{text}: {error}");
         }

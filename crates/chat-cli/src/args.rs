@@ -1,10 +1,12 @@
-//! The flags.
+//! The flags, and the help that teaches them.
 
+use std::fmt;
 use std::num::NonZeroU32;
 
 use chat_core::RoomConfig;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::address::Address;
 
@@ -19,7 +21,13 @@ const STYLES: Styles = Styles::styled()
 /// Start a room with `chat server tcp`, join it with `chat client tcp`, `nc 127.0.0.1 5555` or `telnet
 /// 127.0.0.1 5555`. What anyone says, everyone else sees as `[ip:port] text`.
 #[derive(Debug, Parser)]
-#[command(name = "chat", version, styles = STYLES, max_term_width = 100)]
+#[command(name = "chat", version, styles = STYLES, max_term_width = 100, after_help = "\
+Examples:
+  chat server tcp                          # in one terminal: a room on this machine
+  chat client tcp                          # in others: join it and talk
+  nc 127.0.0.1 5555                        # or without this program
+  echo 'build done' | chat client tcp      # from a script
+  chat help client                         # more about joining a room")]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -30,10 +38,10 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Open a room
     Server(ServerArgs),
-    /// Join a room
     Client(ClientArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Carries the room over a network.
@@ -43,12 +51,26 @@ pub(crate) enum TransportKind {
     Tcp,
 }
 
+impl fmt::Display for TransportKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+        })
+    }
+}
+
 /// Open a room.
 ///
 /// Prints who comes and goes and what is said. Ctrl-C or SIGTERM closes the room: everyone gets what was
-/// said, and a goodbye.
+/// said, and a goodbye. On a terminal, what you type is said to everyone as `[*] text`; `/help` lists the
+/// commands.
 #[derive(Debug, Parser)]
-#[command(after_help = "Examples:\n  chat server tcp\n  chat server tcp --bind 0.0.0.0:5555    # for the whole network\n  chat server tcp --bind '[::]:5555'     # IPv6 and IPv4")]
+#[command(after_help = "\
+Examples:
+  chat server tcp
+  chat server tcp --bind 0.0.0.0:5555      # for the whole network
+  chat server tcp --bind '[::]:5555'       # IPv6 and IPv4
+  chat server tcp >> chat.log &            # in the background")]
 pub(crate) struct ServerArgs {
     /// What members may come over
     #[arg(required = true, value_name = "TRANSPORT")]
@@ -77,6 +99,8 @@ pub(crate) struct ServerArgs {
     /// Tell plain members (netcat, telnet) who joins and leaves
     #[arg(long)]
     pub(crate) announce: bool,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
 }
 
 impl ServerArgs {
@@ -85,9 +109,8 @@ impl ServerArgs {
             log_bytes_max: usize::from(self.log) * 1024 * 1024,
             members_max: self.max_members,
             members_per_address_max: self.max_per_ip,
-            rate: NonZeroU32::new(self.rate).map(|per_second| {
-                chat_core::Rate { burst: per_second.saturating_mul(TEN), per_second }
-            }),
+            rate: NonZeroU32::new(self.rate)
+                .map(|per_second| chat_core::Rate { burst: per_second.saturating_mul(TEN), per_second }),
             history_max: self.history,
             ..RoomConfig::default()
         }
@@ -98,10 +121,53 @@ const TEN: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 /// Join a room.
 ///
+/// On a terminal, type lines to say them; `/help` lists commands and keys. Lines stay in the terminal's own
+/// scrollback. A lost connection is taken up again where it broke.
+///
 /// In a pipe it is a filter: one line in is one message, one message is one line out. At the end of input it
 /// waits until the server has taken every line, then ends with exit code 0.
 #[derive(Debug, Parser)]
-#[command(after_help = "Examples:\n  chat client tcp\n  chat client tcp chat.example.org:5555\n  uptime | chat client tcp               # say one line and leave\n  chat client tcp --stay < /dev/null     # only listen")]
+#[command(
+    after_help = "\
+Examples:
+  chat client tcp
+  chat client tcp chat.example.org:5555 --mention ann --bell mentions
+  uptime | chat client tcp                 # say one line and leave
+  chat client tcp --stay < /dev/null       # only listen
+  chat client tcp old.example.org:23 --plain
+
+Exit codes: 0 done; 1 refused, lost or ended by the server (the reason is on stderr); 2 wrong usage.",
+    after_long_help = "\
+Examples:
+  chat client tcp
+  chat client tcp chat.example.org:5555 --mention ann --bell mentions
+  uptime | chat client tcp                 # say one line and leave
+  chat client tcp --stay < /dev/null       # only listen
+  chat client tcp old.example.org:23 --plain
+  chat client tcp --json --stay < /dev/null |
+    jq -r 'select(.type == \"message\") | .text'
+
+Objects of --json, one per line. In:
+  {\"type\":\"say\",\"text\":\"hello\"}          several lines become several messages
+  {\"type\":\"who\"}                          answered with `present`
+Out (more types and fields may come, none will change):
+  connected  you, members
+  message    seq, time, author, text, own   own: the confirmation of what you said
+  joined     seq, time, peer, members
+  left       seq, time, peer, reason, members
+  gathered   seq, time, joined, left, members   in large rooms, instead of the two before
+  present    members, peers, more           more: another one follows
+  missed     messages                       you were too slow for that many
+  lost       error, retry_in_ms             with --reconnect
+  unsure     texts                          not known whether the room has them
+  line       text                           with --plain, instead of `message`
+  refused    line, error                    that line of input was no request
+  ended      reason                         the last one
+`seq` grows by one with each message; `time` is RFC 3339 in UTC; authors and peers are ip:port, the
+room itself is `*`.
+
+Exit codes: 0 done; 1 refused, lost or ended by the server (the reason is on stderr); 2 wrong usage."
+)]
 pub(crate) struct ClientArgs {
     /// What the server is reached over
     #[arg(value_name = "TRANSPORT")]
@@ -115,4 +181,119 @@ pub(crate) struct ClientArgs {
     /// Go on listening after the end of input
     #[arg(long)]
     pub(crate) stay: bool,
+    /// Read and write one JSON object per line, on a terminal too (`--help` lists them)
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Connect again when the connection is lost, and go on where it broke; on a terminal always
+    #[arg(long)]
+    pub(crate) reconnect: bool,
+    /// Messages of the past to begin with, if the server gives so many [default: 100 on a terminal, else 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) history: Option<u16>,
+    /// Highlight this word, such as your name; your address always is. May be given several times
+    #[arg(long, value_name = "WORD")]
+    pub(crate) mention: Vec<String>,
+    /// When the terminal's bell rings
+    #[arg(long, value_name = "WHEN", default_value = "never")]
+    pub(crate) bell: Bell,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
+}
+
+/// When the terminal's bell rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Bell {
+    /// Never
+    Never,
+    /// When somebody mentions your address or a word of --mention
+    Mentions,
+    /// At everything that others say
+    All,
+}
+
+/// How things look on a terminal.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct LookArgs {
+    /// Whether a terminal gets colours; `auto` heeds the variable `NO_COLOR`
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+    /// Leave out the time stamps that a terminal gets
+    #[arg(long)]
+    pub(crate) no_timestamps: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// Unless the variable `NO_COLOR` is set
+    Auto,
+    /// Even if it is set
+    Always,
+    /// Only bold and faint
+    Never,
+}
+
+impl LookArgs {
+    /// Whether a terminal gets colours.
+    pub(crate) fn colour(self) -> bool {
+        match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        }
+    }
+}
+
+/// Print completions for a shell.
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Examples:
+  source <(chat completions bash)          # for this shell
+  chat completions bash > ~/.local/share/bash-completion/completions/chat
+  chat completions zsh > \"${fpath[1]}/_chat\"
+  chat completions fish > ~/.config/fish/completions/chat.fish")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+/// Print the manual page.
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Examples:
+  chat man | man -l -
+  chat man client > /usr/local/share/man/man1/chat-client.1")]
+pub(crate) struct ManArgs {
+    /// The command that the page is about, such as client [default: chat itself]
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_examples_of_the_help_are_accepted() {
+        for mut command in [Args::command()].into_iter().chain(Args::command().get_subcommands().cloned()) {
+            let help = command.render_long_help().to_string();
+            let lines = help.lines().filter_map(|line| {
+                line.split(['#', '<', '>', '&', '|'])
+                    .find(|part| part.trim().starts_with("chat ") && line.starts_with("  "))
+            });
+            for line in lines {
+                let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_matches('\'')).collect();
+                let result = Args::try_parse_from(&words);
+                let is_help = result.as_ref().is_err_and(|error| error.exit_code() == 0);
+                assert!(result.is_ok() || is_help, "{line}: {result:?}");
+            }
+        }
+    }
 }

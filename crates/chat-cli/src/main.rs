@@ -6,10 +6,14 @@
 mod address;
 mod args;
 mod client;
-mod console;
+mod diagnostics;
 mod failure;
+mod generate;
 mod server;
+mod terminal;
+mod transport;
 
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,14 +22,19 @@ use crate::args::{Args, Command};
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(if args.verbose { tracing::Level::DEBUG } else { tracing::Level::WARN })
-        .with_target(false)
-        .init();
+    let is_interactive = terminal::is_interactive();
+    let colour = match &args.command {
+        Command::Server(args) => args.look.colour(),
+        Command::Client(args) => args.look.colour(),
+        Command::Completions(_) | Command::Man(_) => false,
+    };
+    // Whoever takes the terminal draws the lines himself.
+    diagnostics::init(args.verbose, colour && !is_interactive && io::stderr().is_terminal());
     let result = match args.command {
-        Command::Server(args) => server::run(&args),
-        Command::Client(args) => client::run(&args),
+        Command::Server(args) => server::run(&args, is_interactive),
+        Command::Client(args) => client::run(&args, is_interactive),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
     };
     match result {
         Ok(code) => code,

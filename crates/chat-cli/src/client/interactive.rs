@@ -1,0 +1,250 @@
+//! The client on a terminal: joins the view, the terminal and the conversation.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chat_core::{Client, ClientEnd, ClientEvent, TrySayError};
+use chat_proto::Text;
+use crossbeam_channel::{Receiver, select};
+
+use super::command::{self, COMMANDS, Command, HELP};
+use super::mention::Mentions;
+use super::status::Link;
+use super::view::{Look, Now, View};
+use crate::args::ClientArgs;
+use crate::terminal::{Act, Clock, Pen, Style, Terminal, beginning_with, unix_ms};
+
+/// Events taken before the screen is painted: a burst is one update, and keys are not kept waiting.
+const EVENTS_PER_PAINT: usize = 1024;
+
+/// How long leaving in order may take.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How soon a message is offered again to a client that takes no more for the moment.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+
+/// Talks until the user leaves or the server ends it.
+pub(super) fn run(
+    client: &Arc<Client>,
+    args: &ClientArgs,
+    signalled: &Receiver<()>,
+) -> io::Result<ClientEnd> {
+    let pen = Pen { colour: args.look.colour() };
+    let look = Look {
+        pen,
+        clock: (!args.look.no_timestamps).then(Clock::local),
+        bell: args.bell,
+        plain: args.plain,
+        server: format!("{} {}", args.transport, args.address),
+    };
+    let view = View::new(look, Mentions::new(&args.mention));
+    let mut session = Session {
+        client,
+        terminal: Terminal::take(pen)?,
+        view,
+        plain: args.plain,
+        outbox: VecDeque::new(),
+        leaving: Leaving::No,
+        started: clock(),
+    };
+    let end = session.run(signalled);
+    // What came last is worth to be read.
+    let Session { terminal, mut view, .. } = session;
+    let painted = terminal.finish(&mut view.take_lines());
+    end.and_then(|end| painted.map(|()| end))
+}
+
+struct Session<'a> {
+    client: &'a Arc<Client>,
+    terminal: Terminal,
+    view: View,
+    plain: bool,
+    /// What the client did not take yet.
+    outbox: VecDeque<Text>,
+    leaving: Leaving,
+    started: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    No,
+    /// Once the outbox is empty.
+    Wanted {
+        by: Duration,
+    },
+    Asked {
+        by: Duration,
+    },
+    Now,
+}
+
+impl Session<'_> {
+    fn run(&mut self, signalled: &Receiver<()>) -> io::Result<ClientEnd> {
+        loop {
+            self.flush();
+            let repaint = self.paint()?;
+            select! {
+                recv(self.client.events()) -> event => {
+                    let Ok(first) = event else { return Ok(super::failed()) };
+                    if let Some(end) = self.on_events(first) {
+                        return Ok(end);
+                    }
+                }
+                recv(self.terminal.input()) -> input => {
+                    let mut next = input.ok();
+                    while let Some(input) = next {
+                        let act = self.terminal.on_input(input)?;
+                        if let Some(act) = act {
+                            self.act(act);
+                        }
+                        next = self.terminal.input().try_recv().ok();
+                    }
+                }
+                recv(self.terminal.diagnostics()) -> line => {
+                    if let Ok(line) = line {
+                        self.terminal.note(Style::Faint, &line);
+                    }
+                }
+                recv(signalled) -> _ => self.leave(),
+                default(self.pause().min(repaint.unwrap_or(Duration::MAX))) => {}
+            }
+            if self.has_left() {
+                return Ok(ClientEnd::Left);
+            }
+        }
+    }
+
+    /// Takes in an event and those that are there already; returns how the client ended, if it did.
+    fn on_events(&mut self, first: ClientEvent) -> Option<ClientEnd> {
+        let client = self.client;
+        let more = client.events().try_iter().take(EVENTS_PER_PAINT);
+        for event in std::iter::once(first).chain(more) {
+            if let ClientEvent::Ended(end) = event {
+                return Some(end);
+            }
+            self.view.on_event(&event, self.now());
+        }
+        None
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Enter(line) => self.enter(&line),
+            Act::Say(lines) => {
+                lines.iter().filter(|line| !line.trim().is_empty()).for_each(|line| self.say(line));
+            }
+            Act::Interrupt | Act::EndOfInput => self.leave(),
+            Act::Complete => {
+                let view = &self.view;
+                self.terminal.complete(|before| match before.rsplit_once(' ') {
+                    None if before.starts_with('/') => beginning_with(before, COMMANDS),
+                    None => view.addresses(before),
+                    Some((_, word)) => view.addresses(word),
+                });
+            }
+            Act::Suspend | Act::Clear => {} // the terminal's own
+        }
+    }
+
+    fn enter(&mut self, line: &str) {
+        match command::parse(line) {
+            None => {}
+            Some(Command::Say(line)) => self.say(&line),
+            Some(Command::Help) => self.view.note(Style::Faint, HELP),
+            Some(Command::Quit) => self.leave(),
+            // A plain server may know the word.
+            Some(Command::Who) if self.plain => self.say(line.trim()),
+            Some(Command::Who) if self.view.is_connected() => super::ask(self.client, Client::ask_who),
+            Some(Command::Who) => self.view.note(Style::Warning, "There is no connection to ask over."),
+            Some(Command::Refused(why)) => self.view.note(Style::Warning, &why),
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        let now = self.now();
+        for text in Text::split(line.as_bytes()) {
+            self.view.said(text.clone(), now);
+            self.outbox.push_back(text);
+        }
+    }
+
+    /// Hands what is to be said to the client, as far as it takes it.
+    fn flush(&mut self) {
+        while let Some(text) = self.outbox.pop_front() {
+            match self.client.try_say(text) {
+                Ok(()) => {}
+                Err(TrySayError::Full(text)) => {
+                    self.outbox.push_front(text);
+                    return;
+                }
+                Err(TrySayError::Ended) => self.outbox.clear(), // the event that says why is on its way
+            }
+        }
+        if let Leaving::Wanted { by } = self.leaving {
+            self.leaving = Leaving::Asked { by };
+            super::ask(self.client, Client::finish);
+        }
+    }
+
+    /// Leaves in order: with everything said. The second time, or without a connection, at once.
+    fn leave(&mut self) {
+        let is_first = self.leaving == Leaving::No;
+        self.leaving = if is_first && self.view.is_connected() {
+            Leaving::Wanted { by: self.now().elapsed + LEAVE_TIMEOUT }
+        } else {
+            Leaving::Now
+        };
+    }
+
+    /// Whether there is nothing more to wait for.
+    fn has_left(&mut self) -> bool {
+        let is_over = match self.leaving {
+            Leaving::No => return false,
+            Leaving::Now => true,
+            Leaving::Wanted { by } | Leaving::Asked { by } => self.now().elapsed >= by,
+        };
+        if is_over && self.view.pending() > 0 {
+            let count = self.view.pending();
+            let note = format!(
+                "Left with {count} message{} that the room has not confirmed.",
+                if count == 1 { "" } else { "s" }
+            );
+            self.view.note(Style::Warning, &note);
+        }
+        if !is_over && self.view.link() == Link::Connected {
+            self.view.leaving();
+        }
+        is_over
+    }
+
+    /// Paints; or returns how long until that must be tried again.
+    fn paint(&mut self) -> io::Result<Option<Duration>> {
+        let now = self.now().elapsed;
+        let mut lines = self.view.take_lines();
+        let view = &self.view;
+        self.terminal.paint(&mut lines, |columns, rows_max| view.below(now, columns, rows_max))
+    }
+
+    /// How long nothing changes by itself.
+    fn pause(&self) -> Duration {
+        let now = self.now().elapsed;
+        let leaving = match self.leaving {
+            Leaving::Wanted { by } | Leaving::Asked { by } => Some(by),
+            Leaving::No | Leaving::Now => None,
+        };
+        let retry = (!self.outbox.is_empty()).then(|| now + RETRY_PAUSE);
+        let deadlines = self.view.deadline(now).into_iter().chain(leaving).chain(retry);
+        deadlines.min().map_or(Duration::from_secs(3600), |deadline| deadline.saturating_sub(now))
+    }
+
+    fn now(&self) -> Now {
+        Now { elapsed: clock().saturating_duration_since(self.started), unix_ms: unix_ms() }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell is where the clock is read")]
+fn clock() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,98 @@
+//! `chat client`: a terminal to a room, or a filter between stdin, stdout and a room.
+
+mod command;
+mod filter;
+mod interactive;
+mod json;
+mod mention;
+mod pending;
+mod status;
+mod view;
+
+use std::io::{self, ErrorKind, IsTerminal};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chat_core::{Client, ClientConfig, ClientEnd, Ended};
+use crossbeam_channel::bounded;
+
+use crate::args::ClientArgs;
+use crate::failure::Failure;
+use crate::terminal;
+use crate::transport;
+
+/// Messages of the past that are asked for on a terminal; the server gives at most its own limit.
+const HISTORY_ON_A_TERMINAL: u16 = 100;
+
+/// What a shell reports of a program that SIGINT has ended.
+const INTERRUPTED: u8 = 130;
+
+pub(crate) fn run(args: &ClientArgs, is_interactive: bool) -> Result<ExitCode, Failure> {
+    let is_interactive = is_interactive && !args.json;
+    let config = ClientConfig {
+        history: args.history.unwrap_or(if is_interactive { HISTORY_ON_A_TERMINAL } else { 0 }),
+        plain: args.plain,
+        reconnect: is_interactive || args.reconnect,
+    };
+    let client = Arc::new(transport::connect(args.transport, &args.address, &config)?);
+    if is_interactive {
+        let (signal, signalled) = bounded(1);
+        leave_on_signal(move || {
+            let _there_already = signal.try_send(());
+        })?;
+        return end(interactive::run(&client, args, &signalled), args, false);
+    }
+    let speaker = Arc::clone(&client);
+    let interrupted = leave_on_signal(move || {
+        let _ended = speaker.leave();
+    })?;
+    if io::stdin().is_terminal() && !args.json {
+        filter::tell(&format!("Connected to {}. Type a line to say it; Ctrl-D leaves.", args.address));
+    }
+    let result = filter::run(&client, args);
+    let was_interrupted = interrupted.load(Ordering::Relaxed) && !io::stdin().is_terminal();
+    end(result, args, was_interrupted)
+}
+
+/// What the program tells its caller.
+fn end(result: io::Result<ClientEnd>, args: &ClientArgs, was_interrupted: bool) -> Result<ExitCode, Failure> {
+    match result {
+        Ok(ClientEnd::Left) if was_interrupted => Ok(ExitCode::from(INTERRUPTED)),
+        Ok(ClientEnd::Left) => Ok(ExitCode::SUCCESS),
+        Ok(end @ ClientEnd::NotFramed { .. }) => {
+            let ClientArgs { transport, address, .. } = args;
+            let hint = format!("if it is a plain text server: chat client {transport} {address} --plain");
+            Err(Failure::new(end, Some(hint)))
+        }
+        Ok(end) => Err(Failure::new(end, None)),
+        // Whoever reads our output has enough of it.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Failure::new(format!("cannot write to stdout: {error}"), None)),
+    }
+}
+
+/// The first signal leaves in order, the second one at once.
+fn leave_on_signal(leave: impl Fn() + Send + 'static) -> Result<Arc<AtomicBool>, ctrlc::Error> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            terminal::give_back();
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        leave();
+    })?;
+    Ok(interrupted)
+}
+
+/// Asks something of the client without waiting: its thread may be waiting for us to take events.
+fn ask(client: &Arc<Client>, what: fn(&Client) -> Result<(), Ended>) {
+    let client = Arc::clone(client);
+    std::thread::spawn(move || what(&client));
+}
+
+/// The end of a client whose thread has gone without telling why.
+fn failed() -> ClientEnd {
+    ClientEnd::Lost { error: io::Error::other("the client has failed"), unconfirmed: 0 }
+}

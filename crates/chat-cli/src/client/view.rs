@@ -1,0 +1,369 @@
+//! What the user sees of a conversation: events in, lines and a status out.
+//!
+//! No terminal and no clock in here: the time is an argument, and what comes out is styled text.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use chat_core::ClientEvent;
+use chat_proto::{Author, Entry, Event, LeaveReason, Line, PeerAddr, Present, Text};
+use jiff::civil::Date;
+
+use super::mention::Mentions;
+use super::pending::Pending;
+use super::status::{Link, Status};
+use crate::args::Bell;
+use crate::terminal::{Clock, Hue, Pen, Style, day, shortened};
+
+/// How many who spoke are remembered, to complete their addresses.
+const SPEAKERS_MAX: usize = 64;
+
+/// A moment: since the program began, and on the wall.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    pub(super) elapsed: Duration,
+    pub(super) unix_ms: u64,
+}
+
+/// What does not change while the program runs.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) pen: Pen,
+    /// For time stamps, if they are wanted.
+    pub(super) clock: Option<Clock>,
+    pub(super) bell: Bell,
+    /// The server speaks plain text: it confirms nothing.
+    pub(super) plain: bool,
+    /// Transport and address of the server.
+    pub(super) server: String,
+}
+
+/// What the user sees.
+#[derive(Debug)]
+pub(super) struct View {
+    look: Look,
+    mentions: Mentions,
+    lines: Vec<String>,
+    rings: bool,
+    link: Link,
+    began_unix_ms: u64,
+    you: Option<PeerAddr>,
+    members: Option<u32>,
+    missed: u64,
+    pending: Pending,
+    /// The day of the last line.
+    date: Option<Date>,
+    /// Who spoke, the last one first.
+    speakers: VecDeque<String>,
+}
+
+/// Why a line has a mark in front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    None,
+    Own,
+    Mention,
+}
+
+impl View {
+    pub(super) fn new(look: Look, mentions: Mentions) -> Self {
+        let link = if look.plain { Link::Connected } else { Link::Joining };
+        Self {
+            look,
+            mentions,
+            lines: Vec::new(),
+            rings: false,
+            link,
+            began_unix_ms: 0,
+            you: None,
+            members: None,
+            missed: 0,
+            pending: Pending::default(),
+            date: None,
+            speakers: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what happened.
+    pub(super) fn on_event(&mut self, event: &ClientEvent, now: Now) {
+        match event {
+            ClientEvent::Connected(welcome) => {
+                let was = (self.link, self.you);
+                self.link = Link::Connected;
+                self.you = Some(welcome.you);
+                self.members = Some(welcome.members);
+                self.began_unix_ms = welcome.began_unix_ms;
+                self.mentions.set_address(welcome.you.to_string());
+                match was {
+                    (_, None) => self.note(
+                        Style::Faint,
+                        &format!("You are {}. /help shows what you can type.", welcome.you),
+                    ),
+                    (_, Some(you)) if you == welcome.you => self.note(Style::Good, "Connected again."),
+                    (_, Some(_)) => {
+                        self.note(Style::Good, &format!("Connected again. You are {} now.", welcome.you));
+                    }
+                }
+            }
+            ClientEvent::Entry { entry, own } => self.entry(entry, *own),
+            ClientEvent::Line(text) => self.plain_line(text, now),
+            ClientEvent::Missed(messages) => {
+                self.missed += messages;
+                // Some of ours may be among them, and confirmed by that.
+                self.pending.clear();
+                let what =
+                    if *messages == 1 { "1 message".to_owned() } else { format!("{messages} messages") };
+                self.note(Style::Warning, &format!("You missed {what}."));
+            }
+            ClientEvent::Present(present) => self.present(present),
+            ClientEvent::Unsure(texts) => {
+                for text in texts {
+                    self.pending.confirm(text);
+                    self.note(
+                        Style::Warning,
+                        &format!("Not known whether the room has it (Up brings it back): {text}"),
+                    );
+                }
+            }
+            ClientEvent::Lost { error, retry_in } => {
+                if !matches!(self.link, Link::Lost { .. }) {
+                    self.note(Style::Warning, &format!("Connection lost: {error}. Trying again."));
+                }
+                self.link = Link::Lost { retry_at: now.elapsed + *retry_in };
+            }
+            _ => {}
+        }
+    }
+
+    /// The user said this.
+    pub(super) fn said(&mut self, text: Text, now: Now) {
+        if self.look.plain {
+            // Nothing will ever confirm it, and most such servers do not send it back.
+            let author = match self.you {
+                Some(you) => Author::Peer(you),
+                None => Author::Seat("you".parse().expect("invariant: a valid name")),
+            };
+            self.said_line(Some(now.unix_ms), Mark::Own, &author, &text);
+        } else {
+            self.pending.say(text, now.elapsed);
+        }
+    }
+
+    /// Tells the user something.
+    pub(super) fn note(&mut self, style: Style, text: &str) {
+        for line in text.lines() {
+            self.lines.push(self.look.pen.row(style, &format!("-- {line}")));
+        }
+    }
+
+    pub(super) fn leaving(&mut self) {
+        self.link = Link::Leaving;
+    }
+
+    pub(super) fn link(&self) -> Link {
+        self.link
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.link == Link::Connected
+    }
+
+    /// Messages that the room has not confirmed.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// What is to be written, once.
+    pub(super) fn take_lines(&mut self) -> Vec<String> {
+        if std::mem::take(&mut self.rings) {
+            // The bell moves nothing. It goes with the last line, so that there is one for many.
+            if let Some(last) = self.lines.last_mut() {
+                last.push('\x07');
+            }
+        }
+        std::mem::take(&mut self.lines)
+    }
+
+    /// What stands below the input: messages on their way, and the status.
+    pub(super) fn below(&self, now: Duration, columns: usize, rows_max: usize) -> Vec<String> {
+        let pen = self.look.pen;
+        let Some(messages_max) = rows_max.checked_sub(1) else { return Vec::new() };
+        let is_broken = self.link != Link::Connected;
+        let messages = self.pending.shown(now, is_broken).take(messages_max.min(4));
+        let row = |text: &Text| {
+            pen.row(Style::Faint, &shortened(&format!("  … {text}"), columns.saturating_sub(1)))
+        };
+        let mut rows: Vec<String> = messages.map(row).collect();
+        let status = Status {
+            link: self.link,
+            server: &self.look.server,
+            you: self.you.map(|you| you.to_string()),
+            members: self.members,
+            missed: self.missed,
+            pending: self.pending.shown(now, is_broken).count(),
+            now,
+        };
+        rows.push(status.row(pen, columns));
+        rows
+    }
+
+    /// When [`below`](Self::below) will be another one although nothing has happened.
+    pub(super) fn deadline(&self, now: Duration) -> Option<Duration> {
+        let countdown = match self.link {
+            Link::Lost { retry_at } if retry_at > now => {
+                let left = retry_at - now;
+                let part = left.subsec_nanos();
+                Some(now + if part == 0 { Duration::from_secs(1) } else { Duration::from_nanos(part.into()) })
+            }
+            _ => None,
+        };
+        countdown.into_iter().chain(self.pending.deadline(now)).min()
+    }
+
+    /// Addresses that complete `word`, which is how one of them, or its port, begins.
+    pub(super) fn addresses(&self, word: &str) -> Vec<String> {
+        let word = word.strip_prefix('@').unwrap_or(word);
+        let fits = |address: &&String| {
+            let port = address.rsplit(':').next().unwrap_or_default();
+            address.starts_with(word) || port.starts_with(word.trim_start_matches(':'))
+        };
+        self.speakers.iter().filter(fits).map(|address| format!("{address} ")).collect()
+    }
+
+    fn entry(&mut self, entry: &Entry, own: bool) {
+        let at = Some(self.began_unix_ms.saturating_add(entry.at_ms));
+        match &entry.event {
+            Event::Said { author, text } => {
+                if own {
+                    self.pending.confirm(text);
+                }
+                let mark = if own { Mark::Own } else { Mark::None };
+                self.said_line(at, mark, author, text);
+            }
+            Event::Joined { peer, members } => {
+                self.members = Some(*members);
+                if Some(*peer) != self.you {
+                    self.notice(at, &format!("{peer} joined, {members} present"));
+                }
+            }
+            Event::Left { peer, reason, members } => {
+                self.members = Some(*members);
+                self.notice(
+                    at,
+                    &match reason {
+                        LeaveReason::Quit => format!("{peer} left, {members} present"),
+                        reason => format!("{peer} left ({reason}), {members} present"),
+                    },
+                );
+            }
+            Event::Gathered { joined, left, members } => {
+                self.members = Some(*members);
+                let counts = [(*joined, "joined"), (*left, "left")];
+                let counts = counts
+                    .iter()
+                    .filter(|(count, _)| *count > 0)
+                    .map(|(count, verb)| format!("{count} {verb}"));
+                let counts = counts.collect::<Vec<_>>().join(", ");
+                if !counts.is_empty() {
+                    self.notice(at, &format!("{counts}, {members} present"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn plain_line(&mut self, text: &Text, now: Now) {
+        // Nothing else tells that the connection stands again.
+        self.link = Link::Connected;
+        match text.as_str().parse::<Line>() {
+            Ok(Line { author, text }) => self.said_line(Some(now.unix_ms), Mark::None, &author, &text),
+            Err(_) => {
+                let mut line = self.start(Some(now.unix_ms), Mark::None);
+                self.look.pen.draw(&mut line, Style::Plain, text.as_str());
+                self.lines.push(line);
+            }
+        }
+    }
+
+    fn said_line(&mut self, at: Option<u64>, mark: Mark, author: &Author, text: &Text) {
+        let pen = self.look.pen;
+        let is_notice = *author == Author::Room;
+        let found =
+            if mark == Mark::Own || is_notice { Vec::new() } else { self.mentions.find(text.as_str()) };
+        let mark = if found.is_empty() { mark } else { Mark::Mention };
+        let mut line = self.start(at, mark);
+        let style = if is_notice { Style::Faint } else { Style::Author(Hue::of(author)) };
+        pen.draw(&mut line, style, &format!("[{author}]"));
+        line.push(' ');
+        let mut rest = 0;
+        for range in found {
+            pen.draw(&mut line, Style::Plain, &text.as_str()[rest..range.start]);
+            pen.draw(&mut line, Style::Mention, &text.as_str()[range.clone()]);
+            rest = range.end;
+        }
+        let style = if is_notice { Style::Faint } else { Style::Plain };
+        pen.draw(&mut line, style, &text.as_str()[rest..]);
+        self.lines.push(line);
+        self.rings |= match self.look.bell {
+            Bell::Never => false,
+            Bell::Mentions => mark == Mark::Mention,
+            Bell::All => mark != Mark::Own,
+        };
+        if mark != Mark::Own
+            && let Author::Peer(peer) = author
+        {
+            self.speaks(peer);
+        }
+    }
+
+    fn notice(&mut self, at: Option<u64>, text: &str) {
+        let mut line = self.start(at, Mark::None);
+        self.look.pen.draw(&mut line, Style::Faint, &format!("[*] {text}"));
+        self.lines.push(line);
+    }
+
+    /// The beginning of a line: the time, and a mark; before it a line for a new day.
+    fn start(&mut self, at: Option<u64>, mark: Mark) -> String {
+        let pen = self.look.pen;
+        let mut line = String::new();
+        if let Some(clock) = &self.look.clock {
+            match at.and_then(|at| clock.at(at)) {
+                Some((time, date)) => {
+                    pen.draw(&mut line, Style::Faint, &time);
+                    if self.date.replace(date).is_some_and(|before| before != date) {
+                        self.lines.push(pen.row(Style::Faint, &format!("-- {}", day(date))));
+                    }
+                }
+                None => pen.draw(&mut line, Style::Faint, "--:--"),
+            }
+        }
+        let (style, mark) = match mark {
+            Mark::None => (Style::Plain, " "),
+            Mark::Own => (Style::Good, "›"),
+            Mark::Mention => (Style::Warning, "!"),
+        };
+        pen.draw(&mut line, style, mark);
+        line
+    }
+
+    fn present(&mut self, present: &Present) {
+        let Present { members, peers, more } = present;
+        self.members = Some(*members);
+        let name = |peer: &PeerAddr| {
+            if Some(*peer) == self.you { format!("{peer} (you)") } else { peer.to_string() }
+        };
+        let list: Vec<String> = peers.iter().map(name).collect();
+        let others = if *more { ", and others" } else { "" };
+        self.note(Style::Faint, &format!("{members} present: {}{others}", list.join(", ")));
+    }
+
+    fn speaks(&mut self, peer: &PeerAddr) {
+        let peer = peer.to_string();
+        self.speakers.retain(|speaker| *speaker != peer);
+        self.speakers.push_front(peer);
+        self.speakers.truncate(SPEAKERS_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! How the server's console words what happens in the room.
+
+use std::borrow::Cow;
+
+use chat_core::Heard;
+use chat_proto::{Author, Event, LeaveReason};
+
+/// A line of the console: `[author] what`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Wording<'a> {
+    pub(super) author: Cow<'a, Author>,
+    pub(super) what: Cow<'a, str>,
+}
+
+impl std::fmt::Display for Wording<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{}] {}", self.author, self.what)
+    }
+}
+
+/// The line for what a seat heard, if there is one.
+pub(super) fn wording(heard: &Heard) -> Option<Wording<'_>> {
+    let notice = |what: String| Some(Wording { author: Cow::Owned(Author::Room), what: what.into() });
+    let entry = match heard {
+        Heard::Entry(entry) => entry,
+        Heard::Missed(messages) => return notice(format!("{messages} messages were not shown here")),
+    };
+    match &entry.event {
+        Event::Said { author, text } => {
+            Some(Wording { author: Cow::Borrowed(author), what: text.as_str().into() })
+        }
+        Event::Joined { peer, .. } => notice(format!("Accepted connection from {peer}")),
+        Event::Left { peer, reason: LeaveReason::Quit, .. } => notice(format!("Connection closed by {peer}")),
+        Event::Left { peer, reason, .. } => notice(format!("Connection closed by {peer} ({reason})")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chat_proto::{Entry, PeerAddr};
+
+    use super::*;
+
+    fn line(event: Event) -> Option<String> {
+        let heard = Heard::Entry(Arc::new(Entry { seq: 1, at_ms: 0, event }));
+        wording(&heard).map(|line| line.to_string())
+    }
+
+    #[test]
+    fn the_console_says_it_in_these_words() {
+        let peer: PeerAddr = "127.0.0.1:57814".parse().expect("an address");
+        let said = Event::Said { author: peer.into(), text: "hello".parse().expect("clean") };
+        assert_eq!(line(said).as_deref(), Some("[127.0.0.1:57814] hello"));
+        let joined = Event::Joined { peer, members: 1 };
+        assert_eq!(line(joined).as_deref(), Some("[*] Accepted connection from 127.0.0.1:57814"));
+        let left = |reason| Event::Left { peer, reason, members: 0 };
+        assert_eq!(
+            line(left(LeaveReason::Quit)).as_deref(),
+            Some("[*] Connection closed by 127.0.0.1:57814")
+        );
+        let kicked = LeaveReason::kicked("spam").expect("short");
+        assert_eq!(
+            line(left(kicked)).as_deref(),
+            Some("[*] Connection closed by 127.0.0.1:57814 (kicked: spam)")
+        );
+        let missed = wording(&Heard::Missed(3)).map(|line| line.to_string());
+        assert_eq!(missed.as_deref(), Some("[*] 3 messages were not shown here"));
+    }
+}

@@ -1,0 +1,205 @@
+//! A terminal that shows lines while somebody types.
+//!
+//! `editor`, `history`, `window` and `prompt` turn keys into lines, `screen` turns lines into bytes; none of
+//! them touches a terminal, so all of it is tested without one. `input` and `guard` are the shell: a thread that
+//! reads, and the modes that are put back on every way out. [`Terminal`] joins the two.
+
+mod clock;
+mod editor;
+#[cfg(test)]
+pub(crate) mod emulated;
+mod guard;
+mod history;
+mod input;
+mod pen;
+mod prompt;
+mod screen;
+mod window;
+
+use std::io::{self, IsTerminal};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+
+pub(crate) use self::clock::{Clock, day, rfc_3339, unix_ms};
+use self::guard::Guard;
+pub(crate) use self::guard::give_back;
+pub(crate) use self::input::Input;
+pub(crate) use self::pen::{Hue, Pen, Style};
+use self::prompt::Prompt;
+pub(crate) use self::prompt::{Act, beginning_with};
+use self::screen::{Footer, Screen};
+pub(crate) use self::window::{shortened, width};
+use crate::diagnostics;
+
+/// Whether people sit on both ends of this process: it reads keys and draws, instead of filtering lines.
+pub(crate) fn is_interactive() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb && guard::is_in_foreground()
+}
+
+/// The terminal, taken until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    guard: Option<Guard>,
+    screen: Screen,
+    prompt: Prompt,
+    pen: Pen,
+    input: Receiver<Input>,
+    diagnostics: Receiver<String>,
+    /// To be shown with the next paint.
+    lines: Vec<String>,
+    /// Since when the terminal has had another size than we were told.
+    differs_since: Option<Instant>,
+}
+
+/// How long a paint waits for the news of a resize. It is there at once, or it will not come.
+const RESIZE_PATIENCE: Duration = Duration::from_millis(200);
+
+impl Terminal {
+    /// Takes the terminal.
+    pub(crate) fn take(pen: Pen) -> io::Result<Self> {
+        let guard = Guard::take()?;
+        let screen = Screen::new(crossterm::terminal::size()?);
+        Ok(Self {
+            guard: Some(guard),
+            screen,
+            prompt: Prompt::default(),
+            pen,
+            input: input::spawn()?,
+            diagnostics: diagnostics::redirect(),
+            lines: Vec::new(),
+            differs_since: None,
+        })
+    }
+
+    /// What comes from the terminal; each is to be given to [`on_input`](Self::on_input).
+    pub(crate) fn input(&self) -> &Receiver<Input> {
+        &self.input
+    }
+
+    /// Diagnostics, which must not be written into the screen; each is to be given to [`note`](Self::note).
+    pub(crate) fn diagnostics(&self) -> &Receiver<String> {
+        &self.diagnostics
+    }
+
+    /// Shows a line of the program's own with the next [`paint`](Self::paint).
+    pub(crate) fn note(&mut self, style: Style, text: &str) {
+        let rows = text.lines().map(|line| self.pen.row(style, &format!("-- {line}")));
+        self.lines.extend(rows);
+    }
+
+    /// Takes what came from the terminal; an error if it is gone.
+    pub(crate) fn on_input(&mut self, input: Input) -> io::Result<Option<Act>> {
+        match input {
+            Input::Key(key) => match self.prompt.key(key) {
+                Some(Act::Suspend) => self.suspend()?,
+                Some(Act::Clear) => self.screen.clear(),
+                act => return Ok(act),
+            },
+            Input::Paste(text) => {
+                if let Err(error) = self.prompt.paste(&text) {
+                    self.note(Style::Warning, &error.to_string());
+                }
+            }
+            Input::Resizing { size, wants_column } => {
+                let _gone = wants_column.send(self.screen.wants_column(size));
+                let column = match self.input.recv_timeout(input::RESIZE_TIMEOUT) {
+                    Ok(Input::Resized { column }) => column,
+                    Ok(Input::Gone(error)) => return Err(error),
+                    _ => None,
+                };
+                self.screen.resized(size, column);
+            }
+            Input::Resized { .. } => {}
+            Input::Gone(error) => return Err(error),
+        }
+        Ok(None)
+    }
+
+    /// Completes the word before the cursor; `choices` gets the line up to there.
+    pub(crate) fn complete(&mut self, choices: impl FnOnce(&str) -> Vec<String>) {
+        self.prompt.complete(choices);
+    }
+
+    /// Writes `lines` for good, and the footer: the input, and the rows that `below` makes of columns and rows.
+    ///
+    /// Returns how long until it must be called again, if it could not paint: a terminal that has just been resized
+    /// is not written to before it is known where its cursor went.
+    pub(crate) fn paint(
+        &mut self,
+        lines: &mut Vec<String>,
+        below: impl FnOnce(usize, usize) -> Vec<String>,
+    ) -> io::Result<Option<Duration>> {
+        self.lines.append(lines);
+        if self.is_resizing()? {
+            return Ok(Some(RESIZE_PATIENCE));
+        }
+        self.paint_now(below)?;
+        Ok(None)
+    }
+
+    /// Writes `lines` for good and takes the footer away, before the terminal is given back.
+    pub(crate) fn finish(mut self, lines: &mut Vec<String>) -> io::Result<()> {
+        self.lines.append(lines);
+        self.paint_now(|_, _| Vec::new())
+    }
+
+    fn paint_now(&mut self, below: impl FnOnce(usize, usize) -> Vec<String>) -> io::Result<()> {
+        let columns = self.screen.columns();
+        let (prompt, input) = self.prompt.row(self.pen, columns);
+        let mut rows = Vec::new();
+        let mut rows_max = self.screen.footer_rows_max() - 1;
+        let pasted = self.prompt.pasted();
+        for line in pasted.iter().take(rows_max.saturating_sub(1).min(3)) {
+            rows.push(self.pen.row(Style::Faint, &shortened(&format!("  {line}"), columns - 1)));
+        }
+        rows_max -= rows.len();
+        rows.append(&mut below(columns, rows_max));
+        let bytes = self.screen.paint(&self.lines, &Footer { prompt, input, below: rows });
+        guard::write(bytes)?;
+        self.screen.painted();
+        self.lines.clear();
+        Ok(())
+    }
+
+    /// Whether the terminal has another size than we were told, and we will soon be told.
+    fn is_resizing(&mut self) -> io::Result<bool> {
+        let size = crossterm::terminal::size()?;
+        if self.screen.has_size(size) {
+            self.differs_since = None;
+            return Ok(false);
+        }
+        let now = clock();
+        if now - *self.differs_since.get_or_insert(now) < RESIZE_PATIENCE {
+            return Ok(true);
+        }
+        self.differs_since = None;
+        self.screen.resized(size, None);
+        Ok(false)
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        self.guard = None;
+        guard::suspend();
+        self.guard = Some(Guard::take()?);
+        self.screen.resized(crossterm::terminal::size()?, None);
+        Ok(())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.guard = None;
+        diagnostics::restore();
+        // What was not shown yet goes where it would have gone.
+        for line in self.diagnostics.try_iter() {
+            eprintln!("{line}");
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell is where the clock is read")]
+fn clock() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,51 @@
+//! The server's console.
+
+use super::tmux::Tmux;
+use super::{CHAT, client, pipe, server, signal};
+
+#[test]
+fn the_operator_speaks_looks_kicks_and_closes() {
+    let Some(tmux) = Tmux::start() else { return };
+    let (server, address) = server(&tmux);
+    let (ann, ann_is) = client(&tmux, &address, "");
+    server.enters("good morning");
+    ann.shows(" [*] good morning");
+    server.shows("[*] good morning");
+    server.enters("/who");
+    server.shows(&format!("-- 1 present: {ann_is}"));
+    server.enters("/stats");
+    server.shows("-- messages  1 said");
+    server.enters("/kik");
+    server.shows("-- There is no command /kik; nothing was said.");
+    server.presses(&["C-d"]);
+    server.shows("-- The room stays open");
+    ann.enters("still here");
+    server.shows(&format!("[{ann_is}] still here"));
+
+    server.types("/kick 127");
+    server.presses(&["Tab"]);
+    server.shows(&format!("> /kick {ann_is}"));
+    server.enters("too loud");
+    ann.shows("error: the server closed the connection: kicked: too loud");
+    server.shows(&format!("[*] Connection closed by {ann_is} (kicked: too loud)"));
+    server.enters("/quit");
+    let rows = server.waits_for("its end", |rows| {
+        rows.iter().any(|row| row == "[*] The server is stopping")
+            && !rows.iter().any(|row| row.contains("> "))
+    });
+    assert!(!rows.iter().any(|row| row.contains('●') || row.contains('◌')), "{rows:#?}");
+}
+
+#[test]
+fn in_the_background_the_server_only_prints() {
+    let Some(tmux) = Tmux::start() else { return };
+    // An interactive shell gives a background process a group of its own, so that it may not touch the terminal.
+    let shell = tmux.window(&format!("set -m; {CHAT} server tcp --bind 127.0.0.1:0 & wait"));
+    let rows = shell.shows("[*] Listening on ");
+    let address = rows[0].rsplit(' ').next().expect("it says where").to_owned();
+    pipe(&address, "hello\n");
+    shell.shows("[*] Connection closed by ");
+    let rows = shell.shows("] hello");
+    assert!(!rows.iter().any(|row| row.contains("> ") || row.contains('●')), "{rows:#?}");
+    signal(&shell, "TERM");
+}

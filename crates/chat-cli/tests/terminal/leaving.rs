@@ -1,0 +1,51 @@
+//! The terminal, after it.
+
+use std::fs;
+
+use super::tmux::{Tmux, Window};
+use super::{CHAT, server, signal};
+
+#[test]
+fn every_way_out_leaves_the_terminal_as_it_was() {
+    let Some(tmux) = Tmux::start() else { return };
+    let (server, address) = server(&tmux);
+    let ways: [fn(&Window<'_>); 6] = [
+        |ann| ann.enters("/quit"),
+        |ann| ann.presses(&["C-d"]),
+        |ann| ann.presses(&["C-c"]),
+        |ann| signal(ann, "TERM"),
+        |ann| signal(ann, "HUP"),
+        |ann| signal(ann, "INT"),
+    ];
+    let (before, after) = (tmux.file("before"), tmux.file("after"));
+    let run = || {
+        let (before, after) = (before.display(), after.display());
+        let ann = tmux.window(&format!(
+            "stty -g > {before}; {CHAT} client tcp {address} --no-timestamps; echo ended with $?; stty -g > {after}; echo done"
+        ));
+        let rows = ann.shows("-- You are ");
+        ann.shows("● connected");
+        let you = rows.iter().find_map(|row| row.strip_prefix("-- You are ")).expect("it says so");
+        let you = you.split(". ").next().expect("the address").to_owned();
+        (ann, you)
+    };
+    let is_as_it_was = |ann: &Window<'_>, ended: &str| {
+        let rows = ann.ends_with(&[ended, "done"]);
+        assert!(!rows.iter().any(|row| row.contains('●') || row.starts_with("> ")), "{rows:#?}");
+        let read = |path| fs::read_to_string(path).expect("stty wrote it");
+        assert_eq!(read(&before), read(&after));
+        assert!(ann.cursor().2, "the cursor is shown");
+        // What is pasted now has no marks around it, and long lines wrap.
+        ann.pastes(&format!("{}\n", "x".repeat(100)));
+        ann.waits_for("a pasted line without marks", |rows| rows.iter().any(|row| row == &"x".repeat(20)));
+    };
+    for way in ways {
+        let (ann, _) = run();
+        way(&ann);
+        is_as_it_was(&ann, "ended with 0");
+    }
+    let (ann, ann_is) = run();
+    server.enters(&format!("/kick {ann_is} enough now"));
+    ann.shows("error: the server closed the connection: kicked: enough now");
+    is_as_it_was(&ann, "ended with 1");
+}

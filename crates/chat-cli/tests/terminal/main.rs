@@ -1,0 +1,59 @@
+//! The program on a real terminal: what people see while others talk, paste, resize and leave.
+//!
+//! Each test has a tmux server of its own, types into its windows and reads their screens. Where there is no tmux
+//! they say so and do nothing.
+#![cfg(unix)]
+
+mod console;
+mod hostile;
+mod leaving;
+mod talking;
+mod tmux;
+mod window;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use self::tmux::{Tmux, Window};
+
+const CHAT: &str = env!("CARGO_BIN_EXE_chat");
+
+/// A server on a terminal, and the address it listens on.
+fn server(tmux: &Tmux) -> (Window<'_>, String) {
+    let window = tmux.window(&format!("{CHAT} server tcp --bind 127.0.0.1:0 --no-timestamps"));
+    let rows = window.shows("open · 0 present");
+    let address = rows[0].strip_prefix("[*] Listening on ").expect("it says where");
+    let address = address.to_owned();
+    (window, address)
+}
+
+/// A client on a terminal, and what it is to the others.
+fn client<'a>(tmux: &'a Tmux, address: &str, flags: &str) -> (Window<'a>, String) {
+    let window =
+        tmux.window(&format!("{CHAT} client tcp {address} --no-timestamps {flags}; echo ended with $?"));
+    let rows = window.shows("-- You are ");
+    window.shows("● connected");
+    let you = rows.iter().find_map(|row| row.strip_prefix("-- You are ")).expect("it says so");
+    let you = you.split(". ").next().expect("the address").to_owned();
+    (window, you)
+}
+
+/// Pipes `lines` through a client that is no terminal.
+fn pipe(address: &str, lines: &str) {
+    let mut client = Command::new(CHAT);
+    client.args(["client", "tcp", address]).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut client = client.spawn().expect("it starts");
+    client.stdin.take().expect("it is piped").write_all(lines.as_bytes()).expect("it reads");
+    assert!(client.wait().expect("it ends").success());
+}
+
+/// Signals the program that runs on a window's terminal.
+fn signal(window: &Window<'_>, signal: &str) {
+    let tty = window.tty();
+    let tty = tty.trim_start_matches("/dev/");
+    let found = Command::new("ps").args(["-t", tty, "-o", "pid=,comm="]).output().expect("ps runs");
+    let found = String::from_utf8_lossy(&found.stdout).into_owned();
+    let line = found.lines().find(|line| line.trim_end().ends_with(" chat")).expect("it runs");
+    let pid = line.split_whitespace().next().expect("its number");
+    assert!(Command::new("kill").args([&format!("-{signal}"), pid]).status().expect("kill runs").success());
+}
