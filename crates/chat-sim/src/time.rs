@@ -1,0 +1,57 @@
+//! Time that passes only when told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use chat_core::Clock;
+
+/// A clock that stands still until it is set. Clones show the same time.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let time = chat_sim::VirtualTime::default();
+/// let began = time.now();
+/// time.advance_to(began + Duration::from_secs(3600));
+/// assert_eq!(time.now() - began, Duration::from_secs(3600));
+/// ```
+#[derive(Clone, Debug)]
+pub struct VirtualTime {
+    began: Instant,
+    passed_ns: Arc<AtomicU64>,
+}
+
+impl Default for VirtualTime {
+    #[expect(clippy::disallowed_methods, reason = "there is no other first instant; nothing depends on which it is")]
+    fn default() -> Self {
+        Self { began: Instant::now(), passed_ns: Arc::default() }
+    }
+}
+
+impl VirtualTime {
+    /// What the clock shows.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.began + self.passed()
+    }
+
+    /// How much time has passed since the clock was made.
+    #[must_use]
+    pub fn passed(&self) -> Duration {
+        Duration::from_nanos(self.passed_ns.load(Ordering::Relaxed))
+    }
+
+    /// Sets the clock; it never goes back.
+    pub fn advance_to(&self, to: Instant) {
+        let passed = to.saturating_duration_since(self.began).as_nanos();
+        self.passed_ns.fetch_max(u64::try_from(passed).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// The same clock for a [`Room`](chat_core::Room) in a [`World`](chat_core::World) of its own.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        let time = self.clone();
+        Box::new(move || time.now())
+    }
+}

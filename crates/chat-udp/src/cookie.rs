@@ -1,0 +1,134 @@
+//! Proof of an address without memory of it.
+//!
+//! A cookie is a keyed hash over the address, what it is for, and the time, together with the time.
+//! The key is drawn when the endpoint begins and never leaves it, so that only who receives datagrams
+//! at an address can echo a cookie for it. Nothing is stored until he does (RFC 9000, section 8.1).
+
+use std::hash::Hasher;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use chat_proto::{Cookie, PeerAddr, SessionId};
+use rand::Rng;
+use siphasher::sip::SipHasher24;
+use subtle::ConstantTimeEq;
+
+use crate::limits::COOKIE_LIFE;
+
+/// What a cookie proves an address for; one is of no use for the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose {
+    /// The hello with this nonce.
+    Hello(u64),
+    /// Moving a session.
+    Path(SessionId),
+}
+
+/// Makes cookies and knows them again.
+#[derive(Debug)]
+pub(crate) struct Baker {
+    began: Instant,
+    keys: (u64, u64),
+}
+
+/// When a cookie was made, in tenths of a second.
+pub(crate) type Baked = u32;
+
+impl Baker {
+    pub(crate) fn new(began: Instant, random: &mut impl Rng) -> Self {
+        Self { began, keys: (random.next_u64(), random.next_u64()) }
+    }
+
+    pub(crate) fn bake(&self, purpose: Purpose, peer: PeerAddr, now: Instant) -> Cookie {
+        let baked = self.time(now);
+        let mut cookie = [0; 12];
+        cookie[..4].copy_from_slice(&baked.to_le_bytes());
+        cookie[4..].copy_from_slice(&self.tag(purpose, peer, baked));
+        Cookie(cookie)
+    }
+
+    /// When the cookie was made, if it is one of ours, for this, and fresh.
+    pub(crate) fn check(&self, cookie: Cookie, purpose: Purpose, peer: PeerAddr, now: Instant) -> Option<Baked> {
+        let Cookie([a, b, c, d, tag @ ..]) = cookie;
+        let baked = u32::from_le_bytes([a, b, c, d]);
+        let is_ours = bool::from(self.tag(purpose, peer, baked).ct_eq(&tag));
+        let age = self.time(now).checked_sub(baked)?;
+        (is_ours && u128::from(age) * 100 <= COOKIE_LIFE.as_millis()).then_some(baked)
+    }
+
+    fn time(&self, now: Instant) -> Baked {
+        let tenths = now.saturating_duration_since(self.began).as_millis() / 100;
+        u32::try_from(tenths).unwrap_or(u32::MAX) // in 13 years
+    }
+
+    fn tag(&self, purpose: Purpose, peer: PeerAddr, baked: Baked) -> [u8; 8] {
+        let mut hasher = SipHasher24::new_with_keys(self.keys.0, self.keys.1);
+        let (kind, number) = match purpose {
+            Purpose::Hello(nonce) => (0, nonce),
+            Purpose::Path(session) => (1, session.number()),
+        };
+        // Every part has a fixed length, so that no two inputs are the same bytes.
+        hasher.write(&[kind]);
+        hasher.write(&number.to_le_bytes());
+        hasher.write(&baked.to_le_bytes());
+        let (ip, scope) = match (peer.ip(), peer.as_socket_addr()) {
+            (IpAddr::V4(ip), _) => (ip.to_ipv6_mapped(), 0),
+            (IpAddr::V6(ip), std::net::SocketAddr::V6(address)) => (ip, address.scope_id()),
+            (IpAddr::V6(ip), std::net::SocketAddr::V4(_)) => (ip, 0),
+        };
+        hasher.write(&ip.octets());
+        hasher.write(&peer.port().to_le_bytes());
+        hasher.write(&scope.to_le_bytes());
+        hasher.finish().to_le_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+    use std::time::Duration;
+
+    #[expect(clippy::disallowed_methods, reason = "there is no other first instant; nothing depends on which it is")]
+    fn baker(seed: u64) -> (Baker, Instant) {
+        let began = Instant::now();
+        (Baker::new(began, &mut StdRng::seed_from_u64(seed)), began + Duration::from_secs(100))
+    }
+
+    fn peer(s: &str) -> PeerAddr {
+        s.parse().unwrap()
+    }
+
+    #[test]
+    fn a_cookie_is_good_for_its_address_its_purpose_and_its_time() {
+        let (baker, now) = baker(1);
+        let (hello, ann) = (Purpose::Hello(7), peer("192.0.2.1:5"));
+        let cookie = baker.bake(hello, ann, now);
+        assert_eq!(baker.check(cookie, hello, ann, now), Some(1_000));
+        assert_eq!(baker.check(cookie, hello, peer("[::ffff:192.0.2.1]:5"), now), Some(1_000), "the same address");
+        assert!(baker.check(cookie, hello, ann, now + COOKIE_LIFE).is_some());
+
+        assert_eq!(baker.check(cookie, hello, peer("192.0.2.1:6"), now), None);
+        assert_eq!(baker.check(cookie, hello, peer("192.0.2.2:5"), now), None);
+        assert_eq!(baker.check(cookie, Purpose::Hello(8), ann, now), None);
+        assert_eq!(baker.check(cookie, Purpose::Path(SessionId::new(7)), ann, now), None);
+        assert_eq!(baker.check(cookie, hello, ann, now + COOKIE_LIFE + Duration::from_millis(100)), None);
+        assert_eq!(baker.check(cookie, hello, ann, now - Duration::from_secs(1)), None, "from the future");
+        assert_eq!(baker.check(Cookie([0; 12]), hello, ann, now), None);
+        assert_eq!(super::tests::baker(2).0.check(cookie, hello, ann, now), None, "another key");
+    }
+
+    #[test]
+    fn every_bit_of_a_cookie_counts() {
+        let (baker, now) = baker(1);
+        let (hello, ann) = (Purpose::Hello(7), peer("[fe80::1%3]:5"));
+        let cookie = baker.bake(hello, ann, now);
+        for bit in 0..96 {
+            let mut bent = cookie;
+            bent.0[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(baker.check(bent, hello, ann, now), None, "bit {bit}");
+        }
+        assert_eq!(baker.check(cookie, hello, peer("[fe80::1%4]:5"), now), None);
+    }
+}

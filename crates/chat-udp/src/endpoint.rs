@@ -1,0 +1,395 @@
+//! The server's end of all sessions: datagrams in, datagrams out, no socket and no clock.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use chat_core::{JoinError, Joined, News, Overtaken, Port, Room, Start, Waker};
+use chat_proto::{
+    Cookie, Hello, LeaveReason, MemberDatagram, PeerAddr, RoomDatagram, SessionId, is_framed,
+};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::config::UdpConfig;
+use crate::cookie::{Baker, Purpose};
+use crate::limits::OUTBOX_DATAGRAMS_MAX;
+use crate::logs::Logs;
+use crate::peers::{Peer, Peers};
+use crate::plain::{self, Plain};
+use crate::session::{Context, Opened, Session};
+
+/// The UDP side of a room, without a socket: **feed it what arrives, send what it returns, call it when
+/// its deadline has come**.
+///
+/// [`UdpTransport`](crate::UdpTransport) does that with a socket; a simulator with virtual time can do
+/// without. The order within a turn:
+///
+/// 1. [`receive`](Self::receive) for each datagram that has come, and [`on_deadline`](Self::on_deadline);
+/// 2. [`pull`](Self::pull), which takes in what the room has to say; also whenever the waker was called;
+/// 3. [`transmit`](Self::transmit) until it returns nothing;
+/// 4. wait until [`deadline`](Self::deadline) at most.
+///
+/// ```
+/// use chat_core::{Room, RoomConfig, Waker};
+/// use chat_udp::{Endpoint, UdpConfig};
+///
+/// # #[expect(clippy::disallowed_methods)]
+/// let now = std::time::Instant::now();
+/// let (server, peer) = ("127.0.0.1:5555".parse()?, "127.0.0.1:40000".parse()?);
+/// let room = Room::new(RoomConfig::default());
+/// let mut endpoint = Endpoint::new(&room, Waker::new(|| {}), UdpConfig::default(), server, [7; 32], now);
+/// endpoint.receive(peer, b"hello", now);
+/// endpoint.pull(now);
+/// let mut datagram = Vec::new();
+/// assert_eq!(endpoint.transmit(&mut datagram, now), Some(peer));
+/// assert_eq!(datagram, b"[127.0.0.1:40000] hello");
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Debug)]
+pub struct Endpoint {
+    port: Port,
+    news: News,
+    logs: Logs,
+    config: UdpConfig,
+    overtaken: Overtaken,
+    local: SocketAddr,
+    baker: Baker,
+    random: StdRng,
+    peers: Peers,
+    /// For who has no session.
+    outbox: VecDeque<(SocketAddr, Vec<u8>)>,
+    closing: Option<Instant>,
+    draining: bool,
+}
+
+impl Endpoint {
+    /// The endpoint at the address `local` for `room`, which calls `waker` when it is to be
+    /// [`pull`](Self::pull)ed. Session ids and the cookies' key are drawn from `seed`, which nobody else
+    /// may know.
+    #[must_use]
+    pub fn new(room: &Room, waker: Waker, config: UdpConfig, local: SocketAddr, seed: [u8; 32], now: Instant) -> Self {
+        let mut random = StdRng::from_seed(seed);
+        let room_config = room.config();
+        Self {
+            port: room.attach(waker),
+            news: News::default(),
+            logs: Logs::new(room_config.log_bytes_max, config.announce),
+            config,
+            overtaken: room_config.overtaken,
+            local,
+            baker: Baker::new(now, &mut random),
+            random,
+            peers: Peers::default(),
+            outbox: VecDeque::new(),
+            closing: None,
+            draining: false,
+        }
+    }
+
+    // ---- datagrams in --------------------------------------------------------------------------
+
+    /// Takes in a datagram. What makes no sense is not answered, nor is an empty one.
+    pub fn receive(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
+        if bytes.is_empty() || from.port() == 0 || self.is_own(from) {
+            return;
+        }
+        if !is_framed(bytes) {
+            return self.receive_plain(from, bytes, now);
+        }
+        match MemberDatagram::decode(bytes) {
+            Ok(MemberDatagram::Hello { nonce, cookie, hello }) => self.receive_hello(from, nonce, cookie, &hello, now),
+            Ok(MemberDatagram::Path { session, cookie }) => self.receive_path(from, session, cookie, now),
+            Ok(
+                datagram @ (MemberDatagram::Traffic { session, .. }
+                | MemberDatagram::Who { session }
+                | MemberDatagram::Bye { session }),
+            ) => self.receive_session(from, session, datagram, bytes.len(), now),
+            Err(error) => tracing::debug!(%from, %error, "datagram ignored"),
+        }
+    }
+
+    /// Whether a datagram claims to come from this endpoint itself.
+    fn is_own(&self, from: SocketAddr) -> bool {
+        let (ip, local) = (from.ip().to_canonical(), self.local.ip().to_canonical());
+        from.port() == self.local.port() && (ip == local || (local.is_unspecified() && ip.is_loopback()))
+    }
+
+    fn receive_hello(&mut self, from: SocketAddr, nonce: u64, cookie: Option<Cookie>, hello: &Hello, now: Instant) {
+        let (purpose, peer) = (Purpose::Hello(nonce), PeerAddr::from(from));
+        let Some(baked) = cookie.and_then(|cookie| self.baker.check(cookie, purpose, peer, now)) else {
+            let cookie = self.baker.bake(purpose, peer, now);
+            return self.answer(from, &RoomDatagram::Retry { nonce, cookie });
+        };
+        // From here on the address is proven.
+        let opened = Opened { nonce, baked };
+        if let Some(key) = self.peers.at(from) {
+            if let Some(Peer::Session(session)) = self.peers.get_mut(key) {
+                let before = session.opened();
+                if before.nonce == nonce {
+                    session.hello_again();
+                    return self.peers.enqueue(key);
+                }
+                if baked < before.baked {
+                    return; // a late copy of a hello from before that session
+                }
+            }
+            self.expel(key, LeaveReason::Replaced, now);
+        }
+        match self.join(from, now) {
+            Ok(joined) => self.open_session(from, opened, joined, hello, now),
+            Err(error) => self.answer(from, &RoomDatagram::Refused { nonce, reason: error.into() }),
+        }
+    }
+
+    /// Joins a peer whose address is proven; in a full room instead of one whose is not.
+    fn join(&mut self, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
+        let result = self.port.join(peer, now);
+        if let (Err(JoinError::RoomFull { .. }), Some(key)) = (&result, self.peers.stalest_plain()) {
+            self.expel(key, LeaveReason::RoomFull, now);
+            return self.port.join(peer, now);
+        }
+        result
+    }
+
+    fn open_session(&mut self, from: SocketAddr, opened: Opened, joined: Joined, hello: &Hello, now: Instant) {
+        let Joined { member, seq } = joined;
+        let Some((welcome, start)) = self.port.welcome(member, hello, now) else { return };
+        // What he says he has already must be in the log.
+        self.pull(now);
+        let log = self.logs.framed();
+        let start = match start {
+            Start::After(have) => log.after(have),
+            Start::History(messages) => {
+                let before = welcome.head.saturating_sub(u64::from(messages)).max(log.tail_seq());
+                log.after(before.min(seq))
+            }
+        };
+        let id = SessionId::new(self.random.next_u64());
+        let session = Session::new(id, from, opened, member, welcome, start, now);
+        let key = self.peers.insert(Peer::Session(Box::new(session)));
+        self.peers.enqueue(key);
+        self.peers.settle(key);
+    }
+
+    fn receive_session(&mut self, from: SocketAddr, id: SessionId, datagram: MemberDatagram, bytes: usize, now: Instant) {
+        let Some((key, session)) = self.peers.session(id) else { return };
+        if session.address() != from {
+            let cookie = self.baker.bake(Purpose::Path(id), from.into(), now);
+            return self.challenge(from, cookie, bytes);
+        }
+        session.receive(datagram, &context(&self.port, &self.logs, self.overtaken, now));
+        self.peers.enqueue(key);
+        self.peers.settle(key);
+    }
+
+    /// Asks who speaks from another address than the session's to prove it, in no more bytes than he
+    /// sent. Until then the session stays where it is, and nothing from there is taken.
+    fn challenge(&mut self, from: SocketAddr, cookie: Cookie, bytes_max: usize) {
+        let mut challenge = Vec::new();
+        RoomDatagram::Challenge { cookie }.encode(&mut challenge);
+        if challenge.len() <= bytes_max {
+            self.push_answer(from, challenge);
+        }
+    }
+
+    fn receive_path(&mut self, from: SocketAddr, id: SessionId, cookie: Cookie, now: Instant) {
+        if self.baker.check(cookie, Purpose::Path(id), from.into(), now).is_none() {
+            return;
+        }
+        let Some((key, session)) = self.peers.session(id) else { return };
+        if session.address() == from || session.is_gone() {
+            return;
+        }
+        if let Some(other) = self.peers.at(from) {
+            self.expel(other, LeaveReason::Lost, now);
+        }
+        self.peers.move_session(key, from, now);
+        self.peers.enqueue(key);
+        self.peers.settle(key);
+    }
+
+    fn receive_plain(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
+        let peer = PeerAddr::from(from);
+        if !self.config.plain.admits(peer) || plain::is_echo(bytes, peer) {
+            return;
+        }
+        let key = match self.peers.at(from) {
+            Some(key) => key,
+            None => match self.join_plain(from, now) {
+                Some(key) => key,
+                None => return,
+            },
+        };
+        // A framed member says nothing in plain text; someone else may be using his address.
+        let Some(Peer::Plain(plain)) = self.peers.get_mut(key) else { return };
+        plain.receive(bytes, &context(&self.port, &self.logs, self.overtaken, now));
+        self.peers.enqueue(key);
+        self.peers.settle(key);
+    }
+
+    fn join_plain(&mut self, from: SocketAddr, now: Instant) -> Option<usize> {
+        // Who is refused gets no answer: his address is not proven.
+        let Joined { member, seq } = self.port.join(from, now).ok()?;
+        self.pull(now);
+        let cursor = self.logs.open_plain(&self.port).after(seq);
+        Some(self.peers.insert(Peer::Plain(Plain::new(from, member, cursor, now))))
+    }
+
+    // ---- datagrams out -------------------------------------------------------------------------
+
+    /// Takes in what is new in the room.
+    pub fn pull(&mut self, now: Instant) {
+        self.port.pull(&mut self.news);
+        self.closing = self.news.closing;
+        self.logs.append(&self.news);
+        if !self.news.entries.is_empty() || self.news.missed_up_to.is_some() {
+            self.peers.enqueue_all();
+        }
+        for (member, reason) in std::mem::take(&mut self.news.dismissed) {
+            let peer = self.peers.iter_mut().find(|(_, peer)| peer.member() == Some(member));
+            let Some((key, peer)) = peer else { continue };
+            match peer {
+                Peer::Session(session) => {
+                    session.dismiss(reason, now);
+                    self.peers.enqueue(key);
+                    self.peers.settle(key);
+                }
+                Peer::Plain(_) => self.dismiss_plain(key, &reason),
+            }
+        }
+    }
+
+    /// Writes the next datagram into `out`, whose content is replaced, and returns whom to send it to.
+    /// `None` if there is nothing to send for now.
+    ///
+    /// Each datagram is returned once and counts as sent; if the system does not take it, keep it until
+    /// the system does, or drop it as a network may.
+    pub fn transmit(&mut self, out: &mut Vec<u8>, now: Instant) -> Option<SocketAddr> {
+        out.clear();
+        loop {
+            if let Some((to, datagram)) = self.outbox.pop_front() {
+                *out = datagram;
+                return Some(to);
+            }
+            let key = self.peers.dequeue()?;
+            if let Some(to) = self.transmit_to(key, out, now) {
+                return Some(to);
+            }
+        }
+    }
+
+    fn transmit_to(&mut self, key: usize, out: &mut Vec<u8>, now: Instant) -> Option<SocketAddr> {
+        let cx = context(&self.port, &self.logs, self.overtaken, now);
+        let (wrote, to) = match self.peers.get_mut(key)? {
+            Peer::Session(session) => (session.transmit(&cx, out), session.address()),
+            Peer::Plain(plain) => match plain.transmit(&cx, out) {
+                Ok(false) if self.draining => {
+                    self.expel(key, LeaveReason::Stopping, now);
+                    return None;
+                }
+                Ok(wrote) => (wrote, plain.address()),
+                Err(reason) => {
+                    self.port.leave(plain.member(), reason.clone(), now);
+                    self.dismiss_plain(key, &reason);
+                    return None;
+                }
+            },
+        };
+        self.peers.settle(key);
+        if !wrote {
+            return None;
+        }
+        self.peers.enqueue(key); // the others first, then he again
+        Some(to)
+    }
+
+    fn answer(&mut self, to: SocketAddr, datagram: &RoomDatagram<'_>) {
+        let mut bytes = Vec::new();
+        datagram.encode(&mut bytes);
+        self.push_answer(to, bytes);
+    }
+
+    fn push_answer(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+        if self.outbox.len() < OUTBOX_DATAGRAMS_MAX {
+            self.outbox.push_back((to, datagram));
+        }
+    }
+
+    // ---- time and the end ----------------------------------------------------------------------
+
+    /// When [`on_deadline`](Self::on_deadline) is to be called next.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.peers.next_deadline()
+    }
+
+    /// Does what is due.
+    pub fn on_deadline(&mut self, now: Instant) {
+        while let Some(key) = self.peers.pop_due(now) {
+            let cx = context(&self.port, &self.logs, self.overtaken, now);
+            match self.peers.get_mut(key) {
+                Some(Peer::Session(session)) if session.is_over(now) => drop(self.peers.remove(key)),
+                Some(Peer::Session(session)) => {
+                    session.on_deadline(&cx);
+                    self.peers.enqueue(key);
+                    self.peers.settle(key);
+                }
+                Some(Peer::Plain(plain)) => {
+                    self.port.leave(plain.member(), LeaveReason::Idle, now);
+                    self.dismiss_plain(key, &LeaveReason::Idle);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// The room is closing: what is owed must be sent by then.
+    #[must_use]
+    pub fn closing(&self) -> Option<Instant> {
+        self.closing
+    }
+
+    /// Hears nothing more; each member leaves with a goodbye once he has all that he is owed.
+    pub fn drain(&mut self, now: Instant) {
+        self.pull(now);
+        self.draining = true;
+        let cx = context(&self.port, &self.logs, self.overtaken, now);
+        for (_, peer) in self.peers.iter_mut() {
+            if let Peer::Session(session) = peer {
+                session.drain(&cx);
+            }
+        }
+        self.peers.enqueue_all();
+    }
+
+    /// Whether everyone has what he was owed, and knows that he has left.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.outbox.is_empty() && self.peers.are_gone()
+    }
+
+    /// How many peers it remembers, members and such that have left.
+    #[must_use]
+    pub fn peers(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// A peer's place is taken from him without a word.
+    fn expel(&mut self, key: usize, reason: LeaveReason, now: Instant) {
+        if let Some(member) = self.peers.remove(key).member() {
+            self.port.leave(member, reason, now);
+        }
+    }
+
+    /// A plain peer who is no member any more gets a last line.
+    fn dismiss_plain(&mut self, key: usize, reason: &LeaveReason) {
+        if let Peer::Plain(plain) = self.peers.remove(key) {
+            self.push_answer(plain.address(), plain::farewell(reason));
+        }
+    }
+}
+
+fn context<'a>(port: &'a Port, logs: &'a Logs, overtaken: Overtaken, now: Instant) -> Context<'a> {
+    Context { port, logs, overtaken, now }
+}

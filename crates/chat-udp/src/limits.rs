@@ -1,0 +1,90 @@
+//! Times and sizes of the UDP transport, each with its reason.
+
+use std::time::Duration;
+
+use chat_proto::limits::DATAGRAM_BYTES_MAX;
+
+/// How long a cookie proves an address: the slowest path and a few lost datagrams, not more.
+pub(crate) const COOKIE_LIFE: Duration = Duration::from_secs(15);
+
+/// How long a peer stays a member without a word from him. Three keep-alives may be lost.
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
+
+/// Silence of the server after which a client asks whether it is there. Short enough for the
+/// mappings of home routers (Linux forgets a one-way flow after 30 s), and no shorter than RFC 8085
+/// (section 3.5) allows.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// How long a client waits for an answer before it takes the server for gone.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a hello is repeated: RFC 8085, section 3.1.1, for a path that is not known yet.
+pub(crate) const HELLO_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a welcomed peer may take to show that he heard it.
+pub(crate) const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a session that has ended is remembered, to tell a peer who did not hear of it, and to
+/// know a late copy of his hello, which is good for [`COOKIE_LIFE`].
+pub(crate) const GONE_LINGER: Duration = Duration::from_secs(30);
+
+/// Ended sessions that are remembered; the oldest are forgotten first.
+pub(crate) const GONE_MAX: usize = 1024;
+
+/// How often a goodbye is sent to who does not answer it.
+pub(crate) const BYE_TRIES: u32 = 3;
+
+/// Retransmission timeout before the first measurement (RFC 6298, section 2.1).
+pub(crate) const RTO_INITIAL: Duration = Duration::from_secs(1);
+
+/// Where doubling the timeout ends, unless the path itself is slower. Low enough for several tries
+/// within [`ANSWER_TIMEOUT`] and many within [`LEASE`], which is what ends the sending for good.
+pub(crate) const RTO_BACKED_OFF_MAX: Duration = Duration::from_secs(2);
+
+/// Least room for the variation of the round-trip time: the timers of common systems.
+pub(crate) const RTO_VARIATION_MIN: Duration = Duration::from_millis(10);
+
+/// How long an acknowledgement may wait for a second datagram (RFC 9000, section 13.2.1).
+pub(crate) const ACK_DELAY: Duration = Duration::from_millis(25);
+
+/// Datagrams with entries after which an acknowledgement does not wait.
+pub(crate) const ACK_EVERY: u32 = 2;
+
+/// How long entries that overtook others are waited for before the gap counts as a loss.
+pub(crate) const REORDER_DELAY_MIN: Duration = Duration::from_millis(5);
+
+/// The congestion window at the start of a path: ten datagrams (RFC 6928).
+pub(crate) const WINDOW_BYTES_INITIAL: usize = 10 * DATAGRAM_BYTES_MAX;
+
+/// The least it shrinks to: two datagrams, so that the second one makes the first one acknowledged.
+pub(crate) const WINDOW_BYTES_MIN: usize = 2 * DATAGRAM_BYTES_MAX;
+
+/// The most it grows to: what a member may have to hold when the first datagram of it is lost.
+pub(crate) const WINDOW_BYTES_MAX: usize = 128 * 1024;
+
+/// Bytes of texts that a client keeps for entries which came too early. A whole window of the
+/// largest kind, with what a hostile server might add.
+pub(crate) const HELD_BYTES_MAX: usize = 2 * WINDOW_BYTES_MAX;
+
+/// Frames that wait for a client's user; then it takes no more entries.
+pub(crate) const FRAMES_MAX: usize = 1024;
+
+/// Messages that a client session keeps until the server has taken them.
+pub(crate) const SAYS_MAX: usize = 1024;
+
+/// Answers to peers without a session that wait to be sent. More of them are not answered.
+pub(crate) const OUTBOX_DATAGRAMS_MAX: usize = 1024;
+
+/// Datagrams received before those that wait are sent, so that a flood cannot outrun the log.
+pub(crate) const RECEIVED_PER_FANOUT: usize = 128;
+
+/// Datagrams received in one turn; then timers and the room have theirs.
+pub(crate) const RECEIVED_PER_TURN: usize = 8 * RECEIVED_PER_FANOUT;
+
+/// Errors in a row for which a receiving socket is given up. Single ones concern a peer (an ICMP
+/// message about something that was sent to him).
+pub(crate) const RECEIVE_ERRORS_MAX: usize = 10_000;
+
+/// Bytes that the system may hold for a socket each way, as far as it grants them: a burst of
+/// acknowledgements of 10,000 members.
+pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;

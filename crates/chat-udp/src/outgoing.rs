@@ -1,0 +1,264 @@
+//! What a framed member is owed: the log from his cursor on, until he has acknowledged it.
+//!
+//! ```text
+//!         tail            acked                    sent           head
+//!   log    | entry entry | entry entry entry entry | entry entry | |
+//!                          \__ on their way _____/   not sent yet
+//!                              beyond: those of them that he has already
+//! ```
+//!
+//! The log is the retransmission buffer; nothing is kept per datagram. Three things make something be
+//! sent again: entries that he lacks although he has later ones (after a short wait, for they may
+//! only have been overtaken), the same after another round trip, and a timeout without any answer,
+//! which covers the last datagram too. When the log's tail has passed what he lacks, he is told to go
+//! on at the tail, again until he acknowledges it.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use chat_core::{Cursor, EncodedLog, Pending};
+use chat_proto::limits::SLOTS_AHEAD_MAX;
+use chat_proto::{Ack, SlotSet};
+
+use crate::limits::REORDER_DELAY_MIN;
+use crate::rtt::Rtt;
+use crate::window::Window;
+
+/// What is to be sent next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Nothing,
+    /// These entries.
+    Entries(Range<u64>),
+    /// That he is to go on at this cursor, and these entries from there on. As far as is known he
+    /// misses so many messages.
+    Skip { resume: Cursor, missed: u64, slots: Range<u64> },
+}
+
+/// The sending half of a session.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// He has everything before this cursor.
+    acked: Cursor,
+    /// The first slot that was never sent.
+    sent: u64,
+    /// What he has beyond `acked`, counted from there.
+    beyond: SlotSet,
+    /// Slots to be sent again, but for those that he has.
+    resend: Range<u64>,
+    /// Where he was told to go on, having been overtaken.
+    skip: Option<Cursor>,
+    /// And no answer is overdue.
+    skip_on_its_way: bool,
+    /// A slot whose acknowledgement is timed: it was sent once.
+    timed: Option<(u64, Instant)>,
+    rtt: Rtt,
+    window: Window,
+    /// The window was halved for what was lost before this slot.
+    recovering_until: u64,
+    /// When everything on its way counts as lost.
+    timeout: Option<Instant>,
+    /// When what he lacks before something that he has counts as lost.
+    gap_timeout: Option<Instant>,
+}
+
+impl Outgoing {
+    pub(crate) fn new(start: Cursor) -> Self {
+        Self {
+            acked: start,
+            sent: start.slot(),
+            beyond: SlotSet::default(),
+            resend: 0..0,
+            skip: None,
+            skip_on_its_way: false,
+            timed: None,
+            rtt: Rtt::default(),
+            window: Window::default(),
+            recovering_until: 0,
+            timeout: None,
+            gap_timeout: None,
+        }
+    }
+
+    /// He has everything before it; at first that is where he begins.
+    pub(crate) fn acked(&self) -> Cursor {
+        self.acked
+    }
+
+    /// Whether he has everything that the log holds.
+    pub(crate) fn is_caught_up(&self, log: &EncodedLog) -> bool {
+        self.acked.slot() == log.head().slot()
+    }
+
+    /// How long to wait for an answer.
+    pub(crate) fn rtt(&mut self) -> &mut Rtt {
+        &mut self.rtt
+    }
+
+    /// The next thing to send, of at most `bytes_max` bytes of entries. It counts as sent.
+    pub(crate) fn next(&mut self, log: &EncodedLog, bytes_max: usize, now: Instant) -> Next {
+        if let Pending::Overtaken { missed, resume } = log.pending(self.acked) {
+            if self.skip_on_its_way {
+                return Next::Nothing;
+            }
+            let slots = self.begin_skip(resume, log, bytes_max, now);
+            return Next::Skip { resume, missed, slots };
+        }
+        if !self.window.has_room(self.in_flight(log)) {
+            return Next::Nothing;
+        }
+        let slots = match self.take_resend(log, bytes_max) {
+            Some(slots) => slots,
+            None => {
+                let window_end = self.acked.slot().saturating_add(SLOTS_AHEAD_MAX);
+                let (end, ..) = log.batch(self.sent..window_end, bytes_max);
+                let slots = self.sent..end;
+                if slots.is_empty() {
+                    return Next::Nothing;
+                }
+                self.sent = end;
+                self.timed.get_or_insert((end - 1, now));
+                slots
+            }
+        };
+        self.timeout.get_or_insert(now + self.rtt.timeout());
+        Next::Entries(slots)
+    }
+
+    fn take_resend(&mut self, log: &EncodedLog, bytes_max: usize) -> Option<Range<u64>> {
+        let base = self.acked.slot();
+        let has = |slot: &u64| self.beyond.contains(slot - base);
+        let first = (self.resend.start.max(base)..self.resend.end).find(|slot| !has(slot));
+        let Some(first) = first else {
+            self.resend = 0..0;
+            return None;
+        };
+        let gap_end = (first..self.resend.end).find(has).unwrap_or(self.resend.end);
+        let (end, ..) = log.batch(first..gap_end, bytes_max);
+        self.resend.start = end;
+        if self.timed.is_some_and(|(slot, _)| slot < end) {
+            self.timed = None; // its acknowledgement may be of either copy
+        }
+        (first < end).then_some(first..end)
+    }
+
+    fn begin_skip(&mut self, resume: Cursor, log: &EncodedLog, bytes_max: usize, now: Instant) -> Range<u64> {
+        let from = resume.slot();
+        let (end, ..) = log.batch(from..from + SLOTS_AHEAD_MAX, bytes_max);
+        // What was sent beyond that may or may not have arrived; he will tell.
+        self.sent = self.sent.max(end);
+        self.resend = end..self.sent;
+        self.beyond = SlotSet::default();
+        self.gap_timeout = None;
+        self.timed = None;
+        self.skip = Some(resume);
+        self.skip_on_its_way = true;
+        self.timeout = Some(now + self.rtt.timeout());
+        from..end
+    }
+
+    /// Takes in what he says he has. Returns how many messages he has missed for good.
+    pub(crate) fn acknowledged(&mut self, ack: &Ack, log: &EncodedLog, now: Instant) -> u64 {
+        let last = ack.beyond.last().map_or(ack.next, |last| ack.next.saturating_add(last + 1));
+        if ack.next < self.acked.slot() || last > self.sent {
+            return 0; // an old one, or one of what he cannot have
+        }
+        let mut missed = 0;
+        let skipped = self.skip.filter(|skip| skip.slot() <= ack.next);
+        // Unless the log's tail has passed him in the meantime, he is where he says.
+        let Some(reached) = log.at_slot(ack.next).or(skipped) else { return 0 };
+        if let Some(skip) = skipped {
+            missed = skip.seq() - self.acked.seq();
+            self.skip = None;
+            self.skip_on_its_way = false;
+        }
+        let lacked = self.bytes_lacked(self.acked.slot()..self.sent, log);
+        self.beyond.shift(reached.slot() - self.acked.slot());
+        self.acked = reached;
+        if reached.slot() == ack.next {
+            self.beyond.union(&ack.beyond);
+        }
+        let arrived = lacked.saturating_sub(self.bytes_lacked(self.acked.slot()..self.sent, log));
+        self.measure(now);
+        if arrived > 0 || skipped.is_some() {
+            self.rtt.answered();
+            self.window.arrived(arrived);
+            self.timeout = Some(now + self.rtt.timeout());
+        }
+        if self.acked.slot() == self.sent {
+            self.timeout = None;
+        }
+        if self.beyond.is_empty() {
+            self.gap_timeout = None;
+        } else if self.gap_timeout.is_none() {
+            let wait = self.rtt.smoothed().map_or(REORDER_DELAY_MIN, |smoothed| smoothed / 4);
+            self.gap_timeout = Some(now + wait.max(REORDER_DELAY_MIN));
+        }
+        missed
+    }
+
+    fn measure(&mut self, now: Instant) {
+        let Some((slot, sent_at)) = self.timed else { return };
+        let base = self.acked.slot();
+        if slot < base || self.beyond.contains(slot - base) {
+            self.rtt.measure(now.saturating_duration_since(sent_at));
+            self.timed = None;
+        }
+    }
+
+    /// When [`on_deadline`](Self::on_deadline) is to be called.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.timeout.into_iter().chain(self.gap_timeout).min()
+    }
+
+    /// Does what is due: what counts as lost is to be sent again.
+    pub(crate) fn on_deadline(&mut self, now: Instant) {
+        if self.timeout.is_some_and(|at| at <= now) {
+            self.rtt.back_off();
+            self.window.timed_out();
+            self.skip_on_its_way = false;
+            self.resend_up_to(self.sent, now);
+            self.timeout = None; // set with the first datagram of it
+        } else if self.gap_timeout.is_some_and(|at| at <= now) {
+            if self.acked.slot() >= self.recovering_until {
+                self.window.lost();
+            }
+            self.timeout = Some(now + self.rtt.timeout());
+            let last = self.beyond.last().unwrap_or(0);
+            self.resend_up_to(self.acked.slot() + last, now);
+        }
+    }
+
+    fn resend_up_to(&mut self, end: u64, now: Instant) {
+        self.resend = self.acked.slot()..end;
+        self.recovering_until = self.sent;
+        self.timed = None;
+        // What is lost again is sent again after another round trip.
+        self.gap_timeout = self.gap_timeout.map(|_| now + self.rtt.timeout_once());
+    }
+
+    /// Goes on over another path, of which nothing is known.
+    pub(crate) fn path_changed(&mut self) {
+        self.rtt = Rtt::default();
+        self.window = Window::default();
+        self.timed = None;
+    }
+
+    /// Bytes that are on their way as far as one can tell.
+    fn in_flight(&self, log: &EncodedLog) -> usize {
+        let base = self.acked.slot();
+        let lost = self.resend.start.max(base)..self.resend.end;
+        self.bytes_lacked(base..self.sent, log) - self.bytes_lacked(lost, log)
+    }
+
+    /// Bytes of those of the slots that he lacks.
+    fn bytes_lacked(&self, slots: Range<u64>, log: &EncodedLog) -> usize {
+        let bytes = log.bytes_in(slots.clone());
+        if bytes == 0 || self.beyond.is_empty() {
+            return bytes;
+        }
+        let base = self.acked.slot();
+        let has = self.beyond.iter().map(|offset| base + offset).filter(|slot| slots.contains(slot));
+        bytes - has.map(|slot| log.bytes_in(slot..slot + 1)).sum::<usize>()
+    }
+}

@@ -1,0 +1,218 @@
+//! Who there is: by session, by address, who is to be served next, and who is due when.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use chat_core::MemberId;
+use chat_proto::SessionId;
+use slab::Slab;
+
+use crate::deadlines::Deadlines;
+use crate::limits::GONE_MAX;
+use crate::plain::Plain;
+use crate::session::Session;
+
+/// A peer with or without the framed protocol.
+#[derive(Debug)]
+pub(crate) enum Peer {
+    Session(Box<Session>),
+    Plain(Plain),
+}
+
+impl Peer {
+    fn address(&self) -> SocketAddr {
+        match self {
+            Peer::Session(session) => session.address(),
+            Peer::Plain(plain) => plain.address(),
+        }
+    }
+
+    pub(crate) fn member(&self) -> Option<MemberId> {
+        match self {
+            Peer::Session(session) => session.member(),
+            Peer::Plain(plain) => Some(plain.member()),
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        match self {
+            Peer::Session(session) => session.deadline(),
+            Peer::Plain(plain) => plain.deadline(),
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self, Peer::Session(session) if session.is_gone())
+    }
+}
+
+#[derive(Debug)]
+struct Place {
+    peer: Peer,
+    /// Stands in the queue.
+    queued: bool,
+    /// The deadline under which it is listed; the true one may be later.
+    listed: Option<Instant>,
+    /// Stands among those that are gone.
+    gone: bool,
+}
+
+/// One peer per address, one address per peer.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    places: Slab<Place>,
+    by_session: HashMap<SessionId, usize>,
+    by_address: HashMap<SocketAddr, usize>,
+    queue: VecDeque<usize>,
+    deadlines: Deadlines,
+    /// Sessions that have ended, the oldest first.
+    gone: VecDeque<(usize, SessionId)>,
+}
+
+impl Peers {
+    /// Takes in a peer, at an address where there is none.
+    pub(crate) fn insert(&mut self, peer: Peer) -> usize {
+        let (address, session) = (peer.address(), session_of(&peer));
+        let key = self.places.insert(Place { peer, queued: false, listed: None, gone: false });
+        let before = self.by_address.insert(address, key);
+        debug_assert!(before.is_none(), "two peers at {address}");
+        if let Some(session) = session {
+            self.by_session.insert(session, key);
+        }
+        key
+    }
+
+    pub(crate) fn remove(&mut self, key: usize) -> Peer {
+        let Place { peer, mut listed, .. } = self.places.remove(key);
+        self.deadlines.remove(key, &mut listed);
+        self.by_address.remove(&peer.address());
+        if let Some(session) = session_of(&peer) {
+            self.by_session.remove(&session);
+        }
+        peer
+    }
+
+    pub(crate) fn get_mut(&mut self, key: usize) -> Option<&mut Peer> {
+        self.places.get_mut(key).map(|place| &mut place.peer)
+    }
+
+    pub(crate) fn at(&self, address: SocketAddr) -> Option<usize> {
+        self.by_address.get(&address).copied()
+    }
+
+    pub(crate) fn session(&mut self, id: SessionId) -> Option<(usize, &mut Session)> {
+        let &key = self.by_session.get(&id)?;
+        match &mut self.places[key].peer {
+            Peer::Session(session) => Some((key, session)),
+            Peer::Plain(_) => None,
+        }
+    }
+
+    /// Moves a session to an address where there is no one.
+    pub(crate) fn move_session(&mut self, key: usize, address: SocketAddr, now: Instant) {
+        let Peer::Session(session) = &mut self.places[key].peer else { return };
+        self.by_address.remove(&session.address());
+        session.move_to(address, now);
+        self.by_address.insert(address, key);
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut Peer)> {
+        self.places.iter_mut().map(|(key, place)| (key, &mut place.peer))
+    }
+
+    /// How many there are, whether members or not.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether all that are left know that they are no members.
+    pub(crate) fn are_gone(&self) -> bool {
+        self.places.iter().all(|(_, place)| place.peer.is_gone())
+    }
+
+    /// The plain peer who has been silent longest.
+    pub(crate) fn stalest_plain(&self) -> Option<usize> {
+        let plain = self.places.iter().filter_map(|(key, place)| match &place.peer {
+            Peer::Plain(plain) => Some((plain.heard(), key)),
+            Peer::Session(_) => None,
+        });
+        plain.min().map(|(_, key)| key)
+    }
+
+    // ---- whose turn it is ----------------------------------------------------------------------
+
+    /// Has him served.
+    pub(crate) fn enqueue(&mut self, key: usize) {
+        if let Some(place) = self.places.get_mut(key)
+            && !std::mem::replace(&mut place.queued, true)
+        {
+            self.queue.push_back(key);
+        }
+    }
+
+    pub(crate) fn enqueue_all(&mut self) {
+        for (key, place) in &mut self.places {
+            if !std::mem::replace(&mut place.queued, true) {
+                self.queue.push_back(key);
+            }
+        }
+    }
+
+    /// The next one to be served.
+    pub(crate) fn dequeue(&mut self) -> Option<usize> {
+        loop {
+            let key = self.queue.pop_front()?;
+            // A place in the queue may outlive its peer, and another one may have both by now.
+            if let Some(place) = self.places.get_mut(key)
+                && std::mem::take(&mut place.queued)
+            {
+                return Some(key);
+            }
+        }
+    }
+
+    /// Lists him where he must be served again, after anything that may have changed his deadline.
+    pub(crate) fn settle(&mut self, key: usize) {
+        let Some(place) = self.places.get_mut(key) else { return };
+        self.deadlines.list(key, &mut place.listed, place.peer.deadline());
+        if place.peer.is_gone() && !std::mem::replace(&mut place.gone, true) {
+            self.gone.extend(session_of(&place.peer).map(|session| (key, session)));
+            if self.gone.len() > GONE_MAX {
+                self.forget_oldest();
+            }
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((key, session)) = self.gone.pop_front()
+            && self.by_session.get(&session) == Some(&key)
+        {
+            self.remove(key);
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// Someone whose deadline has come. To be settled or removed.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<usize> {
+        loop {
+            let key = self.deadlines.pop_due(now)?;
+            let Some(place) = self.places.get_mut(key) else { continue };
+            place.listed = None;
+            if place.peer.deadline() <= now {
+                return Some(key);
+            }
+            self.settle(key);
+        }
+    }
+}
+
+fn session_of(peer: &Peer) -> Option<SessionId> {
+    match peer {
+        Peer::Session(session) => Some(session.id()),
+        Peer::Plain(_) => None,
+    }
+}

@@ -1,0 +1,351 @@
+//! One framed peer's session at the server: a state machine without a socket.
+//!
+//! ```text
+//!                hello with cookie          anything of the session
+//!   (no state) -------------------> Opening -----------------------> Member
+//!                                      |                               |  his Bye
+//!                                      | 10 s                          +--------------> Gone --> (forgotten)
+//!                                      v                               |                 ^  30 s
+//!                                    Gone                              | ours            | his Bye, or 3 tries
+//!                                                                      v                 |
+//!                            Draining, once he has everything -----> Leaving ------------+
+//! ```
+//!
+//! Addresses are the endpoint's business: what comes in here is from the proven one.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use chat_core::{Cursor, MemberId, Overtaken, Port};
+use chat_proto::limits::DATAGRAM_BYTES_MAX;
+use chat_proto::{Ack, LeaveReason, MemberDatagram, RoomDatagram, SessionId, Text, Welcome};
+
+use crate::cookie::Baked;
+use crate::inbox::Inbox;
+use crate::limits::{BYE_TRIES, GONE_LINGER, LEASE, OPENING_TIMEOUT};
+use crate::logs::Logs;
+use crate::outgoing::{Next, Outgoing};
+
+/// Bytes of entries in one datagram: what the longest header leaves, that of a skip.
+const ENTRIES_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - (6 + 1 + 8 + 5 * 9);
+
+/// What a peer works with, besides itself.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) port: &'a Port,
+    pub(crate) logs: &'a Logs,
+    pub(crate) overtaken: Overtaken,
+    pub(crate) now: Instant,
+}
+
+/// The hello that a session began with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened {
+    pub(crate) nonce: u64,
+    /// When its cookie was made: an older hello from the same address is a late copy.
+    pub(crate) baked: Baked,
+}
+
+#[derive(Debug)]
+enum Life {
+    /// Welcomed, and he may not know it yet.
+    Opening { welcome: Box<Welcome>, until: Instant },
+    Member,
+    /// A member still who is not listened to any more: he gets what he is owed, then leaves.
+    Draining,
+    /// Not a member; he is told so until he says that he heard it.
+    Leaving { reason: LeaveReason, tries: u32, next: Instant },
+    /// Not a member, and knows it, unless he asks.
+    Gone { reason: LeaveReason, until: Instant },
+}
+
+/// What is to be sent besides entries.
+#[derive(Clone, Copy, Debug, Default)]
+struct Owed {
+    welcome: bool,
+    bye: bool,
+    present: bool,
+    ack: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    id: SessionId,
+    address: SocketAddr,
+    opened: Opened,
+    /// None once he is no member any more.
+    member: Option<MemberId>,
+    life: Life,
+    owed: Owed,
+    heard: Instant,
+    outgoing: Outgoing,
+    inbox: Inbox,
+}
+
+impl Session {
+    /// The session of a peer who has joined and begins to read at `start`.
+    pub(crate) fn new(
+        id: SessionId,
+        address: SocketAddr,
+        opened: Opened,
+        member: MemberId,
+        welcome: Welcome,
+        start: Cursor,
+        now: Instant,
+    ) -> Self {
+        Self {
+            id,
+            address,
+            opened,
+            member: Some(member),
+            life: Life::Opening { welcome: Box::new(welcome), until: now + OPENING_TIMEOUT },
+            owed: Owed { welcome: true, ..Owed::default() },
+            heard: now,
+            outgoing: Outgoing::new(start),
+            inbox: Inbox::default(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
+
+    pub(crate) fn opened(&self) -> Opened {
+        self.opened
+    }
+
+    /// The address that is proven.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn member(&self) -> Option<MemberId> {
+        self.member
+    }
+
+    /// Whether nothing is left to do but to tell who asks that it has ended.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.life, Life::Gone { .. })
+    }
+
+    /// Whether it can be forgotten.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        matches!(self.life, Life::Gone { until, .. } if until <= now)
+    }
+
+    // ---- in ------------------------------------------------------------------------------------
+
+    /// His hello came again: he may not have got the welcome.
+    pub(crate) fn hello_again(&mut self) {
+        self.owed.welcome = matches!(self.life, Life::Opening { .. });
+    }
+
+    /// Takes in a datagram of this session, from its address.
+    pub(crate) fn receive(&mut self, datagram: MemberDatagram, cx: &Context<'_>) {
+        let is_bye = matches!(datagram, MemberDatagram::Bye { .. });
+        match &self.life {
+            Life::Opening { .. } => self.life = Life::Member,
+            Life::Member | Life::Draining => {}
+            Life::Leaving { reason, .. } if is_bye => {
+                self.life = Life::Gone { reason: reason.clone(), until: cx.now + GONE_LINGER };
+                self.owed.bye = false; // this is his answer to ours
+                return;
+            }
+            Life::Leaving { .. } | Life::Gone { .. } => {
+                self.owed.bye = true;
+                return;
+            }
+        }
+        self.heard = cx.now;
+        match datagram {
+            MemberDatagram::Traffic { ping, ack, first, says, .. } => self.traffic(ping, &ack, first, says, cx),
+            MemberDatagram::Who { .. } => self.owed.present = true,
+            MemberDatagram::Bye { .. } => {
+                self.leave(LeaveReason::Quit, cx);
+                self.life = Life::Gone { reason: LeaveReason::Quit, until: cx.now + GONE_LINGER };
+                self.owed.bye = true;
+            }
+            MemberDatagram::Hello { .. } | MemberDatagram::Path { .. } => {}
+        }
+    }
+
+    fn traffic(&mut self, ping: bool, ack: &Ack, first: u64, says: Vec<Text>, cx: &Context<'_>) {
+        self.owed.ack |= ping || !says.is_empty();
+        let missed = self.outgoing.acknowledged(ack, cx.logs.framed(), cx.now);
+        if missed > 0 {
+            cx.port.count_missed(missed);
+        }
+        if let (Life::Member, Some(member)) = (&self.life, self.member) {
+            self.inbox.receive(first, says, member, cx.port, cx.now);
+        }
+    }
+
+    /// He has proved that he is at `address` now.
+    pub(crate) fn move_to(&mut self, address: SocketAddr, now: Instant) {
+        self.address = address;
+        self.heard = now;
+        self.outgoing.path_changed();
+        self.owed.ack = true;
+    }
+
+    // ---- out -----------------------------------------------------------------------------------
+
+    /// Writes the next datagram into `out`, which is empty; false if there is none.
+    pub(crate) fn transmit(&mut self, cx: &Context<'_>, out: &mut Vec<u8>) -> bool {
+        let (session, said) = (self.id, self.inbox.said());
+        if let (Life::Opening { welcome, .. }, true) = (&self.life, self.owed.welcome) {
+            self.owed.welcome = false;
+            let Opened { nonce, .. } = self.opened;
+            let start = self.outgoing.acked();
+            let (slot, seq, welcome) = (start.slot(), start.seq(), **welcome);
+            RoomDatagram::Welcome { nonce, session, slot, seq, welcome }.encode(out);
+            return true;
+        }
+        if std::mem::take(&mut self.owed.bye) {
+            return self.transmit_bye(cx.now, out);
+        }
+        if !matches!(self.life, Life::Member | Life::Draining) {
+            return false;
+        }
+        if std::mem::take(&mut self.owed.present) {
+            RoomDatagram::Present { session, present: cx.port.room().present() }.encode(out);
+            return true;
+        }
+        let log = cx.logs.framed();
+        match self.outgoing.next(log, ENTRIES_BYTES_MAX, cx.now) {
+            Next::Entries(slots) => {
+                RoomDatagram::Entries { session, said, slot: slots.start, entries: &[] }.encode(out);
+                append(log.batch(slots, ENTRIES_BYTES_MAX), out);
+            }
+            Next::Skip { missed, .. } if missed > 0 && cx.overtaken == Overtaken::Close => {
+                self.end(LeaveReason::Lagged, cx);
+                return self.transmit(cx, out);
+            }
+            Next::Skip { resume, slots, .. } => {
+                let (accepted, head) = self.member.map_or((0, 0), |member| cx.port.accepted(member));
+                let (slot, seq) = (resume.slot(), resume.seq());
+                RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries: &[] }.encode(out);
+                append(log.batch(slots, ENTRIES_BYTES_MAX), out);
+            }
+            Next::Nothing if matches!(self.life, Life::Draining) && self.outgoing.is_caught_up(log) => {
+                self.end(LeaveReason::Stopping, cx);
+                return self.transmit(cx, out);
+            }
+            Next::Nothing if self.owed.ack => {
+                RoomDatagram::Entries { session, said, slot: log.head().slot(), entries: &[] }.encode(out);
+            }
+            Next::Nothing => return false,
+        }
+        self.owed.ack = false;
+        true
+    }
+
+    fn transmit_bye(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        let reason = match &mut self.life {
+            Life::Leaving { reason, tries, next } => {
+                *tries += 1;
+                *next = now + self.outgoing.rtt().timeout();
+                self.outgoing.rtt().back_off();
+                reason.clone()
+            }
+            Life::Gone { reason, .. } => reason.clone(),
+            Life::Opening { .. } | Life::Member | Life::Draining => return false,
+        };
+        RoomDatagram::Bye { session: self.id, reason }.encode(out);
+        true
+    }
+
+    // ---- time ----------------------------------------------------------------------------------
+
+    /// When [`on_deadline`](Self::on_deadline) is to be called next.
+    pub(crate) fn deadline(&self) -> Instant {
+        match self.life {
+            Life::Opening { until, .. } | Life::Gone { until, .. } => until,
+            Life::Leaving { next, .. } => next,
+            Life::Member | Life::Draining => {
+                let due = self.outgoing.deadline().into_iter().chain(self.inbox.deadline());
+                due.chain([self.heard + LEASE]).min().unwrap_or(self.heard)
+            }
+        }
+    }
+
+    /// Does what is due at `cx.now`.
+    pub(crate) fn on_deadline(&mut self, cx: &Context<'_>) {
+        match &self.life {
+            Life::Opening { until, .. } if *until <= cx.now => {
+                self.leave(LeaveReason::Lost, cx);
+                self.life = Life::Gone { reason: LeaveReason::Lost, until: cx.now + GONE_LINGER };
+            }
+            Life::Member | Life::Draining if self.heard + LEASE <= cx.now => self.end(LeaveReason::Idle, cx),
+            Life::Member | Life::Draining => {
+                self.outgoing.on_deadline(cx.now);
+                let said = self.inbox.said();
+                if let Some(member) = self.member {
+                    self.inbox.say_held(member, cx.port, cx.now);
+                }
+                self.owed.ack |= self.inbox.said() > said;
+            }
+            Life::Leaving { reason, tries, next } if *next <= cx.now => {
+                if *tries < BYE_TRIES {
+                    self.owed.bye = true;
+                } else {
+                    self.life = Life::Gone { reason: reason.clone(), until: cx.now + GONE_LINGER };
+                }
+            }
+            Life::Opening { .. } | Life::Leaving { .. } | Life::Gone { .. } => {}
+        }
+    }
+
+    // ---- the end -------------------------------------------------------------------------------
+
+    /// The room is closing: nothing more is heard from him, and he leaves once he has what he is owed.
+    pub(crate) fn drain(&mut self, cx: &Context<'_>) {
+        match self.life {
+            Life::Opening { .. } => self.end(LeaveReason::Stopping, cx),
+            Life::Member => {
+                self.inbox.close();
+                self.life = Life::Draining;
+            }
+            Life::Draining | Life::Leaving { .. } | Life::Gone { .. } => {}
+        }
+    }
+
+    /// The membership ends without a word to the peer.
+    pub(crate) fn leave(&mut self, reason: LeaveReason, cx: &Context<'_>) {
+        self.inbox.close();
+        if let Some(member) = self.member.take() {
+            cx.port.leave(member, reason, cx.now);
+        }
+    }
+
+    /// The membership ends, and the peer is told why.
+    fn end(&mut self, reason: LeaveReason, cx: &Context<'_>) {
+        self.leave(reason.clone(), cx);
+        self.dismiss(reason, cx.now);
+    }
+
+    /// The room has ended the membership: the peer is told why.
+    pub(crate) fn dismiss(&mut self, reason: LeaveReason, now: Instant) {
+        if matches!(self.life, Life::Opening { .. } | Life::Member | Life::Draining) {
+            self.member = None;
+            self.inbox.close();
+            self.life = Life::Leaving { reason, tries: 0, next: now };
+            self.owed = Owed { bye: true, ..Owed::default() };
+        }
+    }
+}
+
+fn append((_, a, b): (u64, &[u8], &[u8]), out: &mut Vec<u8>) {
+    out.extend_from_slice(a);
+    out.extend_from_slice(b);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Session;
+
+    #[test]
+    fn a_session_takes_a_few_hundred_bytes() {
+        assert!(size_of::<Session>() <= 512, "{}", size_of::<Session>());
+    }
+}
