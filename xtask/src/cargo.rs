@@ -13,11 +13,7 @@ pub(crate) fn run(root: &Path, env: &[(&str, &str)], line: &str) -> Result<(), F
         .envs(env.iter().copied())
         .status()
         .map_err(|error| failure(env, line, &format!("cargo did not start: {error}")))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(failure(env, line, &format!("cargo ended with {status}")))
-    }
+    if status.success() { Ok(()) } else { Err(failure(env, line, &format!("cargo ended with {status}"))) }
 }
 
 /// Runs `cargo <line>` and returns what it printed on stdout; stderr goes where ours goes.
@@ -53,8 +49,5 @@ fn command(root: &Path, line: &str) -> Command {
 
 fn failure(env: &[(&str, &str)], line: &str, reason: &str) -> Failure {
     let env: String = env.iter().map(|(k, v)| format!("{k}=\"{v}\" ")).collect();
-    Failure {
-        reason: reason.to_owned(),
-        command: format!("{env}cargo {line}"),
-    }
+    Failure { reason: reason.to_owned(), command: format!("{env}cargo {line}") }
 }

@@ -5,6 +5,7 @@
 mod cargo;
 mod ci;
 mod failure;
+mod screenshot;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,11 +17,14 @@ use clap::Parser;
 enum Command {
     /// Checks everything that a change must pass
     Ci(ci::Options),
+    /// Draws the picture of the README from the running program
+    Screenshot(screenshot::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Ci(options) => ci::run(root(), &options),
+        Command::Screenshot(options) => screenshot::run(root(), &options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

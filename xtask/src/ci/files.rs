@@ -46,8 +46,5 @@ pub(super) fn list(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let path = path.display();
-    Failure {
-        reason: format!("cannot read {path}: {error}"),
-        command: format!("ls -l {path}"),
-    }
+    Failure { reason: format!("cannot read {path}: {error}"), command: format!("ls -l {path}") }
 }

@@ -10,10 +10,7 @@ use crate::failure::Failure;
 
 /// What each library must not depend on, directly or through others, beside [`IN_NO_LIBRARY`].
 const LAYERS: &[(&str, &[&str])] = &[
-    (
-        "chat-proto",
-        &["chat-core", "mio", "socket2", "crossbeam-channel", "rand"],
-    ),
+    ("chat-proto", &["chat-core", "mio", "socket2", "crossbeam-channel", "rand"]),
     ("chat-core", &["chat-tcp", "chat-udp", "mio", "socket2"]),
     ("chat-tcp", &["chat-udp"]),
     ("chat-udp", &["chat-tcp"]),
@@ -43,8 +40,7 @@ pub(super) fn check(root: &Path) -> Result<(), Failure> {
 
 /// Whether a package stands in the output of `cargo tree --prefix none`: lines of `name v1.2.3 ...`.
 fn contains(tree: &str, name: &str) -> bool {
-    tree.lines()
-        .any(|line| line.split(' ').next() == Some(name))
+    tree.lines().any(|line| line.split(' ').next() == Some(name))
 }
 
 #[cfg(test)]

@@ -7,11 +7,7 @@ use super::files;
 use crate::failure::Failure;
 
 pub(super) fn check(root: &Path) -> Result<(), Failure> {
-    require(
-        &root.join("Cargo.toml"),
-        "[workspace.lints.rust]",
-        "unsafe_code = \"forbid\"",
-    )?;
+    require(&root.join("Cargo.toml"), "[workspace.lints.rust]", "unsafe_code = \"forbid\"")?;
     for manifest in members(root)? {
         require(&manifest, "[lints]", "workspace = true")?;
     }

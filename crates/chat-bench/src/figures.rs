@@ -1,0 +1,107 @@
+//! What is measured, and the median of several runs.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// A quantity. The order is that of columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Quantity {
+    /// CPU of the server process per delivery, microseconds.
+    CpuPerDelivery,
+    /// Deliveries per second of wall time.
+    DeliveriesPerSecond,
+    /// From send to receive, microseconds.
+    LatencyP50,
+    LatencyP99,
+    LatencyP999,
+    /// There and back, microseconds.
+    RoundTripP50,
+    RoundTripP99,
+    /// Private memory that a member adds to the server process, bytes.
+    MemoryPerMember,
+    /// Joins per second of wall time, until everyone hears the room.
+    JoinsPerSecond,
+    /// CPU of the server process per join, microseconds.
+    CpuPerJoin,
+    /// System calls of the server process per delivery.
+    CallsPerDelivery,
+    /// 99th percentile of those who read, with some members stalled, over the same without.
+    StalledP99Ratio,
+    /// Private memory that the server process took while members were stalled, bytes.
+    StalledMemory,
+}
+
+/// The figures of one run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Figures(pub(crate) BTreeMap<Quantity, f64>);
+
+impl Figures {
+    pub(crate) fn with(mut self, quantity: Quantity, value: f64) -> Self {
+        self.0.insert(quantity, value);
+        self
+    }
+
+    pub(crate) fn get(&self, quantity: Quantity) -> Option<f64> {
+        self.0.get(&quantity).copied()
+    }
+
+    /// Each quantity's median over `runs`.
+    pub(crate) fn median(runs: &[Self]) -> Self {
+        let mut all: BTreeMap<Quantity, Vec<f64>> = BTreeMap::new();
+        for (&quantity, &value) in runs.iter().flat_map(|figures| &figures.0) {
+            all.entry(quantity).or_default().push(value);
+        }
+        Self(all.into_iter().map(|(quantity, values)| (quantity, median(values))).collect())
+    }
+}
+
+/// The middle one, or the mean of the two in the middle.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len().is_multiple_of(2) { values[middle - 1].midpoint(values[middle]) } else { values[middle] }
+}
+
+/// Latencies of one run, all of them kept: percentiles are exact.
+#[derive(Debug, Default)]
+pub(crate) struct Latencies(Vec<u32>);
+
+impl Latencies {
+    pub(crate) fn add(&mut self, nanos: u64) {
+        self.0.push(u32::try_from(nanos).unwrap_or(u32::MAX));
+    }
+
+    /// The latency that this share of all does not exceed, in microseconds.
+    pub(crate) fn percentiles<const N: usize>(mut self, shares: [f64; N]) -> [f64; N] {
+        self.0.sort_unstable();
+        shares.map(|share| {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a vector")]
+            let place = (share * self.0.len() as f64).ceil() as usize;
+            self.0.get(place.saturating_sub(1)).map_or(f64::NAN, |&nanos| f64::from(nanos) / 1e3)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_a_latency_that_occurred() {
+        let mut latencies = Latencies::default();
+        (1..=1000).rev().for_each(|micros| latencies.add(micros * 1000));
+        assert_eq!(latencies.percentiles([0.5, 0.99, 0.999, 1.0]), [500.0, 990.0, 999.0, 1000.0]);
+    }
+
+    #[test]
+    fn the_median_is_taken_quantity_by_quantity() {
+        let run = |value| Figures::default().with(Quantity::CpuPerDelivery, value);
+        let runs = [run(3.0), run(1.0), run(2.0).with(Quantity::LatencyP50, 7.0)];
+        let median = Figures::median(&runs);
+        assert_eq!(median.get(Quantity::CpuPerDelivery), Some(2.0));
+        assert_eq!(median.get(Quantity::LatencyP50), Some(7.0));
+        assert_eq!(Figures::median(&runs[..2]).get(Quantity::CpuPerDelivery), Some(2.0));
+    }
+}

@@ -1,0 +1,4 @@
+//! The servers to compare with that one has to write oneself.
+
+pub(crate) mod limit;
+pub(crate) mod tokio_broadcast;

@@ -1,0 +1,44 @@
+//! A tenth of the members stop reading: what the others feel of it, and what it costs in memory.
+
+use std::time::Duration;
+
+use super::{Effort, fanout, paced};
+use crate::failure::Result;
+use crate::figures::{Figures, Quantity};
+use crate::load::Crowd;
+use crate::system::{Programs, Server, System};
+
+/// One in so many members stalls.
+const ONE_IN: usize = 10;
+/// Enough to fill every buffer that the system has for a stalled member...
+const FILLING_MESSAGES: u64 = 20_000;
+/// ... unless a server takes too long over them.
+const FILLING_TIME: Duration = Duration::from_secs(5);
+const PER_SECOND: u32 = 50;
+const WARM_UP_MESSAGES: u64 = 10;
+
+pub(super) fn run(system: System, programs: &Programs, members: usize, effort: Effort) -> Result<Figures> {
+    let will_stall = |member: usize| member % ONE_IN == ONE_IN - 1;
+    let server = Server::start(system, programs)?;
+    let mut crowd = Crowd::new(system.wire(), server.address, 1)?;
+    crowd.join(members, will_stall)?;
+    let messages = effort.seconds * f64::from(PER_SECOND);
+
+    fanout::closed_loop(&mut crowd, |sent, _| sent < WARM_UP_MESSAGES)?;
+    let (_, before) = paced::open_loop(&mut crowd, PER_SECOND, messages)?;
+    let memory_before = server.memory()?;
+
+    crowd.stall(will_stall);
+    fanout::closed_loop(&mut crowd, |sent, elapsed| sent < FILLING_MESSAGES && elapsed < FILLING_TIME)?;
+    let (_, after) = paced::open_loop(&mut crowd, PER_SECOND, messages)?;
+    let memory = server.memory()?.saturating_sub(memory_before);
+
+    let [before] = before.percentiles([0.99]);
+    let [p50, p99, p999] = after.percentiles([0.5, 0.99, 0.999]);
+    Ok(Figures::default()
+        .with(Quantity::LatencyP50, p50)
+        .with(Quantity::LatencyP99, p99)
+        .with(Quantity::LatencyP999, p999)
+        .with(Quantity::StalledP99Ratio, p99 / before)
+        .with(Quantity::StalledMemory, memory as f64))
+}
