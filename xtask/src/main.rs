@@ -2,6 +2,7 @@
 //!
 //! One file per command; this one only picks the command and turns its failure into an exit code.
 
+mod bench;
 mod cargo;
 mod ci;
 mod failure;
@@ -15,6 +16,8 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "What developers of the chat room run")]
 enum Command {
+    /// Measures the server beside the limit of the machine and other servers
+    Bench(bench::Options),
     /// Checks everything that a change must pass
     Ci(ci::Options),
     /// Draws the picture of the README from the running program
@@ -23,6 +26,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Command::parse() {
+        Command::Bench(options) => bench::run(root(), &options),
         Command::Ci(options) => ci::run(root(), &options),
         Command::Screenshot(options) => screenshot::run(root(), &options),
     };

@@ -34,7 +34,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
 
     println!("talking ...");
     let server = tmux.window(COLUMNS, 25)?;
-    let netcat = tmux.window(COLUMNS, 8)?;
+    let netcat = tmux.window(COLUMNS, 10)?;
     let client = tmux.window(COLUMNS, 14)?;
     talk(&programs, &server, &netcat, &client)?;
 
@@ -42,7 +42,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
         vec![Frame { title: "the server, and its operator", rows: 25, screen: server.screen()? }],
         vec![
             Frame { title: "a client", rows: 14, screen: client.screen()? },
-            Frame { title: "netcat, in the same room", rows: 8, screen: netcat.screen()? },
+            Frame { title: "netcat, in the same room", rows: 10, screen: netcat.screen()? },
         ],
     ]);
     let output = root.join(&options.output);

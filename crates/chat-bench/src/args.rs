@@ -11,11 +11,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 pub(crate) struct Args {
-    /// One short round, and no more than the tables need: two minutes instead of twenty
+    /// One short round, and no more than the tables need: three minutes instead of twenty-five
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Only systems (such as tcp-plain-1, limit, redis) or work (such as fanout_64x1x1000, paced, idle) with this in
-    /// the name; may be repeated
+    /// Only systems (such as tcp-plain-1, limit, redis) or work (such as fanout, paced, idle) with this in the name;
+    /// may be repeated
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// Rounds, in each of which every system has its turn [default: 5, with --quick 1]
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Write into BENCHMARKS.md and docs instead of target/bench
     #[arg(long)]
     pub(crate) write: bool,
+    /// Report what was measured before and kept in this file instead of measuring
+    #[arg(long, value_name = "BENCH.JSON")]
+    pub(crate) from: Option<PathBuf>,
     /// The `chat` to measure [default: the one beside this program]
     #[arg(long, value_name = "PATH")]
     pub(crate) chat: Option<PathBuf>,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A quantity. The order is that of columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Quantity {
     /// CPU of the server process per delivery, microseconds.
@@ -34,7 +34,7 @@ pub(crate) enum Quantity {
 }
 
 /// The figures of one run.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Figures(pub(crate) BTreeMap<Quantity, f64>);
 
 impl Figures {
@@ -77,7 +77,11 @@ impl Latencies {
     pub(crate) fn percentiles<const N: usize>(mut self, shares: [f64; N]) -> [f64; N] {
         self.0.sort_unstable();
         shares.map(|share| {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a vector")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a place in a vector"
+            )]
             let place = (share * self.0.len() as f64).ceil() as usize;
             self.0.get(place.saturating_sub(1)).map_or(f64::NAN, |&nanos| f64::from(nanos) / 1e3)
         })

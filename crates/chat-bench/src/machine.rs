@@ -4,10 +4,10 @@ use std::fs;
 use std::process::Command;
 use std::thread::available_parallelism;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What figures depend on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) cores: usize,
@@ -18,7 +18,8 @@ pub(crate) struct Machine {
 impl Machine {
     /// This one.
     pub(crate) fn this() -> Self {
-        let memory_kib = field("/proc/meminfo", "MemTotal").and_then(|total| total.split(' ').next()?.parse::<u64>().ok());
+        let memory_kib =
+            field("/proc/meminfo", "MemTotal").and_then(|total| total.split(' ').next()?.parse::<u64>().ok());
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         // Of a kernel that somebody built himself only the version says something to others.
         let kernel = kernel.trim().split('-').next().unwrap_or_default();
@@ -46,7 +47,8 @@ pub(crate) fn commit() -> String {
     };
     let Some(commit) = git(&["rev-parse", "--short=10", "HEAD"]) else { return "unknown".to_owned() };
     // The bench and its reports may have changed: what they measure is the server.
-    let changed = git(&["status", "--porcelain", "--", "crates", ":!crates/chat-bench", "Cargo.toml", "Cargo.lock"]);
+    let changed =
+        git(&["status", "--porcelain", "--", "crates", ":!crates/chat-bench", "Cargo.toml", "Cargo.lock"]);
     if changed.is_none_or(|changed| changed.is_empty()) { commit } else { format!("{commit} with changes") }
 }
 

@@ -73,6 +73,7 @@ fn serve(server: OwnServer, address: SocketAddr) -> Result<()> {
     }
 }
 
+/// Measures, unless it has been done before, and reports.
 fn measure(args: &Args) -> Result<()> {
     ctrlc::set_handler(|| {
         system::end_what_runs();
@@ -88,14 +89,15 @@ fn measure(args: &Args) -> Result<()> {
     }
     let cases = args.chosen(cases, |case| case.name.clone());
     let systems = args.chosen(systems, |system| system.key());
-    let rows = session::run(&cases, &systems, &programs);
-    let versions = systems.iter().filter_map(|system| Some((system.label(), system.version()?)));
-    let results = Results {
-        machine: Machine::this(),
-        commit: machine::commit(),
-        command: args.as_typed(),
-        versions: versions.collect(),
-        rows,
+    let results = match &args.from {
+        Some(file) => serde_json::from_slice(&fs::read(file).when(file.display())?).when(file.display())?,
+        None => Results {
+            rows: session::run(&cases, &systems, &programs),
+            machine: Machine::this(),
+            commit: machine::commit(),
+            command: args.as_typed(),
+            versions: systems.iter().filter_map(|system| Some((system.label(), system.version()?))).collect(),
+        },
     };
     let text = report::markdown(&results, &cases);
     println!("{text}");
@@ -130,7 +132,10 @@ fn programs(args: &Args) -> Result<Programs> {
     let bench = std::env::current_exe()?;
     // Servers run in directories of their own.
     let absolute = |path: PathBuf| fs::canonicalize(&path).when(path.display());
-    let chat = args.chat.clone().unwrap_or_else(|| bench.with_file_name(format!("chat{}", std::env::consts::EXE_SUFFIX)));
+    let chat = args
+        .chat
+        .clone()
+        .unwrap_or_else(|| bench.with_file_name(format!("chat{}", std::env::consts::EXE_SUFFIX)));
     let chat = absolute(chat).when("no server to measure; `cargo xtask bench` builds it")?;
     let other = args.other.clone().map(absolute).transpose()?;
     Ok(Programs { chat, other, bench })

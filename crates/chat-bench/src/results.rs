@@ -1,13 +1,13 @@
 //! What a run of the bench found, as it is kept in a file and read by the reports.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::figures::{self, Figures, Quantity};
 use crate::machine::Machine;
 use crate::plan::Case;
 use crate::system::System;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Results {
     pub(crate) machine: Machine,
     pub(crate) commit: String,
@@ -18,7 +18,7 @@ pub(crate) struct Results {
 }
 
 /// One system at one piece of work.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) work: String,
     pub(crate) system: String,
@@ -69,7 +69,8 @@ impl Results {
 /// The median of the rounds' ratios.
 pub(crate) fn ratio(of: &Row, to: &Row, quantity: Quantity) -> Option<f64> {
     let rounds = of.rounds.iter().zip(&to.rounds);
-    let ratios = rounds.filter_map(|(of, to)| Some(of.as_ref()?.get(quantity)? / to.as_ref()?.get(quantity)?));
+    let ratios =
+        rounds.filter_map(|(of, to)| Some(of.as_ref()?.get(quantity)? / to.as_ref()?.get(quantity)?));
     let ratios: Vec<f64> = ratios.filter(|ratio| ratio.is_finite()).collect();
     (!ratios.is_empty()).then(|| figures::median(ratios))
 }

@@ -46,7 +46,9 @@ fn stamps(bytes: &[u8], mut found: impl FnMut(u64)) -> &[u8] {
     let mut rest = bytes;
     while let Some(at) = memmem::find(rest, MARK) {
         let Some(digits) = rest.get(at + MARK.len()..at + MARK.len() + DIGITS) else { return &rest[at..] };
-        if let Some(stamp) = std::str::from_utf8(digits).ok().and_then(|digits| u64::from_str_radix(digits, 16).ok()) {
+        if let Some(stamp) =
+            std::str::from_utf8(digits).ok().and_then(|digits| u64::from_str_radix(digits, 16).ok())
+        {
             found(stamp);
         }
         rest = &rest[at + MARK.len() + DIGITS..];
@@ -61,7 +63,9 @@ mod tests {
 
     #[test]
     fn every_stamp_is_found_however_the_stream_is_cut() {
-        let stream = [b"[a] ".as_slice(), &text(1), b"\r\n~st", &text(u64::MAX), b"~", &text(0xabc), b"~stamp:"].concat();
+        let stream =
+            [b"[a] ".as_slice(), &text(1), b"\r\n~st", &text(u64::MAX), b"~", &text(0xabc), b"~stamp:"]
+                .concat();
         for size in 1..=stream.len() {
             let mut scanner = Scanner::default();
             let mut found = Vec::new();

@@ -52,9 +52,10 @@ impl Wire {
             Self::Lines | Self::Frames | Self::Irc => self.join(who),
             Self::Redis => Vec::new(),
             Self::Nats => {
-                vec![step("CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false}\r\nPING\r\n", |heard| {
-                    heard.ends_with(b"PONG\r\n")
-                })]
+                vec![step(
+                    "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false}\r\nPING\r\n",
+                    |heard| heard.ends_with(b"PONG\r\n"),
+                )]
             }
             Self::Mqtt => vec![mqtt_connect(who)],
         }

@@ -156,7 +156,7 @@ Out (more types and fields may come, none will change):
   joined     seq, time, peer, members
   left       seq, time, peer, reason, members
   gathered   seq, time, joined, left, members   in large rooms, instead of the two before
-  present    members, peers, more           more: another one follows
+  present    members, peers, more           more: there are others, not listed
   missed     messages                       you were too slow for that many
   lost       error, retry_in_ms             with --reconnect
   unsure     texts                          not known whether the room has them

@@ -30,11 +30,40 @@ pub(crate) fn man(args: &ManArgs) -> Result<ExitCode, Failure> {
             }
         },
     };
-    // The page of a command is called chat-command, as everyone's are.
+    print(&page(&command)?)
+}
+
+/// The page of a command, which is called `chat-command` as everyone's are.
+fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
     let title = command.get_display_name().unwrap_or("chat").to_uppercase();
+    let version = concat!("chat ", env!("CARGO_PKG_VERSION"));
+    let man = clap_mangen::Man::new(command.clone()).title(title).source(version).manual("User Commands");
     let mut page = Vec::new();
-    clap_mangen::Man::new(command).title(title).render(&mut page)?;
-    print(&page)
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    if let Some(examples) = command.get_after_long_help().or(command.get_after_help()) {
+        page.extend_from_slice(&verbatim("EXAMPLES", &examples.to_string()));
+    }
+    Ok(page)
+}
+
+/// A section whose lines stay as they are.
+fn verbatim(title: &str, text: &str) -> Vec<u8> {
+    let mut section = format!(".SH {title}\n.nf\n");
+    for line in text.trim_start_matches("Examples:").trim_matches('\n').lines() {
+        // A line that begins with a dot would be a command.
+        section.push_str("\\&");
+        section.push_str(&line.replace('\\', "\\e").replace('-', "\\-"));
+        section.push('\n');
+    }
+    section.push_str(".fi\n");
+    section.into_bytes()
 }
 
 fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
@@ -49,6 +78,17 @@ fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_command_has_a_page_with_examples() {
+        let mut chat = Args::command();
+        chat.build();
+        let commands = chat.get_subcommands().filter(|command| command.get_name() != "help").chain([&chat]);
+        for command in commands {
+            let page = String::from_utf8(page(command).expect("written to memory")).expect("text");
+            assert!(page.contains(".SH EXAMPLES\n.nf\n\\&  "), "{page}");
+        }
+    }
 
     #[test]
     fn every_shell_gets_its_completions() {

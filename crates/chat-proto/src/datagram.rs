@@ -33,7 +33,7 @@ pub struct SessionId([u8; 8]);
 
 impl SessionId {
     /// The session of this number.
-    pub fn new(number: u64) -> SessionId {
+    pub const fn new(number: u64) -> SessionId {
         SessionId(number.to_le_bytes())
     }
 

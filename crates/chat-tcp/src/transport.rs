@@ -252,7 +252,8 @@ impl TcpTransport {
     fn flush(&mut self, keys: impl IntoIterator<Item = usize>, now: Instant) {
         for key in keys {
             let Some(peer) = self.peers.get_mut(key) else { continue };
-            let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
+            let mut cx =
+                Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
             peer.flush(&mut cx);
             if !peer.settle(key, &mut self.deadlines, &mut self.queue) {
                 self.remove(key);

@@ -116,7 +116,8 @@ mod tests {
         assert_eq!(baker.check(cookie, hello, ann, now + COOKIE_LIFE + Duration::from_millis(100)), None);
         assert_eq!(baker.check(cookie, hello, ann, now - Duration::from_secs(1)), None, "from the future");
         assert_eq!(baker.check(Cookie([0; 12]), hello, ann, now), None);
-        assert_eq!(super::tests::baker(2).0.check(cookie, hello, ann, now), None, "another key");
+        let (other, _) = self::baker(2);
+        assert_eq!(other.check(cookie, hello, ann, now), None, "another key");
     }
 
     #[test]

@@ -318,10 +318,10 @@ impl Endpoint {
 
     // ---- time and the end ----------------------------------------------------------------------
 
-    /// When [`on_deadline`](Self::on_deadline) is to be called next.
+    /// When [`on_deadline`](Self::on_deadline) and [`pull`](Self::pull) are to be called next.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.peers.next_deadline()
+        self.peers.next_deadline().into_iter().chain(self.news.pull_by).min()
     }
 
     /// Does what is due.
@@ -332,6 +332,7 @@ impl Endpoint {
                 Some(Peer::Session(session)) if session.is_over(now) => drop(self.peers.remove(key)),
                 Some(Peer::Session(session)) => {
                     session.on_deadline(&cx);
+                    debug_assert!(session.deadline() > now, "what is due is done: {session:?}");
                     self.peers.enqueue(key);
                     self.peers.settle(key);
                 }

@@ -1,4 +1,43 @@
-//! x
+//! A chat room over UDP.
+//!
+//! [`UdpServer`] lets two kinds of peers talk in one [`Room`](chat_core::Room), told apart by the first
+//! byte of a datagram:
+//!
+//! | peer | what he gets |
+//! |---|---|
+//! | framed: [`connect`], or [`ClientSession`] in a loop of your own | every message once and in order, whatever the network loses, doubles or reorders; or the exact number he missed; or an end with a reason |
+//! | plain: `nc -u`, a program with a bare socket | `[ip:port] text` for what he says and what he hears, as far as the network delivers it, until a minute after his last word |
+//!
+//! There is no retransmission buffer per member: the room's log is the buffer, an acknowledgement moves a
+//! cursor in it, and a member costs a few hundred bytes. Nobody is let in, and nothing is kept of him, until
+//! he has shown that datagrams reach him at his address; the exception are plain peers, who cannot show it,
+//! and are taken from private networks only unless told otherwise ([`PlainPolicy`]). PROTOCOL.md has the
+//! rules.
+//!
+//! ```
+//! use chat_core::{ClientConfig, ClientEvent, Room, RoomConfig};
+//! use chat_udp::{UdpConfig, UdpServer};
+//!
+//! let room = Room::new(RoomConfig::default());
+//! let server = UdpServer::bind("127.0.0.1:0", &room, &UdpConfig::default())?;
+//! let address = server.local_addr();
+//! let running = server.spawn()?;
+//!
+//! let client = chat_udp::connect(address, ClientConfig::default())?;
+//! client.say("hello".parse()?)?;
+//! let own = client.events().iter().find_map(|event| match event {
+//!     ClientEvent::Entry { entry, own: true } => Some(entry.event.to_string()),
+//!     _ => None,
+//! });
+//! assert!(own.is_some_and(|line| line.ends_with("] hello")));
+//!
+//! room.close("That was all", std::time::Duration::from_secs(5));
+//! running.join()?;
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+//! ```
+//!
+//! The protocol itself, [`Endpoint`] and [`ClientSession`], knows neither sockets nor clocks.
+
 mod client;
 mod config;
 mod cookie;
@@ -11,9 +50,14 @@ mod outgoing;
 mod peers;
 mod plain;
 mod rtt;
+mod server;
 mod session;
+mod socket;
+mod transport;
 mod window;
 
-pub use client::{ClientSession, SessionEnd};
+pub use client::{ClientSession, ConnectError, SessionEnd, connect};
 pub use config::{PlainPolicy, UdpConfig};
 pub use endpoint::Endpoint;
+pub use server::{BindError, UdpServer};
+pub use transport::UdpTransport;

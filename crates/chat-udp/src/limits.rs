@@ -81,6 +81,13 @@ pub(crate) const RECEIVED_PER_FANOUT: usize = 128;
 /// Datagrams received in one turn; then timers and the room have theirs.
 pub(crate) const RECEIVED_PER_TURN: usize = 8 * RECEIVED_PER_FANOUT;
 
+/// Datagrams sent before others are received.
+pub(crate) const SENT_PER_FANOUT: usize = 16 * 1024;
+
+/// Room for the longest datagram there is. A plain one is cut to what is taken of it here and not by the
+/// system, which on Windows would make it an error.
+pub(crate) const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
+
 /// Errors in a row for which a receiving socket is given up. Single ones concern a peer (an ICMP
 /// message about something that was sent to him).
 pub(crate) const RECEIVE_ERRORS_MAX: usize = 10_000;
@@ -88,3 +95,10 @@ pub(crate) const RECEIVE_ERRORS_MAX: usize = 10_000;
 /// Bytes that the system may hold for a socket each way, as far as it grants them: a burst of
 /// acknowledgements of 10,000 members.
 pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+
+/// Events that may wait for a client's user, and commands for its thread.
+pub(crate) const EVENTS_MAX: usize = 1024;
+pub(crate) const COMMANDS_MAX: usize = 64;
+
+/// How often a user who has had no room for events is tried again.
+pub(crate) const EVENTS_RETRY: Duration = Duration::from_millis(20);

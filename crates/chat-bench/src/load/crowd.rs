@@ -15,7 +15,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::clock;
 use crate::failure::{Context, Failure, Result};
-use crate::stamp::{self, Scanner};
+use crate::stamp::{self, Scanner, TEXT_BYTES};
 use crate::wire::{Step, Wire};
 
 /// How long everyone together may take to come in, or to get what was said.
@@ -24,9 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// Stamps of messages that only ask whether everyone is there.
 const ROLL_CALL: u64 = 1 << 63;
-/// The segment size of members that will stall: as over a network. With the 64 KiB of loopback the system buffers
-/// megabytes for each before the server notices anything.
+/// Segment size and receive buffer of members that will stall: as over a network. With what loopback has the system
+/// would take megabytes for each before the server notices anything.
 const STALLING_MSS: u32 = 1400;
+const STALLING_BUFFER_BYTES: usize = 64 * 1024;
 
 /// What a member is told of what he hears.
 #[derive(Debug)]
@@ -86,7 +87,7 @@ impl Crowd {
             talkers,
             calls: 0,
         };
-        crowd.enter(talkers, |wire, who| wire.join_as_talker(who), |_| false)?;
+        crowd.enter(talkers, Wire::join_as_talker, |_| false)?;
         Ok(crowd)
     }
 
@@ -116,8 +117,8 @@ impl Crowd {
         while self.peers.len() < range.end || !still_entering.is_empty() {
             while self.peers.len() < range.end && still_entering.len() < self.wire.entering_max() {
                 let key = self.peers.len();
-                let mss = will_stall(key - range.start).then_some(STALLING_MSS);
-                self.connect(steps(self.wire, key), mss).when(format!("connection {key}"))?;
+                let will_stall = will_stall(key - range.start);
+                self.connect(steps(self.wire, key), will_stall).when(format!("connection {key}"))?;
                 still_entering.push(key);
             }
             self.turn(Some(PATIENCE), |_| {})?;
@@ -127,14 +128,15 @@ impl Crowd {
         Ok(())
     }
 
-    fn connect(&mut self, steps: Vec<Step>, mss: Option<u32>) -> Result<()> {
+    fn connect(&mut self, steps: Vec<Step>, will_stall: bool) -> Result<()> {
         let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
-        if let Some(mss) = mss {
-            socket.set_tcp_mss(mss)?;
+        if will_stall {
+            set_small_buffers(&socket)?;
         }
         match socket.connect(&self.address.into()) {
-            Err(error) if error.raw_os_error() == Some(IN_PROGRESS) || error.kind() == ErrorKind::WouldBlock => {}
+            Err(error)
+                if error.raw_os_error() == Some(IN_PROGRESS) || error.kind() == ErrorKind::WouldBlock => {}
             result => result?,
         }
         let mut socket = TcpStream::from_std(socket.into());
@@ -149,7 +151,8 @@ impl Crowd {
     /// Says something until every member has heard it, and so all that was said before.
     fn call_the_roll(&mut self) -> Result<()> {
         let deadline = clock::now() + PATIENCE;
-        let mut scanners: Vec<Scanner> = self.peers.iter().skip(self.talkers).map(|_| Scanner::default()).collect();
+        let mut scanners: Vec<Scanner> =
+            self.peers.iter().skip(self.talkers).map(|_| Scanner::default()).collect();
         let mut heard_call = vec![0; self.members()];
         loop {
             self.calls += 1;
@@ -193,7 +196,11 @@ impl Crowd {
 
     /// The members who read.
     pub(crate) fn listening(&self) -> impl DoubleEndedIterator<Item = usize> {
-        self.peers[self.talkers..].iter().enumerate().filter(|(_, peer)| !peer.is_stalled).map(|(member, _)| member)
+        self.peers[self.talkers..]
+            .iter()
+            .enumerate()
+            .filter(|(_, peer)| !peer.is_stalled)
+            .map(|(member, _)| member)
     }
 
     /// Queues a message; [`send`](Self::send) sends it.
@@ -232,13 +239,14 @@ impl Crowd {
         Ok(())
     }
 
-    /// Reads until every member who listens has as many bytes as the one who has most.
+    /// Reads until no member who listens lacks a message that another one has: that is, 64 bytes or more. Less may be
+    /// a server's asking whether one member is still there.
     pub(crate) fn wait_until_all_have_the_same(&mut self) -> Result<()> {
         let deadline = clock::now() + PATIENCE;
         loop {
             let heard = || self.listening().map(|member| self.peers[self.talkers + member].heard_bytes);
             let most = heard().max().unwrap_or(0);
-            let behind = heard().filter(|&bytes| bytes < most).count();
+            let behind = heard().filter(|&bytes| bytes + TEXT_BYTES as u64 <= most).count();
             if behind == 0 {
                 return Ok(());
             }
@@ -246,6 +254,17 @@ impl Crowd {
             self.turn(Some(PATIENCE), |_| {})?;
         }
     }
+}
+
+#[cfg(unix)]
+fn set_small_buffers(socket: &Socket) -> Result<()> {
+    socket.set_tcp_mss(STALLING_MSS)?;
+    Ok(socket.set_recv_buffer_size(STALLING_BUFFER_BYTES)?)
+}
+
+#[cfg(not(unix))]
+fn set_small_buffers(_socket: &Socket) -> Result<()> {
+    Err(Failure::new("members that stall need socket options of Unix"))
 }
 
 /// What a connect that goes on in the background says on Linux; the other systems' code is `WouldBlock`'s.

@@ -30,7 +30,8 @@ struct Member {
 
 impl Pair {
     pub(crate) fn join(wire: Wire, address: SocketAddr) -> Result<Self> {
-        let mut pair = Self { members: [Member::join(wire, address, 0)?, Member::join(wire, address, 2)?], stamp: 0 };
+        let mut pair =
+            Self { members: [Member::join(wire, address, 0)?, Member::join(wire, address, 2)?], stamp: 0 };
         // A server that says nothing on joining may not have the second one yet.
         while pair.round_trip().is_err() {
             if pair.stamp > 100 {

@@ -14,20 +14,16 @@ const PLOT_HEIGHT: f64 = 300.0;
 const LABEL_HEIGHT: f64 = 16.0;
 const BAR_HEIGHT: f64 = 22.0;
 
-const STYLE: &str = "<style>\
-    text{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:#444}\
-    .title{font-weight:600;fill:#222}\
-    .grid{stroke:#8884;stroke-width:1}\
-    path,circle,rect{stroke-linejoin:round}\
-    .ours0{--c:#0b6bcb}.ours1{--c:#12998f}.limit{--c:#888}\
-    .other0{--c:#d9730d}.other1{--c:#c0392b}.other2{--c:#8e5cc2}.other3{--c:#a38105}\
-    path{fill:none;stroke:var(--c);stroke-width:2}.ours0 path,.ours1 path{stroke-width:3}\
-    .limit path{stroke-dasharray:5 4}\
-    circle,rect{fill:var(--c)}.label{fill:var(--c);font-weight:600}\
-    @media (prefers-color-scheme:dark){text{fill:#bbb}.title{fill:#eee}\
-    .ours0{--c:#5aa9f5}.ours1{--c:#3fcfc2}.limit{--c:#999}.other0{--c:#f0a35e}.other1{--c:#ef7b6f}.other2{--c:#bd9be6}.other3{--c:#d8b840}\
-    .label{fill:var(--c)}}\
-    </style>";
+/// Classes of lines and bars with their colours on light and on dark ground.
+const COLOURS: [(&str, &str, &str); 7] = [
+    ("ours0", "#0b6bcb", "#5aa9f5"),
+    ("ours1", "#12998f", "#3fcfc2"),
+    ("limit", "#777777", "#a0a0a0"),
+    ("other0", "#d9730d", "#f0a35e"),
+    ("other1", "#c0392b", "#ef7b6f"),
+    ("other2", "#8e5cc2", "#bd9be6"),
+    ("other3", "#8a6d00", "#d8b840"),
+];
 
 /// Lines over two logarithmic axes.
 #[derive(Debug)]
@@ -99,18 +95,21 @@ impl Lines {
         for tick in y.ticks() {
             let at = y.place(tick);
             let end = WIDTH - RIGHT;
-            out += &format!("<line class=\"grid\" x1=\"{LEFT}\" x2=\"{end}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>");
+            out +=
+                &format!("<line class=\"grid\" x1=\"{LEFT}\" x2=\"{end}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>");
             out += &text(LEFT - 8.0, at + 4.0, "end", "", &plain(tick));
         }
         let bottom = TOP + PLOT_HEIGHT;
         for tick in x.ticks().into_iter().filter(|&tick| mantissa(tick) < 1.5) {
             let at = x.place(tick);
-            out += &format!("<line class=\"grid\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{bottom}\"/>");
+            out +=
+                &format!("<line class=\"grid\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{bottom}\"/>");
             out += &text(at, bottom + 20.0, "middle", "", &number(tick).replace(".00", "").replace(".0", ""));
         }
         out += &text(f64::midpoint(LEFT, WIDTH - RIGHT), bottom + 40.0, "middle", "", self.x_title);
         for (class, line, label_at) in self.with_labels(&y) {
-            let places: Vec<(f64, f64)> = line.points.iter().map(|&(px, py)| (x.place(px), y.place(py))).collect();
+            let places: Vec<(f64, f64)> =
+                line.points.iter().map(|&(px, py)| (x.place(px), y.place(py))).collect();
             let path: Vec<String> = places.iter().map(|(px, py)| format!("{px:.1},{py:.1}")).collect();
             out += &format!("<g class=\"{class}\"><path d=\"M{}\"/>", path.join(" L"));
             for (px, py) in &places {
@@ -123,8 +122,7 @@ impl Lines {
         out + "</svg>\n"
     }
 
-    /// Each line with its colour and the height at which its label stands: that of its last point, moved down where
-    /// it would cover the one above.
+    /// Each line with its class and the height at which its label stands: that of its last point, or near it.
     fn with_labels(&self, y: &Axis) -> Vec<(String, &Line, f64)> {
         let mut counts = [0, 0];
         let mut lines: Vec<(String, &Line, f64)> = self
@@ -143,11 +141,28 @@ impl Lines {
             })
             .collect();
         lines.sort_by(|a, b| a.2.total_cmp(&b.2));
-        for index in 1..lines.len() {
-            lines[index].2 = lines[index].2.max(lines[index - 1].2 + LABEL_HEIGHT);
-        }
+        let apart = apart(lines.iter().map(|line| line.2));
+        lines.iter_mut().zip(apart).for_each(|(line, at)| line.2 = at);
         lines
     }
+}
+
+/// Ascending heights, moved as little as it takes for labels not to cover each other: those that are too close form a
+/// group around the middle of where they would be.
+fn apart(heights: impl Iterator<Item = f64>) -> Vec<f64> {
+    // Each group: how many labels, and the mean of where its first one would be for each of them.
+    let mut groups: Vec<(usize, f64)> = Vec::new();
+    for (index, height) in heights.enumerate() {
+        let mut group = (1, height - index as f64 * LABEL_HEIGHT);
+        while let Some(&(count, first)) = groups.last().filter(|last| last.1 > group.1) {
+            groups.pop();
+            let all = count + group.0;
+            group = (all, (first * count as f64 + group.1 * group.0 as f64) / all as f64);
+        }
+        groups.push(group);
+    }
+    let firsts = groups.into_iter().flat_map(|(count, first)| std::iter::repeat_n(first, count));
+    firsts.enumerate().map(|(index, first)| first + index as f64 * LABEL_HEIGHT).collect()
 }
 
 impl Bars {
@@ -157,10 +172,12 @@ impl Bars {
         let mut out = begin(TOP + BAR_HEIGHT * self.bars.len() as f64 + 12.0, self.title);
         for (index, (label, value, is_ours)) in self.bars.iter().enumerate() {
             let top = TOP + BAR_HEIGHT * index as f64;
-            let width = (value / longest * (WIDTH - names - 80.0)).max(1.0);
+            let width = (value / longest * (WIDTH - names - 90.0)).max(1.0);
             let class = if *is_ours { "ours0" } else { "limit" };
             out += &text(names - 8.0, top + 13.0, "end", "", label);
-            out += &format!("<g class=\"{class}\"><rect x=\"{names}\" y=\"{top}\" width=\"{width:.1}\" height=\"16\" rx=\"2\"/>");
+            out += &format!(
+                "<g class=\"{class}\"><rect x=\"{names}\" y=\"{top}\" width=\"{width:.1}\" height=\"16\" rx=\"2\"/>"
+            );
             out += &text(names + width + 8.0, top + 13.0, "start", "label", &format!("{value:.2}"));
             out += "</g>";
         }
@@ -169,10 +186,30 @@ impl Bars {
 }
 
 fn begin(height: f64, title: &str) -> String {
-    let mut out = format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}\">");
-    out += STYLE;
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}\">"
+    );
+    out += &style();
     out += &text(16.0, 24.0, "start", "title", title);
     out
+}
+
+fn style() -> String {
+    let rule = |class: &str, colour: &str| {
+        format!(
+            ".{class} path{{stroke:{colour}}}.{class} circle,.{class} rect,.{class} .label{{fill:{colour}}}"
+        )
+    };
+    let light: String = COLOURS.iter().map(|(class, light, _)| rule(class, light)).collect();
+    let dark: String = COLOURS.iter().map(|(class, _, dark)| rule(class, dark)).collect();
+    format!(
+        "<style>text{{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:#444}}\
+         .title,.label{{font-weight:600}}.title{{fill:#222}}\
+         .grid{{stroke:#888;stroke-opacity:.3;stroke-width:1}}\
+         path{{fill:none;stroke-width:2;stroke-linejoin:round}}.ours0 path,.ours1 path{{stroke-width:3}}\
+         .limit path{{stroke-dasharray:5 4}}{light}\
+         @media (prefers-color-scheme:dark){{text{{fill:#bbb}}.title{{fill:#eee}}{dark}}}</style>"
+    )
 }
 
 fn text(x: f64, y: f64, anchor: &str, class: &str, text: &str) -> String {
@@ -187,12 +224,16 @@ fn plain(value: f64) -> String {
 }
 
 fn mantissa(value: f64) -> f64 {
-    value / 10_f64.powf(value.log10().floor() + 0.0)
+    value / 10_f64.powf(value.log10().floor())
 }
 
 fn step_above(value: f64) -> f64 {
     let power = 10_f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].map(|step| step * power).into_iter().find(|&step| step >= value * 0.999).unwrap_or(value)
+    [1.0, 2.0, 5.0, 10.0]
+        .map(|step| step * power)
+        .into_iter()
+        .find(|&step| step >= value * 0.999)
+        .unwrap_or(value)
 }
 
 fn step_below(value: f64) -> f64 {
@@ -214,11 +255,11 @@ mod tests {
     }
 
     #[test]
-    fn labels_do_not_cover_each_other() {
-        let line = |value| Line { label: "a".to_owned(), is_ours: false, is_limit: false, points: vec![(10.0, value), (100.0, value)] };
-        let lines = Lines { title: "", x_title: "", lines: vec![line(1.0), line(1.01), line(100.0)] };
-        let places = lines.with_labels(&Axis { low: 1.0, high: 100.0, from: 300.0, to: 0.0 });
-        let heights: Vec<f64> = places.iter().map(|place| place.2).collect();
-        assert!(heights.windows(2).all(|pair| pair[1] - pair[0] >= LABEL_HEIGHT), "{heights:?}");
+    fn labels_stand_apart_and_near_their_lines() {
+        assert_eq!(apart([10.0, 50.0].into_iter()), [10.0, 50.0]);
+        let middle = LABEL_HEIGHT / 2.0;
+        assert_eq!(apart([20.0, 20.0, 90.0].into_iter()), [20.0 - middle, 20.0 + middle, 90.0]);
+        let crowded = apart([20.0, 20.0, 25.0, 26.0].into_iter());
+        assert!(crowded.windows(2).all(|pair| pair[1] - pair[0] >= LABEL_HEIGHT - 1e-9), "{crowded:?}");
     }
 }

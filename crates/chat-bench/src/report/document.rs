@@ -22,7 +22,8 @@ pub(crate) fn put_into(document: &Path, text: &str) -> Result<()> {
         let (_, after) = rest.split_once(END)?;
         Some(format!("{before}{BEGIN}\n\n{text}\n{END}{after}"))
     };
-    let new = marks().ok_or_else(|| Failure::new(format!("{} has no place for figures", document.display())))?;
+    let new =
+        marks().ok_or_else(|| Failure::new(format!("{} has no place for figures", document.display())))?;
     fs::write(document, new).when(format!("write {}", document.display()))
 }
 
@@ -42,7 +43,9 @@ pub(crate) fn markdown(results: &Results, cases: &[Case]) -> String {
     for case in cases.iter().filter(|case| !case.is_point) {
         let rows: Vec<&Row> = results.rows.iter().filter(|row| row.work == case.name).collect();
         if !rows.is_empty() {
-            out.push_str(&format!("\n### {}\n\n`{}`, {} rounds\n\n", case.title, case.name, case.rounds));
+            let rounds = rows.iter().map(|row| row.rounds.len()).max().unwrap_or(0);
+            let rounds = if rounds == 1 { "1 round".to_owned() } else { format!("{rounds} rounds") };
+            out.push_str(&format!("\n### {}\n\n`{}`, {rounds}\n\n", case.title, case.name));
             out.push_str(&work_table(&rows));
         }
     }
@@ -66,7 +69,9 @@ fn work_table(rows: &[&Row]) -> String {
     for row in rows {
         let mut line = vec![row.label.clone()];
         for &quantity in &quantities {
-            line.push(row.median.get(quantity).map_or("-".to_owned(), |value| number(value / unit(quantity))));
+            line.push(
+                row.median.get(quantity).map_or("-".to_owned(), |value| number(value / unit(quantity))),
+            );
             if is_compared(quantity) {
                 let ratio = limit.and_then(|limit| results::ratio(row, limit, quantity));
                 line.push(ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}")));

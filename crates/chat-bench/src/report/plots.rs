@@ -36,7 +36,9 @@ pub(crate) fn plots(results: &Results, systems: &[System]) -> Vec<(&'static str,
             .collect(),
     };
     let mut plots = Vec::new();
-    for (name, lines) in [("bench-throughput.svg", throughput), ("bench-cpu.svg", cost), ("bench-latency.svg", latency)] {
+    for (name, lines) in
+        [("bench-throughput.svg", throughput), ("bench-cpu.svg", cost), ("bench-latency.svg", latency)]
+    {
         if lines.lines.iter().any(|line| line.points.len() > 1) {
             plots.push((name, lines.draw()));
         }
@@ -50,7 +52,11 @@ pub(crate) fn plots(results: &Results, systems: &[System]) -> Vec<(&'static str,
 fn lines(results: &Results, systems: &[System], work: &str, quantity: Quantity, unit: f64) -> Vec<Line> {
     let plotted = systems.iter().filter(|&&system| plan::is_plotted(system));
     let lines = plotted.map(|&system| Line {
-        label: system.label().trim_end_matches(", 1 thread").trim_end_matches(": a send per read batch").to_owned(),
+        label: system
+            .label()
+            .trim_end_matches(", 1 thread")
+            .trim_end_matches(": a send per read batch")
+            .to_owned(),
         is_ours: is_ours(system),
         is_limit: system == System::LIMIT,
         points: MEMBERS

@@ -4,7 +4,9 @@
 /// to the right.
 pub(super) fn table(heading: &[String], rows: &[Vec<String>]) -> String {
     let cells = |row: &[String], column: usize| row.get(column).map_or(0, |cell| cell.chars().count());
-    let width = |column: usize| rows.iter().chain([&heading.to_vec()]).map(|row| cells(row, column)).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().chain([&heading.to_vec()]).map(|row| cells(row, column)).max().unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..heading.len()).map(|column| width(column).max(3)).collect();
     let line = |row: &[String]| {
         let cells = widths.iter().enumerate().map(|(column, &width)| {
@@ -16,7 +18,11 @@ pub(super) fn table(heading: &[String], rows: &[Vec<String>]) -> String {
     let rule: Vec<String> = widths
         .iter()
         .enumerate()
-        .map(|(column, &width)| if column == 0 { "-".repeat(width) } else { format!("{}:", "-".repeat(width - 1)) })
+        .map(
+            |(column, &width)| {
+                if column == 0 { "-".repeat(width) } else { format!("{}:", "-".repeat(width - 1)) }
+            },
+        )
         .collect();
     let mut out = line(heading);
     out.push_str(&line(&rule));
@@ -33,7 +39,8 @@ pub(super) fn number(value: f64) -> String {
         _ => 3,
     };
     let text = format!("{value:.digits$}");
-    let (whole, fraction) = text.split_once('.').map_or((text.as_str(), ""), |(whole, fraction)| (whole, fraction));
+    let (whole, fraction) =
+        text.split_once('.').map_or((text.as_str(), ""), |(whole, fraction)| (whole, fraction));
     let mut grouped = String::new();
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index).is_multiple_of(3) && digit != '-' {

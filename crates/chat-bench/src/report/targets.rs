@@ -33,15 +33,25 @@ pub(super) fn targets(results: &Results) -> String {
 }
 
 fn all(results: &Results) -> Vec<Target> {
-    use Quantity::{CpuPerDelivery, LatencyP99, MemoryPerMember, RoundTripP50, StalledMemory, StalledP99Ratio};
+    use Quantity::{
+        CpuPerDelivery, LatencyP99, MemoryPerMember, RoundTripP50, StalledMemory, StalledP99Ratio,
+    };
     let ratio = |work, quantity, of, to| results.ratio(work, quantity, of, to);
     let (fast, large, paced) = ("fanout_64x1x1000", "fanout_64x1x10000", "paced_64x1x1000");
     let target = |what, at_most, seen| Target { what, at_most, seen };
     vec![
-        target("1,000 members, as fast as it goes: CPU x batch limit", 1.6, ratio(fast, CpuPerDelivery, PLAIN, LIMIT)),
+        target(
+            "1,000 members, as fast as it goes: CPU x batch limit",
+            1.6,
+            ratio(fast, CpuPerDelivery, PLAIN, LIMIT),
+        ),
         target("... x Redis", 0.4, ratio(fast, CpuPerDelivery, PLAIN, System::Redis)),
         target("10,000 members: CPU x batch limit", 1.5, ratio(large, CpuPerDelivery, PLAIN, LIMIT)),
-        target("50 messages/s: CPU x message limit", 1.08, ratio(paced, CpuPerDelivery, PLAIN, LIMIT_MESSAGE)),
+        target(
+            "50 messages/s: CPU x message limit",
+            1.08,
+            ratio(paced, CpuPerDelivery, PLAIN, LIMIT_MESSAGE),
+        ),
         target("... p99 x the limit's, 1 thread", 1.0, ratio(paced, LatencyP99, PLAIN, LIMIT_MESSAGE)),
         target("... p99 x the limit's, 2 threads", 1.0, ratio(paced, LatencyP99, PLAIN_2, LIMIT_MESSAGE)),
         target("framed x plain: CPU", 1.0, ratio(fast, CpuPerDelivery, FRAMED, PLAIN)),
@@ -67,7 +77,9 @@ fn all(results: &Results) -> Vec<Target> {
 
 /// How much more a delivery costs among 10,000 members than among 100, compared with the limit's own growth.
 fn growth(results: &Results) -> Option<f64> {
-    let cpu = |members: &str, system| results.figure(&format!("fanout_64x1x{members}"), system, Quantity::CpuPerDelivery);
+    let cpu = |members: &str, system| {
+        results.figure(&format!("fanout_64x1x{members}"), system, Quantity::CpuPerDelivery)
+    };
     let growth = |system| Some(cpu("10000", system)? / cpu("100", system)?);
     Some(growth(PLAIN)? / growth(LIMIT)?)
 }

@@ -78,7 +78,9 @@ async fn listen(mut output: OwnedWriteHalf, peer: SocketAddr, mut heard: Receive
         while batch.len() < WRITE_BYTES {
             match heard.try_recv() {
                 Ok(said) => add(&mut batch, &said, peer),
-                Err(TryRecvError::Lagged(missed)) => batch.push_str(&format!("[*] You missed {missed} messages\n")),
+                Err(TryRecvError::Lagged(missed)) => {
+                    batch.push_str(&format!("[*] You missed {missed} messages\n"));
+                }
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }

@@ -50,7 +50,8 @@ impl System {
     /// In the order of tables.
     pub(crate) fn all(programs: &Programs) -> Vec<Self> {
         let ours = [Tcp::plain(1), Tcp::plain(2), Tcp::framed(1), Tcp::framed(2)];
-        let others = ours.map(|tcp| Tcp { is_other: true, ..tcp }).into_iter().filter(|_| programs.other.is_some());
+        let others =
+            ours.map(|tcp| Tcp { is_other: true, ..tcp }).into_iter().filter(|_| programs.other.is_some());
         [Self::LIMIT, Self::Limit(Sends::Message)]
             .into_iter()
             .chain(ours.into_iter().chain(others).map(Self::Tcp))
@@ -129,7 +130,8 @@ impl System {
             Self::Tcp(Tcp { threads, is_other, .. }) => {
                 let other = programs.other.as_ref().filter(|_| is_other);
                 let mut command = Command::new(other.unwrap_or(&programs.chat));
-                let line = format!("server tcp --bind {address} --threads {threads} --rate 0 --max-members 1000000");
+                let line =
+                    format!("server tcp --bind {address} --threads {threads} --rate 0 --max-members 1000000");
                 command.args(line.split(' '));
                 Ok(command)
             }

@@ -40,7 +40,9 @@ pub(super) fn run(
         .with(Quantity::CpuPerDelivery, cpu.as_secs_f64() * 1e6 / deliveries)
         .with(Quantity::DeliveriesPerSecond, deliveries / seconds);
     match counter {
-        Some(counter) => Ok(Figures::default().with(Quantity::CallsPerDelivery, counter.finish()? / deliveries)),
+        Some(counter) => {
+            Ok(Figures::default().with(Quantity::CallsPerDelivery, counter.finish()? / deliveries))
+        }
         None => Ok(figures),
     }
 }

@@ -10,12 +10,11 @@ use crate::system::{Programs, Server, System};
 
 /// One in so many members stalls.
 const ONE_IN: usize = 10;
-/// Enough to fill every buffer that the system has for a stalled member...
-const FILLING_MESSAGES: u64 = 20_000;
+/// More than our log has room for and the system takes for a stalled member...
+const FILLING_MESSAGES: u64 = 60_000;
 /// ... unless a server takes too long over them.
-const FILLING_TIME: Duration = Duration::from_secs(5);
+const FILLING_TIME: Duration = Duration::from_secs(6);
 const PER_SECOND: u32 = 50;
-const WARM_UP_MESSAGES: u64 = 10;
 
 pub(super) fn run(system: System, programs: &Programs, members: usize, effort: Effort) -> Result<Figures> {
     let will_stall = |member: usize| member % ONE_IN == ONE_IN - 1;
@@ -24,12 +23,14 @@ pub(super) fn run(system: System, programs: &Programs, members: usize, effort: E
     crowd.join(members, will_stall)?;
     let messages = effort.seconds * f64::from(PER_SECOND);
 
-    fanout::closed_loop(&mut crowd, |sent, _| sent < WARM_UP_MESSAGES)?;
+    // The same before and after, so that what a server keeps anyway does not count as the price of the stalled.
+    let is_filling = |sent, elapsed| sent < FILLING_MESSAGES && elapsed < FILLING_TIME;
+    fanout::closed_loop(&mut crowd, is_filling)?;
     let (_, before) = paced::open_loop(&mut crowd, PER_SECOND, messages)?;
     let memory_before = server.memory()?;
 
     crowd.stall(will_stall);
-    fanout::closed_loop(&mut crowd, |sent, elapsed| sent < FILLING_MESSAGES && elapsed < FILLING_TIME)?;
+    fanout::closed_loop(&mut crowd, is_filling)?;
     let (_, after) = paced::open_loop(&mut crowd, PER_SECOND, messages)?;
     let memory = server.memory()?.saturating_sub(memory_before);
 

@@ -14,7 +14,7 @@ use super::mention::Mentions;
 use super::status::Link;
 use super::view::{Look, Now, View};
 use crate::args::ClientArgs;
-use crate::terminal::{Act, Clock, Pen, Style, Terminal, beginning_with, unix_ms};
+use crate::terminal::{self, Act, Clock, Pen, Style, Terminal, beginning_with, unix_ms};
 
 /// Events taken before the screen is painted: a burst is one update, and keys are not kept waiting.
 const EVENTS_PER_PAINT: usize = 1024;
@@ -93,10 +93,9 @@ impl Session<'_> {
                     }
                 }
                 recv(self.terminal.input()) -> input => {
-                    let mut next = input.ok();
+                    let mut next = Some(input.map_err(|_| terminal::gone())?);
                     while let Some(input) = next {
-                        let act = self.terminal.on_input(input)?;
-                        if let Some(act) = act {
+                        if let Some(act) = self.terminal.on_input(input)? {
                             self.act(act);
                         }
                         next = self.terminal.input().try_recv().ok();

@@ -41,7 +41,9 @@ pub(crate) fn run(args: &ClientArgs, is_interactive: bool) -> Result<ExitCode, F
         leave_on_signal(move || {
             let _there_already = signal.try_send(());
         })?;
-        return end(interactive::run(&client, args, &signalled), args, false);
+        let result = interactive::run(&client, args, &signalled);
+        let result = result.map_err(|error| Failure::new(format!("the terminal is gone: {error}"), None));
+        return exit(result?, args, false);
     }
     let speaker = Arc::clone(&client);
     let interrupted = leave_on_signal(move || {
@@ -50,25 +52,25 @@ pub(crate) fn run(args: &ClientArgs, is_interactive: bool) -> Result<ExitCode, F
     if io::stdin().is_terminal() && !args.json {
         filter::tell(&format!("Connected to {}. Type a line to say it; Ctrl-D leaves.", args.address));
     }
-    let result = filter::run(&client, args);
-    let was_interrupted = interrupted.load(Ordering::Relaxed) && !io::stdin().is_terminal();
-    end(result, args, was_interrupted)
+    match filter::run(&client, args) {
+        Ok(end) => exit(end, args, interrupted.load(Ordering::Relaxed) && !io::stdin().is_terminal()),
+        // Whoever reads our output has enough of it.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Failure::new(format!("cannot write to stdout: {error}"), None)),
+    }
 }
 
 /// What the program tells its caller.
-fn end(result: io::Result<ClientEnd>, args: &ClientArgs, was_interrupted: bool) -> Result<ExitCode, Failure> {
-    match result {
-        Ok(ClientEnd::Left) if was_interrupted => Ok(ExitCode::from(INTERRUPTED)),
-        Ok(ClientEnd::Left) => Ok(ExitCode::SUCCESS),
-        Ok(end @ ClientEnd::NotFramed { .. }) => {
+fn exit(end: ClientEnd, args: &ClientArgs, was_interrupted: bool) -> Result<ExitCode, Failure> {
+    match end {
+        ClientEnd::Left if was_interrupted => Ok(ExitCode::from(INTERRUPTED)),
+        ClientEnd::Left => Ok(ExitCode::SUCCESS),
+        end @ ClientEnd::NotFramed { .. } => {
             let ClientArgs { transport, address, .. } = args;
             let hint = format!("if it is a plain text server: chat client {transport} {address} --plain");
             Err(Failure::new(end, Some(hint)))
         }
-        Ok(end) => Err(Failure::new(end, None)),
-        // Whoever reads our output has enough of it.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(Failure::new(format!("cannot write to stdout: {error}"), None)),
+        end => Err(Failure::new(end, None)),
     }
 }
 

@@ -102,7 +102,7 @@ fn stats(stats: &Stats) -> String {
     } = stats;
     format!(
         "members   {members} present, {members_peak} at most, {joined} joined, {left} left, {refused} refused\n\
-         messages  {messages} said, {missed} missed by slow members, {paced} held back for their rate\n\
+         messages  {messages} said, {missed} missed by slow members, {paced} slowed down\n\
          log       {log_entries} entries, {} KiB",
         log_bytes.div_ceil(1024)
     )

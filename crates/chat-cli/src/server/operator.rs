@@ -5,7 +5,7 @@
 
 use std::io;
 use std::thread::{Builder, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chat_core::{Heard, Room, Seat, TryRecvError};
 use chat_proto::Author;
@@ -19,7 +19,7 @@ use crate::terminal::{self, Act, Clock, Hue, Pen, Style, Terminal, beginning_wit
 /// Entries taken before the screen is painted.
 const ENTRIES_PER_PAINT: usize = 1024;
 
-/// How old the numbers in the status line may be.
+/// How old the numbers in the status line may be while nothing happens.
 const STATUS_PERIOD: Duration = Duration::from_secs(1);
 
 /// Shows `first`, and then what `seat` hears, until the room is over.
@@ -56,7 +56,6 @@ impl Console {
         for line in first.lines() {
             self.line(&Author::Room, line.trim_start_matches("[*] "));
         }
-        let mut next_status = now();
         loop {
             let mut is_over = false;
             for _ in 0..ENTRIES_PER_PAINT {
@@ -69,10 +68,7 @@ impl Console {
                     }
                 }
             }
-            if now() >= next_status {
-                self.status.update(self.seat.room());
-                next_status = now() + STATUS_PERIOD;
-            }
+            self.status.update(self.seat.room());
             let (status, pen) = (&self.status, self.pen);
             let repaint = self
                 .terminal
@@ -83,7 +79,7 @@ impl Console {
             select! {
                 recv(self.seat.ready()) -> _ => {}
                 recv(self.terminal.input()) -> input => {
-                    let mut next = input.ok();
+                    let mut next = Some(input.map_err(|_| terminal::gone())?);
                     while let Some(input) = next {
                         if let Some(act) = self.terminal.on_input(input)? {
                             self.act(act);
@@ -96,7 +92,7 @@ impl Console {
                         self.terminal.note(Style::Faint, &line);
                     }
                 }
-                default(next_status.saturating_duration_since(now()).min(repaint.unwrap_or(STATUS_PERIOD))) => {}
+                default(repaint.unwrap_or(STATUS_PERIOD)) => {}
             }
         }
     }
@@ -216,9 +212,4 @@ fn addresses(room: &Room, word: &str) -> Vec<String> {
             || member.port().to_string().starts_with(word.trim_start_matches(':'))
     };
     members.into_iter().filter(fits).map(|member| format!("{member} ")).collect()
-}
-
-#[expect(clippy::disallowed_methods, reason = "the shell is where the clock is read")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -45,15 +45,18 @@ impl Editor {
 
     /// Inserts at the cursor. Control characters are left out, and what would be too long.
     pub(crate) fn insert(&mut self, text: &str) {
-        for c in text.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| !c.is_control()) {
-            if self.text.len() + c.len_utf8() > LINE_BYTES_MAX {
-                break;
-            }
-            self.text.insert(self.cursor, c);
-            self.cursor += c.len_utf8();
-        }
+        let mut room = LINE_BYTES_MAX.saturating_sub(self.text.len());
+        let clean = text.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| !c.is_control());
+        let clean: String = clean
+            .take_while(|c| {
+                let fits = c.len_utf8() <= room;
+                room = room.saturating_sub(c.len_utf8());
+                fits
+            })
+            .collect();
+        self.text.insert_str(self.cursor, &clean);
         // It may have joined with what follows.
-        self.cursor = self.boundary_at_or_after(self.cursor);
+        self.cursor = self.boundary_at_or_after(self.cursor + clean.len());
     }
 
     /// Replaces the bytes from `start` to the cursor.

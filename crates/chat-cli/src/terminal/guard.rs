@@ -85,6 +85,18 @@ pub(crate) fn is_in_foreground() -> bool {
     true
 }
 
+/// Whether the terminal obeys escape sequences. Old consoles of Windows do not, newer ones are told to by this.
+#[cfg(windows)]
+pub(crate) fn knows_ansi() -> bool {
+    crossterm::ansi_support::supports_ansi()
+}
+
+/// Whether the terminal obeys escape sequences.
+#[cfg(not(windows))]
+pub(crate) fn knows_ansi() -> bool {
+    true
+}
+
 /// Stops this process until the shell lets it go on.
 #[cfg(unix)]
 pub(crate) fn suspend() {

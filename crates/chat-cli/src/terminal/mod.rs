@@ -32,10 +32,19 @@ use self::screen::{Footer, Screen};
 pub(crate) use self::window::{shortened, width};
 use crate::diagnostics;
 
+/// What is wrong when nobody reads the terminal any more.
+pub(crate) fn gone() -> io::Error {
+    io::Error::other("it cannot be read any more")
+}
+
 /// Whether people sit on both ends of this process: it reads keys and draws, instead of filtering lines.
 pub(crate) fn is_interactive() -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb && guard::is_in_foreground()
+    io::stdin().is_terminal()
+        && io::stdout().is_terminal()
+        && !is_dumb
+        && guard::is_in_foreground()
+        && guard::knows_ansi()
 }
 
 /// The terminal, taken until it is dropped.

@@ -29,7 +29,8 @@ pub(crate) enum Style {
 pub(crate) struct Hue(u8);
 
 /// Of the 256 colours of a terminal some that can be told apart and read on a dark and on a light background.
-const HUES: [u8; 16] = [33, 166, 35, 134, 37, 168, 71, 99, 136, 62, 172, 30, 132, 69, 107, 173];
+const HUES: [u8; 20] =
+    [33, 166, 35, 134, 37, 168, 71, 99, 136, 67, 172, 73, 132, 69, 107, 173, 175, 142, 105, 79];
 
 impl Hue {
     /// The same for the same author wherever and whenever it is asked (FNV-1a).

@@ -17,6 +17,10 @@
 //! terminal finds out by itself (it is saved while the row is drawn), so that no disagreement about the width of a
 //! character can misplace it.
 
+// ratatui's inline viewport (0.30, with scrolling regions) was tried for this and does not do: it breaks long lines
+// itself, so that copying and resizing leave them broken, and after a resize from 80 to 40 columns and back two old
+// footers stand in the scrollback.
+
 use std::fmt::Write as _;
 
 use super::window::{Seen, width};

@@ -1,7 +1,7 @@
 //! The server's console.
 
 use super::tmux::Tmux;
-use super::{CHAT, client, pipe, server, signal};
+use super::{CHAT, client, named, pipe, server, signal};
 
 #[test]
 fn the_operator_speaks_looks_kicks_and_closes() {
@@ -40,12 +40,13 @@ fn the_operator_speaks_looks_kicks_and_closes() {
 fn in_the_background_the_server_only_prints() {
     let Some(tmux) = Tmux::start() else { return };
     // An interactive shell gives a background process a group of its own, so that it may not touch the terminal.
-    let shell = tmux.window(&format!("set -m; {CHAT} server tcp --bind 127.0.0.1:0 & wait"));
+    let server = named(&tmux, "server", &format!("{CHAT} server tcp --bind 127.0.0.1:0"));
+    let shell = tmux.window(&format!("set -m; {server} & wait"));
     let rows = shell.shows("[*] Listening on ");
     let address = rows[0].rsplit(' ').next().expect("it says where").to_owned();
     pipe(&address, "hello\n");
     shell.shows("[*] Connection closed by ");
     let rows = shell.shows("] hello");
     assert!(!rows.iter().any(|row| row.contains("> ") || row.contains('●')), "{rows:#?}");
-    signal(&shell, "TERM");
+    signal(&tmux, "server", "TERM");
 }

@@ -3,25 +3,26 @@
 use std::fs;
 
 use super::tmux::{Tmux, Window};
-use super::{CHAT, server, signal};
+use super::{CHAT, named, server, signal};
 
 #[test]
 fn every_way_out_leaves_the_terminal_as_it_was() {
     let Some(tmux) = Tmux::start() else { return };
     let (server, address) = server(&tmux);
-    let ways: [fn(&Window<'_>); 6] = [
-        |ann| ann.enters("/quit"),
-        |ann| ann.presses(&["C-d"]),
-        |ann| ann.presses(&["C-c"]),
-        |ann| signal(ann, "TERM"),
-        |ann| signal(ann, "HUP"),
-        |ann| signal(ann, "INT"),
+    let ways: [fn(&Tmux, &Window<'_>); 6] = [
+        |_, ann| ann.enters("/quit"),
+        |_, ann| ann.presses(&["C-d"]),
+        |_, ann| ann.presses(&["C-c"]),
+        |tmux, _| signal(tmux, "client", "TERM"),
+        |tmux, _| signal(tmux, "client", "HUP"),
+        |tmux, _| signal(tmux, "client", "INT"),
     ];
     let (before, after) = (tmux.file("before"), tmux.file("after"));
     let run = || {
         let (before, after) = (before.display(), after.display());
+        let client = named(&tmux, "client", &format!("{CHAT} client tcp {address} --no-timestamps"));
         let ann = tmux.window(&format!(
-            "stty -g > {before}; {CHAT} client tcp {address} --no-timestamps; echo ended with $?; stty -g > {after}; echo done"
+            "stty -g > {before}; {client}; echo ended with $?; stty -g > {after}; echo done"
         ));
         let rows = ann.shows("-- You are ");
         ann.shows("● connected");
@@ -41,7 +42,7 @@ fn every_way_out_leaves_the_terminal_as_it_was() {
     };
     for way in ways {
         let (ann, _) = run();
-        way(&ann);
+        way(&tmux, &ann);
         is_as_it_was(&ann, "ended with 0");
     }
     let (ann, ann_is) = run();

@@ -11,6 +11,7 @@ mod talking;
 mod tmux;
 mod window;
 
+use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -20,7 +21,8 @@ const CHAT: &str = env!("CARGO_BIN_EXE_chat");
 
 /// A server on a terminal, and the address it listens on.
 fn server(tmux: &Tmux) -> (Window<'_>, String) {
-    let window = tmux.window(&format!("{CHAT} server tcp --bind 127.0.0.1:0 --no-timestamps"));
+    let window =
+        tmux.window(&named(tmux, "server", &format!("{CHAT} server tcp --bind 127.0.0.1:0 --no-timestamps")));
     let rows = window.shows("open · 0 present");
     let address = rows[0].strip_prefix("[*] Listening on ").expect("it says where");
     let address = address.to_owned();
@@ -47,13 +49,14 @@ fn pipe(address: &str, lines: &str) {
     assert!(client.wait().expect("it ends").success());
 }
 
-/// Signals the program that runs on a window's terminal.
-fn signal(window: &Window<'_>, signal: &str) {
-    let tty = window.tty();
-    let tty = tty.trim_start_matches("/dev/");
-    let found = Command::new("ps").args(["-t", tty, "-o", "pid=,comm="]).output().expect("ps runs");
-    let found = String::from_utf8_lossy(&found.stdout).into_owned();
-    let line = found.lines().find(|line| line.trim_end().ends_with(" chat")).expect("it runs");
-    let pid = line.split_whitespace().next().expect("its number");
-    assert!(Command::new("kill").args([&format!("-{signal}"), pid]).status().expect("kill runs").success());
+/// A command that can be [signalled](signal) by `name`.
+fn named(tmux: &Tmux, name: &str, command: &str) -> String {
+    format!("sh -c 'echo $$ > {}; exec {command}'", tmux.file(name).display())
+}
+
+/// Signals a [named] command.
+fn signal(tmux: &Tmux, name: &str, signal: &str) {
+    let pid = fs::read_to_string(tmux.file(name)).expect("it runs");
+    let kill = format!("kill -{signal} {pid}");
+    assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh runs").success());
 }

@@ -109,7 +109,7 @@ fn a_lost_connection_is_taken_up_again_and_nothing_is_said_twice() {
     let (ann, _) = client(&tmux, &address, "");
     ann.enters("before");
     first.shows("] before");
-    signal(&first, "KILL");
+    signal(&tmux, "server", "KILL");
     ann.shows("-- Connection lost: ");
     ann.shows("○ lost, ");
     ann.enters("while it was gone");

@@ -167,11 +167,6 @@ impl Window<'_> {
         (numbers[0], numbers[1], numbers[2] == 1)
     }
 
-    /// The terminal's name, and so the processes on it.
-    pub(crate) fn tty(&self) -> String {
-        self.tmux.run(&["display-message", "-p", "-t", &self.id, "#{pane_tty}"]).trim().to_owned()
-    }
-
     /// Waits until the screen is as `is_right` wants it, and returns it.
     #[track_caller]
     pub(crate) fn waits_for(&self, what: &str, is_right: impl Fn(&[String]) -> bool) -> Vec<String> {

@@ -29,6 +29,8 @@ pub(super) struct Plan {
     pub(super) flood: usize,
     /// Whether members change their address while they talk.
     pub(super) moving: bool,
+    /// How long nothing at all gets through, once: from a moment to longer than any lease.
+    pub(super) outage: Option<Duration>,
     /// Datagrams from forged addresses, and from members' addresses with what they cannot know.
     pub(super) forged: usize,
 }
@@ -58,6 +60,7 @@ impl Plan {
             }),
             flood: if random.random_bool(0.1) { 2_500 } else { 0 },
             moving: random.random_bool(0.2),
+            outage: random.random_bool(0.2).then(|| Duration::from_secs([1, 5, 15, 100][random.random_range(0..4)])),
             forged: 20,
         }
     }

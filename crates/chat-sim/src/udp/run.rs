@@ -14,10 +14,13 @@ use super::Report;
 use super::check::{self, Ledger, Truth};
 use super::member::{Member, Shown};
 use super::plan::Plan;
-use crate::{Network, VirtualTime};
+use crate::{Conditions, Network, VirtualTime};
 
 /// The longest that a run may take, in its own time: many times what the worst network needs.
 const TALK_MAX: Duration = Duration::from_secs(1_800);
+
+/// The most moments that a run may have: several for each datagram of the longest one.
+const STEPS_MAX: u64 = 1_000_000;
 
 /// How long the room gives its members to read the farewell.
 const GRACE: Duration = Duration::from_secs(60);
@@ -29,6 +32,10 @@ enum Event {
     Flood,
     Move(usize),
     Forge,
+    /// Nothing gets through any more.
+    Outage,
+    /// And now it does again.
+    Restored,
 }
 
 pub(super) struct Run {
@@ -48,6 +55,7 @@ pub(super) struct Run {
     /// Addresses that never prove anything.
     ledger: Ledger,
     datagrams: u64,
+    steps: u64,
 }
 
 impl Run {
@@ -72,6 +80,10 @@ impl Run {
         events.extend((0..plan.forged).map(|_| (at(&plan), Event::Forge)));
         if plan.moving {
             events.extend((0..plan.framed).map(|number| (at(&plan), Event::Move(number))));
+        }
+        if let Some(outage) = plan.outage {
+            let begins = at(&plan);
+            events.extend([(begins, Event::Outage), (begins + outage, Event::Restored)]);
         }
         let mut scripts = Vec::new();
         let mut timed = Vec::new();
@@ -108,6 +120,7 @@ impl Run {
             truth: Truth::new(),
             ledger: Ledger::new(),
             datagrams: 0,
+            steps: 0,
         }
     }
 
@@ -171,6 +184,10 @@ impl Run {
 
     /// Goes to the next moment at which something happens, and lets it happen.
     fn step(&mut self) -> Result<(), String> {
+        self.steps += 1;
+        if self.steps > STEPS_MAX {
+            return Err(format!("{STEPS_MAX} moments and no end, at {:?}", self.time.passed()));
+        }
         let deadlines = self.members.iter().filter_map(Member::deadline);
         let others = [self.network.next_arrival(), self.endpoint.deadline(), self.events.front().map(|(at, _)| *at)];
         let next = deadlines.chain(others.into_iter().flatten()).min().ok_or("nothing will ever happen")?;
@@ -231,6 +248,8 @@ impl Run {
                 member.address.set_port(member.address.port() + 1_000);
             }
             Event::Forge => self.forge(now),
+            Event::Outage => self.network.set_conditions(Conditions { loss: 1.0, ..self.plan.conditions }),
+            Event::Restored => self.network.set_conditions(self.plan.conditions),
         }
     }
 

@@ -221,7 +221,9 @@ impl Link {
 fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     loop {
         match socket.read(buffer) {
-            Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection")),
+            Ok(0) => {
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection"));
+            }
             Ok(count) => return Ok(Some(count)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

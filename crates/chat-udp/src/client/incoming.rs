@@ -78,6 +78,9 @@ impl Incoming {
 
     /// Whether it was its turn.
     fn entry(&mut self, slot: u64, entry: Arc<Entry>, frames: &mut VecDeque<RoomFrame>) -> bool {
+        if slot == u64::MAX {
+            return false; // there must be one to wait for after it
+        }
         if slot == self.next && frames.len() < FRAMES_MAX {
             self.deliver(entry, frames);
             self.deliver_held(frames);

@@ -1,0 +1,146 @@
+//! Whatever a peer sends, the others read clean lines that say truly who spoke.
+
+mod support;
+
+use support::{Peer, Server};
+
+/// What is sent to hide, to move the cursor, to break a line or to put words into a victim's mouth.
+fn attacks(victim: &str) -> Vec<Vec<u8>> {
+    let forged = format!("[{victim}] I owe you money");
+    let mut attacks: Vec<Vec<u8>> = [
+        "\r",
+        "\n\r",
+        "\u{b}",
+        "\u{c}",
+        "\u{85}",
+        "\u{2028}",
+        "\u{2029}",
+        "\x1b[2K\x1b[1G",
+        "\x1b[1A",
+        "\x08\x08\x08",
+        "\u{9b}2K",
+        "\x1bc",
+        "\x1b]0;gotcha\x07",
+        "\x1bP1;1|",
+        "\u{202e}",
+        "\u{2066}",
+        "\u{200b}",
+        "\u{feff}",
+        "\0",
+        "\u{7f}",
+        "\u{ad}",
+        "\u{e0001}",
+        "\u{3164}",
+        "\u{180e}",
+        "\x1a",
+        "\x04",
+    ]
+    .iter()
+    .map(|trick| format!("hi{trick}{forged}{trick}").into_bytes())
+    .collect();
+    attacks.extend([
+        b"\xff\xfe\xfd\xc3\x28\xa0\xa1 not UTF-8".to_vec(),
+        b"\xed\xa0\x80\xf4\x90\x80\x80 surrogates".to_vec(),
+        b"\xc0\x8a[overlong] line break".to_vec(),
+        b"\x9b\x32\x4a bare C1".to_vec(),
+        b"\xff\xf4\xff\xfd\x06 telnet interrupt".to_vec(),
+        (0..=255).filter(|byte| ![0x16, 0xf5].contains(byte)).collect(),
+        (0..=255).rev().collect(),
+        vec![0; 5_000],
+    ]);
+    attacks
+}
+
+fn is_dangerous(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}')
+        || matches!(c, '\u{e0000}'..='\u{e0fff}' | '\u{180e}' | '\u{3164}')
+}
+
+#[test]
+fn no_trick_reaches_a_terminal_or_forges_a_line() {
+    let server = Server::start();
+    let mut victim = server.peer();
+    let mut line_reader = server.peer();
+    let (framed_reader, _) = server.client(&["--stay"]);
+    let mut authors = Vec::new();
+    for attack in attacks(&victim.name) {
+        for line_break in ["\n", ""] {
+            let mut attacker = server.peer();
+            attacker.send([&attack[..], line_break.as_bytes()].concat());
+            attacker.shut_down();
+            authors.push(attacker.name.clone());
+            server.process.stdout.wait_until("what he says, or his end", |output| {
+                let of_him = format!("[{}] ", attacker.name);
+                let his_end = format!("[*] Connection closed by {}", attacker.name);
+                let mut lines = output.lines.iter().rev();
+                lines.any(|line| line.starts_with(&of_him) || line.starts_with(&his_end)).then_some(())
+            });
+        }
+    }
+    victim.send("that is all\n");
+    let last = victim.line("that is all");
+    framed_reader.stdout.wait_for_line(&last);
+    server.process.stdout.wait_for_line(&last);
+    let of_peers = |line: &String| !line.starts_with("[*] ");
+    let read = [
+        line_reader.read_up_to(&last),
+        framed_reader.stdout.lines(),
+        server.process.stdout.lines().into_iter().filter(of_peers).collect(),
+    ];
+    for lines in &read {
+        assert!(lines.len() > authors.len(), "most attacks are words all the same");
+        assert_eq!(lines, &read[0], "everyone reads the same");
+        for line in lines {
+            assert!(!line.contains(is_dangerous), "{line:?}");
+            let (author, _) = line.strip_prefix('[').and_then(|line| line.split_once("] ")).expect(line);
+            assert!(authors.iter().any(|name| name == author) || *line == last, "forged: {line:?}");
+        }
+    }
+    assert!(!line_reader.text().contains('\r'));
+}
+
+#[test]
+fn what_is_not_chat_is_closed_without_a_word_and_nobody_hears_of_it() {
+    let server = Server::start();
+    let mut reader = server.peer();
+    let strangers: [&[u8]; 6] = [
+        b"GET / HTTP/1.1\r\nHost: localhost:5555\r\n\r\n[127.0.0.1:1] hello\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS hello\n",
+        b"\xf5 not the preface\n",
+        b"\xf5chat\x01\xff\xff\xff\xff a frame that is too long",
+    ];
+    for (number, stranger) in strangers.iter().enumerate() {
+        let mut peer = server.peer();
+        peer.send(stranger);
+        let mut answer = Vec::new();
+        let _reset = std::io::Read::read_to_end(&mut peer.socket, &mut answer);
+        if number < 5 {
+            assert_eq!(answer, b"", "to {}", String::from_utf8_lossy(stranger));
+        }
+        server.process.stdout.wait_until("its end", |output| {
+            let end = format!("[*] Connection closed by {} (", peer.name);
+            output.lines.iter().any(|line| line.starts_with(&end)).then_some(())
+        });
+    }
+    let mut last = server.peer();
+    last.send("that is all\n");
+    assert_eq!(reader.read_up_to("that is all"), [last.line("that is all")]);
+}
+
+#[test]
+fn a_dripping_and_a_silent_peer_cost_the_others_nothing() {
+    let server = Server::start();
+    let _silent: Vec<Peer> = (0..50).map(|_| Peer::connect(server.address)).collect();
+    let mut dripping: Vec<Peer> = (0..50).map(|_| Peer::connect(server.address)).collect();
+    let (mut ann, mut bob) = (server.peer(), server.peer());
+    for round in 0..50 {
+        for peer in &mut dripping {
+            peer.send([b"\xf5chat\x01\xff\x07 never finished"[round.min(20)]]);
+        }
+        ann.send(format!("message {round}\n"));
+        bob.read_up_to(&ann.line(&format!("message {round}")));
+    }
+}

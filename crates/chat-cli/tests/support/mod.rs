@@ -1,0 +1,223 @@
+//! The built program, and peers with nothing but a socket. Everything waits for what must happen, with a
+//! deadline, and ends with the test.
+#![allow(dead_code, reason = "every test file is a crate of its own and uses its part of this")]
+
+mod peer;
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+pub(crate) use peer::Peer;
+
+/// How long anything may take that takes milliseconds on an idle machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) const CHAT: &str = env!("CARGO_BIN_EXE_chat");
+
+/// A child process that is killed when dropped.
+pub(crate) struct Killed(pub(crate) Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ended_already = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// A process whose output is collected.
+pub(crate) struct Process {
+    child: Killed,
+    stdin: Option<ChildStdin>,
+    pub(crate) stdout: Output,
+    pub(crate) stderr: Output,
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let stdout = Output::of(child.stdout.take().expect("piped"));
+        let stderr = Output::of(child.stderr.take().expect("piped"));
+        Self { stdin: child.stdin.take(), child: Killed(child), stdout, stderr }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.0.id()
+    }
+
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.stdin.take().expect("stdin is still here")
+    }
+
+    pub(crate) fn type_line(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("stdin is still open");
+        stdin.write_all(format!("{line}\n").as_bytes()).expect("the program reads its stdin");
+    }
+
+    pub(crate) fn end_of_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits for its end; returns the exit code.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        self.stdout.wait_until("its end", |output| output.ended.then_some(()));
+        self.stderr.wait_until("its end", |output| output.ended.then_some(()));
+        self.child.0.wait().expect("it is a child of ours").code()
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.0.kill().expect("it still runs");
+    }
+
+    /// Asks it to end, as a service manager does.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        let status = Command::new("kill").arg("-TERM").arg(self.id().to_string()).status();
+        assert!(status.expect("kill is everywhere").success());
+    }
+}
+
+/// `chat server tcp`.
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    pub(crate) fn with(flags: &[&str]) -> Self {
+        let mut command = Command::new(CHAT);
+        command.args(["server", "tcp", "--bind", "127.0.0.1:0"]).args(flags);
+        Self::run(&mut command)
+    }
+
+    pub(crate) fn run(command: &mut Command) -> Self {
+        let process = Process::start(command);
+        let address = process.stdout.wait_until("the address it listens on", |output| {
+            output.lines.first()?.strip_prefix("[*] Listening on ")?.parse().ok()
+        });
+        Self { process, address }
+    }
+
+    /// A plain peer, whom the server has accepted.
+    pub(crate) fn peer(&self) -> Peer {
+        let peer = Peer::connect(self.address);
+        self.has_accepted(&peer.name);
+        peer
+    }
+
+    pub(crate) fn has_accepted(&self, name: &str) {
+        self.process.stdout.wait_for_line(&format!("[*] Accepted connection from {name}"));
+    }
+
+    /// `chat client tcp` in a pipe. Returns it with its address, once the server has accepted it.
+    pub(crate) fn client(&self, flags: &[&str]) -> (Process, String) {
+        let accepted = |output: &Written| {
+            let names =
+                output.lines.iter().filter_map(|line| line.strip_prefix("[*] Accepted connection from "));
+            names.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let before = accepted(&self.process.stdout.written());
+        let client = Process::start(&mut client_command(self.address, flags));
+        let name = self.process.stdout.wait_until("the client", |output| {
+            let mut names = accepted(output);
+            names.retain(|name| !before.contains(name));
+            names.pop()
+        });
+        (client, name)
+    }
+}
+
+pub(crate) fn client_command(address: SocketAddr, flags: &[&str]) -> Command {
+    let mut command = Command::new(CHAT);
+    command.args(["client", "tcp", &address.to_string()]).args(flags);
+    command
+}
+
+/// What a process has written to a pipe so far.
+#[derive(Clone)]
+pub(crate) struct Output(Arc<(Mutex<Written>, Condvar)>);
+
+#[derive(Default)]
+pub(crate) struct Written {
+    pub(crate) lines: Vec<String>,
+    pub(crate) ended: bool,
+}
+
+impl Output {
+    fn of(pipe: impl Read + Send + 'static) -> Self {
+        let output = Self(Arc::default());
+        let writer = output.clone();
+        thread::spawn(move || writer.collect(pipe));
+        output
+    }
+
+    /// Line by line, by LF alone: whatever else a line may hold is for the tests to see.
+    fn collect(&self, pipe: impl Read) {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+            if line.last() == Some(&b'\n') {
+                line.pop();
+            }
+            self.written().lines.push(String::from_utf8_lossy(&line).into_owned());
+            self.0.1.notify_all();
+            line.clear();
+        }
+        self.written().ended = true;
+        self.0.1.notify_all();
+    }
+
+    pub(crate) fn written(&self) -> MutexGuard<'_, Written> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.written().lines.clone()
+    }
+
+    pub(crate) fn wait_until<T>(&self, what: &str, mut find: impl FnMut(&Written) -> Option<T>) -> T {
+        let mut found = None;
+        let waits = |written: &mut Written| {
+            found = find(written);
+            found.is_none() && !written.ended
+        };
+        let waited = self.0.1.wait_timeout_while(self.written(), PATIENCE, waits);
+        let (written, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        found.unwrap_or_else(|| {
+            let last = written.lines[written.lines.len().saturating_sub(20)..].join("\n  ");
+            panic!("waited in vain for {what}; the output (ended: {}) closes with\n  {last}", written.ended)
+        })
+    }
+
+    pub(crate) fn wait_for_line(&self, line: &str) {
+        self.wait_until(line, |output| output.lines.iter().rev().any(|there| there == line).then_some(()));
+    }
+
+    /// Waits for each of these lines, in any order.
+    pub(crate) fn wait_until_all(&self, what: &str, lines: &BTreeSet<String>) {
+        let (mut missing, mut read) = (lines.clone(), 0);
+        let waits = |written: &mut Written| {
+            for line in &written.lines[read..] {
+                missing.remove(line);
+            }
+            read = written.lines.len();
+            !missing.is_empty() && !written.ended
+        };
+        drop(self.0.1.wait_timeout_while(self.written(), PATIENCE, waits));
+        assert!(missing.is_empty(), "{} of {} {what} are missing: {missing:#?}", missing.len(), lines.len());
+    }
+
+    /// All that was written up to the end.
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.wait_until("the end", |output| output.ended.then(|| output.lines.clone()))
+    }
+}

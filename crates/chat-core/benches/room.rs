@@ -1,0 +1,58 @@
+//! What a message costs in the room: saying it under the lock, and pulling it for each I/O thread.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use chat_core::{MemberId, News, Port, Room, RoomConfig, Waker};
+use chat_proto::Text;
+use divan::Bencher;
+use divan::counter::ItemsCount;
+
+/// Messages in one turn of a busy server.
+const BATCH: usize = 256;
+
+fn main() {
+    divan::main();
+}
+
+/// A room with so many ports, the first of which has a member.
+fn room_with(ports: usize) -> (Vec<Port>, MemberId, Instant) {
+    let room = Room::new(RoomConfig { rate: None, ..RoomConfig::default() });
+    let ports: Vec<Port> = (0..ports).map(|_| room.attach(Waker::new(|| {}))).collect();
+    let peer = "127.0.0.1:57814".parse().expect("an address");
+    let now = clock();
+    let joined = ports[0].join(peer, now).expect("an empty room has a place");
+    (ports, joined.member, now)
+}
+
+/// A turn without its system calls: 256 messages are said, then every port pulls them.
+#[divan::bench(args = [1, 2, 4])]
+fn say_and_pull_256(bencher: Bencher<'_, '_>, ports: usize) {
+    let (mut ports, member, now) = room_with(ports);
+    let text = Text::one_line(&"x".repeat(64)).expect("64 bytes of ASCII");
+    let mut news = News::default();
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for _ in 0..BATCH {
+            ports[0].say(member, black_box(&text).clone(), now).expect("a member may speak");
+        }
+        for port in &mut ports {
+            port.pull(&mut news);
+            black_box(&news);
+        }
+    });
+}
+
+#[divan::bench]
+fn join_and_leave(bencher: Bencher<'_, '_>) {
+    let (ports, _, now) = room_with(1);
+    let peer = "127.0.0.1:40000".parse().expect("an address");
+    bencher.bench_local(|| {
+        let joined = ports[0].join(peer, now).expect("the room has places");
+        ports[0].leave(joined.member, chat_proto::LeaveReason::Quit, now);
+    });
+}
+
+#[expect(clippy::disallowed_methods, reason = "the room wants to know since when; nothing depends on it")]
+fn clock() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,188 @@
+//! The bytes of every kind of datagram, written down, and what is no datagram.
+//!
+//! They are the protocol. When one of these fails, either the change is a mistake or
+//! [`VERSION`](chat_proto::VERSION) must change with it.
+#![allow(clippy::unwrap_used)]
+
+use std::fmt::Write as _;
+
+use chat_proto::{
+    Ack, Cookie, DatagramError, Hello, LeaveReason, MemberDatagram, PREFACE, PeerAddr, Present, Resume, RoomDatagram,
+    Session, SessionId, SlotSet, Text, Welcome, is_framed, limits,
+};
+use proptest::prelude::*;
+
+const SESSION: SessionId = SessionId::new(0x0807_0605_0403_0201);
+const COOKIE: Cookie = Cookie([0xC0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+
+/// What all begin with.
+const MARK: &str = "f5 63686174 01";
+const COOKIE_HEX: &str = "c0 01 02 03 04 05 06 07 08 09 0a 0b";
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    })
+}
+
+fn text(s: &str) -> Text {
+    Text::one_line(s).unwrap()
+}
+
+fn member(datagram: &MemberDatagram) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    datagram.encode(&mut bytes);
+    bytes
+}
+
+fn room(datagram: &RoomDatagram<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    datagram.encode(&mut bytes);
+    bytes
+}
+
+/// Compares with the bytes written down, where spaces are for the eye.
+#[track_caller]
+fn check_member(datagram: &MemberDatagram, expected: &str) {
+    let bytes = member(datagram);
+    assert_eq!(hex(&bytes), format!("{MARK}{expected}").replace(' ', ""), "{datagram:?}");
+    assert_eq!(MemberDatagram::decode(&bytes).as_ref(), Ok(datagram));
+    assert!(is_framed(&bytes));
+    assert!(matches!(RoomDatagram::decode(&bytes), Err(DatagramError::Unknown { .. })), "it goes the other way");
+}
+
+#[track_caller]
+fn check_room(datagram: &RoomDatagram<'_>, expected: &str) {
+    let bytes = room(datagram);
+    assert_eq!(hex(&bytes), format!("{MARK}{expected}").replace(' ', ""), "{datagram:?}");
+    assert_eq!(RoomDatagram::decode(&bytes).as_ref(), Ok(datagram));
+    assert!(matches!(MemberDatagram::decode(&bytes), Err(DatagramError::Unknown { .. })), "it goes the other way");
+}
+
+fn beyond(offsets: &[u64]) -> SlotSet {
+    let mut set = SlotSet::default();
+    offsets.iter().for_each(|&offset| assert!(set.insert(offset)));
+    set
+}
+
+#[test]
+fn datagrams_of_a_member() {
+    // nonce, no cookie, no resume, history; then zeros
+    let hello = MemberDatagram::Hello { nonce: 7, cookie: None, hello: Hello { resume: None, history: 20 } };
+    check_member(&hello, &format!("01 07 00 00 14 {}", "00".repeat(1200 - 11)));
+    let resume = Resume { epoch: 1, session: Session { member: 2, since: 8, key: 3 }, have: 4 };
+    let hello = MemberDatagram::Hello { nonce: 7, cookie: Some(COOKIE), hello: Hello { resume: Some(resume), history: 0 } };
+    check_member(&hello, &format!("01 07 01 {COOKIE_HEX} 01 01 02 08 03 04 00 {}", "00".repeat(1200 - 28)));
+
+    // session, ping, next, bitmap with its length, first; texts
+    let ack = Ack { next: 12, beyond: beyond(&[1, 9]) };
+    let says = vec![text("hi"), text("")];
+    let traffic = MemberDatagram::Traffic { session: SESSION, ping: false, ack, first: 300, says };
+    check_member(&traffic, "02 0102030405060708 00 0c 02 0202 fb2c01 02 6869 00");
+    let ping = MemberDatagram::Traffic { session: SESSION, ping: true, ack: Ack::default(), first: 1, says: vec![] };
+    check_member(&ping, "02 0102030405060708 01 00 00 01");
+
+    check_member(&MemberDatagram::Who { session: SESSION }, "03 0102030405060708");
+    check_member(&MemberDatagram::Path { session: SESSION, cookie: COOKIE }, &format!("04 0102030405060708 {COOKIE_HEX}"));
+    check_member(&MemberDatagram::Bye { session: SESSION }, "05 0102030405060708");
+}
+
+#[test]
+fn datagrams_of_a_room() {
+    check_room(&RoomDatagram::Retry { nonce: 7, cookie: COOKIE }, &format!("81 07 {COOKIE_HEX}"));
+    let you: PeerAddr = "127.0.0.1:5555".parse().unwrap();
+    let session = Session { member: 2, since: 8, key: 3 };
+    let welcome = Welcome { epoch: 1, session, you, head: 9, began_unix_ms: 5, members: 4 };
+    let welcome = RoomDatagram::Welcome { nonce: 7, session: SESSION, slot: 10, seq: 9, welcome };
+    check_room(&welcome, "82 07 0102030405060708 0a 09  01 02 08 03 00 7f000001 fbb315 09 05 04");
+    check_room(&RoomDatagram::Refused { nonce: 7, reason: LeaveReason::RoomFull }, "83 07 0c");
+
+    let entries = RoomDatagram::Entries { session: SESSION, said: 3, slot: 12, entries: b"log" };
+    check_room(&entries, "84 0102030405060708 03 0c 6c6f67");
+    let skip =
+        RoomDatagram::Skip { session: SESSION, said: 3, slot: 12, seq: 11, accepted: 2, head: 40, entries: b"log" };
+    check_room(&skip, "85 0102030405060708 03 0c 0b 02 28 6c6f67");
+    check_room(&RoomDatagram::Challenge { cookie: COOKIE }, &format!("86 {COOKIE_HEX}"));
+    let present = Present { members: 5, peers: vec![you], more: true };
+    check_room(&RoomDatagram::Present { session: SESSION, present }, "87 0102030405060708 05 01 00 7f000001 fbb315 01");
+    check_room(&RoomDatagram::Bye { session: SESSION, reason: LeaveReason::Stopping }, "88 0102030405060708 0b");
+}
+
+#[test]
+fn what_is_no_datagram_says_why() {
+    let bye = member(&MemberDatagram::Bye { session: SESSION });
+    let refused = |bytes: &[u8]| MemberDatagram::decode(bytes).unwrap_err();
+    for end in 0..7 {
+        assert_eq!(refused(&bye[..end]), DatagramError::NotFramed, "{end}");
+    }
+    for end in 7..bye.len() {
+        assert_eq!(refused(&bye[..end]), DatagramError::Malformed, "{end}");
+    }
+    assert_eq!(refused(&[&bye[..], b"x"].concat()), DatagramError::Leftover { bytes: 1 });
+    assert_eq!(refused(&[&PREFACE[..5], &[2, 5]].concat()), DatagramError::Version { version: 2 });
+    assert_eq!(refused(&[&PREFACE[..], &[0x7f]].concat()), DatagramError::Unknown { kind: 0x7f });
+    assert_eq!(refused(&[0xF5; 1201]), DatagramError::TooLong { bytes: 1201 });
+    assert!(!is_framed(b"hello") && !is_framed(b""));
+}
+
+#[test]
+fn a_hello_is_padded_with_zeros_to_the_size_of_the_longest_answer() {
+    let hello = member(&MemberDatagram::Hello { nonce: 7, cookie: None, hello: Hello::default() });
+    assert_eq!(hello.len(), limits::DATAGRAM_BYTES_MAX);
+    assert_eq!(MemberDatagram::decode(&hello[..1199]), Err(DatagramError::Unpadded));
+    let mut dirty = hello;
+    dirty[1000] = 1;
+    assert_eq!(MemberDatagram::decode(&dirty), Err(DatagramError::Leftover { bytes: 200 }));
+}
+
+#[test]
+fn a_challenge_is_no_longer_than_the_shortest_datagram_of_a_session() {
+    let challenge = room(&RoomDatagram::Challenge { cookie: COOKIE }).len();
+    let ping = MemberDatagram::Traffic { session: SESSION, ping: true, ack: Ack::default(), first: 1, says: vec![] };
+    assert!(challenge <= member(&ping).len());
+}
+
+#[test]
+fn the_largest_of_each_kind_fits() {
+    let says = vec![text(&"x".repeat(limits::TEXT_BYTES_MAX))];
+    let ack = Ack { next: u64::MAX, beyond: beyond(&[limits::SLOTS_AHEAD_MAX - 1]) };
+    let traffic = MemberDatagram::Traffic { session: SESSION, ping: true, ack, first: u64::MAX, says };
+    assert!(member(&traffic).len() <= limits::DATAGRAM_BYTES_MAX);
+
+    let peer: PeerAddr = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535".parse().unwrap();
+    let present = Present { members: u32::MAX, peers: vec![peer; limits::PRESENT_PEERS_MAX], more: false };
+    let bytes = room(&RoomDatagram::Present { session: SESSION, present });
+    assert!(bytes.len() <= limits::DATAGRAM_BYTES_MAX, "{}", bytes.len());
+    let RoomDatagram::Present { present, .. } = RoomDatagram::decode(&bytes).unwrap() else { panic!("present") };
+    assert_eq!((present.peers.len(), present.more), (limits::DATAGRAM_PEERS_MAX, true));
+}
+
+#[test]
+fn more_messages_than_a_datagram_may_hold_are_refused() {
+    let says = vec![Text::default(); limits::SAYS_PER_DATAGRAM_MAX];
+    let traffic = MemberDatagram::Traffic { session: SESSION, ping: true, ack: Ack::default(), first: 1, says };
+    let mut bytes = member(&traffic);
+    assert!(MemberDatagram::decode(&bytes).is_ok());
+    bytes.push(0);
+    assert_eq!(MemberDatagram::decode(&bytes), Err(DatagramError::Malformed));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_do_harm(kind in any::<u8>(), rest in prop::collection::vec(any::<u8>(), 0..1300), framed in any::<bool>()) {
+        let bytes = if framed { [&PREFACE[..], &[kind], &rest].concat() } else { rest };
+        let _ = MemberDatagram::decode(&bytes);
+        let _ = RoomDatagram::decode(&bytes);
+    }
+
+    #[test]
+    fn a_datagram_with_a_flipped_bit_is_another_one_or_none(at in 0_usize..40, bit in 0..8_u32) {
+        let says = vec![text("hello"), text("again")];
+        let traffic = MemberDatagram::Traffic { session: SESSION, ping: false, ack: Ack::default(), first: 300, says };
+        let mut bytes = member(&traffic);
+        let at = at % bytes.len();
+        bytes[at] ^= 1_u8 << bit;
+        prop_assert_ne!(MemberDatagram::decode(&bytes), Ok(traffic));
+    }
+}

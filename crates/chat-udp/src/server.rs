@@ -1,0 +1,116 @@
+//! A UDP server: one socket and its transport.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use chat_core::{Room, Running};
+use thiserror::Error;
+
+use crate::config::UdpConfig;
+use crate::socket;
+use crate::transport::UdpTransport;
+
+/// A bound socket and the [`UdpTransport`] that serves it, ready to run.
+///
+/// ```
+/// use chat_core::{Room, RoomConfig};
+/// use chat_udp::{UdpConfig, UdpServer};
+///
+/// let room = Room::new(RoomConfig::default());
+/// let server = UdpServer::bind("127.0.0.1:0", &room, &UdpConfig::default())?;
+/// println!("listening on {}", server.local_addr());
+/// let running = server.spawn()?;
+/// // ... the room lives; here it ends at once
+/// room.close("That was all", std::time::Duration::from_secs(1));
+/// running.join()?;
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+#[derive(Debug)]
+pub struct UdpServer {
+    room: Room,
+    address: SocketAddr,
+    transport: UdpTransport,
+}
+
+impl UdpServer {
+    /// Binds the first of the addresses that is free. Port 0 takes any free port; to share a number with
+    /// TCP bind that first, and here the port it got. Datagrams are taken once the transport runs.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], with the address that was tried last.
+    pub fn bind(address: impl ToSocketAddrs, room: &Room, config: &UdpConfig) -> Result<Self, BindError> {
+        let addresses = address.to_socket_addrs().map_err(BindError::Resolve)?;
+        let mut result = Err(BindError::NoAddress);
+        for address in addresses {
+            result = Self::bind_to(address, room, config);
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
+    }
+
+    fn bind_to(address: SocketAddr, room: &Room, config: &UdpConfig) -> Result<Self, BindError> {
+        let bind = |source| BindError::Bind { address, source };
+        let socket = socket::bind(address).map_err(bind)?;
+        let address = socket.local_addr().map_err(bind)?;
+        let transport = UdpTransport::new(room, config, socket, address).map_err(BindError::Poll)?;
+        Ok(Self { room: room.clone(), address, transport })
+    }
+
+    /// The address that the server listens on, with the real port where 0 was asked for.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs the transport on a thread of its own until the room is closed.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no thread to give.
+    pub fn spawn(self) -> io::Result<Running> {
+        let mut running = Running::new(&self.room);
+        self.spawn_into(&mut running)?;
+        Ok(running)
+    }
+
+    /// As [`spawn`](Self::spawn), beside other transports of the room.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no thread to give.
+    pub fn spawn_into(self, running: &mut Running) -> io::Result<()> {
+        running.spawn("chat-udp", self.transport)
+    }
+
+    /// The transport, for a loop of your own.
+    #[must_use]
+    pub fn into_transport(self) -> UdpTransport {
+        self.transport
+    }
+}
+
+/// Why a server could not listen.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The name could not be resolved.
+    #[error("cannot resolve the address to listen on")]
+    Resolve(#[source] io::Error),
+    /// The name resolved to no address at all.
+    #[error("there is no address to listen on")]
+    NoAddress,
+    /// The address is taken, not ours, or needs a permission.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address that was tried.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no more of what a poll loop needs.
+    #[error("cannot set up a poll loop")]
+    Poll(#[source] io::Error),
+}

@@ -1,0 +1,142 @@
+//! Framed clients over real sockets.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::ErrorKind;
+use std::net::UdpSocket;
+
+use chat_core::{ClientConfig, ClientEnd, ClientEvent, RoomConfig};
+use chat_proto::{Event, LeaveReason};
+use chat_udp::{ConnectError, UdpConfig};
+
+use support::{LossyPath, Peer, Server, connect, hear, say, wait_for};
+
+fn text(event: &Event) -> String {
+    match event {
+        Event::Said { text, .. } => text.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn two_clients_and_a_bare_socket_talk() {
+    let server = Server::new();
+    let (ann, bob) = (connect(server.address), connect(server.address));
+    let plain = Peer::new(server.address);
+    plain.send(b"first");
+    plain.recv();
+    for client in [&ann, &bob] {
+        assert_eq!(text(&hear(client).event), "first");
+    }
+    say(&ann, "second");
+    let line = hear(&bob).event.to_string();
+    assert_eq!(hear(&ann).event.to_string(), line);
+    assert_eq!(plain.recv(), line);
+}
+
+#[test]
+fn ten_thousand_lines_arrive_whole_and_in_order_through_a_path_that_loses_a_fifth() {
+    let server = Server::new();
+    let path = LossyPath::new(server.address, 20);
+    let (speaker, listener) = (connect(path.address), connect(server.address));
+    std::thread::scope(|scope| {
+        scope.spawn(|| (1..=10_000).for_each(|number| say(&speaker, &number.to_string())));
+        // Own messages come back over the bad path as well.
+        scope.spawn(|| {
+            for number in 1..=10_000 {
+                assert_eq!(text(&hear(&speaker).event), number.to_string());
+            }
+        });
+        for number in 1..=10_000 {
+            assert_eq!(text(&hear(&listener).event), number.to_string());
+        }
+    });
+    speaker.finish().unwrap();
+    let end = wait_for(&speaker, |event| if let ClientEvent::Ended(end) = event { Some(end) } else { None });
+    assert!(matches!(end, ClientEnd::Left), "{end}");
+}
+
+#[test]
+fn who_finds_nobody_is_told_so() {
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    match chat_udp::connect(nobody, ClientConfig::default()) {
+        Err(ConnectError::Connect { address, source }) => {
+            assert_eq!((address, source.kind()), (nobody, ErrorKind::ConnectionRefused));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_is_put_out_learns_why() {
+    let server = Server::new();
+    let client = connect(server.address);
+    let you = wait_for(&client, |event| if let ClientEvent::Connected(welcome) = event { Some(welcome.you) } else { None });
+    server.room.kick(you, "enough").unwrap();
+    let end = wait_for(&client, |event| if let ClientEvent::Ended(end) = event { Some(end) } else { None });
+    assert!(matches!(end, ClientEnd::Dismissed(LeaveReason::Kicked { .. })), "{end}");
+}
+
+#[test]
+fn a_full_room_says_so() {
+    let server = Server::with(RoomConfig { members_max: 1, ..RoomConfig::default() }, &UdpConfig::default());
+    let _first = connect(server.address);
+    let second = connect(server.address);
+    let end = wait_for(&second, |event| if let ClientEvent::Ended(end) = event { Some(end) } else { None });
+    assert!(matches!(end, ClientEnd::Dismissed(LeaveReason::RoomFull)), "{end}");
+}
+
+#[test]
+fn a_proven_peer_takes_the_place_of_one_who_cannot_prove_himself() {
+    let server = Server::with(RoomConfig { members_max: 1, ..RoomConfig::default() }, &UdpConfig::default());
+    let plain = Peer::new(server.address);
+    plain.send(b"hello");
+    plain.recv();
+    let client = connect(server.address);
+    say(&client, "mine");
+    hear(&client);
+    assert_eq!(server.room.stats().members, 1);
+}
+
+#[test]
+fn a_closing_room_lets_everyone_read_to_the_end() {
+    let mut server = Server::new();
+    let clients: Vec<_> = (0..5).map(|_| connect(server.address)).collect();
+    say(&clients[0], "last words");
+    hear(&clients[0]);
+    server.stop();
+    for (index, client) in clients.iter().enumerate() {
+        if index > 0 {
+            assert_eq!(text(&hear(client).event), "last words");
+        }
+        assert_eq!(text(&hear(client).event), "bye all");
+        let end = wait_for(client, |event| if let ClientEvent::Ended(end) = event { Some(end) } else { None });
+        assert!(matches!(end, ClientEnd::Dismissed(LeaveReason::Stopping)), "{end}");
+    }
+}
+
+#[test]
+fn a_client_comes_back_when_its_server_does_and_says_what_was_not_taken() {
+    let mut first = Server::new();
+    let address = first.address;
+    let config = ClientConfig { reconnect: true, ..ClientConfig::default() };
+    let client = chat_udp::connect(address, config).unwrap();
+    say(&client, "one");
+    hear(&client);
+    first.stop();
+    wait_for(&client, |event| matches!(event, ClientEvent::Lost { .. }).then_some(()));
+    say(&client, "two");
+    let second = Server::bind(address, RoomConfig::default(), &UdpConfig::default());
+    assert_eq!(text(&hear(&client).event), "two");
+    assert_eq!(second.room.stats().messages, 1);
+}
+
+#[test]
+fn who_is_present_is_told() {
+    let server = Server::new();
+    let client = connect(server.address);
+    client.ask_who().unwrap();
+    let present = wait_for(&client, |event| if let ClientEvent::Present(present) = event { Some(present) } else { None });
+    assert_eq!((present.members, present.peers.len(), present.more), (1, 1, false));
+}

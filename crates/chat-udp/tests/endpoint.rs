@@ -1,0 +1,712 @@
+//! The endpoint by example: datagrams in and out, time by hand.
+#![allow(clippy::unwrap_used)]
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use chat_core::{Rate, Room, RoomConfig, Waker, World};
+use chat_proto::{
+    Ack, Author, Cookie, Event, Hello, LeaveReason, MemberDatagram, MemberFrame, Resume, RoomDatagram, RoomFrame, SessionId,
+    Text, Welcome,
+};
+use chat_udp::{ClientSession, Endpoint, SessionEnd, UdpConfig};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MS: Duration = Duration::from_millis(1);
+
+fn address(s: &str) -> SocketAddr {
+    s.parse().unwrap()
+}
+
+fn text(s: &str) -> Text {
+    Text::one_line(s).unwrap()
+}
+
+fn encode(datagram: &MemberDatagram) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    datagram.encode(&mut bytes);
+    bytes
+}
+
+/// An endpoint and its room.
+struct Server {
+    address: SocketAddr,
+    room: Room,
+    seat: chat_core::Seat,
+    endpoint: Endpoint,
+}
+
+impl Server {
+    fn new(now: Instant) -> Self {
+        Self::with(RoomConfig::default(), "192.0.2.1:5555", now)
+    }
+
+    fn with(config: RoomConfig, at: &str, now: Instant) -> Self {
+        let address = address(at);
+        let world = World { clock: Box::new(move || now), unix_ms: 0, seed: [1; 32] };
+        let room = Room::in_world(config, world);
+        let seat = room.seat("seat".parse().unwrap()).unwrap();
+        let endpoint = Endpoint::new(&room, Waker::new(|| {}), UdpConfig::default(), address, [2; 32], now);
+        Self { address, room, seat, endpoint }
+    }
+
+    /// What it sends now.
+    fn sends(&mut self, now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
+        self.endpoint.on_deadline(now);
+        self.endpoint.pull(now);
+        let mut out = Vec::new();
+        std::iter::from_fn(|| self.endpoint.transmit(&mut out, now).map(|to| (to, out.clone()))).collect()
+    }
+
+    /// What it answers to a datagram.
+    fn answers(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
+        self.endpoint.receive(from, bytes, now);
+        self.sends(now)
+    }
+
+    /// What people in the room hear, joins and leaves included.
+    fn heard(&self) -> Vec<String> {
+        std::iter::from_fn(|| self.seat.try_recv().ok())
+            .map(|heard| match heard {
+                chat_core::Heard::Entry(entry) => entry.event.to_string(),
+                chat_core::Heard::Missed(messages) => format!("missed {messages}"),
+            })
+            .collect()
+    }
+
+    fn said(&self) -> Vec<String> {
+        self.heard().into_iter().filter(|line| !line.starts_with("[*]")).collect()
+    }
+
+    /// The cookie for a hello.
+    fn cookie(&mut self, from: SocketAddr, nonce: u64, now: Instant) -> Cookie {
+        let hello = MemberDatagram::Hello { nonce, cookie: None, hello: Hello::default() };
+        let answers = self.answers(from, &encode(&hello), now);
+        let [(to, bytes)] = &answers[..] else { panic!("{answers:?}") };
+        assert_eq!(*to, from);
+        match RoomDatagram::decode(bytes).unwrap() {
+            RoomDatagram::Retry { nonce: echoed, cookie } if echoed == nonce => cookie,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Joins a peer; returns his session.
+    fn join(&mut self, from: SocketAddr, nonce: u64, now: Instant) -> SessionId {
+        self.join_with(from, nonce, Hello::default(), now).0
+    }
+
+    fn join_with(&mut self, from: SocketAddr, nonce: u64, hello: Hello, now: Instant) -> (SessionId, Welcome) {
+        let cookie = Some(self.cookie(from, nonce, now));
+        let answers = self.answers(from, &encode(&MemberDatagram::Hello { nonce, cookie, hello }), now);
+        let (session, welcome) = welcome(&answers, from).unwrap();
+        self.answers(from, &traffic(session, 1, &[]), now);
+        (session, welcome)
+    }
+}
+
+/// The welcome among `datagrams` to `to`.
+fn welcome(datagrams: &[(SocketAddr, Vec<u8>)], to: SocketAddr) -> Option<(SessionId, Welcome)> {
+    datagrams.iter().filter(|(address, _)| *address == to).find_map(|(_, bytes)| match RoomDatagram::decode(bytes) {
+        Ok(RoomDatagram::Welcome { session, welcome, .. }) => Some((session, welcome)),
+        _ => None,
+    })
+}
+
+fn traffic(session: SessionId, first: u64, says: &[&str]) -> Vec<u8> {
+    let says = says.iter().map(|says| text(says)).collect();
+    encode(&MemberDatagram::Traffic { session, ping: true, ack: Ack::default(), first, says })
+}
+
+#[expect(clippy::disallowed_methods, reason = "there is no other first instant; nothing depends on which it is")]
+fn begin() -> Instant {
+    Instant::now()
+}
+
+// ---- hello -----------------------------------------------------------------------------------------
+
+#[test]
+fn a_hello_without_a_cookie_is_answered_with_less_than_it_was_and_nothing_is_kept() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let mut server = Server::new(now);
+    let hello = encode(&MemberDatagram::Hello { nonce: 7, cookie: None, hello: Hello::default() });
+    let answers = server.answers(ann, &hello, now);
+    assert_eq!(answers.len(), 1);
+    assert!(answers[0].1.len() < hello.len() / 10);
+    assert_eq!((server.endpoint.peers(), server.room.stats().joined), (0, 0));
+}
+
+#[test]
+fn a_cookie_of_somebody_else_lets_nobody_in() {
+    let (now, ann, eve) = (begin(), address("198.51.100.1:1"), address("198.51.100.2:1"));
+    let mut server = Server::new(now);
+    let cookie = Some(server.cookie(ann, 7, now));
+    for (from, nonce, later) in [(eve, 7, now), (ann, 8, now), (ann, 7, now + 16 * SECOND)] {
+        let hello = encode(&MemberDatagram::Hello { nonce, cookie, hello: Hello::default() });
+        let answers = server.answers(from, &hello, later);
+        assert!(matches!(RoomDatagram::decode(&answers[0].1), Ok(RoomDatagram::Retry { .. })));
+    }
+    assert_eq!(server.endpoint.peers(), 0);
+}
+
+#[test]
+fn a_hello_that_comes_again_has_the_same_welcome_and_joins_nobody() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let mut server = Server::new(now);
+    let cookie = Some(server.cookie(ann, 7, now));
+    let hello = encode(&MemberDatagram::Hello { nonce: 7, cookie, hello: Hello::default() });
+    let first = server.answers(ann, &hello, now);
+    let (session, _) = welcome(&first, ann).unwrap();
+    assert_eq!(server.answers(ann, &hello, now), first);
+    server.answers(ann, &traffic(session, 1, &["hi"]), now);
+    assert_eq!(server.answers(ann, &hello, now), [], "he has heard it by now");
+    assert_eq!(server.room.stats().joined, 1);
+}
+
+#[test]
+fn a_late_copy_of_an_old_hello_does_not_disturb_a_newer_session() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let mut server = Server::new(now);
+    let cookie = Some(server.cookie(ann, 1, now));
+    let old = encode(&MemberDatagram::Hello { nonce: 1, cookie, hello: Hello::default() });
+    server.answers(ann, &old, now);
+    let now = now + SECOND;
+    let session = server.join(ann, 2, now);
+    assert_eq!(server.answers(ann, &old, now), []);
+    server.answers(ann, &traffic(session, 1, &["still here"]), now);
+    assert_eq!(server.said(), ["[198.51.100.1:1] still here"]);
+    assert_eq!(server.room.stats().members, 1);
+}
+
+#[test]
+fn who_leaves_is_not_let_in_again_by_a_late_copy_of_his_hello() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let mut server = Server::new(now);
+    let cookie = Some(server.cookie(ann, 1, now));
+    let hello = encode(&MemberDatagram::Hello { nonce: 1, cookie, hello: Hello::default() });
+    let (session, _) = welcome(&server.answers(ann, &hello, now), ann).unwrap();
+    server.answers(ann, &encode(&MemberDatagram::Bye { session }), now);
+    server.answers(ann, &hello, now + 5 * SECOND);
+    assert_eq!((server.room.stats().joined, server.room.stats().members), (1, 0));
+}
+
+#[test]
+fn a_welcome_that_is_never_heard_of_ends_the_membership() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let mut server = Server::new(now);
+    let cookie = Some(server.cookie(ann, 1, now));
+    server.answers(ann, &encode(&MemberDatagram::Hello { nonce: 1, cookie, hello: Hello::default() }), now);
+    assert_eq!(server.room.stats().members, 1);
+    assert_eq!(server.sends(now + 10 * SECOND), [], "and nothing is sent to who may not be there");
+    assert_eq!(server.room.stats().members, 0);
+    server.sends(now + 40 * SECOND);
+    assert_eq!(server.endpoint.peers(), 0, "it is forgotten in the end");
+}
+
+// ---- forged datagrams ------------------------------------------------------------------------------
+
+#[test]
+fn the_right_address_with_a_wrong_session_is_not_heard() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let mut server = Server::new(now);
+    let session = server.join(ann, 1, now);
+    for guess in 0..1_000 {
+        let guess = SessionId::new(session.number().wrapping_add(1 + guess));
+        assert_eq!(server.answers(ann, &traffic(guess, 1, &["forged"]), now), []);
+        assert_eq!(server.answers(ann, &encode(&MemberDatagram::Bye { session: guess }), now), []);
+        assert_eq!(server.answers(ann, &encode(&MemberDatagram::Who { session: guess }), now), []);
+    }
+    assert_eq!(server.said(), <[String; 0]>::default());
+    assert_eq!(server.room.stats().members, 1);
+}
+
+#[test]
+fn plain_text_from_a_framed_members_address_is_not_his() {
+    let (now, ann) = (begin(), address("10.0.0.1:1"));
+    let mut server = Server::new(now);
+    server.join(ann, 1, now);
+    assert_eq!(server.answers(ann, b"forged", now), []);
+    assert_eq!(server.said(), <[String; 0]>::default());
+}
+
+#[test]
+fn what_makes_no_sense_is_not_answered() {
+    let (now, ann) = (begin(), address("10.0.0.1:1"));
+    let mut server = Server::new(now);
+    let session = server.join(ann, 1, now);
+    let mut datagrams = vec![Vec::new(), vec![0xF5], b"\xf5chat\x02\x01".to_vec(), b"\xf5chat\x01\xff".to_vec()];
+    // What a server says, and a datagram with something behind it.
+    let mut entries = Vec::new();
+    RoomDatagram::Entries { session, said: 0, slot: 0, entries: b"x" }.encode(&mut entries);
+    datagrams.push(entries);
+    datagrams.push([encode(&MemberDatagram::Who { session }), vec![0]].concat());
+    for bytes in datagrams {
+        assert_eq!(server.answers(ann, &bytes, now), [], "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_peer_with_port_0_and_the_server_itself_are_not_heard() {
+    let now = begin();
+    let mut server = Server::with(RoomConfig::default(), "10.0.0.9:5555", now);
+    for from in ["10.0.0.1:0", "10.0.0.9:5555", "[::ffff:10.0.0.9]:5555"] {
+        assert_eq!(server.answers(address(from), b"hello", now), [], "{from}");
+    }
+    let mut wildcard = Server::with(RoomConfig::default(), "[::]:5555", now);
+    assert_eq!(wildcard.answers(address("[::ffff:127.0.0.1]:5555"), b"hello", now), []);
+    assert_eq!(wildcard.answers(address("127.0.0.1:5556"), b"hello", now).len(), 1);
+}
+
+// ---- loops -----------------------------------------------------------------------------------------
+
+#[test]
+fn two_servers_that_are_made_to_talk_to_each_other_fall_silent() {
+    let now = begin();
+    for seed in ["hello", "[*] hello", "", "[10.0.0.2:5555] x", "a\nb\nc"] {
+        let mut a = Server::with(RoomConfig::default(), "10.0.0.1:5555", now);
+        let mut b = Server::with(RoomConfig::default(), "10.0.0.2:5555", now);
+        a.endpoint.receive(b.address, seed.as_bytes(), now);
+        let mut datagrams = 0;
+        for round in 0..1_000 {
+            let at = now + round * 500 * MS;
+            if round % 100 == 50 {
+                a.room.notice("a notice").unwrap();
+                a.seat.say("and someone in the room").unwrap();
+            }
+            for (to, bytes) in a.sends(at) {
+                assert_eq!(to, b.address);
+                b.endpoint.receive(a.address, &bytes, at);
+                datagrams += 1;
+            }
+            for (to, bytes) in b.sends(at) {
+                assert_eq!(to, a.address);
+                a.endpoint.receive(b.address, &bytes, at);
+                datagrams += 1;
+            }
+        }
+        assert!(datagrams < 100, "{seed:?}: {datagrams} datagrams");
+        assert_eq!((a.sends(now + 600 * SECOND), b.sends(now + 600 * SECOND)), (vec![], vec![]));
+    }
+}
+
+#[test]
+fn an_echo_service_is_not_talked_to_for_ever() {
+    let (now, echo) = (begin(), address("10.0.0.7:7"));
+    let mut server = Server::new(now);
+    server.endpoint.receive(echo, b"hello", now);
+    let mut datagrams = 0;
+    for round in 0..1_000 {
+        let at = now + round * 200 * MS;
+        for (to, bytes) in server.sends(at) {
+            datagrams += 1;
+            server.endpoint.receive(to, &bytes, at);
+        }
+    }
+    assert_eq!(datagrams, 2, "his line, and that his lease has run out");
+    assert_eq!(server.room.stats().members, 0);
+}
+
+// ---- plain -----------------------------------------------------------------------------------------
+
+#[test]
+fn a_plain_members_lease_runs_for_a_minute_after_his_last_word() {
+    let (now, ann) = (begin(), address("10.0.0.1:1"));
+    let mut server = Server::new(now);
+    server.answers(ann, b"hello", now);
+    server.answers(ann, b"hello again", now + 50 * SECOND);
+    server.answers(ann, b"", now + 100 * SECOND);
+    server.room.notice("one").unwrap();
+    assert_eq!(server.sends(now + 109 * SECOND), [(ann, b"[*] one".to_vec())]);
+    let last = server.sends(now + 110 * SECOND);
+    assert_eq!(last, [(ann, b"[*] Closed: idle for too long".to_vec())], "an empty datagram renews nothing");
+    server.room.notice("two").unwrap();
+    assert_eq!(server.sends(now + 111 * SECOND), []);
+    assert!(server.heard().contains(&"[*] 10.0.0.1:1 left (idle for too long)".to_owned()));
+}
+
+#[test]
+fn a_plain_member_who_is_overtaken_is_told_how_many_messages_he_missed() {
+    let (now, ann) = (begin(), address("10.0.0.1:1"));
+    let config = RoomConfig { log_bytes_max: RoomConfig::LOG_BYTES_MIN, ..RoomConfig::default() };
+    let mut server = Server::with(config, "192.0.2.1:5555", now);
+    server.answers(ann, b"hello", now);
+    for number in 0..3_000 {
+        server.room.notice(&format!("{number}")).unwrap();
+    }
+    let lines: Vec<String> = server
+        .sends(now)
+        .into_iter()
+        .flat_map(|(_, bytes)| String::from_utf8(bytes).unwrap().split('\n').map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let missed: usize = lines[0].strip_prefix("[*] You missed ").unwrap().strip_suffix(" messages").unwrap().parse().unwrap();
+    assert_eq!(lines.len() - 1 + missed, 3_000);
+    assert_eq!(lines[1], format!("[*] {missed}"));
+    assert_eq!(lines.last().map(String::as_str), Some("[*] 2999"));
+}
+
+#[test]
+fn no_more_than_16_kib_of_a_plain_datagram_are_taken() {
+    let (now, ann) = (begin(), address("10.0.0.1:1"));
+    let mut server = Server::new(now);
+    server.endpoint.receive(ann, &[b'x'; 60_000], now);
+    let said: usize = server.said().iter().map(|line| line.len() - "[10.0.0.1:1] ".len()).sum();
+    assert_eq!(said, 16 * 1024);
+}
+
+#[test]
+fn a_full_room_takes_nobody_in_for_a_plain_one_and_does_not_say_so() {
+    let now = begin();
+    let mut server = Server::with(RoomConfig { members_max: 2, ..RoomConfig::default() }, "192.0.2.1:5555", now);
+    let framed = server.join(address("198.51.100.1:1"), 1, now);
+    server.answers(address("10.0.0.1:1"), b"I am in", now);
+    assert_eq!(server.answers(address("10.0.0.2:1"), b"I am not", now), []);
+    assert_eq!(server.said(), ["[10.0.0.1:1] I am in"]);
+
+    // A proven peer takes the place of an unproven one; after that no one is left who could make room.
+    server.join(address("198.51.100.2:1"), 1, now);
+    let cookie = Some(server.cookie(address("198.51.100.3:1"), 1, now));
+    let hello = encode(&MemberDatagram::Hello { nonce: 1, cookie, hello: Hello::default() });
+    let answers = server.answers(address("198.51.100.3:1"), &hello, now);
+    let refused = answers.iter().find(|(to, _)| *to == address("198.51.100.3:1")).unwrap();
+    let expected = RoomDatagram::Refused { nonce: 1, reason: LeaveReason::RoomFull };
+    assert_eq!(RoomDatagram::decode(&refused.1).unwrap(), expected);
+    server.answers(address("198.51.100.1:1"), &traffic(framed, 1, &["still here"]), now);
+    assert_eq!(server.said(), ["[198.51.100.1:1] still here"]);
+}
+
+// ---- framed members --------------------------------------------------------------------------------
+
+/// A client's session beside an endpoint, with a path between them that the test controls.
+struct Client {
+    address: SocketAddr,
+    session: ClientSession,
+    heard: Vec<String>,
+}
+
+impl Client {
+    fn new(at: &str, now: Instant) -> Self {
+        Self::with(at, Hello::default(), now)
+    }
+
+    fn with(at: &str, hello: Hello, now: Instant) -> Self {
+        Self { address: address(at), session: ClientSession::new(9, hello, now), heard: Vec::new() }
+    }
+
+    /// Exchanges datagrams without delay until both are silent; `passes` tells which get through, by
+    /// whether they go to the server and what they are.
+    fn exchange(&mut self, server: &mut Server, now: Instant, mut passes: impl FnMut(bool, &[u8]) -> bool) -> usize {
+        let mut datagrams = 0;
+        loop {
+            let mut silent = true;
+            let mut out = Vec::new();
+            while self.session.transmit(&mut out, now) {
+                silent = false;
+                if passes(true, &out) {
+                    server.endpoint.receive(self.address, &out, now);
+                }
+            }
+            for (to, bytes) in server.sends(now) {
+                silent = false;
+                datagrams += 1;
+                if to == self.address && passes(false, &bytes) {
+                    self.session.receive(&bytes, now);
+                }
+            }
+            while let Some(frame) = self.session.next_frame() {
+                self.heard.push(match frame {
+                    RoomFrame::Entry(entry) => entry.event.to_string(),
+                    RoomFrame::Skipped(skipped) => format!("missed {}", skipped.messages),
+                    RoomFrame::Bye(reason) => format!("bye: {reason}"),
+                    RoomFrame::Welcome(_) => "welcome".to_owned(),
+                    RoomFrame::Present(present) => format!("{} present", present.members),
+                });
+            }
+            if silent {
+                return datagrams;
+            }
+        }
+    }
+
+    fn open(&mut self, server: &mut Server, now: Instant) {
+        self.exchange(server, now, |_, _| true);
+    }
+
+    fn say(&mut self, what: &str, now: Instant) {
+        self.session.send(MemberFrame::Say(text(what)), now);
+    }
+
+    fn messages(&mut self) -> Vec<String> {
+        let messages = |line: &String| !line.contains("joined") && !line.contains("left") && line != "welcome";
+        std::mem::take(&mut self.heard).into_iter().filter(messages).collect()
+    }
+
+    fn next_deadline(&self, server: &Server) -> Instant {
+        self.session.deadline().into_iter().chain(server.endpoint.deadline()).min().unwrap()
+    }
+}
+
+fn is_entries(bytes: &[u8]) -> bool {
+    matches!(RoomDatagram::decode(bytes), Ok(RoomDatagram::Entries { entries, .. }) if !entries.is_empty())
+}
+
+#[test]
+fn what_a_member_says_comes_back_to_him_in_order() {
+    let now = begin();
+    let mut server = Server::new(now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    ann.say("one", now);
+    ann.say("two", now);
+    ann.open(&mut server, now);
+    assert_eq!(ann.messages(), ["[198.51.100.1:1] one", "[198.51.100.1:1] two"]);
+    assert!(ann.session.is_sent());
+}
+
+#[test]
+fn the_last_datagram_of_all_arrives_even_if_it_is_lost_three_times() {
+    let mut now = begin();
+    let mut server = Server::new(now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    server.room.notice("the tail").unwrap();
+    let mut lost = 0;
+    while ann.messages() != ["[*] the tail"] {
+        ann.exchange(&mut server, now, |_, bytes| {
+            let passes = !is_entries(bytes) || lost == 3;
+            lost += u32::from(!passes);
+            passes
+        });
+        now = now.max(ann.next_deadline(&server));
+        assert!(lost <= 3);
+    }
+    assert_eq!(lost, 3);
+    assert!(now < begin() + 60 * SECOND);
+}
+
+#[test]
+fn a_message_whose_acknowledgement_is_lost_is_said_once() {
+    let mut now = begin();
+    let mut server = Server::new(now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    ann.say("once", now);
+    for _ in 0..5 {
+        ann.exchange(&mut server, now, |to_server, _| to_server);
+        now = now.max(ann.session.deadline().unwrap());
+    }
+    ann.open(&mut server, now);
+    assert_eq!(ann.messages(), ["[198.51.100.1:1] once"]);
+    assert_eq!(server.room.stats().messages, 1);
+}
+
+#[test]
+fn a_member_who_was_overtaken_learns_exactly_what_he_missed() {
+    let mut now = begin();
+    let config = RoomConfig { log_bytes_max: RoomConfig::LOG_BYTES_MIN, ..RoomConfig::default() };
+    let mut server = Server::with(config, "192.0.2.1:5555", now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    ann.messages();
+    // Nothing comes through while the log's tail passes him.
+    for number in 1..=3_000 {
+        server.room.notice(&format!("{number}")).unwrap();
+        if number % 100 == 0 {
+            ann.exchange(&mut server, now, |_, _| false);
+        }
+    }
+    while ann.heard.last().is_none_or(|last| last != "[*] 3000") {
+        now = now.max(ann.next_deadline(&server));
+        ann.open(&mut server, now);
+    }
+    let heard = ann.messages();
+    let missed: usize = heard[0].strip_prefix("missed ").unwrap().parse().unwrap();
+    assert_eq!(heard.len() - 1 + missed, 3_000);
+    assert_eq!(heard[1], format!("[*] {}", missed + 1));
+    assert_eq!(server.room.stats().missed, missed as u64);
+}
+
+#[test]
+fn a_member_over_his_rate_waits_and_loses_nothing() {
+    let mut now = begin();
+    let rate = Rate { burst: 2.try_into().unwrap(), per_second: 10.try_into().unwrap() };
+    let config = RoomConfig { rate: Some(rate), ..RoomConfig::default() };
+    let mut server = Server::with(config, "192.0.2.1:5555", now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    (0..12).for_each(|number| ann.say(&number.to_string(), now));
+    ann.open(&mut server, now);
+    assert_eq!(ann.messages().len(), 3);
+    let began = now;
+    let mut heard = Vec::new();
+    while heard.len() < 9 {
+        now = now.max(ann.next_deadline(&server));
+        ann.open(&mut server, now);
+        heard.extend(ann.messages());
+    }
+    assert_eq!(heard, (3..12).map(|number| format!("[198.51.100.1:1] {number}")).collect::<Vec<_>>());
+    assert_eq!(now - began, 900 * MS, "as fast as the rate allows");
+}
+
+#[test]
+fn a_member_who_changes_his_address_is_followed_only_after_he_has_proved_it() {
+    let now = begin();
+    let mut server = Server::new(now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    let (old, new) = (ann.address, address("203.0.113.9:9"));
+
+    // The first datagram from the new address is answered there with a challenge and nothing else.
+    ann.say("from elsewhere", now);
+    let mut out = Vec::new();
+    assert!(ann.session.transmit(&mut out, now));
+    let answers = server.answers(new, &out, now);
+    assert_eq!(answers.len(), 1);
+    assert!(answers[0].0 == new && answers[0].1.len() <= out.len());
+    assert!(matches!(RoomDatagram::decode(&answers[0].1), Ok(RoomDatagram::Challenge { .. })));
+    server.room.notice("to the old address").unwrap();
+    let sent = server.sends(now);
+    assert!(!sent.is_empty() && sent.iter().all(|(to, _)| *to == old));
+    assert_eq!(server.room.stats().messages, 1, "what came from there is not taken yet");
+
+    // A cookie that proves another address, or is made up, moves nothing.
+    let RoomDatagram::Challenge { cookie } = RoomDatagram::decode(&answers[0].1).unwrap() else { panic!() };
+    let Ok(MemberDatagram::Traffic { session, .. }) = MemberDatagram::decode(&out) else { panic!() };
+    let path = |cookie| encode(&MemberDatagram::Path { session, cookie });
+    server.answers(address("203.0.113.10:9"), &path(cookie), now);
+    server.answers(new, &path(Cookie([0; 12])), now);
+    server.room.notice("still to the old one").unwrap();
+    assert!(server.sends(now).iter().all(|(to, _)| *to == old));
+
+    // The echo does.
+    ann.address = new;
+    ann.session.receive(&answers[0].1, now);
+    ann.open(&mut server, now);
+    let later = now + 3 * SECOND;
+    ann.open(&mut server, later);
+    let messages = ann.messages();
+    assert_eq!(messages.last().map(String::as_str), Some("[198.51.100.1:1] from elsewhere"), "{messages:?}");
+    assert_eq!(messages.len(), 3);
+    assert_eq!(server.room.stats().joined, 1);
+}
+
+#[test]
+fn a_silent_member_is_asked_for_and_lost_after_a_minute() {
+    let now = begin();
+    let mut server = Server::new(now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    // With keep-alives he stays for ever.
+    let mut at = now;
+    while at < now + 600 * SECOND {
+        at = at.max(ann.next_deadline(&server));
+        ann.open(&mut server, at);
+    }
+    assert_eq!(server.room.stats().members, 1);
+    // Without he is gone.
+    server.sends(at + 61 * SECOND);
+    assert_eq!(server.room.stats().members, 0);
+    assert!(server.heard().last().is_some_and(|line| line.ends_with("left (idle for too long)")));
+}
+
+#[test]
+fn a_client_notices_within_10_seconds_that_its_server_is_gone() {
+    let now = begin();
+    let mut server = Server::new(now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    ann.say("hello?", now);
+    let mut at = now;
+    let mut out = Vec::new();
+    while ann.session.end().is_none() {
+        while ann.session.transmit(&mut out, at) {}
+        at = ann.session.deadline().unwrap_or(at);
+    }
+    assert_eq!(ann.session.end(), Some(&SessionEnd::NoAnswer));
+    assert_eq!(at - now, 10 * SECOND);
+}
+
+#[test]
+fn who_leaves_and_whose_goodbye_is_lost_is_told_again() {
+    let mut now = begin();
+    let mut server = Server::new(now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    ann.session.send(MemberFrame::Bye, now);
+    let mut byes = 0;
+    while ann.session.end().is_none() {
+        ann.exchange(&mut server, now, |to_server, _| {
+            byes += u32::from(!to_server);
+            to_server || byes == 2
+        });
+        now = now.max(ann.next_deadline(&server));
+    }
+    assert_eq!((ann.session.end(), byes), (Some(&SessionEnd::Left), 2));
+    assert!(server.heard().contains(&"[*] 198.51.100.1:1 left".to_owned()));
+}
+
+#[test]
+fn a_session_that_is_resumed_elsewhere_ends_with_a_word() {
+    let now = begin();
+    let mut server = Server::new(now);
+    let (old, new) = (address("198.51.100.1:1"), address("198.51.100.1:2"));
+    let (_, welcome) = server.join_with(old, 1, Hello::default(), now);
+    let resume = Some(Resume { epoch: welcome.epoch, session: welcome.session, have: welcome.head });
+    server.room.notice("meanwhile").unwrap();
+    let cookie = Some(server.cookie(new, 2, now));
+    let hello = MemberDatagram::Hello { nonce: 2, cookie, hello: Hello { resume, history: 0 } };
+    let answers = server.answers(new, &encode(&hello), now);
+    assert!(self::welcome(&answers, new).is_some());
+    let bye = |(to, bytes): &(SocketAddr, Vec<u8>)| {
+        *to == old
+            && matches!(RoomDatagram::decode(bytes), Ok(RoomDatagram::Bye { reason: LeaveReason::Replaced, .. }))
+    };
+    assert!(answers.iter().any(bye), "{answers:?}");
+}
+
+#[test]
+fn history_and_resumption_begin_where_they_should() {
+    let now = begin();
+    let mut server = Server::new(now);
+    for number in 1..=30 {
+        server.room.notice(&number.to_string()).unwrap();
+    }
+    let mut ann = Client::with("198.51.100.1:1", Hello { resume: None, history: 3 }, now);
+    ann.open(&mut server, now);
+    assert_eq!(ann.messages(), ["[*] 28", "[*] 29", "[*] 30"]);
+    let mut bob = Client::new("198.51.100.2:1", now);
+    bob.open(&mut server, now);
+    assert_eq!(bob.messages(), <[String; 0]>::default());
+}
+
+#[test]
+fn a_closing_room_gives_everyone_what_he_is_owed_and_a_goodbye() {
+    let mut now = begin();
+    let mut server = Server::new(now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    server.room.close("farewell", 60 * SECOND);
+    server.endpoint.drain(now);
+    let mut lost = 0;
+    while !server.endpoint.is_drained() {
+        ann.exchange(&mut server, now, |_, _| {
+            lost += 1;
+            lost > 2
+        });
+        now = now.max(ann.next_deadline(&server));
+    }
+    assert_eq!(ann.messages(), ["[*] farewell", "bye: server is stopping"]);
+    assert_eq!(ann.session.end(), Some(&SessionEnd::Dismissed(LeaveReason::Stopping)));
+}
+
+#[test]
+fn an_author_is_the_address_he_joined_from() {
+    let now = begin();
+    let mut server = Server::new(now);
+    let ann = address("[2001:db8::1]:9");
+    let session = server.join(ann, 1, now);
+    server.answers(ann, &traffic(session, 1, &["hi"]), now);
+    let entry = std::iter::from_fn(|| server.seat.try_recv().ok()).find_map(|heard| match heard {
+        chat_core::Heard::Entry(entry) => Some(entry).filter(|entry| entry.event.is_message()),
+        chat_core::Heard::Missed(_) => None,
+    });
+    assert!(matches!(&entry.unwrap().event, Event::Said { author: Author::Peer(peer), .. } if *peer == ann.into()));
+}
