@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use chat_core::RoomConfig;
+use chat_udp::PlainPolicy;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -45,17 +46,41 @@ pub(crate) enum Command {
 }
 
 /// Carries the room over a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum TransportKind {
     /// A connection per member
     Tcp,
+    /// Datagrams
+    Udp,
 }
 
 impl fmt::Display for TransportKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tcp => "tcp",
+            Self::Udp => "udp",
         })
+    }
+}
+
+/// From where plain datagrams are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlainUdp {
+    /// From nowhere
+    Off,
+    /// From this machine and private networks
+    Local,
+    /// From anywhere: only where no forged addresses can come in
+    Any,
+}
+
+impl From<PlainUdp> for PlainPolicy {
+    fn from(plain: PlainUdp) -> Self {
+        match plain {
+            PlainUdp::Off => Self::Off,
+            PlainUdp::Local => Self::Local,
+            PlainUdp::Any => Self::Any,
+        }
     }
 }
 
@@ -68,6 +93,7 @@ impl fmt::Display for TransportKind {
 #[command(after_help = "\
 Examples:
   chat server tcp
+  chat server tcp udp                      # one room, one port number, both transports
   chat server tcp --bind 0.0.0.0:5555      # for the whole network
   chat server tcp --bind '[::]:5555'       # IPv6 and IPv4
   chat server tcp >> chat.log &            # in the background")]
@@ -96,6 +122,9 @@ pub(crate) struct ServerArgs {
     /// MiB of messages that a slow member may lag behind before he misses some
     #[arg(long, value_name = "MIB", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) log: u16,
+    /// From where plain datagrams are taken (`nc -u`); their senders cannot prove their address
+    #[arg(long, value_name = "WHERE", value_enum, default_value_t = PlainUdp::Local)]
+    pub(crate) udp_plain: PlainUdp,
     /// Tell plain members (netcat, telnet) who joins and leaves
     #[arg(long)]
     pub(crate) announce: bool,

@@ -1,9 +1,9 @@
 //! The one place that knows which transports there are.
 
+use std::error::Error;
 use std::io::ErrorKind;
 
 use chat_core::{Client, ClientConfig};
-use chat_tcp::ConnectError;
 
 use crate::address::Address;
 use crate::args::TransportKind;
@@ -16,25 +16,48 @@ pub(crate) fn connect(
     config: &ClientConfig,
 ) -> Result<Client, Failure> {
     match kind {
-        TransportKind::Tcp => {
-            chat_tcp::connect(address.clone(), config).map_err(|error| no_tcp_connection(error, address))
-        }
+        TransportKind::Tcp => chat_tcp::connect(address.clone(), config).map_err(|error| {
+            let why = match &error {
+                chat_tcp::ConnectError::Resolve(_) => Why::Name,
+                chat_tcp::ConnectError::Connect { source, .. } => Why::NoWay(source.kind()),
+                _ => Why::Other,
+            };
+            no_connection(error, &why, kind, address)
+        }),
+        TransportKind::Udp => chat_udp::connect(address.clone(), config).map_err(|error| {
+            let why = match &error {
+                chat_udp::ConnectError::Resolve(_) => Why::Name,
+                chat_udp::ConnectError::Connect { source, .. } => Why::NoWay(source.kind()),
+                _ => Why::Other,
+            };
+            no_connection(error, &why, kind, address)
+        }),
     }
 }
 
-fn no_tcp_connection(error: ConnectError, address: &Address) -> Failure {
-    let hint = match &error {
-        ConnectError::Connect { source, .. } => match source.kind() {
-            ErrorKind::ConnectionRefused => {
-                format!("nothing listens there. Start a room with: chat server tcp --bind {address}")
-            }
-            ErrorKind::TimedOut => {
-                format!("nothing answers there; check that {address} is right and no firewall is between")
-            }
-            _ => format!("check that {address} is right and can be reached from here"),
-        },
-        ConnectError::Resolve(_) => format!("check the spelling of {address}"),
-        _ => return Failure::from(error),
+/// Why no connection came about, whatever the transport.
+enum Why {
+    Name,
+    NoWay(ErrorKind),
+    Other,
+}
+
+fn no_connection(
+    error: impl Error + Send + Sync + 'static,
+    why: &Why,
+    kind: TransportKind,
+    address: &Address,
+) -> Failure {
+    let hint = match why {
+        Why::Name => format!("check the spelling of {address}"),
+        Why::NoWay(ErrorKind::ConnectionRefused) => {
+            format!("nothing listens there. Start a room with: chat server {kind} --bind {address}")
+        }
+        Why::NoWay(ErrorKind::TimedOut) => {
+            format!("nothing answers there; check that {address} is right and no firewall is between")
+        }
+        Why::NoWay(_) => format!("check that {address} is right and can be reached from here"),
+        Why::Other => return Failure::from(error),
     };
     Failure::new(error, Some(hint))
 }

@@ -60,7 +60,7 @@ fn ten_thousand_lines_arrive_whole_and_in_order_through_a_path_that_loses_a_fift
 #[test]
 fn who_finds_nobody_is_told_so() {
     let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    match chat_udp::connect(nobody, ClientConfig::default()) {
+    match chat_udp::connect(nobody, &ClientConfig::default()) {
         Err(ConnectError::Connect { address, source }) => {
             assert_eq!((address, source.kind()), (nobody, ErrorKind::ConnectionRefused));
         }
@@ -121,7 +121,7 @@ fn a_client_comes_back_when_its_server_does_and_says_what_was_not_taken() {
     let mut first = Server::new();
     let address = first.address;
     let config = ClientConfig { reconnect: true, ..ClientConfig::default() };
-    let client = chat_udp::connect(address, config).unwrap();
+    let client = chat_udp::connect(address, &config).unwrap();
     say(&client, "one");
     hear(&client);
     first.stop();

@@ -651,6 +651,7 @@ fn a_session_that_is_resumed_elsewhere_ends_with_a_word() {
     let (_, welcome) = server.join_with(old, 1, Hello::default(), now);
     let resume = Some(Resume { epoch: welcome.epoch, session: welcome.session, have: welcome.head });
     server.room.notice("meanwhile").unwrap();
+    server.sends(now);
     let cookie = Some(server.cookie(new, 2, now));
     let hello = MemberDatagram::Hello { nonce: 2, cookie, hello: Hello { resume, history: 0 } };
     let answers = server.answers(new, &encode(&hello), now);

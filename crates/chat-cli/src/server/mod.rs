@@ -5,14 +5,17 @@ mod console;
 mod operator;
 mod wording;
 
+use std::error::Error;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chat_core::{Room, Running};
-use chat_tcp::{BindError, TcpConfig, TcpServer};
+use chat_tcp::{TcpConfig, TcpServer};
+use chat_udp::{UdpConfig, UdpServer};
 
+use crate::address::Address;
 use crate::args::{ServerArgs, TransportKind};
 use crate::failure::Failure;
 use crate::terminal;
@@ -27,22 +30,7 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     }
     let room = Room::new(args.room());
     let mut running = Running::new(&room);
-    let mut listening = String::new();
-    let mut transports = args.transports.clone();
-    transports.dedup();
-    for transport in &transports {
-        match transport {
-            TransportKind::Tcp => {
-                let mut config = TcpConfig { announce: args.announce, ..TcpConfig::default() };
-                config.threads = args.threads.map_or(config.threads, usize::from);
-                let server =
-                    TcpServer::bind(args.bind.clone(), &room, &config).map_err(|error| taken(error, args))?;
-                let note = if transports.len() > 1 { " (tcp)" } else { "" };
-                listening.push_str(&format!("[*] Listening on {}{note}\n", server.local_addr()));
-                server.spawn_into(&mut running)?;
-            }
-        }
-    }
+    let listening = listen(args, &room, &mut running)?;
     let name = "console".parse().expect("a valid name");
     let seat = room.seat(name)?;
     close_on_signal(&room)?;
@@ -64,6 +52,52 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     Ok(ExitCode::SUCCESS)
 }
 
+/// Opens the room to each transport once, all on the same port number, and returns what the console says of it.
+fn listen(args: &ServerArgs, room: &Room, running: &mut Running) -> Result<String, Failure> {
+    let mut listening = String::new();
+    let mut bind = args.bind.clone();
+    let mut transports = args.transports.clone();
+    transports.sort_unstable();
+    transports.dedup();
+    for transport in &transports {
+        let address = match transport {
+            TransportKind::Tcp => {
+                let mut config = TcpConfig { announce: args.announce, ..TcpConfig::default() };
+                config.threads = args.threads.map_or(config.threads, usize::from);
+                let server = TcpServer::bind(bind.clone(), room, &config).map_err(|error| {
+                    let kind = if let chat_tcp::BindError::Listen { source, .. } = &error {
+                        Some(source.kind())
+                    } else {
+                        None
+                    };
+                    no_address(error, kind, &bind)
+                })?;
+                let address = server.local_addr();
+                server.spawn_into(running)?;
+                address
+            }
+            TransportKind::Udp => {
+                let config = UdpConfig { plain: args.udp_plain.into(), announce: args.announce };
+                let server = UdpServer::bind(bind.clone(), room, &config).map_err(|error| {
+                    let kind = if let chat_udp::BindError::Bind { source, .. } = &error {
+                        Some(source.kind())
+                    } else {
+                        None
+                    };
+                    no_address(error, kind, &bind)
+                })?;
+                let address = server.local_addr();
+                server.spawn_into(running)?;
+                address
+            }
+        };
+        bind.port = address.port();
+        let note = if transports.len() > 1 { format!(" ({transport})") } else { String::new() };
+        listening.push_str(&format!("[*] Listening on {address}{note}\n"));
+    }
+    Ok(listening)
+}
+
 /// The first signal closes the room in order, the second one at once.
 fn close_on_signal(room: &Room) -> Result<(), ctrlc::Error> {
     let room = room.clone();
@@ -82,22 +116,23 @@ fn close(room: &Room) {
     room.close("The server is stopping", GRACE);
 }
 
-fn taken(error: BindError, args: &ServerArgs) -> Failure {
-    let next = args.bind.port.checked_add(1).unwrap_or(5555);
-    let hint = match &error {
-        BindError::Listen { source, .. } => match source.kind() {
-            ErrorKind::AddrInUse => Some(format!(
-                "another program has this port. Stop it, or choose another port, such as --bind 127.0.0.1:{next} (0 takes any free one)"
-            )),
-            ErrorKind::AddrNotAvailable => Some(
-                "this machine does not have that address. 0.0.0.0 and [::] stand for all it has".to_owned(),
-            ),
-            ErrorKind::PermissionDenied => Some(
-                "ports below 1024 need a permission. Choose a higher one, such as --bind 127.0.0.1:5555"
-                    .to_owned(),
-            ),
-            _ => None,
-        },
+/// Why there is no address to listen on, and what to do about it.
+fn no_address(
+    error: impl Error + Send + Sync + 'static,
+    kind: Option<ErrorKind>,
+    address: &Address,
+) -> Failure {
+    let next = address.port.checked_add(1).unwrap_or(5555);
+    let hint = match kind {
+        Some(ErrorKind::AddrInUse) => Some(format!(
+            "another program has this port. Stop it, or choose another port, such as --bind 127.0.0.1:{next} (0 takes any free one)"
+        )),
+        Some(ErrorKind::AddrNotAvailable) => {
+            Some("this machine does not have that address. 0.0.0.0 and [::] stand for all it has".to_owned())
+        }
+        Some(ErrorKind::PermissionDenied) => {
+            Some("ports below 1024 need a permission. Choose a higher one, such as --bind 127.0.0.1:5555".to_owned())
+        }
         _ => None,
     };
     Failure::new(error, hint)

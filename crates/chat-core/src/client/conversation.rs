@@ -39,8 +39,11 @@ pub struct Conversation {
     sent_as: Option<PeerAddr>,
     /// How many were confirmed on this connection.
     confirmed: u64,
-    /// Own messages up to this one are confirmed already.
+    /// Own messages up to this one are confirmed already, those among them that are still to be read.
     confirmed_seq: u64,
+    /// The log no longer reaches back to all that was sent on connections before, or the room began anew.
+    /// Stays until it has caught up, over however many connections.
+    in_doubt: bool,
     wants: Wants,
 }
 
@@ -61,8 +64,6 @@ enum Phase {
     /// Reads what happened while it was away, among it perhaps what it said last time.
     CatchingUp {
         until: u64,
-        /// The log no longer reaches back, or the room began anew.
-        unsure: bool,
     },
     Live,
 }
@@ -186,8 +187,11 @@ impl Conversation {
         let Welcome { epoch, session, you, head, .. } = *welcome;
         let goes_on = self.standing.is_some_and(|old| old.epoch == epoch && old.have == session.since);
         self.standing = Some(Standing { epoch, session, you, have: session.since });
-        (self.confirmed, self.confirmed_seq) = (0, 0);
-        self.phase = Phase::CatchingUp { until: if goes_on { head } else { 0 }, unsure: !goes_on };
+        self.confirmed = 0;
+        if !goes_on {
+            (self.confirmed_seq, self.in_doubt) = (0, true);
+        }
+        self.phase = Phase::CatchingUp { until: if goes_on { head } else { 0 } };
     }
 
     /// Notes an entry as read; tells whether it is an own message.
@@ -196,7 +200,7 @@ impl Conversation {
             return false;
         };
         standing.have = standing.have.max(entry.seq);
-        let Event::Said { author: Author::Peer(author), .. } = &entry.event else {
+        let Event::Said { author: Author::Peer(author), text } = &entry.event else {
             return false;
         };
         let as_before = matches!(self.phase, Phase::CatchingUp { .. }) && Some(*author) == self.sent_as;
@@ -205,7 +209,10 @@ impl Conversation {
         }
         if entry.seq > self.confirmed_seq {
             self.confirmed += u64::from(!as_before);
-            self.confirm(1);
+            // Behind a gap it need not be the first one; those before it were accepted too.
+            let sent = || self.unconfirmed.iter().take(self.sent);
+            let before = if self.in_doubt { sent().position(|sent| sent == text) } else { Some(0) };
+            self.confirm(before.map_or(0, |before| before + 1));
         }
         true
     }
@@ -220,8 +227,8 @@ impl Conversation {
         if let Some(standing) = &mut self.standing {
             standing.have = standing.have.max(skipped.next.saturating_sub(1));
         }
-        match &mut self.phase {
-            Phase::CatchingUp { unsure, .. } => *unsure = true,
+        match self.phase {
+            Phase::CatchingUp { .. } => self.in_doubt = true,
             Phase::Live => {
                 // All that the room had accepted by then, whether it lies before or behind the gap.
                 let accepted = skipped.accepted.saturating_sub(self.confirmed);
@@ -235,13 +242,13 @@ impl Conversation {
 
     /// Once everything from before the welcome is read, what is still unconfirmed was never accepted.
     fn catch_up(&mut self, mut on_event: impl FnMut(ClientEvent)) {
-        let Phase::CatchingUp { until, unsure } = self.phase else {
+        let Phase::CatchingUp { until } = self.phase else {
             return;
         };
         if self.standing.is_none_or(|standing| standing.have < until) {
             return;
         }
-        if unsure && self.sent > 0 {
+        if std::mem::take(&mut self.in_doubt) && self.sent > 0 {
             on_event(ClientEvent::Unsure(self.unconfirmed.drain(..self.sent).collect()));
         }
         self.sent = 0;

@@ -44,7 +44,7 @@ const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration:
 /// ```no_run
 /// use chat_core::{ClientConfig, ClientEvent};
 ///
-/// let client = chat_udp::connect("127.0.0.1:5555", ClientConfig::default())?;
+/// let client = chat_udp::connect("127.0.0.1:5555", &ClientConfig::default())?;
 /// client.say("hello".parse()?)?;
 /// for event in client.events() {
 ///     if let ClientEvent::Entry { entry, .. } = event {
@@ -53,7 +53,7 @@ const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration:
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn connect(address: impl ToSocketAddrs, config: ClientConfig) -> Result<Client, ConnectError> {
+pub fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> Result<Client, ConnectError> {
     let addresses: Vec<SocketAddr> = address.to_socket_addrs().map_err(ConnectError::Resolve)?.collect();
     let poll = Poll::new().map_err(ConnectError::System)?;
     let waker = mio::Waker::new(poll.registry(), WAKE).map(Arc::new).map_err(ConnectError::System)?;

@@ -91,7 +91,7 @@ impl Peer {
 }
 
 pub(crate) fn connect(server: SocketAddr) -> Client {
-    chat_udp::connect(server, ClientConfig::default()).unwrap()
+    chat_udp::connect(server, &ClientConfig::default()).unwrap()
 }
 
 pub(crate) fn say(client: &Client, text: &str) {

@@ -1,0 +1,71 @@
+//! One room over TCP and UDP at once.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use chat_core::{ClientConfig, Heard, Room, RoomConfig, Running};
+use chat_tcp::{TcpConfig, TcpServer};
+use chat_udp::{UdpConfig, UdpServer};
+
+use support::{PATIENCE, Peer, connect, hear, say};
+
+const MESSAGES: usize = 400;
+
+#[test]
+fn whatever_members_come_over_they_see_the_same_messages_in_the_same_order() {
+    let room = Room::new(RoomConfig::default());
+    let mut running = Running::new(&room);
+    let tcp = TcpServer::bind("127.0.0.1:0", &room, &TcpConfig::default()).unwrap();
+    let address = tcp.local_addr();
+    let udp = UdpServer::bind(address, &room, &UdpConfig::default()).unwrap();
+    assert_eq!(udp.local_addr(), address, "one port number for both");
+    tcp.spawn_into(&mut running).unwrap();
+    udp.spawn_into(&mut running).unwrap();
+
+    let over_tcp = chat_tcp::connect(address, ClientConfig::default()).unwrap();
+    let over_udp = connect(address);
+    let plain = Peer::new(address);
+    let seat = room.seat("seat".parse().unwrap()).unwrap();
+    // Everyone is in before the first of the messages that are compared.
+    support::wait_for(&over_tcp, |event| matches!(event, chat_core::ClientEvent::Connected(_)).then_some(()));
+    plain.send(b"plain 0");
+    assert!(plain.recv().ends_with("] plain 0"));
+
+    let (from_tcp, from_udp, from_plain, from_seat) = std::thread::scope(|scope| {
+        scope.spawn(|| (1..=MESSAGES / 4).for_each(|number| say(&over_tcp, &format!("tcp {number}"))));
+        scope.spawn(|| (1..=MESSAGES / 4).for_each(|number| say(&over_udp, &format!("udp {number}"))));
+        scope.spawn(|| {
+            (1..=MESSAGES / 4).for_each(|number| drop(seat.say(&format!("seat {number}")).unwrap()));
+        });
+        // A plain peer waits for his line, as such programs do, and so loses none on this machine.
+        let plain = scope.spawn(|| {
+            let mut lines = Vec::new();
+            for number in 1..=MESSAGES / 4 {
+                plain.send(format!("plain {number}").as_bytes());
+                lines.extend(plain.lines_until(&format!("] plain {number}")));
+            }
+            while lines.len() < MESSAGES {
+                lines.extend(plain.recv().split('\n').map(str::to_owned));
+            }
+            lines
+        });
+        let lines = |client: &chat_core::Client| {
+            let after_first = std::iter::from_fn(|| Some(hear(client).event.to_string()))
+                .skip_while(|line| line.ends_with("] plain 0"));
+            after_first.take(MESSAGES).collect::<Vec<_>>()
+        };
+        let heard = std::iter::from_fn(|| match seat.recv_timeout(PATIENCE).unwrap() {
+            Heard::Entry(entry) => Some(entry),
+            Heard::Missed(messages) => panic!("missed {messages}"),
+        });
+        let heard = heard.filter(|entry| entry.event.is_message()).map(|entry| entry.event.to_string());
+        let from_seat: Vec<_> = heard.filter(|line| !line.ends_with("] plain 0")).take(MESSAGES).collect();
+        (lines(&over_tcp), lines(&over_udp), plain.join().unwrap(), from_seat)
+    });
+    assert_eq!(from_tcp, from_seat);
+    assert_eq!(from_udp, from_seat);
+    assert_eq!(from_plain, from_seat);
+
+    room.close("bye all", PATIENCE);
+    running.join().unwrap();
+}
