@@ -7,6 +7,7 @@ mod cargo;
 mod ci;
 mod failure;
 mod screenshot;
+mod sim;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,6 +23,8 @@ enum Command {
     Ci(ci::Options),
     /// Draws the picture of the README from the running program
     Screenshot(screenshot::Options),
+    /// Runs the room on simulated networks drawn from seeds
+    Sim(sim::Options),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(root(), &options),
         Command::Ci(options) => ci::run(root(), &options),
         Command::Screenshot(options) => screenshot::run(root(), &options),
+        Command::Sim(options) => sim::run(root(), &options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

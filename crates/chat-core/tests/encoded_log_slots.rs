@@ -5,6 +5,9 @@ use chat_core::{EncodedLog, Pending};
 use chat_proto::{Author, Entry, Event, Text};
 use proptest::prelude::*;
 
+/// What an entry costs besides its bytes.
+const INDEX: usize = 16;
+
 fn message(log: &mut EncodedLog, bytes: &[u8]) {
     let event = Event::Said { author: Author::Room, text: Text::default() };
     let entry = Entry { seq: log.seq() + 1, at_ms: 0, event };
@@ -12,8 +15,7 @@ fn message(log: &mut EncodedLog, bytes: &[u8]) {
 }
 
 fn presence(log: &mut EncodedLog, bytes: &[u8]) {
-    let entry =
-        Entry { seq: log.seq(), at_ms: 0, event: Event::Gathered { joined: 1, left: 0, members: 1 } };
+    let entry = Entry { seq: log.seq(), at_ms: 0, event: Event::Gathered { joined: 1, left: 0, members: 1 } };
     log.push(&entry, |_, out| out.extend_from_slice(bytes));
 }
 
@@ -24,20 +26,21 @@ fn batch(log: &EncodedLog, slots: std::ops::Range<u64>, bytes_max: usize) -> (u6
 
 #[test]
 fn entries_are_numbered_whether_they_are_messages_or_not() {
-    let mut log = EncodedLog::new(100);
+    let mut log = EncodedLog::new(1_000);
     message(&mut log, b"one ");
     presence(&mut log, b"+a ");
     presence(&mut log, b"");
     message(&mut log, b"two ");
     assert_eq!(log.slots(), 0..3, "what is not shown has no slot");
-    let seqs: Vec<_> = (0..5).map(|slot| log.at_slot(slot).map(|cursor| (cursor.slot(), cursor.seq()))).collect();
+    let seqs: Vec<_> =
+        (0..5).map(|slot| log.at_slot(slot).map(|cursor| (cursor.slot(), cursor.seq()))).collect();
     assert_eq!(seqs, [Some((0, 0)), Some((1, 1)), Some((2, 1)), Some((3, 2)), None]);
     assert_eq!(log.at_slot(3), Some(log.head()));
 }
 
 #[test]
 fn a_batch_is_as_many_whole_entries_as_fit() {
-    let mut log = EncodedLog::new(100);
+    let mut log = EncodedLog::new(1_000);
     for bytes in [&b"one "[..], b"two ", b"three "] {
         message(&mut log, bytes);
     }
@@ -54,7 +57,7 @@ fn a_batch_is_as_many_whole_entries_as_fit() {
 
 #[test]
 fn a_slot_that_the_tail_has_passed_is_gone() {
-    let mut log = EncodedLog::new(8);
+    let mut log = EncodedLog::new(2 * (4 + INDEX));
     for bytes in [b"one ", b"two ", b"333 "] {
         message(&mut log, bytes);
     }
@@ -67,7 +70,7 @@ fn a_slot_that_the_tail_has_passed_is_gone() {
 
 #[test]
 fn no_slot_from_before_a_gap_is_one_after_it() {
-    let mut log = EncodedLog::new(100);
+    let mut log = EncodedLog::new(1_000);
     message(&mut log, b"one ");
     let (head, lost) = (log.head(), log.seq() + 5);
     log.restart_after(lost);
@@ -78,7 +81,7 @@ fn no_slot_from_before_a_gap_is_one_after_it() {
 
 #[test]
 fn who_lacks_what_is_gone_stands_before_the_tail() {
-    let mut log = EncodedLog::new(8);
+    let mut log = EncodedLog::new(2 * (4 + INDEX));
     for bytes in [b"one ", b"two ", b"333 "] {
         message(&mut log, bytes);
     }
@@ -93,7 +96,7 @@ proptest! {
     #[test]
     fn batches_of_any_size_make_up_the_log(
         lengths in prop::collection::vec(1_usize..30, 0..60),
-        log_bytes in 30_usize..400,
+        log_bytes in 60_usize..1_000,
         batch_bytes in 30_usize..200,
     ) {
         let mut log = EncodedLog::new(log_bytes);

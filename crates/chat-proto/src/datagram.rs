@@ -14,9 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Hello, LeaveReason, PREFACE, Present, SlotSet, Text, Welcome, codec,
-    limits::{
-        DATAGRAM_BYTES_MAX, DATAGRAM_PEERS_MAX, HELLO_DATAGRAM_BYTES_MIN, SAYS_PER_DATAGRAM_MAX,
-    },
+    limits::{DATAGRAM_BYTES_MAX, DATAGRAM_PEERS_MAX, HELLO_DATAGRAM_BYTES_MIN, SAYS_PER_DATAGRAM_MAX},
 };
 
 /// Whether a datagram claims to be of the framed protocol, by its first byte; any other is plain
@@ -366,7 +364,9 @@ fn open(bytes: &[u8]) -> Result<(u8, &[u8]), DatagramError> {
         return Err(DatagramError::NotFramed);
     }
     match rest {
-        [version, ..] if *version != PREFACE[PREFACE.len() - 1] => Err(DatagramError::Version { version: *version }),
+        [version, ..] if *version != PREFACE[PREFACE.len() - 1] => {
+            Err(DatagramError::Version { version: *version })
+        }
         [_, kind, fields @ ..] => Ok((*kind, fields)),
         _ => Err(DatagramError::NotFramed),
     }

@@ -7,8 +7,8 @@
 use std::fmt::Write as _;
 
 use chat_proto::{
-    Ack, Cookie, DatagramError, Hello, LeaveReason, MemberDatagram, PREFACE, PeerAddr, Present, Resume, RoomDatagram,
-    Session, SessionId, SlotSet, Text, Welcome, is_framed, limits,
+    Ack, Cookie, DatagramError, Hello, LeaveReason, MemberDatagram, PREFACE, PeerAddr, Present, Resume,
+    RoomDatagram, Session, SessionId, SlotSet, Text, Welcome, is_framed, limits,
 };
 use proptest::prelude::*;
 
@@ -49,7 +49,10 @@ fn check_member(datagram: &MemberDatagram, expected: &str) {
     assert_eq!(hex(&bytes), format!("{MARK}{expected}").replace(' ', ""), "{datagram:?}");
     assert_eq!(MemberDatagram::decode(&bytes).as_ref(), Ok(datagram));
     assert!(is_framed(&bytes));
-    assert!(matches!(RoomDatagram::decode(&bytes), Err(DatagramError::Unknown { .. })), "it goes the other way");
+    assert!(
+        matches!(RoomDatagram::decode(&bytes), Err(DatagramError::Unknown { .. })),
+        "it goes the other way"
+    );
 }
 
 #[track_caller]
@@ -57,7 +60,10 @@ fn check_room(datagram: &RoomDatagram<'_>, expected: &str) {
     let bytes = room(datagram);
     assert_eq!(hex(&bytes), format!("{MARK}{expected}").replace(' ', ""), "{datagram:?}");
     assert_eq!(RoomDatagram::decode(&bytes).as_ref(), Ok(datagram));
-    assert!(matches!(MemberDatagram::decode(&bytes), Err(DatagramError::Unknown { .. })), "it goes the other way");
+    assert!(
+        matches!(MemberDatagram::decode(&bytes), Err(DatagramError::Unknown { .. })),
+        "it goes the other way"
+    );
 }
 
 fn beyond(offsets: &[u64]) -> SlotSet {
@@ -72,7 +78,11 @@ fn datagrams_of_a_member() {
     let hello = MemberDatagram::Hello { nonce: 7, cookie: None, hello: Hello { resume: None, history: 20 } };
     check_member(&hello, &format!("01 07 00 00 14 {}", "00".repeat(1200 - 11)));
     let resume = Resume { epoch: 1, session: Session { member: 2, since: 8, key: 3 }, have: 4 };
-    let hello = MemberDatagram::Hello { nonce: 7, cookie: Some(COOKIE), hello: Hello { resume: Some(resume), history: 0 } };
+    let hello = MemberDatagram::Hello {
+        nonce: 7,
+        cookie: Some(COOKIE),
+        hello: Hello { resume: Some(resume), history: 0 },
+    };
     check_member(&hello, &format!("01 07 01 {COOKIE_HEX} 01 01 02 08 03 04 00 {}", "00".repeat(1200 - 28)));
 
     // session, ping, next, bitmap with its length, first; texts
@@ -80,11 +90,15 @@ fn datagrams_of_a_member() {
     let says = vec![text("hi"), text("")];
     let traffic = MemberDatagram::Traffic { session: SESSION, ping: false, ack, first: 300, says };
     check_member(&traffic, "02 0102030405060708 00 0c 02 0202 fb2c01 02 6869 00");
-    let ping = MemberDatagram::Traffic { session: SESSION, ping: true, ack: Ack::default(), first: 1, says: vec![] };
+    let ping =
+        MemberDatagram::Traffic { session: SESSION, ping: true, ack: Ack::default(), first: 1, says: vec![] };
     check_member(&ping, "02 0102030405060708 01 00 00 01");
 
     check_member(&MemberDatagram::Who { session: SESSION }, "03 0102030405060708");
-    check_member(&MemberDatagram::Path { session: SESSION, cookie: COOKIE }, &format!("04 0102030405060708 {COOKIE_HEX}"));
+    check_member(
+        &MemberDatagram::Path { session: SESSION, cookie: COOKIE },
+        &format!("04 0102030405060708 {COOKIE_HEX}"),
+    );
     check_member(&MemberDatagram::Bye { session: SESSION }, "05 0102030405060708");
 }
 
@@ -100,13 +114,26 @@ fn datagrams_of_a_room() {
 
     let entries = RoomDatagram::Entries { session: SESSION, said: 3, slot: 12, entries: b"log" };
     check_room(&entries, "84 0102030405060708 03 0c 6c6f67");
-    let skip =
-        RoomDatagram::Skip { session: SESSION, said: 3, slot: 12, seq: 11, accepted: 2, head: 40, entries: b"log" };
+    let skip = RoomDatagram::Skip {
+        session: SESSION,
+        said: 3,
+        slot: 12,
+        seq: 11,
+        accepted: 2,
+        head: 40,
+        entries: b"log",
+    };
     check_room(&skip, "85 0102030405060708 03 0c 0b 02 28 6c6f67");
     check_room(&RoomDatagram::Challenge { cookie: COOKIE }, &format!("86 {COOKIE_HEX}"));
     let present = Present { members: 5, peers: vec![you], more: true };
-    check_room(&RoomDatagram::Present { session: SESSION, present }, "87 0102030405060708 05 01 00 7f000001 fbb315 01");
-    check_room(&RoomDatagram::Bye { session: SESSION, reason: LeaveReason::Stopping }, "88 0102030405060708 0b");
+    check_room(
+        &RoomDatagram::Present { session: SESSION, present },
+        "87 0102030405060708 05 01 00 7f000001 fbb315 01",
+    );
+    check_room(
+        &RoomDatagram::Bye { session: SESSION, reason: LeaveReason::Stopping },
+        "88 0102030405060708 0b",
+    );
 }
 
 #[test]
@@ -139,7 +166,8 @@ fn a_hello_is_padded_with_zeros_to_the_size_of_the_longest_answer() {
 #[test]
 fn a_challenge_is_no_longer_than_the_shortest_datagram_of_a_session() {
     let challenge = room(&RoomDatagram::Challenge { cookie: COOKIE }).len();
-    let ping = MemberDatagram::Traffic { session: SESSION, ping: true, ack: Ack::default(), first: 1, says: vec![] };
+    let ping =
+        MemberDatagram::Traffic { session: SESSION, ping: true, ack: Ack::default(), first: 1, says: vec![] };
     assert!(challenge <= member(&ping).len());
 }
 
@@ -154,14 +182,17 @@ fn the_largest_of_each_kind_fits() {
     let present = Present { members: u32::MAX, peers: vec![peer; limits::PRESENT_PEERS_MAX], more: false };
     let bytes = room(&RoomDatagram::Present { session: SESSION, present });
     assert!(bytes.len() <= limits::DATAGRAM_BYTES_MAX, "{}", bytes.len());
-    let RoomDatagram::Present { present, .. } = RoomDatagram::decode(&bytes).unwrap() else { panic!("present") };
+    let RoomDatagram::Present { present, .. } = RoomDatagram::decode(&bytes).unwrap() else {
+        panic!("present")
+    };
     assert_eq!((present.peers.len(), present.more), (limits::DATAGRAM_PEERS_MAX, true));
 }
 
 #[test]
 fn more_messages_than_a_datagram_may_hold_are_refused() {
     let says = vec![Text::default(); limits::SAYS_PER_DATAGRAM_MAX];
-    let traffic = MemberDatagram::Traffic { session: SESSION, ping: true, ack: Ack::default(), first: 1, says };
+    let traffic =
+        MemberDatagram::Traffic { session: SESSION, ping: true, ack: Ack::default(), first: 1, says };
     let mut bytes = member(&traffic);
     assert!(MemberDatagram::decode(&bytes).is_ok());
     bytes.push(0);

@@ -23,7 +23,10 @@ pub struct VirtualTime {
 }
 
 impl Default for VirtualTime {
-    #[expect(clippy::disallowed_methods, reason = "there is no other first instant; nothing depends on which it is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "there is no other first instant; nothing depends on which it is"
+    )]
     fn default() -> Self {
         Self { began: Instant::now(), passed_ns: Arc::default() }
     }

@@ -43,7 +43,8 @@ fn a_hundred_thousand_spoofed_hellos_keep_no_state_and_get_less_than_they_sent()
         let from = SocketAddr::from((random.random::<[u8; 4]>(), random.random_range(1..=u16::MAX)));
         let cookie = random.random_bool(0.5).then(|| Cookie(random.random()));
         hello.clear();
-        MemberDatagram::Hello { nonce: random.next_u64(), cookie, hello: Hello::default() }.encode(&mut hello);
+        MemberDatagram::Hello { nonce: random.next_u64(), cookie, hello: Hello::default() }
+            .encode(&mut hello);
         endpoint.receive(from, &hello, time.now());
         bytes_in += hello.len();
         if random.random_bool(0.1) {

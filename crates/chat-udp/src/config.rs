@@ -50,9 +50,7 @@ impl PlainPolicy {
 fn is_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        IpAddr::V6(ip) => {
-            ip == Ipv6Addr::LOCALHOST || ip.is_unicast_link_local() || ip.is_unique_local()
-        }
+        IpAddr::V6(ip) => ip == Ipv6Addr::LOCALHOST || ip.is_unicast_link_local() || ip.is_unique_local(),
     }
 }
 
@@ -71,12 +69,19 @@ mod tests {
 
     #[test]
     fn local_are_this_machine_and_private_networks() {
-        let admits = |policy: PlainPolicy, ip: &str| {
-            policy.admits(SocketAddr::new(ip.parse().unwrap(), 1).into())
-        };
-        for ip in
-            ["127.9.9.9", "10.1.2.3", "172.31.0.1", "192.168.0.9", "169.254.1.1", "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1"]
-        {
+        let admits =
+            |policy: PlainPolicy, ip: &str| policy.admits(SocketAddr::new(ip.parse().unwrap(), 1).into());
+        for ip in [
+            "127.9.9.9",
+            "10.1.2.3",
+            "172.31.0.1",
+            "192.168.0.9",
+            "169.254.1.1",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+        ] {
             assert!(admits(PlainPolicy::Local, ip), "{ip}");
         }
         for ip in ["8.8.8.8", "172.32.0.1", "192.0.2.1", "100.64.0.1", "2001:db8::1", "::ffff:8.8.8.8"] {

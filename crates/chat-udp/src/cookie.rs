@@ -48,7 +48,13 @@ impl Baker {
     }
 
     /// When the cookie was made, if it is one of ours, for this, and fresh.
-    pub(crate) fn check(&self, cookie: Cookie, purpose: Purpose, peer: PeerAddr, now: Instant) -> Option<Baked> {
+    pub(crate) fn check(
+        &self,
+        cookie: Cookie,
+        purpose: Purpose,
+        peer: PeerAddr,
+        now: Instant,
+    ) -> Option<Baked> {
         let Cookie([a, b, c, d, tag @ ..]) = cookie;
         let baked = u32::from_le_bytes([a, b, c, d]);
         let is_ours = bool::from(self.tag(purpose, peer, baked).ct_eq(&tag));
@@ -90,7 +96,10 @@ mod tests {
     use rand::rngs::StdRng;
     use std::time::Duration;
 
-    #[expect(clippy::disallowed_methods, reason = "there is no other first instant; nothing depends on which it is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "there is no other first instant; nothing depends on which it is"
+    )]
     fn baker(seed: u64) -> (Baker, Instant) {
         let began = Instant::now();
         (Baker::new(began, &mut StdRng::seed_from_u64(seed)), began + Duration::from_secs(100))
@@ -106,7 +115,11 @@ mod tests {
         let (hello, ann) = (Purpose::Hello(7), peer("192.0.2.1:5"));
         let cookie = baker.bake(hello, ann, now);
         assert_eq!(baker.check(cookie, hello, ann, now), Some(1_000));
-        assert_eq!(baker.check(cookie, hello, peer("[::ffff:192.0.2.1]:5"), now), Some(1_000), "the same address");
+        assert_eq!(
+            baker.check(cookie, hello, peer("[::ffff:192.0.2.1]:5"), now),
+            Some(1_000),
+            "the same address"
+        );
         assert!(baker.check(cookie, hello, ann, now + COOKIE_LIFE).is_some());
 
         assert_eq!(baker.check(cookie, hello, peer("192.0.2.1:6"), now), None);

@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use chat_core::{JoinError, Joined, News, Overtaken, Port, Room, Start, Waker};
-use chat_proto::{
-    Cookie, Hello, LeaveReason, MemberDatagram, PeerAddr, RoomDatagram, SessionId, is_framed,
-};
+use chat_proto::{Cookie, Hello, LeaveReason, MemberDatagram, PeerAddr, RoomDatagram, SessionId, is_framed};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -68,7 +66,14 @@ impl Endpoint {
     /// [`pull`](Self::pull)ed. Session ids and the cookies' key are drawn from `seed`, which nobody else
     /// may know.
     #[must_use]
-    pub fn new(room: &Room, waker: Waker, config: UdpConfig, local: SocketAddr, seed: [u8; 32], now: Instant) -> Self {
+    pub fn new(
+        room: &Room,
+        waker: Waker,
+        config: UdpConfig,
+        local: SocketAddr,
+        seed: [u8; 32],
+        now: Instant,
+    ) -> Self {
         let mut random = StdRng::from_seed(seed);
         let room_config = room.config();
         Self {
@@ -98,7 +103,9 @@ impl Endpoint {
             return self.receive_plain(from, bytes, now);
         }
         match MemberDatagram::decode(bytes) {
-            Ok(MemberDatagram::Hello { nonce, cookie, hello }) => self.receive_hello(from, nonce, cookie, &hello, now),
+            Ok(MemberDatagram::Hello { nonce, cookie, hello }) => {
+                self.receive_hello(from, nonce, cookie, &hello, now)
+            }
             Ok(MemberDatagram::Path { session, cookie }) => self.receive_path(from, session, cookie, now),
             Ok(
                 datagram @ (MemberDatagram::Traffic { session, .. }
@@ -115,7 +122,14 @@ impl Endpoint {
         from.port() == self.local.port() && (ip == local || (local.is_unspecified() && ip.is_loopback()))
     }
 
-    fn receive_hello(&mut self, from: SocketAddr, nonce: u64, cookie: Option<Cookie>, hello: &Hello, now: Instant) {
+    fn receive_hello(
+        &mut self,
+        from: SocketAddr,
+        nonce: u64,
+        cookie: Option<Cookie>,
+        hello: &Hello,
+        now: Instant,
+    ) {
         let (purpose, peer) = (Purpose::Hello(nonce), PeerAddr::from(from));
         let Some(baked) = cookie.and_then(|cookie| self.baker.check(cookie, purpose, peer, now)) else {
             let cookie = self.baker.bake(purpose, peer, now);
@@ -152,7 +166,14 @@ impl Endpoint {
         result
     }
 
-    fn open_session(&mut self, from: SocketAddr, opened: Opened, joined: Joined, hello: &Hello, now: Instant) {
+    fn open_session(
+        &mut self,
+        from: SocketAddr,
+        opened: Opened,
+        joined: Joined,
+        hello: &Hello,
+        now: Instant,
+    ) {
         let Joined { member, seq } = joined;
         let Some((welcome, start)) = self.port.welcome(member, hello, now) else { return };
         // What he says he has already must be in the log.
@@ -172,7 +193,14 @@ impl Endpoint {
         self.peers.settle(key);
     }
 
-    fn receive_session(&mut self, from: SocketAddr, id: SessionId, datagram: MemberDatagram, bytes: usize, now: Instant) {
+    fn receive_session(
+        &mut self,
+        from: SocketAddr,
+        id: SessionId,
+        datagram: MemberDatagram,
+        bytes: usize,
+        now: Instant,
+    ) {
         let Some((key, session)) = self.peers.session(id) else { return };
         if session.address() != from {
             let cookie = self.baker.bake(Purpose::Path(id), from.into(), now);

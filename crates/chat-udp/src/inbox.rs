@@ -27,7 +27,14 @@ impl Inbox {
     }
 
     /// Takes in messages with consecutive numbers from `first` on.
-    pub(crate) fn receive(&mut self, first: u64, says: Vec<Text>, member: MemberId, port: &Port, now: Instant) {
+    pub(crate) fn receive(
+        &mut self,
+        first: u64,
+        says: Vec<Text>,
+        member: MemberId,
+        port: &Port,
+        now: Instant,
+    ) {
         if !self.held.is_empty() {
             return;
         }

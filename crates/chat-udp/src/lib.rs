@@ -23,7 +23,7 @@
 //! let address = server.local_addr();
 //! let running = server.spawn()?;
 //!
-//! let client = chat_udp::connect(address, ClientConfig::default())?;
+//! let client = chat_udp::connect(address, &ClientConfig::default())?;
 //! client.say("hello".parse()?)?;
 //! let own = client.events().iter().find_map(|event| match event {
 //!     ClientEvent::Entry { entry, own: true } => Some(entry.event.to_string()),

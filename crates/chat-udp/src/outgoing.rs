@@ -32,7 +32,11 @@ pub(crate) enum Next {
     Entries(Range<u64>),
     /// That he is to go on at this cursor, and these entries from there on. As far as is known he
     /// misses so many messages.
-    Skip { resume: Cursor, missed: u64, slots: Range<u64> },
+    Skip {
+        resume: Cursor,
+        missed: u64,
+        slots: Range<u64>,
+    },
 }
 
 /// The sending half of a session.

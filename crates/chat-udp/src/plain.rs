@@ -120,10 +120,17 @@ mod tests {
     #[test]
     fn what_a_server_said_to_a_peer_is_known_when_it_comes_back_from_him() {
         let peer: PeerAddr = "127.0.0.1:7".parse().unwrap();
-        for echo in ["[127.0.0.1:7] hello", "<x> [127.0.0.1:7] hello", "[*] You missed 3 messages", "a\n[127.0.0.1:7] b"] {
+        for echo in [
+            "[127.0.0.1:7] hello",
+            "<x> [127.0.0.1:7] hello",
+            "[*] You missed 3 messages",
+            "a\n[127.0.0.1:7] b",
+        ] {
             assert!(is_echo(echo.as_bytes(), peer), "{echo}");
         }
-        for text in ["hello", "[127.0.0.1:70] hello", "[joke] hello", "127.0.0.1:7", "[127.0.0.1:7]", "a [*] b"] {
+        for text in
+            ["hello", "[127.0.0.1:70] hello", "[joke] hello", "127.0.0.1:7", "[127.0.0.1:7]", "a [*] b"]
+        {
             assert!(!is_echo(text.as_bytes(), peer), "{text}");
         }
     }

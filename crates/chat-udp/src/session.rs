@@ -49,14 +49,24 @@ pub(crate) struct Opened {
 #[derive(Debug)]
 enum Life {
     /// Welcomed, and he may not know it yet.
-    Opening { welcome: Box<Welcome>, until: Instant },
+    Opening {
+        welcome: Box<Welcome>,
+        until: Instant,
+    },
     Member,
     /// A member still who is not listened to any more: he gets what he is owed, then leaves.
     Draining,
     /// Not a member; he is told so until he says that he heard it.
-    Leaving { reason: LeaveReason, tries: u32, next: Instant },
+    Leaving {
+        reason: LeaveReason,
+        tries: u32,
+        next: Instant,
+    },
     /// Not a member, and knows it, unless he asks.
-    Gone { reason: LeaveReason, until: Instant },
+    Gone {
+        reason: LeaveReason,
+        until: Instant,
+    },
 }
 
 /// What is to be sent besides entries.
@@ -158,7 +168,9 @@ impl Session {
         }
         self.heard = cx.now;
         match datagram {
-            MemberDatagram::Traffic { ping, ack, first, says, .. } => self.traffic(ping, &ack, first, says, cx),
+            MemberDatagram::Traffic { ping, ack, first, says, .. } => {
+                self.traffic(ping, &ack, first, says, cx)
+            }
             MemberDatagram::Who { .. } => self.owed.present = true,
             MemberDatagram::Bye { .. } => {
                 self.leave(LeaveReason::Quit, cx);

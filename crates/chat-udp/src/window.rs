@@ -32,7 +32,8 @@ impl Window {
         if !std::mem::take(&mut self.was_full) {
             return;
         }
-        let growth = if self.bytes < self.threshold { bytes } else { DATAGRAM_BYTES_MAX * bytes / self.bytes };
+        let growth =
+            if self.bytes < self.threshold { bytes } else { DATAGRAM_BYTES_MAX * bytes / self.bytes };
         self.bytes = (self.bytes + growth).min(WINDOW_BYTES_MAX);
     }
 

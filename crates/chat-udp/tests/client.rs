@@ -72,7 +72,11 @@ fn who_finds_nobody_is_told_so() {
 fn who_is_put_out_learns_why() {
     let server = Server::new();
     let client = connect(server.address);
-    let you = wait_for(&client, |event| if let ClientEvent::Connected(welcome) = event { Some(welcome.you) } else { None });
+    let you =
+        wait_for(
+            &client,
+            |event| if let ClientEvent::Connected(welcome) = event { Some(welcome.you) } else { None },
+        );
     server.room.kick(you, "enough").unwrap();
     let end = wait_for(&client, |event| if let ClientEvent::Ended(end) = event { Some(end) } else { None });
     assert!(matches!(end, ClientEnd::Dismissed(LeaveReason::Kicked { .. })), "{end}");
@@ -111,7 +115,8 @@ fn a_closing_room_lets_everyone_read_to_the_end() {
             assert_eq!(text(&hear(client).event), "last words");
         }
         assert_eq!(text(&hear(client).event), "bye all");
-        let end = wait_for(client, |event| if let ClientEvent::Ended(end) = event { Some(end) } else { None });
+        let end =
+            wait_for(client, |event| if let ClientEvent::Ended(end) = event { Some(end) } else { None });
         assert!(matches!(end, ClientEnd::Dismissed(LeaveReason::Stopping)), "{end}");
     }
 }
@@ -137,6 +142,10 @@ fn who_is_present_is_told() {
     let server = Server::new();
     let client = connect(server.address);
     client.ask_who().unwrap();
-    let present = wait_for(&client, |event| if let ClientEvent::Present(present) = event { Some(present) } else { None });
+    let present =
+        wait_for(
+            &client,
+            |event| if let ClientEvent::Present(present) = event { Some(present) } else { None },
+        );
     assert_eq!((present.members, present.peers.len(), present.more), (1, 1, false));
 }

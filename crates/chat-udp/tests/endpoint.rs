@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use chat_core::{Rate, Room, RoomConfig, Waker, World};
 use chat_proto::{
-    Ack, Author, Cookie, Event, Hello, LeaveReason, MemberDatagram, MemberFrame, Resume, RoomDatagram, RoomFrame, SessionId,
-    Text, Welcome,
+    Ack, Author, Cookie, Event, Hello, LeaveReason, MemberDatagram, MemberFrame, Resume, RoomDatagram,
+    RoomFrame, SessionId, Text, Welcome,
 };
 use chat_udp::{ClientSession, Endpoint, SessionEnd, UdpConfig};
 
@@ -95,7 +95,13 @@ impl Server {
         self.join_with(from, nonce, Hello::default(), now).0
     }
 
-    fn join_with(&mut self, from: SocketAddr, nonce: u64, hello: Hello, now: Instant) -> (SessionId, Welcome) {
+    fn join_with(
+        &mut self,
+        from: SocketAddr,
+        nonce: u64,
+        hello: Hello,
+        now: Instant,
+    ) -> (SessionId, Welcome) {
         let cookie = Some(self.cookie(from, nonce, now));
         let answers = self.answers(from, &encode(&MemberDatagram::Hello { nonce, cookie, hello }), now);
         let (session, welcome) = welcome(&answers, from).unwrap();
@@ -106,9 +112,11 @@ impl Server {
 
 /// The welcome among `datagrams` to `to`.
 fn welcome(datagrams: &[(SocketAddr, Vec<u8>)], to: SocketAddr) -> Option<(SessionId, Welcome)> {
-    datagrams.iter().filter(|(address, _)| *address == to).find_map(|(_, bytes)| match RoomDatagram::decode(bytes) {
-        Ok(RoomDatagram::Welcome { session, welcome, .. }) => Some((session, welcome)),
-        _ => None,
+    datagrams.iter().filter(|(address, _)| *address == to).find_map(|(_, bytes)| {
+        match RoomDatagram::decode(bytes) {
+            Ok(RoomDatagram::Welcome { session, welcome, .. }) => Some((session, welcome)),
+            _ => None,
+        }
     })
 }
 
@@ -117,7 +125,10 @@ fn traffic(session: SessionId, first: u64, says: &[&str]) -> Vec<u8> {
     encode(&MemberDatagram::Traffic { session, ping: true, ack: Ack::default(), first, says })
 }
 
-#[expect(clippy::disallowed_methods, reason = "there is no other first instant; nothing depends on which it is")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no other first instant; nothing depends on which it is"
+)]
 fn begin() -> Instant {
     Instant::now()
 }
@@ -233,7 +244,8 @@ fn what_makes_no_sense_is_not_answered() {
     let (now, ann) = (begin(), address("10.0.0.1:1"));
     let mut server = Server::new(now);
     let session = server.join(ann, 1, now);
-    let mut datagrams = vec![Vec::new(), vec![0xF5], b"\xf5chat\x02\x01".to_vec(), b"\xf5chat\x01\xff".to_vec()];
+    let mut datagrams =
+        vec![Vec::new(), vec![0xF5], b"\xf5chat\x02\x01".to_vec(), b"\xf5chat\x01\xff".to_vec()];
     // What a server says, and a datagram with something behind it.
     let mut entries = Vec::new();
     RoomDatagram::Entries { session, said: 0, slot: 0, entries: b"x" }.encode(&mut entries);
@@ -335,9 +347,12 @@ fn a_plain_member_who_is_overtaken_is_told_how_many_messages_he_missed() {
     let lines: Vec<String> = server
         .sends(now)
         .into_iter()
-        .flat_map(|(_, bytes)| String::from_utf8(bytes).unwrap().split('\n').map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|(_, bytes)| {
+            String::from_utf8(bytes).unwrap().split('\n').map(str::to_owned).collect::<Vec<_>>()
+        })
         .collect();
-    let missed: usize = lines[0].strip_prefix("[*] You missed ").unwrap().strip_suffix(" messages").unwrap().parse().unwrap();
+    let missed: usize =
+        lines[0].strip_prefix("[*] You missed ").unwrap().strip_suffix(" messages").unwrap().parse().unwrap();
     assert_eq!(lines.len() - 1 + missed, 3_000);
     assert_eq!(lines[1], format!("[*] {missed}"));
     assert_eq!(lines.last().map(String::as_str), Some("[*] 2999"));
@@ -355,7 +370,8 @@ fn no_more_than_16_kib_of_a_plain_datagram_are_taken() {
 #[test]
 fn a_full_room_takes_nobody_in_for_a_plain_one_and_does_not_say_so() {
     let now = begin();
-    let mut server = Server::with(RoomConfig { members_max: 2, ..RoomConfig::default() }, "192.0.2.1:5555", now);
+    let mut server =
+        Server::with(RoomConfig { members_max: 2, ..RoomConfig::default() }, "192.0.2.1:5555", now);
     let framed = server.join(address("198.51.100.1:1"), 1, now);
     server.answers(address("10.0.0.1:1"), b"I am in", now);
     assert_eq!(server.answers(address("10.0.0.2:1"), b"I am not", now), []);
@@ -393,7 +409,12 @@ impl Client {
 
     /// Exchanges datagrams without delay until both are silent; `passes` tells which get through, by
     /// whether they go to the server and what they are.
-    fn exchange(&mut self, server: &mut Server, now: Instant, mut passes: impl FnMut(bool, &[u8]) -> bool) -> usize {
+    fn exchange(
+        &mut self,
+        server: &mut Server,
+        now: Instant,
+        mut passes: impl FnMut(bool, &[u8]) -> bool,
+    ) -> usize {
         let mut datagrams = 0;
         loop {
             let mut silent = true;
@@ -435,7 +456,8 @@ impl Client {
     }
 
     fn messages(&mut self) -> Vec<String> {
-        let messages = |line: &String| !line.contains("joined") && !line.contains("left") && line != "welcome";
+        let messages =
+            |line: &String| !line.contains("joined") && !line.contains("left") && line != "welcome";
         std::mem::take(&mut self.heard).into_iter().filter(messages).collect()
     }
 
@@ -658,7 +680,10 @@ fn a_session_that_is_resumed_elsewhere_ends_with_a_word() {
     assert!(self::welcome(&answers, new).is_some());
     let bye = |(to, bytes): &(SocketAddr, Vec<u8>)| {
         *to == old
-            && matches!(RoomDatagram::decode(bytes), Ok(RoomDatagram::Bye { reason: LeaveReason::Replaced, .. }))
+            && matches!(
+                RoomDatagram::decode(bytes),
+                Ok(RoomDatagram::Bye { reason: LeaveReason::Replaced, .. })
+            )
     };
     assert!(answers.iter().any(bye), "{answers:?}");
 }
@@ -709,5 +734,7 @@ fn an_author_is_the_address_he_joined_from() {
         chat_core::Heard::Entry(entry) => Some(entry).filter(|entry| entry.event.is_message()),
         chat_core::Heard::Missed(_) => None,
     });
-    assert!(matches!(&entry.unwrap().event, Event::Said { author: Author::Peer(peer), .. } if *peer == ann.into()));
+    assert!(
+        matches!(&entry.unwrap().event, Event::Said { author: Author::Peer(peer), .. } if *peer == ann.into())
+    );
 }

@@ -130,9 +130,10 @@ fn no_address(
         Some(ErrorKind::AddrNotAvailable) => {
             Some("this machine does not have that address. 0.0.0.0 and [::] stand for all it has".to_owned())
         }
-        Some(ErrorKind::PermissionDenied) => {
-            Some("ports below 1024 need a permission. Choose a higher one, such as --bind 127.0.0.1:5555".to_owned())
-        }
+        Some(ErrorKind::PermissionDenied) => Some(
+            "ports below 1024 need a permission. Choose a higher one, such as --bind 127.0.0.1:5555"
+                .to_owned(),
+        ),
         _ => None,
     };
     Failure::new(error, hint)

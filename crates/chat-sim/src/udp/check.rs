@@ -27,7 +27,11 @@ pub(super) fn order(member: &Member, truth: &Truth) -> Result<(), String> {
                     return Err(format!("message {} came after {has}", entry.seq));
                 }
                 if truth.get(&entry.seq) != Some(entry) {
-                    return Err(format!("message {} is {:?}, not {entry:?}", entry.seq, truth.get(&entry.seq)));
+                    return Err(format!(
+                        "message {} is {:?}, not {entry:?}",
+                        entry.seq,
+                        truth.get(&entry.seq)
+                    ));
                 }
                 *has = entry.seq;
             }
@@ -66,9 +70,7 @@ pub(super) fn says(member: &Member, said: &[Text], truth: &Truth) -> Result<(), 
 
 /// Nothing that was forged was taken.
 pub(super) fn no_forgery(truth: &Truth) -> Result<(), String> {
-    let forged = |entry: &&Arc<Entry>| {
-        matches!(&entry.event, Event::Said { text, .. } if text.as_str().contains("forged"))
-    };
+    let forged = |entry: &&Arc<Entry>| matches!(&entry.event, Event::Said { text, .. } if text.as_str().contains("forged"));
     match truth.values().find(forged) {
         None => Ok(()),
         Some(entry) => Err(format!("{entry:?}")),
@@ -79,6 +81,8 @@ pub(super) fn no_forgery(truth: &Truth) -> Result<(), String> {
 pub(super) fn no_amplification(ledger: &Ledger) -> Result<(), String> {
     match ledger.iter().find(|(_, (sent, was_sent))| was_sent > sent) {
         None => Ok(()),
-        Some((address, (sent, was_sent))) => Err(format!("{address} sent {sent} bytes and was sent {was_sent}")),
+        Some((address, (sent, was_sent))) => {
+            Err(format!("{address} sent {sent} bytes and was sent {was_sent}"))
+        }
     }
 }

@@ -68,7 +68,10 @@ impl Member {
 
     /// Whether all that he has to say is said and confirmed, and he has read up to `head`.
     pub(super) fn is_done(&self, head: u64) -> bool {
-        self.script.is_empty() && self.conversation.unconfirmed() == 0 && self.has == head && self.session.is_some()
+        self.script.is_empty()
+            && self.conversation.unconfirmed() == 0
+            && self.has == head
+            && self.session.is_some()
     }
 
     pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) {

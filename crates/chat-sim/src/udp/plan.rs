@@ -60,7 +60,9 @@ impl Plan {
             }),
             flood: if random.random_bool(0.1) { 2_500 } else { 0 },
             moving: random.random_bool(0.2),
-            outage: random.random_bool(0.2).then(|| Duration::from_secs([1, 5, 15, 100][random.random_range(0..4)])),
+            outage: random
+                .random_bool(0.2)
+                .then(|| Duration::from_secs([1, 5, 15, 100][random.random_range(0..4)])),
             forged: 20,
         }
     }

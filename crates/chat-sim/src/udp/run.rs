@@ -68,13 +68,16 @@ impl Run {
         let room = Room::in_world(plan.room(), world);
         let seat = room.seat("seat".parse().expect("a name")).expect("the first seat");
         let server = SocketAddr::from(([192, 0, 2, 1], 5555));
-        let endpoint = Endpoint::new(&room, Waker::new(|| {}), UdpConfig::default(), server, random.random(), now);
+        let endpoint =
+            Endpoint::new(&room, Waker::new(|| {}), UdpConfig::default(), server, random.random(), now);
 
         let mut at = |plan: &Plan| now + plan.talk.mul_f64(random.random());
         let mut events = Vec::new();
         for number in 0..plan.plain {
             let address = SocketAddr::from(([10, 0, 1, 1], 1_000 + u16::try_from(number).expect("few")));
-            events.extend((0..plan.says).map(|i| (at(&plan), Event::Plain(address, format!("plain {number} {i}")))));
+            events.extend(
+                (0..plan.says).map(|i| (at(&plan), Event::Plain(address, format!("plain {number} {i}")))),
+            );
         }
         events.extend((plan.flood > 0).then(|| (at(&plan), Event::Flood)));
         events.extend((0..plan.forged).map(|_| (at(&plan), Event::Forge)));
@@ -100,7 +103,8 @@ impl Run {
             .into_iter()
             .enumerate()
             .map(|(number, script)| {
-                let address = SocketAddr::from(([203, 0, 113, 1], 2_000 + u16::try_from(number).expect("few")));
+                let address =
+                    SocketAddr::from(([203, 0, 113, 1], 2_000 + u16::try_from(number).expect("few")));
                 Member::new(number, address, script, StdRng::seed_from_u64(random.next_u64()), now)
             })
             .collect();
@@ -131,7 +135,10 @@ impl Run {
             self.step()?;
             if self.time.now() > deadline {
                 let state: Vec<_> = self.members.iter().map(|member| (member.has, member.sessions)).collect();
-                return Err(format!("the room is at {}, members (has, sessions): {state:?}", self.room.stats().messages));
+                return Err(format!(
+                    "the room is at {}, members (has, sessions): {state:?}",
+                    self.room.stats().messages
+                ));
             }
         }
         Ok(())
@@ -189,7 +196,8 @@ impl Run {
             return Err(format!("{STEPS_MAX} moments and no end, at {:?}", self.time.passed()));
         }
         let deadlines = self.members.iter().filter_map(Member::deadline);
-        let others = [self.network.next_arrival(), self.endpoint.deadline(), self.events.front().map(|(at, _)| *at)];
+        let others =
+            [self.network.next_arrival(), self.endpoint.deadline(), self.events.front().map(|(at, _)| *at)];
         let next = deadlines.chain(others.into_iter().flatten()).min().ok_or("nothing will ever happen")?;
         self.time.advance_to(next);
         let now = self.time.now();
@@ -199,7 +207,8 @@ impl Run {
         while let Some(datagram) = self.network.receive(now) {
             if datagram.to == self.server {
                 self.endpoint.receive(datagram.from, &datagram.bytes, now);
-            } else if let Some(member) = self.members.iter_mut().find(|member| member.address == datagram.to) {
+            } else if let Some(member) = self.members.iter_mut().find(|member| member.address == datagram.to)
+            {
                 member.receive(&datagram.bytes, now);
             }
         }
@@ -227,7 +236,9 @@ impl Run {
             match heard {
                 Heard::Entry(entry) if entry.event.is_message() => drop(self.truth.insert(entry.seq, entry)),
                 Heard::Entry(_) => {}
-                Heard::Missed(messages) => return Err(format!("the seat itself has missed {messages} messages")),
+                Heard::Missed(messages) => {
+                    return Err(format!("the seat itself has missed {messages} messages"));
+                }
             }
         }
         Ok(())
@@ -263,7 +274,8 @@ impl Run {
         let hello = |cookie| MemberDatagram::Hello { nonce, cookie, hello: Hello::default() };
         let member = self.random.random_range(0..self.members.len());
         let member = self.members[member].address;
-        let stranger = SocketAddr::from(([198, 51, 100, self.random.random()], self.random.random_range(1..9_999)));
+        let stranger =
+            SocketAddr::from(([198, 51, 100, self.random.random()], self.random.random_range(1..9_999)));
         let (from, datagram) = match self.random.random_range(0..8) {
             0 => (member, traffic),
             1 => (member, MemberDatagram::Bye { session }),

@@ -59,7 +59,12 @@ impl Incoming {
 
     /// Takes in the entries of a datagram; those whose turn it is go to `frames`. Entries that make no
     /// sense, and what follows them, are as if they had been lost.
-    pub(super) fn entries(&mut self, slot: u64, mut bytes: &[u8], frames: &mut VecDeque<RoomFrame>) -> Arrival {
+    pub(super) fn entries(
+        &mut self,
+        slot: u64,
+        mut bytes: &[u8],
+        frames: &mut VecDeque<RoomFrame>,
+    ) -> Arrival {
         if bytes.is_empty() {
             return Arrival::Nothing;
         }
@@ -121,7 +126,12 @@ impl Incoming {
         self.have = self.have.max(skip.seq);
         if messages > 0 {
             let next = skip.seq.saturating_add(1);
-            frames.push_back(RoomFrame::Skipped(Skipped { messages, next, head: skip.head, accepted: skip.accepted }));
+            frames.push_back(RoomFrame::Skipped(Skipped {
+                messages,
+                next,
+                head: skip.head,
+                accepted: skip.accepted,
+            }));
         }
         self.deliver_held(frames);
     }
@@ -138,7 +148,11 @@ mod tests {
     use chat_proto::{Author, Text, encode_entry};
 
     fn said(seq: u64, text: &str) -> Entry {
-        Entry { seq, at_ms: 0, event: Event::Said { author: Author::Room, text: Text::one_line(text).unwrap() } }
+        Entry {
+            seq,
+            at_ms: 0,
+            event: Event::Said { author: Author::Room, text: Text::one_line(text).unwrap() },
+        }
     }
 
     fn bytes(seqs: impl IntoIterator<Item = u64>) -> Vec<u8> {
@@ -212,7 +226,8 @@ mod tests {
         incoming.entries(u64::MAX - 1, &bytes([u64::MAX, u64::MAX]), &mut frames);
         incoming.entries(u64::MAX - 2, &bytes([u64::MAX - 1]), &mut frames);
         assert_eq!(seqs(&mut frames), [u64::MAX - 1, u64::MAX], "the last slot is never used");
-        incoming.skip(Skip { slot: u64::MAX, seq: u64::MAX, accepted: u64::MAX, head: u64::MAX }, &mut frames);
+        incoming
+            .skip(Skip { slot: u64::MAX, seq: u64::MAX, accepted: u64::MAX, head: u64::MAX }, &mut frames);
         incoming.entries(u64::MAX, &bytes([1]), &mut frames);
         incoming.ack();
     }

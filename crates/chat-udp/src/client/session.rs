@@ -13,7 +13,9 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use chat_proto::{Cookie, Hello, LeaveReason, MemberDatagram, MemberFrame, RoomDatagram, RoomFrame, SessionId, Welcome};
+use chat_proto::{
+    Cookie, Hello, LeaveReason, MemberDatagram, MemberFrame, RoomDatagram, RoomFrame, SessionId, Welcome,
+};
 use thiserror::Error;
 
 use super::incoming::{Arrival, Incoming, Skip};
@@ -54,11 +56,22 @@ pub struct ClientSession {
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     /// How often hello was said, with this cookie or without, and when to say it again.
-    Greeting { tries: u32, at: Instant },
-    Live { session: SessionId },
-    Leaving { session: SessionId, tries: u32, at: Instant },
+    Greeting {
+        tries: u32,
+        at: Instant,
+    },
+    Live {
+        session: SessionId,
+    },
+    Leaving {
+        session: SessionId,
+        tries: u32,
+        at: Instant,
+    },
     /// The server's goodbye is to be answered.
-    Dismissed { session: SessionId },
+    Dismissed {
+        session: SessionId,
+    },
     Ended,
 }
 
@@ -347,7 +360,11 @@ impl ClientSession {
             Phase::Greeting { at, .. } => Some(given_up.map_or(at, |given_up| at.min(given_up))),
             Phase::Live { .. } => {
                 let ping = self.ping_at.unwrap_or(self.heard + KEEP_ALIVE);
-                [given_up, self.ack_at, self.who_at, self.says.deadline()].into_iter().flatten().chain([ping]).min()
+                [given_up, self.ack_at, self.who_at, self.says.deadline()]
+                    .into_iter()
+                    .flatten()
+                    .chain([ping])
+                    .min()
             }
             Phase::Leaving { at, .. } => Some(at),
             Phase::Dismissed { .. } => Some(self.heard),
@@ -369,7 +386,9 @@ impl ClientSession {
                     self.ping_at = Some(now);
                 }
             }
-            Phase::Leaving { tries, at, .. } if tries >= BYE_TRIES && at <= now => self.end_with(SessionEnd::Left),
+            Phase::Leaving { tries, at, .. } if tries >= BYE_TRIES && at <= now => {
+                self.end_with(SessionEnd::Left)
+            }
             Phase::Greeting { .. } | Phase::Leaving { .. } | Phase::Dismissed { .. } | Phase::Ended => {}
         }
     }
