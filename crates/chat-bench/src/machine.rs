@@ -13,10 +13,15 @@ pub(crate) struct Machine {
     pub(crate) cores: usize,
     pub(crate) memory_gib: u64,
     pub(crate) system: String,
+    /// Programs that ran in the minute before, on average: those that the figures had to share the cores with.
+    pub(crate) busy_before: f64,
 }
 
+/// Above this many running programs figures of time are those of a busy machine.
+const BUSY: f64 = 0.5;
+
 impl Machine {
-    /// This one.
+    /// This one, as it is now.
     pub(crate) fn this() -> Self {
         let memory_kib =
             field("/proc/meminfo", "MemTotal").and_then(|total| total.split(' ').next()?.parse::<u64>().ok());
@@ -28,14 +33,23 @@ impl Machine {
             cores: available_parallelism().map_or(1, std::num::NonZero::get),
             memory_gib: (memory_kib.unwrap_or(0) + 512 * 1024) / (1024 * 1024),
             system: format!("{} {kernel}", std::env::consts::OS),
+            busy_before: load().unwrap_or(0.0),
         }
     }
 }
 
 impl std::fmt::Display for Machine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { processor, cores, memory_gib, system } = self;
-        write!(f, "{cores} cores of {processor}, {memory_gib} GiB, {system}")
+        let Self { processor, cores, memory_gib, system, busy_before } = self;
+        write!(f, "{cores} cores of {processor}, {memory_gib} GiB, {system}")?;
+        if *busy_before > BUSY {
+            write!(
+                f,
+                ", busy with {busy_before:.1} other programs before it began, so that latencies are longer than \
+                 the servers' own"
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -50,6 +64,10 @@ pub(crate) fn commit() -> String {
     let changed =
         git(&["status", "--porcelain", "--", "crates", ":!crates/chat-bench", "Cargo.toml", "Cargo.lock"]);
     if changed.is_none_or(|changed| changed.is_empty()) { commit } else { format!("{commit} with changes") }
+}
+
+fn load() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
 /// The value of the first line `name : value`.

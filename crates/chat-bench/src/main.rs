@@ -91,9 +91,10 @@ fn measure(args: &Args) -> Result<()> {
     let systems = args.chosen(systems, |system| system.key());
     let results = match &args.from {
         Some(file) => serde_json::from_slice(&fs::read(file).when(file.display())?).when(file.display())?,
+        // In this order: the machine is looked at before the bench keeps it busy.
         None => Results {
-            rows: session::run(&cases, &systems, &programs),
             machine: Machine::this(),
+            rows: session::run(&cases, &systems, &programs),
             commit: machine::commit(),
             command: args.as_typed(),
             versions: systems.iter().filter_map(|system| Some((system.label(), system.version()?))).collect(),

@@ -76,9 +76,14 @@ pub const HELLO_DATAGRAM_BYTES_MIN: usize = DATAGRAM_BYTES_MAX;
 
 /// How far entries may run ahead of the first one that a member lacks.
 ///
-/// Bounds what he must hold and the bitmap with which he acknowledges, 128 bytes. A thousand short
-/// messages are about 50 KiB: a window for a path of half a second at 100 KiB/s.
-pub const SLOTS_AHEAD_MAX: u64 = 1024;
+/// Bounds what he must hold. A thousand short messages are about 50 KiB: a window for a path of half
+/// a second at 100 KiB/s.
+pub const SLOTS_AHEAD_MAX: u64 = 8 * ACK_BITMAP_BYTES_MAX as u64;
+
+/// Longest bitmap with which a member acknowledges entries beyond the first one that he lacks.
+///
+/// Leaves room for the longest message in the same datagram (checked below).
+pub const ACK_BITMAP_BYTES_MAX: usize = 128;
 
 /// Most messages in one datagram of a member.
 ///
@@ -127,7 +132,7 @@ const _: () = {
     // Around one entry: preface, kind, session, five numbers.
     assert!(6 + 1 + 8 + 5 * 9 + ENTRY_FRAME_BYTES_MAX <= DATAGRAM_BYTES_MAX);
     // Around one message of a member: preface, kind, session, flag, two numbers, bitmap.
-    assert!(6 + 1 + 8 + 1 + 2 * 9 + 1 + SLOTS_AHEAD_MAX as usize / 8 + 3 + TEXT_BYTES_MAX <= DATAGRAM_BYTES_MAX);
+    assert!(6 + 1 + 8 + 1 + 2 * 9 + 1 + ACK_BITMAP_BYTES_MAX + 3 + TEXT_BYTES_MAX <= DATAGRAM_BYTES_MAX);
     // Around a page of addresses: preface, kind, session, members, count, more.
     assert!(6 + 1 + 8 + 5 + 1 + 1 + DATAGRAM_PEERS_MAX * (1 + 16 + 3 + 5) <= DATAGRAM_BYTES_MAX);
 };

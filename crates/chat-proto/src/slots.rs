@@ -7,12 +7,11 @@ use serde::{
     de::{Error, Visitor},
 };
 
-use crate::limits::SLOTS_AHEAD_MAX;
+use crate::limits::ACK_BITMAP_BYTES_MAX as BYTES;
 
-const WORDS: usize = SLOTS_AHEAD_MAX as usize / 64;
-const BYTES: usize = SLOTS_AHEAD_MAX as usize / 8;
+const WORDS: usize = BYTES / 8;
 
-/// A set of the [`SLOTS_AHEAD_MAX`] slots from some slot on, named by their offset from it.
+/// A set of the [`SLOTS_AHEAD_MAX`](crate::limits::SLOTS_AHEAD_MAX) slots from some slot on, named by their offset from it.
 ///
 /// Takes 128 bytes wherever it stands. On the wire it is a bitmap without its zero bytes at the end.
 ///
@@ -148,6 +147,7 @@ fn place(offset: u64) -> Option<(usize, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SLOTS_AHEAD_MAX;
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;

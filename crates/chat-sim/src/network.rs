@@ -60,7 +60,7 @@ pub struct Datagram {
 ///
 /// let (time, mut network) = (VirtualTime::default(), Network::new(1, Conditions::default()));
 /// let (ann, bob) = ("192.0.2.1:1".parse()?, "192.0.2.2:2".parse()?);
-/// network.send(ann, bob, b"hello".to_vec(), time.now());
+/// network.send(ann, bob, b"hello", time.now());
 /// assert_eq!(network.receive(time.now()), None, "it takes a millisecond");
 /// let Some(arrival) = network.next_arrival() else { panic!("nothing is lost here") };
 /// time.advance_to(arrival);
@@ -89,14 +89,14 @@ impl Network {
     }
 
     /// Sends a datagram on its way.
-    pub fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, now: Instant) {
+    pub fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8], now: Instant) {
         let Conditions { loss, duplicate, .. } = self.conditions;
         let copies = if self.random.random_bool(duplicate) { 2 } else { 1 };
         for _ in 0..copies {
             let arrival = now + self.delay();
             if !self.random.random_bool(loss) {
                 self.sent += 1;
-                self.on_the_way.insert((arrival, self.sent), Datagram { from, to, bytes: bytes.clone() });
+                self.on_the_way.insert((arrival, self.sent), Datagram { from, to, bytes: bytes.to_vec() });
             }
         }
     }
@@ -141,7 +141,7 @@ mod tests {
         let mut network = Network::new(seed, conditions);
         let (ann, bob) = ("192.0.2.1:1".parse().unwrap(), "192.0.2.2:2".parse().unwrap());
         for number in 0..200 {
-            network.send(ann, bob, vec![number], time.now());
+            network.send(ann, bob, &[number], time.now());
         }
         let mut arrivals = Vec::new();
         while let Some(arrival) = network.next_arrival() {

@@ -104,7 +104,7 @@ impl Endpoint {
         }
         match MemberDatagram::decode(bytes) {
             Ok(MemberDatagram::Hello { nonce, cookie, hello }) => {
-                self.receive_hello(from, nonce, cookie, &hello, now)
+                self.receive_hello(from, nonce, cookie, &hello, now);
             }
             Ok(MemberDatagram::Path { session, cookie }) => self.receive_path(from, session, cookie, now),
             Ok(

@@ -169,7 +169,7 @@ impl Session {
         self.heard = cx.now;
         match datagram {
             MemberDatagram::Traffic { ping, ack, first, says, .. } => {
-                self.traffic(ping, &ack, first, says, cx)
+                self.traffic(ping, &ack, first, says, cx);
             }
             MemberDatagram::Who { .. } => self.owed.present = true,
             MemberDatagram::Bye { .. } => {

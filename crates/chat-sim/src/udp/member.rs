@@ -81,7 +81,7 @@ impl Member {
     }
 
     /// Does all there is to do at `now`; what is to be sent goes to `send`.
-    pub(super) fn step(&mut self, now: Instant, mut send: impl FnMut(SocketAddr, Vec<u8>)) {
+    pub(super) fn step(&mut self, now: Instant, mut send: impl FnMut(SocketAddr, &[u8])) {
         while let Some((_, text)) = self.script.front().filter(|(at, _)| *at <= now).cloned() {
             if self.conversation.say(text).is_err() {
                 break;
@@ -123,7 +123,7 @@ impl Member {
             if !session.transmit(&mut out, now) {
                 break;
             }
-            send(self.address, out.clone());
+            send(self.address, &out);
         }
         if let Some(end) = session.end().cloned() {
             self.session = None;

@@ -201,7 +201,9 @@ impl Run {
         let next = deadlines.chain(others.into_iter().flatten()).min().ok_or("nothing will ever happen")?;
         self.time.advance_to(next);
         let now = self.time.now();
-        while let Some((_, event)) = self.events.pop_front_if(|(at, _)| *at <= now) {
+        while self.events.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, event)) = self.events.pop_front()
+        {
             self.happen(event, now);
         }
         while let Some(datagram) = self.network.receive(now) {
@@ -220,7 +222,7 @@ impl Run {
                 *was_sent += out.len();
             }
             self.datagrams += 1;
-            self.network.send(self.server, to, out.clone(), now);
+            self.network.send(self.server, to, &out, now);
         }
         for member in &mut self.members {
             member.step(now, |from, bytes| {
@@ -246,7 +248,7 @@ impl Run {
 
     fn happen(&mut self, event: Event, now: Instant) {
         match event {
-            Event::Plain(from, text) => self.network.send(from, self.server, text.into_bytes(), now),
+            Event::Plain(from, text) => self.network.send(from, self.server, text.as_bytes(), now),
             Event::Flood => {
                 for number in 0..self.plan.flood {
                     self.room.notice(&format!("flood {number}")).expect("the room is open");
@@ -288,21 +290,21 @@ impl Run {
         };
         let mut bytes = Vec::new();
         datagram.encode(&mut bytes);
-        self.forge_from(from, bytes, now);
+        self.forge_from(from, &bytes, now);
     }
 
     fn forge_noise(&mut self, from: SocketAddr, now: Instant) {
         let mut bytes = if self.random.random() { PREFACE.to_vec() } else { b"forged ".to_vec() };
         let noise = self.random.random_range(0..100);
         bytes.extend((0..noise).map(|_| self.random.random::<u8>()));
-        self.forge_from(from, bytes, now);
+        self.forge_from(from, &bytes, now);
     }
 
-    fn forge_from(&mut self, from: SocketAddr, bytes: Vec<u8>, now: Instant) {
+    fn forge_from(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
         if !self.members.iter().any(|member| member.address == from) {
             // What arrives counts, and how often that happens is the network's business.
             self.ledger.entry(from).or_default().0 += bytes.len();
-            self.endpoint.receive(from, &bytes, now);
+            self.endpoint.receive(from, bytes, now);
         } else {
             self.network.send(from, self.server, bytes, now);
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use chat_proto::Text;
-use chat_proto::limits::{DATAGRAM_BYTES_MAX, SAYS_PER_DATAGRAM_MAX, SLOTS_AHEAD_MAX};
+use chat_proto::limits::{ACK_BITMAP_BYTES_MAX, DATAGRAM_BYTES_MAX, SAYS_PER_DATAGRAM_MAX};
 
 use crate::limits::SAYS_MAX;
 use crate::rtt::Rtt;
@@ -12,7 +12,7 @@ use crate::window::Window;
 
 /// Bytes of messages in one datagram: what preface, kind, session, flag, two numbers and the longest
 /// bitmap leave.
-const SAYS_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - (6 + 1 + 8 + 1 + 2 * 9 + 1 + SLOTS_AHEAD_MAX as usize / 8);
+const SAYS_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - (6 + 1 + 8 + 1 + 2 * 9 + 1 + ACK_BITMAP_BYTES_MAX);
 
 /// The sending half of a client's session. The server takes messages in the order of their numbers and
 /// tells up to which; when that stops, everything from there on is sent again.

@@ -190,13 +190,12 @@ impl ClientSession {
 
     fn receive_answer(&mut self, datagram: RoomDatagram<'_>, now: Instant) {
         match datagram {
-            RoomDatagram::Retry { nonce, cookie } if nonce == self.nonce => {
-                // Every hello without the cookie has its retry; only a new one is of use.
-                if self.cookie.replace(cookie) != Some(cookie) {
-                    self.measure_hello(now);
-                    self.heard(now);
-                    self.phase = Phase::Greeting { tries: 0, at: now };
-                }
+            // Every hello without the cookie has its retry; only a new one is of use.
+            RoomDatagram::Retry { nonce, cookie } if nonce == self.nonce && self.cookie != Some(cookie) => {
+                self.measure_hello(now);
+                self.heard(now);
+                self.cookie = Some(cookie);
+                self.phase = Phase::Greeting { tries: 0, at: now };
             }
             RoomDatagram::Welcome { nonce, session, slot, seq, welcome } if nonce == self.nonce => {
                 self.measure_hello(now);
@@ -387,7 +386,7 @@ impl ClientSession {
                 }
             }
             Phase::Leaving { tries, at, .. } if tries >= BYE_TRIES && at <= now => {
-                self.end_with(SessionEnd::Left)
+                self.end_with(SessionEnd::Left);
             }
             Phase::Greeting { .. } | Phase::Leaving { .. } | Phase::Dismissed { .. } | Phase::Ended => {}
         }
