@@ -149,3 +149,21 @@ fn who_is_present_is_told() {
         );
     assert_eq!((present.members, present.peers.len(), present.more), (1, 1, false));
 }
+
+#[test]
+fn a_client_whose_user_does_not_read_lags_and_misses_nothing() {
+    let server = Server::new();
+    let client = connect(server.address);
+    wait_for(&client, |event| matches!(event, ClientEvent::Connected(_)).then_some(()));
+    for number in 0..6_000 {
+        server.room.notice(&number.to_string()).unwrap();
+    }
+    // Everyone else is served meanwhile.
+    let other = connect(server.address);
+    say(&other, "and on");
+    assert_eq!(text(&hear(&other).event), "and on");
+    for number in 0..6_000 {
+        assert_eq!(text(&hear(&client).event), number.to_string());
+    }
+    assert_eq!(text(&hear(&client).event), "and on");
+}

@@ -105,7 +105,8 @@ impl Protocol for Framed {
         match (std::mem::replace(&mut self.incoming, Incoming::Nothing), self.dismissed.take()) {
             _ if leaving => Err(ClientEnd::Left),
             (_, Some(reason)) => Err(ClientEnd::Dismissed(reason)),
-            (Incoming::Preface { said, .. }, None) => Err(not_framed(&said)),
+            // A server that was one of ours before has only gone away again.
+            (Incoming::Preface { said, .. }, None) if self.connections == 0 => Err(not_framed(&said)),
             _ => Ok(()),
         }
     }

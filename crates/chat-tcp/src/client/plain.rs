@@ -133,3 +133,73 @@ impl Protocol for Plain {
         0 // nothing ever is
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[expect(clippy::disallowed_methods, reason = "there is no other first instant")]
+    fn connected() -> (Plain, Instant) {
+        let (mut plain, now) = (Plain::default(), Instant::now());
+        plain.connected(now);
+        (plain, now)
+    }
+
+    fn lines(events: &mut Vec<ClientEvent>) -> Vec<String> {
+        let lines = events.drain(..).map(|event| match event {
+            ClientEvent::Line(text) => text.to_string(),
+            other => panic!("{other:?}"),
+        });
+        lines.collect()
+    }
+
+    #[test]
+    fn lines_come_at_once_and_what_has_no_break_when_the_server_is_quiet() {
+        let ((mut plain, now), mut events) = (connected(), Vec::new());
+        plain.receive(b"one\r\n\ntwo", now, &mut events).unwrap();
+        assert_eq!(lines(&mut events), ["one", ""]);
+        plain.receive(b" and a half", now + 40 * MS, &mut events).unwrap();
+        assert_eq!(plain.deadline(), Some(now + 40 * MS + QUIET));
+        plain.on_deadline(now + 40 * MS + QUIET, &mut events).unwrap();
+        assert_eq!(lines(&mut events), ["two and a half"]);
+        assert_eq!(plain.deadline(), None);
+        plain.receive(b"three", now + 200 * MS, &mut events).unwrap();
+        assert!(plain.end_of_input(&mut events).is_ok(), "which is a loss");
+        assert_eq!(lines(&mut events), ["three"]);
+    }
+
+    #[test]
+    fn a_servers_hostile_text_is_cleaned_and_its_endless_line_ends_the_client() {
+        let ((mut plain, now), mut events) = (connected(), Vec::new());
+        plain.receive(b"\x1b[2J\rforged\n", now, &mut events).unwrap();
+        assert_eq!(lines(&mut events), ["\u{241b}[2J", "forged"]);
+        let endless = [b'x'; 70_000];
+        assert!(matches!(plain.receive(&endless, now, &mut events), Err(ClientEnd::Dismissed(_))));
+    }
+
+    #[test]
+    fn after_its_last_word_it_waits_for_a_silence_but_not_for_ever() {
+        let ((mut plain, begun), mut events) = (connected(), Vec::new());
+        plain.command(Command::Say("bye".parse().unwrap()));
+        plain.command(Command::Finish);
+        let mut out = Vec::new();
+        plain.send(&mut out);
+        assert_eq!(out, b"bye\n");
+        assert!(plain.all_sent(begun) && !plain.all_sent(begun), "our side is shut down once");
+        let mut now = begun;
+        while plain.receive(b"never silent\n", now, &mut events).is_ok() {
+            assert!(now < begun + LAST_WORDS_MAX);
+            assert!(plain.deadline() <= Some(begun + LAST_WORDS_MAX));
+            now += LAST_WORDS / 2;
+        }
+        assert!(lines(&mut events).len() > 10);
+
+        let (mut plain, now) = connected();
+        plain.command(Command::Finish);
+        assert!(plain.all_sent(now));
+        assert_eq!(plain.deadline(), Some(now + LAST_WORDS));
+        assert!(matches!(plain.on_deadline(now + LAST_WORDS, &mut events), Err(ClientEnd::Left)));
+    }
+}

@@ -1,0 +1,222 @@
+//! A conversation outlives its connections: nothing it said is lost or said twice, and what it read is each
+//! message once, in order, or counted as missed.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+mod net;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+
+use chat_core::{Conversation, UNCONFIRMED_MAX};
+use net::Net;
+use proptest::prelude::*;
+use support::text;
+
+fn repeat(times: usize, mut act: impl FnMut() -> bool) {
+    (0..times).all(|_| act());
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Connect,
+    /// Of what is on its way to the server, so many frames still arrive.
+    Disconnect(usize),
+    Say,
+    OtherSays,
+    ClientSends(usize),
+    ClientReceives(usize),
+    ServerReads(usize),
+    ServerWrites(usize),
+    OldLine(bool),
+    Overtake(u64),
+}
+
+impl Net {
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Connect => self.connect(),
+            Step::Disconnect(arriving) => self.disconnect(arriving),
+            Step::Say => self.say(),
+            Step::OtherSays => drop(self.carrier.say(self.other, "hello")),
+            Step::ClientSends(frames) => repeat(frames, || self.client_sends()),
+            Step::ClientReceives(frames) => repeat(frames, || self.client_receives()),
+            Step::ServerReads(frames) => repeat(frames, || self.server_reads()),
+            Step::ServerWrites(frames) => repeat(frames, || self.server_writes()),
+            Step::OldLine(ends) => self.old_line(ends),
+            Step::Overtake(left) => self.overtake(left),
+        }
+    }
+}
+
+fn step(with_overtaking: bool) -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => Just(Step::Connect),
+        1 => (0..6_usize).prop_map(Step::Disconnect),
+        4 => Just(Step::Say),
+        1 => Just(Step::OtherSays),
+        4 => (1..4_usize).prop_map(Step::ClientSends),
+        4 => (1..4_usize).prop_map(Step::ClientReceives),
+        4 => (1..4_usize).prop_map(Step::ServerReads),
+        4 => (1..4_usize).prop_map(Step::ServerWrites),
+        2 => any::<bool>().prop_map(Step::OldLine),
+        u32::from(with_overtaking) => (0..4_u64).prop_map(Step::Overtake),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn over_any_number_of_lost_connections_nothing_is_lost_or_said_twice(
+        steps in prop::collection::vec(step(false), 0..150),
+    ) {
+        let mut net = Net::new();
+        steps.into_iter().for_each(|step| net.step(step));
+        net.settle();
+        net.check();
+        prop_assert!(net.seen.unsure.is_empty(), "the log reaches back: there is no doubt");
+        prop_assert_eq!(net.seen.missed, 0);
+    }
+
+    #[test]
+    fn where_the_log_does_not_reach_back_it_says_what_it_cannot_know(
+        steps in prop::collection::vec(step(true), 0..150),
+    ) {
+        let mut net = Net::new();
+        steps.into_iter().for_each(|step| net.step(step));
+        net.settle();
+        net.check();
+    }
+}
+
+#[test]
+fn what_was_confirmed_by_the_replay_is_not_said_again_and_the_rest_is() {
+    let mut net = Net::new();
+    net.connect();
+    net.settle();
+    (0..3).for_each(|_| net.say());
+    while net.client_sends() {}
+    // The room takes two of three; the client hears of none.
+    (0..2).for_each(|_| assert!(net.server_reads()));
+    net.disconnect(0);
+    assert_eq!(net.conversation.unconfirmed(), 3);
+    net.connect();
+    assert!(net.server_reads());
+    assert_eq!(net.conversation.next_frame(), None, "nothing before it is known what was taken");
+    net.settle();
+    assert_eq!(net.accepted(), [0, 1, 2]);
+    net.check();
+}
+
+#[test]
+fn messages_that_were_accepted_behind_a_gap_are_confirmed_by_it() {
+    let mut net = Net::new();
+    net.settle();
+    (0..5).for_each(|_| net.say());
+    while net.client_sends() || net.server_reads() {}
+    net.overtake(2);
+    assert!(net.server_writes() && net.client_receives());
+    assert_eq!(net.conversation.unconfirmed(), 0, "{} were missed, all five accepted", net.seen.missed);
+    net.settle();
+    assert_eq!((net.seen.missed, net.seen.seqs.len()), (3, 2));
+    net.check();
+}
+
+#[test]
+fn after_a_gap_in_the_replay_the_messages_in_doubt_are_handed_back_once() {
+    let mut net = Net::new();
+    net.settle();
+    (0..3).for_each(|_| net.say());
+    while net.client_sends() {}
+    assert!(net.server_reads());
+    net.disconnect(0);
+    net.carrier.say(net.other, "meanwhile");
+    net.overtake(1);
+    net.say();
+    net.settle();
+    assert_eq!(net.seen.unsure, BTreeSet::from([0, 1, 2]));
+    assert_eq!(net.accepted(), [0, 3], "what was never sent is no doubt");
+    net.check();
+}
+
+#[test]
+fn what_is_still_on_its_way_over_the_old_connection_is_refused_after_the_new_ones_welcome() {
+    let mut net = Net::new();
+    net.settle();
+    net.say();
+    net.say();
+    while net.client_sends() {}
+    net.disconnect(2);
+    net.connect();
+    assert!(net.server_reads(), "the new connection is welcomed first");
+    net.old_line(false);
+    net.old_line(false);
+    net.settle();
+    assert_eq!(net.accepted(), [0, 1], "once each");
+    net.check();
+}
+
+#[test]
+fn it_takes_no_more_than_it_can_remember() {
+    let mut conversation = Conversation::new(0);
+    (0..UNCONFIRMED_MAX).for_each(|_| conversation.say(text("hi")).unwrap());
+    assert!(conversation.is_full());
+    assert_eq!(conversation.say(text("one too many")), Err(text("one too many")));
+    assert_eq!(conversation.next_frame(), None, "not before it is welcome");
+}
+
+#[test]
+fn it_leaves_when_all_is_confirmed_or_at_once_if_told_so() {
+    let mut net = Net::new();
+    net.settle();
+    net.say();
+    net.conversation.finish();
+    net.settle();
+    assert_eq!(net.accepted(), [0]);
+    assert!(net.conversation.disconnected(), "leaving was all that was left");
+
+    let mut net = Net::new();
+    net.settle();
+    net.say();
+    net.conversation.leave();
+    net.settle();
+    assert_eq!(net.accepted(), [0; 0]);
+    assert!(net.conversation.disconnected());
+}
+
+#[test]
+fn what_is_in_doubt_stays_in_doubt_if_the_connection_is_lost_again() {
+    let mut net = Net::new();
+    net.settle();
+    net.say();
+    net.say();
+    while net.client_sends() || net.server_reads() {}
+    net.overtake(1);
+    net.disconnect(0);
+    net.connect();
+    assert!(net.server_reads() && net.server_writes());
+    assert!(net.client_receives() && net.client_receives(), "the welcome, and that something was missed");
+    net.disconnect(0);
+    net.settle();
+    assert_eq!(net.accepted(), [0, 1]);
+    assert_eq!(net.seen.unsure, BTreeSet::new(), "the second one was read, so the first was accepted too");
+    net.check();
+}
+
+#[test]
+fn what_a_gap_has_confirmed_is_not_confirmed_once_more_by_reading_it_later() {
+    let mut net = Net::new();
+    net.settle();
+    (0..3).for_each(|_| net.say());
+    net.carrier.say(net.other, "hello");
+    (0..2).for_each(|_| assert!(net.client_sends() && net.server_reads()));
+    net.overtake(2);
+    assert!(net.server_writes() && net.client_receives());
+    assert_eq!(net.conversation.unconfirmed(), 1, "both are accepted, and neither is read");
+    assert!(net.client_sends());
+    net.disconnect(0);
+    net.settle();
+    assert_eq!(net.accepted(), [0, 1, 2]);
+    net.check();
+}
