@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_proto::limits::PRESENT_PEERS_MAX;
-use chat_proto::{Author, Entry, Event, Hello, LeaveReason, Name, PeerAddr, Present, Resume, Session, Text, Welcome};
+use chat_proto::{
+    Author, Entry, Event, Hello, LeaveReason, Name, PeerAddr, Present, Resume, Session, Text, Welcome,
+};
 use siphasher::sip::SipHasher24;
 
 use crate::config::RoomConfig;

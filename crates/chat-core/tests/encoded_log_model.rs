@@ -121,7 +121,8 @@ impl Pair {
             self.slots_used = self.log.slots().end;
             self.shown.push(Shown { bytes, is_message });
             // Each entry takes 16 bytes of index.
-            let held = |from: usize| self.shown[from..].iter().map(|shown| shown.bytes.len() + 16).sum::<usize>();
+            let held =
+                |from: usize| self.shown[from..].iter().map(|shown| shown.bytes.len() + 16).sum::<usize>();
             self.tail = (self.tail..).find(|&tail| held(tail) <= self.bytes_max).unwrap();
         }
     }

@@ -162,11 +162,8 @@ fn nothing_older_than_the_session_can_be_asked_for() {
 
     let again = carrier.join("192.0.2.1:2");
     assert_eq!(welcome(&carrier, again, resume(&first, 4), &time).1, Start::History(1));
-    let earlier = Resume {
-        epoch: first.epoch,
-        session: chat_proto::Session { since: 0, ..first.session },
-        have: 0,
-    };
+    let earlier =
+        Resume { epoch: first.epoch, session: chat_proto::Session { since: 0, ..first.session }, have: 0 };
     let forged = Hello { resume: Some(earlier), history: 5 };
     assert_eq!(welcome(&carrier, again, forged, &time).1, Start::History(1));
     let (second, start) = welcome(&carrier, again, resume(&first, 6), &time);

@@ -14,9 +14,7 @@
 
 use std::{iter::Peekable, str::CharIndices};
 
-use unicode_properties::{
-    GeneralCategory, GeneralCategoryGroup, UnicodeEmoji, UnicodeGeneralCategory,
-};
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeEmoji, UnicodeGeneralCategory};
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200C}';
 const ZERO_WIDTH_JOINER: char = '\u{200D}';
@@ -38,9 +36,7 @@ pub(crate) fn clean(s: &str) -> String {
 
 /// Where the first character stands that cleaning would change, in bytes.
 pub(crate) fn find_unclean(s: &str) -> Option<usize> {
-    Cleaner::new(s)
-        .find(|step| step.raw != step.clean)
-        .map(|step| step.at)
+    Cleaner::new(s).find(|step| step.raw != step.clean).map(|step| step.at)
 }
 
 /// Whether a character is kept only for what stands before it or after it.
@@ -69,11 +65,7 @@ struct Step {
 
 impl<'a> Cleaner<'a> {
     fn new(s: &'a str) -> Cleaner<'a> {
-        Cleaner {
-            chars: s.char_indices().peekable(),
-            before: None,
-            base: None,
-        }
+        Cleaner { chars: s.char_indices().peekable(), before: None, base: None }
     }
 
     fn clean(&mut self, raw: char) -> char {

@@ -13,8 +13,7 @@ use crate::{FrameError, limits::FRAME_BYTES_MAX};
 /// eight; a valid frame counts less than twice its largest size.
 const COUNTED_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 
-type Config =
-    config::Configuration<config::LittleEndian, config::Varint, config::Limit<COUNTED_BYTES_MAX>>;
+type Config = config::Configuration<config::LittleEndian, config::Varint, config::Limit<COUNTED_BYTES_MAX>>;
 
 fn config() -> Config {
     config::standard().with_limit::<COUNTED_BYTES_MAX>()
@@ -31,9 +30,7 @@ pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, FrameErro
     // Borrowed, so that a text is copied once, into its place.
     match bincode::serde::borrow_decode_from_slice(payload, config()) {
         Ok((value, used)) if used == payload.len() => Ok(value),
-        Ok((_, used)) => Err(FrameError::Leftover {
-            bytes: payload.len() - used,
-        }),
+        Ok((_, used)) => Err(FrameError::Leftover { bytes: payload.len() - used }),
         Err(_) => Err(FrameError::Malformed),
     }
 }
@@ -64,20 +61,12 @@ pub(crate) mod peers {
 
     use crate::{PeerAddr, limits::PRESENT_PEERS_MAX};
 
-    pub(crate) fn serialize<S: Serializer>(
-        peers: &[PeerAddr],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        debug_assert!(
-            peers.len() <= PRESENT_PEERS_MAX,
-            "more peers than a frame may have"
-        );
+    pub(crate) fn serialize<S: Serializer>(peers: &[PeerAddr], serializer: S) -> Result<S::Ok, S::Error> {
+        debug_assert!(peers.len() <= PRESENT_PEERS_MAX, "more peers than a frame may have");
         peers[..peers.len().min(PRESENT_PEERS_MAX)].serialize(serializer)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<PeerAddr>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PeerAddr>, D::Error> {
         deserializer.deserialize_seq(Peers)
     }
 

@@ -140,10 +140,7 @@ mod tests {
         let mut bytes = Vec::new();
         MemberFrame::Who.encode(&mut bytes);
         let mut decoder = FrameDecoder::new();
-        assert_eq!(
-            decoder.next(&mut bytes.as_slice()),
-            Ok(Some(MemberFrame::Who))
-        );
+        assert_eq!(decoder.next(&mut bytes.as_slice()), Ok(Some(MemberFrame::Who)));
         assert_eq!(decoder.begun.capacity(), 0);
         for byte in bytes {
             let _ = decoder.next::<MemberFrame>(&mut [byte].as_slice());

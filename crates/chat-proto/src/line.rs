@@ -38,14 +38,9 @@ impl FromStr for Line {
 
     fn from_str(s: &str) -> Result<Line, LineError> {
         // No author has "] " in it: a bracket inside an IPv6 address is followed by its port.
-        let (author, text) = s
-            .strip_prefix('[')
-            .and_then(|rest| rest.split_once("] "))
-            .ok_or(LineError::NoBrackets)?;
-        Ok(Line {
-            author: author.parse()?,
-            text: text.parse()?,
-        })
+        let (author, text) =
+            s.strip_prefix('[').and_then(|rest| rest.split_once("] ")).ok_or(LineError::NoBrackets)?;
+        Ok(Line { author: author.parse()?, text: text.parse()? })
     }
 }
 

@@ -97,10 +97,7 @@ impl PlainSplitter {
     ///
     /// [`LineTooLong`] as soon as the line (or a telnet subnegotiation within it) exceeds
     /// [`PLAIN_LINE_BYTES_MAX`]. The line is gone; close the connection.
-    pub fn next<'a, 'i: 'a>(
-        &'a mut self,
-        input: &mut &'i [u8],
-    ) -> Result<Option<&'a [u8]>, LineTooLong> {
+    pub fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Result<Option<&'a [u8]>, LineTooLong> {
         self.let_go();
         while !input.is_empty() {
             match self.telnet {
@@ -323,12 +320,7 @@ mod tests {
         assert_eq!(drip(&mut splitter, &line), 1);
         assert_eq!(splitter.examined, line.len());
 
-        let commands = [
-            b"\xff\xfa".to_vec(),
-            vec![b'x'; 60_000],
-            b"\xff\xf0\xff\xf1".to_vec(),
-        ]
-        .concat();
+        let commands = [b"\xff\xfa".to_vec(), vec![b'x'; 60_000], b"\xff\xf0\xff\xf1".to_vec()].concat();
         let mut splitter = PlainSplitter::new();
         assert_eq!(drip(&mut splitter, &commands), 0);
         assert_eq!(splitter.examined, commands.len());

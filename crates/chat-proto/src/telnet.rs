@@ -85,12 +85,8 @@ impl Replies {
             State::Will => DONT,
             _ => return,
         };
-        let pending = self.0.get_or_insert_with(|| {
-            Box::new(Pending {
-                bytes: [0; TELNET_REPLY_BYTES_MAX],
-                len: 0,
-            })
-        });
+        let pending =
+            self.0.get_or_insert_with(|| Box::new(Pending { bytes: [0; TELNET_REPLY_BYTES_MAX], len: 0 }));
         let at = usize::from(pending.len);
         if let Some(free) = pending.bytes.get_mut(at..at + 3) {
             free.copy_from_slice(&[IAC, verb, option]);

@@ -58,11 +58,7 @@ impl Text {
     /// Lazy: it holds one cleaned line at a time, at most three times as long as the line. A line
     /// of printable ASCII that fits costs one copy.
     pub fn split(bytes: &[u8]) -> impl Iterator<Item = Text> {
-        Split {
-            bytes,
-            line: String::new(),
-            at: 0,
-        }
+        Split { bytes, line: String::new(), at: 0 }
     }
 
     /// A text of what is known to be clean.
@@ -109,9 +105,7 @@ impl Serialize for Text {
 /// text that is too long is an error.
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
-        deserialize_str(deserializer, |s| {
-            Text::one_line(s).map_err(D::Error::custom)
-        })
+        deserialize_str(deserializer, |s| Text::one_line(s).map_err(D::Error::custom))
     }
 }
 
@@ -170,10 +164,7 @@ impl Split<'_> {
         let rest = &self.line[self.at..];
         let piece = front(rest, TEXT_BYTES_MAX);
         self.at += piece.len();
-        let begins_or_ends_torn = piece
-            .chars()
-            .next()
-            .is_some_and(clean::depends_on_neighbours)
+        let begins_or_ends_torn = piece.chars().next().is_some_and(clean::depends_on_neighbours)
             || piece.chars().next_back().is_some_and(clean::is_joiner);
         let text = if begins_or_ends_torn {
             // What is replaced and U+FFFD are both three bytes long.
@@ -214,13 +205,7 @@ pub(crate) fn front(s: &str, bytes_max: usize) -> &str {
     let torn = |at: usize| joined(at) || window[at..].starts_with(clean::depends_on_neighbours);
 
     let fits = |at: &usize| (1..=bytes_max).contains(at);
-    let graphemes = || {
-        window
-            .grapheme_indices(true)
-            .rev()
-            .map(|(at, _)| at)
-            .filter(fits)
-    };
+    let graphemes = || window.grapheme_indices(true).rev().map(|(at, _)| at).filter(fits);
     let chars = || window.char_indices().rev().map(|(at, _)| at).filter(fits);
     let cut = graphemes()
         .find(|&at| !torn(at))

@@ -6,11 +6,9 @@ mod common;
 use std::{slice, sync::Arc};
 
 use chat_proto::{
-    Author, Entry, Event, Frame, FrameDecoder, FrameError, LeaveReason, MemberFrame, PeerAddr,
-    Present, RoomFrame, Text, encode_entry,
-    limits::{
-        FRAME_BYTES_MAX, NAME_BYTES_MAX, PRESENT_PEERS_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX,
-    },
+    Author, Entry, Event, Frame, FrameDecoder, FrameError, LeaveReason, MemberFrame, PeerAddr, Present,
+    RoomFrame, Text, encode_entry,
+    limits::{FRAME_BYTES_MAX, NAME_BYTES_MAX, PRESENT_PEERS_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX},
 };
 use proptest::prelude::*;
 
@@ -52,10 +50,7 @@ fn corpus() -> Vec<RoomFrame> {
         RoomFrame::Entry(Arc::new(Entry {
             seq: 300,
             at_ms: 70_000,
-            event: Event::Said {
-                author: Author::Peer(peer),
-                text,
-            },
+            event: Event::Said { author: Author::Peer(peer), text },
         })),
         RoomFrame::Present(Present {
             members: 2,
@@ -94,9 +89,7 @@ fn a_length_beyond_the_limit_is_refused_before_its_payload() {
     let limit = u16::try_from(FRAME_BYTES_MAX).unwrap();
     for length in [limit + 1, u16::MAX] {
         let bytes = length.to_le_bytes();
-        let expected = Err(FrameError::TooLong {
-            bytes: usize::from(length),
-        });
+        let expected = Err(FrameError::TooLong { bytes: usize::from(length) });
         assert_eq!(decode_room(&bytes), expected);
         let mut decoder = FrameDecoder::new();
         assert_eq!(decoder.next::<RoomFrame>(&mut &bytes[..1]), Ok(None));
@@ -110,10 +103,7 @@ fn a_length_beyond_the_limit_is_refused_before_its_payload() {
 fn bytes_left_over_in_a_payload_are_refused() {
     let frame = encoded(&[RoomFrame::Bye(LeaveReason::Quit)]);
     let payload = [&frame[2..], &[0, 0, 0]].concat();
-    assert_eq!(
-        decode_room(&with_length(&payload)),
-        Err(FrameError::Leftover { bytes: 3 })
-    );
+    assert_eq!(decode_room(&with_length(&payload)), Err(FrameError::Leftover { bytes: 3 }));
 }
 
 #[test]
@@ -121,10 +111,7 @@ fn a_payload_cut_short_is_refused() {
     for frame in corpus() {
         let bytes = encoded(&[frame]);
         for len in 1..bytes.len() - 2 {
-            assert_eq!(
-                decode_room(&with_length(&bytes[2..2 + len])),
-                Err(FrameError::Malformed)
-            );
+            assert_eq!(decode_room(&with_length(&bytes[2..2 + len])), Err(FrameError::Malformed));
         }
     }
 }
@@ -134,10 +121,7 @@ fn payloads_that_are_no_frame_are_refused() {
     let u64_max = [0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
     let cases: &[(&str, &[&[u8]])] = &[
         ("unknown frame", &[&[5]]),
-        (
-            "unknown frame, as a long integer",
-            &[&[0xfc, 0xff, 0xff, 0xff, 0xff]],
-        ),
+        ("unknown frame, as a long integer", &[&[0xfc, 0xff, 0xff, 0xff, 0xff]]),
         ("reserved first byte of an integer", &[&[0xff]]),
         ("unknown reason", &[&[4, 14]]),
         ("peers without end", &[&[3, 0], &u64_max]),
@@ -145,15 +129,9 @@ fn payloads_that_are_no_frame_are_refused() {
         ("a bool of two", &[&[3, 0, 0, 2]]),
         ("a text without end", &[&[4, 10], &u64_max]),
         ("a text that is not UTF-8", &[&[4, 10, 1, 0xff]]),
-        (
-            "an integer wider than its field",
-            &[&[3], &u64_max, &[0, 0]],
-        ),
+        ("an integer wider than its field", &[&[3], &u64_max, &[0, 0]]),
         ("an empty name", &[&[1, 0, 0, 0, 2, 0, 0]]),
-        (
-            "a name that reads as an address",
-            &[&[1, 0, 0, 0, 2, 3], b"1:2", &[0]],
-        ),
+        ("a name that reads as an address", &[&[1, 0, 0, 0, 2, 3], b"1:2", &[0]]),
     ];
     for (what, payload) in cases {
         let bytes = with_length(&payload.concat());
@@ -163,19 +141,9 @@ fn payloads_that_are_no_frame_are_refused() {
 
 #[test]
 fn an_integer_in_more_bytes_than_it_needs_is_read() {
-    let frame = RoomFrame::Present(Present {
-        members: 7,
-        peers: vec![],
-        more: false,
-    });
-    assert_eq!(
-        decode_room(&with_length(&[3, 7, 0, 0])),
-        Ok(Some(frame.clone()))
-    );
-    assert_eq!(
-        decode_room(&with_length(&[3, 0xfb, 7, 0, 0, 0])),
-        Ok(Some(frame))
-    );
+    let frame = RoomFrame::Present(Present { members: 7, peers: vec![], more: false });
+    assert_eq!(decode_room(&with_length(&[3, 7, 0, 0])), Ok(Some(frame.clone())));
+    assert_eq!(decode_room(&with_length(&[3, 0xfb, 7, 0, 0, 0])), Ok(Some(frame)));
 }
 
 #[test]
@@ -186,17 +154,10 @@ fn a_text_is_cleaned_when_it_is_decoded_and_one_too_long_is_refused() {
         FrameDecoder::new().next::<MemberFrame>(&mut with_length(&payload).as_slice())
     };
     let expected = Text::one_line("a\nb\u{202e}").unwrap();
-    assert_eq!(
-        say("a\nb\u{202e}".as_bytes()),
-        Ok(Some(MemberFrame::Say(expected)))
-    );
+    assert_eq!(say("a\nb\u{202e}".as_bytes()), Ok(Some(MemberFrame::Say(expected))));
     assert!(say(&[b'x'; TEXT_BYTES_MAX]).is_ok());
     assert_eq!(say(&[b'x'; TEXT_BYTES_MAX + 1]), Err(FrameError::Malformed));
-    assert_eq!(
-        say(&[1; TEXT_BYTES_MAX]),
-        Err(FrameError::Malformed),
-        "too long when clean"
-    );
+    assert_eq!(say(&[1; TEXT_BYTES_MAX]), Err(FrameError::Malformed), "too long when clean");
 }
 
 #[test]
@@ -211,33 +172,17 @@ fn an_address_is_made_canonical_when_it_is_decoded() {
 
 #[test]
 fn the_largest_frames_fit() {
-    let peer: PeerAddr = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535"
-        .parse()
-        .unwrap();
+    let peer: PeerAddr = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535".parse().unwrap();
     let seat = "x".repeat(NAME_BYTES_MAX).parse().unwrap();
     let why = LeaveReason::kicked(&"x".repeat(REASON_BYTES_MAX)).unwrap();
-    let entry = |event| {
-        RoomFrame::Entry(Arc::new(Entry {
-            seq: u64::MAX,
-            at_ms: u64::MAX,
-            event,
-        }))
-    };
+    let entry = |event| RoomFrame::Entry(Arc::new(Entry { seq: u64::MAX, at_ms: u64::MAX, event }));
     for frame in [
         entry(Event::Said {
             author: Author::Seat(seat),
             text: Text::one_line(&"x".repeat(TEXT_BYTES_MAX)).unwrap(),
         }),
-        entry(Event::Left {
-            peer,
-            reason: why,
-            members: u32::MAX,
-        }),
-        RoomFrame::Present(Present {
-            members: u32::MAX,
-            peers: vec![peer; PRESENT_PEERS_MAX],
-            more: true,
-        }),
+        entry(Event::Left { peer, reason: why, members: u32::MAX }),
+        RoomFrame::Present(Present { members: u32::MAX, peers: vec![peer; PRESENT_PEERS_MAX], more: true }),
     ] {
         let bytes = encoded(slice::from_ref(&frame));
         assert!(bytes.len() <= 2 + FRAME_BYTES_MAX);
@@ -255,19 +200,12 @@ fn a_reason_too_long_is_cut_when_it_is_encoded() {
     assert_eq!(why.as_str(), "e\u{301}".repeat(REASON_BYTES_MAX / 3));
 
     let too_long = [&[4, 10, 201][..], &[b'x'; REASON_BYTES_MAX + 1]].concat();
-    assert_eq!(
-        decode_room(&with_length(&too_long)),
-        Err(FrameError::Malformed)
-    );
+    assert_eq!(decode_room(&with_length(&too_long)), Err(FrameError::Malformed));
 }
 
 #[test]
 fn the_key_of_a_session_is_not_printed() {
-    let session = chat_proto::Session {
-        member: 7,
-        since: 5,
-        key: 123_456_789,
-    };
+    let session = chat_proto::Session { member: 7, since: 5, key: 123_456_789 };
     assert_eq!(format!("{session:?}"), "Session { member: 7, since: 5, .. }");
 }
 

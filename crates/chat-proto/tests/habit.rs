@@ -21,11 +21,7 @@ fn a_peer_who_pauses_within_his_first_words_is_a_chunk_peer_for_good() {
 
     let mut input: &[u8] = b"three\n";
     assert_eq!(splitter.next(&mut input), Ok(Some(&b"three"[..])));
-    assert_eq!(
-        splitter.quiet(),
-        None,
-        "a line that was returned is not unfinished"
-    );
+    assert_eq!(splitter.quiet(), None, "a line that was returned is not unfinished");
     assert_eq!(splitter.next(&mut input), Ok(None));
     assert_eq!(splitter.habit(), Some(Habit::Chunk));
 
@@ -35,11 +31,7 @@ fn a_peer_who_pauses_within_his_first_words_is_a_chunk_peer_for_good() {
 
 #[test]
 fn a_line_peer_may_pause_within_a_line() {
-    for (first, habit) in [
-        (&b"one\n"[..], Habit::Lf),
-        (b"one\r\n", Habit::CrLf),
-        (b"one\r", Habit::CrLf),
-    ] {
+    for (first, habit) in [(&b"one\n"[..], Habit::Lf), (b"one\r\n", Habit::CrLf), (b"one\r", Habit::CrLf)] {
         let mut splitter = PlainSplitter::new();
         let mut input = first;
         assert_eq!(splitter.next(&mut input), Ok(Some(&b"one"[..])));

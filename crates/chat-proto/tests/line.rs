@@ -43,10 +43,7 @@ proptest! {
 fn the_longest_prefix_is_as_long_as_its_limit() {
     let addr = SocketAddrV6::new([0xffff; 8].into(), u16::MAX, 0, u32::MAX);
     let author = Author::Peer(SocketAddr::from(addr).into());
-    let line = Line {
-        author,
-        text: Text::default(),
-    };
+    let line = Line { author, text: Text::default() };
     assert_eq!(line.to_string().len(), LINE_PREFIX_BYTES_MAX);
 }
 
@@ -83,12 +80,7 @@ fn one_peer_has_one_address() {
     let mapped: PeerAddr = "[::ffff:192.0.2.1]:5".parse().unwrap();
     assert_eq!(mapped, canonical);
     assert_eq!(mapped.to_string(), "192.0.2.1:5");
-    assert!(
-        "[::ffff:127.0.0.1]:5"
-            .parse::<PeerAddr>()
-            .unwrap()
-            .is_loopback()
-    );
+    assert!("[::ffff:127.0.0.1]:5".parse::<PeerAddr>().unwrap().is_loopback());
     assert!(!canonical.is_loopback());
 
     let ip = "fe80::1".parse().unwrap();
@@ -97,10 +89,7 @@ fn one_peer_has_one_address() {
     assert_eq!(with_flow, without);
     assert_eq!(with_flow.to_string(), "[fe80::1%3]:5");
     assert_eq!(SocketAddr::from(with_flow), without.as_socket_addr());
-    assert_eq!(
-        (with_flow.port(), with_flow.ip().to_string().as_str()),
-        (5, "fe80::1")
-    );
+    assert_eq!((with_flow.port(), with_flow.ip().to_string().as_str()), (5, "fe80::1"));
 }
 
 #[test]
@@ -133,8 +122,6 @@ fn the_operators_reason_is_clean_and_short() {
     assert!(LeaveReason::kicked(&"x".repeat(REASON_BYTES_MAX)).is_ok());
     assert_eq!(
         LeaveReason::kicked(&"x".repeat(REASON_BYTES_MAX + 1)),
-        Err(TextError::TooLong {
-            bytes: REASON_BYTES_MAX + 1
-        })
+        Err(TextError::TooLong { bytes: REASON_BYTES_MAX + 1 })
     );
 }

@@ -35,9 +35,7 @@ fn run(pieces: &[&[u8]]) -> Outcome {
             outcome.lines.push(line.to_vec());
         }
         assert!(input.is_empty());
-        outcome
-            .replies
-            .extend(splitter.take_reply().unwrap_or_default());
+        outcome.replies.extend(splitter.take_reply().unwrap_or_default());
     }
     outcome.habit = splitter.habit();
     outcome.last = splitter.finish();
@@ -62,19 +60,13 @@ fn assert_same(a: &Outcome, b: &Outcome) {
 
 /// The habit of a peer who mixes line breaks depends on when they come.
 fn assert_same_but_habit(a: &Outcome, b: &Outcome) {
-    assert_eq!(
-        (&a.lines, &a.replies, &a.last),
-        (&b.lines, &b.replies, &b.last)
-    );
+    assert_eq!((&a.lines, &a.replies, &a.last), (&b.lines, &b.replies, &b.last));
 }
 
 #[track_caller]
 fn check(input: &[u8], lines: &[&str], last: Option<&str>, habit: Option<Habit>) {
     let outcome = run_every_way(input, assert_same);
-    assert_eq!(
-        outcome.lines,
-        lines.iter().map(|line| line.as_bytes()).collect::<Vec<_>>()
-    );
+    assert_eq!(outcome.lines, lines.iter().map(|line| line.as_bytes()).collect::<Vec<_>>());
     assert_eq!(outcome.last.as_deref(), last.map(str::as_bytes));
     assert_eq!(outcome.habit, habit);
 }
@@ -92,20 +84,10 @@ fn line_breaks_of_every_kind_end_lines_at_any_split() {
     check(b"a\r\nb\r\n", &["a", "b"], None, Some(Habit::CrLf));
     check(b"a\r\0b\r\0", &["a", "b"], None, Some(Habit::CrLf));
     check(b"a\rb\r", &["a", "b"], None, Some(Habit::CrLf));
-    check(
-        b"a\r\r\n\r\0\r",
-        &["a", "", "", ""],
-        None,
-        Some(Habit::CrLf),
-    );
+    check(b"a\r\r\n\r\0\r", &["a", "", "", ""], None, Some(Habit::CrLf));
     check(b"a\r\0\0b\r", &["a", "\0b"], None, Some(Habit::CrLf));
     check(b"\0a\n", &["\0a"], None, Some(Habit::Lf));
-    check(
-        "h\u{e9}llo \u{1f680}\r\n".as_bytes(),
-        &["h\u{e9}llo \u{1f680}"],
-        None,
-        Some(Habit::CrLf),
-    );
+    check("h\u{e9}llo \u{1f680}\r\n".as_bytes(), &["h\u{e9}llo \u{1f680}"], None, Some(Habit::CrLf));
 }
 
 #[test]
@@ -119,33 +101,15 @@ fn mixed_line_breaks_end_lines_at_any_split() {
 fn telnet_commands_are_stripped_and_refused_at_any_split() {
     for (input, lines, replies) in [
         // Options: what is proposed is refused, what is refused is not answered.
-        (
-            &[IAC, DO, 1, b'a', b'\n'][..],
-            &[&b"a"[..]][..],
-            &[IAC, WONT, 1][..],
-        ),
-        (
-            &[b'a', IAC, WILL, 31, b'b', b'\n'],
-            &[b"ab"],
-            &[IAC, DONT, 31],
-        ),
+        (&[IAC, DO, 1, b'a', b'\n'][..], &[&b"a"[..]][..], &[IAC, WONT, 1][..]),
+        (&[b'a', IAC, WILL, 31, b'b', b'\n'], &[b"ab"], &[IAC, DONT, 31]),
         (&[b'a', IAC, WONT, 3, IAC, DONT, 3, b'\n'], &[b"a"], &[]),
         (&[IAC, DO, IAC, b'a', b'\n'], &[b"a"], &[IAC, WONT, IAC]),
         (&[IAC, DO, b'\n', b'a', b'\n'], &[b"a"], &[IAC, WONT, b'\n']),
         // Commands of two bytes.
-        (
-            &[b'a', IAC, NOP, IAC, SE, IAC, GA, b'b', b'\n'],
-            &[b"ab"],
-            &[],
-        ),
+        (&[b'a', IAC, NOP, IAC, SE, IAC, GA, b'b', b'\n'], &[b"ab"], &[]),
         // Subnegotiations, with line breaks and escapes inside.
-        (
-            &[
-                b'a', IAC, SB, 24, 0, b'\n', b'\r', IAC, IAC, SE, IAC, SE, b'b', b'\n',
-            ],
-            &[b"ab"],
-            &[],
-        ),
+        (&[b'a', IAC, SB, 24, 0, b'\n', b'\r', IAC, IAC, SE, IAC, SE, b'b', b'\n'], &[b"ab"], &[]),
         (&[IAC, SB, IAC, DO, 1, IAC, SE, b'\n'], &[b""], &[]),
         // Escaped and stray.
         (&[b'a', IAC, IAC, b'b', b'\n'], &[b"a\xffb"], &[]),
@@ -154,24 +118,12 @@ fn telnet_commands_are_stripped_and_refused_at_any_split() {
         (&[b'a', IAC, b'\n'], &[b"a\xff"], &[]),
         (&[IAC, 0xef, b'\n'], &[b"\xff\xef"], &[]),
         // Between the two bytes of a line break.
-        (
-            &[b'a', b'\r', IAC, NOP, b'\n', b'b', b'\r', b'\n'],
-            &[b"a", b"b"],
-            &[],
-        ),
-        (
-            &[b'a', b'\r', IAC, DO, 1, 0, b'b', b'\r'],
-            &[b"a", b"b"],
-            &[IAC, WONT, 1],
-        ),
+        (&[b'a', b'\r', IAC, NOP, b'\n', b'b', b'\r', b'\n'], &[b"a", b"b"], &[]),
+        (&[b'a', b'\r', IAC, DO, 1, 0, b'b', b'\r'], &[b"a", b"b"], &[IAC, WONT, 1]),
         (&[b'a', b'\r', IAC, IAC, b'\r'], &[b"a", b"\xff"], &[]),
         // After a CR, data ends the wait for its LF.
         (&[b'\r', IAC, IAC, b'\n'], &[b"", b"\xff"], &[]),
-        (
-            &[b'\r', IAC, b'\r', b'\n', b'\r', b'\n'],
-            &[b"", b"\xff", b""],
-            &[],
-        ),
+        (&[b'\r', IAC, b'\r', b'\n', b'\r', b'\n'], &[b"", b"\xff", b""], &[]),
     ] {
         let outcome = run_every_way(input, assert_same_but_habit);
         assert_eq!(outcome.lines, lines, "{input:x?}");
@@ -238,25 +190,13 @@ fn two_splitters_that_answer_each_other_fall_silent() {
 fn the_longest_line_passes_and_a_longer_one_does_not_at_any_split() {
     let longest = [vec![b'x'; PLAIN_LINE_BYTES_MAX], b"\n".to_vec()].concat();
     let longer = [b"x", longest.as_slice()].concat();
-    for at in [
-        0,
-        1,
-        1000,
-        PLAIN_LINE_BYTES_MAX - 1,
-        PLAIN_LINE_BYTES_MAX,
-        PLAIN_LINE_BYTES_MAX + 1,
-    ] {
+    for at in [0, 1, 1000, PLAIN_LINE_BYTES_MAX - 1, PLAIN_LINE_BYTES_MAX, PLAIN_LINE_BYTES_MAX + 1] {
         let outcome = run(&[b"a\n", &longest[..at], &longest[at..], b"b\n"]);
-        assert_eq!(
-            outcome.lines.iter().map(Vec::len).collect::<Vec<_>>(),
-            [1, PLAIN_LINE_BYTES_MAX, 1]
-        );
+        assert_eq!(outcome.lines.iter().map(Vec::len).collect::<Vec<_>>(), [1, PLAIN_LINE_BYTES_MAX, 1]);
 
         let mut splitter = PlainSplitter::new();
-        let results = [
-            splitter.next(&mut &longer[..at]).map(drop),
-            splitter.next(&mut &longer[at..]).map(drop),
-        ];
+        let results =
+            [splitter.next(&mut &longer[..at]).map(drop), splitter.next(&mut &longer[at..]).map(drop)];
         assert!(results.contains(&Err(LineTooLong)), "split at {at}");
     }
 }
@@ -279,20 +219,13 @@ fn an_endless_subnegotiation_is_an_endless_line() {
     // Many short ones are none: a terminal reports each change of its size.
     let mut splitter = PlainSplitter::new();
     for _ in 0..PLAIN_LINE_BYTES_MAX {
-        assert_eq!(
-            splitter.next(&mut &[IAC, SB, 31, 0, 80, 0, 24, IAC, SE][..]),
-            Ok(None)
-        );
+        assert_eq!(splitter.next(&mut &[IAC, SB, 31, 0, 80, 0, 24, IAC, SE][..]), Ok(None));
     }
 }
 
 #[test]
 fn a_splitter_is_small() {
-    assert!(
-        size_of::<PlainSplitter>() <= 56,
-        "{}",
-        size_of::<PlainSplitter>()
-    );
+    assert!(size_of::<PlainSplitter>() <= 56, "{}", size_of::<PlainSplitter>());
 }
 
 /// Data without line breaks, in which each FF is escaped, and telnet commands.

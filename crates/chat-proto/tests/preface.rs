@@ -29,31 +29,20 @@ fn another_version_is_told_and_another_stream_is_refused() {
 
     for first in (0..=u8::MAX).filter(|&first| first != PREFACE[0]) {
         let mut input: &[u8] = &[first];
-        assert_eq!(
-            PrefaceDecoder::new().next(&mut input),
-            Err(NotFramed { matched: 0 })
-        );
+        assert_eq!(PrefaceDecoder::new().next(&mut input), Err(NotFramed { matched: 0 }));
         assert_eq!(input, [first]);
     }
     for matched in 1..PREFACE.len() - 1 {
         let mut stream = PREFACE;
         stream[matched] = b'!';
         let mut input = &stream[..];
-        assert_eq!(
-            PrefaceDecoder::new().next(&mut input),
-            Err(NotFramed { matched })
-        );
+        assert_eq!(PrefaceDecoder::new().next(&mut input), Err(NotFramed { matched }));
         assert_eq!(input, &stream[matched..]);
     }
 }
 
 #[test]
 fn the_preface_begins_neither_text_nor_a_telnet_command() {
-    assert!(
-        std::str::from_utf8(&PREFACE[..1])
-            .unwrap_err()
-            .error_len()
-            .is_some()
-    );
+    assert!(std::str::from_utf8(&PREFACE[..1]).unwrap_err().error_len().is_some());
     assert_ne!(PREFACE[0], 0xff);
 }

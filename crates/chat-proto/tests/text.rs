@@ -37,9 +37,7 @@ fn is_harmless(c: char) -> bool {
         0xFFF0..=0xFFF8,
         0xE0000..=0xE0FFF,
     ];
-    !drawn_as_nothing
-        .iter()
-        .any(|range| range.contains(&u32::from(c)))
+    !drawn_as_nothing.iter().any(|range| range.contains(&u32::from(c)))
         && !matches!(
             c.general_category(),
             GeneralCategory::Control
@@ -56,18 +54,10 @@ fn every_character_alone_is_kept_or_made_visible() {
     for c in '\0'..=char::MAX {
         seen += 1;
         let s: &str = c.encode_utf8(&mut buf);
-        let expected = if matches!(c, '\n' | '\r') {
-            String::new()
-        } else {
-            String::from(alone(c))
-        };
+        let expected = if matches!(c, '\n' | '\r') { String::new() } else { String::from(alone(c)) };
         assert!(expected.chars().all(is_harmless), "{c:?}");
         assert_eq!(split(s.as_bytes()), [expected], "{c:?}");
-        assert_eq!(
-            Text::one_line(s).unwrap().as_str(),
-            alone(c).to_string(),
-            "{c:?}"
-        );
+        assert_eq!(Text::one_line(s).unwrap().as_str(), alone(c).to_string(), "{c:?}");
     }
     assert_eq!(seen, 1_112_064);
 }
@@ -100,10 +90,7 @@ fn all_kinds_of_line_breaks_separate() {
     assert_eq!(split(b"a\nb\r\nc\rd\r\0e"), ["a", "b", "c", "d", "e"]);
     assert_eq!(split(b"a\n\nb\r\r\nc\n\r"), ["a", "", "b", "", "c", ""]);
     assert_eq!(split(b"a\x0bb\x0cc"), ["a\u{240b}b\u{240c}c"]);
-    assert_eq!(
-        split("a\u{85}b\u{2028}c".as_bytes()),
-        ["a\u{fffd}b\u{fffd}c"]
-    );
+    assert_eq!(split("a\u{85}b\u{2028}c".as_bytes()), ["a\u{fffd}b\u{fffd}c"]);
 }
 
 #[test]
@@ -156,15 +143,9 @@ fn joiners_and_styles_anywhere_else_become_visible() {
         ("\u{200d}\u{1f680}", "\u{fffd}\u{1f680}"),
         ("\u{1f680}\u{200d}", "\u{1f680}\u{fffd}"),
         ("\u{1f680}\u{200c}\u{1f680}", "\u{1f680}\u{fffd}\u{1f680}"),
-        (
-            "\u{1f680}\u{200d}\u{200d}\u{1f680}",
-            "\u{1f680}\u{fffd}\u{fffd}\u{1f680}",
-        ),
+        ("\u{1f680}\u{200d}\u{200d}\u{1f680}", "\u{1f680}\u{fffd}\u{fffd}\u{1f680}"),
         ("\u{645}\u{200c}", "\u{645}\u{fffd}"),
-        (
-            "\u{645}\u{200c}\u{200c}\u{645}",
-            "\u{645}\u{fffd}\u{fffd}\u{645}",
-        ),
+        ("\u{645}\u{200c}\u{200c}\u{645}", "\u{645}\u{fffd}\u{fffd}\u{645}"),
         ("\u{645}\u{200d}a", "\u{645}\u{fffd}a"),
         ("a\u{fe0f}", "a\u{fffd}"),
         ("\u{fe0f}", "\u{fffd}"),
@@ -180,10 +161,7 @@ fn joiners_and_styles_anywhere_else_become_visible() {
 #[test]
 fn strict_reading_names_the_first_byte_that_is_not_clean() {
     assert_eq!("a\tb".parse::<Text>(), Err(TextError::NotClean { at: 1 }));
-    assert_eq!(
-        "\u{e9}\n".parse::<Text>(),
-        Err(TextError::NotClean { at: 2 })
-    );
+    assert_eq!("\u{e9}\n".parse::<Text>(), Err(TextError::NotClean { at: 2 }));
     assert_eq!("".parse::<Text>().unwrap().as_str(), "");
 }
 
@@ -195,35 +173,20 @@ fn length_is_measured_after_cleaning() {
     assert_eq!(fits.parse::<Text>().unwrap().as_str(), fits);
 
     let longer = format!("{fits}y");
-    let too_long = TextError::TooLong {
-        bytes: TEXT_BYTES_MAX + 1,
-    };
+    let too_long = TextError::TooLong { bytes: TEXT_BYTES_MAX + 1 };
     assert_eq!(split(longer.as_bytes()), [fits.as_str(), "y"]);
     assert_eq!(Text::one_line(&longer), Err(too_long));
     assert_eq!(longer.parse::<Text>(), Err(too_long));
 
     let grows = "\x01".repeat(TEXT_BYTES_MAX / 3 + 1);
-    assert_eq!(
-        Text::one_line(&grows),
-        Err(TextError::TooLong {
-            bytes: TEXT_BYTES_MAX + 3
-        })
-    );
+    assert_eq!(Text::one_line(&grows), Err(TextError::TooLong { bytes: TEXT_BYTES_MAX + 3 }));
     let shrinks = "\u{e0001}".repeat(TEXT_BYTES_MAX / 3);
-    assert_eq!(
-        Text::one_line(&shrinks).unwrap().as_str().len(),
-        TEXT_BYTES_MAX
-    );
+    assert_eq!(Text::one_line(&shrinks).unwrap().as_str().len(), TEXT_BYTES_MAX);
 }
 
 #[test]
 fn no_character_that_people_see_is_cut() {
-    for seen in [
-        "e\u{301}",
-        "\u{1f469}\u{1f3fd}\u{200d}\u{1f680}",
-        "\u{1f1e9}\u{1f1ea}",
-        "\u{d55c}",
-    ] {
+    for seen in ["e\u{301}", "\u{1f469}\u{1f3fd}\u{200d}\u{1f680}", "\u{1f1e9}\u{1f1ea}", "\u{d55c}"] {
         for offset in 0..seen.len() {
             let line = format!("{}{}", "x".repeat(offset), seen.repeat(400));
             let pieces = split(line.as_bytes());
@@ -231,18 +194,10 @@ fn no_character_that_people_see_is_cut() {
             for piece in &pieces {
                 assert!(piece.len() <= TEXT_BYTES_MAX);
                 let rest = piece.trim_start_matches('x');
-                assert_eq!(
-                    rest,
-                    seen.repeat(rest.len() / seen.len()),
-                    "offset {offset}"
-                );
+                assert_eq!(rest, seen.repeat(rest.len() / seen.len()), "offset {offset}");
             }
             let fewest = line.len().div_ceil(TEXT_BYTES_MAX - seen.len());
-            assert!(
-                pieces.len() <= fewest,
-                "offset {offset}: {} pieces",
-                pieces.len()
-            );
+            assert!(pieces.len() <= fewest, "offset {offset}: {} pieces", pieces.len());
         }
     }
 }
@@ -271,11 +226,7 @@ fn one_character_longer_than_a_text_is_cut_and_its_pieces_are_clean() {
         let pieces = split(chain.as_bytes());
         let joined = pieces.concat();
         assert_eq!(joined.len(), chain.len());
-        let torn = joined
-            .chars()
-            .zip(chain.chars())
-            .filter(|(a, b)| a != b)
-            .count();
+        let torn = joined.chars().zip(chain.chars()).filter(|(a, b)| a != b).count();
         assert!(torn < pieces.len(), "at most one joiner per cut");
         for piece in pieces {
             assert!(piece.parse::<Text>().is_ok());
@@ -300,9 +251,7 @@ fn clean_lines(s: &str) -> Vec<String> {
         .split_terminator('\n')
         .map(|line| {
             // In small parts that no joiner spans, so that it fits `one_line`.
-            line.split_inclusive(' ')
-                .map(|part| Text::one_line(part).unwrap().to_string())
-                .collect()
+            line.split_inclusive(' ').map(|part| Text::one_line(part).unwrap().to_string()).collect()
         })
         .collect()
 }

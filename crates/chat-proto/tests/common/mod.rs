@@ -7,8 +7,8 @@ use std::{
 };
 
 use chat_proto::{
-    Author, Entry, Event, Hello, LeaveReason, MemberFrame, Name, PeerAddr, Present, Resume,
-    RoomFrame, Session, Skipped, Text, Welcome,
+    Author, Entry, Event, Hello, LeaveReason, MemberFrame, Name, PeerAddr, Present, Resume, RoomFrame,
+    Session, Skipped, Text, Welcome,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -19,18 +19,8 @@ pub(crate) fn addr() -> impl Strategy<Value = PeerAddr> {
         any::<([u8; 4], u16)>().prop_map(|(ip, port)| {
             SocketAddr::from((std::net::Ipv4Addr::from(ip).to_ipv6_mapped(), port))
         }),
-        (
-            any::<[u16; 8]>(),
-            any::<(u16, u32)>(),
-            prop_oneof![Just(0), any::<u32>()]
-        )
-            .prop_map(|(ip, (port, flow), scope)| SocketAddrV6::new(
-                ip.into(),
-                port,
-                flow,
-                scope
-            )
-            .into()),
+        (any::<[u16; 8]>(), any::<(u16, u32)>(), prop_oneof![Just(0), any::<u32>()])
+            .prop_map(|(ip, (port, flow), scope)| SocketAddrV6::new(ip.into(), port, flow, scope).into()),
     ]
     .prop_map(PeerAddr::from)
 }
@@ -40,11 +30,7 @@ pub(crate) fn name() -> impl Strategy<Value = Name> {
 }
 
 pub(crate) fn author() -> impl Strategy<Value = Author> {
-    prop_oneof![
-        addr().prop_map(Author::Peer),
-        Just(Author::Room),
-        name().prop_map(Author::Seat),
-    ]
+    prop_oneof![addr().prop_map(Author::Peer), Just(Author::Room), name().prop_map(Author::Seat),]
 }
 
 /// Strings rich in what cleaning and cutting must look at.
@@ -108,10 +94,7 @@ pub(crate) fn reason() -> impl Strategy<Value = LeaveReason> {
         LeaveReason::AddressFull,
     ];
     let why = vec(any::<char>(), 0..40).prop_map(|why| why.into_iter().collect::<String>());
-    prop_oneof![
-        prop::sample::select(fixed),
-        why.prop_map(|why| LeaveReason::kicked(&why).unwrap()),
-    ]
+    prop_oneof![prop::sample::select(fixed), why.prop_map(|why| LeaveReason::kicked(&why).unwrap()),]
 }
 
 pub(crate) fn event() -> impl Strategy<Value = Event> {
@@ -140,11 +123,8 @@ pub(crate) fn session() -> impl Strategy<Value = Session> {
 }
 
 pub(crate) fn member_frame() -> impl Strategy<Value = MemberFrame> {
-    let resume = (any::<(u64, u64)>(), session()).prop_map(|((epoch, have), session)| Resume {
-        epoch,
-        session,
-        have,
-    });
+    let resume =
+        (any::<(u64, u64)>(), session()).prop_map(|((epoch, have), session)| Resume { epoch, session, have });
     prop_oneof![
         (option::of(resume), any::<u16>())
             .prop_map(|(resume, history)| MemberFrame::Hello(Hello { resume, history })),
@@ -165,19 +145,17 @@ pub(crate) fn room_frame() -> impl Strategy<Value = RoomFrame> {
             members,
         },
     );
-    let skipped =
-        any::<(u64, u64, u64, u64)>().prop_map(|(messages, next, head, accepted)| Skipped {
-            messages,
-            next,
-            head,
-            accepted,
-        });
-    let present =
-        (any::<(u32, bool)>(), vec(addr(), 0..=64)).prop_map(|((members, more), peers)| Present {
-            members,
-            peers,
-            more,
-        });
+    let skipped = any::<(u64, u64, u64, u64)>().prop_map(|(messages, next, head, accepted)| Skipped {
+        messages,
+        next,
+        head,
+        accepted,
+    });
+    let present = (any::<(u32, bool)>(), vec(addr(), 0..=64)).prop_map(|((members, more), peers)| Present {
+        members,
+        peers,
+        more,
+    });
     prop_oneof![
         welcome.prop_map(RoomFrame::Welcome),
         entry().prop_map(|entry| RoomFrame::Entry(Arc::new(entry))),
