@@ -56,10 +56,22 @@ impl Args {
         self.rounds.map_or(if self.quick { 1 } else { 5 }, usize::from)
     }
 
-    /// Those whose name has something of `--only` in it; all, if there are none.
+    /// Those that `--only` names; all, if it names none of them. What is exactly one's name means no other one.
     pub(crate) fn chosen<T>(&self, all: Vec<T>, name: impl Fn(&T) -> String) -> Vec<T> {
-        let is_chosen = |one: &T| self.only.iter().any(|only| name(one).contains(only));
-        if all.iter().any(is_chosen) { all.into_iter().filter(is_chosen).collect() } else { all }
+        let is_chosen = |one: &T| {
+            let is_meant = |only: &String| {
+                let is_exact = all.iter().any(|one| name(one) == *only);
+                if is_exact { name(one) == *only } else { name(one).contains(only) }
+            };
+            self.only.iter().any(is_meant)
+        };
+        let chosen: Vec<bool> = all.iter().map(is_chosen).collect();
+        let is_any = chosen.contains(&true);
+        all.into_iter()
+            .zip(chosen)
+            .filter(|(_, is_chosen)| *is_chosen || !is_any)
+            .map(|(one, _)| one)
+            .collect()
     }
 
     /// Something of `--only` that is in none of the names.
@@ -83,5 +95,22 @@ impl Args {
             add("--write", "");
         }
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(line: &str) -> Vec<String> {
+        let all = ["fanout_1000", "fanout_10000", "idle"].map(str::to_owned).to_vec();
+        Args::parse_from(line.split(' ')).chosen(all, Clone::clone)
+    }
+
+    #[test]
+    fn a_whole_name_means_one_and_a_part_means_all_that_have_it() {
+        assert_eq!(chosen("bench --only fanout_1000"), ["fanout_1000"]);
+        assert_eq!(chosen("bench --only fanout,idle"), ["fanout_1000", "fanout_10000", "idle"]);
+        assert_eq!(chosen("bench --only redis").len(), 3, "it names systems, not work");
     }
 }

@@ -38,7 +38,8 @@ pub struct Joined {
 pub struct Said {
     /// Its sequence number.
     pub seq: u64,
-    /// The member is over his rate: take nothing more from him before this moment.
+    /// The member is over his rate, or fills the log faster than some transport pulls it: take nothing more
+    /// from him before this moment.
     pub pause_until: Option<Instant>,
 }
 

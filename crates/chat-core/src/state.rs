@@ -24,6 +24,9 @@ use crate::waker::Waker;
 /// The longest time that members are given to read what they are owed; an `Instant` has an end.
 const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// How long a speaker waits while some transport has more than half of the log still to pull.
+const CROWDED_PAUSE: Duration = Duration::from_millis(1);
+
 /// Whoever reads the log from another thread: a transport's port or a seat.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -220,8 +223,18 @@ impl State {
         let (author, port) = (Author::Peer(member.peer), member.port);
         self.counted.paced += u64::from(within.is_some());
         let wakes = self.append(Event::Said { author, text }, now, Some(port));
-        let pause_until = within.map(|within| self.began + within);
-        Ok((Said { seq: self.log.seq(), pause_until }, wakes))
+        let paced = within.map(|within| self.began + within);
+        let crowded = self.is_crowded().then(|| now + CROWDED_PAUSE);
+        Ok((Said { seq: self.log.seq(), pause_until: paced.max(crowded) }, wakes))
+    }
+
+    /// Whether the log soon overtakes a transport, and with it members who are not slow. One that has been
+    /// overtaken already holds up nobody.
+    fn is_crowded(&self) -> bool {
+        let (tail, head) = (self.log.tail(), self.log.head());
+        let lags = |position| position >= tail && head - position > (head - tail) / 2;
+        self.log.bytes() > self.config.log_bytes_max / 2
+            && self.ports.iter().flatten().any(|port| lags(port.reader.position))
     }
 
     /// A member leaves whose transport knows of it.

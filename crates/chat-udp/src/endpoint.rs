@@ -270,8 +270,7 @@ impl Endpoint {
     pub fn pull(&mut self, now: Instant) {
         self.port.pull(&mut self.news);
         self.closing = self.news.closing;
-        self.logs.append(&self.news);
-        if !self.news.entries.is_empty() || self.news.missed_up_to.is_some() {
+        if self.logs.append(&self.news) {
             self.peers.enqueue_all();
         }
         for (member, reason) in std::mem::take(&mut self.news.dismissed) {

@@ -56,7 +56,8 @@ pub(crate) const REORDER_DELAY_MIN: Duration = Duration::from_millis(5);
 /// The congestion window at the start of a path: ten datagrams (RFC 6928).
 pub(crate) const WINDOW_BYTES_INITIAL: usize = 10 * DATAGRAM_BYTES_MAX;
 
-/// The least it shrinks to: two datagrams, so that the second one makes the first one acknowledged.
+/// The least that losses shrink it to: two datagrams, so that the second one makes the first one
+/// acknowledged.
 pub(crate) const WINDOW_BYTES_MIN: usize = 2 * DATAGRAM_BYTES_MAX;
 
 /// The most it grows to: what a member may have to hold when the first datagram of it is lost.

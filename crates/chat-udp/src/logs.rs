@@ -43,8 +43,9 @@ impl Logs {
         self.plain.as_ref().expect("it is opened before anyone reads it, and never closed")
     }
 
-    /// Appends what a port has pulled.
-    pub(crate) fn append(&mut self, news: &News) {
+    /// Appends what a port has pulled; whether there is anything in it that members get to see.
+    pub(crate) fn append(&mut self, news: &News) -> bool {
+        let before = self.heads();
         let announce = self.announce;
         for log in [Some(&mut self.framed), self.plain.as_mut()].into_iter().flatten() {
             if let Some(seq) = news.missed_up_to {
@@ -57,6 +58,11 @@ impl Logs {
                 plain.push(entry, |entry, out| encode_line(entry, announce, out));
             }
         }
+        news.missed_up_to.is_some() || self.heads() != before
+    }
+
+    fn heads(&self) -> (u64, Option<u64>) {
+        (self.framed.head().slot(), self.plain.as_ref().map(|plain| plain.head().slot()))
     }
 }
 

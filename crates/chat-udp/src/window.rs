@@ -43,10 +43,10 @@ impl Window {
         self.bytes = self.threshold;
     }
 
-    /// Nothing came back at all.
+    /// Nothing came back at all: a datagram at a time (RFC 5681, section 3.1).
     pub(crate) fn timed_out(&mut self) {
         self.threshold = (self.bytes / 2).max(WINDOW_BYTES_MIN);
-        self.bytes = WINDOW_BYTES_MIN;
+        self.bytes = DATAGRAM_BYTES_MAX;
     }
 }
 
@@ -73,7 +73,8 @@ mod tests {
         window.arrived(WINDOW_BYTES_INITIAL);
         assert_eq!(full(&mut window), WINDOW_BYTES_INITIAL + DATAGRAM_BYTES_MAX);
         window.timed_out();
-        assert_eq!(full(&mut window), WINDOW_BYTES_MIN);
+        assert_eq!(full(&mut window), DATAGRAM_BYTES_MAX);
+        window.arrived(DATAGRAM_BYTES_MAX);
         for _ in 0..1_000 {
             window.lost();
         }

@@ -738,3 +738,93 @@ fn an_author_is_the_address_he_joined_from() {
         matches!(&entry.unwrap().event, Event::Said { author: Author::Peer(peer), .. } if *peer == ann.into())
     );
 }
+
+#[test]
+fn only_what_a_member_lacks_is_sent_again() {
+    let mut now = begin();
+    let mut server = Server::new(now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    ann.messages();
+    // Large ones, so that each has a datagram for itself.
+    let large = |number: u32| format!("{number} {}", "x".repeat(900));
+    (0..8).for_each(|number| server.room.notice(&large(number)).unwrap());
+    let mut sent = Vec::new();
+    while ann.heard.len() < 8 {
+        ann.exchange(&mut server, now, |_, bytes| {
+            let Ok(RoomDatagram::Entries { slot, entries, .. }) = RoomDatagram::decode(bytes) else {
+                return true;
+            };
+            if entries.is_empty() {
+                return true;
+            }
+            sent.push(slot);
+            // The third and the fifth are lost at first.
+            !(sent.len() == 3 || sent.len() == 5)
+        });
+        now = now.max(ann.next_deadline(&server));
+    }
+    let first = sent[0];
+    let offsets: Vec<u64> = sent.iter().map(|slot| slot - first).collect();
+    assert_eq!(offsets, [0, 1, 2, 3, 4, 5, 6, 7, 2, 4]);
+    assert_eq!(ann.messages(), (0..8).map(|number| format!("[*] {}", large(number))).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_acknowledgement_of_what_was_never_sent_moves_nothing() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let mut server = Server::new(now);
+    let session = server.join(ann, 1, now);
+    let mut beyond = chat_proto::SlotSet::default();
+    beyond.insert(1);
+    for ack in [Ack { next: 50, ..Ack::default() }, Ack { next: 0, beyond }, Ack { next: u64::MAX, beyond }] {
+        let lie = MemberDatagram::Traffic { session, ping: true, ack, first: 1, says: Vec::new() };
+        server.answers(ann, &encode(&lie), now);
+    }
+    server.room.notice("hello").unwrap();
+    let sent = server.sends(now);
+    assert!(sent.iter().any(|(to, bytes)| *to == ann && is_entries(bytes)), "{sent:?}");
+}
+
+#[test]
+fn who_is_put_out_and_does_not_hear_it_is_told_again_up_to_three_times() {
+    for heard in 1..=3 {
+        let mut now = begin();
+        let mut server = Server::new(now);
+        let mut ann = Client::new("198.51.100.1:1", now);
+        ann.open(&mut server, now);
+        server.room.kick(ann.address.into(), "enough").unwrap();
+        let mut byes = 0;
+        while ann.session.end().is_none() {
+            ann.exchange(&mut server, now, |to_server, bytes| {
+                byes += u32::from(matches!(RoomDatagram::decode(bytes), Ok(RoomDatagram::Bye { .. })));
+                to_server || byes == heard
+            });
+            now = now.max(server.endpoint.deadline().unwrap());
+        }
+        assert_eq!(ann.session.end(), Some(&SessionEnd::Dismissed(LeaveReason::kicked("enough").unwrap())));
+        assert_eq!(byes, heard, "and no more once he has heard it");
+        assert!(now < begin() + 10 * SECOND);
+    }
+}
+
+#[test]
+fn a_silent_path_is_sent_less_and_less() {
+    let mut now = begin();
+    let mut server = Server::new(now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    let began = now;
+    (0..100).for_each(|number| server.room.notice(&format!("{number} {}", "x".repeat(900))).unwrap());
+    let mut datagrams = 0;
+    loop {
+        datagrams += server.sends(now).len();
+        if server.room.stats().members == 0 {
+            break;
+        }
+        now = now.max(server.endpoint.deadline().unwrap());
+    }
+    assert_eq!(now - began, 60 * SECOND);
+    // The first window of ten, then two each time, every 2 s once the timeout has doubled.
+    assert!((20..=80).contains(&datagrams), "{datagrams}");
+}

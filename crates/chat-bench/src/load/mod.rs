@@ -1,4 +1,6 @@
 //! The members: as many connections as it takes, all in one thread, as cheap as possible.
+//!
+//! Over TCP. Members over UDP will be a second crowd with the same methods, behind which the work does not see it.
 
 mod crowd;
 mod pair;

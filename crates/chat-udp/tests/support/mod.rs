@@ -83,7 +83,7 @@ impl Peer {
     /// Lines, whatever datagrams they come in, until `last` has come.
     pub(crate) fn lines_until(&self, last: &str) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
-        while lines.last().is_none_or(|line| !line.ends_with(last)) {
+        while !lines.iter().any(|line| line.ends_with(last)) {
             lines.extend(self.recv().split('\n').map(str::to_owned));
         }
         lines

@@ -145,9 +145,10 @@ impl Stage {
     fn hear(&mut self, guest: &mut Guest, bytes: &[u8]) {
         assert!(guest.connection.wants_bytes(), "whoever does not want bytes is not read from");
         self.with_context(|cx| guest.connection.receive(bytes, cx));
+        self.pull();
         if guest.connection.awaits_greeting() {
-            self.pull();
             self.with_context(|cx| guest.connection.greet(cx));
+            self.pull();
         }
     }
 

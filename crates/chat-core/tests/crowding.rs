@@ -1,0 +1,47 @@
+//! Who fills the log faster than a transport pulls it is held up, so that the log overtakes nobody who is
+//! not slow himself.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+mod support;
+
+use support::{Carrier, small_room};
+
+/// More than the smallest log holds.
+const MANY: usize = 2_000;
+
+#[test]
+fn a_speaker_is_held_up_before_a_transport_is_overtaken_and_goes_on_when_it_has_pulled() {
+    let (room, time) = small_room();
+    let (fast, mut slow) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let speaker = fast.join("192.0.2.1:1");
+    let mut fast = fast;
+    let mut pauses = 0;
+    for _ in 0..MANY {
+        let said = fast.try_say(speaker, "hello").unwrap();
+        fast.pull();
+        if let Some(until) = said.pause_until {
+            assert!(until > time.now());
+            assert_eq!(slow.pull().missed_up_to, None, "it is in time");
+            pauses += 1;
+        }
+    }
+    assert!((2..MANY / 50).contains(&pauses), "{pauses} pauses");
+    assert_eq!(room.stats().paced, 0, "it is not he who is too fast");
+}
+
+#[test]
+fn a_transport_that_was_overtaken_holds_up_nobody_any_more() {
+    let (room, time) = small_room();
+    let (mut fast, stuck) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let speaker = fast.join("192.0.2.1:1");
+    let held_up = |fast: &mut Carrier| {
+        let pauses = (0..MANY).filter(|_| {
+            fast.pull();
+            fast.try_say(speaker, "hello").unwrap().pause_until.is_some()
+        });
+        pauses.count()
+    };
+    assert!(held_up(&mut fast) > 0);
+    assert_eq!(held_up(&mut fast), 0);
+    drop(stuck);
+}
