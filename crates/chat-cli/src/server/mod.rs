@@ -30,9 +30,9 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     }
     let room = Room::new(args.room());
     let mut running = Running::new(&room);
+    // Before anyone can come, so that the console tells of everyone.
+    let seat = room.seat("console".parse().expect("a valid name"))?;
     let listening = listen(args, &room, &mut running)?;
-    let name = "console".parse().expect("a valid name");
-    let seat = room.seat(name)?;
     close_on_signal(&room)?;
     let console = if is_interactive {
         operator::spawn(seat, listening, args.look)?

@@ -60,6 +60,12 @@ pub enum ClientEnd {
         /// Messages that were not confirmed.
         unconfirmed: usize,
     },
+    /// The server did not let it in, in its own words.
+    #[error("the server refused the connection: {said}")]
+    Refused {
+        /// What it said.
+        said: Text,
+    },
     /// The server does not speak the framed protocol; this is how its answer begins.
     #[error("the server does not speak the framed chat protocol{}", said_note(said))]
     NotFramed {

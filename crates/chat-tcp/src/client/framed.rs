@@ -162,6 +162,12 @@ impl Protocol for Framed {
     }
 }
 
+/// What the server said that is no preface: why we may not join (PROTOCOL.md, 4.4), or another language.
 fn not_framed(said: &[u8]) -> ClientEnd {
-    ClientEnd::NotFramed { said: Text::split(said).collect() }
+    let said: Vec<Text> = Text::split(said).collect();
+    let refused = said.iter().find_map(|line| line.as_str().strip_prefix("[*] Closed: "));
+    match refused.and_then(|why| Text::one_line(why).ok()) {
+        Some(said) => ClientEnd::Refused { said },
+        None => ClientEnd::NotFramed { said },
+    }
 }
