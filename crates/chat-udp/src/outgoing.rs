@@ -273,6 +273,7 @@ impl Outgoing {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "one range is what is meant")]
 mod tests {
     use std::time::Duration;
 
