@@ -38,6 +38,7 @@
 //!
 //! The protocol itself, [`Endpoint`] and [`ClientSession`], knows neither sockets nor clocks.
 
+mod batch;
 mod client;
 mod config;
 mod cookie;

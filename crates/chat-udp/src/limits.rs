@@ -85,6 +85,10 @@ pub(crate) const RECEIVED_PER_TURN: usize = 8 * RECEIVED_PER_FANOUT;
 /// Datagrams sent before others are received.
 pub(crate) const SENT_PER_FANOUT: usize = 16 * 1024;
 
+/// Datagrams handed to the system at once, where it takes several: enough that the call itself no longer
+/// counts, and little to hold back when it takes none.
+pub(crate) const BATCH_DATAGRAMS: usize = 64;
+
 /// Room for the longest datagram there is. A plain one is cut to what is taken of it here and not by the
 /// system, which on Windows would make it an error.
 pub(crate) const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;

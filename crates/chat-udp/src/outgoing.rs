@@ -344,7 +344,8 @@ mod tests {
         let due = outgoing.deadline().expect("the gap");
         assert_eq!(due, later + Duration::from_millis(10), "a quarter of the round trip");
         outgoing.on_deadline(due);
-        assert_eq!(send_all(&mut outgoing, &log, due), [10..20]);
+        let again = send_all(&mut outgoing, &log, due);
+        assert_eq!((again.len(), again.first()), (1, Some(&(10..20))));
         let whole = Window::default();
         let mut halved = whole;
         halved.lost();

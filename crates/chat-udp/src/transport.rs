@@ -9,10 +9,12 @@ use chat_core::{Room, Transport, Turn, Waker};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 
+use crate::batch::Batch;
 use crate::config::UdpConfig;
 use crate::endpoint::Endpoint;
 use crate::limits::{
-    RECEIVE_BUFFER_BYTES, RECEIVE_ERRORS_MAX, RECEIVED_PER_FANOUT, RECEIVED_PER_TURN, SENT_PER_FANOUT,
+    BATCH_DATAGRAMS, RECEIVE_BUFFER_BYTES, RECEIVE_ERRORS_MAX, RECEIVED_PER_FANOUT, RECEIVED_PER_TURN,
+    SENT_PER_FANOUT,
 };
 
 const WAKE: Token = Token(0);
@@ -29,9 +31,8 @@ pub struct UdpTransport {
     readable: bool,
     /// Sending may take datagrams; false once it would block.
     writable: bool,
-    /// Whom the datagram in `out` is for, which the socket has not taken yet.
-    unsent: Option<SocketAddr>,
-    out: Vec<u8>,
+    /// Datagrams that the socket has not taken yet.
+    batch: Batch,
     /// The endpoint may have more to send.
     behind: bool,
     /// Errors in a row.
@@ -62,8 +63,7 @@ impl UdpTransport {
             endpoint,
             readable: true,
             writable: true,
-            unsent: None,
-            out: Vec::new(),
+            batch: Batch::default(),
             behind: true,
             errors: 0,
             buffer: vec![0; RECEIVE_BUFFER_BYTES].into(),
@@ -131,27 +131,15 @@ impl UdpTransport {
         self.endpoint.on_deadline(now);
         self.endpoint.pull(now);
         self.behind = true;
-        for _ in 0..SENT_PER_FANOUT {
-            if self.unsent.is_none() {
-                self.unsent = self.endpoint.transmit(&mut self.out, now);
-            }
-            let Some(to) = self.unsent else {
+        for _ in 0..SENT_PER_FANOUT / BATCH_DATAGRAMS {
+            self.batch.fill(|out| self.endpoint.transmit(out, now));
+            if self.batch.is_empty() {
                 self.behind = false;
                 return;
-            };
-            match self.socket.send_to(&self.out, to) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.writable = false;
-                    return;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => {
-                    if let Err(error) = result {
-                        // No way to this one peer; as if the network had lost it.
-                        tracing::debug!(%to, %error, "sending failed");
-                    }
-                    self.unsent = None;
-                }
+            }
+            self.writable = self.batch.send(&self.socket);
+            if !self.writable {
+                return;
             }
         }
     }
@@ -171,7 +159,7 @@ impl Transport for UdpTransport {
         self.endpoint.drain(clock());
         loop {
             self.serve(clock());
-            if self.endpoint.is_drained() && self.unsent.is_none() {
+            if self.endpoint.is_drained() && self.batch.is_empty() {
                 return Ok(());
             }
             if clock() >= deadline {
