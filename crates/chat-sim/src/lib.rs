@@ -1,4 +1,4 @@
-//! Networks in virtual time, with faults drawn from a seed, and the chat's own scenarios on them.
+//! The chat on networks that lose, double, delay and break, with every fault drawn from a seed.
 //!
 //! The protocol crates take time as an argument and leave the sending to whoever drives them, so the
 //! very code that serves real sockets runs here, thousands of times faster, and the same way each time:
@@ -9,13 +9,5 @@
 //! assert!(report.messages > 0);
 //! # Ok::<(), chat_sim::udp::Failure>(())
 //! ```
-//!
-//! [`Network`] and [`VirtualTime`] know nothing of the chat's scenarios; use them to put a protocol of
-//! your own, or a client built on this workspace, on a bad network.
 
-mod network;
-mod time;
 pub mod udp;
-
-pub use network::{Conditions, Datagram, Network};
-pub use time::VirtualTime;

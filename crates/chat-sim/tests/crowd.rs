@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use chat_core::{Rate, Room, RoomConfig, Waker};
 use chat_proto::{Hello, MemberFrame, RoomFrame, Text};
-use chat_sim::VirtualTime;
+use chat_testkit::VirtualTime;
 use chat_udp::{ClientSession, Endpoint, UdpConfig};
 
 const FRAMED: usize = 8_000;

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use chat_core::{Room, RoomConfig, Waker};
 use chat_proto::{Cookie, Hello, MemberDatagram};
-use chat_sim::{VirtualTime, udp};
+use chat_sim::udp;
+use chat_testkit::VirtualTime;
 use chat_udp::{Endpoint, UdpConfig};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};

@@ -6,7 +6,7 @@ use chat_core::{Rate, RoomConfig};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::Conditions;
+use chat_testkit::Conditions;
 
 /// The matrix of networks; each seed takes one of each.
 const LOSSES: [f64; 8] = [0.0, 0.001, 0.01, 0.02, 0.05, 0.10, 0.20, 0.30];

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use chat_core::{Heard, Room, Seat, Waker, World};
 use chat_proto::{Ack, Cookie, Hello, MemberDatagram, PREFACE, SessionId, Text};
+use chat_testkit::{Conditions, Network, VirtualTime};
 use chat_udp::{Endpoint, UdpConfig};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -14,7 +15,6 @@ use super::Report;
 use super::check::{self, Ledger, Truth};
 use super::member::{Member, Shown};
 use super::plan::Plan;
-use crate::{Conditions, Network, VirtualTime};
 
 /// The longest that a run may take, in its own time: many times what the worst network needs.
 const TALK_MAX: Duration = Duration::from_secs(1_800);

@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 /// How bad a network is.
 ///
 /// ```
-/// use chat_sim::Conditions;
+/// use chat_testkit::Conditions;
 ///
 /// let lossy = Conditions { loss: 0.3, ..Conditions::default() };
 /// assert_eq!(lossy.duplicate, 0.0);
@@ -56,7 +56,7 @@ pub struct Datagram {
 /// Datagrams on their way. The same seed and the same calls give the same network.
 ///
 /// ```
-/// use chat_sim::{Conditions, Network, VirtualTime};
+/// use chat_testkit::{Conditions, Network, VirtualTime};
 ///
 /// let (time, mut network) = (VirtualTime::default(), Network::new(1, Conditions::default()));
 /// let (ann, bob) = ("192.0.2.1:1".parse()?, "192.0.2.2:2".parse()?);

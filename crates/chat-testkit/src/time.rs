@@ -11,7 +11,7 @@ use chat_core::Clock;
 /// ```
 /// use std::time::Duration;
 ///
-/// let time = chat_sim::VirtualTime::default();
+/// let time = chat_testkit::VirtualTime::default();
 /// let began = time.now();
 /// time.advance_to(began + Duration::from_secs(3600));
 /// assert_eq!(time.now() - began, Duration::from_secs(3600));

@@ -1,0 +1,10 @@
+//! Tools to test what is built on a chat room: **virtual time, and networks whose faults come from a seed**.
+//!
+//! The library crates take time as an argument and leave the sending to whoever drives them. So the very code that
+//! serves real sockets runs here, thousands of times faster, and the same way each time.
+
+mod network;
+mod time;
+
+pub use network::{Conditions, Datagram, Network};
+pub use time::VirtualTime;
