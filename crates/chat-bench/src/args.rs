@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 pub(crate) struct Args {
-    /// One short round, and no more than the tables need: three minutes instead of twenty-five
+    /// One short round, and no more than the tables need: three minutes instead of twenty
     #[arg(long)]
     pub(crate) quick: bool,
     /// Only systems (such as tcp-plain-1, limit, redis) or work (such as fanout, paced, idle) with this in the name;

@@ -47,11 +47,14 @@ impl Case {
         let fanout = |talkers, members| Work::Fanout { talkers, members };
         let mut cases = vec![
             case("fanout_64x1x1000", "1 sender, 1,000 members, as fast as it goes", fanout(1, 1000), 1.0),
-            case("paced_64x1x1000", "1 sender, 1,000 members, 50 messages per second", paced(1000), 3.0),
-            case("fanout_64x1x10000", "1 sender, 10,000 members, as fast as it goes", fanout(1, 10_000), 2.0),
-            case("fanout_64x16x1000", "16 senders, 1,000 members, as fast as it goes", fanout(16, 1000), 1.0),
-            case("idle_10000", "10,000 members come and are silent", Work::Idle { members: 10_000 }, 0.0),
-            case("ping_pong", "2 members answer each other", Work::PingPong, 1.0),
+            case("paced_64x1x1000", "1 sender, 1,000 members, 50 messages per second", paced(1000), 2.0),
+            case("fanout_64x1x10000", "1 sender, 10,000 members, as fast as it goes", fanout(1, 10_000), 2.0)
+                .at_most(3),
+            case("fanout_64x16x1000", "16 senders, 1,000 members, as fast as it goes", fanout(16, 1000), 1.0)
+                .at_most(3),
+            case("idle_10000", "10,000 members come and are silent", Work::Idle { members: 10_000 }, 0.0)
+                .at_most(3),
+            case("ping_pong", "2 members answer each other", Work::PingPong, 1.0).at_most(3),
             case(
                 "stalled_1000",
                 "1,000 members, 50 messages per second, every tenth member reads nothing",
@@ -79,7 +82,7 @@ impl Case {
     }
 
     fn point(self) -> Self {
-        Self { is_point: true, ..self }.at_most(3)
+        Self { is_point: true, ..self }.at_most(2)
     }
 
     /// Where more rounds would take more time than they tell.
@@ -98,6 +101,8 @@ impl Case {
         match (self.work, system) {
             // Beside a send per read batch it says nothing new there, and takes long.
             (Work::Stalled { .. } | Work::Idle { .. }, System::Limit(Sends::Message)) => Part::None,
+            // What a stalled member does not take it loses: nothing to compare with.
+            (Work::Stalled { .. }, System::Limit(Sends::ReadBatch)) => Part::None,
             (Work::Fanout { talkers, members }, System::Limit(Sends::Message))
                 if talkers > 1 || members > 1000 =>
             {

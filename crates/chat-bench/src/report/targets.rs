@@ -9,6 +9,7 @@ use crate::system::{System, Tcp};
 const PLAIN: System = System::Tcp(Tcp::plain(1));
 const PLAIN_2: System = System::Tcp(Tcp::plain(2));
 const FRAMED: System = System::Tcp(Tcp::framed(1));
+const FRAMED_2: System = System::Tcp(Tcp::framed(2));
 const LIMIT: System = System::LIMIT;
 const LIMIT_MESSAGE: System = System::Limit(Sends::Message);
 
@@ -56,9 +57,14 @@ fn all(results: &Results) -> Vec<Target> {
         target("... p99 x the limit's, 2 threads", 1.0, ratio(paced, LatencyP99, PLAIN_2, LIMIT_MESSAGE)),
         target("framed x plain: CPU", 1.0, ratio(fast, CpuPerDelivery, FRAMED, PLAIN)),
         target(
-            "idle member: KiB of memory",
+            "idle member, plain: KiB of memory",
             0.3,
             results.figure("idle_10000", PLAIN, MemoryPerMember).map(|bytes| bytes / 1024.0),
+        ),
+        target(
+            "... framed",
+            0.3,
+            results.figure("idle_10000", FRAMED, MemoryPerMember).map(|bytes| bytes / 1024.0),
         ),
         target("ping-pong: round trip x limit", 1.15, ratio("ping_pong", RoundTripP50, PLAIN, LIMIT)),
         target(
@@ -66,6 +72,9 @@ fn all(results: &Results) -> Vec<Target> {
             1.1,
             results.figure("stalled_1000", PLAIN, StalledP99Ratio),
         ),
+        target("... 2 threads", 1.1, results.figure("stalled_1000", PLAIN_2, StalledP99Ratio)),
+        target("... framed", 1.1, results.figure("stalled_1000", FRAMED, StalledP99Ratio)),
+        target("... framed, 2 threads", 1.1, results.figure("stalled_1000", FRAMED_2, StalledP99Ratio)),
         target(
             "... MiB of memory (the log has 4)",
             4.0,

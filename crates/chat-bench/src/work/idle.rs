@@ -1,14 +1,26 @@
 //! Members who come and are silent: what they cost on the way in and while they are there.
 
+use std::time::Duration;
+
+use super::fanout;
 use crate::clock;
 use crate::failure::Result;
 use crate::figures::{Figures, Quantity};
 use crate::load::Crowd;
 use crate::system::{Programs, Server, System};
 
+/// More than our log has room for. A server that keeps what was said has taken the memory for that once it is full;
+/// else the entries which tell of the joins would count as the members'.
+const FILLING_MESSAGES: u64 = 60_000;
+/// ... unless a server takes too long over them.
+const FILLING_TIME: Duration = Duration::from_secs(2);
+
 pub(super) fn run(system: System, programs: &Programs, members: usize) -> Result<Figures> {
     let server = Server::start(system, programs)?;
     let mut crowd = Crowd::new(system.wire(), server.address, 1)?;
+    // Somebody must hear what fills the log.
+    crowd.join(1, |_| false)?;
+    fanout::closed_loop(&mut crowd, |sent, elapsed| sent < FILLING_MESSAGES && elapsed < FILLING_TIME)?;
     let memory_before = server.memory()?;
     let cpu_before = server.cpu()?;
     let began = clock::now();
