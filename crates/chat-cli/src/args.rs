@@ -185,6 +185,7 @@ Out (more types and fields may come, none will change):
   joined     seq, time, peer, members
   left       seq, time, peer, reason, members
   gathered   seq, time, joined, left, members   in large rooms, instead of the two before
+  not_said   seq, time, why                     the host has refused a message of yours
   present    members, peers, more           more: there are others, not listed
   missed     messages                       you were too slow for that many
   lost       error, retry_in_ms             with --reconnect

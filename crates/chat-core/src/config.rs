@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use crate::moderator::Moderator;
+
 /// Limits and policies of one [`Room`](crate::Room).
 ///
 /// ```
@@ -28,6 +30,8 @@ pub struct RoomConfig {
     pub history_max: u16,
     /// What happens to a member that the log's tail has passed. Default: he is told and stays.
     pub overtaken: Overtaken,
+    /// Looks at what remote members say before it is accepted. Default: nobody does.
+    pub moderator: Option<Moderator>,
 }
 
 impl RoomConfig {
@@ -44,6 +48,7 @@ impl Default for RoomConfig {
             rate: Some(Rate::default()),
             history_max: 20,
             overtaken: Overtaken::default(),
+            moderator: None,
         }
     }
 }

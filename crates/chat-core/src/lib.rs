@@ -18,6 +18,7 @@
 //! | he is in the room | he gets every message accepted after he joined, once, in one order |
 //! | he is slower than the room | he lags; when the log's tail passes him he is told how many messages he missed ([`Pending::Overtaken`], [`Heard::Missed`]) |
 //! | he speaks too fast | nothing is dropped; his transport stops reading from him for a while ([`Said::pause_until`]) |
+//! | the host does not want what he says | he is told why instead, and it counts as dealt with ([`Moderator`]) |
 //! | the room or his address is full | he is refused, with a reason ([`JoinError`]) |
 //! | the room closes | he gets what was accepted, a farewell, and a clean end ([`Room::close`]) |
 //!
@@ -43,6 +44,7 @@ mod error;
 mod gathered;
 mod log;
 mod members;
+mod moderator;
 mod port;
 mod rate;
 mod room;
@@ -60,7 +62,8 @@ pub use config::{Overtaken, Rate, RoomConfig};
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
 pub use error::{JoinError, KickError, NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
 pub use members::MemberId;
-pub use port::{Joined, News, Port, Said, Start};
+pub use moderator::{Moderator, Offer, Verdict};
+pub use port::{Accepted, Joined, News, Outcome, Port, Said, Start};
 pub use room::{Clock, Room, World};
 pub use running::{Running, run};
 pub use seat::{Heard, Seat};

@@ -96,9 +96,9 @@ impl Log {
 
 fn cost(event: &Event) -> usize {
     let text = match event {
-        Event::Said { text, .. } | Event::Left { reason: LeaveReason::Kicked { why: text }, .. } => {
-            text.as_str().len()
-        }
+        Event::Said { text, .. }
+        | Event::Left { reason: LeaveReason::Kicked { why: text }, .. }
+        | Event::Refused { why: text, .. } => text.as_str().len(),
         _ => 0,
     };
     ENTRY_OVERHEAD_BYTES + text

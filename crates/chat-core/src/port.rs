@@ -8,6 +8,7 @@ use chat_proto::{Entry, Hello, LeaveReason, PeerAddr, Text, Welcome};
 
 use crate::error::{JoinError, SayError};
 use crate::members::MemberId;
+use crate::moderator::Verdict;
 use crate::room::Room;
 use crate::waker::Waker;
 
@@ -33,14 +34,39 @@ pub struct Joined {
     pub seq: u64,
 }
 
-/// A message that was accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What [`Port::say`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// Its sequence number.
-    pub seq: u64,
+    /// What became of the message.
+    pub outcome: Outcome,
     /// The member is over his rate, or fills the log faster than some transport pulls it: take nothing more
     /// from him before this moment.
     pub pause_until: Option<Instant>,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has its place in the order.
+    Accepted {
+        /// Its sequence number.
+        seq: u64,
+    },
+    /// The [`Moderator`](crate::Moderator) has refused it. A framed member reads that in the log
+    /// ([`Event::Refused`](chat_proto::Event::Refused)); others are to be told.
+    Refused {
+        /// What he is told instead.
+        why: Text,
+    },
+}
+
+/// How far the room has come with a member, as [`Port::accepted`] says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// How many of his messages it has dealt with, refused ones among them; 0 if he is no member.
+    pub messages: u64,
+    /// The newest sequence number at that moment.
+    pub head: u64,
 }
 
 /// Where a welcomed member starts to read.
@@ -115,7 +141,8 @@ impl Port {
         Some((welcome, start))
     }
 
-    /// Says `text` as `member`. Once this returns, the message has its place in the one order.
+    /// Says `text` as `member`. Once this returns, the message has its place in the one order, or was
+    /// refused by the room's [`Moderator`](crate::Moderator).
     ///
     /// The port's own transport is not woken: it pulls at the end of its turn.
     ///
@@ -123,7 +150,20 @@ impl Port {
     ///
     /// [`SayError`] if he is no member (any more) or the room is closing.
     pub fn say(&self, member: MemberId, text: Text, now: Instant) -> Result<Said, SayError> {
-        let result = self.room.lock().say(member, text, now);
+        let verdict = match self.room.moderator() {
+            Some(moderator) => {
+                let peer = self.room.lock().speaker(member)?;
+                moderator.decide(peer, &text)
+            }
+            None => Verdict::Accept,
+        };
+        let mut state = self.room.lock();
+        let result = match verdict {
+            Verdict::Accept => state.say(member, text, now),
+            Verdict::Change(text) => state.say(member, text, now),
+            Verdict::Refuse(why) => state.refuse(member, why, now),
+        };
+        drop(state);
         let (said, wakes) = result?;
         wakes.wake();
         Ok(said)
@@ -135,10 +175,9 @@ impl Port {
         wakes.wake();
     }
 
-    /// How many messages of `member` the room has accepted, and the newest sequence number at that
-    /// moment. (0 messages if he is no member.)
+    /// How far the room has come with what `member` says.
     #[must_use]
-    pub fn accepted(&self, member: MemberId) -> (u64, u64) {
+    pub fn accepted(&self, member: MemberId) -> Accepted {
         self.room.lock().accepted(member)
     }
 

@@ -8,6 +8,7 @@ use chat_proto::{Author, LeaveReason, Name, PeerAddr, Present, Text};
 
 use crate::config::RoomConfig;
 use crate::error::{KickError, NameTaken, SayError};
+use crate::moderator::Moderator;
 use crate::port::Port;
 use crate::seat::Seat;
 use crate::state::State;
@@ -37,6 +38,7 @@ pub struct Room(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     clock: Clock,
+    moderator: Option<Moderator>,
 }
 
 impl fmt::Debug for Shared {
@@ -90,8 +92,9 @@ impl Room {
     /// calls give the same room.
     #[must_use]
     pub fn in_world(config: RoomConfig, world: World) -> Self {
+        let moderator = config.moderator.clone();
         let state = State::new(config, (world.clock)(), world.unix_ms, world.seed);
-        Self(Arc::new(Shared { state: Mutex::new(state), clock: world.clock }))
+        Self(Arc::new(Shared { state: Mutex::new(state), clock: world.clock, moderator }))
     }
 
     /// A place for a transport, which `waker` wakes when the room has something for it. At first it
@@ -185,6 +188,11 @@ impl Room {
 
     pub(crate) fn now(&self) -> Instant {
         (self.0.clock)()
+    }
+
+    /// Without the room's lock: it may call the room.
+    pub(crate) fn moderator(&self) -> Option<&Moderator> {
+        self.0.moderator.as_ref()
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -16,7 +16,7 @@ use crate::error::{JoinError, NameTaken, SayError};
 use crate::gathered::Gathered;
 use crate::log::Log;
 use crate::members::{Member, MemberId, Members};
-use crate::port::{Joined, News, Said, Start};
+use crate::port::{Accepted, Joined, News, Outcome, Said, Start};
 use crate::rate::Pace;
 use crate::stats::Stats;
 use crate::waker::Waker;
@@ -212,20 +212,62 @@ impl State {
     }
 
     pub(crate) fn say(&mut self, id: MemberId, text: Text, now: Instant) -> Result<(Said, Wakes), SayError> {
-        if self.closing.is_some() {
-            return Err(SayError::Closing);
-        }
+        let (pause, port, event) = self.count(id, now, |member| {
+            let author = Author::Peer(member.peer);
+            Event::Said { author, text }
+        })?;
+        let wakes = self.append(event, now, Some(port));
+        let outcome = Outcome::Accepted { seq: self.log.seq() };
+        Ok((Said { outcome, pause_until: self.pause_until(pause, now) }, wakes))
+    }
+
+    /// A message of this member is not to be said: `why` stands in its place.
+    pub(crate) fn refuse(
+        &mut self,
+        id: MemberId,
+        why: Text,
+        now: Instant,
+    ) -> Result<(Said, Wakes), SayError> {
+        let (pause, port, event) = self.count(id, now, |member| Event::Refused {
+            peer: member.peer,
+            member: id.as_u64(),
+            said: member.accepted,
+            why: why.clone(),
+        })?;
+        self.counted.moderated += 1;
+        let wakes = self.append(event, now, Some(port));
+        Ok((Said { outcome: Outcome::Refused { why }, pause_until: self.pause_until(pause, now) }, wakes))
+    }
+
+    /// Counts a message of a member; returns the end of the pause that it costs him, his port, and what
+    /// `event` makes of it.
+    fn count(
+        &mut self,
+        id: MemberId,
+        now: Instant,
+        event: impl FnOnce(&Member) -> Event,
+    ) -> Result<(Option<Instant>, usize, Event), SayError> {
+        self.speaker(id)?;
         let since_began = now.saturating_duration_since(self.began);
         let member = self.members.get_mut(id).ok_or(SayError::NotMember)?;
         let rate = self.config.rate.filter(|_| !member.peer.is_loopback());
         let within = rate.and_then(|rate| member.pace.count(rate, since_began));
         member.accepted += 1;
-        let (author, port) = (Author::Peer(member.peer), member.port);
+        let (port, event) = (member.port, event(member));
         self.counted.paced += u64::from(within.is_some());
-        let wakes = self.append(Event::Said { author, text }, now, Some(port));
-        let paced = within.map(|within| self.began + within);
-        let crowded = self.is_crowded().then(|| now + CROWDED_PAUSE);
-        Ok((Said { seq: self.log.seq(), pause_until: paced.max(crowded) }, wakes))
+        Ok((within.map(|within| self.began + within), port, event))
+    }
+
+    fn pause_until(&self, paced: Option<Instant>, now: Instant) -> Option<Instant> {
+        paced.max(self.is_crowded().then(|| now + CROWDED_PAUSE))
+    }
+
+    /// The address of a member who may speak.
+    pub(crate) fn speaker(&self, id: MemberId) -> Result<PeerAddr, SayError> {
+        if self.closing.is_some() {
+            return Err(SayError::Closing);
+        }
+        self.members.get(id).map(|member| member.peer).ok_or(SayError::NotMember)
     }
 
     /// Whether the log soon overtakes a transport, and with it members who are not slow. One that has been
@@ -287,8 +329,9 @@ impl State {
         Present { members: self.member_count(), more: peers.len() < self.members.len(), peers }
     }
 
-    pub(crate) fn accepted(&self, id: MemberId) -> (u64, u64) {
-        (self.members.get(id).map_or(0, |member| member.accepted), self.log.seq())
+    pub(crate) fn accepted(&self, id: MemberId) -> Accepted {
+        let messages = self.members.get(id).map_or(0, |member| member.accepted);
+        Accepted { messages, head: self.log.seq() }
     }
 
     pub(crate) fn members(&self) -> &Members {

@@ -23,6 +23,8 @@ pub struct Stats {
     pub refused: u64,
     /// Messages accepted, which is also the newest sequence number.
     pub messages: u64,
+    /// Messages of members that the moderator refused.
+    pub moderated: u64,
     /// Messages that slow members were told they missed, counted once per member.
     pub missed: u64,
     /// Times a member was over his rate and was made to wait.

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use chat_core::{KickError, SayError};
+use chat_core::{Accepted, KickError, SayError};
 use chat_proto::limits::{PRESENCE_MEMBERS_MAX, PRESENT_PEERS_MAX, REASON_BYTES_MAX};
 use chat_proto::{Event, LeaveReason, TextError};
 use support::{Carrier, hear, room, seat, seqs, text};
@@ -215,10 +215,10 @@ fn how_much_of_a_member_was_accepted_is_counted() {
     carrier.say(a, "1");
     carrier.say(b, "2");
     carrier.say(a, "3");
-    assert_eq!(carrier.port.accepted(a), (2, 3));
-    assert_eq!(carrier.port.accepted(b), (1, 3));
+    assert_eq!(carrier.port.accepted(a), Accepted { messages: 2, head: 3 });
+    assert_eq!(carrier.port.accepted(b), Accepted { messages: 1, head: 3 });
     carrier.leave(a, LeaveReason::Quit);
-    assert_eq!(carrier.port.accepted(a), (0, 3), "no member any more");
+    assert_eq!(carrier.port.accepted(a), Accepted { messages: 0, head: 3 }, "no member any more");
 }
 
 #[test]

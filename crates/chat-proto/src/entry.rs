@@ -68,12 +68,29 @@ pub enum Event {
         /// How many members are present after it.
         members: u32,
     },
+    /// A member's message was not accepted. For its author it stands where his message would have been, and
+    /// confirms that it was dealt with.
+    Refused {
+        /// Who said it.
+        peer: PeerAddr,
+        /// Which member that was, as in his [`Session`](crate::Session).
+        member: u64,
+        /// Which of his messages it was: the first that he said as this member is 1.
+        said: u64,
+        /// What he is told instead. Not what he said, and not a secret: it stands in the log.
+        why: Text,
+    },
 }
 
 impl Event {
-    /// Whether this is something said, rather than a notice of who comes and goes.
+    /// Whether this is something said, rather than a notice.
     pub fn is_message(&self) -> bool {
         matches!(self, Event::Said { .. })
+    }
+
+    /// Whether this tells who comes and goes.
+    pub fn is_presence(&self) -> bool {
+        matches!(self, Event::Joined { .. } | Event::Left { .. } | Event::Gathered { .. })
     }
 
     /// Whether this is a single join or leave in a room so large that only its
@@ -81,7 +98,7 @@ impl Event {
     pub fn is_crowd(&self) -> bool {
         match self {
             Event::Joined { members, .. } | Event::Left { members, .. } => *members > PRESENCE_MEMBERS_MAX,
-            Event::Said { .. } | Event::Gathered { .. } => false,
+            Event::Said { .. } | Event::Gathered { .. } | Event::Refused { .. } => false,
         }
     }
 }
@@ -96,6 +113,7 @@ impl fmt::Display for Event {
             Event::Gathered { joined, left, members } => {
                 write!(f, "[*] {joined} joined, {left} left, {members} present")
             }
+            Event::Refused { peer, why, .. } => write!(f, "[*] refused a message of {peer}: {why}"),
         }
     }
 }

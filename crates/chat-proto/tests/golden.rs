@@ -127,6 +127,10 @@ fn events_and_authors() {
         "0c00 01 01 02 02 00 7f000001 05 01 03",
     );
     check_event(Event::Gathered { joined: 5, left: 6, members: 7 }, "0700 01 01 02 03 05 06 07");
+    check_event(
+        Event::Refused { peer: peer("127.0.0.1:5"), member: 8, said: 9, why: text("no") },
+        "0f00 01 01 02 04 00 7f000001 05 08 09 02 6e6f",
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::incoming::{Heard, Incoming, Wait};
 use crate::limits::{LINGER_TIMEOUT, OPENING_GRACE, OUTBOX_BYTES_MAX, STALL_TIMEOUT, UNFINISHED_TIMEOUT};
 use crate::logs::{Format, Logs};
 use crate::outgoing::{Flushed, Outgoing, Reading};
-use crate::speaker::Speaker;
+use crate::speaker::{SaidLine, Speaker};
 
 /// What a connection works with, besides itself.
 #[derive(Debug)]
@@ -457,7 +457,11 @@ fn hear_line(
         outgoing.push_notice(&cx.port.room().present().to_string(), cx.now);
         return None;
     }
-    speaker.say_line(line, tail, cx)
+    let SaidLine { pause_until, refused } = speaker.say_line(line, tail, cx);
+    if let Some(why) = refused {
+        outgoing.push_notice(why.as_str(), cx.now);
+    }
+    pause_until
 }
 
 #[cfg(test)]

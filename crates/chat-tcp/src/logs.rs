@@ -95,7 +95,7 @@ fn encode(entry: &Entry, format: Format, announce: bool, out: &mut Vec<u8>) {
     }
     match format {
         Format::Framed => encode_entry(entry, out),
-        Format::Lf | Format::CrLf if event.is_message() || announce => {
+        Format::Lf | Format::CrLf if event.is_message() || (announce && event.is_presence()) => {
             write!(out, "{event}{}", format.line_break()).expect("writing to a Vec does not fail");
         }
         Format::Lf | Format::CrLf => {}

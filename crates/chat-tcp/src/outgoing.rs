@@ -7,7 +7,7 @@
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::time::Instant;
 
-use chat_core::{Cursor, EncodedLog, Overtaken, Pending};
+use chat_core::{Accepted, Cursor, EncodedLog, Overtaken, Pending};
 use chat_proto::limits::QUIET;
 use chat_proto::{Author, LeaveReason, Line, PREFACE, RoomFrame, Skipped, Text};
 
@@ -284,7 +284,7 @@ impl Outgoing {
         }
         cx.port.count_missed(missed);
         if self.format() == Format::Framed {
-            let (accepted, head) = cx.port.accepted(speaker.member());
+            let Accepted { messages: accepted, head } = cx.port.accepted(speaker.member());
             let skipped = Skipped { messages: missed, next: resume.seq() + 1, head, accepted };
             self.push_frame(&RoomFrame::Skipped(skipped));
         } else {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chat_core::{Cursor, EncodedLog, MemberId, Said};
+use chat_core::{Cursor, EncodedLog, MemberId, Outcome, Said};
 use chat_proto::Text;
 
 use crate::connection::Context;
@@ -15,6 +15,15 @@ pub(crate) struct Speaker {
     member: MemberId,
     /// A plain member's own messages, which he does not get back. Nothing for who only listens.
     own: Option<Box<Own>>,
+}
+
+/// What became of a line.
+#[derive(Debug, Default)]
+pub(crate) struct SaidLine {
+    /// He is over his rate: nothing more is to be taken from him until then.
+    pub(crate) pause_until: Option<Instant>,
+    /// Something of it was refused, and why.
+    pub(crate) refused: Option<Text>,
 }
 
 impl Speaker {
@@ -37,15 +46,18 @@ impl Speaker {
 
     /// Says what a plain member wrote in one line, in several messages if it is long. He does not get it
     /// back. An empty line says nothing: someone has only pressed Enter. `tail` is where the log begins
-    /// that he reads. Returns as [`say`](Self::say) does.
-    pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &mut Context<'_>) -> Option<Instant> {
-        let mut pause_until = None;
+    /// that he reads.
+    pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &mut Context<'_>) -> SaidLine {
+        let mut said_line = SaidLine::default();
         for text in Text::split(line) {
             let Some(said) = self.say_text(text, cx) else { break };
-            pause_until = said.pause_until;
-            self.own.get_or_insert_default().add(said.seq, tail);
+            said_line.pause_until = said.pause_until;
+            match said.outcome {
+                Outcome::Accepted { seq } => self.own.get_or_insert_default().add(seq, tail),
+                Outcome::Refused { why } => said_line.refused = Some(why),
+            }
         }
-        pause_until
+        said_line
     }
 
     fn say_text(&mut self, text: Text, cx: &mut Context<'_>) -> Option<Said> {

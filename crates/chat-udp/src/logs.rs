@@ -76,7 +76,7 @@ fn encode_frame(entry: &Entry, out: &mut Vec<u8>) {
 /// Appends `entry` as a line with its break; nothing if plain members do not get to see it.
 fn encode_line(entry: &Entry, announce: bool, out: &mut Vec<u8>) {
     let Entry { event, .. } = entry;
-    if event.is_message() || (announce && !event.is_crowd()) {
+    if event.is_message() || (announce && event.is_presence() && !event.is_crowd()) {
         writeln!(out, "{event}").expect("writing to a Vec does not fail");
     }
 }

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Cursor, MemberId, Overtaken, Pending};
+use chat_core::{Cursor, MemberId, Outcome, Overtaken, Pending, Said};
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
 use chat_proto::{Author, LeaveReason, Line, PeerAddr, Text};
 use memchr::memmem;
@@ -22,6 +22,8 @@ pub(crate) struct Plain {
     heard: Instant,
     /// He is over his rate: what he sends before this moment is not taken.
     pause_until: Option<Instant>,
+    /// Something he said was refused, and he is to be told why.
+    refused: Option<Text>,
 }
 
 /// Whether a datagram is what a chat server says rather than a person: a notice of a room, or
@@ -38,7 +40,7 @@ pub(crate) fn farewell(reason: &LeaveReason) -> Vec<u8> {
 
 impl Plain {
     pub(crate) fn new(address: SocketAddr, member: MemberId, cursor: Cursor, now: Instant) -> Self {
-        Self { address, member, cursor, heard: now, pause_until: None }
+        Self { address, member, cursor, heard: now, pause_until: None, refused: None }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -64,14 +66,21 @@ impl Plain {
         // Someone who has only pressed Enter has said nothing.
         for text in Text::split(taken).filter(|text| !text.as_str().is_empty()) {
             // An error means that the room is closing, or has put him out: it tells so itself.
-            let Ok(said) = cx.port.say(self.member, text, cx.now) else { return };
-            self.pause_until = said.pause_until;
+            let Ok(Said { outcome, pause_until }) = cx.port.say(self.member, text, cx.now) else { return };
+            self.pause_until = pause_until;
+            if let Outcome::Refused { why } = outcome {
+                self.refused = Some(why);
+            }
         }
     }
 
     /// Writes the next datagram into `out`, which is empty; false if there is none. An error is the
     /// reason for which he is to be put out.
     pub(crate) fn transmit(&mut self, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<bool, LeaveReason> {
+        if let Some(why) = self.refused.take() {
+            out.extend(notice(why.as_str()));
+            return Ok(true);
+        }
         let log = cx.logs.plain();
         loop {
             match log.pending(self.cursor) {

@@ -16,7 +16,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Cursor, MemberId, Overtaken, Port};
+use chat_core::{Accepted, Cursor, MemberId, Overtaken, Port};
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
 use chat_proto::{Ack, LeaveReason, MemberDatagram, RoomDatagram, SessionId, Text, Welcome};
 
@@ -238,7 +238,8 @@ impl Session {
                 return self.transmit(cx, out);
             }
             Next::Skip { resume, slots, .. } => {
-                let (accepted, head) = self.member.map_or((0, 0), |member| cx.port.accepted(member));
+                let Accepted { messages: accepted, head } =
+                    self.member.map(|member| cx.port.accepted(member)).unwrap_or_default();
                 let (slot, seq) = (resume.slot(), resume.seq());
                 RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries: &[] }.encode(out);
                 append(log.batch(slots, ENTRIES_BYTES_MAX), out);

@@ -3,7 +3,8 @@
 
 mod support;
 
-use chat_core::{ClientConfig, Heard, Room, RoomConfig, Running};
+use chat_core::{ClientConfig, ClientEvent, Heard, Moderator, Room, RoomConfig, Running, Verdict};
+use chat_proto::Event;
 use chat_tcp::{TcpConfig, TcpServer};
 use chat_udp::{UdpConfig, UdpServer};
 
@@ -27,7 +28,7 @@ fn whatever_members_come_over_they_see_the_same_messages_in_the_same_order() {
     let plain = Peer::new(address);
     let seat = room.seat("seat".parse().unwrap()).unwrap();
     // Everyone is in before the first of the messages that are compared.
-    support::wait_for(&over_tcp, |event| matches!(event, chat_core::ClientEvent::Connected(_)).then_some(()));
+    support::wait_for(&over_tcp, |event| matches!(event, ClientEvent::Connected(_)).then_some(()));
     plain.send(b"plain 0");
     assert!(plain.recv().ends_with("] plain 0"));
 
@@ -69,5 +70,44 @@ fn whatever_members_come_over_they_see_the_same_messages_in_the_same_order() {
     assert_eq!(from_plain, from_seat);
 
     room.close("bye all", PATIENCE);
+    running.join().unwrap();
+}
+
+#[test]
+fn one_moderator_looks_at_what_comes_over_both() {
+    let moderator = Moderator::new(|offer| match offer.text.as_str() {
+        "spam" => Verdict::Refuse("no spam".parse().unwrap()),
+        _ => Verdict::Accept,
+    });
+    let room = Room::new(RoomConfig { moderator: Some(moderator), ..RoomConfig::default() });
+    let mut running = Running::new(&room);
+    let tcp = TcpServer::bind("127.0.0.1:0", &room, &TcpConfig::default()).unwrap();
+    let address = tcp.local_addr();
+    tcp.spawn_into(&mut running).unwrap();
+    UdpServer::bind(address, &room, &UdpConfig::default()).unwrap().spawn_into(&mut running).unwrap();
+
+    let plain = Peer::new(address);
+    plain.send(b"spam");
+    assert_eq!(plain.recv(), "[*] no spam");
+    for client in [chat_tcp::connect(address, &ClientConfig::default()).unwrap(), connect(address)] {
+        say(&client, "spam");
+        say(&client, "hello");
+        // Both were dealt with, so it can end.
+        client.finish().unwrap();
+        let mut own = Vec::new();
+        support::wait_for(&client, |event| {
+            if let ClientEvent::Entry { entry, own: true } = &event {
+                own.push(match &entry.event {
+                    Event::Refused { why, .. } => why.to_string(),
+                    Event::Said { text, .. } => text.to_string(),
+                    other => panic!("{other} is not his"),
+                });
+            }
+            matches!(event, ClientEvent::Ended(_)).then_some(())
+        });
+        assert_eq!(own, ["no spam", "hello"]);
+    }
+    assert_eq!(room.stats().moderated, 3);
+    room.close("bye", PATIENCE);
     running.join().unwrap();
 }

@@ -111,11 +111,11 @@ impl Output {
             return;
         }
         match event {
-            ClientEvent::Entry { entry, own: false } => {
-                if let Event::Said { author, text } = &entry.event {
-                    batch.push_str(&format!("[{author}] {text}\n"));
-                }
-            }
+            ClientEvent::Entry { entry, own } => match &entry.event {
+                Event::Said { author, text } if !own => batch.push_str(&format!("[{author}] {text}\n")),
+                Event::Refused { why, .. } if *own => tell(&format!("Not said: {why}")),
+                _ => {}
+            },
             ClientEvent::Line(text) => batch.push_str(&format!("{text}\n")),
             ClientEvent::Missed(messages) => tell(&format!("You missed {messages} messages")),
             ClientEvent::Unsure(texts) => {

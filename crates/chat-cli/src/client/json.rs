@@ -60,6 +60,12 @@ enum Report<'a> {
         left: u32,
         members: u32,
     },
+    /// The host has refused a message of this client.
+    NotSaid {
+        seq: u64,
+        time: Option<String>,
+        why: &'a str,
+    },
     /// Of a plain server.
     Line {
         text: &'a str,
@@ -123,6 +129,7 @@ impl Reporter {
                     Event::Gathered { joined, left, members } => {
                         Report::Gathered { seq, time, joined: *joined, left: *left, members: *members }
                     }
+                    Event::Refused { why, .. } if *own => Report::NotSaid { seq, time, why: why.as_str() },
                     _ => return,
                 }
             }
@@ -199,6 +206,15 @@ mod tests {
         })
     }
 
+    fn not_said() -> ClientEvent {
+        let why = Text::one_line("no spam").expect("short");
+        let mut event = entry(Event::Refused { peer: peer(), member: 1, said: 1, why });
+        if let ClientEvent::Entry { own, .. } = &mut event {
+            *own = true;
+        }
+        event
+    }
+
     #[test]
     fn the_objects_on_stdout_are_these() {
         let text = |text: &str| Text::one_line(text).expect("short");
@@ -208,6 +224,7 @@ mod tests {
             entry(Event::Joined { peer: peer(), members: 4 }),
             entry(Event::Left { peer: peer(), reason: LeaveReason::Lost, members: 3 }),
             entry(Event::Gathered { joined: 12, left: 3, members: 240 }),
+            not_said(),
             ClientEvent::Line(text("[x] raw")),
             ClientEvent::Missed(5),
             ClientEvent::Present(Present { members: 2, peers: vec![peer()], more: false }),
@@ -221,6 +238,7 @@ mod tests {
             r#"{"type":"joined","seq":7,"time":"2026-11-23T02:50:43.123Z","peer":"127.0.0.1:57814","members":4}"#,
             r#"{"type":"left","seq":7,"time":"2026-11-23T02:50:43.123Z","peer":"127.0.0.1:57814","reason":"connection lost","members":3}"#,
             r#"{"type":"gathered","seq":7,"time":"2026-11-23T02:50:43.123Z","joined":12,"left":3,"members":240}"#,
+            r#"{"type":"not_said","seq":7,"time":"2026-11-23T02:50:43.123Z","why":"no spam"}"#,
             r#"{"type":"line","text":"[x] raw"}"#,
             r#"{"type":"missed","messages":5}"#,
             r#"{"type":"present","members":2,"peers":["127.0.0.1:57814"],"more":false}"#,

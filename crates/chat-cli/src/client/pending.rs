@@ -23,9 +23,15 @@ impl Pending {
 
     /// The room has this message of ours, and so all before it.
     pub(super) fn confirm(&mut self, text: &Text) {
-        if let Some(index) = self.messages.iter().position(|(pending, _)| pending == text) {
-            self.messages.drain(..=index);
+        match self.messages.iter().position(|(pending, _)| pending == text) {
+            Some(index) => drop(self.messages.drain(..=index)),
+            None => drop(self.confirm_oldest()), // the host has changed it
         }
+    }
+
+    /// The room has dealt with the oldest.
+    pub(super) fn confirm_oldest(&mut self) -> Option<Text> {
+        self.messages.pop_front().map(|(text, _)| text)
     }
 
     /// Nothing is known any more of what is on its way.
@@ -78,7 +84,7 @@ mod tests {
         ["one", "two", "three"].iter().for_each(|&message| pending.say(text(message), Duration::ZERO));
         pending.confirm(&text("two"));
         assert_eq!(pending.len(), 1);
-        pending.confirm(&text("from another life"));
-        assert_eq!(pending.len(), 1);
+        pending.confirm(&text("three, as the host words it"));
+        assert_eq!(pending.len(), 0);
     }
 }

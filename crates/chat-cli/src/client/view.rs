@@ -268,6 +268,10 @@ impl View {
                     self.notice(at, &format!("{counts}, {members} present"));
                 }
             }
+            Event::Refused { why, .. } if own => {
+                let what = self.pending.confirm_oldest().map_or(String::new(), |text| format!(" ({text})"));
+                self.note(Style::Warning, &format!("Not said: {why}{what}"));
+            }
             _ => {}
         }
     }

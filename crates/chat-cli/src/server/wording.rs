@@ -32,6 +32,7 @@ pub(super) fn wording(heard: &Heard) -> Option<Wording<'_>> {
         Event::Joined { peer, .. } => notice(format!("Accepted connection from {peer}")),
         Event::Left { peer, reason: LeaveReason::Quit, .. } => notice(format!("Connection closed by {peer}")),
         Event::Left { peer, reason, .. } => notice(format!("Connection closed by {peer} ({reason})")),
+        Event::Refused { peer, why, .. } => notice(format!("Refused a message of {peer}: {why}")),
         _ => None,
     }
 }
@@ -66,6 +67,9 @@ mod tests {
             line(left(kicked)).as_deref(),
             Some("[*] Connection closed by 127.0.0.1:57814 (kicked: spam)")
         );
+        let why = "no spam".parse().expect("clean");
+        let refused = Event::Refused { peer, member: 1, said: 1, why };
+        assert_eq!(line(refused).as_deref(), Some("[*] Refused a message of 127.0.0.1:57814: no spam"));
         let missed = wording(&Heard::Missed(3)).map(|line| line.to_string());
         assert_eq!(missed.as_deref(), Some("[*] 3 messages were not shown here"));
     }

@@ -34,9 +34,9 @@ pub struct Conversation {
     phase: Phase,
     /// Said and not confirmed, in order.
     unconfirmed: VecDeque<Text>,
-    /// How many of them were sent, and under which address.
+    /// How many of them were sent, and as whom.
     sent: usize,
-    sent_as: Option<PeerAddr>,
+    sent_as: Option<SentAs>,
     /// How many were confirmed on this connection.
     confirmed: u64,
     /// Own messages up to this one are confirmed already, those among them that are still to be read.
@@ -54,6 +54,15 @@ struct Standing {
     you: PeerAddr,
     /// Has everything up to this message.
     have: u64,
+}
+
+/// The connection on which messages were sent that are still to be confirmed.
+#[derive(Clone, Copy, Debug)]
+struct SentAs {
+    you: PeerAddr,
+    member: u64,
+    /// How many of what was said there are confirmed, once it is broken.
+    confirmed: u64,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -152,7 +161,11 @@ impl Conversation {
         }
         let text = self.unconfirmed.get(self.sent)?.clone();
         self.sent += 1;
-        self.sent_as = self.standing.map(|standing| standing.you);
+        self.sent_as = self.standing.map(|Standing { you, session, .. }| SentAs {
+            you,
+            member: session.member,
+            confirmed: self.confirmed,
+        });
         Some(MemberFrame::Say(text))
     }
 
@@ -179,6 +192,9 @@ impl Conversation {
 
     /// The connection is gone. Returns true if nothing is lost with it: leaving was all that was left.
     pub fn disconnected(&mut self) -> bool {
+        if let (Phase::Live, Some(sent_as)) = (&self.phase, &mut self.sent_as) {
+            sent_as.confirmed = self.confirmed;
+        }
         self.phase = Phase::Waiting;
         self.wants.left
     }
@@ -200,21 +216,41 @@ impl Conversation {
             return false;
         };
         standing.have = standing.have.max(entry.seq);
-        let Event::Said { author: Author::Peer(author), text } = &entry.event else {
-            return false;
+        let Standing { you, session, .. } = *standing;
+        let before = self.sent_as.filter(|_| matches!(self.phase, Phase::CatchingUp { .. }));
+        match &entry.event {
+            Event::Said { author: Author::Peer(author), text } => {
+                let as_before = before.is_some_and(|before| before.you == *author);
+                if entry.seq > self.confirmed_seq && (as_before || *author == you) {
+                    // Behind a gap it need not be the first one; those before it were accepted too.
+                    let sent = || self.unconfirmed.iter().take(self.sent);
+                    let before = if self.in_doubt { sent().position(|sent| sent == text) } else { Some(0) };
+                    self.confirm_next(before.map_or(0, |before| before + 1), as_before);
+                }
+                as_before || *author == you
+            }
+            Event::Refused { member, said, .. } => {
+                let as_before = before.is_some_and(|before| before.member == *member);
+                if as_before || *member == session.member {
+                    let confirmed =
+                        before.filter(|_| as_before).map_or(self.confirmed, |before| before.confirmed);
+                    let more = usize::try_from(said.saturating_sub(confirmed)).unwrap_or(usize::MAX);
+                    self.confirm_next(more, as_before);
+                }
+                as_before || *member == session.member
+            }
+            _ => false,
+        }
+    }
+
+    /// The next `messages` were dealt with, on this connection or on the one before.
+    fn confirm_next(&mut self, messages: usize, as_before: bool) {
+        let counter = match &mut self.sent_as {
+            Some(before) if as_before => &mut before.confirmed,
+            _ => &mut self.confirmed,
         };
-        let as_before = matches!(self.phase, Phase::CatchingUp { .. }) && Some(*author) == self.sent_as;
-        if !as_before && *author != standing.you {
-            return false;
-        }
-        if entry.seq > self.confirmed_seq {
-            self.confirmed += u64::from(!as_before);
-            // Behind a gap it need not be the first one; those before it were accepted too.
-            let sent = || self.unconfirmed.iter().take(self.sent);
-            let before = if self.in_doubt { sent().position(|sent| sent == text) } else { Some(0) };
-            self.confirm(before.map_or(0, |before| before + 1));
-        }
-        true
+        *counter = counter.saturating_add(messages as u64);
+        self.confirm(messages);
     }
 
     fn confirm(&mut self, messages: usize) {

@@ -12,7 +12,8 @@ use chat_proto::{Entry, LeaveReason, Present, Text, Welcome};
 pub enum ClientEvent {
     /// The room has let it in, for the first time or again.
     Connected(Welcome),
-    /// An entry of the log. `own`: a message of its own, which is confirmed by this.
+    /// An entry of the log. `own`: a message of its own, or what became of it
+    /// ([`Event::Refused`](chat_proto::Event::Refused)), which is confirmed by this.
     Entry {
         /// The entry.
         entry: Arc<Entry>,

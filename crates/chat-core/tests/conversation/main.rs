@@ -69,9 +69,10 @@ proptest! {
 
     #[test]
     fn over_any_number_of_lost_connections_nothing_is_lost_or_said_twice(
+        moderated in any::<bool>(),
         steps in prop::collection::vec(step(false), 0..150),
     ) {
-        let mut net = Net::new();
+        let mut net = if moderated { Net::moderated() } else { Net::new() };
         steps.into_iter().for_each(|step| net.step(step));
         net.settle();
         net.check();
@@ -81,13 +82,29 @@ proptest! {
 
     #[test]
     fn where_the_log_does_not_reach_back_it_says_what_it_cannot_know(
+        moderated in any::<bool>(),
         steps in prop::collection::vec(step(true), 0..150),
     ) {
-        let mut net = Net::new();
+        let mut net = if moderated { Net::moderated() } else { Net::new() };
         steps.into_iter().for_each(|step| net.step(step));
         net.settle();
         net.check();
     }
+}
+
+#[test]
+fn a_refused_message_is_dealt_with_and_never_said_again() {
+    let mut net = Net::moderated();
+    net.connect();
+    net.settle();
+    (0..4).for_each(|_| net.say());
+    while net.client_sends() {}
+    // The room deals with three of four; the client hears of none.
+    (0..3).for_each(|_| assert!(net.server_reads()));
+    net.disconnect(0);
+    net.settle();
+    assert_eq!((net.accepted(), net.refused()), (vec![0, 2, 3], vec![1]));
+    net.check();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use chat_core::{ClientEvent, Conversation, MemberId, Room, Start};
+use chat_core::{Accepted, ClientEvent, Conversation, MemberId, Moderator, Room, RoomConfig, Start, Verdict};
 use chat_proto::{Author, Entry, Event, Hello, LeaveReason, MemberFrame, PeerAddr, RoomFrame, Skipped};
 
 use crate::support::{Carrier, Time, room_with, text};
@@ -15,6 +15,8 @@ struct Line {
     down: VecDeque<RoomFrame>,
     /// Sequence number up to which the server has written; `None` before its welcome.
     written: Option<u64>,
+    /// Which refusal it writes next, once it has come to its place.
+    refusal: usize,
 }
 
 /// The real room, a server of few lines, a network that loses connections, and the conversation.
@@ -25,6 +27,7 @@ pub(crate) struct Net {
     /// Speaks too.
     pub(crate) other: MemberId,
     messages: Vec<Arc<Entry>>,
+    refusals: Vec<Arc<Entry>>,
     /// Messages up to this one have left the log.
     tail: u64,
     pub(crate) conversation: Conversation,
@@ -49,7 +52,19 @@ pub(crate) struct Seen {
 
 impl Net {
     pub(crate) fn new() -> Self {
-        let (room, time) = room_with(chat_core::RoomConfig { rate: None, ..Default::default() });
+        Self::with_moderator(None)
+    }
+
+    /// The host refuses one message of three, and tells by its number which one it was.
+    pub(crate) fn moderated() -> Self {
+        Self::with_moderator(Some(Moderator::new(|offer| match offer.text.as_str().parse::<u64>() {
+            Ok(number) if number % 3 == 1 => Verdict::Refuse(offer.text.clone()),
+            _ => Verdict::Accept,
+        })))
+    }
+
+    fn with_moderator(moderator: Option<Moderator>) -> Self {
+        let (room, time) = room_with(RoomConfig { rate: None, moderator, ..Default::default() });
         let carrier = Carrier::new(&room, &time);
         let other = carrier.join("192.0.2.99:9");
         Self {
@@ -58,6 +73,7 @@ impl Net {
             time,
             other,
             messages: Vec::new(),
+            refusals: Vec::new(),
             tail: 0,
             conversation: Conversation::new(0),
             line: None,
@@ -76,7 +92,7 @@ impl Net {
         let member = self.carrier.join(&address);
         self.addresses.push(address.parse().unwrap());
         let up = VecDeque::from([self.conversation.hello()]);
-        self.line = Some(Line { member, up, down: VecDeque::new(), written: None });
+        self.line = Some(Line { member, up, down: VecDeque::new(), written: None, refusal: 0 });
     }
 
     /// Of what the client has sent, the first `arriving` frames still reach the server.
@@ -127,7 +143,13 @@ impl Net {
 
     fn pull(&mut self) {
         let news = self.carrier.pull();
-        self.messages.extend(news.entries.into_iter().filter(|entry| entry.event.is_message()));
+        for entry in news.entries {
+            match entry.event {
+                Event::Said { .. } => self.messages.push(entry),
+                Event::Refused { .. } => self.refusals.push(entry),
+                _ => {}
+            }
+        }
     }
 
     pub(crate) fn server_reads(&mut self) -> bool {
@@ -160,21 +182,29 @@ impl Net {
             return;
         };
         line.down.push_back(RoomFrame::Welcome(welcome));
-        line.written = Some(match start {
+        let written = match start {
             Start::After(seq) => seq,
             Start::History(_) => welcome.session.since,
-        });
+        };
+        line.written = Some(written);
+        line.refusal = self.refusals.partition_point(|refusal| refusal.seq < written);
     }
 
     pub(crate) fn server_writes(&mut self) -> bool {
         self.pull();
-        let Some(Line { member, down, written: Some(written), .. }) = &mut self.line else { return false };
+        let Some(Line { member, down, written: Some(written), refusal, .. }) = &mut self.line else {
+            return false;
+        };
         let head = self.messages.len() as u64;
         if *written < self.tail {
-            let (accepted, head) = self.carrier.port.accepted(*member);
+            let Accepted { messages: accepted, head } = self.carrier.port.accepted(*member);
             let (messages, next) = (self.tail - *written, self.tail + 1);
             down.push_back(RoomFrame::Skipped(Skipped { messages, next, head, accepted }));
             *written = self.tail;
+            *refusal = self.refusals.partition_point(|refusal| refusal.seq < self.tail);
+        } else if let Some(entry) = self.refusals.get(*refusal).filter(|entry| entry.seq <= *written) {
+            down.push_back(RoomFrame::Entry(Arc::clone(entry)));
+            *refusal += 1;
         } else if *written < head {
             down.push_back(RoomFrame::Entry(Arc::clone(&self.messages[usize::try_from(*written).unwrap()])));
             *written += 1;
@@ -221,14 +251,27 @@ impl Net {
         own.map(|text| text.as_str().parse().unwrap()).collect()
     }
 
+    /// The numbers it said that the host has refused.
+    pub(crate) fn refused(&self) -> Vec<u64> {
+        let why = self.refusals.iter().map(|entry| match &entry.event {
+            Event::Refused { why, .. } => why.as_str().parse().unwrap(),
+            other => panic!("{other} is no refusal"),
+        });
+        why.collect()
+    }
+
     /// The checks that hold whatever has happened.
     pub(crate) fn check(&self) {
         let accepted = self.accepted();
         let mut times = BTreeMap::<u64, usize>::new();
         accepted.iter().for_each(|number| *times.entry(*number).or_default() += 1);
+        let refused = self.refused();
         for number in 0..self.said {
             match times.get(&number) {
-                None => assert!(self.seen.unsure.contains(&number), "{number} is lost without a word"),
+                None => assert!(
+                    self.seen.unsure.contains(&number) || refused.contains(&number),
+                    "{number} is lost without a word"
+                ),
                 Some(1) => {}
                 Some(times) => panic!("{number} was said {times} times"),
             }

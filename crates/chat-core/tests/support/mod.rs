@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_core::{
-    Heard, Joined, MemberId, News, Port, Rate, Room, RoomConfig, Said, SayError, Seat, Waker, World,
+    Heard, Joined, MemberId, News, Outcome, Port, Rate, Room, RoomConfig, Said, SayError, Seat, Waker, World,
 };
 use chat_proto::{Entry, Event, LeaveReason, Text};
 use crossbeam_channel::{Receiver, bounded};
@@ -95,7 +95,10 @@ impl Carrier {
     }
 
     pub(crate) fn say(&self, member: MemberId, what: &str) -> u64 {
-        self.try_say(member, what).unwrap().seq
+        match self.try_say(member, what).unwrap().outcome {
+            Outcome::Accepted { seq } => seq,
+            Outcome::Refused { why } => panic!("refused: {why}"),
+        }
     }
 
     pub(crate) fn leave(&self, member: MemberId, reason: LeaveReason) {

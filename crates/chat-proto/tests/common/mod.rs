@@ -111,6 +111,12 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             left,
             members
         }),
+        (addr(), any::<(u64, u64)>(), text()).prop_map(|(peer, (member, said), why)| Event::Refused {
+            peer,
+            member,
+            said,
+            why
+        }),
     ]
 }
 

@@ -4,6 +4,7 @@ mod chunks;
 mod framed;
 mod leaving;
 mod memory;
+mod moderation;
 mod opening;
 mod output;
 mod overtaken;

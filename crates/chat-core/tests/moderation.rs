@@ -1,0 +1,81 @@
+//! The host looks at what members say before the room accepts it.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+mod support;
+
+use chat_core::{Moderator, Outcome, RoomConfig, SayError, Verdict};
+use support::{Carrier, hear, room_with, seat, text};
+
+fn moderated(decide: impl Fn(&str) -> Verdict + Send + Sync + 'static) -> RoomConfig {
+    let moderator = Moderator::new(move |offer| decide(offer.text.as_str()));
+    RoomConfig { moderator: Some(moderator), ..RoomConfig::default() }
+}
+
+#[test]
+fn a_message_is_accepted_changed_or_refused() {
+    let (room, time) = room_with(moderated(|said| match said {
+        "fish" => Verdict::Change(text("f***")),
+        "spam" => Verdict::Refuse(text("no spam")),
+        _ => Verdict::Accept,
+    }));
+    let mut tcp = Carrier::new(&room, &time);
+    let bot = seat(&room, "bot");
+    let ann = tcp.join("192.0.2.1:1");
+    tcp.read();
+    assert_eq!(tcp.say(ann, "hello"), 1);
+    assert_eq!(tcp.try_say(ann, "spam").unwrap().outcome, Outcome::Refused { why: text("no spam") });
+    assert_eq!(tcp.say(ann, "fish"), 2);
+    assert_eq!(bot.say("spam").unwrap(), Some(3), "the host's own words are not looked at");
+    let seen: Vec<_> = tcp.pull().entries.iter().map(|entry| entry.event.to_string()).collect();
+    assert_eq!(
+        seen,
+        [
+            "[192.0.2.1:1] hello",
+            "[*] refused a message of 192.0.2.1:1: no spam",
+            "[192.0.2.1:1] f***",
+            "[bot] spam"
+        ]
+    );
+    assert_eq!(hear(&bot).len(), 5, "his joining, and those four");
+    assert_eq!((room.stats().messages, room.stats().moderated), (3, 1));
+    let accepted = tcp.port.accepted(ann);
+    assert_eq!((accepted.messages, accepted.head), (3, 3), "a refused message is dealt with, too");
+}
+
+#[test]
+fn a_refused_message_counts_towards_the_rate() {
+    let (room, time) = room_with(moderated(|_| Verdict::Refuse(text("not today"))));
+    let tcp = Carrier::new(&room, &time);
+    let ann = tcp.join("192.0.2.1:1");
+    let burst = RoomConfig::default().rate.unwrap().burst.get();
+    for _ in 0..burst {
+        assert_eq!(tcp.try_say(ann, "x").unwrap().pause_until, None);
+    }
+    assert!(tcp.try_say(ann, "x").unwrap().pause_until.is_some());
+}
+
+#[test]
+fn the_moderator_may_use_the_room() {
+    let (room, time) = room_with(RoomConfig::default());
+    // It is made before the room that it uses.
+    let place = std::sync::Arc::new(std::sync::OnceLock::<chat_core::Room>::new());
+    let inside = std::sync::Arc::clone(&place);
+    let moderator = Moderator::new(move |offer| {
+        let room = inside.get().expect("it is set before anyone speaks");
+        room.notice(&format!("{} wants to say {}", offer.peer, offer.text)).unwrap();
+        room.kick(offer.peer, "no talking").unwrap();
+        Verdict::Accept
+    });
+    drop((room, time));
+    let (room, time) = room_with(RoomConfig { moderator: Some(moderator), ..RoomConfig::default() });
+    place.set(room.clone()).unwrap();
+    let mut tcp = Carrier::new(&room, &time);
+    let ann = tcp.join("192.0.2.1:1");
+    assert_eq!(
+        tcp.try_say(ann, "hello").unwrap_err(),
+        SayError::NotMember,
+        "he was kicked before it was said"
+    );
+    let seen = tcp.read();
+    assert!(seen.contains(&"1 [*] 192.0.2.1:1 wants to say hello".to_owned()), "{seen:?}");
+}
