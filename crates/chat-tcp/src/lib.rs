@@ -2,7 +2,32 @@
 //!
 //! [`TcpServer`] lets framed clients, netcat, telnet and programs with nothing but a bare socket talk in
 //! one [`Room`](chat_core::Room). What a peer speaks is told from his first byte, and how he wants to be
-//! written to from his first words; PROTOCOL.md has the rules.
+//! written to from his first words; PROTOCOL.md has the rules. [`connect`] is the other end, a client as a library.
+//!
+//! ```
+//! use chat_core::{ClientConfig, ClientEvent, Room, RoomConfig};
+//! use chat_tcp::{TcpConfig, TcpServer};
+//!
+//! let room = Room::new(RoomConfig::default());
+//! let server = TcpServer::bind("127.0.0.1:0", &room, &TcpConfig::default())?;
+//! let address = server.local_addr();
+//! let running = server.spawn()?;
+//!
+//! let client = chat_tcp::connect(address, &ClientConfig::default())?;
+//! client.say("hello".parse()?)?;
+//! let own = client.events().iter().find_map(|event| match event {
+//!     ClientEvent::Entry { entry, own: true } => Some(entry.event.to_string()),
+//!     _ => None,
+//! });
+//! assert!(own.is_some_and(|line| line.ends_with("] hello")));
+//!
+//! room.close("That was all", std::time::Duration::from_secs(5));
+//! running.join()?;
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+//! ```
+//!
+//! To run it in a loop of your own instead of threads, take [`TcpServer::into_transports`]. The workspace's `examples`
+//! show that, and a host that moderates, a bot, an orderly shutdown, and metrics.
 
 mod acceptor;
 mod client;

@@ -1,0 +1,28 @@
+//! The host ends the room in order: Ctrl-C or SIGTERM, and everyone gets what was said, and a goodbye.
+
+use std::error::Error;
+use std::time::Duration;
+
+use chat_core::{Room, RoomConfig};
+use chat_tcp::{TcpConfig, TcpServer};
+
+/// How long members may take to read what they are owed.
+const GRACE: Duration = Duration::from_secs(5);
+
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5555".to_owned());
+    let room = Room::new(RoomConfig::default());
+    let server = TcpServer::bind(address, &room, &TcpConfig::default())?;
+    println!("Listening on {}; Ctrl-C ends it", server.local_addr());
+    let running = server.spawn()?;
+
+    let closing = room.clone();
+    // Returns at once: it only says that the room is closing. Nobody joins any more and nothing more is said.
+    ctrlc::set_handler(move || closing.close("See you tomorrow", GRACE))?;
+
+    // Every member was sent what he was owed, and told why he must go; whoever did not read it in time was cut off.
+    running.join()?;
+    let stats = room.stats();
+    println!("{} messages were said by {} members", stats.messages, stats.joined);
+    Ok(())
+}

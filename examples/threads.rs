@@ -1,0 +1,35 @@
+//! A room with no network at all: threads of one program talk.
+
+use std::error::Error;
+use std::thread;
+
+use chat_core::{Heard, Room, RoomConfig, Seat};
+use chat_proto::Event;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let room = Room::new(RoomConfig::default());
+    // A seat hears what is said after it was taken, so all are taken before anyone speaks.
+    let log = room.seat("log".parse()?)?;
+    let workers = [room.seat("ann".parse()?)?, room.seat("bob".parse()?)?, room.seat("eve".parse()?)?];
+    thread::scope(|scope| {
+        for worker in workers {
+            scope.spawn(move || work(&worker));
+        }
+        // Everyone sees the same messages in the same order; this thread prints them.
+        let mut done = 0;
+        while done < 3 {
+            let Ok(Heard::Entry(entry)) = log.recv() else { break };
+            println!("{} {}", entry.seq, entry.event);
+            done += usize::from(matches!(&entry.event, Event::Said { text, .. } if text.as_str() == "done"));
+        }
+    });
+    Ok(())
+}
+
+fn work(seat: &Seat) {
+    for part in 1..=3 {
+        // The only error is a room that closes.
+        let _closing = seat.say(&format!("part {part} of mine is ready"));
+    }
+    let _closing = seat.say("done");
+}
