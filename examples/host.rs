@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         match line.strip_prefix("/kick ") {
             Some(peer) => match peer.parse() {
                 Ok(peer) => {
-                    room.kick(peer, "the host has had enough").unwrap_or_else(|error| println!("{error}"))
+                    room.kick(peer, "the host has had enough").unwrap_or_else(|error| println!("{error}"));
                 }
                 Err(error) => println!("{peer}: {error}"),
             },
