@@ -26,7 +26,8 @@
 //! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 //! ```
 //!
-//! To run it in a loop of your own instead of threads, take [`TcpServer::into_transports`]. The workspace's `examples`
+//! To run it in a loop of your own instead of threads, take [`TcpServer::into_transports`]; over streams that are no sockets,
+//! an [`Endpoint`]. The workspace's `examples`
 //! show that, and a host that moderates, a bot, an orderly shutdown, and metrics.
 
 mod acceptor;
@@ -34,6 +35,7 @@ mod client;
 mod config;
 mod connection;
 mod deadlines;
+mod endpoint;
 mod incoming;
 mod limits;
 mod logs;
@@ -44,9 +46,13 @@ mod peer;
 mod server;
 mod socket;
 mod speaker;
+mod stream;
+mod token;
 mod transport;
 
 pub use client::{ConnectError, connect};
 pub use config::TcpConfig;
+pub use endpoint::Endpoint;
 pub use server::{BindError, TcpServer};
+pub use stream::{Readiness, Stream};
 pub use transport::TcpTransport;

@@ -1,18 +1,15 @@
-//! A connection with its socket, and where they stand in the poll loop.
+//! A connection with its stream, and where they stand in the loop.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read};
-use std::net::Shutdown;
-
-use mio::event::Event;
-use mio::net::TcpStream;
+use std::io::ErrorKind;
 
 use crate::connection::{Connection, Context};
 use crate::deadlines::Deadlines;
+use crate::stream::{Readiness, Stream};
 
 #[derive(Debug)]
-pub(crate) struct Peer {
-    socket: TcpStream,
+pub(crate) struct Peer<S> {
+    stream: S,
     pub(crate) connection: Connection,
     /// Tells apart the peers that had the same place one after the other.
     generation: u16,
@@ -28,11 +25,11 @@ pub(crate) struct Peer {
     scheduled: bool,
 }
 
-impl Peer {
+impl<S: Stream> Peer<S> {
     /// A peer who is put into the queue to be served for the first time.
-    pub(crate) fn new(socket: TcpStream, connection: Connection, generation: u16) -> Self {
+    pub(crate) fn new(stream: S, connection: Connection, generation: u16) -> Self {
         Self {
-            socket,
+            stream,
             connection,
             generation,
             readable: true,
@@ -49,10 +46,10 @@ impl Peer {
     }
 
     /// Notes what an event says. True if the peer is to be put into the queue.
-    pub(crate) fn on_event(&mut self, event: &Event) -> bool {
-        self.readable |= event.is_readable() || event.is_read_closed();
-        self.writable |= event.is_writable();
-        self.hung_up |= event.is_error() || event.is_write_closed();
+    pub(crate) fn on_event(&mut self, readiness: Readiness) -> bool {
+        self.readable |= readiness.readable;
+        self.writable |= readiness.writable;
+        self.hung_up |= readiness.hung_up;
         !std::mem::replace(&mut self.queued, true)
     }
 
@@ -69,7 +66,7 @@ impl Peer {
             self.connection.receive_backlog(cx);
         }
         while self.readable && self.connection.wants_bytes() && heard < buffer.len() {
-            match self.socket.read(&mut buffer[heard..]) {
+            match self.stream.read(&mut buffer[heard..]) {
                 Ok(0) => {
                     self.readable = false;
                     self.connection.end_of_input(cx);
@@ -100,8 +97,8 @@ impl Peer {
         if !self.writable {
             return;
         }
-        let result = self.connection.flush(cx, &mut self.socket).and_then(|shuts_down| match shuts_down {
-            true => self.socket.shutdown(Shutdown::Write),
+        let result = self.connection.flush(cx, &mut self.stream).and_then(|shuts_down| match shuts_down {
+            true => self.stream.shutdown_write(),
             false => Ok(()),
         });
         if let Err(error) = result {
