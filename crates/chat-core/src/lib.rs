@@ -39,6 +39,7 @@
 
 mod client;
 mod config;
+mod deadlines;
 mod encoded;
 mod error;
 mod gathered;
@@ -59,6 +60,7 @@ pub use client::{
     Client, ClientConfig, ClientEnd, ClientEvent, Command, Conversation, Ended, TrySayError, UNCONFIRMED_MAX,
 };
 pub use config::{Overtaken, Rate, RoomConfig};
+pub use deadlines::Deadlines;
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
 pub use error::{JoinError, KickError, NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
 pub use members::MemberId;

@@ -7,11 +7,10 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{News, Port, Room, Turn, Waker};
+use chat_core::{Deadlines, News, Port, Room, Turn, Waker};
 use slab::Slab;
 
 use crate::connection::{Connection, Context};
-use crate::deadlines::Deadlines;
 use crate::limits::{HEARD_BYTES_PER_FANOUT, LEAVING_MAX, READ_BYTES_PER_TURN};
 use crate::logs::Logs;
 use crate::peer::Peer;
@@ -67,7 +66,8 @@ pub struct Endpoint<S> {
     port: Port,
     news: News,
     logs: Logs,
-    peers: Slab<Peer<S>>,
+    /// Each in a place of its own: a table of them would have to move, and leave holes, to grow.
+    peers: Slab<Box<Peer<S>>>,
     /// Peers that were never members.
     refused: usize,
     /// Of the newest peer.
@@ -132,7 +132,7 @@ impl<S: Stream> Endpoint<S> {
                 Connection::refused(error, &mut cx)
             }
         };
-        let key = self.peers.insert(Peer::new(stream, connection, self.generation));
+        let key = self.peers.insert(Box::new(Peer::new(stream, connection, self.generation)));
         self.queue.push_back(key);
     }
 
@@ -224,10 +224,11 @@ impl<S: Stream> Endpoint<S> {
     }
 
     fn expire(&mut self, now: Instant) -> Vec<usize> {
-        let due = self.deadlines.due(now);
+        let mut due = Vec::new();
         let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
-        for &key in &due {
-            self.peers[key].connection.on_deadline(&mut cx);
+        while let Some(key) = self.deadlines.pop_due(now) {
+            self.peers[key].on_deadline(&mut cx);
+            due.push(key);
         }
         due
     }

@@ -34,7 +34,6 @@ mod acceptor;
 mod client;
 mod config;
 mod connection;
-mod deadlines;
 mod endpoint;
 mod incoming;
 mod limits;

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::time::Instant;
+
+use chat_core::Deadlines;
 
 use crate::connection::{Connection, Context};
-use crate::deadlines::Deadlines;
 use crate::stream::{Readiness, Stream};
 
 #[derive(Debug)]
@@ -21,8 +23,8 @@ pub(crate) struct Peer<S> {
     hung_up: bool,
     /// Stands in the loop's queue of peers to be served.
     queued: bool,
-    /// Is listed with a deadline.
-    scheduled: bool,
+    /// The deadline under which he is listed; the true one may be later.
+    listed: Option<Instant>,
 }
 
 impl<S: Stream> Peer<S> {
@@ -36,7 +38,7 @@ impl<S: Stream> Peer<S> {
             writable: true,
             hung_up: false,
             queued: true,
-            scheduled: false,
+            listed: None,
         }
     }
 
@@ -56,6 +58,12 @@ impl<S: Stream> Peer<S> {
     /// Was taken from the queue.
     pub(crate) fn dequeued(&mut self) {
         self.queued = false;
+    }
+
+    /// His deadline, as it was listed, has come.
+    pub(crate) fn on_deadline(&mut self, cx: &mut Context<'_>) {
+        self.listed = None;
+        self.connection.on_deadline(cx);
     }
 
     /// Reads until it would block, the connection wants no more, or `buffer`, his share of this turn,
@@ -117,17 +125,18 @@ impl<S: Stream> Peer<S> {
         deadlines: &mut Deadlines,
         queue: &mut VecDeque<usize>,
     ) -> bool {
-        let is_done = self.connection.is_done();
-        let deadline = self.connection.deadline().filter(|_| !is_done);
-        if self.scheduled || deadline.is_some() {
-            deadlines.set(key, deadline);
-            self.scheduled = deadline.is_some();
+        if self.connection.is_done() {
+            deadlines.remove(key, &mut self.listed);
+            return false;
+        }
+        if let Some(deadline) = self.connection.deadline() {
+            deadlines.list(key, &mut self.listed, deadline);
         }
         let is_to_be_read = (self.readable || self.hung_up) && self.connection.wants_bytes();
         if !self.queued && (is_to_be_read || self.connection.has_backlog()) {
             self.queued = true;
             queue.push_back(key);
         }
-        !is_done
+        true
     }
 }

@@ -42,7 +42,6 @@ mod batch;
 mod client;
 mod config;
 mod cookie;
-mod deadlines;
 mod endpoint;
 mod inbox;
 mod limits;

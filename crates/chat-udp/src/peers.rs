@@ -4,11 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::MemberId;
+use chat_core::{Deadlines, MemberId};
 use chat_proto::SessionId;
 use slab::Slab;
 
-use crate::deadlines::Deadlines;
 use crate::limits::GONE_MAX;
 use crate::plain::Plain;
 use crate::session::Session;
