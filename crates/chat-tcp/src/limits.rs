@@ -41,8 +41,9 @@ pub(crate) const DEALT_MAX: usize = 1024;
 /// Connections that are refused or leaving, beyond the members.
 pub(crate) const LEAVING_MAX: usize = 1024;
 
-/// Connections that the system may hold for us until we accept them.
-pub(crate) const LISTEN_BACKLOG: i32 = 1024;
+/// Connections that the system may hold for us until we accept them. One that finds no place tries again after
+/// a whole second, so a crowd that comes at once must find one; Linux itself allows no more by default.
+pub(crate) const LISTEN_BACKLOG: i32 = 4096;
 
 /// Silence after which the system probes whether the peer is still there, and the pause between
 /// two probes.
