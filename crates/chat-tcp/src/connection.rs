@@ -1,8 +1,8 @@
 //! One peer's connection: a state machine without a socket.
 //!
 //! Bytes go in with [`Connection::receive`], bytes come out through the writer given to
-//! [`Connection::flush`], and time comes as an argument. The shell in `peer.rs` and `transport.rs` does
-//! the system calls; a simulator can do without.
+//! [`Connection::flush`], and time comes as an argument. `peer.rs` joins it to a
+//! stream.
 //!
 //! ```text
 //!   Member ---------------------> Leaving --------> Lingering -----------------> Done
@@ -14,18 +14,23 @@
 //!      +------------ lost, or not worth a word -----------------------------------+
 //! ```
 
+mod ending;
+mod input;
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Write};
 use std::time::Instant;
 
-use chat_core::{JoinError, Joined, MemberId, Port, Start};
-use chat_proto::limits::QUIET;
-use chat_proto::{Habit, LeaveReason, MemberFrame, RoomFrame, VERSION};
+use chat_core::{JoinError, Joined, MemberId, Port};
+use chat_proto::LeaveReason;
 
-use crate::incoming::{Heard, Incoming, Wait};
-use crate::limits::{LINGER_TIMEOUT, OPENING_GRACE, OUTBOX_BYTES_MAX, STALL_TIMEOUT, UNFINISHED_TIMEOUT};
+use self::input::hear_line;
+use crate::incoming::{Incoming, Wait};
+use crate::limits::{LINGER_TIMEOUT, OPENING_GRACE, OUTBOX_BYTES_MAX, STALL_TIMEOUT};
 use crate::logs::{Format, Logs};
 use crate::outgoing::{Flushed, Outgoing, Reading};
-use crate::speaker::{SaidLine, Speaker};
+use crate::speaker::Speaker;
 
 /// What a connection works with, besides itself.
 #[derive(Debug)]
@@ -144,156 +149,6 @@ impl Connection {
         }
     }
 
-    // ---- bytes in ------------------------------------------------------------------------------
-
-    /// Takes in bytes from the peer. After the end they are dropped: they were read only because
-    /// closing a socket with unread input would reset the connection.
-    pub(crate) fn receive(&mut self, bytes: &[u8], cx: &mut Context<'_>) {
-        let mut input = bytes;
-        let mut progress = false;
-        // Answers must not pile up faster than he reads them, nor messages faster than they are passed on.
-        while self.life == Life::Member && self.takes_bytes() && cx.room_left > 0 {
-            let tail = self.tail(cx);
-            let Some(heard) = self.incoming.next(&mut input) else { break };
-            progress = true;
-            let Some(speaker) = &mut self.speaker else { break };
-            match heard {
-                Heard::Opened | Heard::Hello => {}
-                Heard::Version(version) => self.answer_preface(version, cx),
-                Heard::Line(line) => {
-                    let pause = hear_line(line, speaker, &mut self.outgoing, tail, cx);
-                    self.pause(pause);
-                }
-                Heard::Frame(frame) => self.receive_frame(frame, cx),
-                Heard::Fault(reason) => self.end(reason, cx),
-            }
-        }
-        match self.life {
-            Life::Member => {
-                self.backlog = input.into();
-                self.follow_habit(cx);
-                self.set_due(progress, cx.now);
-            }
-            Life::Paused => self.backlog = input.into(),
-            _ => {}
-        }
-    }
-
-    fn receive_frame(&mut self, frame: MemberFrame, cx: &mut Context<'_>) {
-        let Some(speaker) = &mut self.speaker else { return };
-        match frame {
-            MemberFrame::Say(text) => {
-                let pause = speaker.say(text, cx);
-                self.pause(pause);
-            }
-            MemberFrame::Who => self.outgoing.push_frame(&RoomFrame::Present(cx.port.room().present())),
-            MemberFrame::Bye => self.end(LeaveReason::Quit, cx),
-            MemberFrame::Hello(_) => self.end(LeaveReason::Protocol, cx),
-        }
-    }
-
-    fn answer_preface(&mut self, version: u8, cx: &mut Context<'_>) {
-        self.outgoing.push_preface(); // tells him our version, too
-        self.outgoing.read_as(Reading::Delimited(Format::Framed), cx);
-        if version != VERSION {
-            self.end(LeaveReason::Protocol, cx);
-        }
-    }
-
-    /// Answers the hello that was received, and goes on with what came after it. The logs must have
-    /// been pulled since: what the peer says he has already must be in them.
-    pub(crate) fn greet(&mut self, cx: &mut Context<'_>) {
-        let Some(member) = self.member() else { return };
-        let Some(hello) = self.incoming.take_hello() else { return };
-        let Some((welcome, start)) = cx.port.welcome(member, &hello, cx.now) else { return };
-        self.outgoing.push_frame(&RoomFrame::Welcome(welcome));
-        let log = cx.logs.get(Format::Framed);
-        let have = match start {
-            Start::After(seq) => seq,
-            Start::History(messages) => {
-                let before = log.seq().saturating_sub(u64::from(messages)).max(log.tail_seq());
-                before.min(self.outgoing.seq())
-            }
-        };
-        self.outgoing.start_at(log.after(have));
-        self.receive_backlog(cx);
-    }
-
-    /// Whether bytes were received that can be taken now.
-    pub(crate) fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty() && self.takes_bytes()
-    }
-
-    /// Goes on with the bytes that were received and not taken.
-    pub(crate) fn receive_backlog(&mut self, cx: &mut Context<'_>) {
-        self.due = None;
-        let backlog = std::mem::take(&mut self.backlog);
-        self.receive(&backlog, cx);
-    }
-
-    fn pause(&mut self, until: Option<Instant>) {
-        if until.is_some() {
-            self.life = Life::Paused;
-            self.due = until;
-        }
-    }
-
-    /// Writes to a plain peer as he writes to us: lines that end as his do, or chunks.
-    fn follow_habit(&mut self, cx: &mut Context<'_>) {
-        if let Some(refusals) = self.incoming.take_reply() {
-            self.outgoing.push_bytes(&refusals);
-        }
-        let reading = match self.incoming.habit() {
-            Some(Habit::Lf) => Reading::Delimited(Format::Lf),
-            Some(Habit::CrLf) => Reading::Delimited(Format::CrLf),
-            Some(Habit::Chunk) => Reading::Chunks,
-            None => return,
-        };
-        self.outgoing.read_as(reading, cx);
-    }
-
-    fn set_due(&mut self, progress: bool, now: Instant) {
-        match self.incoming.wait() {
-            Wait::Nothing => self.due = None,
-            Wait::Opening => {}
-            Wait::Silence => self.due = Some(now + QUIET),
-            // The time for an unfinished frame runs on, however many bytes of it drip in.
-            Wait::Rest if self.due.is_some() && !progress => {}
-            Wait::Rest => self.due = Some(now + UNFINISHED_TIMEOUT),
-        }
-    }
-
-    /// The peer has shut down his side. A plain peer stays as a listener. Whether he is still there
-    /// to listen only shows when something is written to him, so he is told.
-    pub(crate) fn end_of_input(&mut self, cx: &mut Context<'_>) {
-        if std::mem::replace(&mut self.peer_ended, true) {
-            return; // each later event of his socket says so again
-        }
-        if self.life == Life::Lingering {
-            self.life = Life::Done;
-        }
-        if self.life != Life::Member {
-            return;
-        }
-        if let Err(reason) = self.hear_last_line(cx) {
-            return self.lose(reason, cx);
-        }
-        self.due = None;
-        self.outgoing.push_notice("You ended your side; you still hear the room", cx.now);
-    }
-
-    fn hear_last_line(&mut self, cx: &mut Context<'_>) -> Result<(), LeaveReason> {
-        let tail = self.tail(cx);
-        if let (Some(line), Some(speaker)) = (self.incoming.finish()?, &mut self.speaker) {
-            hear_line(&line, speaker, &mut self.outgoing, tail, cx);
-        }
-        Ok(())
-    }
-
-    fn tail(&self, cx: &Context<'_>) -> u64 {
-        cx.logs.get(self.outgoing.format()).tail_seq()
-    }
-
     // ---- bytes out -----------------------------------------------------------------------------
 
     /// Writes what the peer is owed as far as `socket` takes it. True if our side is to be shut down
@@ -376,93 +231,4 @@ impl Connection {
             Life::Draining | Life::Leaving | Life::Lingering | Life::Done => self.life = Life::Done,
         }
     }
-
-    // ---- the end -------------------------------------------------------------------------------
-
-    /// The room is closing: nothing more is heard from him, and he leaves once he has what he is owed.
-    pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
-        if !matches!(self.life, Life::Member | Life::Paused) {
-            return;
-        }
-        if self.incoming.is_framed() && !self.incoming.is_decided() {
-            return self.end(LeaveReason::Stopping, cx);
-        }
-        self.stop_listening();
-        self.life = Life::Draining;
-    }
-
-    fn stop_listening(&mut self) {
-        self.incoming = Incoming::Ended;
-        self.backlog = Box::default();
-        self.due = None;
-    }
-
-    /// The membership ends, and the peer is told why.
-    fn end(&mut self, reason: LeaveReason, cx: &mut Context<'_>) {
-        if reason == LeaveReason::NotChat {
-            return self.lose(reason, cx); // a web page or a scanner: not a word
-        }
-        if let Some(member) = self.member() {
-            cx.port.leave(member, reason.clone(), cx.now);
-        }
-        self.dismiss(&reason, cx.now);
-    }
-
-    /// The room has ended the membership: the peer is told why.
-    pub(crate) fn dismiss(&mut self, reason: &LeaveReason, now: Instant) {
-        if !matches!(self.life, Life::Member | Life::Paused | Life::Draining) {
-            return;
-        }
-        // Who is drained as a plain member has read the room's farewell in the log.
-        if self.life != Life::Draining || self.outgoing.format() == Format::Framed {
-            self.outgoing.push_farewell(reason, now);
-        }
-        self.speaker = None;
-        self.stop_listening();
-        self.life = Life::Leaving;
-    }
-
-    /// The socket has failed, or the peer is known to be gone, and all he sent is received. Who had shut
-    /// down his side before has left of his own accord.
-    pub(crate) fn fail(&mut self, error: &io::Error, cx: &mut Context<'_>) {
-        tracing::debug!(member = ?self.member(), %error, "connection failed");
-        let reason = match self.hear_last_line(cx) {
-            Ok(()) if self.peer_ended => LeaveReason::Quit,
-            Ok(()) => LeaveReason::Lost,
-            Err(reason) => reason,
-        };
-        self.lose(reason, cx);
-    }
-
-    /// The connection ends without another word.
-    fn lose(&mut self, reason: LeaveReason, cx: &mut Context<'_>) {
-        if let Some(speaker) = self.speaker.take() {
-            cx.port.leave(speaker.member(), reason, cx.now);
-        }
-        self.stop_listening();
-        self.life = Life::Done;
-    }
 }
-
-/// What a plain member wrote: a message, or the one question that he can ask. Returns until when nothing
-/// more is to be taken from him, if he is over his rate.
-fn hear_line(
-    line: &[u8],
-    speaker: &mut Speaker,
-    outgoing: &mut Outgoing,
-    tail: u64,
-    cx: &mut Context<'_>,
-) -> Option<Instant> {
-    if line == b"/who" {
-        outgoing.push_notice(&cx.port.room().present().to_string(), cx.now);
-        return None;
-    }
-    let SaidLine { pause_until, refused } = speaker.say_line(line, tail, cx);
-    if let Some(why) = refused {
-        outgoing.push_notice(why.as_str(), cx.now);
-    }
-    pause_until
-}
-
-#[cfg(test)]
-mod tests;
