@@ -4,7 +4,9 @@
 //! serves real sockets runs here, thousands of times faster, and the same way each time.
 
 mod network;
+mod streams;
 mod time;
 
 pub use network::{Conditions, Datagram, Network};
+pub use streams::{StreamConditions, StreamEnd, StreamEvent, Streams};
 pub use time::VirtualTime;
