@@ -8,7 +8,7 @@ use chat_proto::{Entry, Event};
 fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5555".to_owned());
     // A bot should outlive a restart of its server.
-    let bot = chat_tcp::connect(address, &ClientConfig { reconnect: true, ..ClientConfig::default() })?;
+    let bot = chat_tcp::connect(address, &ClientConfig::default().with_reconnect(true))?;
     let mut heard = 0_u64;
     for event in bot.events() {
         match event {

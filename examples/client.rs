@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let transport = arguments.next().unwrap_or_else(|| "tcp".to_owned());
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:5555".to_owned());
-    let config = ClientConfig { history: 10, ..ClientConfig::default() };
+    let config = ClientConfig::default().with_history(10);
     let client = Arc::new(match transport.as_str() {
         "tcp" => chat_tcp::connect(address, &config)?,
         "udp" => chat_udp::connect(address, &config)?,

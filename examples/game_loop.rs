@@ -16,7 +16,7 @@ const HEARD_PER_FRAME_MAX: usize = 100;
 fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5555".to_owned());
     let room = Room::new(RoomConfig::default());
-    let config = TcpConfig { threads: 1, ..TcpConfig::default() };
+    let config = TcpConfig::default().with_threads(1);
     let server = TcpServer::bind(address, &room, &config)?;
     println!("The game listens on {}; say jump, or quit", server.local_addr());
     let mut transport = server.into_transports().pop().ok_or("a server has a transport")?;

@@ -14,7 +14,7 @@ use chat_udp::{UdpConfig, UdpServer};
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5555".to_owned());
-    let room = Room::new(RoomConfig { moderator: Some(Moderator::new(moderate)), ..RoomConfig::default() });
+    let room = Room::new(RoomConfig::default().with_moderator(Moderator::new(moderate)));
     // Taken before anyone can come, so that it hears of everyone.
     let ears = room.seat("ears".parse()?)?;
     let listener = thread::spawn(move || listen(&ears));

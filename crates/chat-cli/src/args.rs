@@ -134,15 +134,15 @@ pub(crate) struct ServerArgs {
 
 impl ServerArgs {
     pub(crate) fn room(&self) -> RoomConfig {
-        RoomConfig {
-            log_bytes_max: usize::from(self.log) * 1024 * 1024,
-            members_max: self.max_members,
-            members_per_address_max: self.max_per_ip,
-            rate: NonZeroU32::new(self.rate)
-                .map(|per_second| chat_core::Rate { burst: per_second.saturating_mul(TEN), per_second }),
-            history_max: self.history,
-            ..RoomConfig::default()
-        }
+        RoomConfig::default()
+            .with_log_bytes_max(usize::from(self.log) * 1024 * 1024)
+            .with_members_max(self.max_members)
+            .with_members_per_address_max(self.max_per_ip)
+            .with_rate(
+                NonZeroU32::new(self.rate)
+                    .map(|per_second| chat_core::Rate { burst: per_second.saturating_mul(TEN), per_second }),
+            )
+            .with_history_max(self.history)
     }
 }
 

@@ -17,7 +17,7 @@ fn main() {
 
 /// A room with so many ports, the first of which has a member.
 fn room_with(ports: usize) -> (Vec<Port>, MemberId, Instant) {
-    let room = Room::new(RoomConfig { rate: None, ..RoomConfig::default() });
+    let room = Room::new(RoomConfig::default().with_rate(None));
     let ports: Vec<Port> = (0..ports).map(|_| room.attach(Waker::new(|| {}))).collect();
     let peer = "127.0.0.1:57814".parse().expect("an address");
     let now = clock();
@@ -33,7 +33,7 @@ fn say_and_pull_256(bencher: Bencher<'_, '_>, ports: usize) {
     let mut news = News::default();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for _ in 0..BATCH {
-            ports[0].say(member, black_box(&text).clone(), now).expect("a member may speak");
+            let _said = ports[0].say(member, black_box(&text).clone(), now).expect("a member may speak");
         }
         for port in &mut ports {
             port.pull(&mut news);

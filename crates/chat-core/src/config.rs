@@ -9,10 +9,11 @@ use crate::moderator::Moderator;
 /// ```
 /// use chat_core::RoomConfig;
 ///
-/// let small = RoomConfig { members_max: 20, ..RoomConfig::default() };
-/// assert_eq!(small.history_max, RoomConfig::default().history_max);
+/// let small = RoomConfig::default().with_members_max(20);
+/// assert_eq!(small.history_max, 20); // as by default
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RoomConfig {
     /// Bytes the room's log may hold, and each encoded copy of it (one per wire format and I/O
     /// thread). How far a slow reader may lag before messages pass him. Default 4 MiB; values
@@ -37,6 +38,55 @@ pub struct RoomConfig {
 impl RoomConfig {
     /// The smallest log: room for a few hundred short messages.
     pub const LOG_BYTES_MIN: usize = 64 * 1024;
+
+    /// Sets [`log_bytes_max`](Self::log_bytes_max).
+    #[must_use]
+    pub fn with_log_bytes_max(mut self, log_bytes_max: usize) -> Self {
+        self.log_bytes_max = log_bytes_max;
+        self
+    }
+
+    /// Sets [`members_max`](Self::members_max).
+    #[must_use]
+    pub fn with_members_max(mut self, members_max: usize) -> Self {
+        self.members_max = members_max;
+        self
+    }
+
+    /// Sets [`members_per_address_max`](Self::members_per_address_max).
+    #[must_use]
+    pub fn with_members_per_address_max(mut self, members_per_address_max: usize) -> Self {
+        self.members_per_address_max = members_per_address_max;
+        self
+    }
+
+    /// Sets [`rate`](Self::rate).
+    #[must_use]
+    pub fn with_rate(mut self, rate: Option<Rate>) -> Self {
+        self.rate = rate;
+        self
+    }
+
+    /// Sets [`history_max`](Self::history_max).
+    #[must_use]
+    pub fn with_history_max(mut self, history_max: u16) -> Self {
+        self.history_max = history_max;
+        self
+    }
+
+    /// Sets [`overtaken`](Self::overtaken).
+    #[must_use]
+    pub fn with_overtaken(mut self, overtaken: Overtaken) -> Self {
+        self.overtaken = overtaken;
+        self
+    }
+
+    /// Sets the [`moderator`](Self::moderator).
+    #[must_use]
+    pub fn with_moderator(mut self, moderator: Moderator) -> Self {
+        self.moderator = Some(moderator);
+        self
+    }
 }
 
 impl Default for RoomConfig {

@@ -69,7 +69,7 @@ pub enum KickError {
     Why(#[from] TextError),
 }
 
-/// Why [`Seat::try_recv`](crate::Seat::try_recv) has nothing.
+/// Why [`Seat::try_recv`](crate::Seat::try_recv) has nothing. There is no third case, and never will be.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum TryRecvError {
     /// Nothing new so far.
@@ -80,7 +80,7 @@ pub enum TryRecvError {
     Closed,
 }
 
-/// Why [`Seat::recv_timeout`](crate::Seat::recv_timeout) has nothing.
+/// Why [`Seat::recv_timeout`](crate::Seat::recv_timeout) has nothing. There is no third case, and never will be.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum RecvTimeoutError {
     /// Nothing came in time.

@@ -56,6 +56,16 @@ mod stats;
 mod transport;
 mod waker;
 
+/// What a room's values are made of, so that an embedder needs this crate only.
+#[doc(no_inline)]
+pub use chat_proto::{
+    self, Author, Entry, Event, Hello, LeaveReason, Name, NameError, PeerAddr, Present, Text, TextError,
+    Welcome,
+};
+/// Where [`Seat::ready`] and [`Client::events`] come from: `select!` over them with the same version.
+#[doc(no_inline)]
+pub use crossbeam_channel;
+
 pub use client::{
     Client, ClientConfig, ClientEnd, ClientEvent, Command, Conversation, Ended, TrySayError, UNCONFIRMED_MAX,
 };

@@ -27,7 +27,7 @@ use chat_proto::{PeerAddr, Text};
 ///     text if text.contains("spam") => Verdict::Refuse(Text::one_line("no spam").unwrap_or_default()),
 ///     _ => Verdict::Accept,
 /// });
-/// let config = RoomConfig { moderator: Some(moderator), ..RoomConfig::default() };
+/// let config = RoomConfig::default().with_moderator(moderator);
 /// # drop(config);
 /// ```
 #[derive(Clone)]

@@ -20,6 +20,7 @@ use crate::waker::Waker;
 /// Each call takes the room's lock for a few hundred nanoseconds. `now` is the transport's clock,
 /// which a simulator replaces.
 #[derive(Debug)]
+#[must_use = "dropping a port makes its members leave"]
 pub struct Port {
     room: Room,
     id: usize,
@@ -27,6 +28,8 @@ pub struct Port {
 
 /// A peer that has joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use = "who is not made to leave stays a member"]
 pub struct Joined {
     /// Who he is from now on.
     pub member: MemberId,
@@ -36,6 +39,8 @@ pub struct Joined {
 
 /// What [`Port::say`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use = "a member over his rate is to be paused, and one who was refused told why"]
 pub struct Said {
     /// What became of the message.
     pub outcome: Outcome,
@@ -81,6 +86,7 @@ pub enum Start {
 
 /// What a port pulls from the room, in a buffer that the transport keeps.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct News {
     /// Entries since the last pull, oldest first.
     pub entries: Vec<Arc<Entry>>,

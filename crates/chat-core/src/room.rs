@@ -99,7 +99,6 @@ impl Room {
 
     /// A place for a transport, which `waker` wakes when the room has something for it. At first it
     /// pulls all that the log holds.
-    #[must_use = "dropping a port makes its members leave"]
     pub fn attach(&self, waker: Waker) -> Port {
         Port::new(self.clone(), waker)
     }

@@ -57,6 +57,7 @@ pub enum Heard {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "dropping a seat gives it up"]
 pub struct Seat {
     room: Room,
     id: usize,

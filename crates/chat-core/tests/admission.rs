@@ -11,7 +11,7 @@ use support::{Carrier, rate, room_with};
 
 #[test]
 fn a_full_room_refuses_until_someone_leaves() {
-    let (room, time) = room_with(RoomConfig { members_max: 2, ..RoomConfig::default() });
+    let (room, time) = room_with(RoomConfig::default().with_members_max(2));
     let (mut here, there) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let first = here.join("127.0.0.1:1");
     there.join("192.0.2.1:1");
@@ -28,14 +28,14 @@ fn a_full_room_refuses_until_someone_leaves() {
 
 #[test]
 fn seats_do_not_count_as_remote_members() {
-    let (room, time) = room_with(RoomConfig { members_max: 1, ..RoomConfig::default() });
+    let (room, time) = room_with(RoomConfig::default().with_members_max(1));
     let _bot = support::seat(&room, "bot");
     Carrier::new(&room, &time).join("192.0.2.1:1");
 }
 
 #[test]
 fn an_address_may_have_its_members_and_no_more() {
-    let (room, time) = room_with(RoomConfig { members_per_address_max: 2, ..RoomConfig::default() });
+    let (room, time) = room_with(RoomConfig::default().with_members_per_address_max(2));
     let (tcp, udp) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let full = Err(JoinError::AddressFull { members_per_address_max: 2 });
 
@@ -57,7 +57,7 @@ fn an_address_may_have_its_members_and_no_more() {
 
 #[test]
 fn loopback_may_have_any_number_of_members() {
-    let (room, time) = room_with(RoomConfig { members_per_address_max: 1, ..RoomConfig::default() });
+    let (room, time) = room_with(RoomConfig::default().with_members_per_address_max(1));
     let carrier = Carrier::new(&room, &time);
     for peer in ["127.0.0.1:1", "127.0.0.1:2", "127.9.9.9:1", "[::1]:1", "[::1]:2", "[::ffff:127.0.0.1]:3"] {
         carrier.join(peer);
@@ -67,7 +67,7 @@ fn loopback_may_have_any_number_of_members() {
 
 #[test]
 fn every_way_out_frees_a_place() {
-    let (room, time) = room_with(RoomConfig { members_per_address_max: 1, ..RoomConfig::default() });
+    let (room, time) = room_with(RoomConfig::default().with_members_per_address_max(1));
     let carrier = Carrier::new(&room, &time);
     let other = Carrier::new(&room, &time);
     let member = carrier.join("192.0.2.1:1");
@@ -82,7 +82,7 @@ fn every_way_out_frees_a_place() {
 
 #[test]
 fn after_a_burst_every_message_waits_for_the_steady_rate() {
-    let (room, time) = room_with(RoomConfig { rate: Some(rate(3, 10)), ..RoomConfig::default() });
+    let (room, time) = room_with(RoomConfig::default().with_rate(Some(rate(3, 10))));
     let carrier = Carrier::new(&room, &time);
     let member = carrier.join("192.0.2.1:1");
     let step = Duration::from_millis(100);
@@ -110,7 +110,7 @@ fn after_a_burst_every_message_waits_for_the_steady_rate() {
 
 #[test]
 fn what_comes_in_spite_of_the_pause_makes_it_longer() {
-    let (room, time) = room_with(RoomConfig { rate: Some(rate(1, 10)), ..RoomConfig::default() });
+    let (room, time) = room_with(RoomConfig::default().with_rate(Some(rate(1, 10))));
     let carrier = Carrier::new(&room, &time);
     let member = carrier.join("192.0.2.1:1");
     carrier.say(member, "burst");
@@ -122,7 +122,7 @@ fn what_comes_in_spite_of_the_pause_makes_it_longer() {
 
 #[test]
 fn each_member_has_a_pace_of_his_own() {
-    let (room, time) = room_with(RoomConfig { rate: Some(rate(1, 1)), ..RoomConfig::default() });
+    let (room, time) = room_with(RoomConfig::default().with_rate(Some(rate(1, 1))));
     let carrier = Carrier::new(&room, &time);
     let (a, b) = (carrier.join("192.0.2.1:1"), carrier.join("192.0.2.1:2"));
     carrier.say(a, "burst");
@@ -132,9 +132,9 @@ fn each_member_has_a_pace_of_his_own() {
 
 #[test]
 fn loopback_and_a_room_without_a_rate_know_no_pause() {
-    let (limited, time) = room_with(RoomConfig { rate: Some(rate(1, 1)), ..RoomConfig::default() });
+    let (limited, time) = room_with(RoomConfig::default().with_rate(Some(rate(1, 1))));
     let carrier = Carrier::new(&limited, &time);
-    let (unlimited, time) = room_with(RoomConfig { rate: None, ..RoomConfig::default() });
+    let (unlimited, time) = room_with(RoomConfig::default().with_rate(None));
     let other = Carrier::new(&unlimited, &time);
     let (v4, v6, remote) = (carrier.join("127.0.0.1:1"), carrier.join("[::1]:1"), other.join("192.0.2.1:1"));
     for _ in 0..100 {

@@ -8,7 +8,7 @@ use support::{Carrier, hear, room_with, seat, text};
 
 fn moderated(decide: impl Fn(&str) -> Verdict + Send + Sync + 'static) -> RoomConfig {
     let moderator = Moderator::new(move |offer| decide(offer.text.as_str()));
-    RoomConfig { moderator: Some(moderator), ..RoomConfig::default() }
+    RoomConfig::default().with_moderator(moderator)
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn the_moderator_may_use_the_room() {
         Verdict::Accept
     });
     drop((room, time));
-    let (room, time) = room_with(RoomConfig { moderator: Some(moderator), ..RoomConfig::default() });
+    let (room, time) = room_with(RoomConfig::default().with_moderator(moderator));
     place.set(room.clone()).unwrap();
     let mut tcp = Carrier::new(&room, &time);
     let ann = tcp.join("192.0.2.1:1");

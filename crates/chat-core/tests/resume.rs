@@ -33,7 +33,7 @@ fn a_welcome_tells_who_and_where_he_is() {
 
 #[test]
 fn history_is_what_he_asks_for_up_to_the_maximum() {
-    let (room, time) = room_with(RoomConfig { history_max: 20, ..RoomConfig::default() });
+    let (room, time) = room_with(RoomConfig::default().with_history_max(20));
     let carrier = Carrier::new(&room, &time);
     for (asked, given) in [(0, 0), (1, 1), (20, 20), (21, 20), (u16::MAX, 20)] {
         let member = carrier.join("127.0.0.1:1");
@@ -150,7 +150,7 @@ fn the_same_world_gives_the_same_keys_and_two_members_never_share_one() {
 
 #[test]
 fn nothing_older_than_the_session_can_be_asked_for() {
-    let (room, time) = room_with(RoomConfig { history_max: 1, ..RoomConfig::default() });
+    let (room, time) = room_with(RoomConfig::default().with_history_max(1));
     let carrier = Carrier::new(&room, &time);
     for _ in 0..5 {
         room.notice("before he came").unwrap();

@@ -68,7 +68,8 @@ impl SpeakingPort {
                     .unwrap_or_else(|_| panic!("nobody woke us at message {}", read.seq));
             }
             while said < MESSAGES_EACH {
-                self.port.say(self.member, text(&format!("number {said}")), self.time.now()).unwrap();
+                let _said =
+                    self.port.say(self.member, text(&format!("number {said}")), self.time.now()).unwrap();
                 said += 1;
                 if said % 7 == 0 {
                     break;
@@ -135,7 +136,7 @@ fn all_readers_get_every_message_in_one_order_while_all_speak() {
 
 #[test]
 fn readers_of_a_small_log_get_or_are_told_they_miss_every_message() {
-    let config = RoomConfig { log_bytes_max: RoomConfig::LOG_BYTES_MIN, ..RoomConfig::default() };
+    let config = RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN);
     let read = everyone_at_once(config);
     let mut order = BTreeMap::new();
     for reader in &read {

@@ -74,7 +74,7 @@ fn address(ip: [u8; 4], number: usize) -> SocketAddr {
 #[test]
 fn ten_thousand_framed_and_plain_members_hear_each_other() {
     let time = VirtualTime::default();
-    let room = Room::new(RoomConfig { rate: None::<Rate>, ..RoomConfig::default() });
+    let room = Room::new(RoomConfig::default().with_rate(None::<Rate>));
     let server = SocketAddr::from(([127, 0, 0, 3], 5555));
     let endpoint = Endpoint::new(&room, Waker::new(|| {}), UdpConfig::default(), server, [1; 32], time.now());
     let session = |number| (ClientSession::new(number, Hello::default(), time.now()), 0);

@@ -5,10 +5,11 @@ use std::thread::available_parallelism;
 /// Options of a [`TcpServer`](crate::TcpServer).
 ///
 /// ```
-/// let quiet = chat_tcp::TcpConfig { threads: 1, ..chat_tcp::TcpConfig::default() };
+/// let quiet = chat_tcp::TcpConfig::default().with_threads(1);
 /// assert!(!quiet.announce);
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TcpConfig {
     /// I/O threads, each with its own share of the members and its own encoded logs; 0 counts as 1.
     /// Default: the cores of the machine, at most 4.
@@ -16,6 +17,22 @@ pub struct TcpConfig {
     /// Whether plain members are told of joins and leaves. Default no: a plain peer that expects
     /// nothing but `[ip:port] text` shall not be surprised.
     pub announce: bool,
+}
+
+impl TcpConfig {
+    /// Sets [`threads`](Self::threads).
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Sets [`announce`](Self::announce).
+    #[must_use]
+    pub fn with_announce(mut self, announce: bool) -> Self {
+        self.announce = announce;
+        self
+    }
 }
 
 impl Default for TcpConfig {

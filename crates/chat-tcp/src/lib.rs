@@ -49,6 +49,10 @@ mod stream;
 mod token;
 mod transport;
 
+/// The room that this carries, in the version that it carries.
+#[doc(no_inline)]
+pub use chat_core;
+
 pub use client::{ConnectError, connect};
 pub use config::TcpConfig;
 pub use endpoint::Endpoint;

@@ -133,7 +133,7 @@ fn over_a_line_that_breaks_again_and_again_nothing_is_lost_or_said_twice() {
     let address = breaking_line(server.local_addr(), &[40, 3_000, 5_000, 10]);
     let running = server.spawn().unwrap();
 
-    let config = ClientConfig { reconnect: true, ..ClientConfig::default() };
+    let config = ClientConfig::default().with_reconnect(true);
     let client = chat_tcp::connect(address, &config).unwrap();
     let (mut losses, mut own, mut said) = (0, Vec::new(), 0);
     while own.len() < MESSAGES {

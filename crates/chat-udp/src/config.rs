@@ -9,10 +9,11 @@ use chat_proto::PeerAddr;
 /// ```
 /// use chat_udp::{PlainPolicy, UdpConfig};
 ///
-/// let framed_only = UdpConfig { plain: PlainPolicy::Off, ..UdpConfig::default() };
+/// let framed_only = UdpConfig::default().with_plain(PlainPolicy::Off);
 /// assert!(!framed_only.announce);
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct UdpConfig {
     /// From where plain datagrams are taken. Default [`PlainPolicy::Local`].
     pub plain: PlainPolicy,
@@ -21,11 +22,28 @@ pub struct UdpConfig {
     pub announce: bool,
 }
 
+impl UdpConfig {
+    /// Sets [`plain`](Self::plain).
+    #[must_use]
+    pub fn with_plain(mut self, plain: PlainPolicy) -> Self {
+        self.plain = plain;
+        self
+    }
+
+    /// Sets [`announce`](Self::announce).
+    #[must_use]
+    pub fn with_announce(mut self, announce: bool) -> Self {
+        self.announce = announce;
+        self
+    }
+}
+
 /// From where plain datagrams are taken; others are met with silence.
 ///
 /// A plain peer cannot prove his address, and once he has said something he is sent the whole room
 /// for a minute. From a forged address that is an attack on whoever has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PlainPolicy {
     /// From nowhere.
     Off,

@@ -174,7 +174,7 @@ impl Endpoint {
         hello: &Hello,
         now: Instant,
     ) {
-        let Joined { member, seq } = joined;
+        let Joined { member, seq, .. } = joined;
         let Some((welcome, start)) = self.port.welcome(member, hello, now) else { return };
         // What he says he has already must be in the log.
         self.pull(now);
@@ -258,7 +258,7 @@ impl Endpoint {
 
     fn join_plain(&mut self, from: SocketAddr, now: Instant) -> Option<usize> {
         // Who is refused gets no answer: his address is not proven.
-        let Joined { member, seq } = self.port.join(from, now).ok()?;
+        let Joined { member, seq, .. } = self.port.join(from, now).ok()?;
         self.pull(now);
         let cursor = self.logs.open_plain(&self.port).after(seq);
         Some(self.peers.insert(Peer::Plain(Plain::new(from, member, cursor, now))))

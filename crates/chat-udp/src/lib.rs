@@ -56,6 +56,10 @@ mod socket;
 mod transport;
 mod window;
 
+/// The room that this carries, in the version that it carries.
+#[doc(no_inline)]
+pub use chat_core;
+
 pub use client::{ClientSession, ConnectError, SessionEnd, connect};
 pub use config::{PlainPolicy, UdpConfig};
 pub use endpoint::Endpoint;

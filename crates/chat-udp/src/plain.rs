@@ -66,7 +66,9 @@ impl Plain {
         // Someone who has only pressed Enter has said nothing.
         for text in Text::split(taken).filter(|text| !text.as_str().is_empty()) {
             // An error means that the room is closing, or has put him out: it tells so itself.
-            let Ok(Said { outcome, pause_until }) = cx.port.say(self.member, text, cx.now) else { return };
+            let Ok(Said { outcome, pause_until, .. }) = cx.port.say(self.member, text, cx.now) else {
+                return;
+            };
             self.pause_until = pause_until;
             if let Outcome::Refused { why } = outcome {
                 self.refused = Some(why);

@@ -79,7 +79,7 @@ fn one_moderator_looks_at_what_comes_over_both() {
         "spam" => Verdict::Refuse("no spam".parse().unwrap()),
         _ => Verdict::Accept,
     });
-    let room = Room::new(RoomConfig { moderator: Some(moderator), ..RoomConfig::default() });
+    let room = Room::new(RoomConfig::default().with_moderator(moderator));
     let mut running = Running::new(&room);
     let tcp = TcpServer::bind("127.0.0.1:0", &room, &TcpConfig::default()).unwrap();
     let address = tcp.local_addr();

@@ -84,7 +84,7 @@ fn who_is_put_out_learns_why() {
 
 #[test]
 fn a_full_room_says_so() {
-    let server = Server::with(RoomConfig { members_max: 1, ..RoomConfig::default() }, &UdpConfig::default());
+    let server = Server::with(RoomConfig::default().with_members_max(1), &UdpConfig::default());
     let _first = connect(server.address);
     let second = connect(server.address);
     let end = wait_for(&second, |event| if let ClientEvent::Ended(end) = event { Some(end) } else { None });
@@ -93,7 +93,7 @@ fn a_full_room_says_so() {
 
 #[test]
 fn a_proven_peer_takes_the_place_of_one_who_cannot_prove_himself() {
-    let server = Server::with(RoomConfig { members_max: 1, ..RoomConfig::default() }, &UdpConfig::default());
+    let server = Server::with(RoomConfig::default().with_members_max(1), &UdpConfig::default());
     let plain = Peer::new(server.address);
     plain.send(b"hello");
     plain.recv();
@@ -125,7 +125,7 @@ fn a_closing_room_lets_everyone_read_to_the_end() {
 fn a_client_comes_back_when_its_server_does_and_says_what_was_not_taken() {
     let mut first = Server::new();
     let address = first.address;
-    let config = ClientConfig { reconnect: true, ..ClientConfig::default() };
+    let config = ClientConfig::default().with_reconnect(true);
     let client = chat_udp::connect(address, &config).unwrap();
     say(&client, "one");
     hear(&client);

@@ -338,7 +338,7 @@ fn a_plain_members_lease_runs_for_a_minute_after_his_last_word() {
 #[test]
 fn a_plain_member_who_is_overtaken_is_told_how_many_messages_he_missed() {
     let (now, ann) = (begin(), address("10.0.0.1:1"));
-    let config = RoomConfig { log_bytes_max: RoomConfig::LOG_BYTES_MIN, ..RoomConfig::default() };
+    let config = RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN);
     let mut server = Server::with(config, "192.0.2.1:5555", now);
     server.answers(ann, b"hello", now);
     for number in 0..3_000 {
@@ -370,8 +370,7 @@ fn no_more_than_16_kib_of_a_plain_datagram_are_taken() {
 #[test]
 fn a_full_room_takes_nobody_in_for_a_plain_one_and_does_not_say_so() {
     let now = begin();
-    let mut server =
-        Server::with(RoomConfig { members_max: 2, ..RoomConfig::default() }, "192.0.2.1:5555", now);
+    let mut server = Server::with(RoomConfig::default().with_members_max(2), "192.0.2.1:5555", now);
     let framed = server.join(address("198.51.100.1:1"), 1, now);
     server.answers(address("10.0.0.1:1"), b"I am in", now);
     assert_eq!(server.answers(address("10.0.0.2:1"), b"I am not", now), []);
@@ -523,7 +522,7 @@ fn a_message_whose_acknowledgement_is_lost_is_said_once() {
 #[test]
 fn a_member_who_was_overtaken_learns_exactly_what_he_missed() {
     let mut now = begin();
-    let config = RoomConfig { log_bytes_max: RoomConfig::LOG_BYTES_MIN, ..RoomConfig::default() };
+    let config = RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN);
     let mut server = Server::with(config, "192.0.2.1:5555", now);
     let mut ann = Client::new("198.51.100.1:1", now);
     ann.open(&mut server, now);
@@ -550,7 +549,7 @@ fn a_member_who_was_overtaken_learns_exactly_what_he_missed() {
 fn a_member_over_his_rate_waits_and_loses_nothing() {
     let mut now = begin();
     let rate = Rate { burst: 2.try_into().unwrap(), per_second: 10.try_into().unwrap() };
-    let config = RoomConfig { rate: Some(rate), ..RoomConfig::default() };
+    let config = RoomConfig::default().with_rate(Some(rate));
     let mut server = Server::with(config, "192.0.2.1:5555", now);
     let mut ann = Client::new("198.51.100.1:1", now);
     ann.open(&mut server, now);

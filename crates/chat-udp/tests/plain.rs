@@ -62,7 +62,7 @@ fn lines_are_joined_up_to_1024_bytes() {
 
 #[test]
 fn where_plain_datagrams_are_off_there_is_silence() {
-    let config = UdpConfig { plain: PlainPolicy::Off, ..UdpConfig::default() };
+    let config = UdpConfig::default().with_plain(PlainPolicy::Off);
     let server = Server::with(RoomConfig::default(), &config);
     let peer = Peer::new(server.address);
     peer.send(b"hello");

@@ -30,11 +30,10 @@ const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: &ClientArgs, is_interactive: bool) -> Result<ExitCode, Failure> {
     let is_interactive = is_interactive && !args.json;
-    let config = ClientConfig {
-        history: args.history.unwrap_or(if is_interactive { HISTORY_ON_A_TERMINAL } else { 0 }),
-        plain: args.plain,
-        reconnect: is_interactive || args.reconnect,
-    };
+    let config = ClientConfig::default()
+        .with_history(args.history.unwrap_or(if is_interactive { HISTORY_ON_A_TERMINAL } else { 0 }))
+        .with_plain(args.plain)
+        .with_reconnect(is_interactive || args.reconnect);
     let client = Arc::new(transport::connect(args.transport, &args.address, &config)?);
     if is_interactive {
         let (signal, signalled) = bounded(1);

@@ -62,8 +62,11 @@ fn listen(args: &ServerArgs, room: &Room, running: &mut Running) -> Result<Strin
     for transport in &transports {
         let address = match transport {
             TransportKind::Tcp => {
-                let mut config = TcpConfig { announce: args.announce, ..TcpConfig::default() };
-                config.threads = args.threads.map_or(config.threads, usize::from);
+                let config = TcpConfig::default().with_announce(args.announce);
+                let config = match args.threads {
+                    Some(threads) => config.with_threads(usize::from(threads)),
+                    None => config,
+                };
                 let server = TcpServer::bind(bind.clone(), room, &config).map_err(|error| {
                     let kind = if let chat_tcp::BindError::Listen { source, .. } = &error {
                         Some(source.kind())
@@ -77,7 +80,8 @@ fn listen(args: &ServerArgs, room: &Room, running: &mut Running) -> Result<Strin
                 address
             }
             TransportKind::Udp => {
-                let config = UdpConfig { plain: args.udp_plain.into(), announce: args.announce };
+                let config =
+                    UdpConfig::default().with_plain(args.udp_plain.into()).with_announce(args.announce);
                 let server = UdpServer::bind(bind.clone(), room, &config).map_err(|error| {
                     let kind = if let chat_udp::BindError::Bind { source, .. } = &error {
                         Some(source.kind())

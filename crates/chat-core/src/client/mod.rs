@@ -27,7 +27,15 @@ pub enum Command {
 }
 
 /// How a client begins and goes on.
+///
+/// ```
+/// use chat_core::ClientConfig;
+///
+/// let config = ClientConfig::default().with_history(20).with_reconnect(true);
+/// assert!(!config.plain);
+/// ```
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct ClientConfig {
     /// Messages of the past to begin with; the room may give fewer. Default 0.
     pub history: u16,
@@ -38,6 +46,29 @@ pub struct ClientConfig {
     pub reconnect: bool,
 }
 
+impl ClientConfig {
+    /// Sets [`history`](Self::history).
+    #[must_use]
+    pub fn with_history(mut self, history: u16) -> Self {
+        self.history = history;
+        self
+    }
+
+    /// Sets [`plain`](Self::plain).
+    #[must_use]
+    pub fn with_plain(mut self, plain: bool) -> Self {
+        self.plain = plain;
+        self
+    }
+
+    /// Sets [`reconnect`](Self::reconnect).
+    #[must_use]
+    pub fn with_reconnect(mut self, reconnect: bool) -> Self {
+        self.reconnect = reconnect;
+        self
+    }
+}
+
 /// A membership in a room on a server, carried by a thread of its own.
 ///
 /// Made by a transport, `chat_tcp::connect` for one. Whatever happens comes as a [`ClientEvent`] through
@@ -46,6 +77,7 @@ pub struct ClientConfig {
 ///
 /// Dropping the handle leaves the room.
 #[derive(Debug)]
+#[must_use = "dropping the client leaves the room"]
 pub struct Client {
     commands: Sender<Command>,
     events: Receiver<ClientEvent>,
@@ -55,7 +87,6 @@ pub struct Client {
 impl Client {
     /// A handle for a transport's thread, which takes commands from the other end of `commands`, is woken
     /// by `waker` when there are some, and sends what happens to the other end of `events`.
-    #[must_use]
     pub fn new(commands: Sender<Command>, events: Receiver<ClientEvent>, waker: Waker) -> Self {
         Self { commands, events, waker }
     }

@@ -64,7 +64,9 @@ impl Net {
     }
 
     fn with_moderator(moderator: Option<Moderator>) -> Self {
-        let (room, time) = room_with(RoomConfig { rate: None, moderator, ..Default::default() });
+        let mut config = RoomConfig::default().with_rate(None);
+        config.moderator = moderator;
+        let (room, time) = room_with(config);
         let carrier = Carrier::new(&room, &time);
         let other = carrier.join("192.0.2.99:9");
         Self {

@@ -54,7 +54,7 @@ pub(crate) fn room() -> (Room, Time) {
 
 /// A room with the smallest log there is.
 pub(crate) fn small_room() -> (Room, Time) {
-    room_with(RoomConfig { log_bytes_max: RoomConfig::LOG_BYTES_MIN, rate: None, ..RoomConfig::default() })
+    room_with(RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN).with_rate(None))
 }
 
 pub(crate) fn rate(burst: u32, per_second: u32) -> Rate {

@@ -68,6 +68,6 @@ impl Plan {
     }
 
     pub(super) fn room(&self) -> RoomConfig {
-        RoomConfig { log_bytes_max: RoomConfig::LOG_BYTES_MIN, rate: self.rate, ..RoomConfig::default() }
+        RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN).with_rate(self.rate)
     }
 }

@@ -183,7 +183,7 @@ fn a_stranger_who_shows_a_wrong_key_resumes_nothing_and_replaces_nobody() {
 fn a_framed_peer_who_speaks_too_fast_waits_and_loses_nothing() {
     let number = |number| NonZeroU32::new(number).unwrap();
     let rate = Some(Rate { burst: number(2), per_second: number(10) });
-    let mut stage = Stage::with(RoomConfig { rate, ..RoomConfig::default() });
+    let mut stage = Stage::with(RoomConfig::default().with_rate(rate));
     let said: Vec<String> = (0..10).map(|number| number.to_string()).collect();
     let frames: Vec<u8> = said.iter().flat_map(|text| say_frame(text)).collect();
     let torn = &frames[..frames.len() - 1];

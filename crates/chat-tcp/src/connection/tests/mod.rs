@@ -66,16 +66,12 @@ struct Wire {
 impl Stage {
     /// A room where nobody has to wait for having said too much.
     fn new() -> Self {
-        Self::with(RoomConfig { rate: None, ..RoomConfig::default() })
+        Self::with(RoomConfig::default().with_rate(None))
     }
 
     /// A room whose log soon is full.
     fn small() -> Self {
-        Self::with(RoomConfig {
-            rate: None,
-            log_bytes_max: RoomConfig::LOG_BYTES_MIN,
-            ..RoomConfig::default()
-        })
+        Self::with(RoomConfig::default().with_rate(None).with_log_bytes_max(RoomConfig::LOG_BYTES_MIN))
     }
 
     #[expect(
@@ -159,7 +155,7 @@ impl Stage {
     }
 
     fn say(&mut self, text: &str) {
-        self.port.say(self.other, Text::one_line(text).unwrap(), self.now).unwrap();
+        let _said = self.port.say(self.other, Text::one_line(text).unwrap(), self.now).unwrap();
     }
 
     /// Serves the guest as a turn of the poll loop does, as far as his socket takes it.

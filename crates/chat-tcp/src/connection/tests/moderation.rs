@@ -11,7 +11,7 @@ fn moderated() -> Stage {
         "fish" => Verdict::Change("meat".parse().unwrap()),
         _ => Verdict::Accept,
     });
-    Stage::with(RoomConfig { moderator: Some(moderator), ..RoomConfig::default() })
+    Stage::with(RoomConfig::default().with_moderator(moderator))
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn a_plain_member_is_told_why_and_others_see_nothing() {
 #[test]
 fn a_line_of_many_messages_is_refused_with_one_notice() {
     let moderator = Moderator::new(|_| Verdict::Refuse("too long".parse().unwrap()));
-    let mut stage = Stage::with(RoomConfig { moderator: Some(moderator), ..RoomConfig::default() });
+    let mut stage = Stage::with(RoomConfig::default().with_moderator(moderator));
     let mut guest = stage.join();
     stage.hear(&mut guest, format!("{}\n", "x".repeat(50_000)).as_bytes());
     assert_eq!(stage.read(&mut guest), "[*] too long\n");

@@ -157,7 +157,7 @@ fn a_tls_hello_is_closed_without_a_byte_early_or_late() {
 
 #[test]
 fn who_may_not_join_is_told_why_and_his_words_are_not_heard() {
-    let mut stage = Stage::with(RoomConfig { members_max: 1, ..RoomConfig::default() });
+    let mut stage = Stage::with(RoomConfig::default().with_members_max(1));
     let mut guest = stage.join();
     assert!(guest.connection.was_refused() && guest.connection.member().is_none());
     stage.hear(&mut guest, b"let me in\n");

@@ -174,12 +174,12 @@ fn overtaken_again_and_again_he_can_add_it_all_up() {
 
 #[test]
 fn a_room_may_close_who_is_overtaken() {
-    let mut stage = Stage::with(RoomConfig {
-        overtaken: Overtaken::Close,
-        rate: None,
-        log_bytes_max: RoomConfig::LOG_BYTES_MIN,
-        ..RoomConfig::default()
-    });
+    let mut stage = Stage::with(
+        RoomConfig::default()
+            .with_overtaken(Overtaken::Close)
+            .with_rate(None)
+            .with_log_bytes_max(RoomConfig::LOG_BYTES_MIN),
+    );
     let mut guest = stage.listener();
     stage.say("the first");
     guest.wire.free = 10;

@@ -158,7 +158,7 @@ fn a_line_that_is_too_long_ends_the_connection_with_a_notice() {
 fn who_speaks_too_fast_waits_and_everything_he_said_comes_in_order() {
     let number = |number| NonZeroU32::new(number).unwrap();
     let rate = Some(Rate { burst: number(5), per_second: number(10) });
-    let mut stage = Stage::with(RoomConfig { rate, ..RoomConfig::default() });
+    let mut stage = Stage::with(RoomConfig::default().with_rate(rate));
     let said: Vec<String> = (0..20).map(|number| format!("message {number}")).collect();
     let mut guest = stage.guest_who_said(format!("{}\nunfinished", said.join("\n")).as_bytes());
     let mut heard = stage.texts();

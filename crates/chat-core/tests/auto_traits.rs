@@ -1,0 +1,56 @@
+//! What may go to another thread, and what several may share. It is part of the contract, and nothing in a signature
+//! shows it.
+
+use std::error::Error;
+use std::fmt::Debug;
+
+use chat_core::{
+    Client, ClientConfig, ClientEnd, ClientEvent, Conversation, Cursor, EncodedLog, Heard, JoinError,
+    KickError, MemberId, Moderator, NameTaken, News, Port, RecvTimeoutError, Room, RoomClosed, RoomConfig,
+    Running, SayError, Seat, Stats, TryRecvError, TrySayError, Waker,
+};
+
+fn is_shared_by_threads<T: Send + Sync + Debug + 'static>() {}
+fn is_an_error<T: Error + Send + Sync + 'static>() {}
+
+#[test]
+fn a_room_and_its_seats_and_clients_are_shared_by_threads() {
+    is_shared_by_threads::<Room>();
+    is_shared_by_threads::<Seat>();
+    is_shared_by_threads::<Client>();
+    is_shared_by_threads::<Waker>();
+    is_shared_by_threads::<Moderator>();
+    is_shared_by_threads::<Running>();
+}
+
+#[test]
+fn what_a_transport_is_made_of_is_shared_by_threads() {
+    is_shared_by_threads::<Port>();
+    is_shared_by_threads::<News>();
+    is_shared_by_threads::<EncodedLog>();
+    is_shared_by_threads::<Cursor>();
+    is_shared_by_threads::<Conversation>();
+}
+
+#[test]
+fn values_are_shared_by_threads() {
+    is_shared_by_threads::<RoomConfig>();
+    is_shared_by_threads::<ClientConfig>();
+    is_shared_by_threads::<ClientEvent>();
+    is_shared_by_threads::<Heard>();
+    is_shared_by_threads::<MemberId>();
+    is_shared_by_threads::<Stats>();
+}
+
+#[test]
+fn errors_are_errors_that_cross_threads() {
+    is_an_error::<ClientEnd>();
+    is_an_error::<JoinError>();
+    is_an_error::<KickError>();
+    is_an_error::<NameTaken>();
+    is_an_error::<RecvTimeoutError>();
+    is_an_error::<RoomClosed>();
+    is_an_error::<SayError>();
+    is_an_error::<TryRecvError>();
+    is_an_error::<TrySayError>();
+}

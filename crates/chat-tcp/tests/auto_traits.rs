@@ -1,0 +1,24 @@
+//! What may go to another thread. It is part of the contract, and nothing in a signature shows it.
+
+use std::error::Error;
+use std::fmt::Debug;
+
+use chat_core::Transport;
+use chat_tcp::{BindError, ConnectError, TcpConfig, TcpServer, TcpTransport};
+
+fn may_go_to_another_thread<T: Send + Debug + 'static>() {}
+fn is_an_error<T: Error + Send + Sync + 'static>() {}
+
+#[test]
+fn a_server_and_its_transports_may_go_to_another_thread() {
+    may_go_to_another_thread::<TcpServer>();
+    may_go_to_another_thread::<TcpTransport>();
+    may_go_to_another_thread::<TcpConfig>();
+}
+
+#[test]
+fn errors_are_errors_that_cross_threads() {
+    is_an_error::<BindError>();
+    is_an_error::<ConnectError>();
+    is_an_error::<<TcpTransport as Transport>::Error>();
+}
