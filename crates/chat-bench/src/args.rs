@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// One short round, and no more than the tables need: three minutes instead of twenty
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Only systems (such as tcp-plain-1, limit, redis) or work (such as fanout, paced, idle) with this in the name;
+    /// Only systems (such as tcp-plain-1, udp-framed, redis) or work (such as fanout, paced, idle) with this in the name;
     /// may be repeated
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
@@ -48,6 +48,8 @@ pub(crate) enum Command {
 pub(crate) enum OwnServer {
     LimitBatch,
     LimitMessage,
+    LimitUdpBatch,
+    LimitUdpMessage,
     Tokio,
 }
 

@@ -12,6 +12,8 @@ pub(crate) enum Quantity {
     CpuPerDelivery,
     /// Deliveries per second of wall time.
     DeliveriesPerSecond,
+    /// Deliveries that did not come, of all that there should have been.
+    Lost,
     /// From send to receive, microseconds.
     LatencyP50,
     LatencyP99,

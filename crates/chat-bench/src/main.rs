@@ -41,7 +41,7 @@ use crate::machine::Machine;
 use crate::plan::Case;
 use crate::results::Results;
 use crate::servers::limit::{self, Sends};
-use crate::servers::tokio_broadcast;
+use crate::servers::{limit_udp, tokio_broadcast};
 use crate::stamp::TEXT_BYTES;
 use crate::system::{Programs, System};
 
@@ -69,6 +69,8 @@ fn serve(server: OwnServer, address: SocketAddr) -> Result<()> {
     match server {
         OwnServer::LimitBatch => limit::serve(address, Sends::ReadBatch, TEXT_BYTES + 1),
         OwnServer::LimitMessage => limit::serve(address, Sends::Message, TEXT_BYTES + 1),
+        OwnServer::LimitUdpBatch => limit_udp::serve(address, Sends::ReadBatch, TEXT_BYTES + 1),
+        OwnServer::LimitUdpMessage => limit_udp::serve(address, Sends::Message, TEXT_BYTES + 1),
         OwnServer::Tokio => tokio_broadcast::serve(address),
     }
 }

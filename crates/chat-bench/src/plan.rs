@@ -1,7 +1,7 @@
 //! Which work there is, and which systems do it.
 
 use crate::servers::limit::Sends;
-use crate::system::{System, Tcp};
+use crate::system::{System, Tcp, Udp};
 use crate::work::{Effort, Work};
 
 /// One piece of work as it stands in results.
@@ -16,6 +16,8 @@ pub(crate) struct Case {
     pub(crate) rounds: usize,
     /// Whether it is only a point of a plot, without a table of its own.
     pub(crate) is_point: bool,
+    /// Whether it is for the systems over UDP, or for the others.
+    is_over_udp: bool,
 }
 
 /// Whether a system does a piece of work.
@@ -43,6 +45,7 @@ impl Case {
             effort: Effort { seconds: if is_quick { seconds * 0.4 } else { seconds }, counts_calls: false },
             rounds,
             is_point: false,
+            is_over_udp: false,
         };
         let fanout = |talkers, members| Work::Fanout { talkers, members };
         let mut cases = vec![
@@ -62,6 +65,27 @@ impl Case {
                 3.0,
             )
             .at_most(3),
+            case(
+                "udp_fanout_64x1x200",
+                "UDP: 1 sender, 200 members, as fast as it goes",
+                fanout(1, 200),
+                1.0,
+            )
+            .over_udp(),
+            case("udp_paced_64x1x200", "UDP: 1 sender, 200 members, 50 messages per second", paced(200), 2.0)
+                .over_udp()
+                .at_most(3),
+            case(
+                "udp_idle_10000",
+                "UDP: 10,000 members come and are silent",
+                Work::Idle { members: 10_000 },
+                0.0,
+            )
+            .over_udp()
+            .at_most(3),
+            case("udp_ping_pong", "UDP: 2 members answer each other", Work::PingPong, 1.0)
+                .over_udp()
+                .at_most(3),
         ];
         if is_quick {
             return cases;
@@ -78,7 +102,25 @@ impl Case {
         cases.push(
             case("calls_paced_64x1x1000", "System calls, 50 messages per second", paced(1000), 0.5).counted(),
         );
+        for members in [10, 50, 1000] {
+            let name = format!("udp_fanout_64x1x{members}");
+            cases.push(case(&name, "", fanout(1, members), 0.5).over_udp().point());
+        }
+        cases.push(
+            case("udp_calls_64x1x200", "UDP: system calls, as fast as it goes", fanout(1, 200), 0.5)
+                .over_udp()
+                .counted(),
+        );
+        cases.push(
+            case("udp_calls_paced_64x1x200", "UDP: system calls, 50 messages per second", paced(200), 0.5)
+                .over_udp()
+                .counted(),
+        );
         cases
+    }
+
+    fn over_udp(self) -> Self {
+        Self { is_over_udp: true, ..self }
     }
 
     fn point(self) -> Self {
@@ -95,12 +137,13 @@ impl Case {
     }
 
     pub(crate) fn part(&self, system: System) -> Part {
-        if self.is_point && !is_plotted(system) {
+        if self.is_over_udp != system.is_over_udp() || self.is_point && !is_plotted(system) {
             return Part::None;
         }
         match (self.work, system) {
             // Beside a send per read batch it says nothing new there, and takes long.
             (Work::Stalled { .. } | Work::Idle { .. }, System::Limit(Sends::Message)) => Part::None,
+            (Work::Idle { .. } | Work::PingPong, System::LimitUdp(Sends::Message)) => Part::None,
             // What a stalled member does not take it loses: nothing to compare with.
             (Work::Stalled { .. }, System::Limit(Sends::ReadBatch)) => Part::None,
             (Work::Fanout { talkers, members }, System::Limit(Sends::Message))
@@ -123,10 +166,15 @@ impl Case {
 
 /// The systems whose lines the plots have: enough to see where we stand.
 pub(crate) fn is_plotted(system: System) -> bool {
-    let ours = [Tcp::plain(1), Tcp::framed(1)].map(System::Tcp);
+    let ours = [
+        System::Tcp(Tcp::plain(1)),
+        System::Tcp(Tcp::framed(1)),
+        System::Udp(Udp::PLAIN),
+        System::Udp(Udp::FRAMED),
+    ];
     system == System::LIMIT
         || ours.contains(&system)
-        || matches!(system, System::TokioBroadcast | System::Redis | System::Nats)
+        || matches!(system, System::TokioBroadcast | System::Redis | System::Nats | System::LimitUdp(_))
 }
 
 fn paced(members: usize) -> Work {

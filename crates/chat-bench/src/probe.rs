@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -33,6 +34,14 @@ pub(crate) fn private_memory(pid: u32) -> Result<u64> {
         .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
         .sum::<u64>();
     Ok(kib * 1024)
+}
+
+/// Whether somebody receives datagrams at an IPv4 address.
+pub(crate) fn is_bound_over_udp(address: SocketAddr) -> Result<bool> {
+    let SocketAddr::V4(address) = address else { return Err(Failure::new("not an IPv4 address")) };
+    let listed = format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port());
+    let text = fs::read_to_string("/proc/net/udp").when("sockets are listed in /proc")?;
+    Ok(text.lines().any(|line| line.split_whitespace().nth(1) == Some(&listed)))
 }
 
 /// Counts the system calls of a process until it is finished. Needs `perf` and the right to use it.

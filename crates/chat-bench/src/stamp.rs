@@ -20,6 +20,11 @@ pub(crate) fn text(stamp: u64) -> [u8; TEXT_BYTES] {
     text
 }
 
+/// How many messages begin in these bytes.
+pub(crate) fn count(bytes: &[u8]) -> u64 {
+    memmem::find_iter(bytes, MARK).count() as u64
+}
+
 /// Finds the stamps in a stream that comes in any pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Scanner {

@@ -4,7 +4,16 @@ use chat_proto::{Hello, MemberFrame, PREFACE, Text};
 
 use crate::stamp::TEXT_BYTES;
 
-/// The bytes that a system's members exchange with it.
+/// How a system's members reach it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Medium {
+    /// Over TCP.
+    Stream(Wire),
+    /// Over UDP: lines in datagrams, or the sessions of `chat-proto`.
+    Datagrams { framed: bool },
+}
+
+/// The bytes that a system's members exchange with it over TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
     /// Lines that everyone else gets. Nothing needs to be said to be a member.

@@ -56,7 +56,8 @@ fn work_table(rows: &[&Row]) -> String {
     let mut quantities: Vec<Quantity> = rows.iter().flat_map(|row| row.median.0.keys().copied()).collect();
     quantities.sort_unstable();
     quantities.dedup();
-    let limit = rows.iter().find(|row| row.system == System::LIMIT.key());
+    let limits = [System::LIMIT, System::LIMIT_UDP].map(System::key);
+    let limit = rows.iter().find(|row| limits.contains(&row.system));
     let mut heading = vec!["system".to_owned()];
     for &quantity in &quantities {
         heading.push(name(quantity).to_owned());
@@ -93,6 +94,7 @@ fn name(quantity: Quantity) -> &'static str {
     match quantity {
         Quantity::CpuPerDelivery => "CPU us/delivery",
         Quantity::DeliveriesPerSecond => "million/s",
+        Quantity::Lost => "lost %",
         Quantity::LatencyP50 => "p50 ms",
         Quantity::LatencyP99 => "p99 ms",
         Quantity::LatencyP999 => "p99.9 ms",
@@ -111,6 +113,7 @@ fn name(quantity: Quantity) -> &'static str {
 fn unit(quantity: Quantity) -> f64 {
     match quantity {
         Quantity::DeliveriesPerSecond => 1e6,
+        Quantity::Lost => 0.01,
         Quantity::LatencyP50 | Quantity::LatencyP99 | Quantity::LatencyP999 => 1e3,
         Quantity::MemoryPerMember => 1024.0,
         Quantity::StalledMemory => 1024.0 * 1024.0,

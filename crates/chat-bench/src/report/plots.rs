@@ -6,7 +6,7 @@ use crate::plan;
 use crate::results::Results;
 use crate::system::System;
 
-const MEMBERS: [u32; 4] = [10, 100, 1000, 10_000];
+const MEMBERS: [u32; 6] = [10, 50, 100, 200, 1000, 10_000];
 
 /// File names and drawings, of those plots that the results have figures for.
 pub(crate) fn plots(results: &Results, systems: &[System]) -> Vec<(&'static str, String)> {
@@ -25,20 +25,29 @@ pub(crate) fn plots(results: &Results, systems: &[System]) -> Vec<(&'static str,
         x_title: "members",
         lines: lines(results, systems, "paced", Quantity::LatencyP99, 1e3),
     };
+    let udp = Lines {
+        title: "UDP: CPU time of the server per delivery, microseconds, as fast as it goes",
+        x_title: "members",
+        lines: lines(results, systems, "udp_fanout", Quantity::CpuPerDelivery, 1.0),
+    };
     let memory = Bars {
         title: "Memory of the server per idle member, KiB",
         bars: systems
             .iter()
             .filter_map(|&system| {
-                let bytes = results.figure("idle_10000", system, Quantity::MemoryPerMember)?;
+                let work = if system.is_over_udp() { "udp_idle_10000" } else { "idle_10000" };
+                let bytes = results.figure(work, system, Quantity::MemoryPerMember)?;
                 Some((system.label(), bytes / 1024.0, is_ours(system)))
             })
             .collect(),
     };
     let mut plots = Vec::new();
-    for (name, lines) in
-        [("bench-throughput.svg", throughput), ("bench-cpu.svg", cost), ("bench-latency.svg", latency)]
-    {
+    for (name, lines) in [
+        ("bench-throughput.svg", throughput),
+        ("bench-cpu.svg", cost),
+        ("bench-latency.svg", latency),
+        ("bench-udp.svg", udp),
+    ] {
         if lines.lines.iter().any(|line| line.points.len() > 1) {
             plots.push((name, lines.draw()));
         }
@@ -58,7 +67,7 @@ fn lines(results: &Results, systems: &[System], work: &str, quantity: Quantity, 
             .trim_end_matches(": a send per read batch")
             .to_owned(),
         is_ours: is_ours(system),
-        is_limit: system == System::LIMIT,
+        is_limit: system == System::LIMIT || system == System::LIMIT_UDP,
         points: MEMBERS
             .iter()
             .filter_map(|&members| {
@@ -71,5 +80,5 @@ fn lines(results: &Results, systems: &[System], work: &str, quantity: Quantity, 
 }
 
 fn is_ours(system: System) -> bool {
-    matches!(system, System::Tcp(_))
+    matches!(system, System::Tcp(_) | System::Udp(_))
 }

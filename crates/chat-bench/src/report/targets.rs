@@ -4,12 +4,15 @@ use super::table::{number, table};
 use crate::figures::Quantity;
 use crate::results::Results;
 use crate::servers::limit::Sends;
-use crate::system::{System, Tcp};
+use crate::system::{System, Tcp, Udp};
 
 const PLAIN: System = System::Tcp(Tcp::plain(1));
 const PLAIN_2: System = System::Tcp(Tcp::plain(2));
 const FRAMED: System = System::Tcp(Tcp::framed(1));
 const FRAMED_2: System = System::Tcp(Tcp::framed(2));
+const UDP_PLAIN: System = System::Udp(Udp::PLAIN);
+const UDP_FRAMED: System = System::Udp(Udp::FRAMED);
+const LIMIT_UDP_MESSAGE: System = System::LimitUdp(Sends::Message);
 const LIMIT: System = System::LIMIT;
 const LIMIT_MESSAGE: System = System::Limit(Sends::Message);
 
@@ -39,6 +42,7 @@ fn all(results: &Results) -> Vec<Target> {
     };
     let ratio = |work, quantity, of, to| results.ratio(work, quantity, of, to);
     let (fast, large, paced) = ("fanout_64x1x1000", "fanout_64x1x10000", "paced_64x1x1000");
+    let udp = "udp_fanout_64x1x200";
     let target = |what, at_most, seen| Target { what, at_most, seen };
     vec![
         target(
@@ -81,6 +85,17 @@ fn all(results: &Results) -> Vec<Target> {
             results.figure("stalled_1000", PLAIN, StalledMemory).map(|bytes| bytes / f64::from(1 << 20)),
         ),
         target("growth of CPU from 100 to 10,000 members x limit's", 1.0, growth(results)),
+        target(
+            "UDP, 200 members, as fast as it goes: CPU x message limit",
+            0.4,
+            ratio(udp, CpuPerDelivery, UDP_PLAIN, LIMIT_UDP_MESSAGE),
+        ),
+        target("... framed x plain", 1.0, ratio(udp, CpuPerDelivery, UDP_FRAMED, UDP_PLAIN)),
+        target(
+            "... idle member, framed: KiB of memory",
+            0.5,
+            results.figure("udp_idle_10000", UDP_FRAMED, MemoryPerMember).map(|bytes| bytes / 1024.0),
+        ),
     ]
 }
 

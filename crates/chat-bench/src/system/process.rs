@@ -1,7 +1,7 @@
 //! A server that runs while it is measured, and not a moment longer.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,7 +29,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(system: System, programs: &Programs) -> Result<Self> {
-        let address = free_address()?;
+        let address = free_address(system)?;
         // Also where the server runs, so that nothing it might write ends up elsewhere.
         let dir = std::env::temp_dir().join(format!("chat-bench-{}-{}", std::process::id(), address.port()));
         fs::create_dir_all(&dir).when(format!("create {}", dir.display()))?;
@@ -41,7 +41,7 @@ impl Server {
             Ok(child) => {
                 let server = Self { pid: child.id(), address, dir };
                 *running() = Some(child);
-                server.wait_until_it_listens()?;
+                server.wait_until_it_listens(system)?;
                 Ok(server)
             }
             Err(failure) => {
@@ -51,9 +51,14 @@ impl Server {
         }
     }
 
-    fn wait_until_it_listens(&self) -> Result<()> {
+    fn wait_until_it_listens(&self, system: System) -> Result<()> {
         let deadline = clock::now() + START_TIMEOUT;
-        while TcpStream::connect(self.address).is_err() {
+        // A datagram to ask with could make a member.
+        let listens = || match system.is_over_udp() {
+            true => probe::is_bound_over_udp(self.address),
+            false => Ok(TcpStream::connect(self.address).is_ok()),
+        };
+        while !listens()? {
             let status = running().as_mut().map(Child::try_wait).transpose()?.flatten();
             if let Some(status) = status {
                 return Err(Failure::new(format!("ended at the start with {status}")));
@@ -107,9 +112,14 @@ fn running() -> MutexGuard<'static, Option<Child>> {
 }
 
 /// A port that was free a moment ago: not every server can be told to take any and to say which.
-fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).when("find a free port")?;
-    Ok(listener.local_addr()?)
+fn free_address(system: System) -> Result<SocketAddr> {
+    let any = (Ipv4Addr::LOCALHOST, 0);
+    let address = if system.is_over_udp() {
+        UdpSocket::bind(any).and_then(|socket| socket.local_addr())
+    } else {
+        TcpListener::bind(any).and_then(|listener| listener.local_addr())
+    };
+    address.when("find a free port")
 }
 
 #[expect(clippy::disallowed_methods, reason = "a foreign server tells nobody when it has begun to listen")]

@@ -6,7 +6,7 @@ use super::fanout;
 use crate::clock;
 use crate::failure::Result;
 use crate::figures::{Figures, Quantity};
-use crate::load::Crowd;
+use crate::load;
 use crate::system::{Programs, Server, System};
 
 /// More than our log has room for. A server that keeps what was said has taken the memory for that once it is full;
@@ -17,14 +17,14 @@ const FILLING_TIME: Duration = Duration::from_secs(2);
 
 pub(super) fn run(system: System, programs: &Programs, members: usize) -> Result<Figures> {
     let server = Server::start(system, programs)?;
-    let mut crowd = Crowd::new(system.wire(), server.address, 1)?;
+    let mut crowd = load::crowd(system.medium(), server.address, 1)?;
     // Somebody must hear what fills the log.
-    crowd.join(1, |_| false)?;
-    fanout::closed_loop(&mut crowd, |sent, elapsed| sent < FILLING_MESSAGES && elapsed < FILLING_TIME)?;
+    crowd.join(1, &|_| false)?;
+    fanout::closed_loop(&mut *crowd, |sent, elapsed| sent < FILLING_MESSAGES && elapsed < FILLING_TIME)?;
     let memory_before = server.memory()?;
     let cpu_before = server.cpu()?;
     let began = clock::now();
-    crowd.join(members, |_| false)?;
+    crowd.join(members, &|_| false)?;
     let seconds = began.elapsed().as_secs_f64();
     let cpu = server.cpu()? - cpu_before;
     let memory = server.memory()?.saturating_sub(memory_before);

@@ -7,14 +7,16 @@ use super::{Effort, fanout};
 use crate::clock;
 use crate::failure::{Failure, Result};
 use crate::figures::{Figures, Latencies, Quantity};
-use crate::load::Crowd;
+use crate::load::{self, Crowd, Settled};
 use crate::stamp::Scanner;
 use crate::system::{Programs, Server, System};
 
 /// Messages before the measurement, so that nothing is done for the first time in it.
 const WARM_UP_MESSAGES: u64 = 10;
-/// How long the last deliveries may take.
+/// How long the last deliveries may take...
 const PATIENCE: Duration = Duration::from_secs(20);
+/// ... and after how long without one the rest is lost, where that can happen.
+const LOST_AFTER: Duration = Duration::from_millis(500);
 
 pub(super) fn run(
     system: System,
@@ -24,36 +26,43 @@ pub(super) fn run(
     effort: Effort,
 ) -> Result<Figures> {
     let server = Server::start(system, programs)?;
-    let mut crowd = Crowd::new(system.wire(), server.address, 1)?;
-    crowd.join(members, |_| false)?;
-    fanout::closed_loop(&mut crowd, |sent, _| sent < WARM_UP_MESSAGES)?;
+    let mut crowd = load::crowd(system.medium(), server.address, 1)?;
+    crowd.join(members, &|_| false)?;
+    fanout::closed_loop(&mut *crowd, |sent, _| sent < WARM_UP_MESSAGES)?;
 
     let counter = effort.counts_calls.then(|| server.count_calls()).transpose()?;
     let cpu_before = server.cpu()?;
     // A percentile of a few messages would be chance.
     let messages = (effort.seconds * f64::from(per_second)).max(40.0);
-    let (sent, latencies) = open_loop(&mut crowd, per_second, messages)?;
+    let (sent, settled, latencies) = open_loop(&mut *crowd, per_second, messages)?;
     let cpu = server.cpu()? - cpu_before;
 
-    let deliveries = sent as f64 * (members + system.wire().talkers_who_hear(1)) as f64;
+    let deliveries = settled.deliveries as f64;
     if let Some(counter) = counter {
         return Ok(Figures::default().with(Quantity::CallsPerDelivery, counter.finish()? / deliveries));
     }
     let [p50, p99, p999] = latencies.percentiles([0.5, 0.99, 0.999]);
-    Ok(Figures::default()
+    let figures = Figures::default()
         .with(Quantity::CpuPerDelivery, cpu.as_secs_f64() * 1e6 / deliveries)
         .with(Quantity::LatencyP50, p50)
         .with(Quantity::LatencyP99, p99)
-        .with(Quantity::LatencyP999, p999))
+        .with(Quantity::LatencyP999, p999);
+    Ok(fanout::with_losses(figures, &*crowd, sent, settled))
 }
 
 /// Says `messages` at the given rate, whatever comes back, and times each at each member.
-pub(super) fn open_loop(crowd: &mut Crowd, per_second: u32, messages: f64) -> Result<(u64, Latencies)> {
+pub(super) fn open_loop(
+    crowd: &mut dyn Crowd,
+    per_second: u32,
+    messages: f64,
+) -> Result<(u64, Settled, Latencies)> {
     let mut scanners: Vec<Scanner> = (0..crowd.members()).map(|_| Scanner::default()).collect();
-    let listening = crowd.listening().count() as u64;
+    let listening = crowd.listening().len() as u64;
     let mut latencies = Latencies::default();
     let mut heard_count = 0;
     let mut sent = 0;
+    let patience = if crowd.may_lose() { LOST_AFTER } else { PATIENCE };
+    crowd.count_from_here();
     let began = clock::now();
     let interval = Duration::from_secs(1) / per_second;
     let mut next = began;
@@ -61,17 +70,18 @@ pub(super) fn open_loop(crowd: &mut Crowd, per_second: u32, messages: f64) -> Re
     loop {
         let now = clock::now();
         if now >= next && (sent as f64) < messages {
-            crowd.say(0, nanos(now - began));
+            crowd.say(0, nanos(now - began))?;
             crowd.send()?;
             sent += 1;
             next += interval;
         }
         let is_all_sent = sent as f64 >= messages;
-        if is_all_sent && heard_count == sent * listening {
-            return Ok((sent, latencies));
+        let is_rest_lost = crowd.may_lose() && last_heard.elapsed() >= patience;
+        if is_all_sent && (heard_count == sent * listening || is_rest_lost) {
+            return Ok((sent, crowd.settle(sent)?, latencies));
         }
-        let timeout = if is_all_sent { PATIENCE } else { next.saturating_duration_since(clock::now()) };
-        crowd.turn(Some(timeout), |heard| {
+        let timeout = if is_all_sent { patience } else { next.saturating_duration_since(clock::now()) };
+        crowd.turn(timeout, &mut |heard| {
             last_heard = clock::now();
             let at = nanos(last_heard - began);
             scanners[heard.member].scan(heard.bytes, |stamp| {
@@ -79,7 +89,7 @@ pub(super) fn open_loop(crowd: &mut Crowd, per_second: u32, messages: f64) -> Re
                 latencies.add(at.saturating_sub(stamp));
             });
         })?;
-        if is_all_sent && last_heard.elapsed() >= PATIENCE {
+        if is_all_sent && !is_rest_lost && last_heard.elapsed() >= PATIENCE {
             let missing = sent * listening - heard_count;
             return Err(Failure::new(format!("{missing} of {} deliveries never came", sent * listening)));
         }

@@ -15,7 +15,7 @@ const ROUNDS_MAX: usize = 10_000;
 
 pub(super) fn run(system: System, programs: &Programs, effort: Effort) -> Result<Figures> {
     let server = Server::start(system, programs)?;
-    let mut pair = Pair::join(system.wire(), server.address)?;
+    let mut pair = Pair::join(system.medium(), server.address)?;
     for _ in 0..WARM_UP_ROUNDS {
         pair.round_trip()?;
     }

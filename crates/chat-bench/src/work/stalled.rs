@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Effort, fanout, paced};
 use crate::failure::Result;
 use crate::figures::{Figures, Quantity};
-use crate::load::Crowd;
+use crate::load;
 use crate::system::{Programs, Server, System};
 
 /// One in so many members stalls.
@@ -19,19 +19,19 @@ const PER_SECOND: u32 = 50;
 pub(super) fn run(system: System, programs: &Programs, members: usize, effort: Effort) -> Result<Figures> {
     let will_stall = |member: usize| member % ONE_IN == ONE_IN - 1;
     let server = Server::start(system, programs)?;
-    let mut crowd = Crowd::new(system.wire(), server.address, 1)?;
-    crowd.join(members, will_stall)?;
+    let mut crowd = load::crowd(system.medium(), server.address, 1)?;
+    crowd.join(members, &will_stall)?;
     let messages = effort.seconds * f64::from(PER_SECOND);
 
     // The same before and after, so that what a server keeps anyway does not count as the price of the stalled.
     let is_filling = |sent, elapsed| sent < FILLING_MESSAGES && elapsed < FILLING_TIME;
-    fanout::closed_loop(&mut crowd, is_filling)?;
-    let (_, before) = paced::open_loop(&mut crowd, PER_SECOND, messages)?;
+    fanout::closed_loop(&mut *crowd, is_filling)?;
+    let (_, _, before) = paced::open_loop(&mut *crowd, PER_SECOND, messages)?;
     let memory_before = server.memory()?;
 
-    crowd.stall(will_stall);
-    fanout::closed_loop(&mut crowd, is_filling)?;
-    let (_, after) = paced::open_loop(&mut crowd, PER_SECOND, messages)?;
+    crowd.stall(&will_stall)?;
+    fanout::closed_loop(&mut *crowd, is_filling)?;
+    let (_, _, after) = paced::open_loop(&mut *crowd, PER_SECOND, messages)?;
     let memory = server.memory()?.saturating_sub(memory_before);
 
     let [before] = before.percentiles([0.99]);

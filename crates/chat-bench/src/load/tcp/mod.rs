@@ -1,45 +1,34 @@
-//! Members and talkers of one server in one poll loop.
+//! Members and talkers of one server over TCP, in one poll loop.
 //!
 //! What a member receives is counted in bytes and otherwise dropped, since looking at it would cost more than the
 //! server takes to send it. A few observed members count messages; in the end every member must have as many bytes
 //! as they.
 
+mod speaker;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, SockRef, Socket, Type};
 
+pub(super) use self::speaker::TcpSpeaker;
+use super::{Crowd, Heard, PATIENCE, Settled, in_time, roll};
 use crate::clock;
 use crate::failure::{Context, Failure, Result};
-use crate::stamp::{self, Scanner, TEXT_BYTES};
+use crate::stamp::{self, TEXT_BYTES};
 use crate::wire::{Step, Wire};
 
-/// How long everyone together may take to come in, or to get what was said.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// When nobody may have heard a message since not all were in, another one is sent.
-const ASK_AGAIN: Duration = Duration::from_millis(20);
-/// Stamps of messages that only ask whether everyone is there.
-const ROLL_CALL: u64 = 1 << 63;
 /// Segment size and receive buffer of members that will stall: as over a network. With what loopback has the system
 /// would take megabytes for each before the server notices anything.
 const STALLING_MSS: u32 = 1400;
 const STALLING_BUFFER_BYTES: usize = 64 * 1024;
 
-/// What a member is told of what he hears.
-#[derive(Debug)]
-pub(crate) struct Heard<'a> {
-    /// Which member: 0 is the first that came in.
-    pub(crate) member: usize,
-    pub(crate) bytes: &'a [u8],
-}
-
 /// Connections to one server.
 #[derive(Debug)]
-pub(crate) struct Crowd {
+pub(super) struct TcpCrowd {
     wire: Wire,
     address: SocketAddr,
     poll: Poll,
@@ -74,9 +63,9 @@ impl std::fmt::Debug for Entering {
     }
 }
 
-impl Crowd {
+impl TcpCrowd {
     /// `talkers` that can say something; members come later.
-    pub(crate) fn new(wire: Wire, address: SocketAddr, talkers: usize) -> Result<Self> {
+    pub(super) fn new(wire: Wire, address: SocketAddr, talkers: usize) -> Result<Self> {
         let mut crowd = Self {
             wire,
             address,
@@ -89,20 +78,6 @@ impl Crowd {
         };
         crowd.enter(talkers, Wire::join_as_talker, |_| false)?;
         Ok(crowd)
-    }
-
-    pub(crate) fn talkers(&self) -> usize {
-        self.talkers
-    }
-
-    pub(crate) fn members(&self) -> usize {
-        self.peers.len() - self.talkers
-    }
-
-    /// `count` more members come in; those who will be stalled later say so now. Returns once all are known to hear.
-    pub(crate) fn join(&mut self, count: usize, will_stall: impl Fn(usize) -> bool) -> Result<()> {
-        self.enter(count, Wire::join, will_stall)?;
-        self.call_the_roll()
     }
 
     fn enter(
@@ -121,7 +96,7 @@ impl Crowd {
                 self.connect(steps(self.wire, key), will_stall).when(format!("connection {key}"))?;
                 still_entering.push(key);
             }
-            self.turn(Some(PATIENCE), |_| {})?;
+            self.turn(PATIENCE, &mut |_| {})?;
             still_entering.retain(|&key| self.peers[key].entering.is_some());
             in_time(deadline, "not everyone could join")?;
         }
@@ -147,75 +122,56 @@ impl Crowd {
         self.peers.push(Peer { socket, entering, heard_bytes: 0, unsent: Vec::new(), is_stalled: false });
         Ok(())
     }
+}
 
-    /// Says something until every member has heard it, and so all that was said before.
-    fn call_the_roll(&mut self) -> Result<()> {
-        let deadline = clock::now() + PATIENCE;
-        let mut scanners: Vec<Scanner> =
-            self.peers.iter().skip(self.talkers).map(|_| Scanner::default()).collect();
-        let mut heard_call = vec![0; self.members()];
-        loop {
-            self.calls += 1;
-            let call = ROLL_CALL | self.calls;
-            self.say(0, call);
-            self.send()?;
-            let mut missing = self.members();
-            let mut ask_again = clock::now() + ASK_AGAIN;
-            while missing > 0 && clock::now() < ask_again {
-                let before = missing;
-                self.turn(Some(ASK_AGAIN), |heard| {
-                    scanners[heard.member].scan(heard.bytes, |stamp| {
-                        if stamp == call && heard_call[heard.member] != call {
-                            heard_call[heard.member] = call;
-                            missing -= 1;
-                        }
-                    });
-                })?;
-                if missing < before {
-                    ask_again = clock::now() + ASK_AGAIN;
-                }
-            }
-            if missing == 0 {
-                return Ok(());
-            }
-            in_time(deadline, &format!("{missing} members hear nothing"))?;
-        }
+impl Crowd for TcpCrowd {
+    fn talkers(&self) -> usize {
+        self.talkers
     }
 
-    /// Bytes count from here on.
-    pub(crate) fn count_from_here(&mut self) {
-        self.peers.iter_mut().for_each(|peer| peer.heard_bytes = 0);
+    fn members(&self) -> usize {
+        self.peers.len() - self.talkers
     }
 
-    /// From here on these members read nothing.
-    pub(crate) fn stall(&mut self, will_stall: impl Fn(usize) -> bool) {
+    fn hearers(&self) -> usize {
+        self.listening().len() + self.wire.talkers_who_hear(self.talkers)
+    }
+
+    fn listening(&self) -> Vec<usize> {
+        let members = self.peers[self.talkers..].iter().enumerate();
+        members.filter(|(_, peer)| !peer.is_stalled).map(|(member, _)| member).collect()
+    }
+
+    fn may_lose(&self) -> bool {
+        false
+    }
+
+    fn join(&mut self, count: usize, will_stall: &dyn Fn(usize) -> bool) -> Result<()> {
+        self.enter(count, Wire::join, will_stall)?;
+        let mut calls = self.calls;
+        let called = roll::call(self, &mut calls, |_, _| Ok(()));
+        self.calls = calls;
+        called
+    }
+
+    fn stall(&mut self, which: &dyn Fn(usize) -> bool) -> Result<()> {
         for (member, peer) in self.peers[self.talkers..].iter_mut().enumerate() {
-            peer.is_stalled = will_stall(member);
+            peer.is_stalled = which(member);
         }
+        Ok(())
     }
 
-    /// The members who read.
-    pub(crate) fn listening(&self) -> impl DoubleEndedIterator<Item = usize> {
-        self.peers[self.talkers..]
-            .iter()
-            .enumerate()
-            .filter(|(_, peer)| !peer.is_stalled)
-            .map(|(member, _)| member)
-    }
-
-    /// Queues a message; [`send`](Self::send) sends it.
-    pub(crate) fn say(&mut self, talker: usize, stamp: u64) {
+    fn say(&mut self, talker: usize, stamp: u64) -> Result<()> {
         self.wire.say(&stamp::text(stamp), &mut self.peers[talker].unsent);
+        Ok(())
     }
 
-    /// Sends what is queued, as far as the sockets take it; what is left goes when they take more.
-    pub(crate) fn send(&mut self) -> Result<()> {
+    fn send(&mut self) -> Result<()> {
         self.peers[..self.talkers].iter_mut().try_for_each(Peer::send)
     }
 
-    /// Waits for events and reads what has come.
-    pub(crate) fn turn(&mut self, timeout: Option<Duration>, mut hear: impl FnMut(Heard<'_>)) -> Result<()> {
-        match self.poll.poll(&mut self.events, timeout) {
+    fn turn(&mut self, timeout: Duration, hear: &mut dyn FnMut(Heard<'_>)) -> Result<()> {
+        match self.poll.poll(&mut self.events, Some(timeout)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             result => result?,
         }
@@ -239,19 +195,24 @@ impl Crowd {
         Ok(())
     }
 
+    fn count_from_here(&mut self) {
+        self.peers.iter_mut().for_each(|peer| peer.heard_bytes = 0);
+    }
+
     /// Reads until no member who listens lacks a message that another one has: that is, 64 bytes or more. Less may be
     /// a server's asking whether one member is still there.
-    pub(crate) fn wait_until_all_have_the_same(&mut self) -> Result<()> {
+    fn settle(&mut self, sent: u64) -> Result<Settled> {
         let deadline = clock::now() + PATIENCE;
+        let listening = self.listening();
         loop {
-            let heard = || self.listening().map(|member| self.peers[self.talkers + member].heard_bytes);
+            let heard = || listening.iter().map(|member| self.peers[self.talkers + member].heard_bytes);
             let most = heard().max().unwrap_or(0);
             let behind = heard().filter(|&bytes| bytes + TEXT_BYTES as u64 <= most).count();
             if behind == 0 {
-                return Ok(());
+                return Ok(Settled { deliveries: sent * self.hearers() as u64, at: clock::now() });
             }
             in_time(deadline, &format!("{behind} members did not get everything"))?;
-            self.turn(Some(PATIENCE), |_| {})?;
+            self.turn(PATIENCE, &mut |_| {})?;
         }
     }
 }
@@ -334,16 +295,4 @@ impl Peer {
             }
         }
     }
-}
-
-fn in_time(deadline: Instant, what: &str) -> Result<()> {
-    if clock::now() < deadline { Ok(()) } else { Err(Failure::new(format!("{what} within {PATIENCE:?}"))) }
-}
-
-/// The first, the middle and the last of some members, who stand for all of them.
-pub(crate) fn observed(members: &[usize]) -> Vec<usize> {
-    let places: Range<usize> = 0..members.len();
-    let mut chosen = vec![places.start, places.len() / 2, places.end.saturating_sub(1)];
-    chosen.dedup();
-    chosen.into_iter().filter_map(|place| members.get(place).copied()).collect()
 }
