@@ -101,6 +101,7 @@ fn a_proven_peer_takes_the_place_of_one_who_cannot_prove_himself() {
     say(&client, "mine");
     hear(&client);
     assert_eq!(server.room.stats().members, 1);
+    assert_eq!(plain.recv(), "[*] Closed: room is full", "nobody is put out without a word");
 }
 
 #[test]
