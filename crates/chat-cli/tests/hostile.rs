@@ -101,36 +101,6 @@ fn no_trick_reaches_a_terminal_or_forges_a_line() {
 }
 
 #[test]
-fn what_is_not_chat_is_closed_without_a_word_and_nobody_hears_of_it() {
-    let server = Server::start();
-    let mut reader = server.peer();
-    let strangers: [&[u8]; 6] = [
-        b"GET / HTTP/1.1\r\nHost: localhost:5555\r\n\r\n[127.0.0.1:1] hello\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS hello\n",
-        b"\xf5 not the preface\n",
-        b"\xf5chat\x01\xff\xff\xff\xff a frame that is too long",
-    ];
-    for (number, stranger) in strangers.iter().enumerate() {
-        let mut peer = server.peer();
-        peer.send(stranger);
-        let mut answer = Vec::new();
-        let _reset = std::io::Read::read_to_end(&mut peer.socket, &mut answer);
-        if number < 5 {
-            assert_eq!(answer, b"", "to {}", String::from_utf8_lossy(stranger));
-        }
-        server.process.stdout.wait_until("its end", |output| {
-            let end = format!("[*] Connection closed by {} (", peer.name);
-            output.lines.iter().any(|line| line.starts_with(&end)).then_some(())
-        });
-    }
-    let mut last = server.peer();
-    last.send("that is all\n");
-    assert_eq!(reader.read_up_to("that is all"), [last.line("that is all")]);
-}
-
-#[test]
 fn a_dripping_and_a_silent_peer_cost_the_others_nothing() {
     let server = Server::start();
     let _silent: Vec<Peer> = (0..50).map(|_| Peer::connect(server.address)).collect();

@@ -6,7 +6,7 @@ mod peer;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -77,12 +77,17 @@ impl Process {
     /// Asks it to end, as a service manager does.
     #[cfg(unix)]
     pub(crate) fn terminate(&self) {
-        let status = Command::new("kill").arg("-TERM").arg(self.id().to_string()).status();
+        self.signal("TERM");
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status();
         assert!(status.expect("kill is everywhere").success());
     }
 }
 
-/// `chat server tcp`.
+/// `chat server`, over TCP unless said otherwise.
 pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
@@ -94,15 +99,24 @@ impl Server {
     }
 
     pub(crate) fn with(flags: &[&str]) -> Self {
+        Self::over(&["tcp"], flags)
+    }
+
+    pub(crate) fn over(transports: &[&str], flags: &[&str]) -> Self {
+        Self::at("127.0.0.1:0", transports, flags)
+    }
+
+    pub(crate) fn at(bind: &str, transports: &[&str], flags: &[&str]) -> Self {
         let mut command = Command::new(CHAT);
-        command.args(["server", "tcp", "--bind", "127.0.0.1:0"]).args(flags);
+        command.arg("server").args(transports).args(["--bind", bind]).args(flags);
         Self::run(&mut command)
     }
 
     pub(crate) fn run(command: &mut Command) -> Self {
         let process = Process::start(command);
         let address = process.stdout.wait_until("the address it listens on", |output| {
-            output.lines.first()?.strip_prefix("[*] Listening on ")?.parse().ok()
+            // With several transports each has a line, and all the same address.
+            output.lines.first()?.strip_prefix("[*] Listening on ")?.split(' ').next()?.parse().ok()
         });
         Self { process, address }
     }
@@ -116,6 +130,12 @@ impl Server {
 
     pub(crate) fn has_accepted(&self, name: &str) {
         self.process.stdout.wait_for_line(&format!("[*] Accepted connection from {name}"));
+    }
+
+    /// Waits until a member has left for this reason; `None` if by his own choice.
+    pub(crate) fn has_closed(&self, name: &str, reason: Option<&str>) {
+        let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        self.process.stdout.wait_for_line(&format!("[*] Connection closed by {name}{reason}"));
     }
 
     /// `chat client tcp` in a pipe. Returns it with its address, once the server has accepted it.
@@ -137,9 +157,22 @@ impl Server {
 }
 
 pub(crate) fn client_command(address: SocketAddr, flags: &[&str]) -> Command {
+    client_command_over("tcp", address, flags)
+}
+
+pub(crate) fn client_command_over(transport: &str, address: SocketAddr, flags: &[&str]) -> Command {
     let mut command = Command::new(CHAT);
-    command.args(["client", "tcp", &address.to_string()]).args(flags);
+    command.args(["client", transport, &address.to_string()]).args(flags);
     command
+}
+
+/// An address of this machine that is not loopback, if it has one. What is sent there does not leave the machine.
+pub(crate) fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Asks for the route, and sends nothing (RFC 5737: nobody has this address).
+    socket.connect("203.0.113.1:9").ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
 }
 
 /// What a process has written to a pipe so far.

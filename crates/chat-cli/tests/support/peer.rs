@@ -2,6 +2,9 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Instant;
+
+use chat_proto::limits::QUIET;
 
 use super::PATIENCE;
 
@@ -26,6 +29,20 @@ impl Peer {
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.socket.write_all(bytes.as_ref()).expect("the server reads");
+    }
+
+    /// Sends piece after piece until the server has closed. False if so much time went by between two of them
+    /// that they count as chunks of their own (clause 5.2).
+    pub(crate) fn send_without_a_pause<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>) -> bool {
+        let mut last = now();
+        for piece in pieces {
+            let _closed_already = self.socket.write_all(piece);
+            if last.elapsed() >= QUIET {
+                return false;
+            }
+            last = now();
+        }
+        true
     }
 
     /// The line in which others see `text` of his.
@@ -95,4 +112,9 @@ impl Peer {
     pub(crate) fn shut_down(&self) {
         self.socket.shutdown(Shutdown::Write).expect("it is connected");
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
+fn now() -> Instant {
+    Instant::now()
 }

@@ -1,0 +1,130 @@
+//! Section 4: who speaks what, and who may come in.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+
+use chat_proto::limits::PLAIN_LINE_BYTES_MAX;
+use chat_proto::{Hello, RoomFrame};
+
+use crate::frames::{Framed, opening};
+use crate::support::{Peer, Server, own_address};
+
+#[test]
+fn clause_4_1_the_first_byte_decides() {
+    let server = Server::start();
+    let mut reader = server.peer();
+    let (_framed, welcome) = Framed::join(&server);
+    assert_eq!(welcome.members, 2);
+
+    let mut tls = server.peer();
+    tls.send(b"\x16\x03\x01\x00\x05hello\n");
+    assert_eq!(tls.read_to_end(), [""; 0], "closed without a byte");
+    server.has_closed(&tls.name, Some("not a chat client"));
+
+    // Every other byte begins plain text; a telnet command alone says nothing.
+    for byte in (0..=255_u8).filter(|byte| ![0x16, 0xf5].contains(byte)) {
+        let mut peer = server.peer();
+        peer.send([&[byte][..], b"x\n"].concat());
+        peer.send("there\n");
+        reader.read_up_to(&peer.line("there"));
+    }
+}
+
+#[test]
+fn clause_4_2_an_http_request_is_closed_without_a_byte_however_it_is_cut() {
+    let server = Server::start();
+    let mut reader = server.peer();
+    let request = b"POST /chat?a=b HTTP/1.1\r\nHost: localhost\r\n\r\nhello from a web page\r\n";
+    let line = request.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    let mut paused = Vec::new();
+    for at in 1..line {
+        let mut peer = server.peer();
+        peer.socket.set_nodelay(true).unwrap();
+        if peer.send_without_a_pause([&request[..at], &request[at..]].into_iter()) {
+            assert_eq!(peer.read_to_end(), [""; 0], "cut at {at}");
+        } else {
+            paused.push(peer.name);
+        }
+    }
+    let mut last = server.peer();
+    last.send("that is all\n");
+    let mut heard = reader.read_up_to(&last.line("that is all"));
+    heard.retain(|line| !paused.iter().any(|name| line.starts_with(&format!("[{name}] "))));
+    assert_eq!(heard, [last.line("that is all")], "nothing reached the room");
+}
+
+#[test]
+fn clause_4_3_a_silent_peer_is_a_plain_listener_and_may_still_open_the_framed_protocol() {
+    let server = Server::start();
+    let mut speaker = server.peer();
+    let mut silent = Framed::connect(&server);
+    server.has_accepted(&silent.name);
+    speaker.send("said meanwhile\n");
+    let line = speaker.line("said meanwhile\n");
+    let mut got = vec![0; line.len()];
+    silent.socket.read_exact(&mut got).expect("it comes after the grace");
+    assert_eq!(String::from_utf8(got).unwrap(), line);
+
+    silent.send_bytes(&opening(Hello::default()));
+    assert_eq!(silent.welcome().head, 1);
+    speaker.send("said later\n");
+    assert_eq!(silent.message().seq, 2);
+}
+
+#[test]
+fn clause_4_4_who_comes_to_a_full_room_is_told_so_in_one_line_whatever_he_speaks() {
+    let server = Server::with(&["--max-members", "1"]);
+    let inside = server.peer();
+    for first in [&b""[..], b"hello\n", &opening(Hello::default())] {
+        let mut outside = Peer::connect(server.address);
+        let _closed_already = outside.socket.write_all(first);
+        assert_eq!(outside.read_to_end(), ["[*] Closed: room is full"]);
+    }
+    inside.socket.shutdown(Shutdown::Both).unwrap();
+    server.has_closed(&inside.name, None);
+    server.peer();
+}
+
+#[test]
+fn clause_4_4_an_address_has_its_own_limit_from_which_loopback_is_exempt() {
+    let server = Server::with(&["--max-per-ip", "1"]);
+    let _both = (server.peer(), server.peer());
+    let Some(ip) = own_address() else {
+        println!("skipped: this machine has only loopback addresses");
+        return;
+    };
+    let server = Server::at(&format!("{ip}:0"), &["tcp"], &["--max-per-ip", "2"]);
+    let _inside = (server.peer(), server.peer());
+    let mut outside = Peer::connect(server.address);
+    assert_eq!(outside.read_to_end(), ["[*] Closed: too many members from this address"]);
+}
+
+#[test]
+fn clause_4_6_the_last_lines_are_not_destroyed_by_what_the_peer_still_sends() {
+    for _ in 0..20 {
+        let server = Server::start();
+        let mut peer = server.peer();
+        peer.send(vec![b'x'; PLAIN_LINE_BYTES_MAX + 1]);
+        // The server reads on, so that this does not become a reset. It may have been too quick for it.
+        let _closed = peer.socket.write_all(&[b'y'; 100_000]);
+        let mut rest = String::new();
+        peer.socket.read_to_string(&mut rest).expect("an end, and not a reset");
+        assert_eq!(rest, "[*] Closed: line too long\n");
+    }
+}
+
+#[test]
+fn clause_4_6_the_server_shuts_down_its_side_and_waits_for_the_peers() {
+    let server = Server::start();
+    let (mut framed, _) = Framed::join(&server);
+    framed.send_bytes(&[0, 0]);
+    assert_eq!(framed.bye(), chat_proto::LeaveReason::Protocol);
+    // Its side is shut down, ours still open: what we send is read, and is nobody's business any more.
+    framed.say("too late");
+    framed.socket.shutdown(Shutdown::Write).unwrap();
+    let mut reader = server.peer();
+    let mut speaker = server.peer();
+    speaker.send("that is all\n");
+    assert_eq!(reader.read_up_to("that is all"), [speaker.line("that is all")]);
+    assert!(!matches!(framed.next(), Some(RoomFrame::Entry(_))));
+}

@@ -1,0 +1,173 @@
+//! Section 5: plain TCP.
+
+use std::io::{BufRead, BufReader};
+
+use chat_proto::limits::PLAIN_LINE_BYTES_MAX;
+
+use crate::support::{Peer, Server};
+
+#[test]
+fn clause_5_1_each_line_is_a_message_and_an_empty_one_is_none() {
+    let server = Server::start();
+    let (mut reader, mut speaker) = (server.peer(), server.peer());
+    speaker.send("\n\r\none\n\n\ntwo\n \n");
+    let expected = ["one", "two", " "].map(|text| speaker.line(text));
+    assert_eq!(reader.read_up_to(&speaker.line(" ")), expected);
+}
+
+#[test]
+fn clause_5_2_a_line_peers_lines_end_as_his_did_for_good() {
+    let server = Server::start();
+    let mut speaker = server.peer();
+    let mut peers = Vec::new();
+    for (first, line_break) in [("hi\n", "\n"), ("hi\r\n", "\r\n"), ("hi\r\0", "\r\n"), ("hi\r", "\r\n")] {
+        let mut peer = server.peer();
+        peer.send(first);
+        server.process.stdout.wait_for_line(&peer.line("hi"));
+        // What comes later without a break does not make him another.
+        peer.send("unfinished");
+        speaker.send("hello\n");
+        peer.read_up_to(&speaker.line("hello"));
+        assert_eq!(peer.text(), speaker.line("hello") + line_break, "{first:?}");
+        peers.push(peer); // or his unfinished line would be a message
+    }
+}
+
+#[test]
+fn clause_5_2_until_he_has_spoken_his_lines_end_in_lf() {
+    let server = Server::start();
+    let (mut silent, mut speaker) = (server.peer(), server.peer());
+    speaker.send("hello\r\n");
+    silent.read_up_to("hello");
+    assert_eq!(silent.text(), speaker.line("hello\n"));
+}
+
+#[test]
+fn clause_5_3_a_chunk_is_a_message_and_each_recv_of_a_chunk_peer_holds_whole_lines() {
+    let server = Server::start();
+    let mut chunky = server.peer();
+    chunky.send("no line break");
+    server.process.stdout.wait_for_line(&chunky.line("no line break"));
+    let mut speaker = server.peer();
+    for number in 0..100 {
+        speaker.send(format!("{number}\n"));
+        let line = speaker.line(&number.to_string());
+        // He prints what each `recv` returns. If the line follows soon, the break before it is in there, too.
+        let mut printed = String::new();
+        while printed.is_empty() {
+            printed = String::from_utf8(chunky.recv().to_vec()).expect("a line is in one piece");
+            printed = printed.trim_start_matches('\n').to_owned();
+        }
+        assert_eq!(printed, line);
+    }
+}
+
+#[test]
+fn clause_5_4_a_member_does_not_get_his_own_lines_back() {
+    let server = Server::start();
+    let mut other = server.peer();
+    for first in ["a\n", "a\r\n", "a"] {
+        let mut peer = server.peer();
+        peer.send(first);
+        server.process.stdout.wait_for_line(&peer.line("a"));
+        other.send("b\n");
+        assert_eq!(peer.read_up_to(&other.line("b")), [other.line("b")], "{first:?}");
+    }
+}
+
+#[test]
+fn clause_5_5_a_line_of_64_kib_is_taken_and_a_longer_one_ends_the_connection() {
+    let server = Server::start();
+    let mut reader = server.peer();
+    let mut longest = server.peer();
+    longest.send(vec![b'x'; PLAIN_LINE_BYTES_MAX]);
+    longest.send("\nthat is all\n");
+    let lines = reader.read_up_to(&longest.line("that is all"));
+    let prefix = longest.line("");
+    let bytes: usize = lines.iter().map(|line| line.strip_prefix(&prefix).unwrap().len()).sum();
+    assert_eq!(bytes, PLAIN_LINE_BYTES_MAX + "that is all".len());
+
+    let mut longer = server.peer();
+    longer.send(vec![b'x'; PLAIN_LINE_BYTES_MAX + 1]);
+    assert_eq!(longer.read_to_end(), ["[*] Closed: line too long"]);
+    server.has_closed(&longer.name, Some("line too long"));
+}
+
+#[test]
+fn clause_5_6_half_close_is_not_leaving_and_a_last_line_without_break_is_a_message() {
+    let server = Server::start();
+    let (mut piped, mut other) = (server.peer(), server.peer());
+    piped.send("one\nunterminated");
+    piped.shut_down();
+    let heard = other.read_up_to(&piped.line("unterminated"));
+    assert_eq!(heard, [piped.line("one"), piped.line("unterminated")]);
+    other.send("still there?\n");
+    let told = "[*] You ended your side; you still hear the room".to_owned();
+    assert_eq!(piped.read_up_to("still there?"), [told, other.line("still there?")]);
+
+    // His program ends: the system says so when something is sent to it.
+    let name = piped.name.clone();
+    drop(piped);
+    other.send("and now?\n");
+    server.has_closed(&name, None);
+}
+
+#[test]
+fn clause_5_8_whom_the_tail_has_passed_is_told_exactly_how_many_messages_of_others_he_missed() {
+    const MESSAGES: usize = 12_000;
+    let server = Server::with(&["--log", "1"]);
+    let mut stalled = server.peer();
+    let (mut speaker, mut witness) = (server.peer(), server.peer());
+    let long = "long ".repeat(150) + "end";
+    for batch in 0..MESSAGES / 100 {
+        // His own are not counted.
+        stalled.send("mine\n");
+        server.process.stdout.wait_until("his own line", |output| {
+            let own = stalled.line("mine");
+            (output.lines.iter().filter(|line| **line == own).count() > batch).then_some(())
+        });
+        let lines = (0..100).map(|number| format!("{} {long}\n", batch * 100 + number));
+        speaker.send(lines.collect::<String>());
+        witness.read_up_to(&speaker.line(&format!("{} {long}", batch * 100 + 99)));
+        witness = Peer::of(witness.socket); // forgets what he has read
+    }
+    let (mut read, mut missed) = (0, 0);
+    let last = speaker.line(&format!("{} {long}", MESSAGES - 1));
+    for line in BufReader::new(stalled.socket).lines() {
+        let line = line.expect("it comes in time");
+        if let Some(rest) = line.strip_prefix("[*] You missed ") {
+            missed += rest.split(' ').next().unwrap().parse::<usize>().unwrap();
+        } else {
+            assert_eq!(line, speaker.line(&format!("{} {long}", read + missed)), "nothing is torn");
+            read += 1;
+        }
+        if line == last {
+            break;
+        }
+    }
+    assert_eq!(read + missed, MESSAGES);
+    assert!(missed > 0, "the sockets have held it all: the test shows nothing");
+}
+
+#[test]
+fn clause_5_9_joins_and_leaves_are_told_only_where_the_server_was_asked_to() {
+    for announce in [false, true] {
+        let server = Server::with(if announce { &["--announce"] } else { &[] });
+        let mut reader = server.peer();
+        reader.send("/who\n");
+        let mut guest = server.peer();
+        let name = guest.name.clone();
+        guest.send("hello\n");
+        reader.read_up_to(&guest.line("hello"));
+        guest.shut_down();
+        drop(guest);
+        let mut last = server.peer();
+        server.has_closed(&name, None);
+        last.send("that is all\n");
+        let lines = reader.read_up_to(&last.line("that is all"));
+        let told = lines.iter().filter(|line| **line == format!("[*] {name} joined")).count();
+        assert_eq!(told, usize::from(announce), "{lines:?}");
+        assert_eq!(lines.contains(&format!("[*] {name} left")), announce, "{lines:?}");
+        assert!(lines.iter().all(|line| line.starts_with("[*] ") || line.starts_with("[127.0.0.1:")));
+    }
+}

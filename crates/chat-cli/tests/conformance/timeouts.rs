@@ -1,0 +1,143 @@
+//! Clauses that are about half a minute or more of nothing. They run side by side, in a little over a minute.
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use chat_proto::{LeaveReason, PREFACE};
+
+use crate::datagrams::{Member, Plain, encoded, fresh_nonce, hello};
+use crate::frames::{Framed, encoded as frame, say};
+use crate::support::{Peer, Process, Server, client_command_over};
+
+/// Longer than any of the timeouts, and then some for a busy machine.
+const LONG: Duration = Duration::from_secs(150);
+
+#[expect(clippy::disallowed_methods, reason = "real timeouts take real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Waits for the end of what `stream` gets; returns how long that took.
+fn until_the_end(stream: &TcpStream) -> (Vec<u8>, Duration) {
+    let since = now();
+    let mut stream = stream;
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    let mut got = Vec::new();
+    stream.read_to_end(&mut got).expect("it ends");
+    (got, since.elapsed())
+}
+
+fn assert_took(what: &str, took: Duration, timeout: u64) {
+    let timeout = Duration::from_secs(timeout);
+    assert!(took + Duration::from_millis(100) >= timeout, "{what} after {took:?}");
+    assert!(took < timeout + Duration::from_secs(20), "{what} after {took:?}");
+    println!("{what}: after {took:.1?}");
+}
+
+#[test]
+#[ignore = "takes 30 s"]
+fn clause_6_4_a_frame_the_preface_and_the_hello_must_be_finished_within_30_seconds() {
+    let server = Server::start();
+    let unfinished = [&PREFACE[..3], &PREFACE, &[&PREFACE[..], &[9, 0, 0]].concat()].map(<[u8]>::to_vec);
+    let mut peers: Vec<Framed> = unfinished
+        .iter()
+        .map(|bytes| {
+            let mut peer = Framed::connect(&server);
+            peer.send_bytes(bytes);
+            peer
+        })
+        .collect();
+    let (mut inside, _) = Framed::join(&server);
+    inside.send_bytes(&frame(&say("unfinished"))[..5]);
+    peers.push(inside);
+    for peer in &peers {
+        let (_, took) = until_the_end(&peer.socket);
+        server.has_closed(&peer.name, Some("frame not finished in time"));
+        // The others have waited meanwhile.
+        if peer.name == peers[0].name {
+            assert_took("an unfinished preface", took, 30);
+        }
+    }
+}
+
+#[test]
+#[ignore = "takes 60 s"]
+fn clause_4_5_who_takes_nothing_for_60_seconds_is_too_slow() {
+    let server = Server::with(&["--log", "1"]);
+    let (stalled, mut speaker, mut witness) = (server.peer(), server.peer(), server.peer());
+    let line = "x".repeat(900);
+    for number in 0..20 {
+        speaker.send(format!("{line}\n").repeat(1_000) + &format!("{number}\n"));
+        witness.read_up_to(&speaker.line(&number.to_string()));
+        witness = Peer::of(witness.socket); // forgets what he has read
+    }
+    let since = now();
+    let closed = format!("[*] Connection closed by {} (too slow to read)", stalled.name);
+    while !server.process.stdout.lines().contains(&closed) {
+        assert!(since.elapsed() < LONG);
+        // The room goes on meanwhile.
+        speaker.send("tick\n");
+        witness.read_up_to(&speaker.line("tick"));
+        witness = Peer::of(witness.socket);
+        std::thread::park_timeout(Duration::from_millis(200));
+    }
+    assert_took("too slow", since.elapsed(), 60);
+}
+
+#[test]
+#[ignore = "takes 60 s"]
+fn clause_10_3_a_plain_members_lease_is_60_seconds_and_he_is_told_of_its_end() {
+    let server = Server::over(&["udp"], &[]);
+    let peer = Plain::new(&server);
+    peer.socket.set_read_timeout(Some(LONG)).unwrap();
+    peer.send(b"hello");
+    assert_eq!(peer.recv_text(), format!("[{}] hello", peer.name));
+    let since = now();
+    assert_eq!(peer.recv_text(), "[*] Closed: idle for too long");
+    assert_took("the end of a lease", since.elapsed(), 60);
+    server.has_closed(&peer.name, Some("idle for too long"));
+}
+
+#[test]
+#[ignore = "takes 10 s"]
+fn clause_11_6_who_is_not_heard_after_his_welcome_is_gone_within_10_seconds() {
+    let server = Server::over(&["udp"], &[]);
+    let peer = Plain::new(&server);
+    let nonce = fresh_nonce();
+    let cookie = Some(peer.cookie(nonce));
+    peer.send(&encoded(&hello(nonce, cookie)));
+    let member = Member::welcomed(peer, nonce);
+    server.has_accepted(member.name());
+    let since = now();
+    server.process.stdout.wait_until("his end", |output| {
+        let end = format!("[*] Connection closed by {}", member.name());
+        output.lines.iter().any(|line| line.starts_with(&end)).then_some(())
+    });
+    assert_took("an opening without a word", since.elapsed(), 10);
+}
+
+#[test]
+#[ignore = "takes 60 s"]
+fn clause_11_12_a_member_of_whom_nothing_is_heard_for_60_seconds_has_left() {
+    let server = Server::over(&["udp"], &[]);
+    let mut member = Member::join(&server);
+    member.peer.socket.set_read_timeout(Some(LONG)).unwrap();
+    let since = now();
+    assert_eq!(member.bye(), LeaveReason::Idle);
+    assert_took("a silent member", since.elapsed(), 60);
+}
+
+#[test]
+#[ignore = "takes 30 s"]
+fn clause_11_12_a_client_without_an_answer_for_10_seconds_takes_the_server_for_gone() {
+    let server = Server::over(&["udp"], &[]);
+    let mut client = Process::start(&mut client_command_over("udp", server.address, &["--stay"]));
+    server.process.stdout.wait_until("the client", |output| (output.lines.len() == 2).then_some(()));
+    // Stopped it is there, and does not answer.
+    server.process.signal("STOP");
+    client.type_line("anyone?");
+    let since = now();
+    assert_eq!(client.exit_code(), Some(1));
+    assert_took("no answer", since.elapsed(), 10);
+}
