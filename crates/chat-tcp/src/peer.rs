@@ -17,6 +17,8 @@ pub(crate) struct Peer<S> {
     generation: u16,
     /// Reading may bring bytes; false once it would block.
     readable: bool,
+    /// The peer has ended his side, which reading is to find out.
+    ended: bool,
     /// Writing may take bytes; false once it would block.
     writable: bool,
     /// The system says that the peer is gone altogether.
@@ -35,6 +37,7 @@ impl<S: Stream> Peer<S> {
             connection,
             generation,
             readable: true,
+            ended: false,
             writable: true,
             hung_up: false,
             queued: true,
@@ -49,7 +52,8 @@ impl<S: Stream> Peer<S> {
 
     /// Notes what an event says. True if the peer is to be put into the queue.
     pub(crate) fn on_event(&mut self, readiness: Readiness) -> bool {
-        self.readable |= readiness.readable;
+        self.ended |= readiness.ended;
+        self.readable |= readiness.readable || readiness.ended;
         self.writable |= readiness.writable;
         self.hung_up |= readiness.hung_up;
         !std::mem::replace(&mut self.queued, true)
@@ -74,6 +78,7 @@ impl<S: Stream> Peer<S> {
             self.connection.receive_backlog(cx);
         }
         while self.readable && self.connection.wants_bytes() && heard < buffer.len() {
+            let asked = buffer.len() - heard;
             match self.stream.read(&mut buffer[heard..]) {
                 Ok(0) => {
                     self.readable = false;
@@ -82,6 +87,8 @@ impl<S: Stream> Peer<S> {
                 Ok(count) => {
                     self.connection.receive(&buffer[heard..heard + count], cx);
                     heard += count;
+                    // The end makes no event of its own if it came together with these bytes.
+                    self.readable = count == asked || self.ended || !S::SHORT_READ_IS_ALL;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
