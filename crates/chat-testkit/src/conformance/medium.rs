@@ -1,0 +1,117 @@
+//! What the kit has to know of a transport.
+
+use std::time::{Duration, Instant};
+
+use chat_core::{Room, Transport};
+
+/// A transport's medium, as the kit uses it: opens transports, and connects peers to them.
+pub trait Medium {
+    /// The transport to be checked.
+    type Transport: Transport + 'static;
+    /// Where peers find it: a socket's address, a path, a channel.
+    type Address;
+    /// The other end of it.
+    type Peer: Peer;
+
+    /// What the medium promises beyond what every transport does. Default: everything.
+    fn promises(&self) -> Promises {
+        Promises::default()
+    }
+
+    /// How long anything may take that takes milliseconds on an idle machine. Default 30 s.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    /// A transport for `room`, which the kit runs. It must be possible to open several at once.
+    fn open(&self, room: &Room) -> (Self::Transport, Self::Address);
+
+    /// Connects a peer. The transport is running meanwhile. If a peer is let in only once he has sent something, send
+    /// that here, but say nothing; if that takes an answer, wait for it at most [`patience`](Self::patience). One who is
+    /// refused is a peer too, who [hears](Peer::hear) why.
+    fn connect(&self, address: &Self::Address) -> Self::Peer;
+}
+
+/// A peer, who speaks and hears only when the kit wants him to: what the transport sends him in between lies in the
+/// medium's own buffers, and what does not fit there, with the transport.
+pub trait Peer: Send {
+    /// Sends one line. It holds no LF and may hold anything else, be of any length, and not be UTF-8: a peer whose
+    /// protocol carries [texts](chat_proto::Text) only says what [`Text::split`](chat_proto::Text::split) makes of it.
+    /// True once the medium has taken it; false if it has not by `deadline`.
+    fn say(&mut self, line: &[u8], deadline: Instant) -> bool;
+
+    /// The next thing he hears, waiting for it until `deadline`; `None` if there is nothing.
+    fn hear(&mut self, deadline: Instant) -> Option<Heard>;
+
+    /// Leaves of his own accord, in the way the medium has for it.
+    fn end(self);
+
+    /// Is gone without a word, in the worst way the medium has.
+    fn vanish(self);
+}
+
+/// What a peer hears. Joins and leaves are left out, and what others were refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// `[author] text`: what somebody said, or a notice of the room to everyone or to him alone.
+    Line(String),
+    /// He has missed this many messages.
+    Missed(u64),
+    /// He is out of the room, or was not let in, for this reason.
+    Closed(String),
+    /// The connection is at its end.
+    End,
+}
+
+impl Heard {
+    /// What a line means to a peer of a plain-text transport that writes notices as ours do: `[*] You missed N
+    /// messages`, `[*] Closed: REASON`.
+    #[must_use]
+    pub fn from_line(line: &str) -> Self {
+        if let Some(reason) = line.strip_prefix("[*] Closed: ") {
+            return Self::Closed(reason.to_owned());
+        }
+        let missed =
+            line.strip_prefix("[*] You missed ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+        missed.map_or_else(|| Self::Line(line.to_owned()), Self::Missed)
+    }
+}
+
+/// What differs between media.
+///
+/// ```
+/// use chat_testkit::conformance::Promises;
+///
+/// let datagrams = Promises { reliable: false, notices_end: false, ..Promises::default() };
+/// assert!(datagrams.echo);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promises {
+    /// A member gets his own messages back. Where not, they are left out of what he hears and of what he missed.
+    pub echo: bool,
+    /// Every message reaches every member, or he is told exactly how many did not. Where not, what he hears is still
+    /// in order, and nothing twice; nothing is promised to who does not read.
+    pub reliable: bool,
+    /// Who is not let in is told why.
+    pub tells_refused: bool,
+    /// The room learns at once of a peer who leaves of his own accord.
+    pub notices_end: bool,
+    /// The room learns at once of a peer who is gone without a word.
+    pub notices_loss: bool,
+    /// Bytes that the medium itself holds for a peer who reads nothing, at most: the system's buffers. What is beyond
+    /// must not pile up anywhere.
+    pub unread_bytes_max: usize,
+}
+
+impl Default for Promises {
+    fn default() -> Self {
+        Self {
+            echo: true,
+            reliable: true,
+            tells_refused: true,
+            notices_end: true,
+            notices_loss: true,
+            unread_bytes_max: 64 * 1024,
+        }
+    }
+}

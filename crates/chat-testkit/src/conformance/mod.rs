@@ -1,0 +1,65 @@
+//! The conformance kit: what every [`Transport`](chat_core::Transport) promises, as properties that any
+//! implementation can be put through.
+//!
+//! Tell the kit how to open your transport and what its peers do, by implementing [`Medium`] and [`Peer`]; then let it
+//! check everything at once, or make each property a test of its own:
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use std::time::Instant;
+//! use chat_core::Room;
+//! use chat_testkit::conformance::{Heard, Medium, Peer, Property};
+//! use chat_testkit::{MemoryDoor, MemoryPeer, MemoryTransport};
+//!
+//! struct Memory;
+//! struct MemoryMember(MemoryPeer);
+//!
+//! impl Medium for Memory {
+//!     type Transport = MemoryTransport;
+//!     type Address = MemoryDoor;
+//!     type Peer = MemoryMember;
+//!
+//!     fn open(&self, room: &Room) -> (MemoryTransport, MemoryDoor) {
+//!         MemoryTransport::new(room)
+//!     }
+//!
+//!     fn connect(&self, door: &MemoryDoor) -> MemoryMember {
+//!         MemoryMember(door.connect())
+//!     }
+//! }
+//!
+//! impl Peer for MemoryMember {
+//!     fn say(&mut self, line: &[u8], deadline: Instant) -> bool {
+//!         self.0.say_by(line, deadline)
+//!     }
+//!
+//!     fn hear(&mut self, deadline: Instant) -> Option<Heard> {
+//!         match self.0.hear_by(deadline) {
+//!             Some(line) => Some(Heard::from_line(&line)),
+//!             None => self.0.is_closed().then_some(Heard::End),
+//!         }
+//!     }
+//!
+//!     fn end(self) {}
+//!
+//!     fn vanish(self) {
+//!         self.0.vanish();
+//!     }
+//! }
+//!
+//! // In a test file: chat_testkit::conformance_tests!(Memory);
+//! Property::WhoIsKickedIsToldWhy.check(&Memory)?;
+//! # Ok::<(), chat_testkit::conformance::Violation>(())
+//! ```
+//!
+//! The kit runs the transport as [`chat_core::run`] does, on a thread, with the real clock, and waits for what must
+//! happen with a deadline; it never sleeps. What a violation says: the property, what was expected and found instead,
+//! and where the contract stands.
+
+mod medium;
+mod properties;
+mod property;
+mod stage;
+
+pub use medium::{Heard, Medium, Peer, Promises};
+pub use property::{Property, Violation, check};

@@ -1,0 +1,85 @@
+//! Who is let in, and what he begins with.
+
+use chat_core::RoomConfig;
+
+use crate::conformance::medium::{Medium, Peer};
+use crate::conformance::stage::{Admission, Checked, Stage, expect, fault, small_log};
+
+/// More messages than the smallest log holds.
+const PAST: usize = 1000;
+
+pub(in crate::conformance) fn what_follows<M: Medium>(medium: &M) -> Checked {
+    let mut stage = Stage::new(medium, small_log());
+    // The log has overtaken the transport before it came.
+    for number in 0..PAST {
+        stage.say(&format!("long ago {number}"))?;
+        stage.listen();
+    }
+    let (running, address) = stage.open();
+    let mut ann = stage.join(&address)?;
+    let heard = stage.sync(&mut ann)?;
+    expect(heard.is_empty(), "a first member hears nothing of the past, nor that he missed it", || {
+        format!("{heard:?}")
+    })?;
+    stage.say("before bob")?;
+    let mut bob = stage.join(&address)?;
+    stage.say("after bob")?;
+    bob.hears("[kit] after bob")?;
+    let heard = stage.sync(&mut ann)?;
+    let said = stage.said().split_off(PAST).into_iter().map(|(_, line)| line).collect::<Vec<_>>();
+    stage.compare(&said, &heard)?;
+    drop((ann, bob));
+    stage.close([running])
+}
+
+pub(in crate::conformance) fn full_room<M: Medium>(medium: &M) -> Checked {
+    let mut stage = Stage::new(medium, RoomConfig { members_max: 1, ..RoomConfig::default() });
+    let (running, address) = stage.open();
+    let mut ann = stage.join(&address)?;
+    if stage.promises().tells_refused {
+        match stage.knock(&address)? {
+            Admission::In(_) => return fault("a full room lets no one in", "he is in"),
+            Admission::Refused(_, why) => {
+                expect(why.contains("full"), "who is refused is told that the room is full", || why)?;
+            }
+        }
+        let refused = stage.room.stats().refused;
+        expect(refused == 1, "who knocks once is refused once", || format!("{refused} refusals"))?;
+    }
+    stage.sync(&mut ann)?;
+    if stage.promises().notices_end {
+        let address_of_ann = ann.address;
+        ann.peer.end();
+        stage.wait_for_leave(address_of_ann)?;
+        let mut bob = stage.join(&address)?;
+        stage.sync(&mut bob)?;
+    }
+    stage.close([running])
+}
+
+pub(in crate::conformance) fn full_address<M: Medium>(medium: &M) -> Checked {
+    let mut stage = Stage::new(medium, RoomConfig { members_per_address_max: 1, ..RoomConfig::default() });
+    let (running, address) = stage.open();
+    let mut ann = stage.join(&address)?;
+    if ann.address.is_loopback() || stage.promises().tells_refused {
+        match stage.knock(&address)? {
+            Admission::In(bob) => {
+                let another = bob.address.is_loopback() || bob.address.ip() != ann.address.ip();
+                expect(another, "a second member of one address is refused", || {
+                    format!("{} is in", bob.address)
+                })?;
+            }
+            Admission::Refused(_, why) => {
+                let is_reason = why.contains("address") && !ann.address.is_loopback();
+                expect(
+                    is_reason,
+                    "a second member of one address is refused, and told that, unless it is loopback",
+                    || why,
+                )?;
+            }
+        }
+    }
+    stage.sync(&mut ann)?;
+    drop(ann);
+    stage.close([running])
+}

@@ -1,0 +1,116 @@
+//! How members go.
+
+use chat_core::RoomConfig;
+use chat_proto::{Author, LeaveReason};
+
+use crate::conformance::medium::{Heard, Medium, Peer};
+use crate::conformance::stage::{Checked, Stage, expect, fault};
+
+pub(in crate::conformance) fn once<M: Medium>(medium: &M) -> Checked {
+    let mut stage = Stage::new(medium, RoomConfig::default());
+    let (running, address) = stage.open();
+    let (mut ann, mut bob, mut eve) = (stage.join(&address)?, stage.join(&address)?, stage.join(&address)?);
+    let (ann_was, bob_was) = (ann.address, bob.address);
+    stage.sync(&mut ann)?;
+    if stage.promises().notices_end {
+        ann.say("my last words")?;
+        ann.peer.end();
+        let reason = stage.wait_for_leave(ann_was)?;
+        expect(
+            reason == LeaveReason::Quit,
+            "who ends of his own accord leaves for LeaveReason::Quit",
+            || format!("{reason:?}"),
+        )?;
+        let words = format!("[{}] my last words", Author::Peer(ann_was));
+        let heard = stage.said().iter().any(|(_, line)| *line == words);
+        expect(heard, "what a peer says before he ends is heard", || "it is not".into())?;
+    }
+    stage.sync(&mut bob)?;
+    if stage.promises().notices_loss {
+        bob.peer.vanish();
+        stage.wait_for_leave(bob_was)?;
+    }
+    stage.sync(&mut eve)?;
+    drop(eve);
+    stage.close([running])
+}
+
+pub(in crate::conformance) fn kicked<M: Medium>(medium: &M) -> Checked {
+    let mut stage = Stage::new(medium, RoomConfig::default());
+    let (running, address) = stage.open();
+    let (mut ann, mut bob) = (stage.join(&address)?, stage.join(&address)?);
+    stage.sync(&mut ann)?;
+    if let Err(error) = stage.room.kick(ann.address, "enough is enough") {
+        return fault("a member can be kicked by the address he joined with", error.to_string());
+    }
+    let why = match ann.hear()? {
+        Heard::Closed(why) => why,
+        other => return fault("who is kicked is told why", format!("{other:?}")),
+    };
+    expect(why.contains("enough is enough"), "he is told the very words", || why)?;
+    let reason = stage.wait_for_leave(ann.address)?;
+    let is_kick = matches!(&reason, LeaveReason::Kicked { why } if why.as_str() == "enough is enough");
+    expect(is_kick, "he leaves for LeaveReason::Kicked", || format!("{reason:?}"))?;
+    stage.say("calm again")?;
+    bob.hears("[kit] calm again")?;
+    bob.say("indeed")?;
+    stage.wait_for_said(bob.address, "indeed")?;
+    drop((ann, bob));
+    stage.close([running])
+}
+
+pub(in crate::conformance) fn broken<M: Medium>(medium: &M) -> Checked {
+    const BROKEN: usize = 10;
+    let mut stage = Stage::new(medium, RoomConfig::default());
+    let (running, address) = stage.open();
+    let (mut ann, mut bob) = (stage.join(&address)?, stage.join(&address)?);
+    for number in 0..BROKEN {
+        let mut peer = stage.join(&address)?;
+        peer.say("I am")?;
+        stage.say(&format!("he does not read this, nor that it is the {number}th"))?;
+        peer.peer.vanish();
+        stage.say("this finds nobody")?;
+    }
+    if stage.promises().notices_loss {
+        stage.wait_for_members(2)?;
+        // Too early to be members.
+        for _ in 0..BROKEN {
+            medium.connect(&address).vanish();
+        }
+    }
+    running.goes_on()?;
+    stage.sync(&mut ann)?;
+    ann.say("are you still there?")?;
+    let line = format!("[{}] are you still there?", Author::Peer(ann.address));
+    loop {
+        match bob.hear()? {
+            Heard::Line(heard) if heard == line => break,
+            Heard::Line(_) => {}
+            other => return fault("the others go on", format!("{other:?}")),
+        }
+    }
+    if stage.promises().notices_loss {
+        stage.wait_for_members(2)?;
+    }
+    drop((ann, bob));
+    stage.close([running])
+}
+
+pub(in crate::conformance) fn dropped<M: Medium>(medium: &M) -> Checked {
+    let mut stage = Stage::new(medium, RoomConfig::default());
+    let (first, first_address) = stage.open();
+    let (second, second_address) = stage.open();
+    let (ann, bob) = (stage.join(&first_address)?, stage.join(&first_address)?);
+    let mut eve = stage.join(&second_address)?;
+    stage.sync(&mut eve)?;
+    first.drop_after_turn();
+    stage.say("this ends the turn")?;
+    first.end(medium.patience())?;
+    stage.wait_for_leave(ann.address)?;
+    stage.wait_for_leave(bob.address)?;
+    let members = stage.room.members();
+    expect(members == [eve.address], "the members of the other transport stay", || format!("{members:?}"))?;
+    eve.hears("[kit] this ends the turn")?;
+    drop((ann, bob, eve));
+    stage.close([second])
+}

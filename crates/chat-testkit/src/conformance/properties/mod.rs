@@ -1,0 +1,8 @@
+//! The properties, by what they are about. Each builds its own room.
+
+pub(super) mod closing;
+pub(super) mod hearing;
+pub(super) mod joining;
+pub(super) mod leaving;
+pub(super) mod slow;
+pub(super) mod turning;

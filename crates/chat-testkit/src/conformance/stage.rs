@@ -1,0 +1,422 @@
+//! A room with transports that run, its peers, and a seat that hears everything.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chat_core::{Heard as SeatHeard, Room, RoomConfig, Seat, Transport, Turn};
+use chat_proto::{Author, Entry, Event, LeaveReason, PeerAddr};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+
+use super::medium::{Heard, Medium, Peer, Promises};
+
+/// Something was not as it must be.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) expected: String,
+    pub(super) found: String,
+}
+
+pub(super) type Checked<T = ()> = Result<T, Fault>;
+
+pub(super) fn fault<T>(expected: impl Into<String>, found: impl Into<String>) -> Checked<T> {
+    Err(Fault { expected: expected.into(), found: found.into() })
+}
+
+pub(super) fn expect(holds: bool, expected: &str, found: impl FnOnce() -> String) -> Checked {
+    if holds { Ok(()) } else { fault(expected, found()) }
+}
+
+/// The smallest log, so that it is soon overtaken.
+pub(super) fn small_log() -> RoomConfig {
+    RoomConfig { log_bytes_max: RoomConfig::LOG_BYTES_MIN, ..RoomConfig::default() }
+}
+
+pub(super) struct Stage<'m, M: Medium> {
+    pub(super) medium: &'m M,
+    pub(super) room: Room,
+    seat: Seat,
+    /// All that the seat has heard.
+    seen: Vec<Arc<Entry>>,
+    /// Joins that belong to a guest.
+    guests: usize,
+    markers: u64,
+}
+
+/// A peer, and who he is.
+pub(super) struct Guest<P> {
+    pub(super) peer: P,
+    pub(super) address: PeerAddr,
+    patience: Duration,
+}
+
+/// A transport that runs on a thread, until the room closes.
+pub(super) struct Running {
+    stop: Arc<AtomicBool>,
+    turns: Arc<AtomicU64>,
+    ended: Receiver<Result<(), String>>,
+}
+
+/// How it went for who knocked.
+pub(super) enum Admission<P> {
+    In(Guest<P>),
+    Refused(P, String),
+}
+
+impl<'m, M: Medium> Stage<'m, M> {
+    pub(super) fn new(medium: &'m M, config: RoomConfig) -> Self {
+        let room = Room::new(config);
+        let name = "kit".parse().expect("a name begins with a letter");
+        let seat = room.seat(name).expect("no other seat is taken");
+        Self { medium, room, seat, seen: Vec::new(), guests: 0, markers: 0 }
+    }
+
+    pub(super) fn promises(&self) -> Promises {
+        self.medium.promises()
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        now() + self.medium.patience()
+    }
+
+    /// A transport of the medium, running.
+    pub(super) fn open(&self) -> (Running, M::Address) {
+        let (transport, address) = self.medium.open(&self.room);
+        (run(transport), address)
+    }
+
+    // ---- peers ---------------------------------------------------------------------------------
+
+    /// Connects a peer and waits until he is a member.
+    pub(super) fn join(&mut self, address: &M::Address) -> Checked<Guest<M::Peer>> {
+        match self.knock(address)? {
+            Admission::In(guest) => Ok(guest),
+            Admission::Refused(_, why) => {
+                fault("a peer who connects becomes a member", format!("he was refused: {why}"))
+            }
+        }
+    }
+
+    /// Connects a peer and waits until it is clear whether he may join.
+    pub(super) fn knock(&mut self, address: &M::Address) -> Checked<Admission<M::Peer>> {
+        let mut peer = self.medium.connect(address);
+        let deadline = self.deadline();
+        let patience = self.medium.patience();
+        loop {
+            self.listen();
+            let mut joins = self.seen.iter().filter_map(|entry| match entry.event {
+                Event::Joined { peer, .. } => Some(peer),
+                _ => None,
+            });
+            if let Some(address) = joins.nth(self.guests) {
+                self.guests += 1;
+                return Ok(Admission::In(Guest { peer, address, patience }));
+            }
+            if now() > deadline {
+                return fault(
+                    "a peer who connects becomes a member, or is told why not",
+                    "nothing of the kind in time",
+                );
+            }
+            // A member hears nothing yet, so this is where a refused peer is told so.
+            match peer.hear(now() + GLANCE) {
+                Some(Heard::Closed(why)) => return Ok(Admission::Refused(peer, why)),
+                Some(Heard::End) => {
+                    return fault("who is not let in is told why", "the connection has ended without a word");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Says a line that ends a part of the test and returns what `guest` has heard up to it.
+    pub(super) fn sync(&mut self, guest: &mut Guest<M::Peer>) -> Checked<Vec<Heard>> {
+        let marker = self.say_marker();
+        let deadline = self.deadline();
+        let mut heard = Vec::new();
+        // Where a line may be lost it is said again.
+        let once =
+            if self.promises().reliable { self.medium.patience() } else { self.medium.patience() / 100 };
+        loop {
+            match guest.peer.hear(now() + once) {
+                Some(Heard::Line(line)) if line == marker => return Ok(heard),
+                Some(Heard::Line(line)) if is_marker(&line) => {}
+                Some(end @ (Heard::End | Heard::Closed(_))) => {
+                    return fault(
+                        format!("a member hears {marker:?}"),
+                        format!("{end:?}, after {}", last(&heard)),
+                    );
+                }
+                Some(other) => heard.push(other),
+                None if now() < deadline && !self.promises().reliable => self.say(marker_text(&marker))?,
+                None => {
+                    return fault(
+                        format!("a member hears {marker:?} in time"),
+                        format!("the last was {}", last(&heard)),
+                    );
+                }
+            }
+        }
+    }
+
+    fn say_marker(&mut self) -> String {
+        self.markers += 1;
+        let text = format!("marker {}", self.markers);
+        let _open = self.seat.say(&text);
+        format!("[kit] {text}")
+    }
+
+    /// The seat says something.
+    pub(super) fn say(&self, text: &str) -> Checked {
+        match self.seat.say(text) {
+            Ok(_) => Ok(()),
+            Err(error) => fault("the room is open", error.to_string()),
+        }
+    }
+
+    // ---- what the room saw ---------------------------------------------------------------------
+
+    /// Takes in what the seat has heard by now.
+    pub(super) fn listen(&mut self) {
+        while let Ok(heard) = self.seat.try_recv() {
+            self.take(heard);
+        }
+    }
+
+    fn take(&mut self, heard: SeatHeard) {
+        match heard {
+            SeatHeard::Entry(entry) => self.seen.push(entry),
+            SeatHeard::Missed(messages) => {
+                unreachable!("the kit listens often enough, yet it missed {messages}")
+            }
+        }
+    }
+
+    /// Waits for an entry of which `pick` makes something.
+    pub(super) fn wait_for<T>(
+        &mut self,
+        expected: &str,
+        mut pick: impl FnMut(&Event) -> Option<T>,
+    ) -> Checked<T> {
+        let deadline = self.deadline();
+        let mut looked = 0;
+        loop {
+            if let Some(picked) = self.seen[looked..].iter().find_map(|entry| pick(&entry.event)) {
+                return Ok(picked);
+            }
+            looked = self.seen.len();
+            match self.seat.recv_timeout(deadline.saturating_duration_since(now())) {
+                Ok(heard) => self.take(heard),
+                Err(error) => return fault(expected, format!("{error}; the last was {}", last(&self.seen))),
+            }
+        }
+    }
+
+    /// Waits until the room has accepted a message of a peer.
+    pub(super) fn wait_for_said(&mut self, by: PeerAddr, what: &str) -> Checked {
+        self.wait_for(&format!("what a peer says, {what:.40?}, reaches the room"), |event| match event {
+            Event::Said { author, text } => {
+                (*author == Author::Peer(by) && text.as_str() == what).then_some(())
+            }
+            _ => None,
+        })
+    }
+
+    /// Waits until a peer has left.
+    pub(super) fn wait_for_leave(&mut self, address: PeerAddr) -> Checked<LeaveReason> {
+        self.wait_for(&format!("the room learns that {address} has left"), |event| match event {
+            Event::Left { peer, reason, .. } if *peer == address => Some(reason.clone()),
+            _ => None,
+        })
+    }
+
+    /// Waits until this many members are present.
+    pub(super) fn wait_for_members(&mut self, members: usize) -> Checked {
+        let room = self.room.clone();
+        if room.stats().members == members {
+            return Ok(());
+        }
+        self.wait_for(&format!("{members} members stay"), |_| (room.stats().members == members).then_some(()))
+    }
+
+    /// Everything that was said, as lines with their authors, without the kit's markers.
+    pub(super) fn said(&mut self) -> Vec<(Author, String)> {
+        self.listen();
+        let said = self.seen.iter().filter_map(|entry| match &entry.event {
+            Event::Said { author, .. } => Some((author.clone(), entry.event.to_string())),
+            _ => None,
+        });
+        said.filter(|(_, line)| !is_marker(line)).collect()
+    }
+
+    /// The same as `guest` should hear it.
+    pub(super) fn said_to(&mut self, guest: PeerAddr) -> Vec<String> {
+        let echo = self.promises().echo;
+        let said = self.said().into_iter();
+        said.filter(|(author, _)| echo || *author != Author::Peer(guest)).map(|(_, line)| line).collect()
+    }
+
+    pub(super) fn seen(&self) -> &[Arc<Entry>] {
+        &self.seen
+    }
+
+    /// Checks what a member heard against what was said to him.
+    pub(super) fn compare(&self, said: &[String], heard: &[Heard]) -> Checked {
+        let said_lines: Vec<_> = said.iter().cloned().map(Heard::Line).collect();
+        let holds = match self.promises().reliable {
+            true => said_lines == heard,
+            false => {
+                let mut rest = said_lines.iter();
+                heard.iter().all(|line| rest.any(|said| said == line))
+            }
+        };
+        expect(holds, "a member hears exactly what was said, in its order", || difference(&said_lines, heard))
+    }
+
+    // ---- the end -------------------------------------------------------------------------------
+
+    /// Closes the room, in which nobody is left who reads, and checks that it ends in order.
+    pub(super) fn close(&mut self, running: impl IntoIterator<Item = Running>) -> Checked {
+        self.room.close("the kit is done", Duration::from_secs(5));
+        self.end(running)
+    }
+
+    /// Waits until a room that was closed has ended, and checks that everyone has left once.
+    pub(super) fn end(&mut self, running: impl IntoIterator<Item = Running>) -> Checked {
+        for running in running {
+            running.end(self.medium.patience())?;
+        }
+        self.listen();
+        // Several may have one address, over several transports.
+        let mut present: Vec<PeerAddr> = Vec::new();
+        for entry in &self.seen {
+            match entry.event {
+                Event::Joined { peer, .. } => present.push(peer),
+                Event::Left { peer, .. } => match present.iter().position(|present| *present == peer) {
+                    Some(place) => drop(present.swap_remove(place)),
+                    None => return fault("a member leaves once", format!("again: {}", entry.event)),
+                },
+                _ => {}
+            }
+        }
+        expect(present.is_empty(), "everyone has left when the room has ended", || {
+            format!("still there: {present:?}")
+        })
+    }
+}
+
+/// How long the kit looks for one thing before it looks for another.
+const GLANCE: Duration = Duration::from_millis(5);
+
+impl<P: Peer> Guest<P> {
+    pub(super) fn say(&mut self, line: impl AsRef<[u8]>) -> Checked {
+        let said = self.peer.say(line.as_ref(), now() + self.patience);
+        expect(said, "what a peer says is taken in time", || "his connection takes nothing".into())
+    }
+
+    /// The next thing he hears, markers for others left out.
+    pub(super) fn hear(&mut self) -> Checked<Heard> {
+        let heard = self.hear_by(now() + self.patience);
+        heard.map_or_else(|| fault("a peer hears something", "nothing in time"), Ok)
+    }
+
+    pub(super) fn hear_by(&mut self, deadline: Instant) -> Option<Heard> {
+        loop {
+            match self.peer.hear(deadline)? {
+                Heard::Line(line) if is_marker(&line) => {}
+                heard => return Some(heard),
+            }
+        }
+    }
+
+    /// The next thing he hears must be this line.
+    pub(super) fn hears(&mut self, line: &str) -> Checked {
+        let heard = self.hear()?;
+        expect(heard == Heard::Line(line.to_owned()), &format!("a peer hears {line:?}"), || {
+            format!("{heard:?}")
+        })
+    }
+}
+
+/// Runs a transport as [`chat_core::run`] does, but may be told to drop it.
+pub(super) fn run<T: Transport + 'static>(mut transport: T) -> Running {
+    let (stop, turns) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let (end, ended) = bounded(1);
+    let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&turns));
+    thread::spawn(move || {
+        let result = loop {
+            if stopped.load(Ordering::SeqCst) {
+                break Ok(());
+            }
+            match transport.turn(None) {
+                Ok(Turn::Open) => drop(counted.fetch_add(1, Ordering::SeqCst)),
+                Ok(Turn::Closing { deadline }) => {
+                    break transport.drain(deadline).map_err(|error| error.to_string());
+                }
+                Err(error) => break Err(error.to_string()),
+            }
+        };
+        drop(transport);
+        let _nobody_waits = end.send(result);
+    });
+    Running { stop, turns, ended }
+}
+
+impl Running {
+    pub(super) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::SeqCst)
+    }
+
+    /// Fails if the transport has ended.
+    pub(super) fn goes_on(&self) -> Checked {
+        match self.ended.try_recv() {
+            Ok(end) => fault("the transport goes on", format!("it has ended: {end:?}")),
+            Err(error) if error.is_disconnected() => fault("the transport goes on", "it has panicked"),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Drops the transport after its turn, which something must end.
+    pub(super) fn drop_after_turn(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits for its end.
+    pub(super) fn end(self, patience: Duration) -> Checked {
+        match self.ended.recv_timeout(patience) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => fault("the transport ends in order", error),
+            Err(RecvTimeoutError::Timeout) => {
+                fault("the transport ends", format!("it still runs after {patience:?}"))
+            }
+            Err(RecvTimeoutError::Disconnected) => fault("the transport ends in order", "it has panicked"),
+        }
+    }
+}
+
+fn is_marker(line: &str) -> bool {
+    line.starts_with("[kit] marker ")
+}
+
+fn marker_text(marker: &str) -> &str {
+    marker.trim_start_matches("[kit] ")
+}
+
+fn last<T: Debug>(items: &[T]) -> String {
+    items.last().map_or_else(|| "nothing".into(), |last| format!("{last:?}"))
+}
+
+/// Where two lists part.
+fn difference(said: &[Heard], heard: &[Heard]) -> String {
+    let same = said.iter().zip(heard).take_while(|(said, heard)| said == heard).count();
+    let at =
+        |list: &[Heard]| list.get(same).map_or_else(|| "nothing more".into(), |item| format!("{item:?}"));
+    format!("after {same} lines: said was {}, heard was {}", at(said), at(heard))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the kit drives real transports, in real time")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,150 @@
+//! The peers' side: where they connect, and what they do then.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use chat_core::Waker;
+use crossbeam_channel::Sender;
+
+use super::pipe::{Peer, Pipe, RoomEnd, State, UNREAD_BYTES_MAX};
+
+/// A peer on his way in.
+pub(super) type Arrival = (RoomEnd, SocketAddr);
+
+/// Where peers connect to a [`MemoryTransport`](super::MemoryTransport). Clones lead to the same one.
+#[derive(Clone, Debug)]
+pub struct MemoryDoor {
+    arrivals: Sender<Arrival>,
+    bell: Waker,
+    connected: Arc<AtomicU64>,
+}
+
+impl MemoryDoor {
+    pub(super) fn new(arrivals: Sender<Arrival>, bell: Waker) -> Self {
+        Self { arrivals, bell, connected: Arc::default() }
+    }
+
+    /// Connects a peer from an address of his own, `198.18.x.x`: no loopback address, so the room's pace and its
+    /// limits for addresses hold for him. He is a member once the transport has had a turn.
+    #[must_use]
+    pub fn connect(&self) -> MemoryPeer {
+        let number = self.connected.fetch_add(1, Ordering::Relaxed);
+        let [.., high, low] = number.to_be_bytes();
+        self.connect_from(SocketAddr::new(IpAddr::from([198, 18, high, low]), 5555))
+    }
+
+    /// Connects a peer from `address`. If the transport is gone, or has as many peers waiting as it may, he finds
+    /// his connection closed.
+    #[must_use]
+    pub fn connect_from(&self, address: SocketAddr) -> MemoryPeer {
+        let pipe = Pipe::new(self.bell.clone());
+        // What cannot be sent is dropped, which closes it.
+        let _closed = self.arrivals.try_send((RoomEnd(Arc::clone(&pipe)), address));
+        self.bell.wake();
+        MemoryPeer { pipe, address, line: Vec::new() }
+    }
+}
+
+/// A peer: says lines and hears lines, as much or as little as a test wants him to.
+///
+/// Dropping him closes his connection, by which he leaves of his own accord.
+#[derive(Debug)]
+pub struct MemoryPeer {
+    pipe: Arc<Pipe>,
+    address: SocketAddr,
+    /// The beginning of a line.
+    line: Vec<u8>,
+}
+
+impl MemoryPeer {
+    /// His address, the author of what he says.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends a line, to which the line break is added. False, and nothing is sent, if 64 KiB would lie unread then (the
+    /// room is not listening to him for now, or the transport had no turn), or if the room has closed the connection.
+    #[must_use]
+    pub fn say(&self, line: &[u8]) -> bool {
+        self.pipe.act(|state| say(state, line)).unwrap_or(false)
+    }
+
+    /// As [`say`](Self::say), but waits for room until `deadline`: for a transport that runs on another thread.
+    #[must_use]
+    pub fn say_by(&self, line: &[u8], deadline: Instant) -> bool {
+        let said = self.pipe.attempt_by(deadline, |state| say(state, line)).unwrap_or(false);
+        self.pipe.act(|_| said)
+    }
+
+    /// The next line that has come, without its break.
+    pub fn hear(&mut self) -> Option<String> {
+        let Self { pipe, line, .. } = self;
+        pipe.act(|state| hear(state, line))
+    }
+
+    /// As [`hear`](Self::hear), but waits for it until `deadline`, or until the room has closed the connection: for a
+    /// transport that runs on another thread.
+    pub fn hear_by(&mut self, deadline: Instant) -> Option<String> {
+        let Self { pipe, line, .. } = self;
+        let heard = pipe.attempt_by(deadline, |state| match hear(state, line) {
+            Some(line) => Some(Some(line)),
+            None => state.is_closed.then_some(None),
+        });
+        pipe.act(|_| heard).flatten()
+    }
+
+    /// Whether the room has closed the connection and everything before that was heard.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        let state = self.pipe.state();
+        state.is_closed && state.to_peer.is_empty()
+    }
+
+    /// How many bytes he lets lie unread before his connection takes no more: 64 KiB at first; with 0 he is stalled, with
+    /// a few the transport can write a line only in pieces, each time he has [heard](Self::hear).
+    pub fn set_unread_max(&self, bytes: usize) {
+        self.pipe.act(|state| state.to_peer_max = bytes);
+    }
+
+    /// Is gone without a word: the transport finds his connection broken, and what it had not read yet is lost.
+    pub fn vanish(self) {
+        self.pipe.act(|state| state.peer = Peer::Vanished);
+    }
+}
+
+impl Drop for MemoryPeer {
+    fn drop(&mut self) {
+        self.pipe.act(|state| {
+            if state.peer == Peer::Here {
+                state.peer = Peer::Ended;
+            }
+        });
+    }
+}
+
+/// Whether it was sent; nothing if there is no room for it.
+fn say(state: &mut State, line: &[u8]) -> Option<bool> {
+    if state.is_closed {
+        return Some(false);
+    }
+    let fits = state.to_room.is_empty() || state.to_room.len() + line.len() < UNREAD_BYTES_MAX;
+    fits.then(|| {
+        state.to_room.extend(line);
+        state.to_room.push_back(b'\n');
+        true
+    })
+}
+
+/// Takes what has come, up to the end of a line.
+fn hear(state: &mut State, line: &mut Vec<u8>) -> Option<String> {
+    while let Some(byte) = state.to_peer.pop_front() {
+        if byte == b'\n' {
+            return Some(String::from_utf8_lossy(&std::mem::take(line)).into_owned());
+        }
+        line.push(byte);
+    }
+    None
+}

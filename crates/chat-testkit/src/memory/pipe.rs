@@ -1,0 +1,135 @@
+//! The two ways between a peer and his transport: what a socket and its buffers are elsewhere.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use chat_core::Waker;
+
+/// Bytes that may lie unread each way, as with a socket of a common system.
+pub(super) const UNREAD_BYTES_MAX: usize = 64 * 1024;
+
+/// A connection. The transport has one end of it, the peer the other.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    state: Mutex<State>,
+    /// Something has changed that the peer may wait for.
+    moved: Condvar,
+    /// Gets the transport's attention.
+    bell: Waker,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) to_room: VecDeque<u8>,
+    pub(super) to_peer: VecDeque<u8>,
+    /// Bytes that the peer lets lie unread.
+    pub(super) to_peer_max: usize,
+    pub(super) peer: Peer,
+    /// The transport has closed its end, or is gone.
+    pub(super) is_closed: bool,
+}
+
+/// What the transport can see of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    Here,
+    /// Has closed his end; what he said before is to be heard.
+    Ended,
+    /// Is gone without a word, and what he had said last with him.
+    Vanished,
+}
+
+impl Pipe {
+    pub(super) fn new(bell: Waker) -> Arc<Self> {
+        let state = State {
+            to_room: VecDeque::new(),
+            to_peer: VecDeque::new(),
+            to_peer_max: UNREAD_BYTES_MAX,
+            peer: Peer::Here,
+            is_closed: false,
+        };
+        Arc::new(Self { state: Mutex::new(state), moved: Condvar::new(), bell })
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // Nobody leaves it half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The peer does something, of which the transport is to know.
+    pub(super) fn act<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let done = act(&mut self.state());
+        self.bell.wake();
+        done
+    }
+
+    /// The peer tries `attempt` until it succeeds, again whenever the transport has done something, until `deadline`.
+    pub(super) fn attempt_by<T>(
+        &self,
+        deadline: Instant,
+        mut attempt: impl FnMut(&mut State) -> Option<T>,
+    ) -> Option<T> {
+        let mut state = self.state();
+        loop {
+            if let Some(done) = attempt(&mut state) {
+                return Some(done);
+            }
+            self.bell.wake(); // the attempt may have made room for more
+            let left = deadline.checked_duration_since(now())?;
+            (state, _) = self.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// The transport's end, which behaves like a socket that does not block. Dropping it closes it.
+#[derive(Debug)]
+pub(super) struct RoomEnd(pub(super) Arc<Pipe>);
+
+impl Read for RoomEnd {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.0.state();
+        match (state.peer, state.to_room.is_empty()) {
+            (Peer::Vanished, _) => return Err(ErrorKind::ConnectionReset.into()),
+            (Peer::Here, true) => return Err(ErrorKind::WouldBlock.into()),
+            (Peer::Ended, true) => return Ok(0),
+            (Peer::Here | Peer::Ended, false) => {}
+        }
+        let count = state.to_room.read(buffer)?;
+        self.0.moved.notify_all();
+        Ok(count)
+    }
+}
+
+impl Write for RoomEnd {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.0.state();
+        if state.peer != Peer::Here {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let room = state.to_peer_max.saturating_sub(state.to_peer.len());
+        if room == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let count = state.to_peer.write(&bytes[..bytes.len().min(room)])?;
+        self.0.moved.notify_all();
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for RoomEnd {
+    fn drop(&mut self) {
+        self.0.state().is_closed = true;
+        self.0.moved.notify_all();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a peer who waits does so in real time")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
