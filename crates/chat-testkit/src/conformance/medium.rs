@@ -82,10 +82,11 @@ impl Heard {
 /// ```
 /// use chat_testkit::conformance::Promises;
 ///
-/// let datagrams = Promises { reliable: false, notices_end: false, ..Promises::default() };
+/// let datagrams = Promises::default().with_reliable(false).with_notices_end(false);
 /// assert!(datagrams.echo);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Promises {
     /// A member gets his own messages back. Where not, they are left out of what he hears and of what he missed.
     pub echo: bool,
@@ -113,5 +114,49 @@ impl Default for Promises {
             notices_loss: true,
             unread_bytes_max: 64 * 1024,
         }
+    }
+}
+
+impl Promises {
+    /// Sets [`echo`](Self::echo).
+    #[must_use]
+    pub fn with_echo(mut self, echo: bool) -> Self {
+        self.echo = echo;
+        self
+    }
+
+    /// Sets [`reliable`](Self::reliable).
+    #[must_use]
+    pub fn with_reliable(mut self, reliable: bool) -> Self {
+        self.reliable = reliable;
+        self
+    }
+
+    /// Sets [`tells_refused`](Self::tells_refused).
+    #[must_use]
+    pub fn with_tells_refused(mut self, tells_refused: bool) -> Self {
+        self.tells_refused = tells_refused;
+        self
+    }
+
+    /// Sets [`notices_end`](Self::notices_end).
+    #[must_use]
+    pub fn with_notices_end(mut self, notices_end: bool) -> Self {
+        self.notices_end = notices_end;
+        self
+    }
+
+    /// Sets [`notices_loss`](Self::notices_loss).
+    #[must_use]
+    pub fn with_notices_loss(mut self, notices_loss: bool) -> Self {
+        self.notices_loss = notices_loss;
+        self
+    }
+
+    /// Sets [`unread_bytes_max`](Self::unread_bytes_max).
+    #[must_use]
+    pub fn with_unread_bytes_max(mut self, unread_bytes_max: usize) -> Self {
+        self.unread_bytes_max = unread_bytes_max;
+        self
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn expect(holds: bool, expected: &str, found: impl FnOnce() -> String
 
 /// The smallest log, so that it is soon overtaken.
 pub(super) fn small_log() -> RoomConfig {
-    RoomConfig { log_bytes_max: RoomConfig::LOG_BYTES_MIN, ..RoomConfig::default() }
+    RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN)
 }
 
 pub(super) struct Stage<'m, M: Medium> {
@@ -279,7 +279,7 @@ impl<'m, M: Medium> Stage<'m, M> {
 
     /// Closes the room, in which nobody is left who reads, and checks that it ends in order.
     pub(super) fn close(&mut self, running: impl IntoIterator<Item = Running>) -> Checked {
-        self.room.close("the kit is done", Duration::from_secs(5));
+        self.room.close("the kit is done", GRACE);
         self.end(running)
     }
 
@@ -306,6 +306,9 @@ impl<'m, M: Medium> Stage<'m, M> {
         })
     }
 }
+
+/// How long the end of a room may take in which nobody is left who reads.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// How long the kit looks for one thing before it looks for another.
 const GLANCE: Duration = Duration::from_millis(5);

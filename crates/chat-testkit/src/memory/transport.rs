@@ -63,7 +63,7 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// let world = World { clock: time.clock(), unix_ms: 0, seed: [1; 32] };
 /// let one = NonZeroU32::MIN;
 /// let rate = Some(Rate { burst: one, per_second: one });
-/// let room = Room::in_world(RoomConfig { rate, ..RoomConfig::default() }, world);
+/// let room = Room::in_world(RoomConfig::default().with_rate(rate), world);
 /// let (mut transport, door) = MemoryTransport::in_time(&room, &time);
 /// let mut ann = door.connect();
 /// assert!(ann.say(b"one") && ann.say(b"two") && ann.say(b"three"));
@@ -263,7 +263,7 @@ impl Served {
             gone: false,
         };
         match joined {
-            Ok(Joined { member, seq }) => (peer.member, peer.cursor) = (Some(member), log.after(seq)),
+            Ok(Joined { member, seq, .. }) => (peer.member, peer.cursor) = (Some(member), log.after(seq)),
             Err(error) => peer.part(&error.into(), now),
         }
         peer

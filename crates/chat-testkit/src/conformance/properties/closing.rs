@@ -23,19 +23,23 @@ pub(in crate::conformance) fn everyone<M: Medium>(medium: &M) -> Checked {
     }
     stage.room.close(FAREWELL, medium.patience());
     let said: Vec<_> = stage.said().split_off(already).into_iter().map(|(_, line)| line).collect();
+    let farewell = Heard::Line(format!("[*] {FAREWELL}"));
     for mut guest in [ann, bob] {
         let mut heard = Vec::new();
-        loop {
+        while heard.last() != Some(&farewell) {
             match guest.hear()? {
-                // Where the medium has no end of its own, the reason is the end.
-                Heard::Closed(_) | Heard::End => break,
+                end @ (Heard::Closed(_) | Heard::End) => {
+                    return fault("the farewell comes before the end", format!("{end:?}"));
+                }
                 line => heard.push(line),
             }
         }
         stage.compare(&said, &heard)?;
-        let farewell = Heard::Line(format!("[*] {FAREWELL}"));
-        let is_last = heard.last() == Some(&farewell) || !stage.promises().reliable;
-        expect(is_last, "the farewell is the last that a member hears", || format!("{:?}", heard.last()))?;
+        if stage.promises().reliable {
+            let end = guest.hear()?;
+            let is_end = matches!(end, Heard::Closed(_) | Heard::End);
+            expect(is_end, "after the farewell comes the end", || format!("{end:?}"))?;
+        }
     }
     stage.end([running])
 }

@@ -124,7 +124,7 @@ pub(in crate::conformance) fn moderator<M: Medium>(medium: &M) -> Checked {
         "spam" => Verdict::Refuse(Text::one_line("no spam in here").unwrap_or_default()),
         _ => Verdict::Accept,
     });
-    let mut stage = Stage::new(medium, RoomConfig { moderator: Some(moderator), ..RoomConfig::default() });
+    let mut stage = Stage::new(medium, RoomConfig::default().with_moderator(moderator));
     let (running, address) = stage.open();
     let (mut ann, mut bob) = (stage.join(&address)?, stage.join(&address)?);
     for line in ["damn", "spam", "fine"] {
@@ -160,7 +160,7 @@ pub(in crate::conformance) fn pause<M: Medium>(medium: &M) -> Checked {
     }
     let rate = |number| NonZeroU32::new(number).expect("not zero");
     let rate = Rate { burst: rate(BURST), per_second: rate(PER_SECOND) };
-    let mut stage = Stage::new(medium, RoomConfig { rate: Some(rate), ..small_log() });
+    let mut stage = Stage::new(medium, small_log().with_rate(Some(rate)));
     // Who does not pull makes everyone pause who speaks, loopback or not.
     let idle = stage.room.attach(Waker::new(|| {}));
     let (running, address) = stage.open();

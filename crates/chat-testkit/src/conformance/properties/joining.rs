@@ -33,7 +33,7 @@ pub(in crate::conformance) fn what_follows<M: Medium>(medium: &M) -> Checked {
 }
 
 pub(in crate::conformance) fn full_room<M: Medium>(medium: &M) -> Checked {
-    let mut stage = Stage::new(medium, RoomConfig { members_max: 1, ..RoomConfig::default() });
+    let mut stage = Stage::new(medium, RoomConfig::default().with_members_max(1));
     let (running, address) = stage.open();
     let mut ann = stage.join(&address)?;
     if stage.promises().tells_refused {
@@ -58,7 +58,7 @@ pub(in crate::conformance) fn full_room<M: Medium>(medium: &M) -> Checked {
 }
 
 pub(in crate::conformance) fn full_address<M: Medium>(medium: &M) -> Checked {
-    let mut stage = Stage::new(medium, RoomConfig { members_per_address_max: 1, ..RoomConfig::default() });
+    let mut stage = Stage::new(medium, RoomConfig::default().with_members_per_address_max(1));
     let (running, address) = stage.open();
     let mut ann = stage.join(&address)?;
     if ann.address.is_loopback() || stage.promises().tells_refused {

@@ -77,8 +77,9 @@ pub(in crate::conformance) fn told<M: Medium>(medium: &M) -> Checked {
             said.len()
         )
     })?;
+    // What was on its way to him may have counted as lost before he had it.
     let counted = stage.room.stats().missed;
-    expect(counted == missed, "what a member was told he missed is counted (Port::count_missed)", || {
+    expect(counted >= missed, "what a member was told he missed is counted (Port::count_missed)", || {
         format!("{missed} told, {counted} counted")
     })?;
     drop((slow, reader));
@@ -89,7 +90,7 @@ pub(in crate::conformance) fn closed<M: Medium>(medium: &M) -> Checked {
     if !medium.promises().reliable {
         return Ok(());
     }
-    let mut stage = Stage::new(medium, RoomConfig { overtaken: Overtaken::Close, ..small_log() });
+    let mut stage = Stage::new(medium, small_log().with_overtaken(Overtaken::Close));
     let (running, address) = stage.open();
     let (mut slow, mut reader) = (stage.join(&address)?, stage.join(&address)?);
     overtake(&mut stage, &mut reader)?;

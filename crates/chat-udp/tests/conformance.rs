@@ -1,0 +1,221 @@
+//! UDP keeps the contract of a transport: all of it for framed peers, and what is promised to plain ones.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+use std::collections::VecDeque;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use chat_core::Room;
+use chat_proto::{Event, Hello, MemberFrame, RoomFrame, Text};
+use chat_testkit::conformance::{Heard, Medium, Peer, Promises};
+use chat_udp::{ClientSession, UdpConfig, UdpServer, UdpTransport};
+
+/// Longer than anything takes that works.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+mod framed {
+    chat_testkit::conformance_tests!(super::Framed);
+}
+
+mod plain {
+    chat_testkit::conformance_tests!(super::Plain);
+}
+
+fn open(room: &Room) -> (UdpTransport, SocketAddr) {
+    let server = UdpServer::bind("127.0.0.1:0", room, &UdpConfig::default()).unwrap();
+    let address = server.local_addr();
+    (server.into_transport(), address)
+}
+
+fn connect(address: SocketAddr) -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(address).unwrap();
+    socket
+}
+
+/// Receives a datagram; `None` if there is none by `deadline`.
+fn receive(socket: &UdpSocket, buffer: &mut [u8], deadline: Instant) -> Option<usize> {
+    loop {
+        let left = deadline.saturating_duration_since(now()).max(Duration::from_millis(1));
+        socket.set_read_timeout(Some(left)).unwrap();
+        // An error tells that there is nothing, or of something that was sent before.
+        if let Ok(count) = socket.recv(buffer) {
+            return Some(count);
+        }
+        if now() >= deadline {
+            return None;
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// A session, which gets on only while its peer says or hears something.
+struct Framed;
+
+struct FramedPeer {
+    socket: UdpSocket,
+    session: ClientSession,
+    member: Option<u64>,
+}
+
+impl Medium for Framed {
+    type Transport = UdpTransport;
+    type Address = SocketAddr;
+    type Peer = FramedPeer;
+
+    fn promises(&self) -> Promises {
+        // Who vanishes is missed when his lease runs out; a datagram socket holds a few hundred KiB.
+        Promises::default().with_notices_loss(false).with_unread_bytes_max(512 * 1024)
+    }
+
+    fn open(&self, room: &Room) -> (UdpTransport, SocketAddr) {
+        open(room)
+    }
+
+    fn connect(&self, address: &SocketAddr) -> FramedPeer {
+        let session = ClientSession::new(rand::random(), Hello::default(), now());
+        let mut peer = FramedPeer { socket: connect(*address), session, member: None };
+        peer.drive_until(now() + PATIENCE, |session| session.is_ready() || session.end().is_some());
+        peer
+    }
+}
+
+impl FramedPeer {
+    /// Sends and receives until something is so; false if it is not by `deadline`.
+    fn drive_until(&mut self, deadline: Instant, is_so: impl Fn(&ClientSession) -> bool) -> bool {
+        let mut datagram = Vec::new();
+        let mut buffer = [0; 2048];
+        loop {
+            while self.session.transmit(&mut datagram, now()) {
+                // An error tells that nobody listens there any more; then there is no answer either.
+                let _lost = self.socket.send(&datagram);
+            }
+            if is_so(&self.session) {
+                return true;
+            }
+            if now() >= deadline {
+                return false;
+            }
+            let next = self.session.deadline().unwrap_or(deadline).min(deadline);
+            if let Some(bytes) = receive(&self.socket, &mut buffer, next) {
+                self.session.receive(&buffer[..bytes], now());
+            }
+        }
+    }
+
+    fn next(&mut self) -> Option<Heard> {
+        while let Some(frame) = self.session.next_frame() {
+            match frame {
+                RoomFrame::Welcome(welcome) => self.member = Some(welcome.session.member),
+                RoomFrame::Skipped(skipped) => return Some(Heard::Missed(skipped.messages)),
+                RoomFrame::Bye(reason) => return Some(Heard::Closed(reason.to_string())),
+                RoomFrame::Present(_) => {}
+                RoomFrame::Entry(entry) => match &entry.event {
+                    Event::Said { .. } => return Some(Heard::Line(entry.event.to_string())),
+                    Event::Refused { member, why, .. } if Some(*member) == self.member => {
+                        return Some(Heard::Line(format!("[*] {why}")));
+                    }
+                    _ => {}
+                },
+            }
+        }
+        None
+    }
+}
+
+impl Peer for FramedPeer {
+    fn say(&mut self, line: &[u8], deadline: Instant) -> bool {
+        for text in Text::split(line) {
+            if !self.drive_until(deadline, ClientSession::is_ready) {
+                return false;
+            }
+            self.session.send(MemberFrame::Say(text), now());
+        }
+        self.drive_until(deadline, ClientSession::is_sent)
+    }
+
+    fn hear(&mut self, deadline: Instant) -> Option<Heard> {
+        loop {
+            if let Some(heard) = self.next() {
+                // What was heard is acknowledged.
+                self.drive_until(now(), |_| true);
+                return Some(heard);
+            }
+            if self.session.end().is_some() {
+                return Some(Heard::End);
+            }
+            let mut datagram = Vec::new();
+            while self.session.transmit(&mut datagram, now()) {
+                let _lost = self.socket.send(&datagram);
+            }
+            let next = self.session.deadline().unwrap_or(deadline).min(deadline);
+            let mut buffer = [0; 2048];
+            match receive(&self.socket, &mut buffer, next) {
+                Some(bytes) => self.session.receive(&buffer[..bytes], now()),
+                None if now() >= deadline => return None,
+                None => {}
+            }
+        }
+    }
+
+    fn end(mut self) {
+        self.session.send(MemberFrame::Bye, now());
+        assert!(self.drive_until(now() + PATIENCE, |session| session.end().is_some()));
+    }
+
+    fn vanish(self) {}
+}
+
+/// Bare datagrams: a line to a datagram, and what comes is printed.
+struct Plain;
+
+struct PlainPeer {
+    socket: UdpSocket,
+    lines: VecDeque<String>,
+}
+
+impl Medium for Plain {
+    type Transport = UdpTransport;
+    type Address = SocketAddr;
+    type Peer = PlainPeer;
+
+    fn promises(&self) -> Promises {
+        // Best effort, and silence to strangers: an address that is not proven.
+        let promises = Promises::default().with_reliable(false).with_tells_refused(false);
+        promises.with_notices_end(false).with_notices_loss(false)
+    }
+
+    fn open(&self, room: &Room) -> (UdpTransport, SocketAddr) {
+        open(room)
+    }
+
+    fn connect(&self, address: &SocketAddr) -> PlainPeer {
+        let socket = connect(*address);
+        socket.send(b"\n").unwrap(); // lets him in, and says nothing
+        PlainPeer { socket, lines: VecDeque::new() }
+    }
+}
+
+impl Peer for PlainPeer {
+    fn say(&mut self, line: &[u8], _deadline: Instant) -> bool {
+        self.socket.send(line).is_ok()
+    }
+
+    fn hear(&mut self, deadline: Instant) -> Option<Heard> {
+        while self.lines.is_empty() {
+            let mut buffer = [0; 2048];
+            let bytes = receive(&self.socket, &mut buffer, deadline)?;
+            let lines = std::str::from_utf8(&buffer[..bytes]).unwrap().split('\n');
+            self.lines.extend(lines.map(str::to_owned));
+        }
+        Some(Heard::from_line(&self.lines.pop_front()?))
+    }
+
+    fn end(self) {}
+
+    fn vanish(self) {}
+}
