@@ -10,6 +10,7 @@ use std::path::Path;
 
 use crate::cargo;
 use crate::failure::Failure;
+use crate::package;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -47,6 +48,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
 
     heading("files: one thing each");
     files::warn_about_long_ones(root)?;
+
+    heading("packages: every crate can be published");
+    package::run(root, &package::Options { no_verify: true })?;
 
     heading("dependencies: bans, licences, sources");
     if cargo::has(root, "deny") {

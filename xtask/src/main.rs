@@ -6,7 +6,9 @@ mod bench;
 mod cargo;
 mod ci;
 mod failure;
+mod package;
 mod screenshot;
+mod semver;
 mod sim;
 
 use std::path::Path;
@@ -21,8 +23,12 @@ enum Command {
     Bench(bench::Options),
     /// Checks everything that a change must pass
     Ci(ci::Options),
+    /// Checks that every crate can be published
+    Package(package::Options),
     /// Draws the picture of the README from the running program
     Screenshot(screenshot::Options),
+    /// Tells what has changed for who uses the crates, as semantic versions count it
+    Semver(semver::Options),
     /// Runs the room on simulated networks drawn from seeds
     Sim(sim::Options),
 }
@@ -31,7 +37,9 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Bench(options) => bench::run(root(), &options),
         Command::Ci(options) => ci::run(root(), &options),
+        Command::Package(options) => package::run(root(), &options),
         Command::Screenshot(options) => screenshot::run(root(), &options),
+        Command::Semver(options) => semver::run(root(), &options),
         Command::Sim(options) => sim::run(root(), &options),
     };
     match result {

@@ -16,7 +16,7 @@ pub(super) fn check(root: &Path) -> Result<(), Failure> {
 }
 
 fn members(root: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let mut manifests = vec![root.join("xtask/Cargo.toml")];
+    let mut manifests = vec![root.join("examples/Cargo.toml"), root.join("xtask/Cargo.toml")];
     for entry in files::list(&root.join("crates"))? {
         let manifest = entry.join("Cargo.toml");
         if manifest.is_file() {

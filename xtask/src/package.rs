@@ -1,0 +1,21 @@
+//! `cargo xtask package`: a rehearsal of publishing every crate, in the order in which they depend on each other.
+
+use std::path::Path;
+
+use crate::cargo;
+use crate::failure::Failure;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Do not build each crate from its package alone, which takes minutes
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+}
+
+pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
+    let mut line = "publish --workspace --dry-run --locked --allow-dirty".to_owned();
+    if options.no_verify {
+        line.push_str(" --no-verify");
+    }
+    cargo::run(root, &[], &line)
+}
