@@ -262,7 +262,7 @@ impl EncodedLog {
 
     /// As many of the entries in `slots`, from the first on, as have `bytes_max` bytes together:
     /// their bytes, in two parts where the ring wraps, and the slot after the last of them. Nothing if
-    /// the log does not hold the first one. O(log entries).
+    /// the log does not hold the first one. O(entries in it), or O(1) if all of them fit.
     #[must_use]
     pub fn batch(&self, slots: Range<u64>, bytes_max: usize) -> (u64, &[u8], &[u8]) {
         let held = slots.start.max(self.tail)..slots.end.min(self.head().slot);
@@ -270,11 +270,12 @@ impl EncodedLog {
             return (slots.start, &[], &[]);
         }
         let start = self.start_of(held.start);
-        // The last place at which an entry ends within the maximum.
-        let fits = self.slots.partition_point(|slot| slot.start <= start.saturating_add(bytes_max as u64));
-        let mut end = (self.tail + fits as u64).saturating_sub(1).clamp(held.start, held.end);
-        if distance(start, self.start_of(held.end)) <= bytes_max {
-            end = held.end;
+        let mut end = held.end;
+        if distance(start, self.start_of(end)) > bytes_max {
+            // A few entries side by side: nearer than what a search of the whole index would look at.
+            let first = usize::try_from(held.start - self.tail).unwrap_or(usize::MAX);
+            let starts = self.slots.range(first + 1..).map(|slot| slot.start);
+            end = held.start + starts.take_while(|&at| distance(start, at) <= bytes_max).count() as u64;
         }
         let (a, b) = self.bytes(start..self.start_of(end));
         (end, a, b)
