@@ -1,7 +1,7 @@
 //! What a framed member says: each message once, in the order of its number.
 
-use std::collections::VecDeque;
 use std::time::Instant;
+use std::vec;
 
 use chat_core::{MemberId, Port};
 use chat_proto::Text;
@@ -15,9 +15,15 @@ use chat_proto::Text;
 pub(crate) struct Inbox {
     /// Messages up to this number are said.
     said: u64,
-    held: VecDeque<Text>,
-    /// He is over his rate: nothing more is said before this moment.
-    pause_until: Option<Instant>,
+    /// He is over his rate. Rare, and so not a part of every session.
+    paused: Option<Box<Paused>>,
+}
+
+#[derive(Debug)]
+struct Paused {
+    /// Nothing more is said before this moment.
+    until: Instant,
+    held: vec::IntoIter<Text>,
 }
 
 impl Inbox {
@@ -30,45 +36,50 @@ impl Inbox {
     pub(crate) fn receive(
         &mut self,
         first: u64,
-        says: Vec<Text>,
+        mut says: Vec<Text>,
         member: MemberId,
         port: &Port,
         now: Instant,
     ) {
-        if !self.held.is_empty() {
-            return;
-        }
         // How many of them are said already; `None` if those before them are missing.
         let Some(known) = (self.said + 1).checked_sub(first) else { return };
-        self.held.extend(says.into_iter().skip(usize::try_from(known).unwrap_or(usize::MAX)));
-        self.say_held(member, port, now);
+        says.drain(..usize::try_from(known).unwrap_or(usize::MAX).min(says.len()));
+        let says = says.into_iter();
+        match &mut self.paused {
+            Some(paused) if paused.held.len() > 0 => {}
+            Some(paused) if paused.until > now => paused.held = says,
+            _ => self.say(says, member, port, now),
+        }
     }
 
     /// Says what is held, as far as the rate allows.
     pub(crate) fn say_held(&mut self, member: MemberId, port: &Port, now: Instant) {
-        while self.pause_until.is_none_or(|until| until <= now) {
-            self.pause_until = None;
-            let Some(text) = self.held.pop_front() else { break };
-            let Ok(said) = port.say(member, text, now) else {
-                // He has been made to leave, or the room is closing: nothing is taken from him any more.
-                self.held = VecDeque::new();
-                return;
-            };
-            self.said += 1;
-            self.pause_until = said.pause_until;
+        if let Some(paused) = self.paused.take_if(|paused| paused.until <= now) {
+            self.say(paused.held, member, port, now);
         }
-        if self.held.is_empty() {
-            self.held = VecDeque::new(); // gives the memory back
+    }
+
+    fn say(&mut self, mut texts: vec::IntoIter<Text>, member: MemberId, port: &Port, now: Instant) {
+        self.paused = None;
+        while let Some(text) = texts.next() {
+            // An error means that he has been made to leave, or the room is closing: nothing is taken from him
+            // any more.
+            let Ok(said) = port.say(member, text, now) else { return };
+            self.said += 1;
+            if let Some(until) = said.pause_until.filter(|&until| until > now) {
+                self.paused = Some(Box::new(Paused { until, held: texts }));
+                return;
+            }
         }
     }
 
     /// When [`say_held`](Self::say_held) is to be called.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.pause_until.filter(|_| !self.held.is_empty())
+        self.paused.as_ref().filter(|paused| paused.held.len() > 0).map(|paused| paused.until)
     }
 
     /// Nothing more is heard from him.
     pub(crate) fn close(&mut self) {
-        self.held = VecDeque::new();
+        self.paused = None;
     }
 }

@@ -39,6 +39,7 @@
 //! The protocol itself, [`Endpoint`] and [`ClientSession`], knows neither sockets nor clocks.
 
 mod batch;
+mod beyond;
 mod client;
 mod config;
 mod cookie;

@@ -17,9 +17,10 @@ use std::ops::Range;
 use std::time::Instant;
 
 use chat_core::{Cursor, EncodedLog, Pending};
+use chat_proto::Ack;
 use chat_proto::limits::SLOTS_AHEAD_MAX;
-use chat_proto::{Ack, SlotSet};
 
+use crate::beyond::Beyond;
 use crate::limits::REORDER_DELAY_MIN;
 use crate::rtt::Rtt;
 use crate::window::Window;
@@ -47,7 +48,7 @@ pub(crate) struct Outgoing {
     /// The first slot that was never sent.
     sent: u64,
     /// What he has beyond `acked`, counted from there.
-    beyond: SlotSet,
+    beyond: Beyond,
     /// Slots to be sent again, but for those that he has.
     resend: Range<u64>,
     /// Where he was told to go on, having been overtaken.
@@ -71,7 +72,7 @@ impl Outgoing {
         Self {
             acked: start,
             sent: start.slot(),
-            beyond: SlotSet::default(),
+            beyond: Beyond::default(),
             resend: 0..0,
             skip: None,
             skip_on_its_way: false,
@@ -156,7 +157,7 @@ impl Outgoing {
         // What was sent beyond that may or may not have arrived; he will tell.
         self.sent = self.sent.max(end);
         self.resend = end..self.sent;
-        self.beyond = SlotSet::default();
+        self.beyond = Beyond::default();
         self.gap_timeout = None;
         self.timed = None;
         self.skip = Some(resume);
@@ -277,7 +278,7 @@ impl Outgoing {
 mod tests {
     use std::time::Duration;
 
-    use chat_proto::{Author, Entry, Event, Text};
+    use chat_proto::{Author, Entry, Event, SlotSet, Text};
 
     use super::*;
     use crate::limits::RTO_BACKED_OFF_MAX;

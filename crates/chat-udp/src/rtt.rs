@@ -5,28 +5,40 @@ use std::time::Duration;
 use crate::limits::{ACK_DELAY, RTO_BACKED_OFF_MAX, RTO_INITIAL, RTO_VARIATION_MIN};
 
 /// Smoothed round-trip time, its variation, and how often in a row no answer came.
+///
+/// In microseconds of 32 bits, more than an hour: there is one of these per member.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rtt {
-    /// Smoothed time and variation; none before the first measurement.
-    measured: Option<(Duration, Duration)>,
+    smoothed_us: u32,
+    variation_us: u32,
+    is_measured: bool,
     backed_off: u8,
 }
 
 impl Rtt {
     /// Takes in a measurement; it must be of something that was sent only once (Karn's algorithm).
     pub(crate) fn measure(&mut self, sample: Duration) {
-        self.measured = Some(match self.measured {
+        let (smoothed, variation) = match self.measured() {
             None => (sample, sample / 2),
             Some((smoothed, variation)) => {
                 let variation = (variation * 3 + smoothed.abs_diff(sample)) / 4;
                 ((smoothed * 7 + sample) / 8, variation)
             }
-        });
+        };
+        let micros = |time: Duration| u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+        (self.smoothed_us, self.variation_us) = (micros(smoothed), micros(variation));
+        self.is_measured = true;
     }
 
     /// The smoothed round-trip time, as far as it is known.
     pub(crate) fn smoothed(&self) -> Option<Duration> {
-        self.measured.map(|(smoothed, _)| smoothed)
+        self.measured().map(|(smoothed, _)| smoothed)
+    }
+
+    /// Smoothed time and variation; none before the first measurement.
+    fn measured(&self) -> Option<(Duration, Duration)> {
+        let micros = |time: u32| Duration::from_micros(time.into());
+        self.is_measured.then(|| (micros(self.smoothed_us), micros(self.variation_us)))
     }
 
     /// How long to wait for an answer, the other end's delay included.
@@ -38,7 +50,7 @@ impl Rtt {
 
     /// The same, without regard to answers that did not come.
     pub(crate) fn timeout_once(&self) -> Duration {
-        self.measured.map_or(RTO_INITIAL, |(smoothed, variation)| {
+        self.measured().map_or(RTO_INITIAL, |(smoothed, variation)| {
             smoothed + (variation * 4).max(RTO_VARIATION_MIN) + ACK_DELAY
         })
     }

@@ -46,27 +46,37 @@ pub(crate) struct Opened {
     pub(crate) baked: Baked,
 }
 
+/// What only some sessions need is in a box: most are members and silent.
 #[derive(Debug)]
 enum Life {
     /// Welcomed, and he may not know it yet.
-    Opening {
-        welcome: Box<Welcome>,
-        until: Instant,
-    },
+    Opening(Box<Opening>),
     Member,
     /// A member still who is not listened to any more: he gets what he is owed, then leaves.
     Draining,
     /// Not a member; he is told so until he says that he heard it.
-    Leaving {
-        reason: LeaveReason,
-        tries: u32,
-        next: Instant,
-    },
+    Leaving(Box<Leaving>),
     /// Not a member, and knows it, unless he asks.
-    Gone {
-        reason: LeaveReason,
-        until: Instant,
-    },
+    Gone(Box<Gone>),
+}
+
+#[derive(Debug)]
+struct Opening {
+    welcome: Welcome,
+    until: Instant,
+}
+
+#[derive(Debug)]
+struct Leaving {
+    reason: LeaveReason,
+    tries: u32,
+    next: Instant,
+}
+
+#[derive(Debug)]
+struct Gone {
+    reason: LeaveReason,
+    until: Instant,
 }
 
 /// What is to be sent besides entries.
@@ -108,7 +118,7 @@ impl Session {
             address,
             opened,
             member: Some(member),
-            life: Life::Opening { welcome: Box::new(welcome), until: now + OPENING_TIMEOUT },
+            life: Life::Opening(Box::new(Opening { welcome, until: now + OPENING_TIMEOUT })),
             owed: Owed { welcome: true, ..Owed::default() },
             heard: now,
             outgoing: Outgoing::new(start),
@@ -135,33 +145,33 @@ impl Session {
 
     /// Whether nothing is left to do but to tell who asks that it has ended.
     pub(crate) fn is_gone(&self) -> bool {
-        matches!(self.life, Life::Gone { .. })
+        matches!(self.life, Life::Gone(_))
     }
 
     /// Whether it can be forgotten.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        matches!(self.life, Life::Gone { until, .. } if until <= now)
+        matches!(&self.life, Life::Gone(gone) if gone.until <= now)
     }
 
     // ---- in ------------------------------------------------------------------------------------
 
     /// His hello came again: he may not have got the welcome.
     pub(crate) fn hello_again(&mut self) {
-        self.owed.welcome = matches!(self.life, Life::Opening { .. });
+        self.owed.welcome = matches!(self.life, Life::Opening(_));
     }
 
     /// Takes in a datagram of this session, from its address.
     pub(crate) fn receive(&mut self, datagram: MemberDatagram, cx: &Context<'_>) {
         let is_bye = matches!(datagram, MemberDatagram::Bye { .. });
         match &self.life {
-            Life::Opening { .. } => self.life = Life::Member,
+            Life::Opening(_) => self.life = Life::Member,
             Life::Member | Life::Draining => {}
-            Life::Leaving { reason, .. } if is_bye => {
-                self.life = Life::Gone { reason: reason.clone(), until: cx.now + GONE_LINGER };
+            Life::Leaving(leaving) if is_bye => {
+                self.life = gone(leaving.reason.clone(), cx.now);
                 self.owed.bye = false; // this is his answer to ours
                 return;
             }
-            Life::Leaving { .. } | Life::Gone { .. } => {
+            Life::Leaving(_) | Life::Gone(_) => {
                 self.owed.bye = true;
                 return;
             }
@@ -174,7 +184,7 @@ impl Session {
             MemberDatagram::Who { .. } => self.owed.present = true,
             MemberDatagram::Bye { .. } => {
                 self.leave(LeaveReason::Quit, cx);
-                self.life = Life::Gone { reason: LeaveReason::Quit, until: cx.now + GONE_LINGER };
+                self.life = gone(LeaveReason::Quit, cx.now);
                 self.owed.bye = true;
             }
             MemberDatagram::Hello { .. } | MemberDatagram::Path { .. } => {}
@@ -205,22 +215,18 @@ impl Session {
     /// Writes the next datagram into `out`, which is empty; false if there is none.
     pub(crate) fn transmit(&mut self, cx: &Context<'_>, out: &mut Vec<u8>) -> bool {
         let (session, said) = (self.id, self.inbox.said());
-        if let (Life::Opening { welcome, .. }, true) = (&self.life, self.owed.welcome) {
+        if let (Life::Opening(opening), true) = (&self.life, self.owed.welcome) {
             self.owed.welcome = false;
             let Opened { nonce, .. } = self.opened;
             let start = self.outgoing.acked();
-            let (slot, seq, welcome) = (start.slot(), start.seq(), **welcome);
+            let (slot, seq, welcome) = (start.slot(), start.seq(), opening.welcome);
             RoomDatagram::Welcome { nonce, session, slot, seq, welcome }.encode(out);
             return true;
         }
         match &self.life {
-            Life::Leaving { reason, .. } | Life::Gone { reason, .. } => {
-                if self.owed.bye {
-                    RoomDatagram::Bye { session, reason: reason.clone() }.encode(out);
-                }
-                return std::mem::take(&mut self.owed.bye);
-            }
-            Life::Opening { .. } => return false,
+            Life::Leaving(leaving) => return self.transmit_bye(leaving.reason.clone(), out),
+            Life::Gone(gone) => return self.transmit_bye(gone.reason.clone(), out),
+            Life::Opening(_) => return false,
             Life::Member | Life::Draining => {}
         }
         if std::mem::take(&mut self.owed.present) {
@@ -257,13 +263,21 @@ impl Session {
         true
     }
 
+    fn transmit_bye(&mut self, reason: LeaveReason, out: &mut Vec<u8>) -> bool {
+        if self.owed.bye {
+            RoomDatagram::Bye { session: self.id, reason }.encode(out);
+        }
+        std::mem::take(&mut self.owed.bye)
+    }
+
     // ---- time ----------------------------------------------------------------------------------
 
     /// When [`on_deadline`](Self::on_deadline) is to be called next.
     pub(crate) fn deadline(&self) -> Instant {
-        match self.life {
-            Life::Opening { until, .. } | Life::Gone { until, .. } => until,
-            Life::Leaving { next, .. } => next,
+        match &self.life {
+            Life::Opening(opening) => opening.until,
+            Life::Gone(gone) => gone.until,
+            Life::Leaving(leaving) => leaving.next,
             Life::Member | Life::Draining => {
                 let due = self.outgoing.deadline().into_iter().chain(self.inbox.deadline());
                 due.chain([self.heard + LEASE]).min().unwrap_or(self.heard)
@@ -273,10 +287,10 @@ impl Session {
 
     /// Does what is due at `cx.now`.
     pub(crate) fn on_deadline(&mut self, cx: &Context<'_>) {
-        match &self.life {
-            Life::Opening { until, .. } if *until <= cx.now => {
+        match &mut self.life {
+            Life::Opening(opening) if opening.until <= cx.now => {
                 self.leave(LeaveReason::Lost, cx);
-                self.life = Life::Gone { reason: LeaveReason::Lost, until: cx.now + GONE_LINGER };
+                self.life = gone(LeaveReason::Lost, cx.now);
             }
             Life::Member | Life::Draining if self.heard + LEASE <= cx.now => self.end(LeaveReason::Idle, cx),
             Life::Member | Life::Draining => {
@@ -287,17 +301,17 @@ impl Session {
                 }
                 self.owed.ack |= self.inbox.said() > said;
             }
-            Life::Leaving { reason, tries, next } if *next <= cx.now => {
-                let (reason, tries) = (reason.clone(), *tries);
+            Life::Leaving(leaving) if leaving.next <= cx.now => {
                 self.outgoing.rtt().back_off();
-                self.life = if tries < BYE_TRIES {
+                if leaving.tries < BYE_TRIES {
+                    leaving.tries += 1;
+                    leaving.next = cx.now + self.outgoing.rtt().timeout();
                     self.owed.bye = true;
-                    Life::Leaving { reason, tries: tries + 1, next: cx.now + self.outgoing.rtt().timeout() }
                 } else {
-                    Life::Gone { reason, until: cx.now + GONE_LINGER }
-                };
+                    self.life = gone(leaving.reason.clone(), cx.now);
+                }
             }
-            Life::Opening { .. } | Life::Leaving { .. } | Life::Gone { .. } => {}
+            Life::Opening(_) | Life::Leaving(_) | Life::Gone(_) => {}
         }
     }
 
@@ -306,12 +320,12 @@ impl Session {
     /// The room is closing: nothing more is heard from him, and he leaves once he has what he is owed.
     pub(crate) fn drain(&mut self, cx: &Context<'_>) {
         match self.life {
-            Life::Opening { .. } => self.end(LeaveReason::Stopping, cx),
+            Life::Opening(_) => self.end(LeaveReason::Stopping, cx),
             Life::Member => {
                 self.inbox.close();
                 self.life = Life::Draining;
             }
-            Life::Draining | Life::Leaving { .. } | Life::Gone { .. } => {}
+            Life::Draining | Life::Leaving(_) | Life::Gone(_) => {}
         }
     }
 
@@ -331,13 +345,18 @@ impl Session {
 
     /// The room has ended the membership: the peer is told why.
     pub(crate) fn dismiss(&mut self, reason: LeaveReason, now: Instant) {
-        if matches!(self.life, Life::Opening { .. } | Life::Member | Life::Draining) {
+        if matches!(self.life, Life::Opening(_) | Life::Member | Life::Draining) {
             self.member = None;
             self.inbox.close();
-            self.life = Life::Leaving { reason, tries: 1, next: now + self.outgoing.rtt().timeout() };
+            let next = now + self.outgoing.rtt().timeout();
+            self.life = Life::Leaving(Box::new(Leaving { reason, tries: 1, next }));
             self.owed = Owed { bye: true, ..Owed::default() };
         }
     }
+}
+
+fn gone(reason: LeaveReason, now: Instant) -> Life {
+    Life::Gone(Box::new(Gone { reason, until: now + GONE_LINGER }))
 }
 
 fn append((_, a, b): (u64, &[u8], &[u8]), out: &mut Vec<u8>) {
@@ -351,6 +370,6 @@ mod tests {
 
     #[test]
     fn a_session_takes_a_few_hundred_bytes() {
-        assert!(size_of::<Session>() <= 576, "{}", size_of::<Session>());
+        assert!(size_of::<Session>() <= 320, "{}", size_of::<Session>());
     }
 }
