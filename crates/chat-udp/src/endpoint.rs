@@ -261,7 +261,7 @@ impl Endpoint {
         let Joined { member, seq, .. } = self.port.join(from, now).ok()?;
         self.pull(now);
         let cursor = self.logs.open_plain(&self.port).after(seq);
-        Some(self.peers.insert(Peer::Plain(Plain::new(from, member, cursor, now))))
+        Some(self.peers.insert(Peer::Plain(Box::new(Plain::new(from, member, cursor, now)))))
     }
 
     // ---- datagrams out -------------------------------------------------------------------------

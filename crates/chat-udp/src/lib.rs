@@ -45,6 +45,7 @@ mod config;
 mod cookie;
 mod endpoint;
 mod inbox;
+mod index;
 mod limits;
 mod logs;
 mod outgoing;

@@ -1,6 +1,6 @@
 //! Who there is: by session, by address, who is to be served next, and who is due when.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use chat_core::{Deadlines, MemberId};
 use chat_proto::SessionId;
 use slab::Slab;
 
+use crate::index::Index;
 use crate::limits::GONE_MAX;
 use crate::plain::Plain;
 use crate::session::Session;
@@ -16,7 +17,7 @@ use crate::session::Session;
 #[derive(Debug)]
 pub(crate) enum Peer {
     Session(Box<Session>),
-    Plain(Plain),
+    Plain(Box<Plain>),
 }
 
 impl Peer {
@@ -61,8 +62,8 @@ struct Place {
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     places: Slab<Place>,
-    by_session: HashMap<SessionId, usize>,
-    by_address: HashMap<SocketAddr, usize>,
+    by_session: Index,
+    by_address: Index,
     queue: VecDeque<usize>,
     deadlines: Deadlines,
     /// Sessions that have ended, the oldest first.
@@ -73,11 +74,11 @@ impl Peers {
     /// Takes in a peer, at an address where there is none.
     pub(crate) fn insert(&mut self, peer: Peer) -> usize {
         let (address, session) = (peer.address(), session_of(&peer));
+        debug_assert!(self.at(address).is_none(), "two peers at {address}");
         let key = self.places.insert(Place { peer, queued: false, listed: None, gone: false });
-        let before = self.by_address.insert(address, key);
-        debug_assert!(before.is_none(), "two peers at {address}");
+        self.by_address.insert(&address, key, |key| address_at(&self.places, key));
         if let Some(session) = session {
-            self.by_session.insert(session, key);
+            self.by_session.insert(&session, key, |key| session_at(&self.places, key));
         }
         key
     }
@@ -85,9 +86,9 @@ impl Peers {
     pub(crate) fn remove(&mut self, key: usize) -> Peer {
         let Place { peer, mut listed, .. } = self.places.remove(key);
         self.deadlines.remove(key, &mut listed);
-        self.by_address.remove(&peer.address());
+        self.by_address.remove(&peer.address(), key);
         if let Some(session) = session_of(&peer) {
-            self.by_session.remove(&session);
+            self.by_session.remove(&session, key);
         }
         peer
     }
@@ -97,23 +98,27 @@ impl Peers {
     }
 
     pub(crate) fn at(&self, address: SocketAddr) -> Option<usize> {
-        self.by_address.get(&address).copied()
+        self.by_address.find(&address, |key| address_at(&self.places, key))
     }
 
     pub(crate) fn session(&mut self, id: SessionId) -> Option<(usize, &mut Session)> {
-        let &key = self.by_session.get(&id)?;
+        let key = self.key_of(id)?;
         match &mut self.places[key].peer {
             Peer::Session(session) => Some((key, session)),
             Peer::Plain(_) => None,
         }
     }
 
+    fn key_of(&self, id: SessionId) -> Option<usize> {
+        self.by_session.find(&id, |key| session_at(&self.places, key))
+    }
+
     /// Moves a session to an address where there is no one.
     pub(crate) fn move_session(&mut self, key: usize, address: SocketAddr, now: Instant) {
         let Peer::Session(session) = &mut self.places[key].peer else { return };
-        self.by_address.remove(&session.address());
+        self.by_address.remove(&session.address(), key);
         session.move_to(address, now);
-        self.by_address.insert(address, key);
+        self.by_address.insert(&address, key, |key| address_at(&self.places, key));
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut Peer)> {
@@ -185,7 +190,7 @@ impl Peers {
 
     fn forget_oldest(&mut self) {
         if let Some((key, session)) = self.gone.pop_front()
-            && self.by_session.get(&session) == Some(&key)
+            && self.key_of(session) == Some(key)
         {
             self.remove(key);
         }
@@ -207,6 +212,14 @@ impl Peers {
             self.settle(key);
         }
     }
+}
+
+fn address_at(places: &Slab<Place>, key: usize) -> Option<SocketAddr> {
+    places.get(key).map(|place| place.peer.address())
+}
+
+fn session_at(places: &Slab<Place>, key: usize) -> Option<SessionId> {
+    places.get(key).and_then(|place| session_of(&place.peer))
 }
 
 fn session_of(peer: &Peer) -> Option<SessionId> {
