@@ -288,6 +288,12 @@ impl EncodedLog {
         if start < end { distance(self.start_of(start), self.start_of(end)) } else { 0 }
     }
 
+    /// How many bytes it holds, the index included; never more than it may.
+    #[must_use]
+    pub fn bytes_held(&self) -> usize {
+        self.len() + self.slots.len() * size_of::<Slot>()
+    }
+
     /// Sequence number of the newest message seen.
     #[must_use]
     pub fn seq(&self) -> u64 {

@@ -135,6 +135,16 @@ impl Connection {
         self.outgoing.stalled_since().is_some()
     }
 
+    /// Bytes for the peer alone that are still to be written.
+    pub(crate) fn outbox_len(&self) -> usize {
+        self.outgoing.outbox_len()
+    }
+
+    /// Bytes received and not taken yet.
+    pub(crate) fn backlog_len(&self) -> usize {
+        self.backlog.len()
+    }
+
     /// Whether bytes read now would find a taker. If not they stay in the socket, where the peer
     /// feels it.
     pub(crate) fn wants_bytes(&self) -> bool {

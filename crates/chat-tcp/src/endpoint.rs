@@ -11,6 +11,7 @@ use chat_core::{Deadlines, News, Port, Room, Turn, Waker};
 use slab::Slab;
 
 use crate::connection::{Connection, Context};
+use crate::held::Held;
 use crate::limits::{HEARD_BYTES_PER_FANOUT, LEAVING_MAX, READ_BYTES_PER_TURN};
 use crate::logs::Logs;
 use crate::peer::Peer;
@@ -150,6 +151,12 @@ impl<S: Stream> Endpoint<S> {
     #[must_use]
     pub fn peers(&self) -> usize {
         self.peers.len()
+    }
+
+    /// What the members cost at this moment. O(peers).
+    #[must_use]
+    pub fn held(&self) -> Held {
+        Held::of(&self.logs, self.peers.iter().map(|(_, peer)| &**peer))
     }
 
     // ---- a turn --------------------------------------------------------------------------------

@@ -26,15 +26,15 @@
 //! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 //! ```
 //!
-//! To run it in a loop of your own instead of threads, take [`TcpServer::into_transports`]; over streams that are no sockets,
-//! an [`Endpoint`]. The workspace's `examples`
-//! show that, and a host that moderates, a bot, an orderly shutdown, and metrics.
+//! To run it in a loop of your own instead of threads, take [`TcpServer::into_transports`]; over streams that are no
+//! sockets, an [`Endpoint`]. The workspace's `examples` show the first, and a host that moderates, a bot, an orderly shutdown, and metrics.
 
 mod acceptor;
 mod client;
 mod config;
 mod connection;
 mod endpoint;
+mod held;
 mod incoming;
 mod limits;
 mod logs;
@@ -56,6 +56,7 @@ pub use chat_core;
 pub use client::{ConnectError, connect};
 pub use config::TcpConfig;
 pub use endpoint::Endpoint;
+pub use held::Held;
 pub use server::{BindError, TcpServer};
 pub use stream::{Readiness, Stream};
 pub use transport::TcpTransport;

@@ -67,6 +67,12 @@ impl Logs {
         }
     }
 
+    /// Bytes that the largest of them holds, its index included.
+    pub(crate) fn bytes_most(&self) -> usize {
+        let logs = [&self.framed, &self.lf, &self.crlf].into_iter().flatten();
+        logs.map(EncodedLog::bytes_held).max().unwrap_or(0)
+    }
+
     fn place(&mut self, format: Format) -> &mut Option<EncodedLog> {
         match format {
             Format::Framed => &mut self.framed,
