@@ -175,10 +175,13 @@ impl Port {
         Ok(said)
     }
 
-    /// `member` leaves. Nothing happens if he has left already, so a reason is announced once.
-    pub fn leave(&self, member: MemberId, reason: LeaveReason, now: Instant) {
-        let wakes = self.room.lock().leave(member, reason, now);
+    /// `member` leaves. Nothing happens if he has left already, so a reason is announced once. Returns the one
+    /// that his peer is to be told: if the room has put him out in the meantime, and no
+    /// [`pull`](Self::pull) has told so, that is the room's.
+    pub fn leave(&self, member: MemberId, reason: LeaveReason, now: Instant) -> LeaveReason {
+        let (reason, wakes) = self.room.lock().leave_by_port(self.id, member, reason, now);
         wakes.wake();
+        reason
     }
 
     /// How far the room has come with what `member` says.

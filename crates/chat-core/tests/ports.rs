@@ -162,3 +162,18 @@ fn an_id_goes_through_a_wire_format_and_back() {
     carrier.leave(first, LeaveReason::Lost);
     carrier.say(second, "a late answer for the first does not reach the second");
 }
+
+#[test]
+fn who_was_put_out_before_he_left_is_told_what_the_room_announced() {
+    let (room, time) = room();
+    let mut carrier = Carrier::new(&room, &time);
+    let member = carrier.join("192.0.2.1:1");
+    room.kick("192.0.2.1:1".parse().unwrap(), "spam").unwrap();
+    let kicked = LeaveReason::kicked("spam").unwrap();
+    assert_eq!(carrier.port.leave(member, LeaveReason::Quit, time.now()), kicked);
+    assert_eq!(carrier.pull().dismissed, [], "that he is told is settled");
+    assert_eq!(room.stats().left, 1);
+
+    let member = carrier.join("192.0.2.1:2");
+    assert_eq!(carrier.port.leave(member, LeaveReason::Quit, time.now()), LeaveReason::Quit);
+}

@@ -160,7 +160,7 @@ impl Endpoint {
     fn join(&mut self, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
         let result = self.port.join(peer, now);
         if let (Err(JoinError::RoomFull { .. }), Some(key)) = (&result, self.peers.stalest_plain()) {
-            self.put_out_plain(key, &LeaveReason::RoomFull, now);
+            self.put_out_plain(key, LeaveReason::RoomFull, now);
             return self.port.join(peer, now);
         }
         result
@@ -317,7 +317,7 @@ impl Endpoint {
                 }
                 Ok(wrote) => (wrote, plain.address()),
                 Err(reason) => {
-                    self.put_out_plain(key, &reason, now);
+                    self.put_out_plain(key, reason, now);
                     return None;
                 }
             },
@@ -362,7 +362,7 @@ impl Endpoint {
                     self.peers.enqueue(key);
                     self.peers.settle(key);
                 }
-                Some(Peer::Plain(_)) => self.put_out_plain(key, &LeaveReason::Idle, now),
+                Some(Peer::Plain(_)) => self.put_out_plain(key, LeaveReason::Idle, now),
                 None => {}
             }
         }
@@ -407,10 +407,10 @@ impl Endpoint {
     }
 
     /// A plain peer's place is taken from him, and he is told why.
-    fn put_out_plain(&mut self, key: usize, reason: &LeaveReason, now: Instant) {
+    fn put_out_plain(&mut self, key: usize, reason: LeaveReason, now: Instant) {
         if let Some(Peer::Plain(plain)) = self.peers.get_mut(key) {
-            self.port.leave(plain.member(), reason.clone(), now);
-            self.dismiss_plain(key, reason);
+            let reason = self.port.leave(plain.member(), reason, now);
+            self.dismiss_plain(key, &reason);
         }
     }
 

@@ -183,8 +183,8 @@ impl Session {
             }
             MemberDatagram::Who { .. } => self.owed.present = true,
             MemberDatagram::Bye { .. } => {
-                self.leave(LeaveReason::Quit, cx);
-                self.life = gone(LeaveReason::Quit, cx.now);
+                let reason = self.leave(LeaveReason::Quit, cx);
+                self.life = gone(reason, cx.now);
                 self.owed.bye = true;
             }
             MemberDatagram::Hello { .. } | MemberDatagram::Path { .. } => {}
@@ -329,17 +329,18 @@ impl Session {
         }
     }
 
-    /// The membership ends without a word to the peer.
-    pub(crate) fn leave(&mut self, reason: LeaveReason, cx: &Context<'_>) {
+    /// The membership ends without a word to the peer. Returns what he would have to be told.
+    pub(crate) fn leave(&mut self, reason: LeaveReason, cx: &Context<'_>) -> LeaveReason {
         self.inbox.close();
-        if let Some(member) = self.member.take() {
-            cx.port.leave(member, reason, cx.now);
+        match self.member.take() {
+            Some(member) => cx.port.leave(member, reason, cx.now),
+            None => reason,
         }
     }
 
     /// The membership ends, and the peer is told why.
     fn end(&mut self, reason: LeaveReason, cx: &Context<'_>) {
-        self.leave(reason.clone(), cx);
+        let reason = self.leave(reason, cx);
         self.dismiss(reason, cx.now);
     }
 

@@ -176,6 +176,25 @@ impl State {
         }
     }
 
+    /// As [`leave`](Self::leave), and takes back what `port` was to be told of him: returns what his peer is to
+    /// be told.
+    pub(crate) fn leave_by_port(
+        &mut self,
+        port: usize,
+        id: MemberId,
+        reason: LeaveReason,
+        now: Instant,
+    ) -> (LeaveReason, Wakes) {
+        let dismissed = self.ports[port].as_mut().and_then(|port| {
+            let place = port.dismissed.iter().position(|&(dismissed, _)| dismissed == id)?;
+            Some(port.dismissed.remove(place).1)
+        });
+        match dismissed {
+            Some(reason) => (reason, Wakes::default()),
+            None => (reason.clone(), self.leave(id, reason, now)),
+        }
+    }
+
     /// A member must go, and his transport must be told.
     fn dismiss(&mut self, id: MemberId, reason: LeaveReason, now: Instant) -> Wakes {
         let Some(member) = self.members.remove(id) else {

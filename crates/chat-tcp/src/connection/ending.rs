@@ -33,9 +33,10 @@ impl Connection {
         if reason == LeaveReason::NotChat {
             return self.lose(reason, cx); // a web page or a scanner: not a word
         }
-        if let Some(member) = self.member() {
-            cx.port.leave(member, reason.clone(), cx.now);
-        }
+        let reason = match self.member() {
+            Some(member) => cx.port.leave(member, reason, cx.now),
+            None => reason,
+        };
         self.dismiss(&reason, cx.now);
     }
 

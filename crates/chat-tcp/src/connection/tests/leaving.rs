@@ -165,3 +165,15 @@ fn a_peer_who_vanishes_is_lost_and_one_who_had_ended_his_side_has_quit() {
         assert_eq!(stage.heard(), [""; 0], "nobody leaves twice");
     }
 }
+
+#[test]
+fn who_says_bye_just_after_he_was_kicked_is_told_that_he_was_kicked() {
+    let mut stage = Stage::new();
+    let (mut guest, _) = stage.framed_guest();
+    stage.room.kick(guest.address.parse().unwrap(), "spam").unwrap();
+    // His thread has not learned of it yet.
+    stage.with_context(|cx| guest.connection.receive(&encoded(&MemberFrame::Bye), cx));
+    let kicked = LeaveReason::kicked("spam").unwrap();
+    assert_eq!(stage.read_frames(&mut guest).last(), Some(&RoomFrame::Bye(kicked.clone())));
+    assert_eq!(stage.heard(), guest.left(&kicked));
+}
