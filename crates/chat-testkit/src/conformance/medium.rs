@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use chat_core::{Room, Transport};
 
 /// A transport's medium, as the kit uses it: opens transports, and connects peers to them.
-pub trait Medium {
+pub trait Medium: Sync {
     /// The transport to be checked.
     type Transport: Transport + 'static;
     /// Where peers find it: a socket's address, a path, a channel.
-    type Address;
+    type Address: Sync;
     /// The other end of it.
     type Peer: Peer;
 

@@ -92,6 +92,9 @@ properties! {
     ANewMemberHearsWhatFollows, a_new_member_hears_what_follows = joining::what_follows,
         "a new member hears what is said after he joined, and nothing of before",
         "chat_core::Joined::seq; docs/transport.md, \"Letting peers in\"";
+    AMemberBeginsWhereHeJoined, a_member_begins_where_he_joined = joining::amid_talk,
+        "who joins while others talk hears the very next message, and everything from there",
+        "chat_core::Joined::seq; docs/transport.md, \"Letting peers in\"";
     AFullRoomRefusesWithAReason, a_full_room_refuses_with_a_reason = joining::full_room,
         "who does not fit into the room is told why, and a place that becomes free is given again",
         "chat_core::Port::join; docs/transport.md, \"Letting peers in\"";
@@ -116,6 +119,9 @@ properties! {
     ASlowReaderIsToldWhatHeMissed, a_slow_reader_is_told_what_he_missed = slow::told,
         "who does not read harms nobody, is not buffered for, and is told exactly what he missed",
         "chat_core::Pending::Overtaken, PROTOCOL.md 1.2; docs/transport.md, \"What is owed\"";
+    AGapOfTheTransportIsTold, a_gap_of_the_transport_is_told = slow::gap,
+        "when the log overtakes the transport itself, its members are told exactly what they missed",
+        "chat_core::News::missed_up_to; docs/transport.md, \"Pulling\"";
     ASlowReaderIsClosedByPolicy, a_slow_reader_is_closed_by_policy = slow::closed,
         "where the room says so, who does not read is closed for that reason",
         "chat_core::Overtaken::Close; docs/transport.md, \"What is owed\"";

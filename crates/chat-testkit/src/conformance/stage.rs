@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use chat_core::{Heard as SeatHeard, Room, RoomConfig, Seat, Transport, Turn};
 use chat_proto::{Author, Entry, Event, LeaveReason, PeerAddr};
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded};
 
 use super::medium::{Heard, Medium, Peer, Promises};
 
@@ -55,7 +55,11 @@ pub(super) struct Guest<P> {
 /// A transport that runs on a thread, until the room closes.
 pub(super) struct Running {
     stop: Arc<AtomicBool>,
+    hold: Arc<AtomicBool>,
     turns: Arc<AtomicU64>,
+    /// A token when a turn has ended and the next one does not begin; one has to be sent for it to begin.
+    held: Receiver<()>,
+    release: Sender<()>,
     ended: Receiver<Result<(), String>>,
 }
 
@@ -101,7 +105,11 @@ impl<'m, M: Medium> Stage<'m, M> {
 
     /// Connects a peer and waits until it is clear whether he may join.
     pub(super) fn knock(&mut self, address: &M::Address) -> Checked<Admission<M::Peer>> {
-        let mut peer = self.medium.connect(address);
+        self.admit(self.medium.connect(address))
+    }
+
+    /// Waits until it is clear whether a peer may join. They must be waited for in the order in which they connected.
+    pub(super) fn admit(&mut self, mut peer: M::Peer) -> Checked<Admission<M::Peer>> {
         let deadline = self.deadline();
         let patience = self.medium.patience();
         loop {
@@ -307,6 +315,13 @@ impl<'m, M: Medium> Stage<'m, M> {
     }
 }
 
+/// Ends what still runs when a property does not hold.
+impl<M: Medium> Drop for Stage<'_, M> {
+    fn drop(&mut self) {
+        self.room.close("the kit gives up", GRACE);
+    }
+}
+
 /// How long the end of a room may take in which nobody is left who reads.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -345,13 +360,18 @@ impl<P: Peer> Guest<P> {
 
 /// Runs a transport as [`chat_core::run`] does, but may be told to drop it.
 pub(super) fn run<T: Transport + 'static>(mut transport: T) -> Running {
-    let (stop, turns) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let (end, ended) = bounded(1);
-    let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&turns));
+    let (stop, hold) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let turns = Arc::new(AtomicU64::new(0));
+    let ((end, ended), (tell, held), (release, released)) = (bounded(1), bounded(1), bounded(1));
+    let (stopped, holding, counted) = (Arc::clone(&stop), Arc::clone(&hold), Arc::clone(&turns));
     thread::spawn(move || {
         let result = loop {
             if stopped.load(Ordering::SeqCst) {
                 break Ok(());
+            }
+            if holding.swap(false, Ordering::SeqCst) {
+                // An error means that the kit has given up.
+                let _nobody_waits = tell.send(()).and_then(|()| released.recv().map_err(|_| SendError(())));
             }
             match transport.turn(None) {
                 Ok(Turn::Open) => drop(counted.fetch_add(1, Ordering::SeqCst)),
@@ -364,7 +384,7 @@ pub(super) fn run<T: Transport + 'static>(mut transport: T) -> Running {
         drop(transport);
         let _nobody_waits = end.send(result);
     });
-    Running { stop, turns, ended }
+    Running { stop, hold, turns, held, release, ended }
 }
 
 impl Running {
@@ -379,6 +399,24 @@ impl Running {
             Err(error) if error.is_disconnected() => fault("the transport goes on", "it has panicked"),
             Err(_) => Ok(()),
         }
+    }
+
+    /// Lets no turn begin after the present one, which something that is said must end.
+    pub(super) fn hold(&self) {
+        self.hold.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until it is held.
+    pub(super) fn wait_until_held(&self, patience: Duration) -> Checked {
+        match self.held.recv_timeout(patience) {
+            Ok(()) => Ok(()),
+            Err(_) => fault("a turn ends when something is said", format!("it goes on for {patience:?}")),
+        }
+    }
+
+    /// Goes on turning.
+    pub(super) fn release(&self) {
+        let _ended = self.release.try_send(());
     }
 
     /// Drops the transport after its turn, which something must end.
@@ -399,7 +437,7 @@ impl Running {
     }
 }
 
-fn is_marker(line: &str) -> bool {
+pub(super) fn is_marker(line: &str) -> bool {
     line.starts_with("[kit] marker ")
 }
 

@@ -1,9 +1,14 @@
 //! Who is let in, and what he begins with.
 
+use std::sync::Arc;
+use std::thread;
+
 use chat_core::RoomConfig;
+use chat_proto::{Entry, Event};
+use crossbeam_channel::bounded;
 
 use crate::conformance::medium::{Medium, Peer};
-use crate::conformance::stage::{Admission, Checked, Stage, expect, fault, small_log};
+use crate::conformance::stage::{Admission, Checked, Stage, expect, fault, is_marker, small_log};
 
 /// More messages than the smallest log holds.
 const PAST: usize = 1000;
@@ -29,6 +34,55 @@ pub(in crate::conformance) fn what_follows<M: Medium>(medium: &M) -> Checked {
     let said = stage.said().split_off(PAST).into_iter().map(|(_, line)| line).collect::<Vec<_>>();
     stage.compare(&said, &heard)?;
     drop((ann, bob));
+    stage.close([running])
+}
+
+pub(in crate::conformance) fn amid_talk<M: Medium>(medium: &M) -> Checked {
+    const PEERS: usize = 20;
+    /// Messages said before the next peer connects, and on.
+    const TALK: usize = 20;
+    /// So little that nobody is overtaken.
+    const MESSAGES_MAX: usize = 10_000;
+    let mut stage = Stage::new(medium, RoomConfig::default());
+    let (running, address) = stage.open();
+    let ((next, turns), (connected, peers)) = (bounded(1), bounded(PEERS));
+    thread::scope(|scope| {
+        let address = &address;
+        scope.spawn(move || turns.iter().try_for_each(|()| connected.send(medium.connect(address))));
+        for message in 0..MESSAGES_MAX {
+            stage.say(&format!("talk {message}"))?;
+            stage.listen();
+            if message % TALK == 0 && message / TALK < PEERS {
+                // Who connects does so on the other thread, while this one goes on talking.
+                expect(next.send(()).is_ok(), "peers can connect", || "the medium has panicked".into())?;
+            }
+            if peers.len() == PEERS {
+                break;
+            }
+        }
+        drop(next);
+        Ok(())
+    })?;
+    let mut guests = Vec::new();
+    for peer in peers {
+        match stage.admit(peer)? {
+            Admission::In(guest) => guests.push(guest),
+            Admission::Refused(_, why) => return fault("a peer who connects becomes a member", why),
+        }
+    }
+    stage.say("all are here")?;
+    for guest in &mut guests {
+        let heard = stage.sync(guest)?;
+        stage.listen();
+        let joined =
+            |entry: &&Arc<Entry>| matches!(entry.event, Event::Joined { peer, .. } if peer == guest.address);
+        let join = stage.seen().iter().find(joined).map_or(0, |join| join.seq);
+        let after = stage.seen().iter().filter(|entry| entry.event.is_message() && entry.seq > join);
+        let said: Vec<_> =
+            after.map(|entry| entry.event.to_string()).filter(|line| !is_marker(line)).collect();
+        stage.compare(&said, &heard)?;
+    }
+    drop(guests);
     stage.close([running])
 }
 

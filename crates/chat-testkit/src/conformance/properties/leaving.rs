@@ -1,19 +1,27 @@
 //! How members go.
 
-use chat_core::RoomConfig;
+use std::num::NonZeroU32;
+
+use chat_core::{Rate, RoomConfig};
 use chat_proto::{Author, LeaveReason};
 
 use crate::conformance::medium::{Heard, Medium, Peer};
 use crate::conformance::stage::{Checked, Stage, expect, fault};
 
+const PER_SECOND: NonZeroU32 = NonZeroU32::new(5).unwrap();
+
 pub(in crate::conformance) fn once<M: Medium>(medium: &M) -> Checked {
-    let mut stage = Stage::new(medium, RoomConfig::default());
+    // So slow that some of the last words still wait when their author ends, where the pace holds.
+    let rate = Rate { burst: NonZeroU32::MIN, per_second: PER_SECOND };
+    let mut stage = Stage::new(medium, RoomConfig::default().with_rate(Some(rate)));
     let (running, address) = stage.open();
     let (mut ann, mut bob, mut eve) = (stage.join(&address)?, stage.join(&address)?, stage.join(&address)?);
     let (ann_was, bob_was) = (ann.address, bob.address);
     stage.sync(&mut ann)?;
     if stage.promises().notices_end {
-        ann.say("my last words")?;
+        for words in ["my", "last", "words"] {
+            ann.say(words)?;
+        }
         ann.peer.end();
         let reason = stage.wait_for_leave(ann_was)?;
         expect(
@@ -21,9 +29,11 @@ pub(in crate::conformance) fn once<M: Medium>(medium: &M) -> Checked {
             "who ends of his own accord leaves for LeaveReason::Quit",
             || format!("{reason:?}"),
         )?;
-        let words = format!("[{}] my last words", Author::Peer(ann_was));
-        let heard = stage.said().iter().any(|(_, line)| *line == words);
-        expect(heard, "what a peer says before he ends is heard", || "it is not".into())?;
+        let author = Author::Peer(ann_was);
+        let said: Vec<_> =
+            stage.said().into_iter().filter(|(by, _)| *by == author).map(|(_, line)| line).collect();
+        let words = ["my", "last", "words"].map(|word| format!("[{author}] {word}"));
+        expect(said == words, "what a peer says before he ends is heard", || format!("{said:?}"))?;
     }
     stage.sync(&mut bob)?;
     if stage.promises().notices_loss {

@@ -41,8 +41,25 @@ pub(in crate::conformance) fn told<M: Medium>(medium: &M) -> Checked {
         reader.hears(&format!("[{author}] from behind {number}"))?;
     }
     overtake(&mut stage, &mut reader)?;
-    let heard = stage.sync(&mut slow)?;
-    let said = stage.said_to(slow.address);
+    let missed = account_for(&mut stage, &mut slow)?;
+    expect(missed > 0, "who does not read is not buffered for: the log passes him", || {
+        let held = stage.promises().unread_bytes_max;
+        format!("all of it was kept for him (is it true that the medium holds {held} bytes at most?)")
+    })?;
+    // What was on its way to him may have counted as lost before he had it.
+    let counted = stage.room.stats().missed;
+    expect(counted >= missed, "what a member was told he missed is counted (Port::count_missed)", || {
+        format!("{missed} told, {counted} counted")
+    })?;
+    drop((slow, reader));
+    stage.close([running])
+}
+
+/// Checks that what a member hears and what he is told he missed is everything that was said to him, and returns how
+/// much he missed.
+fn account_for<M: Medium>(stage: &mut Stage<'_, M>, guest: &mut Guest<M::Peer>) -> Checked<u64> {
+    let heard = stage.sync(guest)?;
+    let said = stage.said_to(guest.address);
     let (mut place, mut missed) = (0, 0);
     for heard in &heard {
         match heard {
@@ -53,8 +70,7 @@ pub(in crate::conformance) fn told<M: Medium>(medium: &M) -> Checked {
                     "after what he missed he goes on with the very next message",
                     || {
                         format!(
-                            "message {place} ({missed} missed before) should be {:.40?} and is {line:.40?}",
-                            expected
+                            "message {place} ({missed} missed before) should be {expected:.40?} and is {line:.40?}"
                         )
                     },
                 )?;
@@ -67,22 +83,35 @@ pub(in crate::conformance) fn told<M: Medium>(medium: &M) -> Checked {
             other => return fault("a slow member goes on", format!("{other:?}")),
         }
     }
-    expect(missed > 0, "who does not read is not buffered for: the log passes him", || {
-        let held = stage.promises().unread_bytes_max;
-        format!("all of it was kept for him (is it true that the medium holds {held} bytes at most?)")
-    })?;
     expect(place == said.len(), "he is told exactly how many messages he missed", || {
         format!(
             "he heard of {place} messages, told of {missed} missed ones among them, and {} were said",
             said.len()
         )
     })?;
-    // What was on its way to him may have counted as lost before he had it.
-    let counted = stage.room.stats().missed;
-    expect(counted >= missed, "what a member was told he missed is counted (Port::count_missed)", || {
-        format!("{missed} told, {counted} counted")
-    })?;
-    drop((slow, reader));
+    Ok(missed)
+}
+
+pub(in crate::conformance) fn gap<M: Medium>(medium: &M) -> Checked {
+    /// More than the smallest log holds.
+    const MESSAGES: usize = 1000;
+    if !medium.promises().reliable {
+        return Ok(());
+    }
+    let mut stage = Stage::new(medium, small_log());
+    let (running, address) = stage.open();
+    let mut ann = stage.join(&address)?;
+    running.hold();
+    stage.say("the last that is pulled in time")?;
+    running.wait_until_held(medium.patience())?;
+    for number in 0..MESSAGES {
+        stage.say(&format!("{number}"))?;
+        stage.listen();
+    }
+    running.release();
+    let missed = account_for(&mut stage, &mut ann)?;
+    expect(missed > 0, "what the log no longer holds is missed", || "nothing was missed".into())?;
+    drop(ann);
     stage.close([running])
 }
 

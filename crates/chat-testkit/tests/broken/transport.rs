@@ -1,0 +1,417 @@
+//! A transport of lines over channels, and what can be wrong with one.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::time::Instant;
+
+use chat_core::{
+    Cursor, EncodedLog, JoinError, Joined, MemberId, News, Outcome, Overtaken, Pending, Port, Room,
+    Transport, Turn, Waker,
+};
+use chat_proto::{LeaveReason, Text};
+use chat_testkit::conformance::Heard;
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+
+/// Lines that may lie unread.
+pub(crate) const UNREAD_LINES_MAX: usize = 32;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    LooksUpTooEarly,
+    IgnoresItsOwnGap,
+    RefusesSilently,
+    SendsTwice,
+    SendsNewestFirst,
+    PullsOnlyWhenItsMembersSpeak,
+    CutsLongLines,
+    KeepsRefusalsBack,
+    DropsInPauses,
+    DoesNotPause,
+    SkipsSilently,
+    MiscountsMissed,
+    BuffersWithoutEnd,
+    WaitsForReaders,
+    KeepsLaggards,
+    KeepsGhosts,
+    DropsLastWords,
+    DismissesSilently,
+    EndsWithAPeer,
+    OverstaysItsTurn,
+    HidesTheEnd,
+    LosesEarlyWakes,
+    Spins,
+    DropsTheFarewell,
+    DrainsForEver,
+}
+
+// ---- peers -------------------------------------------------------------------------------------
+
+enum Word {
+    Line(Vec<u8>),
+    Goodbye,
+}
+
+type Arrival = (SocketAddr, Receiver<Word>, Sender<Heard>, Arc<AtomicBool>);
+
+pub(crate) struct Door {
+    arrivals: Sender<Arrival>,
+    bell: Sender<()>,
+}
+
+static PORT: AtomicU16 = AtomicU16::new(1);
+
+impl Door {
+    pub(crate) fn connect(&self) -> ChannelPeer {
+        let address = SocketAddr::from(([192, 0, 2, 2], PORT.fetch_add(1, Ordering::Relaxed)));
+        let ((to_room, words), (to_peer, heard)) = (bounded(UNREAD_LINES_MAX), bounded(UNREAD_LINES_MAX));
+        let is_gone = Arc::new(AtomicBool::new(false));
+        let _closed = self.arrivals.try_send((address, words, to_peer, Arc::clone(&is_gone)));
+        let _full = self.bell.try_send(());
+        ChannelPeer { to_room: Some(to_room), heard, bell: self.bell.clone(), is_gone }
+    }
+}
+
+pub(crate) struct ChannelPeer {
+    to_room: Option<Sender<Word>>,
+    heard: Receiver<Heard>,
+    bell: Sender<()>,
+    is_gone: Arc<AtomicBool>,
+}
+
+impl ChannelPeer {
+    pub(crate) fn say(&mut self, line: &[u8], deadline: Instant) -> bool {
+        let said = self
+            .to_room
+            .as_ref()
+            .is_some_and(|to_room| to_room.send_deadline(Word::Line(line.into()), deadline).is_ok());
+        let _full = self.bell.try_send(());
+        said
+    }
+
+    pub(crate) fn hear(&mut self, deadline: Instant) -> Option<Heard> {
+        let heard = self.heard.recv_deadline(deadline);
+        let _full = self.bell.try_send(());
+        heard.map_or_else(|error| error.is_disconnected().then_some(Heard::End), Some)
+    }
+
+    pub(crate) fn end(self) {
+        let _full = self.to_room.as_ref().map(|to_room| to_room.try_send(Word::Goodbye));
+    }
+}
+
+impl Drop for ChannelPeer {
+    fn drop(&mut self) {
+        self.to_room = None;
+        self.is_gone.store(true, Ordering::SeqCst);
+        let _full = self.bell.try_send(());
+    }
+}
+
+// ---- the transport -----------------------------------------------------------------------------
+
+pub(crate) struct ChannelTransport {
+    fault: Option<Fault>,
+    port: Port,
+    news: News,
+    log: EncodedLog,
+    overtaken: Overtaken,
+    bell: Receiver<()>,
+    arrivals: Receiver<Arrival>,
+    members: Vec<Served>,
+    busy: bool,
+}
+
+struct Served {
+    member: MemberId,
+    words: Receiver<Word>,
+    to_peer: Sender<Heard>,
+    is_gone: Arc<AtomicBool>,
+    /// For him alone, and only a few.
+    owed: VecDeque<Heard>,
+    cursor: Cursor,
+    pause_until: Option<Instant>,
+    leaving: bool,
+}
+
+impl ChannelTransport {
+    pub(crate) fn new(room: &Room, fault: Option<Fault>) -> (Self, Door) {
+        let (ring, bell) = bounded(1);
+        let (arrive, arrivals) = bounded(64);
+        let wake = ring.clone();
+        let port = room.attach(Waker::new(move || {
+            let _full = wake.try_send(());
+        }));
+        let config = room.config();
+        let transport = Self {
+            fault,
+            port,
+            news: News::default(),
+            log: EncodedLog::new(config.log_bytes_max),
+            overtaken: config.overtaken,
+            bell,
+            arrivals,
+            members: Vec::new(),
+            busy: false,
+        };
+        (transport, Door { arrivals: arrive, bell: ring })
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    fn wait(&self, until: Option<Instant>) {
+        if self.has(Fault::LosesEarlyWakes) {
+            let _token = self.bell.try_recv();
+        }
+        if self.busy || self.has(Fault::Spins) {
+            return;
+        }
+        let pauses = self.members.iter().filter_map(|member| member.pause_until);
+        let until = if self.has(Fault::OverstaysItsTurn) { None } else { until };
+        let _token = match pauses.chain(until).chain(self.news.pull_by).min() {
+            Some(until) => self.bell.recv_deadline(until).is_ok(),
+            None => self.bell.recv().is_ok(),
+        };
+    }
+
+    fn accept(&mut self, now: Instant) {
+        while let Ok((address, words, to_peer, is_gone)) = self.arrivals.try_recv() {
+            match self.port.join(address, now) {
+                Ok(Joined { member, seq, .. }) => {
+                    if !self.has(Fault::LooksUpTooEarly) {
+                        self.pull();
+                    }
+                    let cursor = self.log.after(seq);
+                    let owed = VecDeque::new();
+                    self.members.push(Served {
+                        member,
+                        words,
+                        to_peer,
+                        is_gone,
+                        owed,
+                        cursor,
+                        pause_until: None,
+                        leaving: false,
+                    });
+                }
+                Err(_) if self.has(Fault::RefusesSilently) => {}
+                Err(error) => refuse(&to_peer, error),
+            }
+        }
+    }
+
+    fn listen(&mut self, now: Instant) -> io::Result<()> {
+        self.busy = false;
+        for at in 0..self.members.len() {
+            self.listen_to(at, now)?;
+        }
+        Ok(())
+    }
+
+    fn listen_to(&mut self, at: usize, now: Instant) -> io::Result<()> {
+        let fault = self.fault;
+        let has = |one| fault == Some(one);
+        let member = &mut self.members[at];
+        while !member.leaving {
+            // He is gone: why listen?
+            if has(Fault::DropsLastWords) && member.is_gone.load(Ordering::SeqCst) {
+                self.port.leave(member.member, LeaveReason::Quit, now);
+                member.leaving = true;
+                break;
+            }
+            if let Some(until) = member.pause_until {
+                if until <= now {
+                    member.pause_until = None;
+                } else if has(Fault::DropsInPauses) {
+                    let _dropped = member.words.try_recv();
+                    break;
+                } else {
+                    break;
+                }
+            }
+            match member.words.try_recv() {
+                Ok(Word::Line(line)) => {
+                    for text in
+                        Text::split(&line).take(if has(Fault::CutsLongLines) { 1 } else { usize::MAX })
+                    {
+                        let Ok(said) = self.port.say(member.member, text, now) else { break };
+                        member.pause_until = said.pause_until.filter(|_| !has(Fault::DoesNotPause));
+                        if let Outcome::Refused { why } = said.outcome
+                            && !has(Fault::KeepsRefusalsBack)
+                        {
+                            member.owed.push_back(Heard::Line(format!("[*] {why}")));
+                        }
+                    }
+                    self.busy = true; // the others have their turn, too
+                }
+                Err(TryRecvError::Empty) => break,
+                Ok(Word::Goodbye) | Err(TryRecvError::Disconnected) if has(Fault::KeepsGhosts) => break,
+                Err(TryRecvError::Disconnected) if has(Fault::EndsWithAPeer) => {
+                    return Err(io::ErrorKind::ConnectionReset.into());
+                }
+                ended => {
+                    let reason = if ended.is_ok() { LeaveReason::Quit } else { LeaveReason::Lost };
+                    self.port.leave(member.member, reason, now);
+                    member.leaving = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn pull(&mut self) {
+        self.port.pull(&mut self.news);
+        if let Some(seq) = self.news.missed_up_to
+            && self.fault != Some(Fault::IgnoresItsOwnGap)
+        {
+            self.log.restart_after(seq);
+        }
+        for entry in &self.news.entries {
+            self.log.push(entry, |entry, out| {
+                if entry.event.is_message() {
+                    out.extend_from_slice(entry.event.to_string().as_bytes());
+                }
+            });
+        }
+        for (member, reason) in &self.news.dismissed {
+            if let Some(member) = self.members.iter_mut().find(|served| served.member == *member) {
+                member.leaving = true;
+                if self.fault != Some(Fault::DismissesSilently) {
+                    member.owed.push_back(Heard::Closed(reason.to_string()));
+                }
+            }
+        }
+    }
+
+    fn flush_all(&mut self, now: Instant) {
+        let Self { fault, port, log, overtaken, members, .. } = self;
+        for member in &mut *members {
+            member.flush(log, *overtaken, port, *fault, now);
+        }
+        members.retain(|member| !member.leaving || !member.owed.is_empty());
+    }
+}
+
+fn refuse(to_peer: &Sender<Heard>, error: JoinError) {
+    let _gone = to_peer.try_send(Heard::Closed(LeaveReason::from(error).to_string()));
+}
+
+impl Served {
+    fn flush(
+        &mut self,
+        log: &EncodedLog,
+        overtaken: Overtaken,
+        port: &Port,
+        fault: Option<Fault>,
+        now: Instant,
+    ) {
+        let has = |one| fault == Some(one);
+        loop {
+            while let Some(next) = self.owed.pop_front() {
+                if has(Fault::WaitsForReaders) {
+                    let _gone = self.to_peer.send(next);
+                } else if let Err(TrySendError::Full(next)) = self.to_peer.try_send(next) {
+                    self.owed.push_front(next);
+                    if has(Fault::BuffersWithoutEnd) {
+                        break;
+                    }
+                    return;
+                }
+            }
+            if self.leaving {
+                return;
+            }
+            match log.pending(self.cursor) {
+                Pending::Nothing => return,
+                Pending::Overtaken { missed, resume } => {
+                    self.cursor = resume;
+                    if missed == 0 || has(Fault::SkipsSilently) {
+                        continue;
+                    }
+                    if overtaken == Overtaken::Close && !has(Fault::KeepsLaggards) {
+                        port.leave(self.member, LeaveReason::Lagged, now);
+                        self.leaving = true;
+                        self.owed.push_back(Heard::Closed(LeaveReason::Lagged.to_string()));
+                        continue;
+                    }
+                    port.count_missed(missed);
+                    self.owed.push_back(Heard::Missed(missed + u64::from(has(Fault::MiscountsMissed))));
+                }
+                Pending::Bytes(..) => {
+                    let slot = self.cursor.slot();
+                    let (next, a, b) = log.batch(slot..slot + 1, usize::MAX);
+                    let line = Heard::Line(String::from_utf8_lossy(&[a, b].concat()).into_owned());
+                    if has(Fault::SendsTwice) {
+                        self.owed.push_back(line.clone());
+                    }
+                    if has(Fault::SendsNewestFirst) && self.owed.len() < 8 && next < log.slots().end {
+                        self.owed.push_front(line);
+                        let (after, a, b) = log.batch(next..next + 1, usize::MAX);
+                        self.owed
+                            .push_front(Heard::Line(String::from_utf8_lossy(&[a, b].concat()).into_owned()));
+                        self.cursor = log.at_slot(after).expect("it is in the log");
+                        continue;
+                    }
+                    self.owed.push_back(line);
+                    self.cursor = log.at_slot(next).expect("it is in the log");
+                }
+            }
+        }
+    }
+
+    fn has_everything(&self, log: &EncodedLog) -> bool {
+        self.owed.is_empty() && log.pending(self.cursor) == Pending::Nothing
+    }
+}
+
+impl Transport for ChannelTransport {
+    type Error = io::Error;
+
+    fn turn(&mut self, until: Option<Instant>) -> io::Result<Turn> {
+        self.wait(until);
+        let now = now();
+        self.accept(now);
+        self.listen(now)?;
+        if !self.has(Fault::PullsOnlyWhenItsMembersSpeak) || self.busy || self.port.room().is_closing() {
+            self.pull();
+        }
+        self.flush_all(now);
+        let closing = self.news.closing.filter(|_| !self.has(Fault::HidesTheEnd));
+        Ok(closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
+    }
+
+    fn drain(&mut self, deadline: Instant) -> io::Result<()> {
+        if self.has(Fault::DropsTheFarewell) {
+            return Ok(());
+        }
+        self.arrivals = bounded(0).1;
+        self.busy = false;
+        self.pull();
+        self.news.pull_by = None;
+        loop {
+            let now = now();
+            self.flush_all(now);
+            for member in self.members.iter_mut().filter(|member| !member.leaving) {
+                member.pause_until = None;
+                if member.has_everything(&self.log) {
+                    self.port.leave(member.member, LeaveReason::Stopping, now);
+                    member.leaving = true;
+                }
+            }
+            self.members.retain(|member| !member.leaving || !member.owed.is_empty());
+            if self.members.is_empty() || (now >= deadline && !self.has(Fault::DrainsForEver)) {
+                return Ok(());
+            }
+            self.wait(if self.has(Fault::DrainsForEver) { None } else { Some(deadline) });
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell is where the clock is read")]
+fn now() -> Instant {
+    Instant::now()
+}
