@@ -2,6 +2,7 @@
 //!
 //! The first step that fails ends the run, with the command that shows the failure alone.
 
+mod documents;
 mod files;
 mod layers;
 mod manifests;
@@ -48,6 +49,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
 
     heading("files: one thing each");
     files::warn_about_long_ones(root)?;
+
+    heading("documents: the tests they name");
+    documents::check(root)?;
 
     heading("packages: every crate can be published");
     package::run(root, &package::Options { no_verify: true })?;

@@ -35,6 +35,18 @@ pub(super) fn warn_about_long_ones(root: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Calls `each` with the text of every Rust file below `dir`.
+pub(super) fn sources(dir: &Path, each: &mut impl FnMut(&str)) -> Result<(), Failure> {
+    for path in list(dir)? {
+        if path.is_dir() {
+            sources(&path, each)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            each(&fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?);
+        }
+    }
+    Ok(())
+}
+
 /// What a directory holds, sorted, so that two runs print the same.
 pub(super) fn list(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries: io::Result<Vec<PathBuf>> =
