@@ -1,5 +1,6 @@
 //! A membership inside this process.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use crate::state::SeatState;
 use crate::waker::Waker;
 
 /// What a [`Seat`] hears.
+///
+/// `Display` is one line for people: that of the [`Event`](chat_proto::Event), or `[*] You missed 3 messages`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// An entry of the log: a message, a join or a leave.
@@ -19,6 +22,16 @@ pub enum Heard {
     /// The log's tail has passed this seat: it missed this many messages (0 if only joins and leaves
     /// passed it). What it hears next is the oldest entry held.
     Missed(u64),
+}
+
+impl fmt::Display for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry(entry) => entry.event.fmt(f),
+            Self::Missed(1) => f.write_str("[*] You missed 1 message"),
+            Self::Missed(messages) => write!(f, "[*] You missed {messages} messages"),
+        }
+    }
 }
 
 /// A named membership in the same process as the room: a bot, a console, the host program.

@@ -52,6 +52,7 @@ fn a_seat_that_is_not_read_is_told_exactly_what_it_missed() {
     let Ok(Heard::Missed(missed)) = bot.try_recv() else { panic!("the log does not hold a flood") };
     let held = room.stats().log_entries as u64;
     assert_eq!(missed, 1_000 - held);
+    assert_eq!(Heard::Missed(missed).to_string(), format!("[*] You missed {missed} messages"));
     let Ok(Heard::Entry(next)) = bot.try_recv() else { panic!("the log is not empty") };
     assert_eq!(next.seq, 1 + missed + 1);
     assert_eq!(hear(&bot).len() as u64, held - 1);

@@ -1,6 +1,6 @@
 //! A room over TCP inside a program of one's own: the program is a member too.
 
-use chat_core::{Heard, Room, RoomConfig};
+use chat_core::{Room, RoomConfig};
 use chat_tcp::{TcpConfig, TcpServer};
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -9,9 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let host = room.seat("host".parse()?)?; // a membership inside this process
     host.say("welcome")?;
     while let Ok(heard) = host.recv() {
-        if let Heard::Entry(entry) = heard {
-            println!("{}", entry.event);
-        }
+        println!("{heard}");
     }
     running.join()
 }
