@@ -25,6 +25,9 @@ use crate::limits::REORDER_DELAY_MIN;
 use crate::rtt::Rtt;
 use crate::window::Window;
 
+/// How much longer the header of a skip is than that of entries, at most: by three numbers.
+pub(crate) const SKIP_MORE_BYTES: usize = 3 * 9;
+
 /// What is to be sent next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -100,7 +103,7 @@ impl Outgoing {
         &mut self.rtt
     }
 
-    /// The next thing to send, of at most `bytes_max` bytes of entries. It counts as sent.
+    /// The next thing to send, of at most `bytes_max` bytes of entries, less in a skip. It counts as sent.
     pub(crate) fn next(&mut self, log: &EncodedLog, bytes_max: usize, now: Instant) -> Next {
         if let Pending::Overtaken { missed, resume } = log.pending(self.acked) {
             if self.skip_on_its_way {
@@ -153,7 +156,7 @@ impl Outgoing {
 
     fn begin_skip(&mut self, resume: Cursor, log: &EncodedLog, bytes_max: usize, now: Instant) -> Range<u64> {
         let from = resume.slot();
-        let (end, ..) = log.batch(from..from + SLOTS_AHEAD_MAX, bytes_max);
+        let (end, ..) = log.batch(from..from + SLOTS_AHEAD_MAX, bytes_max - SKIP_MORE_BYTES);
         // What was sent beyond that may or may not have arrived; he will tell.
         self.sent = self.sent.max(end);
         self.resend = end..self.sent;

@@ -18,16 +18,13 @@ use std::time::Instant;
 
 use chat_core::{Accepted, Cursor, MemberId, Overtaken, Port};
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
-use chat_proto::{Ack, LeaveReason, MemberDatagram, RoomDatagram, SessionId, Text, Welcome};
+use chat_proto::{Ack, LeaveReason, MemberDatagram, PREFACE, RoomDatagram, SessionId, Text, Welcome};
 
 use crate::cookie::Baked;
 use crate::inbox::Inbox;
 use crate::limits::{BYE_TRIES, GONE_LINGER, LEASE, OPENING_TIMEOUT};
 use crate::logs::Logs;
 use crate::outgoing::{Next, Outgoing};
-
-/// Bytes of entries in one datagram: what the longest header leaves, that of a skip.
-const ENTRIES_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - (6 + 1 + 8 + 5 * 9);
 
 /// What a peer works with, besides itself.
 #[derive(Debug)]
@@ -234,10 +231,11 @@ impl Session {
             return true;
         }
         let log = cx.logs.framed();
-        match self.outgoing.next(log, ENTRIES_BYTES_MAX, cx.now) {
+        let bytes_max = entries_bytes_max(said, log.head().slot());
+        match self.outgoing.next(log, bytes_max, cx.now) {
             Next::Entries(slots) => {
                 RoomDatagram::Entries { session, said, slot: slots.start, entries: &[] }.encode(out);
-                append(log.batch(slots, ENTRIES_BYTES_MAX), out);
+                append(log.batch(slots, bytes_max), out);
             }
             Next::Skip { missed, .. } if missed > 0 && cx.overtaken == Overtaken::Close => {
                 self.end(LeaveReason::Lagged, cx);
@@ -248,7 +246,7 @@ impl Session {
                     self.member.map(|member| cx.port.accepted(member)).unwrap_or_default();
                 let (slot, seq) = (resume.slot(), resume.seq());
                 RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries: &[] }.encode(out);
-                append(log.batch(slots, ENTRIES_BYTES_MAX), out);
+                append(log.batch(slots, bytes_max), out);
             }
             Next::Nothing if matches!(self.life, Life::Draining) && self.outgoing.is_caught_up(log) => {
                 self.end(LeaveReason::Stopping, cx);
@@ -356,6 +354,19 @@ impl Session {
     }
 }
 
+/// Bytes of entries in one datagram: what its header leaves, with these numbers or smaller ones. Were each number
+/// given its greatest length, many a datagram would go out with one entry less.
+fn entries_bytes_max(said: u64, slot: u64) -> usize {
+    let number_bytes = |number: u64| match number {
+        0..251 => 1,
+        251..0x1_0000 => 3,
+        0x1_0000..0x1_0000_0000 => 5,
+        _ => 9,
+    };
+    DATAGRAM_BYTES_MAX
+        - (PREFACE.len() + 1 + size_of::<SessionId>() + number_bytes(said) + number_bytes(slot))
+}
+
 fn gone(reason: LeaveReason, now: Instant) -> Life {
     Life::Gone(Box::new(Gone { reason, until: now + GONE_LINGER }))
 }
@@ -367,7 +378,30 @@ fn append((_, a, b): (u64, &[u8], &[u8]), out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::Session;
+    use super::*;
+    use crate::outgoing::SKIP_MORE_BYTES;
+
+    #[test]
+    fn entries_fill_a_datagram_to_the_last_byte() {
+        for number in [0, 250, 251, u64::from(u16::MAX), 1 << 16, u64::from(u32::MAX), 1 << 32, u64::MAX] {
+            for (said, slot) in [(number, 0), (0, number), (number, number)] {
+                let mut datagram = Vec::new();
+                let session = SessionId::new(u64::MAX);
+                RoomDatagram::Entries { session, said, slot, entries: &[] }.encode(&mut datagram);
+                assert_eq!(
+                    datagram.len() + entries_bytes_max(said, slot),
+                    DATAGRAM_BYTES_MAX,
+                    "{said}, {slot}"
+                );
+                datagram.clear();
+                let (seq, accepted, head) = (u64::MAX, u64::MAX, u64::MAX);
+                RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries: &[] }
+                    .encode(&mut datagram);
+                let entries = entries_bytes_max(said, slot) - SKIP_MORE_BYTES;
+                assert_eq!(datagram.len() + entries, DATAGRAM_BYTES_MAX, "{said}, {slot}");
+            }
+        }
+    }
 
     #[test]
     fn a_session_takes_a_few_hundred_bytes() {
