@@ -61,7 +61,7 @@ fn work_table(rows: &[&Row]) -> String {
     let mut heading = vec!["system".to_owned()];
     for &quantity in &quantities {
         heading.push(name(quantity).to_owned());
-        if is_compared(quantity) {
+        if is_compared(quantity) && limit.is_some() {
             heading.push("x limit".to_owned());
         }
     }
@@ -73,8 +73,8 @@ fn work_table(rows: &[&Row]) -> String {
             line.push(
                 row.median.get(quantity).map_or("-".to_owned(), |value| number(value / unit(quantity))),
             );
-            if is_compared(quantity) {
-                let ratio = limit.and_then(|limit| results::ratio(row, limit, quantity));
+            if let Some(limit) = limit.filter(|_| is_compared(quantity)) {
+                let ratio = results::ratio(row, limit, quantity);
                 line.push(ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}")));
             }
         }
