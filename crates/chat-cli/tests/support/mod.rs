@@ -4,13 +4,13 @@
 
 mod peer;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) use peer::Peer;
 
@@ -18,6 +18,11 @@ pub(crate) use peer::Peer;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const CHAT: &str = env!("CARGO_BIN_EXE_chat");
+
+#[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
 
 /// A child process that is killed when dropped.
 pub(crate) struct Killed(pub(crate) Child);
@@ -44,6 +49,16 @@ impl Process {
         let stdout = Output::of(child.stdout.take().expect("piped"));
         let stderr = Output::of(child.stderr.take().expect("piped"));
         Self { stdin: child.stdin.take(), child: Killed(child), stdout, stderr }
+    }
+
+    /// As [`start`](Self::start), but nobody reads its stdout unless the caller does.
+    pub(crate) fn start_unread(command: &mut Command) -> (Self, ChildStdout) {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let unread = child.stdout.take().expect("piped");
+        let stderr = Output::of(child.stderr.take().expect("piped"));
+        let stdin = child.stdin.take();
+        (Self { stdin, child: Killed(child), stdout: Output::of(std::io::empty()), stderr }, unread)
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -91,6 +106,8 @@ impl Process {
 pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
+    /// How often each address was one of [`peer`](Self::peer)'s.
+    peers: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Server {
@@ -118,13 +135,20 @@ impl Server {
             // With several transports each has a line, and all the same address.
             output.lines.first()?.strip_prefix("[*] Listening on ")?.split(' ').next()?.parse().ok()
         });
-        Self { process, address }
+        Self { process, address, peers: Mutex::default() }
     }
 
     /// A plain peer, whom the server has accepted.
     pub(crate) fn peer(&self) -> Peer {
         let peer = Peer::connect(self.address);
-        self.has_accepted(&peer.name);
+        // After a reset the system may give the same port once more.
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = peers.entry(peer.name.clone()).or_default();
+        *count += 1;
+        let accepted = format!("[*] Accepted connection from {}", peer.name);
+        self.process.stdout.wait_until(&accepted, |output| {
+            (output.lines.iter().filter(|line| **line == accepted).count() >= *count).then_some(())
+        });
         peer
     }
 
@@ -164,6 +188,11 @@ pub(crate) fn client_command_over(transport: &str, address: SocketAddr, flags: &
     let mut command = Command::new(CHAT);
     command.args(["client", transport, &address.to_string()]).args(flags);
     command
+}
+
+/// A port that was free a moment ago, for a server that cannot tell which one it has taken.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("there is a free port")
 }
 
 /// An address of this machine that is not loopback, if it has one. What is sent there does not leave the machine.

@@ -2,11 +2,11 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::Instant;
+use std::time::Duration;
 
 use chat_proto::limits::QUIET;
 
-use super::PATIENCE;
+use super::{PATIENCE, now};
 
 pub(crate) struct Peer {
     pub(crate) socket: TcpStream,
@@ -18,6 +18,18 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn connect(server: SocketAddr) -> Self {
         Self::of(TcpStream::connect(server).expect("the server listens"))
+    }
+
+    /// Connects as soon as somebody listens there.
+    pub(crate) fn connect_in_time(server: SocketAddr) -> Self {
+        let deadline = now() + PATIENCE;
+        loop {
+            match TcpStream::connect(server) {
+                Ok(socket) => return Self::of(socket),
+                Err(error) => assert!(now() < deadline, "nobody listens on {server}: {error}"),
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
     }
 
     pub(crate) fn of(socket: TcpStream) -> Self {
@@ -90,8 +102,8 @@ impl Peer {
     /// Reads until the last line, with or without a break, is `line`. Returns all he has got.
     pub(crate) fn read_up_to(&mut self, line: &str) -> Vec<String> {
         loop {
-            let text = String::from_utf8_lossy(&self.got);
-            if text.trim_end_matches(['\r', '\n']).ends_with(line) {
+            let breaks = self.got.iter().rev().take_while(|byte| b"\r\n".contains(byte)).count();
+            if self.got[..self.got.len() - breaks].ends_with(line.as_bytes()) {
                 return self.lines();
             }
             assert!(!self.recv().is_empty(), "the connection ended before {line:?}: {:?}", self.lines());
@@ -112,9 +124,4 @@ impl Peer {
     pub(crate) fn shut_down(&self) {
         self.socket.shutdown(Shutdown::Write).expect("it is connected");
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -1,11 +1,10 @@
 //! A thousand members, of whom a hundred never read: the others do not notice, and the server's memory is
 //! what its log takes.
 
-mod support;
-
 use std::io::{BufRead, BufReader, Read};
 
-use support::{Peer, Server};
+use crate::support::{Peer, Server};
+use crate::usage::memory_bytes_max;
 
 const MEMBERS: usize = 1_000;
 const STALLED: usize = 100;
@@ -21,7 +20,7 @@ fn nine_hundred_read_everything_and_a_hundred_who_stall_are_told_exactly_what_th
     readers.iter().for_each(|reader| server.has_accepted(&reader.name));
     let stalled = readers.split_off(MEMBERS - STALLED);
     let mut speaker = server.peer();
-    let before = memory_bytes(server.process.id());
+    let before = memory_bytes_max(server.process.id());
 
     let long = "long ".repeat(150);
     let text = |number: usize| format!("message {number} {long}");
@@ -36,7 +35,7 @@ fn nine_hundred_read_everything_and_a_hundred_who_stall_are_told_exactly_what_th
         }
     }
 
-    if let (Some(before), Some(after)) = (before, memory_bytes(server.process.id())) {
+    if let (Some(before), Some(after)) = (before, memory_bytes_max(server.process.id())) {
         // The room's log, and its lines once per I/O thread, each of a MiB; and some air.
         let grown = after.saturating_sub(before) / 1024 / 1024;
         assert!(grown < 16, "{before} -> {after}: {grown} MiB more");
@@ -64,11 +63,4 @@ fn nine_hundred_read_everything_and_a_hundred_who_stall_are_told_exactly_what_th
         missed_in_all += missed;
     }
     assert!(missed_in_all > 0, "the sockets have held it all: the test shows nothing");
-}
-
-/// What the process holds in memory, where the system tells.
-fn memory_bytes(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }

@@ -1,44 +1,9 @@
-//! Who does not read, and who says too much, does not harm the room.
-
-mod support;
+//! Who says too much.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
 use std::thread;
 
-use support::{CHAT, Killed, Peer, Server};
-
-#[test]
-fn if_nobody_reads_its_stdout_the_room_goes_on() {
-    for closes in [true, false] {
-        let mut command = Command::new(CHAT);
-        command.args(["server", "tcp", "--bind", "127.0.0.1:0"]);
-        let mut server = Killed(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap());
-        let mut stdout = BufReader::new(server.0.stdout.take().unwrap());
-        let mut first = String::new();
-        stdout.read_line(&mut first).unwrap();
-        let address = first.trim().strip_prefix("[*] Listening on ").unwrap().parse().unwrap();
-        let stdout = (!closes).then_some(stdout);
-        let (mut ann, mut bob) = (Peer::connect(address), Peer::connect(address));
-        for peer in [&mut ann, &mut bob] {
-            peer.send("/who\n"); // which is answered once he is in
-            peer.recv();
-        }
-        let before = bob.lines().len();
-        // More than a pipe holds.
-        let long = "x".repeat(900);
-        for round in 0..300 {
-            ann.send(format!("{round} {long}\n"));
-            bob.send(format!("{round}\n"));
-        }
-        ann.send("done\n");
-        bob.read_up_to(&ann.line("done"));
-        let lines = bob.lines().split_off(before);
-        assert_eq!(lines.len(), 301, "he missed nothing");
-        assert_eq!(lines[7], ann.line(&format!("7 {long}")));
-        drop(stdout);
-    }
-}
+use crate::support::Server;
 
 #[test]
 fn one_peer_who_floods_costs_no_reader_a_message() {

@@ -1,15 +1,13 @@
 //! A server that has no descriptor left.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{CHAT, Peer, Server};
+use crate::support::{CHAT, Peer, Server};
+use crate::usage::cpu_ticks;
 
 #[test]
 fn without_descriptors_left_the_room_goes_on_and_newcomers_wait_until_there_are_some() {
@@ -48,11 +46,4 @@ fn without_descriptors_left_the_room_goes_on_and_newcomers_wait_until_there_are_
     members[0].read_up_to("may I come in?");
     let warnings = server.process.stderr.lines();
     assert!(warnings.len() < 20, "one warning in a while: {warnings:?}");
-}
-
-/// Processor time that the process has used, in hundredths of a second.
-fn cpu_ticks(process: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let after_name = stat.rsplit_once(") ").unwrap().1;
-    after_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
 }

@@ -1,12 +1,10 @@
 //! Members who end in a hurry, and a server that is killed.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::TcpStream;
 
-use support::{Process, Server};
+use crate::support::{Process, Server};
 
 #[test]
 fn the_last_words_of_a_thousand_who_send_and_close_at_once_are_all_heard() {

@@ -1,0 +1,15 @@
+//! What the world does to a server: it is starved of descriptors, stopped, killed, flooded, and not listened to.
+//! `cargo xtask faults` does the same at full size and prints what it costs.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+mod churn;
+mod descriptors;
+mod endings;
+mod flood;
+mod restart;
+mod stdout;
+mod stopped;
+#[path = "../support/mod.rs"]
+mod support;
+mod thousand_members;
+mod usage;
