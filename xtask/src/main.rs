@@ -10,6 +10,7 @@ mod package;
 mod screenshot;
 mod semver;
 mod sim;
+mod soak;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ enum Command {
     Bench(bench::Options),
     /// Checks everything that a change must pass
     Ci(ci::Options),
+    /// Puts each fault of the world on a running server at full size, and prints what it costs
+    Faults(soak::Options),
     /// Checks that every crate can be published
     Package(package::Options),
     /// Draws the picture of the README from the running program
@@ -31,16 +34,20 @@ enum Command {
     Semver(semver::Options),
     /// Runs the room on simulated networks drawn from seeds
     Sim(sim::Options),
+    /// Keeps a server under load and faults for minutes or hours, and plots memory, descriptors and latency
+    Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Bench(options) => bench::run(root(), &options),
         Command::Ci(options) => ci::run(root(), &options),
+        Command::Faults(options) => soak::faults(root(), &options),
         Command::Package(options) => package::run(root(), &options),
         Command::Screenshot(options) => screenshot::run(root(), &options),
         Command::Semver(options) => semver::run(root(), &options),
         Command::Sim(options) => sim::run(root(), &options),
+        Command::Soak(options) => soak::soak(root(), &options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
