@@ -46,6 +46,7 @@ mod cookie;
 mod endpoint;
 mod inbox;
 mod index;
+mod life;
 mod limits;
 mod logs;
 mod outgoing;

@@ -22,7 +22,8 @@ use chat_proto::{Ack, LeaveReason, MemberDatagram, PREFACE, RoomDatagram, Sessio
 
 use crate::cookie::Baked;
 use crate::inbox::Inbox;
-use crate::limits::{BYE_TRIES, GONE_LINGER, LEASE, OPENING_TIMEOUT};
+use crate::life::{Leaving, Life, Opening};
+use crate::limits::{BYE_TRIES, LEASE, OPENING_TIMEOUT};
 use crate::logs::Logs;
 use crate::outgoing::{Next, Outgoing};
 
@@ -41,39 +42,6 @@ pub(crate) struct Opened {
     pub(crate) nonce: u64,
     /// When its cookie was made: an older hello from the same address is a late copy.
     pub(crate) baked: Baked,
-}
-
-/// What only some sessions need is in a box: most are members and silent.
-#[derive(Debug)]
-enum Life {
-    /// Welcomed, and he may not know it yet.
-    Opening(Box<Opening>),
-    Member,
-    /// A member still who is not listened to any more: he gets what he is owed, then leaves.
-    Draining,
-    /// Not a member; he is told so until he says that he heard it.
-    Leaving(Box<Leaving>),
-    /// Not a member, and knows it, unless he asks.
-    Gone(Box<Gone>),
-}
-
-#[derive(Debug)]
-struct Opening {
-    welcome: Welcome,
-    until: Instant,
-}
-
-#[derive(Debug)]
-struct Leaving {
-    reason: LeaveReason,
-    tries: u32,
-    next: Instant,
-}
-
-#[derive(Debug)]
-struct Gone {
-    reason: LeaveReason,
-    until: Instant,
 }
 
 /// What is to be sent besides entries.
@@ -164,7 +132,7 @@ impl Session {
             Life::Opening(_) => self.life = Life::Member,
             Life::Member | Life::Draining => {}
             Life::Leaving(leaving) if is_bye => {
-                self.life = gone(leaving.reason.clone(), cx.now);
+                self.life = Life::gone(leaving.reason.clone(), cx.now);
                 self.owed.bye = false; // this is his answer to ours
                 return;
             }
@@ -181,7 +149,7 @@ impl Session {
             MemberDatagram::Who { .. } => self.owed.present = true,
             MemberDatagram::Bye { .. } => {
                 let reason = self.leave(LeaveReason::Quit, cx);
-                self.life = gone(reason, cx.now);
+                self.life = Life::gone(reason, cx.now);
                 self.owed.bye = true;
             }
             MemberDatagram::Hello { .. } | MemberDatagram::Path { .. } => {}
@@ -288,7 +256,7 @@ impl Session {
         match &mut self.life {
             Life::Opening(opening) if opening.until <= cx.now => {
                 self.leave(LeaveReason::Lost, cx);
-                self.life = gone(LeaveReason::Lost, cx.now);
+                self.life = Life::gone(LeaveReason::Lost, cx.now);
             }
             Life::Member | Life::Draining if self.heard + LEASE <= cx.now => self.end(LeaveReason::Idle, cx),
             Life::Member | Life::Draining => {
@@ -306,7 +274,7 @@ impl Session {
                     leaving.next = cx.now + self.outgoing.rtt().timeout();
                     self.owed.bye = true;
                 } else {
-                    self.life = gone(leaving.reason.clone(), cx.now);
+                    self.life = Life::gone(leaving.reason.clone(), cx.now);
                 }
             }
             Life::Opening(_) | Life::Leaving(_) | Life::Gone(_) => {}
@@ -365,10 +333,6 @@ fn entries_bytes_max(said: u64, slot: u64) -> usize {
     };
     DATAGRAM_BYTES_MAX
         - (PREFACE.len() + 1 + size_of::<SessionId>() + number_bytes(said) + number_bytes(slot))
-}
-
-fn gone(reason: LeaveReason, now: Instant) -> Life {
-    Life::Gone(Box::new(Gone { reason, until: now + GONE_LINGER }))
 }
 
 fn append((_, a, b): (u64, &[u8], &[u8]), out: &mut Vec<u8>) {

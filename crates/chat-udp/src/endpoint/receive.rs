@@ -1,0 +1,186 @@
+//! What the endpoint makes of a datagram: whose it is, whether he has proved it, and what he gets for it.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use chat_core::{JoinError, Joined, Start};
+use chat_proto::{Cookie, Hello, LeaveReason, MemberDatagram, PeerAddr, RoomDatagram, SessionId, is_framed};
+use rand::Rng;
+
+use super::{Endpoint, context};
+use crate::cookie::Purpose;
+use crate::peers::Peer;
+use crate::plain::{self, Plain};
+use crate::session::{Opened, Session};
+
+impl Endpoint {
+    /// Takes in a datagram. What makes no sense is not answered, nor is an empty one.
+    pub fn receive(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
+        if bytes.is_empty() || from.port() == 0 || self.is_own(from) {
+            return;
+        }
+        if !is_framed(bytes) {
+            return self.receive_plain(from, bytes, now);
+        }
+        match MemberDatagram::decode(bytes) {
+            Ok(MemberDatagram::Hello { nonce, cookie, hello }) => {
+                self.receive_hello(from, nonce, cookie, &hello, now);
+            }
+            Ok(MemberDatagram::Path { session, cookie }) => self.receive_path(from, session, cookie, now),
+            Ok(
+                datagram @ (MemberDatagram::Traffic { session, .. }
+                | MemberDatagram::Who { session }
+                | MemberDatagram::Bye { session }),
+            ) => self.receive_session(from, session, datagram, bytes.len(), now),
+            Err(error) => tracing::debug!(%from, %error, "datagram ignored"),
+        }
+    }
+
+    /// Whether a datagram claims to come from this endpoint itself.
+    fn is_own(&self, from: SocketAddr) -> bool {
+        let (ip, local) = (from.ip().to_canonical(), self.local.ip().to_canonical());
+        from.port() == self.local.port() && (ip == local || (local.is_unspecified() && ip.is_loopback()))
+    }
+
+    fn receive_hello(
+        &mut self,
+        from: SocketAddr,
+        nonce: u64,
+        cookie: Option<Cookie>,
+        hello: &Hello,
+        now: Instant,
+    ) {
+        let (purpose, peer) = (Purpose::Hello(nonce), PeerAddr::from(from));
+        let Some(baked) = cookie.and_then(|cookie| self.baker.check(cookie, purpose, peer, now)) else {
+            let cookie = self.baker.bake(purpose, peer, now);
+            return self.answer(from, &RoomDatagram::Retry { nonce, cookie });
+        };
+        // From here on the address is proven.
+        let opened = Opened { nonce, baked };
+        if let Some(key) = self.peers.at(from) {
+            if let Some(Peer::Session(session)) = self.peers.get_mut(key) {
+                let before = session.opened();
+                if before.nonce == nonce {
+                    session.hello_again();
+                    return self.peers.enqueue(key);
+                }
+                if baked < before.baked {
+                    return; // a late copy of a hello from before that session
+                }
+            }
+            self.expel(key, LeaveReason::Replaced, now);
+        }
+        match self.join(from, now) {
+            Ok(joined) => self.open_session(from, opened, joined, hello, now),
+            Err(error) => self.answer(from, &RoomDatagram::Refused { nonce, reason: error.into() }),
+        }
+    }
+
+    /// Joins a peer whose address is proven; in a full room instead of one whose is not.
+    fn join(&mut self, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
+        let result = self.port.join(peer, now);
+        if let (Err(JoinError::RoomFull { .. }), Some(key)) = (&result, self.peers.stalest_plain()) {
+            self.put_out_plain(key, LeaveReason::RoomFull, now);
+            return self.port.join(peer, now);
+        }
+        result
+    }
+
+    fn open_session(
+        &mut self,
+        from: SocketAddr,
+        opened: Opened,
+        joined: Joined,
+        hello: &Hello,
+        now: Instant,
+    ) {
+        let Joined { member, seq, .. } = joined;
+        let Some((welcome, start)) = self.port.welcome(member, hello, now) else { return };
+        // What he says he has already must be in the log.
+        self.pull(now);
+        let log = self.logs.framed();
+        let start = match start {
+            Start::After(have) => log.after(have),
+            Start::History(messages) => {
+                let before = welcome.head.saturating_sub(u64::from(messages)).max(log.tail_seq());
+                log.after(before.min(seq))
+            }
+        };
+        let id = SessionId::new(self.random.next_u64());
+        let session = Session::new(id, from, opened, member, welcome, start, now);
+        let key = self.peers.insert(Peer::Session(Box::new(session)));
+        self.peers.enqueue(key);
+        self.peers.settle(key);
+    }
+
+    fn receive_session(
+        &mut self,
+        from: SocketAddr,
+        id: SessionId,
+        datagram: MemberDatagram,
+        bytes: usize,
+        now: Instant,
+    ) {
+        let Some((key, session)) = self.peers.session(id) else { return };
+        if session.address() != from {
+            let cookie = self.baker.bake(Purpose::Path(id), from.into(), now);
+            return self.challenge(from, cookie, bytes);
+        }
+        session.receive(datagram, &context(&self.port, &self.logs, self.overtaken, now));
+        self.peers.enqueue(key);
+        self.peers.settle(key);
+    }
+
+    /// Asks who speaks from another address than the session's to prove it, in no more bytes than he
+    /// sent. Until then the session stays where it is, and nothing from there is taken.
+    fn challenge(&mut self, from: SocketAddr, cookie: Cookie, bytes_max: usize) {
+        let mut challenge = Vec::new();
+        RoomDatagram::Challenge { cookie }.encode(&mut challenge);
+        if challenge.len() <= bytes_max {
+            self.push_answer(from, challenge);
+        }
+    }
+
+    fn receive_path(&mut self, from: SocketAddr, id: SessionId, cookie: Cookie, now: Instant) {
+        if self.baker.check(cookie, Purpose::Path(id), from.into(), now).is_none() {
+            return;
+        }
+        let Some((key, session)) = self.peers.session(id) else { return };
+        if session.address() == from || session.is_gone() {
+            return;
+        }
+        if let Some(other) = self.peers.at(from) {
+            self.expel(other, LeaveReason::Lost, now);
+        }
+        self.peers.move_session(key, from, now);
+        self.peers.enqueue(key);
+        self.peers.settle(key);
+    }
+
+    fn receive_plain(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
+        let peer = PeerAddr::from(from);
+        if !self.config.plain.admits(peer) || plain::is_echo(bytes, peer) {
+            return;
+        }
+        let key = match self.peers.at(from) {
+            Some(key) => key,
+            None => match self.join_plain(from, now) {
+                Some(key) => key,
+                None => return,
+            },
+        };
+        // A framed member says nothing in plain text; someone else may be using his address.
+        let Some(Peer::Plain(plain)) = self.peers.get_mut(key) else { return };
+        plain.receive(bytes, &context(&self.port, &self.logs, self.overtaken, now));
+        self.peers.enqueue(key);
+        self.peers.settle(key);
+    }
+
+    fn join_plain(&mut self, from: SocketAddr, now: Instant) -> Option<usize> {
+        // Who is refused gets no answer: his address is not proven.
+        let Joined { member, seq, .. } = self.port.join(from, now).ok()?;
+        self.pull(now);
+        let cursor = self.logs.open_plain(&self.port).after(seq);
+        Some(self.peers.insert(Peer::Plain(Box::new(Plain::new(from, member, cursor, now)))))
+    }
+}
