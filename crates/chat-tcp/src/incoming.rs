@@ -2,7 +2,7 @@
 
 use chat_proto::{FrameDecoder, Habit, Hello, LeaveReason, MemberFrame, PlainSplitter, PrefaceDecoder};
 
-use crate::opening::{Opening, is_http_request};
+use crate::opening::{Opening, begins_http_request, is_http_request};
 
 /// The receiving half of a connection, by what the peer turned out to speak.
 #[derive(Debug)]
@@ -138,6 +138,9 @@ impl Incoming {
             }
             Self::Plain(plain) => {
                 let chunk = plain.splitter.quiet();
+                if !plain.spoke && chunk.as_deref().is_some_and(begins_http_request) {
+                    return Err(LeaveReason::NotChat);
+                }
                 plain.check(chunk)
             }
             _ => Ok(None),

@@ -54,6 +54,18 @@ fn clause_4_2_an_http_request_is_closed_without_a_byte_however_it_is_cut() {
 }
 
 #[test]
+fn clause_4_2_a_pause_within_the_path_of_a_request_makes_no_message_of_its_beginning() {
+    let server = Server::start();
+    let (mut reader, mut speaker) = (server.peer(), server.peer());
+    let mut browser = server.peer();
+    browser.send("POST /hello-from-a-web-page");
+    assert_eq!(browser.read_to_end(), [""; 0]);
+    server.has_closed(&browser.name, Some("not a chat client"));
+    speaker.send("that is all\n");
+    assert_eq!(reader.read_up_to("that is all"), [speaker.line("that is all")]);
+}
+
+#[test]
 fn clause_4_3_a_silent_peer_is_a_plain_listener_and_may_still_open_the_framed_protocol() {
     let server = Server::start();
     let mut speaker = server.peer();

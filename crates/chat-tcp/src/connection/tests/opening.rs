@@ -127,6 +127,17 @@ fn an_http_request_is_closed_without_a_byte_however_it_comes() {
 }
 
 #[test]
+fn an_http_request_whose_path_is_so_long_that_it_comes_with_a_pause_says_nothing() {
+    let mut stage = Stage::new();
+    let mut guest = stage.join();
+    stage.hear(&mut guest, b"POST /a-word-to-the-room");
+    stage.pass(&mut guest, SECOND);
+    assert_eq!(stage.read(&mut guest), "");
+    assert!(guest.connection.is_done());
+    assert_eq!(stage.heard(), guest.left(&LeaveReason::NotChat));
+}
+
+#[test]
 fn an_http_request_that_ends_with_the_input_says_nothing() {
     let mut stage = Stage::new();
     let mut guest = stage.guest_who_said(b"GET / HTTP/1.0");
