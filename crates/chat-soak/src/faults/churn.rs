@@ -15,8 +15,6 @@ use crate::stamp::Stamp;
 
 /// A member says something each time so many have come and gone.
 const SAYS_EVERY: u64 = 10;
-/// Until then tables and buffers grow to their size.
-const WARM_UP: u64 = 10_000;
 /// Memory may grow by no more than this after it.
 const GROWTH_MIB_MAX: f64 = 4.0;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,7 +39,8 @@ pub(super) fn run(chat: &Path, connections: u64) -> Result<()> {
             let at = clock::now() - began;
             talker.write_all((Stamp { talker: 0, number: said, at }.text() + "\n").as_bytes())?;
         }
-        if number == WARM_UP.min(connections / 2) {
+        // Until then tables, buffers and the log grow to their size.
+        if number == connections / 2 {
             warm = server.usage()?;
         }
         if number % 100_000 == 0 {
