@@ -12,10 +12,11 @@ use crossbeam_channel::{bounded, select, tick};
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5555".to_owned());
     let room = Room::new(RoomConfig::default());
+    // A seat hears what is said after it was taken, so it is taken before anyone can come.
+    let host = room.seat("host".parse()?)?;
     let server = TcpServer::bind(address, &room, &TcpConfig::default())?;
     println!("Listening on {}", server.local_addr());
     let running = server.spawn()?;
-    let host = room.seat("host".parse()?)?;
 
     let (typed, lines) = bounded(16);
     thread::spawn(move || stdin().lines().map_while(Result::ok).try_for_each(|line| typed.send(line)));

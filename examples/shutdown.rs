@@ -13,12 +13,13 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5555".to_owned());
     let room = Room::new(RoomConfig::default());
     let server = TcpServer::bind(address, &room, &TcpConfig::default())?;
-    println!("Listening on {}; Ctrl-C ends it", server.local_addr());
+    let address = server.local_addr();
     let running = server.spawn()?;
 
     let closing = room.clone();
     // Returns at once: it only says that the room is closing. Nobody joins any more and nothing more is said.
     ctrlc::set_handler(move || closing.close("See you tomorrow", GRACE))?;
+    println!("Listening on {address}; Ctrl-C ends it");
 
     // Every member was sent what he was owed, and told why he must go; whoever did not read it in time was cut off.
     running.join()?;

@@ -1,0 +1,30 @@
+//! A transport of one's own: a room behind a Unix-domain socket, for the programs of one machine.
+//!
+//! `cargo run -p chat-examples --example unix_socket`, then `nc -U chat.sock` or `socat - UNIX-CONNECT:chat.sock` in other
+//! terminals; Ctrl-C ends it. `transport/` is the transport, and docs/transport.md tells how one is written.
+
+use std::error::Error;
+
+#[cfg(unix)]
+mod transport;
+
+#[cfg(unix)]
+fn main() -> Result<(), Box<dyn Error>> {
+    use chat_core::{Room, RoomConfig};
+    use std::time::Duration;
+
+    let path = std::env::args().nth(1).unwrap_or_else(|| "chat.sock".to_owned());
+    let room = Room::new(RoomConfig::default());
+    let transport =
+        transport::UnixTransport::bind(&path, &room).map_err(|error| format!("{path}: {error}"))?;
+    println!("Listening on {path}; join with: nc -U {path}");
+    let closing = room.clone();
+    ctrlc::set_handler(move || closing.close("The server is stopping", Duration::from_secs(5)))?;
+    // On this thread until the room is closed and everyone was told.
+    Ok(chat_core::run(transport)?)
+}
+
+#[cfg(not(unix))]
+fn main() -> Result<(), Box<dyn Error>> {
+    Err("this system has no Unix-domain sockets that mio could poll; chat-tcp works everywhere".into())
+}
