@@ -17,9 +17,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let room = Room::new(RoomConfig::default());
     let transport =
         transport::UnixTransport::bind(&path, &room).map_err(|error| format!("{path}: {error}"))?;
-    println!("Listening on {path}; join with: nc -U {path}");
     let closing = room.clone();
     ctrlc::set_handler(move || closing.close("The server is stopping", Duration::from_secs(5)))?;
+    println!("Listening on {path}; join with: nc -U {path}");
     // On this thread until the room is closed and everyone was told.
     Ok(chat_core::run(transport)?)
 }
