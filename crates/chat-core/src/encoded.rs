@@ -169,6 +169,9 @@ impl EncodedLog {
     }
 
     /// The cursor after message `seq`, which need not be held any more. O(log entries).
+    ///
+    /// What has not been pushed yet the log does not know: for `seq` ahead of it this is the head, and
+    /// messages up to `seq` would follow. So pull before you look up where a new member begins.
     #[must_use]
     pub fn after(&self, seq: u64) -> Cursor {
         if seq >= self.seq {

@@ -33,7 +33,8 @@ pub struct Port {
 pub struct Joined {
     /// Who he is from now on.
     pub member: MemberId,
-    /// Sequence number of the newest message at that moment: he gets what follows.
+    /// Sequence number of the newest message at that moment: he gets what follows. [`Port::pull`] before
+    /// you look up his cursor with [`EncodedLog::after`](crate::EncodedLog::after).
     pub seq: u64,
 }
 

@@ -6,13 +6,27 @@ use std::time::Instant;
 /// Carries a room to its members over some medium, driven by one thread.
 ///
 /// A transport holds a [`Port`](crate::Port): through it members join, speak and leave, and from it
-/// the transport pulls what the room has to say. It waits for its own medium (sockets, say) inside
-/// [`turn`](Self::turn); the [`Waker`](crate::Waker) it gave to [`Room::attach`](crate::Room::attach)
-/// interrupts that wait when the room has something for it.
+/// the transport pulls what the room has to say. One room serves any number of transports at once.
 ///
-/// One room serves any number of transports at once. None of a transport's operations may block
-/// on a peer: one peer that is slow, broken or hostile must cost the others nothing, and an error
-/// of one peer ends that peer's membership, never the turn.
+/// To write one, follow the guide `docs/transport.md` in the repository, and put it through
+/// `chat_testkit::conformance`, which checks all of the following.
+///
+/// # Waiting
+///
+/// A transport waits for its own medium (sockets, say) inside [`turn`](Self::turn), and nowhere else. The
+/// [`Waker`](crate::Waker) it gave to [`Room::attach`](crate::Room::attach) ends that wait when the room has
+/// something for it, also if it was called before the wait began.
+///
+/// # A turn
+///
+/// Wait; let in who has come; hear who has spoken; [`pull`](crate::Port::pull); write to who is behind.
+/// [`Port::say`](crate::Port::say) does not wake the port's own transport, so the pull comes after it.
+///
+/// # Peers
+///
+/// No operation may block on a peer: one that is slow, broken or hostile must cost the others nothing, and an
+/// error of one peer ends that peer's membership, never the turn. What a peer does not take stays in the
+/// [`EncodedLog`](crate::EncodedLog), not in a queue of his. Whoever must go is told why, where there is a way.
 pub trait Transport: Send {
     /// What makes the whole transport unusable.
     type Error: Error + Send + Sync + 'static;

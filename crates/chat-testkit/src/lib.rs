@@ -1,4 +1,11 @@
-//! Tools to test what is built on a chat room: **virtual time, and networks whose faults come from a seed**.
+//! Tools to test what is built on a chat room.
+//!
+//! | you have | use |
+//! |---|---|
+//! | a transport of your own | the [`conformance`] kit: what every transport promises, one test each |
+//! | a bot, a host, a moderator | [`MemoryTransport`]: a room with peers that say and hear lines, stall and vanish, without a network |
+//! | protocol code without sockets | [`Network`] and [`Streams`]: loss, delay, small buffers and resets, drawn from a seed |
+//! | anything with a clock | [`VirtualTime`] |
 //!
 //! The library crates take time as an argument and leave the sending to whoever drives them. So the very code that
 //! serves real sockets runs here, thousands of times faster, and the same way each time.
