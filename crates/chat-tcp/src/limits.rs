@@ -14,6 +14,12 @@ pub(crate) const UNFINISHED_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a peer may take none of what he is owed before he is closed.
 pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long the system waits for a peer to acknowledge, or to take more. It begins to count when the peer's window
+/// is full, before our own buffer is: longer than [`STALL_TIMEOUT`], so that it is we who end a connection that
+/// nobody reads, and can say why.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) const USER_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// How long a connection that was told goodbye may take to close its side. Closing first would turn
 /// unread input into a reset, which can destroy the last lines on their way.
 pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(1);

@@ -32,6 +32,6 @@ pub(crate) fn set_options(socket: &TcpStream) -> io::Result<()> {
     let (idle, interval) = KEEPALIVE;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(interval))?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_tcp_user_timeout(Some(crate::limits::STALL_TIMEOUT))?;
+    socket.set_tcp_user_timeout(Some(crate::limits::USER_TIMEOUT))?;
     Ok(())
 }
