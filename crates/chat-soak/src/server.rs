@@ -1,5 +1,6 @@
 //! The server under test: the built program, killed when dropped.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -29,7 +30,8 @@ pub(crate) struct Server {
 pub(crate) struct Said {
     pub(crate) accepted: u64,
     pub(crate) closed: u64,
-    pub(crate) too_slow: u64,
+    /// Who did not leave by his own choice, by the reason that the console gives.
+    pub(crate) put_out: BTreeMap<String, u64>,
     /// Lines of stderr.
     pub(crate) warnings: Vec<String>,
 }
@@ -99,9 +101,16 @@ impl Server {
 impl Said {
     fn hear(&mut self, line: &str) {
         self.accepted += u64::from(line.starts_with("[*] Accepted "));
-        self.closed += u64::from(line.starts_with("[*] Connection closed "));
-        self.too_slow +=
-            u64::from(line.starts_with("[*] Connection closed ") && line.ends_with("(too slow to read)"));
+        let Some(closed) = line.strip_prefix("[*] Connection closed by ") else { return };
+        self.closed += 1;
+        if let Some((_, reason)) = closed.trim_end_matches(')').split_once(" (") {
+            *self.put_out.entry(reason.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// How many took nothing for too long.
+    pub(crate) fn too_slow(&self) -> u64 {
+        self.put_out.get("too slow to read").copied().unwrap_or(0)
     }
 }
 

@@ -70,7 +70,7 @@ fn when_the_reader_of_its_stdout_has_ended_the_room_goes_on() {
 }
 
 #[test]
-fn when_the_reader_of_its_stdout_is_stuck_the_room_goes_on_and_ends_in_time() {
+fn if_nobody_reads_its_stdout_the_room_goes_on() {
     let address = free_address();
     let (process, stdout) = Process::start_unread(&mut server_command(address));
     goes_on_and_ends(process, address, 0);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::clock;
+use crate::crowd::Crowd;
 use crate::failure::{Result, ensure};
 use crate::listener::{Kind, Listener};
 use crate::server::Server;
@@ -25,7 +26,9 @@ pub(super) fn run(chat: &Path, connections: u64) -> Result<()> {
     let kinds = [Kind::FramedTcp, Kind::FramedUdp, Kind::PlainTcp];
     let listeners = kinds.map(|kind| Listener::join(kind, server.address, 1, began));
     let listeners = listeners.into_iter().collect::<Result<Vec<_>>>()?;
-    let mut talker = TcpStream::connect(server.address)?;
+    // Who talks reads, too: else he would be put out as too slow.
+    let mut talker = Crowd::new()?;
+    talker.join(server.address, 1)?;
     while server.said().accepted < 4 {
         clock::pause(Duration::from_millis(5));
     }
@@ -37,7 +40,8 @@ pub(super) fn run(chat: &Path, connections: u64) -> Result<()> {
         if number % SAYS_EVERY == 0 {
             said += 1;
             let at = clock::now() - began;
-            talker.write_all((Stamp { talker: 0, number: said, at }.text() + "\n").as_bytes())?;
+            talker.say(0, &Stamp { talker: 0, number: said, at }.text())?;
+            talker.read(Duration::ZERO)?;
         }
         // Until then tables, buffers and the log grow to their size.
         if number == connections / 2 {

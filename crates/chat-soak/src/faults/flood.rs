@@ -71,7 +71,7 @@ fn talk(chat: &Path, kind: Flood) -> Result<()> {
     listeners.iter().for_each(|listener| latencies.merge(&listener.take_latencies()));
     let of_all = said.iter().sum::<u64>() * kinds.len() as u64;
     println!(
-        "{kind:?}: {:.0} messages of the flooder per second; of {of_all} of the others {} were heard, {missed} of all \
+        "{kind:?}: the flooder offers {:.0} messages per second; of {of_all} of the others {} were heard, {missed} of all \
          were told as missed; p50 {:.2} ms, p99 {:.2} ms, worst {:.1} ms",
         flood.load(Ordering::Relaxed) as f64 / LENGTH.as_secs_f64(),
         latencies.count(),

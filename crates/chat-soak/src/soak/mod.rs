@@ -66,7 +66,7 @@ pub(crate) fn run(chat: &Path, options: &Options) -> Result<()> {
     .map(|(samples, said, visits, ())| (samples, said, visits))?;
 
     listeners.iter().try_for_each(|listener| listener.has_heard(&said))?;
-    let summary = Summary::of(&samples, said.iter().sum(), visits, listeners.len(), server.said().too_slow);
+    let summary = Summary::of(&samples, said.iter().sum(), visits, listeners.len(), &server.said().put_out);
     println!("{summary}");
     write(&samples, &summary)?;
     ensure(server.said().warnings.is_empty(), || {

@@ -1,5 +1,6 @@
 //! What the samples say: figures for people, and a plot.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -39,7 +40,8 @@ pub(super) struct Summary {
     visits: u64,
     /// Those who checked every message.
     checkers: usize,
-    put_out_as_too_slow: u64,
+    /// Who did not leave by his own choice, by reason.
+    put_out: BTreeMap<String, u64>,
     memory_mib_max: f64,
     memory_slope_mib_per_hour: f64,
     descriptors_after_warm_up: f64,
@@ -51,7 +53,13 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(samples: &[Sample], messages: u64, visits: u64, checkers: usize, too_slow: u64) -> Self {
+    pub(super) fn of(
+        samples: &[Sample],
+        messages: u64,
+        visits: u64,
+        checkers: usize,
+        put_out: &BTreeMap<String, u64>,
+    ) -> Self {
         let minutes = samples.last().map_or(0.0, |last| last.seconds / 60.0);
         let warm: Vec<&Sample> =
             samples.iter().filter(|sample| sample.seconds >= minutes * 60.0 * WARM_UP).collect();
@@ -70,7 +78,7 @@ impl Summary {
             messages,
             visits,
             checkers,
-            put_out_as_too_slow: too_slow,
+            put_out: put_out.clone(),
             memory_mib_max: max(|sample| sample.memory_mib),
             memory_slope_mib_per_hour: slope(&points),
             descriptors_after_warm_up: descriptors(&warm[..tenth]),
@@ -91,7 +99,7 @@ impl fmt::Display for Summary {
             "  messages     {}, each heard once and in order by all {} who checked",
             self.messages, self.checkers
         )?;
-        writeln!(f, "  visitors     {}, and {} slow readers put out", self.visits, self.put_out_as_too_slow)?;
+        writeln!(f, "  visitors     {}; memberships ended for a reason: {:?}", self.visits, self.put_out)?;
         writeln!(
             f,
             "  memory       {:.1} MiB at most, slope {:+.2} MiB/h",
