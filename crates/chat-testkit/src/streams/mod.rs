@@ -28,6 +28,10 @@ pub struct StreamConditions {
     pub bite_bytes_max: usize,
     /// Bytes each way that may be under way or unread before writing would block. Default 64 KiB.
     pub buffer_bytes: usize,
+    /// Reading returns all that has arrived, as far as there is place for it, and each arrival makes an event: so
+    /// do epoll and kqueue. Default no: a read may return less, and an event comes only after reading would
+    /// have blocked. No system does less than that.
+    pub short_read_is_all: bool,
     /// A reset destroys what has arrived and is unread, as it does on some systems. Default no.
     pub reset_destroys: bool,
 }
@@ -39,6 +43,7 @@ impl Default for StreamConditions {
             delay: (delay, delay),
             bite_bytes_max: usize::MAX,
             buffer_bytes: 64 * 1024,
+            short_read_is_all: false,
             reset_destroys: false,
         }
     }
@@ -49,8 +54,10 @@ impl Default for StreamConditions {
 pub struct StreamEvent {
     /// Which end, as [`StreamEnd::id`] says.
     pub end: usize,
-    /// Reading has something to tell again, after it would have blocked.
+    /// Reading has something to tell again.
     pub readable: bool,
+    /// The other side has ended: behind what is to be read is the end.
+    pub ended: bool,
     /// Writing takes bytes again, after it would have blocked.
     pub writable: bool,
     /// The stream has failed, or both sides have ended.

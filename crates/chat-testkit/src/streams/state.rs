@@ -94,6 +94,7 @@ impl State {
             match events.iter_mut().find(|known| known.end == id) {
                 Some(known) => {
                     known.readable |= event.readable;
+                    known.ended |= event.ended;
                     known.writable |= event.writable;
                     known.hung_up |= event.hung_up;
                 }
@@ -114,15 +115,16 @@ impl State {
             }
             return None;
         }
-        let (mut readable, mut writable, mut hung_up) = (false, false, false);
+        let (mut readable, mut ended, mut writable, mut hung_up) = (false, false, false, false);
         match arrival {
             Arrival::Bytes(bytes) => {
                 end.unread.extend(bytes);
-                readable = std::mem::take(&mut end.awaits_bytes);
+                readable = end.is_awaited();
             }
             Arrival::End => {
                 end.other_ended = true;
-                readable = std::mem::take(&mut end.awaits_bytes);
+                readable = end.is_awaited();
+                ended = readable;
                 hung_up = end.ended;
             }
             Arrival::Room(bytes) => {
@@ -131,15 +133,21 @@ impl State {
             }
             Arrival::Reset => {
                 end.fail(ErrorKind::ConnectionReset);
-                (readable, writable, hung_up) = (true, true, true);
+                (readable, ended, writable, hung_up) = (true, true, true, true);
             }
             Arrival::Silence => {
                 end.fail(ErrorKind::TimedOut);
-                (readable, writable, hung_up) = (true, true, true);
+                (readable, ended, writable, hung_up) = (true, true, true, true);
             }
             Arrival::HangUp => hung_up = true,
         }
-        (readable || writable || hung_up).then_some(StreamEvent { end: id, readable, writable, hung_up })
+        (readable || writable || hung_up).then_some(StreamEvent {
+            end: id,
+            readable,
+            ended,
+            writable,
+            hung_up,
+        })
     }
 
     /// Sends something from this end to the other.
@@ -181,7 +189,9 @@ impl State {
                 }
             };
         }
-        let (bytes, bytes_max) = (buffer.len().min(end.unread.len()), end.conditions.bite_bytes_max);
+        let StreamConditions { bite_bytes_max, short_read_is_all, .. } = end.conditions;
+        let bytes = buffer.len().min(end.unread.len());
+        let bytes_max = if short_read_is_all { usize::MAX } else { bite_bytes_max };
         if bytes == 0 {
             return Ok(0);
         }
@@ -285,6 +295,11 @@ impl End {
             closed: false,
             vanished: false,
         }
+    }
+
+    /// Whether what has come makes an event.
+    fn is_awaited(&mut self) -> bool {
+        std::mem::take(&mut self.awaits_bytes) || self.conditions.short_read_is_all
     }
 
     fn fail(&mut self, kind: ErrorKind) {

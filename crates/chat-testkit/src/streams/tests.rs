@@ -64,6 +64,25 @@ fn an_event_comes_once_after_reading_would_have_blocked() {
 }
 
 #[test]
+fn where_a_short_read_is_all_each_arrival_makes_an_event() {
+    let time = VirtualTime::default();
+    let streams = Streams::new(1, &time);
+    let (mut ann, mut bob) = streams.connect(StreamConditions {
+        short_read_is_all: true,
+        bite_bytes_max: 2,
+        ..StreamConditions::default()
+    });
+    let mut sent = 0;
+    for _ in 0..9 {
+        sent += ann.write(b"four").unwrap();
+        assert!(pass(&time, &streams).iter().any(|event| event.end == bob.id() && event.readable));
+    }
+    assert_eq!(bob.read(&mut [0; 64]).unwrap(), sent, "and it returns all");
+    ann.shutdown_write().unwrap();
+    assert!(pass(&time, &streams).iter().any(|event| event.end == bob.id() && event.ended));
+}
+
+#[test]
 fn a_side_that_has_ended_still_reads() {
     let time = VirtualTime::default();
     let streams = Streams::new(1, &time);
