@@ -5,9 +5,16 @@
 //! **a failure prints its seed, and the seed replays it**.
 //!
 //! ```
-//! let report = chat_sim::udp::run(42)?;
+//! let report = chat_sim::run::<chat_sim::mixed::Mixed>(42)?;
 //! assert!(report.messages > 0);
-//! # Ok::<(), chat_sim::udp::Failure>(())
+//! # Ok::<(), chat_sim::Failure>(())
 //! ```
 
+pub mod mixed;
 pub mod udp;
+
+mod scenario;
+mod shrink;
+
+pub use scenario::{Failure, Fault, Report, Scenario, run};
+pub use shrink::{Shortest, shrink, without_parts};

@@ -1,22 +1,32 @@
 //! Runs seeds until one fails: `cargo xtask sim`.
 
 use std::io::{IsTerminal, Write};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use chat_sim::mixed::{Crowd, Drain, Mixed};
+use chat_sim::udp::Udp;
+use chat_sim::{Failure, Report, Scenario, Shortest, shrink};
+use clap::{Parser, ValueEnum};
 
-/// Runs the room over UDP on networks drawn from seeds, and tells the first seed that fails
+/// Scripts that are played to make a failing one shorter.
+const TRIES_MAX: usize = 3_000;
+
+/// Runs the room on networks, with members and faults drawn from seeds, and shrinks the first run that fails
+/// to a short script that fails
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask sim")]
 struct Args {
+    /// What is played; left out, udp and mixed
+    #[arg(long, value_enum)]
+    scenario: Option<Which>,
     /// Replay one seed and tell what its run was like
     #[arg(long, value_name = "N", conflicts_with_all = ["from", "count", "minutes"])]
     seed: Option<u64>,
     /// The first seed
     #[arg(long, value_name = "N", default_value_t = 0)]
     from: u64,
-    /// How many seeds
+    /// How many seeds of each scenario
     #[arg(long, value_name = "N", default_value_t = 1_000, conflicts_with = "minutes")]
     count: u64,
     /// Run seeds for so long instead
@@ -24,52 +34,112 @@ struct Args {
     minutes: Option<u64>,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Which {
+    /// A few members over UDP on bad networks
+    Udp,
+    /// Members of every kind, on threads that interrupt each other
+    Mixed,
+    /// Fifty members who come, go and break off over 100,000 messages; takes minutes
+    Crowd,
+    /// A thousand members with much to read when the room closes
+    Drain,
+}
+
+impl Which {
+    fn run(self, seed: u64) -> Result<Report, Failure> {
+        match self {
+            Self::Udp => chat_sim::run::<Udp>(seed),
+            Self::Mixed => chat_sim::run::<Mixed>(seed),
+            Self::Crowd => chat_sim::run::<Crowd>(seed),
+            Self::Drain => chat_sim::run::<Drain>(seed),
+        }
+    }
+
+    fn shortest(self, failure: &Failure) -> String {
+        match self {
+            Self::Udp => shortest::<Udp>(failure),
+            Self::Mixed => shortest::<Mixed>(failure),
+            Self::Crowd => shortest::<Crowd>(failure),
+            Self::Drain => shortest::<Drain>(failure),
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let args = Args::parse();
-    if let Some(seed) = args.seed {
-        return match chat_sim::udp::run(seed) {
-            Ok(report) => {
-                println!("seed {seed}: {report:#?}");
-                ExitCode::SUCCESS
-            }
-            Err(failure) => failed(&failure),
-        };
+    let scenarios = args.scenario.map_or_else(|| vec![Which::Udp, Which::Mixed], |scenario| vec![scenario]);
+    match args.seed {
+        Some(seed) => replay(&scenarios, seed),
+        None => search(&args, &scenarios),
     }
+}
+
+fn replay(scenarios: &[Which], seed: u64) -> ExitCode {
+    for scenario in scenarios {
+        match scenario.run(seed) {
+            Ok(report) => println!("seed {seed} of {scenario:?}: {report:#?}"),
+            Err(failure) => return failed(*scenario, &failure),
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn search(args: &Args, scenarios: &[Which]) -> ExitCode {
     let started = clock();
     let end = args.minutes.map(|minutes| started + Duration::from_secs(60 * minutes));
-    let progress = std::io::stderr().is_terminal();
-    let mut seed = args.from;
     let goes_on = |seed: u64| match end {
         Some(end) => clock() < end,
         None => seed < args.from.saturating_add(args.count),
     };
-    let mut messages = 0;
+    let is_seen = std::io::stderr().is_terminal();
+    let (mut seed, mut messages, mut told) = (args.from, 0, started);
     while goes_on(seed) {
-        match chat_sim::udp::run(seed) {
-            Ok(report) => messages += report.messages,
-            Err(failure) => return failed(&failure),
+        for scenario in scenarios {
+            match scenario.run(seed) {
+                Ok(report) => messages += report.messages,
+                Err(failure) => return failed(*scenario, &failure),
+            }
         }
         seed += 1;
-        if progress && seed.is_multiple_of(10) {
-            eprint!("\rseed {seed}, {messages} messages, {:.0?}   ", started.elapsed());
+        // On a terminal one line that moves; in a log a line now and then.
+        let pause = Duration::from_millis(if is_seen { 100 } else { 30_000 });
+        if clock() - told > pause {
+            told = clock();
+            let (front, back) = if is_seen { ("\r", "   ") } else { ("", "\n") };
+            eprint!("{front}seed {seed}, {messages} messages, {:.0?}{back}", started.elapsed());
             let _unseen = std::io::stderr().flush();
         }
     }
-    if progress {
-        eprintln!();
-    }
+    let last = seed.saturating_sub(1);
     println!(
-        "seeds {} to {} passed: {messages} messages, {:.1?}",
+        "\nseeds {} to {last} of {scenarios:?} passed: {messages} messages, {:.1?}",
         args.from,
-        seed.saturating_sub(1),
         started.elapsed()
     );
     ExitCode::SUCCESS
 }
 
-fn failed(failure: &chat_sim::udp::Failure) -> ExitCode {
-    eprintln!("\n{failure}");
+fn failed(scenario: Which, failure: &Failure) -> ExitCode {
+    eprintln!("\n{failure}\ncommit {}", commit());
+    eprintln!("looking for a shorter script that fails ...");
+    std::panic::set_hook(Box::new(|_| {})); // the first panic was shown
+    eprintln!("{}", scenario.shortest(failure));
     ExitCode::FAILURE
+}
+
+fn shortest<S: Scenario>(failure: &Failure) -> String {
+    let Shortest { script, fault, tries } = shrink(S::draw(failure.seed), failure.fault.clone(), TRIES_MAX);
+    format!("the shortest of {tries}:\n{script}\n{fault}")
+}
+
+/// The commit that is checked out: a seed replays a run only of the same code.
+fn commit() -> String {
+    let described = Command::new("git").args(["describe", "--always", "--dirty"]).output();
+    let described = described.ok().filter(|described| described.status.success());
+    described.map_or("unknown".to_owned(), |described| {
+        String::from_utf8_lossy(&described.stdout).trim().to_owned()
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long the simulation takes is real time")]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use chat_core::{Room, RoomConfig, Waker};
 use chat_proto::{Cookie, Hello, MemberDatagram};
-use chat_sim::udp;
+use chat_sim::udp::Udp;
 use chat_testkit::VirtualTime;
 use chat_udp::{Endpoint, UdpConfig};
 use rand::rngs::StdRng;
@@ -13,7 +13,7 @@ use rand::{Rng, RngExt, SeedableRng};
 /// A failure prints its seed; `cargo xtask sim --seed N` replays it.
 fn run(seeds: std::ops::Range<u64>) {
     for seed in seeds {
-        if let Err(failure) = udp::run(seed) {
+        if let Err(failure) = chat_sim::run::<Udp>(seed) {
             panic!("{failure}");
         }
     }
@@ -27,7 +27,7 @@ fn every_framed_member_gets_every_message_once_and_in_order_over_1000_networks()
 #[test]
 fn the_same_seed_gives_the_same_run() {
     for seed in [3, 77, 500] {
-        assert_eq!(udp::run(seed).unwrap(), udp::run(seed).unwrap());
+        assert_eq!(chat_sim::run::<Udp>(seed).unwrap(), chat_sim::run::<Udp>(seed).unwrap());
     }
 }
 

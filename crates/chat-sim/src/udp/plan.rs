@@ -17,6 +17,8 @@ const ROUND_TRIPS_MS: [u64; 3] = [1, 100, 500];
 /// What happens in a run.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
+    /// What the dice of the run begin with.
+    pub(super) seed: u64,
     pub(super) conditions: Conditions,
     pub(super) framed: usize,
     pub(super) plain: usize,
@@ -36,7 +38,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn draw(seed: u64) -> Self {
+    pub(super) fn drawn(seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         // Consecutive seeds walk through the matrix, so that a few hundred of them cover it.
         let pick = |count: usize, step: u64| usize::try_from(seed / step).unwrap_or(0) % count;
@@ -49,6 +51,7 @@ impl Plan {
             ..Conditions::default()
         };
         Self {
+            seed,
             conditions,
             framed: random.random_range(1..=4),
             plain: random.random_range(0..=2),
@@ -65,6 +68,28 @@ impl Plan {
                 .then(|| Duration::from_secs([1, 5, 15, 100][random.random_range(0..4)])),
             forged: 20,
         }
+    }
+
+    /// Plans with less of one thing.
+    pub(super) fn with_less(&self) -> Vec<Self> {
+        let calm = Conditions { delay: self.conditions.delay, ..Conditions::default() };
+        let mut less = vec![
+            Self { forged: 0, ..self.clone() },
+            Self { flood: 0, ..self.clone() },
+            Self { outage: None, ..self.clone() },
+            Self { moving: false, ..self.clone() },
+            Self { rate: None, ..self.clone() },
+            Self { plain: self.plain / 2, ..self.clone() },
+            Self { framed: self.framed.div_ceil(2), ..self.clone() },
+            Self { says: self.says / 2, ..self.clone() },
+            Self { says: self.says.saturating_sub(1), ..self.clone() },
+            Self { conditions: Conditions { reorder: 0.0, ..self.conditions }, ..self.clone() },
+            Self { conditions: Conditions { duplicate: 0.0, ..self.conditions }, ..self.clone() },
+            Self { conditions: calm, ..self.clone() },
+        ];
+        let own = format!("{self:?}");
+        less.retain(|plan| format!("{plan:?}") != own);
+        less
     }
 
     pub(super) fn room(&self) -> RoomConfig {

@@ -11,10 +11,10 @@ use chat_udp::{Endpoint, UdpConfig};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
-use super::Report;
 use super::check::{self, Ledger, Truth};
 use super::member::{Member, Shown};
 use super::plan::Plan;
+use crate::scenario::Report;
 
 /// The longest that a run may take, in its own time: many times what the worst network needs.
 const TALK_MAX: Duration = Duration::from_secs(1_800);
@@ -59,9 +59,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(seed: u64) -> Self {
-        let plan = Plan::draw(seed);
-        let mut random = StdRng::seed_from_u64(seed.wrapping_add(1 << 32));
+    pub(super) fn new(plan: Plan) -> Self {
+        let mut random = StdRng::seed_from_u64(plan.seed.wrapping_add(1 << 32));
         let time = VirtualTime::default();
         let now = time.now();
         let world = World { clock: time.clock(), unix_ms: 0, seed: random.random() };

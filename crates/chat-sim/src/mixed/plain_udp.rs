@@ -1,0 +1,128 @@
+//! A plain member over UDP: `nc -u`. Nothing is lost on his way, so that he must get everything while his
+//! lease runs, and his own messages too.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::follower::Follower;
+use super::lines::{Ending, Lines};
+use super::person::{Person, Surroundings};
+use super::script::{Act, World};
+use super::truth::Truth;
+
+pub(super) struct PlainUdp {
+    who: String,
+    address: Option<SocketAddr>,
+    /// Memberships that he knows to have ended.
+    ended: usize,
+    /// Of the one after those.
+    follower: Option<Follower>,
+    says: usize,
+    said: Vec<String>,
+    delivered: u64,
+    missed: u64,
+}
+
+impl PlainUdp {
+    pub(super) fn new(who: String) -> Self {
+        Self {
+            who,
+            address: None,
+            ended: 0,
+            follower: None,
+            says: 0,
+            said: Vec::new(),
+            delivered: 0,
+            missed: 0,
+        }
+    }
+
+    fn say(&mut self, messages: usize, cx: &mut Surroundings<'_>) {
+        let address = *self.address.get_or_insert_with(|| cx.new_address([10, 1]));
+        for number in self.says..self.says + messages {
+            let text = format!("{}: {number}.", self.who);
+            cx.network.send(address, cx.server, text.as_bytes(), cx.now);
+            self.said.push(text);
+        }
+        self.says += messages;
+    }
+
+    fn follower(&mut self, address: SocketAddr, truth: &Truth) -> Option<&mut Follower> {
+        if self.follower.is_none() {
+            let there = truth.memberships(address.into()).get(self.ended)?;
+            self.follower = Some(Follower::new(there.since, None));
+        }
+        self.follower.as_mut()
+    }
+}
+
+impl Person for PlainUdp {
+    fn act(&mut self, act: Act, cx: &mut Surroundings<'_>) {
+        match act {
+            Act::Join(_) if self.address.is_none() => self.say(1, cx),
+            Act::Say(_, messages) if self.address.is_some() => self.say(messages.min(20), cx),
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, _cx: &mut Surroundings<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn datagram(&mut self, to: SocketAddr, bytes: &[u8], cx: &mut Surroundings<'_>) -> Result<(), String> {
+        if Some(to) != self.address {
+            return Ok(());
+        }
+        let truth = cx.truth;
+        let mut lines = Lines::new(Ending::Lf);
+        let Some(follower) = self.follower(to, truth) else {
+            return Err("was sent something as no member".to_owned());
+        };
+        let before = (follower.delivered, follower.missed);
+        lines.take(&[bytes, b"\n"].concat(), follower, truth)?;
+        let (delivered, missed) = (follower.delivered - before.0, follower.missed - before.1);
+        self.delivered += delivered;
+        self.missed += missed;
+        if lines.told().is_some() {
+            (self.follower, self.ended) = (None, self.ended + 1);
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn is_done(&mut self, truth: &Truth) -> bool {
+        let Some(address) = self.address else { return true };
+        match truth.membership(address.into()) {
+            Some(there) if there.left.is_none() => {
+                self.follower(address, truth).is_none_or(|follower| follower.is_up_to_date(truth))
+            }
+            _ => true,
+        }
+    }
+
+    fn closing(&mut self, _cx: &mut Surroundings<'_>) {}
+
+    fn check(&mut self, truth: &Truth, _world: &World) -> Result<(), String> {
+        // Who is over his rate is not heard: some may be missing, none is twice or in another order.
+        let mut taken = truth.said(&self.who).iter().peekable();
+        for text in &self.said {
+            let _missing = taken.next_if(|taken| taken.as_str() == text);
+        }
+        taken.next().map_or(Ok(()), |text| Err(format!("{text:?} was said twice, or in another order")))
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    fn has_ended(&self) -> bool {
+        false
+    }
+
+    fn tally(&self) -> (u64, u64, usize) {
+        (self.delivered, self.missed, 0)
+    }
+}

@@ -1,0 +1,117 @@
+//! A framed member's conversation, whatever carries its frames.
+
+use chat_core::{ClientEvent, Conversation};
+use chat_proto::{LeaveReason, MemberFrame, RoomFrame, Text};
+
+use super::follower::Follower;
+use super::truth::Truth;
+
+#[derive(Debug)]
+pub(super) struct Talk {
+    /// What stands before the colon in all he says.
+    pub(super) who: String,
+    pub(super) conversation: Conversation,
+    pub(super) follower: Option<Follower>,
+    to_say: Vec<Text>,
+    said: Vec<Text>,
+    /// What the room may have taken or not, as he was told.
+    unsure: Vec<Text>,
+    says: usize,
+    /// A welcome has come on this connection.
+    pub(super) is_welcome: bool,
+    pub(super) dismissed: Option<LeaveReason>,
+}
+
+impl Talk {
+    pub(super) fn new(who: String) -> Self {
+        Self {
+            who,
+            conversation: Conversation::new(0),
+            follower: None,
+            to_say: Vec::new(),
+            said: Vec::new(),
+            unsure: Vec::new(),
+            says: 0,
+            is_welcome: false,
+            dismissed: None,
+        }
+    }
+
+    pub(super) fn say(&mut self, messages: usize) {
+        for number in self.says..self.says + messages {
+            self.to_say.push(Text::one_line(&format!("{}: {number}.", self.who)).expect("short"));
+        }
+        self.says += messages;
+    }
+
+    pub(super) fn receive(&mut self, frame: RoomFrame, truth: &Truth) -> Result<(), String> {
+        let mut events = Vec::new();
+        self.conversation.receive(frame, |event| events.push(event));
+        for event in events {
+            self.event(event, truth)?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: ClientEvent, truth: &Truth) -> Result<(), String> {
+        match (event, &mut self.follower) {
+            (ClientEvent::Connected(welcome), follower) => {
+                let since = welcome.session.since;
+                let has = follower.get_or_insert_with(|| Follower::new(since, None)).has();
+                self.is_welcome = true;
+                // Only if he was a plain listener until now has he read beyond his join.
+                if since > has {
+                    return Err(format!("is to go on after message {since}, and has read up to {has}"));
+                }
+            }
+            (ClientEvent::Entry { entry, .. }, Some(follower)) => follower.entry(&entry, truth)?,
+            (ClientEvent::Missed(messages), Some(follower)) => follower.missed(messages, truth)?,
+            (ClientEvent::Unsure(texts), _) => self.unsure.extend(texts),
+            (ClientEvent::Dismissed(reason), _) => self.dismissed = Some(reason),
+            (ClientEvent::Present(_), _) => {}
+            (event, _) => return Err(format!("{event:?} before the welcome")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn next_frame(&mut self) -> Option<MemberFrame> {
+        while !self.to_say.is_empty() && !self.conversation.is_full() {
+            let text = self.to_say.remove(0);
+            self.said.push(text.clone());
+            self.conversation.say(text).expect("it is not full");
+        }
+        self.conversation.next_frame()
+    }
+
+    /// The connection is gone; true if he has left with it.
+    pub(super) fn disconnected(&mut self) -> bool {
+        self.is_welcome = false;
+        self.conversation.disconnected()
+    }
+
+    pub(super) fn is_up_to_date(&mut self, truth: &Truth) -> bool {
+        self.follower.as_mut().is_some_and(|follower| follower.is_up_to_date(truth))
+    }
+
+    /// Whether all that he had to say is said and confirmed, and he has read everything.
+    pub(super) fn is_done(&mut self, truth: &Truth) -> bool {
+        self.to_say.is_empty() && self.conversation.unconfirmed() == 0 && self.is_up_to_date(truth)
+    }
+
+    /// What he said is in the log once and in his order: all that he knows to be confirmed, and perhaps some
+    /// of the rest.
+    pub(super) fn check(&self, truth: &Truth) -> Result<(), String> {
+        let confirmed = self.said.len().saturating_sub(self.conversation.unconfirmed());
+        let mut taken = truth.said(&self.who).iter().peekable();
+        for (number, text) in self.said.iter().enumerate() {
+            let is_taken = taken.next_if_eq(&text).is_some();
+            if !is_taken && number < confirmed && !self.unsure.contains(text) {
+                return Err(format!("{text:?} is missing, or not in its place"));
+            }
+        }
+        match taken.next() {
+            None => Ok(()),
+            Some(text) => Err(format!("{text:?} was said twice, or in another order")),
+        }
+    }
+}

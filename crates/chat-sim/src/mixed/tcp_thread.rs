@@ -1,0 +1,200 @@
+//! An I/O thread of the TCP server: what `TcpTransport` does, on simulated streams.
+
+use std::collections::HashMap;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::SocketAddr;
+use std::rc::Weak;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use chat_core::{Room, Turn, Waker};
+use chat_proto::limits::{ENTRY_FRAME_BYTES_MAX, FRAME_BYTES_MAX};
+use chat_tcp::{Endpoint, Held, Readiness, Stream};
+use chat_testkit::{StreamEnd, StreamEvent};
+
+use super::threads::Threads;
+
+/// What may wait for one member alone: 4 KiB of answers, the one that went beyond, the rest of an entry, and a
+/// notice or a goodbye.
+const OUTBOX_BYTES_MAX: usize = 4 * 1024 + 2 * FRAME_BYTES_MAX + ENTRY_FRAME_BYTES_MAX;
+
+/// What one turn reads of a member.
+const BACKLOG_BYTES_MAX: usize = 64 * 1024;
+
+/// Peers up to which it is looked at, after each turn, what they cost.
+const WATCHED_PEERS_MAX: usize = 60;
+
+/// A socket at which the thread may be interrupted. `QUICK`: a short read is all.
+pub(super) struct Socket<const QUICK: bool> {
+    end: StreamEnd,
+    threads: Weak<Threads<QUICK>>,
+}
+
+pub(super) struct TcpThread<const QUICK: bool> {
+    /// None once it has ended.
+    endpoint: Option<Endpoint<Socket<QUICK>>>,
+    woken: Arc<AtomicBool>,
+    /// Connections dealt to it.
+    inbox: Vec<(Socket<QUICK>, SocketAddr)>,
+    /// Under what the endpoint knows the streams.
+    tokens: HashMap<usize, usize>,
+    events: Vec<(usize, Readiness)>,
+    /// What streams in the inbox are ready for: a poll tells when they are registered.
+    early: Vec<(usize, Readiness)>,
+    /// When it runs next, once it has something to do.
+    runs_at: Option<Instant>,
+    drain_by: Option<Instant>,
+    held: Held,
+}
+
+impl<const QUICK: bool> TcpThread<QUICK> {
+    pub(super) fn new(room: &Room) -> Self {
+        let woken = Arc::new(AtomicBool::new(false));
+        let wake = Arc::clone(&woken);
+        let waker = Waker::new(move || wake.store(true, Ordering::Relaxed));
+        Self {
+            endpoint: Some(Endpoint::new(room, waker, false)),
+            woken,
+            inbox: Vec::new(),
+            tokens: HashMap::new(),
+            events: Vec::new(),
+            early: Vec::new(),
+            runs_at: None,
+            drain_by: None,
+            held: Held::default(),
+        }
+    }
+
+    pub(super) fn deal(&mut self, socket: Socket<QUICK>, address: SocketAddr) {
+        if self.endpoint.is_some() {
+            self.inbox.push((socket, address));
+        }
+    }
+
+    /// Whether the event is one of its streams'.
+    pub(super) fn event(&mut self, event: StreamEvent) -> bool {
+        let StreamEvent { end, readable, ended, writable, hung_up } = event;
+        let readiness = Readiness { readable, ended, writable, hung_up };
+        if let Some(&token) = self.tokens.get(&end) {
+            self.events.push((token, readiness));
+            return true;
+        }
+        let is_ours = self.inbox.iter().any(|(socket, _)| socket.end.id() == end);
+        if is_ours {
+            self.early.push((end, readiness));
+        }
+        is_ours
+    }
+
+    /// Whether its poll would return.
+    pub(super) fn has_work(&self, now: Instant) -> bool {
+        let Some(endpoint) = &self.endpoint else { return false };
+        self.woken.load(Ordering::Relaxed)
+            || !self.events.is_empty()
+            || (!self.inbox.is_empty() && self.drain_by.is_none())
+            || self.deadline(endpoint, now).is_some_and(|deadline| deadline <= now)
+    }
+
+    fn deadline(&self, endpoint: &Endpoint<Socket<QUICK>>, now: Instant) -> Option<Instant> {
+        endpoint.deadline(now).into_iter().chain(self.drain_by).min()
+    }
+
+    /// When it runs next; `late` tells when, if it has something to do by now.
+    pub(super) fn schedule(&mut self, now: Instant, late: impl FnOnce() -> Instant) -> Option<Instant> {
+        let endpoint = self.endpoint.as_ref()?;
+        if self.runs_at.is_none() && self.has_work(now) {
+            self.runs_at = Some(late());
+        }
+        self.runs_at.or_else(|| self.deadline(endpoint, now))
+    }
+
+    /// One turn of the loop.
+    pub(super) fn run(&mut self, now: Instant) {
+        self.runs_at = None;
+        self.woken.store(false, Ordering::Relaxed);
+        let Some(endpoint) = &mut self.endpoint else { return };
+        for (token, readiness) in self.events.drain(..) {
+            endpoint.ready(token, readiness);
+        }
+        if let Some(drain_by) = self.drain_by {
+            if now < drain_by {
+                let _closing = endpoint.turn(now);
+            }
+        } else {
+            for (socket, address) in self.inbox.drain(..) {
+                self.tokens.insert(socket.end.id(), endpoint.next_token());
+                endpoint.adopt(socket, address, now);
+            }
+            let registered = self.early.drain(..);
+            self.events.extend(registered.filter_map(|(end, ready)| Some((*self.tokens.get(&end)?, ready))));
+            if let Turn::Closing { deadline } = endpoint.turn(now) {
+                endpoint.drain(now);
+                self.drain_by = Some(deadline);
+            }
+        }
+        if endpoint.peers() <= WATCHED_PEERS_MAX {
+            self.held = endpoint.held();
+        }
+        if endpoint.is_drained() || self.drain_by.is_some_and(|drain_by| drain_by <= now) {
+            self.endpoint = None;
+            self.inbox.clear();
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.endpoint.is_none()
+    }
+
+    /// What it holds more of than it may.
+    pub(super) fn fault(&self, log_bytes_max: usize) -> Option<String> {
+        let Held { log_bytes_most, outbox_bytes_most, backlog_bytes_most, .. } = self.held;
+        let is_within = log_bytes_most <= log_bytes_max
+            && outbox_bytes_most <= OUTBOX_BYTES_MAX
+            && backlog_bytes_most <= BACKLOG_BYTES_MAX;
+        (!is_within).then(|| format!("{:?}", self.held))
+    }
+}
+
+impl<const QUICK: bool> Socket<QUICK> {
+    pub(super) fn new(end: StreamEnd, threads: Weak<Threads<QUICK>>) -> Self {
+        Self { end, threads }
+    }
+
+    fn interrupt(&self) {
+        if let Some(threads) = self.threads.upgrade() {
+            threads.interrupt();
+        }
+    }
+}
+
+impl<const QUICK: bool> Read for Socket<QUICK> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.interrupt();
+        self.end.read(buffer)
+    }
+}
+
+impl<const QUICK: bool> Write for Socket<QUICK> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.interrupt();
+        self.end.write(bytes)
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.interrupt();
+        self.end.write_vectored(parts)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<const QUICK: bool> Stream for Socket<QUICK> {
+    const SHORT_READ_IS_ALL: bool = QUICK;
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.end.shutdown_write()
+    }
+}

@@ -1,0 +1,117 @@
+//! The I/O thread of the UDP server: what `UdpTransport` does, on simulated networks.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use chat_core::{Room, Waker};
+use chat_testkit::{Datagram, VirtualTime};
+use chat_udp::{Endpoint, UdpConfig};
+
+/// Datagrams received before those that wait are sent.
+const RECEIVED_PER_FANOUT: usize = 128;
+
+pub(super) struct UdpThread {
+    address: SocketAddr,
+    /// None once it has ended.
+    endpoint: Option<Endpoint>,
+    woken: Arc<AtomicBool>,
+    arrived: Vec<Datagram>,
+    runs_at: Option<Instant>,
+    drain_by: Option<Instant>,
+    /// Datagrams to be sent.
+    out: Vec<Datagram>,
+}
+
+impl UdpThread {
+    pub(super) fn new(room: &Room, address: SocketAddr, seed: [u8; 32], time: &VirtualTime) -> Self {
+        let woken = Arc::new(AtomicBool::new(false));
+        let wake = Arc::clone(&woken);
+        let waker = Waker::new(move || wake.store(true, Ordering::Relaxed));
+        let endpoint = Endpoint::new(room, waker, UdpConfig::default(), address, seed, time.now());
+        Self {
+            address,
+            endpoint: Some(endpoint),
+            woken,
+            arrived: Vec::new(),
+            runs_at: None,
+            drain_by: None,
+            out: Vec::new(),
+        }
+    }
+
+    pub(super) fn arrived(&mut self, datagram: Datagram) {
+        if self.endpoint.is_some() {
+            self.arrived.push(datagram);
+        }
+    }
+
+    pub(super) fn has_work(&self, now: Instant) -> bool {
+        let Some(endpoint) = &self.endpoint else { return false };
+        self.woken.load(Ordering::Relaxed)
+            || !self.arrived.is_empty()
+            || self.deadline(endpoint).is_some_and(|deadline| deadline <= now)
+    }
+
+    fn deadline(&self, endpoint: &Endpoint) -> Option<Instant> {
+        endpoint.deadline().into_iter().chain(self.drain_by).min()
+    }
+
+    /// When it runs next; `late` tells when, if it has something to do by now.
+    pub(super) fn schedule(&mut self, now: Instant, late: impl FnOnce() -> Instant) -> Option<Instant> {
+        let endpoint = self.endpoint.as_ref()?;
+        if self.runs_at.is_none() && self.has_work(now) {
+            self.runs_at = Some(late());
+        }
+        self.runs_at.or_else(|| self.deadline(endpoint))
+    }
+
+    /// One turn of the loop.
+    pub(super) fn run(&mut self, now: Instant) {
+        self.runs_at = None;
+        self.woken.store(false, Ordering::Relaxed);
+        let mut arrived = std::mem::take(&mut self.arrived).into_iter();
+        loop {
+            for Datagram { from, bytes, .. } in arrived.by_ref().take(RECEIVED_PER_FANOUT) {
+                if let Some(endpoint) = &mut self.endpoint {
+                    endpoint.receive(from, &bytes, now);
+                }
+            }
+            self.serve(now);
+            if arrived.len() == 0 {
+                break;
+            }
+        }
+        let Some(endpoint) = &mut self.endpoint else { return };
+        if let (None, Some(deadline)) = (self.drain_by, endpoint.closing()) {
+            endpoint.drain(now);
+            self.drain_by = Some(deadline);
+            self.serve(now);
+        }
+        let is_late = self.drain_by.is_some_and(|drain_by| drain_by <= now);
+        if is_late
+            || self.endpoint.as_ref().is_some_and(|endpoint| self.drain_by.is_some() && endpoint.is_drained())
+        {
+            self.endpoint = None;
+        }
+    }
+
+    fn serve(&mut self, now: Instant) {
+        let Some(endpoint) = &mut self.endpoint else { return };
+        endpoint.on_deadline(now);
+        endpoint.pull(now);
+        let mut bytes = Vec::new();
+        while let Some(to) = endpoint.transmit(&mut bytes, now) {
+            self.out.push(Datagram { from: self.address, to, bytes: bytes.clone() });
+        }
+    }
+
+    pub(super) fn sent(&mut self) -> Vec<Datagram> {
+        std::mem::take(&mut self.out)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.endpoint.is_none()
+    }
+}
