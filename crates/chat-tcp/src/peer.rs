@@ -67,7 +67,10 @@ impl<S: Stream> Peer<S> {
     /// His deadline, as it was listed, has come.
     pub(crate) fn on_deadline(&mut self, cx: &mut Context<'_>) {
         self.listed = None;
-        self.connection.on_deadline(cx);
+        // His socket takes bytes again, and we have not tried yet: how late we are is not his fault.
+        if !(self.writable && self.connection.is_blocked()) {
+            self.connection.on_deadline(cx);
+        }
     }
 
     /// Reads until it would block, the connection wants no more, or `buffer`, his share of this turn,
