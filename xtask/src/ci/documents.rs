@@ -1,4 +1,5 @@
-//! What a document says of tests: each one that it names must be there.
+//! What documents say of the code: the tests that they name must be there, and the program that the README shows is
+//! the one that runs.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,6 +10,9 @@ use crate::failure::Failure;
 
 /// The documents that name tests as evidence.
 const DOCUMENTS: &[&str] = &["PROTOCOL.md", "RELIABILITY.md", "SECURITY.md"];
+
+/// The program that the README shows.
+const EMBED: &str = "crates/chat-tcp/examples/embed.rs";
 
 /// Tests are sentences: a name in a document with so many underscores is one.
 const UNDERSCORES_MIN: usize = 4;
@@ -30,7 +34,25 @@ pub(super) fn check(root: &Path) -> Result<(), Failure> {
         }
         println!("{document}: {} tests named, all there", named.len());
     }
-    Ok(())
+    readme_shows_the_example(root)
+}
+
+fn readme_shows_the_example(root: &Path) -> Result<(), Failure> {
+    let read = |name: &str| {
+        let path = root.join(name);
+        fs::read_to_string(&path).map_err(|error| files::unreadable(&path, &error))
+    };
+    let (readme, example) = (read("README.md")?, read(EMBED)?);
+    // What follows the example's own heading.
+    let program = example.split_once("\n\n").map_or(example.as_str(), |(_, program)| program);
+    if readme.contains(program) {
+        println!("README.md: shows {EMBED}");
+        return Ok(());
+    }
+    Err(Failure {
+        reason: format!("README.md shows another program than {EMBED}"),
+        command: format!("diff README.md {EMBED}"),
+    })
 }
 
 fn functions_in(text: &str) -> impl Iterator<Item = String> {
