@@ -17,7 +17,7 @@ const MSS: u32 = 1_400;
 const MEMBERS: usize = 10;
 const READS_EVERY: u32 = 20;
 /// Longer than the server waits for a member who takes nothing.
-const COMES_AGAIN_AFTER: u32 = 90;
+const COMES_AGAIN_AFTER: u32 = 150;
 
 pub(super) fn lag(server: SocketAddr, stop: &AtomicBool) -> Result<()> {
     let mut members = (0..MEMBERS).map(|_| connect(server)).collect::<Result<Vec<_>>>()?;
