@@ -1,6 +1,6 @@
 //! The text of one message: one clean line of bounded length.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use memchr::memchr2;
 use serde::{
@@ -55,10 +55,10 @@ impl Text {
     /// [`TEXT_BYTES_MAX`] when clean is split where no character that people see is cut; only one
     /// that is longer by itself is cut inside, and a joiner at such a cut becomes U+FFFD.
     ///
-    /// Lazy: it holds one cleaned line at a time, at most three times as long as the line. A line
-    /// of printable ASCII that fits costs one copy.
+    /// Lazy: it holds one cleaned line at a time, at most three times as long as the line, and
+    /// nothing of a line of printable ASCII, which costs one copy.
     pub fn split(bytes: &[u8]) -> impl Iterator<Item = Text> {
-        Split { bytes, line: String::new(), at: 0 }
+        Split { bytes, line: Cow::Borrowed(""), at: 0 }
     }
 
     /// A text of what is known to be clean.
@@ -130,8 +130,8 @@ pub enum TextError {
 struct Split<'a> {
     /// What has not been looked at, from the beginning of a line.
     bytes: &'a [u8],
-    /// The clean line that is being handed out in pieces.
-    line: String,
+    /// The clean line that is being handed out in pieces; borrowed, it is printable ASCII.
+    line: Cow<'a, str>,
     /// Where its next piece begins; its length when none is left.
     at: usize,
 }
@@ -147,13 +147,10 @@ impl Iterator for Split<'_> {
             return None;
         }
         let line = take_line(&mut self.bytes);
-        if line.len() <= TEXT_BYTES_MAX
-            && clean::is_printable_ascii(line)
-            && let Ok(line) = std::str::from_utf8(line)
-        {
-            return Some(Text(line.into()));
-        }
-        self.line = clean::clean(&String::from_utf8_lossy(line));
+        self.line = match std::str::from_utf8(line) {
+            Ok(ascii) if clean::is_printable_ascii(line) => Cow::Borrowed(ascii),
+            _ => Cow::Owned(clean::clean_bytes(line)),
+        };
         self.at = 0;
         Some(self.next_piece())
     }
@@ -162,6 +159,12 @@ impl Iterator for Split<'_> {
 impl Split<'_> {
     fn next_piece(&mut self) -> Text {
         let rest = &self.line[self.at..];
+        if let Cow::Borrowed(_) = self.line {
+            // No character depends on another one, so that any place to cut is as good.
+            let piece = &rest[..rest.len().min(TEXT_BYTES_MAX)];
+            self.at += piece.len();
+            return Text(piece.into());
+        }
         let piece = front(rest, TEXT_BYTES_MAX);
         self.at += piece.len();
         let begins_or_ends_torn = piece.chars().next().is_some_and(clean::depends_on_neighbours)
@@ -173,7 +176,7 @@ impl Split<'_> {
             Text(piece.into())
         };
         if self.at == self.line.len() {
-            self.line = String::new();
+            self.line = Cow::Borrowed("");
             self.at = 0;
         }
         text
