@@ -52,6 +52,24 @@ fn who_is_no_member_is_not_welcomed() {
 }
 
 #[test]
+fn who_is_no_member_any_more_replaces_nobody() {
+    let (room, time) = room();
+    let (mut old_port, new_port) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let old = old_port.join("192.0.2.1:1");
+    let (first, _) = welcome(&old_port, old, FRESH, &time);
+    let new = new_port.join("192.0.2.1:2");
+    room.kick("192.0.2.1:2".parse().unwrap(), "").unwrap();
+    old_port.pull();
+
+    assert_eq!(new_port.port.welcome(new, &resume(&first, 0), time.now()), None);
+    assert!(old_port.try_say(old, "still here").is_ok());
+    let wakes = old_port.wakes();
+    room.notice("and awake").unwrap();
+    assert_eq!(old_port.wakes(), wakes + 1, "no wake was used up");
+    assert_eq!(old_port.pull().dismissed, []);
+}
+
+#[test]
 fn a_resumed_session_goes_on_where_it_was_and_the_old_one_is_dismissed() {
     let (room, time) = room();
     let (mut old_port, mut new_port) = (Carrier::new(&room, &time), Carrier::new(&room, &time));

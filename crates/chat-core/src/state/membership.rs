@@ -59,6 +59,8 @@ impl State {
         hello: &Hello,
         now: Instant,
     ) -> Option<(Welcome, Start, Wakes)> {
+        // Who was put out before his hello came replaces nobody.
+        self.members.get(id)?;
         let head = self.log.seq();
         let known = hello.resume.filter(|resume| self.is_proven(resume) && resume.have <= head);
         let (start, wakes) = match known {
