@@ -6,6 +6,8 @@ mod bench;
 mod cargo;
 mod ci;
 mod failure;
+mod fuzz;
+mod loom;
 mod package;
 mod screenshot;
 mod semver;
@@ -26,6 +28,10 @@ enum Command {
     Ci(ci::Options),
     /// Puts each fault of the world on a running server at full size, and prints what it costs
     Faults(soak::Options),
+    /// Searches for bytes that break a promise of a decoder, a session or the room
+    Fuzz(fuzz::Options),
+    /// Tries every order in which threads can meet at the room
+    Loom,
     /// Checks that every crate can be published
     Package(package::Options),
     /// Draws the picture of the README from the running program
@@ -43,6 +49,8 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(root(), &options),
         Command::Ci(options) => ci::run(root(), &options),
         Command::Faults(options) => soak::faults(root(), &options),
+        Command::Fuzz(options) => fuzz::run(root(), &options),
+        Command::Loom => loom::run(root()),
         Command::Package(options) => package::run(root(), &options),
         Command::Screenshot(options) => screenshot::run(root(), &options),
         Command::Semver(options) => semver::run(root(), &options),

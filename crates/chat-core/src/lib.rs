@@ -53,6 +53,7 @@ mod running;
 mod seat;
 mod state;
 mod stats;
+mod sync;
 mod transport;
 mod waker;
 

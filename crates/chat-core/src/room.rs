@@ -1,7 +1,7 @@
 //! The room: a cheap handle on shared state.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use chat_proto::{Author, LeaveReason, Name, PeerAddr, Present, Text};
@@ -13,6 +13,7 @@ use crate::port::Port;
 use crate::seat::Seat;
 use crate::state::State;
 use crate::stats::Stats;
+use crate::sync::{Mutex, MutexGuard};
 use crate::waker::Waker;
 
 /// A chat room: one log, and whoever reads it.

@@ -1,15 +1,16 @@
 //! A membership inside this process.
+#![cfg_attr(loom, allow(unused_imports, reason = "the model knows no time, so nothing waits for a while"))]
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chat_proto::{Author, Entry, Name};
-use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::error::{NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
 use crate::room::Room;
 use crate::state::SeatState;
+use crate::sync::{Receiver, Sender, bounded};
 use crate::waker::Waker;
 
 /// What a [`Seat`] hears.
@@ -173,6 +174,7 @@ impl Seat {
     ///
     /// [`RecvTimeoutError::Timeout`] if none came; [`RecvTimeoutError::Closed`] as in
     /// [`try_recv`](Self::try_recv).
+    #[cfg(not(loom))]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Heard, RecvTimeoutError> {
         let deadline = crossbeam_channel::after(timeout);
         loop {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 /// Interrupts a transport's wait. Any thread may call it; it must not block.
 ///
-/// The room calls it at most once between two [`Port::pull`](crate::Port::pull)s, however much
-/// happens in between.
+/// The room calls it at most once for all that happens between two [`Port::pull`](crate::Port::pull)s,
+/// however much that is.
 ///
 /// ```
 /// let (sender, receiver) = crossbeam_channel::bounded(1);

@@ -1,0 +1,269 @@
+//! The hand-over between threads, in every order in which they can take the room's lock and sleep.
+//!
+//! Only with `--cfg loom`: `cargo xtask loom`. A reader that would sleep for ever is a deadlock, which the model
+//! checker reports with the schedule that leads to it. The channel is a model, too: that crossbeam's keeps its own
+//! promises is not what this looks at.
+#![cfg(loom)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+use std::time::{Duration, Instant};
+
+use chat_core::{
+    Heard, MemberId, News, Outcome, Port, Room, RoomClosed, RoomConfig, SayError, Seat, Waker, World,
+};
+use chat_proto::{Event, Hello, Resume, Text};
+use loom::sync::{Arc, Condvar, Mutex};
+use loom::thread;
+
+/// Tries every order with at most three switches between threads that could have gone on.
+fn in_every_order(test: impl Fn(Room, Instant) + Send + Sync + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    let now = begin();
+    model.check(move || {
+        let world = World { clock: Box::new(move || now), unix_ms: 0, seed: [7; 32] };
+        test(Room::in_world(RoomConfig::default(), world), now);
+    });
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no other first instant; nothing depends on which it is"
+)]
+fn begin() -> Instant {
+    Instant::now()
+}
+
+/// What a transport waits in, as in a poll: a wake that comes before the sleep ends it at once.
+#[derive(Default)]
+struct Sleep {
+    state: Mutex<Woken>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Woken {
+    is_woken: bool,
+    times: usize,
+}
+
+impl Sleep {
+    fn new() -> (Arc<Self>, Waker) {
+        let sleep = Arc::new(Self::default());
+        let wakes = Arc::clone(&sleep);
+        let waker = Waker::new(move || {
+            let mut state = wakes.state.lock().unwrap();
+            state.is_woken = true;
+            state.times += 1;
+            drop(state);
+            wakes.changed.notify_one();
+        });
+        (sleep, waker)
+    }
+
+    fn until_woken(&self) {
+        let mut state = self.state.lock().unwrap();
+        while !state.is_woken {
+            state = self.changed.wait(state).unwrap();
+        }
+        state.is_woken = false;
+    }
+
+    fn times(&self) -> usize {
+        self.state.lock().unwrap().times
+    }
+}
+
+/// A transport that carries nothing anywhere, and keeps what it has read.
+struct Carrier {
+    port: Port,
+    sleep: Arc<Sleep>,
+    pulls: usize,
+    messages: Vec<String>,
+    left: usize,
+    dismissed: usize,
+    is_closing: bool,
+}
+
+impl Carrier {
+    fn new(room: &Room) -> Self {
+        let (sleep, waker) = Sleep::new();
+        let port = room.attach(waker);
+        Self { port, sleep, pulls: 0, messages: Vec::new(), left: 0, dismissed: 0, is_closing: false }
+    }
+
+    fn join(&self, peer: &str, now: Instant) -> MemberId {
+        self.port.join(peer.parse().unwrap(), now).unwrap().member
+    }
+
+    fn say(&self, member: MemberId, text: &str, now: Instant) -> Result<u64, SayError> {
+        match self.port.say(member, Text::one_line(text).unwrap(), now)?.outcome {
+            Outcome::Accepted { seq } => Ok(seq),
+            Outcome::Refused { why } => panic!("refused: {why}"),
+        }
+    }
+
+    fn pull(&mut self) {
+        let mut news = News::default();
+        self.port.pull(&mut news);
+        self.pulls += 1;
+        for entry in &news.entries {
+            if entry.event.is_message() {
+                self.messages.push(entry.event.to_string());
+                assert_eq!(entry.seq, self.messages.len() as u64);
+            }
+            self.left += usize::from(matches!(entry.event, Event::Left { .. }));
+        }
+        self.dismissed += news.dismissed.len();
+        self.is_closing = news.closing.is_some();
+    }
+
+    /// Sleeps and pulls until it has read so many messages.
+    fn read(&mut self, messages: usize) {
+        while self.messages.len() < messages {
+            self.sleep.until_woken();
+            self.pull();
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_sleeps_until_it_is_woken_gets_every_message_and_no_wake_too_many() {
+    in_every_order(|room, now| {
+        let (speaker, mut reader) = (Carrier::new(&room), Carrier::new(&room));
+        let member = speaker.join("192.0.2.1:1", now);
+        let one = thread::spawn(move || {
+            speaker.say(member, "one", now).unwrap();
+            speaker.say(member, "two", now).unwrap();
+            speaker
+        });
+        let other = thread::spawn(move || room.notice("three").unwrap());
+        reader.read(3);
+        let _speaker = one.join().unwrap();
+        other.join().unwrap();
+        // It pulls only when it was woken.
+        assert_eq!(reader.sleep.times(), reader.pulls);
+        assert_eq!(reader.messages.len(), 3);
+    });
+}
+
+#[test]
+fn who_pulls_before_he_is_woken_is_woken_for_what_comes_after_it() {
+    in_every_order(|room, _| {
+        let mut reader = Carrier::new(&room);
+        let speaker = thread::spawn(move || {
+            room.notice("one").unwrap();
+            room.notice("two").unwrap();
+        });
+        reader.pull();
+        reader.pull();
+        reader.read(2);
+        speaker.join().unwrap();
+        assert!(reader.sleep.times() <= reader.pulls + 1, "one for all between two pulls");
+    });
+}
+
+#[test]
+fn two_ports_that_speak_and_read_at_once_see_one_order() {
+    in_every_order(|room, now| {
+        let turn = move |room: &Room, peer: &str| {
+            let mut carrier = Carrier::new(room);
+            let member = carrier.join(peer, now);
+            carrier.say(member, "hello", now).unwrap();
+            carrier.pull(); // at the end of his own turn, in which nobody wakes him
+            carrier.read(2);
+            carrier.messages
+        };
+        let other_room = room.clone();
+        let other = thread::spawn(move || turn(&other_room, "192.0.2.2:2"));
+        let messages = turn(&room, "192.0.2.1:1");
+        assert_eq!(messages, other.join().unwrap());
+    });
+}
+
+#[test]
+fn a_room_that_closes_reaches_a_sleeping_port_and_a_waiting_seat() {
+    in_every_order(|room, _| {
+        let mut carrier = Carrier::new(&room);
+        let seat = room.seat("bot".parse().unwrap()).unwrap();
+        let port = thread::spawn(move || {
+            while !carrier.is_closing {
+                carrier.sleep.until_woken();
+                carrier.pull();
+            }
+            carrier.messages.clone()
+        });
+        let listener = thread::spawn(move || listen(&seat));
+        room.close("farewell", Duration::ZERO);
+        assert_eq!(port.join().unwrap(), ["[*] farewell"]);
+        assert_eq!(listener.join().unwrap(), 1);
+    });
+}
+
+#[test]
+fn two_threads_that_listen_at_one_seat_share_what_is_said_and_both_hear_the_end() {
+    in_every_order(|room, _| {
+        let seat = std::sync::Arc::new(room.seat("bot".parse().unwrap()).unwrap());
+        let other_seat = std::sync::Arc::clone(&seat);
+        let other = thread::spawn(move || listen(&other_seat));
+        let speaker = thread::spawn(move || {
+            room.notice("one").unwrap();
+            room.close("farewell", Duration::ZERO);
+        });
+        let heard = listen(&seat);
+        assert_eq!(heard + other.join().unwrap(), 2);
+        speaker.join().unwrap();
+    });
+}
+
+/// How many messages this thread hears until the end.
+fn listen(seat: &Seat) -> usize {
+    let mut messages = 0;
+    loop {
+        match seat.recv() {
+            Ok(Heard::Entry(entry)) => messages += usize::from(entry.event.is_message()),
+            Ok(Heard::Missed(_)) => panic!("the log is large"),
+            Err(RoomClosed) => return messages,
+        }
+    }
+}
+
+#[test]
+fn a_member_who_is_kicked_while_his_port_goes_leaves_once() {
+    in_every_order(|room, now| {
+        let (mut witness, leaving) = (Carrier::new(&room), Carrier::new(&room));
+        leaving.join("192.0.2.1:1", now);
+        let gone = thread::spawn(move || drop(leaving));
+        let kicked = room.kick("192.0.2.1:1".parse().unwrap(), "why not");
+        gone.join().unwrap();
+        witness.sleep.until_woken();
+        witness.pull();
+        assert_eq!(witness.left, 1, "{kicked:?}");
+    });
+}
+
+#[test]
+fn nothing_of_the_old_connection_is_said_once_a_session_is_resumed() {
+    in_every_order(|room, now| {
+        let (mut old_port, new_port) = (Carrier::new(&room), Carrier::new(&room));
+        let old = old_port.join("192.0.2.1:1", now);
+        let (first, _) = old_port.port.welcome(old, &Hello::default(), now).unwrap();
+        old_port.pull();
+        let resumed = thread::spawn(move || {
+            let new = new_port.join("192.0.2.1:2", now);
+            let resume = Some(Resume { epoch: first.epoch, session: first.session, have: 0 });
+            let (welcome, _) = new_port.port.welcome(new, &Hello { resume, history: 0 }, now).unwrap();
+            (welcome.head, new_port)
+        });
+        let said = old_port.say(old, "the last word", now);
+        while old_port.dismissed == 0 {
+            old_port.sleep.until_woken();
+            old_port.pull();
+        }
+        let (head, _new_port) = resumed.join().unwrap();
+        match said {
+            Ok(seq) => assert!(seq <= head, "his new connection reads it, and does not say it again"),
+            Err(error) => assert_eq!((error, head), (SayError::NotMember, 0)),
+        }
+    });
+}

@@ -1,0 +1,430 @@
+//! A room, its ports and its seats, against a simple model of them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chat_core::{
+    Heard, MemberId, Moderator, News, Outcome, Port, Room, RoomConfig, Seat, Start, TryRecvError, Verdict,
+    Waker, World,
+};
+use chat_proto::{Author, Entry, Event, Hello, LeaveReason, PeerAddr, Resume, Text, Welcome};
+use chat_testkit::VirtualTime;
+
+use crate::choices::Choices;
+
+const PORTS: usize = 3;
+const SEATS: usize = 3;
+
+/// Addresses that members come from; some share a network.
+const ADDRESSES: u16 = 8;
+
+/// What happens to a room, one choice after the other.
+pub fn room(bytes: &[u8]) {
+    let mut choices = Choices::new(bytes);
+    let mut run = Run::new(&mut choices);
+    while !choices.is_empty() {
+        run.step(&mut choices);
+        run.check_wakes();
+    }
+    run.end();
+}
+
+struct Run {
+    time: VirtualTime,
+    room: Room,
+    ports: [Option<Transport>; PORTS],
+    seats: [Option<Listener>; SEATS],
+    /// All who ever joined, and those of them who may still be here.
+    members: Vec<Member>,
+    /// All messages, in order.
+    truth: Vec<String>,
+    joined: u64,
+    /// The newest entry that tells of joins and leaves together.
+    gathered: Option<Arc<Entry>>,
+}
+
+struct Member {
+    id: MemberId,
+    peer: PeerAddr,
+    port: usize,
+    is_here: bool,
+    accepted: u64,
+    welcome: Option<Welcome>,
+}
+
+struct Transport {
+    port: Port,
+    wakes: Arc<AtomicUsize>,
+    /// Something has happened since its last pull that was not its own doing.
+    is_news: bool,
+    reading: Reading,
+    /// Members who are to be dismissed with the next pull.
+    dismissed: Vec<MemberId>,
+}
+
+struct Listener {
+    seat: Seat,
+    reading: Reading,
+}
+
+/// How far somebody has read.
+#[derive(Default)]
+struct Reading {
+    seq: u64,
+    at_ms: u64,
+    missed: u64,
+}
+
+impl Reading {
+    fn entry(&mut self, entry: &Entry, truth: &[String]) {
+        self.seq += u64::from(entry.event.is_message());
+        assert_eq!(entry.seq, self.seq, "messages are numbered without gaps, and none comes unannounced");
+        assert!(entry.at_ms >= self.at_ms, "time does not go back");
+        self.at_ms = entry.at_ms;
+        if entry.event.is_message() {
+            let expected = truth.get(usize::try_from(entry.seq).expect("few") - 1);
+            assert_eq!(Some(&entry.event.to_string()), expected, "one order for all");
+        }
+    }
+
+    fn miss(&mut self, messages: u64) {
+        self.seq += messages;
+        self.missed += messages;
+    }
+}
+
+impl Run {
+    fn new(choices: &mut Choices<'_>) -> Self {
+        let time = VirtualTime::default();
+        let world = World { clock: time.clock(), unix_ms: 0, seed: [3; 32] };
+        let moderator = Moderator::new(|offer| match offer.text.as_str().len() % 10 {
+            8 => Verdict::Change("changed".parse().expect("clean")),
+            9 => Verdict::Refuse("refused".parse().expect("clean")),
+            _ => Verdict::Accept,
+        });
+        let config = RoomConfig {
+            log_bytes_max: RoomConfig::LOG_BYTES_MIN,
+            members_max: 1 + choices.below(80),
+            members_per_address_max: 2 + choices.below(80),
+            moderator: choices.yes().then_some(moderator),
+            ..RoomConfig::default()
+        };
+        Self {
+            room: Room::in_world(config, world),
+            time,
+            ports: Default::default(),
+            seats: Default::default(),
+            members: Vec::new(),
+            truth: Vec::new(),
+            joined: 0,
+            gathered: None,
+        }
+    }
+
+    fn step(&mut self, choices: &mut Choices<'_>) {
+        match choices.below(16) {
+            0..=1 => self.join(choices.below(PORTS), choices),
+            2..=4 => self.say(choices),
+            5 => self.leave(choices),
+            6 => self.kick(choices),
+            7 => self.welcome(choices),
+            8..=9 => self.pull(choices.below(PORTS)),
+            10 => self.take_or_leave_seat(choices.below(SEATS)),
+            11 => self.listen(choices.below(SEATS), choices.below(20)),
+            12 => self.say_from_within(choices),
+            13 => self.time.advance_to(self.time.now() + Duration::from_millis(choices.number().min(10_000))),
+            14 => self.attach_or_detach(choices),
+            _ => self.room_closes(choices),
+        }
+    }
+
+    // ---- ports ---------------------------------------------------------------------------------
+
+    fn attach_or_detach(&mut self, choices: &mut Choices<'_>) {
+        let index = choices.below(PORTS);
+        if self.ports[index].is_none() {
+            let wakes = Arc::<AtomicUsize>::default();
+            let count = Arc::clone(&wakes);
+            let waker = Waker::new(move || {
+                count.fetch_add(1, Ordering::Relaxed);
+            });
+            let port = self.room.attach(waker);
+            let is_news = self.room.stats().log_entries > 0;
+            let transport =
+                Transport { port, wakes, is_news, reading: Reading::default(), dismissed: Vec::new() };
+            self.ports[index] = Some(transport);
+        } else if choices.yes() {
+            self.ports[index] = None;
+            for member in self.members.iter_mut().filter(|member| member.port == index) {
+                member.is_here = false;
+            }
+            self.tell_all_but(None);
+        }
+    }
+
+    fn join(&mut self, index: usize, choices: &mut Choices<'_>) {
+        let Some(transport) = &self.ports[index] else { return };
+        let host = choices.below(usize::from(ADDRESSES));
+        let address: SocketAddr = match host {
+            0..=2 => ([127, 0, 0, 1], 1 + u16::try_from(host).expect("few")).into(),
+            _ => ([192, 0, 2, 1], u16::try_from(host).expect("few")).into(),
+        };
+        let stats = self.room.stats();
+        let Ok(joined) = transport.port.join(address, self.time.now()) else {
+            assert_eq!(self.room.stats().refused, stats.refused + 1);
+            return;
+        };
+        assert_eq!(joined.seq, self.truth.len() as u64, "he hears what follows");
+        assert!(self.members.iter().all(|member| member.id != joined.member), "an id is given out once");
+        let peer = PeerAddr::from(address);
+        let (id, port) = (joined.member, index);
+        self.members.push(Member { id, peer, port, is_here: true, accepted: 0, welcome: None });
+        self.joined += 1;
+        self.tell_all_but(Some(index));
+    }
+
+    /// One of all who ever joined.
+    fn member(&self, choices: &mut Choices<'_>) -> Option<usize> {
+        let back = usize::from(choices.byte()).min(self.members.len().checked_sub(1)?);
+        Some(self.members.len() - 1 - back)
+    }
+
+    fn say(&mut self, choices: &mut Choices<'_>) {
+        let Some(index) = self.member(choices) else { return };
+        let length = usize::from(choices.byte());
+        let text = Text::one_line(&"x".repeat(length)).expect("short");
+        let member = &mut self.members[index];
+        let Some(transport) = &self.ports[member.port] else { return };
+        let moderated = self.room.config().moderator.is_some();
+        let said = transport.port.say(member.id, text.clone(), self.time.now());
+        assert_eq!(said.is_ok(), member.is_here && !self.room.is_closing(), "a member is heard, nobody else");
+        let Ok(said) = said else { return };
+        member.accepted += 1;
+        match (said.outcome, moderated, length % 10) {
+            (Outcome::Refused { .. }, true, 9) => {}
+            (Outcome::Accepted { seq }, _, _) => {
+                let text = if moderated && length % 10 == 8 { "changed" } else { text.as_str() };
+                self.truth.push(format!("[{}] {text}", member.peer));
+                assert_eq!(seq, self.truth.len() as u64);
+            }
+            (outcome, ..) => panic!("{outcome:?}"),
+        }
+        let port = member.port;
+        self.tell_all_but(Some(port));
+    }
+
+    fn leave(&mut self, choices: &mut Choices<'_>) {
+        let Some(index) = self.member(choices) else { return };
+        let member = &mut self.members[index];
+        let Some(transport) = &self.ports[member.port] else { return };
+        transport.port.leave(member.id, LeaveReason::Quit, self.time.now());
+        let port = member.port;
+        if std::mem::take(&mut member.is_here) {
+            self.tell_all_but(Some(port));
+        }
+    }
+
+    fn kick(&mut self, choices: &mut Choices<'_>) {
+        let Some(index) = self.member(choices) else { return };
+        let peer = self.members[index].peer;
+        let kicked = self.room.kick(peer, "why not");
+        let mut here = 0;
+        for member in self.members.iter_mut().filter(|member| member.is_here && member.peer == peer) {
+            here += 1;
+            member.is_here = false;
+            let transport = self.ports[member.port].as_mut().expect("members leave with their port");
+            transport.dismissed.push(member.id);
+        }
+        assert_eq!(kicked.is_ok(), here > 0, "all at that address, and nobody else");
+        if here > 0 {
+            self.tell_all_but(None);
+        }
+    }
+
+    fn welcome(&mut self, choices: &mut Choices<'_>) {
+        let (Some(index), Some(before)) = (self.member(choices), self.member(choices)) else { return };
+        let known = self.members[before].welcome.filter(|_| choices.yes());
+        let have = choices.number();
+        let forged = choices.below(8) == 1;
+        let resume = known.map(|known| {
+            let mut session = known.session;
+            session.key ^= u64::from(forged);
+            Resume { epoch: known.epoch, session, have }
+        });
+        let hello = Hello { resume, history: u16::from(choices.byte()) };
+        let Some(transport) = &self.ports[self.members[index].port] else { return };
+        let head = self.truth.len() as u64;
+        let welcomed = transport.port.welcome(self.members[index].id, &hello, self.time.now());
+        assert_eq!(welcomed.is_some(), self.members[index].is_here);
+        let Some((welcome, start)) = welcomed else { return };
+        assert_eq!((welcome.head, welcome.you), (head, self.members[index].peer));
+        let proven = known.filter(|known| !forged && have >= known.session.since && have <= head);
+        match (start, proven) {
+            (Start::After(after), Some(_)) => {
+                assert_eq!(after, have);
+                self.replace(before, index);
+            }
+            (Start::History(messages), None) => assert!(messages <= hello.history),
+            (start, _) => panic!("{start:?} for {hello:?}"),
+        }
+        self.members[index].welcome = Some(welcome);
+    }
+
+    fn replace(&mut self, old: usize, new: usize) {
+        let member = &mut self.members[old];
+        if old != new && std::mem::take(&mut member.is_here) {
+            let transport = self.ports[member.port].as_mut().expect("members leave with their port");
+            transport.dismissed.push(member.id);
+            self.tell_all_but(None);
+        }
+    }
+
+    fn pull(&mut self, index: usize) {
+        let Some(transport) = &mut self.ports[index] else { return };
+        let mut news = News::default();
+        transport.port.pull(&mut news);
+        transport.wakes.store(0, Ordering::Relaxed);
+        transport.is_news = false;
+        if let Some(seq) = news.missed_up_to {
+            transport.reading.miss(seq - transport.reading.seq);
+        }
+        for entry in &news.entries {
+            transport.reading.entry(entry, &self.truth);
+        }
+        assert_eq!(transport.reading.seq, self.truth.len() as u64, "a pull brings all");
+        let mut dismissed: Vec<MemberId> = news.dismissed.iter().map(|(id, _)| *id).collect();
+        dismissed.sort_unstable();
+        transport.dismissed.sort_unstable();
+        assert_eq!(dismissed, std::mem::take(&mut transport.dismissed), "each is dismissed once");
+        assert_eq!(news.closing.is_some(), self.room.is_closing());
+        // Joins and leaves that were gathered are told by whoever pulls first.
+        let newest = news.entries.last().filter(|entry| matches!(entry.event, Event::Gathered { .. }));
+        if let Some(newest) = newest
+            && !self.gathered.as_ref().is_some_and(|known| Arc::ptr_eq(known, newest))
+        {
+            self.gathered = Some(Arc::clone(newest));
+            self.tell_all_but(Some(index));
+        }
+    }
+
+    // ---- seats, and the end --------------------------------------------------------------------
+
+    fn take_or_leave_seat(&mut self, index: usize) {
+        if self.seats[index].take().is_none() {
+            let seat = self.room.seat(format!("seat{index}").parse().expect("a name")).expect("it is free");
+            let reading = Reading { seq: self.truth.len() as u64, ..Reading::default() };
+            self.seats[index] = Some(Listener { seat, reading });
+        }
+    }
+
+    /// Hears at most so many.
+    fn listen(&mut self, index: usize, entries: usize) {
+        let Some(listener) = &mut self.seats[index] else { return };
+        for _ in 0..entries {
+            let is_ready = listener.seat.ready().try_recv().is_ok();
+            match listener.seat.try_recv() {
+                Ok(heard) => {
+                    assert!(is_ready, "a token for whoever waits");
+                    match heard {
+                        Heard::Entry(entry) => listener.reading.entry(&entry, &self.truth),
+                        Heard::Missed(messages) => listener.reading.miss(messages),
+                    }
+                }
+                Err(end) => {
+                    assert_eq!(listener.reading.seq, self.truth.len() as u64, "all was heard");
+                    let is_over = self.room.is_closing() && self.ports.iter().all(Option::is_none);
+                    assert_eq!(end == TryRecvError::Closed, is_over);
+                    assert!(is_ready || !is_over, "and a token for the end");
+                    break;
+                }
+            }
+        }
+    }
+
+    fn say_from_within(&mut self, choices: &mut Choices<'_>) {
+        let times = if choices.below(4) == 3 { choices.byte() } else { 1 };
+        let length = usize::from(choices.byte()) * 4;
+        let speaker = self.seats[choices.below(SEATS)].as_ref();
+        let author = speaker.map_or(&Author::Room, |listener| listener.seat.author());
+        for _ in 0..times {
+            let text = "y".repeat(length);
+            let said = match speaker {
+                Some(listener) => listener.seat.say(&text).map(drop),
+                None => self.room.notice(&text),
+            };
+            assert_eq!(said.is_err(), self.room.is_closing());
+            if said.is_ok() {
+                let texts = Text::split(text.as_bytes());
+                self.truth.extend(texts.map(|text| format!("[{author}] {text}")));
+            }
+        }
+        if times > 0 && length > 0 && !self.room.is_closing() {
+            self.tell_all_but(None);
+        }
+    }
+
+    fn room_closes(&mut self, choices: &mut Choices<'_>) {
+        // Rarely: nothing much happens after it.
+        if choices.below(8) == 7 && !self.room.is_closing() {
+            self.room.close("That was all", Duration::from_secs(5));
+            self.truth.push("[*] That was all".to_owned());
+            self.tell_all_but(None);
+        }
+    }
+
+    fn tell_all_but(&mut self, own: Option<usize>) {
+        for (index, transport) in self.ports.iter_mut().enumerate() {
+            if let Some(transport) = transport.as_mut().filter(|_| own != Some(index)) {
+                transport.is_news = true;
+            }
+        }
+    }
+
+    /// Whoever has something to read has been woken, and once.
+    fn check_wakes(&self) {
+        for transport in self.ports.iter().flatten() {
+            let wakes = transport.wakes.load(Ordering::Relaxed);
+            assert_eq!(wakes, usize::from(transport.is_news), "one wake for all news");
+        }
+        for listener in self.seats.iter().flatten() {
+            let lags = listener.reading.seq < self.truth.len() as u64;
+            assert!(!lags || listener.seat.ready().len() == 1, "a token for whoever waits");
+        }
+        let stats = self.room.stats();
+        let here = self.members.iter().filter(|member| member.is_here).count();
+        assert_eq!((stats.members, stats.joined), (here, self.joined));
+        assert_eq!(stats.left, stats.joined - here as u64, "each leaves once");
+        assert_eq!(stats.messages, self.truth.len() as u64);
+        assert!(stats.log_bytes <= RoomConfig::LOG_BYTES_MIN, "the log is bounded");
+    }
+
+    /// All read what is left, and hear the end.
+    fn end(&mut self) {
+        (0..PORTS).for_each(|index| self.pull(index));
+        for member in &self.members {
+            if let Some(transport) = self.ports[member.port].as_ref().filter(|_| member.is_here) {
+                assert_eq!(transport.port.accepted(member.id).messages, member.accepted);
+            }
+        }
+        if !self.room.is_closing() {
+            self.room.close("That was all", Duration::from_secs(5));
+            self.truth.push("[*] That was all".to_owned());
+            self.tell_all_but(None);
+        }
+        (0..PORTS).for_each(|index| self.pull(index));
+        for index in 0..PORTS {
+            self.ports[index] = None;
+            self.members
+                .iter_mut()
+                .filter(|member| member.port == index)
+                .for_each(|member| member.is_here = false);
+            self.tell_all_but(None);
+        }
+        self.check_wakes();
+        (0..SEATS).for_each(|index| self.listen(index, usize::MAX));
+        let missed: u64 = self.seats.iter().flatten().map(|listener| listener.reading.missed).sum();
+        assert!(self.room.stats().missed >= missed);
+    }
+}

@@ -1,0 +1,257 @@
+//! The UDP client's end of a session, and the conversation on top: a hostile server against one [`ClientSession`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_core::{ClientEvent, Conversation};
+use chat_proto::limits::DATAGRAM_BYTES_MAX;
+use chat_proto::{
+    Author, Cookie, Entry, Event, LeaveReason, MemberDatagram, MemberFrame, PeerAddr, Present, RoomDatagram,
+    RoomFrame, SessionId, Text, Welcome,
+};
+use chat_testkit::VirtualTime;
+use chat_udp::{ClientSession, SessionEnd};
+
+use crate::choices::Choices;
+use crate::held;
+
+const NONCE: u64 = 7;
+const SESSION: SessionId = SessionId::new(9);
+
+/// What a session and its conversation may hold: the window of entries that came too early, a thousand frames that
+/// wait for the user, a thousand messages that wait for the server.
+const HELD_BYTES_MAX: usize = 4 << 20;
+
+/// More datagrams than one step can make a client send: all that it keeps, each alone.
+const DATAGRAMS_PER_STEP_MAX: usize = 4_000;
+
+/// How long a client may wait for a server that says nothing: its keep-alive, the answer to it, and a goodbye.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What happens to a session, one choice after the other.
+pub fn session(bytes: &[u8]) {
+    held::at_most(HELD_BYTES_MAX, || {
+        let mut choices = Choices::new(bytes);
+        let mut run = Run::new();
+        if choices.yes() {
+            run.receive(&RoomDatagram::Retry { nonce: NONCE, cookie: Cookie([1; 12]) });
+            run.settle();
+            run.welcome(&mut choices);
+            run.settle();
+        }
+        while !choices.is_empty() {
+            run.step(&mut choices);
+            run.settle();
+        }
+        run.fall_silent();
+    });
+}
+
+struct Run {
+    time: VirtualTime,
+    session: ClientSession,
+    conversation: Conversation,
+    last: Vec<u8>,
+    /// What the user has read of the room.
+    reading: Reading,
+    /// What he does not read now.
+    is_busy: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Reading {
+    Nothing,
+    /// The log, whatever a hostile server makes of it.
+    Log,
+    /// The goodbye.
+    End,
+}
+
+impl Run {
+    fn new() -> Self {
+        let time = VirtualTime::default();
+        let conversation = Conversation::new(20);
+        let MemberFrame::Hello(hello) = conversation.hello() else { panic!("a hello comes first") };
+        let session = ClientSession::new(NONCE, hello, time.now());
+        Self { time, session, conversation, last: Vec::new(), reading: Reading::Nothing, is_busy: false }
+    }
+
+    fn step(&mut self, choices: &mut Choices<'_>) {
+        let session = if choices.below(16) == 1 { SessionId::new(choices.number()) } else { SESSION };
+        match choices.below(18) {
+            0 => {
+                let length = usize::from(choices.byte());
+                let bytes = choices.bytes(length).to_vec();
+                self.receive_bytes(bytes);
+            }
+            1 => self.receive(&RoomDatagram::Retry { nonce: NONCE, cookie: Cookie([choices.byte(); 12]) }),
+            2 => self.welcome(choices),
+            3 => self.receive(&RoomDatagram::Refused { nonce: NONCE, reason: LeaveReason::RoomFull }),
+            4..=6 => {
+                let (said, slot) = (choices.number(), choices.number());
+                let entries = entries(choices);
+                self.receive(&RoomDatagram::Entries { session, said, slot, entries: &entries });
+            }
+            7 => {
+                let (said, slot, seq) = (choices.number(), choices.number(), choices.number());
+                let (accepted, head) = (choices.number(), choices.number());
+                let entries = entries(choices);
+                let skip = RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries: &entries };
+                self.receive(&skip);
+            }
+            8 => self.receive(&RoomDatagram::Challenge { cookie: Cookie([choices.byte(); 12]) }),
+            9 => {
+                let present =
+                    Present { members: u32::from(choices.byte()), peers: vec![peer()], more: choices.yes() };
+                self.receive(&RoomDatagram::Present { session, present });
+            }
+            10 => self.receive(&RoomDatagram::Bye { session, reason: LeaveReason::Stopping }),
+            11 => {
+                let mut changed = self.last.clone();
+                let at = usize::from(choices.byte());
+                if let Some(byte) = changed.get_mut(at) {
+                    *byte = choices.byte();
+                    self.receive_bytes(changed);
+                }
+            }
+            12 => self.pass(Duration::from_millis(choices.number().min(100_000))),
+            13 => self.skip_to_deadline(),
+            14 => {
+                for number in 0..choices.byte() {
+                    let text = Text::one_line(&format!("message {number}")).expect("short");
+                    drop(self.conversation.say(text));
+                }
+            }
+            15 => self.session.send(MemberFrame::Who, self.time.now()),
+            16 => self.is_busy = choices.yes(),
+            _ => match choices.below(4) {
+                0 => self.session.send(MemberFrame::Bye, self.time.now()),
+                1 => self.session.refused(),
+                _ => self.receive_bytes(self.last.clone()),
+            },
+        }
+    }
+
+    fn welcome(&mut self, choices: &mut Choices<'_>) {
+        let (slot, seq) = (choices.number(), choices.number());
+        let welcome = Welcome {
+            epoch: 1,
+            session: chat_proto::Session { member: 1, since: seq, key: 1 },
+            you: peer(),
+            head: choices.number(),
+            began_unix_ms: choices.number(),
+            members: 1,
+        };
+        self.receive(&RoomDatagram::Welcome { nonce: NONCE, session: SESSION, slot, seq, welcome });
+    }
+
+    fn receive(&mut self, datagram: &RoomDatagram<'_>) {
+        let mut bytes = Vec::new();
+        datagram.encode(&mut bytes);
+        assert_eq!(RoomDatagram::decode(&bytes).as_ref(), Ok(datagram), "read back as it was written");
+        self.receive_bytes(bytes);
+    }
+
+    fn receive_bytes(&mut self, bytes: Vec<u8>) {
+        self.session.receive(&bytes, self.time.now());
+        self.last = bytes;
+    }
+
+    // ---- what comes of it ----------------------------------------------------------------------
+
+    fn settle(&mut self) {
+        while !self.is_busy
+            && let Some(frame) = self.session.next_frame()
+        {
+            self.read(frame);
+        }
+        let now = self.time.now();
+        let (mut out, mut datagrams) = (Vec::new(), 0);
+        loop {
+            while self.session.is_ready()
+                && let Some(frame) = self.conversation.next_frame()
+            {
+                self.session.send(frame, now);
+            }
+            if !self.session.transmit(&mut out, now) {
+                break;
+            }
+            datagrams += 1;
+            assert!(datagrams < DATAGRAMS_PER_STEP_MAX, "there is no end to what is sent");
+            assert!(out.len() <= DATAGRAM_BYTES_MAX);
+            MemberDatagram::decode(&out).expect("the client knows how to say it");
+        }
+        assert!(self.session.deadline().is_none_or(|at| at > now), "what is due is done: {:?}", self.session);
+    }
+
+    fn read(&mut self, frame: RoomFrame) {
+        self.reading = match (&self.reading, &frame) {
+            (Reading::Nothing, RoomFrame::Welcome(_)) => Reading::Log,
+            (Reading::Log, RoomFrame::Entry(_) | RoomFrame::Skipped(_) | RoomFrame::Present(_)) => {
+                Reading::Log
+            }
+            (Reading::Log | Reading::Nothing, RoomFrame::Bye(_)) => Reading::End,
+            (reading, frame) => panic!("{frame:?} after {reading:?}"),
+        };
+        let is_message = matches!(&frame, RoomFrame::Entry(entry) if entry.event.is_message());
+        let mut shown = 0;
+        self.conversation
+            .receive(frame, |event| shown += u64::from(matches!(event, ClientEvent::Entry { .. })));
+        assert!(shown <= 1 || !is_message, "a message is shown once");
+    }
+
+    fn pass(&mut self, duration: Duration) {
+        self.time.advance_to(self.time.now() + duration);
+    }
+
+    fn skip_to_deadline(&mut self) {
+        if let Some(deadline) = self.session.deadline() {
+            self.time.advance_to(deadline);
+        }
+    }
+
+    /// The server says nothing more, and the user sees the session end.
+    fn fall_silent(&mut self) {
+        self.is_busy = false;
+        self.settle();
+        let until = self.time.now() + PATIENCE;
+        while self.session.deadline().is_some_and(|at| at <= until) {
+            self.skip_to_deadline();
+            self.settle();
+        }
+        let end = self.session.end();
+        assert!(end.is_some(), "{:?}", self.session);
+        assert_eq!(self.reading == Reading::End, matches!(end, Some(SessionEnd::Dismissed(_))));
+    }
+}
+
+/// Entries as they may stand in a datagram: none to four, perhaps the last of them cut.
+fn entries(choices: &mut Choices<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..choices.below(5) {
+        let seq = choices.number();
+        let event = match choices.below(4) {
+            0 => Event::Joined { peer: peer(), members: 3 },
+            1 => Event::Refused {
+                peer: peer(),
+                member: choices.number(),
+                said: choices.number(),
+                why: Text::default(),
+            },
+            _ => {
+                let text = Text::one_line(&"x".repeat(choices.below(200))).expect("short");
+                let author = if choices.yes() { Author::Peer(peer()) } else { Author::Room };
+                Event::Said { author, text }
+            }
+        };
+        RoomFrame::Entry(Arc::new(Entry { seq, at_ms: 0, event })).encode(&mut bytes);
+    }
+    let cut = if choices.below(8) == 1 { choices.below(16) } else { 0 };
+    bytes.truncate(bytes.len().saturating_sub(cut));
+    bytes
+}
+
+/// The member himself, as the room sees him.
+fn peer() -> PeerAddr {
+    PeerAddr::from(std::net::SocketAddr::from(([192, 0, 2, 1], 5)))
+}
