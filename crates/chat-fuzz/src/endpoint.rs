@@ -75,15 +75,14 @@ impl Run {
     fn new(choices: &mut Choices<'_>) -> Self {
         let time = VirtualTime::default();
         let world = World { clock: time.clock(), unix_ms: 0, seed: [1; 32] };
-        let config = RoomConfig {
-            log_bytes_max: RoomConfig::LOG_BYTES_MIN,
-            members_max: 1 + choices.below(8),
-            ..RoomConfig::default()
-        };
+        let mut config = RoomConfig::default();
+        config.log_bytes_max = RoomConfig::LOG_BYTES_MIN;
+        config.members_max = 1 + choices.below(8);
         let room = Room::in_world(config, world);
         let seat = room.seat("seat".parse().expect("a name")).expect("the first seat");
         let server = "192.0.2.1:5555".parse().expect("an address");
-        let config = UdpConfig { announce: choices.yes(), ..UdpConfig::default() };
+        let mut config = UdpConfig::default();
+        config.announce = choices.yes();
         let endpoint = Endpoint::new(&room, Waker::new(|| {}), config, server, [2; 32], time.now());
         let peer = |address: &str| Peer {
             address: address.parse().expect("an address"),

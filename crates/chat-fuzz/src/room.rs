@@ -104,13 +104,11 @@ impl Run {
             9 => Verdict::Refuse("refused".parse().expect("clean")),
             _ => Verdict::Accept,
         });
-        let config = RoomConfig {
-            log_bytes_max: RoomConfig::LOG_BYTES_MIN,
-            members_max: 1 + choices.below(80),
-            members_per_address_max: 2 + choices.below(80),
-            moderator: choices.yes().then_some(moderator),
-            ..RoomConfig::default()
-        };
+        let mut config = RoomConfig::default();
+        config.log_bytes_max = RoomConfig::LOG_BYTES_MIN;
+        config.members_max = 1 + choices.below(80);
+        config.members_per_address_max = 2 + choices.below(80);
+        config.moderator = choices.yes().then_some(moderator);
         Self {
             room: Room::in_world(config, world),
             time,
