@@ -216,8 +216,12 @@ impl Run {
     fn leave(&mut self, choices: &mut Choices<'_>) {
         let Some(index) = self.member(choices) else { return };
         let member = &mut self.members[index];
-        let Some(transport) = &self.ports[member.port] else { return };
-        transport.port.leave(member.id, LeaveReason::Quit, self.time.now());
+        let Some(transport) = &mut self.ports[member.port] else { return };
+        let told = transport.port.leave(member.id, LeaveReason::Quit, self.time.now());
+        // Whom the room has put out is told so here, and not once more by the next pull.
+        let was_put_out = transport.dismissed.contains(&member.id);
+        transport.dismissed.retain(|dismissed| *dismissed != member.id);
+        assert_eq!(told != LeaveReason::Quit, was_put_out, "{told:?}");
         let port = member.port;
         if std::mem::take(&mut member.is_here) {
             self.tell_all_but(Some(port));
