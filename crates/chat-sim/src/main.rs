@@ -9,9 +9,6 @@ use chat_sim::udp::Udp;
 use chat_sim::{Failure, Report, Scenario, Shortest, shrink};
 use clap::{Parser, ValueEnum};
 
-/// Scripts that are played to make a failing one shorter.
-const TRIES_MAX: usize = 3_000;
-
 /// Runs the room on networks, with members and faults drawn from seeds, and shrinks the first run that fails
 /// to a short script that fails
 #[derive(Debug, Parser)]
@@ -56,12 +53,13 @@ impl Which {
         }
     }
 
+    /// Plays as many scripts as take a minute or so.
     fn shortest(self, failure: &Failure) -> String {
         match self {
-            Self::Udp => shortest::<Udp>(failure),
-            Self::Mixed => shortest::<Mixed>(failure),
-            Self::Crowd => shortest::<Crowd>(failure),
-            Self::Drain => shortest::<Drain>(failure),
+            Self::Udp => shortest::<Udp>(failure, 500),
+            Self::Mixed => shortest::<Mixed>(failure, 3_000),
+            Self::Crowd => shortest::<Crowd>(failure, 50),
+            Self::Drain => shortest::<Drain>(failure, 200),
         }
     }
 }
@@ -128,8 +126,8 @@ fn failed(scenario: Which, failure: &Failure) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn shortest<S: Scenario>(failure: &Failure) -> String {
-    let Shortest { script, fault, tries } = shrink(S::draw(failure.seed), failure.fault.clone(), TRIES_MAX);
+fn shortest<S: Scenario>(failure: &Failure, tries_max: usize) -> String {
+    let Shortest { script, fault, tries } = shrink(S::draw(failure.seed), failure.fault.clone(), tries_max);
     format!("the shortest of {tries}:\n{script}\n{fault}")
 }
 

@@ -34,8 +34,9 @@ use crate::scenario::{Fault, Report, Scenario};
 /// Members of the scenario [`Drain`].
 const DRAIN_MEMBERS: usize = 1_000;
 
-/// Messages of the scenario [`Crowd`].
-const CROWD_MESSAGES: usize = 100_000;
+/// What members of the scenario [`Crowd`] have to say; some is lost with those who are put out before, so that the
+/// room takes a hundred thousand.
+const CROWD_MESSAGES: usize = 120_000;
 
 /// Framed and plain members over TCP and UDP, and seats, who join, talk, stall, break off, come back and are
 /// put out, while a program in the room may flood it, on one to three TCP threads and one UDP thread; until

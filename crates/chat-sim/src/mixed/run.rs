@@ -26,8 +26,9 @@ use crate::scenario::{Fault, Report};
 /// The longest that the members may take, once nothing more happens to them, to hear and say all.
 const SETTLING_MAX: Duration = Duration::from_secs(1_800);
 
-/// Moments after which a run has no end.
+/// Moments after which a run has no end: so many, and so many more for each thing that happens.
 const STEPS_MAX: u64 = 300_000;
+const STEPS_PER_ACTION_MAX: u64 = 1_000;
 
 pub(super) struct Run<'s, const QUICK: bool> {
     script: &'s Script,
@@ -160,8 +161,8 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
     /// Goes to the next moment at which something happens, and lets it happen.
     fn step(&mut self) -> Result<(), Fault> {
         self.steps += 1;
-        if self.steps > STEPS_MAX {
-            return Err(Fault::new("no end", format!("{STEPS_MAX} moments, at {:?}", self.time.passed())));
+        if self.steps > STEPS_MAX + STEPS_PER_ACTION_MAX * self.script.actions.len() as u64 {
+            return Err(Fault::new("no end", format!("{} moments, at {:?}", self.steps, self.time.passed())));
         }
         let now = self.time.now();
         let deadlines: Vec<Option<Instant>> = self.people.iter().map(|person| person.deadline()).collect();
