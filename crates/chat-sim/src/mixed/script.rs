@@ -119,7 +119,7 @@ impl Script {
                 buffer_bytes: 4 * 1024,
                 ..StreamConditions::default()
             },
-            grace: 120_000 * MS,
+            grace: 10_000 * MS,
             ..World::calm()
         };
         let kinds: Vec<Kind> = (0..members).map(|_| Kind::drawn(&mut random)).collect();

@@ -131,7 +131,7 @@ impl<const QUICK: bool> Threads<QUICK> {
                 None => {
                     let mut thread = self.udp.borrow_mut();
                     if thread.schedule(now, || self.late(now)).is_some_and(|at| at <= now) {
-                        thread.run(now);
+                        thread.run(now, || self.datagram_is_taken());
                     }
                 }
             }
@@ -177,13 +177,21 @@ impl<const QUICK: bool> Threads<QUICK> {
                 if let Ok(mut thread) = self.udp.try_borrow_mut()
                     && thread.has_work(now)
                 {
-                    thread.run(now);
+                    thread.run(now, || self.datagram_is_taken());
                 }
             }
         }
         if let Ok(mut truth) = self.truth.try_borrow_mut() {
             truth.listen();
         }
+    }
+
+    /// The seat that knows the truth must keep up with a burst of datagrams.
+    fn datagram_is_taken(&self) {
+        if let Ok(mut truth) = self.truth.try_borrow_mut() {
+            truth.listen();
+        }
+        self.interrupt();
     }
 
     // ---- what is observed ----------------------------------------------------------------------

@@ -67,8 +67,8 @@ impl UdpThread {
         self.runs_at.or_else(|| self.deadline(endpoint))
     }
 
-    /// One turn of the loop.
-    pub(super) fn run(&mut self, now: Instant) {
+    /// One turn of the loop, which calls `received` after each datagram.
+    pub(super) fn run(&mut self, now: Instant, received: impl Fn()) {
         self.runs_at = None;
         self.woken.store(false, Ordering::Relaxed);
         let mut arrived = std::mem::take(&mut self.arrived).into_iter();
@@ -77,6 +77,7 @@ impl UdpThread {
                 if let Some(endpoint) = &mut self.endpoint {
                     endpoint.receive(from, &bytes, now);
                 }
+                received();
             }
             self.serve(now);
             if arrived.len() == 0 {
