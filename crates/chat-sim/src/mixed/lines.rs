@@ -55,10 +55,11 @@ impl Lines {
 
     /// Why the room has ended the membership, if it said so.
     pub(super) fn told(&self) -> Option<String> {
+        let Ending::Chunk { .. } = self.ending else { return self.told.clone() };
         // Without a line break it is known to be whole only when nothing follows.
         let unread = String::from_utf8_lossy(&self.unread);
         let unread = unread.strip_suffix('\n').unwrap_or(&unread);
-        self.told.clone().or_else(|| unread.strip_prefix(CLOSED).map(ToOwned::to_owned))
+        unread.strip_prefix(CLOSED).map(ToOwned::to_owned)
     }
 
     /// Whether he stands between two lines.

@@ -300,8 +300,8 @@ impl Person for PlainTcp {
     fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String> {
         let taken = self.taken(truth)?;
         let Some(membership) = &mut self.membership else { return Ok(()) };
-        // Not what is left of it on a broken stream.
-        membership.told = self.lines.told().filter(|_| self.saw_end);
+        // Not what is left of it on a broken stream, or of what he did not read in time.
+        membership.told = self.lines.told().filter(|_| self.saw_end && !membership.stalled);
         membership.check(truth, world)?;
         if taken < self.written && self.is_heard(truth, world) {
             return Err(format!("{taken} of his {} messages were taken", self.written));

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use chat_core::{Room, Turn, Waker};
+use chat_core::{Room, Turn};
 use chat_proto::limits::{ENTRY_FRAME_BYTES_MAX, FRAME_BYTES_MAX};
 use chat_tcp::{Endpoint, Held, Readiness, Stream};
 use chat_testkit::{StreamEnd, StreamEvent};
 
-use super::threads::Threads;
+use super::threads::{Threads, waker};
 
 /// What may wait for one member alone: 4 KiB of answers, the one that went beyond, the rest of an entry, and a
 /// notice or a goodbye.
@@ -51,10 +51,8 @@ pub(super) struct TcpThread<const QUICK: bool> {
 impl<const QUICK: bool> TcpThread<QUICK> {
     pub(super) fn new(room: &Room) -> Self {
         let woken = Arc::new(AtomicBool::new(false));
-        let wake = Arc::clone(&woken);
-        let waker = Waker::new(move || wake.store(true, Ordering::Relaxed));
         Self {
-            endpoint: Some(Endpoint::new(room, waker, false)),
+            endpoint: Some(Endpoint::new(room, waker(&woken), false)),
             woken,
             inbox: Vec::new(),
             tokens: HashMap::new(),

@@ -1,13 +1,15 @@
 //! The server's I/O threads, which take turns as the dice say: one may be late, and one may be interrupted
-//! at any of its system calls by another.
+//! by another at any of its system calls, waking others among them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_core::Room;
+use chat_core::{Room, Waker};
 use chat_proto::PeerAddr;
 use chat_testkit::{Datagram, StreamEnd, StreamEvent, VirtualTime};
 use rand::rngs::StdRng;
@@ -57,7 +59,7 @@ impl<const QUICK: bool> Threads<QUICK> {
         seed: u64,
     ) -> Rc<Self> {
         let tcp = (0..world.threads).map(|_| RefCell::new(TcpThread::new(room))).collect();
-        Rc::new_cyclic(|me| Self {
+        let threads = Rc::new_cyclic(|me: &Weak<Self>| Self {
             time: time.clone(),
             room: room.clone(),
             truth: Rc::clone(truth),
@@ -70,7 +72,10 @@ impl<const QUICK: bool> Threads<QUICK> {
             said_by_host: Cell::new(0),
             turn: Cell::new(0),
             me: Weak::clone(me),
-        })
+        });
+        let weak: Weak<dyn Interrupt> = Weak::clone(&threads.me) as _;
+        RUNNING.set(Some(weak));
+        threads
     }
 
     /// Tells the thread that has this end; false if none has.
@@ -205,6 +210,33 @@ impl<const QUICK: bool> Threads<QUICK> {
     pub(super) fn fault(&self, log_bytes_max: usize) -> Option<String> {
         self.tcp.iter().find_map(|thread| thread.borrow().fault(log_bytes_max))
     }
+}
+
+thread_local! {
+    /// The threads of the run that is played here. A waker must be `Send`, and so can hold none of them.
+    static RUNNING: RefCell<Option<Weak<dyn Interrupt>>> = const { RefCell::new(None) };
+}
+
+trait Interrupt {
+    fn interrupt(&self);
+}
+
+impl<const QUICK: bool> Interrupt for Threads<QUICK> {
+    fn interrupt(&self) {
+        Threads::interrupt(self);
+    }
+}
+
+/// Marks a thread as woken. Whoever wakes it may be interrupted then.
+pub(super) fn waker(woken: &Arc<AtomicBool>) -> Waker {
+    let woken = Arc::clone(woken);
+    Waker::new(move || {
+        woken.store(true, Ordering::Relaxed);
+        let running = RUNNING.with_borrow(|running| running.as_ref().and_then(Weak::upgrade));
+        if let Some(threads) = running {
+            threads.interrupt();
+        }
+    })
 }
 
 /// Where connections come in.

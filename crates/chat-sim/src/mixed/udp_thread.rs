@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use chat_core::{Room, Waker};
+use chat_core::Room;
 use chat_testkit::{Datagram, VirtualTime};
 use chat_udp::{Endpoint, UdpConfig};
+
+use super::threads::waker;
 
 /// Datagrams received before those that wait are sent.
 const RECEIVED_PER_FANOUT: usize = 128;
@@ -27,9 +29,7 @@ pub(super) struct UdpThread {
 impl UdpThread {
     pub(super) fn new(room: &Room, address: SocketAddr, seed: [u8; 32], time: &VirtualTime) -> Self {
         let woken = Arc::new(AtomicBool::new(false));
-        let wake = Arc::clone(&woken);
-        let waker = Waker::new(move || wake.store(true, Ordering::Relaxed));
-        let endpoint = Endpoint::new(room, waker, UdpConfig::default(), address, seed, time.now());
+        let endpoint = Endpoint::new(room, waker(&woken), UdpConfig::default(), address, seed, time.now());
         Self {
             address,
             endpoint: Some(endpoint),
