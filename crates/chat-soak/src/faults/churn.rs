@@ -9,7 +9,7 @@ use socket2::SockRef;
 
 use crate::clock;
 use crate::crowd::Crowd;
-use crate::failure::{Result, ensure};
+use crate::failure::{Failure, Result, ensure};
 use crate::listener::{Kind, Listener};
 use crate::server::Server;
 use crate::stamp::Stamp;
@@ -36,7 +36,8 @@ pub(super) fn run(chat: &Path, connections: u64) -> Result<()> {
     let mut warm = base;
     let mut said = 0;
     for number in 1..=connections {
-        come_and_go(server.address, number)?;
+        come_and_go(server.address, number)
+            .map_err(|failure| Failure::new(format!("visitor {number}: {failure}")))?;
         if number % SAYS_EVERY == 0 {
             said += 1;
             let at = clock::now() - began;
