@@ -90,6 +90,7 @@ fn all(results: &Results) -> Vec<Target> {
             0.4,
             ratio(udp, CpuPerDelivery, UDP_PLAIN, LIMIT_UDP_MESSAGE),
         ),
+        target("... framed", 0.4, ratio(udp, CpuPerDelivery, UDP_FRAMED, LIMIT_UDP_MESSAGE)),
         target("... framed x plain", 1.0, ratio(udp, CpuPerDelivery, UDP_FRAMED, UDP_PLAIN)),
         target(
             "... idle member, framed: KiB of memory",
