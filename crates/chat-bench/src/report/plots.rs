@@ -61,11 +61,7 @@ pub(crate) fn plots(results: &Results, systems: &[System]) -> Vec<(&'static str,
 fn lines(results: &Results, systems: &[System], work: &str, quantity: Quantity, unit: f64) -> Vec<Line> {
     let plotted = systems.iter().filter(|&&system| plan::is_plotted(system));
     let lines = plotted.map(|&system| Line {
-        label: system
-            .label()
-            .trim_end_matches(", 1 thread")
-            .trim_end_matches(": a send per read batch")
-            .to_owned(),
+        label: short(&system.label()),
         is_ours: is_ours(system),
         is_limit: system == System::LIMIT || system == System::LIMIT_UDP,
         points: MEMBERS
@@ -77,6 +73,15 @@ fn lines(results: &Results, systems: &[System], work: &str, quantity: Quantity, 
             .collect(),
     });
     lines.filter(|line| !line.points.is_empty()).collect()
+}
+
+/// As much of a label as there is room for beside a plot.
+fn short(label: &str) -> String {
+    label
+        .trim_end_matches(", 1 thread")
+        .trim_end_matches(": a send per read batch")
+        .replace(": a datagram per read batch", ", per read batch")
+        .replace(": a datagram per message", ", per message")
 }
 
 fn is_ours(system: System) -> bool {
