@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::process::Command;
 
+use crate::datagrams::Plain;
 use crate::support::{Process, Server};
 
 /// All that a chat program needs: it says a line when it has typed one, and prints what each `recv` returns.
@@ -136,17 +137,21 @@ fn over_udp_they_talk_with_each_other_and_with_tcp() {
         process.type_line(&format!("hello from {program}"));
         server.process.stdout.wait_for_line(&format!("[{name}] hello from {program}"));
     }
-    // Datagrams have no line break at their end, and these programs print them as they are. What is said at once
-    // is in one datagram, with breaks between the lines.
-    over_tcp.send("that is all\nthe end\nafter the end\n");
+    over_tcp.send("hello over TCP\n");
+    server.process.stdout.wait_for_line(&over_tcp.line("hello over TCP"));
+    // Datagrams have no line break at their end, and these programs print them as they are. What came in one datagram
+    // is said at once, and so goes out in one, with breaks between the lines.
+    let last = Plain::new(&server);
+    last.send(b"that is all\nthe end\nafter the end");
     for member in &members {
         member.process.stdout.wait_until(member.program, |output| {
-            let end = over_tcp.line("the end");
+            let end = format!("[{}] the end", last.name);
             output.lines.iter().any(|line| line.ends_with(&end)).then_some(())
         });
         let printed = member.process.stdout.lines().concat();
         // His own lines too (10.3), from his first word on.
         assert!(printed.contains(&format!("[{}] I am here", member.name)), "{}: {printed}", member.program);
+        assert!(printed.contains(&over_tcp.line("hello over TCP")), "{}: {printed}", member.program);
         for Stock { program, name, .. } in &members {
             assert!(
                 printed.contains(&format!("[{name}] hello from {program}")),
