@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use chat_core::{Heard, Room, RoomConfig, Seat, Transport, Turn};
+use chat_core::{Heard, LocalMember, Room, RoomConfig, Transport, Turn};
 use chat_proto::Event;
 use chat_tcp::{TcpConfig, TcpServer};
 
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let server = TcpServer::bind(address, &room, &config)?;
     println!("The game listens on {}; say jump, or quit", server.local_addr());
     let mut transport = server.into_transports().pop().ok_or("a server has a transport")?;
-    let game = room.seat("game".parse()?)?;
+    let game = room.join("game".parse()?)?;
 
     let mut height = 0;
     for frame in 1_u64.. {
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// One step of the world: what was said since the last one, then gravity.
-fn update(game: &Seat, frame: u64, height: &mut u32) -> Result<(), Box<dyn Error>> {
+fn update(game: &LocalMember, frame: u64, height: &mut u32) -> Result<(), Box<dyn Error>> {
     for _ in 0..HEARD_PER_FRAME_MAX {
         let Ok(Heard::Entry(entry)) = game.try_recv() else { break };
         let Event::Said { author, text } = &entry.event else { continue };

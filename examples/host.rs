@@ -7,7 +7,7 @@ use std::io::stdin;
 use std::thread;
 use std::time::Duration;
 
-use chat_core::{Heard, Moderator, Offer, Room, RoomConfig, Running, Seat, Verdict};
+use chat_core::{Heard, LocalMember, Moderator, Offer, Room, RoomConfig, Running, Verdict};
 use chat_proto::Text;
 use chat_tcp::{TcpConfig, TcpServer};
 use chat_udp::{UdpConfig, UdpServer};
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5555".to_owned());
     let room = Room::new(RoomConfig::default().with_moderator(Moderator::new(moderate)));
     // Taken before anyone can come, so that it hears of everyone.
-    let ears = room.seat("ears".parse()?)?;
+    let ears = room.join("ears".parse()?)?;
     let listener = thread::spawn(move || listen(&ears));
     let mut running = Running::new(&room);
     let tcp = TcpServer::bind(address, &room, &TcpConfig::default())?;
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     tcp.spawn_into(&mut running)?;
     udp.spawn_into(&mut running)?;
 
-    let host = room.seat("host".parse()?)?;
+    let host = room.join("host".parse()?)?;
     for line in stdin().lines() {
         let line = line?;
         match line.strip_prefix("/kick ") {
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 }
 
 /// Prints everything until the room is closed and all is read.
-fn listen(ears: &Seat) {
+fn listen(ears: &LocalMember) {
     while let Ok(heard) = ears.recv() {
         match heard {
             Heard::Entry(entry) => println!("{}", entry.event),

@@ -27,7 +27,7 @@ impl Collector for RoomMetrics {
         let stats = self.0.stats();
         let gauges = [
             ("chat_members", "Remote members present", stats.members),
-            ("chat_seats", "In-process seats taken", stats.seats),
+            ("chat_seats", "In-process seats taken", stats.locals),
             ("chat_log_bytes", "Bytes the log holds", stats.log_bytes),
         ];
         for (name, help, value) in gauges {

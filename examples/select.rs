@@ -12,8 +12,8 @@ use crossbeam_channel::{bounded, select, tick};
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5555".to_owned());
     let room = Room::new(RoomConfig::default());
-    // A seat hears what is said after it was taken, so it is taken before anyone can come.
-    let host = room.seat("host".parse()?)?;
+    // A local member hears what is said after it was taken, so it is taken before anyone can come.
+    let host = room.join("host".parse()?)?;
     let server = TcpServer::bind(address, &room, &TcpConfig::default())?;
     println!("Listening on {}", server.local_addr());
     let running = server.spawn()?;

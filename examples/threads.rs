@@ -3,14 +3,14 @@
 use std::error::Error;
 use std::thread;
 
-use chat_core::{Heard, Room, RoomConfig, Seat};
+use chat_core::{Heard, LocalMember, Room, RoomConfig};
 use chat_proto::Event;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let room = Room::new(RoomConfig::default());
-    // A seat hears what is said after it was taken, so all are taken before anyone speaks.
-    let log = room.seat("log".parse()?)?;
-    let workers = [room.seat("ann".parse()?)?, room.seat("bob".parse()?)?, room.seat("eve".parse()?)?];
+    // A local member hears what is said after it was taken, so all are taken before anyone speaks.
+    let log = room.join("log".parse()?)?;
+    let workers = [room.join("ann".parse()?)?, room.join("bob".parse()?)?, room.join("eve".parse()?)?];
     thread::scope(|scope| {
         for worker in workers {
             scope.spawn(move || work(&worker));
@@ -26,10 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn work(seat: &Seat) {
+fn work(local: &LocalMember) {
     for part in 1..=3 {
         // The only error is a room that closes.
-        let _closing = seat.say(&format!("part {part} of mine is ready"));
+        let _closing = local.say(&format!("part {part} of mine is ready"));
     }
-    let _closing = seat.say("done");
+    let _closing = local.say("done");
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: searches for bytes that break a promise, with libFuzzer.
 //!
-//! The targets are the functions of `crates/chat-fuzz`. A search begins with `fuzz/corpus`, which is committed and which
+//! The targets are the functions of `tools/chat-fuzz`. A search begins with `fuzz/corpus`, which is committed and which
 //! `cargo test` replays, and with what earlier searches on this machine have left in `fuzz/found`. There is no unsafe
 //! code here for a sanitizer to watch, so none is built in, and the search is about twice as fast.
 //!

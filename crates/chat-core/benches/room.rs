@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use chat_core::{MemberId, News, Port, Room, RoomConfig, Waker};
+use chat_core::{Attachment, MemberId, Room, RoomConfig, Update, Waker};
 use chat_proto::Text;
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -15,40 +15,41 @@ fn main() {
     divan::main();
 }
 
-/// A room with so many ports, the first of which has a member.
-fn room_with(ports: usize) -> (Vec<Port>, MemberId, Instant) {
+/// A room with so many attachments, the first of which has a member.
+fn room_with(attachments: usize) -> (Vec<Attachment>, MemberId, Instant) {
     let room = Room::new(RoomConfig::default().with_rate(None));
-    let ports: Vec<Port> = (0..ports).map(|_| room.attach(Waker::new(|| {}))).collect();
+    let attachments: Vec<Attachment> = (0..attachments).map(|_| room.attach(Waker::new(|| {}))).collect();
     let peer = "127.0.0.1:57814".parse().expect("an address");
     let now = clock();
-    let joined = ports[0].join(peer, now).expect("an empty room has a place");
-    (ports, joined.member, now)
+    let joined = attachments[0].join(peer, now).expect("an empty room has a place");
+    (attachments, joined.member, now)
 }
 
-/// A turn without its system calls: 256 messages are said, then every port pulls them.
+/// A turn without its system calls: 256 messages are said, then every attachment pulls them.
 #[divan::bench(args = [1, 2, 4])]
-fn say_and_pull_256(bencher: Bencher<'_, '_>, ports: usize) {
-    let (mut ports, member, now) = room_with(ports);
+fn say_and_pull_256(bencher: Bencher<'_, '_>, attachments: usize) {
+    let (mut attachments, member, now) = room_with(attachments);
     let text = Text::one_line(&"x".repeat(64)).expect("64 bytes of ASCII");
-    let mut news = News::default();
+    let mut update = Update::default();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for _ in 0..BATCH {
-            let _said = ports[0].say(member, black_box(&text).clone(), now).expect("a member may speak");
+            let _said =
+                attachments[0].say(member, black_box(&text).clone(), now).expect("a member may speak");
         }
-        for port in &mut ports {
-            port.pull(&mut news);
-            black_box(&news);
+        for attachment in &mut attachments {
+            attachment.pull(&mut update);
+            black_box(&update);
         }
     });
 }
 
 #[divan::bench]
 fn join_and_leave(bencher: Bencher<'_, '_>) {
-    let (ports, _, now) = room_with(1);
+    let (attachments, _, now) = room_with(1);
     let peer = "127.0.0.1:40000".parse().expect("an address");
     bencher.bench_local(|| {
-        let joined = ports[0].join(peer, now).expect("the room has places");
-        ports[0].leave(joined.member, chat_proto::LeaveReason::Quit, now);
+        let joined = attachments[0].join(peer, now).expect("the room has places");
+        attachments[0].leave(joined.member, chat_proto::LeaveReason::Quit, now);
     });
 }
 

@@ -30,7 +30,7 @@ pub struct RoomConfig {
     /// Messages of history a member may ask for when he joins. Default 20.
     pub history_max: u16,
     /// What happens to a member that the log's tail has passed. Default: he is told and stays.
-    pub overtaken: Overtaken,
+    pub lag_policy: LagPolicy,
     /// Looks at what remote members say before it is accepted. Default: nobody does.
     pub moderator: Option<Moderator>,
 }
@@ -76,8 +76,8 @@ impl RoomConfig {
 
     /// Sets [`overtaken`](Self::overtaken).
     #[must_use]
-    pub fn with_overtaken(mut self, overtaken: Overtaken) -> Self {
-        self.overtaken = overtaken;
+    pub fn with_lag_policy(mut self, lag_policy: LagPolicy) -> Self {
+        self.lag_policy = lag_policy;
         self
     }
 
@@ -97,7 +97,7 @@ impl Default for RoomConfig {
             members_per_address_max: 100,
             rate: Some(Rate::default()),
             history_max: 20,
-            overtaken: Overtaken::default(),
+            lag_policy: LagPolicy::default(),
             moderator: None,
         }
     }
@@ -125,8 +125,8 @@ impl Default for Rate {
 /// What happens to a member so slow that the log's tail has passed his cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Overtaken {
-    /// He is told exactly how many messages he missed and goes on at the tail. For a seat it is always
+pub enum LagPolicy {
+    /// He is told exactly how many messages he missed and goes on at the tail. For a local member it is always
     /// this.
     #[default]
     Skip,

@@ -51,7 +51,7 @@ pub enum Pending<'a> {
     Nothing,
     /// The tail has passed the cursor: tell the member that he missed this many messages, then go
     /// on at `resume`.
-    Overtaken {
+    Lagged {
         /// Messages missed, exactly; 0 if only joins and leaves passed him.
         missed: u64,
         /// The log's tail.
@@ -201,7 +201,7 @@ impl EncodedLog {
     pub fn pending_before(&self, cursor: Cursor, seq: u64) -> Pending<'_> {
         if cursor.slot < self.tail || cursor.seq < self.tail_seq {
             let resume = Cursor { slot: self.tail, seq: self.tail_seq };
-            return Pending::Overtaken { missed: resume.seq - cursor.seq, resume };
+            return Pending::Lagged { missed: resume.seq - cursor.seq, resume };
         }
         let stop = if seq > self.seq || seq <= cursor.seq {
             self.end

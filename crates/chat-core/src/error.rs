@@ -46,7 +46,7 @@ pub enum SayError {
     Closing,
 }
 
-/// Two seats of one room cannot share a name.
+/// Two local members of one room cannot share a name.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the name {name} is taken in this room")]
 pub struct NameTaken {
@@ -69,7 +69,7 @@ pub enum KickError {
     Why(#[from] TextError),
 }
 
-/// Why [`Seat::try_recv`](crate::Seat::try_recv) has nothing. There is no third case, and never will be.
+/// Why [`LocalMember::try_recv`](crate::LocalMember::try_recv) has nothing. There is no third case, and never will be.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum TryRecvError {
     /// Nothing new so far.
@@ -80,7 +80,7 @@ pub enum TryRecvError {
     Closed,
 }
 
-/// Why [`Seat::recv_timeout`](crate::Seat::recv_timeout) has nothing. There is no third case, and never will be.
+/// Why [`LocalMember::recv_timeout`](crate::LocalMember::recv_timeout) has nothing. There is no third case, and never will be.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum RecvTimeoutError {
     /// Nothing came in time.

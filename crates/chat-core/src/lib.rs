@@ -3,7 +3,7 @@
 //! ```text
 //!  say ---> Room: stamps the next sequence number ---> Log (the newest 4 MiB of entries)
 //!                                                       |            |
-//!                         Port (one per I/O thread) <---+            +---> Seat (in this process)
+//!                         Attachment (one per I/O thread) <---+            +---> LocalMember (in this process)
 //!                            |  pull, encode once
 //!                         EncodedLog: a ring of bytes
 //!                            |      |      |
@@ -16,7 +16,7 @@
 //! | when | then |
 //! |---|---|
 //! | he is in the room | he gets every message accepted after he joined, once, in one order |
-//! | he is slower than the room | he lags; when the log's tail passes him he is told how many messages he missed ([`Pending::Overtaken`], [`Heard::Missed`]) |
+//! | he is slower than the room | he lags; when the log's tail passes him he is told how many messages he missed ([`Pending::Lagged`], [`Heard::Missed`]) |
 //! | he speaks too fast | nothing is dropped; his transport stops reading from him for a while ([`Said::pause_until`]) |
 //! | the host does not want what he says | he is told why instead, and it counts as dealt with ([`Moderator`]) |
 //! | the room or his address is full | he is refused, with a reason ([`JoinError`]) |
@@ -26,8 +26,8 @@
 //! use chat_core::{Heard, Room, RoomConfig};
 //!
 //! let room = Room::new(RoomConfig::default());
-//! let ann = room.seat("ann".parse()?)?;
-//! let bob = room.seat("bob".parse()?)?;
+//! let ann = room.join("ann".parse()?)?;
+//! let bob = room.join("bob".parse()?)?;
 //! ann.say("hello")?;
 //! assert!(matches!(bob.recv()?, Heard::Entry(entry) if entry.seq == 1));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -35,22 +35,22 @@
 //!
 //! This crate knows nothing of sockets. A [`Transport`] carries the room over some medium: `chat-tcp`
 //! does over TCP, and its front page shows a server in ten lines. To write your own, start at
-//! [`Transport`], then [`Port`] and [`EncodedLog`].
+//! [`Transport`], then [`Attachment`] and [`EncodedLog`].
 
+mod attachment;
 mod client;
 mod config;
 mod deadlines;
 mod encoded;
 mod error;
-mod gathered;
+mod local_member;
 mod log;
 mod members;
 mod moderator;
-mod port;
+mod presence;
 mod rate;
 mod room;
 mod running;
-mod seat;
 mod state;
 mod stats;
 mod sync;
@@ -63,23 +63,23 @@ pub use chat_proto::{
     self, Author, Entry, Event, Hello, LeaveReason, Name, NameError, PeerAddr, Present, Text, TextError,
     Welcome,
 };
-/// Where [`Seat::ready`] and [`Client::events`] come from: `select!` over them with the same version.
+/// Where [`LocalMember::ready`] and [`Client::events`] come from: `select!` over them with the same version.
 #[doc(no_inline)]
 pub use crossbeam_channel;
 
+pub use attachment::{Accepted, Attachment, Joined, Outcome, Said, Start, Update};
 pub use client::{
     Client, ClientConfig, ClientEnd, ClientEvent, Command, Conversation, Ended, TrySayError, UNCONFIRMED_MAX,
 };
-pub use config::{Overtaken, Rate, RoomConfig};
+pub use config::{LagPolicy, Rate, RoomConfig};
 pub use deadlines::Deadlines;
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
 pub use error::{JoinError, KickError, NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
+pub use local_member::{Heard, LocalMember};
 pub use members::MemberId;
 pub use moderator::{Moderator, Offer, Verdict};
-pub use port::{Accepted, Joined, News, Outcome, Port, Said, Start};
 pub use room::{Clock, Room, World};
 pub use running::{Running, run};
-pub use seat::{Heard, Seat};
 pub use stats::Stats;
 pub use transport::{Transport, Turn};
 pub use waker::Waker;

@@ -1,7 +1,7 @@
 //! The room's log: the newest entries, bounded in bytes.
 //!
 //! Everything else reads from here: a transport pulls what it has not seen and encodes it for its
-//! members, a seat reads the entries as they are.
+//! members, a local member reads the entries as they are.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -117,7 +117,7 @@ mod tests {
     fn messages_are_numbered_without_gaps_and_other_entries_are_not() {
         let mut log = Log::new(1 << 20);
         assert_eq!(log.append(said("a"), 0).seq, 1);
-        assert_eq!(log.append(Event::Gathered { joined: 1, left: 0, members: 60 }, 0).seq, 1);
+        assert_eq!(log.append(Event::PresenceSummary { joined: 1, left: 0, members: 60 }, 0).seq, 1);
         assert_eq!(log.append(said("b"), 0).seq, 2);
         assert_eq!((log.tail(), log.head()), (0, 3));
     }

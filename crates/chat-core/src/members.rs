@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use chat_proto::PeerAddr;
 
-use crate::rate::Pace;
+use crate::rate::RateLimit;
 
 /// A remote member of one room. Never given out twice: a place that is taken again has another
 /// generation, so a late answer for who is gone cannot reach his successor.
@@ -41,11 +41,11 @@ impl fmt::Debug for MemberId {
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) peer: PeerAddr,
-    /// The port he came through.
-    pub(crate) port: usize,
+    /// The attachment he came through.
+    pub(crate) attachment: usize,
     /// The message after which his membership began.
     pub(crate) since: u64,
-    pub(crate) pace: Pace,
+    pub(crate) pace: RateLimit,
     /// Messages of his that the room took.
     pub(crate) accepted: u64,
 }
@@ -145,7 +145,13 @@ mod tests {
     use super::*;
 
     fn member(peer: &str) -> Member {
-        Member { peer: peer.parse().unwrap(), port: 0, since: 0, pace: Pace::default(), accepted: 0 }
+        Member {
+            peer: peer.parse().unwrap(),
+            attachment: 0,
+            since: 0,
+            pace: RateLimit::default(),
+            accepted: 0,
+        }
     }
 
     #[test]

@@ -9,14 +9,14 @@ use chat_proto::{PeerAddr, Text};
 /// refuses it. Set it in [`RoomConfig::moderator`](crate::RoomConfig::moderator).
 ///
 /// It runs on the I/O thread that received the message, without the room's lock, so that it may use the room:
-/// answer with [`Room::notice`](crate::Room::notice), kick, say something from a seat. While it runs the other members
-/// of that thread wait, so it must be quick and never block; what takes longer belongs into a seat that listens. With
+/// answer with [`Room::notice`](crate::Room::notice), kick, say something from a local member. While it runs the other members
+/// of that thread wait, so it must be quick and never block; what takes longer belongs into a local member that listens. With
 /// several I/O threads it runs on each, at once. If it panics, the transport ends as after any other panic.
 ///
 /// A message is accepted once, whatever happens to its author's connection. One that was refused just before the
 /// connection broke may be offered again, so a command should bear being given twice.
 ///
-/// What seats and the room itself say is the host's own, and is not looked at.
+/// What local members and the room itself say is the host's own, and is not looked at.
 ///
 /// ```
 /// use chat_core::{Moderator, RoomConfig, Verdict};
@@ -53,7 +53,7 @@ pub enum Verdict {
     /// It is not said. Its author alone is shown this: a reason, or the answer to a command.
     ///
     /// It is no secret: it stands in the log as [`Event::Refused`](chat_proto::Event::Refused), which framed members
-    /// receive like every entry and seats hear.
+    /// receive like every entry and local members hear.
     Refuse(Text),
 }
 

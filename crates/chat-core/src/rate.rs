@@ -10,9 +10,9 @@ use crate::config::Rate;
 
 /// Theoretical arrival time of the next message, as nanoseconds since the room began.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pace(u64);
+pub(crate) struct RateLimit(u64);
 
-impl Pace {
+impl RateLimit {
     /// Counts one message said `now` after the room began. Where the member is over his rate,
     /// tells when he is within it again (also since the room began).
     pub(crate) fn count(&mut self, rate: Rate, now: Duration) -> Option<Duration> {
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn a_burst_passes_and_the_message_after_it_waits() {
-        let mut pace = Pace::default();
+        let mut pace = RateLimit::default();
         let now = Duration::from_secs(5);
         for _ in 0..3 {
             assert_eq!(pace.count(RATE, now), None);
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn the_steady_rate_never_waits() {
-        let mut pace = Pace::default();
+        let mut pace = RateLimit::default();
         for i in 0..1_000 {
             assert_eq!(pace.count(RATE, Duration::from_millis(100 * i)), None);
         }
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_pause_earns_one_burst_and_not_more() {
-        let mut pace = Pace::default();
+        let mut pace = RateLimit::default();
         pace.count(RATE, Duration::ZERO);
         let later = Duration::from_secs(3_600);
         let waits = (0..10).filter(|_| pace.count(RATE, later).is_some()).count();

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use chat_proto::{Author, LeaveReason, Name, PeerAddr, Present, Text};
 
+use crate::attachment::Attachment;
 use crate::config::RoomConfig;
 use crate::error::{KickError, NameTaken, SayError};
+use crate::local_member::LocalMember;
 use crate::moderator::Moderator;
-use crate::port::Port;
-use crate::seat::Seat;
 use crate::state::State;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
@@ -26,7 +26,7 @@ use crate::waker::Waker;
 /// use chat_proto::Event;
 ///
 /// let room = Room::new(RoomConfig::default());
-/// let (ann, bob) = (room.seat("ann".parse()?)?, room.seat("bob".parse()?)?);
+/// let (ann, bob) = (room.join("ann".parse()?)?, room.join("bob".parse()?)?);
 /// ann.say("good morning")?;
 /// let Heard::Entry(entry) = bob.recv()? else { panic!("bob missed nothing") };
 /// let Event::Said { author, text } = &entry.event else { panic!("it was said") };
@@ -100,17 +100,17 @@ impl Room {
 
     /// A place for a transport, which `waker` wakes when the room has something for it. At first it
     /// pulls all that the log holds.
-    pub fn attach(&self, waker: Waker) -> Port {
-        Port::new(self.clone(), waker)
+    pub fn attach(&self, waker: Waker) -> Attachment {
+        Attachment::new(self.clone(), waker)
     }
 
     /// A membership inside this process, under `name`. It hears what is said from now on.
     ///
     /// # Errors
     ///
-    /// [`NameTaken`] if another seat has the name.
-    pub fn seat(&self, name: Name) -> Result<Seat, NameTaken> {
-        Seat::new(self.clone(), name)
+    /// [`NameTaken`] if another local member has the name.
+    pub fn join(&self, name: Name) -> Result<LocalMember, NameTaken> {
+        LocalMember::new(self.clone(), name)
     }
 
     /// Says `[*] text` as the room itself. Text of several lines, or longer than a message, becomes

@@ -10,13 +10,13 @@ use chat_proto::{Author, Event, Text};
 use siphasher::sip::SipHasher24;
 
 use crate::config::RoomConfig;
-use crate::gathered::Gathered;
 use crate::log::Log;
 use crate::members::Members;
+use crate::presence::PresenceSummary;
 use crate::stats::Stats;
 
-pub(crate) use readers::SeatState;
-use readers::{PortState, Wakes};
+pub(crate) use readers::LocalState;
+use readers::{AttachmentState, Wakes};
 
 /// The longest time that members are given to read what they are owed; an `Instant` has an end.
 const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -31,9 +31,9 @@ pub(crate) struct State {
     /// Makes session keys, so that a session can be proven after its member has left.
     keys: SipHasher24,
     members: Members,
-    ports: Vec<Option<PortState>>,
-    seats: Vec<Option<SeatState>>,
-    gathered: Gathered,
+    attachments: Vec<Option<AttachmentState>>,
+    locals: Vec<Option<LocalState>>,
+    gathered: PresenceSummary,
     closing: Option<Instant>,
     counted: Stats,
 }
@@ -50,9 +50,9 @@ impl State {
             epoch,
             keys: SipHasher24::new_with_keys(key_0, key_1),
             members: Members::default(),
-            ports: Vec::new(),
-            seats: Vec::new(),
-            gathered: Gathered::default(),
+            attachments: Vec::new(),
+            locals: Vec::new(),
+            gathered: PresenceSummary::default(),
             closing: None,
             counted: Stats::default(),
         }
@@ -72,7 +72,7 @@ impl State {
 
     /// Nothing more will be appended: the room is closing and no transport is left.
     pub(crate) fn is_over(&self) -> bool {
-        self.closing.is_some() && self.ports.iter().all(Option::is_none)
+        self.closing.is_some() && self.attachments.iter().all(Option::is_none)
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -86,7 +86,7 @@ impl State {
     pub(crate) fn stats(&self) -> Stats {
         Stats {
             members: self.members.len(),
-            seats: self.seats.iter().flatten().count(),
+            locals: self.locals.iter().flatten().count(),
             messages: self.log.seq(),
             log_entries: usize::try_from(self.log.head() - self.log.tail()).unwrap_or(usize::MAX),
             log_bytes: self.log.bytes(),

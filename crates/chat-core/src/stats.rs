@@ -13,8 +13,8 @@ pub struct Stats {
     pub members: usize,
     /// The most remote members that were present at once.
     pub members_peak: usize,
-    /// In-process seats taken.
-    pub seats: usize,
+    /// In-process local members taken.
+    pub locals: usize,
     /// Remote members that ever joined.
     pub joined: u64,
     /// Remote members that left.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 /// Carries a room to its members over some medium, driven by one thread.
 ///
-/// A transport holds a [`Port`](crate::Port): through it members join, speak and leave, and from it
+/// A transport holds a [`Attachment`](crate::Attachment): through it members join, speak and leave, and from it
 /// the transport pulls what the room has to say. One room serves any number of transports at once.
 ///
 /// To write one, follow the guide `docs/transport.md` in the repository, and put it through
@@ -19,8 +19,8 @@ use std::time::Instant;
 ///
 /// # A turn
 ///
-/// Wait; let in who has come; hear who has spoken; [`pull`](crate::Port::pull); write to who is behind.
-/// [`Port::say`](crate::Port::say) does not wake the port's own transport, so the pull comes after it.
+/// Wait; let in who has come; hear who has spoken; [`pull`](crate::Attachment::pull); write to who is behind.
+/// [`Attachment::say`](crate::Attachment::say) does not wake the attachment's own transport, so the pull comes after it.
 ///
 /// # Peers
 ///

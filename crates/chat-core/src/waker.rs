@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Interrupts a transport's wait. Any thread may call it; it must not block.
 ///
-/// The room calls it at most once for all that happens between two [`Port::pull`](crate::Port::pull)s,
+/// The room calls it at most once for all that happens between two [`Attachment::pull`](crate::Attachment::pull)s,
 /// however much that is.
 ///
 /// ```

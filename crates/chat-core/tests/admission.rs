@@ -29,7 +29,7 @@ fn a_full_room_refuses_until_someone_leaves() {
 #[test]
 fn seats_do_not_count_as_remote_members() {
     let (room, time) = room_with(RoomConfig::default().with_members_max(1));
-    let _bot = support::seat(&room, "bot");
+    let _bot = support::local(&room, "bot");
     Carrier::new(&room, &time).join("192.0.2.1:1");
 }
 

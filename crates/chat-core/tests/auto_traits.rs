@@ -5,9 +5,9 @@ use std::error::Error;
 use std::fmt::Debug;
 
 use chat_core::{
-    Client, ClientConfig, ClientEnd, ClientEvent, Conversation, Cursor, EncodedLog, Heard, JoinError,
-    KickError, MemberId, Moderator, NameTaken, News, Port, RecvTimeoutError, Room, RoomClosed, RoomConfig,
-    Running, SayError, Seat, Stats, TryRecvError, TrySayError, Waker,
+    Attachment, Client, ClientConfig, ClientEnd, ClientEvent, Conversation, Cursor, EncodedLog, Heard,
+    JoinError, KickError, LocalMember, MemberId, Moderator, NameTaken, RecvTimeoutError, Room, RoomClosed,
+    RoomConfig, Running, SayError, Stats, TryRecvError, TrySayError, Update, Waker,
 };
 
 fn is_shared_by_threads<T: Send + Sync + Debug + 'static>() {}
@@ -16,7 +16,7 @@ fn is_an_error<T: Error + Send + Sync + 'static>() {}
 #[test]
 fn a_room_and_its_seats_and_clients_are_shared_by_threads() {
     is_shared_by_threads::<Room>();
-    is_shared_by_threads::<Seat>();
+    is_shared_by_threads::<LocalMember>();
     is_shared_by_threads::<Client>();
     is_shared_by_threads::<Waker>();
     is_shared_by_threads::<Moderator>();
@@ -25,8 +25,8 @@ fn a_room_and_its_seats_and_clients_are_shared_by_threads() {
 
 #[test]
 fn what_a_transport_is_made_of_is_shared_by_threads() {
-    is_shared_by_threads::<Port>();
-    is_shared_by_threads::<News>();
+    is_shared_by_threads::<Attachment>();
+    is_shared_by_threads::<Update>();
     is_shared_by_threads::<EncodedLog>();
     is_shared_by_threads::<Cursor>();
     is_shared_by_threads::<Conversation>();

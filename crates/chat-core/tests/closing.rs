@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chat_core::{JoinError, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
 use chat_proto::LeaveReason;
-use support::{Carrier, hear, room, seat};
+use support::{Carrier, hear, local, room};
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -15,7 +15,7 @@ const GRACE: Duration = Duration::from_secs(5);
 fn the_farewell_is_the_last_message() {
     let (room, time) = room();
     let mut carrier = Carrier::new(&room, &time);
-    let bot = seat(&room, "bot");
+    let bot = local(&room, "bot");
     let member = carrier.join("192.0.2.1:1");
     carrier.say(member, "hello");
     assert!(!room.is_closing());
@@ -62,8 +62,8 @@ fn closing_a_closed_room_does_nothing() {
     let wakes = carrier.wakes();
     room.close("Good morning", Duration::ZERO);
     assert_eq!(carrier.wakes(), wakes);
-    let news = carrier.pull();
-    assert_eq!((news.closing, news.entries.len()), (Some(deadline), 1));
+    let update = carrier.pull();
+    assert_eq!((update.closing, update.entries.len()), (Some(deadline), 1));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_port_of_a_room_that_is_closing_already_is_woken_to_learn_it() {
 fn who_is_left_when_a_port_goes_was_stopped_and_not_lost() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
-    let bot = seat(&room, "bot");
+    let bot = local(&room, "bot");
     carrier.join("192.0.2.1:1");
     room.close("Good night", GRACE);
     drop(carrier);
@@ -101,13 +101,13 @@ fn who_is_left_when_a_port_goes_was_stopped_and_not_lost() {
 fn a_seat_hears_the_end_after_the_last_port_and_the_last_entry() {
     let (room, time) = room();
     let (first, second) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
-    let bot = seat(&room, "bot");
+    let bot = local(&room, "bot");
     room.close("Good night", GRACE);
     assert_eq!(hear(&bot), ["1 [*] Good night"]);
     assert_eq!(bot.try_recv(), Err(TryRecvError::Empty), "members may still leave");
     drop(first);
     assert_eq!(bot.try_recv(), Err(TryRecvError::Empty), "one port is still there");
-    let late = seat(&room, "late");
+    let late = local(&room, "late");
     drop(second);
     assert_eq!(bot.try_recv(), Err(TryRecvError::Closed));
     assert_eq!(late.try_recv(), Err(TryRecvError::Closed));
@@ -119,7 +119,7 @@ fn a_seat_hears_the_end_after_the_last_port_and_the_last_entry() {
 fn a_seat_reads_everything_before_it_hears_the_end() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
-    let bot = seat(&room, "bot");
+    let bot = local(&room, "bot");
     carrier.join("192.0.2.1:1");
     room.close("Good night", GRACE);
     drop(carrier);
@@ -133,11 +133,11 @@ fn a_seat_reads_everything_before_it_hears_the_end() {
 #[test]
 fn a_room_without_ports_is_over_when_it_is_closed() {
     let (room, _) = room();
-    let bot = seat(&room, "bot");
+    let bot = local(&room, "bot");
     room.close("Good night", GRACE);
     assert!(bot.recv().is_ok());
     assert_eq!(bot.recv(), Err(RoomClosed));
-    let late = seat(&room, "late");
+    let late = local(&room, "late");
     assert_eq!(late.ready().try_recv(), Ok(()), "who waits for a token must learn it too");
     assert_eq!(late.recv(), Err(RoomClosed));
 }
@@ -146,7 +146,7 @@ fn a_room_without_ports_is_over_when_it_is_closed() {
 fn the_end_is_signalled_to_all_who_listen_at_one_seat() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
-    let bot = seat(&room, "bot");
+    let bot = local(&room, "bot");
     room.close("Good night", GRACE);
     hear(&bot);
     while bot.ready().try_recv().is_ok() {}

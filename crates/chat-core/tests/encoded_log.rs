@@ -12,7 +12,8 @@ fn message(log: &mut EncodedLog, bytes: &[u8]) {
 
 /// Somebody comes or goes, in a format that shows it in `bytes`, or does not.
 fn presence(log: &mut EncodedLog, bytes: &[u8]) {
-    let entry = Entry { seq: log.seq(), at_ms: 0, event: Event::Gathered { joined: 1, left: 0, members: 1 } };
+    let entry =
+        Entry { seq: log.seq(), at_ms: 0, event: Event::PresenceSummary { joined: 1, left: 0, members: 1 } };
     log.push(&entry, |_, out| out.extend_from_slice(bytes));
 }
 
@@ -25,13 +26,13 @@ fn bytes_before(log: &EncodedLog, cursor: Cursor, seq: u64) -> String {
     match log.pending_before(cursor, seq) {
         Pending::Bytes(a, b) => String::from_utf8([a, b].concat()).unwrap(),
         Pending::Nothing => String::new(),
-        Pending::Overtaken { missed, .. } => panic!("overtaken by {missed} messages"),
+        Pending::Lagged { missed, .. } => panic!("overtaken by {missed} messages"),
     }
 }
 
-fn overtaken(log: &EncodedLog, cursor: Cursor) -> (u64, Cursor) {
+fn lagged(log: &EncodedLog, cursor: Cursor) -> (u64, Cursor) {
     match log.pending(cursor) {
-        Pending::Overtaken { missed, resume } => (missed, resume),
+        Pending::Lagged { missed, resume } => (missed, resume),
         other => panic!("not overtaken: {other:?}"),
     }
 }
@@ -139,11 +140,11 @@ fn an_entry_as_large_as_the_log_drives_out_all_others() {
     message(&mut log, b"one");
     message(&mut log, b"two");
     message(&mut log, b"0123456789");
-    let (missed, resume) = overtaken(&log, member);
+    let (missed, resume) = lagged(&log, member);
     assert_eq!((missed, bytes(&log, resume).as_str()), (2, "0123456789"));
     message(&mut log, b"x");
-    assert_eq!(overtaken(&log, member).0, 3);
-    assert_eq!(bytes(&log, overtaken(&log, member).1), "x");
+    assert_eq!(lagged(&log, member).0, 3);
+    assert_eq!(bytes(&log, lagged(&log, member).1), "x");
 }
 
 #[test]
@@ -154,11 +155,11 @@ fn only_messages_are_counted_as_missed() {
     presence(&mut log, b"+a\n");
     presence(&mut log, b"+b\n");
     message(&mut log, b"two\n");
-    assert_eq!(overtaken(&log, member).0, 1);
+    assert_eq!(lagged(&log, member).0, 1);
     let after_one = log.after(1);
     assert_eq!(bytes(&log, after_one), "+a\n+b\ntwo\n");
     message(&mut log, b"three\n");
-    let (missed, resume) = overtaken(&log, after_one);
+    let (missed, resume) = lagged(&log, after_one);
     assert_eq!((missed, bytes(&log, resume).as_str()), (0, "two\nthree\n"));
 }
 
@@ -193,7 +194,7 @@ fn an_own_message_that_is_behind_the_member_does_not_stop_him() {
     let behind = log.step_over(member, 1).unwrap();
     assert_eq!(bytes_before(&log, behind, 1), "two\n");
     message(&mut log, b"333\n");
-    let (_, resume) = overtaken(&log, member);
+    let (_, resume) = lagged(&log, member);
     assert_eq!(bytes_before(&log, resume, 1), "two\n333\n");
 }
 
@@ -204,7 +205,7 @@ fn after_a_message_comes_what_followed_it() {
         message(&mut log, line);
     }
     assert_eq!((log.tail_seq(), log.seq()), (1, 4));
-    assert_eq!(overtaken(&log, log.after(0)).0, 1);
+    assert_eq!(lagged(&log, log.after(0)).0, 1);
     assert_eq!(bytes(&log, log.after(1)), "two\n3.3\n4.4\n");
     assert_eq!(bytes(&log, log.after(2)), "3.3\n4.4\n");
     assert_eq!(bytes(&log, log.after(3)), "4.4\n");
@@ -221,12 +222,12 @@ fn a_log_that_restarts_tells_everyone_what_is_gone() {
     let head = log.head();
     log.restart_after(10);
     assert_eq!((log.seq(), log.tail_seq(), log.head().seq()), (10, 10, 10));
-    assert_eq!(overtaken(&log, start), (10, log.head()));
-    assert_eq!(overtaken(&log, head), (8, log.head()));
+    assert_eq!(lagged(&log, start), (10, log.head()));
+    assert_eq!(lagged(&log, head), (8, log.head()));
     let member = log.head();
     message(&mut log, b"eleven\n");
     assert_eq!(bytes(&log, member), "eleven\n");
-    assert_eq!(bytes(&log, overtaken(&log, head).1), "eleven\n");
+    assert_eq!(bytes(&log, lagged(&log, head).1), "eleven\n");
     assert_eq!(log.after(10), member);
 }
 
@@ -235,7 +236,7 @@ fn a_log_that_restarts_before_it_held_anything_still_tells_what_is_gone() {
     let mut log = EncodedLog::new(1_000);
     message(&mut log, b"");
     log.restart_after(1);
-    assert_eq!(overtaken(&log, log.after(0)).0, 1);
+    assert_eq!(lagged(&log, log.after(0)).0, 1);
 }
 
 #[test]
@@ -244,5 +245,5 @@ fn a_new_log_may_begin_in_the_middle_of_the_room() {
     log.restart_after(41);
     message(&mut log, b"42\n");
     assert_eq!(bytes(&log, log.after(41)), "42\n");
-    assert_eq!(overtaken(&log, log.after(40)).0, 1);
+    assert_eq!(lagged(&log, log.after(40)).0, 1);
 }

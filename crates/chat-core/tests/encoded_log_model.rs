@@ -88,7 +88,9 @@ impl Pair {
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Message { bytes, author } => self.message(bytes, author),
-            Step::Presence { bytes } => self.push(Event::Gathered { joined: 1, left: 0, members: 1 }, bytes),
+            Step::Presence { bytes } => {
+                self.push(Event::PresenceSummary { joined: 1, left: 0, members: 1 }, bytes)
+            }
             Step::Restart { lost } => self.restart(lost),
             Step::Write { reader, share } => {
                 let reader = reader % self.readers.len();
@@ -176,7 +178,7 @@ impl Pair {
         assert_eq!(reader.cursor.seq(), self.messages(..reader.next), "he knows what he has");
         let own = reader.own.first().copied().unwrap_or(u64::MAX);
         match self.log.pending_before(reader.cursor, own) {
-            Pending::Overtaken { missed, resume } => {
+            Pending::Lagged { missed, resume } => {
                 assert!(reader.next < self.tail, "he is overtaken only if the tail has passed him");
                 assert_eq!(missed, self.messages(reader.next..self.tail));
                 (reader.cursor, reader.next) = (resume, self.tail);
@@ -267,7 +269,7 @@ impl Pair {
             let cursor = self.log.after(seq);
             let next = self.index_after(seq);
             match self.log.pending(cursor) {
-                Pending::Overtaken { missed, resume } => {
+                Pending::Lagged { missed, resume } => {
                     assert!(seq < self.log.tail_seq());
                     assert!(cursor.slot() < self.log.slots().start, "its slot tells it too");
                     assert_eq!((missed, resume.seq()), (self.log.tail_seq() - seq, self.log.tail_seq()));

@@ -15,7 +15,8 @@ fn message(log: &mut EncodedLog, bytes: &[u8]) {
 }
 
 fn presence(log: &mut EncodedLog, bytes: &[u8]) {
-    let entry = Entry { seq: log.seq(), at_ms: 0, event: Event::Gathered { joined: 1, left: 0, members: 1 } };
+    let entry =
+        Entry { seq: log.seq(), at_ms: 0, event: Event::PresenceSummary { joined: 1, left: 0, members: 1 } };
     log.push(&entry, |_, out| out.extend_from_slice(bytes));
 }
 
@@ -77,7 +78,7 @@ fn no_slot_from_before_a_gap_is_one_after_it() {
     log.restart_after(lost);
     message(&mut log, b"seven ");
     assert!(log.at_slot(head.slot()).is_none(), "it would seem to be what follows");
-    assert!(matches!(log.pending(head), Pending::Overtaken { missed: 5, .. }));
+    assert!(matches!(log.pending(head), Pending::Lagged { missed: 5, .. }));
 }
 
 #[test]

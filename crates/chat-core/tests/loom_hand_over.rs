@@ -9,7 +9,8 @@
 use std::time::{Duration, Instant};
 
 use chat_core::{
-    Heard, MemberId, News, Outcome, Port, Room, RoomClosed, RoomConfig, SayError, Seat, Waker, World,
+    Attachment, Heard, LocalMember, MemberId, Outcome, Room, RoomClosed, RoomConfig, SayError, Update, Waker,
+    World,
 };
 use chat_proto::{Event, Hello, Resume, Text};
 use loom::sync::{Arc, Condvar, Mutex};
@@ -76,7 +77,7 @@ impl Sleep {
 
 /// A transport that carries nothing anywhere, and keeps what it has read.
 struct Carrier {
-    port: Port,
+    attachment: Attachment,
     sleep: Arc<Sleep>,
     pulls: usize,
     messages: Vec<String>,
@@ -88,34 +89,34 @@ struct Carrier {
 impl Carrier {
     fn new(room: &Room) -> Self {
         let (sleep, waker) = Sleep::new();
-        let port = room.attach(waker);
-        Self { port, sleep, pulls: 0, messages: Vec::new(), left: 0, dismissed: 0, is_closing: false }
+        let attachment = room.attach(waker);
+        Self { attachment, sleep, pulls: 0, messages: Vec::new(), left: 0, dismissed: 0, is_closing: false }
     }
 
     fn join(&self, peer: &str, now: Instant) -> MemberId {
-        self.port.join(peer.parse().unwrap(), now).unwrap().member
+        self.attachment.join(peer.parse().unwrap(), now).unwrap().member
     }
 
     fn say(&self, member: MemberId, text: &str, now: Instant) -> Result<u64, SayError> {
-        match self.port.say(member, Text::one_line(text).unwrap(), now)?.outcome {
+        match self.attachment.say(member, Text::one_line(text).unwrap(), now)?.outcome {
             Outcome::Accepted { seq } => Ok(seq),
             Outcome::Refused { why } => panic!("refused: {why}"),
         }
     }
 
     fn pull(&mut self) {
-        let mut news = News::default();
-        self.port.pull(&mut news);
+        let mut update = Update::default();
+        self.attachment.pull(&mut update);
         self.pulls += 1;
-        for entry in &news.entries {
+        for entry in &update.entries {
             if entry.event.is_message() {
                 self.messages.push(entry.event.to_string());
                 assert_eq!(entry.seq, self.messages.len() as u64);
             }
             self.left += usize::from(matches!(entry.event, Event::Left { .. }));
         }
-        self.dismissed += news.dismissed.len();
-        self.is_closing = news.closing.is_some();
+        self.dismissed += update.dismissed.len();
+        self.is_closing = update.closing.is_some();
     }
 
     /// Sleeps and pulls until it has read so many messages.
@@ -185,17 +186,17 @@ fn two_ports_that_speak_and_read_at_once_see_one_order() {
 fn a_room_that_closes_reaches_a_sleeping_port_and_a_waiting_seat() {
     in_every_order(|room, _| {
         let mut carrier = Carrier::new(&room);
-        let seat = room.seat("bot".parse().unwrap()).unwrap();
-        let port = thread::spawn(move || {
+        let local = room.join("bot".parse().unwrap()).unwrap();
+        let attachment = thread::spawn(move || {
             while !carrier.is_closing {
                 carrier.sleep.until_woken();
                 carrier.pull();
             }
             carrier.messages.clone()
         });
-        let listener = thread::spawn(move || listen(&seat));
+        let listener = thread::spawn(move || listen(&local));
         room.close("farewell", Duration::ZERO);
-        assert_eq!(port.join().unwrap(), ["[*] farewell"]);
+        assert_eq!(attachment.join().unwrap(), ["[*] farewell"]);
         assert_eq!(listener.join().unwrap(), 1);
     });
 }
@@ -203,24 +204,24 @@ fn a_room_that_closes_reaches_a_sleeping_port_and_a_waiting_seat() {
 #[test]
 fn two_threads_that_listen_at_one_seat_share_what_is_said_and_both_hear_the_end() {
     in_every_order(|room, _| {
-        let seat = std::sync::Arc::new(room.seat("bot".parse().unwrap()).unwrap());
-        let other_seat = std::sync::Arc::clone(&seat);
-        let other = thread::spawn(move || listen(&other_seat));
+        let local = std::sync::Arc::new(room.join("bot".parse().unwrap()).unwrap());
+        let other_local = std::sync::Arc::clone(&local);
+        let other = thread::spawn(move || listen(&other_local));
         let speaker = thread::spawn(move || {
             room.notice("one").unwrap();
             room.close("farewell", Duration::ZERO);
         });
-        let heard = listen(&seat);
+        let heard = listen(&local);
         assert_eq!(heard + other.join().unwrap(), 2);
         speaker.join().unwrap();
     });
 }
 
 /// How many messages this thread hears until the end.
-fn listen(seat: &Seat) -> usize {
+fn listen(local: &LocalMember) -> usize {
     let mut messages = 0;
     loop {
-        match seat.recv() {
+        match local.recv() {
             Ok(Heard::Entry(entry)) => messages += usize::from(entry.event.is_message()),
             Ok(Heard::Missed(_)) => panic!("the log is large"),
             Err(RoomClosed) => return messages,
@@ -247,12 +248,12 @@ fn nothing_of_the_old_connection_is_said_once_a_session_is_resumed() {
     in_every_order(|room, now| {
         let (mut old_port, new_port) = (Carrier::new(&room), Carrier::new(&room));
         let old = old_port.join("192.0.2.1:1", now);
-        let (first, _) = old_port.port.welcome(old, &Hello::default(), now).unwrap();
+        let (first, _) = old_port.attachment.welcome(old, &Hello::default(), now).unwrap();
         old_port.pull();
         let resumed = thread::spawn(move || {
             let new = new_port.join("192.0.2.1:2", now);
             let resume = Some(Resume { epoch: first.epoch, session: first.session, have: 0 });
-            let (welcome, _) = new_port.port.welcome(new, &Hello { resume, history: 0 }, now).unwrap();
+            let (welcome, _) = new_port.attachment.welcome(new, &Hello { resume, history: 0 }, now).unwrap();
             (welcome.head, new_port)
         });
         let said = old_port.say(old, "the last word", now);

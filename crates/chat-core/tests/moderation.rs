@@ -4,7 +4,7 @@
 mod support;
 
 use chat_core::{Moderator, Outcome, RoomConfig, SayError, Verdict};
-use support::{Carrier, hear, room_with, seat, text};
+use support::{Carrier, hear, local, room_with, text};
 
 fn moderated(decide: impl Fn(&str) -> Verdict + Send + Sync + 'static) -> RoomConfig {
     let moderator = Moderator::new(move |offer| decide(offer.text.as_str()));
@@ -19,7 +19,7 @@ fn a_message_is_accepted_changed_or_refused() {
         _ => Verdict::Accept,
     }));
     let mut tcp = Carrier::new(&room, &time);
-    let bot = seat(&room, "bot");
+    let bot = local(&room, "bot");
     let ann = tcp.join("192.0.2.1:1");
     tcp.read();
     assert_eq!(tcp.say(ann, "hello"), 1);
@@ -38,7 +38,7 @@ fn a_message_is_accepted_changed_or_refused() {
     );
     assert_eq!(hear(&bot).len(), 5, "his joining, and those four");
     assert_eq!((room.stats().messages, room.stats().moderated), (3, 1));
-    let accepted = tcp.port.accepted(ann);
+    let accepted = tcp.attachment.accepted(ann);
     assert_eq!((accepted.messages, accepted.head), (3, 3), "a refused message is dealt with, too");
 }
 

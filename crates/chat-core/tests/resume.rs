@@ -10,7 +10,7 @@ use support::{Carrier, Time, room, room_with};
 const FRESH: Hello = Hello { resume: None, history: 0 };
 
 fn welcome(carrier: &Carrier, member: chat_core::MemberId, hello: Hello, time: &Time) -> (Welcome, Start) {
-    carrier.port.welcome(member, &hello, time.now()).unwrap()
+    carrier.attachment.welcome(member, &hello, time.now()).unwrap()
 }
 
 fn resume(welcome: &Welcome, have: u64) -> Hello {
@@ -48,7 +48,7 @@ fn who_is_no_member_is_not_welcomed() {
     let carrier = Carrier::new(&room, &time);
     let member = carrier.join("192.0.2.1:1");
     carrier.leave(member, LeaveReason::Lost);
-    assert_eq!(carrier.port.welcome(member, &FRESH, time.now()), None);
+    assert_eq!(carrier.attachment.welcome(member, &FRESH, time.now()), None);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn who_is_no_member_any_more_replaces_nobody() {
     room.kick("192.0.2.1:2".parse().unwrap(), "").unwrap();
     old_port.pull();
 
-    assert_eq!(new_port.port.welcome(new, &resume(&first, 0), time.now()), None);
+    assert_eq!(new_port.attachment.welcome(new, &resume(&first, 0), time.now()), None);
     assert!(old_port.try_say(old, "still here").is_ok());
     let wakes = old_port.wakes();
     room.notice("and awake").unwrap();
@@ -194,9 +194,9 @@ fn a_session_keeps_its_pace() {
     let carrier = Carrier::new(&room, &time);
     let member = carrier.join("192.0.2.1:1");
     let (first, _) = welcome(&carrier, member, FRESH, &time);
-    while carrier.port.say(member, "x".parse().unwrap(), time.now()).unwrap().pause_until.is_none() {}
+    while carrier.attachment.say(member, "x".parse().unwrap(), time.now()).unwrap().pause_until.is_none() {}
     let again = carrier.join("192.0.2.1:2");
     let have = room.stats().messages;
     welcome(&carrier, again, resume(&first, have), &time);
-    assert!(carrier.port.say(again, "y".parse().unwrap(), time.now()).unwrap().pause_until.is_some());
+    assert!(carrier.attachment.say(again, "y".parse().unwrap(), time.now()).unwrap().pause_until.is_some());
 }

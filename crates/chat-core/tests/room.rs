@@ -8,13 +8,13 @@ use std::time::Duration;
 use chat_core::{Accepted, KickError, SayError};
 use chat_proto::limits::{PRESENCE_MEMBERS_MAX, PRESENT_PEERS_MAX, REASON_BYTES_MAX};
 use chat_proto::{Event, LeaveReason, TextError};
-use support::{Carrier, hear, room, seat, seqs, text};
+use support::{Carrier, hear, local, room, seqs, text};
 
 #[test]
 fn all_ports_and_seats_read_the_same_in_the_same_order() {
     let (room, time) = room();
     let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
-    let (bot, console) = (seat(&room, "bot"), seat(&room, "console"));
+    let (bot, console) = (local(&room, "bot"), local(&room, "console"));
     let a = tcp.join("192.0.2.1:1");
     let b = udp.join("192.0.2.2:2");
     tcp.say(a, "one");
@@ -42,7 +42,7 @@ fn all_ports_and_seats_read_the_same_in_the_same_order() {
 fn messages_are_numbered_without_gaps_whoever_says_them() {
     let (room, time) = room();
     let mut carrier = Carrier::new(&room, &time);
-    let bot = seat(&room, "bot");
+    let bot = local(&room, "bot");
     let member = carrier.join("192.0.2.1:1");
     for round in 0..50 {
         assert_eq!(carrier.say(member, "a"), 4 * round + 1);
@@ -58,7 +58,7 @@ fn messages_are_numbered_without_gaps_whoever_says_them() {
 #[test]
 fn text_without_bytes_is_no_message_and_a_blank_line_is_an_empty_one() {
     let (room, _) = room();
-    let bot = seat(&room, "bot");
+    let bot = local(&room, "bot");
     assert_eq!(bot.say("").unwrap(), None);
     room.notice("").unwrap();
     assert_eq!(bot.say("\n").unwrap(), Some(1));
@@ -145,7 +145,7 @@ fn no_one_can_be_kicked_who_is_not_there() {
 
 #[test]
 fn everyone_at_an_address_is_kicked() {
-    // One peer over two transports, or through two listening ports.
+    // One peer over two transports, or through two listening attachments.
     let (room, time) = room();
     let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     tcp.join("192.0.2.1:1");
@@ -172,7 +172,8 @@ fn a_reason_that_no_one_could_be_told_kicks_no_one() {
 fn who_is_present_is_told_as_far_as_a_frame_goes() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
-    let peers: Vec<_> = (0..PRESENT_PEERS_MAX).map(|port| format!("127.0.0.1:{}", 1 + port)).collect();
+    let peers: Vec<_> =
+        (0..PRESENT_PEERS_MAX).map(|attachment| format!("127.0.0.1:{}", 1 + attachment)).collect();
     for peer in &peers {
         carrier.join(peer);
     }
@@ -199,7 +200,7 @@ fn the_members_of_a_dropped_port_are_lost() {
         ["192.0.2.1:1 left (connection lost), 2 here", "192.0.2.3:1 left (connection lost), 1 here"]
     );
     assert_eq!(room.members(), ["192.0.2.2:1".parse().unwrap()]);
-    // The next port takes the place of the one that is gone, and nothing of its past.
+    // The next attachment takes the place of the one that is gone, and nothing of its past.
     let mut next = Carrier::new(&room, &time);
     assert_eq!(next.try_say(lost, "ghost").unwrap_err(), SayError::NotMember);
     assert_eq!(next.pull().dismissed, []);
@@ -215,27 +216,27 @@ fn how_much_of_a_member_was_accepted_is_counted() {
     carrier.say(a, "1");
     carrier.say(b, "2");
     carrier.say(a, "3");
-    assert_eq!(carrier.port.accepted(a), Accepted { messages: 2, head: 3 });
-    assert_eq!(carrier.port.accepted(b), Accepted { messages: 1, head: 3 });
+    assert_eq!(carrier.attachment.accepted(a), Accepted { messages: 2, head: 3 });
+    assert_eq!(carrier.attachment.accepted(b), Accepted { messages: 1, head: 3 });
     carrier.leave(a, LeaveReason::Quit);
-    assert_eq!(carrier.port.accepted(a), Accepted { messages: 0, head: 3 }, "no member any more");
+    assert_eq!(carrier.attachment.accepted(a), Accepted { messages: 0, head: 3 }, "no member any more");
 }
 
 #[test]
 fn the_room_counts_what_happens() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
-    let bot = seat(&room, "bot");
+    let bot = local(&room, "bot");
     let (a, b) = (carrier.join("192.0.2.1:1"), carrier.join("192.0.2.2:1"));
     carrier.leave(a, LeaveReason::Quit);
     carrier.say(b, "hello");
-    carrier.port.count_missed(5);
+    carrier.attachment.count_missed(5);
     let stats = room.stats();
-    assert_eq!((stats.members, stats.members_peak, stats.seats), (1, 2, 1));
+    assert_eq!((stats.members, stats.members_peak, stats.locals), (1, 2, 1));
     assert_eq!((stats.joined, stats.left, stats.refused), (2, 1, 0));
     assert_eq!((stats.messages, stats.missed, stats.log_entries), (1, 5, 4));
     drop(bot);
-    assert_eq!(room.stats().seats, 0);
+    assert_eq!(room.stats().locals, 0);
 }
 
 #[test]
@@ -253,11 +254,11 @@ fn who_comes_and_goes_in_a_large_room_is_gathered_once_a_second() {
     assert_eq!(carrier.read(), [""; 0]);
     time.pass(Duration::from_millis(1));
     let wakes = other.wakes();
-    let news = carrier.pull();
-    let told = Event::Gathered { joined: 3, left: 1, members: PRESENCE_MEMBERS_MAX + 2 };
-    assert_eq!((news.entries.len(), &news.entries[0].event, news.pull_by), (1, &told, None));
+    let update = carrier.pull();
+    let told = Event::PresenceSummary { joined: 3, left: 1, members: PRESENCE_MEMBERS_MAX + 2 };
+    assert_eq!((update.entries.len(), &update.entries[0].event, update.pull_by), (1, &told, None));
     assert_eq!(other.wakes(), wakes + 1);
-    assert_eq!(other.pull().entries, news.entries);
+    assert_eq!(other.pull().entries, update.entries);
 
     carrier.join("127.0.0.2:1");
     room.close("Good night", Duration::ZERO);
@@ -272,7 +273,7 @@ fn a_message_is_stored_as_its_member_said_it() {
     let mut carrier = Carrier::new(&room, &time);
     let member = carrier.join("[2001:db8::1]:7");
     carrier.say(member, "grüß dich 👋");
-    let news = carrier.pull();
-    let Event::Said { author, text: said } = &news.entries[1].event else { panic!("{news:?}") };
+    let update = carrier.pull();
+    let Event::Said { author, text: said } = &update.entries[1].event else { panic!("{update:?}") };
     assert_eq!((author.to_string().as_str(), said), ("[2001:db8::1]:7", &text("grüß dich 👋")));
 }

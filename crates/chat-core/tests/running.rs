@@ -5,9 +5,9 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use chat_core::{News, Port, Room, Running, Transport, Turn, run};
+use chat_core::{Attachment, Room, Running, Transport, Turn, Update, run};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use support::{NEVER, hear, in_time, room, seat, waker};
+use support::{NEVER, hear, in_time, local, room, waker};
 
 #[derive(Debug, thiserror::Error)]
 #[error("the cable is cut")]
@@ -22,7 +22,7 @@ enum Plan {
 
 /// A transport that waits for nothing but the room.
 struct Scripted {
-    port: Port,
+    attachment: Attachment,
     woken: Receiver<()>,
     plan: Plan,
     drained: Sender<Instant>,
@@ -31,9 +31,9 @@ struct Scripted {
 impl Scripted {
     fn new(room: &Room, plan: Plan) -> (Self, Receiver<Instant>) {
         let (waker, woken) = waker();
-        let port = room.attach(waker);
+        let attachment = room.attach(waker);
         let (drained, was_drained) = bounded(1);
-        (Self { port, woken, plan, drained }, was_drained)
+        (Self { attachment, woken, plan, drained }, was_drained)
     }
 }
 
@@ -47,9 +47,9 @@ impl Transport for Scripted {
             Plan::Fail => return Err(Cut),
             Plan::Panic => panic!("as planned"),
         }
-        let mut news = News::default();
-        self.port.pull(&mut news);
-        Ok(news.closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
+        let mut update = Update::default();
+        self.attachment.pull(&mut update);
+        Ok(update.closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
     }
 
     fn drain(&mut self, deadline: Instant) -> Result<(), Cut> {
@@ -96,7 +96,7 @@ fn all_transports_of_a_room_end_when_it_is_closed() {
 #[test]
 fn a_transport_that_fails_closes_the_room_for_the_others_and_is_the_error() {
     let (room, _) = room();
-    let bot = seat(&room, "bot");
+    let bot = local(&room, "bot");
     let mut running = Running::new(&room);
     let (healthy, drained) = Scripted::new(&room, Plan::Serve);
     let (failing, not_drained) = Scripted::new(&room, Plan::Fail);

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use chat_core::{Heard, MemberId, News, Port, Room, RoomConfig, Seat};
+use chat_core::{Attachment, Heard, LocalMember, MemberId, Room, RoomConfig, Update};
 use chat_proto::Entry;
 use crossbeam_channel::Receiver;
-use support::{NEVER, Time, in_time, room_with, seat, show, text, waker};
+use support::{NEVER, Time, in_time, local, room_with, show, text, waker};
 
 const PORTS: usize = 4;
 const SEATS: usize = 4;
@@ -42,25 +42,25 @@ impl Read {
 }
 
 /// A transport with one member, who speaks.
-struct SpeakingPort {
-    port: Port,
+struct SpeakingAttachment {
+    attachment: Attachment,
     woken: Receiver<()>,
     member: MemberId,
     time: Time,
 }
 
-impl SpeakingPort {
+impl SpeakingAttachment {
     fn new(room: &Room, time: &Time, number: usize) -> Self {
         let (waker, woken) = waker();
-        let port = room.attach(waker);
+        let attachment = room.attach(waker);
         let peer = format!("127.0.0.1:{}", 1_000 + number).parse().unwrap();
-        let member = port.join(peer, time.now()).unwrap().member;
-        Self { port, woken, member, time: time.clone() }
+        let member = attachment.join(peer, time.now()).unwrap().member;
+        Self { attachment, woken, member, time: time.clone() }
     }
 
     /// As an I/O thread does: says a few messages, pulls, and waits when there is nothing to do.
     fn run(mut self) -> Read {
-        let (mut read, mut news, mut said) = (Read::default(), News::default(), 0);
+        let (mut read, mut update, mut said) = (Read::default(), Update::default(), 0);
         while read.seq < MESSAGES {
             if said == MESSAGES_EACH {
                 self.woken
@@ -68,34 +68,36 @@ impl SpeakingPort {
                     .unwrap_or_else(|_| panic!("nobody woke us at message {}", read.seq));
             }
             while said < MESSAGES_EACH {
-                let _said =
-                    self.port.say(self.member, text(&format!("number {said}")), self.time.now()).unwrap();
+                let _said = self
+                    .attachment
+                    .say(self.member, text(&format!("number {said}")), self.time.now())
+                    .unwrap();
                 said += 1;
                 if said % 7 == 0 {
                     break;
                 }
             }
-            self.port.pull(&mut news);
-            if let Some(seq) = news.missed_up_to {
+            self.attachment.pull(&mut update);
+            if let Some(seq) = update.missed_up_to {
                 read.skip(seq - read.seq);
             }
-            news.entries.iter().for_each(|entry| read.entry(entry));
+            update.entries.iter().for_each(|entry| read.entry(entry));
         }
         read
     }
 }
 
-/// One thread speaks at the seat while another listens.
-fn run_seat(seat: &Seat) -> Read {
+/// One thread speaks at the local member while another listens.
+fn run_local(local: &LocalMember) -> Read {
     let mut read = Read::default();
     thread::scope(|scope| {
         scope.spawn(|| {
             for said in 0..MESSAGES_EACH {
-                seat.say(&format!("number {said}")).unwrap();
+                local.say(&format!("number {said}")).unwrap();
             }
         });
         while read.seq < MESSAGES {
-            match seat.recv_timeout(NEVER) {
+            match local.recv_timeout(NEVER) {
                 Ok(Heard::Entry(entry)) => read.entry(&entry),
                 Ok(Heard::Missed(messages)) => read.skip(messages),
                 Err(error) => panic!("at message {}: {error}", read.seq),
@@ -108,12 +110,14 @@ fn run_seat(seat: &Seat) -> Read {
 /// Lets everyone speak and read at once; returns what each has read.
 fn everyone_at_once(config: RoomConfig) -> Vec<Read> {
     let (room, time) = room_with(config);
-    let ports: Vec<_> = (0..PORTS).map(|number| SpeakingPort::new(&room, &time, number)).collect();
-    let seats: Vec<_> = (0..SEATS).map(|number| seat(&room, &format!("seat{number}"))).collect();
+    let attachments: Vec<_> =
+        (0..PORTS).map(|number| SpeakingAttachment::new(&room, &time, number)).collect();
+    let locals: Vec<_> = (0..SEATS).map(|number| local(&room, &format!("seat{number}"))).collect();
     let read = thread::scope(|scope| {
-        let ports: Vec<_> = ports.into_iter().map(|port| scope.spawn(|| port.run())).collect();
-        let seats: Vec<_> = seats.iter().map(|seat| scope.spawn(|| run_seat(seat))).collect();
-        ports.into_iter().chain(seats).map(|reader| reader.join().unwrap()).collect()
+        let attachments: Vec<_> =
+            attachments.into_iter().map(|attachment| scope.spawn(|| attachment.run())).collect();
+        let locals: Vec<_> = locals.iter().map(|local| scope.spawn(|| run_local(local))).collect();
+        attachments.into_iter().chain(locals).map(|reader| reader.join().unwrap()).collect()
     });
     assert_eq!(room.stats().messages, MESSAGES);
     read
@@ -150,15 +154,15 @@ fn readers_of_a_small_log_get_or_are_told_they_miss_every_message() {
 #[test]
 fn seats_that_wait_on_many_threads_hear_the_end() {
     let (room, time) = room_with(RoomConfig::default());
-    let port = SpeakingPort::new(&room, &time, 0);
-    let seats: Vec<_> = (0..SEATS).map(|number| seat(&room, &format!("seat{number}"))).collect();
-    let listen = |seat: Seat| thread::spawn(move || std::iter::from_fn(|| seat.recv().ok()).count());
-    let listeners: Vec<_> = seats.into_iter().map(listen).collect();
+    let attachment = SpeakingAttachment::new(&room, &time, 0);
+    let locals: Vec<_> = (0..SEATS).map(|number| local(&room, &format!("seat{number}"))).collect();
+    let listen = |local: LocalMember| thread::spawn(move || std::iter::from_fn(|| local.recv().ok()).count());
+    let listeners: Vec<_> = locals.into_iter().map(listen).collect();
     for _ in 0..100 {
         room.notice("hello").unwrap();
     }
     room.close("Good night", Duration::ZERO);
-    drop(port);
+    drop(attachment);
     for listener in listeners {
         let heard = in_time(|| listener.join().unwrap());
         assert_eq!(heard, 100 + 1 + 1, "what was said, the farewell, and that the member left");

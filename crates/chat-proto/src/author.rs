@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Name, PeerAddr};
 
-/// Who speaks: a remote peer, the room itself, or a named seat in the room's own process.
+/// Who speaks: a remote peer, the room itself, or a named local member in the room's own process.
 ///
 /// `Display` is the part between the brackets of a [`Line`](crate::Line), and `FromStr` its
 /// inverse. No peer can speak as one of the other two: addresses, `*` and names have no spelling
@@ -26,8 +26,8 @@ pub enum Author {
     Peer(PeerAddr),
     /// The room, in its notices: `*`.
     Room,
-    /// A named seat in the room's own process: `bot`.
-    Seat(Name),
+    /// A named local member in the room's own process: `bot`.
+    Named(Name),
 }
 
 impl fmt::Display for Author {
@@ -35,7 +35,7 @@ impl fmt::Display for Author {
         match self {
             Author::Peer(addr) => addr.fmt(f),
             Author::Room => f.pad("*"),
-            Author::Seat(name) => name.fmt(f),
+            Author::Named(name) => name.fmt(f),
         }
     }
 }
@@ -49,7 +49,7 @@ impl FromStr for Author {
             return Ok(Author::Room);
         }
         if let Ok(name) = s.parse() {
-            return Ok(Author::Seat(name));
+            return Ok(Author::Named(name));
         }
         s.parse().map(Author::Peer).map_err(|_| AuthorError)
     }
@@ -63,7 +63,7 @@ impl From<PeerAddr> for Author {
 
 impl From<Name> for Author {
     fn from(name: Name) -> Author {
-        Author::Seat(name)
+        Author::Named(name)
     }
 }
 

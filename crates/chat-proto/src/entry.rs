@@ -60,7 +60,7 @@ pub enum Event {
     },
     /// Joins and leaves of a large room, gathered into one entry so that they do not drown what
     /// is said.
-    Gathered {
+    PresenceSummary {
         /// How many joined since the last such entry.
         joined: u32,
         /// How many left since the last such entry.
@@ -90,15 +90,15 @@ impl Event {
 
     /// Whether this tells who comes and goes.
     pub fn is_presence(&self) -> bool {
-        matches!(self, Event::Joined { .. } | Event::Left { .. } | Event::Gathered { .. })
+        matches!(self, Event::Joined { .. } | Event::Left { .. } | Event::PresenceSummary { .. })
     }
 
     /// Whether this is a single join or leave in a room so large that only its
-    /// [`Gathered`](Event::Gathered) form is sent.
+    /// [`PresenceSummary`](Event::PresenceSummary) form is sent.
     pub fn is_crowd(&self) -> bool {
         match self {
             Event::Joined { members, .. } | Event::Left { members, .. } => *members > PRESENCE_MEMBERS_MAX,
-            Event::Said { .. } | Event::Gathered { .. } | Event::Refused { .. } => false,
+            Event::Said { .. } | Event::PresenceSummary { .. } | Event::Refused { .. } => false,
         }
     }
 }
@@ -110,7 +110,7 @@ impl fmt::Display for Event {
             Event::Joined { peer, .. } => write!(f, "[*] {peer} joined"),
             Event::Left { peer, reason: LeaveReason::Quit, .. } => write!(f, "[*] {peer} left"),
             Event::Left { peer, reason, .. } => write!(f, "[*] {peer} left ({reason})"),
-            Event::Gathered { joined, left, members } => {
+            Event::PresenceSummary { joined, left, members } => {
                 write!(f, "[*] {joined} joined, {left} left, {members} present")
             }
             Event::Refused { peer, why, .. } => write!(f, "[*] refused a message of {peer}: {why}"),

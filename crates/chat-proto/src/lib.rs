@@ -87,7 +87,7 @@ pub use frame::{
 };
 pub use line::{Line, LineError};
 pub use name::{Name, NameError};
-pub use plain::{Habit, LineTooLong, PlainSplitter};
+pub use plain::{LineEnding, LineTooLong, PlainSplitter};
 pub use preface::{NotFramed, PREFACE, PrefaceDecoder, VERSION};
 pub use reason::LeaveReason;
 pub use slots::SlotSet;

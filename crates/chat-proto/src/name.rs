@@ -1,4 +1,4 @@
-//! Names of in-process seats, which must never pass for an address or for the room.
+//! Names of in-process local members, which must never pass for an address or for the room.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::limits::NAME_BYTES_MAX;
 
-/// Name of an in-process seat: 1 to [`NAME_BYTES_MAX`] ASCII characters, first a letter, then
+/// Name of an in-process local member: 1 to [`NAME_BYTES_MAX`] ASCII characters, first a letter, then
 /// letters, digits, `-`, `_` and `.`.
 ///
 /// It holds no colon, bracket, space or star, so that it can read neither as an address nor as the

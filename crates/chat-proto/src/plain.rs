@@ -8,7 +8,7 @@ use crate::{
     telnet::{self, Command, IAC, Replies, State},
 };
 
-/// Cuts a plain peer's bytes into lines, strips telnet commands and learns the peer's [`Habit`].
+/// Cuts a plain peer's bytes into lines, strips telnet commands and learns the peer's [`LineEnding`].
 ///
 /// LF, CR LF, CR NUL (telnet) and a bare CR each end a line. A CR ends it at once; an LF or NUL
 /// after it, even in a later read, is swallowed. What a line holds besides is not looked at: give
@@ -26,14 +26,14 @@ use crate::{
 /// unfinished line, and no heap memory while nothing is pending.
 ///
 /// ```
-/// use chat_proto::{Habit, PlainSplitter};
+/// use chat_proto::{LineEnding, PlainSplitter};
 ///
 /// let mut splitter = PlainSplitter::new();
 /// let mut input: &[u8] = b"one\r\ntwo\r";
 /// assert_eq!(splitter.next(&mut input)?, Some(&b"one"[..]));
 /// assert_eq!(splitter.next(&mut input)?, Some(&b"two"[..]));
 /// assert_eq!(splitter.next(&mut input)?, None);
-/// assert_eq!(splitter.habit(), Some(Habit::CrLf));
+/// assert_eq!(splitter.line ending(), Some(LineEnding::CrLf));
 ///
 /// let mut input: &[u8] = b"\nthree";
 /// assert_eq!(splitter.next(&mut input)?, None);
@@ -50,7 +50,7 @@ pub struct PlainSplitter {
     skipped: u32,
     telnet: State,
     last_break: Option<Break>,
-    habit: Option<Habit>,
+    line_ending: Option<LineEnding>,
     /// `line` was returned and is to be let go.
     lent: bool,
     #[cfg(test)]
@@ -59,7 +59,7 @@ pub struct PlainSplitter {
 
 /// How a plain peer ends what he says, and so how to end what is sent to him.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Habit {
+pub enum LineEnding {
     /// Lines that end in LF.
     Lf,
     /// Lines that end in CR LF, CR NUL or CR.
@@ -82,7 +82,7 @@ enum Break {
 }
 
 impl PlainSplitter {
-    /// A splitter at the beginning of a line, for a peer whose habit is not known.
+    /// A splitter at the beginning of a line, for a peer whose line ending is not known.
     pub fn new() -> PlainSplitter {
         PlainSplitter::default()
     }
@@ -90,7 +90,7 @@ impl PlainSplitter {
     /// The next whole line, without its break, taken from the front of `input`.
     ///
     /// `Ok(None)` means that `input` is used up. Call it until then, since that is also when the
-    /// peer's habit is decided and a returned line's memory is let go. The line is borrowed from
+    /// peer's line ending is decided and a returned line's memory is let go. The line is borrowed from
     /// `input` where it is whole there, else from the splitter.
     ///
     /// # Errors
@@ -159,22 +159,22 @@ impl PlainSplitter {
                 }
             }
         }
-        self.decide_habit();
+        self.decide_line_ending();
         Ok(None)
     }
 
     /// Says that no byte came for [`QUIET`](crate::limits::QUIET); the clock is the caller's.
     ///
-    /// A peer whose habit is not known and who left bytes unfinished is a chunk peer from now on,
+    /// A peer whose line ending is not known and who left bytes unfinished is a chunk peer from now on,
     /// and a chunk peer's unfinished bytes are a message, which is returned. A line peer may take
     /// as long as he likes over a line: for him, and where nothing is unfinished, this is `None`
     /// and changes nothing.
     pub fn quiet(&mut self) -> Option<Vec<u8>> {
         self.let_go();
-        if self.line.is_empty() || matches!(self.habit, Some(Habit::Lf | Habit::CrLf)) {
+        if self.line.is_empty() || matches!(self.line_ending, Some(LineEnding::Lf | LineEnding::CrLf)) {
             return None;
         }
-        self.habit = Some(Habit::Chunk);
+        self.line_ending = Some(LineEnding::Chunk);
         Some(std::mem::take(&mut self.line))
     }
 
@@ -197,8 +197,8 @@ impl PlainSplitter {
     }
 
     /// How the peer ends what he says; `None` while it is not known.
-    pub fn habit(&self) -> Option<Habit> {
-        self.habit
+    pub fn line_ending(&self) -> Option<LineEnding> {
+        self.line_ending
     }
 
     /// Bytes to send back, if any: refusals of the telnet options that the peer proposed.
@@ -236,11 +236,11 @@ impl PlainSplitter {
         });
     }
 
-    fn decide_habit(&mut self) {
-        if self.habit.is_none() && self.line.is_empty() {
-            self.habit = self.last_break.map(|last| match last {
-                Break::Lf => Habit::Lf,
-                Break::Cr | Break::JustCr => Habit::CrLf,
+    fn decide_line_ending(&mut self) {
+        if self.line_ending.is_none() && self.line.is_empty() {
+            self.line_ending = self.last_break.map(|last| match last {
+                Break::Lf => LineEnding::Lf,
+                Break::Cr | Break::JustCr => LineEnding::CrLf,
             });
         }
     }

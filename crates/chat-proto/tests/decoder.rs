@@ -173,12 +173,12 @@ fn an_address_is_made_canonical_when_it_is_decoded() {
 #[test]
 fn the_largest_frames_fit() {
     let peer: PeerAddr = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535".parse().unwrap();
-    let seat = "x".repeat(NAME_BYTES_MAX).parse().unwrap();
+    let local = "x".repeat(NAME_BYTES_MAX).parse().unwrap();
     let why = LeaveReason::kicked(&"x".repeat(REASON_BYTES_MAX)).unwrap();
     let entry = |event| RoomFrame::Entry(Arc::new(Entry { seq: u64::MAX, at_ms: u64::MAX, event }));
     for frame in [
         entry(Event::Said {
-            author: Author::Seat(seat),
+            author: Author::Named(local),
             text: Text::one_line(&"x".repeat(TEXT_BYTES_MAX)).unwrap(),
         }),
         entry(Event::Left { peer, reason: why, members: u32::MAX }),

@@ -117,7 +117,7 @@ fn events_and_authors() {
         "1b00 01 01 02 00 00 01 00000000000000000000000000000001 05 00 02 6869",
     );
     check_event(said(Author::Room, "hi"), "0800 01 01 02 00 01 02 6869");
-    check_event(said(Author::Seat("bot".parse().unwrap()), "hi"), "0c00 01 01 02 00 02 03 626f74 02 6869");
+    check_event(said(Author::Named("bot".parse().unwrap()), "hi"), "0c00 01 01 02 00 02 03 626f74 02 6869");
     check_event(
         Event::Joined { peer: peer("127.0.0.1:5"), members: 4 },
         "0b00 01 01 02 01 00 7f000001 05 04",
@@ -126,7 +126,7 @@ fn events_and_authors() {
         Event::Left { peer: peer("127.0.0.1:5"), reason: LeaveReason::Lost, members: 3 },
         "0c00 01 01 02 02 00 7f000001 05 01 03",
     );
-    check_event(Event::Gathered { joined: 5, left: 6, members: 7 }, "0700 01 01 02 03 05 06 07");
+    check_event(Event::PresenceSummary { joined: 5, left: 6, members: 7 }, "0700 01 01 02 03 05 06 07");
     check_event(
         Event::Refused { peer: peer("127.0.0.1:5"), member: 8, said: 9, why: text("no") },
         "0f00 01 01 02 04 00 7f000001 05 08 09 02 6e6f",

@@ -97,7 +97,7 @@ fn a_name_reads_neither_as_an_address_nor_as_the_room() {
     for name in ["a", "bot", "B.o-t_9", &"x".repeat(NAME_BYTES_MAX)] {
         let name: Name = name.parse().unwrap();
         assert!(name.as_str().parse::<SocketAddr>().is_err());
-        assert_eq!(name.as_str().parse(), Ok(Author::Seat(name.clone())));
+        assert_eq!(name.as_str().parse(), Ok(Author::Named(name.clone())));
     }
     for (s, expected) in [
         ("", NameError::Empty),

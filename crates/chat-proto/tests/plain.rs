@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use chat_proto::{
-    Habit, LineTooLong, PlainSplitter,
+    LineEnding, LineTooLong, PlainSplitter,
     limits::{PLAIN_LINE_BYTES_MAX, TELNET_REPLY_BYTES_MAX},
 };
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ const DONT: u8 = 0xfe;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outcome {
     lines: Vec<Vec<u8>>,
-    habit: Option<Habit>,
+    line_ending: Option<LineEnding>,
     replies: Vec<u8>,
     last: Option<Vec<u8>>,
 }
@@ -37,7 +37,7 @@ fn run(pieces: &[&[u8]]) -> Outcome {
         assert!(input.is_empty());
         outcome.replies.extend(splitter.take_reply().unwrap_or_default());
     }
-    outcome.habit = splitter.habit();
+    outcome.line_ending = splitter.line_ending();
     outcome.last = splitter.finish();
     assert!(!splitter.is_unfinished());
     outcome
@@ -58,41 +58,41 @@ fn assert_same(a: &Outcome, b: &Outcome) {
     assert_eq!(a, b);
 }
 
-/// The habit of a peer who mixes line breaks depends on when they come.
-fn assert_same_but_habit(a: &Outcome, b: &Outcome) {
+/// The line ending of a peer who mixes line breaks depends on when they come.
+fn assert_same_but_line_ending(a: &Outcome, b: &Outcome) {
     assert_eq!((&a.lines, &a.replies, &a.last), (&b.lines, &b.replies, &b.last));
 }
 
 #[track_caller]
-fn check(input: &[u8], lines: &[&str], last: Option<&str>, habit: Option<Habit>) {
+fn check(input: &[u8], lines: &[&str], last: Option<&str>, line_ending: Option<LineEnding>) {
     let outcome = run_every_way(input, assert_same);
     assert_eq!(outcome.lines, lines.iter().map(|line| line.as_bytes()).collect::<Vec<_>>());
     assert_eq!(outcome.last.as_deref(), last.map(str::as_bytes));
-    assert_eq!(outcome.habit, habit);
+    assert_eq!(outcome.line_ending, line_ending);
 }
 
 #[test]
 fn line_breaks_of_every_kind_end_lines_at_any_split() {
     check(b"", &[], None, None);
     check(b"a", &[], Some("a"), None);
-    check(b"\n", &[""], None, Some(Habit::Lf));
-    check(b"a\n", &["a"], None, Some(Habit::Lf));
-    check(b"a\nb\n", &["a", "b"], None, Some(Habit::Lf));
-    check(b"a\n\n\nb\n", &["a", "", "", "b"], None, Some(Habit::Lf));
-    check(b"\r", &[""], None, Some(Habit::CrLf));
-    check(b"\r\n", &[""], None, Some(Habit::CrLf));
-    check(b"a\r\nb\r\n", &["a", "b"], None, Some(Habit::CrLf));
-    check(b"a\r\0b\r\0", &["a", "b"], None, Some(Habit::CrLf));
-    check(b"a\rb\r", &["a", "b"], None, Some(Habit::CrLf));
-    check(b"a\r\r\n\r\0\r", &["a", "", "", ""], None, Some(Habit::CrLf));
-    check(b"a\r\0\0b\r", &["a", "\0b"], None, Some(Habit::CrLf));
-    check(b"\0a\n", &["\0a"], None, Some(Habit::Lf));
-    check("h\u{e9}llo \u{1f680}\r\n".as_bytes(), &["h\u{e9}llo \u{1f680}"], None, Some(Habit::CrLf));
+    check(b"\n", &[""], None, Some(LineEnding::Lf));
+    check(b"a\n", &["a"], None, Some(LineEnding::Lf));
+    check(b"a\nb\n", &["a", "b"], None, Some(LineEnding::Lf));
+    check(b"a\n\n\nb\n", &["a", "", "", "b"], None, Some(LineEnding::Lf));
+    check(b"\r", &[""], None, Some(LineEnding::CrLf));
+    check(b"\r\n", &[""], None, Some(LineEnding::CrLf));
+    check(b"a\r\nb\r\n", &["a", "b"], None, Some(LineEnding::CrLf));
+    check(b"a\r\0b\r\0", &["a", "b"], None, Some(LineEnding::CrLf));
+    check(b"a\rb\r", &["a", "b"], None, Some(LineEnding::CrLf));
+    check(b"a\r\r\n\r\0\r", &["a", "", "", ""], None, Some(LineEnding::CrLf));
+    check(b"a\r\0\0b\r", &["a", "\0b"], None, Some(LineEnding::CrLf));
+    check(b"\0a\n", &["\0a"], None, Some(LineEnding::Lf));
+    check("h\u{e9}llo \u{1f680}\r\n".as_bytes(), &["h\u{e9}llo \u{1f680}"], None, Some(LineEnding::CrLf));
 }
 
 #[test]
 fn mixed_line_breaks_end_lines_at_any_split() {
-    let outcome = run_every_way(b"a\n\rb\r\n\nc\r\0\nd", assert_same_but_habit);
+    let outcome = run_every_way(b"a\n\rb\r\n\nc\r\0\nd", assert_same_but_line_ending);
     assert_eq!(outcome.lines, [b"a", &b""[..], b"b", b"", b"c", b""]);
     assert_eq!(outcome.last.as_deref(), Some(&b"d"[..]));
 }
@@ -125,7 +125,7 @@ fn telnet_commands_are_stripped_and_refused_at_any_split() {
         (&[b'\r', IAC, IAC, b'\n'], &[b"", b"\xff"], &[]),
         (&[b'\r', IAC, b'\r', b'\n', b'\r', b'\n'], &[b"", b"\xff", b""], &[]),
     ] {
-        let outcome = run_every_way(input, assert_same_but_habit);
+        let outcome = run_every_way(input, assert_same_but_line_ending);
         assert_eq!(outcome.lines, lines, "{input:x?}");
         assert_eq!(outcome.replies, replies, "{input:x?}");
         assert_eq!(outcome.last, None, "{input:x?}");
@@ -255,7 +255,7 @@ proptest! {
         )
     ) {
         // Few enough refusals that none is dropped.
-        let outcome = run_every_way(&input, assert_same_but_habit);
+        let outcome = run_every_way(&input, assert_same_but_line_ending);
         for line in outcome.lines {
             prop_assert!(!line.contains(&b'\n') && !line.contains(&b'\r'));
         }
@@ -264,17 +264,17 @@ proptest! {
     #[test]
     fn a_peer_of_one_habit_gives_the_same_outcome_at_any_split(
         lines in prop::collection::vec(prop::collection::vec(telnet_part(), 0..4), 1..5),
-        (line_break, habit) in prop::sample::select(vec![
-            (&b"\n"[..], Habit::Lf),
-            (b"\r\n", Habit::CrLf),
-            (b"\r\0", Habit::CrLf),
+        (line_break, line_ending) in prop::sample::select(vec![
+            (&b"\n"[..], LineEnding::Lf),
+            (b"\r\n", LineEnding::CrLf),
+            (b"\r\0", LineEnding::CrLf),
         ]),
     ) {
         let input: Vec<u8> =
             lines.iter().flat_map(|parts| [parts.concat(), line_break.to_vec()].concat()).collect();
         let outcome = run_every_way(&input, assert_same);
         prop_assert_eq!(outcome.lines.len(), lines.len());
-        prop_assert_eq!(outcome.habit, Some(habit));
+        prop_assert_eq!(outcome.line_ending, Some(line_ending));
         prop_assert_eq!(outcome.last, None);
     }
 

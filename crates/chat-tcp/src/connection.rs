@@ -22,7 +22,7 @@ mod tests;
 use std::io::{self, Write};
 use std::time::Instant;
 
-use chat_core::{JoinError, Joined, MemberId, Port};
+use chat_core::{Attachment, JoinError, Joined, MemberId};
 use chat_proto::LeaveReason;
 
 use self::input::hear_line;
@@ -35,7 +35,7 @@ use crate::speaker::Speaker;
 /// What a connection works with, besides itself.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
-    pub(crate) port: &'a Port,
+    pub(crate) attachment: &'a Attachment,
     pub(crate) logs: &'a mut Logs,
     pub(crate) now: Instant,
     /// Bytes that may still be said before the members must be served, or the log would overtake them.
@@ -43,7 +43,7 @@ pub(crate) struct Context<'a> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
+enum Phase {
     /// A member.
     Member,
     /// A member who is over his rate: nothing is taken from him for now.
@@ -61,7 +61,7 @@ enum Life {
 /// few need at a time is boxed.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    life: Life,
+    phase: Phase,
     /// Never was a member.
     refused: bool,
     /// The peer has shut down his side.
@@ -79,9 +79,9 @@ pub(crate) struct Connection {
 impl Connection {
     /// The connection of a peer who has joined. The logs must have been pulled since.
     pub(crate) fn new(joined: Joined, cx: &mut Context<'_>) -> Self {
-        let cursor = cx.logs.open(Format::Lf, cx.port).after(joined.seq);
+        let cursor = cx.logs.open(Format::Lf, cx.attachment).after(joined.seq);
         Self {
-            life: Life::Member,
+            phase: Phase::Member,
             refused: false,
             peer_ended: false,
             speaker: Some(Speaker::new(joined.member)),
@@ -95,11 +95,11 @@ impl Connection {
     /// The connection of a peer who may not join. He is told why in a plain line, since what he
     /// speaks is not known yet.
     pub(crate) fn refused(why: JoinError, cx: &mut Context<'_>) -> Self {
-        let cursor = cx.logs.open(Format::Lf, cx.port).head();
+        let cursor = cx.logs.open(Format::Lf, cx.attachment).head();
         let mut outgoing = Outgoing::new(Reading::Delimited(Format::Lf), cursor);
         outgoing.push_farewell(&LeaveReason::from(why), cx.now);
         Self {
-            life: Life::Leaving,
+            phase: Phase::Leaving,
             refused: true,
             peer_ended: false,
             speaker: None,
@@ -122,7 +122,7 @@ impl Connection {
 
     /// Whether the socket can be dropped.
     pub(crate) fn is_done(&self) -> bool {
-        self.life == Life::Done
+        self.phase == Phase::Done
     }
 
     /// Whether [`greet`](Self::greet) is to be called.
@@ -152,10 +152,10 @@ impl Connection {
     }
 
     fn takes_bytes(&self) -> bool {
-        match self.life {
-            Life::Member => !self.awaits_greeting() && self.outgoing.outbox_len() <= OUTBOX_BYTES_MAX,
-            Life::Paused | Life::Done => false,
-            Life::Draining | Life::Leaving | Life::Lingering => true,
+        match self.phase {
+            Phase::Member => !self.awaits_greeting() && self.outgoing.outbox_len() <= OUTBOX_BYTES_MAX,
+            Phase::Paused | Phase::Done => false,
+            Phase::Draining | Phase::Leaving | Phase::Lingering => true,
         }
     }
 
@@ -169,18 +169,18 @@ impl Connection {
     /// What the socket failed of. Then call [`give_up_writing`](Self::give_up_writing).
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>, socket: &mut impl Write) -> io::Result<bool> {
         loop {
-            let listener = match self.life {
-                Life::Member | Life::Paused | Life::Draining => {
+            let listener = match self.phase {
+                Phase::Member | Phase::Paused | Phase::Draining => {
                     self.speaker.as_mut().filter(|_| self.incoming.is_decided())
                 }
-                Life::Leaving => None,
-                Life::Lingering | Life::Done => return Ok(false),
+                Phase::Leaving => None,
+                Phase::Lingering | Phase::Done => return Ok(false),
             };
-            match (self.outgoing.flush(listener, cx, socket), self.life) {
+            match (self.outgoing.flush(listener, cx, socket), self.phase) {
                 (Ok(Flushed::Lagged), _) => self.end(LeaveReason::Lagged, cx),
-                (Ok(Flushed::All), Life::Draining) => self.end(LeaveReason::Stopping, cx),
-                (Ok(Flushed::All), Life::Leaving) => {
-                    self.life = if self.peer_ended { Life::Done } else { Life::Lingering };
+                (Ok(Flushed::All), Phase::Draining) => self.end(LeaveReason::Stopping, cx),
+                (Ok(Flushed::All), Phase::Leaving) => {
+                    self.phase = if self.peer_ended { Phase::Done } else { Phase::Lingering };
                     self.due = Some(cx.now + LINGER_TIMEOUT);
                     return Ok(true);
                 }
@@ -207,7 +207,7 @@ impl Connection {
     }
 
     fn stall_deadline(&self) -> Option<Instant> {
-        let timeout = if self.life == Life::Leaving { LINGER_TIMEOUT } else { STALL_TIMEOUT };
+        let timeout = if self.phase == Phase::Leaving { LINGER_TIMEOUT } else { STALL_TIMEOUT };
         self.outgoing.stalled_since().map(|since| since + timeout)
     }
 
@@ -219,9 +219,9 @@ impl Connection {
         if self.due.is_none_or(|due| due > cx.now) {
             return;
         }
-        match self.life {
-            Life::Member if self.incoming.wait() == Wait::Rest => self.end(LeaveReason::Unfinished, cx),
-            Life::Member => {
+        match self.phase {
+            Phase::Member if self.incoming.wait() == Wait::Rest => self.end(LeaveReason::Unfinished, cx),
+            Phase::Member => {
                 self.due = None;
                 let tail = self.tail(cx);
                 match (self.incoming.silence(), &mut self.speaker) {
@@ -232,13 +232,13 @@ impl Connection {
                     }
                     (Ok(_), _) => {}
                 }
-                self.follow_habit(cx);
+                self.follow_line_ending(cx);
             }
-            Life::Paused => {
-                self.life = Life::Member;
+            Phase::Paused => {
+                self.phase = Phase::Member;
                 self.receive_backlog(cx);
             }
-            Life::Draining | Life::Leaving | Life::Lingering | Life::Done => self.life = Life::Done,
+            Phase::Draining | Phase::Leaving | Phase::Lingering | Phase::Done => self.phase = Phase::Done,
         }
     }
 }

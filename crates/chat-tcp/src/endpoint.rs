@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Deadlines, News, Port, Room, Turn, Waker};
+use chat_core::{Attachment, Deadlines, Room, Turn, Update, Waker};
 use slab::Slab;
 
 use crate::connection::{Connection, Context};
@@ -64,8 +64,8 @@ use crate::token;
 /// ```
 #[derive(Debug)]
 pub struct Endpoint<S> {
-    port: Port,
-    news: News,
+    attachment: Attachment,
+    update: Update,
     logs: Logs,
     /// Each in a place of its own: a table of them would have to move, and leave holes, to grow.
     peers: Slab<Box<Peer<S>>>,
@@ -91,11 +91,11 @@ impl<S: Stream> Endpoint<S> {
     /// `announce` is that of [`TcpConfig`](crate::TcpConfig).
     #[must_use]
     pub fn new(room: &Room, waker: Waker, announce: bool) -> Self {
-        let port = room.attach(waker);
+        let attachment = room.attach(waker);
         let log_bytes_max = room.config().log_bytes_max;
         Self {
-            port,
-            news: News::default(),
+            attachment,
+            update: Update::default(),
             logs: Logs::new(log_bytes_max, announce),
             peers: Slab::new(),
             refused: 0,
@@ -122,9 +122,14 @@ impl<S: Stream> Endpoint<S> {
     /// the room does not want him he is told why, as long as there are not too many such.
     pub fn adopt(&mut self, stream: S, address: SocketAddr, now: Instant) {
         self.generation = self.generation.wrapping_add(1);
-        let joined = self.port.join(address, now);
+        let joined = self.attachment.join(address, now);
         self.pull(now);
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
+        let mut cx = Context {
+            attachment: &self.attachment,
+            logs: &mut self.logs,
+            now,
+            room_left: self.heard_bytes_max,
+        };
         let connection = match joined {
             Ok(joined) => Connection::new(joined, &mut cx),
             Err(_) if self.refused >= LEAVING_MAX => return,
@@ -178,7 +183,7 @@ impl<S: Stream> Endpoint<S> {
         if !self.queue.is_empty() {
             return Some(now);
         }
-        let pull_by = self.news.pull_by.filter(|_| !self.draining);
+        let pull_by = self.update.pull_by.filter(|_| !self.draining);
         [self.deadlines.next(), pull_by].into_iter().flatten().min()
     }
 
@@ -186,7 +191,12 @@ impl<S: Stream> Endpoint<S> {
     /// have what they are owed.
     pub fn drain(&mut self, now: Instant) {
         self.pull(now);
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
+        let mut cx = Context {
+            attachment: &self.attachment,
+            logs: &mut self.logs,
+            now,
+            room_left: self.heard_bytes_max,
+        };
         self.peers.iter_mut().for_each(|(_, peer)| peer.connection.drain(&mut cx));
         self.draining = true;
         self.flush_all(now);
@@ -210,7 +220,7 @@ impl<S: Stream> Endpoint<S> {
             let Some(peer) = self.peers.get_mut(key) else { continue };
             peer.dequeued();
             served.push(key);
-            let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left };
+            let mut cx = Context { attachment: &self.attachment, logs: &mut self.logs, now, room_left };
             peer.read(&mut self.buffer, &mut cx);
             room_left = cx.room_left;
             if peer.connection.awaits_greeting() {
@@ -226,13 +236,23 @@ impl<S: Stream> Endpoint<S> {
 
     fn greet(&mut self, key: usize, now: Instant) {
         self.pull(now);
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
+        let mut cx = Context {
+            attachment: &self.attachment,
+            logs: &mut self.logs,
+            now,
+            room_left: self.heard_bytes_max,
+        };
         self.peers[key].connection.greet(&mut cx);
     }
 
     fn expire(&mut self, now: Instant) -> Vec<usize> {
         let mut due = Vec::new();
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
+        let mut cx = Context {
+            attachment: &self.attachment,
+            logs: &mut self.logs,
+            now,
+            room_left: self.heard_bytes_max,
+        };
         while let Some(key) = self.deadlines.pop_due(now) {
             self.peers[key].on_deadline(&mut cx);
             due.push(key);
@@ -244,11 +264,11 @@ impl<S: Stream> Endpoint<S> {
 
     /// Takes what is new in the room into the logs, and tells those who must leave.
     fn pull(&mut self, now: Instant) {
-        self.port.pull(&mut self.news);
-        self.closing = self.news.closing;
-        self.grown |= !self.news.entries.is_empty() || self.news.missed_up_to.is_some();
-        self.logs.append(&self.news);
-        for (member, reason) in self.news.dismissed.drain(..) {
+        self.attachment.pull(&mut self.update);
+        self.closing = self.update.closing;
+        self.grown |= !self.update.entries.is_empty() || self.update.missed_up_to.is_some();
+        self.logs.append(&self.update);
+        for (member, reason) in self.update.dismissed.drain(..) {
             let peer = self.peers.iter_mut().find(|(_, peer)| peer.connection.member() == Some(member));
             if let Some((_, peer)) = peer {
                 peer.connection.dismiss(&reason, now);
@@ -268,7 +288,12 @@ impl<S: Stream> Endpoint<S> {
     }
 
     fn flush_all(&mut self, now: Instant) {
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
+        let mut cx = Context {
+            attachment: &self.attachment,
+            logs: &mut self.logs,
+            now,
+            room_left: self.heard_bytes_max,
+        };
         let mut done = Vec::new();
         for (key, peer) in &mut self.peers {
             peer.flush(&mut cx);
@@ -282,8 +307,12 @@ impl<S: Stream> Endpoint<S> {
     fn flush(&mut self, keys: impl IntoIterator<Item = usize>, now: Instant) {
         for key in keys {
             let Some(peer) = self.peers.get_mut(key) else { continue };
-            let mut cx =
-                Context { port: &self.port, logs: &mut self.logs, now, room_left: self.heard_bytes_max };
+            let mut cx = Context {
+                attachment: &self.attachment,
+                logs: &mut self.logs,
+                now,
+                room_left: self.heard_bytes_max,
+            };
             peer.flush(&mut cx);
             if !peer.settle(key, &mut self.deadlines, &mut self.queue) {
                 self.remove(key);

@@ -1,6 +1,6 @@
 //! What comes from a peer: bytes in, lines or frames out.
 
-use chat_proto::{FrameDecoder, Habit, Hello, LeaveReason, MemberFrame, PlainSplitter, PrefaceDecoder};
+use chat_proto::{FrameDecoder, Hello, LeaveReason, LineEnding, MemberFrame, PlainSplitter, PrefaceDecoder};
 
 use crate::opening::{Opening, begins_http_request, is_http_request};
 
@@ -161,8 +161,8 @@ impl Incoming {
     }
 
     /// How a plain peer ends what he says.
-    pub(crate) fn habit(&self) -> Option<Habit> {
-        if let Self::Plain(plain) = self { plain.splitter.habit() } else { None }
+    pub(crate) fn line_ending(&self) -> Option<LineEnding> {
+        if let Self::Plain(plain) = self { plain.splitter.line_ending() } else { None }
     }
 
     /// Refusals of telnet options, to be sent back.
@@ -174,10 +174,10 @@ impl Incoming {
     pub(crate) fn wait(&self) -> Wait {
         match self {
             Self::Opening => Wait::Opening,
-            Self::Plain(plain) if plain.splitter.is_unfinished() => match plain.splitter.habit() {
+            Self::Plain(plain) if plain.splitter.is_unfinished() => match plain.splitter.line_ending() {
                 // A line may take as long as a person takes to type it.
-                Some(Habit::Lf | Habit::CrLf) => Wait::Nothing,
-                Some(Habit::Chunk) | None => Wait::Silence,
+                Some(LineEnding::Lf | LineEnding::CrLf) => Wait::Nothing,
+                Some(LineEnding::Chunk) | None => Wait::Silence,
             },
             Self::Preface(_) | Self::Hello(_) => Wait::Rest,
             Self::Framed(decoder) if decoder.is_unfinished() => Wait::Rest,

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use chat_core::{EncodedLog, News, Port};
+use chat_core::{Attachment, EncodedLog, Update};
 use chat_proto::{Entry, encode_entry};
 
 /// How a member reads the log.
@@ -29,12 +29,12 @@ impl Logs {
     }
 
     /// The log in `format`; made from the room's if this is its first reader.
-    pub(crate) fn open(&mut self, format: Format, port: &Port) -> &EncodedLog {
+    pub(crate) fn open(&mut self, format: Format, attachment: &Attachment) -> &EncodedLog {
         let (bytes_max, announce) = (self.bytes_max, self.announce);
         self.place(format).get_or_insert_with(|| {
             let mut log = EncodedLog::new(bytes_max);
             let mut entries = Vec::new();
-            let seq = port.replay(|entry| entries.push(entry.clone()));
+            let seq = attachment.replay(|entry| entries.push(entry.clone()));
             log.restart_after(seq);
             entries
                 .iter()
@@ -54,14 +54,14 @@ impl Logs {
     }
 
     /// Appends what a port has pulled.
-    pub(crate) fn append(&mut self, news: &News) {
+    pub(crate) fn append(&mut self, update: &Update) {
         for format in [Format::Framed, Format::Lf, Format::CrLf] {
             let announce = self.announce;
             let Some(log) = self.place(format) else { continue };
-            if let Some(seq) = news.missed_up_to {
+            if let Some(seq) = update.missed_up_to {
                 log.restart_after(seq);
             }
-            for entry in &news.entries {
+            for entry in &update.entries {
                 log.push(entry, |entry, out| encode(entry, format, announce, out));
             }
         }

@@ -7,7 +7,7 @@
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::time::Instant;
 
-use chat_core::{Accepted, Cursor, EncodedLog, Overtaken, Pending};
+use chat_core::{Accepted, Cursor, EncodedLog, LagPolicy, Pending};
 use chat_proto::limits::QUIET;
 use chat_proto::{Author, LeaveReason, Line, PREFACE, RoomFrame, Skipped, Text};
 
@@ -77,7 +77,7 @@ impl Outgoing {
     /// Goes on in this way of reading, after the same message.
     pub(crate) fn read_as(&mut self, reading: Reading, cx: &mut Context<'_>) {
         if reading.format() != self.reading.format() {
-            self.cursor = cx.logs.open(reading.format(), cx.port).after(self.cursor.seq());
+            self.cursor = cx.logs.open(reading.format(), cx.attachment).after(self.cursor.seq());
         }
         self.reading = reading;
     }
@@ -178,7 +178,7 @@ impl Outgoing {
                 let log = cx.logs.get(self.format());
                 match log.pending_before(self.cursor, speaker.next_own()) {
                     Pending::Bytes(a, b) => self.write_log(log, a, b, cx.now, socket)?,
-                    Pending::Overtaken { missed, resume } => {
+                    Pending::Lagged { missed, resume } => {
                         if !self.catch_up(missed, resume, speaker, cx) {
                             return Ok(Flushed::Lagged);
                         }
@@ -275,16 +275,16 @@ impl Outgoing {
     /// Tells the member what he missed; false if the room closes such members.
     fn catch_up(&mut self, missed: u64, resume: Cursor, speaker: &mut Speaker, cx: &Context<'_>) -> bool {
         self.cursor = resume;
-        let missed = missed - speaker.own_overtaken_up_to(resume.seq());
+        let missed = missed - speaker.own_passed_up_to(resume.seq());
         if missed == 0 {
             return true;
         }
-        if cx.port.room().config().overtaken == Overtaken::Close {
+        if cx.attachment.room().config().lag_policy == LagPolicy::Close {
             return false;
         }
-        cx.port.count_missed(missed);
+        cx.attachment.count_missed(missed);
         if self.format() == Format::Framed {
-            let Accepted { messages: accepted, head } = cx.port.accepted(speaker.member());
+            let Accepted { messages: accepted, head } = cx.attachment.accepted(speaker.member());
             let skipped = Skipped { messages: missed, next: resume.seq() + 1, head, accepted };
             self.push_frame(&RoomFrame::Skipped(skipped));
         } else {

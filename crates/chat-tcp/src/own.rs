@@ -35,7 +35,7 @@ impl Own {
     }
 
     /// The tail overtook the cursor up to `seq`: how many of the messages in between were own ones.
-    pub(crate) fn overtaken_up_to(&mut self, seq: u64) -> u64 {
+    pub(crate) fn passed_up_to(&mut self, seq: u64) -> u64 {
         self.take_up_to(seq) + std::mem::take(&mut self.passed)
     }
 
@@ -87,8 +87,8 @@ mod tests {
         }
         own.add(10, 5);
         assert_eq!(own.ranges.len(), 3, "2 and 4 are only counted now");
-        assert_eq!(own.overtaken_up_to(8), 4);
-        assert_eq!(own.overtaken_up_to(9), 0);
+        assert_eq!(own.passed_up_to(8), 4);
+        assert_eq!(own.passed_up_to(9), 0);
         assert_eq!(own.next(), Some(10));
         own.went_past(10);
         assert!(own.is_empty());

@@ -62,7 +62,7 @@ impl Speaker {
 
     fn say_text(&mut self, text: Text, cx: &mut Context<'_>) -> Option<Said> {
         cx.room_left = cx.room_left.saturating_sub(ENTRY_BYTES + text.as_str().len());
-        cx.port.say(self.member, text, cx.now).ok()
+        cx.attachment.say(self.member, text, cx.now).ok()
     }
 
     /// The next message in the log that is not to be sent to him; past the end if there is none.
@@ -83,7 +83,7 @@ impl Speaker {
     }
 
     /// How many of the messages that overtook him, up to `seq`, were his own.
-    pub(crate) fn own_overtaken_up_to(&mut self, seq: u64) -> u64 {
-        self.own.as_mut().map_or(0, |own| own.overtaken_up_to(seq))
+    pub(crate) fn own_passed_up_to(&mut self, seq: u64) -> u64 {
+        self.own.as_mut().map_or(0, |own| own.passed_up_to(seq))
     }
 }

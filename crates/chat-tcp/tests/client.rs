@@ -129,7 +129,7 @@ fn over_a_line_that_breaks_again_and_again_nothing_is_lost_or_said_twice() {
     const MESSAGES: usize = 2_000;
     let room = Room::new(RoomConfig::default());
     let server = TcpServer::bind("127.0.0.1:0", &room, &TcpConfig::default()).unwrap();
-    let witness = room.seat("witness".parse().unwrap()).unwrap();
+    let witness = room.join("witness".parse().unwrap()).unwrap();
     let address = breaking_line(server.local_addr(), &[40, 3_000, 5_000, 10]);
     let running = server.spawn().unwrap();
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 use std::vec;
 
-use chat_core::{MemberId, Port};
+use chat_core::{Attachment, MemberId};
 use chat_proto::Text;
 
 /// The receiving half of a session.
@@ -38,7 +38,7 @@ impl Inbox {
         first: u64,
         mut says: Vec<Text>,
         member: MemberId,
-        port: &Port,
+        attachment: &Attachment,
         now: Instant,
     ) {
         // How many of them are said already; `None` if those before them are missing.
@@ -48,23 +48,29 @@ impl Inbox {
         match &mut self.paused {
             Some(paused) if paused.held.len() > 0 => {}
             Some(paused) if paused.until > now => paused.held = says,
-            _ => self.say(says, member, port, now),
+            _ => self.say(says, member, attachment, now),
         }
     }
 
     /// Says what is held, as far as the rate allows.
-    pub(crate) fn say_held(&mut self, member: MemberId, port: &Port, now: Instant) {
+    pub(crate) fn say_held(&mut self, member: MemberId, attachment: &Attachment, now: Instant) {
         if let Some(paused) = self.paused.take_if(|paused| paused.until <= now) {
-            self.say(paused.held, member, port, now);
+            self.say(paused.held, member, attachment, now);
         }
     }
 
-    fn say(&mut self, mut texts: vec::IntoIter<Text>, member: MemberId, port: &Port, now: Instant) {
+    fn say(
+        &mut self,
+        mut texts: vec::IntoIter<Text>,
+        member: MemberId,
+        attachment: &Attachment,
+        now: Instant,
+    ) {
         self.paused = None;
         while let Some(text) = texts.next() {
             // An error means that he has been made to leave, or the room is closing: nothing is taken from him
             // any more.
-            let Ok(said) = port.say(member, text, now) else { return };
+            let Ok(said) = attachment.say(member, text, now) else { return };
             self.said += 1;
             if let Some(until) = said.pause_until.filter(|&until| until > now) {
                 self.paused = Some(Box::new(Paused { until, held: texts }));

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use chat_core::{EncodedLog, News, Port};
+use chat_core::{Attachment, EncodedLog, Update};
 use chat_proto::{Entry, encode_entry};
 
 /// Both formats of the log.
@@ -26,12 +26,12 @@ impl Logs {
     }
 
     /// Lines that end in LF; made from the room's log if this is its first reader.
-    pub(crate) fn open_plain(&mut self, port: &Port) -> &EncodedLog {
+    pub(crate) fn open_plain(&mut self, attachment: &Attachment) -> &EncodedLog {
         let (bytes_max, announce) = (self.bytes_max, self.announce);
         self.plain.get_or_insert_with(|| {
             let mut log = EncodedLog::new(bytes_max);
             let mut entries = Vec::new();
-            let seq = port.replay(|entry| entries.push(entry.clone()));
+            let seq = attachment.replay(|entry| entries.push(entry.clone()));
             log.restart_after(seq);
             entries.iter().for_each(|entry| log.push(entry, |entry, out| encode_line(entry, announce, out)));
             log
@@ -44,21 +44,21 @@ impl Logs {
     }
 
     /// Appends what a port has pulled; whether there is anything in it that members get to see.
-    pub(crate) fn append(&mut self, news: &News) -> bool {
+    pub(crate) fn append(&mut self, update: &Update) -> bool {
         let before = self.heads();
         let announce = self.announce;
         for log in [Some(&mut self.framed), self.plain.as_mut()].into_iter().flatten() {
-            if let Some(seq) = news.missed_up_to {
+            if let Some(seq) = update.missed_up_to {
                 log.restart_after(seq);
             }
         }
-        for entry in &news.entries {
+        for entry in &update.entries {
             self.framed.push(entry, encode_frame);
             if let Some(plain) = &mut self.plain {
                 plain.push(entry, |entry, out| encode_line(entry, announce, out));
             }
         }
-        news.missed_up_to.is_some() || self.heads() != before
+        update.missed_up_to.is_some() || self.heads() != before
     }
 
     fn heads(&self) -> (u64, Option<u64>) {

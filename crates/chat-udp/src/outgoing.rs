@@ -105,7 +105,7 @@ impl Outgoing {
 
     /// The next thing to send, of at most `bytes_max` bytes of entries, less in a skip. It counts as sent.
     pub(crate) fn next(&mut self, log: &EncodedLog, bytes_max: usize, now: Instant) -> Next {
-        if let Pending::Overtaken { missed, resume } = log.pending(self.acked) {
+        if let Pending::Lagged { missed, resume } = log.pending(self.acked) {
             if self.skip_on_its_way {
                 return Next::Nothing;
             }

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Cursor, MemberId, Outcome, Overtaken, Pending, Said};
+use chat_core::{Cursor, LagPolicy, MemberId, Outcome, Pending, Said};
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
 use chat_proto::{Author, LeaveReason, Line, PeerAddr, Text};
 use memchr::memmem;
@@ -66,7 +66,7 @@ impl Plain {
         // Someone who has only pressed Enter has said nothing.
         for text in Text::split(taken).filter(|text| !text.as_str().is_empty()) {
             // An error means that the room is closing, or has put him out: it tells so itself.
-            let Ok(Said { outcome, pause_until, .. }) = cx.port.say(self.member, text, cx.now) else {
+            let Ok(Said { outcome, pause_until, .. }) = cx.attachment.say(self.member, text, cx.now) else {
                 return;
             };
             self.pause_until = pause_until;
@@ -87,13 +87,13 @@ impl Plain {
         loop {
             match log.pending(self.cursor) {
                 Pending::Nothing => return Ok(false),
-                Pending::Overtaken { missed, resume } => {
+                Pending::Lagged { missed, resume } => {
                     self.cursor = resume;
-                    if missed > 0 && cx.overtaken == Overtaken::Close {
+                    if missed > 0 && cx.lag_policy == LagPolicy::Close {
                         return Err(LeaveReason::Lagged);
                     }
                     if missed > 0 {
-                        cx.port.count_missed(missed);
+                        cx.attachment.count_missed(missed);
                         let messages = if missed == 1 { "message" } else { "messages" };
                         out.extend(notice(&format!("You missed {missed} {messages}")));
                         return Ok(true);

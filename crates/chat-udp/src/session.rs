@@ -16,23 +16,23 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Accepted, Cursor, MemberId, Overtaken, Port};
+use chat_core::{Accepted, Attachment, Cursor, LagPolicy, MemberId};
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
 use chat_proto::{Ack, LeaveReason, MemberDatagram, PREFACE, RoomDatagram, SessionId, Text, Welcome};
 
 use crate::cookie::Baked;
 use crate::inbox::Inbox;
-use crate::life::{Leaving, Life, Opening};
 use crate::limits::{BYE_TRIES, LEASE, OPENING_TIMEOUT};
 use crate::logs::Logs;
 use crate::outgoing::{Next, Outgoing};
+use crate::phase::{Leaving, Opening, Phase};
 
 /// What a peer works with, besides itself.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
-    pub(crate) port: &'a Port,
+    pub(crate) attachment: &'a Attachment,
     pub(crate) logs: &'a Logs,
-    pub(crate) overtaken: Overtaken,
+    pub(crate) lag_policy: LagPolicy,
     pub(crate) now: Instant,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Session {
     opened: Opened,
     /// None once he is no member any more.
     member: Option<MemberId>,
-    life: Life,
+    phase: Phase,
     owed: Owed,
     heard: Instant,
     outgoing: Outgoing,
@@ -83,7 +83,7 @@ impl Session {
             address,
             opened,
             member: Some(member),
-            life: Life::Opening(Box::new(Opening { welcome, until: now + OPENING_TIMEOUT })),
+            phase: Phase::Opening(Box::new(Opening { welcome, until: now + OPENING_TIMEOUT })),
             owed: Owed { welcome: true, ..Owed::default() },
             heard: now,
             outgoing: Outgoing::new(start),
@@ -110,33 +110,33 @@ impl Session {
 
     /// Whether nothing is left to do but to tell who asks that it has ended.
     pub(crate) fn is_gone(&self) -> bool {
-        matches!(self.life, Life::Gone(_))
+        matches!(self.phase, Phase::Gone(_))
     }
 
     /// Whether it can be forgotten.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        matches!(&self.life, Life::Gone(gone) if gone.until <= now)
+        matches!(&self.phase, Phase::Gone(gone) if gone.until <= now)
     }
 
     // ---- in ------------------------------------------------------------------------------------
 
     /// His hello came again: he may not have got the welcome.
     pub(crate) fn hello_again(&mut self) {
-        self.owed.welcome = matches!(self.life, Life::Opening(_));
+        self.owed.welcome = matches!(self.phase, Phase::Opening(_));
     }
 
     /// Takes in a datagram of this session, from its address.
     pub(crate) fn receive(&mut self, datagram: MemberDatagram, cx: &Context<'_>) {
         let is_bye = matches!(datagram, MemberDatagram::Bye { .. });
-        match &self.life {
-            Life::Opening(_) => self.life = Life::Member,
-            Life::Member | Life::Draining => {}
-            Life::Leaving(leaving) if is_bye => {
-                self.life = Life::gone(leaving.reason.clone(), cx.now);
+        match &self.phase {
+            Phase::Opening(_) => self.phase = Phase::Member,
+            Phase::Member | Phase::Draining => {}
+            Phase::Leaving(leaving) if is_bye => {
+                self.phase = Phase::gone(leaving.reason.clone(), cx.now);
                 self.owed.bye = false; // this is his answer to ours
                 return;
             }
-            Life::Leaving(_) | Life::Gone(_) => {
+            Phase::Leaving(_) | Phase::Gone(_) => {
                 self.owed.bye = true;
                 return;
             }
@@ -149,7 +149,7 @@ impl Session {
             MemberDatagram::Who { .. } => self.owed.present = true,
             MemberDatagram::Bye { .. } => {
                 let reason = self.leave(LeaveReason::Quit, cx);
-                self.life = Life::gone(reason, cx.now);
+                self.phase = Phase::gone(reason, cx.now);
                 self.owed.bye = true;
             }
             MemberDatagram::Hello { .. } | MemberDatagram::Path { .. } => {}
@@ -160,10 +160,10 @@ impl Session {
         self.owed.ack |= ping || !says.is_empty();
         let missed = self.outgoing.acknowledged(ack, cx.logs.framed(), cx.now);
         if missed > 0 {
-            cx.port.count_missed(missed);
+            cx.attachment.count_missed(missed);
         }
-        if let (Life::Member, Some(member)) = (&self.life, self.member) {
-            self.inbox.receive(first, says, member, cx.port, cx.now);
+        if let (Phase::Member, Some(member)) = (&self.phase, self.member) {
+            self.inbox.receive(first, says, member, cx.attachment, cx.now);
         }
     }
 
@@ -180,7 +180,7 @@ impl Session {
     /// Writes the next datagram into `out`, which is empty; false if there is none.
     pub(crate) fn transmit(&mut self, cx: &Context<'_>, out: &mut Vec<u8>) -> bool {
         let (session, said) = (self.id, self.inbox.said());
-        if let (Life::Opening(opening), true) = (&self.life, self.owed.welcome) {
+        if let (Phase::Opening(opening), true) = (&self.phase, self.owed.welcome) {
             self.owed.welcome = false;
             let Opened { nonce, .. } = self.opened;
             let start = self.outgoing.acked();
@@ -188,14 +188,14 @@ impl Session {
             RoomDatagram::Welcome { nonce, session, slot, seq, welcome }.encode(out);
             return true;
         }
-        match &self.life {
-            Life::Leaving(leaving) => return self.transmit_bye(leaving.reason.clone(), out),
-            Life::Gone(gone) => return self.transmit_bye(gone.reason.clone(), out),
-            Life::Opening(_) => return false,
-            Life::Member | Life::Draining => {}
+        match &self.phase {
+            Phase::Leaving(leaving) => return self.transmit_bye(leaving.reason.clone(), out),
+            Phase::Gone(gone) => return self.transmit_bye(gone.reason.clone(), out),
+            Phase::Opening(_) => return false,
+            Phase::Member | Phase::Draining => {}
         }
         if std::mem::take(&mut self.owed.present) {
-            RoomDatagram::Present { session, present: cx.port.room().present() }.encode(out);
+            RoomDatagram::Present { session, present: cx.attachment.room().present() }.encode(out);
             return true;
         }
         let log = cx.logs.framed();
@@ -205,18 +205,18 @@ impl Session {
                 RoomDatagram::Entries { session, said, slot: slots.start, entries: &[] }.encode(out);
                 append(log.batch(slots, bytes_max), out);
             }
-            Next::Skip { missed, .. } if missed > 0 && cx.overtaken == Overtaken::Close => {
+            Next::Skip { missed, .. } if missed > 0 && cx.lag_policy == LagPolicy::Close => {
                 self.end(LeaveReason::Lagged, cx);
                 return self.transmit(cx, out);
             }
             Next::Skip { resume, slots, .. } => {
                 let Accepted { messages: accepted, head } =
-                    self.member.map(|member| cx.port.accepted(member)).unwrap_or_default();
+                    self.member.map(|member| cx.attachment.accepted(member)).unwrap_or_default();
                 let (slot, seq) = (resume.slot(), resume.seq());
                 RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries: &[] }.encode(out);
                 append(log.batch(slots, bytes_max), out);
             }
-            Next::Nothing if matches!(self.life, Life::Draining) && self.outgoing.is_caught_up(log) => {
+            Next::Nothing if matches!(self.phase, Phase::Draining) && self.outgoing.is_caught_up(log) => {
                 self.end(LeaveReason::Stopping, cx);
                 return self.transmit(cx, out);
             }
@@ -240,11 +240,11 @@ impl Session {
 
     /// When [`on_deadline`](Self::on_deadline) is to be called next.
     pub(crate) fn deadline(&self) -> Instant {
-        match &self.life {
-            Life::Opening(opening) => opening.until,
-            Life::Gone(gone) => gone.until,
-            Life::Leaving(leaving) => leaving.next,
-            Life::Member | Life::Draining => {
+        match &self.phase {
+            Phase::Opening(opening) => opening.until,
+            Phase::Gone(gone) => gone.until,
+            Phase::Leaving(leaving) => leaving.next,
+            Phase::Member | Phase::Draining => {
                 let due = self.outgoing.deadline().into_iter().chain(self.inbox.deadline());
                 due.chain([self.heard + LEASE]).min().unwrap_or(self.heard)
             }
@@ -253,31 +253,33 @@ impl Session {
 
     /// Does what is due at `cx.now`.
     pub(crate) fn on_deadline(&mut self, cx: &Context<'_>) {
-        match &mut self.life {
-            Life::Opening(opening) if opening.until <= cx.now => {
+        match &mut self.phase {
+            Phase::Opening(opening) if opening.until <= cx.now => {
                 self.leave(LeaveReason::Lost, cx);
-                self.life = Life::gone(LeaveReason::Lost, cx.now);
+                self.phase = Phase::gone(LeaveReason::Lost, cx.now);
             }
-            Life::Member | Life::Draining if self.heard + LEASE <= cx.now => self.end(LeaveReason::Idle, cx),
-            Life::Member | Life::Draining => {
+            Phase::Member | Phase::Draining if self.heard + LEASE <= cx.now => {
+                self.end(LeaveReason::Idle, cx)
+            }
+            Phase::Member | Phase::Draining => {
                 self.outgoing.on_deadline(cx.now);
                 let said = self.inbox.said();
                 if let Some(member) = self.member {
-                    self.inbox.say_held(member, cx.port, cx.now);
+                    self.inbox.say_held(member, cx.attachment, cx.now);
                 }
                 self.owed.ack |= self.inbox.said() > said;
             }
-            Life::Leaving(leaving) if leaving.next <= cx.now => {
+            Phase::Leaving(leaving) if leaving.next <= cx.now => {
                 self.outgoing.rtt().back_off();
                 if leaving.tries < BYE_TRIES {
                     leaving.tries += 1;
                     leaving.next = cx.now + self.outgoing.rtt().timeout();
                     self.owed.bye = true;
                 } else {
-                    self.life = Life::gone(leaving.reason.clone(), cx.now);
+                    self.phase = Phase::gone(leaving.reason.clone(), cx.now);
                 }
             }
-            Life::Opening(_) | Life::Leaving(_) | Life::Gone(_) => {}
+            Phase::Opening(_) | Phase::Leaving(_) | Phase::Gone(_) => {}
         }
     }
 
@@ -285,13 +287,13 @@ impl Session {
 
     /// The room is closing: nothing more is heard from him, and he leaves once he has what he is owed.
     pub(crate) fn drain(&mut self, cx: &Context<'_>) {
-        match self.life {
-            Life::Opening(_) => self.end(LeaveReason::Stopping, cx),
-            Life::Member => {
+        match self.phase {
+            Phase::Opening(_) => self.end(LeaveReason::Stopping, cx),
+            Phase::Member => {
                 self.inbox.close();
-                self.life = Life::Draining;
+                self.phase = Phase::Draining;
             }
-            Life::Draining | Life::Leaving(_) | Life::Gone(_) => {}
+            Phase::Draining | Phase::Leaving(_) | Phase::Gone(_) => {}
         }
     }
 
@@ -299,7 +301,7 @@ impl Session {
     pub(crate) fn leave(&mut self, reason: LeaveReason, cx: &Context<'_>) -> LeaveReason {
         self.inbox.close();
         match self.member.take() {
-            Some(member) => cx.port.leave(member, reason, cx.now),
+            Some(member) => cx.attachment.leave(member, reason, cx.now),
             None => reason,
         }
     }
@@ -312,11 +314,11 @@ impl Session {
 
     /// The room has ended the membership: the peer is told why.
     pub(crate) fn dismiss(&mut self, reason: LeaveReason, now: Instant) {
-        if matches!(self.life, Life::Opening(_) | Life::Member | Life::Draining) {
+        if matches!(self.phase, Phase::Opening(_) | Phase::Member | Phase::Draining) {
             self.member = None;
             self.inbox.close();
             let next = now + self.outgoing.rtt().timeout();
-            self.life = Life::Leaving(Box::new(Leaving { reason, tries: 1, next }));
+            self.phase = Phase::Leaving(Box::new(Leaving { reason, tries: 1, next }));
             self.owed = Owed { bye: true, ..Owed::default() };
         }
     }

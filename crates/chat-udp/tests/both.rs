@@ -26,18 +26,18 @@ fn whatever_members_come_over_they_see_the_same_messages_in_the_same_order() {
     let over_tcp = chat_tcp::connect(address, &ClientConfig::default()).unwrap();
     let over_udp = connect(address);
     let plain = Peer::new(address);
-    let seat = room.seat("seat".parse().unwrap()).unwrap();
+    let local = room.join("seat".parse().unwrap()).unwrap();
     // Everyone is in before the first of the messages that are compared.
     support::wait_for(&over_tcp, |event| matches!(event, ClientEvent::Connected(_)).then_some(()));
     plain.send(b"plain 0");
     assert!(plain.recv().ends_with("] plain 0"));
 
-    let (from_tcp, from_udp, from_plain, from_seat) = std::thread::scope(|scope| {
+    let (from_tcp, from_udp, from_plain, from_local) = std::thread::scope(|scope| {
         scope.spawn(|| (1..=MESSAGES / 4).for_each(|number| say(&over_tcp, &format!("tcp {number}"))));
         scope.spawn(|| (1..=MESSAGES / 4).for_each(|number| say(&over_udp, &format!("udp {number}"))));
         scope.spawn(|| {
             for number in 1..=MESSAGES / 4 {
-                seat.say(&format!("seat {number}")).unwrap();
+                local.say(&format!("seat {number}")).unwrap();
             }
         });
         // A plain peer waits for his line, as such programs do, and so loses none on this machine.
@@ -57,17 +57,17 @@ fn whatever_members_come_over_they_see_the_same_messages_in_the_same_order() {
                 .skip_while(|line| line.ends_with("] plain 0"));
             after_first.take(MESSAGES).collect::<Vec<_>>()
         };
-        let heard = std::iter::from_fn(|| match seat.recv_timeout(PATIENCE).unwrap() {
+        let heard = std::iter::from_fn(|| match local.recv_timeout(PATIENCE).unwrap() {
             Heard::Entry(entry) => Some(entry),
             Heard::Missed(messages) => panic!("missed {messages}"),
         });
         let heard = heard.filter(|entry| entry.event.is_message()).map(|entry| entry.event.to_string());
-        let from_seat: Vec<_> = heard.filter(|line| !line.ends_with("] plain 0")).take(MESSAGES).collect();
-        (lines(&over_tcp), lines(&over_udp), plain.join().unwrap(), from_seat)
+        let from_local: Vec<_> = heard.filter(|line| !line.ends_with("] plain 0")).take(MESSAGES).collect();
+        (lines(&over_tcp), lines(&over_udp), plain.join().unwrap(), from_local)
     });
-    assert_eq!(from_tcp, from_seat);
-    assert_eq!(from_udp, from_seat);
-    assert_eq!(from_plain, from_seat);
+    assert_eq!(from_tcp, from_local);
+    assert_eq!(from_udp, from_local);
+    assert_eq!(from_plain, from_local);
 
     room.close("bye all", PATIENCE);
     running.join().unwrap();

@@ -32,7 +32,7 @@ fn encode(datagram: &MemberDatagram) -> Vec<u8> {
 struct Server {
     address: SocketAddr,
     room: Room,
-    seat: chat_core::Seat,
+    local: chat_core::LocalMember,
     endpoint: Endpoint,
 }
 
@@ -45,9 +45,9 @@ impl Server {
         let address = address(at);
         let world = World { clock: Box::new(move || now), unix_ms: 0, seed: [1; 32] };
         let room = Room::in_world(config, world);
-        let seat = room.seat("seat".parse().unwrap()).unwrap();
+        let local = room.join("seat".parse().unwrap()).unwrap();
         let endpoint = Endpoint::new(&room, Waker::new(|| {}), UdpConfig::default(), address, [2; 32], now);
-        Self { address, room, seat, endpoint }
+        Self { address, room, local, endpoint }
     }
 
     /// What it sends now.
@@ -66,7 +66,7 @@ impl Server {
 
     /// What people in the room hear, joins and leaves included.
     fn heard(&self) -> Vec<String> {
-        std::iter::from_fn(|| self.seat.try_recv().ok())
+        std::iter::from_fn(|| self.local.try_recv().ok())
             .map(|heard| match heard {
                 chat_core::Heard::Entry(entry) => entry.event.to_string(),
                 chat_core::Heard::Missed(messages) => format!("missed {messages}"),
@@ -282,7 +282,7 @@ fn two_servers_that_are_made_to_talk_to_each_other_fall_silent() {
             let at = now + round * 500 * MS;
             if round % 100 == 50 {
                 a.room.notice("a notice").unwrap();
-                a.seat.say("and someone in the room").unwrap();
+                a.local.say("and someone in the room").unwrap();
             }
             for (to, bytes) in a.sends(at) {
                 assert_eq!(to, b.address);
@@ -729,7 +729,7 @@ fn an_author_is_the_address_he_joined_from() {
     let ann = address("[2001:db8::1]:9");
     let session = server.join(ann, 1, now);
     server.answers(ann, &traffic(session, 1, &["hi"]), now);
-    let entry = std::iter::from_fn(|| server.seat.try_recv().ok()).find_map(|heard| match heard {
+    let entry = std::iter::from_fn(|| server.local.try_recv().ok()).find_map(|heard| match heard {
         chat_core::Heard::Entry(entry) => Some(entry).filter(|entry| entry.event.is_message()),
         chat_core::Heard::Missed(_) => None,
     });

@@ -33,12 +33,12 @@ fn everyone_else_gets_it_too_from_his_first_word_on() {
 #[test]
 fn several_lines_in_a_datagram_are_several_messages() {
     let server = Server::new();
-    let seat = server.room.seat("seat".parse().unwrap()).unwrap();
+    let local = server.room.join("seat".parse().unwrap()).unwrap();
     let peer = Peer::new(server.address);
     peer.send(b"one\ntwo\r\n\nthree");
     let mut heard = Vec::new();
     while heard.len() < 3 {
-        if let Heard::Entry(entry) = seat.recv_timeout(PATIENCE).unwrap()
+        if let Heard::Entry(entry) = local.recv_timeout(PATIENCE).unwrap()
             && let Event::Said { text, .. } = &entry.event
         {
             heard.push(text.to_string());

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_core::{Deadlines, EncodedLog, News, Overtaken, Port, Room, Transport, Turn, Waker};
+use chat_core::{Attachment, Deadlines, EncodedLog, LagPolicy, Room, Transport, Turn, Update, Waker};
 use chat_proto::Entry;
 use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};
@@ -38,10 +38,10 @@ pub(crate) struct UnixTransport {
     poll: Poll,
     events: Events,
     listener: Option<Listener>,
-    port: Port,
-    news: News,
+    attachment: Attachment,
+    update: Update,
     log: EncodedLog,
-    overtaken: Overtaken,
+    lag_policy: LagPolicy,
     peers: Slab<Peer>,
     /// Of the newest peer.
     generation: u16,
@@ -63,7 +63,7 @@ impl UnixTransport {
         let poll = Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKE)?;
         let listener = Listener::bind(path.as_ref(), poll.registry(), LISTEN)?;
-        let port = room.attach(Waker::new(move || {
+        let attachment = room.attach(Waker::new(move || {
             // A wake that fails is one of a poll that has ended.
             let _ended = waker.wake();
         }));
@@ -72,10 +72,10 @@ impl UnixTransport {
             poll,
             events: Events::with_capacity(256),
             listener: Some(listener),
-            port,
-            news: News::default(),
+            attachment,
+            update: Update::default(),
             log: EncodedLog::new(config.log_bytes_max),
-            overtaken: config.overtaken,
+            lag_policy: config.lag_policy,
             peers: Slab::new(),
             generation: 0,
             queue: Vec::new(),
@@ -115,7 +115,7 @@ impl UnixTransport {
         }
         let now = clock();
         let accept = self.listener.as_ref().and_then(|listener| listener.deadline(now));
-        let next = [until, accept, self.deadlines.next(), self.news.pull_by].into_iter().flatten().min()?;
+        let next = [until, accept, self.deadlines.next(), self.update.pull_by].into_iter().flatten().min()?;
         Some(next.saturating_duration_since(now))
     }
 
@@ -135,7 +135,7 @@ impl UnixTransport {
         if let Err(error) = self.poll.registry().register(&mut socket, token, interest) {
             return eprintln!("a connection has failed at the start: {error}");
         }
-        let joined = self.port.join(next_address(), now);
+        let joined = self.attachment.join(next_address(), now);
         // His place is looked up in a log that holds everything up to his join.
         self.pull(now);
         let refused = self.peers.iter().filter(|(_, peer)| peer.member().is_none()).count();
@@ -151,7 +151,7 @@ impl UnixTransport {
         let served = std::mem::take(&mut self.queue);
         for &key in &served {
             if let Some(peer) = self.peers.get_mut(key) {
-                peer.listen(&mut self.buffer, &self.port, now);
+                peer.listen(&mut self.buffer, &self.attachment, now);
             }
         }
         served
@@ -168,15 +168,15 @@ impl UnixTransport {
 
     /// Takes what is new in the room into the log, and parts with those who must go.
     fn pull(&mut self, now: Instant) {
-        self.port.pull(&mut self.news);
-        if let Some(seq) = self.news.missed_up_to {
+        self.attachment.pull(&mut self.update);
+        if let Some(seq) = self.update.missed_up_to {
             self.log.restart_after(seq);
         }
-        for entry in &self.news.entries {
+        for entry in &self.update.entries {
             self.log.push(entry, encode);
         }
-        self.grown |= !self.news.entries.is_empty() || self.news.missed_up_to.is_some();
-        for (member, reason) in &self.news.dismissed {
+        self.grown |= !self.update.entries.is_empty() || self.update.missed_up_to.is_some();
+        for (member, reason) in &self.update.dismissed {
             if let Some((_, peer)) = self.peers.iter_mut().find(|(_, peer)| peer.member() == Some(*member)) {
                 peer.part(reason, now);
                 self.grown = true; // has him flushed with the others
@@ -188,7 +188,7 @@ impl UnixTransport {
     fn flush(&mut self, keys: impl IntoIterator<Item = usize>, now: Instant) {
         for key in keys {
             let Some(peer) = self.peers.get_mut(key) else { continue };
-            peer.flush(&self.log, self.overtaken, &self.port, now);
+            peer.flush(&self.log, self.lag_policy, &self.attachment, now);
             if peer.is_done() {
                 let mut peer = self.peers.remove(key);
                 self.deadlines.remove(key, &mut peer.listed);
@@ -222,14 +222,14 @@ impl Transport for UnixTransport {
             true => self.flush_all(now),
             false => self.flush(served, now),
         }
-        Ok(self.news.closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
+        Ok(self.update.closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
     }
 
     fn drain(&mut self, deadline: Instant) -> io::Result<()> {
         self.listener = None; // and with it its file
         let mut now = clock();
         self.pull(now);
-        self.news.pull_by = None;
+        self.update.pull_by = None;
         for (_, peer) in &mut self.peers {
             peer.drain();
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::time::{Duration, Instant};
 
-use chat_core::{Cursor, EncodedLog, JoinError, Joined, MemberId, Outcome, Overtaken, Pending, Port};
+use chat_core::{Attachment, Cursor, EncodedLog, JoinError, Joined, LagPolicy, MemberId, Outcome, Pending};
 use chat_proto::{Author, LeaveReason, Line, PlainSplitter, Text};
 use mio::event::Event;
 use mio::net::UnixStream;
@@ -151,38 +151,38 @@ impl Peer {
     }
 
     /// Reads until it would block, he is to wait, or `buffer`, his share of this turn, is used up.
-    pub(super) fn listen(&mut self, buffer: &mut [u8], port: &Port, now: Instant) {
+    pub(super) fn listen(&mut self, buffer: &mut [u8], attachment: &Attachment, now: Instant) {
         self.queued = false;
         if !self.backlog.is_empty() && self.wants_bytes() {
             let backlog = std::mem::take(&mut self.backlog);
-            self.hear(&backlog, port, now);
+            self.hear(&backlog, attachment, now);
         }
         let mut heard = 0;
         while self.readable && self.backlog.is_empty() && self.wants_bytes() && heard < READ_BYTES_PER_TURN {
             match self.socket.read(buffer) {
-                Ok(0) => self.end(LeaveReason::Quit, port, now),
+                Ok(0) => self.end(LeaveReason::Quit, attachment, now),
                 Ok(count) => {
                     heard += count;
-                    self.hear(&buffer[..count], port, now);
+                    self.hear(&buffer[..count], attachment, now);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => self.end(LeaveReason::Lost, port, now),
+                Err(_) => self.end(LeaveReason::Lost, attachment, now),
             }
         }
     }
 
     /// Says the lines in `bytes` until he is to wait.
-    fn hear(&mut self, bytes: &[u8], port: &Port, now: Instant) {
+    fn hear(&mut self, bytes: &[u8], attachment: &Attachment, now: Instant) {
         let mut input = bytes;
         let mut splitter = std::mem::take(&mut self.splitter);
         while self.wants_bytes() {
             match splitter.next(&mut input) {
-                Ok(Some(line)) => self.say(line, port, now),
+                Ok(Some(line)) => self.say(line, attachment, now),
                 Ok(None) => break,
                 Err(_) => {
                     if let Some(member) = self.member {
-                        port.leave(member, LeaveReason::LineTooLong, now);
+                        attachment.leave(member, LeaveReason::LineTooLong, now);
                         self.part(&LeaveReason::LineTooLong, now);
                     }
                 }
@@ -192,12 +192,12 @@ impl Peer {
         self.backlog = input.to_vec();
     }
 
-    fn say(&mut self, line: &[u8], port: &Port, now: Instant) {
+    fn say(&mut self, line: &[u8], attachment: &Attachment, now: Instant) {
         let Some(member) = self.member else { return };
         // A long line becomes several messages; an empty one is none.
         for text in Text::split(line) {
             // An error means that the room is closing, or has put him out: the next pull tells so.
-            let Ok(said) = port.say(member, text, now) else { return };
+            let Ok(said) = attachment.say(member, text, now) else { return };
             self.due = self.due.max(said.pause_until);
             match said.outcome {
                 Outcome::Accepted { seq } => self.own.push_back(seq),
@@ -207,12 +207,12 @@ impl Peer {
     }
 
     /// He has closed his end, or is gone. All that he sent is read, and the end of it may be a line.
-    fn end(&mut self, reason: LeaveReason, port: &Port, now: Instant) {
+    fn end(&mut self, reason: LeaveReason, attachment: &Attachment, now: Instant) {
         if let Some(last) = self.splitter.finish() {
-            self.say(&last, port, now);
+            self.say(&last, attachment, now);
         }
         if let Some(member) = self.member.take() {
-            port.leave(member, reason, now);
+            attachment.leave(member, reason, now);
         }
         self.done = true;
     }
@@ -220,9 +220,15 @@ impl Peer {
     // ---- bytes out -----------------------------------------------------------------------------
 
     /// Writes what he is owed until he has it all or his socket takes no more.
-    pub(super) fn flush(&mut self, log: &EncodedLog, overtaken: Overtaken, port: &Port, now: Instant) {
+    pub(super) fn flush(
+        &mut self,
+        log: &EncodedLog,
+        lag_policy: LagPolicy,
+        attachment: &Attachment,
+        now: Instant,
+    ) {
         while self.writable && !self.done {
-            match self.write_next(log, overtaken, port, now) {
+            match self.write_next(log, lag_policy, attachment, now) {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
@@ -242,8 +248,8 @@ impl Peer {
     fn write_next(
         &mut self,
         log: &EncodedLog,
-        overtaken: Overtaken,
-        port: &Port,
+        lag_policy: LagPolicy,
+        attachment: &Attachment,
         now: Instant,
     ) -> io::Result<bool> {
         if !self.outbox.is_empty() {
@@ -267,16 +273,16 @@ impl Peer {
                 self.outbox.extend_from_slice(a);
                 self.outbox.extend_from_slice(b);
             }
-            Pending::Overtaken { missed, resume } => {
+            Pending::Lagged { missed, resume } => {
                 self.cursor = resume;
                 let ahead = self.own.iter().take_while(|&&seq| seq <= resume.seq()).count();
                 self.own.drain(..ahead);
                 let missed = missed - ahead as u64;
-                if missed > 0 && overtaken == Overtaken::Close {
-                    port.leave(member, LeaveReason::Lagged, now);
+                if missed > 0 && lag_policy == LagPolicy::Close {
+                    attachment.leave(member, LeaveReason::Lagged, now);
                     self.part(&LeaveReason::Lagged, now);
                 } else if missed > 0 {
-                    port.count_missed(missed);
+                    attachment.count_missed(missed);
                     let messages = if missed == 1 { "message" } else { "messages" };
                     self.tell(&format!("You missed {missed} {messages}"));
                 }
@@ -287,7 +293,7 @@ impl Peer {
                     self.own.pop_front();
                 }
                 None if self.draining => {
-                    port.leave(member, LeaveReason::Stopping, now);
+                    attachment.leave(member, LeaveReason::Stopping, now);
                     self.part(&LeaveReason::Stopping, now);
                 }
                 None => return Ok(false),

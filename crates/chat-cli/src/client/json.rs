@@ -53,7 +53,7 @@ enum Report<'a> {
         reason: String,
         members: u32,
     },
-    Gathered {
+    PresenceSummary {
         seq: u64,
         time: Option<String>,
         joined: u32,
@@ -126,8 +126,8 @@ impl Reporter {
                         let (peer, reason) = (peer.to_string(), reason.to_string());
                         Report::Left { seq, time, peer, reason, members: *members }
                     }
-                    Event::Gathered { joined, left, members } => {
-                        Report::Gathered { seq, time, joined: *joined, left: *left, members: *members }
+                    Event::PresenceSummary { joined, left, members } => {
+                        Report::PresenceSummary { seq, time, joined: *joined, left: *left, members: *members }
                     }
                     Event::Refused { why, .. } if *own => Report::NotSaid { seq, time, why: why.as_str() },
                     _ => return,
@@ -223,7 +223,7 @@ mod tests {
             entry(Event::Said { author: peer().into(), text: text("say \"hi\"\x1b \\") }),
             entry(Event::Joined { peer: peer(), members: 4 }),
             entry(Event::Left { peer: peer(), reason: LeaveReason::Lost, members: 3 }),
-            entry(Event::Gathered { joined: 12, left: 3, members: 240 }),
+            entry(Event::PresenceSummary { joined: 12, left: 3, members: 240 }),
             not_said(),
             ClientEvent::Line(text("[x] raw")),
             ClientEvent::Missed(5),

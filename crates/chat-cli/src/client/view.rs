@@ -141,7 +141,7 @@ impl View {
             // Nothing will ever confirm it, and most such servers do not send it back.
             let author = match self.you {
                 Some(you) => Author::Peer(you),
-                None => Author::Seat("you".parse().expect("invariant: a valid name")),
+                None => Author::Named("you".parse().expect("invariant: a valid name")),
             };
             self.said_line(Some(now.unix_ms), Mark::Own, &author, &text);
         } else {
@@ -256,7 +256,7 @@ impl View {
                     },
                 );
             }
-            Event::Gathered { joined, left, members } => {
+            Event::PresenceSummary { joined, left, members } => {
                 self.members = Some(*members);
                 let counts = [(*joined, "joined"), (*left, "left")];
                 let counts = counts

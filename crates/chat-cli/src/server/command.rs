@@ -117,10 +117,10 @@ mod tests {
 
     fn said(line: &str) -> (Outcome, Vec<String>) {
         let room = Room::new(RoomConfig::default());
-        let seat = room.seat("ann".parse().expect("a name")).expect("free");
+        let local = room.join("ann".parse().expect("a name")).expect("free");
         let outcome = run(&room, line);
         let mut said = Vec::new();
-        while let Ok(heard) = seat.try_recv() {
+        while let Ok(heard) = local.try_recv() {
             if let Heard::Entry(entry) = heard
                 && let Event::Said { author, text } = &entry.event
             {

@@ -1,4 +1,4 @@
-//! The server's stdout: a seat in the room that prints what it hears.
+//! The server's stdout: a local member in the room that prints what it hears.
 //!
 //! A member like any other, on a thread of its own: if whoever reads stdout stalls, the console lags and the
 //! room does not notice.
@@ -7,34 +7,34 @@ use std::io::{self, ErrorKind, Write};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use chat_core::{Heard, Seat};
+use chat_core::{Heard, LocalMember};
 
 use super::wording::wording;
 
 /// Lines are collected up to here before they are written.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// Prints `first`, and then what `seat` hears, until the room is over.
-pub(super) fn spawn(seat: Seat, first: String) -> io::Result<JoinHandle<()>> {
-    Builder::new().name("chat-console".to_owned()).spawn(move || match print(&seat, first) {
+/// Prints `first`, and then what `local member` hears, until the room is over.
+pub(super) fn spawn(local: LocalMember, first: String) -> io::Result<JoinHandle<()>> {
+    Builder::new().name("chat-console".to_owned()).spawn(move || match print(&local, first) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         Err(error) => tracing::warn!(%error, "cannot write to stdout; the room goes on without its console"),
         Ok(()) => {}
     })
 }
 
-fn print(seat: &Seat, first: String) -> io::Result<()> {
+fn print(local: &LocalMember, first: String) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     let mut batch = first;
     loop {
         stdout.write_all(batch.as_bytes())?;
         stdout.flush()?;
         batch.clear();
-        let Ok(heard) = seat.recv() else { return Ok(()) };
+        let Ok(heard) = local.recv() else { return Ok(()) };
         add(&mut batch, &heard);
         gather();
         while batch.len() < BATCH_BYTES {
-            let Ok(heard) = seat.try_recv() else { break };
+            let Ok(heard) = local.try_recv() else { break };
             add(&mut batch, &heard);
         }
     }

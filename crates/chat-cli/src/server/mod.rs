@@ -31,13 +31,13 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     let room = Room::new(args.room());
     let mut running = Running::new(&room);
     // Before anyone can come, so that the console tells of everyone.
-    let seat = room.seat("console".parse().expect("a valid name"))?;
+    let local = room.join("console".parse().expect("a valid name"))?;
     let listening = listen(args, &room, &mut running)?;
     close_on_signal(&room)?;
     let console = if is_interactive {
-        operator::spawn(seat, listening, args.look)?
+        operator::spawn(local, listening, args.look)?
     } else {
-        console::spawn(seat, listening)?
+        console::spawn(local, listening)?
     };
     let result = running.join();
     // Whoever reads stdout may have stalled, and must not keep the program from ending.

@@ -1,13 +1,13 @@
 //! The server's console on a terminal: it shows the room, and what the operator types is said to everyone.
 //!
-//! A seat like the console that only prints, on a thread of its own: if the terminal stalls, the console lags and
+//! A local member like the console that only prints, on a thread of its own: if the terminal stalls, the console lags and
 //! the room does not notice. The end of input does not stop the server; `/quit` and signals do.
 
 use std::io;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use chat_core::{Heard, Room, Seat, TryRecvError};
+use chat_core::{Heard, LocalMember, Room, TryRecvError};
 use chat_proto::Author;
 use crossbeam_channel::select;
 
@@ -22,16 +22,16 @@ const ENTRIES_PER_PAINT: usize = 1024;
 /// How old the numbers in the status line may be while nothing happens.
 const STATUS_PERIOD: Duration = Duration::from_secs(1);
 
-/// Shows `first`, and then what `seat` hears, until the room is over.
-pub(super) fn spawn(seat: Seat, first: String, look: LookArgs) -> io::Result<JoinHandle<()>> {
+/// Shows `first`, and then what `local member` hears, until the room is over.
+pub(super) fn spawn(local: LocalMember, first: String, look: LookArgs) -> io::Result<JoinHandle<()>> {
     // Here, so that the caller learns of a failure.
     let pen = Pen { colour: look.colour() };
     let terminal = Terminal::take(pen)?;
     Builder::new().name("chat-console".to_owned()).spawn(move || {
-        let room = seat.room().clone();
+        let room = local.room().clone();
         let clock = (!look.no_timestamps).then(Clock::local);
         let status = status(&room, &first);
-        let mut console = Console { seat, terminal, pen, clock, lines: Vec::new(), status, stops: false };
+        let mut console = Console { local, terminal, pen, clock, lines: Vec::new(), status, stops: false };
         let result = console.run(&first);
         let Console { terminal, mut lines, .. } = console;
         let result = result.and(terminal.finish(&mut lines));
@@ -42,7 +42,7 @@ pub(super) fn spawn(seat: Seat, first: String, look: LookArgs) -> io::Result<Joi
 }
 
 struct Console {
-    seat: Seat,
+    local: LocalMember,
     terminal: Terminal,
     pen: Pen,
     clock: Option<Clock>,
@@ -59,7 +59,7 @@ impl Console {
         loop {
             let mut is_over = false;
             for _ in 0..ENTRIES_PER_PAINT {
-                match self.seat.try_recv() {
+                match self.local.try_recv() {
                     Ok(heard) => self.show(&heard),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Closed) => {
@@ -68,7 +68,7 @@ impl Console {
                     }
                 }
             }
-            self.status.update(self.seat.room());
+            self.status.update(self.local.room());
             let (status, pen) = (&self.status, self.pen);
             let repaint = self
                 .terminal
@@ -77,7 +77,7 @@ impl Console {
                 return Ok(());
             }
             select! {
-                recv(self.seat.ready()) -> _ => {}
+                recv(self.local.ready()) -> _ => {}
                 recv(self.terminal.input()) -> input => {
                     let mut next = Some(input.map_err(|_| terminal::gone())?);
                     while let Some(input) = next {
@@ -110,7 +110,7 @@ impl Console {
             Act::Interrupt => self.stop(),
             Act::EndOfInput => self.terminal.note(Style::Faint, "The room stays open; /quit closes it."),
             Act::Complete => {
-                let room = self.seat.room();
+                let room = self.local.room();
                 self.terminal.complete(|before| match before.rsplit_once(' ') {
                     None if before.starts_with('/') => beginning_with(before, COMMANDS),
                     None => addresses(room, before),
@@ -122,7 +122,7 @@ impl Console {
     }
 
     fn enter(&mut self, line: &str) {
-        match command::run(self.seat.room(), line) {
+        match command::run(self.local.room(), line) {
             Outcome::Done => {}
             Outcome::Answer(text) => self.terminal.note(Style::Faint, &text),
             Outcome::Refused(why) => self.terminal.note(Style::Warning, &why),
@@ -137,7 +137,7 @@ impl Console {
             std::process::exit(1);
         }
         self.terminal.note(Style::Faint, "Closing the room. Once more stops at once.");
-        super::close(self.seat.room());
+        super::close(self.local.room());
     }
 
     fn show(&mut self, heard: &Heard) {

@@ -18,7 +18,7 @@ impl std::fmt::Display for Wording<'_> {
     }
 }
 
-/// The line for what a seat heard, if there is one.
+/// The line for what a local member heard, if there is one.
 pub(super) fn wording(heard: &Heard) -> Option<Wording<'_>> {
     let notice = |what: String| Some(Wording { author: Cow::Owned(Author::Room), what: what.into() });
     let entry = match heard {

@@ -7,11 +7,11 @@ use chat_proto::limits::PRESENT_PEERS_MAX;
 use chat_proto::{Author, Event, Hello, LeaveReason, PeerAddr, Present, Resume, Session, Text, Welcome};
 
 use super::{State, Wakes};
+use crate::attachment::{Accepted, Joined, Outcome, Said, Start};
 use crate::config::RoomConfig;
 use crate::error::{JoinError, SayError};
 use crate::members::{Member, MemberId, Members};
-use crate::port::{Accepted, Joined, Outcome, Said, Start};
-use crate::rate::Pace;
+use crate::rate::RateLimit;
 
 /// How long a speaker waits while some transport has more than half of the log still to pull.
 const CROWDED_PAUSE: Duration = Duration::from_millis(1);
@@ -19,7 +19,7 @@ const CROWDED_PAUSE: Duration = Duration::from_millis(1);
 impl State {
     pub(crate) fn join(
         &mut self,
-        port: usize,
+        attachment: usize,
         peer: PeerAddr,
         now: Instant,
     ) -> Result<(Joined, Wakes), JoinError> {
@@ -28,13 +28,13 @@ impl State {
             return Err(error);
         }
         let seq = self.log.seq();
-        let member = Member { peer, port, since: seq, pace: Pace::default(), accepted: 0 };
+        let member = Member { peer, attachment, since: seq, pace: RateLimit::default(), accepted: 0 };
         let member = self.members.insert(member);
         self.counted.joined += 1;
         self.counted.members_peak = self.counted.members_peak.max(self.members.len());
         let joined = Event::Joined { peer, members: self.member_count() };
         self.gathered.count(&joined, now);
-        let wakes = self.append(joined, now, Some(port));
+        let wakes = self.append(joined, now, Some(attachment));
         Ok((Joined { member, seq }, wakes))
     }
 
@@ -112,11 +112,11 @@ impl State {
     }
 
     pub(crate) fn say(&mut self, id: MemberId, text: Text, now: Instant) -> Result<(Said, Wakes), SayError> {
-        let (pause, port, event) = self.count(id, now, |member| {
+        let (pause, attachment, event) = self.count(id, now, |member| {
             let author = Author::Peer(member.peer);
             Event::Said { author, text }
         })?;
-        let wakes = self.append(event, now, Some(port));
+        let wakes = self.append(event, now, Some(attachment));
         let outcome = Outcome::Accepted { seq: self.log.seq() };
         Ok((Said { outcome, pause_until: self.pause_until(pause, now) }, wakes))
     }
@@ -128,18 +128,18 @@ impl State {
         why: Text,
         now: Instant,
     ) -> Result<(Said, Wakes), SayError> {
-        let (pause, port, event) = self.count(id, now, |member| Event::Refused {
+        let (pause, attachment, event) = self.count(id, now, |member| Event::Refused {
             peer: member.peer,
             member: id.as_u64(),
             said: member.accepted,
             why: why.clone(),
         })?;
         self.counted.moderated += 1;
-        let wakes = self.append(event, now, Some(port));
+        let wakes = self.append(event, now, Some(attachment));
         Ok((Said { outcome: Outcome::Refused { why }, pause_until: self.pause_until(pause, now) }, wakes))
     }
 
-    /// Counts a message of a member; returns the end of the pause that it costs him, his port, and what
+    /// Counts a message of a member; returns the end of the pause that it costs him, his attachment, and what
     /// `event` makes of it.
     fn count(
         &mut self,
@@ -153,9 +153,9 @@ impl State {
         let rate = self.config.rate.filter(|_| !member.peer.is_loopback());
         let within = rate.and_then(|rate| member.pace.count(rate, since_began));
         member.accepted += 1;
-        let (port, event) = (member.port, event(member));
+        let (attachment, event) = (member.attachment, event(member));
         self.counted.paced += u64::from(within.is_some());
-        Ok((within.map(|within| self.began + within), port, event))
+        Ok((within.map(|within| self.began + within), attachment, event))
     }
 
     fn pause_until(&self, paced: Option<Instant>, now: Instant) -> Option<Instant> {
@@ -173,23 +173,23 @@ impl State {
     /// A member leaves whose transport knows of it.
     pub(crate) fn leave(&mut self, id: MemberId, reason: LeaveReason, now: Instant) -> Wakes {
         match self.members.remove(id) {
-            Some(member) => self.announce_left(&member, reason, now, Some(member.port)),
+            Some(member) => self.announce_left(&member, reason, now, Some(member.attachment)),
             None => Wakes::default(),
         }
     }
 
-    /// As [`leave`](Self::leave), and takes back what `port` was to be told of him: returns what his peer is to
+    /// As [`leave`](Self::leave), and takes back what `attachment` was to be told of him: returns what his peer is to
     /// be told.
-    pub(crate) fn leave_by_port(
+    pub(crate) fn leave_by_attachment(
         &mut self,
-        port: usize,
+        attachment: usize,
         id: MemberId,
         reason: LeaveReason,
         now: Instant,
     ) -> (LeaveReason, Wakes) {
-        let dismissed = self.ports[port].as_mut().and_then(|port| {
-            let place = port.dismissed.iter().position(|&(dismissed, _)| dismissed == id)?;
-            Some(port.dismissed.remove(place).1)
+        let dismissed = self.attachments[attachment].as_mut().and_then(|attachment| {
+            let place = attachment.dismissed.iter().position(|&(dismissed, _)| dismissed == id)?;
+            Some(attachment.dismissed.remove(place).1)
         });
         match dismissed {
             Some(reason) => (reason, Wakes::default()),
@@ -202,8 +202,8 @@ impl State {
         let Some(member) = self.members.remove(id) else {
             return Wakes::default();
         };
-        if let Some(Some(port)) = self.ports.get_mut(member.port) {
-            port.dismissed.push((id, reason.clone()));
+        if let Some(Some(attachment)) = self.attachments.get_mut(member.attachment) {
+            attachment.dismissed.push((id, reason.clone()));
         }
         self.announce_left(&member, reason, now, None)
     }

@@ -1,4 +1,4 @@
-//! Who reads the log: the ports of transports, the seats of this process, and how they are woken.
+//! Who reads the log: the attachments of transports, the local members of this process, and how they are woken.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,13 +6,13 @@ use std::time::Instant;
 use chat_proto::{Author, Entry, Event, LeaveReason, Name, Text};
 
 use super::State;
+use crate::attachment::Update;
 use crate::error::{NameTaken, SayError};
 use crate::log::Log;
 use crate::members::MemberId;
-use crate::port::News;
 use crate::waker::Waker;
 
-/// Whoever reads the log from another thread: a transport's port or a seat.
+/// Whoever reads the log from another thread: a transport's attachment or a local member.
 #[derive(Debug)]
 pub(crate) struct Reader {
     waker: Waker,
@@ -42,14 +42,14 @@ impl Reader {
 }
 
 #[derive(Debug)]
-pub(crate) struct PortState {
+pub(crate) struct AttachmentState {
     reader: Reader,
     /// Members that are out of the room already and whose peers must be told so.
     pub(super) dismissed: Vec<(MemberId, LeaveReason)>,
 }
 
 #[derive(Debug)]
-pub(crate) struct SeatState {
+pub(crate) struct LocalState {
     pub(crate) reader: Reader,
     pub(crate) name: Name,
 }
@@ -84,7 +84,7 @@ impl State {
         Ok((last, wakes))
     }
 
-    /// Stamps `event`, and lists who must be woken: every reader but the port whose own turn this
+    /// Stamps `event`, and lists who must be woken: every reader but the attachment whose own turn this
     /// is, which reads at the end of it anyway.
     pub(super) fn append(&mut self, event: Event, now: Instant, except: Option<usize>) -> Wakes {
         let at = now.saturating_duration_since(self.began).as_millis();
@@ -93,10 +93,10 @@ impl State {
     }
 
     fn wake_readers(&mut self, except: Option<usize>) -> Wakes {
-        let ports = self.ports.iter_mut().enumerate().filter(|&(id, _)| Some(id) != except);
-        let ports = ports.filter_map(|(_, port)| Some(&mut port.as_mut()?.reader));
-        let seats = self.seats.iter_mut().filter_map(|seat| Some(&mut seat.as_mut()?.reader));
-        let readers = ports.chain(seats);
+        let attachments = self.attachments.iter_mut().enumerate().filter(|&(id, _)| Some(id) != except);
+        let attachments = attachments.filter_map(|(_, attachment)| Some(&mut attachment.as_mut()?.reader));
+        let locals = self.locals.iter_mut().filter_map(|local| Some(&mut local.as_mut()?.reader));
+        let readers = attachments.chain(locals);
         Wakes(readers.filter_map(Reader::wake).collect())
     }
 
@@ -106,7 +106,7 @@ impl State {
         let (tail, head) = (self.log.tail(), self.log.head());
         let lags = |position| position >= tail && head - position > (head - tail) / 2;
         self.log.bytes() > self.config.log_bytes_max / 2
-            && self.ports.iter().flatten().any(|port| lags(port.reader.position))
+            && self.attachments.iter().flatten().any(|attachment| lags(attachment.reader.position))
     }
 
     fn new_reader(&self, waker: Waker) -> Reader {
@@ -114,16 +114,16 @@ impl State {
     }
 
     pub(crate) fn attach(&mut self, waker: Waker) -> (usize, Wakes) {
-        // A port begins before everything, so that its first members can have history.
+        // A attachment begins before everything, so that its first members can have history.
         let mut reader = Reader { position: 0, seq: 0, ..self.new_reader(waker) };
         let wakes = reader.wake_if(self.log.head() > 0);
-        (insert(&mut self.ports, PortState { reader, dismissed: Vec::new() }), wakes)
+        (insert(&mut self.attachments, AttachmentState { reader, dismissed: Vec::new() }), wakes)
     }
 
     /// The transport is gone, and so are its members.
-    pub(crate) fn detach(&mut self, port: usize, now: Instant) -> Wakes {
-        let lost = self.those(|member| member.port == port);
-        self.ports[port] = None;
+    pub(crate) fn detach(&mut self, attachment: usize, now: Instant) -> Wakes {
+        let lost = self.those(|member| member.attachment == attachment);
+        self.attachments[attachment] = None;
         let reason = if self.closing.is_some() { LeaveReason::Stopping } else { LeaveReason::Lost };
         let mut wakes = Wakes::default();
         for id in lost {
@@ -133,54 +133,55 @@ impl State {
         wakes
     }
 
-    /// Every entry held that `port` has pulled already.
-    pub(crate) fn replay(&self, port: usize) -> (u64, impl Iterator<Item = &Arc<Entry>>) {
-        let position = self.ports[port].as_ref().map_or(0, |port| port.reader.position);
+    /// Every entry held that `attachment` has pulled already.
+    pub(crate) fn replay(&self, attachment: usize) -> (u64, impl Iterator<Item = &Arc<Entry>>) {
+        let position =
+            self.attachments[attachment].as_ref().map_or(0, |attachment| attachment.reader.position);
         let count = usize::try_from(position.saturating_sub(self.log.tail())).unwrap_or(usize::MAX);
         (self.log.evicted_seq(), self.log.from(self.log.tail()).take(count))
     }
 
-    pub(crate) fn pull(&mut self, port: usize, news: &mut News, now: Instant) -> Wakes {
+    pub(crate) fn pull(&mut self, attachment: usize, update: &mut Update, now: Instant) -> Wakes {
         let members = self.member_count();
         let wakes = match self.gathered.take_if_due(members, now).filter(|_| self.closing.is_none()) {
-            Some(gathered) => self.append(gathered, now, Some(port)),
+            Some(gathered) => self.append(gathered, now, Some(attachment)),
             None => Wakes::default(),
         };
-        self.deliver(port, news);
+        self.deliver(attachment, update);
         wakes
     }
 
-    fn deliver(&mut self, port: usize, news: &mut News) {
-        news.closing = self.closing;
-        news.pull_by = self.gathered.due();
-        let Some(port) = &mut self.ports[port] else {
+    fn deliver(&mut self, attachment: usize, update: &mut Update) {
+        update.closing = self.closing;
+        update.pull_by = self.gathered.due();
+        let Some(attachment) = &mut self.attachments[attachment] else {
             return;
         };
-        std::mem::swap(&mut news.dismissed, &mut port.dismissed);
-        port.reader.is_up_to_date();
-        if port.reader.position < self.log.tail() {
-            news.missed_up_to = Some(self.log.evicted_seq());
+        std::mem::swap(&mut update.dismissed, &mut attachment.dismissed);
+        attachment.reader.is_up_to_date();
+        if attachment.reader.position < self.log.tail() {
+            update.missed_up_to = Some(self.log.evicted_seq());
         }
-        news.entries.extend(self.log.from(port.reader.position).cloned());
-        port.reader.position = self.log.head();
-        port.reader.seq = self.log.seq();
+        update.entries.extend(self.log.from(attachment.reader.position).cloned());
+        attachment.reader.position = self.log.head();
+        attachment.reader.seq = self.log.seq();
     }
 
-    pub(crate) fn take_seat(&mut self, name: Name, waker: Waker) -> Result<(usize, Wakes), NameTaken> {
-        if self.seats.iter().flatten().any(|seat| seat.name == name) {
+    pub(crate) fn join_local(&mut self, name: Name, waker: Waker) -> Result<(usize, Wakes), NameTaken> {
+        if self.locals.iter().flatten().any(|local| local.name == name) {
             return Err(NameTaken { name });
         }
         let mut reader = self.new_reader(waker);
         let wakes = reader.wake_if(self.is_over());
-        Ok((insert(&mut self.seats, SeatState { reader, name }), wakes))
+        Ok((insert(&mut self.locals, LocalState { reader, name }), wakes))
     }
 
-    pub(crate) fn leave_seat(&mut self, seat: usize) {
-        self.seats[seat] = None;
+    pub(crate) fn leave_local(&mut self, local: usize) {
+        self.locals[local] = None;
     }
 
-    pub(crate) fn seat_mut(&mut self, seat: usize) -> (&mut SeatState, &Log) {
-        let state = self.seats[seat].as_mut().expect("a seat is given up only when its handle is dropped");
+    pub(crate) fn local_mut(&mut self, local: usize) -> (&mut LocalState, &Log) {
+        let state = self.locals[local].as_mut().expect("a seat is given up only when its handle is dropped");
         (state, &self.log)
     }
 }

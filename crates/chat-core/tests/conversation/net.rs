@@ -144,8 +144,8 @@ impl Net {
     }
 
     fn pull(&mut self) {
-        let news = self.carrier.pull();
-        for entry in news.entries {
+        let update = self.carrier.pull();
+        for entry in update.entries {
             match entry.event {
                 Event::Said { .. } => self.messages.push(entry),
                 Event::Refused { .. } => self.refusals.push(entry),
@@ -167,7 +167,7 @@ impl Net {
             MemberFrame::Hello(hello) => self.welcome(line, &hello),
             MemberFrame::Say(text) => {
                 // Refused if he has been replaced by then.
-                let _said = self.carrier.port.say(line.member, text, self.time.now());
+                let _said = self.carrier.attachment.say(line.member, text, self.time.now());
             }
             MemberFrame::Bye => {
                 self.carrier.leave(line.member, LeaveReason::Quit);
@@ -180,7 +180,8 @@ impl Net {
 
     fn welcome(&mut self, line: &mut Line, hello: &Hello) {
         self.pull();
-        let Some((welcome, start)) = self.carrier.port.welcome(line.member, hello, self.time.now()) else {
+        let Some((welcome, start)) = self.carrier.attachment.welcome(line.member, hello, self.time.now())
+        else {
             return;
         };
         line.down.push_back(RoomFrame::Welcome(welcome));
@@ -199,7 +200,7 @@ impl Net {
         };
         let head = self.messages.len() as u64;
         if *written < self.tail {
-            let Accepted { messages: accepted, head } = self.carrier.port.accepted(*member);
+            let Accepted { messages: accepted, head } = self.carrier.attachment.accepted(*member);
             let (messages, next) = (self.tail - *written, self.tail + 1);
             down.push_back(RoomFrame::Skipped(Skipped { messages, next, head, accepted }));
             *written = self.tail;

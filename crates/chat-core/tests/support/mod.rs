@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_core::{
-    Heard, Joined, MemberId, News, Outcome, Port, Rate, Room, RoomConfig, Said, SayError, Seat, Waker, World,
+    Attachment, Heard, Joined, LocalMember, MemberId, Outcome, Rate, Room, RoomConfig, Said, SayError,
+    Update, Waker, World,
 };
 use chat_proto::{Entry, Event, LeaveReason, Text};
 use crossbeam_channel::{Receiver, bounded};
@@ -63,7 +64,7 @@ pub(crate) fn rate(burst: u32, per_second: u32) -> Rate {
 
 /// A transport that carries nothing anywhere, and counts how often it was woken.
 pub(crate) struct Carrier {
-    pub(crate) port: Port,
+    pub(crate) attachment: Attachment,
     wakes: Arc<AtomicUsize>,
     time: Time,
 }
@@ -75,7 +76,7 @@ impl Carrier {
         let waker = Waker::new(move || {
             count.fetch_add(1, Ordering::SeqCst);
         });
-        Self { port: room.attach(waker), wakes, time: time.clone() }
+        Self { attachment: room.attach(waker), wakes, time: time.clone() }
     }
 
     pub(crate) fn wakes(&self) -> usize {
@@ -83,7 +84,7 @@ impl Carrier {
     }
 
     pub(crate) fn try_join(&self, peer: &str) -> Result<Joined, chat_core::JoinError> {
-        self.port.join(peer.parse().unwrap(), self.time.now())
+        self.attachment.join(peer.parse().unwrap(), self.time.now())
     }
 
     pub(crate) fn join(&self, peer: &str) -> MemberId {
@@ -91,7 +92,7 @@ impl Carrier {
     }
 
     pub(crate) fn try_say(&self, member: MemberId, what: &str) -> Result<Said, SayError> {
-        self.port.say(member, text(what), self.time.now())
+        self.attachment.say(member, text(what), self.time.now())
     }
 
     pub(crate) fn say(&self, member: MemberId, what: &str) -> u64 {
@@ -102,19 +103,19 @@ impl Carrier {
     }
 
     pub(crate) fn leave(&self, member: MemberId, reason: LeaveReason) {
-        self.port.leave(member, reason, self.time.now());
+        self.attachment.leave(member, reason, self.time.now());
     }
 
-    pub(crate) fn pull(&mut self) -> News {
-        let mut news = News::default();
-        self.port.pull(&mut news);
-        news
+    pub(crate) fn pull(&mut self) -> Update {
+        let mut update = Update::default();
+        self.attachment.pull(&mut update);
+        update
     }
 
     /// Pulls, and shows what came.
     pub(crate) fn read(&mut self) -> Vec<String> {
-        let news = self.pull();
-        news.entries.iter().map(|entry| show(entry)).collect()
+        let update = self.pull();
+        update.entries.iter().map(|entry| show(entry)).collect()
     }
 }
 
@@ -122,8 +123,8 @@ pub(crate) fn text(text: &str) -> Text {
     Text::one_line(text).unwrap()
 }
 
-pub(crate) fn seat(room: &Room, name: &str) -> Seat {
-    room.seat(name.parse().unwrap()).unwrap()
+pub(crate) fn local(room: &Room, name: &str) -> LocalMember {
+    room.join(name.parse().unwrap()).unwrap()
 }
 
 pub(crate) fn show(entry: &Entry) -> String {
@@ -135,9 +136,9 @@ pub(crate) fn show(entry: &Entry) -> String {
     }
 }
 
-/// All that `seat` has to hear now.
-pub(crate) fn hear(seat: &Seat) -> Vec<String> {
-    std::iter::from_fn(|| seat.try_recv().ok())
+/// All that `local member` has to hear now.
+pub(crate) fn hear(local: &LocalMember) -> Vec<String> {
+    std::iter::from_fn(|| local.try_recv().ok())
         .map(|heard| match heard {
             Heard::Entry(entry) => show(&entry),
             Heard::Missed(messages) => format!("missed {messages}"),

@@ -30,7 +30,7 @@ pub(crate) fn name() -> impl Strategy<Value = Name> {
 }
 
 pub(crate) fn author() -> impl Strategy<Value = Author> {
-    prop_oneof![addr().prop_map(Author::Peer), Just(Author::Room), name().prop_map(Author::Seat),]
+    prop_oneof![addr().prop_map(Author::Peer), Just(Author::Room), name().prop_map(Author::Named),]
 }
 
 /// Strings rich in what cleaning and cutting must look at.
@@ -106,7 +106,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             reason,
             members
         }),
-        any::<(u32, u32, u32)>().prop_map(|(joined, left, members)| Event::Gathered {
+        any::<(u32, u32, u32)>().prop_map(|(joined, left, members)| Event::PresenceSummary {
             joined,
             left,
             members

@@ -87,7 +87,7 @@ impl Protocol for Plain {
     fn on_deadline(&mut self, now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
         if self.quiet_at.is_some_and(|at| at <= now) {
             self.quiet_at = None;
-            // Whatever the habit: such a server passes on what others sent, each in his own way.
+            // Whatever the line ending: such a server passes on what others sent, each in his own way.
             if let Some(line) = self.splitter.finish() {
                 Self::line(&line, events);
             }

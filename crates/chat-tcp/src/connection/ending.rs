@@ -5,21 +5,21 @@ use std::time::Instant;
 
 use chat_proto::LeaveReason;
 
-use super::{Connection, Context, Life};
+use super::{Connection, Context, Phase};
 use crate::incoming::Incoming;
 use crate::logs::Format;
 
 impl Connection {
     /// The room is closing: nothing more is heard from him, and he leaves once he has what he is owed.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
-        if !matches!(self.life, Life::Member | Life::Paused) {
+        if !matches!(self.phase, Phase::Member | Phase::Paused) {
             return;
         }
         if self.incoming.is_framed() && !self.incoming.is_decided() {
             return self.end(LeaveReason::Stopping, cx);
         }
         self.stop_listening();
-        self.life = Life::Draining;
+        self.phase = Phase::Draining;
     }
 
     pub(super) fn stop_listening(&mut self) {
@@ -34,7 +34,7 @@ impl Connection {
             return self.lose(reason, cx); // a web page or a scanner: not a word
         }
         let reason = match self.member() {
-            Some(member) => cx.port.leave(member, reason, cx.now),
+            Some(member) => cx.attachment.leave(member, reason, cx.now),
             None => reason,
         };
         self.dismiss(&reason, cx.now);
@@ -42,16 +42,16 @@ impl Connection {
 
     /// The room has ended the membership: the peer is told why.
     pub(crate) fn dismiss(&mut self, reason: &LeaveReason, now: Instant) {
-        if !matches!(self.life, Life::Member | Life::Paused | Life::Draining) {
+        if !matches!(self.phase, Phase::Member | Phase::Paused | Phase::Draining) {
             return;
         }
         // Who is drained as a plain member has read the room's farewell in the log.
-        if self.life != Life::Draining || self.outgoing.format() == Format::Framed {
+        if self.phase != Phase::Draining || self.outgoing.format() == Format::Framed {
             self.outgoing.push_farewell(reason, now);
         }
         self.speaker = None;
         self.stop_listening();
-        self.life = Life::Leaving;
+        self.phase = Phase::Leaving;
     }
 
     /// The socket has failed, or the peer is known to be gone, and all he sent is received. Who had shut
@@ -69,9 +69,9 @@ impl Connection {
     /// The connection ends without another word.
     pub(super) fn lose(&mut self, reason: LeaveReason, cx: &mut Context<'_>) {
         if let Some(speaker) = self.speaker.take() {
-            cx.port.leave(speaker.member(), reason, cx.now);
+            cx.attachment.leave(speaker.member(), reason, cx.now);
         }
         self.stop_listening();
-        self.life = Life::Done;
+        self.phase = Phase::Done;
     }
 }

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use chat_core::Start;
 use chat_proto::limits::QUIET;
-use chat_proto::{Habit, LeaveReason, MemberFrame, RoomFrame, VERSION};
+use chat_proto::{LeaveReason, LineEnding, MemberFrame, RoomFrame, VERSION};
 
-use super::{Connection, Context, Life};
+use super::{Connection, Context, Phase};
 use crate::incoming::{Heard, Wait};
 use crate::limits::UNFINISHED_TIMEOUT;
 use crate::logs::Format;
@@ -20,7 +20,7 @@ impl Connection {
         let mut input = bytes;
         let mut progress = false;
         // Answers must not pile up faster than he reads them, nor messages faster than they are passed on.
-        while self.life == Life::Member && self.takes_bytes() && cx.room_left > 0 {
+        while self.phase == Phase::Member && self.takes_bytes() && cx.room_left > 0 {
             let tail = self.tail(cx);
             let Some(heard) = self.incoming.next(&mut input) else { break };
             progress = true;
@@ -36,13 +36,13 @@ impl Connection {
                 Heard::Fault(reason) => self.end(reason, cx),
             }
         }
-        match self.life {
-            Life::Member => {
+        match self.phase {
+            Phase::Member => {
                 self.backlog = input.into();
-                self.follow_habit(cx);
+                self.follow_line_ending(cx);
                 self.set_due(progress, cx.now);
             }
-            Life::Paused => self.backlog = input.into(),
+            Phase::Paused => self.backlog = input.into(),
             _ => {}
         }
     }
@@ -54,7 +54,7 @@ impl Connection {
                 let pause = speaker.say(text, cx);
                 self.pause(pause);
             }
-            MemberFrame::Who => self.outgoing.push_frame(&RoomFrame::Present(cx.port.room().present())),
+            MemberFrame::Who => self.outgoing.push_frame(&RoomFrame::Present(cx.attachment.room().present())),
             MemberFrame::Bye => self.end(LeaveReason::Quit, cx),
             MemberFrame::Hello(_) => self.end(LeaveReason::Protocol, cx),
         }
@@ -73,7 +73,7 @@ impl Connection {
     pub(crate) fn greet(&mut self, cx: &mut Context<'_>) {
         let Some(member) = self.member() else { return };
         let Some(hello) = self.incoming.take_hello() else { return };
-        let Some((welcome, start)) = cx.port.welcome(member, &hello, cx.now) else { return };
+        let Some((welcome, start)) = cx.attachment.welcome(member, &hello, cx.now) else { return };
         self.outgoing.push_frame(&RoomFrame::Welcome(welcome));
         let log = cx.logs.get(Format::Framed);
         let have = match start {
@@ -101,20 +101,20 @@ impl Connection {
 
     pub(super) fn pause(&mut self, until: Option<Instant>) {
         if until.is_some() {
-            self.life = Life::Paused;
+            self.phase = Phase::Paused;
             self.due = until;
         }
     }
 
     /// Writes to a plain peer as he writes to us: lines that end as his do, or chunks.
-    pub(super) fn follow_habit(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn follow_line_ending(&mut self, cx: &mut Context<'_>) {
         if let Some(refusals) = self.incoming.take_reply() {
             self.outgoing.push_bytes(&refusals);
         }
-        let reading = match self.incoming.habit() {
-            Some(Habit::Lf) => Reading::Delimited(Format::Lf),
-            Some(Habit::CrLf) => Reading::Delimited(Format::CrLf),
-            Some(Habit::Chunk) => Reading::Chunks,
+        let reading = match self.incoming.line_ending() {
+            Some(LineEnding::Lf) => Reading::Delimited(Format::Lf),
+            Some(LineEnding::CrLf) => Reading::Delimited(Format::CrLf),
+            Some(LineEnding::Chunk) => Reading::Chunks,
             None => return,
         };
         self.outgoing.read_as(reading, cx);
@@ -137,10 +137,10 @@ impl Connection {
         if std::mem::replace(&mut self.peer_ended, true) {
             return; // each later event of his socket says so again
         }
-        if self.life == Life::Lingering {
-            self.life = Life::Done;
+        if self.phase == Phase::Lingering {
+            self.phase = Phase::Done;
         }
-        if self.life != Life::Member {
+        if self.phase != Phase::Member {
             return;
         }
         if let Err(reason) = self.hear_last_line(cx) {
@@ -173,7 +173,7 @@ pub(super) fn hear_line(
     cx: &mut Context<'_>,
 ) -> Option<Instant> {
     if line == b"/who" {
-        outgoing.push_notice(&cx.port.room().present().to_string(), cx.now);
+        outgoing.push_notice(&cx.attachment.room().present().to_string(), cx.now);
         return None;
     }
     let SaidLine { pause_until, refused } = speaker.say_line(line, tail, cx);

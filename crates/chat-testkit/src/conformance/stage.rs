@@ -1,4 +1,4 @@
-//! A room with transports that run, its peers, and a seat that hears everything.
+//! A room with transports that run, its peers, and a local member that hears everything.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat_core::{Heard as SeatHeard, Room, RoomConfig, Seat, Transport, Turn};
+use chat_core::{Heard as LocalHeard, LocalMember, Room, RoomConfig, Transport, Turn};
 use chat_proto::{Author, Entry, Event, LeaveReason, PeerAddr};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded};
 
@@ -37,8 +37,8 @@ pub(super) fn small_log() -> RoomConfig {
 pub(super) struct Stage<'m, M: Medium> {
     pub(super) medium: &'m M,
     pub(super) room: Room,
-    seat: Seat,
-    /// All that the seat has heard.
+    local: LocalMember,
+    /// All that the local member has heard.
     seen: Vec<Arc<Entry>>,
     /// Joins that belong to a guest.
     guests: usize,
@@ -73,8 +73,8 @@ impl<'m, M: Medium> Stage<'m, M> {
     pub(super) fn new(medium: &'m M, config: RoomConfig) -> Self {
         let room = Room::new(config);
         let name = "kit".parse().expect("a name begins with a letter");
-        let seat = room.seat(name).expect("no other seat is taken");
-        Self { medium, room, seat, seen: Vec::new(), guests: 0, markers: 0 }
+        let local = room.join(name).expect("no other seat is taken");
+        Self { medium, room, local, seen: Vec::new(), guests: 0, markers: 0 }
     }
 
     pub(super) fn promises(&self) -> Promises {
@@ -172,13 +172,13 @@ impl<'m, M: Medium> Stage<'m, M> {
     fn say_marker(&mut self) -> String {
         self.markers += 1;
         let text = format!("marker {}", self.markers);
-        let _open = self.seat.say(&text);
+        let _open = self.local.say(&text);
         format!("[kit] {text}")
     }
 
-    /// The seat says something.
+    /// The local member says something.
     pub(super) fn say(&self, text: &str) -> Checked {
-        match self.seat.say(text) {
+        match self.local.say(text) {
             Ok(_) => Ok(()),
             Err(error) => fault("the room is open", error.to_string()),
         }
@@ -186,17 +186,17 @@ impl<'m, M: Medium> Stage<'m, M> {
 
     // ---- what the room saw ---------------------------------------------------------------------
 
-    /// Takes in what the seat has heard by now.
+    /// Takes in what the local member has heard by now.
     pub(super) fn listen(&mut self) {
-        while let Ok(heard) = self.seat.try_recv() {
+        while let Ok(heard) = self.local.try_recv() {
             self.take(heard);
         }
     }
 
-    fn take(&mut self, heard: SeatHeard) {
+    fn take(&mut self, heard: LocalHeard) {
         match heard {
-            SeatHeard::Entry(entry) => self.seen.push(entry),
-            SeatHeard::Missed(messages) => {
+            LocalHeard::Entry(entry) => self.seen.push(entry),
+            LocalHeard::Missed(messages) => {
                 unreachable!("the kit listens often enough, yet it missed {messages}")
             }
         }
@@ -215,7 +215,7 @@ impl<'m, M: Medium> Stage<'m, M> {
                 return Ok(picked);
             }
             looked = self.seen.len();
-            match self.seat.recv_timeout(deadline.saturating_duration_since(now())) {
+            match self.local.recv_timeout(deadline.saturating_duration_since(now())) {
                 Ok(heard) => self.take(heard),
                 Err(error) => return fault(expected, format!("{error}; the last was {}", last(&self.seen))),
             }

@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use chat_core::{
-    Cursor, EncodedLog, JoinError, Joined, MemberId, News, Outcome, Overtaken, Pending, Port, Room,
-    Transport, Turn, Waker,
+    Attachment, Cursor, EncodedLog, JoinError, Joined, LagPolicy, MemberId, Outcome, Pending, Room,
+    Transport, Turn, Update, Waker,
 };
 use chat_proto::{Author, Entry, LeaveReason, Line, PlainSplitter, Text};
 use crossbeam_channel::{Receiver, bounded};
@@ -83,10 +83,10 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// ```
 #[derive(Debug)]
 pub struct MemoryTransport {
-    port: Port,
-    news: News,
+    attachment: Attachment,
+    update: Update,
     log: EncodedLog,
-    overtaken: Overtaken,
+    lag_policy: LagPolicy,
     arrivals: Receiver<Arrival>,
     /// Holds a token when there may be something to do. A token stays until it is taken, so it does not matter whether
     /// the transport waits when the bell rings.
@@ -137,12 +137,12 @@ impl MemoryTransport {
         });
         let (arrive, arrivals) = bounded(ARRIVALS_MAX);
         let door = MemoryDoor::new(arrive, waker.clone());
-        let port = room.attach(waker);
+        let attachment = room.attach(waker);
         let config = room.config();
         let log = EncodedLog::new(config.log_bytes_max);
-        let overtaken = config.overtaken;
-        let (news, peers) = (News::default(), Vec::new());
-        (Self { port, news, log, overtaken, arrivals, bell, peers, busy: false, time }, door)
+        let lag_policy = config.lag_policy;
+        let (update, peers) = (Update::default(), Vec::new());
+        (Self { attachment, update, log, lag_policy, arrivals, bell, peers, busy: false, time }, door)
     }
 
     /// When the next turn is due, even if nobody does anything.
@@ -150,7 +150,7 @@ impl MemoryTransport {
     pub fn deadline(&self) -> Option<Instant> {
         let peers = self.peers.iter().flat_map(|peer| [peer.pause_until, peer.leave_by]);
         let now = self.busy.then(|| self.now());
-        peers.chain([self.news.pull_by, now]).flatten().min()
+        peers.chain([self.update.pull_by, now]).flatten().min()
     }
 
     fn now(&self) -> Instant {
@@ -169,7 +169,7 @@ impl MemoryTransport {
     /// Takes in who has come. Nobody is heard before that, so whoever connected before something was said hears it.
     fn accept(&mut self, now: Instant) {
         while let Ok((pipe, address)) = self.arrivals.try_recv() {
-            let joined = self.port.join(address, now);
+            let joined = self.attachment.join(address, now);
             // The log must hold everything up to the join before his place in it is looked up.
             self.pull(now);
             self.peers.push(Served::new(pipe, joined, &self.log, now));
@@ -178,14 +178,14 @@ impl MemoryTransport {
 
     /// Takes what is new in the room into the log, and parts with those who must go.
     fn pull(&mut self, now: Instant) {
-        self.port.pull(&mut self.news);
-        if let Some(seq) = self.news.missed_up_to {
+        self.attachment.pull(&mut self.update);
+        if let Some(seq) = self.update.missed_up_to {
             self.log.restart_after(seq);
         }
-        for entry in &self.news.entries {
+        for entry in &self.update.entries {
             self.log.push(entry, encode);
         }
-        for (member, reason) in &self.news.dismissed {
+        for (member, reason) in &self.update.dismissed {
             if let Some(peer) = self.peers.iter_mut().find(|peer| peer.member == Some(*member)) {
                 peer.part(reason, now);
             }
@@ -195,12 +195,12 @@ impl MemoryTransport {
     fn serve(&mut self, now: Instant) {
         self.busy = false;
         for peer in &mut self.peers {
-            self.busy |= peer.listen(&self.port, now);
+            self.busy |= peer.listen(&self.attachment, now);
         }
         self.pull(now);
         for peer in &mut self.peers {
             let was_held_back = peer.is_held_back();
-            peer.flush(&self.log, self.overtaken, &self.port, now);
+            peer.flush(&self.log, self.lag_policy, &self.attachment, now);
             // Nothing else will tell that what he sent in the meantime can be read now.
             self.busy |= was_held_back && !peer.is_held_back();
         }
@@ -216,7 +216,7 @@ impl Transport for MemoryTransport {
         let now = self.now();
         self.accept(now);
         self.serve(now);
-        Ok(self.news.closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
+        Ok(self.update.closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
     }
 
     fn drain(&mut self, deadline: Instant) -> io::Result<()> {
@@ -225,13 +225,13 @@ impl Transport for MemoryTransport {
         self.busy = false;
         let mut now = self.now();
         self.pull(now);
-        self.news.pull_by = None;
+        self.update.pull_by = None;
         loop {
             for peer in &mut self.peers {
                 peer.pause_until = None;
-                peer.flush(&self.log, self.overtaken, &self.port, now);
+                peer.flush(&self.log, self.lag_policy, &self.attachment, now);
                 if let Some(member) = peer.member.filter(|_| !peer.is_behind(&self.log)) {
-                    self.port.leave(member, LeaveReason::Stopping, now);
+                    self.attachment.leave(member, LeaveReason::Stopping, now);
                     peer.gone = true; // the farewell was in the log
                 }
             }
@@ -283,7 +283,7 @@ impl Served {
     }
 
     /// Hears what he says, as much as one turn gives him. True if there may be more.
-    fn listen(&mut self, port: &Port, now: Instant) -> bool {
+    fn listen(&mut self, attachment: &Attachment, now: Instant) -> bool {
         let Some(member) = self.member else { return false };
         if self.is_held_back() || self.pause_until.is_some_and(|until| until > now) {
             return false;
@@ -303,20 +303,26 @@ impl Served {
             }
         }
         if end.is_none() {
-            end = self.hear(&bytes, member, port, now);
+            end = self.hear(&bytes, member, attachment, now);
         } else if let Some(last) = self.splitter.finish() {
             // An unfinished last line is a line.
-            self.say(&last, member, port, now);
+            self.say(&last, member, attachment, now);
         }
         let Some(reason) = end else { return true };
-        port.leave(member, reason.clone(), now);
+        attachment.leave(member, reason.clone(), now);
         self.part(&reason, now);
         self.gone |= reason != LeaveReason::LineTooLong; // the others are gone themselves
         false
     }
 
     /// Says the lines in `bytes` until he is to pause. The reason for which he must leave, if he must.
-    fn hear(&mut self, bytes: &[u8], member: MemberId, port: &Port, now: Instant) -> Option<LeaveReason> {
+    fn hear(
+        &mut self,
+        bytes: &[u8],
+        member: MemberId,
+        attachment: &Attachment,
+        now: Instant,
+    ) -> Option<LeaveReason> {
         let mut input = bytes;
         let mut splitter = std::mem::take(&mut self.splitter);
         let end = loop {
@@ -325,7 +331,7 @@ impl Served {
                 break None;
             }
             match splitter.next(&mut input) {
-                Ok(Some(line)) => self.say(line, member, port, now),
+                Ok(Some(line)) => self.say(line, member, attachment, now),
                 Ok(None) => break None,
                 Err(_) => break Some(LeaveReason::LineTooLong),
             }
@@ -334,11 +340,11 @@ impl Served {
         end
     }
 
-    fn say(&mut self, line: &[u8], member: MemberId, port: &Port, now: Instant) {
+    fn say(&mut self, line: &[u8], member: MemberId, attachment: &Attachment, now: Instant) {
         // A long line becomes several messages; an empty one is none.
         for text in Text::split(line) {
             // An error means that the room is closing, or has put him out: the next pull tells so.
-            let Ok(said) = port.say(member, text, now) else { return };
+            let Ok(said) = attachment.say(member, text, now) else { return };
             self.pause_until = self.pause_until.max(said.pause_until);
             if let Outcome::Refused { why } = said.outcome {
                 self.tell(why.as_str());
@@ -347,7 +353,7 @@ impl Served {
     }
 
     /// Writes what he is owed until he has it all or takes no more.
-    fn flush(&mut self, log: &EncodedLog, overtaken: Overtaken, port: &Port, now: Instant) {
+    fn flush(&mut self, log: &EncodedLog, lag_policy: LagPolicy, attachment: &Attachment, now: Instant) {
         if self.leave_by.is_some_and(|by| by <= now) {
             self.gone = true;
         }
@@ -368,16 +374,16 @@ impl Served {
                             self.outbox.extend_from_slice(b);
                         })
                     }
-                    Pending::Overtaken { missed, resume } => {
+                    Pending::Lagged { missed, resume } => {
                         self.cursor = resume;
-                        match (missed, overtaken) {
+                        match (missed, lag_policy) {
                             (0, _) => {} // only joins and leaves have passed him
-                            (_, Overtaken::Close) => {
-                                port.leave(member, LeaveReason::Lagged, now);
+                            (_, LagPolicy::Close) => {
+                                attachment.leave(member, LeaveReason::Lagged, now);
                                 self.part(&LeaveReason::Lagged, now);
                             }
                             (missed, _) => {
-                                port.count_missed(missed);
+                                attachment.count_missed(missed);
                                 let messages = if missed == 1 { "message" } else { "messages" };
                                 self.tell(&format!("You missed {missed} {messages}"));
                             }

@@ -115,8 +115,8 @@ fn closing_with_unread_bytes_or_writing_to_who_has_closed_is_a_reset() {
             ann.write_all(b"too late").unwrap();
         }
         pass(&time, &streams);
-        let news: &[u8] = if destroys { b"" } else { b"news" };
-        assert_eq!(read_all(&mut ann), (news.to_vec(), Err(ErrorKind::ConnectionReset)));
+        let update: &[u8] = if destroys { b"" } else { b"news" };
+        assert_eq!(read_all(&mut ann), (update.to_vec(), Err(ErrorKind::ConnectionReset)));
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Instant;
 
 use chat_core::{
-    Cursor, EncodedLog, JoinError, Joined, MemberId, News, Outcome, Overtaken, Pending, Port, Room,
-    Transport, Turn, Waker,
+    Attachment, Cursor, EncodedLog, JoinError, Joined, LagPolicy, MemberId, Outcome, Pending, Room,
+    Transport, Turn, Update, Waker,
 };
 use chat_proto::{LeaveReason, Text};
 use chat_testkit::conformance::Heard;
@@ -114,10 +114,10 @@ impl Drop for ChannelPeer {
 
 pub(crate) struct ChannelTransport {
     fault: Option<Fault>,
-    port: Port,
-    news: News,
+    attachment: Attachment,
+    update: Update,
     log: EncodedLog,
-    overtaken: Overtaken,
+    lag_policy: LagPolicy,
     bell: Receiver<()>,
     arrivals: Receiver<Arrival>,
     members: Vec<Served>,
@@ -141,16 +141,16 @@ impl ChannelTransport {
         let (ring, bell) = bounded(1);
         let (arrive, arrivals) = bounded(64);
         let wake = ring.clone();
-        let port = room.attach(Waker::new(move || {
+        let attachment = room.attach(Waker::new(move || {
             let _full = wake.try_send(());
         }));
         let config = room.config();
         let transport = Self {
             fault,
-            port,
-            news: News::default(),
+            attachment,
+            update: Update::default(),
             log: EncodedLog::new(config.log_bytes_max),
-            overtaken: config.overtaken,
+            lag_policy: config.lag_policy,
             bell,
             arrivals,
             members: Vec::new(),
@@ -172,7 +172,7 @@ impl ChannelTransport {
         }
         let pauses = self.members.iter().filter_map(|member| member.pause_until);
         let until = if self.has(Fault::OverstaysItsTurn) { None } else { until };
-        let _token = match pauses.chain(until).chain(self.news.pull_by).min() {
+        let _token = match pauses.chain(until).chain(self.update.pull_by).min() {
             Some(until) => self.bell.recv_deadline(until).is_ok(),
             None => self.bell.recv().is_ok(),
         };
@@ -180,7 +180,7 @@ impl ChannelTransport {
 
     fn accept(&mut self, now: Instant) {
         while let Ok((address, words, to_peer, is_gone)) = self.arrivals.try_recv() {
-            match self.port.join(address, now) {
+            match self.attachment.join(address, now) {
                 Ok(Joined { member, seq, .. }) => {
                     if !self.has(Fault::LooksUpTooEarly) {
                         self.pull();
@@ -219,7 +219,7 @@ impl ChannelTransport {
         while !member.leaving {
             // He is gone: why listen?
             if has(Fault::DropsLastWords) && member.is_gone.load(Ordering::SeqCst) {
-                self.port.leave(member.member, LeaveReason::Quit, now);
+                self.attachment.leave(member.member, LeaveReason::Quit, now);
                 member.leaving = true;
                 break;
             }
@@ -238,7 +238,7 @@ impl ChannelTransport {
                     for text in
                         Text::split(&line).take(if has(Fault::CutsLongLines) { 1 } else { usize::MAX })
                     {
-                        let Ok(said) = self.port.say(member.member, text, now) else { break };
+                        let Ok(said) = self.attachment.say(member.member, text, now) else { break };
                         member.pause_until = said.pause_until.filter(|_| !has(Fault::DoesNotPause));
                         if let Outcome::Refused { why } = said.outcome
                             && !has(Fault::KeepsRefusalsBack)
@@ -255,7 +255,7 @@ impl ChannelTransport {
                 }
                 ended => {
                     let reason = if ended.is_ok() { LeaveReason::Quit } else { LeaveReason::Lost };
-                    self.port.leave(member.member, reason, now);
+                    self.attachment.leave(member.member, reason, now);
                     member.leaving = true;
                 }
             }
@@ -264,20 +264,20 @@ impl ChannelTransport {
     }
 
     fn pull(&mut self) {
-        self.port.pull(&mut self.news);
-        if let Some(seq) = self.news.missed_up_to
+        self.attachment.pull(&mut self.update);
+        if let Some(seq) = self.update.missed_up_to
             && self.fault != Some(Fault::IgnoresItsOwnGap)
         {
             self.log.restart_after(seq);
         }
-        for entry in &self.news.entries {
+        for entry in &self.update.entries {
             self.log.push(entry, |entry, out| {
                 if entry.event.is_message() {
                     out.extend_from_slice(entry.event.to_string().as_bytes());
                 }
             });
         }
-        for (member, reason) in &self.news.dismissed {
+        for (member, reason) in &self.update.dismissed {
             if let Some(member) = self.members.iter_mut().find(|served| served.member == *member) {
                 member.leaving = true;
                 if self.fault != Some(Fault::DismissesSilently) {
@@ -288,9 +288,9 @@ impl ChannelTransport {
     }
 
     fn flush_all(&mut self, now: Instant) {
-        let Self { fault, port, log, overtaken, members, .. } = self;
+        let Self { fault, attachment, log, lag_policy, members, .. } = self;
         for member in &mut *members {
-            member.flush(log, *overtaken, port, *fault, now);
+            member.flush(log, *lag_policy, attachment, *fault, now);
         }
         members.retain(|member| !member.leaving || !member.owed.is_empty());
     }
@@ -304,8 +304,8 @@ impl Served {
     fn flush(
         &mut self,
         log: &EncodedLog,
-        overtaken: Overtaken,
-        port: &Port,
+        lag_policy: LagPolicy,
+        attachment: &Attachment,
         fault: Option<Fault>,
         now: Instant,
     ) {
@@ -327,18 +327,18 @@ impl Served {
             }
             match log.pending(self.cursor) {
                 Pending::Nothing => return,
-                Pending::Overtaken { missed, resume } => {
+                Pending::Lagged { missed, resume } => {
                     self.cursor = resume;
                     if missed == 0 || has(Fault::SkipsSilently) {
                         continue;
                     }
-                    if overtaken == Overtaken::Close && !has(Fault::KeepsLaggards) {
-                        port.leave(self.member, LeaveReason::Lagged, now);
+                    if lag_policy == LagPolicy::Close && !has(Fault::KeepsLaggards) {
+                        attachment.leave(self.member, LeaveReason::Lagged, now);
                         self.leaving = true;
                         self.owed.push_back(Heard::Closed(LeaveReason::Lagged.to_string()));
                         continue;
                     }
-                    port.count_missed(missed);
+                    attachment.count_missed(missed);
                     self.owed.push_back(Heard::Missed(missed + u64::from(has(Fault::MiscountsMissed))));
                 }
                 Pending::Bytes(..) => {
@@ -376,11 +376,12 @@ impl Transport for ChannelTransport {
         let now = now();
         self.accept(now);
         self.listen(now)?;
-        if !self.has(Fault::PullsOnlyWhenItsMembersSpeak) || self.busy || self.port.room().is_closing() {
+        if !self.has(Fault::PullsOnlyWhenItsMembersSpeak) || self.busy || self.attachment.room().is_closing()
+        {
             self.pull();
         }
         self.flush_all(now);
-        let closing = self.news.closing.filter(|_| !self.has(Fault::HidesTheEnd));
+        let closing = self.update.closing.filter(|_| !self.has(Fault::HidesTheEnd));
         Ok(closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
     }
 
@@ -391,14 +392,14 @@ impl Transport for ChannelTransport {
         self.arrivals = bounded(0).1;
         self.busy = false;
         self.pull();
-        self.news.pull_by = None;
+        self.update.pull_by = None;
         loop {
             let now = now();
             self.flush_all(now);
             for member in self.members.iter_mut().filter(|member| !member.leaving) {
                 member.pause_until = None;
                 if member.has_everything(&self.log) {
-                    self.port.leave(member.member, LeaveReason::Stopping, now);
+                    self.attachment.leave(member.member, LeaveReason::Stopping, now);
                     member.leaving = true;
                 }
             }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{News, Overtaken, Port, Room, Waker};
+use chat_core::{Attachment, LagPolicy, Room, Update, Waker};
 use chat_proto::{LeaveReason, RoomDatagram};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -48,11 +48,11 @@ use crate::session::Context;
 /// ```
 #[derive(Debug)]
 pub struct Endpoint {
-    port: Port,
-    news: News,
+    attachment: Attachment,
+    update: Update,
     logs: Logs,
     config: UdpConfig,
-    overtaken: Overtaken,
+    lag_policy: LagPolicy,
     local: SocketAddr,
     baker: Baker,
     random: StdRng,
@@ -79,11 +79,11 @@ impl Endpoint {
         let mut random = StdRng::from_seed(seed);
         let room_config = room.config();
         Self {
-            port: room.attach(waker),
-            news: News::default(),
+            attachment: room.attach(waker),
+            update: Update::default(),
             logs: Logs::new(room_config.log_bytes_max, config.announce),
             config,
-            overtaken: room_config.overtaken,
+            lag_policy: room_config.lag_policy,
             local,
             baker: Baker::new(now, &mut random),
             random,
@@ -98,12 +98,12 @@ impl Endpoint {
 
     /// Takes in what is new in the room.
     pub fn pull(&mut self, now: Instant) {
-        self.port.pull(&mut self.news);
-        self.closing = self.news.closing;
-        if self.logs.append(&self.news) {
+        self.attachment.pull(&mut self.update);
+        self.closing = self.update.closing;
+        if self.logs.append(&self.update) {
             self.peers.enqueue_all();
         }
-        for (member, reason) in std::mem::take(&mut self.news.dismissed) {
+        for (member, reason) in std::mem::take(&mut self.update.dismissed) {
             let peer = self.peers.iter_mut().find(|(_, peer)| peer.member() == Some(member));
             let Some((key, peer)) = peer else { continue };
             match peer {
@@ -137,7 +137,7 @@ impl Endpoint {
     }
 
     fn transmit_to(&mut self, key: usize, out: &mut Vec<u8>, now: Instant) -> Option<SocketAddr> {
-        let cx = context(&self.port, &self.logs, self.overtaken, now);
+        let cx = context(&self.attachment, &self.logs, self.lag_policy, now);
         let (wrote, to) = match self.peers.get_mut(key)? {
             Peer::Session(session) => (session.transmit(&cx, out), session.address()),
             Peer::Plain(plain) => match plain.transmit(&cx, out) {
@@ -177,13 +177,13 @@ impl Endpoint {
     /// When [`on_deadline`](Self::on_deadline) and [`pull`](Self::pull) are to be called next.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.peers.next_deadline().into_iter().chain(self.news.pull_by).min()
+        self.peers.next_deadline().into_iter().chain(self.update.pull_by).min()
     }
 
     /// Does what is due.
     pub fn on_deadline(&mut self, now: Instant) {
         while let Some(key) = self.peers.pop_due(now) {
-            let cx = context(&self.port, &self.logs, self.overtaken, now);
+            let cx = context(&self.attachment, &self.logs, self.lag_policy, now);
             match self.peers.get_mut(key) {
                 Some(Peer::Session(session)) if session.is_over(now) => drop(self.peers.remove(key)),
                 Some(Peer::Session(session)) => {
@@ -208,7 +208,7 @@ impl Endpoint {
     pub fn drain(&mut self, now: Instant) {
         self.pull(now);
         self.draining = true;
-        let cx = context(&self.port, &self.logs, self.overtaken, now);
+        let cx = context(&self.attachment, &self.logs, self.lag_policy, now);
         for (_, peer) in self.peers.iter_mut() {
             if let Peer::Session(session) = peer {
                 session.drain(&cx);
@@ -232,14 +232,14 @@ impl Endpoint {
     /// A peer's place is taken from him without a word.
     fn expel(&mut self, key: usize, reason: LeaveReason, now: Instant) {
         if let Some(member) = self.peers.remove(key).member() {
-            self.port.leave(member, reason, now);
+            self.attachment.leave(member, reason, now);
         }
     }
 
     /// A plain peer's place is taken from him, and he is told why.
     fn put_out_plain(&mut self, key: usize, reason: LeaveReason, now: Instant) {
         if let Some(Peer::Plain(plain)) = self.peers.get_mut(key) {
-            let reason = self.port.leave(plain.member(), reason, now);
+            let reason = self.attachment.leave(plain.member(), reason, now);
             self.dismiss_plain(key, &reason);
         }
     }
@@ -252,6 +252,11 @@ impl Endpoint {
     }
 }
 
-fn context<'a>(port: &'a Port, logs: &'a Logs, overtaken: Overtaken, now: Instant) -> Context<'a> {
-    Context { port, logs, overtaken, now }
+fn context<'a>(
+    attachment: &'a Attachment,
+    logs: &'a Logs,
+    lag_policy: LagPolicy,
+    now: Instant,
+) -> Context<'a> {
+    Context { attachment, logs, lag_policy, now }
 }

@@ -78,10 +78,10 @@ impl Endpoint {
 
     /// Joins a peer whose address is proven; in a full room instead of one whose is not.
     fn join(&mut self, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
-        let result = self.port.join(peer, now);
+        let result = self.attachment.join(peer, now);
         if let (Err(JoinError::RoomFull { .. }), Some(key)) = (&result, self.peers.stalest_plain()) {
             self.put_out_plain(key, LeaveReason::RoomFull, now);
-            return self.port.join(peer, now);
+            return self.attachment.join(peer, now);
         }
         result
     }
@@ -95,7 +95,7 @@ impl Endpoint {
         now: Instant,
     ) {
         let Joined { member, seq, .. } = joined;
-        let Some((welcome, start)) = self.port.welcome(member, hello, now) else { return };
+        let Some((welcome, start)) = self.attachment.welcome(member, hello, now) else { return };
         // What he says he has already must be in the log.
         self.pull(now);
         let log = self.logs.framed();
@@ -126,7 +126,7 @@ impl Endpoint {
             let cookie = self.baker.bake(Purpose::Path(id), from.into(), now);
             return self.challenge(from, cookie, bytes);
         }
-        session.receive(datagram, &context(&self.port, &self.logs, self.overtaken, now));
+        session.receive(datagram, &context(&self.attachment, &self.logs, self.lag_policy, now));
         self.peers.enqueue(key);
         self.peers.settle(key);
     }
@@ -171,16 +171,16 @@ impl Endpoint {
         };
         // A framed member says nothing in plain text; someone else may be using his address.
         let Some(Peer::Plain(plain)) = self.peers.get_mut(key) else { return };
-        plain.receive(bytes, &context(&self.port, &self.logs, self.overtaken, now));
+        plain.receive(bytes, &context(&self.attachment, &self.logs, self.lag_policy, now));
         self.peers.enqueue(key);
         self.peers.settle(key);
     }
 
     fn join_plain(&mut self, from: SocketAddr, now: Instant) -> Option<usize> {
         // Who is refused gets no answer: his address is not proven.
-        let Joined { member, seq, .. } = self.port.join(from, now).ok()?;
+        let Joined { member, seq, .. } = self.attachment.join(from, now).ok()?;
         self.pull(now);
-        let cursor = self.logs.open_plain(&self.port).after(seq);
+        let cursor = self.logs.open_plain(&self.attachment).after(seq);
         Some(self.peers.insert(Peer::Plain(Box::new(Plain::new(from, member, cursor, now)))))
     }
 }

@@ -117,8 +117,8 @@ fn who_comes_and_goes_is_shown_and_counted() {
             entry_at(0, Event::Joined { peer: peer(2), members: 4 }, false),
             entry_at(0, left(LeaveReason::Quit), false),
             entry_at(0, left(LeaveReason::Lost), false),
-            entry_at(0, Event::Gathered { joined: 12, left: 3, members: 240 }, false),
-            entry_at(0, Event::Gathered { joined: 0, left: 2, members: 238 }, false),
+            entry_at(0, Event::PresenceSummary { joined: 12, left: 3, members: 240 }, false),
+            entry_at(0, Event::PresenceSummary { joined: 0, left: 2, members: 238 }, false),
         ],
     );
     let expected = [

@@ -2,18 +2,18 @@
 
 mod chunks;
 mod framed;
+mod lagging;
 mod leaving;
 mod memory;
 mod moderation;
 mod opening;
 mod output;
-mod overtaken;
 mod plain;
 
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::time::{Duration, Instant};
 
-use chat_core::{Heard, MemberId, News, Port, Room, RoomConfig, Seat, Waker, World};
+use chat_core::{Attachment, Heard, LocalMember, MemberId, Room, RoomConfig, Update, Waker, World};
 use chat_proto::{
     Event, FrameDecoder, Hello, LeaveReason, MemberFrame, PREFACE, Resume, RoomFrame, Text, Welcome,
 };
@@ -30,10 +30,10 @@ const ROOM: usize = 2_000;
 /// A room, the encoded logs of one I/O thread, and the clock of both.
 struct Stage {
     room: Room,
-    port: Port,
+    attachment: Attachment,
     logs: Logs,
     /// Hears what the room hears.
-    witness: Seat,
+    witness: LocalMember,
     /// A member without a connection, to say things that the others read.
     other: MemberId,
     dismissed: Vec<(MemberId, LeaveReason)>,
@@ -82,19 +82,20 @@ impl Stage {
         let now = Instant::now();
         let log_bytes_max = config.log_bytes_max;
         let room = Room::in_world(config, World { clock: Box::new(move || now), unix_ms: 0, seed: [7; 32] });
-        let port = room.attach(Waker::new(|| {}));
-        let other = port.join("192.0.2.99:9".parse().unwrap(), now).unwrap().member;
-        let witness = room.seat("witness".parse().unwrap()).unwrap();
+        let attachment = room.attach(Waker::new(|| {}));
+        let other = attachment.join("192.0.2.99:9".parse().unwrap(), now).unwrap().member;
+        let witness = room.join("witness".parse().unwrap()).unwrap();
         let logs = Logs::new(log_bytes_max, false);
-        Self { room, port, logs, witness, other, dismissed: Vec::new(), guests: 0, now }
+        Self { room, attachment, logs, witness, other, dismissed: Vec::new(), guests: 0, now }
     }
 
     fn join(&mut self) -> Guest {
         self.guests += 1;
         let address = format!("192.0.2.1:{}", self.guests);
-        let joined = self.port.join(address.parse().unwrap(), self.now);
+        let joined = self.attachment.join(address.parse().unwrap(), self.now);
         self.pull();
-        let mut cx = Context { port: &self.port, logs: &mut self.logs, now: self.now, room_left: ROOM };
+        let mut cx =
+            Context { attachment: &self.attachment, logs: &mut self.logs, now: self.now, room_left: ROOM };
         let connection = match joined {
             Ok(joined) => Connection::new(joined, &mut cx),
             Err(error) => Connection::refused(error, &mut cx),
@@ -128,14 +129,19 @@ impl Stage {
     }
 
     fn with_context<T>(&mut self, act: impl FnOnce(&mut Context<'_>) -> T) -> T {
-        act(&mut Context { port: &self.port, logs: &mut self.logs, now: self.now, room_left: ROOM })
+        act(&mut Context {
+            attachment: &self.attachment,
+            logs: &mut self.logs,
+            now: self.now,
+            room_left: ROOM,
+        })
     }
 
     fn pull(&mut self) {
-        let mut news = News::default();
-        self.port.pull(&mut news);
-        self.logs.append(&news);
-        self.dismissed.append(&mut news.dismissed);
+        let mut update = Update::default();
+        self.attachment.pull(&mut update);
+        self.logs.append(&update);
+        self.dismissed.append(&mut update.dismissed);
     }
 
     /// The guest sends `bytes`, which come in one read.
@@ -155,7 +161,7 @@ impl Stage {
     }
 
     fn say(&mut self, text: &str) {
-        let _said = self.port.say(self.other, Text::one_line(text).unwrap(), self.now).unwrap();
+        let _said = self.attachment.say(self.other, Text::one_line(text).unwrap(), self.now).unwrap();
     }
 
     /// Serves the guest as a turn of the poll loop does, as far as his socket takes it.

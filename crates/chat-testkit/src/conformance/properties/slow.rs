@@ -1,6 +1,6 @@
 //! Who does not read.
 
-use chat_core::{Overtaken, RoomConfig};
+use chat_core::{LagPolicy, RoomConfig};
 use chat_proto::{Author, LeaveReason};
 
 use crate::conformance::medium::{Heard, Medium};
@@ -119,7 +119,7 @@ pub(in crate::conformance) fn closed<M: Medium>(medium: &M) -> Checked {
     if !medium.promises().reliable {
         return Ok(());
     }
-    let mut stage = Stage::new(medium, small_log().with_overtaken(Overtaken::Close));
+    let mut stage = Stage::new(medium, small_log().with_lag_policy(LagPolicy::Close));
     let (running, address) = stage.open();
     let (mut slow, mut reader) = (stage.join(&address)?, stage.join(&address)?);
     overtake(&mut stage, &mut reader)?;

@@ -1,0 +1,211 @@
+//! A membership inside this process.
+#![cfg_attr(loom, allow(unused_imports, reason = "the model knows no time, so nothing waits for a while"))]
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_proto::{Author, Entry, Name};
+
+use crate::error::{NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
+use crate::room::Room;
+use crate::state::LocalState;
+use crate::sync::{Receiver, Sender, bounded};
+use crate::waker::Waker;
+
+/// What a [`LocalMember`] hears.
+///
+/// `Display` is one line for people: that of the [`Event`](chat_proto::Event), or `[*] You missed 3 messages`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// An entry of the log: a message, a join or a leave.
+    Entry(Arc<Entry>),
+    /// The log's tail has passed this local member: it missed this many messages (0 if only joins and leaves
+    /// passed it). What it hears next is the oldest entry held.
+    Missed(u64),
+}
+
+impl fmt::Display for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry(entry) => entry.event.fmt(f),
+            Self::Missed(1) => f.write_str("[*] You missed 1 message"),
+            Self::Missed(messages) => write!(f, "[*] You missed {messages} messages"),
+        }
+    }
+}
+
+/// A named membership in the same process as the room: a bot, a console, the host program.
+///
+/// Like everyone's, it is a cursor into the log: it has no queue, and a local member that is not read harms
+/// nobody and is told what it missed. It hears its own messages too, at their place in the order.
+/// All methods take `&self`, so one thread may listen while another speaks; two that listen share
+/// the cursor, and each entry goes to one of them.
+///
+/// To wait for a room and for other channels at once, `select!` over [`ready`](Self::ready):
+///
+/// ```
+/// use chat_core::{Heard, Room, RoomConfig, TryRecvError};
+/// use crossbeam_channel::{bounded, select};
+///
+/// let room = Room::new(RoomConfig::default());
+/// let bot = room.join("bot".parse()?)?;
+/// let (quit, quitting) = bounded::<()>(1);
+/// room.notice("hello")?;
+/// # let mut lines = 0;
+/// loop {
+///     select! {
+///         recv(bot.ready()) -> _ => match bot.try_recv() {
+///             Ok(heard) => {
+///                 println!("{heard:?}");
+/// #               lines += 1;
+///                 quit.try_send(())?;
+///             }
+///             Err(TryRecvError::Empty) => {}
+///             Err(TryRecvError::Closed) => break,
+///         },
+///         recv(quitting) -> _ => break,
+///     }
+/// }
+/// # assert_eq!(lines, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping a seat gives it up"]
+pub struct LocalMember {
+    room: Room,
+    id: usize,
+    author: Author,
+    ready: Receiver<()>,
+    signal: Sender<()>,
+}
+
+impl LocalMember {
+    pub(crate) fn new(room: Room, name: Name) -> Result<Self, NameTaken> {
+        let (signal, ready) = bounded(1);
+        let wake = signal.clone();
+        let waker = Waker::new(move || {
+            let _full = wake.try_send(()); // then a signal is there already
+        });
+        let taken = room.lock().join_local(name.clone(), waker);
+        let (id, wakes) = taken?;
+        wakes.wake();
+        Ok(Self { room, id, author: Author::Named(name), ready, signal })
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// The author that this local member's messages have.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        &self.author
+    }
+
+    /// Says `text`; returns the sequence number of the message. Text of several lines, or longer
+    /// than a message, becomes several messages, and the number is the last one's; empty text
+    /// (zero bytes) is no message.
+    ///
+    /// # Errors
+    ///
+    /// [`SayError::Closing`].
+    pub fn say(&self, text: &str) -> Result<Option<u64>, SayError> {
+        self.room.say_as(&self.author, text)
+    }
+
+    /// The next entry, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError::Empty`] if there is nothing new; [`TryRecvError::Closed`] if there will never
+    /// be: the room was closed, its transports are done, and everything was read.
+    pub fn try_recv(&self) -> Result<Heard, TryRecvError> {
+        let mut state = self.room.lock();
+        let is_over = state.is_over();
+        let (LocalState { reader, .. }, log) = state.local_mut(self.id);
+        let heard = if reader.position < log.tail() {
+            let missed = log.evicted_seq() - reader.seq;
+            (reader.position, reader.seq) = (log.tail(), log.evicted_seq());
+            Ok(Heard::Missed(missed))
+        } else if let Some(entry) = log.at(reader.position) {
+            (reader.position, reader.seq) = (reader.position + 1, entry.seq);
+            Ok(Heard::Entry(Arc::clone(entry)))
+        } else {
+            Err(if is_over { TryRecvError::Closed } else { TryRecvError::Empty })
+        };
+        let is_more = reader.position < log.head();
+        if !is_more {
+            reader.is_up_to_date();
+        }
+        if is_more || is_over {
+            // Who takes one entry per token shall not be left with the rest, and all who listen here
+            // shall learn of the end.
+            let _full = self.signal.try_send(());
+        }
+        if let Ok(Heard::Missed(messages)) = heard {
+            state.count_missed(messages);
+        }
+        heard
+    }
+
+    /// The next entry, waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomClosed`] as in [`try_recv`](Self::try_recv).
+    pub fn recv(&self) -> Result<Heard, RoomClosed> {
+        loop {
+            match self.try_recv() {
+                Ok(heard) => return Ok(heard),
+                Err(TryRecvError::Closed) => return Err(RoomClosed),
+                Err(TryRecvError::Empty) => {
+                    self.ready.recv().expect("the seat itself holds the sender");
+                }
+            }
+        }
+    }
+
+    /// The next entry, waiting for it at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError::Timeout`] if none came; [`RecvTimeoutError::Closed`] as in
+    /// [`try_recv`](Self::try_recv).
+    #[cfg(not(loom))]
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Heard, RecvTimeoutError> {
+        let deadline = crossbeam_channel::after(timeout);
+        loop {
+            match self.try_recv() {
+                Ok(heard) => return Ok(heard),
+                Err(TryRecvError::Closed) => return Err(RecvTimeoutError::Closed),
+                Err(TryRecvError::Empty) => crossbeam_channel::select! {
+                    recv(self.ready) -> _ => {}
+                    recv(deadline) -> _ => {
+                        // Both may have been ready.
+                        return self.try_recv().map_err(|error| match error {
+                            TryRecvError::Empty => RecvTimeoutError::Timeout,
+                            TryRecvError::Closed => RecvTimeoutError::Closed,
+                        });
+                    }
+                },
+            }
+        }
+    }
+
+    /// Has a token when there may be something to hear: something to put into
+    /// `crossbeam_channel::select!`. Take the token, then call [`try_recv`](Self::try_recv), once or
+    /// until it has nothing. When it has said [`TryRecvError::Closed`] there is a token always.
+    #[must_use]
+    pub fn ready(&self) -> &Receiver<()> {
+        &self.ready
+    }
+}
+
+impl Drop for LocalMember {
+    fn drop(&mut self) {
+        self.room.lock().leave_local(self.id);
+    }
+}

@@ -1,0 +1,69 @@
+//! Joins and leaves of a large room, gathered.
+//!
+//! Each one by itself would cost as many deliveries as there are members, so a room of ten thousand would
+//! spend its time telling itself who comes and goes.
+
+use std::time::{Duration, Instant};
+
+use chat_proto::Event;
+
+/// How long joins and leaves are gathered before they are told.
+const GATHERING: Duration = Duration::from_secs(1);
+
+/// Joins and leaves since the last [`Event::PresenceSummary`] that no one was told of by itself.
+#[derive(Debug, Default)]
+pub(crate) struct PresenceSummary {
+    joined: u32,
+    left: u32,
+    due: Option<Instant>,
+}
+
+impl PresenceSummary {
+    /// Counts a join or a leave, if the room is too large to tell it by itself.
+    pub(crate) fn count(&mut self, event: &Event, now: Instant) {
+        if !event.is_crowd() {
+            return;
+        }
+        self.joined += u32::from(matches!(event, Event::Joined { .. }));
+        self.left += u32::from(matches!(event, Event::Left { .. }));
+        self.due.get_or_insert(now + GATHERING);
+    }
+
+    /// When there is something to tell.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// What is to be told now.
+    pub(crate) fn take_if_due(&mut self, members: u32, now: Instant) -> Option<Event> {
+        self.due.filter(|&due| due <= now)?;
+        let Self { joined, left, .. } = std::mem::take(self);
+        Some(Event::PresenceSummary { joined, left, members })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chat_proto::LeaveReason;
+    use chat_proto::limits::PRESENCE_MEMBERS_MAX;
+
+    #[test]
+    fn joins_and_leaves_of_a_large_room_are_told_once_a_second() {
+        let now = crate::room::World::real();
+        let now = (now.clock)();
+        let mut gathered = PresenceSummary::default();
+        let peer = "192.0.2.1:1".parse().unwrap();
+        gathered.count(&Event::Joined { peer, members: PRESENCE_MEMBERS_MAX }, now);
+        assert_eq!(gathered.due(), None, "told by itself");
+        for members in 51..63 {
+            gathered.count(&Event::Joined { peer, members }, now);
+        }
+        gathered.count(&Event::Left { peer, reason: LeaveReason::Quit, members: 61 }, now + GATHERING / 2);
+        assert_eq!(gathered.due(), Some(now + GATHERING));
+        assert_eq!(gathered.take_if_due(61, now + GATHERING / 2), None);
+        let told = Event::PresenceSummary { joined: 12, left: 1, members: 61 };
+        assert_eq!(gathered.take_if_due(61, now + GATHERING), Some(told));
+        assert_eq!(gathered.due(), None);
+    }
+}

@@ -1,0 +1,343 @@
+//! The UDP server's end of all sessions: peers, forgers and time against one [`Endpoint`].
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use chat_core::{Heard, LocalMember, Room, RoomConfig, Waker, World};
+use chat_proto::limits::{DATAGRAM_BYTES_MAX, PLAIN_ANSWER_BYTES_MAX};
+use chat_proto::{
+    Ack, Author, Cookie, Event, FrameDecoder, Hello, MemberDatagram, PeerAddr, Resume, RoomDatagram,
+    RoomFrame, SessionId, SlotSet, Text, Welcome, is_framed,
+};
+use chat_testkit::VirtualTime;
+use chat_udp::{Endpoint, UdpConfig};
+
+use crate::choices::Choices;
+
+/// More than any one step of these inputs can make an endpoint send: the log for every peer.
+const DATAGRAMS_PER_STEP_MAX: usize = 20_000;
+
+/// More deadlines than an endpoint whose peers are silent has until it has forgotten them.
+const DEADLINES_MAX: usize = 2_000;
+
+/// Two private addresses, whose plain datagrams are taken, and four that must prove themselves.
+const ADDRESSES: [&str; 6] =
+    ["127.0.0.1:1", "10.0.0.2:2", "198.51.100.3:3", "198.51.100.3:4", "[2001:db8::5]:5", "203.0.113.6:6"];
+const LOCAL_ADDRESSES: usize = 2;
+
+/// What happens to an endpoint, one choice after the other.
+pub fn endpoint(bytes: &[u8]) {
+    let mut choices = Choices::new(bytes);
+    let mut run = Run::new(&mut choices);
+    while !choices.is_empty() {
+        run.step(&mut choices);
+        run.settle();
+    }
+    run.close();
+}
+
+/// What a peer knows, and what is known of him.
+#[derive(Debug)]
+struct Peer {
+    address: SocketAddr,
+    /// Bytes from him, and to him before he proved his address.
+    sent: usize,
+    received: usize,
+    proven: bool,
+    cookie: Option<Cookie>,
+    challenge: Option<Cookie>,
+    session: Option<SessionId>,
+    welcome: Option<Welcome>,
+    /// The number of his next message, and the slot of the next entry.
+    says: u64,
+    slot: u64,
+}
+
+struct Run {
+    time: VirtualTime,
+    room: Room,
+    local: LocalMember,
+    endpoint: Endpoint,
+    peers: Vec<Peer>,
+    /// Who was let into a session, or has proven to be there now.
+    holders: HashMap<SessionId, Vec<usize>>,
+    last: Vec<u8>,
+    /// The newest message that the local member has heard.
+    heard: u64,
+    /// What was accepted last from each session, by the number that its sender gave it.
+    accepted: HashMap<u64, u64>,
+    /// A datagram was changed on its way, so that a message may have become another one.
+    is_tampered: bool,
+}
+
+impl Run {
+    fn new(choices: &mut Choices<'_>) -> Self {
+        let time = VirtualTime::default();
+        let world = World { clock: time.clock(), unix_ms: 0, seed: [1; 32] };
+        let mut config = RoomConfig::default();
+        config.log_bytes_max = RoomConfig::LOG_BYTES_MIN;
+        config.members_max = 1 + choices.below(8);
+        let room = Room::in_world(config, world);
+        let local = room.join("seat".parse().expect("a name")).expect("the first seat");
+        let server = "192.0.2.1:5555".parse().expect("an address");
+        let mut config = UdpConfig::default();
+        config.announce = choices.yes();
+        let endpoint = Endpoint::new(&room, Waker::new(|| {}), config, server, [2; 32], time.now());
+        let peer = |address: &str| Peer {
+            address: address.parse().expect("an address"),
+            sent: 0,
+            received: 0,
+            proven: false,
+            cookie: None,
+            challenge: None,
+            session: None,
+            welcome: None,
+            says: 1,
+            slot: 0,
+        };
+        Self {
+            time,
+            room,
+            local,
+            endpoint,
+            peers: ADDRESSES.into_iter().map(peer).collect(),
+            holders: HashMap::new(),
+            last: Vec::new(),
+            heard: 0,
+            accepted: HashMap::new(),
+            is_tampered: false,
+        }
+    }
+
+    fn step(&mut self, choices: &mut Choices<'_>) {
+        let (from, about) = (choices.below(ADDRESSES.len()), choices.below(ADDRESSES.len()));
+        match choices.below(14) {
+            0 => {
+                let length = usize::from(choices.byte());
+                self.is_tampered = true;
+                self.receive(from, choices.bytes(length).to_vec());
+            }
+            1 => self.hello(from, None, choices),
+            2 => self.hello(from, self.peers[from].cookie, choices),
+            3 => self.hello(from, self.peers[about].cookie, choices),
+            4 => self.traffic(from, from, choices),
+            5 => self.traffic(from, about, choices),
+            6 => self.path(from, from),
+            7 => self.path(from, about),
+            8 => {
+                let Some(session) = self.peers[about].session else { return };
+                let who = choices.yes();
+                self.send(
+                    from,
+                    &if who { MemberDatagram::Who { session } } else { MemberDatagram::Bye { session } },
+                );
+            }
+            9 => {
+                let mut changed = self.last.clone();
+                let at = usize::from(choices.byte());
+                if let Some(byte) = changed.get_mut(at) {
+                    *byte = choices.byte();
+                    self.is_tampered = true;
+                    self.receive(from, changed);
+                }
+            }
+            10 => self.receive(from, self.last.clone()),
+            11 => {
+                let ms = choices.number().min(100_000);
+                self.time.advance_to(self.time.now() + Duration::from_millis(ms));
+            }
+            12 => self.skip_to_deadline(),
+            _ => self.host(choices),
+        }
+    }
+
+    /// What the room's owner does.
+    fn host(&mut self, choices: &mut Choices<'_>) {
+        let peer = PeerAddr::from(self.peers[choices.below(ADDRESSES.len())].address);
+        match choices.below(4) {
+            0 => drop(self.room.kick(peer, "why not")),
+            1 => self.notice("a notice"),
+            2 => {
+                for _ in 0..choices.byte() {
+                    self.notice(&"flood ".repeat(100));
+                }
+            }
+            _ => self.notice(&"x".repeat(usize::from(choices.byte()) * 4)),
+        }
+    }
+
+    fn notice(&mut self, text: &str) {
+        self.room.notice(text).expect("the room is open");
+        self.listen();
+    }
+
+    fn hello(&mut self, from: usize, cookie: Option<Cookie>, choices: &mut Choices<'_>) {
+        let known = self.peers[choices.below(ADDRESSES.len())].welcome.filter(|_| choices.yes());
+        let resume =
+            known.map(|known| Resume { epoch: known.epoch, session: known.session, have: choices.number() });
+        let hello = Hello { resume, history: u16::from(choices.byte()) };
+        if cookie.is_some() && cookie == self.peers[from].cookie {
+            self.peers[from].proven = true;
+        }
+        self.send(from, &MemberDatagram::Hello { nonce: nonce(from), cookie, hello });
+    }
+
+    /// Speaks as `whose`, who need not be the sender.
+    fn traffic(&mut self, from: usize, whose: usize, choices: &mut Choices<'_>) {
+        let Peer { session: Some(session), says: next, slot, .. } = self.peers[whose] else { return };
+        let mut beyond = SlotSet::default();
+        for _ in 0..choices.below(4) {
+            beyond.insert(choices.number());
+        }
+        let acked = if choices.below(4) == 0 { choices.number() } else { slot };
+        let first = match choices.below(4) {
+            0 => choices.number(),
+            1 => next.saturating_sub(2),
+            _ => next,
+        };
+        let says: Vec<Text> = (0..choices.below(4) as u64)
+            .filter_map(|n| Text::one_line(&format!("{} {}", session.number(), first.checked_add(n)?)).ok())
+            .collect();
+        if first == next && from == whose {
+            self.peers[whose].says += says.len() as u64;
+        }
+        let ack = Ack { next: acked, beyond };
+        self.send(from, &MemberDatagram::Traffic { session, ping: choices.yes(), ack, first, says });
+    }
+
+    fn path(&mut self, from: usize, whose: usize) {
+        let (Some(session), Some(cookie)) = (self.peers[whose].session, self.peers[from].challenge) else {
+            return;
+        };
+        self.peers[from].proven = true;
+        self.holders.entry(session).or_default().push(from);
+        self.send(from, &MemberDatagram::Path { session, cookie });
+    }
+
+    fn send(&mut self, from: usize, datagram: &MemberDatagram) {
+        let mut bytes = Vec::new();
+        datagram.encode(&mut bytes);
+        assert_eq!(MemberDatagram::decode(&bytes).as_ref(), Ok(datagram), "read back as it was written");
+        self.receive(from, bytes);
+    }
+
+    /// The endpoint receives it. Only who is let in may be heard.
+    fn receive(&mut self, from: usize, bytes: Vec<u8>) {
+        let said = self.room.stats().messages;
+        self.peers[from].sent += bytes.len();
+        self.endpoint.receive(self.peers[from].address, &bytes, self.time.now());
+        let may_speak = match MemberDatagram::decode(&bytes) {
+            Ok(MemberDatagram::Traffic { session, .. }) => {
+                self.holders.get(&session).is_some_and(|holders| holders.contains(&from))
+            }
+            _ => !is_framed(&bytes) && from < LOCAL_ADDRESSES,
+        };
+        assert!(may_speak || self.room.stats().messages == said, "a stranger is heard");
+        self.last = bytes;
+        self.listen();
+    }
+
+    // ---- what comes of it ----------------------------------------------------------------------
+
+    /// The rest of an endpoint's turn.
+    fn settle(&mut self) {
+        let now = self.time.now();
+        self.endpoint.on_deadline(now);
+        self.endpoint.pull(now);
+        let mut out = Vec::new();
+        let mut datagrams = 0;
+        while let Some(to) = self.endpoint.transmit(&mut out, now) {
+            datagrams += 1;
+            assert!(datagrams < DATAGRAMS_PER_STEP_MAX, "there is no end to what is sent");
+            let to = self.peers.iter().position(|peer| peer.address == to).expect("he has sent something");
+            self.sent_to(to, &out);
+        }
+        assert!(self.endpoint.deadline().is_none_or(|at| at > now), "what is due is done");
+        self.listen();
+    }
+
+    fn sent_to(&mut self, to: usize, bytes: &[u8]) {
+        let peer = &mut self.peers[to];
+        peer.received += bytes.len();
+        assert!(
+            peer.proven || to < LOCAL_ADDRESSES || peer.received <= peer.sent,
+            "{} bytes to an address that has proven nothing, for {}",
+            peer.received,
+            peer.sent
+        );
+        if !is_framed(bytes) {
+            assert!(bytes.len() <= PLAIN_ANSWER_BYTES_MAX && to < LOCAL_ADDRESSES);
+            let text = str::from_utf8(bytes).expect("plain members are sent text");
+            assert!(text.split('\n').all(|line| line.starts_with('[') && !line.contains(char::is_control)));
+            return;
+        }
+        assert!(bytes.len() <= DATAGRAM_BYTES_MAX);
+        match RoomDatagram::decode(bytes).expect("the endpoint knows how to say it") {
+            RoomDatagram::Retry { nonce, cookie } if nonce == self::nonce(to) => peer.cookie = Some(cookie),
+            RoomDatagram::Challenge { cookie } => peer.challenge = Some(cookie),
+            RoomDatagram::Welcome { session, slot, welcome, .. } => {
+                if peer.session != Some(session) {
+                    (peer.session, peer.says, peer.slot) = (Some(session), 1, slot);
+                }
+                peer.welcome = Some(welcome);
+                let holders = self.holders.entry(session).or_default();
+                if !holders.contains(&to) {
+                    holders.push(to);
+                }
+            }
+            RoomDatagram::Entries { slot, entries, .. } | RoomDatagram::Skip { slot, entries, .. } => {
+                let (mut decoder, mut rest, mut next) = (FrameDecoder::new(), entries, slot);
+                while let Some(frame) = decoder.next::<RoomFrame>(&mut rest).expect("whole frames") {
+                    assert!(matches!(frame, RoomFrame::Entry(_)));
+                    next += 1;
+                }
+                assert!(!decoder.is_unfinished());
+                peer.slot = peer.slot.max(next);
+            }
+            _ => {}
+        }
+    }
+
+    /// The local member hears all, in order; and each message of a session once, in its sender's order.
+    fn listen(&mut self) {
+        while let Ok(heard) = self.local.try_recv() {
+            let Heard::Entry(entry) = heard else { panic!("a seat that listens misses nothing") };
+            self.heard += u64::from(entry.event.is_message());
+            assert_eq!(entry.seq, self.heard);
+            let Event::Said { author: Author::Peer(_), text } = &entry.event else { continue };
+            let Some((session, number)) = text.as_str().split_once(' ') else { continue };
+            let (Ok(session), Ok(number)) = (session.parse(), number.parse::<u64>()) else { continue };
+            let before = self.accepted.insert(session, number).unwrap_or(0);
+            assert!(self.is_tampered || before + 1 == number, "{session}: {number} after {before}");
+        }
+    }
+
+    fn skip_to_deadline(&mut self) {
+        if let Some(deadline) = self.endpoint.deadline() {
+            self.time.advance_to(deadline);
+        }
+    }
+
+    /// Everyone is silent from now on, and the endpoint comes to an end all the same.
+    fn close(&mut self) {
+        self.room.close("That was all", Duration::from_secs(5));
+        self.settle();
+        self.endpoint.drain(self.time.now());
+        for _ in 0..DEADLINES_MAX {
+            self.settle();
+            if self.endpoint.is_drained() {
+                break;
+            }
+            self.skip_to_deadline();
+        }
+        assert!(self.endpoint.is_drained(), "{:?}", self.endpoint);
+        let stats = self.room.stats();
+        assert_eq!((stats.members, stats.joined), (0, stats.left), "each left, once");
+    }
+}
+
+/// Of the hellos of a peer.
+fn nonce(peer: usize) -> u64 {
+    7 + peer as u64
+}

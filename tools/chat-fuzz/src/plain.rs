@@ -1,0 +1,170 @@
+//! The plain splitter, telnet and the peer's line ending; and the texts that his lines become.
+
+use chat_proto::limits::{PLAIN_LINE_BYTES_MAX, TELNET_REPLY_BYTES_MAX, TEXT_BYTES_MAX};
+use chat_proto::{Author, Line, LineEnding, LineTooLong, PlainSplitter, Text};
+
+use crate::choices::{Choices, pieces};
+use crate::held;
+
+/// An unfinished line, and for a moment the smaller buffer that it has outgrown.
+const HELD_BYTES_MAX: usize = PLAIN_LINE_BYTES_MAX + 64 * 1024;
+
+/// Two lengths of pieces, how often the input comes, whether the peer pauses after each piece, then the input.
+pub fn plain(bytes: &[u8]) {
+    let mut choices = Choices::new(bytes);
+    let lengths = [1 + usize::from(choices.byte()), 1 + usize::from(choices.byte())];
+    let (times, pauses) = (1 + usize::from(choices.byte()), choices.yes());
+    // Once as a rule: most of what can go wrong is not about long lines.
+    let input = choices.rest().repeat(if times > 200 { times } else { 1 });
+
+    let whole = simple(&input);
+    held::at_most(HELD_BYTES_MAX, || drop(read(pieces(&input, lengths), pauses, drop)));
+    let mut lines = Vec::new();
+    let end = read(pieces(&input, lengths), pauses, |line| lines.push(line));
+    match end {
+        Ok(Peer { refusals, chunks }) => {
+            let mut expected = whole.refusals.chunks(3);
+            assert!(refusals.chunks(3).all(|refusal| expected.any(|other| other == refusal)), "in order");
+            assert!(
+                refusals.len() >= whole.refusals.len().min(TELNET_REPLY_BYTES_MAX),
+                "few are not dropped"
+            );
+            if chunks {
+                // Where a chunk ends is the pauses' doing; that nothing is lost is not.
+                assert_eq!(lines.concat(), whole.lines.concat());
+            } else {
+                assert_eq!(lines, whole.lines, "the same lines in any pieces");
+            }
+        }
+        Err(LineTooLong) if pauses => {}
+        Err(LineTooLong) => {
+            assert!(whole.lines.starts_with(&lines), "the lines before it");
+            assert!(input.len() > PLAIN_LINE_BYTES_MAX);
+        }
+    }
+    lines.iter().for_each(|line| texts(line));
+}
+
+struct Peer {
+    refusals: Vec<u8>,
+    chunks: bool,
+}
+
+/// Reads the pieces; what each line is, the last one too, goes to `each`.
+fn read<'a>(
+    pieces: impl Iterator<Item = &'a [u8]>,
+    pauses: bool,
+    mut each: impl FnMut(Vec<u8>),
+) -> Result<Peer, LineTooLong> {
+    let mut splitter = PlainSplitter::new();
+    let (mut refusals, mut line_ending) = (Vec::new(), None);
+    for mut piece in pieces {
+        while let Some(line) = splitter.next(&mut piece)? {
+            each(line.to_vec());
+        }
+        assert!(piece.is_empty(), "`None` means used up");
+        if pauses && let Some(chunk) = splitter.quiet() {
+            assert!(!chunk.is_empty());
+            assert_eq!(
+                splitter.line_ending(),
+                Some(LineEnding::Chunk),
+                "only a chunk peer's pause ends a message"
+            );
+            each(chunk);
+        }
+        assert!(line_ending.is_none() || line_ending == splitter.line_ending(), "a habit is for good");
+        line_ending = splitter.line_ending();
+        let reply = splitter.take_reply().unwrap_or_default();
+        assert!(reply.len() <= TELNET_REPLY_BYTES_MAX);
+        refusals.extend(reply);
+    }
+    splitter.finish().into_iter().for_each(each);
+    assert!(!splitter.is_unfinished());
+    Ok(Peer { refusals, chunks: line_ending == Some(LineEnding::Chunk) })
+}
+
+/// What a slow and simple reading makes of the whole input: commands first, lines then.
+struct Simple {
+    lines: Vec<Vec<u8>>,
+    refusals: Vec<u8>,
+}
+
+fn simple(input: &[u8]) -> Simple {
+    const IAC: u8 = 255;
+    const SE: u8 = 240;
+    let (mut rest, mut data, mut refusals) = (input, Vec::new(), Vec::new());
+    loop {
+        rest = match rest {
+            [IAC, IAC, rest @ ..] => {
+                data.push(IAC);
+                rest
+            }
+            [IAC, 250, rest @ ..] => subnegotiation(rest, [IAC, SE]),
+            [IAC, 251..=254] => &[],
+            [IAC, verb @ 251..=254, option, rest @ ..] => {
+                match verb {
+                    251 => refusals.extend([IAC, 254, *option]),
+                    253 => refusals.extend([IAC, 252, *option]),
+                    _ => {}
+                }
+                rest
+            }
+            [IAC, 240..=249, rest @ ..] => rest,
+            [byte, rest @ ..] => {
+                data.push(*byte);
+                rest
+            }
+            [] => break,
+        }
+    }
+    Simple { lines: lines(&data), refusals }
+}
+
+/// What follows a subnegotiation. Within it IAC has a byte after it, whichever.
+fn subnegotiation(mut rest: &[u8], end: [u8; 2]) -> &[u8] {
+    while let [first, after @ ..] = rest {
+        match after {
+            [second, after @ ..] if *first == end[0] => {
+                if *second == end[1] {
+                    return after;
+                }
+                rest = after;
+            }
+            _ => rest = after,
+        }
+    }
+    rest
+}
+
+fn lines(mut data: &[u8]) -> Vec<Vec<u8>> {
+    let (mut lines, mut line) = (Vec::new(), Vec::new());
+    loop {
+        data = match data {
+            [b'\r', b'\n' | b'\0', rest @ ..] | [b'\r' | b'\n', rest @ ..] => {
+                lines.push(std::mem::take(&mut line));
+                rest
+            }
+            [byte, rest @ ..] => {
+                line.push(*byte);
+                rest
+            }
+            [] => break,
+        }
+    }
+    lines.extend(Some(line).filter(|line| !line.is_empty()));
+    lines
+}
+
+/// What a line becomes is as many lines on a screen as there are texts, and each is read back as it was written.
+fn texts(line: &[u8]) {
+    // The cleaned line, up to three times as long, in a buffer that doubles; and the smaller one that it has outgrown.
+    held::at_most(6 * line.len() + 4 * TEXT_BYTES_MAX, || Text::split(line).for_each(drop));
+    for text in Text::split(line) {
+        assert!(text.as_str().len() <= TEXT_BYTES_MAX);
+        assert_eq!(text.as_str().parse().as_ref(), Ok(&text), "cleaning twice changes nothing");
+        let line = Line { author: Author::Room, text };
+        let shown = line.to_string();
+        assert!(!shown.contains(char::is_control));
+        assert_eq!(shown.parse(), Ok(line));
+    }
+}

@@ -1,0 +1,440 @@
+//! A room, its attachments and its local members, against a simple model of them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chat_core::{
+    Attachment, Heard, LocalMember, MemberId, Moderator, Outcome, Room, RoomConfig, Start, TryRecvError,
+    Update, Verdict, Waker, World,
+};
+use chat_proto::{Author, Entry, Event, Hello, LeaveReason, PeerAddr, Resume, Text, Welcome};
+use chat_testkit::VirtualTime;
+
+use crate::choices::Choices;
+
+const PORTS: usize = 3;
+const SEATS: usize = 3;
+
+/// Addresses that members come from; some share a network.
+const ADDRESSES: u16 = 8;
+
+/// What happens to a room, one choice after the other.
+pub fn room(bytes: &[u8]) {
+    let mut choices = Choices::new(bytes);
+    let mut run = Run::new(&mut choices);
+    while !choices.is_empty() {
+        run.step(&mut choices);
+        run.check_wakes();
+    }
+    run.end();
+}
+
+struct Run {
+    time: VirtualTime,
+    room: Room,
+    attachments: [Option<Transport>; PORTS],
+    locals: [Option<Listener>; SEATS],
+    /// All who ever joined, and those of them who may still be here.
+    members: Vec<Member>,
+    /// All messages, in order.
+    truth: Vec<String>,
+    joined: u64,
+    /// The newest entry that tells of joins and leaves together.
+    gathered: Option<Arc<Entry>>,
+}
+
+struct Member {
+    id: MemberId,
+    peer: PeerAddr,
+    attachment: usize,
+    is_here: bool,
+    accepted: u64,
+    welcome: Option<Welcome>,
+}
+
+struct Transport {
+    attachment: Attachment,
+    wakes: Arc<AtomicUsize>,
+    /// Something has happened since its last pull that was not its own doing.
+    is_update: bool,
+    reading: Reading,
+    /// Members who are to be dismissed with the next pull.
+    dismissed: Vec<MemberId>,
+}
+
+struct Listener {
+    local: LocalMember,
+    reading: Reading,
+}
+
+/// How far somebody has read.
+#[derive(Default)]
+struct Reading {
+    seq: u64,
+    at_ms: u64,
+    missed: u64,
+}
+
+impl Reading {
+    fn entry(&mut self, entry: &Entry, truth: &[String]) {
+        self.seq += u64::from(entry.event.is_message());
+        assert_eq!(entry.seq, self.seq, "messages are numbered without gaps, and none comes unannounced");
+        assert!(entry.at_ms >= self.at_ms, "time does not go back");
+        self.at_ms = entry.at_ms;
+        if entry.event.is_message() {
+            let expected = truth.get(usize::try_from(entry.seq).expect("few") - 1);
+            assert_eq!(Some(&entry.event.to_string()), expected, "one order for all");
+        }
+    }
+
+    fn miss(&mut self, messages: u64) {
+        self.seq += messages;
+        self.missed += messages;
+    }
+}
+
+impl Run {
+    fn new(choices: &mut Choices<'_>) -> Self {
+        let time = VirtualTime::default();
+        let world = World { clock: time.clock(), unix_ms: 0, seed: [3; 32] };
+        let moderator = Moderator::new(|offer| match offer.text.as_str().len() % 10 {
+            8 => Verdict::Change("changed".parse().expect("clean")),
+            9 => Verdict::Refuse("refused".parse().expect("clean")),
+            _ => Verdict::Accept,
+        });
+        let mut config = RoomConfig::default();
+        config.log_bytes_max = RoomConfig::LOG_BYTES_MIN;
+        config.members_max = 1 + choices.below(80);
+        config.members_per_address_max = 2 + choices.below(80);
+        config.moderator = choices.yes().then_some(moderator);
+        Self {
+            room: Room::in_world(config, world),
+            time,
+            attachments: Default::default(),
+            locals: Default::default(),
+            members: Vec::new(),
+            truth: Vec::new(),
+            joined: 0,
+            gathered: None,
+        }
+    }
+
+    fn step(&mut self, choices: &mut Choices<'_>) {
+        match choices.below(16) {
+            0..=1 => self.join(choices.below(PORTS), choices),
+            2..=4 => self.say(choices),
+            5 => self.leave(choices),
+            6 => self.kick(choices),
+            7 => self.welcome(choices),
+            8..=9 => self.pull(choices.below(PORTS)),
+            10 => self.join_or_leave_local(choices.below(SEATS)),
+            11 => self.listen(choices.below(SEATS), choices.below(20)),
+            12 => self.say_from_within(choices),
+            13 => self.time.advance_to(self.time.now() + Duration::from_millis(choices.number().min(10_000))),
+            14 => self.attach_or_detach(choices),
+            _ => self.room_closes(choices),
+        }
+    }
+
+    // ---- attachments ---------------------------------------------------------------------------------
+
+    fn attach_or_detach(&mut self, choices: &mut Choices<'_>) {
+        let index = choices.below(PORTS);
+        if self.attachments[index].is_none() {
+            let wakes = Arc::<AtomicUsize>::default();
+            let count = Arc::clone(&wakes);
+            let waker = Waker::new(move || {
+                count.fetch_add(1, Ordering::Relaxed);
+            });
+            let attachment = self.room.attach(waker);
+            let is_update = self.room.stats().log_entries > 0;
+            let transport = Transport {
+                attachment,
+                wakes,
+                is_update,
+                reading: Reading::default(),
+                dismissed: Vec::new(),
+            };
+            self.attachments[index] = Some(transport);
+        } else if choices.yes() {
+            self.attachments[index] = None;
+            for member in self.members.iter_mut().filter(|member| member.attachment == index) {
+                member.is_here = false;
+            }
+            self.tell_all_but(None);
+        }
+    }
+
+    fn join(&mut self, index: usize, choices: &mut Choices<'_>) {
+        let Some(transport) = &self.attachments[index] else { return };
+        let host = choices.below(usize::from(ADDRESSES));
+        let address: SocketAddr = match host {
+            0..=2 => ([127, 0, 0, 1], 1 + u16::try_from(host).expect("few")).into(),
+            _ => ([192, 0, 2, 1], u16::try_from(host).expect("few")).into(),
+        };
+        let stats = self.room.stats();
+        let Ok(joined) = transport.attachment.join(address, self.time.now()) else {
+            assert_eq!(self.room.stats().refused, stats.refused + 1);
+            return;
+        };
+        assert_eq!(joined.seq, self.truth.len() as u64, "he hears what follows");
+        assert!(self.members.iter().all(|member| member.id != joined.member), "an id is given out once");
+        let peer = PeerAddr::from(address);
+        let (id, attachment) = (joined.member, index);
+        self.members.push(Member { id, peer, attachment, is_here: true, accepted: 0, welcome: None });
+        self.joined += 1;
+        self.tell_all_but(Some(index));
+    }
+
+    /// One of all who ever joined.
+    fn member(&self, choices: &mut Choices<'_>) -> Option<usize> {
+        let back = usize::from(choices.byte()).min(self.members.len().checked_sub(1)?);
+        Some(self.members.len() - 1 - back)
+    }
+
+    fn say(&mut self, choices: &mut Choices<'_>) {
+        let Some(index) = self.member(choices) else { return };
+        let length = usize::from(choices.byte());
+        let text = Text::one_line(&"x".repeat(length)).expect("short");
+        let member = &mut self.members[index];
+        let Some(transport) = &self.attachments[member.attachment] else { return };
+        let moderated = self.room.config().moderator.is_some();
+        let said = transport.attachment.say(member.id, text.clone(), self.time.now());
+        assert_eq!(said.is_ok(), member.is_here && !self.room.is_closing(), "a member is heard, nobody else");
+        let Ok(said) = said else { return };
+        member.accepted += 1;
+        match (said.outcome, moderated, length % 10) {
+            (Outcome::Refused { .. }, true, 9) => {}
+            (Outcome::Accepted { seq }, _, _) => {
+                let text = if moderated && length % 10 == 8 { "changed" } else { text.as_str() };
+                self.truth.push(format!("[{}] {text}", member.peer));
+                assert_eq!(seq, self.truth.len() as u64);
+            }
+            (outcome, ..) => panic!("{outcome:?}"),
+        }
+        let attachment = member.attachment;
+        self.tell_all_but(Some(attachment));
+    }
+
+    fn leave(&mut self, choices: &mut Choices<'_>) {
+        let Some(index) = self.member(choices) else { return };
+        let member = &mut self.members[index];
+        let Some(transport) = &mut self.attachments[member.attachment] else { return };
+        let told = transport.attachment.leave(member.id, LeaveReason::Quit, self.time.now());
+        // Whom the room has put out is told so here, and not once more by the next pull.
+        let was_put_out = transport.dismissed.contains(&member.id);
+        transport.dismissed.retain(|dismissed| *dismissed != member.id);
+        assert_eq!(told != LeaveReason::Quit, was_put_out, "{told:?}");
+        let attachment = member.attachment;
+        if std::mem::take(&mut member.is_here) {
+            self.tell_all_but(Some(attachment));
+        }
+    }
+
+    fn kick(&mut self, choices: &mut Choices<'_>) {
+        let Some(index) = self.member(choices) else { return };
+        let peer = self.members[index].peer;
+        let kicked = self.room.kick(peer, "why not");
+        let mut here = 0;
+        for member in self.members.iter_mut().filter(|member| member.is_here && member.peer == peer) {
+            here += 1;
+            member.is_here = false;
+            let transport =
+                self.attachments[member.attachment].as_mut().expect("members leave with their port");
+            transport.dismissed.push(member.id);
+        }
+        assert_eq!(kicked.is_ok(), here > 0, "all at that address, and nobody else");
+        if here > 0 {
+            self.tell_all_but(None);
+        }
+    }
+
+    fn welcome(&mut self, choices: &mut Choices<'_>) {
+        let (Some(index), Some(before)) = (self.member(choices), self.member(choices)) else { return };
+        let known = self.members[before].welcome.filter(|_| choices.yes());
+        let have = choices.number();
+        let forged = choices.below(8) == 1;
+        let resume = known.map(|known| {
+            let mut session = known.session;
+            session.key ^= u64::from(forged);
+            Resume { epoch: known.epoch, session, have }
+        });
+        let hello = Hello { resume, history: u16::from(choices.byte()) };
+        let Some(transport) = &self.attachments[self.members[index].attachment] else { return };
+        let head = self.truth.len() as u64;
+        let welcomed = transport.attachment.welcome(self.members[index].id, &hello, self.time.now());
+        assert_eq!(welcomed.is_some(), self.members[index].is_here);
+        let Some((welcome, start)) = welcomed else { return };
+        assert_eq!((welcome.head, welcome.you), (head, self.members[index].peer));
+        let proven = known.filter(|known| !forged && have >= known.session.since && have <= head);
+        match (start, proven) {
+            (Start::After(after), Some(_)) => {
+                assert_eq!(after, have);
+                self.replace(before, index);
+            }
+            (Start::History(messages), None) => assert!(messages <= hello.history),
+            (start, _) => panic!("{start:?} for {hello:?}"),
+        }
+        self.members[index].welcome = Some(welcome);
+    }
+
+    fn replace(&mut self, old: usize, new: usize) {
+        let member = &mut self.members[old];
+        if old != new && std::mem::take(&mut member.is_here) {
+            let transport =
+                self.attachments[member.attachment].as_mut().expect("members leave with their port");
+            transport.dismissed.push(member.id);
+            self.tell_all_but(None);
+        }
+    }
+
+    fn pull(&mut self, index: usize) {
+        let Some(transport) = &mut self.attachments[index] else { return };
+        let mut update = Update::default();
+        transport.attachment.pull(&mut update);
+        transport.wakes.store(0, Ordering::Relaxed);
+        transport.is_update = false;
+        if let Some(seq) = update.missed_up_to {
+            transport.reading.miss(seq - transport.reading.seq);
+        }
+        for entry in &update.entries {
+            transport.reading.entry(entry, &self.truth);
+        }
+        assert_eq!(transport.reading.seq, self.truth.len() as u64, "a pull brings all");
+        let mut dismissed: Vec<MemberId> = update.dismissed.iter().map(|(id, _)| *id).collect();
+        dismissed.sort_unstable();
+        transport.dismissed.sort_unstable();
+        assert_eq!(dismissed, std::mem::take(&mut transport.dismissed), "each is dismissed once");
+        assert_eq!(update.closing.is_some(), self.room.is_closing());
+        // Joins and leaves that were gathered are told by whoever pulls first.
+        let newest =
+            update.entries.last().filter(|entry| matches!(entry.event, Event::PresenceSummary { .. }));
+        if let Some(newest) = newest
+            && !self.gathered.as_ref().is_some_and(|known| Arc::ptr_eq(known, newest))
+        {
+            self.gathered = Some(Arc::clone(newest));
+            self.tell_all_but(Some(index));
+        }
+    }
+
+    // ---- local members, and the end --------------------------------------------------------------------
+
+    fn join_or_leave_local(&mut self, index: usize) {
+        if self.locals[index].take().is_none() {
+            let local = self.room.join(format!("seat{index}").parse().expect("a name")).expect("it is free");
+            let reading = Reading { seq: self.truth.len() as u64, ..Reading::default() };
+            self.locals[index] = Some(Listener { local, reading });
+        }
+    }
+
+    /// Hears at most so many.
+    fn listen(&mut self, index: usize, entries: usize) {
+        let Some(listener) = &mut self.locals[index] else { return };
+        for _ in 0..entries {
+            let is_ready = listener.local.ready().try_recv().is_ok();
+            match listener.local.try_recv() {
+                Ok(heard) => {
+                    assert!(is_ready, "a token for whoever waits");
+                    match heard {
+                        Heard::Entry(entry) => listener.reading.entry(&entry, &self.truth),
+                        Heard::Missed(messages) => listener.reading.miss(messages),
+                    }
+                }
+                Err(end) => {
+                    assert_eq!(listener.reading.seq, self.truth.len() as u64, "all was heard");
+                    let is_over = self.room.is_closing() && self.attachments.iter().all(Option::is_none);
+                    assert_eq!(end == TryRecvError::Closed, is_over);
+                    assert!(is_ready || !is_over, "and a token for the end");
+                    break;
+                }
+            }
+        }
+    }
+
+    fn say_from_within(&mut self, choices: &mut Choices<'_>) {
+        let times = if choices.below(4) == 3 { choices.byte() } else { 1 };
+        let length = usize::from(choices.byte()) * 4;
+        let speaker = self.locals[choices.below(SEATS)].as_ref();
+        let author = speaker.map_or(&Author::Room, |listener| listener.local.author());
+        for _ in 0..times {
+            let text = "y".repeat(length);
+            let said = match speaker {
+                Some(listener) => listener.local.say(&text).map(drop),
+                None => self.room.notice(&text),
+            };
+            assert_eq!(said.is_err(), self.room.is_closing());
+            if said.is_ok() {
+                let texts = Text::split(text.as_bytes());
+                self.truth.extend(texts.map(|text| format!("[{author}] {text}")));
+            }
+        }
+        if times > 0 && length > 0 && !self.room.is_closing() {
+            self.tell_all_but(None);
+        }
+    }
+
+    fn room_closes(&mut self, choices: &mut Choices<'_>) {
+        // Rarely: nothing much happens after it.
+        if choices.below(8) == 7 && !self.room.is_closing() {
+            self.room.close("That was all", Duration::from_secs(5));
+            self.truth.push("[*] That was all".to_owned());
+            self.tell_all_but(None);
+        }
+    }
+
+    fn tell_all_but(&mut self, own: Option<usize>) {
+        for (index, transport) in self.attachments.iter_mut().enumerate() {
+            if let Some(transport) = transport.as_mut().filter(|_| own != Some(index)) {
+                transport.is_update = true;
+            }
+        }
+    }
+
+    /// Whoever has something to read has been woken, and once.
+    fn check_wakes(&self) {
+        for transport in self.attachments.iter().flatten() {
+            let wakes = transport.wakes.load(Ordering::Relaxed);
+            assert_eq!(wakes, usize::from(transport.is_update), "one wake for all news");
+        }
+        for listener in self.locals.iter().flatten() {
+            let lags = listener.reading.seq < self.truth.len() as u64;
+            assert!(!lags || listener.local.ready().len() == 1, "a token for whoever waits");
+        }
+        let stats = self.room.stats();
+        let here = self.members.iter().filter(|member| member.is_here).count();
+        assert_eq!((stats.members, stats.joined), (here, self.joined));
+        assert_eq!(stats.left, stats.joined - here as u64, "each leaves once");
+        assert_eq!(stats.messages, self.truth.len() as u64);
+        assert!(stats.log_bytes <= RoomConfig::LOG_BYTES_MIN, "the log is bounded");
+    }
+
+    /// All read what is left, and hear the end.
+    fn end(&mut self) {
+        (0..PORTS).for_each(|index| self.pull(index));
+        for member in &self.members {
+            if let Some(transport) = self.attachments[member.attachment].as_ref().filter(|_| member.is_here) {
+                assert_eq!(transport.attachment.accepted(member.id).messages, member.accepted);
+            }
+        }
+        if !self.room.is_closing() {
+            self.room.close("That was all", Duration::from_secs(5));
+            self.truth.push("[*] That was all".to_owned());
+            self.tell_all_but(None);
+        }
+        (0..PORTS).for_each(|index| self.pull(index));
+        for index in 0..PORTS {
+            self.attachments[index] = None;
+            self.members
+                .iter_mut()
+                .filter(|member| member.attachment == index)
+                .for_each(|member| member.is_here = false);
+            self.tell_all_but(None);
+        }
+        self.check_wakes();
+        (0..SEATS).for_each(|index| self.listen(index, usize::MAX));
+        let missed: u64 = self.locals.iter().flatten().map(|listener| listener.reading.missed).sum();
+        assert!(self.room.stats().missed >= missed);
+    }
+}

@@ -1,0 +1,46 @@
+//! `FromStr` of all that has it.
+
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
+
+use chat_proto::limits::{LINE_PREFIX_BYTES_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX};
+use chat_proto::{Author, LeaveReason, Line, Name, PeerAddr, Text};
+
+/// A string, or bytes that nearly are one.
+pub fn strings(bytes: &[u8]) {
+    let string = String::from_utf8_lossy(bytes);
+    let s = string.as_ref();
+
+    if let Some(text) = read_back::<Text>(s) {
+        assert_eq!(text.as_str(), s, "reading a text does not change it");
+        assert_eq!(Text::one_line(s).as_ref(), Ok(&text), "nor does cleaning it");
+        assert!(s.len() <= TEXT_BYTES_MAX);
+    }
+    if let Ok(text) = Text::one_line(s) {
+        assert_eq!(text.as_str().parse().as_ref(), Ok(&text), "what was cleaned is clean");
+        assert!(!text.as_str().contains(char::is_control));
+    }
+    let (name, address) = (read_back::<Name>(s), read_back::<PeerAddr>(s));
+    assert!(name.as_ref().is_none_or(|name| name.as_str() == s && s.len() <= NAME_BYTES_MAX));
+    if let Some(address) = address {
+        assert_eq!(PeerAddr::from(address.as_socket_addr()), address, "an address is canonical");
+    }
+    let author = read_back::<Author>(s);
+    let expected = name.map(Author::Named).or(address.map(Author::Peer));
+    assert_eq!(author, expected.or((s == "*").then_some(Author::Room)), "nobody passes for somebody else");
+    if let Some(line) = read_back::<Line>(s) {
+        assert!(line.to_string().len() <= LINE_PREFIX_BYTES_MAX + TEXT_BYTES_MAX);
+        assert!(s.ends_with(line.text.as_str()));
+    }
+    if let Ok(LeaveReason::Kicked { why }) = LeaveReason::kicked(s) {
+        assert!(why.as_str().len() <= REASON_BYTES_MAX);
+    }
+}
+
+/// What `s` reads as, if anything; that is written, and read back the same.
+fn read_back<T: FromStr + Display + Debug + PartialEq>(s: &str) -> Option<T> {
+    let value = s.parse::<T>().ok()?;
+    let again = value.to_string().parse::<T>().ok();
+    assert_eq!(again.as_ref(), Some(&value), "{s:?}");
+    Some(value)
+}

@@ -1,0 +1,183 @@
+//! A framed member over UDP, who begins another session when his has ended.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use chat_core::LagPolicy;
+use chat_proto::{LeaveReason, MemberFrame};
+use chat_udp::{ClientSession, SessionEnd};
+
+use super::person::{Attention, Person, Surroundings};
+use super::script::{Act, World};
+use super::talk::Talk;
+use super::truth::{Stay, Truth};
+
+/// The pause before another attempt.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long it takes at most until the server has heard that a welcome has come. Before, he is told of a closing
+/// room and no more.
+const HEARD_OF: Duration = Duration::from_secs(5);
+
+pub(super) struct FramedUdp {
+    talk: Talk,
+    session: Option<ClientSession>,
+    address: Option<SocketAddr>,
+    nonce: u64,
+    sessions: usize,
+    welcome_at: Option<Instant>,
+    retry_at: Option<Instant>,
+    /// Leaves once all is said, or has been put out.
+    goes: bool,
+    attention: Attention,
+    expects_all: bool,
+    has_goodbye: bool,
+    ended: bool,
+}
+
+impl FramedUdp {
+    pub(super) fn new(who: String, nonce: u64) -> Self {
+        Self {
+            talk: Talk::new(who),
+            session: None,
+            address: None,
+            nonce,
+            sessions: 0,
+            welcome_at: None,
+            retry_at: None,
+            goes: false,
+            attention: Attention::default(),
+            expects_all: false,
+            has_goodbye: false,
+            ended: false,
+        }
+    }
+
+    fn begin(&mut self, cx: &mut Surroundings<'_>) {
+        let MemberFrame::Hello(hello) = self.talk.conversation.hello() else { return };
+        self.nonce = self.nonce.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        self.session = Some(ClientSession::new(self.nonce, hello, cx.now));
+        self.address = Some(cx.new_address([198, 19]));
+        self.sessions += 1;
+        self.retry_at = None;
+    }
+
+    fn retry(&mut self, now: Instant) {
+        (self.session, self.welcome_at) = (None, None);
+        self.ended |= self.talk.disconnected();
+        self.retry_at = (!self.ended).then(|| now + RETRY_PAUSE);
+    }
+}
+
+impl Person for FramedUdp {
+    fn act(&mut self, act: Act, cx: &mut Surroundings<'_>) {
+        match act {
+            Act::Join(_) if self.sessions == 0 => self.begin(cx),
+            Act::Say(_, messages) => self.talk.say(messages),
+            Act::Who(..) => self.talk.conversation.ask_who(),
+            Act::Stall(_) => {
+                self.attention.stall();
+                self.expects_all = false;
+            }
+            Act::GoOn(_) => self.attention.go_on(cx.now),
+            Act::Reset(_) | Act::Vanish(_) if self.session.is_some() => {
+                self.expects_all = false;
+                self.talk.dismissed = None;
+                self.retry(cx.now);
+            }
+            Act::Quit(_) => {
+                (self.expects_all, self.goes) = (false, true);
+                self.talk.conversation.finish();
+            }
+            Act::Kick(_) => (self.expects_all, self.goes) = (false, true),
+            _ => {}
+        }
+    }
+
+    fn datagram(&mut self, to: SocketAddr, bytes: &[u8], cx: &mut Surroundings<'_>) -> Result<(), String> {
+        if let Some(session) = &mut self.session
+            && self.address == Some(to)
+            && self.attention.reads()
+        {
+            session.receive(bytes, cx.now);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, cx: &mut Surroundings<'_>) -> Result<(), String> {
+        if self.retry_at.is_some_and(|retry_at| retry_at <= cx.now) {
+            if cx.is_closing {
+                (self.ended, self.retry_at) = (true, None);
+            } else {
+                self.begin(cx);
+            }
+        }
+        let (Some(session), Some(address)) = (&mut self.session, self.address) else { return Ok(()) };
+        let mut out = Vec::new();
+        loop {
+            while let Some(frame) = session.next_frame() {
+                self.talk.receive(frame, cx.truth)?;
+            }
+            if self.talk.is_welcome {
+                self.welcome_at.get_or_insert(cx.now);
+            }
+            while session.is_ready()
+                && let Some(frame) = self.talk.next_frame()
+            {
+                session.send(frame, cx.now);
+            }
+            if !session.transmit(&mut out, cx.now) {
+                break;
+            }
+            cx.network.send(address, cx.server, &out, cx.now);
+        }
+        if let Some(end) = session.end().cloned() {
+            self.has_goodbye = end == SessionEnd::Dismissed(LeaveReason::Stopping);
+            self.ended |= matches!(end, SessionEnd::Dismissed(_));
+            self.retry(cx.now);
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.session.as_ref().and_then(ClientSession::deadline).into_iter().chain(self.retry_at).min()
+    }
+
+    fn is_done(&mut self, truth: &Truth) -> bool {
+        self.ended || self.sessions == 0 || (self.talk.is_welcome && self.talk.is_done(truth))
+    }
+
+    fn closing(&mut self, cx: &mut Surroundings<'_>) {
+        let is_there = self.address.and_then(|address| cx.truth.membership(address.into()));
+        self.expects_all = self.welcome_at.is_some_and(|at| cx.now.saturating_duration_since(at) > HEARD_OF)
+            && !self.goes
+            && self.attention.is_known(cx.now)
+            && cx.world.lag_policy == LagPolicy::Skip
+            && is_there.is_some_and(Stay::lasts_until_closing);
+    }
+
+    fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String> {
+        self.talk.check(truth)?;
+        // The goodbye is said three times, which may all be lost.
+        let has_goodbye = self.has_goodbye || world.datagrams.loss > 0.0;
+        if self.expects_all && !(self.talk.is_up_to_date(truth) && has_goodbye) {
+            return Err(format!("did not get all until the end: {:?}", self.talk.follower));
+        }
+        Ok(())
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        self.session.as_ref()?;
+        self.address
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    fn tally(&self) -> (u64, u64, usize) {
+        let shown =
+            self.talk.follower.as_ref().map_or((0, 0), |follower| (follower.delivered, follower.missed));
+        (shown.0, shown.1, self.sessions)
+    }
+}

@@ -1,0 +1,161 @@
+//! What all kinds of members have in common.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use chat_core::LagPolicy;
+use chat_proto::LeaveReason;
+use chat_testkit::{Network, StreamEnd, Streams};
+
+use super::script::{Act, World};
+use super::threads::Door;
+use super::truth::Truth;
+
+/// How long someone must have been reading before the room closes, so that the server cannot have given him
+/// up already without his knowing it.
+const READING_MIN: Duration = Duration::from_secs(5);
+
+/// How long the server's system probes who has vanished.
+pub(super) const PROBED: Duration = Duration::from_secs(130);
+
+/// A member's end of it all. Whatever breaks a promise is an error, at the moment when he sees it.
+pub(super) trait Person {
+    /// Does something of his own accord, or something happens to him.
+    fn act(&mut self, act: Act, cx: &mut Surroundings<'_>);
+
+    /// Reads, answers and writes whatever can be at this moment.
+    fn step(&mut self, cx: &mut Surroundings<'_>) -> Result<(), String>;
+
+    /// A datagram has come for him.
+    fn datagram(&mut self, _to: SocketAddr, _bytes: &[u8], _cx: &mut Surroundings<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// When he does something without being asked.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Whether nothing is left that he should get or say.
+    fn is_done(&mut self, truth: &Truth) -> bool;
+
+    /// The room is closing: notes whether he must get everything now.
+    fn closing(&mut self, cx: &mut Surroundings<'_>);
+
+    /// What must hold when all is over.
+    fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String>;
+
+    /// Whether this end of a stream is his.
+    fn has_end(&self, _end: usize) -> bool {
+        false
+    }
+
+    /// Where he is, if he can be kicked.
+    fn address(&self) -> Option<SocketAddr>;
+
+    /// Whether he never comes back.
+    fn has_ended(&self) -> bool;
+
+    /// What he got, was told he missed, and how many connections it took.
+    fn tally(&self) -> (u64, u64, usize);
+}
+
+/// What is around a member.
+pub(super) struct Surroundings<'a> {
+    pub(super) now: Instant,
+    pub(super) world: &'a World,
+    pub(super) door: &'a dyn Door,
+    pub(super) streams: &'a Streams,
+    pub(super) network: &'a mut Network,
+    pub(super) truth: &'a Truth,
+    pub(super) server: SocketAddr,
+    pub(super) is_closing: bool,
+    /// Of the newest address.
+    pub(super) port: &'a mut u16,
+}
+
+impl Surroundings<'_> {
+    /// An address that nobody has had before.
+    pub(super) fn new_address(&mut self, network: [u8; 2]) -> SocketAddr {
+        *self.port += 1;
+        let [high, low] = self.port.to_be_bytes();
+        SocketAddr::from(([network[0], network[1], high, low], 10_000 + *self.port % 50_000))
+    }
+
+    pub(super) fn connect(&mut self) -> (StreamEnd, SocketAddr) {
+        let address = self.new_address([198, 18]);
+        let (client, server) = self.streams.connect(self.world.streams);
+        self.door.enter(server, address);
+        (client, address)
+    }
+}
+
+/// What has happened to a membership that may be why it ends.
+#[derive(Clone, Debug)]
+pub(super) struct Membership {
+    pub(super) address: SocketAddr,
+    pub(super) quit: bool,
+    pub(super) lost: bool,
+    pub(super) stalled: bool,
+    pub(super) kicked: bool,
+    /// Another connection of his has taken over.
+    pub(super) replaced: bool,
+    /// The reason that the room told him.
+    pub(super) told: Option<String>,
+}
+
+impl Membership {
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Self { address, quit: false, lost: false, stalled: false, kicked: false, replaced: false, told: None }
+    }
+
+    /// It ended for a reason that there was, and he was told that one.
+    pub(super) fn check(&self, truth: &Truth, world: &World) -> Result<(), String> {
+        let Some(membership) = truth.membership(self.address.into()) else { return Ok(()) };
+        let Some(left) = &membership.left else { return Err(format!("{self:?}: has never left")) };
+        let is_right = match left {
+            LeaveReason::Quit => self.quit,
+            LeaveReason::Lost => self.lost,
+            LeaveReason::TooSlow => self.lost || self.stalled,
+            LeaveReason::Unfinished => self.lost,
+            LeaveReason::Kicked { .. } => self.kicked,
+            LeaveReason::Replaced => self.replaced,
+            LeaveReason::Lagged => world.lag_policy == LagPolicy::Close,
+            LeaveReason::Stopping => true,
+            _ => false,
+        };
+        if !is_right {
+            return Err(format!("{self:?}: left because of {left:?}"));
+        }
+        match &self.told {
+            Some(told) if *told != left.to_string() => Err(format!("{self:?}: left because of {left:?}")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Since when he reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Attention {
+    stalled: bool,
+    since: Option<Instant>,
+}
+
+impl Attention {
+    pub(super) fn stall(&mut self) {
+        self.stalled = true;
+    }
+
+    pub(super) fn go_on(&mut self, now: Instant) {
+        if std::mem::take(&mut self.stalled) {
+            self.since = Some(now);
+        }
+    }
+
+    pub(super) fn reads(&self) -> bool {
+        !self.stalled
+    }
+
+    /// Whether the server knows it too.
+    pub(super) fn is_known(&self, now: Instant) -> bool {
+        self.reads() && self.since.is_none_or(|since| now.saturating_duration_since(since) > READING_MIN)
+    }
+}

@@ -1,0 +1,332 @@
+//! A plain member over TCP: netcat, telnet, or a program that sends each message as one chunk.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use chat_core::LagPolicy;
+use chat_proto::LeaveReason;
+use chat_proto::limits::QUIET;
+use chat_testkit::StreamEnd;
+
+use super::follower::Follower;
+use super::lines::{Ending, Lines};
+use super::person::{Attention, Membership, PROBED, Person, Surroundings};
+use super::script::{Act, Kind, World};
+use super::truth::{Stay, Truth};
+
+/// Messages of a chunk peer at once.
+const CHUNKS_MAX: usize = 10;
+
+pub(super) struct PlainTcp {
+    who: String,
+    kind: Kind,
+    stream: Option<StreamEnd>,
+    membership: Option<Membership>,
+    follower: Option<Follower>,
+    lines: Lines,
+    attention: Attention,
+    /// What he still writes, each in one go as far as the socket takes it.
+    to_write: VecDeque<(Piece, Vec<u8>)>,
+    /// Not before then, so that his first line, or one chunk, comes alone.
+    writes_at: Option<Instant>,
+    said: Vec<String>,
+    says: usize,
+    /// Messages that are written whole.
+    written: usize,
+    has_spoken: bool,
+    ends_side: bool,
+    has_ended_side: bool,
+    /// What he said last may be lost with the connection.
+    is_cut: bool,
+    expects_all: bool,
+    /// The server has ended the stream in order.
+    saw_end: bool,
+    ended: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Message,
+    Question,
+}
+
+impl PlainTcp {
+    pub(super) fn new(who: String, kind: Kind) -> Self {
+        let ending = match kind {
+            Kind::CrLf => Ending::CrLf { seen: false },
+            Kind::Chunk => Ending::Chunk { begun: false },
+            _ => Ending::Lf,
+        };
+        Self {
+            who,
+            kind,
+            stream: None,
+            membership: None,
+            follower: None,
+            lines: Lines::new(ending),
+            attention: Attention::default(),
+            to_write: VecDeque::new(),
+            writes_at: None,
+            said: Vec::new(),
+            says: 0,
+            written: 0,
+            has_spoken: false,
+            ends_side: false,
+            has_ended_side: false,
+            is_cut: false,
+            expects_all: false,
+            saw_end: false,
+            ended: false,
+        }
+    }
+
+    fn say(&mut self, messages: usize) {
+        if self.ends_side {
+            return;
+        }
+        for number in self.says..self.says + messages {
+            let text = format!("{}: {number}.", self.who);
+            let line = format!("{text}{}", self.line_break());
+            self.said.push(text);
+            self.to_write.push_back((Piece::Message, line.into_bytes()));
+        }
+        self.says += messages;
+    }
+
+    fn line_break(&self) -> &'static str {
+        match self.kind {
+            Kind::CrLf => "\r\n",
+            Kind::Chunk => "",
+            _ => "\n",
+        }
+    }
+
+    fn write(&mut self, now: Instant, world: &World) {
+        self.writes_at.take_if(|at| *at <= now);
+        while self.writes_at.is_none()
+            && let (Some(stream), Some((piece, bytes))) = (&mut self.stream, self.to_write.front_mut())
+        {
+            // An error is told by reading, once all is read that came before it.
+            let Ok(written) = stream.write(bytes) else { return };
+            bytes.drain(..written);
+            if !bytes.is_empty() {
+                continue;
+            }
+            self.written += usize::from(*piece == Piece::Message);
+            self.to_write.pop_front();
+            if !self.has_spoken || self.kind == Kind::Chunk {
+                self.has_spoken = true;
+                let (least, most) = world.streams.delay;
+                self.writes_at = Some(now + 2 * QUIET + most + (most - least) + world.lateness);
+            }
+        }
+        if self.ends_side
+            && self.to_write.is_empty()
+            && let Some(stream) = &mut self.stream
+            && !std::mem::replace(&mut self.has_ended_side, true)
+        {
+            let _gone = stream.shutdown_write();
+        }
+    }
+
+    fn read(&mut self, truth: &Truth) -> Result<(), String> {
+        let mut buffer = [0; 2048];
+        while let (Some(stream), Some(membership)) = (&mut self.stream, &self.membership) {
+            match stream.read(&mut buffer) {
+                Ok(0) => {
+                    self.saw_end = true;
+                    self.end();
+                }
+                Ok(count) => {
+                    let address = membership.address.into();
+                    let since = truth.membership(address).map_or_else(|| truth.head(), |there| there.since);
+                    let follower = self.follower.get_or_insert_with(|| Follower::new(since, Some(address)));
+                    self.lines.take(&buffer[..count], follower, truth)?;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => self.end(),
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        (self.stream, self.ended) = (None, true);
+        self.to_write.clear();
+    }
+
+    /// Everything of the room's that he has not seen; he may not have got a byte yet.
+    fn is_up_to_date(&mut self, truth: &Truth) -> bool {
+        let Some(membership) = &self.membership else { return true };
+        let address = membership.address.into();
+        let Some(there) = truth.membership(address) else { return false };
+        let follower = self.follower.get_or_insert_with(|| Follower::new(there.since, Some(address)));
+        follower.is_up_to_date(truth)
+    }
+
+    /// What the room took of him is how what he said begins; how much of it that is.
+    fn taken(&self, truth: &Truth) -> Result<usize, String> {
+        let taken = truth.said(&self.who);
+        if self.kind == Kind::Chunk {
+            let (taken, said) = (taken.concat(), self.said.concat());
+            let whole = taken.matches('.').count();
+            return if said.starts_with(&taken) { Ok(whole) } else { Err(format!("{taken:?} of {said:?}")) };
+        }
+        for (number, text) in taken.iter().enumerate() {
+            let said = self.said.get(number).map_or("", String::as_str);
+            // What came of a line whose rest never came is a message too.
+            let is_rest = self.ended && number + 1 == taken.len() && said.starts_with(text.as_str());
+            if said != text.as_str() && !is_rest {
+                return Err(format!("{text:?} is not his message {number}"));
+            }
+        }
+        Ok(taken.len())
+    }
+
+    /// Whether all that he wrote must be in the log.
+    fn is_heard(&self, truth: &Truth, world: &World) -> bool {
+        let Some(membership) = &self.membership else { return false };
+        let there = truth.membership(membership.address.into());
+        let left = there.filter(|there| !there.lasts_until_closing()).and_then(|there| there.left.as_ref());
+        !(self.is_cut
+            || membership.kicked
+            || world.lag_policy == LagPolicy::Close
+            || matches!(left, None | Some(LeaveReason::TooSlow)))
+    }
+}
+
+trait Concat {
+    fn concat(&self) -> String;
+}
+
+impl Concat for [chat_proto::Text] {
+    fn concat(&self) -> String {
+        self.iter().map(chat_proto::Text::as_str).collect()
+    }
+}
+
+impl Person for PlainTcp {
+    fn act(&mut self, act: Act, cx: &mut Surroundings<'_>) {
+        let membership = self.membership.as_mut();
+        match (act, membership) {
+            (Act::Join(_), None) => {
+                let (end, address) = cx.connect();
+                (self.stream, self.membership) = (Some(end), Some(Membership::new(address)));
+            }
+            // One chunk at a time takes long.
+            (Act::Say(_, messages), _) if self.kind == Kind::Chunk => self.say(messages.min(CHUNKS_MAX)),
+            (Act::Say(_, messages), _) => self.say(messages),
+            (Act::Who(_, times), _) if self.kind != Kind::Chunk && self.has_spoken && !self.ends_side => {
+                let question = format!("/who{}", self.line_break()).into_bytes();
+                self.to_write.extend((0..times).map(|_| (Piece::Question, question.clone())));
+            }
+            (Act::Stall(_), membership) => {
+                self.attention.stall();
+                self.expects_all = false;
+                if let Some(membership) = membership {
+                    membership.stalled = true;
+                }
+            }
+            (Act::GoOn(_), _) => self.attention.go_on(cx.now),
+            (Act::Reset(_) | Act::Vanish(_), Some(membership)) => {
+                let Some(stream) = self.stream.take() else { return };
+                membership.lost = true;
+                self.expects_all = false;
+                if let Act::Reset(_) = act {
+                    self.is_cut = cx.world.streams.reset_destroys;
+                    stream.reset();
+                } else {
+                    self.is_cut = true;
+                    stream.vanish(PROBED);
+                }
+                self.end();
+            }
+            (Act::HalfClose(_), Some(membership)) => {
+                membership.quit = true;
+                self.ends_side = true;
+            }
+            // His program ends.
+            (Act::Quit(_), Some(membership)) => {
+                (membership.quit, membership.lost) = (true, true);
+                self.expects_all = false;
+                self.is_cut = cx.world.streams.reset_destroys;
+                self.end();
+            }
+            (Act::Kick(_), Some(membership)) => {
+                membership.kicked = true;
+                self.expects_all = false;
+            }
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, cx: &mut Surroundings<'_>) -> Result<(), String> {
+        self.write(cx.now, cx.world);
+        if self.attention.reads() {
+            self.read(cx.truth)?;
+        }
+        self.write(cx.now, cx.world);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.writes_at.filter(|_| !self.to_write.is_empty() && self.stream.is_some())
+    }
+
+    fn is_done(&mut self, truth: &Truth) -> bool {
+        let Some(membership) = &self.membership else { return true };
+        if self.ended {
+            // The server takes what he said before it takes note of his end. That who has ended his side is gone
+            // altogether it learns only when it writes to him.
+            return self.has_ended_side
+                || truth.membership(membership.address.into()).is_none_or(|there| there.left.is_some());
+        }
+        let is_heard = || self.taken(truth).is_ok_and(|taken| taken == self.said.len());
+        self.to_write.is_empty() && is_heard() && self.is_up_to_date(truth)
+    }
+
+    fn closing(&mut self, cx: &mut Surroundings<'_>) {
+        let Some(membership) = &self.membership else { return };
+        let there = cx.truth.membership(membership.address.into());
+        self.expects_all = there.is_some_and(Stay::lasts_until_closing)
+            && self.stream.is_some()
+            && !membership.kicked
+            && cx.world.lag_policy == LagPolicy::Skip
+            && self.attention.is_known(cx.now);
+    }
+
+    fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String> {
+        let taken = self.taken(truth)?;
+        let Some(membership) = &mut self.membership else { return Ok(()) };
+        // Not what is left of it on a broken stream, or of what he did not read in time.
+        membership.told = self.lines.told().filter(|_| self.saw_end && !membership.stalled);
+        membership.check(truth, world)?;
+        if taken < self.written && self.is_heard(truth, world) {
+            return Err(format!("{taken} of his {} messages were taken", self.written));
+        }
+        if self.expects_all && !(self.is_up_to_date(truth) && self.saw_end) {
+            return Err(format!("did not get all until the end: {:?}, {:?}", self.follower, self.membership));
+        }
+        Ok(())
+    }
+
+    fn has_end(&self, end: usize) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.id() == end)
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        self.stream.as_ref()?;
+        self.membership.as_ref().map(|membership| membership.address)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    fn tally(&self) -> (u64, u64, usize) {
+        let shown = self.follower.as_ref().map_or((0, 0), |follower| (follower.delivered, follower.missed));
+        (shown.0, shown.1, 0)
+    }
+}

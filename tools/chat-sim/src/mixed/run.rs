@@ -1,0 +1,393 @@
+//! One run: time, and everything that happens at its moments.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use chat_core::{Heard, LocalMember, Room, World as RoomWorld};
+use chat_testkit::{Conditions, Network, Streams, VirtualTime};
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt, SeedableRng};
+
+use super::follower::Follower;
+use super::framed_tcp::FramedTcp;
+use super::framed_udp::FramedUdp;
+use super::person::{Person, Surroundings};
+use super::plain_tcp::PlainTcp;
+use super::plain_udp::PlainUdp;
+use super::script::{Act, Action, Kind, Script};
+use super::threads::{HostAct, Threads};
+use super::truth::Truth;
+use super::udp_thread::UdpThread;
+use crate::scenario::{Fault, Report};
+
+/// The longest that the members may take, once nothing more happens to them, to hear and say all.
+const SETTLING_MAX: Duration = Duration::from_secs(1_800);
+
+/// Moments after which a run has no end: so many, and so many more for each thing that happens.
+const STEPS_MAX: u64 = 300_000;
+const STEPS_PER_ACTION_MAX: u64 = 1_000;
+
+/// With so much time to drain, whoever reads must get everything.
+const REACHES_ALL: Duration = Duration::from_secs(10);
+
+pub(super) struct Run<'s, const QUICK: bool> {
+    script: &'s Script,
+    began: Instant,
+    time: VirtualTime,
+    streams: Streams,
+    network: Network,
+    /// Without loss: a plain peer over UDP is promised nothing on a bad one.
+    good_network: Network,
+    room: Room,
+    truth: Rc<RefCell<Truth>>,
+    threads: Rc<Threads<QUICK>>,
+    server: SocketAddr,
+    /// A local member that is seldom read.
+    lazy: (LocalMember, Follower),
+    people: Vec<Box<dyn Person>>,
+    /// Who of them each member of the script is at present.
+    current: Vec<Option<usize>>,
+    /// Who has an end of a stream, and who is to be looked after at this moment.
+    stirred: BTreeSet<usize>,
+    actions: VecDeque<Action>,
+    random: StdRng,
+    port: u16,
+    is_closing: bool,
+    datagrams: u64,
+    steps: u64,
+    kinds: Vec<Kind>,
+}
+
+impl<'s, const QUICK: bool> Run<'s, QUICK> {
+    pub(super) fn new(script: &'s Script) -> Self {
+        let mut random = StdRng::seed_from_u64(script.seed.wrapping_add(1 << 40));
+        let time = VirtualTime::default();
+        let world = &script.world;
+        let room_world = RoomWorld { clock: time.clock(), unix_ms: 0, seed: random.random() };
+        let room = Room::in_world(script.room(), room_world);
+        let truth = Rc::new(RefCell::new(Truth::new(&room)));
+        let lazy = room.join("lazy".parse().expect("a name")).expect("the second seat");
+        let server = SocketAddr::from(([192, 0, 2, 1], 5555));
+        let udp = UdpThread::new(&room, server, random.random(), &time);
+        let threads = Threads::new(world, &room, &truth, &time, udp, random.next_u64());
+        let good = Conditions { delay: world.datagrams.delay, ..Conditions::default() };
+        Self {
+            script,
+            began: time.now(),
+            streams: Streams::new(random.next_u64(), &time),
+            network: Network::new(random.next_u64(), world.datagrams),
+            good_network: Network::new(0, good),
+            time,
+            room,
+            truth,
+            threads,
+            server,
+            lazy: (lazy, Follower::new(0, None)),
+            people: Vec::new(),
+            current: vec![None; script.members.len()],
+            stirred: BTreeSet::new(),
+            actions: script.actions.iter().copied().collect(),
+            random,
+            port: 0,
+            is_closing: false,
+            datagrams: 0,
+            steps: 0,
+            kinds: Vec::new(),
+        }
+    }
+
+    /// Plays the script, lets everyone catch up, closes the room, and holds everything against the promises.
+    pub(super) fn play(&mut self) -> Result<Report, Fault> {
+        while !self.actions.is_empty() {
+            self.step()?;
+        }
+        // Where the script closes the room, it closes on whatever there is.
+        if !self.script.actions.iter().any(|action| action.act == Act::Close) {
+            self.settle()?;
+            self.threads.ask_host(HostAct::Close(self.script.world.grace));
+        }
+        self.end()?;
+        self.check()?;
+        Ok(self.report())
+    }
+
+    /// Until everyone who is there has heard and said all.
+    fn settle(&mut self) -> Result<(), Fault> {
+        let deadline = self.time.now() + SETTLING_MAX;
+        for index in 0..self.people.len() {
+            self.act_as(index, Act::GoOn(0));
+        }
+        loop {
+            let truth = Rc::clone(&self.truth);
+            let truth = truth.borrow();
+            let waiting = self.people.iter_mut().position(|person| !person.is_done(&truth));
+            let Some(waiting) = waiting.or((self.room.stats().messages > truth.head()).then_some(usize::MAX))
+            else {
+                return Ok(());
+            };
+            drop(truth);
+            if self.time.now() > deadline {
+                return Err(self.fault("no end", waiting, "is still waiting"));
+            }
+            self.step().map_err(|fault| match fault.what {
+                "nothing happens" => self.fault("no end", waiting, "waits for what never comes"),
+                _ => fault,
+            })?;
+        }
+    }
+
+    /// Until every thread has ended, and everyone knows of it.
+    fn end(&mut self) -> Result<(), Fault> {
+        let deadline = self.time.now() + self.script.world.grace + SETTLING_MAX;
+        while !self.threads.are_over() {
+            self.step()?;
+            if self.time.now() > deadline {
+                return Err(Fault::new("no end after closing", "threads that never end"));
+            }
+        }
+        while self.streams.next_event().is_some()
+            || self.network.next_arrival().is_some()
+            || self.good_network.next_arrival().is_some()
+        {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    // ---- one moment ----------------------------------------------------------------------------
+
+    /// Goes to the next moment at which something happens, and lets it happen.
+    fn step(&mut self) -> Result<(), Fault> {
+        self.steps += 1;
+        if self.steps > STEPS_MAX + STEPS_PER_ACTION_MAX * self.script.actions.len() as u64 {
+            return Err(Fault::new("no end", format!("{} moments, at {:?}", self.steps, self.time.passed())));
+        }
+        let now = self.time.now();
+        let deadlines: Vec<Option<Instant>> = self.people.iter().map(|person| person.deadline()).collect();
+        let others = [
+            self.actions.front().map(|action| self.began + action.at),
+            self.streams.next_event(),
+            self.network.next_arrival(),
+            self.good_network.next_arrival(),
+            self.threads.next(now),
+            (!self.stirred.is_empty()).then_some(now),
+        ];
+        let next = deadlines.iter().chain(&others).copied().flatten().min();
+        let next = next.ok_or_else(|| Fault::new("nothing happens", "and nothing ever will"))?;
+        self.time.advance_to(next);
+        let now = self.time.now();
+        let is_due = |(index, at): (usize, &Option<Instant>)| at.is_some_and(|at| at <= now).then_some(index);
+        self.stirred.extend(deadlines.iter().enumerate().filter_map(is_due));
+
+        while self.actions.front().is_some_and(|action| self.began + action.at <= now)
+            && let Some(action) = self.actions.pop_front()
+        {
+            self.happen(action.act)?;
+        }
+        for event in self.streams.events() {
+            if !self.threads.event(event) {
+                // A client's: who it is does not matter, for those with nothing to read find that out.
+                self.stirred.extend(self.owner(event.end));
+            }
+        }
+        self.deliver(now)?;
+        self.threads.run(now);
+        self.send(now);
+        self.notice_closing();
+        for index in std::mem::take(&mut self.stirred) {
+            self.with(index, |person, cx| person.step(cx))?;
+        }
+        let fault = self.threads.fault(self.script.room().log_bytes_max);
+        let fault = fault.map(|fault| Fault::new("memory", fault));
+        fault
+            .or_else(|| self.truth.borrow().fault().map(|fault| Fault::new("log", fault)))
+            .map_or(Ok(()), Err)
+    }
+
+    fn owner(&self, end: usize) -> Option<usize> {
+        self.people.iter().position(|person| person.has_end(end))
+    }
+
+    fn deliver(&mut self, now: Instant) -> Result<(), Fault> {
+        loop {
+            let datagram = self.network.receive(now).or_else(|| self.good_network.receive(now));
+            let Some(datagram) = datagram else { return Ok(()) };
+            if datagram.to == self.server {
+                self.threads.arrived(datagram);
+            } else if let Some(index) =
+                self.people.iter().position(|person| person.address() == Some(datagram.to))
+            {
+                self.with(index, |person, cx| person.datagram(datagram.to, &datagram.bytes, cx))?;
+                self.stirred.insert(index);
+            }
+        }
+    }
+
+    fn send(&mut self, now: Instant) {
+        for datagram in self.threads.udp.borrow_mut().sent() {
+            self.datagrams += 1;
+            let is_plain = datagram.to.ip().to_string().starts_with("10.");
+            let network = if is_plain { &mut self.good_network } else { &mut self.network };
+            network.send(datagram.from, datagram.to, &datagram.bytes, now);
+        }
+    }
+
+    fn notice_closing(&mut self) {
+        if !self.is_closing && self.room.is_closing() {
+            self.is_closing = true;
+            let reaches_all = self.script.world.grace >= REACHES_ALL;
+            for index in 0..if reaches_all { self.people.len() } else { 0 } {
+                let _nothing = self.with(index, |person, cx| {
+                    person.closing(cx);
+                    Ok(())
+                });
+            }
+        }
+    }
+
+    // ---- what happens --------------------------------------------------------------------------
+
+    fn happen(&mut self, act: Act) -> Result<(), Fault> {
+        match act {
+            Act::Flood(messages) => self.threads.ask_host(HostAct::Say(messages)),
+            Act::Close => self.threads.ask_host(HostAct::Close(self.script.world.grace)),
+            Act::LocalReads => self.read_local()?,
+            Act::Join(member) => {
+                let is_there = self.current[member].is_some_and(|index| !self.people[index].has_ended());
+                if !is_there && !self.room.is_closing() {
+                    let index = self.people.len();
+                    let kind = self.script.members[member];
+                    let person = self.born(kind, index);
+                    self.people.push(person);
+                    self.kinds.push(kind);
+                    self.current[member] = Some(index);
+                    self.act_as(index, act);
+                }
+            }
+            Act::Kick(member) => {
+                if let Some(index) = self.current[member]
+                    && let Some(address) = self.people[index].address()
+                {
+                    self.act_as(index, act);
+                    self.threads.ask_host(HostAct::Kick(address.into()));
+                }
+            }
+            act => {
+                let member = act.member().and_then(|member| self.current[member]);
+                if let Some(index) = member.filter(|&index| !self.people[index].has_ended()) {
+                    self.act_as(index, act);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn born(&mut self, kind: Kind, index: usize) -> Box<dyn Person> {
+        let who = format!("m{index}");
+        match kind {
+            Kind::Framed => Box::new(FramedTcp::new(who)),
+            Kind::Lf | Kind::CrLf | Kind::Chunk => Box::new(PlainTcp::new(who, kind)),
+            Kind::UdpFramed => Box::new(FramedUdp::new(who, self.random.next_u64())),
+            Kind::UdpPlain => Box::new(PlainUdp::new(who)),
+        }
+    }
+
+    fn act_as(&mut self, index: usize, act: Act) {
+        let _nothing = self.with(index, |person, cx| {
+            person.act(act, cx);
+            Ok(())
+        });
+        self.stirred.insert(index);
+    }
+
+    fn with(
+        &mut self,
+        index: usize,
+        act: impl FnOnce(&mut dyn Person, &mut Surroundings<'_>) -> Result<(), String>,
+    ) -> Result<(), Fault> {
+        let truth = Rc::clone(&self.truth);
+        let is_plain = self.kinds.get(index) == Some(&Kind::UdpPlain);
+        let mut surroundings = Surroundings {
+            now: self.time.now(),
+            world: &self.script.world,
+            door: &*self.threads,
+            streams: &self.streams,
+            network: if is_plain { &mut self.good_network } else { &mut self.network },
+            truth: &truth.borrow(),
+            server: self.server,
+            is_closing: self.is_closing,
+            port: &mut self.port,
+        };
+        let result = act(&mut *self.people[index], &mut surroundings);
+        result.map_err(|detail| self.fault("order", index, &detail))
+    }
+
+    fn fault(&self, what: &'static str, index: usize, detail: &str) -> Fault {
+        let who = self.kinds.get(index).map_or("the truth".to_owned(), |kind| format!("m{index} ({kind:?})"));
+        Fault::new(what, format!("{who}, after {:?}: {detail}", self.time.passed()))
+    }
+
+    /// The local member that is seldom read hears everything, or how much it missed; and there is a token when there
+    /// is something to hear.
+    fn read_local(&mut self) -> Result<(), Fault> {
+        let (local, follower) = &mut self.lazy;
+        let truth = self.truth.borrow();
+        let wrong = |detail: String| Fault::new("seat", detail);
+        if !follower.is_up_to_date(&truth) && local.ready().try_recv().is_err() {
+            return Err(wrong("there is something to hear, and no token".to_owned()));
+        }
+        while let Ok(heard) = local.try_recv() {
+            match heard {
+                Heard::Entry(entry) => follower.entry(&entry, &truth).map_err(wrong)?,
+                Heard::Missed(0) => {}
+                Heard::Missed(messages) => follower.missed(messages, &truth).map_err(wrong)?,
+            }
+        }
+        if follower.is_up_to_date(&truth) {
+            Ok(())
+        } else {
+            Err(wrong("has not heard everything".to_owned()))
+        }
+    }
+
+    // ---- the end -------------------------------------------------------------------------------
+
+    fn check(&mut self) -> Result<(), Fault> {
+        self.truth.borrow_mut().listen();
+        self.read_local()?;
+        let truth = Rc::clone(&self.truth);
+        let truth = truth.borrow();
+        if let Some(fault) = truth.fault() {
+            return Err(Fault::new("log", fault));
+        }
+        let (stats, present) = (self.room.stats(), truth.present());
+        if present != 0 || stats.members != 0 || stats.joined != stats.left || stats.joined != truth.joined()
+        {
+            return Err(Fault::new("leaves", format!("{present} have not left: {stats:?}")));
+        }
+        for index in 0..self.people.len() {
+            let checked = self.people[index].check(&truth, &self.script.world);
+            checked.map_err(|detail| self.fault("end", index, &detail))?;
+        }
+        Ok(())
+    }
+
+    fn report(&self) -> Report {
+        let tallies = self.people.iter().map(|person| person.tally());
+        let (delivered, missed, sessions) = tallies
+            .fold((0, 0, 0), |(a, b, c), (delivered, missed, sessions)| {
+                (a + delivered, b + missed, c + sessions)
+            });
+        Report {
+            messages: self.truth.borrow().head(),
+            delivered,
+            missed,
+            sessions,
+            datagrams: self.datagrams,
+            time: self.time.passed(),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The server's I/O threads, which take turns as the dice say: one may be late, and one may be interrupted
+//! by another at any of its system calls, waking others among them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use chat_core::{Room, Waker};
+use chat_proto::PeerAddr;
+use chat_testkit::{Datagram, StreamEnd, StreamEvent, VirtualTime};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+
+use super::script::World;
+use super::tcp_thread::{Socket, TcpThread};
+use super::truth::{FAREWELL, Truth};
+use super::udp_thread::UdpThread;
+
+/// What a program in the server's process does.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum HostAct {
+    Say(usize),
+    Kick(PeerAddr),
+    Close(Duration),
+}
+
+/// Messages that a program says without looking up.
+const SAYS_AT_ONCE: usize = 50;
+
+pub(super) struct Threads<const QUICK: bool> {
+    time: VirtualTime,
+    room: Room,
+    truth: Rc<RefCell<Truth>>,
+    tcp: Vec<RefCell<TcpThread<QUICK>>>,
+    pub(super) udp: RefCell<UdpThread>,
+    dice: RefCell<StdRng>,
+    preempted: f64,
+    lateness: Duration,
+    /// What the host does next: at once, or in the middle of what a thread does.
+    host: RefCell<VecDeque<HostAct>>,
+    said_by_host: Cell<u64>,
+    /// Which thread has the next connection.
+    turn: Cell<usize>,
+    me: Weak<Threads<QUICK>>,
+}
+
+impl<const QUICK: bool> Threads<QUICK> {
+    pub(super) fn new(
+        world: &World,
+        room: &Room,
+        truth: &Rc<RefCell<Truth>>,
+        time: &VirtualTime,
+        udp: UdpThread,
+        seed: u64,
+    ) -> Rc<Self> {
+        let tcp = (0..world.threads).map(|_| RefCell::new(TcpThread::new(room))).collect();
+        let threads = Rc::new_cyclic(|me: &Weak<Self>| Self {
+            time: time.clone(),
+            room: room.clone(),
+            truth: Rc::clone(truth),
+            tcp,
+            udp: RefCell::new(udp),
+            dice: RefCell::new(StdRng::seed_from_u64(seed)),
+            preempted: world.preempted,
+            lateness: world.lateness,
+            host: RefCell::default(),
+            said_by_host: Cell::new(0),
+            turn: Cell::new(0),
+            me: Weak::clone(me),
+        });
+        let weak: Weak<dyn Interrupt> = Weak::clone(&threads.me) as _;
+        RUNNING.set(Some(weak));
+        threads
+    }
+
+    /// Tells the thread that has this end; false if none has.
+    pub(super) fn event(&self, event: StreamEvent) -> bool {
+        self.tcp.iter().any(|thread| thread.borrow_mut().event(event))
+    }
+
+    pub(super) fn arrived(&self, datagram: Datagram) {
+        self.udp.borrow_mut().arrived(datagram);
+    }
+
+    pub(super) fn ask_host(&self, act: HostAct) {
+        match act {
+            HostAct::Say(messages) => {
+                let mut left = messages;
+                while left > 0 {
+                    let messages = left.min(SAYS_AT_ONCE);
+                    self.host.borrow_mut().push_back(HostAct::Say(messages));
+                    left -= messages;
+                }
+            }
+            act => self.host.borrow_mut().push_back(act),
+        }
+    }
+
+    // ---- turns ---------------------------------------------------------------------------------
+
+    /// When a thread, or the host, has something to do.
+    pub(super) fn next(&self, now: Instant) -> Option<Instant> {
+        if !self.host.borrow().is_empty() {
+            return Some(now);
+        }
+        let tcp = self.tcp.iter().filter_map(|thread| thread.borrow_mut().schedule(now, || self.late(now)));
+        tcp.chain(self.udp.borrow_mut().schedule(now, || self.late(now))).min()
+    }
+
+    /// When a thread runs that has something to do now.
+    fn late(&self, now: Instant) -> Instant {
+        if self.lateness.is_zero() || self.dice.borrow_mut().random_bool(0.7) {
+            return now;
+        }
+        now + self.dice.borrow_mut().random_range(Duration::ZERO..=self.lateness)
+    }
+
+    /// Runs every thread whose time has come, in an order of the dice's.
+    pub(super) fn run(&self, now: Instant) {
+        let mut order: Vec<usize> = (0..=self.tcp.len()).collect();
+        order.shuffle(&mut *self.dice.borrow_mut());
+        for index in order {
+            self.host_acts();
+            match self.tcp.get(index) {
+                Some(thread) => {
+                    let mut thread = thread.borrow_mut();
+                    if thread.schedule(now, || self.late(now)).is_some_and(|at| at <= now) {
+                        thread.run(now);
+                    }
+                }
+                None => {
+                    let mut thread = self.udp.borrow_mut();
+                    if thread.schedule(now, || self.late(now)).is_some_and(|at| at <= now) {
+                        thread.run(now, || self.datagram_is_taken());
+                    }
+                }
+            }
+            self.truth.borrow_mut().listen();
+        }
+    }
+
+    fn host_acts(&self) {
+        let act = self.host.borrow_mut().pop_front();
+        match act {
+            Some(HostAct::Say(messages)) => {
+                for _ in 0..messages {
+                    let number = self.said_by_host.get();
+                    if self.room.notice(&format!("flood {number}.")).is_ok() {
+                        self.said_by_host.set(number + 1);
+                    }
+                }
+            }
+            Some(HostAct::Kick(peer)) => drop(self.room.kick(peer, "out")),
+            Some(HostAct::Close(grace)) => self.room.close(FAREWELL, grace),
+            None => return,
+        }
+        self.truth.borrow_mut().listen();
+    }
+
+    /// A thread is in a system call: perhaps another one runs now, or the host does something.
+    pub(super) fn interrupt(&self) {
+        if self.preempted == 0.0 || !self.dice.borrow_mut().random_bool(self.preempted) {
+            return;
+        }
+        self.host_acts();
+        let now = self.time.now();
+        let index = self.dice.borrow_mut().random_range(0..=self.tcp.len());
+        match self.tcp.get(index) {
+            Some(thread) => {
+                if let Ok(mut thread) = thread.try_borrow_mut()
+                    && thread.has_work(now)
+                {
+                    thread.run(now);
+                }
+            }
+            None => {
+                if let Ok(mut thread) = self.udp.try_borrow_mut()
+                    && thread.has_work(now)
+                {
+                    thread.run(now, || self.datagram_is_taken());
+                }
+            }
+        }
+        if let Ok(mut truth) = self.truth.try_borrow_mut() {
+            truth.listen();
+        }
+    }
+
+    /// The local member that knows the truth must keep up with a burst of datagrams.
+    fn datagram_is_taken(&self) {
+        if let Ok(mut truth) = self.truth.try_borrow_mut() {
+            truth.listen();
+        }
+        self.interrupt();
+    }
+
+    // ---- what is observed ----------------------------------------------------------------------
+
+    /// Whether all threads have ended.
+    pub(super) fn are_over(&self) -> bool {
+        self.tcp.iter().all(|thread| thread.borrow().is_over()) && self.udp.borrow().is_over()
+    }
+
+    /// What one of them holds that it must not.
+    pub(super) fn fault(&self, log_bytes_max: usize) -> Option<String> {
+        self.tcp.iter().find_map(|thread| thread.borrow().fault(log_bytes_max))
+    }
+}
+
+thread_local! {
+    /// The threads of the run that is played here. A waker must be `Send`, and so can hold none of them.
+    static RUNNING: RefCell<Option<Weak<dyn Interrupt>>> = const { RefCell::new(None) };
+}
+
+trait Interrupt {
+    fn interrupt(&self);
+}
+
+impl<const QUICK: bool> Interrupt for Threads<QUICK> {
+    fn interrupt(&self) {
+        Threads::interrupt(self);
+    }
+}
+
+/// Marks a thread as woken. Whoever wakes it may be interrupted then.
+pub(super) fn waker(woken: &Arc<AtomicBool>) -> Waker {
+    let woken = Arc::clone(woken);
+    Waker::new(move || {
+        woken.store(true, Ordering::Relaxed);
+        let running = RUNNING.with_borrow(|running| running.as_ref().and_then(Weak::upgrade));
+        if let Some(threads) = running {
+            threads.interrupt();
+        }
+    })
+}
+
+/// Where connections come in.
+pub(super) trait Door {
+    /// A connection has come from `address`.
+    fn enter(&self, end: StreamEnd, address: SocketAddr);
+}
+
+impl<const QUICK: bool> Door for Threads<QUICK> {
+    /// The threads have the connections in turn.
+    fn enter(&self, end: StreamEnd, address: SocketAddr) {
+        let turn = self.turn.get();
+        self.turn.set((turn + 1) % self.tcp.len());
+        let socket = Socket::new(end, Weak::clone(&self.me));
+        self.tcp[turn].borrow_mut().deal(socket, address);
+    }
+}

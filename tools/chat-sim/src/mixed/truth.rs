@@ -1,0 +1,139 @@
+//! What the room took, as a local member in it hears everything.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chat_core::{Heard, LocalMember, Room};
+use chat_proto::{Author, Entry, Event, LeaveReason, PeerAddr, Text};
+
+/// The last message.
+pub(super) const FAREWELL: &str = "farewell.";
+
+/// Everything that has happened in the room, and whether it may happen.
+#[derive(Debug)]
+pub(super) struct Truth {
+    local: LocalMember,
+    /// Message 1 first.
+    messages: Vec<Arc<Entry>>,
+    /// What remote members said, by what stands before the colon.
+    said: HashMap<String, Vec<Text>>,
+    /// From an address, one after the other.
+    memberships: HashMap<PeerAddr, Vec<Stay>>,
+    joined: u64,
+    /// The farewell was said.
+    is_closed: bool,
+    fault: Option<String>,
+}
+
+/// A membership, as the room announced it.
+#[derive(Clone, Debug)]
+pub(super) struct Stay {
+    /// The message before it.
+    pub(super) since: u64,
+    pub(super) left: Option<LeaveReason>,
+    /// That was after the farewell.
+    left_late: bool,
+}
+
+impl Stay {
+    /// Now that the room is closing: whether it did not end before.
+    pub(super) fn lasts_until_closing(&self) -> bool {
+        self.left.is_none() || self.left_late
+    }
+}
+
+impl Truth {
+    pub(super) fn new(room: &Room) -> Self {
+        Self {
+            local: room.join("truth".parse().expect("a name")).expect("the first seat"),
+            messages: Vec::new(),
+            said: HashMap::new(),
+            memberships: HashMap::new(),
+            joined: 0,
+            is_closed: false,
+            fault: None,
+        }
+    }
+
+    /// Takes in what is new.
+    pub(super) fn listen(&mut self) {
+        while let Ok(heard) = self.local.try_recv() {
+            let Heard::Entry(entry) = heard else {
+                self.fault.get_or_insert(format!("the seat that knows the truth: {heard:?}"));
+                return;
+            };
+            self.take(&entry);
+        }
+    }
+
+    fn take(&mut self, entry: &Arc<Entry>) {
+        let fault = match &entry.event {
+            Event::Said { author, text } => {
+                if let (Author::Peer(_), Some((who, _))) = (author, text.as_str().split_once(':')) {
+                    self.said.entry(who.to_owned()).or_default().push(text.clone());
+                }
+                self.is_closed |= *author == Author::Room && text.as_str() == FAREWELL;
+                self.messages.push(Arc::clone(entry));
+                (entry.seq != self.messages.len() as u64).then_some("is not the next message")
+            }
+            Event::Joined { peer, .. } => {
+                self.joined += 1;
+                let stay = Stay { since: entry.seq, left: None, left_late: false };
+                let memberships = self.memberships.entry(*peer).or_default();
+                let is_there = memberships.last().is_some_and(|before| before.left.is_none());
+                memberships.push(stay);
+                is_there.then_some("joined twice")
+            }
+            Event::Left { peer, reason, .. } => {
+                match self.memberships.get_mut(peer).and_then(|all| all.last_mut()) {
+                    Some(membership) if membership.left.is_none() => {
+                        (membership.left, membership.left_late) = (Some(reason.clone()), self.is_closed);
+                        None
+                    }
+                    _ => Some("left who was not there"),
+                }
+            }
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            self.fault.get_or_insert(format!("{entry:?}: {fault}"));
+        }
+    }
+
+    pub(super) fn fault(&self) -> Option<&String> {
+        self.fault.as_ref()
+    }
+
+    /// The newest message.
+    pub(super) fn head(&self) -> u64 {
+        self.messages.len() as u64
+    }
+
+    pub(super) fn message(&self, seq: u64) -> Option<&Arc<Entry>> {
+        self.messages.get(usize::try_from(seq.checked_sub(1)?).ok()?)
+    }
+
+    /// The last membership from this address.
+    pub(super) fn membership(&self, peer: PeerAddr) -> Option<&Stay> {
+        self.memberships.get(&peer)?.last()
+    }
+
+    /// The memberships from this address, oldest first.
+    pub(super) fn memberships(&self, peer: PeerAddr) -> &[Stay] {
+        self.memberships.get(&peer).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who has joined and not left.
+    pub(super) fn present(&self) -> usize {
+        self.memberships.values().flatten().filter(|membership| membership.left.is_none()).count()
+    }
+
+    pub(super) fn joined(&self) -> u64 {
+        self.joined
+    }
+
+    /// What the remote member `who` said, in the room's order.
+    pub(super) fn said(&self, who: &str) -> &[Text] {
+        self.said.get(who).map_or(&[], Vec::as_slice)
+    }
+}
