@@ -74,7 +74,7 @@ impl RoomConfig {
         self
     }
 
-    /// Sets [`overtaken`](Self::overtaken).
+    /// Sets [`overtaken`](Self::lag_policy).
     #[must_use]
     pub fn with_lag_policy(mut self, lag_policy: LagPolicy) -> Self {
         self.lag_policy = lag_policy;

@@ -19,7 +19,7 @@ const UNDERSCORES_MIN: usize = 4;
 
 pub(super) fn check(root: &Path) -> Result<(), Failure> {
     let mut functions = HashSet::new();
-    for dir in ["crates", "examples", "xtask"] {
+    for dir in ["crates", "tools", "examples", "xtask"] {
         files::sources(&root.join(dir), &mut |text| functions.extend(functions_in(text)))?;
     }
     for document in DOCUMENTS {

@@ -10,8 +10,12 @@ use crate::failure::Failure;
 const LINES_MAX: usize = 400;
 
 pub(super) fn warn_about_long_ones(root: &Path) -> Result<(), Failure> {
-    let mut pending: Vec<PathBuf> = list(&root.join("crates"))?
+    let mut pending: Vec<PathBuf> = ["crates", "tools"]
+        .iter()
+        .map(|dir| list(&root.join(dir)))
+        .collect::<Result<Vec<_>, _>>()?
         .into_iter()
+        .flatten()
         .map(|dir| dir.join("src"))
         .filter(|src| src.is_dir())
         .collect();

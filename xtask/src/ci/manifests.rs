@@ -17,7 +17,7 @@ pub(super) fn check(root: &Path) -> Result<(), Failure> {
 
 fn members(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut manifests = vec![root.join("examples/Cargo.toml"), root.join("xtask/Cargo.toml")];
-    for entry in files::list(&root.join("crates"))? {
+    for entry in [files::list(&root.join("crates"))?, files::list(&root.join("tools"))?].concat() {
         let manifest = entry.join("Cargo.toml");
         if manifest.is_file() {
             manifests.push(manifest);
