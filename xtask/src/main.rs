@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod failure;
+mod flaky;
 mod fuzz;
 mod loom;
 mod package;
@@ -28,6 +29,8 @@ enum Command {
     Ci(ci::Options),
     /// Puts each fault of the world on a running server at full size, and prints what it costs
     Faults(soak::Options),
+    /// Runs every test binary many times on a busy machine, to find tests that sometimes fail
+    Flaky(flaky::Options),
     /// Searches for bytes that break a promise of a decoder, a session or the room
     Fuzz(fuzz::Options),
     /// Tries every order in which threads can meet at the room
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(root(), &options),
         Command::Ci(options) => ci::run(root(), &options),
         Command::Faults(options) => soak::faults(root(), &options),
+        Command::Flaky(options) => flaky::run(root(), &options),
         Command::Fuzz(options) => fuzz::run(root(), &options),
         Command::Loom => loom::run(root()),
         Command::Package(options) => package::run(root(), &options),
