@@ -48,6 +48,7 @@ struct Binary {
 pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     let messages = cargo::output(root, "test --workspace --locked --no-run --message-format=json")?;
     let mut binaries = binaries(&messages);
+    binaries.sort_by(|a, b| a.name.cmp(&b.name));
     if !options.only.is_empty() {
         binaries.retain(|binary| options.only.iter().any(|name| binary.is_called(name)));
     }

@@ -184,7 +184,7 @@ Out (more types and fields may come, none will change):
   message    seq, time, author, text, own   own: the confirmation of what you said
   joined     seq, time, peer, members
   left       seq, time, peer, reason, members
-  gathered   seq, time, joined, left, members   in large rooms, instead of the two before
+  presence_summary   seq, time, joined, left, members   in large rooms, instead of the two before
   not_said   seq, time, why                     the host has refused a message of yours
   present    members, peers, more           more: there are others, not listed
   missed     messages                       you were too slow for that many

@@ -237,7 +237,7 @@ mod tests {
             r#"{"type":"message","seq":7,"time":"2026-11-23T02:50:43.123Z","author":"127.0.0.1:57814","text":"say \"hi\"␛ \\","own":false}"#,
             r#"{"type":"joined","seq":7,"time":"2026-11-23T02:50:43.123Z","peer":"127.0.0.1:57814","members":4}"#,
             r#"{"type":"left","seq":7,"time":"2026-11-23T02:50:43.123Z","peer":"127.0.0.1:57814","reason":"connection lost","members":3}"#,
-            r#"{"type":"gathered","seq":7,"time":"2026-11-23T02:50:43.123Z","joined":12,"left":3,"members":240}"#,
+            r#"{"type":"presence_summary","seq":7,"time":"2026-11-23T02:50:43.123Z","joined":12,"left":3,"members":240}"#,
             r#"{"type":"not_said","seq":7,"time":"2026-11-23T02:50:43.123Z","why":"no spam"}"#,
             r#"{"type":"line","text":"[x] raw"}"#,
             r#"{"type":"missed","messages":5}"#,
