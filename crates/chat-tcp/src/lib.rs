@@ -27,36 +27,25 @@
 //! ```
 //!
 //! To run it in a loop of your own instead of threads, take [`TcpServer::into_transports`]; over streams that are no
-//! sockets, an [`Endpoint`]. The workspace's `examples` show the first, and a host that moderates, a bot, an orderly shutdown, and metrics.
+//! sockets, an endpoint of [`chat_stream`]. The workspace's `examples` show the first, and a host that moderates, a bot, an orderly shutdown, and metrics.
 
 mod acceptor;
 mod client;
 mod config;
-mod connection;
-mod endpoint;
-mod held;
-mod incoming;
 mod limits;
-mod logs;
-mod opening;
-mod outgoing;
-mod own;
-mod peer;
 mod server;
 mod socket;
-mod speaker;
 mod stream;
-mod token;
 mod transport;
 
 /// The room that this carries, in the version that it carries.
 #[doc(no_inline)]
 pub use chat_core;
+/// The machine behind each connection, for streams that are no TCP sockets.
+#[doc(no_inline)]
+pub use chat_stream;
 
 pub use client::{ConnectError, connect};
 pub use config::TcpConfig;
-pub use endpoint::Endpoint;
-pub use held::Held;
 pub use server::{BindError, TcpServer};
-pub use stream::{Readiness, Stream};
 pub use transport::TcpTransport;

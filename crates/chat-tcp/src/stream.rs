@@ -1,31 +1,37 @@
-//! What an endpoint needs of a connection's two-way stream of bytes.
+//! A TCP socket as a stream of an endpoint.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 
+use chat_stream::{Readiness, Stream};
 use mio::event::Event;
 use mio::net::TcpStream;
 
-/// A two-way stream of bytes that never blocks: what would have to wait fails with
-/// [`WouldBlock`](io::ErrorKind::WouldBlock), and once it no longer would, that is reported with
-/// [`Endpoint::ready`](crate::Endpoint::ready). Dropping it closes it.
-pub trait Stream: Read + Write {
-    /// Whether a read that returns less than it was asked for has returned all there was, so that what comes
-    /// later is reported as [`Readiness`] without a read that fails with `WouldBlock` before. It saves a
-    /// system call per message where messages come one by one. Default: no.
-    const SHORT_READ_IS_ALL: bool = false;
+#[derive(Debug)]
+pub(crate) struct Socket(pub(crate) TcpStream);
 
-    /// Ends our side: the peer reads the end of the stream behind all that was written. He can still be
-    /// read from.
-    ///
-    /// # Errors
-    ///
-    /// What the system says; the peer is then gone.
-    fn shutdown_write(&mut self) -> io::Result<()>;
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
 }
 
-impl Stream for TcpStream {
-    /// So say epoll(7) and kqueue(2) of streams. Windows goes on reporting only after a `WouldBlock`.
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.write_vectored(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Socket {
+    /// epoll(7) and kqueue(2) promise it for streams. Windows goes on reporting only after a `WouldBlock`.
     const SHORT_READ_IS_ALL: bool = cfg!(any(
         target_os = "android",
         target_os = "dragonfly",
@@ -38,30 +44,16 @@ impl Stream for TcpStream {
     ));
 
     fn shutdown_write(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
+        self.0.shutdown(Shutdown::Write)
     }
 }
 
-/// What a stream has become ready for. It may be reported too often, never too seldom.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Readiness {
-    /// Reading returns bytes, the peer's end, or an error.
-    pub readable: bool,
-    /// The peer has ended his side: behind the bytes that are still to be read is the end.
-    pub ended: bool,
-    /// Writing takes bytes again.
-    pub writable: bool,
-    /// The peer is gone altogether: nothing that is written reaches him.
-    pub hung_up: bool,
-}
-
-impl From<&Event> for Readiness {
-    fn from(event: &Event) -> Self {
-        Self {
-            readable: event.is_readable(),
-            ended: event.is_read_closed(),
-            writable: event.is_writable(),
-            hung_up: event.is_error() || event.is_write_closed(),
-        }
+/// What an event of the poll says about a socket.
+pub(crate) fn readiness(event: &Event) -> Readiness {
+    Readiness {
+        readable: event.is_readable(),
+        ended: event.is_read_closed(),
+        writable: event.is_writable(),
+        hung_up: event.is_error() || event.is_write_closed(),
     }
 }

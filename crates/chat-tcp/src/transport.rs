@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_core::{Room, Transport, Turn, Waker};
+use chat_stream::Endpoint;
 use crossbeam_channel::Receiver;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::acceptor::{Acceptor, Dealt};
-use crate::endpoint::Endpoint;
 use crate::socket;
-use crate::stream::Readiness;
+use crate::stream::{self, Socket};
 
 /// The token of the room's wakes.
 const WAKE: Token = Token(usize::MAX);
@@ -29,7 +29,7 @@ pub struct TcpTransport {
     waker: Arc<mio::Waker>,
     acceptor: Option<Acceptor>,
     inbox: Receiver<Dealt>,
-    endpoint: Endpoint<TcpStream>,
+    endpoint: Endpoint<Socket>,
 }
 
 impl TcpTransport {
@@ -75,7 +75,7 @@ impl TcpTransport {
             match event.token() {
                 WAKE => {}
                 LISTEN => self.acceptor.iter_mut().for_each(Acceptor::on_event),
-                Token(token) => self.endpoint.ready(token, Readiness::from(event)),
+                Token(token) => self.endpoint.ready(token, stream::readiness(event)),
             }
         }
         Ok(clock())
@@ -102,7 +102,7 @@ impl TcpTransport {
         socket::set_options(&socket)?;
         let token = Token(self.endpoint.next_token());
         self.poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
-        self.endpoint.adopt(socket, address, now);
+        self.endpoint.adopt(Socket(socket), address, now);
         Ok(())
     }
 }

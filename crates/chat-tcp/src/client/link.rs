@@ -8,7 +8,7 @@ use chat_core::{ClientEnd, ClientEvent, Command};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-use crate::limits::{OUTBOX_BYTES_MAX, READ_BYTES_PER_TURN};
+use crate::limits::{OUTBOX_BYTES_MAX, READ_BYTES};
 use crate::socket;
 
 /// Reads in a row, after which the client's own words get their turn: a server may have more to say than
@@ -80,7 +80,7 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(poll: Poll, commands: Receiver<Command>, events: Sender<ClientEvent>) -> Self {
-        let buffer = vec![0; READ_BYTES_PER_TURN].into();
+        let buffer = vec![0; READ_BYTES].into();
         Self { poll, commands, events, buffer, readable: false, leaving: false }
     }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use chat_core::{Room, Turn};
 use chat_proto::limits::{ENTRY_FRAME_BYTES_MAX, FRAME_BYTES_MAX};
-use chat_tcp::{Endpoint, Held, Readiness, Stream};
+use chat_stream::{Endpoint, Held, Readiness, Stream};
 use chat_testkit::{StreamEnd, StreamEvent};
 
 use super::threads::{Threads, waker};

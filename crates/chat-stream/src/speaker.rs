@@ -5,7 +5,7 @@ use std::time::Instant;
 use chat_core::{Cursor, EncodedLog, MemberId, Outcome, Said};
 use chat_proto::Text;
 
-use crate::connection::Context;
+use crate::context::Context;
 use crate::limits::ENTRY_BYTES;
 use crate::own::Own;
 

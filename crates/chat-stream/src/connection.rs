@@ -22,25 +22,16 @@ mod tests;
 use std::io::{self, Write};
 use std::time::Instant;
 
-use chat_core::{Attachment, JoinError, Joined, MemberId};
+use chat_core::{JoinError, Joined, MemberId};
 use chat_proto::LeaveReason;
 
 use self::input::hear_line;
+use crate::context::Context;
 use crate::incoming::{Incoming, Wait};
 use crate::limits::{LINGER_TIMEOUT, OPENING_GRACE, OUTBOX_BYTES_MAX, STALL_TIMEOUT};
-use crate::logs::{Format, Logs};
+use crate::logs::Format;
 use crate::outgoing::{Flushed, Outgoing, Reading};
 use crate::speaker::Speaker;
-
-/// What a connection works with, besides itself.
-#[derive(Debug)]
-pub(crate) struct Context<'a> {
-    pub(crate) attachment: &'a Attachment,
-    pub(crate) logs: &'a mut Logs,
-    pub(crate) now: Instant,
-    /// Bytes that may still be said before the members must be served, or the log would overtake them.
-    pub(crate) room_left: usize,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {

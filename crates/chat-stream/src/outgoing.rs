@@ -11,7 +11,7 @@ use chat_core::{Accepted, Cursor, EncodedLog, LagPolicy, Pending};
 use chat_proto::limits::QUIET;
 use chat_proto::{Author, LeaveReason, Line, PREFACE, RoomFrame, Skipped, Text};
 
-use crate::connection::Context;
+use crate::context::Context;
 use crate::logs::Format;
 use crate::speaker::Speaker;
 

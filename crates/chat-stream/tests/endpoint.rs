@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use chat_core::{Room, RoomConfig, Waker, World};
-use chat_tcp::{Endpoint, Readiness, Stream};
+use chat_stream::{Endpoint, Readiness, Stream};
 use chat_testkit::{StreamConditions, StreamEnd, StreamEvent, Streams, VirtualTime};
 
 struct Socket(StreamEnd);

@@ -18,7 +18,8 @@ use chat_proto::{
     Event, FrameDecoder, Hello, LeaveReason, MemberFrame, PREFACE, Resume, RoomFrame, Text, Welcome,
 };
 
-use super::{Connection, Context};
+use super::Connection;
+use crate::context::Context;
 use crate::logs::Logs;
 
 const MS: Duration = Duration::from_millis(1);

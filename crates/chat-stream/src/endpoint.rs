@@ -10,7 +10,8 @@ use std::time::Instant;
 use chat_core::{Attachment, Deadlines, Room, Turn, Update, Waker};
 use slab::Slab;
 
-use crate::connection::{Connection, Context};
+use crate::connection::Connection;
+use crate::context::Context;
 use crate::held::Held;
 use crate::limits::{HEARD_BYTES_PER_FANOUT, LEAVING_MAX, READ_BYTES_PER_TURN};
 use crate::logs::Logs;
@@ -18,10 +19,10 @@ use crate::peer::Peer;
 use crate::stream::{Readiness, Stream};
 use crate::token;
 
-/// The TCP side of a room on one thread, without a poll: **hand it the connections that come, tell it what
+/// A room on one I/O thread over any stream of bytes, without a poll: **hand it the connections that come, tell it what
 /// they are ready for, call it when it was woken or its deadline has come**.
 ///
-/// [`TcpTransport`](crate::TcpTransport) does that with sockets; a simulator does it with streams of its own
+/// `TcpTransport` of chat-tcp does that with sockets; a simulator does it with streams of its own
 /// and virtual time. The order within a turn:
 ///
 /// 1. [`adopt`](Self::adopt) for each new connection, [`ready`](Self::ready) for each event;
@@ -35,7 +36,7 @@ use crate::token;
 /// use std::io::{self, Read, Write};
 ///
 /// use chat_core::{Room, RoomConfig, Turn, Waker};
-/// use chat_tcp::{Endpoint, Stream};
+/// use chat_stream::{Endpoint, Stream};
 ///
 /// /// Says one line and takes everything.
 /// struct Peer(&'static [u8]);
@@ -88,7 +89,7 @@ pub struct Endpoint<S> {
 
 impl<S: Stream> Endpoint<S> {
     /// An endpoint for `room` without peers, which calls `waker` when it is to have a [`turn`](Self::turn).
-    /// `announce` is that of [`TcpConfig`](crate::TcpConfig).
+    /// With `announce`, plain members are told who joins and who leaves.
     #[must_use]
     pub fn new(room: &Room, waker: Waker, announce: bool) -> Self {
         let attachment = room.attach(waker);

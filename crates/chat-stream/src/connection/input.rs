@@ -6,7 +6,8 @@ use chat_core::Start;
 use chat_proto::limits::QUIET;
 use chat_proto::{LeaveReason, LineEnding, MemberFrame, RoomFrame, VERSION};
 
-use super::{Connection, Context, Phase};
+use super::{Connection, Phase};
+use crate::context::Context;
 use crate::incoming::{Heard, Wait};
 use crate::limits::UNFINISHED_TIMEOUT;
 use crate::logs::Format;

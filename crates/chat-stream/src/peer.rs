@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use chat_core::Deadlines;
 
-use crate::connection::{Connection, Context};
+use crate::connection::Connection;
+use crate::context::Context;
 use crate::stream::{Readiness, Stream};
 
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use chat_proto::LeaveReason;
 
-use super::{Connection, Context, Phase};
+use super::{Connection, Phase};
+use crate::context::Context;
 use crate::incoming::Incoming;
 use crate::logs::Format;
 

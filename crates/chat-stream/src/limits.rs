@@ -1,0 +1,37 @@
+//! Times and sizes of an endpoint, each with its reason.
+
+use std::time::Duration;
+
+/// How long a new connection may be silent before it counts as a plain listener. A framed client
+/// sends its preface with the first packet, so this covers the spread of a slow path; what is said
+/// meanwhile is kept.
+pub(crate) const OPENING_GRACE: Duration = Duration::from_millis(200);
+
+/// How long a frame, the hello included, may stay unfinished. Stops slow-loris peers. A silent listener is not affected.
+pub(crate) const UNFINISHED_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a peer may take nothing of what it is owed before it is closed. Less than the system's own timeout, so
+/// that we are the ones who close the connection, and can say why.
+pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a connection that was told goodbye may take to close its side. Closing first would turn
+/// unread input into a reset, which can destroy the last lines on their way.
+pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Bytes read from one peer in one turn; then the others have their share.
+pub(crate) const READ_BYTES_PER_TURN: usize = 64 * 1024;
+
+/// Bytes that messages said in one turn may take in the log, [`ENTRY_BYTES`] for each included, before
+/// the members are served; a quarter of the log if that is less. So a turn cannot outrun the log, however
+/// many short lines one read holds.
+pub(crate) const HEARD_BYTES_PER_FANOUT: usize = 256 * 1024;
+
+/// What a message takes in the log besides its text, roughly.
+pub(crate) const ENTRY_BYTES: usize = 160;
+
+/// Connections that are refused or leaving, beyond the members.
+pub(crate) const LEAVING_MAX: usize = 1024;
+
+/// Bytes for one member alone (answers to what it asks, telnet refusals) that may wait to be written
+/// before nothing more is read from it.
+pub(crate) const OUTBOX_BYTES_MAX: usize = 4 * 1024;
