@@ -10,6 +10,7 @@ mod diagnostics;
 mod failure;
 mod generate;
 mod server;
+mod signals;
 mod terminal;
 mod transport;
 

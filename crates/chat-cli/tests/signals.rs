@@ -4,10 +4,11 @@
 mod support;
 
 use std::io::Write;
+use std::process::Command;
 use std::thread;
 
 use chat_core::{ClientConfig, ClientEnd, ClientEvent};
-use support::{PATIENCE, Peer, Server};
+use support::{CHAT, PATIENCE, Peer, Process, Server};
 
 #[test]
 fn asked_to_end_under_load_the_server_gives_everyone_all_it_took_and_a_farewell() {
@@ -99,4 +100,73 @@ fn a_server_that_stops_ends_the_client_with_one_and_says_so() {
     assert_eq!(farewell, "[*] The server is stopping");
     assert_eq!(client.exit_code(), Some(1));
     assert_eq!(client.stderr.lines(), ["error: the server closed the connection: server is stopping"]);
+}
+
+/// A server that `setup` has prepared in the shell that starts it.
+fn server_after(setup: &str) -> Server {
+    let line = format!("{setup} exec {CHAT} server tcp --bind 127.0.0.1:0");
+    Server::run(Command::new("sh").args(["-c", &line]))
+}
+
+/// Everyone in the room hears everyone.
+fn the_room_goes_on(server: &Server) {
+    let (mut ann, mut bob) = (server.peer(), server.peer());
+    ann.send("still here?\n");
+    bob.read_up_to(&ann.line("still here?"));
+}
+
+#[test]
+fn signals_that_were_ignored_at_the_start_stay_ignored() {
+    let mut server = server_after("trap '' HUP INT;");
+    for _ in 0..3 {
+        server.process.signal("HUP");
+        server.process.signal("INT");
+        the_room_goes_on(&server);
+    }
+    server.process.terminate();
+    assert_eq!(server.process.exit_code(), Some(0));
+    let mut deaf = server_after("trap '' TERM;");
+    deaf.process.terminate();
+    the_room_goes_on(&deaf);
+    deaf.process.signal("INT");
+    assert_eq!(deaf.process.exit_code(), Some(0));
+}
+
+#[test]
+fn the_signals_of_log_rotation_and_those_without_a_meaning_do_not_end_the_room() {
+    let mut server = Server::start();
+    let mut listener = server.peer();
+    for signal in ["HUP", "USR1", "USR2", "HUP", "XFSZ"] {
+        server.process.signal(signal);
+        the_room_goes_on(&server);
+    }
+    server.process.signal("INT");
+    assert_eq!(server.process.exit_code(), Some(0));
+    assert_eq!(server.process.stderr.lines(), [""; 0]);
+    assert!(listener.read_to_end().contains(&"[*] The server is stopping".to_owned()));
+}
+
+#[test]
+fn a_client_ends_with_the_code_of_the_signal_that_ended_it() {
+    let server = Server::start();
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let (mut client, _) = server.client(&["--stay"]);
+        client.signal(signal);
+        assert_eq!(client.exit_code(), Some(code), "{signal}");
+    }
+    // And goes on if it was to be ignored.
+    let line = format!("trap '' INT; exec {CHAT} client tcp {}", server.address);
+    let mut client = Process::start(Command::new("sh").args(["-c", &line]));
+    client.type_line("before");
+    server
+        .process
+        .stdout
+        .wait_until("it to speak", |output| output.lines.last()?.ends_with("] before").then_some(()));
+    client.signal("INT");
+    client.type_line("after");
+    client.end_of_input();
+    assert_eq!(client.exit_code(), Some(0));
+    server.process.stdout.wait_until("it to go on", |output| {
+        output.lines.iter().any(|line| line.ends_with("] after")).then_some(())
+    });
 }

@@ -6,9 +6,8 @@ mod operator;
 mod wording;
 
 use std::error::Error;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chat_core::{Room, Running};
@@ -18,6 +17,7 @@ use chat_udp::{UdpConfig, UdpServer};
 use crate::address::Address;
 use crate::args::{ServerArgs, TransportKind};
 use crate::failure::Failure;
+use crate::signals::{self, Signal};
 use crate::terminal;
 
 /// How long members may take to read what they are owed when the server stops.
@@ -103,15 +103,20 @@ fn listen(args: &ServerArgs, room: &Room, running: &mut Running) -> Result<Strin
 }
 
 /// The first signal closes the room in order, the second one at once.
-fn close_on_signal(room: &Room) -> Result<(), ctrlc::Error> {
+fn close_on_signal(room: &Room) -> io::Result<()> {
     let room = room.clone();
-    let closing = AtomicBool::new(false);
-    ctrlc::set_handler(move || {
-        if closing.swap(true, Ordering::Relaxed) {
-            terminal::give_back();
-            std::process::exit(1);
+    let mut is_closing = false;
+    signals::on_each(move |signal| match signal {
+        Signal::Interrupt | Signal::Terminate => {
+            if std::mem::replace(&mut is_closing, true) {
+                terminal::give_back();
+                std::process::exit(1);
+            }
+            close(&room);
         }
-        close(&room);
+        // May come twice, from the system and from the shell.
+        Signal::TerminalClosed => close(&room),
+        Signal::Reload => tracing::info!("SIGHUP: nothing to read again"),
     })
 }
 

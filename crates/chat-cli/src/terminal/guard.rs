@@ -33,11 +33,21 @@ impl Guard {
                 report(info);
             }));
         });
+        // After a stop the modes are the shell's, whatever crossterm remembers.
+        terminal::disable_raw_mode()?;
         terminal::enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
         let guard = Self(());
         write(TAKE)?;
         Ok(guard)
+    }
+}
+
+impl Guard {
+    /// Leaves the terminal as it is, for it is somebody else's now.
+    pub(crate) fn abandon(self) {
+        TAKEN.store(false, Ordering::SeqCst);
+        std::mem::forget(self);
     }
 }
 
@@ -73,16 +83,16 @@ pub(super) fn write(bytes: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Whether this process may use the terminal, or would be stopped for it.
+/// Whether somebody else has the terminal: whoever reads it then, or changes its modes, is stopped for it.
 #[cfg(unix)]
-pub(crate) fn is_in_foreground() -> bool {
-    rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
+pub(crate) fn is_in_background() -> bool {
+    rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group != rustix::process::getpgrp())
 }
 
-/// Whether this process may use the terminal, or would be stopped for it.
+/// There is nothing like it here.
 #[cfg(not(unix))]
-pub(crate) fn is_in_foreground() -> bool {
-    true
+pub(crate) fn is_in_background() -> bool {
+    false
 }
 
 /// Whether the terminal obeys escape sequences. Old consoles of Windows do not, newer ones are told to by this.
@@ -96,16 +106,6 @@ pub(crate) fn knows_ansi() -> bool {
 pub(crate) fn knows_ansi() -> bool {
     true
 }
-
-/// Stops this process until the shell lets it go on.
-#[cfg(unix)]
-pub(crate) fn suspend() {
-    let _cannot = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
-}
-
-/// There is nothing like it here.
-#[cfg(not(unix))]
-pub(crate) fn suspend() {}
 
 #[cfg(all(test, unix))]
 mod tests {

@@ -7,8 +7,14 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use crossterm::event::{self, Event, KeyEvent};
 
+use super::keyboard::{Keyboard, Ready};
+
 /// How much may be typed ahead.
 const INPUTS_MAX: usize = 256;
+
+/// How long crossterm looks for an event when there is one. It may see none: a size that is the same, or keys left
+/// in a buffer that it reads with the next one.
+const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// What comes from a terminal.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub(crate) enum Input {
     Resized {
         column: Option<u16>,
     },
+    /// The process was stopped and goes on, or it has come to the foreground.
+    Continued,
     /// There is no terminal any more.
     Gone(io::Error),
 }
@@ -32,9 +40,10 @@ pub(crate) enum Input {
 /// Reads the terminal until the receiver is dropped.
 pub(crate) fn spawn() -> io::Result<Receiver<Input>> {
     let (inputs, receiver) = bounded(INPUTS_MAX);
+    let mut keyboard = Keyboard::new()?;
     // Not joined: it waits for keys.
     Builder::new().name("chat-terminal".to_owned()).spawn(move || {
-        while let Some(next) = read(&inputs).unwrap_or_else(|error| Some(Input::Gone(error))) {
+        while let Some(next) = read(&mut keyboard, &inputs).unwrap_or_else(|error| Some(Input::Gone(error))) {
             let gone = matches!(next, Input::Gone(_));
             if inputs.send(next).is_err() || gone {
                 return;
@@ -45,9 +54,17 @@ pub(crate) fn spawn() -> io::Result<Receiver<Input>> {
 }
 
 /// The next input; none if nobody wants it.
-fn read(inputs: &Sender<Input>) -> io::Result<Option<Input>> {
+fn read(keyboard: &mut Keyboard, inputs: &Sender<Input>) -> io::Result<Option<Input>> {
     let mut size = None;
     loop {
+        // Before the first wait, too: from then on crossterm hears of resizes.
+        let mut timeout = Duration::ZERO;
+        while !event::poll(timeout)? {
+            if keyboard.wait()? == Ready::Continued {
+                return Ok(Some(Input::Continued));
+            }
+            timeout = READ_TIMEOUT;
+        }
         match event::read()? {
             Event::Key(key) => return Ok(Some(Input::Key(key))),
             Event::Paste(text) => return Ok(Some(Input::Paste(text))),

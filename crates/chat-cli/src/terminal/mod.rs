@@ -11,6 +11,8 @@ pub(crate) mod emulated;
 mod guard;
 mod history;
 mod input;
+#[cfg_attr(not(unix), path = "keyboard_windows.rs")]
+mod keyboard;
 mod pen;
 mod prompt;
 mod screen;
@@ -23,14 +25,14 @@ use crossbeam_channel::Receiver;
 
 pub(crate) use self::clock::{Clock, day, rfc_3339, unix_ms};
 use self::guard::Guard;
-pub(crate) use self::guard::give_back;
+pub(crate) use self::guard::{give_back, is_in_background};
 pub(crate) use self::input::Input;
 pub(crate) use self::pen::{Hue, Pen, Style};
 use self::prompt::Prompt;
 pub(crate) use self::prompt::{Act, beginning_with};
 use self::screen::{Footer, Screen};
 pub(crate) use self::window::{shortened, width};
-use crate::diagnostics;
+use crate::{diagnostics, signals};
 
 /// What is wrong when nobody reads the terminal any more.
 pub(crate) fn gone() -> io::Error {
@@ -40,17 +42,13 @@ pub(crate) fn gone() -> io::Error {
 /// Whether people sit on both ends of this process: it reads keys and draws, instead of filtering lines.
 pub(crate) fn is_interactive() -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stdin().is_terminal()
-        && io::stdout().is_terminal()
-        && !is_dumb
-        && guard::is_in_foreground()
-        && guard::knows_ansi()
+    io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb && guard::knows_ansi()
 }
 
-/// The terminal, taken until it is dropped.
+/// The terminal, taken until it is dropped. In the background it is left to whoever has it, and lines are only printed.
 #[derive(Debug)]
 pub(crate) struct Terminal {
-    guard: Option<Guard>,
+    hold: Hold,
     screen: Screen,
     prompt: Prompt,
     pen: Pen,
@@ -62,16 +60,35 @@ pub(crate) struct Terminal {
     differs_since: Option<Instant>,
 }
 
+/// Whose the terminal is.
+#[derive(Debug)]
+enum Hold {
+    Ours(Guard),
+    /// Nobody's: this process is about to be stopped, since then.
+    Stopping(Instant),
+    /// Somebody else's: this process is in the background.
+    Background,
+}
+
+impl Hold {
+    fn take() -> io::Result<Self> {
+        if is_in_background() { Ok(Self::Background) } else { Guard::take().map(Self::Ours) }
+    }
+}
+
+/// How long this process may go on after it has asked to be stopped. Then nobody will stop it.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How long a paint waits for the news of a resize. It is there at once, or it will not come.
 const RESIZE_PATIENCE: Duration = Duration::from_millis(200);
 
 impl Terminal {
     /// Takes the terminal.
     pub(crate) fn take(pen: Pen) -> io::Result<Self> {
-        let guard = Guard::take()?;
+        let hold = Hold::take()?;
         let screen = Screen::new(crossterm::terminal::size()?);
         Ok(Self {
-            guard: Some(guard),
+            hold,
             screen,
             prompt: Prompt::default(),
             pen,
@@ -102,7 +119,7 @@ impl Terminal {
     pub(crate) fn on_input(&mut self, input: Input) -> io::Result<Option<Act>> {
         match input {
             Input::Key(key) => match self.prompt.key(key) {
-                Some(Act::Suspend) => self.suspend()?,
+                Some(Act::Suspend) => self.suspend(),
                 Some(Act::Clear) => self.screen.clear(),
                 act => return Ok(act),
             },
@@ -121,6 +138,7 @@ impl Terminal {
                 self.screen.resized(size, column);
             }
             Input::Resized { .. } => {}
+            Input::Continued => self.go_on()?,
             Input::Gone(error) => return Err(error),
         }
         Ok(None)
@@ -141,6 +159,13 @@ impl Terminal {
         below: impl FnOnce(usize, usize) -> Vec<String>,
     ) -> io::Result<Option<Duration>> {
         self.lines.append(lines);
+        if let Hold::Stopping(since) = self.hold {
+            let left = STOP_PATIENCE.saturating_sub(clock().saturating_duration_since(since));
+            if !left.is_zero() {
+                return Ok(Some(left));
+            }
+            self.go_on()?;
+        }
         if self.is_resizing()? {
             return Ok(Some(RESIZE_PATIENCE));
         }
@@ -155,6 +180,10 @@ impl Terminal {
     }
 
     fn paint_now(&mut self, below: impl FnOnce(usize, usize) -> Vec<String>) -> io::Result<()> {
+        if !matches!(self.hold, Hold::Ours(_)) {
+            let lines: String = self.lines.drain(..).flat_map(|line| [line, "\r\n".to_owned()]).collect();
+            return guard::write(&lines);
+        }
         let columns = self.screen.columns();
         let (prompt, input) = self.prompt.row(self.pen, columns);
         let mut rows = Vec::new();
@@ -188,10 +217,18 @@ impl Terminal {
         Ok(false)
     }
 
-    fn suspend(&mut self) -> io::Result<()> {
-        self.guard = None;
-        guard::suspend();
-        self.guard = Some(Guard::take()?);
+    fn suspend(&mut self) {
+        // Given back first: the shell goes on with the modes that it finds.
+        self.hold = Hold::Stopping(clock());
+        signals::stop();
+    }
+
+    /// After a stop, and when this process comes to the foreground: the terminal has been somebody else's.
+    fn go_on(&mut self) -> io::Result<()> {
+        if let Hold::Ours(guard) = std::mem::replace(&mut self.hold, Hold::Background) {
+            guard.abandon();
+        }
+        self.hold = Hold::take()?;
         self.screen.resized(crossterm::terminal::size()?, None);
         Ok(())
     }
@@ -199,7 +236,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.guard = None;
+        self.hold = Hold::Background;
         diagnostics::restore();
         // What was not shown yet goes where it would have gone.
         for line in self.diagnostics.try_iter() {

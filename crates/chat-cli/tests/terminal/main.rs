@@ -5,7 +5,9 @@
 #![cfg(unix)]
 
 mod console;
+mod hangup;
 mod hostile;
+mod job_control;
 mod leaving;
 mod talking;
 mod tmux;

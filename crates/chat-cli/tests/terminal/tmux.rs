@@ -137,6 +137,11 @@ impl Window<'_> {
         self.tmux.run(&["paste-buffer", "-p", "-t", &self.id]);
     }
 
+    /// Closes the window, and with it the terminal.
+    pub(crate) fn closes(self) {
+        self.tmux.run(&["kill-window", "-t", &self.id]);
+    }
+
     pub(crate) fn resizes(&self, columns: u16, rows: u16) {
         let (columns, rows) = (columns.to_string(), rows.to_string());
         self.tmux.run(&["resize-window", "-t", &self.id, "-x", &columns, "-y", &rows]);

@@ -1,0 +1,90 @@
+//! The terminal is closed: the room closes with it, unless it was told to outlive it.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::tmux::Tmux;
+use super::{CHAT, named, server, signal};
+
+/// A plain member, once it is in.
+fn member(address: &str) -> TcpStream {
+    let mut member = TcpStream::connect(address).expect("the server listens");
+    member.set_read_timeout(Some(Duration::from_secs(30))).expect("not zero");
+    member.write_all(b"/who\n").expect("it reads");
+    read_up_to(&mut member, "[*] 1 present");
+    member
+}
+
+/// Reads up to a line that begins with `start`.
+fn read_up_to(member: &mut TcpStream, start: &str) {
+    let mut text = Vec::new();
+    let is_there = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text);
+        text.lines().any(|line| line.starts_with(start)) && text.ends_with('\n')
+    };
+    while !is_there(&text) {
+        let mut byte = [0];
+        assert_eq!(member.read(&mut byte).expect("something comes in time"), 1, "the end");
+        text.extend(byte);
+    }
+}
+
+#[test]
+fn the_room_closes_in_order_with_its_terminal() {
+    let Some(tmux) = Tmux::start() else { return };
+    let (server, address) = server(&tmux);
+    let mut member = member(&address);
+    server.closes();
+    read_up_to(&mut member, "[*] The server is stopping");
+}
+
+#[test]
+fn after_nohup_the_room_outlives_its_terminal() {
+    let Some(tmux) = Tmux::start() else { return };
+    let log = tmux.file("log");
+    let server = format!("nohup {CHAT} server tcp --bind 127.0.0.1:0 > {} &", log.display());
+    let follow = format!("echo $! > {}; tail -f {}", tmux.file("server").display(), log.display());
+    let shell = tmux.window(&format!("sh -ic '{server} {follow}'"));
+    let rows = shell.shows("[*] Listening on ");
+    let address = rows.iter().find_map(|row| row.split("[*] Listening on ").nth(1)).expect("it says where");
+    let mut member = member(address);
+    shell.closes();
+    // Its signals have come when the terminal is gone, and the room is as it was.
+    signal(&tmux, "server", "HUP");
+    member.write_all(b"/who\n").expect("it reads");
+    read_up_to(&mut member, "[*] 1 present");
+    signal(&tmux, "server", "TERM");
+    read_up_to(&mut member, "[*] The server is stopping");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_console_that_ignores_the_end_of_its_terminal_leaves_the_room_to_itself() {
+    let Some(tmux) = Tmux::start() else { return };
+    let command = format!("{CHAT} server tcp --bind 127.0.0.1:0 --no-timestamps");
+    let window = tmux.window(&format!("trap \"\" HUP; {}", named(&tmux, "server", &command)));
+    let rows = window.shows("open · 0 present");
+    let address = rows[0].strip_prefix("[*] Listening on ").expect("it says where").to_owned();
+    let mut member = member(&address);
+    window.closes();
+    let pid = fs::read_to_string(tmux.file("server")).expect("it runs");
+    let ticks = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).expect("it runs");
+        let after_name = stat.rsplit_once(") ").expect("as proc(5) says").1.to_owned();
+        let ticks =
+            after_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number"));
+        ticks.sum::<u64>()
+    };
+    let before = ticks();
+    member.set_read_timeout(Some(Duration::from_secs(1))).expect("not zero");
+    assert!(member.read(&mut [0; 1]).is_err(), "a second of nothing");
+    let spent = ticks() - before;
+    assert!(spent < 30, "{spent} hundredths of a second of processor time without a terminal");
+    member.set_read_timeout(Some(Duration::from_secs(30))).expect("not zero");
+    member.write_all(b"/who\n").expect("it reads");
+    read_up_to(&mut member, "[*] 1 present");
+    signal(&tmux, "server", "TERM");
+    read_up_to(&mut member, "[*] The server is stopping");
+}
