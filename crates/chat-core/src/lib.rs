@@ -69,7 +69,8 @@ pub use crossbeam_channel;
 
 pub use attachment::{Accepted, Attachment, Joined, Outcome, Said, Start, Update};
 pub use client::{
-    Client, ClientConfig, ClientEnd, ClientEvent, Command, Conversation, Ended, TrySayError, UNCONFIRMED_MAX,
+    ADDRESSES_MAX, ATTEMPT_DELAY, Client, ClientConfig, ClientEnd, ClientEvent, Command, Commands,
+    Conversation, Ended, TrySayError, UNCONFIRMED_MAX, interleaved,
 };
 pub use config::{LagPolicy, Rate, RoomConfig};
 pub use deadlines::Deadlines;

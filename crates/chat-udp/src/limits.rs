@@ -101,9 +101,8 @@ pub(crate) const RECEIVE_ERRORS_MAX: usize = 10_000;
 /// acknowledgements of 10,000 members.
 pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
-/// Events that may wait for a client's user, and commands for its thread.
-pub(crate) const EVENTS_MAX: usize = 1024;
-pub(crate) const COMMANDS_MAX: usize = 64;
+/// How long leaving at once may take. What the server has not confirmed by then is not waited for.
+pub(crate) const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often a user who has had no room for events is tried again.
 pub(crate) const EVENTS_RETRY: Duration = Duration::from_millis(20);

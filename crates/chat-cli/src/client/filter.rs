@@ -35,7 +35,8 @@ pub(super) fn run(client: &Arc<Client>, args: &ClientArgs) -> io::Result<ClientE
             Ok(()) => speaker.finish(),
             Err(error) => {
                 tracing::error!(%error, "cannot read stdin");
-                speaker.leave()
+                speaker.leave();
+                Ok(())
             }
         };
     })?;

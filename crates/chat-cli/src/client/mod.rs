@@ -44,7 +44,7 @@ pub(crate) fn run(args: &ClientArgs, is_interactive: bool) -> Result<ExitCode, F
     }
     let speaker = Arc::clone(&client);
     let signalled = leave_on_signal(move || {
-        let _ended = speaker.leave();
+        speaker.leave();
     })?;
     if io::stdin().is_terminal() && !args.json {
         filter::tell(&format!("Connected to {}. Type a line to say it; Ctrl-D leaves.", args.address));

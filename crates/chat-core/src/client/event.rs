@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_proto::{Entry, LeaveReason, Present, Text, Welcome};
+use chat_proto::{Entry, FrameError, LeaveReason, Present, Text, Welcome};
 
 /// What happens to a [`Client`](super::Client).
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub enum ClientEvent {
     Unsure(Vec<Text>),
     /// The room has ended the membership.
     Dismissed(LeaveReason),
-    /// The connection is lost. Another attempt comes after `retry_in`.
+    /// The connection is lost, or an attempt to make one has failed. Another attempt comes after `retry_in`.
     Lost {
         /// What happened.
         error: io::Error,
@@ -49,6 +49,12 @@ pub enum ClientEnd {
     /// It left, and everything it said was confirmed (of a plain server: written out).
     #[error("left")]
     Left,
+    /// It left at once ([`Client::leave`](super::Client::leave)), before the room had confirmed everything.
+    #[error("left{}", unconfirmed_note(*unconfirmed))]
+    Abandoned {
+        /// Messages that were not confirmed.
+        unconfirmed: usize,
+    },
     /// The server ended it.
     #[error("the server closed the connection: {0}")]
     Dismissed(LeaveReason),
@@ -73,6 +79,57 @@ pub enum ClientEnd {
         /// What it said instead, if anything.
         said: Vec<Text>,
     },
+    /// The server accepted the connection and then said nothing, or did not say that it lets the client in.
+    #[error("the server does not answer")]
+    NoAnswer,
+    /// The server speaks another version of the framed protocol.
+    #[error(
+        "the server speaks version {theirs} of the chat protocol, and this client version {}",
+        chat_proto::VERSION
+    )]
+    OtherVersion {
+        /// The server's version.
+        theirs: u8,
+    },
+    /// The server sent something that breaks the framed protocol.
+    #[error("the server broke the chat protocol: {error}")]
+    BadFrame {
+        /// What is wrong with it.
+        error: FrameError,
+    },
+}
+
+impl ClientEnd {
+    /// The end of a client that wanted to leave and did.
+    #[must_use]
+    pub fn left(unconfirmed: usize) -> Self {
+        if unconfirmed == 0 { Self::Left } else { Self::Abandoned { unconfirmed } }
+    }
+
+    /// Whether a client that reconnects tries again after this. A server that has let it in before
+    /// (`was_connected`) may be restarted, moved, full for a while or behind a proxy that answers for it. If there
+    /// never was a connection, most such ends mean that the address is wrong.
+    #[must_use]
+    pub fn may_pass(&self, was_connected: bool) -> bool {
+        match self {
+            Self::Left | Self::Abandoned { .. } => false,
+            Self::Lost { .. } | Self::NoAnswer | Self::Dismissed(LeaveReason::Stopping) => true,
+            Self::Refused { .. }
+            | Self::NotFramed { .. }
+            | Self::OtherVersion { .. }
+            | Self::BadFrame { .. } => was_connected,
+            Self::Dismissed(
+                LeaveReason::Lost
+                | LeaveReason::Idle
+                | LeaveReason::TooSlow
+                | LeaveReason::Lagged
+                | LeaveReason::Unfinished
+                | LeaveReason::RoomFull
+                | LeaveReason::AddressFull,
+            ) => was_connected,
+            Self::Dismissed(_) => false,
+        }
+    }
 }
 
 fn unconfirmed_note(unconfirmed: usize) -> String {

@@ -1,30 +1,29 @@
 //! A client of a room on a server: the same handle over every transport.
 
+mod commands;
 mod conversation;
+mod dial;
 mod event;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chat_proto::Text;
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
 use crate::waker::Waker;
 
+pub use commands::{Command, Commands};
 pub use conversation::{Conversation, UNCONFIRMED_MAX};
+pub use dial::{ADDRESSES_MAX, ATTEMPT_DELAY, interleaved};
 pub use event::{ClientEnd, ClientEvent};
 
-/// What a [`Client`] asks of the thread that carries it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Command {
-    /// Say this.
-    Say(Text),
-    /// Ask who is present.
-    Who,
-    /// Leave once everything said is confirmed.
-    Finish,
-    /// Leave now.
-    Leave,
-}
+/// Events that may wait for the user.
+const EVENTS_MAX: usize = 1024;
+
+/// Commands that may wait for the carrying thread.
+const COMMANDS_MAX: usize = 64;
 
 /// How a client begins and goes on.
 ///
@@ -44,6 +43,9 @@ pub struct ClientConfig {
     /// Connect again when the connection is lost, with growing pauses, and go on where it broke.
     /// Default no: the loss ends the client.
     pub reconnect: bool,
+    /// With [`reconnect`](Self::reconnect): the first connection is tried again like any later one, and
+    /// `connect` returns before there is one. Default no: if the first attempt fails, `connect` does.
+    pub retry_first: bool,
 }
 
 impl ClientConfig {
@@ -67,6 +69,13 @@ impl ClientConfig {
         self.reconnect = reconnect;
         self
     }
+
+    /// Sets [`retry_first`](Self::retry_first).
+    #[must_use]
+    pub fn with_retry_first(mut self, retry_first: bool) -> Self {
+        self.retry_first = retry_first;
+        self
+    }
 }
 
 /// A membership in a room on a server, carried by a thread of its own.
@@ -80,15 +89,20 @@ impl ClientConfig {
 #[must_use = "dropping the client leaves the room"]
 pub struct Client {
     commands: Sender<Command>,
+    leave: Arc<AtomicBool>,
     events: Receiver<ClientEvent>,
     waker: Waker,
 }
 
 impl Client {
-    /// A handle for a transport's thread, which takes commands from the other end of `commands`, is woken
-    /// by `waker` when there are some, and sends what happens to the other end of `events`.
-    pub fn new(commands: Sender<Command>, events: Receiver<ClientEvent>, waker: Waker) -> Self {
-        Self { commands, events, waker }
+    /// A handle for the thread of a transport; that thread gets the other ends. It takes the user's commands when
+    /// `waker` wakes it, and sends what happens.
+    pub fn new(waker: Waker) -> (Self, Commands, Sender<ClientEvent>) {
+        let (commands, queue) = bounded(COMMANDS_MAX);
+        let (events, events_out) = bounded(EVENTS_MAX);
+        let leave = Arc::new(AtomicBool::new(false));
+        let taken = Commands { queue, leave: Arc::clone(&leave), left: false };
+        (Self { commands, leave, events: events_out, waker }, taken, events)
     }
 
     /// Says `text`. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`]), so take
@@ -133,13 +147,11 @@ impl Client {
         self.command(Command::Finish)
     }
 
-    /// Leaves now.
-    ///
-    /// # Errors
-    ///
-    /// [`Ended`] if the client has ended.
-    pub fn leave(&self) -> Result<(), Ended> {
-        self.command(Command::Leave)
+    /// Leaves now. Never waits: commands that are still queued are passed over. What was said and not confirmed
+    /// is counted at the end ([`ClientEnd::Abandoned`]).
+    pub fn leave(&self) {
+        self.leave.store(true, Ordering::Release);
+        self.waker.wake();
     }
 
     /// What happens, in order; ends after [`ClientEvent::Ended`].
@@ -157,9 +169,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // If the channel is full the thread will find it closed instead.
-        let _full_or_ended = self.commands.try_send(Command::Leave);
-        self.waker.wake();
+        self.leave();
     }
 }
 

@@ -8,7 +8,7 @@ use chat_proto::{FrameDecoder, LeaveReason, PREFACE, PrefaceDecoder, Text, VERSI
 use super::link::Protocol;
 use crate::limits::OUTBOX_BYTES_MAX;
 
-/// How long a server may take to answer the preface.
+/// How long a server may take to answer the preface, and to let the client in.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much is kept of what a server says that is not framed.
@@ -21,7 +21,6 @@ enum Incoming {
     Preface {
         decoder: PrefaceDecoder,
         said: Vec<u8>,
-        answer_by: Instant,
     },
     Frames(FrameDecoder),
     /// No connection.
@@ -33,6 +32,8 @@ pub(super) struct Framed {
     conversation: Conversation,
     incoming: Incoming,
     opening: Vec<u8>,
+    /// Until the server has let it in: when that must have happened.
+    answer_by: Option<Instant>,
     /// The server's goodbye.
     dismissed: Option<LeaveReason>,
     connections: u64,
@@ -44,6 +45,7 @@ impl Framed {
             conversation: Conversation::new(history),
             incoming: Incoming::Nothing,
             opening: Vec::new(),
+            answer_by: None,
             dismissed: None,
             connections: 0,
         }
@@ -51,14 +53,15 @@ impl Framed {
 
     fn receive_frames(&mut self, mut input: &[u8], events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
         let Incoming::Frames(decoder) = &mut self.incoming else { return Ok(()) };
-        while let Some(frame) =
-            decoder.next(&mut input).map_err(|_| ClientEnd::NotFramed { said: Vec::new() })?
-        {
+        while let Some(frame) = decoder.next(&mut input).map_err(|error| ClientEnd::BadFrame { error })? {
             self.conversation.receive(frame, |event| match event {
                 // Reported with the end of the connection, which follows.
                 ClientEvent::Dismissed(reason) => self.dismissed = Some(reason),
                 event => {
-                    self.connections += u64::from(matches!(event, ClientEvent::Connected(_)));
+                    if matches!(event, ClientEvent::Connected(_)) {
+                        self.connections += 1;
+                        self.answer_by = None;
+                    }
                     events.push(event);
                 }
             });
@@ -69,8 +72,10 @@ impl Framed {
 
 impl Protocol for Framed {
     fn connected(&mut self, now: Instant) {
-        let (decoder, answer_by) = (PrefaceDecoder::new(), now + ANSWER_TIMEOUT);
-        self.incoming = Incoming::Preface { decoder, said: Vec::new(), answer_by };
+        // However the last connection ended: nothing is said before the new one is welcomed.
+        self.conversation.disconnected();
+        self.incoming = Incoming::Preface { decoder: PrefaceDecoder::new(), said: Vec::new() };
+        self.answer_by = Some(now + ANSWER_TIMEOUT);
         self.dismissed = None;
         self.opening = PREFACE.to_vec();
         self.conversation.hello().encode(&mut self.opening);
@@ -83,7 +88,7 @@ impl Protocol for Framed {
         events: &mut Vec<ClientEvent>,
     ) -> Result<(), ClientEnd> {
         let mut input = bytes;
-        if let Incoming::Preface { decoder, said, .. } = &mut self.incoming {
+        if let Incoming::Preface { decoder, said } = &mut self.incoming {
             if !decoder.is_unfinished() {
                 // The first byte of the preface is in no text.
                 let text = input.iter().position(|&byte| byte == PREFACE[0]).unwrap_or(input.len());
@@ -94,7 +99,8 @@ impl Protocol for Framed {
             match decoder.next(&mut input) {
                 Ok(None) => return Ok(()),
                 Ok(Some(VERSION)) => self.incoming = Incoming::Frames(FrameDecoder::new()),
-                Ok(Some(_)) | Err(_) => return Err(not_framed(said)),
+                Ok(Some(theirs)) => return Err(ClientEnd::OtherVersion { theirs }),
+                Err(_) => return Err(not_framed(said)),
             }
         }
         self.receive_frames(input, events)
@@ -112,16 +118,13 @@ impl Protocol for Framed {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match self.incoming {
-            Incoming::Preface { answer_by, .. } => Some(answer_by),
-            Incoming::Frames(_) | Incoming::Nothing => None,
-        }
+        self.answer_by
     }
 
     fn on_deadline(&mut self, _now: Instant, _events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
         match &self.incoming {
-            Incoming::Preface { said, .. } => Err(not_framed(said)),
-            Incoming::Frames(_) | Incoming::Nothing => Ok(()),
+            Incoming::Preface { said, .. } if !said.is_empty() => Err(not_framed(said)),
+            _ => Err(ClientEnd::NoAnswer),
         }
     }
 

@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use chat_core::{ClientEnd, ClientEvent, Command};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use chat_core::{ClientEnd, ClientEvent, Command, Commands};
+use crossbeam_channel::Sender;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
 use crate::limits::{OUTBOX_BYTES_MAX, READ_BYTES};
@@ -14,6 +14,9 @@ use crate::socket;
 /// Reads in a row, after which the client's own words get their turn: a server may have more to say than
 /// the user can take.
 const READS_PER_TURN: usize = 4;
+
+/// How long leaving at once may take. What the server has not confirmed by then is not waited for.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The token of the handle's wakes.
 pub(super) const WAKE: Token = Token(0);
@@ -69,49 +72,62 @@ pub(super) enum LinkEnd {
 /// What outlives a connection.
 #[derive(Debug)]
 pub(super) struct Link {
-    poll: Poll,
-    commands: Receiver<Command>,
+    pub(super) poll: Poll,
+    pub(super) commands: Commands,
     events: Sender<ClientEvent>,
     buffer: Box<[u8]>,
     /// There may be more to be read, of which the poll has told already.
     readable: bool,
-    leaving: bool,
+    /// Once the user wants to leave: when that is over at the latest.
+    leave_by: Option<Instant>,
+    /// The reset that a write has reported; after it, a read only tells of an end.
+    reset: Option<io::Error>,
 }
 
 impl Link {
-    pub(super) fn new(poll: Poll, commands: Receiver<Command>, events: Sender<ClientEvent>) -> Self {
+    pub(super) fn new(poll: Poll, commands: Commands, events: Sender<ClientEvent>) -> Self {
         let buffer = vec![0; READ_BYTES].into();
-        Self { poll, commands, events, buffer, readable: false, leaving: false }
+        Self { poll, commands, events, buffer, readable: false, leave_by: None, reset: None }
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leave_by.is_some() || self.commands.is_leaving()
     }
 
     /// Tells the user. If nobody listens any more that is as good as being told to leave.
     pub(super) fn tell(&mut self, event: ClientEvent, protocol: &mut impl Protocol) {
-        if self.events.send(event).is_err() {
-            self.leave(protocol);
+        if self.events.send(event).is_err() && self.leave_by.is_none() {
+            self.command(Command::Leave, protocol);
         }
     }
 
     /// Carries one connection to its end.
-    pub(super) fn carry(&mut self, protocol: &mut impl Protocol, socket: std::net::TcpStream) -> LinkEnd {
+    pub(super) fn carry(&mut self, protocol: &mut impl Protocol, socket: TcpStream) -> LinkEnd {
         let mut socket = match self.adopt(socket) {
             Ok(socket) => socket,
             Err(error) => return LinkEnd::Lost(error),
         };
         protocol.connected(clock());
+        self.reset = None;
         let mut events = Vec::new();
         let mut outbox = Vec::new();
         let mut ready = Events::with_capacity(8);
         loop {
             self.take_commands(protocol, &outbox);
-            if let Err(error) = send(&mut socket, &mut outbox, protocol) {
-                return LinkEnd::Lost(error);
+            match send(&mut socket, &mut outbox, protocol) {
+                Ok(reset) => self.reset = self.reset.take().or(reset),
+                Err(error) => return LinkEnd::Lost(error),
             }
             if outbox.is_empty() && protocol.all_sent(clock()) {
                 let _already_closed = socket.shutdown(Shutdown::Write);
             }
+            if self.leave_by.is_some_and(|by| by <= clock()) {
+                return LinkEnd::Ended(ClientEnd::Left);
+            }
+            let deadline = protocol.deadline().into_iter().chain(self.leave_by).min();
             let timeout = match self.readable {
                 true => Some(Duration::ZERO),
-                false => protocol.deadline().map(|deadline| deadline.saturating_duration_since(clock())),
+                false => deadline.map(|deadline| deadline.saturating_duration_since(clock())),
             };
             match self.poll.poll(&mut ready, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return LinkEnd::Lost(error),
@@ -127,36 +143,23 @@ impl Link {
         }
     }
 
-    fn adopt(&self, socket: std::net::TcpStream) -> io::Result<TcpStream> {
-        socket.set_nonblocking(true)?;
-        let mut socket = TcpStream::from_std(socket);
+    fn adopt(&self, mut socket: TcpStream) -> io::Result<TcpStream> {
         socket::set_options(&socket)?;
-        self.poll.registry().register(&mut socket, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
+        self.poll.registry().reregister(&mut socket, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
         Ok(socket)
     }
 
     fn take_commands(&mut self, protocol: &mut impl Protocol, outbox: &[u8]) {
-        while !protocol.is_full() && outbox.len() < OUTBOX_BYTES_MAX {
-            match self.commands.try_recv() {
-                Ok(command) => self.command(command, protocol),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => {
-                    self.leave(protocol);
-                    break;
-                }
-            }
+        while let Some(command) = self.commands.next(protocol.is_full() || outbox.len() >= OUTBOX_BYTES_MAX) {
+            self.command(command, protocol);
         }
     }
 
     fn command(&mut self, command: Command, protocol: &mut impl Protocol) {
-        self.leaving |= command == Command::Leave;
-        protocol.command(command);
-    }
-
-    fn leave(&mut self, protocol: &mut impl Protocol) {
-        if !self.leaving {
-            self.command(Command::Leave, protocol);
+        if command == Command::Leave {
+            self.leave_by = Some(clock() + LEAVE_TIMEOUT);
         }
+        protocol.command(command);
     }
 
     /// Reads what there is, and does what is due.
@@ -181,8 +184,17 @@ impl Link {
                 // What came before it may have told why.
                 Err(error) => {
                     self.readable = false;
-                    let end = protocol.end_of_input(events);
-                    return Some(end.map_or_else(LinkEnd::Ended, |()| LinkEnd::Lost(error)));
+                    let error = self.reset.take().unwrap_or(error);
+                    return Some(match protocol.end_of_input(events) {
+                        Ok(()) => LinkEnd::Lost(error),
+                        // A reset is no answer in another language.
+                        Err(ClientEnd::NotFramed { said })
+                            if said.is_empty() && error.kind() != ErrorKind::UnexpectedEof =>
+                        {
+                            LinkEnd::Lost(error)
+                        }
+                        Err(end) => LinkEnd::Ended(end),
+                    });
                 }
             };
             if let Err(end) = result {
@@ -198,22 +210,20 @@ impl Link {
     /// Waits before the next attempt. True if the user wants to leave instead.
     pub(super) fn rest(&mut self, protocol: &mut impl Protocol, pause: Duration) -> bool {
         let until = clock() + pause;
-        while !self.leaving {
+        let mut ready = Events::with_capacity(8);
+        loop {
+            self.take_commands(protocol, &[]);
             let left = until.saturating_duration_since(clock());
-            if left.is_zero() {
-                break;
+            if self.is_leaving() || left.is_zero() {
+                return self.is_leaving();
             }
-            if protocol.is_full() {
-                let _elapsed = crossbeam_channel::after(left).recv();
-                continue;
-            }
-            match self.commands.recv_timeout(left) {
-                Ok(command) => self.command(command, protocol),
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => self.leave(protocol),
+            if let Err(error) = self.poll.poll(&mut ready, Some(left))
+                && error.kind() != ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "cannot wait for the next attempt");
+                return true;
             }
         }
-        self.leaving
     }
 }
 
@@ -232,26 +242,31 @@ fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> 
     }
 }
 
-/// Writes what the protocol wants to send, until the socket takes no more.
-fn send(socket: &mut TcpStream, outbox: &mut Vec<u8>, protocol: &mut impl Protocol) -> io::Result<()> {
+/// Writes what the protocol wants to send, until the socket takes no more. Returns the error if the connection was
+/// reset: what the server said before that is still to be read.
+fn send(
+    socket: &mut TcpStream,
+    outbox: &mut Vec<u8>,
+    protocol: &mut impl Protocol,
+) -> io::Result<Option<io::Error>> {
     loop {
         if outbox.len() < OUTBOX_BYTES_MAX {
             protocol.send(outbox);
         }
         if outbox.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         match socket.write(outbox) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(written) => drop(outbox.drain(..written)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // The server may have said why before it closed; that is read first.
             Err(error)
                 if error.kind() == ErrorKind::BrokenPipe || error.kind() == ErrorKind::ConnectionReset =>
             {
                 outbox.clear();
-                return Ok(());
+                return Ok((error.kind() == ErrorKind::ConnectionReset).then_some(error));
             }
             Err(error) => return Err(error),
         }
@@ -259,6 +274,6 @@ fn send(socket: &mut TcpStream, outbox: &mut Vec<u8>, protocol: &mut impl Protoc
 }
 
 #[expect(clippy::disallowed_methods, reason = "the shell is where the clock is read")]
-fn clock() -> Instant {
+pub(super) fn clock() -> Instant {
     Instant::now()
 }

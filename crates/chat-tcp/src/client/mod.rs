@@ -3,44 +3,40 @@
 //! The thread owns the socket and a poll loop. `framed.rs` and `plain.rs` say what the bytes mean, without
 //! a socket; this file connects, moves the bytes, and connects again.
 
+mod dial;
 mod framed;
 mod link;
 mod plain;
 
-use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
 use chat_core::{Client, ClientConfig, ClientEnd, ClientEvent, Waker};
-use chat_proto::LeaveReason;
-use crossbeam_channel::bounded;
 use mio::Poll;
+use mio::net::TcpStream;
 use thiserror::Error;
 
+use self::dial::dial;
 use self::framed::Framed;
 use self::link::{Link, LinkEnd, Protocol, WAKE};
 use self::plain::Plain;
 
-/// How long a server may take to accept a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Pauses between attempts to connect again: the first, and the longest it grows to.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
-/// Events that may wait for the user, and commands for the thread.
-const EVENTS_MAX: usize = 1024;
-const COMMANDS_MAX: usize = 64;
-
-/// Connects to the room at `address`; of several addresses the first that answers.
+/// Connects to the room at `address`. It is resolved again for every attempt, and of several addresses the first that
+/// answers is taken (RFC 8305).
 ///
 /// Returns once the connection stands. Whether the server is one of ours shows later:
 /// [`ClientEvent::Connected`], or [`ClientEnd::NotFramed`].
 ///
 /// # Errors
 ///
-/// [`ConnectError`] if no connection came about.
+/// [`ConnectError`] if no connection came about; with [`ClientConfig::retry_first`] only if the system has no more of
+/// what a client needs.
 ///
 /// ```no_run
 /// use chat_core::{ClientConfig, ClientEvent};
@@ -54,41 +50,30 @@ const COMMANDS_MAX: usize = 64;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> Result<Client, ConnectError> {
-    let addresses: Vec<SocketAddr> = address.to_socket_addrs().map_err(ConnectError::Resolve)?.collect();
-    let socket = connect_any(&addresses)?;
+pub fn connect(
+    address: impl ToSocketAddrs + Send + 'static,
+    config: &ClientConfig,
+) -> Result<Client, ConnectError> {
     let poll = Poll::new().map_err(ConnectError::System)?;
     let waker = Arc::new(mio::Waker::new(poll.registry(), WAKE).map_err(ConnectError::System)?);
-    let (commands, commands_in) = bounded(COMMANDS_MAX);
-    let (events, events_out) = bounded(EVENTS_MAX);
-    let carrier =
-        Carrier { addresses, reconnect: config.reconnect, link: Link::new(poll, commands_in, events) };
-    let (plain, history) = (config.plain, config.history);
-    let carry = move || {
-        if plain {
-            carrier.run(Plain::default(), socket);
-        } else {
-            carrier.run(Framed::new(history), socket);
-        }
-    };
-    Builder::new().name("chat-tcp-client".to_owned()).spawn(carry).map_err(ConnectError::System)?;
-    let waker = Waker::new(move || {
+    let (client, commands, events) = Client::new(Waker::new(move || {
         if let Err(error) = waker.wake() {
             tracing::error!(%error, "cannot wake the client's thread");
         }
-    });
-    Ok(Client::new(commands, events_out, waker))
-}
-
-fn connect_any(addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
-    let mut result = Err(ConnectError::NoAddress);
-    for &address in addresses {
-        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-            Ok(socket) => return Ok(socket),
-            Err(source) => result = Err(ConnectError::Connect { address, source }),
+    }));
+    let link = Link::new(poll, commands, events);
+    let mut carrier = Carrier { address, reconnect: config.reconnect, link };
+    let first = if config.reconnect && config.retry_first { None } else { Some(carrier.dial()?) };
+    let (plain, history) = (config.plain, config.history);
+    let carry = move || {
+        if plain {
+            carrier.run(Plain::default(), first);
+        } else {
+            carrier.run(Framed::new(history), first);
         }
-    }
-    result
+    };
+    Builder::new().name("chat-tcp-client".to_owned()).spawn(carry).map_err(ConnectError::System)?;
+    Ok(client)
 }
 
 /// Why no connection came about.
@@ -109,21 +94,44 @@ pub enum ConnectError {
         /// What the system said.
         source: io::Error,
     },
+    /// The user wanted to leave before a connection stood.
+    #[error("interrupted")]
+    Interrupted,
     /// The system has no more of what a client needs.
     #[error("cannot set up the client")]
     System(#[source] io::Error),
 }
 
+impl From<ConnectError> for io::Error {
+    fn from(error: ConnectError) -> Self {
+        let kind = match &error {
+            ConnectError::Resolve(source)
+            | ConnectError::Connect { source, .. }
+            | ConnectError::System(source) => source.kind(),
+            ConnectError::NoAddress => ErrorKind::NotFound,
+            ConnectError::Interrupted => ErrorKind::Interrupted,
+        };
+        Self::new(kind, error)
+    }
+}
+
 /// One connection after the other.
-struct Carrier {
-    addresses: Vec<SocketAddr>,
+struct Carrier<A> {
+    address: A,
     reconnect: bool,
     link: Link,
 }
 
-impl Carrier {
-    fn run(mut self, mut protocol: impl Protocol, socket: TcpStream) {
-        let mut next = Ok(socket);
+impl<A: ToSocketAddrs> Carrier<A> {
+    /// Resolves the address anew: a server may have moved.
+    fn dial(&mut self) -> Result<TcpStream, ConnectError> {
+        let addresses: Vec<SocketAddr> =
+            self.address.to_socket_addrs().map_err(ConnectError::Resolve)?.collect();
+        dial(&mut self.link.poll, addresses, &self.link.commands)
+    }
+
+    fn run(mut self, mut protocol: impl Protocol, first: Option<TcpStream>) {
+        let mut next = first.map_or_else(|| self.dial(), Ok);
         let mut pause = RETRY_PAUSE.0;
         let end = loop {
             let error = match next {
@@ -135,27 +143,27 @@ impl Carrier {
                     }
                     match end {
                         LinkEnd::Lost(error) => error,
-                        // Servers come back.
-                        LinkEnd::Ended(ClientEnd::Dismissed(reason @ LeaveReason::Stopping))
-                            if self.reconnect =>
-                        {
-                            io::Error::other(reason.to_string())
+                        LinkEnd::Ended(ClientEnd::Left) => break ClientEnd::left(protocol.unconfirmed()),
+                        LinkEnd::Ended(end) if self.reconnect && end.may_pass(protocol.connections() > 0) => {
+                            io::Error::other(end)
                         }
                         LinkEnd::Ended(end) => break end,
                     }
                 }
-                Err(ConnectError::Connect { source, .. }) => source,
-                Err(error) => io::Error::other(error),
+                Err(error) => error.into(),
             };
+            if self.link.is_leaving() {
+                break ClientEnd::left(protocol.unconfirmed());
+            }
             if !self.reconnect {
                 break ClientEnd::Lost { error, unconfirmed: protocol.unconfirmed() };
             }
             self.link.tell(ClientEvent::Lost { error, retry_in: pause }, &mut protocol);
             if self.link.rest(&mut protocol, pause) {
-                break ClientEnd::Left;
+                break ClientEnd::left(protocol.unconfirmed());
             }
             pause = (pause * 2).min(RETRY_PAUSE.1);
-            next = connect_any(&self.addresses);
+            next = self.dial();
         };
         self.link.tell(ClientEvent::Ended(end), &mut protocol);
     }

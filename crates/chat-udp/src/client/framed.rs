@@ -102,6 +102,10 @@ impl Protocol for Framed {
         self.conversation.is_full()
     }
 
+    fn is_heard(&self) -> bool {
+        self.session.as_ref().is_some_and(ClientSession::is_heard)
+    }
+
     fn answered(&self) -> Option<bool> {
         let is_over = self.session.as_ref().is_none_or(|session| session.end().is_some());
         if self.greeted { Some(true) } else { is_over.then_some(false) }

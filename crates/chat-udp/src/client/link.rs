@@ -5,12 +5,12 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use chat_core::{ClientEnd, ClientEvent, Command};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
+use chat_core::{ClientEnd, ClientEvent, Command, Commands};
+use crossbeam_channel::{Sender, TrySendError};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::limits::{EVENTS_RETRY, RECEIVE_BUFFER_BYTES, RECEIVED_PER_FANOUT};
+use crate::limits::{EVENTS_RETRY, LEAVE_TIMEOUT, RECEIVE_BUFFER_BYTES, RECEIVED_PER_FANOUT};
 use crate::transport::clock;
 
 /// The token of the handle's wakes.
@@ -43,6 +43,9 @@ pub(super) trait Protocol {
     /// Nothing more can be taken from the user for now.
     fn is_full(&self) -> bool;
 
+    /// Whether anything valid has come from the server since [`begin`](Self::begin).
+    fn is_heard(&self) -> bool;
+
     /// Whether the server has answered; `None` while that is not known.
     fn answered(&self) -> Option<bool>;
 
@@ -56,43 +59,48 @@ pub(super) trait Protocol {
 /// The user's end of a client.
 #[derive(Debug)]
 pub(super) struct User {
-    pub(super) commands: Receiver<Command>,
-    pub(super) events: Sender<ClientEvent>,
+    pub(super) commands: Commands,
+    events: Sender<ClientEvent>,
     /// Events that the user has had no room for.
     waiting: VecDeque<ClientEvent>,
-    leaving: bool,
+    /// How often a room has let the client in.
+    pub(super) connections: u64,
+    /// Once the user wants to leave: when that is over at the latest.
+    leave_by: Option<Instant>,
 }
 
 impl User {
-    pub(super) fn new(commands: Receiver<Command>, events: Sender<ClientEvent>) -> Self {
-        Self { commands, events, waiting: VecDeque::new(), leaving: false }
+    pub(super) fn new(commands: Commands, events: Sender<ClientEvent>) -> Self {
+        Self { commands, events, waiting: VecDeque::new(), connections: 0, leave_by: None }
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leave_by.is_some() || self.commands.is_leaving()
     }
 
     fn command(&mut self, command: Command, protocol: &mut impl Protocol) {
-        self.leaving |= command == Command::Leave;
+        if command == Command::Leave {
+            self.leave_by = Some(clock() + LEAVE_TIMEOUT);
+        }
         protocol.command(command);
     }
 
     fn leave(&mut self, protocol: &mut impl Protocol) {
-        if !self.leaving {
+        if self.leave_by.is_none() {
             self.command(Command::Leave, protocol);
         }
     }
 
     fn take_commands(&mut self, protocol: &mut impl Protocol) {
-        while !protocol.is_full() {
-            match self.commands.try_recv() {
-                Ok(command) => self.command(command, protocol),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => return self.leave(protocol),
-            }
+        while let Some(command) = self.commands.next(protocol.is_full()) {
+            self.command(command, protocol);
         }
     }
 
-    /// Tells the user what he has room for. While he has none nothing more is taken from the protocol, and
-    /// the server sees a slow member; that member goes on saying that he is there.
+    /// Tells the user as much as there is room for. While there is none, nothing more is taken from the protocol, and
+    /// the server sees a slow member that still says that it is there.
     fn tell_all(&mut self, protocol: &mut impl Protocol) {
-        while let Some(event) = self.waiting.pop_front().or_else(|| protocol.next_event()) {
+        while let Some(event) = self.waiting.pop_front().or_else(|| self.next_event(protocol)) {
             match self.events.try_send(event) {
                 Ok(()) => {}
                 Err(TrySendError::Full(event)) => return self.waiting.push_front(event),
@@ -102,7 +110,13 @@ impl User {
         }
     }
 
-    /// Tells the user something, waiting until he has room for it.
+    fn next_event(&mut self, protocol: &mut impl Protocol) -> Option<ClientEvent> {
+        let event = protocol.next_event()?;
+        self.connections += u64::from(matches!(event, ClientEvent::Connected(_)));
+        Some(event)
+    }
+
+    /// Tells the user something, waiting until there is room for it.
     pub(super) fn tell(&mut self, event: ClientEvent, protocol: &mut impl Protocol) {
         self.waiting.push_back(event);
         while let Some(event) = self.waiting.pop_front() {
@@ -113,25 +127,34 @@ impl User {
     }
 
     /// Waits before the next attempt. True if the user wants to leave instead.
-    pub(super) fn rest(&mut self, protocol: &mut impl Protocol, pause: Duration) -> bool {
+    pub(super) fn rest(&mut self, poll: &mut Poll, protocol: &mut impl Protocol, pause: Duration) -> bool {
         let until = clock() + pause;
-        while !self.leaving {
+        let mut ready = Events::with_capacity(8);
+        loop {
+            self.take_commands(protocol);
             let left = until.saturating_duration_since(clock());
-            if left.is_zero() {
-                break;
+            if self.is_leaving() || left.is_zero() {
+                return self.is_leaving();
             }
-            if protocol.is_full() {
-                let _elapsed = crossbeam_channel::after(left).recv();
-                continue;
-            }
-            match self.commands.recv_timeout(left) {
-                Ok(command) => self.command(command, protocol),
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => self.leave(protocol),
+            if let Err(error) = poll.poll(&mut ready, Some(left))
+                && error.kind() != ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "cannot wait for the next attempt");
+                return true;
             }
         }
-        self.leaving
     }
+}
+
+/// A socket that only `server`'s datagrams reach, and whose errors tell if nobody listens there.
+pub(super) fn bind(server: SocketAddr) -> io::Result<UdpSocket> {
+    let any = match server {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(server)?;
+    Ok(socket)
 }
 
 /// A socket to one server.
@@ -146,24 +169,31 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(server: SocketAddr, poll: &Poll) -> io::Result<Self> {
-        let any = match server {
-            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-        };
-        let mut socket = UdpSocket::bind(any)?;
-        // Only the server's datagrams come in, and the system tells if nobody listens there.
-        socket.connect(server)?;
-        poll.registry().register(&mut socket, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
+    /// A link over a socket that [`bind`] has made.
+    pub(super) fn new(socket: UdpSocket) -> Self {
         let buffer = vec![0; RECEIVE_BUFFER_BYTES].into();
-        Ok(Self { socket, writable: true, unsent: false, out: Vec::new(), buffer })
+        Self { socket, writable: true, unsent: false, out: Vec::new(), buffer }
+    }
+
+    /// Has the poll tell of the socket under the link's own token.
+    pub(super) fn register(&mut self, poll: &Poll) -> io::Result<()> {
+        poll.registry().reregister(&mut self.socket, SOCKET, Interest::READABLE | Interest::WRITABLE)
     }
 
     /// Until it is known whether the server answers.
-    pub(super) fn greet(&mut self, poll: &mut Poll, protocol: &mut impl Protocol) -> io::Result<()> {
+    pub(super) fn greet(
+        &mut self,
+        poll: &mut Poll,
+        commands: &Commands,
+        protocol: &mut impl Protocol,
+    ) -> io::Result<()> {
         let mut ready = Events::with_capacity(8);
+        self.receive(protocol);
         self.send(protocol);
         while protocol.answered().is_none() {
+            if commands.is_leaving() {
+                return Err(ErrorKind::Interrupted.into());
+            }
             self.wait(poll, &mut ready, protocol.deadline())?;
             self.receive(protocol);
             self.send(protocol);
@@ -188,8 +218,12 @@ impl Link {
             {
                 return end;
             }
+            if user.leave_by.is_some_and(|by| by <= clock()) {
+                return Ok(ClientEnd::Left);
+            }
             let retry = (!user.waiting.is_empty()).then(|| clock() + EVENTS_RETRY);
-            self.wait(poll, &mut ready, protocol.deadline().into_iter().chain(retry).min())?;
+            let until = protocol.deadline().into_iter().chain(retry).chain(user.leave_by).min();
+            self.wait(poll, &mut ready, until)?;
             self.receive(protocol);
         }
     }

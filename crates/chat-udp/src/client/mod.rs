@@ -7,6 +7,7 @@ mod framed;
 mod incoming;
 mod link;
 mod plain;
+mod reach;
 mod says;
 mod session;
 
@@ -17,29 +18,28 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use chat_core::{Client, ClientConfig, ClientEnd, ClientEvent, Waker};
-use chat_proto::LeaveReason;
-use crossbeam_channel::bounded;
 use mio::Poll;
 use thiserror::Error;
 
 use self::framed::Framed;
 use self::link::{Link, Protocol, User, WAKE};
 use self::plain::Plain;
-use crate::limits::{COMMANDS_MAX, EVENTS_MAX};
-use crate::transport::clock;
+use self::reach::reach;
 
 pub use session::{ClientSession, SessionEnd};
 
 /// Pauses between attempts to reach the server again: the first, and the longest it grows to.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
-/// Joins the room at `address`; of several addresses the first that answers.
+/// Joins the room at `address`. It is resolved again for every attempt, and of several addresses the first that
+/// answers is taken (RFC 8305).
 ///
 /// Returns once the server has answered, within 10 s. A plain server ([`ClientConfig::plain`]) is not asked.
 ///
 /// # Errors
 ///
-/// [`ConnectError`] if nobody answers.
+/// [`ConnectError`] if nobody answers; with [`ClientConfig::retry_first`] only if the system has no more of what a
+/// client needs.
 ///
 /// ```no_run
 /// use chat_core::{ClientConfig, ClientEvent};
@@ -53,25 +53,26 @@ const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration:
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> Result<Client, ConnectError> {
-    let addresses: Vec<SocketAddr> = address.to_socket_addrs().map_err(ConnectError::Resolve)?.collect();
+pub fn connect(
+    address: impl ToSocketAddrs + Send + 'static,
+    config: &ClientConfig,
+) -> Result<Client, ConnectError> {
     let poll = Poll::new().map_err(ConnectError::System)?;
     let waker = mio::Waker::new(poll.registry(), WAKE).map(Arc::new).map_err(ConnectError::System)?;
-    let (commands, commands_in) = bounded(COMMANDS_MAX);
-    let (events, events_out) = bounded(EVENTS_MAX);
-    let user = User::new(commands_in, events);
-    let carrier = Carrier { addresses, reconnect: config.reconnect, poll, user };
-    if config.plain {
-        carrier.spawn(Plain::default())?;
-    } else {
-        carrier.spawn(Framed::new(config.history))?;
-    }
-    let waker = Waker::new(move || {
+    let (client, commands, events) = Client::new(Waker::new(move || {
         if let Err(error) = waker.wake() {
             tracing::error!(%error, "cannot wake the client's thread");
         }
-    });
-    Ok(Client::new(commands, events_out, waker))
+    }));
+    let user = User::new(commands, events);
+    let carrier = Carrier { address, reconnect: config.reconnect, poll, user };
+    let retry_first = config.reconnect && config.retry_first;
+    if config.plain {
+        carrier.spawn(Plain::default(), retry_first)?;
+    } else {
+        carrier.spawn(Framed::new(config.history), retry_first)?;
+    }
+    Ok(client)
 }
 
 /// Why no session came about.
@@ -93,80 +94,85 @@ pub enum ConnectError {
         /// there was no answer.
         source: io::Error,
     },
+    /// The user wanted to leave before anybody had answered.
+    #[error("interrupted")]
+    Interrupted,
     /// The system has no more of what a client needs.
     #[error("cannot set up the client")]
     System(#[source] io::Error),
 }
 
+impl From<ConnectError> for io::Error {
+    fn from(error: ConnectError) -> Self {
+        let kind = match &error {
+            ConnectError::Resolve(source)
+            | ConnectError::Connect { source, .. }
+            | ConnectError::System(source) => source.kind(),
+            ConnectError::NoAddress => ErrorKind::NotFound,
+            ConnectError::Interrupted => ErrorKind::Interrupted,
+        };
+        Self::new(kind, error)
+    }
+}
+
 /// One session after the other.
-struct Carrier {
-    addresses: Vec<SocketAddr>,
+struct Carrier<A> {
+    address: A,
     reconnect: bool,
     poll: Poll,
     user: User,
 }
 
-impl Carrier {
-    fn spawn(mut self, mut protocol: impl Protocol + Send + 'static) -> Result<(), ConnectError> {
-        let link = self.reach_any(&mut protocol)?;
-        let carry = move || self.run(protocol, link);
+impl<A: ToSocketAddrs + Send + 'static> Carrier<A> {
+    fn spawn(
+        mut self,
+        mut protocol: impl Protocol + Send + 'static,
+        retry_first: bool,
+    ) -> Result<(), ConnectError> {
+        let first = if retry_first { None } else { Some(self.reach(&mut protocol)?) };
+        let carry = move || self.run(protocol, first);
         Builder::new().name("chat-udp-client".to_owned()).spawn(carry).map_err(ConnectError::System)?;
         Ok(())
     }
 
-    /// A link to the first of the addresses that answers.
-    fn reach_any(&mut self, protocol: &mut impl Protocol) -> Result<Link, ConnectError> {
-        let mut result = Err(ConnectError::NoAddress);
-        for &address in &self.addresses {
-            match reach(address, &mut self.poll, protocol) {
-                Ok(link) => return Ok(link),
-                Err(source) => result = Err(ConnectError::Connect { address, source }),
-            }
-        }
-        result
+    /// A link to the first address that answers. Resolves the address anew: a server may have moved.
+    fn reach(&mut self, protocol: &mut impl Protocol) -> Result<Link, ConnectError> {
+        let addresses: Vec<SocketAddr> =
+            self.address.to_socket_addrs().map_err(ConnectError::Resolve)?.collect();
+        reach(&mut self.poll, addresses, &self.user.commands, protocol)
     }
 
-    fn run(mut self, mut protocol: impl Protocol, link: Link) {
-        let mut next = Ok(link);
+    fn run(mut self, mut protocol: impl Protocol, first: Option<Link>) {
+        let mut next = first.map_or_else(|| self.reach(&mut protocol), Ok);
         let mut pause = RETRY_PAUSE.0;
         let end = loop {
+            let begun = self.user.connections;
             let result = match next {
-                Ok(mut link) => {
-                    pause = RETRY_PAUSE.0;
-                    link.carry(&mut self.poll, &mut protocol, &mut self.user)
-                }
-                Err(ConnectError::Connect { source, .. }) => Err(source),
-                Err(error) => Err(io::Error::other(error)),
+                Ok(mut link) => link.carry(&mut self.poll, &mut protocol, &mut self.user),
+                Err(error) => Err(error.into()),
             };
+            if self.user.connections > begun {
+                pause = RETRY_PAUSE.0;
+            }
             let error = match result {
-                // Servers come back.
-                Ok(ClientEnd::Dismissed(reason @ LeaveReason::Stopping)) if self.reconnect => {
-                    io::Error::other(reason.to_string())
-                }
+                Ok(ClientEnd::Left) => break ClientEnd::left(protocol.unconfirmed()),
+                Ok(end) if self.reconnect && end.may_pass(self.user.connections > 0) => io::Error::other(end),
                 Ok(end) => break end,
                 Err(error) => error,
             };
+            if self.user.is_leaving() {
+                break ClientEnd::left(protocol.unconfirmed());
+            }
             if !self.reconnect {
                 break ClientEnd::Lost { error, unconfirmed: protocol.unconfirmed() };
             }
             self.user.tell(ClientEvent::Lost { error, retry_in: pause }, &mut protocol);
-            if self.user.rest(&mut protocol, pause) {
-                break ClientEnd::Left;
+            if self.user.rest(&mut self.poll, &mut protocol, pause) {
+                break ClientEnd::left(protocol.unconfirmed());
             }
             pause = (pause * 2).min(RETRY_PAUSE.1);
-            next = self.reach_any(&mut protocol);
+            next = self.reach(&mut protocol);
         };
         self.user.tell(ClientEvent::Ended(end), &mut protocol);
-    }
-}
-
-fn reach(address: SocketAddr, poll: &mut Poll, protocol: &mut impl Protocol) -> io::Result<Link> {
-    let mut link = Link::new(address, poll)?;
-    protocol.begin(clock());
-    link.greet(poll, protocol)?;
-    // Whatever the answer is, even that the room is full, it came from a room.
-    match protocol.answered() {
-        Some(false) => Err(protocol.end().and_then(Result::err).unwrap_or(ErrorKind::TimedOut.into())),
-        Some(true) | None => Ok(link),
     }
 }

@@ -79,6 +79,10 @@ impl Protocol for Plain {
         self.texts.len() >= TEXTS_MAX
     }
 
+    fn is_heard(&self) -> bool {
+        true
+    }
+
     fn answered(&self) -> Option<bool> {
         Some(true) // nobody is asked
     }

@@ -148,6 +148,11 @@ impl ClientSession {
         self.end.as_ref()
     }
 
+    /// Whether the server has answered at all, if only with a question.
+    pub(super) fn is_heard(&self) -> bool {
+        self.cookie.is_some() || !matches!(self.phase, Phase::Greeting { .. })
+    }
+
     /// Whether the server has taken everything that was sent.
     #[must_use]
     pub fn is_sent(&self) -> bool {

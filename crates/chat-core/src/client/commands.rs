@@ -1,0 +1,48 @@
+//! What the user of a client wants, on its way to the thread that carries the client.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chat_proto::Text;
+use crossbeam_channel::Receiver;
+
+/// What a [`Client`](super::Client) asks of the thread that carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Say this.
+    Say(Text),
+    /// Ask who is present.
+    Who,
+    /// Leave once everything said is confirmed.
+    Finish,
+    /// Leave now.
+    Leave,
+}
+
+/// The carrying thread's end of a [`Client`](super::Client)'s commands.
+///
+/// [`Command::Leave`] does not queue: it is there at once, however many commands wait before it.
+#[derive(Debug)]
+pub struct Commands {
+    pub(super) queue: Receiver<Command>,
+    pub(super) leave: Arc<AtomicBool>,
+    pub(super) left: bool,
+}
+
+impl Commands {
+    /// The next command. While `is_full`, the queue is left alone and only [`Command::Leave`] is returned.
+    pub fn next(&mut self, is_full: bool) -> Option<Command> {
+        if self.is_leaving() && !self.left {
+            self.left = true;
+            return Some(Command::Leave);
+        }
+        if is_full { None } else { self.queue.try_recv().ok() }
+    }
+
+    /// Whether the user wants to leave now, or has dropped the client.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.leave.load(Ordering::Acquire)
+    }
+}
