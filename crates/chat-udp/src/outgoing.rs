@@ -93,9 +93,10 @@ impl Outgoing {
         self.acked
     }
 
-    /// Whether he has everything that the log holds.
-    pub(crate) fn is_caught_up(&self, log: &EncodedLog) -> bool {
-        self.acked.slot() == log.head().slot()
+    /// Whether the peer has acknowledged every message in the log, or was told that it missed them. Joins and leaves
+    /// after the last message do not count.
+    pub(crate) fn has_all_messages(&self, log: &EncodedLog) -> bool {
+        self.acked.seq() == log.seq()
     }
 
     /// How long to wait for an answer.

@@ -8,7 +8,7 @@
 //!                                      v                               |                 ^  30 s
 //!                                    Gone                              | ours            | his Bye, or 3 tries
 //!                                                                      v                 |
-//!                            Draining, once he has everything -----> Leaving ------------+
+//!                            Draining, once it has all messages ---> Leaving ------------+
 //! ```
 //!
 //! Addresses are the endpoint's business: what comes in here is from the proven one.
@@ -199,6 +199,12 @@ impl Session {
             return true;
         }
         let log = cx.logs.framed();
+        // The farewell is the last message. Leaves follow it: whoever waited for an acknowledgement of those, too,
+        // would wait for one more round trip each time another member leaves.
+        if matches!(self.phase, Phase::Draining) && self.outgoing.has_all_messages(log) {
+            self.end(LeaveReason::Stopping, cx);
+            return self.transmit(cx, out);
+        }
         let bytes_max = entries_bytes_max(said, log.head().slot());
         match self.outgoing.next(log, bytes_max, cx.now) {
             Next::Entries(slots) => {
@@ -215,10 +221,6 @@ impl Session {
                 let (slot, seq) = (resume.slot(), resume.seq());
                 RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries: &[] }.encode(out);
                 append(log.batch(slots, bytes_max), out);
-            }
-            Next::Nothing if matches!(self.phase, Phase::Draining) && self.outgoing.is_caught_up(log) => {
-                self.end(LeaveReason::Stopping, cx);
-                return self.transmit(cx, out);
             }
             Next::Nothing if self.owed.ack => {
                 RoomDatagram::Entries { session, said, slot: log.head().slot(), entries: &[] }.encode(out);
@@ -259,7 +261,7 @@ impl Session {
                 self.phase = Phase::gone(LeaveReason::Lost, cx.now);
             }
             Phase::Member | Phase::Draining if self.heard + LEASE <= cx.now => {
-                self.end(LeaveReason::Idle, cx)
+                self.end(LeaveReason::Idle, cx);
             }
             Phase::Member | Phase::Draining => {
                 self.outgoing.on_deadline(cx.now);

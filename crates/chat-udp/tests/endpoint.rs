@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use chat_core::{Rate, Room, RoomConfig, Waker, World};
 use chat_proto::{
-    Ack, Author, Cookie, Event, Hello, LeaveReason, MemberDatagram, MemberFrame, Resume, RoomDatagram,
-    RoomFrame, SessionId, Text, Welcome,
+    Ack, Author, Cookie, Event, FrameDecoder, Hello, LeaveReason, MemberDatagram, MemberFrame, Resume,
+    RoomDatagram, RoomFrame, SessionId, Text, Welcome,
 };
 use chat_udp::{ClientSession, Endpoint, SessionEnd, UdpConfig};
 
@@ -720,6 +720,43 @@ fn a_closing_room_gives_everyone_what_he_is_owed_and_a_goodbye() {
     }
     assert_eq!(ann.messages(), ["[*] farewell", "bye: server is stopping"]);
     assert_eq!(ann.session.end(), Some(&SessionEnd::Dismissed(LeaveReason::Stopping)));
+}
+
+#[test]
+fn while_a_room_closes_members_who_leave_keep_nobody_from_its_goodbye() {
+    let now = begin();
+    let mut server = Server::new(now);
+    let (ann, bob) = (address("198.51.100.1:1"), address("198.51.100.2:1"));
+    let sessions = [(ann, server.join(ann, 1, now)), (bob, server.join(bob, 2, now))];
+    server.room.close("farewell", 60 * SECOND);
+    server.endpoint.drain(now);
+    let sent = server.sends(now);
+    for (peer, session) in sessions {
+        let acks = sent.iter().filter(|(to, _)| *to == peer).filter_map(|(_, bytes)| {
+            match RoomDatagram::decode(bytes).unwrap() {
+                RoomDatagram::Entries { slot, entries, .. } => Some(slot + entry_count(entries)),
+                _ => None,
+            }
+        });
+        // Bob's acknowledgement was on its way when ann left: it does not cover that.
+        let ack = Ack { next: acks.max().unwrap(), ..Ack::default() };
+        let traffic = MemberDatagram::Traffic { session, ping: false, ack, first: 1, says: Vec::new() };
+        let answers = server.answers(peer, &encode(&traffic), now);
+        let goodbye = encode_bye(session);
+        assert!(answers.contains(&(peer, goodbye)), "{peer} gets no goodbye: {answers:?}");
+    }
+}
+
+/// How many entries are in a datagram.
+fn entry_count(mut bytes: &[u8]) -> u64 {
+    let mut decoder = FrameDecoder::new();
+    std::iter::from_fn(|| decoder.next::<RoomFrame>(&mut bytes).unwrap()).count() as u64
+}
+
+fn encode_bye(session: SessionId) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    RoomDatagram::Bye { session, reason: LeaveReason::Stopping }.encode(&mut bytes);
+    bytes
 }
 
 #[test]
