@@ -44,6 +44,11 @@ pub struct Conversation {
     /// The log no longer reaches back to all that was sent on connections before, or the room began anew.
     /// Stays until it has caught up, over however many connections.
     in_doubt: bool,
+    /// Questions who is present that are not answered: for each, how much of what waits to be confirmed was said
+    /// before it.
+    questions: VecDeque<usize>,
+    /// The first of them was sent.
+    is_asked: bool,
     wants: Wants,
 }
 
@@ -79,7 +84,6 @@ enum Phase {
 
 #[derive(Debug, Default)]
 struct Wants {
-    who: bool,
     finish: bool,
     leave: bool,
     left: bool,
@@ -116,15 +120,18 @@ impl Conversation {
     /// Whether [`say`](Self::say) would refuse.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.unconfirmed.len() >= UNCONFIRMED_MAX
+        self.unconfirmed.len() + self.questions.len() >= UNCONFIRMED_MAX
     }
 
-    /// Asks who is present.
+    /// Asks who is present, once what was said before is confirmed. What is said after it waits for the answer, so
+    /// that all answers come in the order of the requests.
     pub fn ask_who(&mut self) {
-        self.wants.who = true;
+        if !self.is_full() {
+            self.questions.push_back(self.unconfirmed.len());
+        }
     }
 
-    /// Leaves once everything said is confirmed.
+    /// Leaves once everything said is confirmed, and every question answered.
     pub fn finish(&mut self) {
         self.wants.finish = true;
     }
@@ -141,7 +148,7 @@ impl Conversation {
     }
 
     fn is_leaving(&self) -> bool {
-        self.wants.leave || (self.wants.finish && self.unconfirmed.is_empty())
+        self.wants.leave || (self.wants.finish && self.unconfirmed.is_empty() && self.questions.is_empty())
     }
 
     /// The next frame to send, if there is one.
@@ -153,11 +160,14 @@ impl Conversation {
             self.wants.left = true;
             return Some(MemberFrame::Bye);
         }
-        if std::mem::take(&mut self.wants.who) {
-            return Some(MemberFrame::Who);
-        }
         if self.phase != Phase::Live {
             return None; // what is still to come tells what must be said again
+        }
+        if let Some(&said_before) = self.questions.front()
+            && self.sent >= said_before
+        {
+            let may_ask = said_before == 0 && !std::mem::replace(&mut self.is_asked, said_before == 0);
+            return may_ask.then_some(MemberFrame::Who);
         }
         let text = self.unconfirmed.get(self.sent)?.clone();
         self.sent += 1;
@@ -184,7 +194,12 @@ impl Conversation {
                 self.skip(&skipped);
                 on_event(ClientEvent::Missed(skipped.messages));
             }
-            RoomFrame::Present(present) => on_event(ClientEvent::Present(present)),
+            RoomFrame::Present(present) => {
+                if std::mem::take(&mut self.is_asked) {
+                    self.questions.pop_front();
+                }
+                on_event(ClientEvent::Present(present));
+            }
             RoomFrame::Bye(reason) => on_event(ClientEvent::Dismissed(reason)),
         }
         self.catch_up(on_event);
@@ -196,6 +211,7 @@ impl Conversation {
             sent_as.confirmed = self.confirmed;
         }
         self.phase = Phase::Waiting;
+        self.is_asked = false;
         self.wants.left
     }
 
@@ -257,6 +273,14 @@ impl Conversation {
         let messages = messages.min(self.sent);
         self.unconfirmed.drain(..messages);
         self.sent -= messages;
+        self.answered(messages);
+    }
+
+    /// That many of the messages that were said first need no longer be waited for.
+    fn answered(&mut self, messages: usize) {
+        for said_before in &mut self.questions {
+            *said_before = said_before.saturating_sub(messages);
+        }
     }
 
     fn skip(&mut self, skipped: &Skipped) {
@@ -286,6 +310,7 @@ impl Conversation {
         }
         if std::mem::take(&mut self.in_doubt) && self.sent > 0 {
             on_event(ClientEvent::Unsure(self.unconfirmed.drain(..self.sent).collect()));
+            self.answered(self.sent);
         }
         self.sent = 0;
         self.phase = Phase::Live;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod net;
+mod questions;
 #[path = "../support/mod.rs"]
 mod support;
 
