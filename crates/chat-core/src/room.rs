@@ -70,14 +70,20 @@ impl fmt::Debug for World {
 
 impl World {
     /// The real world: the system's clocks, and a seed from the system's source of randomness.
+    ///
+    /// # Panics
+    ///
+    /// If the system has no randomness to give, so that no secret could be drawn.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place where a room meets the real clocks")]
     pub fn real() -> Self {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).expect("the system has a source of randomness");
         Self {
             clock: Box::new(Instant::now),
             unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
-            seed: rand::random(),
+            seed,
         }
     }
 }

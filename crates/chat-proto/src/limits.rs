@@ -32,7 +32,7 @@ pub const FRAME_BYTES_MAX: usize = 2048;
 /// not talking to people.
 pub const PLAIN_LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// Longest [`Name`](crate::Name) of an in-process local member.
+/// Longest [`Name`](crate::Name) of a member or a room.
 ///
 /// Shorter than an address, so that names never decide how long a prefix can be.
 pub const NAME_BYTES_MAX: usize = 32;

@@ -1,22 +1,34 @@
-//! Names of in-process local members, which must never pass for an address or for the room.
+//! Names of members and rooms: one spelling each, and no two that look alike.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_security::{GeneralSecurityProfile, RestrictionLevel, RestrictionLevelDetection};
 
-use crate::limits::NAME_BYTES_MAX;
+use crate::{Text, limits::NAME_BYTES_MAX};
 
-/// Name of an in-process local member: 1 to [`NAME_BYTES_MAX`] ASCII characters, first a letter, then
-/// letters, digits, `-`, `_` and `.`.
+/// Accents and vowel signs on one letter. Real spelling needs three at most; a pile of them would cover the
+/// lines above and below.
+const MARKS_MAX: usize = 3;
+
+/// Name of a member or a room: 1 to [`NAME_BYTES_MAX`] bytes, first a letter, then letters, digits,
+/// `-` and `_`, of any script.
 ///
-/// It holds no colon, bracket, space or star, so that it can read neither as an address nor as the
-/// room's `*`. A clone shares the characters.
+/// A name is kept in Unicode's compatibility form (NFKC), so that it has one spelling. It holds no colon,
+/// bracket, space, dot or star, so it can read neither as an address nor as the room's `*`. It has only characters that
+/// Unicode recommends for identifiers and mixes only scripts that people mix (UTS #39, *highly restrictive*): Latin
+/// and Cyrillic in one name are refused. A clone shares the characters.
+///
+/// Two names may still look alike. [`Name::is_confusable_with`] tells, and the room lets only one of them in.
 ///
 /// ```
 /// use chat_proto::Name;
 ///
-/// let name: Name = "bot".parse()?;
-/// assert_eq!(name.as_str(), "bot");
+/// let name: Name = "ann".parse()?;
+/// assert_eq!(name.as_str(), "ann");
+/// assert!(name.is_confusable_with(&"Ann".parse()?));
 /// assert!("127.0.0.1:5".parse::<Name>().is_err());
 /// # Ok::<(), chat_proto::NameError>(())
 /// ```
@@ -28,27 +40,71 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What other names are compared by: two names that share one of these strings look alike, or differ
+    /// only in case. Not for people to read.
+    ///
+    /// The first is the skeleton of UTS #39, section 4, of the name as it is, the second that of the
+    /// name in lower case; both in lower case.
+    #[must_use]
+    pub fn lookalikes(&self) -> [String; 2] {
+        let skeleton = |s: &str| unicode_security::skeleton(s).collect::<String>().to_lowercase();
+        [skeleton(&self.0), skeleton(&self.0.to_lowercase())]
+    }
+
+    /// Whether people could take one name for the other.
+    #[must_use]
+    pub fn is_confusable_with(&self, other: &Name) -> bool {
+        let theirs = other.lookalikes();
+        self.lookalikes().iter().any(|ours| theirs.contains(ours))
+    }
 }
 
 impl FromStr for Name {
     type Err = NameError;
 
     fn from_str(s: &str) -> Result<Name, NameError> {
-        if s.len() > NAME_BYTES_MAX {
-            return Err(NameError::TooLong { bytes: s.len() });
+        // Normalising makes a string longer or shorter, by a bounded factor: look at no more than may fit.
+        let name: String = s.nfkc().take(NAME_BYTES_MAX + 1).collect();
+        if name.len() > NAME_BYTES_MAX {
+            return Err(NameError::TooLong);
         }
-        let Some(first) = s.chars().next() else {
-            return Err(NameError::Empty);
-        };
-        if !first.is_ascii_alphabetic() {
-            return Err(NameError::Forbidden { at: 0 });
+        let first = name.chars().next().ok_or(NameError::Empty)?;
+        if !is_letter(first) {
+            return Err(NameError::FirstCharacter { character: first });
         }
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        match s.find(|c| !allowed(c)) {
-            Some(at) => Err(NameError::Forbidden { at }),
-            None => Ok(Name(s.into())),
+        if let Some(character) = name.chars().find(|&c| !is_allowed(c)) {
+            return Err(NameError::Character { character });
+        }
+        let mut marks = 0;
+        for character in name.chars() {
+            marks = if is_mark(character) { marks + 1 } else { 0 };
+            if marks > MARKS_MAX {
+                return Err(NameError::Marks);
+            }
+        }
+        if !name.check_restriction_level(RestrictionLevel::HighlyRestrictive) {
+            return Err(NameError::MixedScripts);
+        }
+        // A name stands on a line of clean text, so it must be clean itself.
+        match Text::one_line(&name) {
+            Ok(text) if text.as_str() == name => Ok(Name(name.into())),
+            _ => Err(NameError::NotClean),
         }
     }
+}
+
+fn is_letter(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Letter && c.identifier_allowed()
+}
+
+fn is_mark(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Mark
+}
+
+fn is_allowed(c: char) -> bool {
+    let is_digit = c.general_category() == GeneralCategory::DecimalNumber;
+    matches!(c, '-' | '_') || is_letter(c) || ((is_digit || is_mark(c)) && c.identifier_allowed())
 }
 
 impl TryFrom<&str> for Name {
@@ -83,25 +139,35 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-/// Why a string is no [`Name`]; whoever chose it is to blame.
+/// Why a string is no [`Name`]; whoever chose it is to blame. The message says what a name may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
     /// It has no characters.
-    #[error("a name has at least one character")]
+    #[error("a name has at least one letter")]
     Empty,
-    /// It is longer than [`NAME_BYTES_MAX`].
-    #[error("a name of {bytes} bytes is longer than {NAME_BYTES_MAX}")]
-    TooLong {
-        /// How long it is.
-        bytes: usize,
+    /// It is longer than [`NAME_BYTES_MAX`] bytes.
+    #[error("a name has at most {NAME_BYTES_MAX} bytes")]
+    TooLong,
+    /// It does not begin with a letter.
+    #[error("a name begins with a letter, not with {character:?}")]
+    FirstCharacter {
+        /// Its first character.
+        character: char,
     },
-    /// It has a character that names may not have at that place.
-    #[error(
-        "character at byte {at}: a name begins with an ASCII letter, then letters, digits, '-', '_' or '.'"
-    )]
-    Forbidden {
-        /// Where that character begins, in bytes.
-        at: usize,
+    /// It has a character that names may not have.
+    #[error("a name has letters, digits, '-' and '_', not {character:?}")]
+    Character {
+        /// The first such character.
+        character: char,
     },
+    /// It has more than three marks on one letter.
+    #[error("a name has at most {MARKS_MAX} marks on one letter")]
+    Marks,
+    /// It mixes scripts that look alike.
+    #[error("a name does not mix scripts such as Latin and Cyrillic")]
+    MixedScripts,
+    /// It has a character that is invisible where it stands.
+    #[error("a name has no invisible characters")]
+    NotClean,
 }

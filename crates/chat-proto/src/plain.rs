@@ -33,7 +33,7 @@ use crate::{
 /// assert_eq!(splitter.next(&mut input)?, Some(&b"one"[..]));
 /// assert_eq!(splitter.next(&mut input)?, Some(&b"two"[..]));
 /// assert_eq!(splitter.next(&mut input)?, None);
-/// assert_eq!(splitter.line ending(), Some(LineEnding::CrLf));
+/// assert_eq!(splitter.line_ending(), Some(LineEnding::CrLf));
 ///
 /// let mut input: &[u8] = b"\nthree";
 /// assert_eq!(splitter.next(&mut input)?, None);

@@ -6,8 +6,8 @@ mod common;
 use std::net::{SocketAddr, SocketAddrV6};
 
 use chat_proto::{
-    Author, AuthorError, LeaveReason, Line, LineError, Name, NameError, PeerAddr, Text, TextError,
-    limits::{LINE_PREFIX_BYTES_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX},
+    Author, AuthorError, LeaveReason, Line, LineError, PeerAddr, Text, TextError,
+    limits::{LINE_PREFIX_BYTES_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX},
 };
 use proptest::prelude::*;
 
@@ -90,28 +90,6 @@ fn one_peer_has_one_address() {
     assert_eq!(with_flow.to_string(), "[fe80::1%3]:5");
     assert_eq!(SocketAddr::from(with_flow), without.as_socket_addr());
     assert_eq!((with_flow.port(), with_flow.ip().to_string().as_str()), (5, "fe80::1"));
-}
-
-#[test]
-fn a_name_reads_neither_as_an_address_nor_as_the_room() {
-    for name in ["a", "bot", "B.o-t_9", &"x".repeat(NAME_BYTES_MAX)] {
-        let name: Name = name.parse().unwrap();
-        assert!(name.as_str().parse::<SocketAddr>().is_err());
-        assert_eq!(name.as_str().parse(), Ok(Author::Named(name.clone())));
-    }
-    for (s, expected) in [
-        ("", NameError::Empty),
-        ("*", NameError::Forbidden { at: 0 }),
-        ("9", NameError::Forbidden { at: 0 }),
-        ("\u{e9}", NameError::Forbidden { at: 0 }),
-        ("a:1", NameError::Forbidden { at: 1 }),
-        ("a]", NameError::Forbidden { at: 1 }),
-        ("a b", NameError::Forbidden { at: 1 }),
-        ("a\u{e9}", NameError::Forbidden { at: 1 }),
-        (&"x".repeat(33), NameError::TooLong { bytes: 33 }),
-    ] {
-        assert_eq!(Name::try_from(s), Err(expected), "{s:?}");
-    }
 }
 
 #[test]

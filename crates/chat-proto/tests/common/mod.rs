@@ -26,7 +26,7 @@ pub(crate) fn addr() -> impl Strategy<Value = PeerAddr> {
 }
 
 pub(crate) fn name() -> impl Strategy<Value = Name> {
-    "[a-zA-Z][a-zA-Z0-9_.-]{0,31}".prop_map(|s| s.parse().unwrap())
+    "[a-zA-Z][a-zA-Z0-9_-]{0,31}".prop_map(|s| s.parse().unwrap())
 }
 
 pub(crate) fn author() -> impl Strategy<Value = Author> {
