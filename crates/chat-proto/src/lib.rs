@@ -60,6 +60,7 @@
 
 mod addr;
 mod author;
+mod bidi;
 mod buffer;
 mod clean;
 mod codec;
@@ -67,6 +68,7 @@ mod datagram;
 mod decode;
 mod entry;
 mod frame;
+mod invisible;
 pub mod limits;
 mod line;
 mod name;

@@ -2,21 +2,20 @@
 
 use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
-use memchr::memchr2;
+use memchr::memchr3;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, Visitor},
 };
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::{clean, limits::TEXT_BYTES_MAX};
+use crate::{clean, invisible, limits::TEXT_BYTES_MAX};
 
 /// The text of one message: one clean line of at most [`TEXT_BYTES_MAX`] bytes, perhaps empty.
 ///
-/// Clean means that it holds no line break, no control or format character and nothing else that
-/// is drawn as nothing, except joiners and variation selectors inside emoji and joiners within
-/// words of the scripts that spell with them. What cleaning replaces stays visible: a C0 control
-/// becomes its control picture, anything else U+FFFD. A clone shares the bytes.
+/// Clean means that it holds no line break, no control character, and no invisible character except where a word
+/// or an emoji is spelt with it (joiners, variation selectors, the tags of a flag, ...). Cleaning shows a C0 control as its
+/// control picture and what could mislead as U+FFFD, and drops what is only invisible. A clone shares the bytes.
 ///
 /// ```
 /// use chat_proto::Text;
@@ -49,11 +48,13 @@ impl Text {
 
     /// Splits bytes at line breaks and cleans them into as many texts as it takes; nothing is lost.
     ///
-    /// LF, CR LF, CR NUL and a bare CR end a line; the last of them does not begin another. No
-    /// bytes give no text, a line break alone gives an empty one. Each maximal invalid part of
+    /// LF, CR LF, CR NUL and a bare CR end a line; the last of them does not begin another. So do NULs, however many,
+    /// with a line break after them: programs send the NUL that ends their strings, or a whole buffer of which the rest is
+    /// zero. No bytes give no text, a line break alone gives an empty one. Each maximal invalid part of
     /// UTF-8 becomes one U+FFFD, as with [`String::from_utf8_lossy`]. A line longer than
     /// [`TEXT_BYTES_MAX`] when clean is split where no character that people see is cut; only one
-    /// that is longer by itself is cut inside, and a joiner at such a cut becomes U+FFFD.
+    /// that is longer by itself is cut inside. An invisible character that a cut separates from its neighbours is dropped
+    /// or becomes U+FFFD.
     ///
     /// Lazy: it holds one cleaned line at a time, at most three times as long as the line, and
     /// nothing of a line of printable ASCII, which costs one copy.
@@ -167,10 +168,10 @@ impl Split<'_> {
         }
         let piece = front(rest, TEXT_BYTES_MAX);
         self.at += piece.len();
-        let begins_or_ends_torn = piece.chars().next().is_some_and(clean::depends_on_neighbours)
-            || piece.chars().next_back().is_some_and(clean::is_joiner);
-        let text = if begins_or_ends_torn {
-            // What is replaced and U+FFFD are both three bytes long.
+        let is_cut = piece.len() < self.line.len();
+        let text = if is_cut && piece.contains(invisible::is_invisible) {
+            // Its neighbours, or the end of what it begins, may be in another piece. Nothing becomes longer: what
+            // may be replaced and U+FFFD are both three bytes long, or it was replaced before.
             Text(clean::clean(piece).into())
         } else {
             Text(piece.into())
@@ -185,13 +186,16 @@ impl Split<'_> {
 
 /// Takes a line and its break from the front of `bytes`, and returns the line.
 fn take_line<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
-    let Some(end) = memchr2(b'\n', b'\r', bytes) else {
+    let Some(end) = memchr3(b'\n', b'\r', 0, bytes) else {
         return std::mem::take(bytes);
     };
-    let (line, rest) = bytes.split_at(end);
+    let (line, mut rest) = bytes.split_at(end);
+    while let [0, after @ ..] = rest {
+        rest = after;
+    }
     *bytes = match rest {
-        [b'\r', b'\n' | b'\0', rest @ ..] | [_, rest @ ..] => rest,
-        [] => rest,
+        [b'\r', b'\n' | b'\0', rest @ ..] | [b'\r' | b'\n', rest @ ..] => rest,
+        _ => rest,
     };
     line
 }
@@ -204,8 +208,8 @@ pub(crate) fn front(s: &str, bytes_max: usize) -> &str {
     // Whether there is a boundary depends on what stands before it and on one character after it.
     let end = (bytes_max + 1..s.len()).find(|&at| s.is_char_boundary(at));
     let window = &s[..end.unwrap_or(s.len())];
-    let joined = |at: usize| window[..at].ends_with(clean::is_joiner);
-    let torn = |at: usize| joined(at) || window[at..].starts_with(clean::depends_on_neighbours);
+    let joined = |at: usize| window[..at].ends_with(invisible::needs_what_follows);
+    let torn = |at: usize| joined(at) || window[at..].starts_with(invisible::is_invisible);
 
     let fits = |at: &usize| (1..=bytes_max).contains(at);
     let graphemes = || window.grapheme_indices(true).rev().map(|(at, _)| at).filter(fits);

@@ -44,12 +44,12 @@ impl Speaker {
         self.say_text(text, cx)?.pause_until
     }
 
-    /// Says what a plain member wrote in one line, in several messages if it is long. He does not get it
-    /// back. An empty line says nothing: someone has only pressed Enter. `tail` is where the log begins
-    /// that he reads.
+    /// Says what a plain member wrote in one line, in several messages if it is long. The member does not get it
+    /// back. What is empty, or only invisible, says nothing: someone has only pressed Enter. `tail` is where the log
+    /// begins that the member reads.
     pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &mut Context<'_>) -> SaidLine {
         let mut said_line = SaidLine::default();
-        for text in Text::split(line) {
+        for text in Text::split(line).filter(|text| !text.as_str().is_empty()) {
             let Some(said) = self.say_text(text, cx) else { break };
             said_line.pause_until = said.pause_until;
             match said.outcome {

@@ -96,7 +96,7 @@ pub(in crate::conformance) fn clean_texts<M: Medium>(medium: &M) -> Checked {
     let lines: [&[u8]; 7] = [
         b"a tab\there",
         b"an escape \x1b[2J and a bell \x07",
-        b"a nul \0 and a delete \x7f",
+        b"a delete \x7f and a nul \0",
         b"not UTF-8 \xc3(",
         "a name \u{202e}reversed, and a line\u{2028}separator".as_bytes(),
         "caf\u{e9} \u{1f44b}".as_bytes(),
