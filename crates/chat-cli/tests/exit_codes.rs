@@ -2,12 +2,12 @@
 
 mod support;
 
-use std::io::Write;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
 use std::process::Command;
 use std::thread;
 
-use support::{CHAT, Process, Server, client_command};
+use support::{CHAT, Process, Server, client_command, refusing_address};
 
 /// Runs it to its end; returns the exit code and what it wrote on stderr.
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
@@ -62,9 +62,8 @@ fn what_cannot_be_understood_ends_with_two_and_a_hint() {
 
 #[test]
 fn nobody_listening_ends_the_client_with_one_and_a_hint() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let (_keeps_the_port, address) = refusing_address();
+    let address = address.to_string();
     let (code, stderr) = run(&["client", "tcp", &address]);
     assert_eq!(code, Some(1));
     assert_says(&stderr, &["error: ", &address, "hint: ", "chat server tcp"]);
@@ -84,9 +83,10 @@ fn a_server_of_another_kind_is_told_from_ours_with_a_hint() {
         let address = listener.local_addr().unwrap().to_string();
         let server = thread::spawn(move || {
             let (mut socket, _) = listener.accept().unwrap();
-            let mut hello = [0; 6];
-            std::io::Read::read_exact(&mut socket, &mut hello).unwrap();
             socket.write_all(greeting).unwrap();
+            socket.shutdown(Shutdown::Write).unwrap();
+            // Closing with something unread would be a reset, which is no answer.
+            socket.read_to_end(&mut Vec::new()).unwrap();
         });
         let (code, stderr) = run(&["client", "tcp", &address]);
         server.join().unwrap();

@@ -96,7 +96,7 @@ fn with_plain_it_talks_to_a_server_that_knows_nothing_but_accept_recv_and_send()
     // One `recv` of that server may have returned both.
     let prefix = format!("[{short_name}] ");
     let last = |line: &String| line.strip_prefix(&prefix).unwrap_or(line) == "two";
-    bob.stdout.wait_until("his last word", |output| output.lines.last().is_some_and(last).then_some(()));
+    bob.stdout.wait_until("its last word", |output| output.lines.iter().any(last).then_some(()));
     assert_eq!(bob.stdout.lines()[..3], [hello, unbroken, format!("{prefix}one")]);
 }
 
@@ -109,7 +109,7 @@ fn whoever_reads_its_output_may_go_away() {
     let mut stdout = BufReader::new(client.0.stdout.take().unwrap());
     let mut speaker = server.peer();
     let mut line = String::new();
-    server.process.stdout.wait_until("both", |output| (output.lines.len() == 3).then_some(()));
+    server.process.stdout.wait_for_lines(3);
     speaker.send("one\n");
     stdout.read_line(&mut line).unwrap();
     assert_eq!(line, format!("{}\n", speaker.line("one")));

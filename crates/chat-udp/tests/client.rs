@@ -4,13 +4,13 @@
 mod support;
 
 use std::io::ErrorKind;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 
 use chat_core::{ClientConfig, ClientEnd, ClientEvent, RoomConfig};
 use chat_proto::{Event, LeaveReason};
 use chat_udp::{ConnectError, UdpConfig};
 
-use support::{LossyPath, Peer, Server, connect, hear, say, wait_for};
+use support::{LossyPath, Peer, Server, connect, hear, own_loopback, say, wait_for};
 
 fn text(event: &Event) -> String {
     match event {
@@ -59,7 +59,10 @@ fn ten_thousand_lines_arrive_whole_and_in_order_through_a_path_that_loses_a_fift
 
 #[test]
 fn who_finds_nobody_is_told_so() {
-    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // A socket that is connected to itself has the port, and takes nothing from others.
+    let keeps_the_port = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let nobody = keeps_the_port.local_addr().unwrap();
+    keeps_the_port.connect(nobody).unwrap();
     match chat_udp::connect(nobody, &ClientConfig::default()) {
         Err(ConnectError::Connect { address, source }) => {
             assert_eq!((address, source.kind()), (nobody, ErrorKind::ConnectionRefused));
@@ -124,7 +127,9 @@ fn a_closing_room_lets_everyone_read_to_the_end() {
 
 #[test]
 fn a_client_comes_back_when_its_server_does_and_says_what_was_not_taken() {
-    let mut first = Server::new();
+    // While nobody listens there, nobody else takes the port.
+    let own = SocketAddr::from((own_loopback(), 0));
+    let mut first = Server::bind(own, RoomConfig::default(), &UdpConfig::default());
     let address = first.address;
     let config = ClientConfig::default().with_reconnect(true);
     let client = chat_udp::connect(address, &config).unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::support::{Output, Peer, Process, Server, client_command_over};
+use crate::support::{Output, Peer, Process, Server, client_command_over, own_loopback};
 
 /// What a `chat client --json` has told of the texts that it said: confirmed or unsure, and how often.
 fn fates(output: &Output) -> BTreeMap<String, (usize, usize)> {
@@ -29,7 +29,7 @@ fn fates(output: &Output) -> BTreeMap<String, (usize, usize)> {
 
 #[test]
 fn killed_and_started_again_the_server_listens_at_once_and_of_each_message_its_author_knows_what_became() {
-    let first = Server::over(&["tcp", "udp"], &[]);
+    let first = Server::at(&format!("{}:0", own_loopback()), &["tcp", "udp"], &[]);
     let address = first.address;
     let mut clients = ["tcp", "udp"].map(|transport| {
         let flags = ["--json", "--reconnect", "--stay"];
@@ -59,8 +59,7 @@ fn killed_and_started_again_the_server_listens_at_once_and_of_each_message_its_a
     let second = Server::at(&address.to_string(), &["tcp", "udp"], &[]);
     assert_eq!(second.address, address);
     let mut witness = Peer::connect(address);
-    witness.send("/who\n");
-    witness.recv();
+    witness.is_in();
     // What is said once they are back is heard like anything else.
     for client in &clients {
         client.stdout.wait_until("a second welcome", |output| {
@@ -97,12 +96,12 @@ fn killed_and_started_again_the_server_listens_at_once_and_of_each_message_its_a
 #[test]
 fn a_client_that_has_said_everything_to_the_second_server_ends_with_zero() {
     for transport in ["tcp", "udp"] {
-        let first = Server::over(&[transport], &[]);
+        let first = Server::at(&format!("{}:0", own_loopback()), &[transport], &[]);
         let address = first.address;
         let mut client = Process::start(&mut client_command_over(transport, address, &["--reconnect"]));
         // He knows that he is in: who never was does not come again, and says so.
         client.type_line("I am in");
-        first.process.stdout.wait_until("the client", |output| (output.lines.len() == 3).then_some(()));
+        first.process.stdout.wait_for_lines(3);
         drop(first);
         let second = Server::at(&address.to_string(), &[transport], &[]);
         // Over UDP nobody notices before he says something.

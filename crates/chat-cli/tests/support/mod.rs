@@ -6,13 +6,15 @@ mod peer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use peer::Peer;
+use socket2::{Domain, Socket, Type};
 
 /// How long anything may take that takes milliseconds on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -162,19 +164,14 @@ impl Server {
         self.process.stdout.wait_for_line(&format!("[*] Connection closed by {name}{reason}"));
     }
 
-    /// `chat client tcp` in a pipe. Returns it with its address, once the server has accepted it.
+    /// `chat client tcp` in a pipe. Returns it with its address, once the server has accepted it. Nobody else may
+    /// connect meanwhile.
     pub(crate) fn client(&self, flags: &[&str]) -> (Process, String) {
-        let accepted = |output: &Written| {
-            let names =
-                output.lines.iter().filter_map(|line| line.strip_prefix("[*] Accepted connection from "));
-            names.map(str::to_owned).collect::<Vec<_>>()
-        };
-        let before = accepted(&self.process.stdout.written());
+        let before = self.process.stdout.written().lines.len();
         let client = Process::start(&mut client_command(self.address, flags));
         let name = self.process.stdout.wait_until("the client", |output| {
-            let mut names = accepted(output);
-            names.retain(|name| !before.contains(name));
-            names.pop()
+            let mut new = output.lines[before..].iter();
+            new.find_map(|line| line.strip_prefix("[*] Accepted connection from ")).map(str::to_owned)
         });
         (client, name)
     }
@@ -190,9 +187,31 @@ pub(crate) fn client_command_over(transport: &str, address: SocketAddr, flags: &
     command
 }
 
-/// A port that was free a moment ago, for a server that cannot tell which one it has taken.
+/// A loopback address of this test alone, where there are several: a port of it that is free once stays free, since
+/// nobody else listens there and no outgoing connection begins there.
+pub(crate) fn own_loopback() -> IpAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    if cfg!(target_os = "linux") {
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        Ipv4Addr::new(127, NEXT.fetch_add(1, Ordering::Relaxed), high, low).into()
+    } else {
+        Ipv4Addr::LOCALHOST.into()
+    }
+}
+
+/// A free port, for a server that cannot tell which one it has taken.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("there is a free port")
+    TcpListener::bind((own_loopback(), 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("there is a free port")
+}
+
+/// An address at which nobody listens, as long as the socket is kept: it has the port and does not listen.
+pub(crate) fn refusing_address() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a descriptor is left");
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("there is a free port");
+    let address = socket.local_addr().expect("it is bound").as_socket().expect("it is an IP socket");
+    (socket, address)
 }
 
 /// An address of this machine that is not loopback, if it has one. What is sent there does not leave the machine.
@@ -262,6 +281,11 @@ impl Output {
 
     pub(crate) fn wait_for_line(&self, line: &str) {
         self.wait_until(line, |output| output.lines.iter().rev().any(|there| there == line).then_some(()));
+    }
+
+    /// Waits until there are so many lines.
+    pub(crate) fn wait_for_lines(&self, count: usize) {
+        self.wait_until(&format!("{count} lines"), |output| (output.lines.len() >= count).then_some(()));
     }
 
     /// Waits for each of these lines, in any order.

@@ -10,9 +10,12 @@ use super::{PATIENCE, now};
 
 pub(crate) struct Peer {
     pub(crate) socket: TcpStream,
-    /// His address, as the room shows it.
+    /// Its address, as the room shows it.
     pub(crate) name: String,
+    /// All it has received.
     got: Vec<u8>,
+    /// How much of that [`read_up_to`](Self::read_up_to) has returned.
+    read_bytes: usize,
 }
 
 impl Peer {
@@ -36,15 +39,15 @@ impl Peer {
         socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
         socket.set_write_timeout(Some(PATIENCE)).expect("not zero");
         let name = socket.local_addr().expect("it is connected").to_string();
-        Self { socket, name, got: Vec::new() }
+        Self { socket, name, got: Vec::new(), read_bytes: 0 }
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.socket.write_all(bytes.as_ref()).expect("the server reads");
     }
 
-    /// Sends piece after piece until the server has closed. False if so much time went by between two of them
-    /// that they count as chunks of their own (clause 5.2).
+    /// Sends piece after piece until the server has closed. False if there was a pause between two of them that is
+    /// long enough to make each a message of its own (clause 5.2).
     pub(crate) fn send_without_a_pause<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>) -> bool {
         let mut last = now();
         for piece in pieces {
@@ -57,12 +60,12 @@ impl Peer {
         true
     }
 
-    /// The line in which others see `text` of his.
+    /// The line in which others see `text` when this peer says it.
     pub(crate) fn line(&self, text: &str) -> String {
         format!("[{}] {text}", self.name)
     }
 
-    /// One `recv` as simple programs do it; empty at the end.
+    /// One `recv`, as simple programs call it. Empty at the end. It may hold a part of a line or several lines.
     pub(crate) fn recv(&mut self) -> &[u8] {
         let mut buffer = [0; 1024];
         let count = self.socket.read(&mut buffer).expect("something comes in time");
@@ -70,47 +73,72 @@ impl Peer {
         &self.got[self.got.len() - count..]
     }
 
-    /// All he gets, each `recv` as a line of its own: what a program prints that does just that. Ends when
-    /// one of the lines is `last`.
+    /// What a program shows that prints each `recv` as a line of its own. Returns once one of the lines is `last`.
     pub(crate) fn print_each_recv(mut self, last: impl Fn(&str) -> bool) -> Vec<String> {
         let mut printed = Vec::new();
         loop {
             let received = String::from_utf8(self.recv().to_vec()).expect("a line is in one piece");
             assert!(!received.is_empty(), "the connection ended after {printed:?}");
+            let before = printed.len();
             printed.extend(received.split('\n').map(str::to_owned));
-            if printed.last().is_some_and(|line| last(line)) {
+            if printed[before..].iter().any(|line| last(line)) {
                 return printed;
             }
         }
     }
 
-    /// The same socket once more, to send with.
+    /// A second handle to the same socket, to send with.
     pub(crate) fn again(&self) -> Self {
         Self::of(self.socket.try_clone().expect("a descriptor is left"))
     }
 
-    /// All he has got so far.
+    /// All it has received so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.got.clone()).expect("plain peers get UTF-8")
     }
 
-    /// The lines he has got so far.
+    /// The lines it has received so far.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.text().lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+        lines(&self.got)
     }
 
-    /// Reads until the last line, with or without a break, is `line`. Returns all he has got.
+    /// Asks who is there and waits for the answer: whoever is answered is a member.
+    pub(crate) fn is_in(&mut self) {
+        self.send("/who\n");
+        let asked = self.got.len();
+        let is_answer = |line: &String| {
+            let count = line.strip_prefix("[*] ").and_then(|line| line.split_once(" present"));
+            count.is_some_and(|(count, _)| count.parse::<u32>().is_ok())
+        };
+        while !lines(&self.got[asked..]).iter().any(is_answer) {
+            assert!(!self.recv().is_empty(), "the connection ended: {:?}", self.lines());
+        }
+        self.read_bytes = self.got.len();
+    }
+
+    /// Reads until a line ends with `line`, whatever comes with it in the same `recv`. Returns the lines up to it,
+    /// from where the last call ended.
     pub(crate) fn read_up_to(&mut self, line: &str) -> Vec<String> {
+        let begin = self.read_bytes;
+        let mut unfinished = begin;
         loop {
-            let breaks = self.got.iter().rev().take_while(|byte| b"\r\n".contains(byte)).count();
-            if self.got[..self.got.len() - breaks].ends_with(line.as_bytes()) {
-                return self.lines();
+            for piece in self.got[unfinished..].split_inclusive(|&byte| byte == b'\n') {
+                let breaks = piece.iter().rev().take_while(|byte| b"\r\n".contains(byte)).count();
+                let end = unfinished + piece.len();
+                // A peer that sends no line breaks gets none after its last line.
+                if piece[..piece.len() - breaks].ends_with(line.as_bytes()) {
+                    self.read_bytes = end;
+                    return lines(&self.got[begin..end]);
+                }
+                if piece.ends_with(b"\n") {
+                    unfinished = end;
+                }
             }
             assert!(!self.recv().is_empty(), "the connection ended before {line:?}: {:?}", self.lines());
         }
     }
 
-    /// Reads to the end, be it a clean one or a reset.
+    /// Reads to the end, be it a clean one or a reset. Returns all lines it has received.
     pub(crate) fn read_to_end(&mut self) -> Vec<String> {
         let mut rest = Vec::new();
         match self.socket.read_to_end(&mut rest) {
@@ -124,4 +152,10 @@ impl Peer {
     pub(crate) fn shut_down(&self) {
         self.socket.shutdown(Shutdown::Write).expect("it is connected");
     }
+}
+
+/// The lines in `bytes` that are not empty.
+fn lines(bytes: &[u8]) -> Vec<String> {
+    let text = std::str::from_utf8(bytes).expect("plain peers get UTF-8");
+    text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }

@@ -9,6 +9,8 @@ mod hangup;
 mod hostile;
 mod job_control;
 mod leaving;
+#[path = "../support/mod.rs"]
+mod support;
 mod talking;
 mod tmux;
 mod window;
@@ -17,14 +19,18 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use self::support::CHAT;
 use self::tmux::{Tmux, Window};
-
-const CHAT: &str = env!("CARGO_BIN_EXE_chat");
 
 /// A server on a terminal, and the address it listens on.
 fn server(tmux: &Tmux) -> (Window<'_>, String) {
+    server_at(tmux, "127.0.0.1:0")
+}
+
+/// The same at an address of the caller's choice.
+fn server_at<'a>(tmux: &'a Tmux, bind: &str) -> (Window<'a>, String) {
     let window =
-        tmux.window(&named(tmux, "server", &format!("{CHAT} server tcp --bind 127.0.0.1:0 --no-timestamps")));
+        tmux.window(&named(tmux, "server", &format!("{CHAT} server tcp --bind {bind} --no-timestamps")));
     let rows = window.shows("open · 0 present");
     let address = rows[0].strip_prefix("[*] Listening on ").expect("it says where");
     let address = address.to_owned();

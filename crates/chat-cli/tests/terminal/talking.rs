@@ -1,7 +1,8 @@
 //! People who talk while others type.
 
+use super::support::own_loopback;
 use super::tmux::Tmux;
-use super::{CHAT, client, pipe, server, signal};
+use super::{CHAT, client, pipe, server, server_at, signal};
 
 #[test]
 fn two_clients_and_a_server_talk_while_everyone_types() {
@@ -27,6 +28,7 @@ fn two_clients_and_a_server_talk_while_everyone_types() {
 
     ann.presses(&["Home"]);
     ann.types("only ");
+    ann.shows("> only half a thought");
     server.presses(&["Enter"]);
     let rows = ann.shows("[*] I am the op");
     assert_eq!(rows[rows.len() - 2], "> only half a thought");
@@ -107,7 +109,8 @@ fn a_burst_does_not_disturb_the_line_being_typed() {
 #[test]
 fn a_lost_connection_is_taken_up_again_and_nothing_is_said_twice() {
     let Some(tmux) = Tmux::start() else { return };
-    let (first, address) = server(&tmux);
+    // While nobody listens there, nobody else takes the port.
+    let (first, address) = server_at(&tmux, &format!("{}:0", own_loopback()));
     let (ann, _) = client(&tmux, &address, "");
     ann.enters("before");
     first.shows("] before");

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "every test file is a crate of its own and uses its part of this")]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -51,6 +51,16 @@ impl Drop for Server {
         if !std::thread::panicking() {
             self.stop();
         }
+    }
+}
+
+/// A loopback address of this process alone, where there are several: a port of it that is free once stays free.
+pub(crate) fn own_loopback() -> IpAddr {
+    if cfg!(target_os = "linux") {
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        Ipv4Addr::new(127, 1, high, low).into()
+    } else {
+        Ipv4Addr::LOCALHOST.into()
     }
 }
 
