@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use chat_core::RoomConfig;
 use chat_udp::PlainPolicy;
@@ -84,6 +85,15 @@ impl From<PlainUdp> for PlainPolicy {
     }
 }
 
+/// How diagnostics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
 /// Open a room.
 ///
 /// Prints who comes and goes and what is said. Ctrl-C or SIGTERM closes the room: everyone gets what was
@@ -96,7 +106,7 @@ Examples:
   chat server tcp udp                      # one room, one port number, both transports
   chat server tcp --bind 0.0.0.0:5555      # for the whole network
   chat server tcp --bind '[::]:5555'       # IPv6 and IPv4
-  chat server tcp >> chat.log &            # in the background")]
+  chat server tcp --log-file chat.log &    # in the background")]
 pub(crate) struct ServerArgs {
     /// What members may come over
     #[arg(required = true, value_name = "TRANSPORT")]
@@ -128,6 +138,15 @@ pub(crate) struct ServerArgs {
     /// Tell plain members (netcat, telnet) who joins and leaves
     #[arg(long)]
     pub(crate) announce: bool,
+    /// Write the conversation to a file too, with date and time; SIGHUP opens it again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+    /// Begin each line on stdout with date and time, where it is no terminal
+    #[arg(long, conflicts_with = "no_timestamps")]
+    pub(crate) timestamps: bool,
+    /// How stderr tells what happens to the server; -v tells more
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
     #[command(flatten)]
     pub(crate) look: LookArgs,
 }

@@ -1,24 +1,58 @@
-//! Where diagnostics go: to stderr, or to whoever has taken the terminal that stderr is.
+//! Diagnostics: what happens to the program, as lines on stderr, or for whoever has taken the terminal that stderr is.
+//!
+//! A thread of its own writes them, so that nobody waits for a stderr that is stuck: an I/O thread that did would
+//! stop the room. Each is one line without control characters, whatever a peer has put into it.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Builder;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tracing::Level;
 
-/// Lines that may wait to be shown on a terminal. More are dropped: they would be noise.
-const LINES_MAX: usize = 256;
+use crate::args::LogFormat;
+use crate::sink::Sink;
+use crate::terminal::printable;
 
+/// Lines that may wait to be written. More are dropped, and counted.
+const LINES_MAX: usize = 1024;
+
+/// How long the end of the program waits for a stderr that is stuck.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+static QUEUE: OnceLock<Sender<Item>> = OnceLock::new();
+static DROPPED: AtomicU64 = AtomicU64::new(0);
 static TAKER: Mutex<Option<Sender<String>>> = Mutex::new(None);
 
-/// Begins to print diagnostics.
-pub(crate) fn init(verbose: bool, ansi: bool) {
-    tracing_subscriber::fmt()
+enum Item {
+    Line(String),
+    /// Everything before it is written when it is dropped.
+    Flush(#[expect(dead_code, reason = "held for its drop")] Sender<()>),
+}
+
+/// Begins to write diagnostics: warnings and errors, or with `verbose` everything.
+///
+/// # Errors
+///
+/// If the system has no thread to give.
+pub(crate) fn init(verbose: bool, format: LogFormat) -> io::Result<()> {
+    let (queue, items) = bounded(LINES_MAX);
+    Builder::new().name("chat-stderr".to_owned()).spawn(move || write(&items))?;
+    if QUEUE.set(queue).is_err() {
+        return Ok(()); // they are written already
+    }
+    let subscriber = tracing_subscriber::fmt()
         .with_writer(|| Diagnostics)
         .with_max_level(if verbose { Level::DEBUG } else { Level::WARN })
         .with_target(false)
-        .with_ansi(ansi)
-        .init();
+        .with_ansi(false);
+    match format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+    }
+    Ok(())
 }
 
 /// From now on lines go to the receiver, if stderr is a terminal.
@@ -37,20 +71,44 @@ pub(crate) fn restore() {
     *taker() = None;
 }
 
+/// Waits until what was reported so far is written, unless stderr is stuck.
+pub(crate) fn flush() {
+    let (flushed, wait) = bounded(0);
+    if let Some(queue) = QUEUE.get()
+        && queue.send_timeout(Item::Flush(flushed), FLUSH_TIMEOUT).is_ok()
+    {
+        let _flushed_or_stuck = wait.recv_timeout(FLUSH_TIMEOUT);
+    }
+}
+
+/// Takes one event at a time, with the line break at its end.
 struct Diagnostics;
 
 impl Write for Diagnostics {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &*taker() {
-            // Comes one event at a time, with the line break at its end.
-            Some(taker) => drop(taker.try_send(String::from_utf8_lossy(bytes).trim_end().to_owned())),
-            None => io::stderr().write_all(bytes)?,
+        let line = printable(String::from_utf8_lossy(bytes).trim_end()).into_owned();
+        if QUEUE.get().is_none_or(|queue| queue.try_send(Item::Line(line)).is_err()) {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
         }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Writes what comes. If stderr fails there is nobody to tell; lines go on when it works again.
+fn write(items: &Receiver<Item>) {
+    let mut stderr = Sink::new(io::stderr());
+    for item in items {
+        let Item::Line(mut line) = item else { continue };
+        let taken = taker().as_ref().is_some_and(|taker| taker.try_send(line.clone()).is_ok());
+        if !taken {
+            stderr.miss(DROPPED.swap(0, Ordering::Relaxed));
+            line.push('\n');
+            stderr.write(&line, "");
+        }
     }
 }
 

@@ -11,34 +11,35 @@ mod failure;
 mod generate;
 mod server;
 mod signals;
+mod sink;
 mod terminal;
 mod transport;
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, LogFormat};
+use crate::failure::Failure;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let is_interactive = terminal::is_interactive();
-    let colour = match &args.command {
-        Command::Server(args) => args.look.colour(),
-        Command::Client(args) => args.look.colour(),
-        Command::Completions(_) | Command::Man(_) => false,
+    let result = run(args);
+    diagnostics::flush();
+    result.unwrap_or_else(|failure| failure.report())
+}
+
+fn run(args: Args) -> Result<ExitCode, Failure> {
+    let format = match &args.command {
+        Command::Server(args) => args.log_format,
+        _ => LogFormat::Text,
     };
-    // Whoever takes the terminal draws the lines himself.
-    diagnostics::init(args.verbose, colour && !is_interactive && io::stderr().is_terminal());
-    let result = match args.command {
+    diagnostics::init(args.verbose, format)?;
+    let is_interactive = terminal::is_interactive();
+    match args.command {
         Command::Server(args) => server::run(&args, is_interactive),
         Command::Client(args) => client::run(&args, is_interactive),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
-    };
-    match result {
-        Ok(code) => code,
-        Err(failure) => failure.report(),
     }
 }

@@ -1,24 +1,26 @@
 //! `chat server`.
 
 mod command;
-mod console;
 mod operator;
+mod printer;
 mod wording;
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use chat_core::{Room, Running};
 use chat_tcp::{TcpConfig, TcpServer};
 use chat_udp::{UdpConfig, UdpServer};
+use crossbeam_channel::{Sender, bounded};
 
 use crate::address::Address;
 use crate::args::{ServerArgs, TransportKind};
 use crate::failure::Failure;
 use crate::signals::{self, Signal};
-use crate::terminal;
+use crate::terminal::{self, Clock};
 
 /// How long members may take to read what they are owed when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -30,20 +32,32 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     }
     let room = Room::new(args.room());
     let mut running = Running::new(&room);
-    // Before anyone can come, so that the console tells of everyone.
+    // Before anyone can come, so that they tell of everyone.
     let local = room.join("console".parse().expect("a valid name"))?;
+    let log_file = match &args.log_file {
+        Some(path) => Some((room.join("log-file".parse().expect("a valid name"))?, path)),
+        None => None,
+    };
     let listening = listen(args, &room, &mut running)?;
-    close_on_signal(&room)?;
-    let console = if is_interactive {
+    let (reopen, reopened) = bounded(1);
+    let mut printers = Vec::new();
+    if let Some((local, path)) = log_file {
+        let printer = printer::spawn_file(local, listening.clone(), path.clone(), reopened);
+        printers.push(printer.map_err(|error| no_log_file(error, path))?);
+    }
+    on_signals(&room, reopen)?;
+    printers.push(if is_interactive {
         operator::spawn(local, listening, args.look)?
     } else {
-        console::spawn(local, listening)?
-    };
+        printer::spawn(local, listening, args.timestamps.then(Clock::local))?
+    });
     let result = running.join();
     // Whoever reads stdout may have stalled, and must not keep the program from ending.
-    let (done, ended) = crossbeam_channel::bounded::<()>(0);
+    let (done, ended) = bounded::<()>(0);
     std::thread::spawn(move || {
-        let _panicked = console.join();
+        for printer in printers {
+            let _panicked = printer.join();
+        }
         drop(done);
     });
     let _ended_or_stalled = ended.recv_timeout(Duration::from_secs(1));
@@ -102,8 +116,8 @@ fn listen(args: &ServerArgs, room: &Room, running: &mut Running) -> Result<Strin
     Ok(listening)
 }
 
-/// The first signal closes the room in order, the second one at once.
-fn close_on_signal(room: &Room) -> io::Result<()> {
+/// The first signal closes the room in order, the second one at once. SIGHUP opens files again.
+fn on_signals(room: &Room, reopen: Sender<()>) -> io::Result<()> {
     let room = room.clone();
     let mut is_closing = false;
     signals::on_each(move |signal| match signal {
@@ -116,13 +130,32 @@ fn close_on_signal(room: &Room) -> io::Result<()> {
         }
         // May come twice, from the system and from the shell.
         Signal::TerminalClosed => close(&room),
-        Signal::Reload => tracing::info!("SIGHUP: nothing to read again"),
+        Signal::Reload => {
+            let _there_already = reopen.try_send(());
+        }
     })
 }
 
 /// Closes the room in order.
 fn close(room: &Room) {
     room.close("The server is stopping", GRACE);
+}
+
+fn no_log_file(error: io::Error, path: &Path) -> Failure {
+    let hint = match error.kind() {
+        ErrorKind::NotFound => "its directory does not exist",
+        ErrorKind::PermissionDenied => "this user may not write there",
+        ErrorKind::IsADirectory => "name a file in that directory",
+        _ => return Failure::new(CannotOpen { path: path.into(), source: error }, None),
+    };
+    Failure::new(CannotOpen { path: path.into(), source: error }, Some(hint.to_owned()))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open the log file {}", path.display())]
+struct CannotOpen {
+    path: PathBuf,
+    source: io::Error,
 }
 
 /// Why there is no address to listen on, and what to do about it.

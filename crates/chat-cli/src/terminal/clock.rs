@@ -23,6 +23,13 @@ impl Clock {
         Self { zone: TimeZone::UTC }
     }
 
+    /// Date and time of a moment in Unix time to the second, and how far they are from UTC, as RFC 3339 has it.
+    pub(crate) fn rfc_3339(&self, unix_ms: u64) -> Option<String> {
+        let time =
+            Timestamp::from_millisecond(i64::try_from(unix_ms).ok()?).ok()?.to_zoned(self.zone.clone());
+        Some(time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+    }
+
     /// Hours and minutes of a moment in Unix time, and its day. A server can send any number, so there may be
     /// no such moment.
     pub(crate) fn at(&self, unix_ms: u64) -> Option<(String, Date)> {
@@ -58,6 +65,8 @@ mod tests {
     fn a_moment_has_a_time_and_a_day() {
         let (time, date) = Clock::utc().at(1_795_402_243_123).expect("a moment");
         assert_eq!((time.as_str(), day(date).as_str()), ("02:50", "Monday, 23 November 2026"));
+        let stamp = Clock::utc().rfc_3339(1_795_402_243_123);
+        assert_eq!(stamp.as_deref(), Some("2026-11-23T02:50:43+00:00"));
         assert_eq!(rfc_3339(1_795_402_243_123).as_deref(), Some("2026-11-23T02:50:43.123Z"));
     }
 

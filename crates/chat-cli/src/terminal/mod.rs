@@ -27,7 +27,7 @@ pub(crate) use self::clock::{Clock, day, rfc_3339, unix_ms};
 use self::guard::Guard;
 pub(crate) use self::guard::{give_back, is_in_background};
 pub(crate) use self::input::Input;
-pub(crate) use self::pen::{Hue, Pen, Style};
+pub(crate) use self::pen::{Hue, Pen, Style, printable};
 use self::prompt::Prompt;
 pub(crate) use self::prompt::{Act, beginning_with};
 use self::screen::{Footer, Screen};

@@ -135,7 +135,8 @@ impl Server {
         let process = Process::start(command);
         let address = process.stdout.wait_until("the address it listens on", |output| {
             // With several transports each has a line, and all the same address.
-            output.lines.first()?.strip_prefix("[*] Listening on ")?.split(' ').next()?.parse().ok()
+            // Perhaps after a time stamp.
+            output.lines.first()?.split("[*] Listening on ").nth(1)?.split(' ').next()?.parse().ok()
         });
         Self { process, address, peers: Mutex::default() }
     }

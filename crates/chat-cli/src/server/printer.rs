@@ -1,0 +1,160 @@
+//! The conversation as lines: on stdout where no console has it, and in the log file.
+//!
+//! Each is a local member of the room, on a thread of its own. If whoever reads stdout stalls, or a disk is full,
+//! only that printer lags, and the room does not notice.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use chat_core::{LocalMember, TryRecvError};
+use crossbeam_channel::{Receiver, never, select};
+
+use super::wording::wording;
+use crate::sink::{Outcome, Sink};
+use crate::terminal::{Clock, unix_ms};
+
+/// Lines are collected up to here before they are written.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// Prints `first`, and then what `local` hears, on stdout until the room is over or nobody reads any more.
+///
+/// # Errors
+///
+/// If the system has no thread or descriptor to give.
+pub(super) fn spawn(local: LocalMember, first: String, clock: Option<Clock>) -> io::Result<JoinHandle<()>> {
+    let printer = Printer {
+        name: "stdout".to_owned(),
+        sink: Sink::new(stdout()?),
+        clock,
+        open: Box::new(|| Ok(None)),
+        reopen: never(),
+    };
+    Builder::new().name("chat-stdout".to_owned()).spawn(move || printer.run(&local, &first))
+}
+
+/// As [`spawn`], with date and time, into the file at `path`; opens it again for each token of `reopen`.
+///
+/// # Errors
+///
+/// If the file cannot be opened, or the system has no thread to give.
+pub(super) fn spawn_file(
+    local: LocalMember,
+    first: String,
+    path: PathBuf,
+    reopen: Receiver<()>,
+) -> io::Result<JoinHandle<()>> {
+    let printer = Printer {
+        name: path.display().to_string(),
+        sink: Sink::new(open(&path)?),
+        clock: Some(Clock::local()),
+        open: Box::new(move || open(&path).map(Some)),
+        reopen,
+    };
+    Builder::new().name("chat-log-file".to_owned()).spawn(move || printer.run(&local, &first))
+}
+
+/// At its end, whoever else writes to it or has cut it.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// Stdout without a buffer: what was written, and what was not, is known to the byte.
+#[cfg(unix)]
+fn stdout() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+/// Stdout, which on Windows takes text only by itself.
+#[cfg(not(unix))]
+fn stdout() -> io::Result<io::Stdout> {
+    Ok(io::stdout())
+}
+
+struct Printer<W> {
+    /// What messages call it.
+    name: String,
+    sink: Sink<W>,
+    /// Lines begin with the time by it.
+    clock: Option<Clock>,
+    /// Opens the file again, if it is one.
+    open: Box<dyn Fn() -> io::Result<Option<W>> + Send>,
+    reopen: Receiver<()>,
+}
+
+impl<W: Write> Printer<W> {
+    fn run(mut self, local: &LocalMember, first: &str) {
+        let mut batch = String::new();
+        first.lines().for_each(|line| self.add(&mut batch, line));
+        while self.write(&batch) {
+            batch.clear();
+            select! {
+                recv(self.reopen) -> _ => self.reopen(),
+                recv(local.ready()) -> _ => gather(),
+            }
+            while batch.len() < BATCH_BYTES {
+                match local.try_recv() {
+                    Ok(heard) => {
+                        if let Some(line) = wording(&heard) {
+                            self.add(&mut batch, &line.to_string());
+                        }
+                    }
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Closed) => {
+                        self.write(&batch);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn add(&self, batch: &mut String, line: &str) {
+        batch.push_str(&self.stamp());
+        batch.push_str(line);
+        batch.push('\n');
+    }
+
+    fn stamp(&self) -> String {
+        let time = self.clock.as_ref().and_then(|clock| clock.rfc_3339(unix_ms()));
+        time.map(|time| time + " ").unwrap_or_default()
+    }
+
+    /// False if nobody reads any more.
+    fn write(&mut self, batch: &str) -> bool {
+        let name = &self.name;
+        match self.sink.write(batch, &self.stamp()) {
+            Outcome::Written | Outcome::StillFailing => {}
+            Outcome::Failed(error) => {
+                tracing::warn!(%error, "cannot write to {name}; the room goes on, and lines are missing there");
+            }
+            Outcome::WrittenAgain { missing } => {
+                tracing::warn!(missing, "can write to {name} again; lines are missing there");
+            }
+            Outcome::Closed => return false,
+        }
+        true
+    }
+
+    fn reopen(&mut self) {
+        let name = &self.name;
+        match (self.open)() {
+            Ok(Some(out)) => {
+                self.sink.replace(out);
+                tracing::info!("opened {name} again");
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "cannot open {name} again; the file as it was goes on"),
+        }
+    }
+}
+
+/// Lets a moment pass that nobody notices, so that a busy room wakes its printers a hundred times a second and
+/// not for each message: the wake is paid for by whoever speaks.
+#[expect(clippy::disallowed_methods, reason = "not a wait for something that happens")]
+fn gather() {
+    std::thread::sleep(Duration::from_millis(10));
+}

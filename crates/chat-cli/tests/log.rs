@@ -1,0 +1,183 @@
+//! What the server writes: the conversation on stdout and in a log file, what happens to it on stderr.
+#![cfg(unix)]
+
+mod support;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{CHAT, Process, Server, now};
+
+/// A directory of the test's own, which goes with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("chat-log-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a directory for the test");
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The lines of a file once one of them ends in `last`.
+fn lines_up_to(path: &Path, last: &str) -> Vec<String> {
+    let deadline = now() + support::PATIENCE;
+    loop {
+        let text = fs::read(path).map(|bytes| String::from_utf8(bytes).expect("text")).unwrap_or_default();
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        if text.ends_with('\n') && lines.iter().any(|line| line.ends_with(last)) {
+            return lines;
+        }
+        assert!(now() < deadline, "no line ends in {last:?}: {lines:#?}");
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
+    }
+}
+
+/// A line without its time stamp, such as `2026-11-26T03:32:26+01:00`.
+fn unstamped(line: &str) -> &str {
+    let (stamp, rest) = line.split_once(' ').expect("a stamp and a line");
+    let shape: String = stamp.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    assert_eq!(shape.replace('-', "+"), "0000+00+00T00:00:00+00:00", "{line}");
+    rest
+}
+
+#[test]
+fn the_log_file_has_the_conversation_with_date_and_time() {
+    let directory = Directory::new("conversation");
+    let file = directory.file("chat.log");
+    fs::write(&file, "from before\n").expect("it can be written");
+    let mut server = Server::with(&["--log-file", file.to_str().expect("UTF-8"), "--timestamps"]);
+    let mut ann = support::Peer::connect(server.address);
+    ann.send("hello\n");
+    server.process.terminate();
+    assert_eq!(server.process.exit_code(), Some(0));
+    let logged = lines_up_to(&file, "[*] The server is stopping");
+    assert_eq!(logged[0], "from before");
+    let logged: Vec<&str> = logged[1..].iter().map(|line| unstamped(line)).collect();
+    assert_eq!(logged[0], format!("[*] Listening on {}", server.address));
+    assert_eq!(logged[1], format!("[*] Accepted connection from {}", ann.name));
+    assert_eq!(logged[2], ann.line("hello"));
+    let printed = server.process.stdout.lines();
+    let printed: Vec<&str> = printed.iter().map(|line| unstamped(line)).collect();
+    assert_eq!(printed, logged, "with --timestamps stdout has the same");
+}
+
+#[test]
+fn a_log_file_is_rotated_by_renaming_and_by_cutting() {
+    let directory = Directory::new("rotation");
+    let (file, old) = (directory.file("chat.log"), directory.file("chat.log.1"));
+    let server = Server::with(&["--log-file", file.to_str().expect("UTF-8")]);
+    let mut ann = server.peer();
+    ann.send("one\n");
+    lines_up_to(&file, "] one");
+    fs::rename(&file, &old).expect("it is there");
+    server.process.signal("HUP");
+    let deadline = now() + support::PATIENCE;
+    while !file.exists() {
+        assert!(now() < deadline, "it is never opened again");
+        std::thread::yield_now();
+    }
+    ann.send("two\n");
+    let lines = lines_up_to(&file, "] two");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(!lines_up_to(&old, "] one").concat().contains("two"));
+    File::options().write(true).open(&file).and_then(|file| file.set_len(0)).expect("it can be cut");
+    ann.send("three\n");
+    assert_eq!(lines_up_to(&file, "] three").len(), 1);
+    // One that cannot be opened again goes on as it was.
+    fs::rename(&file, directory.file("chat.log.2")).expect("it is there");
+    fs::create_dir(&file).expect("nothing is there");
+    server.process.signal("HUP");
+    server
+        .process
+        .stderr
+        .wait_until("a warning", |output| output.lines.first()?.contains("again").then_some(()));
+    ann.send("four\n");
+    lines_up_to(&directory.file("chat.log.2"), "] four");
+}
+
+#[test]
+fn a_log_file_that_cannot_be_opened_is_said_at_once() {
+    let directory = Directory::new("wrong");
+    for (path, hint) in
+        [(directory.file("no/such/chat.log"), "directory"), (directory.0.clone(), "name a file")]
+    {
+        let mut command = Command::new(CHAT);
+        command.args(["server", "tcp", "--bind", "127.0.0.1:0", "--log-file"]).arg(&path);
+        let mut server = Process::start(&mut command);
+        assert_eq!(server.exit_code(), Some(1));
+        let stderr = server.stderr.all().join("\n");
+        assert!(stderr.contains("cannot open the log file") && stderr.contains(hint), "{stderr}");
+    }
+}
+
+// The largest file allowed stands for a full disk: it can be raised while the server runs.
+#[cfg(target_os = "linux")]
+#[test]
+fn after_a_full_disk_the_log_goes_on_and_says_how_many_lines_are_missing() {
+    let directory = Directory::new("full");
+    let (stdout, file) = (directory.file("stdout"), directory.file("chat.log"));
+    let address = support::free_address();
+    let line = format!(
+        "ulimit -S -f 2; exec {CHAT} server tcp --bind {address} --log-file {} > {}",
+        file.display(),
+        stdout.display()
+    );
+    let mut server = Process::start(Command::new("sh").args(["-c", &line]));
+    let mut ann = support::Peer::connect_in_time(address);
+    let text = "x".repeat(100);
+    (0..50).for_each(|number| ann.send(format!("{number} {text}\n")));
+    for name in ["stdout", "chat.log"] {
+        let warning = format!("{name}; the room goes on");
+        let count = |lines: &[String]| lines.iter().filter(|line| line.contains(&warning)).count();
+        server.stderr.wait_until(&warning, |output| (count(&output.lines) == 1).then_some(()));
+    }
+    ann.send("nobody writes this\n");
+    let pid = server.id().try_into().expect("small");
+    let (mut full, mut hard) = (0, 0);
+    let unlimited = Some((rlimit::INFINITY, rlimit::INFINITY));
+    rlimit::prlimit(pid, rlimit::Resource::FSIZE, unlimited, Some((&mut full, &mut hard)))
+        .expect("the soft limit may be raised");
+    for path in [&stdout, &file] {
+        let deadline = now() + support::PATIENCE;
+        // It may have been lost with those before.
+        while !fs::read_to_string(path).expect("it is there").contains("] space again\n") {
+            assert!(now() < deadline, "it never goes on");
+            ann.send("space again\n");
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
+        }
+    }
+    server.terminate();
+    assert_eq!(server.exit_code(), Some(0));
+    let mut totals = Vec::new();
+    for path in [&stdout, &file] {
+        let lines = lines_up_to(path, "[*] The server is stopping");
+        let missing =
+            lines.iter().position(|line| line.ends_with(" lines are missing here")).expect("it says so");
+        let count: usize =
+            lines[missing].split(' ').rev().nth(4).expect("a number").parse().expect("a number");
+        assert!(count > 10, "{lines:#?}");
+        // Up to there it was written; the line that it ends in is among the missing ones.
+        let before = fs::read(path).expect("it is there").into_iter().take(full.try_into().expect("small"));
+        let before = before.filter(|&byte| byte == b'\n').count();
+        totals.push(before + count + lines.len() - missing - 1);
+    }
+    assert_eq!(totals[0], totals[1], "written and missing are together the same");
+    assert_eq!(
+        server.stderr.lines().len(),
+        4,
+        "it complains once for each, and once more: {:?}",
+        server.stderr.lines()
+    );
+}
