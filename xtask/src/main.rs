@@ -2,18 +2,17 @@
 //!
 //! One file per command; this one only picks the command and turns its failure into an exit code.
 
-mod bench;
 mod cargo;
 mod ci;
 mod failure;
 mod flaky;
 mod fuzz;
+mod load;
 mod loom;
 mod package;
 mod screenshot;
 mod semver;
 mod sim;
-mod soak;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,11 +23,11 @@ use clap::Parser;
 #[command(name = "cargo xtask", about = "What developers of the chat room run")]
 enum Command {
     /// Measures the server beside the limit of the machine and other servers
-    Bench(bench::Options),
+    Bench(load::Options),
     /// Checks everything that a change must pass
     Ci(ci::Options),
     /// Puts each fault of the world on a running server at full size, and prints what it costs
-    Faults(soak::Options),
+    Faults(load::Options),
     /// Runs every test binary many times on a busy machine, to find tests that sometimes fail
     Flaky(flaky::Options),
     /// Searches for bytes that break a promise of a decoder, a session or the room
@@ -39,19 +38,19 @@ enum Command {
     Package(package::Options),
     /// Draws the picture of the README from the running program
     Screenshot(screenshot::Options),
-    /// Tells what has changed for who uses the crates, as semantic versions count it
+    /// Tells what has changed for users of the crates, as semantic versions count it
     Semver(semver::Options),
     /// Runs the room on simulated networks drawn from seeds
     Sim(sim::Options),
     /// Keeps a server under load and faults for minutes or hours, and plots memory, descriptors and latency
-    Soak(soak::Options),
+    Soak(load::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Command::parse() {
-        Command::Bench(options) => bench::run(root(), &options),
+        Command::Bench(options) => load::run(root(), "bench", &options),
         Command::Ci(options) => ci::run(root(), &options),
-        Command::Faults(options) => soak::faults(root(), &options),
+        Command::Faults(options) => load::faults(root(), &options),
         Command::Flaky(options) => flaky::run(root(), &options),
         Command::Fuzz(options) => fuzz::run(root(), &options),
         Command::Loom => loom::run(root()),
@@ -59,7 +58,7 @@ fn main() -> ExitCode {
         Command::Screenshot(options) => screenshot::run(root(), &options),
         Command::Semver(options) => semver::run(root(), &options),
         Command::Sim(options) => sim::run(root(), &options),
-        Command::Soak(options) => soak::soak(root(), &options),
+        Command::Soak(options) => load::run(root(), "soak", &options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,113 @@
+//! How the servers of others are started: in the foreground, without persistence, with limits lifted.
+
+use std::env;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use crate::failure::{Context, Failure, Result};
+
+/// A server of others.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Foreign {
+    Redis,
+    Nats,
+    Ngircd,
+    Mosquitto,
+}
+
+impl Foreign {
+    /// The command that serves on `address`; `dir` takes a configuration file.
+    pub(super) fn command(self, address: SocketAddr, dir: &Path) -> Result<Command> {
+        match self {
+            Self::Redis => redis(address),
+            Self::Nats => nats(address, dir),
+            Self::Ngircd => ngircd(address, dir),
+            Self::Mosquitto => mosquitto(address, dir),
+        }
+    }
+
+    pub(super) fn version(self) -> Option<String> {
+        match self {
+            Self::Redis => version("redis-server", "--version"),
+            Self::Nats => version("nats-server", "--version"),
+            Self::Ngircd => version("ngircd", "--version"),
+            Self::Mosquitto => version("mosquitto", "-h"),
+        }
+    }
+}
+
+fn redis(address: SocketAddr) -> Result<Command> {
+    let mut command = program("redis-server")?;
+    let line = format!(
+        "--bind {} --port {} --protected-mode no --appendonly no --maxclients 60000 --tcp-backlog 4096",
+        address.ip(),
+        address.port()
+    );
+    command.args(line.split(' '));
+    command.args(["--save", ""]);
+    command.args(["--client-output-buffer-limit", "pubsub 0 0 0"]);
+    Ok(command)
+}
+
+fn nats(address: SocketAddr, dir: &Path) -> Result<Command> {
+    let config = format!(
+        "listen: \"{address}\"\nmax_connections: 200000\nmax_pending: 4GB\nwrite_deadline: \"600s\"\nping_interval: \"1h\"\n"
+    );
+    let mut command = program("nats-server")?;
+    command.arg("-c").arg(file(dir, "nats.conf", &config)?);
+    Ok(command)
+}
+
+fn ngircd(address: SocketAddr, dir: &Path) -> Result<Command> {
+    let (ip, port) = (address.ip(), address.port());
+    let config = format!(
+        "[Global]\nName = bench.localhost\nInfo = bench\nListen = {ip}\nPorts = {port}\nMotdPhrase = hello\n\
+         [Limits]\nMaxConnections = 0\nMaxConnectionsIP = 0\nMaxJoins = 0\nMaxNickLength = 16\n\
+         MaxPenaltyTime = 0\nPingTimeout = 3600\n[Options]\nDNS = no\nIdent = no\nPAM = no\nCloakHost = m\n"
+    );
+    let mut command = program("ngircd")?;
+    command.arg("-n").arg("-f").arg(file(dir, "ngircd.conf", &config)?);
+    Ok(command)
+}
+
+fn mosquitto(address: SocketAddr, dir: &Path) -> Result<Command> {
+    let config = format!(
+        "listener {} {}\nallow_anonymous true\npersistence false\nlog_dest none\nset_tcp_nodelay true\n\
+         max_connections -1\nmax_queued_messages 0\nmax_queued_bytes 0\n",
+        address.port(),
+        address.ip()
+    );
+    let mut command = program("mosquitto")?;
+    command.arg("-c").arg(file(dir, "mosquitto.conf", &config)?);
+    Ok(command)
+}
+
+/// The first word that looks like a version in what the program prints.
+fn version(name: &str, flag: &str) -> Option<String> {
+    let output = program(name).ok()?.arg(flag).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split(|c: char| c.is_whitespace() || c == '=' || c == ':')
+        .map(|word| word.trim_start_matches('v'))
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
+        .map(|word| word.split('-').next().unwrap_or(word).to_owned())
+}
+
+/// The program from the search path, or from where daemons are, which often is not in it.
+fn program(name: &str) -> Result<Command> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let daemons = ["/usr/sbin", "/usr/local/sbin"].map(Into::into);
+    env::split_paths(&path)
+        .chain(daemons)
+        .map(|dir| dir.join(name))
+        .find(|path| path.is_file())
+        .map(Command::new)
+        .ok_or_else(|| Failure::new("not installed"))
+}
+
+fn file(dir: &Path, name: &str, text: &str) -> Result<std::path::PathBuf> {
+    let path = dir.join(name);
+    fs::write(&path, text).when(format!("write {}", path.display()))?;
+    Ok(path)
+}

@@ -1,0 +1,91 @@
+//! The limit of the machine: a poll loop that passes bytes on and does nothing else.
+//!
+//! No room, no protocol, no order to keep, no memory of what was said: what one member sends is written to all the
+//! others, and what a socket does not take at once is lost. Whatever a chat server does beyond that can only cost
+//! more, so this is what it is measured against.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+
+use super::Sends;
+use crate::failure::Result;
+
+const LISTEN: Token = Token(usize::MAX);
+const READ_BYTES: usize = 64 * 1024;
+
+/// Serves until it is killed.
+pub(super) fn serve(address: SocketAddr, sends: Sends) -> Result<()> {
+    let mut poll = Poll::new()?;
+    let mut events = Events::with_capacity(1024);
+    let mut listener = listen(address)?;
+    poll.registry().register(&mut listener, LISTEN, Interest::READABLE)?;
+    let mut members: Slab<TcpStream> = Slab::new();
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        match poll.poll(&mut events, None) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            result => result?,
+        }
+        for event in &events {
+            if event.token() == LISTEN {
+                accept(&listener, &poll, &mut members)?;
+                continue;
+            }
+            let author = event.token().0;
+            while let Some(socket) = members.get_mut(author) {
+                match socket.read(&mut buffer) {
+                    Ok(0) => drop(members.remove(author)),
+                    Ok(count) => {
+                        for message in sends.pieces(&buffer[..count]) {
+                            pass_on(message, author, &mut members);
+                        }
+                        // A socket that gave less than it was asked for is empty.
+                        if count < buffer.len() {
+                            break;
+                        }
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(_) => drop(members.remove(author)),
+                }
+            }
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+    socket.bind(&address.into())?;
+    socket.listen(4096)?;
+    socket.set_nonblocking(true)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+fn accept(listener: &TcpListener, poll: &Poll, members: &mut Slab<TcpStream>) -> Result<()> {
+    loop {
+        match listener.accept() {
+            Ok((mut socket, _)) => {
+                socket.set_nodelay(true)?;
+                let place = members.vacant_entry();
+                poll.registry().register(&mut socket, Token(place.key()), Interest::READABLE)?;
+                place.insert(socket);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(_) => {}
+        }
+    }
+}
+
+fn pass_on(message: &[u8], author: usize, members: &mut Slab<TcpStream>) {
+    for (member, socket) in members {
+        if member != author {
+            // Lost is lost: keeping it for later is what a room does.
+            let _taken = socket.write(message);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The systems under test: what they are called, how they are started, what they speak.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::calls::CallCounter;
+use super::foreign::Foreign;
+use crate::clock;
+use crate::crowd::{Medium, Wire};
+use crate::failure::{Context, Failure, Result, ensure};
+use crate::probe;
+use crate::process::Process;
+
+/// How long a server may take until it accepts connections.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+const TRY_AGAIN: Duration = Duration::from_millis(5);
+
+/// What everything over TCP and over UDP is compared with.
+pub(super) const LIMIT: &str = "limit-batch";
+pub(super) const LIMIT_UDP: &str = "udp-limit-batch";
+
+/// A chat server, or something that could be used as one.
+#[derive(Clone, Debug)]
+pub(super) struct System {
+    /// As it stands on the command line and in results.
+    pub(super) key: String,
+    /// As it stands in tables.
+    pub(super) label: String,
+    pub(super) medium: Medium,
+    program: Program,
+}
+
+#[derive(Clone, Debug)]
+enum Program {
+    /// This program as one of the servers to compare with.
+    Own,
+    /// `chat server` with these arguments.
+    Chat {
+        arguments: &'static str,
+        is_other: bool,
+    },
+    Foreign(Foreign),
+}
+
+/// Where our own programs are.
+#[derive(Clone, Debug)]
+pub(super) struct Programs {
+    /// The `chat` that is measured.
+    pub(super) chat: PathBuf,
+    /// Another build of it.
+    pub(super) other: Option<PathBuf>,
+    /// This program, which also has the servers to compare with.
+    pub(super) this: PathBuf,
+}
+
+impl System {
+    /// In the order of tables; `has_other` adds those of another build of `chat`.
+    pub(super) fn all(has_other: bool) -> Vec<Self> {
+        use self::Medium::{Datagrams, Stream};
+        let system = |key: &str, label: &str, medium, program| Self {
+            key: key.to_owned(),
+            label: label.to_owned(),
+            medium,
+            program,
+        };
+        let own = |key, label, medium| system(key, label, medium, Program::Own);
+        let chat = |key, label, medium, arguments| {
+            let this = system(key, label, medium, Program::Chat { arguments, is_other: false });
+            let (key, label) = (format!("other-{key}"), format!("other {label}"));
+            let other =
+                has_other.then(|| system(&key, &label, medium, Program::Chat { arguments, is_other: true }));
+            std::iter::once(this).chain(other)
+        };
+        let foreign = |key, label, wire, foreign| system(key, label, Stream(wire), Program::Foreign(foreign));
+        let plain_udp = Datagrams { framed: false };
+        [own(LIMIT, "limit: a send per read batch", Stream(Wire::Lines))]
+            .into_iter()
+            .chain([own("limit-message", "limit: a send per message", Stream(Wire::Lines))])
+            .chain(chat("tcp-plain-1", "chat tcp plain, 1 thread", Stream(Wire::Lines), "tcp --threads 1"))
+            .chain(chat("tcp-plain-2", "chat tcp plain, 2 threads", Stream(Wire::Lines), "tcp --threads 2"))
+            .chain(chat("tcp-framed-1", "chat tcp framed, 1 thread", Stream(Wire::Frames), "tcp --threads 1"))
+            .chain(chat(
+                "tcp-framed-2",
+                "chat tcp framed, 2 threads",
+                Stream(Wire::Frames),
+                "tcp --threads 2",
+            ))
+            .chain([
+                own("tokio", "tokio task + broadcast", Stream(Wire::Lines)),
+                foreign("redis", "Redis pub/sub", Wire::Redis, Foreign::Redis),
+                foreign("nats", "NATS", Wire::Nats, Foreign::Nats),
+                foreign("ngircd", "ngIRCd", Wire::Irc, Foreign::Ngircd),
+                foreign("mosquitto", "mosquitto", Wire::Mqtt, Foreign::Mosquitto),
+                own(LIMIT_UDP, "limit: a datagram per read batch", plain_udp),
+                own("udp-limit-message", "limit: a datagram per message", plain_udp),
+            ])
+            .chain(chat("udp-plain", "chat udp plain", plain_udp, "udp"))
+            .chain(chat("udp-framed", "chat udp framed", Datagrams { framed: true }, "udp"))
+            .collect()
+    }
+
+    /// What the program says of its version, if it is not one of this workspace.
+    pub(super) fn version(&self) -> Option<String> {
+        if let Program::Foreign(foreign) = self.program { foreign.version() } else { None }
+    }
+
+    pub(super) fn is_over_udp(&self) -> bool {
+        matches!(self.medium, Medium::Datagrams { .. })
+    }
+
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self.program, Program::Chat { .. })
+    }
+
+    /// The command that serves on `address`, with every limit lifted that the work would meet. `dir` takes a
+    /// configuration file where there must be one.
+    fn command(&self, address: SocketAddr, programs: &Programs, dir: &Path) -> Result<Command> {
+        let (program, line) = match self.program {
+            Program::Own => (&programs.this, format!("serve {} {address}", self.key)),
+            Program::Chat { arguments, is_other } => (
+                programs.other.as_ref().filter(|_| is_other).unwrap_or(&programs.chat),
+                format!("server {arguments} --bind {address} --rate 0 --max-members 1000000"),
+            ),
+            Program::Foreign(foreign) => return foreign.command(address, dir),
+        };
+        let mut command = Command::new(program);
+        command.args(line.split(' '));
+        Ok(command)
+    }
+}
+
+/// A running system, on a port that was free a moment ago.
+#[derive(Debug)]
+pub(super) struct Server {
+    process: Process,
+    pub(super) address: SocketAddr,
+    dir: Directory,
+}
+
+impl Server {
+    pub(super) fn start(system: &System, programs: &Programs) -> Result<Self> {
+        let address = free_address(system)?;
+        // Also where the server runs, so that nothing it might write ends up elsewhere.
+        let dir = std::env::temp_dir().join(format!("chat-bench-{}-{}", std::process::id(), address.port()));
+        fs::create_dir_all(&dir).when(format!("create {}", dir.display()))?;
+        let dir = Directory(dir);
+        let mut command = system.command(address, programs, &dir.0)?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir(&dir.0);
+        let (process, ()) = Process::start(&mut command, |_| ())?;
+        let deadline = clock::now() + START_TIMEOUT;
+        // A datagram to ask with could make a member.
+        let listens = || match system.is_over_udp() {
+            true => probe::is_bound_over_udp(address),
+            false => Ok(TcpStream::connect(address).is_ok()),
+        };
+        while !listens()? {
+            if let Some(status) = process.ended()? {
+                return Err(Failure::new(format!("ended at the start with {status}")));
+            }
+            ensure(clock::now() < deadline, || "did not accept connections in time".to_owned())?;
+            clock::pause(TRY_AGAIN);
+        }
+        Ok(Self { process, address, dir })
+    }
+
+    /// Counts its system calls from now on.
+    pub(super) fn count_calls(&self) -> Result<CallCounter> {
+        CallCounter::start(self.process.pid(), &self.dir.0)
+    }
+}
+
+impl Deref for Server {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
+/// Removed when dropped.
+#[derive(Debug)]
+struct Directory(PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _left_to_the_system = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Not every server can be told to take any port and to say which.
+fn free_address(system: &System) -> Result<SocketAddr> {
+    let any = (Ipv4Addr::LOCALHOST, 0);
+    let address = if system.is_over_udp() {
+        UdpSocket::bind(any).and_then(|socket| socket.local_addr())
+    } else {
+        TcpListener::bind(any).and_then(|listener| listener.local_addr())
+    };
+    address.when("find a free port")
+}

@@ -1,0 +1,47 @@
+//! What a server has to do while it is measured.
+
+mod fanout;
+mod idle;
+mod paced;
+mod ping_pong;
+mod stalled;
+
+use super::figures::Figures;
+use super::system::{Programs, System};
+use crate::failure::Result;
+
+/// A piece of work. Every run of it gets a fresh server.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Work {
+    /// As fast as it goes, with a bounded number of messages under way.
+    Fanout { talkers: usize, members: usize },
+    /// So many messages per second, each timed on its way to each member.
+    Paced { members: usize, per_second: u32 },
+    /// Members come and do nothing.
+    Idle { members: usize },
+    /// Two members answer each other.
+    PingPong,
+    /// Paced, without and with a tenth of the members reading nothing.
+    Stalled { members: usize },
+}
+
+/// How long each measurement goes on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Effort {
+    pub(super) seconds: f64,
+    /// Counts system calls, which needs `perf` and slows the server down: figures of time mean little then.
+    pub(super) counts_calls: bool,
+}
+
+impl Work {
+    /// Starts the server, lets it work, and ends it.
+    pub(super) fn run(self, system: &System, programs: &Programs, effort: Effort) -> Result<Figures> {
+        match self {
+            Self::Fanout { talkers, members } => fanout::run(system, programs, talkers, members, effort),
+            Self::Paced { members, per_second } => paced::run(system, programs, members, per_second, effort),
+            Self::Idle { members } => idle::run(system, programs, members),
+            Self::PingPong => ping_pong::run(system, programs, effort),
+            Self::Stalled { members } => stalled::run(system, programs, members, effort),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Members that talk at a steady rate, and members that only listen.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::Options;
+use crate::crowd::{Crowd, TcpCrowd, Wire};
+use crate::failure::Result;
+
+/// Returns how many messages each talker has said.
+pub(super) fn talk(
+    server: SocketAddr,
+    options: &Options,
+    began: Instant,
+    stop: &AtomicBool,
+) -> Result<Vec<u64>> {
+    let mut crowd = TcpCrowd::new(Wire::Lines, server, options.talkers)?;
+    crowd.join(options.listeners, &|_| false)?;
+    crowd.talk(options.rate, began, "", || stop.load(Ordering::Relaxed))
+}
