@@ -184,7 +184,8 @@ Examples:
   chat client tcp --stay < /dev/null       # only listen
   chat client tcp old.example.org:23 --plain
 
-Exit codes: 0 done; 1 refused, lost or ended by the server (the reason is on stderr); 2 wrong usage.",
+Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or something was not said or
+not confirmed (stderr tells); 2 wrong usage; 128 + N ended by signal N.",
     after_long_help = "\
 Examples:
   chat client tcp
@@ -215,7 +216,8 @@ Out (more types and fields may come, none will change):
 `seq` grows by one with each message; `time` is RFC 3339 in UTC; authors and peers are ip:port, the
 room itself is `*`.
 
-Exit codes: 0 done; 1 refused, lost or ended by the server (the reason is on stderr); 2 wrong usage."
+Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or something was not said or
+not confirmed (stderr tells); 2 wrong usage; 128 + N ended by signal N."
 )]
 pub(crate) struct ClientArgs {
     /// What the server is reached over
@@ -233,7 +235,8 @@ pub(crate) struct ClientArgs {
     /// Read and write one JSON object per line, on a terminal too (`--help` lists them)
     #[arg(long)]
     pub(crate) json: bool,
-    /// Connect again when the connection is lost, and go on where it broke; on a terminal always
+    /// Connect again when the connection is lost, and go on where it broke; also wait for a server that is not
+    /// there yet. On a terminal the first is the default
     #[arg(long)]
     pub(crate) reconnect: bool,
     /// Messages of the past to begin with, if the server gives so many [default: 100 on a terminal, else 0]

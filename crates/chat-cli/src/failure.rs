@@ -20,12 +20,7 @@ impl Failure {
 
     /// Prints the chain of causes on stderr.
     pub(crate) fn report(&self) -> ExitCode {
-        let mut text = format!("error: {}", self.error);
-        let mut cause = self.error.source();
-        while let Some(error) = cause {
-            text.push_str(&format!(": {error}"));
-            cause = error.source();
-        }
+        let mut text = format!("error: {}", causes(&*self.error));
         if let Some(hint) = &self.hint {
             text.push_str(&format!("\n\nhint: {hint}"));
         }
@@ -33,6 +28,17 @@ impl Failure {
         let _nobody = writeln!(std::io::stderr(), "{text}");
         ExitCode::FAILURE
     }
+}
+
+/// An error with all its causes.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {

@@ -12,6 +12,7 @@ mod generate;
 mod server;
 mod signals;
 mod sink;
+mod stdio;
 mod terminal;
 mod transport;
 

@@ -1,101 +1,71 @@
 //! The client in a pipe: one line in is one message, one message is one line out.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 use std::thread::Builder;
+use std::time::{Duration, Instant};
 
-use chat_core::{Client, ClientEnd, ClientEvent, Ended};
-use chat_proto::{Event, Text};
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use chat_core::{Client, ClientEnd, ClientEvent};
+use chat_proto::Event;
+use crossbeam_channel::{Receiver, bounded, never, select};
 
-use super::json::{self, Reporter, Request};
+use super::answers::Answers;
+use super::json::Reporter;
+use super::speak::{self, Expected};
 use crate::args::ClientArgs;
-
-/// A line of input longer than this is taken in several parts.
-const INPUT_BYTES_MAX: u64 = 64 * 1024;
-
-/// The longest object of `--json`. The rest of a longer line is read as another, and refused.
-const JSON_BYTES_MAX: u64 = 1024 * 1024;
+use crate::failure::causes;
+use crate::stdio;
 
 /// Lines are collected up to here before they are written.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// Refused lines of `--json` that may wait to be reported.
-const REFUSED_MAX: usize = 16;
+/// Requests of `--json` on their way to whoever answers them.
+const REQUESTS_MAX: usize = 64;
 
-pub(super) fn run(client: &Arc<Client>, args: &ClientArgs) -> io::Result<ClientEnd> {
-    let (refused, refused_out) = bounded(REFUSED_MAX);
-    let (speaker, stay, json) = (Arc::clone(client), args.stay, args.json);
+/// How long it may take to say what was read, once nobody reads our output any more.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How the filter ended.
+pub(super) struct Filtered {
+    pub(super) end: ClientEnd,
+    /// What did not become of the input as it should have.
+    pub(super) faults: Vec<String>,
+}
+
+/// Says what comes from stdin and prints what is heard, until the client ends.
+///
+/// # Errors
+///
+/// If stdout cannot be written to. That nobody reads it is none.
+pub(super) fn run(client: &Arc<Client>, args: &ClientArgs) -> io::Result<Filtered> {
+    let (expected, requests) = bounded(REQUESTS_MAX);
+    let (failed, failure) = bounded(1);
+    let (speaker, stay, is_json, is_plain) = (Arc::clone(client), args.stay, args.json, args.plain);
     // Not joined: it may wait for input that never comes.
     Builder::new().name("chat-stdin".to_owned()).spawn(move || {
-        let spoken =
-            if json { speak_json(&speaker, &refused) } else { speak(&speaker, io::stdin().is_terminal()) };
-        let _ended = match spoken {
-            Ok(()) if stay => Ok(()),
-            Ok(()) => speaker.finish(),
-            Err(error) => {
-                tracing::error!(%error, "cannot read stdin");
-                speaker.leave();
-                Ok(())
-            }
+        let spoken = if is_json {
+            speak::requests(&speaker, is_plain, &expected)
+        } else {
+            speak::lines(&speaker, io::stdin().is_terminal())
         };
+        let is_over = spoken.is_err() || !stay;
+        if let Err(error) = spoken {
+            let _there_is_room = failed.send(error);
+        }
+        if is_over {
+            let _ended = speaker.finish();
+        }
     })?;
-    listen(client, if json { Output::Json(Reporter::default()) } else { Output::Lines }, refused_out)
-}
-
-/// Says every line of stdin.
-fn speak(client: &Client, is_terminal: bool) -> io::Result<()> {
-    let mut stdin = io::stdin().lock();
-    let mut line = Vec::new();
-    loop {
-        let count = (&mut stdin).take(INPUT_BYTES_MAX - line.len() as u64).read_until(b'\n', &mut line)?;
-        let is_whole = line.last() == Some(&b'\n');
-        if count == 0 && line.is_empty() {
-            return Ok(());
-        }
-        // Of a line that goes on, a character that is not whole yet is kept for the next part.
-        let rest = if is_whole || count == 0 { Vec::new() } else { line.split_off(whole_characters(&line)) };
-        if !(is_terminal && line.trim_ascii().is_empty()) && say(client, &line).is_err() {
-            return Ok(()); // how it ended is reported elsewhere
-        }
-        line = rest;
+    Listener {
+        client,
+        output: if is_json { Output::Json(Reporter::default()) } else { Output::Lines },
+        answers: Answers::new(is_plain),
+        batch: String::new(),
+        was_connected: false,
+        unsure: 0,
+        not_said: 0,
     }
-}
-
-fn say(client: &Client, line: &[u8]) -> Result<(), Ended> {
-    Text::split(line).try_for_each(|text| client.say(text))
-}
-
-/// How many of `bytes` are whole characters, or can never become one.
-fn whole_characters(bytes: &[u8]) -> usize {
-    let incomplete = (1..=3.min(bytes.len())).find(|&count| {
-        let tail = &bytes[bytes.len() - count..];
-        std::str::from_utf8(tail).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
-    });
-    bytes.len() - incomplete.unwrap_or(0)
-}
-
-/// Does what every line of stdin asks for; one that is no request is reported, and skipped.
-fn speak_json(client: &Client, refused: &Sender<(u64, String)>) -> io::Result<()> {
-    let mut stdin = io::stdin().lock();
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let count = (&mut stdin).take(JSON_BYTES_MAX).read_until(b'\n', &mut line)?;
-        if count == 0 {
-            break;
-        }
-        let result = match Request::parse(&line) {
-            Ok(Request::Say { text }) => say(client, text.as_bytes()),
-            Ok(Request::Who {}) => client.ask_who(),
-            Err(_) if line.trim_ascii().is_empty() => Ok(()),
-            Err(error) => refused.send((number, error)).map_err(|_| Ended),
-        };
-        if result.is_err() {
-            break; // how it ended is reported elsewhere
-        }
-    }
-    Ok(())
+    .run(requests, &failure)
 }
 
 /// How what is heard is written.
@@ -105,69 +75,164 @@ enum Output {
     Json(Reporter),
 }
 
-impl Output {
-    fn add(&mut self, batch: &mut String, event: &ClientEvent) {
-        if let Self::Json(reporter) = self {
-            reporter.event(batch, event);
-            return;
+/// Prints what happens.
+struct Listener<'a> {
+    client: &'a Arc<Client>,
+    output: Output,
+    answers: Answers,
+    /// To be written.
+    batch: String,
+    was_connected: bool,
+    /// Messages of which it is not known whether the room has them.
+    unsure: usize,
+    /// Messages that the host has refused.
+    not_said: usize,
+}
+
+impl Listener<'_> {
+    fn run(
+        mut self,
+        mut requests: Receiver<Expected>,
+        failure: &Receiver<io::Error>,
+    ) -> io::Result<Filtered> {
+        let mut stdout = stdio::stdout()?;
+        let mut closed = stdio::stdout_closed()?;
+        // Once nobody reads our output: when to leave at the latest.
+        let mut leave_at = never();
+        let mut is_read = true;
+        let end = loop {
+            let mut next = None;
+            let no_room = never();
+            let more_requests = if self.answers.have_room() { &requests } else { &no_room };
+            select! {
+                recv(self.client.events()) -> event => match event {
+                    Ok(event) => next = Some(event),
+                    Err(_) => break super::failed(),
+                },
+                recv(more_requests) -> request => match request {
+                    Ok(request) => self.answers.expect(request, &mut self.batch),
+                    // The end of input.
+                    Err(_) => requests = never(),
+                },
+                recv(closed) -> _ => {
+                    closed = never();
+                    leave_at = self.unread();
+                    is_read = false;
+                },
+                recv(leave_at) -> _ => self.client.leave(),
+            }
+            let mut end = None;
+            while let Some(event) = next {
+                // Whatever this answers was expected before it was asked for.
+                while self.answers.have_room()
+                    && let Ok(request) = requests.try_recv()
+                {
+                    self.answers.expect(request, &mut self.batch);
+                }
+                if matches!(event, ClientEvent::Ended(_)) {
+                    self.answers.end(&mut self.batch);
+                    requests.try_iter().for_each(|request| self.answers.expect(request, &mut self.batch));
+                    self.answers.end(&mut self.batch);
+                }
+                self.on_event(&event);
+                if let ClientEvent::Ended(ended) = event {
+                    end = Some(ended);
+                    break;
+                }
+                next =
+                    if self.batch.len() < BATCH_BYTES { self.client.events().try_recv().ok() } else { None };
+            }
+            if is_read {
+                match stdout.write_all(self.batch.as_bytes()).and_then(|()| stdout.flush()) {
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                        closed = never();
+                        leave_at = self.unread();
+                        is_read = false;
+                    }
+                    result => result?,
+                }
+            }
+            self.batch.clear();
+            if let Some(end) = end {
+                break end;
+            }
+        };
+        Ok(Filtered { end, faults: self.faults(failure) })
+    }
+
+    /// Whoever reads our output has enough of it: says what was read from stdin, and leaves.
+    fn unread(&self) -> Receiver<Instant> {
+        super::ask(self.client, Client::finish);
+        crossbeam_channel::after(FINISH_TIMEOUT)
+    }
+
+    fn on_event(&mut self, event: &ClientEvent) {
+        match event {
+            ClientEvent::Connected(_) => self.was_connected = true,
+            ClientEvent::Unsure(texts) => self.unsure += texts.len(),
+            ClientEvent::Entry { entry, own: true } => {
+                self.not_said += usize::from(matches!(entry.event, Event::Refused { .. }));
+            }
+            _ => {}
         }
+        match &mut self.output {
+            Output::Json(reporter) => {
+                reporter.event(&mut self.batch, event);
+                self.answers.on_event(event, &mut self.batch);
+            }
+            Output::Lines => self.line(event),
+        }
+    }
+
+    fn line(&mut self, event: &ClientEvent) {
         match event {
             ClientEvent::Entry { entry, own } => match &entry.event {
-                Event::Said { author, text } if !own => batch.push_str(&format!("[{author}] {text}\n")),
+                Event::Said { author, text } if !own => self.batch.push_str(&format!("[{author}] {text}\n")),
                 Event::Refused { why, .. } if *own => tell(&format!("Not said: {why}")),
                 _ => {}
             },
-            ClientEvent::Line(text) => batch.push_str(&format!("{text}\n")),
-            ClientEvent::Missed(messages) => tell(&format!("You missed {messages} messages")),
+            ClientEvent::Line(text) => self.batch.push_str(&format!("{text}\n")),
+            ClientEvent::Missed(messages) => tell(&format!("You missed {}", counted(*messages, "message"))),
             ClientEvent::Unsure(texts) => {
-                tell(&format!("Not known whether the room has the last {} messages", texts.len()));
+                let messages = counted(texts.len() as u64, "message");
+                tell(&format!("Not known whether the room has the last {messages}"));
             }
             ClientEvent::Lost { error, retry_in } => {
-                tell(&format!("Connection lost: {error}. Trying again in {:.1} s", retry_in.as_secs_f32()));
+                let what = if self.was_connected { "Connection lost" } else { "Not connected yet" };
+                let seconds = retry_in.as_secs_f32();
+                tell(&format!("{what}: {}. Trying again in {seconds:.1} s", causes(error)));
             }
             _ => {}
         }
     }
+
+    /// What did not become of the input as it should have.
+    fn faults(&self, failure: &Receiver<io::Error>) -> Vec<String> {
+        let mut faults = Vec::new();
+        if let Ok(error) = failure.try_recv() {
+            faults.push(format!("cannot read stdin: {error}"));
+        }
+        if self.answers.refused() > 0 {
+            faults.push(format!("{} of the input refused", counted(self.answers.refused(), "line")));
+        }
+        if self.not_said > 0 {
+            faults.push(format!("{} refused by the room", counted(self.not_said as u64, "message")));
+        }
+        if self.unsure > 0 {
+            let messages = counted(self.unsure as u64, "message");
+            faults.push(format!("it is not known whether the room has {messages}"));
+        }
+        faults
+    }
+}
+
+/// `1 message`, `2 messages`.
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// Tells the user something that is no message.
 pub(super) fn tell(text: &str) {
     // If stderr is gone there is nobody to tell.
     let _nobody = writeln!(io::stderr(), "[*] {text}");
-}
-
-/// Prints what happens, until the client ends.
-fn listen(
-    client: &Client,
-    mut output: Output,
-    mut refused: Receiver<(u64, String)>,
-) -> io::Result<ClientEnd> {
-    let mut stdout = io::stdout().lock();
-    let mut batch = String::new();
-    loop {
-        let mut next = None;
-        select! {
-            recv(client.events()) -> event => match event {
-                Ok(event) => next = Some(event),
-                Err(_) => return Ok(super::failed()),
-            },
-            recv(refused) -> line => match line {
-                Ok((line, error)) => json::refused(&mut batch, line, &error),
-                // The end of input.
-                Err(_) => refused = crossbeam_channel::never(),
-            },
-        }
-        while let Some(event) = next {
-            output.add(&mut batch, &event);
-            if let ClientEvent::Ended(end) = event {
-                stdout.write_all(batch.as_bytes())?;
-                stdout.flush()?;
-                return Ok(end);
-            }
-            next = if batch.len() < BATCH_BYTES { client.events().try_recv().ok() } else { None };
-        }
-        stdout.write_all(batch.as_bytes())?;
-        stdout.flush()?;
-        batch.clear();
-    }
 }

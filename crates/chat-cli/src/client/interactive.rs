@@ -20,7 +20,7 @@ use crate::terminal::{self, Act, Clock, Pen, Style, Terminal, beginning_with, un
 const EVENTS_PER_PAINT: usize = 1024;
 
 /// How long leaving in order may take.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How soon a message is offered again to a client that takes no more for the moment.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
@@ -110,7 +110,7 @@ impl Session<'_> {
                 default(self.pause().min(repaint.unwrap_or(Duration::MAX))) => {}
             }
             if self.has_left() {
-                return Ok(ClientEnd::Left);
+                return Ok(ClientEnd::left(self.view.pending()));
             }
         }
     }
@@ -204,14 +204,6 @@ impl Session<'_> {
             Leaving::Now => true,
             Leaving::Wanted { by } | Leaving::Asked { by } => self.now().elapsed >= by,
         };
-        if is_over && self.view.pending() > 0 {
-            let count = self.view.pending();
-            let note = format!(
-                "Left with {count} message{} that the room has not confirmed.",
-                if count == 1 { "" } else { "s" }
-            );
-            self.view.note(Style::Warning, &note);
-        }
         if !is_over && self.view.link() == Link::Connected {
             self.view.leaving();
         }

@@ -1,22 +1,26 @@
 //! `chat client`: a terminal to a room, or a filter between stdin, stdout and a room.
 
+mod answers;
 mod command;
 mod filter;
 mod interactive;
 mod json;
 mod mention;
 mod pending;
+mod speak;
 mod status;
 mod view;
 
-use std::io::{self, ErrorKind, IsTerminal};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use chat_core::{Client, ClientConfig, ClientEnd, Ended};
 use crossbeam_channel::bounded;
 
+use self::filter::Filtered;
 use crate::args::ClientArgs;
 use crate::failure::Failure;
 use crate::signals;
@@ -26,12 +30,16 @@ use crate::transport;
 /// Messages of the past that are asked for on a terminal; the server gives at most its own limit.
 const HISTORY_ON_A_TERMINAL: u16 = 100;
 
+/// How long leaving may take after a signal, whatever is stuck: the network, stdout or the terminal.
+const LEAVE_TIMEOUT: Duration = Duration::from_millis(2_800);
+
 pub(crate) fn run(args: &ClientArgs, is_interactive: bool) -> Result<ExitCode, Failure> {
     let is_interactive = is_interactive && !args.json && !terminal::is_in_background();
     let config = ClientConfig::default()
         .with_history(args.history.unwrap_or(if is_interactive { HISTORY_ON_A_TERMINAL } else { 0 }))
         .with_plain(args.plain)
-        .with_reconnect(is_interactive || args.reconnect);
+        .with_reconnect(is_interactive || args.reconnect)
+        .with_retry_first(args.reconnect);
     let client = Arc::new(transport::connect(args.transport, &args.address, &config)?);
     if is_interactive {
         let (signal, signalled) = bounded(1);
@@ -43,34 +51,31 @@ pub(crate) fn run(args: &ClientArgs, is_interactive: bool) -> Result<ExitCode, F
         return exit(result?, args, None);
     }
     let speaker = Arc::clone(&client);
-    let signalled = leave_on_signal(move || {
-        speaker.leave();
-    })?;
+    let signalled = leave_on_signal(move || speaker.leave())?;
     if io::stdin().is_terminal() && !args.json {
-        filter::tell(&format!("Connected to {}. Type a line to say it; Ctrl-D leaves.", args.address));
+        filter::tell(&format!("Joining {}. Type a line to say it; Ctrl-D leaves.", args.address));
     }
-    match filter::run(&client, args) {
-        Ok(end) => {
-            let code = signalled.load(Ordering::Relaxed);
-            exit(end, args, (code != 0 && !io::stdin().is_terminal()).then_some(code))
-        }
-        // Whoever reads our output has enough of it.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(Failure::new(format!("cannot write to stdout: {error}"), None)),
+    let Filtered { end, faults } = filter::run(&client, args)
+        .map_err(|error| Failure::new(format!("cannot write to stdout: {error}"), None))?;
+    if matches!(end, ClientEnd::Left) && !faults.is_empty() {
+        return Err(Failure::new(faults.join("; "), None));
     }
+    let code = signalled.load(Ordering::Relaxed);
+    exit(end, args, (code != 0 && !io::stdin().is_terminal()).then_some(code))
 }
 
 /// What the program tells its caller.
 fn exit(end: ClientEnd, args: &ClientArgs, signalled: Option<u8>) -> Result<ExitCode, Failure> {
-    match end {
-        ClientEnd::Left => Ok(signalled.map_or(ExitCode::SUCCESS, ExitCode::from)),
-        end @ ClientEnd::NotFramed { .. } => {
-            let ClientArgs { transport, address, .. } = args;
-            let hint = format!("if it is a plain text server: chat client {transport} {address} --plain");
-            Err(Failure::new(end, Some(hint)))
+    let ClientArgs { transport, address, .. } = args;
+    let hint = match &end {
+        ClientEnd::Left => return Ok(signalled.map_or(ExitCode::SUCCESS, ExitCode::from)),
+        ClientEnd::NotFramed { .. } | ClientEnd::NoAnswer => {
+            Some(format!("if it is a plain text server: chat client {transport} {address} --plain"))
         }
-        end => Err(Failure::new(end, None)),
-    }
+        ClientEnd::OtherVersion { .. } => Some("update the older of the two".to_owned()),
+        _ => None,
+    };
+    Err(Failure::new(end, hint))
 }
 
 /// The first signal leaves in order, the second one at once. The result is the exit code that the signal asks for,
@@ -84,6 +89,18 @@ fn leave_on_signal(leave: impl Fn() + Send + 'static) -> io::Result<Arc<AtomicU8
             std::process::exit(i32::from(signal.exit_code()));
         }
         leave();
+        std::thread::spawn(|| {
+            let _elapsed = crossbeam_channel::after(LEAVE_TIMEOUT).recv();
+            // A terminal that takes nothing must not keep us.
+            let (given_back, is_given_back) = bounded::<()>(0);
+            std::thread::spawn(move || {
+                terminal::give_back();
+                drop(given_back);
+            });
+            let _given_back_or_stuck = is_given_back.recv_timeout(Duration::from_millis(100));
+            filter::tell("Left without knowing whether everything was said, or writing all that was heard");
+            std::process::exit(1);
+        });
     })?;
     Ok(signalled)
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossterm::terminal;
 
 use super::screen::ERASE_FOOTER;
+use crate::stdio;
 
 /// Whether the terminal is ours at the moment.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -68,19 +69,10 @@ pub(crate) fn give_back() {
 }
 
 /// Writes to the terminal, past the lock of stdout, which a thread that panics or waits may hold.
-#[cfg(unix)]
 pub(super) fn write(bytes: &str) -> io::Result<()> {
-    use std::os::fd::AsFd;
-    let mut terminal = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    terminal.write_all(bytes.as_bytes())
-}
-
-/// Writes to the terminal, which on Windows takes text only from stdout itself.
-#[cfg(not(unix))]
-pub(super) fn write(bytes: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes.as_bytes())?;
-    stdout.flush()
+    let mut terminal = stdio::stdout()?;
+    terminal.write_all(bytes.as_bytes())?;
+    terminal.flush()
 }
 
 /// Whether somebody else has the terminal: whoever reads it then, or changes its modes, is stopped for it.

@@ -1,0 +1,120 @@
+//! Stdin of the client in a pipe: every line is said, or is a request of `--json`.
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+
+use chat_core::{Client, Ended};
+use chat_proto::Text;
+use crossbeam_channel::Sender;
+
+use super::json::Request;
+use crate::stdio;
+
+/// A line of input longer than this is taken in several parts.
+const INPUT_BYTES_MAX: u64 = 64 * 1024;
+
+/// The longest object of `--json`. The rest of a longer line is read as another, and refused.
+const JSON_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What some programs on Windows write before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// What is to be answered on stdout, in this order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// So many messages are to be confirmed.
+    Messages(usize),
+    /// Who is present is to be told.
+    Present,
+    /// A line of input was no request.
+    Refused { line: u64, error: String },
+}
+
+/// Says every line of stdin.
+///
+/// # Errors
+///
+/// If stdin cannot be read.
+pub(super) fn lines(client: &Client, is_terminal: bool) -> io::Result<()> {
+    let mut stdin = BufReader::new(stdio::stdin()?);
+    let mut line = Vec::new();
+    let mut is_first = true;
+    loop {
+        let count = (&mut stdin).take(INPUT_BYTES_MAX - line.len() as u64).read_until(b'\n', &mut line)?;
+        if std::mem::take(&mut is_first) {
+            strip_byte_order_mark(&mut line)?;
+        }
+        let is_whole = line.last() == Some(&b'\n');
+        if count == 0 && line.is_empty() {
+            return Ok(());
+        }
+        // Of a line that goes on, a character that is not whole yet is kept for the next part.
+        let rest = if is_whole || count == 0 { Vec::new() } else { line.split_off(whole_characters(&line)) };
+        if !(is_terminal && line.trim_ascii().is_empty()) && say(client, &line).is_err() {
+            return Ok(()); // how it ended is reported elsewhere
+        }
+        line = rest;
+    }
+}
+
+/// Does what every line of stdin asks for. What is to be answered goes to `expected` first.
+///
+/// # Errors
+///
+/// If stdin cannot be read.
+pub(super) fn requests(client: &Client, is_plain: bool, expected: &Sender<Expected>) -> io::Result<()> {
+    let mut stdin = BufReader::new(stdio::stdin()?);
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let count = (&mut stdin).take(JSON_BYTES_MAX).read_until(b'\n', &mut line)?;
+        if count == 0 {
+            break;
+        }
+        if number == 1 {
+            strip_byte_order_mark(&mut line)?;
+        }
+        let expect = |what| expected.send(what).map_err(|_| Ended);
+        let refuse = |error: String| expect(Expected::Refused { line: number, error });
+        let result = match Request::parse(&line) {
+            Ok(Request::Say { text }) => match Text::split(text.as_bytes()).count() {
+                0 => refuse("there is nothing to say: the text is empty".to_owned()),
+                count => expect(Expected::Messages(count)).and_then(|()| say(client, text.as_bytes())),
+            },
+            Ok(Request::Who {}) if is_plain => {
+                refuse("a plain server is not asked who is present".to_owned())
+            }
+            Ok(Request::Who {}) => expect(Expected::Present).and_then(|()| client.ask_who()),
+            Err(_) if line.trim_ascii().is_empty() => Ok(()),
+            Err(error) => refuse(error),
+        };
+        if result.is_err() {
+            break; // how it ended is reported elsewhere
+        }
+    }
+    Ok(())
+}
+
+fn say(client: &Client, line: &[u8]) -> Result<(), Ended> {
+    Text::split(line).try_for_each(|text| client.say(text))
+}
+
+/// Takes the byte order mark off the first line.
+fn strip_byte_order_mark(line: &mut Vec<u8>) -> io::Result<()> {
+    if line.starts_with(b"\xff\xfe") || line.starts_with(b"\xfe\xff") {
+        let why = "it is UTF-16, not UTF-8; convert it, for example with: iconv -f UTF-16 -t UTF-8";
+        return Err(io::Error::new(ErrorKind::InvalidData, why));
+    }
+    if line.starts_with(BYTE_ORDER_MARK) {
+        line.drain(..BYTE_ORDER_MARK.len());
+    }
+    Ok(())
+}
+
+/// How many of `bytes` are whole characters, or can never become one.
+fn whole_characters(bytes: &[u8]) -> usize {
+    let incomplete = (1..=3.min(bytes.len())).find(|&count| {
+        let tail = &bytes[bytes.len() - count..];
+        std::str::from_utf8(tail).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+    });
+    bytes.len() - incomplete.unwrap_or(0)
+}
