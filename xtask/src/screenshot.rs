@@ -3,14 +3,15 @@
 //! Starts a server, a client on a terminal and netcat in tmux, lets them talk, reads their screens with colours and
 //! all, and draws them as one SVG. Needs tmux and nc, and port 5555 to be free.
 
-mod svg;
 mod tmux;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use self::svg::Frame;
+use anstyle_svg::Term;
+
 use self::tmux::{Tmux, Window};
 use crate::cargo;
 use crate::failure::Failure;
@@ -22,8 +23,17 @@ pub(crate) struct Options {
     output: PathBuf,
 }
 
-/// Columns of every window.
+/// Columns of every window, and rows of each.
 const COLUMNS: u16 = 64;
+const SERVER_ROWS: u16 = 26;
+const CLIENT_ROWS: u16 = 14;
+const NETCAT_ROWS: u16 = 10;
+
+/// Pixels, as `anstyle_svg` draws.
+const WINDOW_WIDTH: u32 = 560;
+const ROW_HEIGHT: u32 = 18;
+const PADDING: u32 = 10;
+const GAP: u32 = 8;
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     cargo::run(root, &[], "build --quiet --locked -p chat-cli")?;
@@ -33,22 +43,36 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     let tmux = Tmux::start(&programs)?;
 
     println!("talking ...");
-    let server = tmux.window(COLUMNS, 25)?;
-    let netcat = tmux.window(COLUMNS, 10)?;
-    let client = tmux.window(COLUMNS, 14)?;
+    let server = tmux.window(COLUMNS, SERVER_ROWS)?;
+    let netcat = tmux.window(COLUMNS, NETCAT_ROWS)?;
+    let client = tmux.window(COLUMNS, CLIENT_ROWS)?;
     talk(&programs, &server, &netcat, &client)?;
 
-    let picture = svg::picture(&[
-        vec![Frame { title: "the server, and its operator", rows: 25, screen: server.screen()? }],
-        vec![
-            Frame { title: "a client", rows: 14, screen: client.screen()? },
-            Frame { title: "netcat, in the same room", rows: 10, screen: netcat.screen()? },
-        ],
-    ]);
+    let right = WINDOW_WIDTH + GAP;
+    // Each window has a title of one row.
+    let below = (u32::from(CLIENT_ROWS) + 1) * ROW_HEIGHT + 2 * PADDING + GAP;
+    let height = (u32::from(SERVER_ROWS) + 1) * ROW_HEIGHT + 2 * PADDING;
+    let picture = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {height}\">\n\
+         <title>A chat room: its server, a client and netcat</title>\n{}{}{}</svg>\n",
+        right + WINDOW_WIDTH,
+        drawn("the server, and its operator", &server.screen()?, (0, 0)),
+        drawn("a client", &client.screen()?, (right, 0)),
+        drawn("netcat, in the same room", &netcat.screen()?, (right, below)),
+    );
     let output = root.join(&options.output);
-    write(&output, &picture)?;
+    fs::write(&output, &picture)
+        .map_err(|error| failure(&format!("cannot write {}: {error}", output.display()), "ls -l docs"))?;
     println!("{}", output.display());
     Ok(())
+}
+
+/// A screen below its title, as an SVG at this place of another one.
+fn drawn(title: &str, screen: &str, (x, y): (u32, u32)) -> String {
+    let width = usize::from(COLUMNS);
+    let term = Term::new().min_width_px((WINDOW_WIDTH - 2 * PADDING) as usize);
+    let svg = term.render_svg(&format!("\x1b[7m{title:^width$}\x1b[0m\n{screen}"));
+    svg.replacen("<svg ", &format!("<svg x=\"{x}\" y=\"{y}\" "), 1)
 }
 
 /// What the picture shows.
@@ -94,26 +118,14 @@ fn pipe(programs: &Path, line: &str) -> Result<(), Failure> {
         let mut client =
             client.args(["client", "tcp"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         if let Some(mut stdin) = client.stdin.take() {
-            std::io::Write::write_all(&mut stdin, format!("{line}\n").as_bytes())?;
+            writeln!(stdin, "{line}")?;
         }
         Ok(client.wait()?.success())
     };
-    match run() {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            Err(failure("a piped client failed", "echo hello | cargo run -p chat-cli -- client tcp"))
-        }
-        Err(error) => {
-            Err(failure(&format!("a piped client did not run: {error}"), "cargo build -p chat-cli"))
-        }
+    if run().unwrap_or(false) {
+        return Ok(());
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder).and_then(|()| fs::write(path, text)).map_err(|error| {
-        failure(&format!("cannot write {}: {error}", path.display()), &format!("ls -l {}", folder.display()))
-    })
+    Err(failure("a piped client failed", "echo hello | cargo run -p chat-cli -- client tcp"))
 }
 
 fn failure(reason: &str, command: &str) -> Failure {

@@ -22,18 +22,6 @@ pub(super) struct Tmux {
 impl Tmux {
     /// Starts it; its shells find the programs in `programs`.
     pub(super) fn start(programs: &Path) -> Result<Self, Failure> {
-        for program in ["tmux", "nc"] {
-            let found = Command::new("sh")
-                .args(["-c", &format!("command -v {program}")])
-                .stdout(Stdio::null())
-                .status();
-            if !found.is_ok_and(|status| status.success()) {
-                return Err(failure(
-                    &format!("there is no {program} here"),
-                    &format!("apt-get install {program}"),
-                ));
-            }
-        }
         let path = format!("PATH='{}':$PATH", programs.display());
         let tmux = Self { path };
         run(&["new-session", "-d", "-s", "pictures", "cat"])?;
@@ -47,8 +35,8 @@ impl Tmux {
         let id = run(&["new-window", "-d", "-P", "-F", "#{window_id}", "-t", "pictures:", "sh"])?;
         let window = Window { _tmux: self, id: id.trim().to_owned() };
         run(&["resize-window", "-t", &window.id, "-x", &columns.to_string(), "-y", &rows.to_string()])?;
-        // Whoever takes the picture, the prompt is that of a user. The empty quotes keep the line itself from being
-        // what is waited for.
+        // The prompt is that of a user, also if root takes the picture. The empty quotes keep the line itself from being
+        // what we wait for.
         window.enters(&format!("{} PS1='$ '; clear; echo re''ady", self.path))?;
         window.shows("ready")?;
         window.enters("clear")?;
@@ -121,24 +109,22 @@ fn run(arguments: &[&str]) -> Result<String, Failure> {
 fn run_with(arguments: &[&str], input: &str) -> Result<String, Failure> {
     let output = || {
         let mut tmux = Command::new("tmux");
-        tmux.args(["-u", "-L", NAME, "-f", "/dev/null"])
-            .args(arguments)
-            .env("LC_ALL", "C.UTF-8")
-            .env_remove("TMUX");
+        tmux.args(["-u", "-L", NAME, "-f", "/dev/null"]).args(arguments);
+        tmux.env("LC_ALL", "C.UTF-8").env_remove("TMUX");
         let mut tmux = tmux.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         if let Some(mut stdin) = tmux.stdin.take() {
             stdin.write_all(input.as_bytes())?;
         }
         tmux.wait_with_output()
     };
-    let line = format!("tmux -L {NAME} {}", arguments.join(" "));
-    match output() {
-        Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Ok(output) => {
-            Err(failure(&format!("tmux: {}", String::from_utf8_lossy(&output.stderr).trim()), &line))
+    let reason = match output() {
+        Ok(output) if output.status.success() => {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        Err(error) => Err(failure(&format!("tmux did not run: {error}"), &line)),
-    }
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => format!("is it installed? {error}"),
+    };
+    Err(failure(&format!("tmux: {reason}"), &format!("tmux -L {NAME} {}", arguments.join(" "))))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a deadline for a program that hangs")]
