@@ -3,6 +3,7 @@
 //! The first step that fails ends the run, with the command that shows the failure alone.
 
 mod documents;
+mod english;
 mod files;
 mod layers;
 mod manifests;
@@ -49,6 +50,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
 
     heading("files: one thing each");
     files::warn_about_long_ones(root)?;
+
+    heading("english: a peer is \"it\"");
+    english::warn_about_pronouns(root)?;
 
     heading("documents: the tests they name");
     documents::check(root)?;

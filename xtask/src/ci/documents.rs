@@ -77,8 +77,8 @@ mod tests {
     #[test]
     fn a_test_is_told_from_other_words_in_backticks() {
         let text =
-            "as `a_slow_member_is_told_what_he_missed` shows, `log_bytes_max` and `cargo test` do not\n`x`";
-        assert_eq!(tests_named_in(text).collect::<Vec<_>>(), ["a_slow_member_is_told_what_he_missed"]);
+            "as `a_slow_member_is_told_what_it_missed` shows, `log_bytes_max` and `cargo test` do not\n`x`";
+        assert_eq!(tests_named_in(text).collect::<Vec<_>>(), ["a_slow_member_is_told_what_it_missed"]);
         assert!(functions_in("    fn a_b() {").eq(["a_b"]));
     }
 }

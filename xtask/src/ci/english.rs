@@ -1,0 +1,74 @@
+//! A peer is "it" and people are "they": no other pronoun for either in the repository.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::files;
+use crate::failure::Failure;
+
+/// What is read: code, documents, manifests and scripts.
+const FILES: [&str; 4] = ["*.rs", "*.md", "*.toml", "*.py"];
+
+/// The words that must not occur, in any case. In two parts, so that this file passes, too.
+const WORDS: [[&str; 2]; 6] =
+    [["h", "e"], ["h", "im"], ["h", "is"], ["h", "imself"], ["s", "he"], ["h", "er"]];
+
+pub(super) fn warn_about_pronouns(root: &Path) -> Result<(), Failure> {
+    let mut all = 0;
+    for name in tracked(root)? {
+        let path = root.join(&name);
+        let text = fs::read_to_string(&path).map_err(|error| files::unreadable(&path, &error))?;
+        let count = pronouns_in(&text);
+        if count > 0 {
+            println!("warning: {name}: {count}");
+        }
+        all += count;
+    }
+    if all == 0 {
+        println!("ok");
+    } else {
+        println!("warning: {all} in all; a peer is \"it\", people are \"they\"");
+    }
+    Ok(())
+}
+
+/// The files in git, and those that are new.
+fn tracked(root: &Path) -> Result<Vec<String>, Failure> {
+    let arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "--"];
+    let failure = |reason: String| Failure { reason, command: format!("git {}", arguments.join(" ")) };
+    let output = Command::new("git").args(arguments).args(FILES).current_dir(root).output();
+    let output = output.map_err(|error| failure(format!("git did not start: {error}")))?;
+    if !output.status.success() {
+        return Err(failure(format!("git ended with {}", output.status)));
+    }
+    // A file that was removed and not yet committed is still listed.
+    let names = String::from_utf8_lossy(&output.stdout);
+    Ok(names.lines().filter(|name| root.join(name).is_file()).map(str::to_owned).collect())
+}
+
+/// How many words of `text` are such pronouns. The parts of a `snake_case` name are words.
+fn pronouns_in(text: &str) -> usize {
+    let words = text.split(|c: char| !c.is_alphabetic());
+    words.filter(|word| WORDS.iter().any(|parts| word.eq_ignore_ascii_case(&parts.concat()))).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_words_count_in_any_case_and_in_names() {
+        let text = WORDS.map(|parts| parts.concat()).join(" ");
+        assert_eq!(pronouns_in(&text), WORDS.len());
+        assert_eq!(
+            pronouns_in(&format!(
+                "fn what_{}_missed() {{ {}'s }}",
+                WORDS[0].concat(),
+                WORDS[4].concat().to_uppercase()
+            )),
+            2
+        );
+        assert_eq!(pronouns_in("the other here then this history: hello"), 0);
+    }
+}
