@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use chat_core::RoomConfig;
-use chat_udp::PlainPolicy;
+use chat_proto::Network;
+use chat_udp::{PlainPolicy, UdpConfig};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -69,9 +70,11 @@ impl fmt::Display for TransportKind {
 pub(crate) enum PlainUdp {
     /// From nowhere
     Off,
-    /// From this machine and private networks
-    Local,
-    /// From anywhere: only where no forged addresses can come in
+    /// From this machine, and networks of --udp-trust
+    Loopback,
+    /// From anywhere; a peer from elsewhere must first repeat a number that is sent to its address
+    Ask,
+    /// From anywhere, without a number: only where no forged addresses can come in
     Any,
 }
 
@@ -79,7 +82,8 @@ impl From<PlainUdp> for PlainPolicy {
     fn from(plain: PlainUdp) -> Self {
         match plain {
             PlainUdp::Off => Self::Off,
-            PlainUdp::Local => Self::Local,
+            PlainUdp::Loopback => Self::Loopback,
+            PlainUdp::Ask => Self::Ask,
             PlainUdp::Any => Self::Any,
         }
     }
@@ -132,9 +136,13 @@ pub(crate) struct ServerArgs {
     /// MiB of messages that a slow member may lag behind before he misses some
     #[arg(long, value_name = "MIB", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) log: u16,
-    /// From where plain datagrams are taken (`nc -u`); their senders cannot prove their address
-    #[arg(long, value_name = "WHERE", value_enum, default_value_t = PlainUdp::Local)]
+    /// From where plain datagrams are taken (`nc -u`), whose source address could be forged
+    #[arg(long, value_name = "WHERE", value_enum, default_value_t = PlainUdp::Ask)]
     pub(crate) udp_plain: PlainUdp,
+    /// Network that lets no forged source address through: its plain datagrams need no number, such as
+    /// 10.0.0.0/8. May be given several times
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) udp_trust: Vec<Network>,
     /// Tell plain members (netcat, telnet) who joins and leaves
     #[arg(long)]
     pub(crate) announce: bool,
@@ -152,6 +160,11 @@ pub(crate) struct ServerArgs {
 }
 
 impl ServerArgs {
+    pub(crate) fn udp(&self) -> UdpConfig {
+        let config = UdpConfig::default().with_plain(self.udp_plain.into()).with_announce(self.announce);
+        self.udp_trust.iter().fold(config, |config, &network| config.with_trusted(network))
+    }
+
     pub(crate) fn room(&self) -> RoomConfig {
         RoomConfig::default()
             .with_log_bytes_max(usize::from(self.log) * 1024 * 1024)

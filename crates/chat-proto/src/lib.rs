@@ -67,11 +67,13 @@ mod codec;
 mod datagram;
 mod decode;
 mod entry;
+mod foreign;
 mod frame;
 mod invisible;
 pub mod limits;
 mod line;
 mod name;
+mod network;
 mod plain;
 mod preface;
 mod reason;
@@ -84,11 +86,13 @@ pub use author::{Author, AuthorError};
 pub use datagram::{Ack, Cookie, DatagramError, MemberDatagram, RoomDatagram, SessionId, is_framed};
 pub use decode::{FrameDecoder, FrameError};
 pub use entry::{Entry, Event};
+pub use foreign::is_text;
 pub use frame::{
     Frame, Hello, MemberFrame, Present, Resume, RoomFrame, Session, Skipped, Welcome, encode_entry,
 };
 pub use line::{Line, LineError};
 pub use name::{Name, NameError};
+pub use network::{Network, NetworkError};
 pub use plain::{LineEnding, LineTooLong, PlainSplitter};
 pub use preface::{NotFramed, PREFACE, PrefaceDecoder, VERSION};
 pub use reason::LeaveReason;

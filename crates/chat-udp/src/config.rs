@@ -1,8 +1,8 @@
 //! What may be chosen about the UDP transport.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
-use chat_proto::PeerAddr;
+use chat_proto::{Network, PeerAddr};
 
 /// Options of a [`UdpServer`](crate::UdpServer).
 ///
@@ -12,11 +12,15 @@ use chat_proto::PeerAddr;
 /// let framed_only = UdpConfig::default().with_plain(PlainPolicy::Off);
 /// assert!(!framed_only.announce);
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct UdpConfig {
-    /// From where plain datagrams are taken. Default [`PlainPolicy::Local`].
+    /// From where plain datagrams are taken. Default [`PlainPolicy::Ask`].
     pub plain: PlainPolicy,
+    /// Networks whose plain peers are members at once, as from loopback, unless `plain` is
+    /// [`PlainPolicy::Off`]. Only for networks that let no datagram with a forged source address through.
+    /// Default none.
+    pub trusted: Vec<Network>,
     /// Whether plain members are told of joins and leaves. Default no: a plain peer that expects
     /// nothing but `[ip:port] text` shall not be surprised.
     pub announce: bool,
@@ -30,46 +34,62 @@ impl UdpConfig {
         self
     }
 
+    /// Adds to [`trusted`](Self::trusted).
+    #[must_use]
+    pub fn with_trusted(mut self, network: Network) -> Self {
+        self.trusted.push(network);
+        self
+    }
+
     /// Sets [`announce`](Self::announce).
     #[must_use]
     pub fn with_announce(mut self, announce: bool) -> Self {
         self.announce = announce;
         self
     }
+
+    /// What the first plain datagram of this peer gets it.
+    pub(crate) fn admission(&self, peer: PeerAddr) -> Admission {
+        let ip = peer.ip();
+        let is_trusted = || self.trusted.iter().any(|network| network.contains(ip));
+        match self.plain {
+            PlainPolicy::Off => Admission::Ignore,
+            _ if !is_of_one(ip) => Admission::Ignore,
+            _ if ip.is_loopback() || is_trusted() => Admission::Admit,
+            PlainPolicy::Loopback => Admission::Ignore,
+            PlainPolicy::Ask => Admission::Ask,
+            PlainPolicy::Any => Admission::Admit,
+        }
+    }
 }
 
 /// From where plain datagrams are taken; others are met with silence.
 ///
-/// A plain peer cannot prove his address, and once he has said something he is sent the whole room
-/// for a minute. From a forged address that is an attack on whoever has it.
+/// The source address of a datagram is easily forged, and a plain member is sent the whole room for a minute
+/// after its last word. Without a proof that would be an attack on whoever has the address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlainPolicy {
     /// From nowhere.
     Off,
-    /// From this machine and from private networks: loopback, RFC 1918, link-local and unique
-    /// local addresses (RFC 4193).
+    /// From this machine, whose system lets nobody outside use a loopback address, and from
+    /// [trusted](UdpConfig::trusted) networks.
+    Loopback,
+    /// From anywhere. A peer that is neither on this machine nor in a trusted network must first repeat a
+    /// number that was sent to its address.
     #[default]
-    Local,
-    /// From anywhere. Only where the network itself lets no forged addresses in.
+    Ask,
+    /// From anywhere, and nobody is asked for a number: every network is trusted.
     Any,
 }
 
-impl PlainPolicy {
-    pub(crate) fn admits(self, peer: PeerAddr) -> bool {
-        match self {
-            PlainPolicy::Off => false,
-            PlainPolicy::Local => is_local(peer.ip()),
-            PlainPolicy::Any => is_of_one(peer.ip()),
-        }
-    }
-}
-
-fn is_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip == Ipv6Addr::LOCALHOST || ip.is_unicast_link_local() || ip.is_unique_local(),
-    }
+/// What becomes of a plain peer that is no member yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Ignore,
+    /// It must prove its address.
+    Ask,
+    Admit,
 }
 
 /// Whether an answer would go to one machine.
@@ -85,31 +105,44 @@ mod tests {
     use super::*;
     use std::net::SocketAddr;
 
+    fn admission(config: &UdpConfig, ip: &str) -> Admission {
+        config.admission(SocketAddr::new(ip.parse().unwrap(), 1).into())
+    }
+
     #[test]
-    fn local_are_this_machine_and_private_networks() {
-        let admits =
-            |policy: PlainPolicy, ip: &str| policy.admits(SocketAddr::new(ip.parse().unwrap(), 1).into());
-        for ip in [
-            "127.9.9.9",
-            "10.1.2.3",
-            "172.31.0.1",
-            "192.168.0.9",
-            "169.254.1.1",
-            "::1",
-            "fe80::1",
-            "fd00::1",
-            "::ffff:10.0.0.1",
-        ] {
-            assert!(admits(PlainPolicy::Local, ip), "{ip}");
+    fn loopback_and_trusted_networks_need_no_proof_and_others_do() {
+        let of = |plain| {
+            let config = UdpConfig::default().with_plain(plain);
+            config.with_trusted("10.0.0.0/8".parse().unwrap()).with_trusted("fd00::/8".parse().unwrap())
+        };
+        for ip in
+            ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "10.1.2.3", "::ffff:10.1.2.3", "fd00::1"]
+        {
+            assert_eq!(admission(&of(PlainPolicy::Off), ip), Admission::Ignore, "{ip}");
+            for plain in [PlainPolicy::Loopback, PlainPolicy::Ask, PlainPolicy::Any] {
+                assert_eq!(admission(&of(plain), ip), Admission::Admit, "{ip}");
+            }
         }
-        for ip in ["8.8.8.8", "172.32.0.1", "192.0.2.1", "100.64.0.1", "2001:db8::1", "::ffff:8.8.8.8"] {
-            assert!(!admits(PlainPolicy::Local, ip), "{ip}");
-            assert!(admits(PlainPolicy::Any, ip), "{ip}");
+        for ip in ["192.168.0.9", "169.254.1.1", "8.8.8.8", "11.0.0.1", "fe80::1", "2001:db8::1"] {
+            assert_eq!(admission(&of(PlainPolicy::Off), ip), Admission::Ignore, "{ip}");
+            assert_eq!(admission(&of(PlainPolicy::Loopback), ip), Admission::Ignore, "{ip}");
+            assert_eq!(admission(&of(PlainPolicy::Ask), ip), Admission::Ask, "{ip}");
+            assert_eq!(admission(&of(PlainPolicy::Any), ip), Admission::Admit, "{ip}");
         }
+        assert_eq!(
+            admission(&UdpConfig::default(), "10.1.2.3"),
+            Admission::Ask,
+            "nothing is trusted unless told"
+        );
+    }
+
+    #[test]
+    fn an_address_of_many_machines_is_ignored() {
+        let everywhere = UdpConfig::default().with_plain(PlainPolicy::Any);
+        let config =
+            everywhere.with_trusted("0.0.0.0/0".parse().unwrap()).with_trusted("::/0".parse().unwrap());
         for ip in ["255.255.255.255", "224.0.0.1", "0.0.0.0", "ff02::1", "::"] {
-            assert!(!admits(PlainPolicy::Any, ip), "{ip}");
-            assert!(!admits(PlainPolicy::Local, ip), "{ip}");
+            assert_eq!(admission(&config, ip), Admission::Ignore, "{ip}");
         }
-        assert!(!admits(PlainPolicy::Off, "127.0.0.1"));
     }
 }

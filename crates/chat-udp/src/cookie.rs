@@ -1,8 +1,10 @@
 //! Proof of an address without memory of it.
 //!
 //! A cookie is a keyed hash over the address, what it is for, and the time, together with the time.
-//! The key is drawn when the endpoint begins and never leaves it, so that only who receives datagrams
-//! at an address can echo a cookie for it. Nothing is stored until he does (RFC 9000, section 8.1).
+//! The key is drawn when the endpoint begins and never leaves it, so that only a peer that receives datagrams
+//! at an address can echo a cookie for it. Nothing is stored until it does (RFC 9000, section 8.1).
+//!
+//! A plain peer gets a number instead, short enough to be typed.
 
 use std::hash::Hasher;
 use std::net::IpAddr;
@@ -13,7 +15,7 @@ use rand::Rng;
 use siphasher::sip::SipHasher24;
 use subtle::ConstantTimeEq;
 
-use crate::limits::COOKIE_LIFE;
+use crate::limits::{COOKIE_LIFE, NUMBER_LIFE_HALF};
 
 /// What a cookie proves an address for; one is of no use for the other.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +25,10 @@ pub(crate) enum Purpose {
     /// Moving a session.
     Path(SessionId),
 }
+
+/// What else an address is hashed for.
+const NUMBER: u8 = 2;
+const PLACE: u8 = 3;
 
 /// Makes cookies and knows them again.
 #[derive(Debug)]
@@ -62,17 +68,49 @@ impl Baker {
         (is_ours && u128::from(age) * 100 <= COOKIE_LIFE.as_millis()).then_some(baked)
     }
 
+    /// The number that a plain peer at this address must repeat to prove it: six digits, which people can
+    /// type. Six, since four could be guessed: an attacker may try three for each port of a forged address.
+    pub(crate) fn number(&self, peer: PeerAddr, now: Instant) -> u32 {
+        self.number_of(peer, self.half(now))
+    }
+
+    /// Whether it is the address's number, or was a short while ago.
+    pub(crate) fn is_number(&self, number: u32, peer: PeerAddr, now: Instant) -> bool {
+        let half = self.half(now);
+        let halves = [Some(half), half.checked_sub(1)];
+        halves.into_iter().flatten().any(|half| self.number_of(peer, half) == number)
+    }
+
+    /// A hash of the address that nobody outside can foresee.
+    pub(crate) fn place(&self, peer: PeerAddr) -> u64 {
+        self.hash(PLACE, 0, peer, 0)
+    }
+
+    fn half(&self, now: Instant) -> u32 {
+        let halves = now.saturating_duration_since(self.began).as_secs() / NUMBER_LIFE_HALF.as_secs();
+        u32::try_from(halves).unwrap_or(u32::MAX)
+    }
+
+    fn number_of(&self, peer: PeerAddr, half: u32) -> u32 {
+        let below = u32::try_from(self.hash(NUMBER, 0, peer, half) % 900_000).unwrap_or(0);
+        100_000 + below
+    }
+
     fn time(&self, now: Instant) -> Baked {
         let tenths = now.saturating_duration_since(self.began).as_millis() / 100;
         u32::try_from(tenths).unwrap_or(u32::MAX) // in 13 years
     }
 
     fn tag(&self, purpose: Purpose, peer: PeerAddr, baked: Baked) -> [u8; 8] {
-        let mut hasher = SipHasher24::new_with_keys(self.keys.0, self.keys.1);
         let (kind, number) = match purpose {
             Purpose::Hello(nonce) => (0, nonce),
             Purpose::Path(session) => (1, session.number()),
         };
+        self.hash(kind, number, peer, baked).to_le_bytes()
+    }
+
+    fn hash(&self, kind: u8, number: u64, peer: PeerAddr, baked: u32) -> u64 {
+        let mut hasher = SipHasher24::new_with_keys(self.keys.0, self.keys.1);
         // Every part has a fixed length, so that no two inputs are the same bytes.
         hasher.write(&[kind]);
         hasher.write(&number.to_le_bytes());
@@ -85,7 +123,7 @@ impl Baker {
         hasher.write(&ip.octets());
         hasher.write(&peer.port().to_le_bytes());
         hasher.write(&scope.to_le_bytes());
-        hasher.finish().to_le_bytes()
+        hasher.finish()
     }
 }
 
@@ -131,6 +169,23 @@ mod tests {
         assert_eq!(baker.check(Cookie([0; 12]), hello, ann, now), None);
         let (other, _) = self::baker(2);
         assert_eq!(other.check(cookie, hello, ann, now), None, "another key");
+    }
+
+    #[test]
+    fn a_number_has_six_digits_and_is_good_for_its_address_and_two_minutes_at_least() {
+        let (baker, began) = baker(1);
+        let (ann, bob) = (peer("192.0.2.1:5"), peer("192.0.2.1:6"));
+        let half = NUMBER_LIFE_HALF;
+        for seconds in [0, 1, 19, 20, 119, 200] {
+            let now = began + Duration::from_secs(seconds);
+            let number = baker.number(ann, now);
+            assert!((100_000..1_000_000).contains(&number));
+            assert!(baker.is_number(number, ann, now) && baker.is_number(number, ann, now + half));
+            assert!(baker.is_number(number, peer("[::ffff:192.0.2.1]:5"), now), "the same address");
+            assert!(!baker.is_number(number, ann, now + 2 * half), "not for ever");
+            assert!(!baker.is_number(number, bob, now));
+            assert!(!self::baker(2).0.is_number(number, ann, now), "another key");
+        }
     }
 
     #[test]

@@ -56,6 +56,7 @@ mod rtt;
 mod server;
 mod session;
 mod socket;
+mod strangers;
 mod transport;
 mod window;
 

@@ -7,6 +7,20 @@ use chat_proto::limits::DATAGRAM_BYTES_MAX;
 /// How long a cookie proves an address: the slowest path and a few lost datagrams, not more.
 pub(crate) const COOKIE_LIFE: Duration = Duration::from_secs(15);
 
+/// How long a number that was sent to a plain peer proves its address, in two halves: the number changes
+/// after each, and the one before is still good. So a person has two minutes at least to type it.
+pub(crate) const NUMBER_LIFE_HALF: Duration = Duration::from_secs(120);
+
+/// Answers that an address gets per [`LEASE`] before it has proven itself. A person who has overlooked the
+/// first one sees another; two machines that answer each other fall silent.
+pub(crate) const ANSWERS_PER_LEASE: u8 = 3;
+
+/// Numbers that an address may try per [`LEASE`]. Whoever forges it hits one of two good ones among 900,000.
+pub(crate) const GUESSES_PER_LEASE: u8 = 3;
+
+/// Addresses that have not proven themselves and are remembered, in a table of 200 KiB.
+pub(crate) const STRANGERS_MAX: usize = 4096;
+
 /// How long a peer stays a member without a word from him. Three keep-alives may be lost.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
 

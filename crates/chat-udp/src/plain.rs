@@ -1,7 +1,7 @@
 //! A plain peer over UDP: a program that sends text in datagrams and prints what it gets.
 //!
-//! What he says is split into lines; his own come back to him like everyone's, since such programs
-//! wait for an answer. Nothing is sent twice: what a datagram carried is behind his cursor.
+//! What it says is split into lines. Its own lines come back to it like everyone's, since such programs wait
+//! for an answer. Nothing is sent twice: what a datagram carried is behind the peer's cursor.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -20,27 +20,78 @@ pub(crate) struct Plain {
     member: MemberId,
     cursor: Cursor,
     heard: Instant,
-    /// He is over his rate: what he sends before this moment is not taken.
+    /// The number that has proven its address. A datagram that holds it once more is not said.
+    proof: Option<u32>,
+    /// It has just proven its address, and is to be told so.
+    is_new: bool,
+    /// How its last datagram ended, and so how lines to it end: with a line break or with none.
+    line_end: &'static str,
+    /// It is over the rate limit: what it sends before this moment is not taken.
     pause_until: Option<Instant>,
-    /// Something he said was refused, and he is to be told why.
+    /// Something it said was refused, and it is to be told why.
     refused: Option<Text>,
 }
 
 /// Whether a datagram is what a chat server says rather than a person: a notice of a room, or
-/// something that holds the answer which `peer` himself was sent. Answering it could go on for ever,
+/// something that holds the answer which `peer` itself was sent. Answering it could go on for ever,
 /// between two servers or with an echo service (CVE-2024-2169 is such a loop).
 pub(crate) fn is_echo(bytes: &[u8], peer: PeerAddr) -> bool {
     bytes.starts_with(b"[*] ") || memmem::find(bytes, format!("[{peer}] ").as_bytes()).is_some()
 }
 
-/// The last line that a plain member is sent, if his membership ends otherwise than by himself.
-pub(crate) fn farewell(reason: &LeaveReason) -> Vec<u8> {
-    notice(&format!("Closed: {reason}"))
+/// What a peer is sent that is to prove its address: it must say this number.
+pub(crate) fn challenge(number: u32, bytes: &[u8]) -> Vec<u8> {
+    notice(&format!("Say {number} to join"), line_end(bytes).unwrap_or_default())
+}
+
+/// What a peer is sent that the room does not take.
+pub(crate) fn refusal(reason: &LeaveReason, bytes: &[u8]) -> Vec<u8> {
+    notice(&format!("Closed: {reason}"), line_end(bytes).unwrap_or_default())
+}
+
+/// The number that a datagram consists of.
+pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
+    let digits = std::str::from_utf8(without_padding(bytes)).ok()?.trim();
+    let is_number = digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
+}
+
+/// The line break at the end of a datagram; `None` if the datagram says nothing at all.
+fn line_end(bytes: &[u8]) -> Option<&'static str> {
+    match without_padding(bytes) {
+        [] => None,
+        [.., b'\r', b'\n'] | [.., b'\r'] => Some("\r\n"),
+        [.., b'\n'] => Some("\n"),
+        _ => Some(""),
+    }
+}
+
+/// Without the NULs of programs that send a whole buffer, or the end of a C string.
+fn without_padding(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    &bytes[..end]
 }
 
 impl Plain {
-    pub(crate) fn new(address: SocketAddr, member: MemberId, cursor: Cursor, now: Instant) -> Self {
-        Self { address, member, cursor, heard: now, pause_until: None, refused: None }
+    /// A peer that reads from `cursor` on; `proof` is the number that it was asked for, if it was.
+    pub(crate) fn new(
+        address: SocketAddr,
+        member: MemberId,
+        cursor: Cursor,
+        proof: Option<u32>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            address,
+            member,
+            cursor,
+            heard: now,
+            proof,
+            is_new: proof.is_some(),
+            line_end: "",
+            pause_until: None,
+            refused: None,
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -51,21 +102,35 @@ impl Plain {
         self.member
     }
 
-    /// When he last said something.
+    /// When its last datagram came.
     pub(crate) fn heard(&self) -> Instant {
         self.heard
     }
 
-    /// Says the lines of a datagram.
+    /// The last line that it is sent, if its membership ends otherwise than by itself.
+    pub(crate) fn farewell(&self, reason: &LeaveReason) -> Vec<u8> {
+        self.notice(&format!("Closed: {reason}"))
+    }
+
+    fn notice(&self, text: &str) -> Vec<u8> {
+        notice(text, self.line_end)
+    }
+
+    /// Says the lines of a datagram. An empty one only shows that the peer is there.
     pub(crate) fn receive(&mut self, bytes: &[u8], cx: &Context<'_>) {
         self.heard = cx.now;
-        if self.pause_until.is_some_and(|until| until > cx.now) {
-            return tracing::debug!(address = %self.address, "datagram of a plain member over his rate is dropped");
+        self.line_end = line_end(bytes).unwrap_or(self.line_end);
+        if self.proof.is_some() && number(bytes) == self.proof {
+            return;
         }
+        if self.pause_until.is_some_and(|until| until > cx.now) {
+            return tracing::debug!(address = %self.address, "datagram of a plain member over the rate limit is dropped");
+        }
+        let bytes = without_padding(bytes);
         let taken = &bytes[..bytes.len().min(PLAIN_DATAGRAM_BYTES_MAX)];
-        // Someone who has only pressed Enter has said nothing.
+        // A person that has only pressed Enter has said nothing.
         for text in Text::split(taken).filter(|text| !text.as_str().is_empty()) {
-            // An error means that the room is closing, or has put him out: it tells so itself.
+            // An error means that the room is closing, or has ended the membership: it tells so itself.
             let Ok(Said { outcome, pause_until, .. }) = cx.attachment.say(self.member, text, cx.now) else {
                 return;
             };
@@ -77,10 +142,14 @@ impl Plain {
     }
 
     /// Writes the next datagram into `out`, which is empty; false if there is none. An error is the
-    /// reason for which he is to be put out.
+    /// reason for which the membership is to end.
     pub(crate) fn transmit(&mut self, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<bool, LeaveReason> {
+        if std::mem::take(&mut self.is_new) {
+            out.extend(self.notice("You have joined"));
+            return Ok(true);
+        }
         if let Some(why) = self.refused.take() {
-            out.extend(notice(why.as_str()));
+            out.extend(self.notice(why.as_str()));
             return Ok(true);
         }
         let log = cx.logs.plain();
@@ -95,17 +164,22 @@ impl Plain {
                     if missed > 0 {
                         cx.attachment.count_missed(missed);
                         let messages = if missed == 1 { "message" } else { "messages" };
-                        out.extend(notice(&format!("You missed {missed} {messages}")));
+                        out.extend(self.notice(&format!("You missed {missed} {messages}")));
                         return Ok(true);
                     }
                 }
                 Pending::Bytes(..) => {
-                    // The last break is left out, so it may be one byte too many.
                     let slot = self.cursor.slot();
-                    let (end, a, b) = log.batch(slot..log.head().slot(), PLAIN_ANSWER_BYTES_MAX + 1);
+                    // Lines in the log end in LF, and so do those inside a datagram, except to a peer that wants
+                    // CR LF: it gets one line at a time.
+                    let end = if self.line_end == "\r\n" { slot + 1 } else { log.head().slot() };
+                    // Without a break at its end a datagram has room for one byte more.
+                    let bytes_max = PLAIN_ANSWER_BYTES_MAX + usize::from(self.line_end.is_empty());
+                    let (end, a, b) = log.batch(slot..end, bytes_max);
                     out.extend_from_slice(a);
                     out.extend_from_slice(b);
                     out.pop();
+                    out.extend_from_slice(self.line_end.as_bytes());
                     self.cursor = log.at_slot(end).expect("a batch ends within the log");
                     return Ok(true);
                 }
@@ -113,15 +187,15 @@ impl Plain {
         }
     }
 
-    /// When his lease ends.
+    /// When its lease ends.
     pub(crate) fn deadline(&self) -> Instant {
         self.heard + LEASE
     }
 }
 
-fn notice(text: &str) -> Vec<u8> {
+fn notice(text: &str, line_end: &str) -> Vec<u8> {
     let text = Text::one_line(text).unwrap_or_default();
-    Line { author: Author::Room, text }.to_string().into_bytes()
+    format!("{}{line_end}", Line { author: Author::Room, text }).into_bytes()
 }
 
 #[cfg(test)]
@@ -129,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_said_to_a_peer_is_known_when_it_comes_back_from_him() {
+    fn what_a_server_said_to_a_peer_is_known_when_it_comes_back_from_it() {
         let peer: PeerAddr = "127.0.0.1:7".parse().unwrap();
         for echo in [
             "[127.0.0.1:7] hello",
@@ -144,5 +218,24 @@ mod tests {
         {
             assert!(!is_echo(text.as_bytes(), peer), "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_is_known_however_a_program_ends_what_it_sends() {
+        for sent in ["482193", "482193\n", "482193\r\n", " 482193 ", "482193\0", "482193\n\0\0\0"] {
+            assert_eq!(number(sent.as_bytes()), Some(482_193), "{sent:?}");
+        }
+        for sent in ["", "48219", "4821930", "+48219", "482193 x", "482193\nhello", "\u{661}82193"] {
+            assert_eq!(number(sent.as_bytes()), None, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn answers_to_a_stranger_are_short_and_end_as_its_datagram_did() {
+        assert_eq!(challenge(482_193, b"hello"), b"[*] Say 482193 to join");
+        assert_eq!(challenge(482_193, b"hello\n"), b"[*] Say 482193 to join\n");
+        assert_eq!(challenge(482_193, b"hello\r\n"), b"[*] Say 482193 to join\r\n");
+        assert_eq!(refusal(&LeaveReason::RoomFull, b"x\n\0\0"), b"[*] Closed: room is full\n");
+        assert_eq!(line_end(b"\0\0"), None, "it says nothing");
     }
 }

@@ -55,7 +55,8 @@ impl UdpTransport {
                 tracing::error!(%error, "cannot wake an I/O thread");
             }
         };
-        let endpoint = Endpoint::new(room, Waker::new(wake), *config, address, rand::random(), clock());
+        let endpoint =
+            Endpoint::new(room, Waker::new(wake), config.clone(), address, rand::random(), clock());
         Ok(Self {
             poll,
             events: Events::with_capacity(8),

@@ -184,8 +184,8 @@ impl Medium for Plain {
     type Peer = PlainPeer;
 
     fn promises(&self) -> Promises {
-        // Best effort, and silence to strangers: an address that is not proven.
-        let promises = Promises::default().with_reliable(false).with_tells_refused(false);
+        // Best effort.
+        let promises = Promises::default().with_reliable(false);
         promises.with_notices_end(false).with_notices_loss(false)
     }
 
@@ -195,7 +195,7 @@ impl Medium for Plain {
 
     fn connect(&self, address: &SocketAddr) -> PlainPeer {
         let socket = connect(*address);
-        socket.send(b"\n").unwrap(); // lets him in, and says nothing
+        socket.send(b"").unwrap(); // joins, and says nothing
         PlainPeer { socket, lines: VecDeque::new() }
     }
 }
@@ -209,7 +209,7 @@ impl Peer for PlainPeer {
         while self.lines.is_empty() {
             let mut buffer = [0; 2048];
             let bytes = receive(&self.socket, &mut buffer, deadline)?;
-            let lines = std::str::from_utf8(&buffer[..bytes]).unwrap().split('\n');
+            let lines = std::str::from_utf8(&buffer[..bytes]).unwrap().lines();
             self.lines.extend(lines.map(str::to_owned));
         }
         Some(Heard::from_line(&self.lines.pop_front()?))

@@ -41,12 +41,23 @@ impl Server {
         Self::with(RoomConfig::default(), "192.0.2.1:5555", now)
     }
 
+    /// With plain members from 10.0.0.0/8 that need not prove their address.
     fn with(config: RoomConfig, at: &str, now: Instant) -> Self {
+        let trusting = UdpConfig::default().with_trusted("10.0.0.0/8".parse().unwrap());
+        Self::with_config(config, trusting, at, now)
+    }
+
+    /// Asks every plain peer for a number, except on its own machine.
+    fn asking(now: Instant) -> Self {
+        Self::with_config(RoomConfig::default(), UdpConfig::default(), "192.0.2.1:5555", now)
+    }
+
+    fn with_config(config: RoomConfig, udp: UdpConfig, at: &str, now: Instant) -> Self {
         let address = address(at);
         let world = World { clock: Box::new(move || now), unix_ms: 0, seed: [1; 32] };
         let room = Room::in_world(config, world);
         let local = room.join("seat".parse().unwrap()).unwrap();
-        let endpoint = Endpoint::new(&room, Waker::new(|| {}), UdpConfig::default(), address, [2; 32], now);
+        let endpoint = Endpoint::new(&room, Waker::new(|| {}), udp, address, [2; 32], now);
         Self { address, room, local, endpoint }
     }
 
@@ -244,8 +255,7 @@ fn what_makes_no_sense_is_not_answered() {
     let (now, ann) = (begin(), address("10.0.0.1:1"));
     let mut server = Server::new(now);
     let session = server.join(ann, 1, now);
-    let mut datagrams =
-        vec![Vec::new(), vec![0xF5], b"\xf5chat\x02\x01".to_vec(), b"\xf5chat\x01\xff".to_vec()];
+    let mut datagrams = vec![vec![0xF5], b"\xf5chat\x02\x01".to_vec(), b"\xf5chat\x01\xff".to_vec()];
     // What a server says, and a datagram with something behind it.
     let mut entries = Vec::new();
     RoomDatagram::Entries { session, said: 0, slot: 0, entries: b"x" }.encode(&mut entries);
@@ -273,9 +283,14 @@ fn a_peer_with_port_0_and_the_server_itself_are_not_heard() {
 #[test]
 fn two_servers_that_are_made_to_talk_to_each_other_fall_silent() {
     let now = begin();
-    for seed in ["hello", "[*] hello", "", "[10.0.0.2:5555] x", "a\nb\nc"] {
-        let mut a = Server::with(RoomConfig::default(), "10.0.0.1:5555", now);
-        let mut b = Server::with(RoomConfig::default(), "10.0.0.2:5555", now);
+    let seeds = ["hello", "[*] hello", "", "[10.0.0.2:5555] x", "a\nb\nc\n"];
+    for (seed, is_asked) in seeds.iter().flat_map(|seed| [(seed, false), (seed, true)]) {
+        let server = |at| {
+            let udp = UdpConfig::default();
+            let udp = if is_asked { udp } else { udp.with_trusted("10.0.0.0/8".parse().unwrap()) };
+            Server::with_config(RoomConfig::default(), udp, at, now)
+        };
+        let (mut a, mut b) = (server("10.0.0.1:5555"), server("10.0.0.2:5555"));
         a.endpoint.receive(b.address, seed.as_bytes(), now);
         let mut datagrams = 0;
         for round in 0..1_000 {
@@ -296,6 +311,7 @@ fn two_servers_that_are_made_to_talk_to_each_other_fall_silent() {
             }
         }
         assert!(datagrams < 100, "{seed:?}: {datagrams} datagrams");
+        assert!(!is_asked || datagrams <= 1, "{seed:?}: the number is all that is ever sent");
         assert_eq!((a.sends(now + 600 * SECOND), b.sends(now + 600 * SECOND)), (vec![], vec![]));
     }
 }
@@ -320,23 +336,22 @@ fn an_echo_service_is_not_talked_to_for_ever() {
 // ---- plain -----------------------------------------------------------------------------------------
 
 #[test]
-fn a_plain_members_lease_runs_for_a_minute_after_his_last_word() {
+fn a_plain_members_lease_runs_for_a_minute_after_its_last_datagram() {
     let (now, ann) = (begin(), address("10.0.0.1:1"));
     let mut server = Server::new(now);
     server.answers(ann, b"hello", now);
     server.answers(ann, b"hello again", now + 50 * SECOND);
-    server.answers(ann, b"", now + 100 * SECOND);
     server.room.notice("one").unwrap();
     assert_eq!(server.sends(now + 109 * SECOND), [(ann, b"[*] one".to_vec())]);
     let last = server.sends(now + 110 * SECOND);
-    assert_eq!(last, [(ann, b"[*] Closed: idle for too long".to_vec())], "an empty datagram renews nothing");
+    assert_eq!(last, [(ann, b"[*] Closed: idle for too long".to_vec())]);
     server.room.notice("two").unwrap();
     assert_eq!(server.sends(now + 111 * SECOND), []);
     assert!(server.heard().contains(&"[*] 10.0.0.1:1 left (idle for too long)".to_owned()));
 }
 
 #[test]
-fn a_plain_member_who_is_overtaken_is_told_how_many_messages_he_missed() {
+fn a_plain_member_that_lagged_is_told_how_many_messages_it_missed() {
     let (now, ann) = (begin(), address("10.0.0.1:1"));
     let config = RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN);
     let mut server = Server::with(config, "192.0.2.1:5555", now);
@@ -368,15 +383,19 @@ fn no_more_than_16_kib_of_a_plain_datagram_are_taken() {
 }
 
 #[test]
-fn a_full_room_takes_nobody_in_for_a_plain_one_and_does_not_say_so() {
+fn in_a_full_room_a_plain_member_makes_way_for_a_framed_one_and_never_the_other_way_round() {
     let now = begin();
     let mut server = Server::with(RoomConfig::default().with_members_max(2), "192.0.2.1:5555", now);
     let framed = server.join(address("198.51.100.1:1"), 1, now);
     server.answers(address("10.0.0.1:1"), b"I am in", now);
-    assert_eq!(server.answers(address("10.0.0.2:1"), b"I am not", now), []);
+    let refusal = (address("10.0.0.2:1"), b"[*] Closed: room is full".to_vec());
+    for round in 0..10 {
+        let answers = server.answers(refusal.0, b"I am not", now);
+        assert_eq!(answers, if round < 3 { vec![refusal.clone()] } else { vec![] }, "it may be an echo");
+    }
     assert_eq!(server.said(), ["[10.0.0.1:1] I am in"]);
 
-    // A proven peer takes the place of an unproven one; after that no one is left who could make room.
+    // After that no one is left who could make room.
     server.join(address("198.51.100.2:1"), 1, now);
     let cookie = Some(server.cookie(address("198.51.100.3:1"), 1, now));
     let hello = encode(&MemberDatagram::Hello { nonce: 1, cookie, hello: Hello::default() });
@@ -386,6 +405,218 @@ fn a_full_room_takes_nobody_in_for_a_plain_one_and_does_not_say_so() {
     assert_eq!(RoomDatagram::decode(&refused.1).unwrap(), expected);
     server.answers(address("198.51.100.1:1"), &traffic(framed, 1, &["still here"]), now);
     assert_eq!(server.said(), ["[198.51.100.1:1] still here"]);
+}
+
+/// Says the number that it is asked for.
+fn prove(server: &mut Server, from: SocketAddr, now: Instant) -> String {
+    let answers = server.answers(from, b"hello", now);
+    let [(to, bytes)] = &answers[..] else { panic!("{answers:?}") };
+    assert_eq!(*to, from);
+    let number = number_in(bytes);
+    assert_eq!(server.answers(from, number.as_bytes(), now), [(from, b"[*] You have joined".to_vec())]);
+    number
+}
+
+fn number_in(challenge: &[u8]) -> String {
+    let challenge = std::str::from_utf8(challenge).unwrap();
+    challenge.strip_prefix("[*] Say ").unwrap().strip_suffix(" to join").unwrap().to_owned()
+}
+
+#[test]
+fn a_plain_peer_from_elsewhere_joins_with_the_number_that_it_is_sent() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let mut server = Server::asking(now);
+    server.room.notice("before").unwrap();
+    let number = prove(&mut server, ann, now + SECOND);
+    assert_eq!(server.answers(ann, number.as_bytes(), now + SECOND), [], "a late copy");
+    let said = server.answers(ann, b"hello again", now + SECOND);
+    assert_eq!(said, [(ann, b"[198.51.100.1:1] hello again".to_vec())], "the number is nobody's message");
+    assert_eq!(server.said(), ["[198.51.100.1:1] hello again"]);
+    server.answers(ann, b"123456", now + SECOND);
+    assert_eq!(server.said(), ["[198.51.100.1:1] 123456"], "other numbers are");
+}
+
+#[test]
+fn the_number_of_one_address_lets_no_other_in_and_is_good_for_two_minutes() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let mut server = Server::asking(now);
+    let asked = |server: &mut Server, from| number_in(&server.answers(from, b"", now)[0].1);
+    let number = asked(&mut server, ann);
+    for eve in ["198.51.100.1:2", "198.51.100.2:1", "[2001:db8::1]:1"] {
+        server.answers(address(eve), number.as_bytes(), now);
+    }
+    assert_eq!(server.room.stats().joined, 0);
+    server.answers(ann, number.as_bytes(), now + 240 * SECOND);
+    assert_eq!(server.room.stats().joined, 0, "too late");
+    server.answers(ann, number.as_bytes(), now + 120 * SECOND);
+    assert_eq!(server.room.stats().joined, 1);
+}
+
+#[test]
+fn an_address_may_try_three_numbers_per_lease() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let mut server = Server::asking(now);
+    let number = number_in(&server.answers(ann, b"", now)[0].1);
+    let wrong = if number == "999999" { "999998" } else { "999999" };
+    for _ in 0..3 {
+        server.answers(ann, wrong.as_bytes(), now);
+    }
+    assert_eq!(server.answers(ann, number.as_bytes(), now), [], "the right one is the fourth");
+    assert_eq!(server.room.stats().joined, 0);
+    server.answers(ann, number.as_bytes(), now + 60 * SECOND);
+    assert_eq!(server.room.stats().joined, 1);
+}
+
+#[test]
+fn words_before_the_number_do_not_use_up_the_tries() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let mut server = Server::asking(now);
+    let number = number_in(&server.answers(ann, b"hello?", now)[0].1);
+    for _ in 0..20 {
+        server.answers(ann, b"is anybody there?", now);
+    }
+    server.answers(ann, format!("{number}\r\n").as_bytes(), now);
+    assert_eq!((server.room.stats().joined, server.room.stats().messages), (1, 0));
+}
+
+#[test]
+fn an_unproven_address_gets_at_most_three_times_its_bytes_whatever_it_sends() {
+    let now = begin();
+    let mut server = Server::asking(now);
+    let from = [("198.51.100.1:1", 28), ("[2001:db8::1]:1", 48)];
+    let datagrams: [&[u8]; 9] =
+        [b"", b"\0", b"x", b"\n", b"\r\n", b"123456", b"[*] x", &[b'x'; 1_400], &[0xF5; 1_400]];
+    for (from, headers) in from {
+        let from = address(from);
+        for datagram in datagrams {
+            let mut server = Server::asking(now);
+            server.room.notice("something is going on here").unwrap();
+            let answers = server.answers(from, datagram, now);
+            let sent: usize = answers.iter().map(|(_, bytes)| headers + bytes.len()).sum();
+            assert!(sent <= 3 * (headers + datagram.len()), "{datagram:?}: {answers:?}");
+            assert!(answers.iter().all(|(_, bytes)| bytes.starts_with(b"[*] Say ")), "{answers:?}");
+        }
+        let mut sent = 0;
+        for _ in 0..1_000 {
+            sent += server.answers(from, b"x", now).len();
+        }
+        assert_eq!(sent, 3, "and three answers per lease");
+    }
+    assert_eq!((server.endpoint.peers(), server.room.stats().joined), (0, 0), "nothing is kept");
+}
+
+#[test]
+fn services_that_answer_everything_are_not_talked_to_for_ever() {
+    let now = begin();
+    let numbers = |bytes: &[u8]| [&b"[192.0.2.1:5555] "[..], bytes].concat();
+    // An echo, a generator of characters, a chat server of another kind, and silence that is sent.
+    type Service<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let services: [Service<'_>; 5] = [
+        &|bytes| bytes.to_vec(),
+        &|_| b"!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ".to_vec(),
+        &numbers,
+        &|_| Vec::new(),
+        &|bytes| bytes.iter().copied().filter(u8::is_ascii_digit).rev().collect(),
+    ];
+    for (which, service) in services.into_iter().enumerate() {
+        let (mut server, at) = (Server::asking(now), address("198.51.100.1:7"));
+        let mut waiting = server.answers(at, b"forged", now);
+        let mut sent = 0;
+        while let Some((_, bytes)) = waiting.pop() {
+            sent += 1;
+            assert!(sent <= 3, "service {which}");
+            waiting.extend(server.answers(at, &service(&bytes), now));
+        }
+        assert_eq!(server.room.stats().joined, 0, "service {which}");
+    }
+}
+
+#[test]
+fn on_its_own_machine_a_plain_peer_is_a_member_at_once() {
+    let now = begin();
+    for ann in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+        let mut server = Server::asking(now);
+        let ann = address(ann);
+        let line = format!("[{}] hello", chat_proto::PeerAddr::from(ann));
+        assert_eq!(server.answers(ann, b"hello", now), [(ann, line.into_bytes())]);
+    }
+}
+
+#[test]
+fn an_empty_datagram_joins_and_keeps_the_lease_and_says_nothing() {
+    let (now, ann) = (begin(), address("10.0.0.1:1"));
+    let mut server = Server::new(now);
+    assert_eq!(server.answers(ann, b"", now), []);
+    for minute in 1..=5 {
+        assert_eq!(server.answers(ann, b"", now + minute * 59 * SECOND), []);
+    }
+    server.room.notice("hello").unwrap();
+    assert_eq!(server.sends(now + 350 * SECOND), [(ann, b"[*] hello".to_vec())]);
+    assert_eq!((server.room.stats().members, server.room.stats().messages), (1, 1));
+}
+
+#[test]
+fn lines_to_a_plain_peer_end_as_its_datagrams_do() {
+    let (now, ann) = (begin(), address("10.0.0.1:1"));
+    let mut server = Server::new(now);
+    for (datagram, end) in [
+        (&b"a"[..], ""),
+        (b"b\n", "\n"),
+        (b"", "\n"),
+        (b"c\r\n", "\r\n"),
+        (b"d\r\n\0\0", "\r\n"),
+        (b"e\0", ""),
+        (b"\n", "\n"),
+    ] {
+        server.answers(ann, datagram, now);
+        for text in ["one", "two"] {
+            server.room.notice(text).unwrap();
+        }
+        let sent: Vec<u8> = server.sends(now).into_iter().flat_map(|(_, bytes)| bytes).collect();
+        let between = if end.is_empty() { "\n" } else { end };
+        assert_eq!(String::from_utf8(sent).unwrap(), format!("[*] one{between}[*] two{end}"), "{datagram:?}");
+    }
+    server.room.kick(ann.into(), "enough").unwrap();
+    assert_eq!(server.sends(now), [(ann, b"[*] Closed: kicked: enough\n".to_vec())]);
+}
+
+#[test]
+fn the_longest_lines_fit_into_1024_bytes_however_they_end() {
+    let now = begin();
+    for end in ["", "\n", "\r\n"] {
+        let (mut server, ann) = (Server::new(now), address("10.0.0.1:1"));
+        server.answers(ann, format!("x{end}").as_bytes(), now);
+        for length in 940..=960 {
+            server.room.notice(&"y".repeat(length)).unwrap();
+            server.room.notice(&"z".repeat(961 - length)).unwrap();
+        }
+        let sent = server.sends(now);
+        assert!(sent.iter().all(|(_, bytes)| bytes.len() <= 1024 && bytes.ends_with(end.as_bytes())));
+        let lines: usize =
+            sent.iter().map(|(_, bytes)| std::str::from_utf8(bytes).unwrap().lines().count()).sum();
+        assert_eq!(lines, 42, "none is lost");
+    }
+}
+
+#[test]
+fn what_is_not_text_is_not_said_and_not_answered() {
+    let now = begin();
+    for ann in ["10.0.0.1:1", "198.51.100.1:1"].map(address) {
+        let mut server = Server::new(now);
+        for datagram in [
+            &b"\0\x01\0\x1c\x21\x12\xa4\x42abcdefghijkl\0\x06\0\x12Visit+evil/example\0\0"[..],
+            b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x33",
+            b"\x61\x62\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01",
+            b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n\r\n",
+        ] {
+            assert_eq!(server.answers(ann, datagram, now), [], "{datagram:?}");
+        }
+        assert_eq!((server.room.stats().joined, server.room.stats().messages), (0, 0));
+    }
+    let (mut server, ann) = (Server::new(now), address("10.0.0.1:1"));
+    server.answers(ann, b"J\xf6rg\0", now);
+    server.answers(ann, b"hello\0", now);
+    assert_eq!(server.said(), ["[10.0.0.1:1] J\u{fffd}rg", "[10.0.0.1:1] hello"]);
 }
 
 // ---- framed members --------------------------------------------------------------------------------

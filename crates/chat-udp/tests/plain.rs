@@ -16,7 +16,7 @@ fn a_bare_socket_gets_its_own_line_back() {
     peer.send(b"hello");
     assert_eq!(peer.recv(), format!("[{}] hello", peer.address));
     peer.send("sn\u{f6}\r\n".as_bytes());
-    assert_eq!(peer.recv(), format!("[{}] sn\u{f6}", peer.address));
+    assert_eq!(peer.recv(), format!("[{}] sn\u{f6}\r\n", peer.address), "and it ends as its own words did");
 }
 
 #[test]

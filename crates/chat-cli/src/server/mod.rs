@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use chat_core::{Room, Running};
 use chat_tcp::{TcpConfig, TcpServer};
-use chat_udp::{UdpConfig, UdpServer};
+use chat_udp::UdpServer;
 use crossbeam_channel::{Sender, bounded};
 
 use crate::address::Address;
@@ -94,9 +94,7 @@ fn listen(args: &ServerArgs, room: &Room, running: &mut Running) -> Result<Strin
                 address
             }
             TransportKind::Udp => {
-                let config =
-                    UdpConfig::default().with_plain(args.udp_plain.into()).with_announce(args.announce);
-                let server = UdpServer::bind(bind.clone(), room, &config).map_err(|error| {
+                let server = UdpServer::bind(bind.clone(), room, &args.udp()).map_err(|error| {
                     let kind = if let chat_udp::BindError::Bind { source, .. } = &error {
                         Some(source.kind())
                     } else {

@@ -55,7 +55,7 @@ impl Plain {
     pub(crate) fn lines_until(&self, last: &str) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         while !lines.iter().any(|line| line == last) {
-            lines.extend(self.recv_text().split('\n').map(str::to_owned));
+            lines.extend(self.recv_text().lines().map(str::to_owned));
         }
         lines
     }

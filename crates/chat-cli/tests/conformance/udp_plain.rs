@@ -1,5 +1,7 @@
 //! Section 10: plain UDP.
 
+use std::net::SocketAddr;
+
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
 
 use crate::datagrams::{Member, Plain};
@@ -14,27 +16,41 @@ fn clause_10_1_where_plain_datagrams_are_off_they_are_met_with_silence() {
 }
 
 #[test]
-fn clause_10_1_by_default_they_are_taken_from_this_machine_and_private_networks_only() {
-    let Some(std::net::IpAddr::V4(ip)) = own_address() else {
+fn clause_10_1_elsewhere_than_on_this_machine_a_peer_is_asked_for_a_number_by_default() {
+    let Some(ip) = own_address() else {
         println!("skipped: this machine has only loopback addresses");
         return;
     };
-    let local = format!("{ip}:0");
-    let is_private = ip.is_private() || ip.is_link_local();
-    for (policy, is_taken) in [("local", is_private), ("any", true)] {
-        let server = Server::at(&local, &["udp"], &["--udp-plain", policy]);
+    let (local, network) = (SocketAddr::new(ip, 0).to_string(), ip.to_string());
+    let says = |flags: &[&str]| {
+        let server = Server::at(&local, &["udp"], flags);
         let peer = Plain::at(&local, server.address);
         peer.send(b"hello");
-        if is_taken {
-            assert_eq!(peer.recv_text(), format!("[{}] hello", peer.name));
-        } else {
-            peer.has_heard_nothing();
-        }
+        (server, peer)
+    };
+    for flags in [&["--udp-plain", "any"][..], &["--udp-trust", &network]] {
+        let (_server, peer) = says(flags);
+        assert_eq!(peer.recv_text(), format!("[{}] hello", peer.name), "{flags:?}");
     }
+    let (_server, peer) = says(&["--udp-plain", "loopback"]);
+    peer.has_heard_nothing();
+
+    // Clause 10.2: nothing but the number, which is not said to the room.
+    let (server, peer) = says(&[]);
+    let asked = peer.recv_text();
+    let number = asked.strip_prefix("[*] Say ").unwrap().strip_suffix(" to join").unwrap();
+    peer.send(number.as_bytes());
+    assert_eq!(peer.recv_text(), "[*] You have joined");
+    peer.send(number.as_bytes());
+    peer.send(b"hello again");
+    assert_eq!(peer.recv_text(), format!("[{}] hello again", peer.name));
+    server.process.stdout.wait_for_line(&format!("[{}] hello again", peer.name));
+    let said = server.process.stdout.lines();
+    assert!(!said.iter().any(|line| line.contains(number) || line.ends_with("] hello")), "{said:?}");
 }
 
 #[test]
-fn clause_10_2_each_line_of_a_datagram_is_a_message() {
+fn clause_10_3_each_line_of_a_datagram_is_a_message() {
     let server = Server::over(&["tcp", "udp"], &[]);
     let mut reader = server.peer();
     let peer = Plain::new(&server);
@@ -44,7 +60,7 @@ fn clause_10_2_each_line_of_a_datagram_is_a_message() {
 }
 
 #[test]
-fn clause_10_2_of_a_datagram_longer_than_16_kib_the_rest_is_cut_off() {
+fn clause_10_3_of_a_datagram_longer_than_16_kib_the_rest_is_cut_off() {
     let server = Server::over(&["tcp", "udp"], &[]);
     let mut reader = server.peer();
     let peer = Plain::new(&server);
@@ -57,7 +73,7 @@ fn clause_10_2_of_a_datagram_longer_than_16_kib_the_rest_is_cut_off() {
 }
 
 #[test]
-fn clause_10_3_he_gets_what_is_said_his_own_too_in_whole_lines_of_at_most_1024_bytes() {
+fn clause_10_4_a_member_gets_what_is_said_its_own_too_in_whole_lines_of_at_most_1024_bytes() {
     let server = Server::over(&["tcp", "udp"], &[]);
     let peer = Plain::new(&server);
     peer.send(b"hello");
@@ -76,7 +92,55 @@ fn clause_10_3_he_gets_what_is_said_his_own_too_in_whole_lines_of_at_most_1024_b
 }
 
 #[test]
-fn clause_10_5_what_a_chat_server_says_is_ignored() {
+fn clause_10_4_lines_end_as_the_peers_own_datagrams_do() {
+    let server = Server::over(&["udp"], &[]);
+    let peer = Plain::new(&server);
+    for end in ["\n", "\r\n", ""] {
+        peer.send(format!("hello{end}").as_bytes());
+        assert_eq!(peer.recv_text(), format!("[{}] hello{end}", peer.name));
+    }
+}
+
+#[test]
+fn clause_10_3_an_empty_datagram_joins_and_says_nothing() {
+    let server = Server::over(&["tcp", "udp"], &[]);
+    let peer = Plain::new(&server);
+    peer.send(b"");
+    server.has_accepted(&peer.name);
+    let mut speaker = server.peer();
+    speaker.send("hello\n");
+    assert_eq!(peer.recv_text(), speaker.line("hello"));
+}
+
+#[test]
+fn clause_9_3_what_is_not_text_is_nobodys_message() {
+    let server = Server::over(&["tcp", "udp"], &[]);
+    let (mut reader, peer) = (server.peer(), Plain::new(&server));
+    for stranger in STRANGERS {
+        peer.send(stranger);
+    }
+    peer.send(b"J\xf6rg");
+    reader.read_up_to(&format!("[{}] J\u{fffd}rg", peer.name));
+    assert_eq!(reader.lines().len(), 1, "{:?}", reader.lines());
+}
+
+/// First datagrams of other protocols.
+const STRANGERS: &[&[u8]] = &[
+    // STUN with a user name that a web page has chosen.
+    b"\0\x01\0\x1c\x21\x12\xa4\x42abcdefghijkl\0\x06\0\x12Visit+evil/example\0\0",
+    b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x33\x01\0\0\x27",
+    b"\xc3\0\0\0\x01\x08\x9d\x05\xfe\x1a\xb4\x77\x11\x22\0\0\x44\x9e",
+    b"\x61\x62\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01",
+    b"\x23\0\x06\xec\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xe6\x1f\x4a\x9c\x11\x22\x33\x44",
+    b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\n\r\n",
+    b"\x30\x26\x02\x01\x01\x04\x06public\xa0\x19\x02\x04\x71\xb4\xb5\x68\x02\x01\0",
+    b"\0\x01file\0octet\0",
+    b"\xff\xff\xff\xffTSource Engine Query\0",
+    b"\x80\x60\0\x01\0\0\x03\xe8\xde\xad\xbe\xef",
+];
+
+#[test]
+fn clause_10_6_what_a_chat_server_says_is_ignored() {
     let server = Server::over(&["udp"], &[]);
     let peer = Plain::new(&server);
     peer.send(b"hello");
@@ -91,7 +155,7 @@ fn clause_10_5_what_a_chat_server_says_is_ignored() {
 }
 
 #[test]
-fn clause_10_5_two_servers_that_are_made_to_talk_fall_silent() {
+fn clause_10_6_two_servers_that_are_made_to_talk_fall_silent() {
     // A relay that gives each what the other says is what a forged address makes of two servers.
     let servers = [Server::over(&["udp"], &[]), Server::over(&["udp"], &[])];
     let relays = [Plain::new(&servers[0]), Plain::new(&servers[1])];
@@ -112,7 +176,7 @@ fn clause_10_5_two_servers_that_are_made_to_talk_fall_silent() {
 }
 
 #[test]
-fn clause_10_6_who_is_there_when_the_room_closes_reads_its_farewell() {
+fn clause_10_7_who_is_there_when_the_room_closes_reads_its_farewell() {
     let server = Server::over(&["udp"], &[]);
     let peer = Plain::new(&server);
     peer.send(b"hello");
@@ -122,16 +186,16 @@ fn clause_10_6_who_is_there_when_the_room_closes_reads_its_farewell() {
 }
 
 #[test]
-fn clause_10_6_in_a_full_room_the_one_silent_longest_makes_way_for_a_proven_peer_and_is_told_so() {
+fn clause_10_7_in_a_full_room_the_one_silent_longest_makes_way_for_a_framed_peer_and_is_told_so() {
     let server = Server::over(&["udp"], &["--max-members", "2"]);
     let (silent, talker, third) = (Plain::new(&server), Plain::new(&server), Plain::new(&server));
     silent.send(b"one");
     silent.recv();
     talker.send(b"two");
     talker.recv();
-    // Not for another who has proven nothing: he is met with silence.
+    // Not for another plain peer.
     third.send(b"three");
-    third.has_heard_nothing();
+    assert_eq!(third.recv_text(), "[*] Closed: room is full");
 
     let member = Member::join(&server);
     server.has_accepted(member.name());

@@ -1,5 +1,6 @@
 //! The server's end of all sessions: datagrams in, datagrams out, no socket and no clock.
 
+mod plain;
 mod receive;
 
 use std::collections::VecDeque;
@@ -16,8 +17,8 @@ use crate::cookie::Baker;
 use crate::limits::OUTBOX_DATAGRAMS_MAX;
 use crate::logs::Logs;
 use crate::peers::{Peer, Peers};
-use crate::plain;
 use crate::session::Context;
+use crate::strangers::Strangers;
 
 /// The UDP side of a room, without a socket: **feed it what arrives, send what it returns, call it when
 /// its deadline has come**.
@@ -57,7 +58,8 @@ pub struct Endpoint {
     baker: Baker,
     random: StdRng,
     peers: Peers,
-    /// For who has no session.
+    strangers: Strangers,
+    /// For peers without a session.
     outbox: VecDeque<(SocketAddr, Vec<u8>)>,
     closing: Option<Instant>,
     draining: bool,
@@ -88,6 +90,7 @@ impl Endpoint {
             baker: Baker::new(now, &mut random),
             random,
             peers: Peers::default(),
+            strangers: Strangers::default(),
             outbox: VecDeque::new(),
             closing: None,
             draining: false,
@@ -117,7 +120,7 @@ impl Endpoint {
         }
     }
 
-    /// Writes the next datagram into `out`, whose content is replaced, and returns whom to send it to.
+    /// Writes the next datagram into `out`, whose content is replaced, and returns where to send it.
     /// `None` if there is nothing to send for now.
     ///
     /// Each datagram is returned once and counts as sent; if the system does not take it, keep it until
@@ -147,7 +150,7 @@ impl Endpoint {
                 }
                 Ok(wrote) => (wrote, plain.address()),
                 Err(reason) => {
-                    self.put_out_plain(key, reason, now);
+                    self.end_plain(key, reason, now);
                     return None;
                 }
             },
@@ -156,7 +159,7 @@ impl Endpoint {
         if !wrote {
             return None;
         }
-        self.peers.enqueue(key); // the others first, then he again
+        self.peers.enqueue(key); // the others first, then this one again
         Some(to)
     }
 
@@ -192,7 +195,7 @@ impl Endpoint {
                     self.peers.enqueue(key);
                     self.peers.settle(key);
                 }
-                Some(Peer::Plain(_)) => self.put_out_plain(key, LeaveReason::Idle, now),
+                Some(Peer::Plain(_)) => self.end_plain(key, LeaveReason::Idle, now),
                 None => {}
             }
         }
@@ -204,7 +207,7 @@ impl Endpoint {
         self.closing
     }
 
-    /// Hears nothing more; each member leaves with a goodbye once he has all that he is owed.
+    /// Hears nothing more; each member leaves with a goodbye once it has all that it is owed.
     pub fn drain(&mut self, now: Instant) {
         self.pull(now);
         self.draining = true;
@@ -217,7 +220,7 @@ impl Endpoint {
         self.peers.enqueue_all();
     }
 
-    /// Whether everyone has what he was owed, and knows that he has left.
+    /// Whether all members have what they were owed, and know that they have left.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.outbox.is_empty() && self.peers.are_gone()
@@ -229,25 +232,10 @@ impl Endpoint {
         self.peers.len()
     }
 
-    /// A peer's place is taken from him without a word.
+    /// Removes a peer without a word to it.
     fn expel(&mut self, key: usize, reason: LeaveReason, now: Instant) {
         if let Some(member) = self.peers.remove(key).member() {
             self.attachment.leave(member, reason, now);
-        }
-    }
-
-    /// A plain peer's place is taken from him, and he is told why.
-    fn put_out_plain(&mut self, key: usize, reason: LeaveReason, now: Instant) {
-        if let Some(Peer::Plain(plain)) = self.peers.get_mut(key) {
-            let reason = self.attachment.leave(plain.member(), reason, now);
-            self.dismiss_plain(key, &reason);
-        }
-    }
-
-    /// A plain peer who is no member any more gets a last line.
-    fn dismiss_plain(&mut self, key: usize, reason: &LeaveReason) {
-        if let Peer::Plain(plain) = self.peers.remove(key) {
-            self.push_answer(plain.address(), plain::farewell(reason));
         }
     }
 }

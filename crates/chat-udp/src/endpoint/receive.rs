@@ -1,4 +1,4 @@
-//! What the endpoint makes of a datagram: whose it is, whether he has proved it, and what he gets for it.
+//! What the endpoint makes of a datagram: whose it is, whether the sender has proven that, and what it is answered.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -10,13 +10,12 @@ use rand::Rng;
 use super::{Endpoint, context};
 use crate::cookie::Purpose;
 use crate::peers::Peer;
-use crate::plain::{self, Plain};
 use crate::session::{Opened, Session};
 
 impl Endpoint {
-    /// Takes in a datagram. What makes no sense is not answered, nor is an empty one.
+    /// Takes in a datagram. What makes no sense is not answered.
     pub fn receive(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
-        if bytes.is_empty() || from.port() == 0 || self.is_own(from) {
+        if from.port() == 0 || self.is_own(from) {
             return;
         }
         if !is_framed(bytes) {
@@ -76,11 +75,11 @@ impl Endpoint {
         }
     }
 
-    /// Joins a peer whose address is proven; in a full room instead of one whose is not.
+    /// Joins a framed peer; in a full room the plain member that was silent longest makes way.
     fn join(&mut self, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
         let result = self.attachment.join(peer, now);
         if let (Err(JoinError::RoomFull { .. }), Some(key)) = (&result, self.peers.stalest_plain()) {
-            self.put_out_plain(key, LeaveReason::RoomFull, now);
+            self.end_plain(key, LeaveReason::RoomFull, now);
             return self.attachment.join(peer, now);
         }
         result
@@ -96,7 +95,7 @@ impl Endpoint {
     ) {
         let Joined { member, seq, .. } = joined;
         let Some((welcome, start)) = self.attachment.welcome(member, hello, now) else { return };
-        // What he says he has already must be in the log.
+        // What the peer says it has already must be in the log.
         self.pull(now);
         let log = self.logs.framed();
         let start = match start {
@@ -131,8 +130,8 @@ impl Endpoint {
         self.peers.settle(key);
     }
 
-    /// Asks who speaks from another address than the session's to prove it, in no more bytes than he
-    /// sent. Until then the session stays where it is, and nothing from there is taken.
+    /// A session's datagram came from another address: asks for proof, in no more bytes than came. Until
+    /// then the session stays where it is, and nothing from there is taken.
     fn challenge(&mut self, from: SocketAddr, cookie: Cookie, bytes_max: usize) {
         let mut challenge = Vec::new();
         RoomDatagram::Challenge { cookie }.encode(&mut challenge);
@@ -150,37 +149,22 @@ impl Endpoint {
             return;
         }
         if let Some(other) = self.peers.at(from) {
-            self.expel(other, LeaveReason::Lost, now);
+            self.displace(other, from, now);
         }
         self.peers.move_session(key, from, now);
         self.peers.enqueue(key);
         self.peers.settle(key);
     }
 
-    fn receive_plain(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
-        let peer = PeerAddr::from(from);
-        if !self.config.plain.admits(peer) || plain::is_echo(bytes, peer) {
-            return;
+    /// Somebody else has proven that this peer's address is its own now. The peer can hear of it only
+    /// if both are behind that address.
+    fn displace(&mut self, key: usize, from: SocketAddr, now: Instant) {
+        if let Some(Peer::Session(session)) = self.peers.get_mut(key)
+            && !session.is_gone()
+        {
+            let session = session.id();
+            self.answer(from, &RoomDatagram::Bye { session, reason: LeaveReason::Lost });
         }
-        let key = match self.peers.at(from) {
-            Some(key) => key,
-            None => match self.join_plain(from, now) {
-                Some(key) => key,
-                None => return,
-            },
-        };
-        // A framed member says nothing in plain text; someone else may be using his address.
-        let Some(Peer::Plain(plain)) = self.peers.get_mut(key) else { return };
-        plain.receive(bytes, &context(&self.attachment, &self.logs, self.lag_policy, now));
-        self.peers.enqueue(key);
-        self.peers.settle(key);
-    }
-
-    fn join_plain(&mut self, from: SocketAddr, now: Instant) -> Option<usize> {
-        // Who is refused gets no answer: his address is not proven.
-        let Joined { member, seq, .. } = self.attachment.join(from, now).ok()?;
-        self.pull(now);
-        let cursor = self.logs.open_plain(&self.attachment).after(seq);
-        Some(self.peers.insert(Peer::Plain(Box::new(Plain::new(from, member, cursor, now)))))
+        self.expel(key, LeaveReason::Lost, now);
     }
 }

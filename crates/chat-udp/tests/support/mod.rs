@@ -94,7 +94,7 @@ impl Peer {
     pub(crate) fn lines_until(&self, last: &str) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         while !lines.iter().any(|line| line.ends_with(last)) {
-            lines.extend(self.recv().split('\n').map(str::to_owned));
+            lines.extend(self.recv().lines().map(str::to_owned));
         }
         lines
     }

@@ -76,7 +76,8 @@ impl Person for PlainUdp {
         let truth = cx.truth;
         let mut lines = Lines::new(Ending::Lf);
         let Some(follower) = self.follower(to, truth) else {
-            return Err("was sent something as no member".to_owned());
+            let is_refusal = bytes.starts_with(b"[*] Closed: ");
+            return if is_refusal { Ok(()) } else { Err("was sent something as no member".to_owned()) };
         };
         let before = (follower.delivered, follower.missed);
         lines.take(&[bytes, b"\n"].concat(), follower, truth)?;

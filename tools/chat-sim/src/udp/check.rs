@@ -77,9 +77,9 @@ pub(super) fn no_forgery(truth: &Truth) -> Result<(), String> {
     }
 }
 
-/// No address that proved nothing was sent more than it sent.
+/// No address that proved nothing was sent more than three times what it sent.
 pub(super) fn no_amplification(ledger: &Ledger) -> Result<(), String> {
-    match ledger.iter().find(|(_, (sent, was_sent))| was_sent > sent) {
+    match ledger.iter().find(|(_, (sent, was_sent))| *was_sent > 3 * sent) {
         None => Ok(()),
         Some((address, (sent, was_sent))) => {
             Err(format!("{address} sent {sent} bytes and was sent {was_sent}"))

@@ -1,0 +1,95 @@
+//! What the endpoint does with plain peers: who is let in, who is asked for a number first, and how they leave.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use chat_core::Joined;
+use chat_proto::{LeaveReason, PeerAddr, is_text};
+
+use super::{Endpoint, context};
+use crate::config::{Admission, PlainPolicy};
+use crate::peers::Peer;
+use crate::plain::{self, Plain};
+
+impl Endpoint {
+    pub(super) fn receive_plain(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
+        let peer = PeerAddr::from(from);
+        let is_off = self.config.plain == PlainPolicy::Off;
+        if is_off || plain::is_echo(bytes, peer) || !is_text(bytes) {
+            return tracing::debug!(%from, "datagram ignored");
+        }
+        let key = match self.peers.at(from) {
+            Some(key) => Some(key),
+            None => match self.config.admission(peer) {
+                Admission::Ignore => None,
+                Admission::Ask => self.ask(from, bytes, now),
+                Admission::Admit => self.join_plain(from, bytes, None, now),
+            },
+        };
+        // A framed member says nothing in plain text; another program may be using its address.
+        let Some((key, Peer::Plain(plain))) = key.and_then(|key| Some((key, self.peers.get_mut(key)?)))
+        else {
+            return;
+        };
+        plain.receive(bytes, &context(&self.attachment, &self.logs, self.lag_policy, now));
+        self.peers.enqueue(key);
+        self.peers.settle(key);
+    }
+
+    /// A peer that must prove its address joins if it says its number. Otherwise it is asked for the number,
+    /// and nothing is kept of it.
+    fn ask(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) -> Option<usize> {
+        let peer = PeerAddr::from(from);
+        if let Some(number) = plain::number(bytes)
+            && self.strangers.may_guess(peer, self.baker.place(peer), now)
+            && self.baker.is_number(number, peer, now)
+        {
+            return self.join_plain(from, bytes, Some(number), now);
+        }
+        let number = self.baker.number(peer, now);
+        self.answer_stranger(from, bytes, plain::challenge(number, bytes), now);
+        None
+    }
+
+    fn join_plain(
+        &mut self,
+        from: SocketAddr,
+        bytes: &[u8],
+        proof: Option<u32>,
+        now: Instant,
+    ) -> Option<usize> {
+        let Joined { member, seq, .. } = match self.attachment.join(from, now) {
+            Ok(joined) => joined,
+            Err(error) => {
+                self.answer_stranger(from, bytes, plain::refusal(&error.into(), bytes), now);
+                return None;
+            }
+        };
+        self.pull(now);
+        let cursor = self.logs.open_plain(&self.attachment).after(seq);
+        Some(self.peers.insert(Peer::Plain(Box::new(Plain::new(from, member, cursor, proof, now)))))
+    }
+
+    /// Sends `answer` to a peer that is no member, unless it has had its share.
+    fn answer_stranger(&mut self, from: SocketAddr, bytes: &[u8], answer: Vec<u8>, now: Instant) {
+        let peer = PeerAddr::from(from);
+        if self.strangers.may_answer(peer, self.baker.place(peer), bytes.len(), answer.len(), now) {
+            self.push_answer(from, answer);
+        }
+    }
+
+    /// Ends a plain membership, and tells the peer why.
+    pub(super) fn end_plain(&mut self, key: usize, reason: LeaveReason, now: Instant) {
+        if let Some(Peer::Plain(plain)) = self.peers.get_mut(key) {
+            let reason = self.attachment.leave(plain.member(), reason, now);
+            self.dismiss_plain(key, &reason);
+        }
+    }
+
+    /// A plain peer that is no member any more gets a last line.
+    pub(super) fn dismiss_plain(&mut self, key: usize, reason: &LeaveReason) {
+        if let Peer::Plain(plain) = self.peers.remove(key) {
+            self.push_answer(plain.address(), plain.farewell(reason));
+        }
+    }
+}
