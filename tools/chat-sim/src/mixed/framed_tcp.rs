@@ -11,7 +11,7 @@ use chat_testkit::StreamEnd;
 use super::follower::Follower;
 use super::lines::{Ending, Lines};
 use super::person::{Attention, Membership, PROBED, Person, Surroundings};
-use super::script::{Act, World};
+use super::plan::{Act, World};
 use super::talk::Talk;
 use super::truth::Truth;
 

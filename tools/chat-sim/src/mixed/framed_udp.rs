@@ -8,7 +8,7 @@ use chat_proto::{LeaveReason, MemberFrame};
 use chat_udp::{ClientSession, SessionEnd};
 
 use super::person::{Attention, Person, Surroundings};
-use super::script::{Act, World};
+use super::plan::{Act, World};
 use super::talk::Talk;
 use super::truth::{Stay, Truth};
 

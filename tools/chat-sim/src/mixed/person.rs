@@ -7,7 +7,7 @@ use chat_core::LagPolicy;
 use chat_proto::LeaveReason;
 use chat_testkit::{Network, StreamEnd, Streams};
 
-use super::script::{Act, World};
+use super::plan::{Act, World};
 use super::threads::Door;
 use super::truth::Truth;
 

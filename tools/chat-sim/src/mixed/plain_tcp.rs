@@ -13,7 +13,7 @@ use chat_testkit::StreamEnd;
 use super::follower::Follower;
 use super::lines::{Ending, Lines};
 use super::person::{Attention, Membership, PROBED, Person, Surroundings};
-use super::script::{Act, Kind, World};
+use super::plan::{Act, Kind, World};
 use super::truth::{Stay, Truth};
 
 /// Messages of a chunk peer at once.

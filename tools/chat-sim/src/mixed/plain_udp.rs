@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::follower::Follower;
 use super::lines::{Ending, Lines};
 use super::person::{Person, Surroundings};
-use super::script::{Act, World};
+use super::plan::{Act, World};
 use super::truth::Truth;
 
 pub(super) struct PlainUdp {

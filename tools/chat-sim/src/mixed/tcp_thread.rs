@@ -13,7 +13,7 @@ use chat_proto::limits::{ENTRY_FRAME_BYTES_MAX, FRAME_BYTES_MAX};
 use chat_stream::{Endpoint, Held, Readiness, Stream};
 use chat_testkit::{StreamEnd, StreamEvent};
 
-use super::threads::{Threads, waker};
+use super::interrupt::{Interrupt, waker};
 
 /// What may wait for one member alone: 4 KiB of answers, the one that went beyond, the rest of an entry, and a
 /// notice or a goodbye.
@@ -28,7 +28,7 @@ const WATCHED_PEERS_MAX: usize = 60;
 /// A socket at which the thread may be interrupted. `QUICK`: a short read is all.
 pub(super) struct Socket<const QUICK: bool> {
     end: StreamEnd,
-    threads: Weak<Threads<QUICK>>,
+    threads: Weak<dyn Interrupt>,
 }
 
 pub(super) struct TcpThread<const QUICK: bool> {
@@ -155,7 +155,7 @@ impl<const QUICK: bool> TcpThread<QUICK> {
 }
 
 impl<const QUICK: bool> Socket<QUICK> {
-    pub(super) fn new(end: StreamEnd, threads: Weak<Threads<QUICK>>) -> Self {
+    pub(super) fn new(end: StreamEnd, threads: Weak<dyn Interrupt>) -> Self {
         Self { end, threads }
     }
 

@@ -5,18 +5,17 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_core::{Room, Waker};
+use chat_core::Room;
 use chat_proto::PeerAddr;
 use chat_testkit::{Datagram, StreamEnd, StreamEvent, VirtualTime};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::script::World;
+use super::interrupt::{self, Interrupt};
+use super::plan::World;
 use super::tcp_thread::{Socket, TcpThread};
 use super::truth::{FAREWELL, Truth};
 use super::udp_thread::UdpThread;
@@ -73,8 +72,7 @@ impl<const QUICK: bool> Threads<QUICK> {
             turn: Cell::new(0),
             me: Weak::clone(me),
         });
-        let weak: Weak<dyn Interrupt> = Weak::clone(&threads.me) as _;
-        RUNNING.set(Some(weak));
+        interrupt::interrupts(Weak::clone(&threads.me) as _);
         threads
     }
 
@@ -212,31 +210,10 @@ impl<const QUICK: bool> Threads<QUICK> {
     }
 }
 
-thread_local! {
-    /// The threads of the run that is played here. A waker must be `Send`, and so can hold none of them.
-    static RUNNING: RefCell<Option<Weak<dyn Interrupt>>> = const { RefCell::new(None) };
-}
-
-trait Interrupt {
-    fn interrupt(&self);
-}
-
 impl<const QUICK: bool> Interrupt for Threads<QUICK> {
     fn interrupt(&self) {
         Threads::interrupt(self);
     }
-}
-
-/// Marks a thread as woken. Whoever wakes it may be interrupted then.
-pub(super) fn waker(woken: &Arc<AtomicBool>) -> Waker {
-    let woken = Arc::clone(woken);
-    Waker::new(move || {
-        woken.store(true, Ordering::Relaxed);
-        let running = RUNNING.with_borrow(|running| running.as_ref().and_then(Weak::upgrade));
-        if let Some(threads) = running {
-            threads.interrupt();
-        }
-    })
 }
 
 /// Where connections come in.
@@ -250,7 +227,7 @@ impl<const QUICK: bool> Door for Threads<QUICK> {
     fn enter(&self, end: StreamEnd, address: SocketAddr) {
         let turn = self.turn.get();
         self.turn.set((turn + 1) % self.tcp.len());
-        let socket = Socket::new(end, Weak::clone(&self.me));
+        let socket = Socket::new(end, Weak::clone(&self.me) as _);
         self.tcp[turn].borrow_mut().deal(socket, address);
     }
 }

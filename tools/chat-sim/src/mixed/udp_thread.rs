@@ -9,7 +9,7 @@ use chat_core::Room;
 use chat_testkit::{Datagram, VirtualTime};
 use chat_udp::{Endpoint, UdpConfig};
 
-use super::threads::waker;
+use super::interrupt::waker;
 
 /// Datagrams received before those that wait are sent.
 const RECEIVED_PER_FANOUT: usize = 128;
