@@ -43,6 +43,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Server(ServerArgs),
     Client(ClientArgs),
+    #[cfg(unix)]
+    Admin(AdminArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -115,10 +117,10 @@ pub(crate) struct ServerArgs {
     /// What members may come over
     #[arg(required = true, value_name = "TRANSPORT")]
     pub(crate) transports: Vec<TransportKind>,
-    /// Address to listen on; port 0 takes any free one
+    /// Address to listen on; port 0 takes any free one. May be given several times
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5555")]
-    pub(crate) bind: Address,
-    /// I/O threads [default: the machine's cores, at most 4]
+    pub(crate) bind: Vec<Address>,
+    /// I/O threads for TCP, shared out among the addresses [default: the machine's cores, at most 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threads: Option<u16>,
     /// Members at once
@@ -146,6 +148,10 @@ pub(crate) struct ServerArgs {
     /// Tell plain members (netcat, telnet) who joins and leaves
     #[arg(long)]
     pub(crate) announce: bool,
+    /// Where the control socket for `chat admin` is [default: chat-PORT.sock in `XDG_RUNTIME_DIR`, if there is one]
+    #[cfg(unix)]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
     /// Write the conversation to a file too, with date and time; SIGHUP opens it again
     #[arg(long, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
@@ -306,6 +312,32 @@ impl LookArgs {
             ColorChoice::Auto => std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         }
     }
+}
+
+/// Look after a running server.
+///
+/// Has a server on this machine do a command of its console, such as `who`, `kick` or `say`; `help` lists
+/// them. Without a command it is the console itself, or does each line of a pipe. Ctrl-D leaves; the server goes on.
+#[cfg(unix)]
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Examples:
+  chat admin                               # the console of your only server
+  chat admin who
+  chat admin kick 192.0.2.7:50312 no spam please
+  chat admin say 'The server restarts at five'
+  chat admin --socket /run/chat/control stats
+
+Exit codes: 0 done; 1 refused, or no server (the reason is on stderr); 2 wrong usage.")]
+pub(crate) struct AdminArgs {
+    /// The server's control socket [default: that of your only server]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// A command of the console, with or without its slash
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<String>,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
 }
 
 /// Print completions for a shell.

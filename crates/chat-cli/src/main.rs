@@ -4,11 +4,14 @@
 //! embedder finds it too.
 
 mod address;
+#[cfg(unix)]
+mod admin;
 mod args;
 mod client;
 mod diagnostics;
 mod failure;
 mod generate;
+mod operator;
 mod server;
 mod signals;
 mod sink;
@@ -40,6 +43,8 @@ fn run(args: Args) -> Result<ExitCode, Failure> {
     match args.command {
         Command::Server(args) => server::run(&args, is_interactive),
         Command::Client(args) => client::run(&args, is_interactive),
+        #[cfg(unix)]
+        Command::Admin(args) => admin::run(&args, is_interactive),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
     }

@@ -1,24 +1,27 @@
 //! `chat server`.
 
-mod command;
-mod operator;
+mod listen;
 mod printer;
-mod wording;
 
-use std::error::Error;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use chat_core::{Room, Running};
-use chat_tcp::{TcpConfig, TcpServer};
-use chat_udp::UdpServer;
-use crossbeam_channel::{Sender, bounded};
+use chat_core::{LocalMember, Room, Running};
+use crossbeam_channel::{Sender, bounded, never};
 
-use crate::address::Address;
-use crate::args::{ServerArgs, TransportKind};
+use self::listen::{Place, listen};
+#[cfg(unix)]
+use crate::admin;
+use crate::args::{LookArgs, ServerArgs};
 use crate::failure::Failure;
+use crate::operator::QUEUE_MAX;
+use crate::operator::console::{self, Console};
+use crate::operator::session::Session;
+#[cfg(unix)]
+use crate::operator::{control::ControlSocket, typed};
 use crate::signals::{self, Signal};
 use crate::terminal::{self, Clock};
 
@@ -38,18 +41,26 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
         Some(path) => Some((room.join("log-file".parse().expect("a valid name"))?, path)),
         None => None,
     };
-    let listening = listen(args, &room, &mut running)?;
+    let places = listen(args, &room, &mut running)?;
+    let addresses = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    #[cfg(unix)]
+    let _removed_at_the_end = control_socket(args, &places, &room, &addresses)?;
+    let first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
     let (reopen, reopened) = bounded(1);
     let mut printers = Vec::new();
     if let Some((local, path)) = log_file {
-        let printer = printer::spawn_file(local, listening.clone(), path.clone(), reopened);
+        let printer = printer::spawn_file(local, first.clone(), path.clone(), reopened);
         printers.push(printer.map_err(|error| no_log_file(error, path))?);
     }
     on_signals(&room, reopen)?;
     printers.push(if is_interactive {
-        operator::spawn(local, listening, args.look)?
+        console(local, first, addresses, args.look)?
     } else {
-        printer::spawn(local, listening, args.timestamps.then(Clock::local))?
+        #[cfg(unix)]
+        if io::stdin().is_terminal() {
+            typed::spawn(room.clone())?;
+        }
+        printer::spawn(local, first, args.timestamps.then(Clock::local))?
     });
     let result = running.join();
     // Whoever reads stdout may have stalled, and must not keep the program from ending.
@@ -66,52 +77,58 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the room to each transport once, all on the same port number, and returns what the console says of it.
-fn listen(args: &ServerArgs, room: &Room, running: &mut Running) -> Result<String, Failure> {
-    let mut listening = String::new();
-    let mut bind = args.bind.clone();
-    let mut transports = args.transports.clone();
-    transports.sort_unstable();
-    transports.dedup();
-    for transport in &transports {
-        let address = match transport {
-            TransportKind::Tcp => {
-                let config = TcpConfig::default().with_announce(args.announce);
-                let config = match args.threads {
-                    Some(threads) => config.with_threads(usize::from(threads)),
-                    None => config,
-                };
-                let server = TcpServer::bind(bind.clone(), room, &config).map_err(|error| {
-                    let kind = if let chat_tcp::BindError::Listen { source, .. } = &error {
-                        Some(source.kind())
-                    } else {
-                        None
-                    };
-                    no_address(error, kind, &bind)
-                })?;
-                let address = server.local_addr();
-                server.spawn_into(running)?;
-                address
-            }
-            TransportKind::Udp => {
-                let server = UdpServer::bind(bind.clone(), room, &args.udp()).map_err(|error| {
-                    let kind = if let chat_udp::BindError::Bind { source, .. } = &error {
-                        Some(source.kind())
-                    } else {
-                        None
-                    };
-                    no_address(error, kind, &bind)
-                })?;
-                let address = server.local_addr();
-                server.spawn_into(running)?;
-                address
-            }
-        };
-        bind.port = address.port();
-        let note = if transports.len() > 1 { format!(" ({transport})") } else { String::new() };
-        listening.push_str(&format!("[*] Listening on {address}{note}\n"));
-    }
-    Ok(listening)
+/// The console on the server's own terminal.
+fn console(
+    local: LocalMember,
+    first: String,
+    listening: String,
+    look: LookArgs,
+) -> io::Result<JoinHandle<()>> {
+    let (requests, requested) = bounded(QUEUE_MAX);
+    let (updates, updated) = bounded(QUEUE_MAX);
+    // Here, so that the caller learns of a failure.
+    let console = Console::take(console::Place::Server, look, requests, updated)?;
+    Builder::new().name("chat-session".to_owned()).spawn(move || {
+        let room = local.room().clone();
+        let session = Session::new(room, listening, |update| updates.send(update).is_ok());
+        session.watch(local).run(&requested, || None);
+    })?;
+    Builder::new().name("chat-console".to_owned()).spawn(move || {
+        if let Err(error) = console.run(&first, &never()) {
+            tracing::warn!(%error, "the terminal is gone; the room goes on without its console");
+        }
+    })
+}
+
+/// The control socket that was asked for, or the one that this system has a place for.
+#[cfg(unix)]
+fn control_socket(
+    args: &ServerArgs,
+    places: &[Place],
+    room: &Room,
+    listening: &str,
+) -> Result<Option<ControlSocket>, Failure> {
+    let default = || admin::default_socket(places.first()?.address.port());
+    let Some(path) = args.socket.clone().or_else(default) else { return Ok(None) };
+    let socket = match ControlSocket::bind(path.clone()) {
+        Ok(socket) => socket,
+        Err(error) if args.socket.is_some() => {
+            let hint = match error.kind() {
+                ErrorKind::AddrInUse => Some("another server has it, or it is no socket; name another file"),
+                ErrorKind::NotFound => Some("its directory does not exist"),
+                ErrorKind::InvalidInput => Some("the system takes no more than about 100 bytes for its name"),
+                _ => None,
+            };
+            let failed = CannotOpen { what: "control socket", path, source: error };
+            return Err(Failure::new(failed, hint.map(str::to_owned)));
+        }
+        Err(error) => {
+            tracing::warn!(%error, "no control socket at {}", path.display());
+            return Ok(None);
+        }
+    };
+    socket.serve(room.clone(), listening.to_owned())?;
+    Ok(Some(socket))
 }
 
 /// The first signal closes the room in order, the second one at once. SIGHUP opens files again.
@@ -135,7 +152,7 @@ fn on_signals(room: &Room, reopen: Sender<()>) -> io::Result<()> {
 }
 
 /// Closes the room in order.
-fn close(room: &Room) {
+pub(crate) fn close(room: &Room) {
     room.close("The server is stopping", GRACE);
 }
 
@@ -144,37 +161,16 @@ fn no_log_file(error: io::Error, path: &Path) -> Failure {
         ErrorKind::NotFound => "its directory does not exist",
         ErrorKind::PermissionDenied => "this user may not write there",
         ErrorKind::IsADirectory => "name a file in that directory",
-        _ => return Failure::new(CannotOpen { path: path.into(), source: error }, None),
+        _ => "",
     };
-    Failure::new(CannotOpen { path: path.into(), source: error }, Some(hint.to_owned()))
+    let hint = (!hint.is_empty()).then(|| hint.to_owned());
+    Failure::new(CannotOpen { what: "log file", path: path.into(), source: error }, hint)
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("cannot open the log file {}", path.display())]
+#[error("cannot open the {what} {}", path.display())]
 struct CannotOpen {
+    what: &'static str,
     path: PathBuf,
     source: io::Error,
-}
-
-/// Why there is no address to listen on, and what to do about it.
-fn no_address(
-    error: impl Error + Send + Sync + 'static,
-    kind: Option<ErrorKind>,
-    address: &Address,
-) -> Failure {
-    let next = address.port.checked_add(1).unwrap_or(5555);
-    let hint = match kind {
-        Some(ErrorKind::AddrInUse) => Some(format!(
-            "another program has this port. Stop it, or choose another port, such as --bind 127.0.0.1:{next} (0 takes any free one)"
-        )),
-        Some(ErrorKind::AddrNotAvailable) => {
-            Some("this machine does not have that address. 0.0.0.0 and [::] stand for all it has".to_owned())
-        }
-        Some(ErrorKind::PermissionDenied) => Some(
-            "ports below 1024 need a permission. Choose a higher one, such as --bind 127.0.0.1:5555"
-                .to_owned(),
-        ),
-        _ => None,
-    };
-    Failure::new(error, hint)
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use chat_core::{LocalMember, TryRecvError};
 use crossbeam_channel::{Receiver, never, select};
 
-use super::wording::wording;
+use crate::operator::wording::wording;
 use crate::sink::{Outcome, Sink};
 use crate::terminal::{Clock, unix_ms};
 

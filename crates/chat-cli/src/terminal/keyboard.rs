@@ -19,7 +19,7 @@ const FOREGROUND_PERIOD: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 }
 
 /// Why a wait has ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ready {
+pub(crate) enum Ready {
     /// There is a key, or the terminal has another size.
     Event,
     /// The process was stopped and goes on, or it has come to the foreground.
@@ -28,7 +28,7 @@ pub(super) enum Ready {
 
 /// The terminal's keyboard.
 #[derive(Debug)]
-pub(super) struct Keyboard {
+pub(crate) struct Keyboard {
     /// Has a byte after SIGWINCH and SIGCONT.
     wakes: UnixStream,
     continued: Arc<AtomicBool>,
@@ -36,7 +36,7 @@ pub(super) struct Keyboard {
 }
 
 impl Keyboard {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let (wakes, wake) = UnixStream::pair()?;
         wakes.set_nonblocking(true)?;
         let continued = Arc::new(AtomicBool::new(false));
@@ -52,7 +52,7 @@ impl Keyboard {
     /// # Errors
     ///
     /// If the terminal is gone.
-    pub(super) fn wait(&mut self) -> io::Result<Ready> {
+    pub(crate) fn wait(&mut self) -> io::Result<Ready> {
         loop {
             let stdin = io::stdin();
             let mut polled = [PollFd::new(&self.wakes, PollFlags::IN), PollFd::new(&stdin, PollFlags::IN)];

@@ -27,6 +27,8 @@ pub(crate) use self::clock::{Clock, day, rfc_3339, unix_ms};
 use self::guard::Guard;
 pub(crate) use self::guard::{give_back, is_in_background};
 pub(crate) use self::input::Input;
+#[cfg(unix)]
+pub(crate) use self::keyboard::{Keyboard, Ready};
 pub(crate) use self::pen::{Hue, Pen, Style, printable};
 use self::prompt::Prompt;
 pub(crate) use self::prompt::{Act, beginning_with};

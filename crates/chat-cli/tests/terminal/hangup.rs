@@ -45,7 +45,8 @@ fn after_nohup_the_room_outlives_its_terminal() {
     let Some(tmux) = Tmux::start() else { return };
     let log = tmux.file("log");
     let server = format!("nohup {CHAT} server tcp --bind 127.0.0.1:0 > {} &", log.display());
-    let follow = format!("echo $! > {}; tail -f {}", tmux.file("server").display(), log.display());
+    let follow =
+        format!("echo $! > {0}; touch {1}; tail -f {1}", tmux.file("server").display(), log.display());
     let shell = tmux.window(&format!("sh -ic '{server} {follow}'"));
     let rows = shell.shows("[*] Listening on ");
     let address = rows.iter().find_map(|row| row.split("[*] Listening on ").nth(1)).expect("it says where");

@@ -4,6 +4,7 @@
 //! they say so and do nothing.
 #![cfg(unix)]
 
+mod admin;
 mod console;
 mod hangup;
 mod hostile;

@@ -1,23 +1,23 @@
-//! What a line typed at the server's console means.
+//! What a line typed at an operator's console means.
 
 use chat_core::{KickError, Room, Stats};
 use chat_proto::PeerAddr;
 
 /// The commands, for completion.
-pub(super) const COMMANDS: [&str; 5] = ["/help", "/kick", "/quit", "/stats", "/who"];
+pub(crate) const COMMANDS: [&str; 6] = ["/help", "/kick", "/quit", "/say", "/stats", "/who"];
 
 const HELP: &str = "\
-TEXT                 say it to everyone, as [*] TEXT
+TEXT                 say it to everyone, as [*] TEXT; or /say TEXT
 /who                 who is here
 /kick ADDR [REASON]  make somebody leave; Tab completes the address
 /stats               what the room has counted
-/quit                close the room and stop (also Ctrl-C on an empty line)
+/quit                close the room and stop the server
 /help                this
 //TEXT               say a line that begins with a slash";
 
 /// What is to be done besides.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// Nothing.
     Done,
     /// To be shown to the operator.
@@ -29,7 +29,7 @@ pub(super) enum Outcome {
 }
 
 /// Does what a line says.
-pub(super) fn run(room: &Room, line: &str) -> Outcome {
+pub(crate) fn run(room: &Room, line: &str) -> Outcome {
     if line.trim().is_empty() {
         return Outcome::Done;
     }
@@ -43,6 +43,8 @@ pub(super) fn run(room: &Room, line: &str) -> Outcome {
         ("who", "") => Outcome::Answer(who(room)),
         ("stats", "") => Outcome::Answer(stats(&room.stats())),
         ("quit", "") => Outcome::Quit,
+        ("say", "") => Outcome::Refused("/say needs a text; nothing was said".to_owned()),
+        ("say", text) => say(room, text),
         ("kick", argument) => kick(room, argument),
         ("help" | "who" | "stats" | "quit", _) => {
             Outcome::Refused(format!("/{name} stands alone; nothing was said"))
@@ -133,13 +135,15 @@ mod tests {
     #[test]
     fn what_the_operator_types_is_said_by_the_room() {
         assert_eq!(said("hello all"), (Outcome::Done, vec!["[*] hello all".to_owned()]));
+        assert_eq!(said("/say hello all"), (Outcome::Done, vec!["[*] hello all".to_owned()]));
         assert_eq!(said("//kick is a command"), (Outcome::Done, vec!["[*] /kick is a command".to_owned()]));
         assert_eq!(said("  "), (Outcome::Done, vec![]));
     }
 
     #[test]
     fn an_unknown_command_says_nothing() {
-        for line in ["/", "/kik 127.0.0.1:1", "/quit now", "/kick", "/kick bob", "/kick 127.0.0.1:1"] {
+        for line in ["/", "/say", "/kik 127.0.0.1:1", "/quit now", "/kick", "/kick bob", "/kick 127.0.0.1:1"]
+        {
             let (outcome, said) = said(line);
             assert!(matches!(outcome, Outcome::Refused(_)), "{line}");
             assert!(said.is_empty(), "{line}");

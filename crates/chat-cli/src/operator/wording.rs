@@ -7,9 +7,9 @@ use chat_proto::{Author, Event, LeaveReason};
 
 /// A line of the console: `[author] what`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wording<'a> {
-    pub(super) author: Cow<'a, Author>,
-    pub(super) what: Cow<'a, str>,
+pub(crate) struct Wording<'a> {
+    pub(crate) author: Cow<'a, Author>,
+    pub(crate) what: Cow<'a, str>,
 }
 
 impl std::fmt::Display for Wording<'_> {
@@ -19,7 +19,7 @@ impl std::fmt::Display for Wording<'_> {
 }
 
 /// The line for what a local member heard, if there is one.
-pub(super) fn wording(heard: &Heard) -> Option<Wording<'_>> {
+pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
     let notice = |what: String| Some(Wording { author: Cow::Owned(Author::Room), what: what.into() });
     let entry = match heard {
         Heard::Entry(entry) => entry,

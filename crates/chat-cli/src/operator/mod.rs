@@ -1,0 +1,63 @@
+//! What whoever runs a server can see and do: on the server's own terminal, or over its control socket.
+//!
+//! ```text
+//! console (a terminal) --requests--> session (a room)
+//!                      <--updates---
+//! ```
+//!
+//! A session works for one console, in this process or at the other end of a socket, where each request and each
+//! update is a line of JSON. A console that stalls stalls its session alone, which then lags in the room.
+
+pub(crate) mod command;
+pub(crate) mod console;
+#[cfg(unix)]
+pub(crate) mod control;
+pub(crate) mod session;
+#[cfg(unix)]
+pub(crate) mod typed;
+pub(crate) mod wording;
+
+use serde::{Deserialize, Serialize};
+
+/// Requests and updates that may wait for the other side.
+pub(crate) const QUEUE_MAX: usize = 1024;
+
+/// What a console asks for.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Request {
+    /// What happens in the room, and its numbers, from now on. Asked for once.
+    Watch,
+    /// Do what this line says. [`Update::Done`] closes the answer.
+    Line(String),
+    /// How the last word of this line may go on. Answered with [`Update::Choices`].
+    Complete(String),
+}
+
+/// What a console is told.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Update {
+    /// Something happened in the room.
+    Heard { author: String, what: String },
+    /// The answer to a line.
+    Answer(String),
+    /// A line was refused, for this reason.
+    Refused(String),
+    /// The line is dealt with.
+    Done,
+    /// How a word may go on.
+    Choices(Vec<String>),
+    /// What stands below the input.
+    Status(Status),
+}
+
+/// The numbers of a room.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Status {
+    /// The addresses that the server listens on.
+    pub(crate) listening: String,
+    pub(crate) members: usize,
+    pub(crate) messages: u64,
+    pub(crate) is_closing: bool,
+}

@@ -1,0 +1,306 @@
+//! Opens the room to transports at addresses.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::thread::available_parallelism;
+
+use chat_core::{Room, Running};
+use chat_tcp::{TcpConfig, TcpServer};
+use chat_udp::UdpServer;
+
+use crate::address::Address;
+use crate::args::{ServerArgs, TransportKind};
+use crate::failure::Failure;
+
+/// How often a port that the system has picked may turn out to be taken for another transport or address.
+const TRIES_MAX: usize = 16;
+
+/// I/O threads for TCP at most, unless more are asked for.
+const THREADS_MAX: usize = 4;
+
+/// Where the room is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    transport: TransportKind,
+    pub(super) address: SocketAddr,
+    /// There are several transports, so that it is to be told.
+    is_one_of_several: bool,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.address)?;
+        if self.is_one_of_several { write!(f, " ({})", self.transport) } else { Ok(()) }
+    }
+}
+
+/// Opens the room to each transport at each address, and runs them. Over every transport an address has the same
+/// port number.
+pub(super) fn listen(args: &ServerArgs, room: &Room, running: &mut Running) -> Result<Vec<Place>, Failure> {
+    let targets = targets(&args.bind)?;
+    let mut tries = 0;
+    let servers = loop {
+        tries += 1;
+        match bind(args, &targets, room) {
+            Ok(servers) => break servers,
+            // By somebody else since the system has picked the port, so it may pick another.
+            Err(error) if error.is_picked() && error.is_taken() && tries < TRIES_MAX => {}
+            Err(error) => {
+                let hint = error.hint();
+                return Err(Failure::new(error, hint));
+            }
+        }
+    };
+    let mut places = Vec::new();
+    for (place, server) in servers {
+        match server {
+            Server::Tcp(server) => server.spawn_into(running)?,
+            Server::Udp(server) => server.spawn_into(running)?,
+        }
+        places.push(place);
+    }
+    Ok(places)
+}
+
+/// An address of `--bind`, and what it stands for.
+struct Target<'a> {
+    asked: &'a Address,
+    addresses: Vec<SocketAddr>,
+}
+
+fn targets(bind: &[Address]) -> Result<Vec<Target<'_>>, Failure> {
+    bind.iter()
+        .map(|asked| match asked.to_socket_addrs() {
+            Ok(addresses) => Ok(Target { asked, addresses: both_loopbacks(asked, addresses.collect()) }),
+            Err(error) => Err(Failure::new(
+                CannotResolve { asked: asked.clone(), source: error },
+                Some(
+                    "a name of this machine, or one of its addresses, is what can be listened on".to_owned(),
+                ),
+            )),
+        })
+        .collect()
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot resolve {asked}")]
+struct CannotResolve {
+    asked: Address,
+    source: io::Error,
+}
+
+/// Adds the other family's loopback to a name's. Whoever says localhost means both (RFC 6761, section 6.3), and
+/// which of them a file of names has, or has first, is an accident.
+fn both_loopbacks(asked: &Address, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let loopbacks = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let is_name = asked.to_string().parse::<SocketAddr>().is_err();
+    if is_name && addresses.iter().any(|address| loopbacks.contains(&address.ip())) {
+        addresses.extend(loopbacks.map(|ip| SocketAddr::new(ip, asked.port)));
+    }
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
+}
+
+enum Server {
+    Tcp(TcpServer),
+    Udp(Box<UdpServer>),
+}
+
+fn bind(
+    args: &ServerArgs,
+    targets: &[Target<'_>],
+    room: &Room,
+) -> Result<Vec<(Place, Server)>, CannotListen> {
+    let mut transports = args.transports.clone();
+    transports.sort_unstable();
+    transports.dedup();
+    let mut servers = Vec::new();
+    let count = targets.iter().map(|target| target.addresses.len()).sum();
+    for Target { asked, addresses } in targets {
+        let mut port = asked.port;
+        let mut absent = None;
+        let before = servers.len();
+        'addresses: for &(mut address) in addresses {
+            for &transport in &transports {
+                address.set_port(port);
+                match bind_to(address, transport, args, count, room) {
+                    Ok((bound, server)) => {
+                        port = bound.port();
+                        let is_one_of_several = transports.len() > 1;
+                        servers.push((Place { transport, address: bound, is_one_of_several }, server));
+                    }
+                    Err(error) => {
+                        let error = CannotListen { transport, asked: (*asked).clone(), address, error };
+                        // A name may have addresses of a family that this machine does not speak.
+                        if error.is_not_ours() && addresses.len() > 1 {
+                            absent = Some(error);
+                            continue 'addresses;
+                        }
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        if let Some(error) = absent.filter(|_| servers.len() == before) {
+            return Err(error);
+        }
+    }
+    Ok(servers)
+}
+
+fn bind_to(
+    address: SocketAddr,
+    transport: TransportKind,
+    args: &ServerArgs,
+    addresses: usize,
+    room: &Room,
+) -> Result<(SocketAddr, Server), BindError> {
+    match transport {
+        TransportKind::Tcp => {
+            let cores = || available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX));
+            let threads = args.threads.map_or_else(cores, usize::from);
+            let config =
+                TcpConfig::default().with_announce(args.announce).with_threads((threads / addresses).max(1));
+            let server = TcpServer::bind(address, room, &config)?;
+            Ok((server.local_addr(), Server::Tcp(server)))
+        }
+        TransportKind::Udp => {
+            let server = UdpServer::bind(address, room, &args.udp())?;
+            Ok((server.local_addr(), Server::Udp(Box::new(server))))
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum BindError {
+    Tcp(#[from] chat_tcp::BindError),
+    Udp(#[from] chat_udp::BindError),
+}
+
+/// Why the room cannot be opened at an address.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open the room over {}", name(*transport))]
+struct CannotListen {
+    transport: TransportKind,
+    asked: Address,
+    address: SocketAddr,
+    #[source]
+    error: BindError,
+}
+
+fn name(transport: TransportKind) -> &'static str {
+    match transport {
+        TransportKind::Tcp => "TCP",
+        TransportKind::Udp => "UDP",
+    }
+}
+
+impl CannotListen {
+    /// What the system said of the address.
+    fn refusal(&self) -> Option<&io::Error> {
+        match &self.error {
+            BindError::Tcp(chat_tcp::BindError::Listen { source, .. })
+            | BindError::Udp(chat_udp::BindError::Bind { source, .. }) => Some(source),
+            _ => None,
+        }
+    }
+
+    /// Whether the system picks the port.
+    fn is_picked(&self) -> bool {
+        self.asked.port == 0
+    }
+
+    fn is_taken(&self) -> bool {
+        self.refusal().is_some_and(|error| error.kind() == ErrorKind::AddrInUse)
+    }
+
+    fn is_not_ours(&self) -> bool {
+        self.refusal().is_some_and(|error| error.kind() == ErrorKind::AddrNotAvailable || is_no_family(error))
+    }
+
+    /// What to do about it.
+    fn hint(&self) -> Option<String> {
+        let refusal = self.refusal()?;
+        let port = self.address.port();
+        if is_no_family(refusal) {
+            return Some(format!(
+                "this machine has no IPv6. --bind 0.0.0.0:{port} listens on all its IPv4 addresses"
+            ));
+        }
+        match refusal.kind() {
+            ErrorKind::AddrInUse => {
+                let mut next = self.asked.clone();
+                next.port = port.checked_add(1).unwrap_or(5555);
+                Some(format!(
+                    "another program has {} port {port}. Stop it, or choose another port, such as --bind {next} (0 takes any free one)",
+                    name(self.transport)
+                ))
+            }
+            ErrorKind::AddrNotAvailable => Some(
+                "this machine does not have that address. 0.0.0.0 and [::] stand for all it has".to_owned(),
+            ),
+            ErrorKind::PermissionDenied => {
+                let mut other = self.asked.clone();
+                other.port = 5555;
+                Some(format!(
+                    "ports below 1024 need a permission. Choose a higher one, such as --bind {other}"
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether the system knows no addresses of this kind: a kernel without IPv6.
+fn is_no_family(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let code = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+    #[cfg(windows)]
+    let code = 10047; // WSAEAFNOSUPPORT
+    error.raw_os_error() == Some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(asked: &str, error: io::Error) -> CannotListen {
+        let asked: Address = asked.parse().expect("an address");
+        let address = SocketAddr::from(([127, 0, 0, 1], asked.port));
+        let source = chat_tcp::BindError::Listen { address, source: error };
+        CannotListen { transport: TransportKind::Tcp, asked, address, error: source.into() }
+    }
+
+    #[test]
+    fn each_refusal_says_what_to_do() {
+        let hint = |asked, error: io::Error| refused(asked, error).hint().expect("there is one");
+        let taken = hint("localhost:5555", ErrorKind::AddrInUse.into());
+        assert!(taken.contains("TCP port 5555") && taken.contains("--bind localhost:5556"), "{taken}");
+        assert!(hint("127.0.0.1:65535", ErrorKind::AddrInUse.into()).contains("--bind 127.0.0.1:5555"));
+        assert!(hint("10.0.0.1:5555", ErrorKind::AddrNotAvailable.into()).contains("0.0.0.0"));
+        assert!(hint("[::]:80", ErrorKind::PermissionDenied.into()).contains("--bind [::]:5555"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_kernel_without_ipv6_is_told_from_a_wrong_address() {
+        let error = || io::Error::from(rustix::io::Errno::AFNOSUPPORT);
+        let hint = refused("[::]:7000", error()).hint().expect("there is one");
+        assert!(hint.contains("no IPv6") && hint.contains("--bind 0.0.0.0:7000"), "{hint}");
+        assert!(refused("localhost:7000", error()).is_not_ours());
+    }
+
+    #[test]
+    fn a_name_for_loopback_stands_for_both_families_and_an_address_for_itself() {
+        let asked: Address = "localhost:7".parse().expect("an address");
+        let both: Vec<SocketAddr> = vec!["127.0.0.1:7".parse().expect("v4"), "[::1]:7".parse().expect("v6")];
+        for resolved in [&both[..1], &both[1..], &both[..]] {
+            assert_eq!(both_loopbacks(&asked, resolved.to_vec()), both);
+        }
+        let asked: Address = "127.0.0.1:7".parse().expect("an address");
+        assert_eq!(both_loopbacks(&asked, both[..1].to_vec()), both[..1]);
+    }
+}

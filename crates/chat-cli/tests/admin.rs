@@ -1,0 +1,175 @@
+//! A server without a terminal is looked after over its control socket.
+#![cfg(unix)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use support::{CHAT, Process, Server};
+
+/// A directory of the test's own, which goes with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("chat-admin-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a directory for the test");
+        Self(path)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.0.join("control")
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn server_at(socket: &Path) -> Server {
+    Server::with(&["--socket", socket.to_str().expect("UTF-8")])
+}
+
+/// Runs `chat admin`; returns the exit code, and what it wrote on stdout and stderr.
+fn admin(socket: &Path, command: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(CHAT)
+        .args(["admin", "--socket"])
+        .arg(socket)
+        .args(command)
+        .stdin(Stdio::null())
+        .output()
+        .expect("it runs");
+    read(output)
+}
+
+fn read(output: Output) -> (Option<i32>, String, String) {
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn its_commands_are_those_of_the_console() {
+    let directory = Directory::new("commands");
+    let socket = directory.socket();
+    let mut server = server_at(&socket);
+    let (mut ann, bob) = (server.peer(), server.peer());
+    let mut names = [ann.name.clone(), bob.name.clone()];
+    names.sort();
+    let (code, stdout, _) = admin(&socket, &["who"]);
+    assert_eq!(code, Some(0));
+    assert!(stdout.starts_with("2 present: ") && names.iter().all(|name| stdout.contains(name)), "{stdout}");
+    assert_eq!(admin(&socket, &["/who"]).1, stdout, "with a slash, too");
+    assert_eq!(admin(&socket, &["say", "back", "at five"]), (Some(0), String::new(), String::new()));
+    ann.read_up_to("[*] back at five");
+    assert_eq!(admin(&socket, &["kick", &bob.name, "--no", "spam"]).0, Some(0));
+    server.has_closed(&bob.name, Some("kicked: --no spam"));
+    let (code, stdout, stderr) = admin(&socket, &["kick", &bob.name]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert!(stderr.starts_with("error: no member has the address"), "{stderr}");
+    assert_eq!(admin(&socket, &["quit"]).0, Some(0));
+    assert_eq!(server.process.exit_code(), Some(0));
+    let (code, _, stderr) = admin(&socket, &["who"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("cannot open the control socket") && stderr.contains("hint: "), "{stderr}");
+}
+
+#[test]
+fn the_lines_of_a_pipe_are_done_one_by_one() {
+    let directory = Directory::new("pipe");
+    let server = server_at(&directory.socket());
+    let mut ann = server.peer();
+    let mut admin = Process::start(Command::new(CHAT).args(["admin", "--socket"]).arg(directory.socket()));
+    admin.type_line("good morning");
+    admin.type_line("/who");
+    admin.type_line("/nonsense");
+    admin.type_line("//slash");
+    admin.end_of_input();
+    assert_eq!(admin.exit_code(), Some(1));
+    assert_eq!(admin.stdout.all(), [format!("1 present: {}", ann.name)]);
+    assert!(admin.stderr.all()[0].starts_with("error: There is no command /nonsense"));
+    assert_eq!(ann.read_up_to("[*] /slash"), ["[*] good morning", "[*] /slash"]);
+}
+
+#[test]
+fn only_its_owner_may_use_the_socket_which_goes_with_the_server_and_is_taken_from_a_dead_one() {
+    let directory = Directory::new("owner");
+    let socket = directory.socket();
+    let mut first = server_at(&socket);
+    let mode = fs::metadata(&socket).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // Not from one that lives.
+    let mut command = Command::new(CHAT);
+    command.args(["server", "tcp", "--bind", "127.0.0.1:0", "--socket"]).arg(&socket);
+    let mut second = Process::start(&mut command);
+    assert_eq!(second.exit_code(), Some(1));
+    let stderr = second.stderr.all().join("\n");
+    assert!(stderr.contains("another server has it"), "{stderr}");
+    assert_eq!(admin(&socket, &["who"]).0, Some(0), "the first one still has it");
+    first.process.kill();
+    first.process.exit_code();
+    assert!(socket.exists());
+    let mut third = server_at(&socket);
+    assert_eq!(admin(&socket, &["who"]).0, Some(0));
+    third.process.terminate();
+    assert_eq!(third.process.exit_code(), Some(0));
+    assert!(!socket.exists());
+    // What is no socket is nobody's.
+    fs::write(&socket, "precious").expect("it can be written");
+    let mut fourth = Process::start(&mut command);
+    assert_eq!(fourth.exit_code(), Some(1));
+    assert_eq!(fs::read_to_string(&socket).expect("it is there"), "precious");
+}
+
+#[test]
+fn the_only_server_of_a_user_is_found() {
+    let directory = Directory::new("found");
+    let start = || {
+        let mut command = Command::new(CHAT);
+        command.args(["server", "tcp", "--bind", "127.0.0.1:0"]).env("XDG_RUNTIME_DIR", &directory.0);
+        Server::run(&mut command)
+    };
+    let admin = |command: &str| {
+        let mut chat = Command::new(CHAT);
+        chat.args(["admin", command]).env("XDG_RUNTIME_DIR", &directory.0).stdin(Stdio::null());
+        read(chat.output().expect("it runs"))
+    };
+    let (code, _, stderr) = admin("who");
+    assert!(code == Some(1) && stderr.contains("--socket"), "{stderr}");
+    let first = start();
+    assert_eq!(admin("who"), (Some(0), "Nobody is here.\n".to_owned(), String::new()));
+    let second = start();
+    let (code, _, stderr) = admin("who");
+    assert_eq!(code, Some(1));
+    for server in [&first, &second] {
+        assert!(stderr.contains(&format!("chat-{}.sock", server.address.port())), "{stderr}");
+    }
+    drop(second);
+    assert_eq!(admin("who").0, Some(0), "one that was killed does not count");
+}
+
+#[test]
+fn consoles_have_a_maximum_and_what_is_no_request_ends_one() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixStream;
+    let directory = Directory::new("maximum");
+    let _server = server_at(&directory.socket());
+    let connect = || UnixStream::connect(directory.socket()).expect("it listens");
+    let mut consoles: Vec<_> = (0..8).map(|_| connect()).collect();
+    for console in &mut consoles {
+        console.write_all(b"{\"complete\":\"/w\"}\n").expect("it reads");
+        let mut answer = String::new();
+        BufReader::new(console).read_line(&mut answer).expect("it answers");
+        assert_eq!(answer, "{\"choices\":[\"/who \"]}\n");
+    }
+    let (code, _, stderr) = admin(&directory.socket(), &["who"]);
+    assert!(code == Some(1) && stderr.contains("8 consoles"), "{stderr}");
+    consoles[0].write_all(b"GET / HTTP/1.1\r\n\r\n").expect("it reads");
+    let mut rest = Vec::new();
+    std::io::Read::read_to_end(&mut consoles[0], &mut rest).expect("it ends");
+    assert!(rest.is_empty());
+}
