@@ -8,7 +8,7 @@ use chat_proto::Event;
 use chat_tcp::{TcpConfig, TcpServer};
 use chat_udp::{UdpConfig, UdpServer};
 
-use support::{PATIENCE, Peer, connect, hear, say};
+use support::{PATIENCE, Peer, connect, hear, own_loopback, say};
 
 const MESSAGES: usize = 400;
 
@@ -16,7 +16,7 @@ const MESSAGES: usize = 400;
 fn whatever_members_come_over_they_see_the_same_messages_in_the_same_order() {
     let room = Room::new(RoomConfig::default());
     let mut running = Running::new(&room);
-    let tcp = TcpServer::bind("127.0.0.1:0", &room, &TcpConfig::default()).unwrap();
+    let tcp = TcpServer::bind((own_loopback(), 0), &room, &TcpConfig::default()).unwrap();
     let address = tcp.local_addr();
     let udp = UdpServer::bind(address, &room, &UdpConfig::default()).unwrap();
     assert_eq!(udp.local_addr(), address, "one port number for both");
@@ -81,7 +81,7 @@ fn one_moderator_looks_at_what_comes_over_both() {
     });
     let room = Room::new(RoomConfig::default().with_moderator(moderator));
     let mut running = Running::new(&room);
-    let tcp = TcpServer::bind("127.0.0.1:0", &room, &TcpConfig::default()).unwrap();
+    let tcp = TcpServer::bind((own_loopback(), 0), &room, &TcpConfig::default()).unwrap();
     let address = tcp.local_addr();
     tcp.spawn_into(&mut running).unwrap();
     UdpServer::bind(address, &room, &UdpConfig::default()).unwrap().spawn_into(&mut running).unwrap();

@@ -9,6 +9,7 @@ use chat_proto::{
     Ack, Cookie, Entry, FrameDecoder, Hello, LeaveReason, MemberDatagram, RoomDatagram, RoomFrame, SessionId,
     Welcome,
 };
+use socket2::SockRef;
 
 use crate::frames::text;
 use crate::support::{PATIENCE, Server};
@@ -26,6 +27,8 @@ impl Plain {
 
     pub(crate) fn at(local: &str, server: SocketAddr) -> Self {
         let socket = UdpSocket::bind(local).unwrap();
+        // What does not fit is lost, and nobody reads while the test waits for something else.
+        SockRef::from(&socket).set_recv_buffer_size(1024 * 1024).unwrap();
         socket.connect(server).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let name = socket.local_addr().unwrap().to_string();

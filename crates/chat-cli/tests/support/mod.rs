@@ -121,8 +121,10 @@ impl Server {
         Self::over(&["tcp"], flags)
     }
 
+    /// Over several transports at an address of its own: a port that is free for one must be so for all.
     pub(crate) fn over(transports: &[&str], flags: &[&str]) -> Self {
-        Self::at("127.0.0.1:0", transports, flags)
+        let ip = if transports.len() > 1 { own_loopback() } else { Ipv4Addr::LOCALHOST.into() };
+        Self::at(&format!("{ip}:0"), transports, flags)
     }
 
     pub(crate) fn at(bind: &str, transports: &[&str], flags: &[&str]) -> Self {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use chat_core::{Client, ClientConfig, ClientEvent, Room, RoomConfig, Running};
 use chat_proto::Entry;
 use chat_udp::{UdpConfig, UdpServer};
+use socket2::SockRef;
 
 /// Longer than anything takes that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -73,6 +74,8 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn new(server: SocketAddr) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        // What does not fit is lost, and this machine may be slow to let the test read.
+        SockRef::from(&socket).set_recv_buffer_size(1024 * 1024).unwrap();
         socket.connect(server).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let address = socket.local_addr().unwrap();
