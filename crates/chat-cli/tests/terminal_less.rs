@@ -81,7 +81,7 @@ fn json_speaks_in_objects_and_is_told_everything() {
     assert_eq!(other.exit_code(), Some(0));
     assert!(bot.prints(r#""type":"left""#).contains(r#""reason":"by its own choice","#));
 
-    assert_eq!(bot.exit_code(), Some(0));
+    assert_eq!(bot.exit_code(), Some(1), "a line was refused");
     assert_eq!(bot.prints("ended"), r#"{"type":"ended","reason":"left"}"#);
 }
 

@@ -10,7 +10,7 @@ const WITHOUT_A_TEST_HERE: [(&str, &str); 7] = [
     ("6.5", "the encoding: golden bytes in chat-proto; all frames are sent by the tests of section 6"),
     ("6.6", "the encoding: golden bytes in chat-proto; all frames are read by the tests of section 6"),
     (
-        "10.4",
+        "10.5",
         "a socket takes datagrams at once, so that the log passes nobody here; virtual time in chat-udp",
     ),
     ("11.3", "the encoding: golden bytes in chat-proto; all datagrams are read by the tests of section 11"),

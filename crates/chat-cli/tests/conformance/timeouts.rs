@@ -84,7 +84,7 @@ fn clause_4_5_who_takes_nothing_for_60_seconds_is_too_slow() {
 
 #[test]
 #[ignore = "takes 60 s"]
-fn clause_10_3_a_plain_members_lease_is_60_seconds_and_he_is_told_of_its_end() {
+fn clause_10_4_a_plain_members_lease_is_60_seconds_and_it_is_told_of_its_end() {
     let server = Server::over(&["udp"], &[]);
     let peer = Plain::new(&server);
     peer.socket.set_read_timeout(Some(LONG)).unwrap();

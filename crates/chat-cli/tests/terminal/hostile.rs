@@ -55,8 +55,8 @@ fn hostile_text_of_a_plain_server_changes_nothing_but_its_own_line() {
     thread::spawn(move || {
         let (mut socket, _) = listener.accept().expect("a client");
         for text in HOSTILE {
-            // A line break is a line's end here, for good.
-            let text = text.replace(['\r', '\n'], "");
+            // A line break is a line's end here, for good, and so is a NUL.
+            let text = text.replace(['\r', '\n', '\0'], "");
             socket.write_all(format!("[192.0.2.7:7] {text}\n").as_bytes()).expect("it reads");
         }
         socket.write_all(b"[192.0.2.7:7] the end\n").expect("it reads");
