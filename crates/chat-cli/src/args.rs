@@ -1,16 +1,19 @@
 //! The flags, and the help that teaches them.
 
-use std::fmt;
-use std::num::NonZeroU32;
-use std::path::PathBuf;
+#[cfg(unix)]
+mod admin;
+mod number;
+mod server;
 
-use chat_core::RoomConfig;
-use chat_proto::Network;
-use chat_udp::{PlainPolicy, UdpConfig};
+use std::fmt;
+
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+#[cfg(unix)]
+pub(crate) use self::admin::AdminArgs;
+pub(crate) use self::server::{LogFormat, ServerArgs};
 use crate::address::Address;
 
 const STYLES: Styles = Styles::styled()
@@ -24,7 +27,7 @@ const STYLES: Styles = Styles::styled()
 /// Start a room with `chat server tcp`, join it with `chat client tcp`, `nc 127.0.0.1 5555` or `telnet
 /// 127.0.0.1 5555`. What anyone says, everyone else sees as `[ip:port] text`.
 #[derive(Debug, Parser)]
-#[command(name = "chat", version, styles = STYLES, max_term_width = 100, after_help = "\
+#[command(name = "chat", version, styles = STYLES, max_term_width = 80, after_help = "\
 Examples:
   chat server tcp                          # in one terminal: a room on this machine
   chat client tcp                          # in others: join it and talk
@@ -66,125 +69,6 @@ impl fmt::Display for TransportKind {
         })
     }
 }
-
-/// From where plain datagrams are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PlainUdp {
-    /// From nowhere
-    Off,
-    /// From this machine, and networks of --udp-trust
-    Loopback,
-    /// From anywhere; a peer from elsewhere must first repeat a number that is sent to its address
-    Ask,
-    /// From anywhere, without a number: only where no forged addresses can come in
-    Any,
-}
-
-impl From<PlainUdp> for PlainPolicy {
-    fn from(plain: PlainUdp) -> Self {
-        match plain {
-            PlainUdp::Off => Self::Off,
-            PlainUdp::Loopback => Self::Loopback,
-            PlainUdp::Ask => Self::Ask,
-            PlainUdp::Any => Self::Any,
-        }
-    }
-}
-
-/// How diagnostics are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object per line
-    Json,
-}
-
-/// Open a room.
-///
-/// Prints who comes and goes and what is said. Ctrl-C or SIGTERM closes the room: everyone gets what was
-/// said, and a goodbye. On a terminal, what you type is said to everyone as `[*] text`; `/help` lists the
-/// commands.
-#[derive(Debug, Parser)]
-#[command(after_help = "\
-Examples:
-  chat server tcp
-  chat server tcp udp                      # one room, one port number, both transports
-  chat server tcp --bind 0.0.0.0:5555      # for the whole network
-  chat server tcp --bind '[::]:5555'       # IPv6 and IPv4
-  chat server tcp --log-file chat.log &    # in the background")]
-pub(crate) struct ServerArgs {
-    /// What members may come over
-    #[arg(required = true, value_name = "TRANSPORT")]
-    pub(crate) transports: Vec<TransportKind>,
-    /// Address to listen on; port 0 takes any free one. May be given several times
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5555")]
-    pub(crate) bind: Vec<Address>,
-    /// I/O threads for TCP, shared out among the addresses [default: the machine's cores, at most 4]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) threads: Option<u16>,
-    /// Members at once
-    #[arg(long, value_name = "N", default_value_t = RoomConfig::default().members_max)]
-    pub(crate) max_members: usize,
-    /// Members at once from one IPv4 address or IPv6 /64 network; loopback is exempt
-    #[arg(long, value_name = "N", default_value_t = RoomConfig::default().members_per_address_max)]
-    pub(crate) max_per_ip: usize,
-    /// Messages per second that a member may say after a burst of ten times as many; 0 lifts the limit; loopback is exempt
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub(crate) rate: u32,
-    /// Messages of history for a member that asks for it
-    #[arg(long, value_name = "N", default_value_t = RoomConfig::default().history_max)]
-    pub(crate) history: u16,
-    /// MiB of messages that a slow member may lag behind before he misses some
-    #[arg(long, value_name = "MIB", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) log: u16,
-    /// From where plain datagrams are taken (`nc -u`), whose source address could be forged
-    #[arg(long, value_name = "WHERE", value_enum, default_value_t = PlainUdp::Ask)]
-    pub(crate) udp_plain: PlainUdp,
-    /// Network that lets no forged source address through: its plain datagrams need no number, such as
-    /// 10.0.0.0/8. May be given several times
-    #[arg(long, value_name = "NETWORK")]
-    pub(crate) udp_trust: Vec<Network>,
-    /// Tell plain members (netcat, telnet) who joins and leaves
-    #[arg(long)]
-    pub(crate) announce: bool,
-    /// Where the control socket for `chat admin` is [default: chat-PORT.sock in `XDG_RUNTIME_DIR`, if there is one]
-    #[cfg(unix)]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) socket: Option<PathBuf>,
-    /// Write the conversation to a file too, with date and time; SIGHUP opens it again
-    #[arg(long, value_name = "FILE")]
-    pub(crate) log_file: Option<PathBuf>,
-    /// Begin each line on stdout with date and time, where it is no terminal
-    #[arg(long, conflicts_with = "no_timestamps")]
-    pub(crate) timestamps: bool,
-    /// How stderr tells what happens to the server; -v tells more
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) log_format: LogFormat,
-    #[command(flatten)]
-    pub(crate) look: LookArgs,
-}
-
-impl ServerArgs {
-    pub(crate) fn udp(&self) -> UdpConfig {
-        let config = UdpConfig::default().with_plain(self.udp_plain.into()).with_announce(self.announce);
-        self.udp_trust.iter().fold(config, |config, &network| config.with_trusted(network))
-    }
-
-    pub(crate) fn room(&self) -> RoomConfig {
-        RoomConfig::default()
-            .with_log_bytes_max(usize::from(self.log) * 1024 * 1024)
-            .with_members_max(self.max_members)
-            .with_members_per_address_max(self.max_per_ip)
-            .with_rate(
-                NonZeroU32::new(self.rate)
-                    .map(|per_second| chat_core::Rate { burst: per_second.saturating_mul(TEN), per_second }),
-            )
-            .with_history_max(self.history)
-    }
-}
-
-const TEN: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 /// Join a room.
 ///
@@ -314,32 +198,6 @@ impl LookArgs {
     }
 }
 
-/// Look after a running server.
-///
-/// Has a server on this machine do a command of its console, such as `who`, `kick` or `say`; `help` lists
-/// them. Without a command it is the console itself, or does each line of a pipe. Ctrl-D leaves; the server goes on.
-#[cfg(unix)]
-#[derive(Debug, Parser)]
-#[command(after_help = "\
-Examples:
-  chat admin                               # the console of your only server
-  chat admin who
-  chat admin kick 192.0.2.7:50312 no spam please
-  chat admin say 'The server restarts at five'
-  chat admin --socket /run/chat/control stats
-
-Exit codes: 0 done; 1 refused, or no server (the reason is on stderr); 2 wrong usage.")]
-pub(crate) struct AdminArgs {
-    /// The server's control socket [default: that of your only server]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) socket: Option<PathBuf>,
-    /// A command of the console, with or without its slash
-    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) command: Vec<String>,
-    #[command(flatten)]
-    pub(crate) look: LookArgs,
-}
-
 /// Print completions for a shell.
 #[derive(Debug, Parser)]
 #[command(after_help = "\
@@ -354,6 +212,16 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
+/// What there is a manual page about.
+const COMMANDS: [&str; if cfg!(unix) { 5 } else { 4 }] = [
+    "server",
+    "client",
+    #[cfg(unix)]
+    "admin",
+    "completions",
+    "man",
+];
+
 /// Print the manual page.
 #[derive(Debug, Parser)]
 #[command(after_help = "\
@@ -361,8 +229,8 @@ Examples:
   chat man | man -l -
   chat man client > /usr/local/share/man/man1/chat-client.1")]
 pub(crate) struct ManArgs {
-    /// The command that the page is about, such as client [default: chat itself]
-    #[arg(value_name = "COMMAND")]
+    /// The command that the page is about [default: chat itself]
+    #[arg(value_name = "COMMAND", value_parser = COMMANDS)]
     pub(crate) command: Option<String>,
 }
 
@@ -375,6 +243,23 @@ mod tests {
     #[test]
     fn the_definitions_are_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_may_have_its_manual_page() {
+        let command = Args::command();
+        assert!(command.get_subcommands().map(clap::Command::get_name).eq(COMMANDS));
+    }
+
+    #[test]
+    fn the_help_fits_into_80_columns() {
+        let mut chat = Args::command();
+        chat.build();
+        for mut command in chat.get_subcommands().cloned().chain([chat.clone()]) {
+            let help = format!("{}{}", command.render_help(), command.render_long_help());
+            let wide: Vec<&str> = help.lines().filter(|line| line.chars().count() > 80).collect();
+            assert!(wide.is_empty(), "{wide:#?}");
+        }
     }
 
     #[test]

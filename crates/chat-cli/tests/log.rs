@@ -60,6 +60,7 @@ fn the_log_file_has_the_conversation_with_date_and_time() {
     let mut server = Server::with(&["--log-file", file.to_str().expect("UTF-8"), "--timestamps"]);
     let mut ann = support::Peer::connect(server.address);
     ann.send("hello\n");
+    lines_up_to(&file, "] hello");
     server.process.terminate();
     assert_eq!(server.process.exit_code(), Some(0));
     let logged = lines_up_to(&file, "[*] The server is stopping");
@@ -180,4 +181,97 @@ fn after_a_full_disk_the_log_goes_on_and_says_how_many_lines_are_missing() {
         "it complains once for each, and once more: {:?}",
         server.stderr.lines()
     );
+}
+
+/// A server with `-v` whose stderr is collected.
+fn verbose(flags: &[&str]) -> Server {
+    Server::with(&[&["-v"], flags].concat())
+}
+
+#[test]
+fn verbose_tells_what_happens_to_connections_and_quiet_does_not() {
+    let (loud, quiet) = (verbose(&[]), Server::start());
+    for server in [&loud, &quiet] {
+        let mut ann = server.peer();
+        ann.send("hello\n");
+        server.process.stdout.wait_for_line(&ann.line("hello"));
+        let name = ann.name.clone();
+        drop(ann);
+        server.has_closed(&name, None);
+        for garbage in
+            [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"]
+        {
+            let mut peer = support::Peer::connect(server.address);
+            peer.send(garbage);
+            assert_eq!(peer.read_to_end(), [""; 0]);
+            if std::ptr::eq(server, &raw const loud) {
+                server.process.stderr.wait_until("why it was closed", |output| {
+                    let is_it = |line: &String| {
+                        line.contains(&peer.name) && line.contains("reason=not a chat client")
+                    };
+                    output.lines.iter().any(is_it).then_some(())
+                });
+            }
+        }
+        if std::ptr::eq(server, &raw const loud) {
+            let lines = server.process.stderr.lines();
+            let about = |what: &str| lines.iter().find(|line| line.contains(what) && line.contains(&name));
+            let joined = about(" joined ").unwrap_or_else(|| panic!("{lines:#?}"));
+            assert!(joined.starts_with("20") && joined.contains("Z  INFO joined"), "{joined}");
+            assert!(
+                about(" left ").is_some_and(|line| line.contains("reason=by its own choice")),
+                "{lines:#?}"
+            );
+        }
+    }
+    quiet.process.terminate();
+    let mut quiet = quiet.process;
+    assert_eq!(quiet.exit_code(), Some(0));
+    assert_eq!(quiet.stderr.lines(), [""; 0]);
+}
+
+#[test]
+fn diagnostics_are_json_if_asked() {
+    let server = verbose(&["--log-format", "json"]);
+    let ann = server.peer();
+    let line = server
+        .process
+        .stderr
+        .wait_until("the join", |output| output.lines.iter().find(|line| line.contains(&ann.name)).cloned());
+    let object: serde_json::Value = serde_json::from_str(&line).expect("an object per line");
+    assert_eq!((&object["level"], &object["message"]), (&"INFO".into(), &"joined".into()), "{line}");
+    assert_eq!(object["peer"], ann.name.as_str());
+    assert!(object["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{line}");
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_does_not_stop_the_room() {
+    use std::io::Read;
+    use std::process::Stdio;
+    let address = support::free_address();
+    let mut command = Command::new(CHAT);
+    command.args(["server", "tcp", "-v", "--max-members", "2", "--bind", &address.to_string()]);
+    let server = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut server = support::Killed(server.expect("it starts"));
+    let mut ann = support::Peer::connect_in_time(address);
+    let mut bob = support::Peer::connect(address);
+    for peer in [&mut ann, &mut bob] {
+        peer.send("/who\n"); // which is answered once it is in
+        peer.recv();
+    }
+    // Each is told of by the thread that serves ann and bob. A pipe holds 64 KiB, so that this is more than it and
+    // the queue together.
+    for _ in 0..2_000 {
+        let mut refused = support::Peer::connect(address);
+        assert_eq!(refused.read_to_end(), ["[*] Closed: room is full"]);
+    }
+    for number in 0..100 {
+        bob.send(format!("{number}\n"));
+        ann.read_up_to(&bob.line(&number.to_string()));
+    }
+    let mut stderr = server.0.stderr.take().expect("piped");
+    let _killed = server.0.kill();
+    let mut written = String::new();
+    stderr.read_to_string(&mut written).expect("text");
+    assert!(written.len() >= 60_000, "it was stuck: {}", written.len());
 }

@@ -21,12 +21,15 @@ pub struct RoomConfig {
     pub log_bytes_max: usize,
     /// Remote members at once. Default 10,000. Who comes later is refused with a reason.
     pub members_max: usize,
-    /// Members from one remote address (IPv4 address, or IPv6 /64 network) at once; loopback is
-    /// exempt. Default 100, enough for a class behind one gateway.
+    /// Members from one remote address (IPv4 address, or IPv6 /64 network) at once; loopback is exempt, unless
+    /// [`limit_loopback`](Self::limit_loopback) is set. Default 100, enough for a class behind one gateway.
     pub members_per_address_max: usize,
-    /// How fast one member may speak; loopback is exempt. `None` lifts the limit. Over it nothing
+    /// How fast one member may speak; loopback is exempt, unless [`limit_loopback`](Self::limit_loopback) is set. `None` lifts the limit. Over it nothing
     /// is dropped: the transport stops reading from that member for a while.
     pub rate: Option<Rate>,
+    /// Whether the limits per address and on the rate hold for loopback, too. Default no: nobody comes from there but
+    /// this machine's own programs. Set it behind a proxy on this machine, or to try the limits.
+    pub limit_loopback: bool,
     /// Messages of history a member may ask for when he joins. Default 20.
     pub history_max: u16,
     /// What happens to a member that the log's tail has passed. Default: he is told and stays.
@@ -67,6 +70,13 @@ impl RoomConfig {
         self
     }
 
+    /// Sets [`limit_loopback`](Self::limit_loopback).
+    #[must_use]
+    pub fn with_limit_loopback(mut self, limit_loopback: bool) -> Self {
+        self.limit_loopback = limit_loopback;
+        self
+    }
+
     /// Sets [`history_max`](Self::history_max).
     #[must_use]
     pub fn with_history_max(mut self, history_max: u16) -> Self {
@@ -96,6 +106,7 @@ impl Default for RoomConfig {
             members_max: 10_000,
             members_per_address_max: 100,
             rate: Some(Rate::default()),
+            limit_loopback: false,
             history_max: 20,
             lag_policy: LagPolicy::default(),
             moderator: None,

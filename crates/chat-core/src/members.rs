@@ -66,9 +66,7 @@ pub(crate) struct Members {
 
 impl Members {
     pub(crate) fn insert(&mut self, member: Member) -> MemberId {
-        if let Some(network) = network(member.peer) {
-            *self.by_network.entry(network).or_default() += 1;
-        }
+        *self.by_network.entry(network(member.peer)).or_default() += 1;
         self.count += 1;
         let index = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place::default());
@@ -88,9 +86,8 @@ impl Members {
         place.generation = place.generation.wrapping_add(1);
         self.free.push(id.index);
         self.count -= 1;
-        if let Some(network) = network(member.peer)
-            && let Some(count) = self.by_network.get_mut(&network)
-        {
+        let network = network(member.peer);
+        if let Some(count) = self.by_network.get_mut(&network) {
             *count -= 1;
             if *count == 0 {
                 self.by_network.remove(&network);
@@ -120,22 +117,20 @@ impl Members {
         self.count
     }
 
-    /// Members that count against the same limit as `peer`; 0 for who is exempt.
+    /// Members that count against the same limit as `peer`.
     pub(crate) fn sharing_network_with(&self, peer: PeerAddr) -> usize {
-        network(peer).and_then(|network| self.by_network.get(&network)).map_or(0, |&count| count as usize)
+        self.by_network.get(&network(peer)).map_or(0, |&count| count as usize)
     }
 }
 
 /// What counts as one remote address: an IPv4 address, or the IPv6 /64 that one subscriber gets.
-/// `None` for loopback, which is exempt.
-fn network(peer: PeerAddr) -> Option<IpAddr> {
+fn network(peer: PeerAddr) -> IpAddr {
     match peer.ip() {
-        ip @ IpAddr::V4(_) => (!ip.is_loopback()).then_some(ip),
-        IpAddr::V6(ip) if ip.is_loopback() => None,
+        ip @ IpAddr::V4(_) => ip,
         IpAddr::V6(ip) => {
             let mut segments = ip.segments();
             segments[4..].fill(0);
-            Some(IpAddr::V6(Ipv6Addr::from(segments)))
+            IpAddr::V6(Ipv6Addr::from(segments))
         }
     }
 }
@@ -179,7 +174,7 @@ mod tests {
         assert_eq!(count(&members, "192.0.2.2:9"), 0);
         assert_eq!(count(&members, "[2001:db8::ffff]:9"), 2);
         assert_eq!(count(&members, "[2001:db8:0:1::1]:9"), 0);
-        assert_eq!(count(&members, "127.0.0.1:2"), 0);
+        assert_eq!(count(&members, "127.0.0.1:2"), 1);
         members.remove(a);
         assert_eq!(count(&members, "192.0.2.1:9"), 0);
     }

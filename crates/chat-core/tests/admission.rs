@@ -66,6 +66,19 @@ fn loopback_may_have_any_number_of_members() {
 }
 
 #[test]
+fn limits_hold_for_loopback_if_they_are_to() {
+    let config = RoomConfig::default().with_members_per_address_max(1).with_rate(Some(rate(1, 1)));
+    let (room, time) = room_with(config.with_limit_loopback(true));
+    let carrier = Carrier::new(&room, &time);
+    let member = carrier.join("127.0.0.1:1");
+    let full = Err(JoinError::AddressFull { members_per_address_max: 1 });
+    assert_eq!(carrier.try_join("127.0.0.1:2"), full);
+    carrier.join("[::1]:1");
+    assert!(carrier.try_say(member, "one").unwrap().pause_until.is_none());
+    assert!(carrier.try_say(member, "two").unwrap().pause_until.is_some(), "it is to wait");
+}
+
+#[test]
 fn every_way_out_frees_a_place() {
     let (room, time) = room_with(RoomConfig::default().with_members_per_address_max(1));
     let carrier = Carrier::new(&room, &time);

@@ -135,6 +135,7 @@ impl<S: Stream> Endpoint<S> {
             Ok(joined) => Connection::new(joined, &mut cx),
             Err(_) if self.refused >= LEAVING_MAX => return,
             Err(error) => {
+                tracing::debug!(peer = %address, %error, "connection refused");
                 self.refused += 1;
                 Connection::refused(error, &mut cx)
             }

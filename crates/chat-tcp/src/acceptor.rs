@@ -8,7 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, TrySendError};
 use mio::net::{TcpListener, TcpStream};
 
-use crate::limits::{ACCEPT_BACKOFF, ACCEPTS_PER_TURN};
+use crate::limits::{ACCEPT_BACKOFF, ACCEPT_WARNING_PERIOD, ACCEPTS_PER_TURN};
 
 /// A connection on its way to the thread that will serve it.
 pub(crate) type Dealt = (TcpStream, SocketAddr);
@@ -29,8 +29,8 @@ pub(crate) struct Acceptor {
     ready: bool,
     /// The system had no descriptor left. No event will tell when it has one again.
     resting_until: Option<Instant>,
-    /// That was said already.
-    warned: bool,
+    /// When that was said last.
+    warned: Option<Instant>,
     others: Vec<Share>,
     /// Whose turn it is; 0 is the accepting thread itself.
     turn: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Acceptor {
 
 impl Acceptor {
     pub(crate) fn new(listener: TcpListener, others: Vec<Share>) -> Self {
-        Self { listener, ready: true, resting_until: None, warned: false, others, turn: 0 }
+        Self { listener, ready: true, resting_until: None, warned: None, others, turn: 0 }
     }
 
     pub(crate) fn on_event(&mut self) {
@@ -60,10 +60,7 @@ impl Acceptor {
         self.resting_until = None;
         for _ in 0..ACCEPTS_PER_TURN {
             match self.listener.accept() {
-                Ok(dealt) => {
-                    self.warned = false;
-                    ours.extend(self.deal(dealt));
-                }
+                Ok(dealt) => ours.extend(self.deal(dealt)),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => {
                         self.ready = false;
@@ -101,7 +98,9 @@ impl Acceptor {
     }
 
     fn rest(&mut self, error: &io::Error, now: Instant) {
-        if !std::mem::replace(&mut self.warned, true) {
+        // A member that leaves lets one in, and then there is no descriptor again.
+        if self.warned.is_none_or(|warned| now.saturating_duration_since(warned) >= ACCEPT_WARNING_PERIOD) {
+            self.warned = Some(now);
             tracing::warn!(%error, "cannot accept connections for now; they wait in the system's queue");
         }
         self.resting_until = Some(now + ACCEPT_BACKOFF);

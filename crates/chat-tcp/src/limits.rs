@@ -11,6 +11,9 @@ pub(crate) const USER_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long accepting rests when the system has no descriptor left.
 pub(crate) const ACCEPT_BACKOFF: Duration = Duration::from_millis(250);
 
+/// How often a warning says that connections cannot be accepted.
+pub(crate) const ACCEPT_WARNING_PERIOD: Duration = Duration::from_secs(60);
+
 /// Connections accepted in one turn.
 pub(crate) const ACCEPTS_PER_TURN: usize = 256;
 

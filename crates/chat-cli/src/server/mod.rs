@@ -2,6 +2,7 @@
 
 mod listen;
 mod printer;
+mod watch;
 
 use std::io::{self, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,9 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
         Some(path) => Some((room.join("log-file".parse().expect("a valid name"))?, path)),
         None => None,
     };
+    if tracing::enabled!(tracing::Level::INFO) {
+        watch::spawn(room.join("watch".parse().expect("a valid name"))?)?;
+    }
     let places = listen(args, &room, &mut running)?;
     let addresses = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     #[cfg(unix)]

@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, never, select};
 
 use crate::operator::wording::wording;
 use crate::sink::{Outcome, Sink};
+use crate::stdio;
 use crate::terminal::{Clock, unix_ms};
 
 /// Lines are collected up to here before they are written.
@@ -27,7 +28,7 @@ const BATCH_BYTES: usize = 64 * 1024;
 pub(super) fn spawn(local: LocalMember, first: String, clock: Option<Clock>) -> io::Result<JoinHandle<()>> {
     let printer = Printer {
         name: "stdout".to_owned(),
-        sink: Sink::new(stdout()?),
+        sink: Sink::new(stdio::stdout()?),
         clock,
         open: Box::new(|| Ok(None)),
         reopen: never(),
@@ -59,19 +60,6 @@ pub(super) fn spawn_file(
 /// At its end, whoever else writes to it or has cut it.
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
-}
-
-/// Stdout without a buffer: what was written, and what was not, is known to the byte.
-#[cfg(unix)]
-fn stdout() -> io::Result<File> {
-    use std::os::fd::AsFd;
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
-}
-
-/// Stdout, which on Windows takes text only by itself.
-#[cfg(not(unix))]
-fn stdout() -> io::Result<io::Stdout> {
-    Ok(io::stdout())
 }
 
 struct Printer<W> {

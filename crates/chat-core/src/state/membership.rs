@@ -46,10 +46,15 @@ impl State {
         if self.members.len() >= members_max {
             return Err(JoinError::RoomFull { members_max });
         }
-        if self.members.sharing_network_with(peer) >= members_per_address_max {
+        if !self.is_exempt(peer) && self.members.sharing_network_with(peer) >= members_per_address_max {
             return Err(JoinError::AddressFull { members_per_address_max });
         }
         Ok(())
+    }
+
+    /// Whether limits per address and rate do not concern `peer`.
+    fn is_exempt(&self, peer: PeerAddr) -> bool {
+        peer.is_loopback() && !self.config.limit_loopback
     }
 
     /// Answers the hello of a framed member: who he is and where he starts to read.
@@ -149,8 +154,9 @@ impl State {
     ) -> Result<(Option<Instant>, usize, Event), SayError> {
         self.speaker(id)?;
         let since_began = now.saturating_duration_since(self.began);
+        let limits_loopback = self.config.limit_loopback;
         let member = self.members.get_mut(id).ok_or(SayError::NotMember)?;
-        let rate = self.config.rate.filter(|_| !member.peer.is_loopback());
+        let rate = self.config.rate.filter(|_| limits_loopback || !member.peer.is_loopback());
         let within = rate.and_then(|rate| member.pace.count(rate, since_began));
         member.accepted += 1;
         let (attachment, event) = (member.attachment, event(member));

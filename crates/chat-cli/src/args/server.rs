@@ -1,0 +1,144 @@
+//! `chat server`.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use chat_core::RoomConfig;
+use chat_proto::Network;
+use chat_udp::{PlainPolicy, UdpConfig};
+use clap::{Parser, ValueEnum};
+
+use super::number::number;
+use super::{LookArgs, TransportKind};
+use crate::address::Address;
+
+/// Open a room.
+///
+/// Prints who comes and goes and what is said. Ctrl-C or SIGTERM closes the room: everyone gets what was
+/// said, and a goodbye. On a terminal, what you type is said to everyone as `[*] text`; `/help` lists the
+/// commands.
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Examples:
+  chat server tcp
+  chat server tcp udp                      # one room, one port, both transports
+  chat server tcp --bind 0.0.0.0:5555      # for the whole network
+  chat server tcp --bind '[::]:5555'       # IPv6 and IPv4
+  chat server tcp --log-file chat.log &    # in the background")]
+pub(crate) struct ServerArgs {
+    /// What members may come over
+    #[arg(required = true, value_name = "TRANSPORT")]
+    pub(crate) transports: Vec<TransportKind>,
+    /// Address to listen on; port 0 takes any free one. May be given several times
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5555")]
+    pub(crate) bind: Vec<Address>,
+    /// I/O threads for TCP, shared out among the addresses [default: the machine's cores, at most 4]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number(1_u16..=64, "a number of threads"))]
+    pub(crate) threads: Option<u16>,
+    /// Members at once
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+        default_value_t = RoomConfig::default().members_max,
+        value_parser = number(1_usize..=1_000_000, "a number of members"))]
+    pub(crate) max_members: usize,
+    /// Members at once from one IPv4 address or IPv6 /64 network; loopback is exempt
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+        default_value_t = RoomConfig::default().members_per_address_max,
+        value_parser = number(1_usize..=1_000_000, "a number of members"))]
+    pub(crate) max_per_ip: usize,
+    /// Messages per second that a member may say after a burst of ten times as many; 0 lifts the limit; loopback is exempt
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 50,
+        value_parser = number(0_u32..=1_000_000, "messages per second"))]
+    pub(crate) rate: u32,
+    /// Have --max-per-ip and --rate hold for loopback, too
+    #[arg(long)]
+    pub(crate) limit_loopback: bool,
+    /// Messages of history for a member that asks for it
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+        default_value_t = RoomConfig::default().history_max,
+        value_parser = number(0_u16..=u16::MAX, "a number of messages"))]
+    pub(crate) history: u16,
+    /// MiB of messages that a slow member may lag behind before it misses some
+    #[arg(long, value_name = "MIB", allow_negative_numbers = true, default_value_t = 4,
+        value_parser = number(1_u16..=1024, "MiB of messages that are kept in memory (--log-file names a file)"))]
+    pub(crate) log: u16,
+    /// From where plain datagrams are taken (`nc -u`), whose source address could be forged
+    #[arg(long, value_name = "WHERE", value_enum, default_value_t = PlainUdp::Ask)]
+    pub(crate) udp_plain: PlainUdp,
+    /// Network that lets no forged source address through: its plain datagrams need no number, such as
+    /// 10.0.0.0/8. May be given several times
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) udp_trust: Vec<Network>,
+    /// Tell plain members (netcat, telnet) who joins and leaves
+    #[arg(long)]
+    pub(crate) announce: bool,
+    /// Where the control socket for `chat admin` is [default: chat-PORT.sock in `XDG_RUNTIME_DIR`, if there is one]
+    #[cfg(unix)]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Write the conversation to a file too, with date and time; SIGHUP opens it again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+    /// Begin each line on stdout with date and time, where it is no terminal
+    #[arg(long, conflicts_with = "no_timestamps")]
+    pub(crate) timestamps: bool,
+    /// How stderr tells what happens to the server; -v tells more
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
+}
+
+impl ServerArgs {
+    pub(crate) fn udp(&self) -> UdpConfig {
+        let config = UdpConfig::default().with_plain(self.udp_plain.into()).with_announce(self.announce);
+        self.udp_trust.iter().fold(config, |config, &network| config.with_trusted(network))
+    }
+
+    pub(crate) fn room(&self) -> RoomConfig {
+        RoomConfig::default()
+            .with_log_bytes_max(usize::from(self.log) * 1024 * 1024)
+            .with_members_max(self.max_members)
+            .with_members_per_address_max(self.max_per_ip)
+            .with_rate(
+                NonZeroU32::new(self.rate)
+                    .map(|per_second| chat_core::Rate { burst: per_second.saturating_mul(TEN), per_second }),
+            )
+            .with_limit_loopback(self.limit_loopback)
+            .with_history_max(self.history)
+    }
+}
+
+const TEN: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+/// From where plain datagrams are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlainUdp {
+    /// From nowhere
+    Off,
+    /// From this machine, and networks of --udp-trust
+    Loopback,
+    /// From anywhere; a peer from elsewhere must first repeat a number that is sent to its address
+    Ask,
+    /// From anywhere, without a number: only where no forged addresses can come in
+    Any,
+}
+
+impl From<PlainUdp> for PlainPolicy {
+    fn from(plain: PlainUdp) -> Self {
+        match plain {
+            PlainUdp::Off => Self::Off,
+            PlainUdp::Loopback => Self::Loopback,
+            PlainUdp::Ask => Self::Ask,
+            PlainUdp::Any => Self::Any,
+        }
+    }
+}
+
+/// How diagnostics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
