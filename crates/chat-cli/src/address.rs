@@ -4,6 +4,11 @@ use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
+/// The port of a host that is named without one.
+const DEFAULT_PORT: u16 = 5555;
+
+const HINT: &str = "expected HOST:PORT, such as 127.0.0.1:5555, localhost:5555 or [::1]:5555";
+
 /// A host and a port. The host is looked up when it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
@@ -11,27 +16,69 @@ pub(crate) struct Address {
     pub(crate) port: u16,
 }
 
+impl Address {
+    /// The host, without brackets.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+}
+
 impl FromStr for Address {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        let hint = "expected HOST:PORT, such as 127.0.0.1:5555, localhost:5555 or [::1]:5555";
-        if s.parse::<Ipv6Addr>().is_ok() {
-            return Err(format!("an IPv6 address with a port is written [{s}]:5555"));
+        if matches!(s, "tcp" | "udp") {
+            return Err(format!("'{s}' is a transport, and one stands before it already; {HINT}"));
         }
-        let (host, port) = s.rsplit_once(':').ok_or_else(|| format!("there is no port; {hint}"))?;
-        let port = port.parse().map_err(|_| format!("'{port}' is no port (0 to 65535); {hint}"))?;
-        let bare = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(v6) if format!("[{v6}]:0").parse::<SocketAddr>().is_ok() => v6,
-            Some(v6) => return Err(format!("'{v6}' is no IPv6 address; {hint}")),
-            None => host,
+        if let Some((scheme, rest)) = s.split_once("://") {
+            let rest = rest.trim_end_matches('/');
+            return Err(format!("an address is written without '{scheme}://': {rest}"));
+        }
+        if is_ipv6(s) {
+            return bare_ipv6(s);
+        }
+        let (host, port) = match s.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((v6, _)) if !is_ipv6(v6) => return Err(format!("'{v6}' is no IPv6 address; {HINT}")),
+            Some((v6, "")) => (v6, None),
+            Some((v6, rest)) => (v6, Some(rest.strip_prefix(':').ok_or(HINT)?)),
+            None => match s.rsplit_once(':').map_or((s, None), |(host, port)| (host, Some(port))) {
+                (host, _) if !is_name(host) => return Err(format!("'{host}' is no host; {HINT}")),
+                host_and_port => host_and_port,
+            },
         };
-        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
-        if bare.is_empty() || (bare == host && !bare.chars().all(is_name)) {
-            return Err(format!("'{host}' is no host; {hint}"));
-        }
-        Ok(Self { host: bare.to_owned(), port })
+        let port = match port {
+            Some(port) => port.parse().map_err(|_| format!("'{port}' is no port (0 to 65535); {HINT}"))?,
+            None => DEFAULT_PORT,
+        };
+        Ok(Self { host: host.to_owned(), port })
     }
+}
+
+/// An IPv6 address without brackets, which has no port; unless it looks as if it had.
+fn bare_ipv6(s: &str) -> Result<Address, String> {
+    if let Some((host, port)) = s.rsplit_once(':')
+        && port.len() >= 4
+        && port.parse::<u16>().is_ok()
+        && is_ipv6(host)
+    {
+        return Err(format!(
+            "is '{port}' the port? Then write [{host}]:{port}. If it is part of the address: [{s}]:{DEFAULT_PORT}"
+        ));
+    }
+    Ok(Address { host: s.to_owned(), port: DEFAULT_PORT })
+}
+
+/// Whether it is an IPv6 address, perhaps with the interface that a link-local one needs: `fe80::1%eth0`.
+fn is_ipv6(s: &str) -> bool {
+    let (address, scope) = s.split_once('%').unwrap_or((s, "0"));
+    let is_of_scope = |c: char| c.is_ascii_graphic() && !matches!(c, '%' | '[' | ']' | '/' | ':');
+    address.parse::<Ipv6Addr>().is_ok() && !scope.is_empty() && scope.chars().all(is_of_scope)
+}
+
+/// Whether it may be the name or the IPv4 address of a host. A number alone is a port without a host.
+fn is_name(s: &str) -> bool {
+    let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
+    !s.is_empty() && s.chars().all(is_of_name) && s.parse::<u64>().is_err()
 }
 
 impl fmt::Display for Address {
@@ -61,9 +108,28 @@ mod tests {
             "[::1]:5555",
             "chat.example.org:65535",
             "[fe80::1%2]:9",
+            "[fe80::1%eth0]:5555",
+            "[fe80::1%br-1.2@x]:5555",
             "0.0.0.0:0",
+            "bücher.example:5555",
         ] {
             assert_eq!(text.parse::<Address>().expect(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn without_a_port_it_is_the_usual_one() {
+        for (text, whole) in [
+            ("localhost", "localhost:5555"),
+            ("127.0.0.1", "127.0.0.1:5555"),
+            ("::1", "[::1]:5555"),
+            ("[::1]", "[::1]:5555"),
+            ("::", "[::]:5555"),
+            ("2001:db8::1", "[2001:db8::1]:5555"),
+            ("fe80::1%eth0", "[fe80::1%eth0]:5555"),
+            ("[fe80::1%eth0]", "[fe80::1%eth0]:5555"),
+        ] {
+            assert_eq!(text.parse::<Address>().expect(text).to_string(), whole);
         }
     }
 
@@ -72,18 +138,26 @@ mod tests {
         for text in [
             "",
             "5555",
-            "localhost",
             ":5555",
-            "::1",
+            "::1:5555",
+            "fe80::1:5555",
             "a b:1",
             "host:99999",
             "host:-1",
+            "host:",
             "[nonsense]:1",
-            "[::1]",
+            "[::1]5555",
+            "[::1%]:5555",
+            "[fe80::1%a b]:5555",
             "1.2.3.4:",
+            "tcp",
+            "udp",
+            "tcp://localhost:5555/",
         ] {
             let error = text.parse::<Address>().expect_err(text);
             assert!(error.contains(":5555"), "{text}: {error}");
         }
+        let error = "::1:5555".parse::<Address>().expect_err("ambiguous");
+        assert!(error.contains("[::1]:5555") && error.contains("[::1:5555]:5555"), "{error}");
     }
 }

@@ -17,6 +17,7 @@ mod signals;
 mod sink;
 mod stdio;
 mod terminal;
+mod tips;
 mod transport;
 
 use std::process::ExitCode;
@@ -27,7 +28,12 @@ use crate::args::{Args, Command, LogFormat};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let arguments: Vec<String> =
+        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return tips::explain(error, &arguments),
+    };
     let result = run(args);
     diagnostics::flush();
     result.unwrap_or_else(|failure| failure.report())

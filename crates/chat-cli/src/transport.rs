@@ -1,7 +1,8 @@
 //! The one place that knows which transports there are.
 
 use std::error::Error;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 
 use chat_core::{Client, ClientConfig};
 
@@ -19,7 +20,7 @@ pub(crate) fn connect(
         TransportKind::Tcp => chat_tcp::connect(address.clone(), config).map_err(|error| {
             let why = match &error {
                 chat_tcp::ConnectError::Resolve(_) => Why::Name,
-                chat_tcp::ConnectError::Connect { source, .. } => Why::NoWay(source.kind()),
+                chat_tcp::ConnectError::Connect { address, source } => Why::no_way(*address, source),
                 _ => Why::Other,
             };
             no_connection(error, &why, kind, address)
@@ -27,7 +28,7 @@ pub(crate) fn connect(
         TransportKind::Udp => chat_udp::connect(address.clone(), config).map_err(|error| {
             let why = match &error {
                 chat_udp::ConnectError::Resolve(_) => Why::Name,
-                chat_udp::ConnectError::Connect { source, .. } => Why::NoWay(source.kind()),
+                chat_udp::ConnectError::Connect { address, source } => Why::no_way(*address, source),
                 _ => Why::Other,
             };
             no_connection(error, &why, kind, address)
@@ -39,7 +40,26 @@ pub(crate) fn connect(
 enum Why {
     Name,
     NoWay(ErrorKind),
+    /// The system cannot send to such addresses.
+    NoIpv6,
+    /// A link-local address does not say on which network.
+    NoScope,
     Other,
+}
+
+impl Why {
+    fn no_way(address: SocketAddr, error: &io::Error) -> Self {
+        let SocketAddr::V6(address) = address else { return Self::NoWay(error.kind()) };
+        match error.kind() {
+            _ if address.ip().is_unicast_link_local() && address.scope_id() == 0 => Self::NoScope,
+            ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable | ErrorKind::Unsupported => {
+                Self::NoIpv6
+            }
+            // EAFNOSUPPORT has no kind of its own.
+            _ if error.to_string().contains("Address family not supported") => Self::NoIpv6,
+            kind => Self::NoWay(kind),
+        }
+    }
 }
 
 fn no_connection(
@@ -49,6 +69,9 @@ fn no_connection(
     address: &Address,
 ) -> Failure {
     let hint = match why {
+        Why::Name if address.host().contains('%') => {
+            "is there such a network interface? `ip link` lists them".to_owned()
+        }
         Why::Name => format!("check the spelling of {address}"),
         Why::NoWay(ErrorKind::ConnectionRefused) => {
             format!("nothing listens there. Start a room with: chat server {kind} --bind {address}")
@@ -57,6 +80,12 @@ fn no_connection(
             format!("nothing answers there; check that {address} is right and no firewall is between")
         }
         Why::NoWay(_) => format!("check that {address} is right and can be reached from here"),
+        Why::NoIpv6 => {
+            "this machine has no way to that IPv6 address; try the server's IPv4 address".to_owned()
+        }
+        Why::NoScope => {
+            format!("say on which network, as in [{}%eth0]:{}", address.host(), address.port)
+        }
         Why::Other => return Failure::from(error),
     };
     Failure::new(error, Some(hint))

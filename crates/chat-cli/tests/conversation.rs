@@ -2,9 +2,10 @@
 
 mod support;
 
+use std::process::Command;
 use std::thread;
 
-use support::Server;
+use support::{CHAT, Process, Server};
 
 #[test]
 fn peers_of_every_kind_hear_each_other_once_in_one_order_and_none_hears_himself() {
@@ -111,7 +112,7 @@ fn a_peer_who_shuts_down_his_side_is_heard_to_the_last_byte_and_goes_on_listenin
 
 #[test]
 fn over_ipv6_it_is_the_same() {
-    let mut command = std::process::Command::new(support::CHAT);
+    let mut command = Command::new(CHAT);
     if std::net::TcpListener::bind("[::1]:0").is_err() {
         println!("skipped: this machine has no IPv6");
         return;
@@ -121,4 +122,35 @@ fn over_ipv6_it_is_the_same() {
     ann.send("hello\n");
     assert!(ann.name.starts_with("[::1]:"));
     assert_eq!(bob.read_up_to("hello"), [format!("[{}] hello", ann.name)]);
+}
+
+/// A link-local address of this machine with the name of its network interface, if it has one.
+#[cfg(target_os = "linux")]
+fn link_local() -> Option<String> {
+    let addresses = std::fs::read_to_string("/proc/net/if_inet6").ok()?;
+    let line = addresses.lines().find(|line| line.starts_with("fe80"))?;
+    let (digits, interface) = (line.split_whitespace().next()?, line.split_whitespace().last()?);
+    let groups: Vec<&str> = (0..8).map(|group| &digits[4 * group..4 * group + 4]).collect();
+    Some(format!("{}%{interface}", groups.join(":")))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_link_local_address_with_the_name_of_its_interface_is_listened_on_and_reached() {
+    let Some(host) = link_local() else {
+        println!("skipped: this machine has no link-local address");
+        return;
+    };
+    let server = Server::at(&format!("[{host}]:0"), &["tcp", "udp"], &[]);
+    let address = format!("[{host}]:{}", server.address.port());
+    for transport in ["tcp", "udp"] {
+        let mut client = Process::start(Command::new(CHAT).args(["client", transport, &address]));
+        client.type_line(&format!("hello over {transport}"));
+        client.end_of_input();
+        assert_eq!(client.exit_code(), Some(0), "{:?}", client.stderr.lines());
+        server.process.stdout.wait_until("the line", |output| {
+            let is_it = |line: &String| line.ends_with(&format!("] hello over {transport}"));
+            output.lines.iter().any(is_it).then_some(())
+        });
+    }
 }

@@ -43,15 +43,26 @@ fn an_address_that_this_machine_does_not_have_is_named_with_what_to_do() {
 
 #[test]
 fn what_cannot_be_understood_ends_with_two_and_a_hint() {
-    let wrong: [(&[&str], &str); 8] = [
+    let wrong: [(&[&str], &str); 19] = [
         (&["server", "tcp", "--no-such-flag"], "--help"),
         (&["server", "pigeon"], "tcp"),
         (&["server"], "--help"),
         (&["sevrer", "tcp"], "server"),
         (&[], "Usage"),
-        (&["server", "tcp", "--bind", "nonsense"], "127.0.0.1:5555"),
+        (&["server", "tcp", "--bind", "no host"], "127.0.0.1:5555"),
         (&["client", "tcp", "127.0.0.1:99999"], "127.0.0.1:5555"),
-        (&["client", "tcp", "::1"], "[::1]:5555"),
+        (&["client", "tcp", "::1:5555"], "[::1]:5555"),
+        (&["client", "tcp", "5555"], "127.0.0.1:5555"),
+        (&["client", "tcp", "127.0.0.1", "5555"], "write host and port as one: 127.0.0.1:5555"),
+        (&["client", "tcp", "::1", "7000"], "write host and port as one: [::1]:7000"),
+        (&["client", "tcp", "udp"], "'udp' is a transport"),
+        (&["client", "tcp", "localhost", "udp"], "a client takes one transport"),
+        (&["client", "localhost"], "chat client tcp localhost"),
+        (&["server", "tcp", "7000"], "--bind 127.0.0.1:7000"),
+        (&["client", "udp", "--port", "7000"], "chat client udp HOST:7000"),
+        (&["client", "udp", "--port=7000"], "chat client udp HOST:7000"),
+        (&["server", "tcp", "--port", "7000"], "--bind 127.0.0.1:7000"),
+        (&["server", "tcp", "0.0.0.0:7000"], "--bind 0.0.0.0:7000"),
     ];
     for (arguments, hint) in wrong {
         let (code, stderr) = run(arguments);
