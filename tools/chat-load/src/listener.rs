@@ -34,6 +34,8 @@ pub(crate) struct Listener {
 struct Notes {
     heard: Heard,
     latencies: Latencies,
+    /// How often its client was connected.
+    welcomes: u64,
     /// Messages that it was told it had missed.
     missed: u64,
     /// Why its membership has ended, if it has, and other notices.
@@ -55,6 +57,7 @@ impl Listener {
         let notes = Notes {
             heard: Heard::new(talkers, began),
             latencies: Latencies::default(),
+            welcomes: 1,
             missed: 0,
             troubles: Vec::new(),
         };
@@ -102,7 +105,13 @@ impl Listener {
         ensure(notes.troubles.is_empty(), || format!("{:?}: {}", self.kind, notes.troubles.join(", ")))?;
         ensure(notes.missed == 0, || format!("{:?}: missed {} messages", self.kind, notes.missed))?;
         ensure(notes.heard.faults == 0, || {
-            format!("{:?}: {} messages were lost, doubled or out of order", self.kind, notes.heard.faults)
+            format!(
+                "{:?}: {} messages were lost, doubled or out of order; the first: {}; welcomed {} times",
+                self.kind,
+                notes.heard.faults,
+                notes.heard.first_fault(),
+                notes.welcomes
+            )
         })?;
         ensure(notes.heard.last() == said, || {
             format!("{:?}: heard {:?} of {said:?}", self.kind, notes.heard.last())
@@ -118,6 +127,7 @@ fn follow(client: &Client, notes: &Mutex<Notes>) {
                     lock(notes).hear(text.as_str());
                 }
             }
+            ClientEvent::Connected(_) => lock(notes).welcomes += 1,
             ClientEvent::Missed(messages) => lock(notes).missed += messages,
             ClientEvent::Ended(end) => lock(notes).troubles.push(format!("ended: {end}")),
             _ => {}

@@ -104,20 +104,32 @@ pub(crate) struct Heard {
     last: Vec<u64>,
     /// Messages that were not the next one of their talker.
     pub(crate) faults: u64,
+    /// The first of them, and the number of the one before it.
+    first_fault: Option<(Stamp, u64)>,
 }
 
 impl Heard {
     pub(crate) fn new(talkers: usize, began: Instant) -> Self {
-        Self { began, last: vec![0; talkers], faults: 0 }
+        Self { began, last: vec![0; talkers], faults: 0, first_fault: None }
     }
 
     /// Takes a text; returns how old it is if a talker has said it.
     pub(crate) fn hear(&mut self, text: &str, now: Instant) -> Option<Duration> {
         let stamp = Stamp::in_text(text.as_bytes()).filter(|stamp| stamp.number < ROLL_CALL)?;
         let last = self.last.get_mut(stamp.talker)?;
-        self.faults += u64::from(stamp.number != *last + 1);
+        if stamp.number != *last + 1 {
+            self.faults += 1;
+            self.first_fault.get_or_insert((stamp, *last));
+        }
         *last = stamp.number;
         Some((now - self.began).saturating_sub(stamp.at))
+    }
+
+    /// The first message that was lost, doubled or out of order.
+    pub(crate) fn first_fault(&self) -> String {
+        self.first_fault.map_or("none".to_owned(), |(Stamp { talker, number, at }, last)| {
+            format!("talker {talker}, message {number} after {last}, said at {at:.3?}")
+        })
     }
 
     pub(crate) fn last(&self) -> &[u64] {

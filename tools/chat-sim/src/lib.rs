@@ -1,6 +1,6 @@
 //! The chat on networks that lose, double, delay and break, with every fault drawn from a seed.
 //!
-//! The protocol crates take time as an argument and leave the sending to whoever drives them, so the
+//! The protocol crates take time as an argument and leave the sending to the code that drives them, so the
 //! very code that serves real sockets runs here, thousands of times faster, and the same way each time:
 //! **a failure prints its seed, and the seed replays it**.
 //!
@@ -11,7 +11,6 @@
 //! ```
 
 pub mod mixed;
-pub mod udp;
 
 mod scenario;
 mod shrink;

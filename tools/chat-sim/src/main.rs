@@ -4,8 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use chat_sim::mixed::{Crowd, Drain, Mixed};
-use chat_sim::udp::Udp;
+use chat_sim::mixed::{Crowd, Drain, Mixed, Udp};
 use chat_sim::{Failure, Report, Scenario, Shortest, shrink};
 use clap::{Parser, ValueEnum};
 
@@ -37,7 +36,7 @@ enum Which {
     Udp,
     /// Members of every kind, on threads that interrupt each other
     Mixed,
-    /// Fifty members who come, go and break off over 100,000 messages; takes minutes
+    /// Fifty members that come, go and break off over 100,000 messages; takes minutes
     Crowd,
     /// A thousand members with much to read when the room closes
     Drain,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use chat_core::{Room, RoomConfig, Waker};
 use chat_proto::{Cookie, Hello, MemberDatagram};
-use chat_sim::udp::Udp;
+use chat_sim::mixed::Udp;
 use chat_testkit::VirtualTime;
 use chat_udp::{Endpoint, UdpConfig};
 use rand::rngs::StdRng;

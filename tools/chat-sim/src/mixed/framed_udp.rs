@@ -1,4 +1,4 @@
-//! A framed member over UDP, who begins another session when his has ended.
+//! A framed member over UDP, which begins another session when its own has ended.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -15,19 +15,26 @@ use super::truth::{Stay, Truth};
 /// The pause before another attempt.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long it takes at most until the server has heard that a welcome has come. Before, he is told of a closing
+/// How long it takes at most until the server has heard that a welcome has come. Before, the member is told of a closing
 /// room and no more.
 const HEARD_OF: Duration = Duration::from_secs(5);
+
+/// How long it takes at most until the server knows of another address: a silent member says only now and then that
+/// it is there.
+const FOUND: Duration = Duration::from_secs(60);
 
 pub(super) struct FramedUdp {
     talk: Talk,
     session: Option<ClientSession>,
-    address: Option<SocketAddr>,
+    /// Of this session: where the member is now is the last. The room knows it by one of them, which is the first unless
+    /// it moved at once.
+    addresses: Vec<SocketAddr>,
+    moved_at: Option<Instant>,
     nonce: u64,
     sessions: usize,
     welcome_at: Option<Instant>,
     retry_at: Option<Instant>,
-    /// Leaves once all is said, or has been put out.
+    /// Leaves once all is said, or has been kicked.
     goes: bool,
     attention: Attention,
     expects_all: bool,
@@ -40,7 +47,8 @@ impl FramedUdp {
         Self {
             talk: Talk::new(who),
             session: None,
-            address: None,
+            addresses: Vec::new(),
+            moved_at: None,
             nonce,
             sessions: 0,
             welcome_at: None,
@@ -57,7 +65,7 @@ impl FramedUdp {
         let MemberFrame::Hello(hello) = self.talk.conversation.hello() else { return };
         self.nonce = self.nonce.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         self.session = Some(ClientSession::new(self.nonce, hello, cx.now));
-        self.address = Some(cx.new_address([198, 19]));
+        (self.addresses, self.moved_at) = (vec![cx.new_address([198, 19])], None);
         self.sessions += 1;
         self.retry_at = None;
     }
@@ -89,6 +97,12 @@ impl Person for FramedUdp {
                 (self.expects_all, self.goes) = (false, true);
                 self.talk.conversation.finish();
             }
+            Act::Move(_) if self.session.is_some() => {
+                self.expects_all = false;
+                self.addresses.push(cx.new_address([198, 19]));
+                self.moved_at = Some(cx.now);
+            }
+            Act::Outage(_) => self.expects_all = false,
             Act::Kick(_) => (self.expects_all, self.goes) = (false, true),
             _ => {}
         }
@@ -96,7 +110,7 @@ impl Person for FramedUdp {
 
     fn datagram(&mut self, to: SocketAddr, bytes: &[u8], cx: &mut Surroundings<'_>) -> Result<(), String> {
         if let Some(session) = &mut self.session
-            && self.address == Some(to)
+            && self.addresses.last() == Some(&to)
             && self.attention.reads()
         {
             session.receive(bytes, cx.now);
@@ -112,7 +126,9 @@ impl Person for FramedUdp {
                 self.begin(cx);
             }
         }
-        let (Some(session), Some(address)) = (&mut self.session, self.address) else { return Ok(()) };
+        let (Some(session), Some(&address)) = (&mut self.session, self.addresses.last()) else {
+            return Ok(());
+        };
         let mut out = Vec::new();
         loop {
             while let Some(frame) = session.next_frame() {
@@ -148,12 +164,16 @@ impl Person for FramedUdp {
     }
 
     fn closing(&mut self, cx: &mut Surroundings<'_>) {
-        let is_there = self.address.and_then(|address| cx.truth.membership(address.into()));
-        self.expects_all = self.welcome_at.is_some_and(|at| cx.now.saturating_duration_since(at) > HEARD_OF)
+        let mut memberships =
+            self.addresses.iter().filter_map(|&address| cx.truth.membership(address.into()));
+        let lasts = |since: Instant, least| cx.now.saturating_duration_since(since) > least;
+        self.expects_all = self.welcome_at.is_some_and(|at| lasts(at, HEARD_OF))
+            && (cx.is_settled || self.moved_at.is_none_or(|at| lasts(at, FOUND)))
+            && !cx.is_cut_off
             && !self.goes
             && self.attention.is_known(cx.now)
             && cx.world.lag_policy == LagPolicy::Skip
-            && is_there.is_some_and(Stay::lasts_until_closing);
+            && memberships.any(Stay::lasts_until_closing);
     }
 
     fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String> {
@@ -168,7 +188,12 @@ impl Person for FramedUdp {
 
     fn address(&self) -> Option<SocketAddr> {
         self.session.as_ref()?;
-        self.address
+        self.addresses.last().copied()
+    }
+
+    fn joined_from(&self) -> Option<SocketAddr> {
+        self.session.as_ref()?;
+        self.addresses.first().copied()
     }
 
     fn has_ended(&self) -> bool {

@@ -48,8 +48,13 @@ pub(super) trait Person {
         false
     }
 
-    /// Where he is, if he can be kicked.
+    /// Where it is.
     fn address(&self) -> Option<SocketAddr>;
+
+    /// Where it joined, if it can be kicked.
+    fn joined_from(&self) -> Option<SocketAddr> {
+        self.address()
+    }
 
     /// Whether he never comes back.
     fn has_ended(&self) -> bool;
@@ -67,6 +72,10 @@ pub(super) struct Surroundings<'a> {
     pub(super) network: &'a mut Network,
     pub(super) truth: &'a Truth,
     pub(super) server: SocketAddr,
+    /// Everyone had heard and said all, and then the room began to close.
+    pub(super) is_settled: bool,
+    /// No datagram gets through.
+    pub(super) is_cut_off: bool,
     pub(super) is_closing: bool,
     /// Of the newest address.
     pub(super) port: &'a mut u16,

@@ -1,5 +1,5 @@
-//! A plain member over UDP: `nc -u`. Nothing is lost on his way, so that he must get everything while his
-//! lease runs, and his own messages too.
+//! A plain member over UDP: `nc -u`. Nothing is lost on its way, so that it must get everything while its
+//! lease runs, and its own messages too.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use super::truth::Truth;
 pub(super) struct PlainUdp {
     who: String,
     address: Option<SocketAddr>,
-    /// Memberships that he knows to have ended.
+    /// Memberships that it knows to have ended.
     ended: usize,
     /// Of the one after those.
     follower: Option<Follower>,
@@ -74,10 +74,14 @@ impl Person for PlainUdp {
             return Ok(());
         }
         let truth = cx.truth;
+        let is_over = truth.memberships(to.into()).get(self.ended).is_some_and(|there| there.left.is_some());
+        if bytes.starts_with(b"[*] Closed: ") && !is_over {
+            // Before it is a member it may be refused: and it may be one when it hears of that.
+            return Ok(());
+        }
         let mut lines = Lines::new(Ending::Lf);
         let Some(follower) = self.follower(to, truth) else {
-            let is_refusal = bytes.starts_with(b"[*] Closed: ");
-            return if is_refusal { Ok(()) } else { Err("was sent something as no member".to_owned()) };
+            return Err(format!("was sent {:?} as no member", String::from_utf8_lossy(bytes)));
         };
         let before = (follower.delivered, follower.missed);
         lines.take(&[bytes, b"\n"].concat(), follower, truth)?;
@@ -107,7 +111,7 @@ impl Person for PlainUdp {
     fn closing(&mut self, _cx: &mut Surroundings<'_>) {}
 
     fn check(&mut self, truth: &Truth, _world: &World) -> Result<(), String> {
-        // Who is over his rate is not heard: some may be missing, none is twice or in another order.
+        // A member over its rate is not heard: some may be missing, none is twice or in another order.
         let mut taken = truth.said(&self.who).iter().peekable();
         for text in &self.said {
             let _missing = taken.next_if(|taken| taken.as_str() == text);

@@ -66,6 +66,12 @@ pub(super) enum Act {
     /// It leaves.
     Quit(usize),
     Kick(usize),
+    /// The network gives it another address.
+    Move(usize),
+    /// Somebody sends what an attacker can.
+    Forge,
+    /// For so long no datagram gets through to framed members or back.
+    Outage(Duration),
     /// A program in the room says so many messages.
     Flood(usize),
     /// A local member that is seldom read is read.
@@ -87,8 +93,8 @@ impl World {
         };
         let datagrams = Conditions {
             delay,
-            loss: [0.0, 0.0, 0.02, 0.2][random.random_range(0..4)],
-            duplicate: [0.0, 0.1][random.random_range(0..2)],
+            loss: [0.0, 0.0, 0.02, 0.3][random.random_range(0..4)],
+            duplicate: [0.0, 0.5][random.random_range(0..2)],
             reorder: [0.0, 0.04][random.random_range(0..2)],
             ..Conditions::default()
         };
@@ -98,14 +104,16 @@ impl World {
             preempted: [0.0, 0.01, 0.1, 0.5][random.random_range(0..4)],
             streams,
             datagrams,
-            rate: random.random_bool(0.2).then(|| Rate {
-                burst: 5.try_into().expect("not zero"),
-                per_second: 20.try_into().expect("not zero"),
-            }),
+            rate: random.random_bool(0.2).then(Self::slow),
             lag_policy: if random.random_bool(0.1) { LagPolicy::Close } else { LagPolicy::Skip },
             members_max: if random.random_bool(0.1) { 3 } else { 10_000 },
             grace: if random.random_bool(0.2) { 1_000 * MS } else { 600_000 * MS },
         }
+    }
+
+    /// A rate that members soon reach.
+    pub(super) fn slow() -> Rate {
+        Rate { burst: 5.try_into().expect("not zero"), per_second: 20.try_into().expect("not zero") }
     }
 
     pub(super) fn calm() -> Self {
@@ -161,11 +169,19 @@ impl Act {
             75..79 => Self::Kick(member),
             79..85 => Self::Flood([5, 100, 2_500][random.random_range(0..3)]),
             85..88 => Self::LocalReads,
+            88..90 => Self::Move(member),
+            90..92 => Self::Forge,
+            92 => Self::Outage([1_000, 5_000, 100_000][random.random_range(0..3)] * MS),
             _ => Self::Join(member),
         }
     }
 
-    pub(super) fn member(self) -> Option<usize> {
+    pub(super) fn member(mut self) -> Option<usize> {
+        self.member_mut().copied()
+    }
+
+    /// Whom it is about.
+    pub(super) fn member_mut(&mut self) -> Option<&mut usize> {
         match self {
             Self::Join(member)
             | Self::Say(member, _)
@@ -176,8 +192,9 @@ impl Act {
             | Self::Vanish(member)
             | Self::HalfClose(member)
             | Self::Quit(member)
+            | Self::Move(member)
             | Self::Kick(member) => Some(member),
-            Self::Flood(_) | Self::LocalReads | Self::Close => None,
+            Self::Forge | Self::Outage(_) | Self::Flood(_) | Self::LocalReads | Self::Close => None,
         }
     }
 
@@ -186,6 +203,7 @@ impl Act {
         match self {
             Self::Say(member, count) if count > 1 => Some(Self::Say(member, count / 2)),
             Self::Who(member, count) if count > 1 => Some(Self::Who(member, count / 2)),
+            Self::Outage(length) if length > MS => Some(Self::Outage(length / 2)),
             Self::Flood(count) if count > 1 => Some(Self::Flood(count / 2)),
             _ => None,
         }

@@ -11,6 +11,12 @@ use rand::{RngExt, SeedableRng};
 use super::plan::{Act, Action, Kind, MS, World};
 use crate::shrink::without_parts;
 
+/// The matrix of networks for members over UDP; each seed takes one of each.
+const LOSSES: [f64; 8] = [0.0, 0.001, 0.01, 0.02, 0.05, 0.10, 0.20, 0.30];
+const ROUND_TRIPS: [Duration; 3] = [MS, Duration::from_millis(100), Duration::from_millis(500)];
+const DUPLICATES: [f64; 4] = [0.0, 0.01, 0.1, 0.5];
+const REORDERS: [f64; 3] = [0.0, 0.01, 0.04];
+
 /// A conversation of members of every kind, with what goes wrong in it.
 #[derive(Clone, Debug)]
 pub(super) struct Script {
@@ -38,6 +44,43 @@ impl Script {
         if random.random_bool(0.4) {
             actions.push(Action { at: span.mul_f64(random.random()), act: Act::Close });
         }
+        actions.sort_by_key(|action| action.at);
+        Self { seed, world, members, actions }
+    }
+
+    /// A few members over UDP that move, are cut off and are attacked. Consecutive seeds walk through a matrix of
+    /// networks, so that a few hundred of them cover it.
+    pub(super) fn over_udp(seed: u64) -> Self {
+        let mut random = StdRng::seed_from_u64(seed);
+        let pick = |count: usize, step: u64| usize::try_from(seed / step).unwrap_or(0) % count;
+        let world = World {
+            datagrams: Conditions {
+                loss: LOSSES[pick(LOSSES.len(), 1)],
+                delay: ROUND_TRIPS[pick(ROUND_TRIPS.len(), 8)] / 2,
+                duplicate: DUPLICATES[pick(DUPLICATES.len(), 24)],
+                reorder: REORDERS[pick(REORDERS.len(), 96)],
+                ..Conditions::default()
+            },
+            rate: random.random_bool(0.2).then(World::slow),
+            grace: 60_000 * MS,
+            ..World::calm()
+        };
+        let (framed, plain) = (random.random_range(1..=4), random.random_range(0..=2));
+        let says = random.random_range(1..=40);
+        let span = [0, 100, 3_000, 90_000][random.random_range(0..4)] * MS;
+        let members = [vec![Kind::UdpFramed; framed], vec![Kind::UdpPlain; plain]].concat();
+        let mut acts: Vec<Act> =
+            (0..members.len()).flat_map(|member| vec![Act::Say(member, 1); says]).collect();
+        acts.extend([Act::Forge; 20]);
+        acts.extend(random.random_bool(0.1).then_some(Act::Flood(2_500)));
+        if random.random_bool(0.2) {
+            acts.extend((0..framed).map(Act::Move));
+        }
+        let outage = [1_000, 5_000, 15_000, 100_000][random.random_range(0..4)] * MS;
+        acts.extend(random.random_bool(0.2).then_some(Act::Outage(outage)));
+        let mut actions: Vec<Action> =
+            (0..members.len()).map(|member| Action { at: Duration::ZERO, act: Act::Join(member) }).collect();
+        actions.extend(acts.into_iter().map(|act| Action { at: span.mul_f64(random.random()), act }));
         actions.sort_by_key(|action| action.at);
         Self { seed, world, members, actions }
     }
@@ -100,6 +143,9 @@ impl Script {
         let mut shorter: Vec<Self> = (0..self.members.len()).map(without).collect();
         shorter.retain(|script| script.actions.len() < self.actions.len());
         shorter.extend(self.without_parts());
+        let count = self.members.len();
+        let pairs = (0..count).flat_map(|gone| (0..count).map(move |other| (gone, other)));
+        shorter.extend(pairs.filter_map(|(gone, other)| self.merged(gone, other)).map(with));
         shorter.extend(self.world.calmer().map(|world| Self { world, ..self.clone() }));
         for (index, action) in self.actions.iter().enumerate() {
             shorter.extend(action.act.less().map(|act| {
@@ -109,6 +155,16 @@ impl Script {
             }));
         }
         shorter
+    }
+
+    /// What happens if one member does what two did; `None` if that is no less.
+    fn merged(&self, gone: usize, other: usize) -> Option<Vec<Action>> {
+        let mut actions = self.actions.clone();
+        actions.retain(|action| action.act != Act::Join(gone));
+        for member in actions.iter_mut().filter_map(|action| action.act.member_mut()) {
+            *member = if *member == gone { other } else { *member };
+        }
+        (gone != other && actions.len() < self.actions.len()).then_some(actions)
     }
 
     /// Without a part of what happens: each half, each quarter, and so on.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use chat_core::{Heard, LocalMember, Room};
 use chat_proto::{Author, Entry, Event, LeaveReason, PeerAddr, Text};
 
+use super::forger::FORGED;
+
 /// The last message.
 pub(super) const FAREWELL: &str = "farewell.";
 
@@ -74,7 +76,11 @@ impl Truth {
                 }
                 self.is_closed |= *author == Author::Room && text.as_str() == FAREWELL;
                 self.messages.push(Arc::clone(entry));
-                (entry.seq != self.messages.len() as u64).then_some("is not the next message")
+                if text.as_str().contains(FORGED) {
+                    Some("was forged")
+                } else {
+                    (entry.seq != self.messages.len() as u64).then_some("is not the next message")
+                }
             }
             Event::Joined { peer, .. } => {
                 self.joined += 1;

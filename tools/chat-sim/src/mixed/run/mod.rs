@@ -1,31 +1,37 @@
 //! One run: time, and everything that happens at its moments.
 
+mod end;
+
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use chat_core::{Heard, LocalMember, Room, World as RoomWorld};
+use chat_core::{LocalMember, Room, World as RoomWorld};
 use chat_testkit::{Conditions, Network, Streams, VirtualTime};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
-use super::follower::Follower;
-use super::framed_tcp::FramedTcp;
-use super::framed_udp::FramedUdp;
-use super::person::{Person, Surroundings};
-use super::plain_tcp::PlainTcp;
-use super::plain_udp::PlainUdp;
-use super::plan::{Act, Action, Kind};
-use super::script::Script;
-use super::threads::{HostAct, Threads};
-use super::truth::Truth;
-use super::udp_thread::UdpThread;
+use crate::mixed::follower::Follower;
+use crate::mixed::forger::Forger;
+use crate::mixed::framed_tcp::FramedTcp;
+use crate::mixed::framed_udp::FramedUdp;
+use crate::mixed::person::{Person, Surroundings};
+use crate::mixed::plain_tcp::PlainTcp;
+use crate::mixed::plain_udp::PlainUdp;
+use crate::mixed::plan::{Act, Action, Kind};
+use crate::mixed::script::Script;
+use crate::mixed::threads::{HostAct, Threads};
+use crate::mixed::truth::Truth;
+use crate::mixed::udp_thread::UdpThread;
 use crate::scenario::{Fault, Report};
 
 /// The longest that the members may take, once nothing more happens to them, to hear and say all.
 const SETTLING_MAX: Duration = Duration::from_secs(1_800);
+
+/// How long everyone rests after that.
+const REST: Duration = Duration::from_secs(6);
 
 /// Moments after which a run has no end: so many, and so many more for each thing that happens.
 const STEPS_MAX: u64 = 300_000;
@@ -42,6 +48,9 @@ pub(super) struct Run<'s, const QUICK: bool> {
     network: Network,
     /// Without loss: a plain peer over UDP is promised nothing on a bad one.
     good_network: Network,
+    forger: Forger,
+    /// While nothing gets through.
+    outage_until: Option<Instant>,
     room: Room,
     truth: Rc<RefCell<Truth>>,
     threads: Rc<Threads<QUICK>>,
@@ -56,6 +65,7 @@ pub(super) struct Run<'s, const QUICK: bool> {
     actions: VecDeque<Action>,
     random: StdRng,
     port: u16,
+    is_settled: bool,
     is_closing: bool,
     datagrams: u64,
     steps: u64,
@@ -81,6 +91,8 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             streams: Streams::new(random.next_u64(), &time),
             network: Network::new(random.next_u64(), world.datagrams),
             good_network: Network::new(0, good),
+            forger: Forger::new(random.next_u64()),
+            outage_until: None,
             time,
             room,
             truth,
@@ -93,6 +105,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             actions: script.actions.iter().copied().collect(),
             random,
             port: 0,
+            is_settled: false,
             is_closing: false,
             datagrams: 0,
             steps: 0,
@@ -115,7 +128,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
         Ok(self.report())
     }
 
-    /// Until everyone who is there has heard and said all.
+    /// Until everyone who is there has heard and said all, and a little longer, so that the server knows it, too.
     fn settle(&mut self) -> Result<(), Fault> {
         let deadline = self.time.now() + SETTLING_MAX;
         for index in 0..self.people.len() {
@@ -125,11 +138,9 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             let truth = Rc::clone(&self.truth);
             let truth = truth.borrow();
             let waiting = self.people.iter_mut().position(|person| !person.is_done(&truth));
-            let Some(waiting) = waiting.or((self.room.stats().messages > truth.head()).then_some(usize::MAX))
-            else {
-                return Ok(());
-            };
+            let is_waiting = self.room.stats().messages > truth.head() || self.outage_until.is_some();
             drop(truth);
+            let Some(waiting) = waiting.or(is_waiting.then_some(usize::MAX)) else { return self.rest() };
             if self.time.now() > deadline {
                 return Err(self.fault("no end", waiting, "is still waiting"));
             }
@@ -138,6 +149,18 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
                 _ => fault,
             })?;
         }
+    }
+
+    fn rest(&mut self) -> Result<(), Fault> {
+        let until = self.time.now() + REST;
+        while self.time.now() < until {
+            match self.step() {
+                Err(fault) if fault.what == "nothing happens" => self.time.advance_to(until),
+                result => result?,
+            }
+        }
+        self.is_settled = true;
+        Ok(())
     }
 
     /// Until every thread has ended, and everyone knows of it.
@@ -174,6 +197,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             self.network.next_arrival(),
             self.good_network.next_arrival(),
             self.threads.next(now),
+            self.outage_until,
             (!self.stirred.is_empty()).then_some(now),
         ];
         let next = deadlines.iter().chain(&others).copied().flatten().min();
@@ -183,6 +207,10 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
         let is_due = |(index, at): (usize, &Option<Instant>)| at.is_some_and(|at| at <= now).then_some(index);
         self.stirred.extend(deadlines.iter().enumerate().filter_map(is_due));
 
+        if self.outage_until.is_some_and(|until| until <= now) {
+            self.outage_until = None;
+            self.network.set_conditions(self.script.world.datagrams);
+        }
         while self.actions.front().is_some_and(|action| self.began + action.at <= now)
             && let Some(action) = self.actions.pop_front()
         {
@@ -230,6 +258,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
     fn send(&mut self, now: Instant) {
         for datagram in self.threads.udp.borrow_mut().sent() {
             self.datagrams += 1;
+            self.forger.sent(&datagram);
             let is_plain = datagram.to.ip().to_string().starts_with("10.");
             let network = if is_plain { &mut self.good_network } else { &mut self.network };
             network.send(datagram.from, datagram.to, &datagram.bytes, now);
@@ -256,6 +285,26 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             Act::Flood(messages) => self.threads.ask_host(HostAct::Say(messages)),
             Act::Close => self.threads.ask_host(HostAct::Close(self.script.world.grace)),
             Act::LocalReads => self.read_local()?,
+            Act::Forge => {
+                let members =
+                    self.people.iter().zip(&self.kinds).filter(|(_, kind)| **kind == Kind::UdpFramed);
+                let members: Vec<SocketAddr> = members.filter_map(|(person, _)| person.address()).collect();
+                let datagram = self.forger.forge(&members, self.server);
+                if self.forger.is_stranger(datagram.from) {
+                    // What arrives counts, and how often that happens is the network's business.
+                    self.threads.arrived(datagram);
+                } else {
+                    self.network.send(datagram.from, self.server, &datagram.bytes, self.time.now());
+                }
+            }
+            Act::Outage(length) => {
+                let until = self.time.now() + length;
+                self.outage_until = self.outage_until.max(Some(until));
+                self.network.set_conditions(Conditions { loss: 1.0, ..self.script.world.datagrams });
+                for index in 0..self.people.len() {
+                    self.act_as(index, act);
+                }
+            }
             Act::Join(member) => {
                 let is_there = self.current[member].is_some_and(|index| !self.people[index].has_ended());
                 if !is_there && !self.room.is_closing() {
@@ -270,7 +319,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             }
             Act::Kick(member) => {
                 if let Some(index) = self.current[member]
-                    && let Some(address) = self.people[index].address()
+                    && let Some(address) = self.people[index].joined_from()
                 {
                     self.act_as(index, act);
                     self.threads.ask_host(HostAct::Kick(address.into()));
@@ -319,6 +368,8 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             network: if is_plain { &mut self.good_network } else { &mut self.network },
             truth: &truth.borrow(),
             server: self.server,
+            is_settled: self.is_settled,
+            is_cut_off: self.outage_until.is_some(),
             is_closing: self.is_closing,
             port: &mut self.port,
         };
@@ -329,66 +380,5 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
     fn fault(&self, what: &'static str, index: usize, detail: &str) -> Fault {
         let who = self.kinds.get(index).map_or("the truth".to_owned(), |kind| format!("m{index} ({kind:?})"));
         Fault::new(what, format!("{who}, after {:?}: {detail}", self.time.passed()))
-    }
-
-    /// The local member that is seldom read hears everything, or how much it missed; and there is a token when there
-    /// is something to hear.
-    fn read_local(&mut self) -> Result<(), Fault> {
-        let (local, follower) = &mut self.lazy;
-        let truth = self.truth.borrow();
-        let wrong = |detail: String| Fault::new("seat", detail);
-        if !follower.is_up_to_date(&truth) && local.ready().try_recv().is_err() {
-            return Err(wrong("there is something to hear, and no token".to_owned()));
-        }
-        while let Ok(heard) = local.try_recv() {
-            match heard {
-                Heard::Entry(entry) => follower.entry(&entry, &truth).map_err(wrong)?,
-                Heard::Missed(0) => {}
-                Heard::Missed(messages) => follower.missed(messages, &truth).map_err(wrong)?,
-            }
-        }
-        if follower.is_up_to_date(&truth) {
-            Ok(())
-        } else {
-            Err(wrong("has not heard everything".to_owned()))
-        }
-    }
-
-    // ---- the end -------------------------------------------------------------------------------
-
-    fn check(&mut self) -> Result<(), Fault> {
-        self.truth.borrow_mut().listen();
-        self.read_local()?;
-        let truth = Rc::clone(&self.truth);
-        let truth = truth.borrow();
-        if let Some(fault) = truth.fault() {
-            return Err(Fault::new("log", fault));
-        }
-        let (stats, present) = (self.room.stats(), truth.present());
-        if present != 0 || stats.members != 0 || stats.joined != stats.left || stats.joined != truth.joined()
-        {
-            return Err(Fault::new("leaves", format!("{present} have not left: {stats:?}")));
-        }
-        for index in 0..self.people.len() {
-            let checked = self.people[index].check(&truth, &self.script.world);
-            checked.map_err(|detail| self.fault("end", index, &detail))?;
-        }
-        Ok(())
-    }
-
-    fn report(&self) -> Report {
-        let tallies = self.people.iter().map(|person| person.tally());
-        let (delivered, missed, sessions) = tallies
-            .fold((0, 0, 0), |(a, b, c), (delivered, missed, sessions)| {
-                (a + delivered, b + missed, c + sessions)
-            });
-        Report {
-            messages: self.truth.borrow().head(),
-            delivered,
-            missed,
-            sessions,
-            datagrams: self.datagrams,
-            time: self.time.passed(),
-        }
     }
 }

@@ -1,0 +1,70 @@
+//! What must hold during a run and at its end.
+
+use std::rc::Rc;
+
+use chat_core::Heard;
+
+use super::Run;
+use crate::scenario::{Fault, Report};
+
+impl<const QUICK: bool> Run<'_, QUICK> {
+    /// The local member that is seldom read hears everything, or how much it missed; and there is a token when there
+    /// is something to hear.
+    pub(super) fn read_local(&mut self) -> Result<(), Fault> {
+        let (local, follower) = &mut self.lazy;
+        let truth = self.truth.borrow();
+        let wrong = |detail: String| Fault::new("seat", detail);
+        if !follower.is_up_to_date(&truth) && local.ready().try_recv().is_err() {
+            return Err(wrong("there is something to hear, and no token".to_owned()));
+        }
+        while let Ok(heard) = local.try_recv() {
+            match heard {
+                Heard::Entry(entry) => follower.entry(&entry, &truth).map_err(wrong)?,
+                Heard::Missed(0) => {}
+                Heard::Missed(messages) => follower.missed(messages, &truth).map_err(wrong)?,
+            }
+        }
+        if follower.is_up_to_date(&truth) {
+            Ok(())
+        } else {
+            Err(wrong("has not heard everything".to_owned()))
+        }
+    }
+
+    pub(super) fn check(&mut self) -> Result<(), Fault> {
+        self.truth.borrow_mut().listen();
+        self.read_local()?;
+        let truth = Rc::clone(&self.truth);
+        let truth = truth.borrow();
+        if let Some(fault) = truth.fault() {
+            return Err(Fault::new("log", fault));
+        }
+        let (stats, present) = (self.room.stats(), truth.present());
+        if present != 0 || stats.members != 0 || stats.joined != stats.left || stats.joined != truth.joined()
+        {
+            return Err(Fault::new("leaves", format!("{present} have not left: {stats:?}")));
+        }
+        self.forger.check().map_err(|detail| Fault::new("amplification", detail))?;
+        for index in 0..self.people.len() {
+            let checked = self.people[index].check(&truth, &self.script.world);
+            checked.map_err(|detail| self.fault("end", index, &detail))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn report(&self) -> Report {
+        let tallies = self.people.iter().map(|person| person.tally());
+        let (delivered, missed, sessions) = tallies
+            .fold((0, 0, 0), |(a, b, c), (delivered, missed, sessions)| {
+                (a + delivered, b + missed, c + sessions)
+            });
+        Report {
+            messages: self.truth.borrow().head(),
+            delivered,
+            missed,
+            sessions,
+            datagrams: self.datagrams,
+            time: self.time.passed(),
+        }
+    }
+}
