@@ -42,7 +42,7 @@ fn a_thousand_members_get_what_they_are_owed_and_a_goodbye_when_the_room_closes(
     assert!(report.delivered >= report.messages * 850, "{report:?}");
 }
 
-/// A real run with a false promise: that nobody is ever told he missed something.
+/// A real run with a false promise: that no member is ever told it missed something.
 #[derive(Clone)]
 struct Planted(Mixed);
 
@@ -78,7 +78,7 @@ fn a_run_that_fails_is_shrunk_to_a_few_actions() {
     let seed = (0..).find(fails).unwrap();
     let failure = run::<Planted>(seed).unwrap_err();
     let shortest = shrink(Planted::draw(seed), failure.fault, 500);
-    // Who joins, what he misses, and that he did not read meanwhile.
+    // A member joins, misses something, and did not read meanwhile.
     assert!(shortest.script.0.actions() <= 5, "{}", shortest.script);
     assert_eq!(shortest.script.play(), Err(shortest.fault));
     assert!(shortest.tries <= 500);

@@ -1,16 +1,16 @@
-//! Holds what a member is shown against what the room took, at the moment when he is shown it.
+//! Holds what a member is shown against what the room took, at the moment when it is shown.
 
 use chat_proto::{Author, Entry, Event, PeerAddr};
 
 use super::truth::Truth;
 
 /// Follows a member through the room's messages: each once and in order; where some are missing, exactly as
-/// many as he was told.
+/// many as it was told.
 #[derive(Debug)]
 pub(super) struct Follower {
-    /// The last message that he has or was told he missed.
+    /// The last message that the member has, or was told it missed.
     has: u64,
-    /// Whose messages he is not to get: his own, if he is plain.
+    /// Whose messages it is not to get: its own, if it is plain.
     not_shown: Option<PeerAddr>,
     pub(super) delivered: u64,
     pub(super) missed: u64,
@@ -21,7 +21,7 @@ impl Follower {
         Self { has, not_shown, delivered: 0, missed: 0 }
     }
 
-    /// What he must be shown next, if it is a message.
+    /// What it must be shown next, if that is a message.
     pub(super) fn next<'t>(&mut self, truth: &'t Truth) -> Option<&'t Entry> {
         loop {
             let entry = truth.message(self.has + 1)?;
@@ -33,16 +33,16 @@ impl Follower {
         }
     }
 
-    /// He was shown what came next.
+    /// It was shown what came next.
     pub(super) fn shown(&mut self) {
         self.has += 1;
         self.delivered += 1;
     }
 
-    /// He was told that he missed so many.
+    /// It was told that it missed so many.
     pub(super) fn missed(&mut self, messages: u64, truth: &Truth) -> Result<(), String> {
         if messages == 0 {
-            return Err("was told that he missed nothing".to_owned());
+            return Err("was told that it missed nothing".to_owned());
         }
         for number in 0..messages {
             if self.next(truth).is_none() {
@@ -76,7 +76,7 @@ impl Follower {
         self.has
     }
 
-    /// Whether he has been shown everything.
+    /// Whether it has been shown everything.
     pub(super) fn is_up_to_date(&mut self, truth: &Truth) -> bool {
         self.next(truth).is_none()
     }

@@ -1,4 +1,4 @@
-//! A framed member over TCP, who connects again when his connection breaks.
+//! A framed member over TCP, which connects again when its connection breaks.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -21,14 +21,14 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct FramedTcp {
     talk: Talk,
     link: Option<Link>,
-    /// Was welcomed at least once, and so goes on where he was.
+    /// Was welcomed at least once, and so goes on where it was.
     has_begun: bool,
     retry_at: Option<Instant>,
     /// Leaves once all is said.
     quits: bool,
     memberships: Vec<Membership>,
     attention: Attention,
-    /// The room is closing, and he is to get everything.
+    /// The room is closing, and it is to get everything.
     expects_all: bool,
     /// Got the room's goodbye when it closed.
     has_goodbye: bool,
@@ -43,7 +43,7 @@ struct Link {
 }
 
 enum Incoming {
-    /// Before the server's preface: lines, for as long as it takes him for a plain listener.
+    /// Before the server's preface: lines, for as long as the server takes it for a plain listener.
     Lines(Lines, PrefaceDecoder),
     Frames(FrameDecoder),
 }
@@ -118,7 +118,7 @@ impl FramedTcp {
                 let (text, rest) = input.split_at(end);
                 input = rest;
                 if self.has_begun {
-                    // Who goes on where he was has no use for the lines of a listener.
+                    // A member that goes on where it was has no use for the lines of a listener.
                     lines.skip_to_end(text);
                 } else {
                     let since = truth.membership(membership.address.into());

@@ -7,11 +7,11 @@ use super::truth::Truth;
 
 const CLOSED: &str = "[*] Closed: ";
 
-/// How his lines end.
+/// How its lines end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     Lf,
-    /// LF until he has spoken, then CR LF for good.
+    /// LF until it has spoken, then CR LF for good.
     CrLf {
         seen: bool,
     },
@@ -62,7 +62,7 @@ impl Lines {
         unread.strip_prefix(CLOSED).map(ToOwned::to_owned)
     }
 
-    /// Whether he stands between two lines.
+    /// Whether it stands between two lines.
     pub(super) fn is_whole(&self) -> bool {
         self.unread.is_empty()
     }
@@ -92,7 +92,7 @@ impl Lines {
 
     fn line(&mut self, line: &str, follower: &mut Follower, truth: &Truth) -> Result<(), String> {
         if let Some(told) = &self.told {
-            return Err(format!("{line:?} after he was told: {told}"));
+            return Err(format!("{line:?} after it was told: {told}"));
         }
         let expected = follower.next(truth).map(|entry| entry.event.to_string());
         if expected.as_deref() == Some(line) {

@@ -11,39 +11,39 @@ use super::plan::{Act, World};
 use super::threads::Door;
 use super::truth::Truth;
 
-/// How long someone must have been reading before the room closes, so that the server cannot have given him
-/// up already without his knowing it.
+/// How long a member must have been reading before the room closes, so that the server cannot have given it up
+/// already without the member knowing.
 const READING_MIN: Duration = Duration::from_secs(5);
 
-/// How long the server's system probes who has vanished.
+/// How long the server's system probes a peer that has vanished.
 pub(super) const PROBED: Duration = Duration::from_secs(130);
 
-/// A member's end of it all. Whatever breaks a promise is an error, at the moment when he sees it.
+/// A member's end of it all. Whatever breaks a promise is an error, at the moment when the member sees it.
 pub(super) trait Person {
-    /// Does something of his own accord, or something happens to him.
+    /// Does something of its own accord, or something happens to it.
     fn act(&mut self, act: Act, cx: &mut Surroundings<'_>);
 
     /// Reads, answers and writes whatever can be at this moment.
     fn step(&mut self, cx: &mut Surroundings<'_>) -> Result<(), String>;
 
-    /// A datagram has come for him.
+    /// A datagram has come for it.
     fn datagram(&mut self, _to: SocketAddr, _bytes: &[u8], _cx: &mut Surroundings<'_>) -> Result<(), String> {
         Ok(())
     }
 
-    /// When he does something without being asked.
+    /// When it does something without being asked.
     fn deadline(&self) -> Option<Instant>;
 
-    /// Whether nothing is left that he should get or say.
+    /// Whether nothing is left that it should get or say.
     fn is_done(&mut self, truth: &Truth) -> bool;
 
-    /// The room is closing: notes whether he must get everything now.
+    /// The room is closing: notes whether it must get everything now.
     fn closing(&mut self, cx: &mut Surroundings<'_>);
 
     /// What must hold when all is over.
     fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String>;
 
-    /// Whether this end of a stream is his.
+    /// Whether this end of a stream is its own.
     fn has_end(&self, _end: usize) -> bool {
         false
     }
@@ -56,10 +56,10 @@ pub(super) trait Person {
         self.address()
     }
 
-    /// Whether he never comes back.
+    /// Whether it never comes back.
     fn has_ended(&self) -> bool;
 
-    /// What he got, was told he missed, and how many connections it took.
+    /// What it got, what it was told it missed, and how many connections that took.
     fn tally(&self) -> (u64, u64, usize);
 }
 
@@ -105,9 +105,9 @@ pub(super) struct Membership {
     pub(super) lost: bool,
     pub(super) stalled: bool,
     pub(super) kicked: bool,
-    /// Another connection of his has taken over.
+    /// Another connection of the member has taken over.
     pub(super) replaced: bool,
-    /// The reason that the room told him.
+    /// The reason that the room told it.
     pub(super) told: Option<String>,
 }
 
@@ -116,7 +116,7 @@ impl Membership {
         Self { address, quit: false, lost: false, stalled: false, kicked: false, replaced: false, told: None }
     }
 
-    /// It ended for a reason that there was, and he was told that one.
+    /// It ended for a reason that there was, and the member was told that one.
     pub(super) fn check(&self, truth: &Truth, world: &World) -> Result<(), String> {
         let Some(membership) = truth.membership(self.address.into()) else { return Ok(()) };
         let Some(left) = &membership.left else { return Err(format!("{self:?}: has never left")) };
@@ -141,7 +141,7 @@ impl Membership {
     }
 }
 
-/// Since when he reads.
+/// Since when a member reads.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Attention {
     stalled: bool,

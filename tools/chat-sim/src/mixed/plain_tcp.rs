@@ -27,9 +27,9 @@ pub(super) struct PlainTcp {
     follower: Option<Follower>,
     lines: Lines,
     attention: Attention,
-    /// What he still writes, each in one go as far as the socket takes it.
+    /// What it still writes, each in one go as far as the socket takes it.
     to_write: VecDeque<(Piece, Vec<u8>)>,
-    /// Not before then, so that his first line, or one chunk, comes alone.
+    /// Not before then, so that its first line, or one chunk, comes alone.
     writes_at: Option<Instant>,
     said: Vec<String>,
     says: usize,
@@ -38,7 +38,7 @@ pub(super) struct PlainTcp {
     has_spoken: bool,
     ends_side: bool,
     has_ended_side: bool,
-    /// What he said last may be lost with the connection.
+    /// What it said last may be lost with the connection.
     is_cut: bool,
     expects_all: bool,
     /// The server has ended the stream in order.
@@ -157,7 +157,7 @@ impl PlainTcp {
         self.to_write.clear();
     }
 
-    /// Everything of the room's that he has not seen; he may not have got a byte yet.
+    /// Everything of the room's that it has not seen; it may not have got a byte yet.
     fn is_up_to_date(&mut self, truth: &Truth) -> bool {
         let Some(membership) = &self.membership else { return true };
         let address = membership.address.into();
@@ -166,7 +166,7 @@ impl PlainTcp {
         follower.is_up_to_date(truth)
     }
 
-    /// What the room took of him is how what he said begins; how much of it that is.
+    /// What the room took must be the beginning of what it said; returns how much of it that is.
     fn taken(&self, truth: &Truth) -> Result<usize, String> {
         let taken = truth.said(&self.who);
         if self.kind == Kind::Chunk {
@@ -179,13 +179,13 @@ impl PlainTcp {
             // What came of a line whose rest never came is a message too.
             let is_rest = self.ended && number + 1 == taken.len() && said.starts_with(text.as_str());
             if said != text.as_str() && !is_rest {
-                return Err(format!("{text:?} is not his message {number}"));
+                return Err(format!("{text:?} is not its message {number}"));
             }
         }
         Ok(taken.len())
     }
 
-    /// Whether all that he wrote must be in the log.
+    /// Whether all that it wrote must be in the log.
     fn is_heard(&self, truth: &Truth, world: &World) -> bool {
         let Some(membership) = &self.membership else { return false };
         let there = truth.membership(membership.address.into());
@@ -247,7 +247,7 @@ impl Person for PlainTcp {
                 membership.quit = true;
                 self.ends_side = true;
             }
-            // His program ends.
+            // Its program ends.
             (Act::Quit(_), Some(membership)) => {
                 (membership.quit, membership.lost) = (true, true);
                 self.expects_all = false;
@@ -278,8 +278,8 @@ impl Person for PlainTcp {
     fn is_done(&mut self, truth: &Truth) -> bool {
         let Some(membership) = &self.membership else { return true };
         if self.ended {
-            // The server takes what he said before it takes note of his end. That who has ended his side is gone
-            // altogether it learns only when it writes to him.
+            // The server takes what a member said before it notes its end. It learns only when it writes that a member
+            // which has ended its side is gone altogether.
             return self.has_ended_side
                 || truth.membership(membership.address.into()).is_none_or(|there| there.left.is_some());
         }
@@ -300,11 +300,11 @@ impl Person for PlainTcp {
     fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String> {
         let taken = self.taken(truth)?;
         let Some(membership) = &mut self.membership else { return Ok(()) };
-        // Not what is left of it on a broken stream, or of what he did not read in time.
+        // Not what is left of it on a broken stream, or of what it did not read in time.
         membership.told = self.lines.told().filter(|_| self.saw_end && !membership.stalled);
         membership.check(truth, world)?;
         if taken < self.written && self.is_heard(truth, world) {
-            return Err(format!("{taken} of his {} messages were taken", self.written));
+            return Err(format!("{taken} of its {} messages were taken", self.written));
         }
         if self.expects_all && !(self.is_up_to_date(truth) && self.saw_end) {
             return Err(format!("did not get all until the end: {:?}, {:?}", self.follower, self.membership));

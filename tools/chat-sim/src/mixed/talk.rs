@@ -8,13 +8,13 @@ use super::truth::Truth;
 
 #[derive(Debug)]
 pub(super) struct Talk {
-    /// What stands before the colon in all he says.
+    /// What stands before the colon in everything it says.
     pub(super) who: String,
     pub(super) conversation: Conversation,
     pub(super) follower: Option<Follower>,
     to_say: Vec<Text>,
     said: Vec<Text>,
-    /// What the room may have taken or not, as he was told.
+    /// What the room may have taken or not, as it was told.
     unsure: Vec<Text>,
     says: usize,
     /// A welcome has come on this connection.
@@ -59,7 +59,7 @@ impl Talk {
                 let since = welcome.session.since;
                 let has = follower.get_or_insert_with(|| Follower::new(since, None)).has();
                 self.is_welcome = true;
-                // Only if he was a plain listener until now has he read beyond his join.
+                // It has read beyond its join only if it was a plain listener until now.
                 if since > has {
                     return Err(format!("is to go on after message {since}, and has read up to {has}"));
                 }
@@ -83,7 +83,7 @@ impl Talk {
         self.conversation.next_frame()
     }
 
-    /// The connection is gone; true if he has left with it.
+    /// The connection is gone; true if the member has left with it.
     pub(super) fn disconnected(&mut self) -> bool {
         self.is_welcome = false;
         self.conversation.disconnected()
@@ -93,12 +93,12 @@ impl Talk {
         self.follower.as_mut().is_some_and(|follower| follower.is_up_to_date(truth))
     }
 
-    /// Whether all that he had to say is said and confirmed, and he has read everything.
+    /// Whether all that it had to say is said and confirmed, and it has read everything.
     pub(super) fn is_done(&mut self, truth: &Truth) -> bool {
         self.to_say.is_empty() && self.conversation.unconfirmed() == 0 && self.is_up_to_date(truth)
     }
 
-    /// What he said is in the log once and in his order: all that he knows to be confirmed, and perhaps some
+    /// What it said is in the log once and in its order: everything that it knows to be confirmed, and perhaps some
     /// of the rest.
     pub(super) fn check(&self, truth: &Truth) -> Result<(), String> {
         let confirmed = self.said.len().saturating_sub(self.conversation.unconfirmed());

@@ -37,7 +37,7 @@ const REST: Duration = Duration::from_secs(6);
 const STEPS_MAX: u64 = 300_000;
 const STEPS_PER_ACTION_MAX: u64 = 1_000;
 
-/// With so much time to drain, whoever reads must get everything.
+/// With so much time to drain, every member that reads must get everything.
 const REACHES_ALL: Duration = Duration::from_secs(10);
 
 pub(super) struct Run<'s, const QUICK: bool> {
@@ -58,9 +58,9 @@ pub(super) struct Run<'s, const QUICK: bool> {
     /// A local member that is seldom read.
     lazy: (LocalMember, Follower),
     people: Vec<Box<dyn Person>>,
-    /// Who of them each member of the script is at present.
+    /// Which of them each member of the script is at present.
     current: Vec<Option<usize>>,
-    /// Who has an end of a stream, and who is to be looked after at this moment.
+    /// Those that have something to do at this moment.
     stirred: BTreeSet<usize>,
     actions: VecDeque<Action>,
     random: StdRng,
