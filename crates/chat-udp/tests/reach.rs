@@ -79,3 +79,49 @@ fn leaving_interrupts_the_search() {
     let end = wait_for(&client, |event| if let ClientEvent::Ended(end) = event { Some(end) } else { None });
     assert!(matches!(end, ClientEnd::Left), "{end:?}");
 }
+
+fn plain() -> ClientConfig {
+    ClientConfig::default().with_plain(true)
+}
+
+#[test]
+fn a_plain_client_that_says_nothing_makes_itself_known_and_hears() {
+    let server = Server::new();
+    let ann = support::connect(server.address);
+    is_connected(&ann);
+    let client = chat_udp::connect(server.address, &plain()).unwrap();
+    wait_for(&ann, |event| match event {
+        ClientEvent::Entry { entry, .. } => {
+            matches!(entry.event, chat_proto::Event::Joined { .. }).then_some(())
+        }
+        _ => None,
+    });
+    support::say(&ann, "hello");
+    wait_for(&client, |event| match event {
+        ClientEvent::Line(line) => line.as_str().ends_with("] hello").then_some(()),
+        _ => None,
+    });
+    let said = server.room.stats().messages;
+    assert_eq!(said, 1, "making oneself known is no message");
+}
+
+#[test]
+fn a_plain_client_passes_over_an_address_that_refuses() {
+    let refusing = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let host = Host::default();
+    host.is_at(&[refusing, server.local_addr().unwrap()]);
+    let client = chat_udp::connect(host, &plain()).unwrap();
+    client.say("one".parse().unwrap()).unwrap();
+    client.say("two".parse().unwrap()).unwrap();
+    let mut heard = Vec::new();
+    while heard.iter().filter(|&&byte| byte != b'\n').count() < 6 {
+        let mut buffer = [0; 64];
+        let count = server.recv(&mut buffer).unwrap();
+        heard.extend_from_slice(&buffer[..count]);
+    }
+    assert!(
+        heard.ends_with(b"one\ntwo\n"),
+        "each ends its line, for programs that print what they get: {heard:?}"
+    );
+}

@@ -102,6 +102,10 @@ impl Protocol for Framed {
         self.conversation.is_full()
     }
 
+    fn is_asked(&self) -> bool {
+        true
+    }
+
     fn is_heard(&self) -> bool {
         self.session.as_ref().is_some_and(ClientSession::is_heard)
     }

@@ -43,6 +43,9 @@ pub(super) trait Protocol {
     /// Nothing more can be taken from the user for now.
     fn is_full(&self) -> bool;
 
+    /// Whether the server is asked to let the client in, and answers.
+    fn is_asked(&self) -> bool;
+
     /// Whether anything valid has come from the server since [`begin`](Self::begin).
     fn is_heard(&self) -> bool;
 
@@ -148,11 +151,18 @@ impl User {
 
 /// A socket that only `server`'s datagrams reach, and whose errors tell if nobody listens there.
 pub(super) fn bind(server: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = bind_blocking(server)?;
+    socket.set_nonblocking(true)?;
+    Ok(UdpSocket::from_std(socket))
+}
+
+/// The same, which waits.
+pub(super) fn bind_blocking(server: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let any = match server {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
     };
-    let socket = UdpSocket::bind(any)?;
+    let socket = std::net::UdpSocket::bind(any)?;
     socket.connect(server)?;
     Ok(socket)
 }

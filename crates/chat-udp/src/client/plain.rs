@@ -8,7 +8,7 @@ use chat_core::{ClientEnd, ClientEvent, Command};
 use chat_proto::Text;
 
 use super::link::Protocol;
-use crate::limits::FRAMES_MAX;
+use crate::limits::{FRAMES_MAX, KEEP_ALIVE};
 
 /// How long the server must have been silent after the client's last word before the client ends: a plain
 /// server does not say that it has heard it.
@@ -17,12 +17,22 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Messages that wait for the socket.
 const TEXTS_MAX: usize = 64;
 
+/// How long a client that says nothing waits before it makes itself known: a server over UDP knows only who has
+/// sent it something. Whoever has something to say does so sooner.
+const JOIN_DELAY: Duration = Duration::from_millis(500);
+
+/// What is sent when there is nothing to say. To a room like ours an empty line is no message, and neither is an
+/// empty datagram; but OpenBSD's nc takes an empty datagram for the end.
+pub(super) const NOTHING: &[u8] = b"\n";
+
 /// Each message is a datagram; nothing is sent twice, and nothing is known of what arrived.
 #[derive(Debug, Default)]
 pub(super) struct Plain {
     texts: VecDeque<Text>,
     events: VecDeque<ClientEvent>,
     finishing: bool,
+    /// When the server must hear something, to know of this client or not to forget it.
+    known_until: Option<Instant>,
     /// When something was last sent or heard.
     active: Option<Instant>,
     end: Option<ErrorKind>,
@@ -35,13 +45,14 @@ impl Plain {
 }
 
 impl Protocol for Plain {
-    fn begin(&mut self, _now: Instant) {
+    fn begin(&mut self, now: Instant) {
         self.end = None;
+        self.known_until = Some(now + JOIN_DELAY);
     }
 
     fn receive(&mut self, bytes: &[u8], now: Instant) {
         self.active = Some(now);
-        // Who does not take his lines loses them: there is no way to slow the server down.
+        // A user that does not take the lines loses them: there is no way to slow the server down.
         let room = FRAMES_MAX.saturating_sub(self.events.len());
         self.events.extend(Text::split(bytes).take(room).map(ClientEvent::Line));
     }
@@ -52,14 +63,21 @@ impl Protocol for Plain {
 
     fn transmit(&mut self, out: &mut Vec<u8>, now: Instant) -> bool {
         out.clear();
-        let Some(text) = self.texts.pop_front() else { return false };
-        self.active = Some(now);
-        out.extend_from_slice(text.as_str().as_bytes());
+        if let Some(text) = self.texts.pop_front() {
+            out.extend_from_slice(text.as_str().as_bytes());
+            out.push(b'\n');
+            self.active = Some(now);
+        } else if !self.finishing && self.known_until.is_some_and(|until| until <= now) {
+            out.extend_from_slice(NOTHING);
+        } else {
+            return false;
+        }
+        self.known_until = Some(now + KEEP_ALIVE);
         true
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.active.filter(|_| self.finishing).map(|active| active + LAST_WORDS)
+        if self.finishing { self.active.map(|active| active + LAST_WORDS) } else { self.known_until }
     }
 
     fn next_event(&mut self) -> Option<ClientEvent> {
@@ -83,8 +101,12 @@ impl Protocol for Plain {
         true
     }
 
+    fn is_asked(&self) -> bool {
+        false
+    }
+
     fn answered(&self) -> Option<bool> {
-        Some(true) // nobody is asked
+        Some(true)
     }
 
     fn end(&mut self) -> Option<Result<ClientEnd, io::Error>> {
@@ -96,5 +118,30 @@ impl Protocol for Plain {
 
     fn unconfirmed(&self) -> usize {
         self.texts.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_says_nothing_is_known_and_stays_so() {
+        let (mut plain, mut now) = (Plain::default(), crate::transport::clock());
+        let mut out = Vec::new();
+        plain.begin(now);
+        assert!(!plain.transmit(&mut out, now), "it may have something to say");
+        for pause in [JOIN_DELAY, KEEP_ALIVE, KEEP_ALIVE] {
+            assert_eq!(plain.deadline(), Some(now + pause));
+            now += pause;
+            assert!(plain.transmit(&mut out, now) && out == NOTHING);
+            assert!(!plain.transmit(&mut out, now));
+        }
+        plain.command(Command::Say("hello".parse().expect("clean")));
+        now += KEEP_ALIVE / 2;
+        assert!(plain.transmit(&mut out, now) && out == b"hello\n");
+        assert_eq!(plain.deadline(), Some(now + KEEP_ALIVE), "which makes it known as well");
+        plain.command(Command::Finish);
+        assert!(!plain.transmit(&mut out, now + KEEP_ALIVE), "whoever leaves need not be known");
     }
 }

@@ -9,7 +9,8 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 
 use super::ConnectError;
-use super::link::{Link, Protocol, bind};
+use super::link::{Link, Protocol, bind, bind_blocking};
+use super::plain::NOTHING;
 use crate::limits::RECEIVE_BUFFER_BYTES;
 use crate::transport::clock;
 
@@ -34,7 +35,16 @@ pub(super) fn reach(
     commands: &Commands,
     protocol: &mut impl Protocol,
 ) -> Result<Link, ConnectError> {
-    let mut waiting = interleaved(addresses).into_iter().enumerate();
+    let order = interleaved(addresses);
+    if !protocol.is_asked() {
+        let mut candidate = unrefused(&order)?;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registered = poll.registry().register(&mut candidate.socket, Token(FIRST_CANDIDATE), interest);
+        registered.map_err(ConnectError::System)?;
+        protocol.begin(clock());
+        return greet(candidate, poll, commands, protocol);
+    }
+    let mut waiting = order.into_iter().enumerate();
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut failed = None;
     let mut next_at = Some(clock());
@@ -46,10 +56,6 @@ pub(super) fn reach(
             return Err(ConnectError::Interrupted);
         }
         let now = clock();
-        // Whoever is not asked has answered: a plain server.
-        if protocol.answered() == Some(true) && !candidates.is_empty() {
-            return greet(candidates.swap_remove(0), poll, commands, protocol);
-        }
         // What is due goes to all; where a socket does not take it, it is as if the network had lost it.
         let mut datagram = Vec::new();
         if !candidates.is_empty() && protocol.transmit(&mut datagram, now) {
@@ -100,6 +106,34 @@ pub(super) fn reach(
             }
         }
     }
+}
+
+/// The first address that does not refuse an empty line at once: a plain server need not answer.
+fn unrefused(order: &[SocketAddr]) -> Result<Candidate, ConnectError> {
+    let mut result = Err(ConnectError::NoAddress);
+    for &address in order {
+        result =
+            try_plain(address, order.len() > 1).map_err(|source| ConnectError::Connect { address, source });
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+fn try_plain(address: SocketAddr, may_refuse: bool) -> io::Result<Candidate> {
+    let socket = bind_blocking(address)?;
+    if may_refuse {
+        socket.send(NOTHING)?;
+        socket.set_read_timeout(Some(ATTEMPT_DELAY))?;
+        if let Err(error) = socket.peek(&mut [0])
+            && matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
+        {
+            return Err(error);
+        }
+    }
+    socket.set_nonblocking(true)?;
+    Ok(Candidate { address, socket: UdpSocket::from_std(socket) })
 }
 
 /// Goes on with one address alone, until its server has let the client in or not.
