@@ -28,7 +28,10 @@ pub(crate) struct Options {
     /// How often each test binary runs
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Only these binaries: a package (chat-cli), a target (conformance) or both (chat-cli/conformance)
+    /// Build and run only these packages
+    #[arg(long = "package", short, value_name = "PACKAGE")]
+    packages: Vec<String>,
+    /// Run only these binaries: a target (conformance), a package's directory (chat-cli) or both (chat-cli/conformance)
     #[arg(long, value_name = "NAME", num_args = 1..)]
     only: Vec<String>,
     /// What each binary is told, for example a part of a test's name
@@ -38,7 +41,7 @@ pub(crate) struct Options {
 
 /// An executable with tests.
 struct Binary {
-    /// `package/target`.
+    /// The package's directory and the target: `chat-cli/conformance`.
     name: String,
     executable: PathBuf,
     /// The directory in which cargo would run it.
@@ -46,7 +49,12 @@ struct Binary {
 }
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
-    let messages = cargo::output(root, "test --workspace --locked --no-run --message-format=json")?;
+    let packages = match &options.packages[..] {
+        [] => "--workspace".to_owned(),
+        packages => format!("-p {}", packages.join(" -p ")),
+    };
+    let line = format!("test {packages} --locked --no-run --message-format=json");
+    let messages = cargo::output(root, &line)?;
     let mut binaries = binaries(&messages);
     binaries.sort_by(|a, b| a.name.cmp(&b.name));
     if !options.only.is_empty() {
@@ -168,7 +176,7 @@ impl Binary {
         })
     }
 
-    /// Whether `name` is its package's, its target's or both.
+    /// Whether `name` is its directory's, its target's or both.
     fn is_called(&self, name: &str) -> bool {
         self.name == name || self.name.split('/').any(|part| part == name)
     }
