@@ -99,9 +99,23 @@ impl Process {
 
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
+        let number = [("HUP", 1), ("INT", 2), ("TERM", 15)].iter().find(|(known, _)| *known == name);
+        if let Some((_, number)) = number {
+            let ignores = ignored_signals() & (1 << (number - 1)) != 0;
+            assert!(!ignores, "programs started from here ignore SIG{name}: run the tests in the foreground");
+        }
         let status = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status();
         assert!(status.expect("kill is everywhere").success());
     }
+}
+
+/// The signals that this process ignores, and with it every program that it starts: so it is after `nohup`, and in the
+/// background of a script. Bit 0 is signal 1. None where the system does not tell.
+#[cfg(unix)]
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 /// `chat server`, over TCP unless said otherwise.
