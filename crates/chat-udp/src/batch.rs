@@ -1,17 +1,17 @@
 //! Datagrams on their way into the socket, several per system call where the system has one for that.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use mio::net::UdpSocket;
-
-use crate::limits::BATCH_DATAGRAMS;
+use crate::limits::{BATCH_DATAGRAMS, SEND_TRIES_MAX};
+use crate::route::Route;
+use crate::socket::{Outbound, Socket};
 
 /// What the socket is to take next.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    datagrams: VecDeque<(SocketAddr, Vec<u8>)>,
+    datagrams: VecDeque<Outbound>,
     /// Buffers to be used again.
     spare: Vec<Vec<u8>>,
 }
@@ -21,9 +21,9 @@ impl Batch {
         self.datagrams.is_empty()
     }
 
-    /// Takes from `next`, which writes a datagram into a buffer and tells whom it is for, as long as it has
+    /// Takes from `next`, which writes a datagram into a buffer and returns where it goes, as long as it has
     /// some and there is room.
-    pub(crate) fn fill(&mut self, mut next: impl FnMut(&mut Vec<u8>) -> Option<SocketAddr>) {
+    pub(crate) fn fill(&mut self, mut next: impl FnMut(&mut Vec<u8>) -> Option<Route>) {
         while self.datagrams.len() < BATCH_DATAGRAMS {
             let mut buffer = self.spare.pop().unwrap_or_default();
             let Some(to) = next(&mut buffer) else {
@@ -34,52 +34,43 @@ impl Batch {
         }
     }
 
-    /// Sends; false if the socket takes no more for now, and the rest is kept.
-    pub(crate) fn send(&mut self, socket: &UdpSocket) -> bool {
-        while !self.datagrams.is_empty() {
-            let sent = match send_some(socket, &mut self.datagrams) {
+    /// Sends; false if the socket takes no more for now, and the rest is kept. Adds to `unreachable` the peers
+    /// that the system learned of as not there.
+    pub(crate) fn send(&mut self, socket: &Socket, unreachable: &mut Vec<SocketAddr>) -> bool {
+        let mut tries = 0;
+        while let Some((route, _)) = self.datagrams.front() {
+            let route = *route;
+            let done = match socket.send(&mut self.datagrams) {
                 Ok(sent) => sent,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => 0,
+                // About one that was sent before, and not about this one.
+                Err(_) if tries < SEND_TRIES_MAX && socket.take_errors(unreachable) => {
+                    tries += 1;
+                    continue;
+                }
+                // The machine may no longer have the address that the peer asked.
+                Err(_) if route.local.is_some() => {
+                    self.let_system_choose_source();
+                    0
+                }
                 Err(error) => {
                     // No way to this one peer; as if the network had lost it.
-                    tracing::debug!(to = ?self.datagrams.front().map(|(to, _)| to), %error, "sending failed");
+                    tracing::debug!(to = %route.peer, %error, "sending failed");
                     1
                 }
             };
-            self.spare.extend(self.datagrams.drain(..sent).map(|(_, buffer)| buffer));
+            tries = 0;
+            self.spare.extend(self.datagrams.drain(..done).map(|(_, buffer)| buffer));
         }
         true
     }
-}
 
-/// Sends at least one of the datagrams, from the first on, and tells how many. An error concerns the first.
-#[cfg(target_os = "linux")]
-fn send_some(socket: &UdpSocket, datagrams: &mut VecDeque<(SocketAddr, Vec<u8>)>) -> io::Result<usize> {
-    use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
-    use std::io::IoSlice;
-
-    if datagrams.len() == 1 {
-        return send_first(socket, datagrams);
+    fn let_system_choose_source(&mut self) {
+        if let Some((route, _)) = self.datagrams.front_mut() {
+            route.local = None;
+        }
     }
-    let addresses: Vec<SocketAddrAny> = datagrams.iter().map(|(to, _)| SocketAddrAny::from(*to)).collect();
-    let slices: Vec<[IoSlice<'_>; 1]> = datagrams.iter().map(|(_, bytes)| [IoSlice::new(bytes)]).collect();
-    let mut nothing: Vec<_> = datagrams.iter().map(|_| SendAncillaryBuffer::default()).collect();
-    let parts = addresses.iter().zip(&slices).zip(&mut nothing);
-    let mut messages: Vec<_> =
-        parts.map(|((to, slice), nothing)| MMsgHdr::new_with_addr(to, slice, nothing)).collect();
-    Ok(sendmmsg(socket, &mut messages, SendFlags::empty())?)
-}
-
-/// Sends the first of the datagrams.
-#[cfg(not(target_os = "linux"))]
-fn send_some(socket: &UdpSocket, datagrams: &mut VecDeque<(SocketAddr, Vec<u8>)>) -> io::Result<usize> {
-    send_first(socket, datagrams)
-}
-
-fn send_first(socket: &UdpSocket, datagrams: &VecDeque<(SocketAddr, Vec<u8>)>) -> io::Result<usize> {
-    let Some((to, bytes)) = datagrams.front() else { return Ok(0) };
-    socket.send_to(bytes, *to).map(|_| 1)
 }
 
 #[cfg(test)]
@@ -90,7 +81,7 @@ mod tests {
     fn one_that_cannot_be_sent_keeps_no_other_back() {
         let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = receiver.local_addr().unwrap();
-        let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let socket = Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         // The system refuses these at once: another family, and too much.
         let elsewhere = "[2001:db8::1]:9".parse().unwrap();
         let mut datagrams = vec![
@@ -107,9 +98,9 @@ mod tests {
         batch.fill(|out| {
             let (to, bytes) = datagrams.next()?;
             *out = bytes;
-            Some(to)
+            Some(Route::from(to))
         });
-        assert!(batch.send(&socket) && batch.is_empty());
+        assert!(batch.send(&socket, &mut Vec::new()) && batch.is_empty());
         let mut buffer = [0; 10];
         let mut receive = || receiver.recv(&mut buffer).map(|bytes| buffer[..bytes].to_vec()).unwrap();
         assert_eq!([receive(), receive(), receive()], [b"one".to_vec(), b"two".to_vec(), Vec::new()]);
@@ -122,7 +113,7 @@ mod tests {
         for _ in 0..3 {
             batch.fill(|_| {
                 given += 1;
-                Some(SocketAddr::from(([127, 0, 0, 1], 9)))
+                Some(SocketAddr::from(([127, 0, 0, 1], 9)).into())
             });
         }
         assert_eq!(given, BATCH_DATAGRAMS);

@@ -38,6 +38,7 @@
 //!
 //! The protocol itself, [`Endpoint`] and [`ClientSession`], knows neither sockets nor clocks.
 
+mod arrivals;
 mod batch;
 mod beyond;
 mod client;
@@ -52,6 +53,7 @@ mod outgoing;
 mod peers;
 mod phase;
 mod plain;
+mod route;
 mod rtt;
 mod server;
 mod session;
@@ -67,5 +69,6 @@ pub use chat_core;
 pub use client::{ClientSession, ConnectError, SessionEnd, connect};
 pub use config::{PlainPolicy, UdpConfig};
 pub use endpoint::Endpoint;
+pub use route::Route;
 pub use server::{BindError, UdpServer};
 pub use transport::UdpTransport;

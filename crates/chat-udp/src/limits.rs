@@ -90,6 +90,19 @@ pub(crate) const SAYS_MAX: usize = 1024;
 /// Answers to peers without a session that wait to be sent. More of them are not answered.
 pub(crate) const OUTBOX_DATAGRAMS_MAX: usize = 1024;
 
+/// Datagrams received by one call, where the system has one for that. More would save little more.
+pub(crate) const RECEIVED_AT_ONCE: usize = 32;
+
+/// Datagrams that may wait in the socket, and more: [`SOCKET_BUFFER_BYTES`], of which Linux grants twice as
+/// much and counts at least 768 bytes for each. Once so many were received, all that had been there is among them.
+pub(crate) const SOCKET_DATAGRAMS_MAX: usize = 16 * 1024;
+
+/// Peers that are taken at once from what ICMP messages say. The others wait in the system.
+pub(crate) const UNREACHABLE_MAX: usize = 1024;
+
+/// How often a datagram is tried again that was not sent because of an ICMP message about another one.
+pub(crate) const SEND_TRIES_MAX: u32 = 8;
+
 /// Datagrams received before those that wait are sent, so that a flood cannot outrun the log.
 pub(crate) const RECEIVED_PER_FANOUT: usize = 128;
 

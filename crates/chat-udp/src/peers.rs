@@ -1,7 +1,7 @@
 //! Who there is: by session, by address, who is to be served next, and who is due when.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use chat_core::{Deadlines, MemberId};
@@ -11,6 +11,7 @@ use slab::Slab;
 use crate::index::Index;
 use crate::limits::GONE_MAX;
 use crate::plain::Plain;
+use crate::route::Route;
 use crate::session::Session;
 
 /// A peer with or without the framed protocol.
@@ -50,6 +51,9 @@ impl Peer {
 #[derive(Debug)]
 struct Place {
     peer: Peer,
+    /// Which of the server's addresses the peer uses: one of [`Peers::locals`], counted from 1, or 0 if the system
+    /// is to choose. An address itself would take 16 bytes more per member.
+    local: u8,
     /// Stands in the queue.
     queued: bool,
     /// The deadline under which it is listed; the true one may be later.
@@ -62,6 +66,8 @@ struct Place {
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     places: Slab<Place>,
+    /// Addresses of the server that peers use, at most 255.
+    locals: Vec<IpAddr>,
     by_session: Index,
     by_address: Index,
     queue: VecDeque<usize>,
@@ -75,7 +81,7 @@ impl Peers {
     pub(crate) fn insert(&mut self, peer: Peer) -> usize {
         let (address, session) = (peer.address(), session_of(&peer));
         debug_assert!(self.at(address).is_none(), "two peers at {address}");
-        let key = self.places.insert(Place { peer, queued: false, listed: None, gone: false });
+        let key = self.places.insert(Place { peer, local: 0, queued: false, listed: None, gone: false });
         self.by_address.insert(&address, key, |key| address_at(&self.places, key));
         if let Some(session) = session {
             self.by_session.insert(&session, key, |key| session_at(&self.places, key));
@@ -95,6 +101,20 @@ impl Peers {
 
     pub(crate) fn get_mut(&mut self, key: usize) -> Option<&mut Peer> {
         self.places.get_mut(key).map(|place| &mut place.peer)
+    }
+
+    /// Which of the server's addresses the peer uses from now on.
+    pub(crate) fn set_local(&mut self, key: usize, local: Option<IpAddr>) {
+        let Some(place) = self.places.get_mut(key) else { return };
+        if local != local_at(&self.locals, place.local) {
+            place.local = local.and_then(|local| number_of(&mut self.locals, local)).unwrap_or(0);
+        }
+    }
+
+    /// The way to a peer.
+    pub(crate) fn route(&self, key: usize) -> Option<Route> {
+        let place = self.places.get(key)?;
+        Some(Route { peer: place.peer.address(), local: local_at(&self.locals, place.local) })
     }
 
     pub(crate) fn at(&self, address: SocketAddr) -> Option<usize> {
@@ -214,6 +234,20 @@ impl Peers {
     }
 }
 
+fn local_at(locals: &[IpAddr], number: u8) -> Option<IpAddr> {
+    locals.get(usize::from(number).checked_sub(1)?).copied()
+}
+
+/// The number of an address, which is added if need be; `None` if there are too many.
+fn number_of(locals: &mut Vec<IpAddr>, local: IpAddr) -> Option<u8> {
+    let place = locals.iter().position(|&known| known == local).unwrap_or(locals.len());
+    let number = u8::try_from(place + 1).ok()?;
+    if place == locals.len() {
+        locals.push(local);
+    }
+    Some(number)
+}
+
 fn address_at(places: &Slab<Place>, key: usize) -> Option<SocketAddr> {
     places.get(key).map(|place| place.peer.address())
 }
@@ -226,5 +260,29 @@ fn session_of(peer: &Peer) -> Option<SessionId> {
     match peer {
         Peer::Session(session) => Some(session.id()),
         Peer::Plain(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_more_than_255_own_addresses_the_system_chooses() {
+        let mut locals = Vec::new();
+        let ip = |number: u32| IpAddr::from((0x0a00_0000 + number).to_be_bytes());
+        let numbers: Vec<_> = (0..1_000).map(|number| number_of(&mut locals, ip(number))).collect();
+        assert!(numbers[..255].iter().all(Option::is_some) && numbers[255..].iter().all(Option::is_none));
+        assert_eq!(locals.len(), 255);
+        for number in 0..255 {
+            assert_eq!(number_of(&mut locals, ip(number)), numbers[number as usize]);
+            assert_eq!(local_at(&locals, numbers[number as usize].unwrap()), Some(ip(number)));
+        }
+        assert_eq!(local_at(&locals, 0), None);
+    }
+
+    #[test]
+    fn a_place_holds_little_besides_its_peer() {
+        assert!(size_of::<Place>() <= size_of::<Peer>() + 24, "{}", size_of::<Place>());
     }
 }

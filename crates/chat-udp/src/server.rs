@@ -7,7 +7,7 @@ use chat_core::{Room, Running};
 use thiserror::Error;
 
 use crate::config::UdpConfig;
-use crate::socket;
+use crate::socket::Socket;
 use crate::transport::UdpTransport;
 
 /// A bound socket and the [`UdpTransport`] that serves it, ready to run.
@@ -53,7 +53,7 @@ impl UdpServer {
 
     fn bind_to(address: SocketAddr, room: &Room, config: &UdpConfig) -> Result<Self, BindError> {
         let bind = |source| BindError::Bind { address, source };
-        let socket = socket::bind(address).map_err(bind)?;
+        let socket = Socket::bind(address).map_err(bind)?;
         let address = socket.local_addr().map_err(bind)?;
         let transport = UdpTransport::new(room, config, socket, address).map_err(BindError::Poll)?;
         Ok(Self { room: room.clone(), address, transport })

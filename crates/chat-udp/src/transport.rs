@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_core::{Room, Transport, Turn, Waker};
-use mio::net::UdpSocket;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 
+use crate::arrivals::Arrivals;
 use crate::batch::Batch;
 use crate::config::UdpConfig;
 use crate::endpoint::Endpoint;
 use crate::limits::{
-    BATCH_DATAGRAMS, RECEIVE_BUFFER_BYTES, RECEIVE_ERRORS_MAX, RECEIVED_PER_FANOUT, RECEIVED_PER_TURN,
-    SENT_PER_FANOUT,
+    BATCH_DATAGRAMS, RECEIVE_ERRORS_MAX, RECEIVED_PER_FANOUT, RECEIVED_PER_TURN, SENT_PER_FANOUT,
+    SOCKET_DATAGRAMS_MAX,
 };
+use crate::socket::Socket;
 
 const WAKE: Token = Token(0);
 const SOCKET: Token = Token(1);
@@ -25,7 +26,7 @@ const SOCKET: Token = Token(1);
 pub struct UdpTransport {
     poll: Poll,
     events: Events,
-    socket: UdpSocket,
+    socket: Socket,
     endpoint: Endpoint,
     /// Receiving may bring datagrams; false once it would block.
     readable: bool,
@@ -35,28 +36,34 @@ pub struct UdpTransport {
     batch: Batch,
     /// The endpoint may have more to send.
     behind: bool,
+    /// What had come before this moment is received. Nobody is put out for silence after it.
+    read_until: Instant,
+    /// How much was received since that moment without finding the socket empty.
+    read_since: (Instant, usize),
+    /// Peers that are not there, as ICMP messages say.
+    unreachable: Vec<SocketAddr>,
     /// Errors in a row.
     errors: usize,
-    buffer: Box<[u8]>,
+    arrivals: Arrivals,
 }
 
 impl UdpTransport {
     pub(crate) fn new(
         room: &Room,
         config: &UdpConfig,
-        mut socket: UdpSocket,
+        mut socket: Socket,
         address: SocketAddr,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKE).map(Arc::new)?;
-        poll.registry().register(&mut socket, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
+        socket.register(poll.registry(), SOCKET)?;
         let wake = move || {
             if let Err(error) = waker.wake() {
                 tracing::error!(%error, "cannot wake an I/O thread");
             }
         };
-        let endpoint =
-            Endpoint::new(room, Waker::new(wake), config.clone(), address, rand::random(), clock());
+        let now = clock();
+        let endpoint = Endpoint::new(room, Waker::new(wake), config.clone(), address, rand::random(), now);
         Ok(Self {
             poll,
             events: Events::with_capacity(8),
@@ -66,8 +73,11 @@ impl UdpTransport {
             writable: true,
             batch: Batch::default(),
             behind: true,
+            read_until: now,
+            read_since: (now, 0),
+            unreachable: Vec::new(),
             errors: 0,
-            buffer: vec![0; RECEIVE_BUFFER_BYTES].into(),
+            arrivals: Arrivals::default(),
         })
     }
 
@@ -86,7 +96,9 @@ impl UdpTransport {
         }
         for event in &self.events {
             if event.token() == SOCKET {
-                // Errors are told by the calls themselves.
+                if event.is_error() {
+                    self.socket.take_errors(&mut self.unreachable);
+                }
                 self.readable |= event.is_readable() || event.is_error();
                 self.writable |= event.is_writable();
             }
@@ -96,21 +108,31 @@ impl UdpTransport {
 
     /// Receives what there is, within a turn's share, and serves everyone in between.
     fn receive(&mut self) -> io::Result<()> {
-        let mut now = clock();
-        for count in 1..=RECEIVED_PER_TURN {
-            if !self.readable {
-                break;
-            }
-            match self.socket.recv_from(&mut self.buffer) {
-                Ok((bytes, from)) => {
+        // A process that was stopped finds every lease run out, and the datagrams that renew them in the socket.
+        // So before anything is done that is due the socket must be empty.
+        self.readable |= self.endpoint.deadline().is_some_and(|due| due <= clock());
+        let (mut received, mut fanned_out) = (0, 0);
+        while self.readable && received < RECEIVED_PER_TURN {
+            let now = clock();
+            match self.socket.receive(&mut self.arrivals) {
+                Ok(is_more) => {
                     self.errors = 0;
-                    self.endpoint.receive(from, &self.buffer[..bytes], now);
+                    self.readable = is_more;
+                    received += self.arrivals.len();
+                    self.note_read(self.arrivals.len(), now);
+                    for (route, bytes) in self.arrivals.iter() {
+                        self.endpoint.receive(route, bytes, now);
+                    }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    self.note_read(0, now);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) if self.socket.take_errors(&mut self.unreachable) => received += 1,
                 Err(error) => {
                     // As a rule an ICMP message about something that was sent before, on Windows above all:
-                    // one peer's end. His lease will run out.
+                    // one peer's end. Its lease will run out.
                     tracing::debug!(%error, "receiving failed");
                     self.errors += 1;
                     if self.errors > RECEIVE_ERRORS_MAX {
@@ -118,18 +140,36 @@ impl UdpTransport {
                     }
                 }
             }
-            if count % RECEIVED_PER_FANOUT == 0 {
+            if received - fanned_out >= RECEIVED_PER_FANOUT {
+                fanned_out = received;
                 self.serve(now);
-                now = clock();
             }
         }
         Ok(())
     }
 
+    /// `count` more datagrams were received by a call that began at `now`.
+    fn note_read(&mut self, count: usize, now: Instant) {
+        let (since, before) = self.read_since;
+        if !self.readable {
+            self.read_until = now;
+        } else if before + count >= SOCKET_DATAGRAMS_MAX {
+            // More than the socket holds: what was there when this count began is among it.
+            self.read_until = since;
+        } else {
+            self.read_since.1 = before + count;
+            return;
+        }
+        self.read_since = (now, 0);
+    }
+
     /// Does what is due, takes in what is new in the room, and sends what there is to send, as far as the
     /// socket takes it.
     fn serve(&mut self, now: Instant) {
-        self.endpoint.on_deadline(now);
+        for peer in self.unreachable.drain(..) {
+            self.endpoint.unreachable(peer, now);
+        }
+        self.endpoint.on_deadline(self.read_until);
         self.endpoint.pull(now);
         self.behind = true;
         for _ in 0..SENT_PER_FANOUT / BATCH_DATAGRAMS {
@@ -138,7 +178,7 @@ impl UdpTransport {
                 self.behind = false;
                 return;
             }
-            self.writable = self.batch.send(&self.socket);
+            self.writable = self.batch.send(&self.socket, &mut self.unreachable);
             if !self.writable {
                 return;
             }

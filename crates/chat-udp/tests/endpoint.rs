@@ -9,7 +9,7 @@ use chat_proto::{
     Ack, Author, Cookie, Event, FrameDecoder, Hello, LeaveReason, MemberDatagram, MemberFrame, Resume,
     RoomDatagram, RoomFrame, SessionId, Text, Welcome,
 };
-use chat_udp::{ClientSession, Endpoint, SessionEnd, UdpConfig};
+use chat_udp::{ClientSession, Endpoint, Route, SessionEnd, UdpConfig};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
@@ -66,7 +66,8 @@ impl Server {
         self.endpoint.on_deadline(now);
         self.endpoint.pull(now);
         let mut out = Vec::new();
-        std::iter::from_fn(|| self.endpoint.transmit(&mut out, now).map(|to| (to, out.clone()))).collect()
+        std::iter::from_fn(|| self.endpoint.transmit(&mut out, now).map(|to| (to.peer, out.clone())))
+            .collect()
     }
 
     /// What it answers to a datagram.
@@ -553,6 +554,52 @@ fn an_empty_datagram_joins_and_keeps_the_lease_and_says_nothing() {
     server.room.notice("hello").unwrap();
     assert_eq!(server.sends(now + 350 * SECOND), [(ann, b"[*] hello".to_vec())]);
     assert_eq!((server.room.stats().members, server.room.stats().messages), (1, 1));
+}
+
+#[test]
+fn an_icmp_message_ends_a_plain_membership_and_no_framed_one_since_anybody_can_forge_it() {
+    let now = begin();
+    let (plain, framed) = (address("10.0.0.1:1"), address("198.51.100.1:1"));
+    let mut server = Server::new(now);
+    server.answers(plain, b"", now);
+    server.join(framed, 1, now);
+    for gone in [plain, framed, address("203.0.113.1:1")] {
+        server.endpoint.unreachable(gone, now);
+    }
+    assert_eq!(server.room.stats().members, 1);
+    assert!(server.heard().contains(&"[*] 10.0.0.1:1 left (connection lost)".to_owned()));
+    assert!(server.sends(now).iter().all(|(to, _)| *to == framed), "and nothing more is sent there");
+}
+
+#[test]
+fn answers_go_out_from_the_address_that_was_asked() {
+    let (now, ann) = (begin(), address("10.0.0.1:1"));
+    let [first, second] = ["192.0.2.1", "192.0.2.2"].map(|ip| Some(ip.parse().unwrap()));
+    let mut server = Server::new(now);
+    let routes = |server: &mut Server| {
+        server.endpoint.pull(now);
+        let mut out = Vec::new();
+        std::iter::from_fn(|| server.endpoint.transmit(&mut out, now)).collect::<Vec<_>>()
+    };
+    for local in [first, second] {
+        let route = Route { peer: ann, local };
+        server.endpoint.receive(route, b"hello", now);
+        server.room.notice("hello").unwrap();
+        assert_eq!(routes(&mut server), [route]);
+    }
+    server.room.kick(ann.into(), "enough").unwrap();
+    assert_eq!(routes(&mut server), [Route { peer: ann, local: second }], "the last word, too");
+
+    // To a session only what carries its number counts: anybody could forge the rest.
+    let bob = address("198.51.100.1:1");
+    let session = server.join(bob, 1, now);
+    server.endpoint.receive(Route { peer: bob, local: first }, &traffic(session, 1, &["a"]), now);
+    server.endpoint.receive(Route { peer: bob, local: second }, b"forged", now);
+    let guess = SessionId::new(session.number().wrapping_add(1));
+    server.endpoint.receive(Route { peer: bob, local: second }, &traffic(guess, 2, &["b"]), now);
+    assert!(routes(&mut server).iter().all(|&route| route == Route { peer: bob, local: first }));
+    server.room.notice("hello").unwrap();
+    assert_eq!(routes(&mut server), [Route { peer: bob, local: first }]);
 }
 
 #[test]

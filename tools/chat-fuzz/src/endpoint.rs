@@ -247,7 +247,7 @@ impl Run {
         self.endpoint.pull(now);
         let mut out = Vec::new();
         let mut datagrams = 0;
-        while let Some(to) = self.endpoint.transmit(&mut out, now) {
+        while let Some(to) = self.endpoint.transmit(&mut out, now).map(|route| route.peer) {
             datagrams += 1;
             assert!(datagrams < DATAGRAMS_PER_STEP_MAX, "there is no end to what is sent");
             let to = self.peers.iter().position(|peer| peer.address == to).expect("he has sent something");

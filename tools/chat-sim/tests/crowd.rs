@@ -54,7 +54,7 @@ impl Crowd {
         let mut out = Vec::new();
         self.endpoint.on_deadline(now);
         self.endpoint.pull(now);
-        while let Some(to) = self.endpoint.transmit(&mut out, now) {
+        while let Some(to) = self.endpoint.transmit(&mut out, now).map(|route| route.peer) {
             served = true;
             let number = usize::from(to.port()) - 1;
             if to.ip() == address([127, 0, 0, 1], 0).ip() {

@@ -78,7 +78,7 @@ impl Path {
         self.endpoint.on_deadline(now);
         self.endpoint.pull(now);
         let mut out = Vec::new();
-        while let Some(to) = self.endpoint.transmit(&mut out, now) {
+        while let Some(to) = self.endpoint.transmit(&mut out, now).map(|route| route.peer) {
             if passes(self.server, out[6]) {
                 self.network.send(self.server, to, &out, now);
             }

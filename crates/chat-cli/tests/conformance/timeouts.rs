@@ -138,3 +138,29 @@ fn clause_11_12_a_client_without_an_answer_for_10_seconds_takes_the_server_for_g
     assert_eq!(client.exit_code(), Some(1));
     assert_took("no answer", since.elapsed(), 10);
 }
+
+#[test]
+#[ignore = "takes 65 s"]
+fn clause_11_12_what_has_arrived_is_read_before_a_member_is_put_out_as_idle() {
+    let server = Server::over(&["udp"], &[]);
+    let plain = Plain::new(&server);
+    plain.send(b"hello");
+    plain.recv();
+    let framed = Member::join(&server);
+    framed.peer.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    server.process.signal("STOP");
+    let since = now();
+    // Longer than the lease, and both say often enough that they are there.
+    while since.elapsed() < Duration::from_secs(65) {
+        plain.send(b"");
+        framed.acknowledge(true);
+        // Nothing comes while it stands still, so this takes ten seconds.
+        let _nothing = framed.peer.socket.recv(&mut [0; 1]);
+    }
+    server.process.signal("CONT");
+    plain.send(b"still here");
+    plain.lines_until(&format!("[{}] still here", plain.name));
+    server.process.stdout.wait_for_line(&format!("[{}] still here", plain.name));
+    let closed = |line: &String| line.starts_with("[*] Connection closed");
+    assert!(!server.process.stdout.lines().iter().any(closed), "{:?}", server.process.stdout.lines());
+}

@@ -135,6 +135,18 @@ fn clause_9_3_what_is_not_text_is_nobodys_message() {
     assert_eq!(reader.lines().len(), 1, "{:?}", reader.lines());
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn clause_9_4_answers_come_from_the_address_that_was_asked() {
+    let server = Server::at("0.0.0.0:0", &["udp"], &[]);
+    for asked in ["127.0.0.1", "127.0.0.2", "127.1.2.3"] {
+        // Connected: it takes nothing from another address.
+        let peer = Plain::at("127.0.0.1:0", SocketAddr::new(asked.parse().unwrap(), server.address.port()));
+        peer.send(b"hello");
+        assert_eq!(peer.recv_text(), format!("[{}] hello", peer.name));
+    }
+}
+
 /// First datagrams of other protocols.
 const STRANGERS: &[&[u8]] = &[
     // STUN with a user name that a web page has chosen.

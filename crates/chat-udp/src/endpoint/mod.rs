@@ -4,7 +4,7 @@ mod plain;
 mod receive;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use chat_core::{Attachment, LagPolicy, Room, Update, Waker};
@@ -17,6 +17,7 @@ use crate::cookie::Baker;
 use crate::limits::OUTBOX_DATAGRAMS_MAX;
 use crate::logs::Logs;
 use crate::peers::{Peer, Peers};
+use crate::route::Route;
 use crate::session::Context;
 use crate::strangers::Strangers;
 
@@ -37,13 +38,14 @@ use crate::strangers::Strangers;
 ///
 /// # #[expect(clippy::disallowed_methods)]
 /// let now = std::time::Instant::now();
-/// let (server, peer) = ("127.0.0.1:5555".parse()?, "127.0.0.1:40000".parse()?);
+/// let server = "127.0.0.1:5555".parse()?;
+/// let peer: std::net::SocketAddr = "127.0.0.1:40000".parse()?;
 /// let room = Room::new(RoomConfig::default());
 /// let mut endpoint = Endpoint::new(&room, Waker::new(|| {}), UdpConfig::default(), server, [7; 32], now);
 /// endpoint.receive(peer, b"hello", now);
 /// endpoint.pull(now);
 /// let mut datagram = Vec::new();
-/// assert_eq!(endpoint.transmit(&mut datagram, now), Some(peer));
+/// assert_eq!(endpoint.transmit(&mut datagram, now), Some(peer.into()));
 /// assert_eq!(datagram, b"[127.0.0.1:40000] hello");
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
@@ -55,12 +57,14 @@ pub struct Endpoint {
     config: UdpConfig,
     lag_policy: LagPolicy,
     local: SocketAddr,
+    /// Which of its own addresses the datagram that is being received was sent to.
+    asked: Option<IpAddr>,
     baker: Baker,
     random: StdRng,
     peers: Peers,
     strangers: Strangers,
     /// For peers without a session.
-    outbox: VecDeque<(SocketAddr, Vec<u8>)>,
+    outbox: VecDeque<(Route, Vec<u8>)>,
     closing: Option<Instant>,
     draining: bool,
 }
@@ -87,6 +91,7 @@ impl Endpoint {
             config,
             lag_policy: room_config.lag_policy,
             local,
+            asked: None,
             baker: Baker::new(now, &mut random),
             random,
             peers: Peers::default(),
@@ -125,7 +130,7 @@ impl Endpoint {
     ///
     /// Each datagram is returned once and counts as sent; if the system does not take it, keep it until
     /// the system does, or drop it as a network may.
-    pub fn transmit(&mut self, out: &mut Vec<u8>, now: Instant) -> Option<SocketAddr> {
+    pub fn transmit(&mut self, out: &mut Vec<u8>, now: Instant) -> Option<Route> {
         out.clear();
         loop {
             if let Some((to, datagram)) = self.outbox.pop_front() {
@@ -139,16 +144,17 @@ impl Endpoint {
         }
     }
 
-    fn transmit_to(&mut self, key: usize, out: &mut Vec<u8>, now: Instant) -> Option<SocketAddr> {
+    fn transmit_to(&mut self, key: usize, out: &mut Vec<u8>, now: Instant) -> Option<Route> {
         let cx = context(&self.attachment, &self.logs, self.lag_policy, now);
-        let (wrote, to) = match self.peers.get_mut(key)? {
-            Peer::Session(session) => (session.transmit(&cx, out), session.address()),
+        let to = self.peers.route(key)?;
+        let wrote = match self.peers.get_mut(key)? {
+            Peer::Session(session) => session.transmit(&cx, out),
             Peer::Plain(plain) => match plain.transmit(&cx, out) {
                 Ok(false) if self.draining => {
                     self.expel(key, LeaveReason::Stopping, now);
                     return None;
                 }
-                Ok(wrote) => (wrote, plain.address()),
+                Ok(wrote) => wrote,
                 Err(reason) => {
                     self.end_plain(key, reason, now);
                     return None;
@@ -163,13 +169,14 @@ impl Endpoint {
         Some(to)
     }
 
+    /// Answers the datagram that is being received.
     fn answer(&mut self, to: SocketAddr, datagram: &RoomDatagram<'_>) {
         let mut bytes = Vec::new();
         datagram.encode(&mut bytes);
-        self.push_answer(to, bytes);
+        self.push_answer(Route { peer: to, local: self.asked }, bytes);
     }
 
-    fn push_answer(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+    fn push_answer(&mut self, to: Route, datagram: Vec<u8>) {
         if self.outbox.len() < OUTBOX_DATAGRAMS_MAX {
             self.outbox.push_back((to, datagram));
         }

@@ -10,6 +10,7 @@ use super::{Endpoint, context};
 use crate::config::{Admission, PlainPolicy};
 use crate::peers::Peer;
 use crate::plain::{self, Plain};
+use crate::route::Route;
 
 impl Endpoint {
     pub(super) fn receive_plain(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
@@ -32,6 +33,7 @@ impl Endpoint {
             return;
         };
         plain.receive(bytes, &context(&self.attachment, &self.logs, self.lag_policy, now));
+        self.peers.set_local(key, self.asked);
         self.peers.enqueue(key);
         self.peers.settle(key);
     }
@@ -74,7 +76,7 @@ impl Endpoint {
     fn answer_stranger(&mut self, from: SocketAddr, bytes: &[u8], answer: Vec<u8>, now: Instant) {
         let peer = PeerAddr::from(from);
         if self.strangers.may_answer(peer, self.baker.place(peer), bytes.len(), answer.len(), now) {
-            self.push_answer(from, answer);
+            self.push_answer(Route { peer: from, local: self.asked }, answer);
         }
     }
 
@@ -88,8 +90,19 @@ impl Endpoint {
 
     /// A plain peer that is no member any more gets a last line.
     pub(super) fn dismiss_plain(&mut self, key: usize, reason: &LeaveReason) {
-        if let Peer::Plain(plain) = self.peers.remove(key) {
-            self.push_answer(plain.address(), plain.farewell(reason));
+        if let (Some(route), Peer::Plain(plain)) = (self.peers.route(key), self.peers.remove(key)) {
+            self.push_answer(route, plain.farewell(reason));
+        }
+    }
+
+    /// The system says that nobody takes datagrams at this address (an ICMP message). That ends a plain
+    /// membership, so that nothing more is sent to somebody whose address was forged. A framed session has
+    /// proven itself and goes on, since an ICMP message proves nothing: its lease will tell.
+    pub fn unreachable(&mut self, address: SocketAddr, now: Instant) {
+        if let Some(key) = self.peers.at(address)
+            && let Some(Peer::Plain(_)) = self.peers.get_mut(key)
+        {
+            self.expel(key, LeaveReason::Lost, now);
         }
     }
 }

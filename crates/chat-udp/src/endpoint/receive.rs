@@ -10,11 +10,14 @@ use rand::Rng;
 use super::{Endpoint, context};
 use crate::cookie::Purpose;
 use crate::peers::Peer;
+use crate::route::Route;
 use crate::session::{Opened, Session};
 
 impl Endpoint {
     /// Takes in a datagram. What makes no sense is not answered.
-    pub fn receive(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
+    pub fn receive(&mut self, route: impl Into<Route>, bytes: &[u8], now: Instant) {
+        let Route { peer: from, local } = route.into();
+        self.asked = local;
         if from.port() == 0 || self.is_own(from) {
             return;
         }
@@ -38,7 +41,8 @@ impl Endpoint {
     /// Whether a datagram claims to come from this endpoint itself.
     fn is_own(&self, from: SocketAddr) -> bool {
         let (ip, local) = (from.ip().to_canonical(), self.local.ip().to_canonical());
-        from.port() == self.local.port() && (ip == local || (local.is_unspecified() && ip.is_loopback()))
+        let is_ours = ip == local || self.asked == Some(ip) || (local.is_unspecified() && ip.is_loopback());
+        is_ours && from.port() == self.local.port()
     }
 
     fn receive_hello(
@@ -108,6 +112,7 @@ impl Endpoint {
         let id = SessionId::new(self.random.next_u64());
         let session = Session::new(id, from, opened, member, welcome, start, now);
         let key = self.peers.insert(Peer::Session(Box::new(session)));
+        self.peers.set_local(key, self.asked);
         self.peers.enqueue(key);
         self.peers.settle(key);
     }
@@ -126,6 +131,7 @@ impl Endpoint {
             return self.challenge(from, cookie, bytes);
         }
         session.receive(datagram, &context(&self.attachment, &self.logs, self.lag_policy, now));
+        self.peers.set_local(key, self.asked);
         self.peers.enqueue(key);
         self.peers.settle(key);
     }
@@ -136,7 +142,7 @@ impl Endpoint {
         let mut challenge = Vec::new();
         RoomDatagram::Challenge { cookie }.encode(&mut challenge);
         if challenge.len() <= bytes_max {
-            self.push_answer(from, challenge);
+            self.push_answer(Route { peer: from, local: self.asked }, challenge);
         }
     }
 
@@ -152,6 +158,7 @@ impl Endpoint {
             self.displace(other, from, now);
         }
         self.peers.move_session(key, from, now);
+        self.peers.set_local(key, self.asked);
         self.peers.enqueue(key);
         self.peers.settle(key);
     }

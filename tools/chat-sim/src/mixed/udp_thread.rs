@@ -105,7 +105,7 @@ impl UdpThread {
         endpoint.on_deadline(now);
         endpoint.pull(now);
         let mut bytes = Vec::new();
-        while let Some(to) = endpoint.transmit(&mut bytes, now) {
+        while let Some(to) = endpoint.transmit(&mut bytes, now).map(|route| route.peer) {
             self.out.push(Datagram { from: self.address, to, bytes: bytes.clone() });
         }
     }
