@@ -73,7 +73,7 @@ fn the_servers_stdout_tells_who_comes_goes_and_says_what() {
     drop(ann);
     server.process.stdout.wait_for_line(&format!("[*] Connection closed by {ann_name}"));
     bob.send([b'x'; 65 * 1024]);
-    let closed = format!("[*] Connection closed by {bob_name} (line too long)");
+    let closed = support::closed(bob_name, Some("line too long"));
     server.process.stdout.wait_for_line(&closed);
     assert_eq!(
         server.process.stdout.lines(),

@@ -128,11 +128,9 @@ fn signals_that_were_ignored_at_the_start_stay_ignored() {
     }
     server.process.terminate();
     assert_eq!(server.process.exit_code(), Some(0));
-    let mut deaf = server_after("trap '' TERM;");
+    let deaf = server_after("trap '' TERM;");
     deaf.process.terminate();
     the_room_goes_on(&deaf);
-    deaf.process.signal("INT");
-    assert_eq!(deaf.process.exit_code(), Some(0));
 }
 
 #[test]
@@ -143,7 +141,7 @@ fn the_signals_of_log_rotation_and_those_without_a_meaning_do_not_end_the_room()
         server.process.signal(signal);
         the_room_goes_on(&server);
     }
-    server.process.signal("INT");
+    server.process.terminate();
     assert_eq!(server.process.exit_code(), Some(0));
     assert_eq!(server.process.stderr.lines(), [""; 0]);
     assert!(listener.read_to_end().contains(&"[*] The server is stopping".to_owned()));
@@ -154,6 +152,9 @@ fn a_client_ends_with_the_code_of_the_signal_that_ended_it() {
     let server = Server::start();
     let mut speaker = server.peer();
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        if signal == "INT" && !Process::heeds_interrupts() {
+            continue;
+        }
         let (mut client, _) = server.client(&["--stay"]);
         // What it prints it prints after it has taken charge of signals.
         speaker.send("hello\n");

@@ -8,7 +8,7 @@ use crate::{Text, TextError, limits::REASON_BYTES_MAX};
 
 /// Why a member left, or why a peer was not let in.
 ///
-/// `Display` is a lower-case phrase for the brackets after `Connection closed by ADDR`. A console
+/// `Display` is a lower-case phrase for the brackets after `Connection of ADDR closed`. A console
 /// prints nothing for [`Quit`](LeaveReason::Quit), which is how people leave. The phrases are for
 /// people and may change; programs match on the variants.
 ///

@@ -92,9 +92,9 @@ impl Deref for Server {
 impl Console {
     fn hear(&mut self, line: &str) {
         self.accepted += u64::from(line.starts_with("[*] Accepted "));
-        let Some(closed) = line.strip_prefix("[*] Connection closed by ") else { return };
+        let Some(connection) = line.strip_prefix("[*] Connection ") else { return };
         self.closed += 1;
-        if let Some((_, reason)) = closed.trim_end_matches(')').split_once(" (") {
+        if let Some((_, reason)) = connection.trim_end_matches(')').split_once(" (") {
             *self.kicked.entry(reason.to_owned()).or_default() += 1;
         }
     }

@@ -31,7 +31,11 @@ pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
         }
         Event::Joined { peer, .. } => notice(format!("Accepted connection from {peer}")),
         Event::Left { peer, reason: LeaveReason::Quit, .. } => notice(format!("Connection closed by {peer}")),
-        Event::Left { peer, reason, .. } => notice(format!("Connection closed by {peer} ({reason})")),
+        Event::Left { peer, reason: reason @ LeaveReason::Lost, .. } => {
+            notice(format!("Connection closed by {peer} ({reason})"))
+        }
+        // By us.
+        Event::Left { peer, reason, .. } => notice(format!("Connection of {peer} closed ({reason})")),
         Event::Refused { peer, why, .. } => notice(format!("Refused a message of {peer}: {why}")),
         _ => None,
     }
@@ -65,7 +69,11 @@ mod tests {
         let kicked = LeaveReason::kicked("spam").expect("short");
         assert_eq!(
             line(left(kicked)).as_deref(),
-            Some("[*] Connection closed by 127.0.0.1:57814 (kicked: spam)")
+            Some("[*] Connection of 127.0.0.1:57814 closed (kicked: spam)")
+        );
+        assert_eq!(
+            line(left(LeaveReason::Lost)).as_deref(),
+            Some("[*] Connection closed by 127.0.0.1:57814 (connection lost)")
         );
         let why = "no spam".parse().expect("clean");
         let refused = Event::Refused { peer, member: 1, said: 1, why };

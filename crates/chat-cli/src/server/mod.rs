@@ -4,7 +4,9 @@ mod listen;
 mod printer;
 mod watch;
 
-use std::io::{self, ErrorKind, IsTerminal};
+#[cfg(unix)]
+use std::io::IsTerminal;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::{Builder, JoinHandle};
@@ -13,7 +15,9 @@ use std::time::Duration;
 use chat_core::{LocalMember, Room, Running};
 use crossbeam_channel::{Sender, bounded, never};
 
-use self::listen::{Place, listen};
+#[cfg(unix)]
+use self::listen::Place;
+use self::listen::listen;
 #[cfg(unix)]
 use crate::admin;
 use crate::args::{LookArgs, ServerArgs};

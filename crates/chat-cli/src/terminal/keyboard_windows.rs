@@ -10,7 +10,6 @@ pub(super) enum Ready {
     /// There is a key, or the terminal has another size.
     Event,
     /// Never here.
-    #[expect(dead_code, reason = "nothing is stopped and goes on")]
     Continued,
 }
 

@@ -71,7 +71,7 @@ fn clause_4_5_who_takes_nothing_for_60_seconds_is_too_slow() {
     // Little by little, so that the system has long seen him take nothing when the server's own buffer is full.
     let tick = "tick ".repeat(150) + "tock";
     let since = now();
-    let closed = format!("[*] Connection closed by {} (too slow to read)", stalled.name);
+    let closed = crate::support::closed(&stalled.name, Some("too slow to read"));
     while !server.process.stdout.written().lines.iter().rev().any(|line| *line == closed) {
         assert!(since.elapsed() < LONG);
         // The room goes on meanwhile.
@@ -107,10 +107,7 @@ fn clause_11_6_who_is_not_heard_after_his_welcome_is_gone_within_10_seconds() {
     let member = Member::welcomed(peer, nonce);
     server.has_accepted(member.name());
     let since = now();
-    server.process.stdout.wait_until("his end", |output| {
-        let end = format!("[*] Connection closed by {}", member.name());
-        output.lines.iter().any(|line| line.starts_with(&end)).then_some(())
-    });
+    server.has_ended(member.name());
     assert_took("an opening without a word", since.elapsed(), 10);
 }
 

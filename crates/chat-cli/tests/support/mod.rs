@@ -91,6 +91,19 @@ impl Process {
         self.child.0.kill().expect("it still runs");
     }
 
+    /// Whether SIGINT reaches what the tests start. A shell that runs the tests in the background has it ignored.
+    #[cfg(unix)]
+    pub(crate) fn heeds_interrupts() -> bool {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let is_ignored =
+            mask.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 2 != 0));
+        if is_ignored {
+            println!("skipped: the tests run with SIGINT ignored");
+        }
+        !is_ignored
+    }
+
     /// Asks it to end, as a service manager does.
     #[cfg(unix)]
     pub(crate) fn terminate(&self) {
@@ -177,8 +190,16 @@ impl Server {
 
     /// Waits until a member has left for this reason; `None` if by his own choice.
     pub(crate) fn has_closed(&self, name: &str, reason: Option<&str>) {
-        let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-        self.process.stdout.wait_for_line(&format!("[*] Connection closed by {name}{reason}"));
+        self.process.stdout.wait_for_line(&closed(name, reason));
+    }
+
+    /// Waits until a member has left, for whatever reason.
+    pub(crate) fn has_ended(&self, name: &str) {
+        let (by, of) =
+            (format!("[*] Connection closed by {name}"), format!("[*] Connection of {name} closed "));
+        self.process.stdout.wait_until("its end", |output| {
+            output.lines.iter().any(|line| line.starts_with(&by) || line.starts_with(&of)).then_some(())
+        });
     }
 
     /// `chat client tcp` in a pipe. Returns it with its address, once the server has accepted it. Nobody else may
@@ -191,6 +212,15 @@ impl Server {
             new.find_map(|line| line.strip_prefix("[*] Accepted connection from ")).map(str::to_owned)
         });
         (client, name)
+    }
+}
+
+/// What the server prints of a member that has left for this reason; `None` if by its own choice.
+pub(crate) fn closed(name: &str, reason: Option<&str>) -> String {
+    match reason {
+        None => format!("[*] Connection closed by {name}"),
+        Some(reason @ "connection lost") => format!("[*] Connection closed by {name} ({reason})"),
+        Some(reason) => format!("[*] Connection of {name} closed ({reason})"),
     }
 }
 

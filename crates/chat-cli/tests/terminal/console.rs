@@ -27,7 +27,7 @@ fn the_operator_speaks_looks_kicks_and_closes() {
     server.shows(&format!("> /kick {ann_is}"));
     server.enters("too loud");
     ann.shows("error: the server closed the connection: kicked: too loud");
-    server.shows(&format!("[*] Connection closed by {ann_is} (kicked: too loud)"));
+    server.shows(&format!("[*] Connection of {ann_is} closed (kicked: too loud)"));
     server.enters("/quit");
     let rows = server.waits_for("its end", |rows| {
         rows.iter().any(|row| row == "[*] The server is stopping")
