@@ -128,14 +128,5 @@ fn a_full_room_says_so_to_every_kind_of_client() {
     let (code, stderr) = ended(Process::start(&mut client_command(server.address, &[])));
     assert_eq!(code, Some(1));
     assert_says(&stderr, &["room is full"]);
-}
-
-#[test]
-fn who_comes_to_a_full_room_is_told_so() {
-    let server = Server::with(&["--max-members", "1"]);
-    let _first = std::net::TcpStream::connect(server.address).expect("the server listens");
-    let (code, stderr) = run(&["client", "tcp", &server.address.to_string()]);
-    assert_eq!(code, Some(1));
-    assert_says(&stderr, &["refused", "room is full"]);
     assert!(!stderr.contains("--plain"), "{stderr}");
 }

@@ -20,7 +20,7 @@ use crate::waker::Waker;
 /// Each call takes the room's lock for a few hundred nanoseconds. `now` is the transport's clock,
 /// which a simulator replaces.
 #[derive(Debug)]
-#[must_use = "dropping a port makes its members leave"]
+#[must_use = "dropping an attachment makes its members leave"]
 pub struct Attachment {
     room: Room,
     id: usize,
@@ -66,6 +66,17 @@ pub enum Outcome {
     },
 }
 
+/// A member that the room has made leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dismissed {
+    /// The transport's own number for its peer, as given to [`Attachment::join`].
+    pub key: usize,
+    /// The membership that has ended.
+    pub member: MemberId,
+    /// What the peer is to be told.
+    pub reason: LeaveReason,
+}
+
 /// How far the room has come with a member, as [`Attachment::accepted`] says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
@@ -94,8 +105,8 @@ pub struct Update {
     /// The attachment itself was overtaken by the log's tail (or has just been attached to a room with
     /// a past): messages up to this one are gone. Comes before `entries`.
     pub missed_up_to: Option<u64>,
-    /// Members that are out of the room already, with the reason their peers are to be told.
-    pub dismissed: Vec<(MemberId, LeaveReason)>,
+    /// Members that are out of the room already, and whose peers are to be told.
+    pub dismissed: Vec<Dismissed>,
     /// Pull again by then, even if nothing has woken the transport: something will be due.
     pub pull_by: Option<Instant>,
     /// The room is closing: what is owed must be written by then.
@@ -125,14 +136,14 @@ impl Attachment {
         &self.room
     }
 
-    /// Takes in the peer at `peer`.
+    /// Takes in the peer at `peer`. `key` is the transport's own number for it, by which [`Dismissed`] names it.
     ///
     /// # Errors
     ///
     /// [`JoinError`] if the room, or the peer's address, has all the members it may have, or if
     /// the room is closing.
-    pub fn join(&self, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
-        let result = self.room.lock().join(self.id, PeerAddr::from(peer), now);
+    pub fn join(&self, key: usize, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
+        let result = self.room.lock().join(self.id, key, PeerAddr::from(peer), now);
         let (joined, wakes) = result?;
         wakes.wake();
         Ok(joined)

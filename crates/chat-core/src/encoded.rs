@@ -21,8 +21,8 @@ use chat_proto::Entry;
 
 /// Where a member is in an [`EncodedLog`]: before the next entry he is to get.
 ///
-/// Only meaningful for the log that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Only meaningful for the log that made it. The default is a placeholder for a peer that is no member yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
     /// Number of the entry in its log.
     slot: u64,

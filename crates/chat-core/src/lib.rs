@@ -35,7 +35,7 @@
 //!
 //! This crate knows nothing of sockets. A [`Transport`] carries the room over some medium: `chat-tcp`
 //! does over TCP, and its front page shows a server in ten lines. To write your own, start at
-//! [`Transport`], then [`Attachment`] and [`EncodedLog`].
+//! [`Transport`], then [`Feed`] and [`EncodedLog`].
 
 mod attachment;
 mod client;
@@ -43,6 +43,7 @@ mod config;
 mod deadlines;
 mod encoded;
 mod error;
+mod feed;
 mod local_member;
 mod log;
 mod members;
@@ -67,7 +68,7 @@ pub use chat_proto::{
 #[doc(no_inline)]
 pub use crossbeam_channel;
 
-pub use attachment::{Accepted, Attachment, Joined, Outcome, Said, Start, Update};
+pub use attachment::{Accepted, Attachment, Dismissed, Joined, Outcome, Said, Start, Update};
 pub use client::{
     ADDRESSES_MAX, ATTEMPT_DELAY, Client, ClientConfig, ClientEnd, ClientEvent, Command, Commands,
     Conversation, Ended, TrySayError, UNCONFIRMED_MAX, interleaved,
@@ -76,8 +77,9 @@ pub use config::{LagPolicy, Rate, RoomConfig};
 pub use deadlines::Deadlines;
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
 pub use error::{JoinError, KickError, NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
+pub use feed::{Feed, Format};
 pub use local_member::{Heard, LocalMember};
-pub use members::MemberId;
+pub use members::{MemberId, network_of};
 pub use moderator::{Moderator, Offer, Verdict};
 pub use room::{Clock, Room, World};
 pub use running::{Running, run};

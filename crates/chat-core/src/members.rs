@@ -41,8 +41,10 @@ impl fmt::Debug for MemberId {
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) peer: PeerAddr,
-    /// The attachment he came through.
+    /// The attachment it came through.
     pub(crate) attachment: usize,
+    /// The transport's own number for its peer.
+    pub(crate) key: usize,
     /// The message after which his membership began.
     pub(crate) since: u64,
     pub(crate) pace: RateLimit,
@@ -66,7 +68,7 @@ pub(crate) struct Members {
 
 impl Members {
     pub(crate) fn insert(&mut self, member: Member) -> MemberId {
-        *self.by_network.entry(network(member.peer)).or_default() += 1;
+        *self.by_network.entry(network_of(member.peer)).or_default() += 1;
         self.count += 1;
         let index = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place::default());
@@ -86,7 +88,7 @@ impl Members {
         place.generation = place.generation.wrapping_add(1);
         self.free.push(id.index);
         self.count -= 1;
-        let network = network(member.peer);
+        let network = network_of(member.peer);
         if let Some(count) = self.by_network.get_mut(&network) {
             *count -= 1;
             if *count == 0 {
@@ -119,13 +121,14 @@ impl Members {
 
     /// Members that count against the same limit as `peer`.
     pub(crate) fn sharing_network_with(&self, peer: PeerAddr) -> usize {
-        self.by_network.get(&network(peer)).map_or(0, |&count| count as usize)
+        self.by_network.get(&network_of(peer)).map_or(0, |&count| count as usize)
     }
 }
 
-/// What counts as one remote address: an IPv4 address, or the IPv6 /64 that one subscriber gets.
-fn network(peer: PeerAddr) -> IpAddr {
-    match peer.ip() {
+/// What counts as one address in limits: an IPv4 address, or the IPv6 /64 that one subscriber gets.
+#[must_use]
+pub fn network_of(peer: impl Into<PeerAddr>) -> IpAddr {
+    match peer.into().ip() {
         ip @ IpAddr::V4(_) => ip,
         IpAddr::V6(ip) => {
             let mut segments = ip.segments();
@@ -143,6 +146,7 @@ mod tests {
         Member {
             peer: peer.parse().unwrap(),
             attachment: 0,
+            key: 0,
             since: 0,
             pace: RateLimit::default(),
             accepted: 0,

@@ -5,7 +5,7 @@ mod support;
 
 use chat_core::{RoomConfig, SayError, Start};
 use chat_proto::{Hello, LeaveReason, Resume, Welcome};
-use support::{Carrier, Time, room, room_with};
+use support::{Carrier, Time, dismissed, room, room_with};
 
 const FRESH: Hello = Hello { resume: None, history: 0 };
 
@@ -88,7 +88,7 @@ fn a_resumed_session_goes_on_where_it_was_and_the_old_one_is_dismissed() {
     assert_ne!(second.session, first.session);
     assert_eq!(old_port.try_say(old, "again").unwrap_err(), SayError::NotMember);
     assert!(old_port.wakes() > wakes);
-    assert_eq!(old_port.pull().dismissed, [(old, LeaveReason::Replaced)]);
+    assert_eq!(old_port.pull().dismissed, [dismissed(old, LeaveReason::Replaced)]);
     assert_eq!(
         new_port.read(),
         ["192.0.2.1:2 joined, 2 here", "192.0.2.1:1 left (session resumed elsewhere), 1 here"]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chat_core::{Accepted, KickError, SayError};
 use chat_proto::limits::{PRESENCE_MEMBERS_MAX, PRESENT_PEERS_MAX, REASON_BYTES_MAX};
 use chat_proto::{Event, LeaveReason, TextError};
-use support::{Carrier, hear, local, room, seqs, text};
+use support::{Carrier, dismissed, hear, local, room, seqs, text};
 
 #[test]
 fn all_ports_and_seats_read_the_same_in_the_same_order() {
@@ -125,7 +125,7 @@ fn who_was_kicked_is_reported_to_his_own_port_and_can_say_nothing_more() {
     let wakes = his.wakes();
     room.kick("192.0.2.1:1".parse().unwrap(), "spam").unwrap();
     assert_eq!(his.wakes(), wakes + 1);
-    assert_eq!(his.pull().dismissed, [(member, LeaveReason::kicked("spam").unwrap())]);
+    assert_eq!(his.pull().dismissed, [dismissed(member, LeaveReason::kicked("spam").unwrap())]);
     assert_eq!(other.pull().dismissed, []);
     assert_eq!(his.pull().dismissed, [], "told once");
     assert_eq!(his.try_say(member, "but").unwrap_err(), SayError::NotMember);

@@ -54,7 +54,7 @@ impl SpeakingAttachment {
         let (waker, woken) = waker();
         let attachment = room.attach(waker);
         let peer = format!("127.0.0.1:{}", 1_000 + number).parse().unwrap();
-        let member = attachment.join(peer, time.now()).unwrap().member;
+        let member = attachment.join(0, peer, time.now()).unwrap().member;
         Self { attachment, woken, member, time: time.clone() }
     }
 

@@ -5,13 +5,16 @@
 //! stream.
 //!
 //! ```text
-//!   Member ---------------------> Leaving --------> Lingering -----------------> Done
-//!      |   end, or the room        |     all         |      peer's end of input,  ^
-//!      |   has ended it            |     written     |      or 1 s                |
-//!      +---> Draining ------------>+                 +----------------------------+
-//!      |     the room closes,                                                     |
-//!      |     all is written                                                       |
-//!      +------------ lost, or not worth a word -----------------------------------+
+//!   Opening ------> Member --------------> Leaving --------> Lingering -----------------> Done
+//!      |  hello, or    |   end, or the        |     all         |      peer's end of input,  ^
+//!      |  plain words, |   room has           |     written     |      or 1 s                |
+//!      |  or 200 ms    |   ended it           |                 +----------------------------+
+//!      |  of silence   +---> Draining ------->+                                              |
+//!      |               |     the room closes, |                                              |
+//!      |               |     all is written   |                                              |
+//!      +--- refused, with a reason ---------->+                                              |
+//!      |               +------------ lost, or not worth a word ------------------------------+
+//!      +---------------------------- lost, not chat, or 10 s --------------------------------+
 //! ```
 
 mod ending;
@@ -20,32 +23,50 @@ mod input;
 mod tests;
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{JoinError, Joined, MemberId};
+use chat_core::{Cursor, Format, MemberId};
 use chat_proto::LeaveReason;
 
-use self::input::hear_line;
 use crate::context::Context;
 use crate::incoming::{Incoming, Wait};
-use crate::limits::{LINGER_TIMEOUT, OPENING_GRACE, OUTBOX_BYTES_MAX, STALL_TIMEOUT};
-use crate::logs::Format;
+use crate::limits::{LINGER_TIMEOUT, OPENING_GRACE, OPENING_TIMEOUT, OUTBOX_BYTES_MAX, STALL_TIMEOUT};
 use crate::outgoing::{Flushed, Outgoing, Reading};
 use crate::speaker::Speaker;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// Not a member yet: it is not known what the peer speaks, or its hello has not come.
+    Opening,
     /// A member.
     Member,
-    /// A member who is over his rate: nothing is taken from him for now.
+    /// A member that is over its rate: nothing is taken from it for now.
     Paused,
-    /// A member still, who is not listened to any more: he gets what he is owed, then leaves.
+    /// Still a member, but not listened to any more: it gets what it is owed, then leaves.
     Draining,
-    /// Not a member; his last words are in the outbox.
+    /// Not a member; its last words are in the outbox.
     Leaving,
-    /// All is written and our side is shut down: waits for the peer to shut down his.
+    /// All is written and our side is shut down: waits for the peer to shut down its side.
     Lingering,
     Done,
+}
+
+/// Whose connection it is.
+#[derive(Debug)]
+enum Who {
+    Newcomer(Box<Newcomer>),
+    Member(Speaker),
+    /// A peer that has left, or was refused.
+    Stranger,
+}
+
+/// What is kept of a peer until it is a member.
+#[derive(Debug)]
+struct Newcomer {
+    address: SocketAddr,
+    /// It must be a member by then.
+    until: Instant,
 }
 
 /// A peer's connection to the room. There may be ten thousand, so every byte here counts: what only a
@@ -53,72 +74,67 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Connection {
     phase: Phase,
-    /// Never was a member.
-    refused: bool,
-    /// The peer has shut down his side.
+    /// The peer has shut down its side.
     peer_ended: bool,
-    /// None for who has left or was refused.
-    speaker: Option<Speaker>,
+    who: Who,
     incoming: Incoming,
     /// Bytes received and not taken yet: at most what one read returns.
     backlog: Box<[u8]>,
     outgoing: Outgoing,
-    /// When something is due, by `life`: of what is received, the end of a pause, or of lingering.
+    /// When something is due, by `phase`: of what is received, the end of a pause, or of lingering.
     due: Option<Instant>,
 }
 
 impl Connection {
-    /// The connection of a peer who has joined. The logs must have been pulled since.
-    pub(crate) fn new(joined: Joined, cx: &mut Context<'_>) -> Self {
-        let cursor = cx.logs.open(Format::Lf, cx.attachment).after(joined.seq);
+    /// The connection of a peer that has just come.
+    pub(crate) fn new(address: SocketAddr, now: Instant) -> Self {
         Self {
-            phase: Phase::Member,
-            refused: false,
+            phase: Phase::Opening,
             peer_ended: false,
-            speaker: Some(Speaker::new(joined.member)),
+            who: Who::Newcomer(Box::new(Newcomer { address, until: now + OPENING_TIMEOUT })),
             incoming: Incoming::Opening,
             backlog: Box::default(),
-            outgoing: Outgoing::new(Reading::Delimited(Format::Lf), cursor),
-            due: Some(cx.now + OPENING_GRACE),
+            outgoing: Outgoing::new(Reading::Delimited(Format::Lf), Cursor::default()),
+            due: Some(now + OPENING_GRACE),
         }
     }
 
-    /// The connection of a peer who may not join. He is told why in a plain line, since what he
-    /// speaks is not known yet.
-    pub(crate) fn refused(why: JoinError, cx: &mut Context<'_>) -> Self {
-        let cursor = cx.logs.open(Format::Lf, cx.attachment).head();
-        let mut outgoing = Outgoing::new(Reading::Delimited(Format::Lf), cursor);
-        outgoing.push_farewell(&LeaveReason::from(why), cx.now);
-        Self {
-            phase: Phase::Leaving,
-            refused: true,
-            peer_ended: false,
-            speaker: None,
-            incoming: Incoming::Ended,
-            backlog: Box::default(),
-            outgoing,
-            due: None,
+    /// The peer becomes a member, or is told why it may not. True if it is one.
+    fn join(&mut self, format: Format, cx: &mut Context<'_>) -> bool {
+        let Who::Newcomer(newcomer) = &self.who else { return self.member().is_some() };
+        match cx.feed.attachment().join(cx.key, newcomer.address, cx.now) {
+            Ok(joined) => {
+                cx.feed.pull(); // the log must reach to where the peer begins
+                let cursor = cx.feed.open(format).after(joined.seq);
+                self.outgoing.start(Reading::Delimited(format), cursor);
+                self.who = Who::Member(Speaker::new(joined.member));
+                self.phase = Phase::Member;
+                true
+            }
+            Err(error) => {
+                self.dismiss(&LeaveReason::from(error), cx.now);
+                false
+            }
         }
     }
 
-    /// The member, while he is one.
+    /// The member, while the peer is one.
     pub(crate) fn member(&self) -> Option<MemberId> {
-        self.speaker.as_ref().map(Speaker::member)
+        self.speaker().map(Speaker::member)
     }
 
-    /// Whether he never was a member.
-    pub(crate) fn was_refused(&self) -> bool {
-        self.refused
+    fn speaker(&self) -> Option<&Speaker> {
+        if let Who::Member(speaker) = &self.who { Some(speaker) } else { None }
+    }
+
+    /// Whether it is open whether the peer becomes a member.
+    pub(crate) fn is_newcomer(&self) -> bool {
+        matches!(self.who, Who::Newcomer(_))
     }
 
     /// Whether the socket can be dropped.
     pub(crate) fn is_done(&self) -> bool {
         self.phase == Phase::Done
-    }
-
-    /// Whether [`greet`](Self::greet) is to be called.
-    pub(crate) fn awaits_greeting(&self) -> bool {
-        matches!(self.incoming, Incoming::Greeting(_))
     }
 
     /// Whether the socket has refused bytes.
@@ -136,7 +152,7 @@ impl Connection {
         self.backlog.len()
     }
 
-    /// Whether bytes read now would find a taker. If not they stay in the socket, where the peer
+    /// Whether bytes that are read now can be taken. If not they stay in the socket, where the peer
     /// feels it.
     pub(crate) fn wants_bytes(&self) -> bool {
         self.backlog.is_empty() && self.takes_bytes()
@@ -144,7 +160,7 @@ impl Connection {
 
     fn takes_bytes(&self) -> bool {
         match self.phase {
-            Phase::Member => !self.awaits_greeting() && self.outgoing.outbox_len() <= OUTBOX_BYTES_MAX,
+            Phase::Opening | Phase::Member => self.outgoing.outbox_len() <= OUTBOX_BYTES_MAX,
             Phase::Paused | Phase::Done => false,
             Phase::Draining | Phase::Leaving | Phase::Lingering => true,
         }
@@ -160,12 +176,12 @@ impl Connection {
     /// What the socket failed of. Then call [`give_up_writing`](Self::give_up_writing).
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>, socket: &mut impl Write) -> io::Result<bool> {
         loop {
-            let listener = match self.phase {
-                Phase::Member | Phase::Paused | Phase::Draining => {
-                    self.speaker.as_mut().filter(|_| self.incoming.is_decided())
-                }
-                Phase::Leaving => None,
-                Phase::Lingering | Phase::Done => return Ok(false),
+            if matches!(self.phase, Phase::Lingering | Phase::Done) {
+                return Ok(false);
+            }
+            let listener = match &mut self.who {
+                Who::Member(speaker) => Some(speaker).filter(|_| self.incoming.is_decided()),
+                Who::Newcomer(_) | Who::Stranger => None,
             };
             match (self.outgoing.flush(listener, cx, socket), self.phase) {
                 (Ok(Flushed::Lagged), _) => self.end(LeaveReason::Lagged, cx),
@@ -191,10 +207,8 @@ impl Connection {
 
     /// When [`on_deadline`](Self::on_deadline) is to be called next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        match (self.due, self.stall_deadline()) {
-            (Some(due), Some(stall)) => Some(due.min(stall)),
-            (due, stall) => due.or(stall),
-        }
+        let opening = if let Who::Newcomer(newcomer) = &self.who { Some(newcomer.until) } else { None };
+        [self.due, self.stall_deadline(), opening].into_iter().flatten().min()
     }
 
     fn stall_deadline(&self) -> Option<Instant> {
@@ -207,21 +221,27 @@ impl Connection {
         if self.stall_deadline().is_some_and(|deadline| deadline <= cx.now) {
             return self.lose(LeaveReason::TooSlow, cx);
         }
-        if self.due.is_none_or(|due| due > cx.now) {
+        if self.deadline().is_none_or(|deadline| deadline > cx.now) {
             return;
         }
+        let is_quiet = self.due.is_some_and(|due| due <= cx.now);
         match self.phase {
-            Phase::Member if self.incoming.wait() == Wait::Rest => self.end(LeaveReason::Unfinished, cx),
-            Phase::Member => {
+            Phase::Opening | Phase::Member if self.incoming.wait() == Wait::Rest => {
+                self.end(LeaveReason::Unfinished, cx);
+            }
+            // Its first line takes long, but it is a line.
+            Phase::Opening if !is_quiet => drop(self.join(Format::Lf, cx)),
+            Phase::Opening | Phase::Member => {
                 self.due = None;
-                let tail = self.tail(cx);
-                match (self.incoming.silence(), &mut self.speaker) {
-                    (Err(reason), _) => return self.lose(reason, cx),
-                    (Ok(Some(chunk)), Some(speaker)) => {
-                        let pause = hear_line(&chunk, speaker, &mut self.outgoing, tail, cx);
-                        self.pause(pause);
+                match self.incoming.silence() {
+                    Err(reason) => return self.lose(reason, cx),
+                    Ok(words) => {
+                        if self.join(Format::Lf, cx)
+                            && let Some(words) = words
+                        {
+                            self.hear_line(&words, cx);
+                        }
                     }
-                    (Ok(_), _) => {}
                 }
                 self.follow_line_ending(cx);
             }

@@ -1,20 +1,21 @@
-//! One I/O thread's peers, without the poll: who is there, who is to be served, and when.
+//! One I/O thread's peers, without the poll: which are there, which are to be served, and when.
 //!
-//! A turn: read who has something to say and hand it to the room; pull what the room has to say, encode it
-//! once; write to every member that is behind and whose socket takes it.
+//! A turn: read from the peers that have something to say, and hand it to the room; pull what the room has to say, encode
+//! it once; write to every member that is behind and whose stream takes it.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Attachment, Deadlines, Room, Turn, Update, Waker};
+use chat_core::{Deadlines, Dismissed, Feed, Room, RoomConfig, Turn, Waker};
+use chat_proto::LeaveReason;
 use slab::Slab;
 
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::held::Held;
-use crate::limits::{HEARD_BYTES_PER_FANOUT, LEAVING_MAX, READ_BYTES_PER_TURN};
-use crate::logs::Logs;
+use crate::limits::{BEYOND_MEMBERS_MAX, HEARD_BYTES_PER_FANOUT, READ_BYTES_PER_TURN};
+use crate::newcomers::Newcomers;
 use crate::peer::Peer;
 use crate::stream::{Readiness, Stream};
 use crate::token;
@@ -65,24 +66,24 @@ use crate::token;
 /// ```
 #[derive(Debug)]
 pub struct Endpoint<S> {
-    attachment: Attachment,
-    update: Update,
-    logs: Logs,
+    feed: Feed,
     /// Each in a place of its own: a table of them would have to move, and leave holes, to grow.
     peers: Slab<Box<Peer<S>>>,
-    /// Peers that were never members.
-    refused: usize,
+    /// Peers at once, those included that are no members.
+    peers_max: usize,
+    /// Those of them that are no members yet.
+    newcomers: Newcomers,
+    newcomers_per_address_max: usize,
+    limits_loopback: bool,
     /// Of the newest peer.
     generation: u16,
-    /// Who has an event to be handled, or bytes left from his last turn.
+    /// Peers that have an event to be handled, or bytes left from their last turn.
     queue: VecDeque<usize>,
+    /// Peers for which something was done in this turn, so that they may have something to write.
+    touched: Vec<usize>,
     deadlines: Deadlines,
     /// Bytes that may be said before everyone is served.
     heard_bytes_max: usize,
-    /// The logs have grown since everyone was served.
-    grown: bool,
-    /// The room is closing.
-    closing: Option<Instant>,
     draining: bool,
     buffer: Box<[u8]>,
 }
@@ -92,20 +93,21 @@ impl<S: Stream> Endpoint<S> {
     /// With `announce`, plain members are told who joins and who leaves.
     #[must_use]
     pub fn new(room: &Room, waker: Waker, announce: bool) -> Self {
-        let attachment = room.attach(waker);
-        let log_bytes_max = room.config().log_bytes_max;
+        let feed = Feed::new(room, waker, announce);
+        let RoomConfig { log_bytes_max, members_max, members_per_address_max, limit_loopback, .. } =
+            *feed.config();
         Self {
-            attachment,
-            update: Update::default(),
-            logs: Logs::new(log_bytes_max, announce),
+            feed,
             peers: Slab::new(),
-            refused: 0,
+            peers_max: members_max.saturating_add(BEYOND_MEMBERS_MAX),
+            newcomers: Newcomers::default(),
+            newcomers_per_address_max: members_per_address_max,
+            limits_loopback: limit_loopback,
             generation: 0,
             queue: VecDeque::new(),
+            touched: Vec::new(),
             deadlines: Deadlines::default(),
             heard_bytes_max: HEARD_BYTES_PER_FANOUT.min(log_bytes_max / 4),
-            grown: false,
-            closing: None,
             draining: false,
             buffer: vec![0; READ_BYTES_PER_TURN].into(),
         }
@@ -113,39 +115,34 @@ impl<S: Stream> Endpoint<S> {
 
     // ---- peers in ------------------------------------------------------------------------------
 
-    /// What the events of the peer who is adopted next are to be reported under.
+    /// The number under which events of the peer that is adopted next are to be reported.
     #[must_use]
     pub fn next_token(&self) -> usize {
         token::of(self.peers.vacant_key(), self.generation.wrapping_add(1))
     }
 
-    /// Takes in the connection of the peer at `address`; he is read from and written to in the next turn. If
-    /// the room does not want him he is told why, as long as there are not too many such.
+    /// Takes in the connection of the peer at `address`; it is read from and written to in the next turn. The peer
+    /// becomes a member once it is known what it speaks. Until then it may have to make way: when there are too many
+    /// peers, or too many newcomers from one address, the newcomer that has waited longest is closed.
     pub fn adopt(&mut self, stream: S, address: SocketAddr, now: Instant) {
         self.generation = self.generation.wrapping_add(1);
-        let joined = self.attachment.join(address, now);
-        self.pull(now);
-        let mut cx = Context {
-            attachment: &self.attachment,
-            logs: &mut self.logs,
-            now,
-            room_left: self.heard_bytes_max,
-        };
-        let connection = match joined {
-            Ok(joined) => Connection::new(joined, &mut cx),
-            Err(_) if self.refused >= LEAVING_MAX => return,
-            Err(error) => {
-                tracing::debug!(peer = %address, %error, "connection refused");
-                self.refused += 1;
-                Connection::refused(error, &mut cx)
-            }
-        };
-        let key = self.peers.insert(Box::new(Peer::new(stream, connection, self.generation)));
+        let key = self.peers.vacant_key();
+        let is_exempt = !self.limits_loopback && address.ip().to_canonical().is_loopback();
+        let per_address_max = if is_exempt { usize::MAX } else { self.newcomers_per_address_max };
+        let crowded_out = self.newcomers.insert(key, address, now, per_address_max);
+        self.peers.insert(Box::new(Peer::new(stream, Connection::new(address, now), self.generation)));
         self.queue.push_back(key);
+        let full = self.peers.len() > self.peers_max;
+        if let Some(oldest) = crowded_out.or_else(|| self.newcomers.oldest().filter(|_| full)) {
+            tracing::debug!("a newcomer makes way for a later one");
+            let mut cx = Context { feed: &mut self.feed, key: oldest, now, room_left: 0 };
+            self.peers[oldest].connection.lose(LeaveReason::Lost, &mut cx);
+            self.settle(oldest);
+        }
     }
 
-    /// Notes what the peer with this token is ready for. An event may outlive its peer, whose place another
-    /// one has by now: then it is ignored.
+    /// Notes what the peer with this token is ready for. An event may outlive its peer, and another peer may have
+    /// its place by now: then it is ignored.
     pub fn ready(&mut self, token: usize, readiness: Readiness) {
         let (key, generation) = token::place(token);
         let peer = self.peers.get_mut(key).filter(|peer| peer.is_of(generation));
@@ -154,7 +151,7 @@ impl<S: Stream> Endpoint<S> {
         }
     }
 
-    /// How many connections there are, those among them that are about to end.
+    /// How many connections there are, including those that are about to end.
     #[must_use]
     pub fn peers(&self) -> usize {
         self.peers.len()
@@ -163,19 +160,17 @@ impl<S: Stream> Endpoint<S> {
     /// What the members cost at this moment. O(peers).
     #[must_use]
     pub fn held(&self) -> Held {
-        Held::of(&self.logs, self.peers.iter().map(|(_, peer)| &**peer))
+        Held::of(&self.feed, self.peers.iter().map(|(_, peer)| &**peer))
     }
 
     // ---- a turn --------------------------------------------------------------------------------
 
-    /// Serves whoever is ready, and everyone if there is anything new in the room.
+    /// Serves the peers that are ready, and all of them if there is anything new in the room.
     pub fn turn(&mut self, now: Instant) -> Turn {
-        let read = self.read_queue(now);
-        let due = self.expire(now);
-        if self.draining || !self.fan_out(now) {
-            self.flush(read.into_iter().chain(due), now);
-        }
-        self.closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline })
+        self.read_queue(now);
+        self.expire(now);
+        self.serve(now);
+        self.feed.closing().map_or(Turn::Open, |deadline| Turn::Closing { deadline })
     }
 
     /// When the next turn is due, if neither an event nor the waker asks for one before; `now` if this one
@@ -185,7 +180,7 @@ impl<S: Stream> Endpoint<S> {
         if !self.queue.is_empty() {
             return Some(now);
         }
-        let pull_by = self.update.pull_by.filter(|_| !self.draining);
+        let pull_by = self.feed.pull_by().filter(|_| !self.draining);
         [self.deadlines.next(), pull_by].into_iter().flatten().min()
     }
 
@@ -193,18 +188,15 @@ impl<S: Stream> Endpoint<S> {
     /// have what they are owed.
     pub fn drain(&mut self, now: Instant) {
         self.pull(now);
-        let mut cx = Context {
-            attachment: &self.attachment,
-            logs: &mut self.logs,
-            now,
-            room_left: self.heard_bytes_max,
-        };
-        self.peers.iter_mut().for_each(|(_, peer)| peer.connection.drain(&mut cx));
+        for (key, peer) in &mut self.peers {
+            let mut cx = Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max };
+            peer.connection.drain(&mut cx);
+        }
         self.draining = true;
         self.flush_all(now);
     }
 
-    /// Whether everyone has what he was owed, and is gone.
+    /// Whether everyone has what it was owed, and is gone.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.draining && self.peers.is_empty()
@@ -212,118 +204,95 @@ impl<S: Stream> Endpoint<S> {
 
     // ---- bytes in ------------------------------------------------------------------------------
 
-    /// Reads from everyone in the queue, each his share, and serves all members in between if much
-    /// has come. Returns who was there.
-    fn read_queue(&mut self, now: Instant) -> Vec<usize> {
-        let mut served = Vec::new();
+    /// Reads from everyone in the queue, each its share, and serves all members in between if much
+    /// has come.
+    fn read_queue(&mut self, now: Instant) {
         let mut room_left = self.heard_bytes_max;
         for _ in 0..self.queue.len() {
             let Some(key) = self.queue.pop_front() else { break };
             let Some(peer) = self.peers.get_mut(key) else { continue };
             peer.dequeued();
-            served.push(key);
-            let mut cx = Context { attachment: &self.attachment, logs: &mut self.logs, now, room_left };
+            self.touched.push(key);
+            let mut cx = Context { feed: &mut self.feed, key, now, room_left };
             peer.read(&mut self.buffer, &mut cx);
             room_left = cx.room_left;
-            if peer.connection.awaits_greeting() {
-                self.greet(key, now);
-            }
+            self.tell_dismissed(now);
             if room_left == 0 {
                 room_left = self.heard_bytes_max;
-                self.fan_out(now);
+                self.serve(now);
             }
         }
-        served
     }
 
-    fn greet(&mut self, key: usize, now: Instant) {
-        self.pull(now);
-        let mut cx = Context {
-            attachment: &self.attachment,
-            logs: &mut self.logs,
-            now,
-            room_left: self.heard_bytes_max,
-        };
-        self.peers[key].connection.greet(&mut cx);
-    }
-
-    fn expire(&mut self, now: Instant) -> Vec<usize> {
-        let mut due = Vec::new();
-        let mut cx = Context {
-            attachment: &self.attachment,
-            logs: &mut self.logs,
-            now,
-            room_left: self.heard_bytes_max,
-        };
+    fn expire(&mut self, now: Instant) {
         while let Some(key) = self.deadlines.pop_due(now) {
+            let mut cx = Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max };
             self.peers[key].on_deadline(&mut cx);
-            due.push(key);
+            self.touched.push(key);
+            self.tell_dismissed(now);
         }
-        due
     }
 
     // ---- bytes out -----------------------------------------------------------------------------
 
-    /// Takes what is new in the room into the logs, and tells those who must leave.
+    /// Takes what is new in the room into the logs, and tells those that must leave.
     fn pull(&mut self, now: Instant) {
-        self.attachment.pull(&mut self.update);
-        self.closing = self.update.closing;
-        self.grown |= !self.update.entries.is_empty() || self.update.missed_up_to.is_some();
-        self.logs.append(&self.update);
-        for (member, reason) in self.update.dismissed.drain(..) {
-            let peer = self.peers.iter_mut().find(|(_, peer)| peer.connection.member() == Some(member));
-            if let Some((_, peer)) = peer {
+        self.feed.pull();
+        self.tell_dismissed(now);
+    }
+
+    fn tell_dismissed(&mut self, now: Instant) {
+        while let Some(Dismissed { key, member, reason }) = self.feed.take_dismissed() {
+            let peer = self.peers.get_mut(key).filter(|peer| peer.connection.member() == Some(member));
+            if let Some(peer) = peer {
                 peer.connection.dismiss(&reason, now);
-                self.grown = true; // has him flushed with the others
+                self.touched.push(key);
             }
         }
     }
 
-    /// Pulls, and serves everyone if there is anything new.
-    fn fan_out(&mut self, now: Instant) -> bool {
-        self.pull(now);
-        if !std::mem::take(&mut self.grown) {
-            return false;
+    /// Pulls, and writes to everyone if there is anything new; else to those for which something was done.
+    fn serve(&mut self, now: Instant) {
+        if !self.draining {
+            self.pull(now);
         }
-        self.flush_all(now);
-        true
+        if self.feed.take_grown() {
+            return self.flush_all(now);
+        }
+        let mut touched = std::mem::take(&mut self.touched);
+        for key in touched.drain(..) {
+            let Some(peer) = self.peers.get_mut(key) else { continue };
+            let mut cx = Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max };
+            peer.flush(&mut cx);
+            self.settle(key);
+        }
+        self.touched = touched;
     }
 
     fn flush_all(&mut self, now: Instant) {
-        let mut cx = Context {
-            attachment: &self.attachment,
-            logs: &mut self.logs,
-            now,
-            room_left: self.heard_bytes_max,
-        };
+        self.touched.clear();
         let mut done = Vec::new();
         for (key, peer) in &mut self.peers {
+            let mut cx = Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max };
             peer.flush(&mut cx);
+            if peer.is_newcomer_no_more() {
+                self.newcomers.remove(key);
+            }
             if !peer.settle(key, &mut self.deadlines, &mut self.queue) {
                 done.push(key);
             }
         }
-        done.into_iter().for_each(|key| self.remove(key));
+        done.into_iter().for_each(|key| drop(self.peers.remove(key)));
     }
 
-    fn flush(&mut self, keys: impl IntoIterator<Item = usize>, now: Instant) {
-        for key in keys {
-            let Some(peer) = self.peers.get_mut(key) else { continue };
-            let mut cx = Context {
-                attachment: &self.attachment,
-                logs: &mut self.logs,
-                now,
-                room_left: self.heard_bytes_max,
-            };
-            peer.flush(&mut cx);
-            if !peer.settle(key, &mut self.deadlines, &mut self.queue) {
-                self.remove(key);
-            }
+    /// Lists a peer where it must be served again, or drops it.
+    fn settle(&mut self, key: usize) {
+        let peer = &mut self.peers[key];
+        if peer.is_newcomer_no_more() {
+            self.newcomers.remove(key);
         }
-    }
-
-    fn remove(&mut self, key: usize) {
-        let peer = self.peers.remove(key);
-        self.refused -= usize::from(peer.connection.was_refused());
+        if !peer.settle(key, &mut self.deadlines, &mut self.queue) {
+            self.peers.remove(key);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What an endpoint's members cost it at a moment.
 
-use crate::logs::Logs;
+use chat_core::Feed;
+
 use crate::peer::Peer;
 
 /// What an [`Endpoint`](crate::Endpoint) holds for its members at a moment, besides some 200 bytes for each.
@@ -19,8 +20,8 @@ pub struct Held {
 }
 
 impl Held {
-    pub(crate) fn of<'a, S: 'a>(logs: &Logs, peers: impl Iterator<Item = &'a Peer<S>>) -> Self {
-        let held = Self { log_bytes_most: logs.bytes_most(), ..Self::default() };
+    pub(crate) fn of<'a, S: 'a>(feed: &Feed, peers: impl Iterator<Item = &'a Peer<S>>) -> Self {
+        let held = Self { log_bytes_most: feed.log_bytes_most(), ..Self::default() };
         peers.fold(held, |held, peer| Self {
             outbox_bytes_most: held.outbox_bytes_most.max(peer.connection.outbox_len()),
             backlog_bytes_most: held.backlog_bytes_most.max(peer.connection.backlog_len()),

@@ -9,39 +9,34 @@ use crate::opening::{Opening, begins_http_request, is_http_request};
 pub(crate) enum Incoming {
     /// Not a byte yet.
     Opening,
-    /// Not a byte for a while: a plain peer who only listens, until he says something.
+    /// Not a byte for a while: a plain peer that only listens, until it says something.
     Silent,
     Plain(Box<Plain>),
     Preface(PrefaceDecoder),
     /// The preface was right; the hello must follow.
     Hello(FrameDecoder),
-    /// The hello came and is to be answered before anything else is taken.
-    Greeting(Box<(FrameDecoder, Hello)>),
     Framed(FrameDecoder),
-    /// The peer has shut down his side, or nothing he sends is of interest any more.
+    /// The peer has shut down its side, or nothing it sends is of interest any more.
     Ended,
 }
 
-/// A plain peer who has spoken.
+/// A plain peer that has sent something.
 #[derive(Debug, Default)]
 pub(crate) struct Plain {
     splitter: PlainSplitter,
-    /// His first line has come.
+    /// Its first line has come.
     spoke: bool,
 }
 
 /// What was made of some bytes.
 #[derive(Debug)]
 pub(crate) enum Heard<'a> {
-    /// It is known what he speaks.
-    Opened,
-    /// The preface, with the version he speaks.
+    /// The preface, with the version that the peer speaks.
     Version(u8),
-    /// The hello: see [`Incoming::Greeting`].
-    Hello,
+    Hello(Hello),
     Frame(MemberFrame),
     Line(&'a [u8]),
-    /// He must go.
+    /// The peer must go.
     Fault(LeaveReason),
 }
 
@@ -61,15 +56,14 @@ impl Incoming {
     /// The next thing in `input`, from the front of which its bytes are taken. `None` if it holds no
     /// whole one; its bytes are kept here then.
     pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Heard<'a>> {
+        if matches!(self, Self::Opening | Self::Silent) {
+            *self = match Opening::of(*input.first()?) {
+                Opening::Framed => Self::Preface(PrefaceDecoder::new()),
+                Opening::Plain => Self::Plain(Box::default()),
+                Opening::Tls => return Some(Heard::Fault(LeaveReason::NotChat)),
+            };
+        }
         let heard = match self {
-            Self::Opening | Self::Silent => {
-                *self = match Opening::of(*input.first()?) {
-                    Opening::Framed => Self::Preface(PrefaceDecoder::new()),
-                    Opening::Plain => Self::Plain(Box::default()),
-                    Opening::Tls => return Some(Heard::Fault(LeaveReason::NotChat)),
-                };
-                Heard::Opened
-            }
             Self::Plain(plain) => match plain.splitter.next(input) {
                 Ok(line) => {
                     let line = line?;
@@ -92,8 +86,8 @@ impl Incoming {
             Self::Hello(decoder) => match decoder.next(input) {
                 Ok(frame) => match frame? {
                     MemberFrame::Hello(hello) => {
-                        *self = Self::Greeting(Box::new((std::mem::take(decoder), hello)));
-                        Heard::Hello
+                        *self = Self::Framed(std::mem::take(decoder));
+                        Heard::Hello(hello)
                     }
                     MemberFrame::Say(_) | MemberFrame::Who | MemberFrame::Bye => {
                         Heard::Fault(LeaveReason::Protocol)
@@ -108,28 +102,13 @@ impl Incoming {
                 },
                 Err(_) => Heard::Fault(LeaveReason::Protocol),
             },
-            Self::Greeting(_) | Self::Ended => return None,
+            Self::Opening | Self::Silent | Self::Ended => return None,
         };
         Some(heard)
     }
 
-    /// Takes the hello that is to be answered; frames follow it.
-    pub(crate) fn take_hello(&mut self) -> Option<Hello> {
-        match std::mem::replace(self, Self::Ended) {
-            Self::Greeting(greeting) => {
-                let (decoder, hello) = *greeting;
-                *self = Self::Framed(decoder);
-                Some(hello)
-            }
-            other => {
-                *self = other;
-                None
-            }
-        }
-    }
-
-    /// Not a byte came in time. What a plain peer has begun is all of it then, if he does not end lines.
-    /// `Err` if it shows that he must go.
+    /// Not a byte came in time. If the peer does not end lines, what it has begun is a whole message then.
+    /// `Err` if it shows that the peer must go.
     pub(crate) fn silence(&mut self) -> Result<Option<Vec<u8>>, LeaveReason> {
         match self {
             Self::Opening => {
@@ -147,8 +126,8 @@ impl Incoming {
         }
     }
 
-    /// The input has ended: a plain peer's last line, if its break is missing. `Err` if it shows that he
-    /// must go, or leaves something unfinished which only a lost connection would.
+    /// The input has ended: a plain peer's last line, if its break is missing. `Err` if it shows that the peer
+    /// must go, or leaves something unfinished, which only a lost connection does.
     pub(crate) fn finish(&mut self) -> Result<Option<Vec<u8>>, LeaveReason> {
         match std::mem::replace(self, Self::Ended) {
             Self::Plain(mut plain) => {
@@ -156,11 +135,11 @@ impl Incoming {
                 plain.check(line)
             }
             Self::Opening | Self::Silent | Self::Ended => Ok(None),
-            Self::Preface(_) | Self::Hello(_) | Self::Greeting(_) | Self::Framed(_) => Err(LeaveReason::Lost),
+            Self::Preface(_) | Self::Hello(_) | Self::Framed(_) => Err(LeaveReason::Lost),
         }
     }
 
-    /// How a plain peer ends what he says.
+    /// How a plain peer ends what it says.
     pub(crate) fn line_ending(&self) -> Option<LineEnding> {
         if let Self::Plain(plain) = self { plain.splitter.line_ending() } else { None }
     }
@@ -181,20 +160,13 @@ impl Incoming {
             },
             Self::Preface(_) | Self::Hello(_) => Wait::Rest,
             Self::Framed(decoder) if decoder.is_unfinished() => Wait::Rest,
-            Self::Silent | Self::Plain(_) | Self::Greeting(_) | Self::Framed(_) | Self::Ended => {
-                Wait::Nothing
-            }
+            Self::Silent | Self::Plain(_) | Self::Framed(_) | Self::Ended => Wait::Nothing,
         }
     }
 
     /// Whether it is known how the peer wants the log.
     pub(crate) fn is_decided(&self) -> bool {
         matches!(self, Self::Silent | Self::Plain(_) | Self::Framed(_) | Self::Ended)
-    }
-
-    /// Whether the preface was read, so that he understands a frame.
-    pub(crate) fn is_framed(&self) -> bool {
-        matches!(self, Self::Hello(_) | Self::Greeting(_) | Self::Framed(_))
     }
 }
 
@@ -208,7 +180,7 @@ impl Plain {
     }
 }
 
-/// Whether a peer who has not `spoke`n before begins with an HTTP request.
+/// Whether a peer that has not `spoke`n before begins with an HTTP request.
 fn begins_http(spoke: &mut bool, line: &[u8]) -> bool {
     !std::mem::replace(spoke, true) && is_http_request(line)
 }

@@ -12,7 +12,7 @@ mod endpoint;
 mod held;
 mod incoming;
 mod limits;
-mod logs;
+mod newcomers;
 mod opening;
 mod outgoing;
 mod own;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-/// How long a new connection may be silent before it counts as a plain listener. A framed client
-/// sends its preface with the first packet, so this covers the spread of a slow path; what is said
-/// meanwhile is kept.
+/// How long a new connection may be silent before it counts as a plain listener, and becomes a member. A framed client
+/// sends its preface with the first packet, so this covers the spread of a slow path.
 pub(crate) const OPENING_GRACE: Duration = Duration::from_millis(200);
 
-/// How long a frame, the hello included, may stay unfinished. Stops slow-loris peers. A silent listener is not affected.
+/// How long a new connection may take to become a member: until its hello or its first line is whole.
+pub(crate) const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a frame may stay unfinished. Stops slow-loris peers. A silent listener is not affected.
 pub(crate) const UNFINISHED_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a peer may take nothing of what it is owed before it is closed. Less than the system's own timeout, so
@@ -29,8 +31,8 @@ pub(crate) const HEARD_BYTES_PER_FANOUT: usize = 256 * 1024;
 /// What a message takes in the log besides its text, roughly.
 pub(crate) const ENTRY_BYTES: usize = 160;
 
-/// Connections that are refused or leaving, beyond the members.
-pub(crate) const LEAVING_MAX: usize = 1024;
+/// Connections that are no members (yet, or any more), beyond as many as the room may have members.
+pub(crate) const BEYOND_MEMBERS_MAX: usize = 1024;
 
 /// Bytes for one member alone (answers to what it asks, telnet refusals) that may wait to be written
 /// before nothing more is read from it.

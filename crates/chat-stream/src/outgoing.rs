@@ -7,12 +7,11 @@
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::time::Instant;
 
-use chat_core::{Accepted, Cursor, EncodedLog, LagPolicy, Pending};
+use chat_core::{Accepted, Cursor, EncodedLog, Format, LagPolicy, Pending};
 use chat_proto::limits::QUIET;
 use chat_proto::{Author, LeaveReason, Line, PREFACE, RoomFrame, Skipped, Text};
 
 use crate::context::Context;
-use crate::logs::Format;
 use crate::speaker::Speaker;
 
 /// A member's way of reading.
@@ -77,14 +76,14 @@ impl Outgoing {
     /// Goes on in this way of reading, after the same message.
     pub(crate) fn read_as(&mut self, reading: Reading, cx: &mut Context<'_>) {
         if reading.format() != self.reading.format() {
-            self.cursor = cx.logs.open(reading.format(), cx.attachment).after(self.cursor.seq());
+            self.cursor = cx.feed.open(reading.format()).after(self.cursor.seq());
         }
         self.reading = reading;
     }
 
-    /// Starts at another place of the log.
-    pub(crate) fn start_at(&mut self, cursor: Cursor) {
-        self.cursor = cursor;
+    /// Reads from another place, in a log that is open.
+    pub(crate) fn start(&mut self, reading: Reading, cursor: Cursor) {
+        (self.reading, self.cursor) = (reading, cursor);
     }
 
     /// Sequence number of the last message that is behind him.
@@ -175,7 +174,7 @@ impl Outgoing {
             let blocked = if self.outbox_len() > 0 {
                 self.write_outbox(socket)?
             } else if let Some(speaker) = &mut speaker {
-                let log = cx.logs.get(self.format());
+                let log = cx.feed.log(self.format());
                 match log.pending_before(self.cursor, speaker.next_own()) {
                     Pending::Bytes(a, b) => self.write_log(log, a, b, cx.now, socket)?,
                     Pending::Lagged { missed, resume } => {
@@ -279,12 +278,12 @@ impl Outgoing {
         if missed == 0 {
             return true;
         }
-        if cx.attachment.room().config().lag_policy == LagPolicy::Close {
+        if cx.feed.config().lag_policy == LagPolicy::Close {
             return false;
         }
-        cx.attachment.count_missed(missed);
+        cx.feed.attachment().count_missed(missed);
         if self.format() == Format::Framed {
-            let Accepted { messages: accepted, head } = cx.attachment.accepted(speaker.member());
+            let Accepted { messages: accepted, head } = cx.feed.attachment().accepted(speaker.member());
             let skipped = Skipped { messages: missed, next: resume.seq() + 1, head, accepted };
             self.push_frame(&RoomFrame::Skipped(skipped));
         } else {

@@ -24,6 +24,8 @@ pub(crate) struct Peer<S> {
     writable: bool,
     /// The system says that the peer is gone altogether.
     hung_up: bool,
+    /// Counts as a newcomer.
+    newcomer: bool,
     /// Stands in the loop's queue of peers to be served.
     queued: bool,
     /// The deadline under which he is listed; the true one may be later.
@@ -41,12 +43,18 @@ impl<S: Stream> Peer<S> {
             ended: false,
             writable: true,
             hung_up: false,
+            newcomer: true,
             queued: true,
             listed: None,
         }
     }
 
-    /// Whether he is the peer of that generation.
+    /// Whether the peer has counted as a newcomer until now, and is none any more.
+    pub(crate) fn is_newcomer_no_more(&mut self) -> bool {
+        std::mem::replace(&mut self.newcomer, self.connection.is_newcomer()) && !self.newcomer
+    }
+
+    /// Whether it is the peer of that generation.
     pub(crate) fn is_of(&self, generation: u16) -> bool {
         self.generation == generation
     }

@@ -62,7 +62,7 @@ impl Speaker {
 
     fn say_text(&mut self, text: Text, cx: &mut Context<'_>) -> Option<Said> {
         cx.room_left = cx.room_left.saturating_sub(ENTRY_BYTES + text.as_str().len());
-        cx.attachment.say(self.member, text, cx.now).ok()
+        cx.feed.attachment().say(self.member, text, cx.now).ok()
     }
 
     /// The next message in the log that is not to be sent to him; past the end if there is none.

@@ -44,10 +44,12 @@ fn a_socket_that_takes_bytes_again_is_tried_before_its_peer_counts_as_stalled() 
     endpoint.adopt(Socket(socket), "192.0.2.1:1".parse().unwrap(), time.now());
     let _open = endpoint.turn(time.now());
     time.advance_to(time.now() + Duration::from_secs(1));
+    let _open = endpoint.turn(time.now());
+    assert_eq!(room.stats().members, 1);
     room.notice("hello").unwrap();
     let _open = endpoint.turn(time.now());
 
-    // He reads in time, but the thread learns it only when his time is up: it was late, not he.
+    // The peer reads in time, but the thread learns it only when the time is up: the thread was late, not the peer.
     let mut got = [0; 4];
     while let Some(next) = streams.next_event() {
         time.advance_to(next);
@@ -68,8 +70,52 @@ fn a_socket_that_takes_bytes_again_is_tried_before_its_peer_counts_as_stalled() 
     assert_eq!(peer.read(&mut got).unwrap(), 4);
     assert_eq!(&got, b"hell");
 
-    // He does not read any more.
+    // It does not read any more.
     time.advance_to(time.now() + Duration::from_secs(120));
     let _open = endpoint.turn(time.now());
     assert_eq!(room.stats().members, 0);
+}
+
+#[test]
+fn idle_newcomers_lock_nobody_out() {
+    let time = VirtualTime::default();
+    let config = RoomConfig::default().with_members_max(4).with_members_per_address_max(4);
+    let room = Room::in_world(config, World { clock: time.clock(), unix_ms: 0, seed: [7; 32] });
+    let streams = Streams::new(1, &time);
+    let mut endpoint = Endpoint::new(&room, Waker::new(|| {}), false);
+    let mut peers = Vec::new();
+    let mut connect = |endpoint: &mut Endpoint<Socket>, address: String, first: &[u8]| {
+        let (mut peer, socket) = streams.connect(StreamConditions::default());
+        assert_eq!(peer.write(first).unwrap(), first.len());
+        while let Some(next) = streams.next_event() {
+            time.advance_to(next);
+            let _events = streams.events();
+        }
+        let began = time.now();
+        endpoint.adopt(Socket(socket), address.parse().unwrap(), began);
+        let _open = endpoint.turn(began);
+        peers.push(peer);
+    };
+
+    // A framed client's hello that is never finished, from one address again and again: its own oldest ones make way.
+    for port in 1..=1_000 {
+        connect(&mut endpoint, format!("192.0.2.1:{port}"), b"\xf5chat");
+        assert!(endpoint.peers() <= 4);
+    }
+    connect(&mut endpoint, "192.0.2.2:1".into(), b"hello\n");
+    assert_eq!((room.stats().members, room.stats().joined), (1, 1));
+
+    // From as many addresses: the oldest of all make way. Members never do.
+    for address in 0..3_000 {
+        connect(&mut endpoint, format!("198.18.{}.{}:1", address / 256, address % 256), b"\xf5chat");
+        assert!(endpoint.peers() <= 4 + 1024);
+    }
+    connect(&mut endpoint, "192.0.2.3:1".into(), b"hello\n");
+    assert_eq!((room.stats().members, room.stats().joined), (2, 2));
+
+    // None of them stays.
+    time.advance_to(time.now() + Duration::from_secs(10));
+    let _open = endpoint.turn(time.now());
+    let _open = endpoint.turn(time.now() + Duration::from_secs(2));
+    assert_eq!((endpoint.peers(), room.stats().joined), (2, 2));
 }

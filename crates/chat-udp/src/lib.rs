@@ -48,7 +48,6 @@ mod endpoint;
 mod inbox;
 mod index;
 mod limits;
-mod logs;
 mod outgoing;
 mod peers;
 mod phase;

@@ -89,6 +89,11 @@ impl Peers {
         key
     }
 
+    /// The key that the peer that is taken in next gets.
+    pub(crate) fn next_key(&self) -> usize {
+        self.places.vacant_key()
+    }
+
     pub(crate) fn remove(&mut self, key: usize) -> Peer {
         let Place { peer, mut listed, .. } = self.places.remove(key);
         self.deadlines.remove(key, &mut listed);

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Cursor, LagPolicy, MemberId, Outcome, Pending, Said};
+use chat_core::{Cursor, Format, LagPolicy, MemberId, Outcome, Pending, Said};
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
 use chat_proto::{Author, LeaveReason, Line, PeerAddr, Text};
 use memchr::memmem;
@@ -131,7 +131,8 @@ impl Plain {
         // A person that has only pressed Enter has said nothing.
         for text in Text::split(taken).filter(|text| !text.as_str().is_empty()) {
             // An error means that the room is closing, or has ended the membership: it tells so itself.
-            let Ok(Said { outcome, pause_until, .. }) = cx.attachment.say(self.member, text, cx.now) else {
+            let Ok(Said { outcome, pause_until, .. }) = cx.feed.attachment().say(self.member, text, cx.now)
+            else {
                 return;
             };
             self.pause_until = pause_until;
@@ -152,17 +153,17 @@ impl Plain {
             out.extend(self.notice(why.as_str()));
             return Ok(true);
         }
-        let log = cx.logs.plain();
+        let log = cx.feed.log(Format::Lf);
         loop {
             match log.pending(self.cursor) {
                 Pending::Nothing => return Ok(false),
                 Pending::Lagged { missed, resume } => {
                     self.cursor = resume;
-                    if missed > 0 && cx.lag_policy == LagPolicy::Close {
+                    if missed > 0 && cx.feed.config().lag_policy == LagPolicy::Close {
                         return Err(LeaveReason::Lagged);
                     }
                     if missed > 0 {
-                        cx.attachment.count_missed(missed);
+                        cx.feed.attachment().count_missed(missed);
                         let messages = if missed == 1 { "message" } else { "messages" };
                         out.extend(self.notice(&format!("You missed {missed} {messages}")));
                         return Ok(true);

@@ -16,23 +16,20 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Accepted, Attachment, Cursor, LagPolicy, MemberId};
+use chat_core::{Accepted, Cursor, Feed, Format, LagPolicy, MemberId};
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
 use chat_proto::{Ack, LeaveReason, MemberDatagram, PREFACE, RoomDatagram, SessionId, Text, Welcome};
 
 use crate::cookie::Baked;
 use crate::inbox::Inbox;
 use crate::limits::{BYE_TRIES, LEASE, OPENING_TIMEOUT};
-use crate::logs::Logs;
 use crate::outgoing::{Next, Outgoing};
 use crate::phase::{Leaving, Opening, Phase};
 
 /// What a peer works with, besides itself.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
-    pub(crate) attachment: &'a Attachment,
-    pub(crate) logs: &'a Logs,
-    pub(crate) lag_policy: LagPolicy,
+    pub(crate) feed: &'a Feed,
     pub(crate) now: Instant,
 }
 
@@ -158,12 +155,12 @@ impl Session {
 
     fn traffic(&mut self, ping: bool, ack: &Ack, first: u64, says: Vec<Text>, cx: &Context<'_>) {
         self.owed.ack |= ping || !says.is_empty();
-        let missed = self.outgoing.acknowledged(ack, cx.logs.framed(), cx.now);
+        let missed = self.outgoing.acknowledged(ack, cx.feed.log(Format::Framed), cx.now);
         if missed > 0 {
-            cx.attachment.count_missed(missed);
+            cx.feed.attachment().count_missed(missed);
         }
         if let (Phase::Member, Some(member)) = (&self.phase, self.member) {
-            self.inbox.receive(first, says, member, cx.attachment, cx.now);
+            self.inbox.receive(first, says, member, cx.feed.attachment(), cx.now);
         }
     }
 
@@ -195,10 +192,10 @@ impl Session {
             Phase::Member | Phase::Draining => {}
         }
         if std::mem::take(&mut self.owed.present) {
-            RoomDatagram::Present { session, present: cx.attachment.room().present() }.encode(out);
+            RoomDatagram::Present { session, present: cx.feed.attachment().room().present() }.encode(out);
             return true;
         }
-        let log = cx.logs.framed();
+        let log = cx.feed.log(Format::Framed);
         // The farewell is the last message. Leaves follow it: whoever waited for an acknowledgement of those, too,
         // would wait for one more round trip each time another member leaves.
         if matches!(self.phase, Phase::Draining) && self.outgoing.has_all_messages(log) {
@@ -211,13 +208,13 @@ impl Session {
                 RoomDatagram::Entries { session, said, slot: slots.start, entries: &[] }.encode(out);
                 append(log.batch(slots, bytes_max), out);
             }
-            Next::Skip { missed, .. } if missed > 0 && cx.lag_policy == LagPolicy::Close => {
+            Next::Skip { missed, .. } if missed > 0 && cx.feed.config().lag_policy == LagPolicy::Close => {
                 self.end(LeaveReason::Lagged, cx);
                 return self.transmit(cx, out);
             }
             Next::Skip { resume, slots, .. } => {
                 let Accepted { messages: accepted, head } =
-                    self.member.map(|member| cx.attachment.accepted(member)).unwrap_or_default();
+                    self.member.map(|member| cx.feed.attachment().accepted(member)).unwrap_or_default();
                 let (slot, seq) = (resume.slot(), resume.seq());
                 RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries: &[] }.encode(out);
                 append(log.batch(slots, bytes_max), out);
@@ -267,7 +264,7 @@ impl Session {
                 self.outgoing.on_deadline(cx.now);
                 let said = self.inbox.said();
                 if let Some(member) = self.member {
-                    self.inbox.say_held(member, cx.attachment, cx.now);
+                    self.inbox.say_held(member, cx.feed.attachment(), cx.now);
                 }
                 self.owed.ack |= self.inbox.said() > said;
             }
@@ -303,7 +300,7 @@ impl Session {
     pub(crate) fn leave(&mut self, reason: LeaveReason, cx: &Context<'_>) -> LeaveReason {
         self.inbox.close();
         match self.member.take() {
-            Some(member) => cx.attachment.leave(member, reason, cx.now),
+            Some(member) => cx.feed.attachment().leave(member, reason, cx.now),
             None => reason,
         }
     }

@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_core::{Attachment, Deadlines, EncodedLog, LagPolicy, Room, Transport, Turn, Update, Waker};
+use chat_core::{
+    Attachment, Deadlines, Dismissed, EncodedLog, LagPolicy, Room, Transport, Turn, Update, Waker,
+};
 use chat_proto::Entry;
 use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};
@@ -135,7 +137,7 @@ impl UnixTransport {
         if let Err(error) = self.poll.registry().register(&mut socket, token, interest) {
             return eprintln!("a connection has failed at the start: {error}");
         }
-        let joined = self.attachment.join(next_address(), now);
+        let joined = self.attachment.join(0, next_address(), now);
         // His place is looked up in a log that holds everything up to his join.
         self.pull(now);
         let refused = self.peers.iter().filter(|(_, peer)| peer.member().is_none()).count();
@@ -176,7 +178,7 @@ impl UnixTransport {
             self.log.push(entry, encode);
         }
         self.grown |= !self.update.entries.is_empty() || self.update.missed_up_to.is_some();
-        for (member, reason) in &self.update.dismissed {
+        for Dismissed { member, reason, .. } in &self.update.dismissed {
             if let Some((_, peer)) = self.peers.iter_mut().find(|(_, peer)| peer.member() == Some(*member)) {
                 peer.part(reason, now);
                 self.grown = true; // has him flushed with the others

@@ -175,7 +175,7 @@ impl Run {
             _ => ([192, 0, 2, 1], u16::try_from(host).expect("few")).into(),
         };
         let stats = self.room.stats();
-        let Ok(joined) = transport.attachment.join(address, self.time.now()) else {
+        let Ok(joined) = transport.attachment.join(0, address, self.time.now()) else {
             assert_eq!(self.room.stats().refused, stats.refused + 1);
             return;
         };
@@ -303,7 +303,8 @@ impl Run {
             transport.reading.entry(entry, &self.truth);
         }
         assert_eq!(transport.reading.seq, self.truth.len() as u64, "a pull brings all");
-        let mut dismissed: Vec<MemberId> = update.dismissed.iter().map(|(id, _)| *id).collect();
+        let mut dismissed: Vec<MemberId> =
+            update.dismissed.iter().map(|dismissed| dismissed.member).collect();
         dismissed.sort_unstable();
         transport.dismissed.sort_unstable();
         assert_eq!(dismissed, std::mem::take(&mut transport.dismissed), "each is dismissed once");

@@ -16,10 +16,9 @@ fn clause_4_1_the_first_byte_decides() {
     let (_framed, welcome) = Framed::join(&server);
     assert_eq!(welcome.members, 2);
 
-    let mut tls = server.peer();
+    let mut tls = Peer::connect(server.address);
     tls.send(b"\x16\x03\x01\x00\x05hello\n");
     assert_eq!(tls.read_to_end(), [""; 0], "closed without a byte");
-    server.has_closed(&tls.name, Some("not a chat client"));
 
     // Every other byte begins plain text; a telnet command alone says nothing.
     for byte in (0..=255_u8).filter(|byte| ![0x16, 0xf5].contains(byte)) {
@@ -38,7 +37,7 @@ fn clause_4_2_an_http_request_is_closed_without_a_byte_however_it_is_cut() {
     let line = request.iter().position(|&byte| byte == b'\n').unwrap() + 1;
     let mut paused = Vec::new();
     for at in 1..line {
-        let mut peer = server.peer();
+        let mut peer = Peer::connect(server.address);
         peer.socket.set_nodelay(true).unwrap();
         if peer.send_without_a_pause([&request[..at], &request[at..]].into_iter()) {
             assert_eq!(peer.read_to_end(), [""; 0], "cut at {at}");
@@ -57,10 +56,9 @@ fn clause_4_2_an_http_request_is_closed_without_a_byte_however_it_is_cut() {
 fn clause_4_2_a_pause_within_the_path_of_a_request_makes_no_message_of_its_beginning() {
     let server = Server::start();
     let (mut reader, mut speaker) = (server.peer(), server.peer());
-    let mut browser = server.peer();
+    let mut browser = Peer::connect(server.address);
     browser.send("POST /hello-from-a-web-page");
     assert_eq!(browser.read_to_end(), [""; 0]);
-    server.has_closed(&browser.name, Some("not a chat client"));
     speaker.send("that is all\n");
     assert_eq!(reader.read_up_to("that is all"), [speaker.line("that is all")]);
 }
@@ -70,11 +68,11 @@ fn clause_4_3_a_silent_peer_is_a_plain_listener_and_may_still_open_the_framed_pr
     let server = Server::start();
     let mut speaker = server.peer();
     let mut silent = Framed::connect(&server);
-    server.has_accepted(&silent.name);
-    speaker.send("said meanwhile\n");
-    let line = speaker.line("said meanwhile\n");
+    server.has_accepted(&silent.name); // the grace has passed
+    speaker.send("said after it\n");
+    let line = speaker.line("said after it\n");
     let mut got = vec![0; line.len()];
-    silent.socket.read_exact(&mut got).expect("it comes after the grace");
+    silent.socket.read_exact(&mut got).expect("a listener gets it");
     assert_eq!(String::from_utf8(got).unwrap(), line);
 
     silent.send_bytes(&opening(Hello::default()));
@@ -84,17 +82,39 @@ fn clause_4_3_a_silent_peer_is_a_plain_listener_and_may_still_open_the_framed_pr
 }
 
 #[test]
-fn clause_4_4_who_comes_to_a_full_room_is_told_so_in_one_line_whatever_he_speaks() {
+fn clause_4_4_a_peer_that_comes_to_a_full_room_is_told_so_in_its_own_format() {
     let server = Server::with(&["--max-members", "1"]);
     let inside = server.peer();
-    for first in [&b""[..], b"hello\n", &opening(Hello::default())] {
+    for first in [&b""[..], b"hello\n", b"hello"] {
         let mut outside = Peer::connect(server.address);
         let _closed_already = outside.socket.write_all(first);
         assert_eq!(outside.read_to_end(), ["[*] Closed: room is full"]);
     }
+    let mut outside = Framed::connect(&server);
+    outside.send_bytes(&opening(Hello::default()));
+    assert_eq!(outside.bye(), chat_proto::LeaveReason::RoomFull);
     inside.socket.shutdown(Shutdown::Both).unwrap();
     server.has_closed(&inside.name, None);
     server.peer();
+}
+
+#[test]
+fn clause_4_4_who_is_closed_before_it_is_a_member_was_never_there() {
+    let server = Server::start();
+    let mut reader = server.peer();
+    let mut tls = Peer::connect(server.address);
+    tls.send(b"\x16\x03\x01\x00\x05hello\n");
+    let mut browser = Peer::connect(server.address);
+    browser.send("GET / HTTP/1.1\r\nHost: room\r\n\r\n");
+    drop(Peer::connect(server.address)); // a health check
+    for mut peer in [tls, browser] {
+        assert_eq!(peer.read_to_end(), [""; 0]);
+    }
+    let mut speaker = server.peer();
+    speaker.send("that is all\n");
+    assert_eq!(reader.read_up_to("that is all"), [speaker.line("that is all")]);
+    let accepted = server.process.stdout.lines().iter().filter(|line| line.contains("Accepted")).count();
+    assert_eq!(accepted, 2, "{:?}", server.process.stdout.lines());
 }
 
 #[test]

@@ -67,12 +67,6 @@ pub enum ClientEnd {
         /// Messages that were not confirmed.
         unconfirmed: usize,
     },
-    /// The server did not let it in, in its own words.
-    #[error("the server refused the connection: {said}")]
-    Refused {
-        /// What it said.
-        said: Text,
-    },
     /// The server does not speak the framed protocol; this is how its answer begins.
     #[error("the server does not speak the framed chat protocol{}", said_note(said))]
     NotFramed {
@@ -114,10 +108,7 @@ impl ClientEnd {
         match self {
             Self::Left | Self::Abandoned { .. } => false,
             Self::Lost { .. } | Self::NoAnswer | Self::Dismissed(LeaveReason::Stopping) => true,
-            Self::Refused { .. }
-            | Self::NotFramed { .. }
-            | Self::OtherVersion { .. }
-            | Self::BadFrame { .. } => was_connected,
+            Self::NotFramed { .. } | Self::OtherVersion { .. } | Self::BadFrame { .. } => was_connected,
             Self::Dismissed(
                 LeaveReason::Lost
                 | LeaveReason::Idle

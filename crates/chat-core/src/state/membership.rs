@@ -7,7 +7,7 @@ use chat_proto::limits::PRESENT_PEERS_MAX;
 use chat_proto::{Author, Event, Hello, LeaveReason, PeerAddr, Present, Resume, Session, Text, Welcome};
 
 use super::{State, Wakes};
-use crate::attachment::{Accepted, Joined, Outcome, Said, Start};
+use crate::attachment::{Accepted, Dismissed, Joined, Outcome, Said, Start};
 use crate::config::RoomConfig;
 use crate::error::{JoinError, SayError};
 use crate::members::{Member, MemberId, Members};
@@ -20,6 +20,7 @@ impl State {
     pub(crate) fn join(
         &mut self,
         attachment: usize,
+        key: usize,
         peer: PeerAddr,
         now: Instant,
     ) -> Result<(Joined, Wakes), JoinError> {
@@ -28,7 +29,7 @@ impl State {
             return Err(error);
         }
         let seq = self.log.seq();
-        let member = Member { peer, attachment, since: seq, pace: RateLimit::default(), accepted: 0 };
+        let member = Member { peer, attachment, key, since: seq, pace: RateLimit::default(), accepted: 0 };
         let member = self.members.insert(member);
         self.counted.joined += 1;
         self.counted.members_peak = self.counted.members_peak.max(self.members.len());
@@ -194,8 +195,8 @@ impl State {
         now: Instant,
     ) -> (LeaveReason, Wakes) {
         let dismissed = self.attachments[attachment].as_mut().and_then(|attachment| {
-            let place = attachment.dismissed.iter().position(|&(dismissed, _)| dismissed == id)?;
-            Some(attachment.dismissed.remove(place).1)
+            let place = attachment.dismissed.iter().position(|dismissed| dismissed.member == id)?;
+            Some(attachment.dismissed.remove(place).reason)
         });
         match dismissed {
             Some(reason) => (reason, Wakes::default()),
@@ -209,7 +210,7 @@ impl State {
             return Wakes::default();
         };
         if let Some(Some(attachment)) = self.attachments.get_mut(member.attachment) {
-            attachment.dismissed.push((id, reason.clone()));
+            attachment.dismissed.push(Dismissed { key: member.key, member: id, reason: reason.clone() });
         }
         self.announce_left(&member, reason, now, None)
     }

@@ -6,10 +6,9 @@ use std::time::Instant;
 use chat_proto::{Author, Entry, Event, LeaveReason, Name, Text};
 
 use super::State;
-use crate::attachment::Update;
+use crate::attachment::{Dismissed, Update};
 use crate::error::{NameTaken, SayError};
 use crate::log::Log;
-use crate::members::MemberId;
 use crate::waker::Waker;
 
 /// Whoever reads the log from another thread: a transport's attachment or a local member.
@@ -45,7 +44,7 @@ impl Reader {
 pub(crate) struct AttachmentState {
     reader: Reader,
     /// Members that are out of the room already and whose peers must be told so.
-    pub(super) dismissed: Vec<(MemberId, LeaveReason)>,
+    pub(super) dismissed: Vec<Dismissed>,
 }
 
 #[derive(Debug)]

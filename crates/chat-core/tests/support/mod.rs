@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_core::{
-    Attachment, Heard, Joined, LocalMember, MemberId, Outcome, Rate, Room, RoomConfig, Said, SayError,
-    Update, Waker, World,
+    Attachment, Dismissed, Heard, Joined, LocalMember, MemberId, Outcome, Rate, Room, RoomConfig, Said,
+    SayError, Update, Waker, World,
 };
 use chat_proto::{Entry, Event, LeaveReason, Text};
 use crossbeam_channel::{Receiver, bounded};
@@ -62,6 +62,9 @@ pub(crate) fn rate(burst: u32, per_second: u32) -> Rate {
     Rate { burst: NonZeroU32::new(burst).unwrap(), per_second: NonZeroU32::new(per_second).unwrap() }
 }
 
+/// The number that a carrier has for each of its peers.
+pub(crate) const KEY: usize = 77;
+
 /// A transport that carries nothing anywhere, and counts how often it was woken.
 pub(crate) struct Carrier {
     pub(crate) attachment: Attachment,
@@ -84,7 +87,7 @@ impl Carrier {
     }
 
     pub(crate) fn try_join(&self, peer: &str) -> Result<Joined, chat_core::JoinError> {
-        self.attachment.join(peer.parse().unwrap(), self.time.now())
+        self.attachment.join(KEY, peer.parse().unwrap(), self.time.now())
     }
 
     pub(crate) fn join(&self, peer: &str) -> MemberId {
@@ -117,6 +120,11 @@ impl Carrier {
         let update = self.pull();
         update.entries.iter().map(|entry| show(entry)).collect()
     }
+}
+
+/// What a carrier pulls once the room has made `member` leave.
+pub(crate) fn dismissed(member: MemberId, reason: LeaveReason) -> Dismissed {
+    Dismissed { key: KEY, member, reason }
 }
 
 pub(crate) fn text(text: &str) -> Text {

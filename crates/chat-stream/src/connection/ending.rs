@@ -1,26 +1,30 @@
-//! A connection's end: who must go, for what reason, and what he still gets.
+//! A connection's end: which peer must go, for what reason, and what it still gets.
 
 use std::io;
 use std::time::Instant;
 
+use chat_core::Format;
 use chat_proto::LeaveReason;
 
-use super::{Connection, Phase};
-use crate::context::Context;
+use super::{Connection, Context, Newcomer, Phase, Who};
 use crate::incoming::Incoming;
-use crate::logs::Format;
 
 impl Connection {
-    /// The room is closing: nothing more is heard from him, and he leaves once he has what he is owed.
+    /// The room is closing: nothing more is heard from the peer, and it leaves once it has what it is owed.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
-        if !matches!(self.phase, Phase::Member | Phase::Paused) {
-            return;
+        match self.phase {
+            // Nothing can be told to a peer before it is known what it speaks.
+            Phase::Opening if matches!(self.incoming, Incoming::Opening | Incoming::Preface(_)) => {
+                self.lose(LeaveReason::Stopping, cx);
+            }
+            Phase::Opening => self.end(LeaveReason::Stopping, cx),
+            Phase::Member | Phase::Paused if self.incoming.is_decided() => {
+                self.stop_listening();
+                self.phase = Phase::Draining;
+            }
+            Phase::Member | Phase::Paused => self.end(LeaveReason::Stopping, cx),
+            Phase::Draining | Phase::Leaving | Phase::Lingering | Phase::Done => {}
         }
-        if self.incoming.is_framed() && !self.incoming.is_decided() {
-            return self.end(LeaveReason::Stopping, cx);
-        }
-        self.stop_listening();
-        self.phase = Phase::Draining;
     }
 
     pub(super) fn stop_listening(&mut self) {
@@ -29,34 +33,36 @@ impl Connection {
         self.due = None;
     }
 
-    /// The membership ends, and the peer is told why.
+    /// The membership ends, if there is one, and the peer is told why.
     pub(super) fn end(&mut self, reason: LeaveReason, cx: &mut Context<'_>) {
         if reason == LeaveReason::NotChat {
             return self.lose(reason, cx); // a web page or a scanner: not a word
         }
         let reason = match self.member() {
-            Some(member) => cx.attachment.leave(member, reason, cx.now),
+            Some(member) => cx.feed.attachment().leave(member, reason, cx.now),
             None => reason,
         };
         self.dismiss(&reason, cx.now);
     }
 
-    /// The room has ended the membership: the peer is told why.
+    /// The peer is no member (any more), and is told why.
     pub(crate) fn dismiss(&mut self, reason: &LeaveReason, now: Instant) {
-        if !matches!(self.phase, Phase::Member | Phase::Paused | Phase::Draining) {
+        if matches!(self.phase, Phase::Leaving | Phase::Lingering | Phase::Done) {
             return;
         }
-        // Who is drained as a plain member has read the room's farewell in the log.
+        // A plain member that is drained has read the room's farewell in the log.
         if self.phase != Phase::Draining || self.outgoing.format() == Format::Framed {
             self.outgoing.push_farewell(reason, now);
         }
-        self.speaker = None;
+        if let Who::Newcomer(newcomer) = std::mem::replace(&mut self.who, Who::Stranger) {
+            newcomer.log_end(reason);
+        }
         self.stop_listening();
         self.phase = Phase::Leaving;
     }
 
-    /// The socket has failed, or the peer is known to be gone, and all he sent is received. Who had shut
-    /// down his side before has left of his own accord.
+    /// The socket has failed, or the peer is known to be gone, and all that it sent is received. A peer that had shut
+    /// down its side before has left of its own accord.
     pub(crate) fn fail(&mut self, error: &io::Error, cx: &mut Context<'_>) {
         tracing::debug!(member = ?self.member(), %error, "connection failed");
         let reason = match self.hear_last_line(cx) {
@@ -68,11 +74,20 @@ impl Connection {
     }
 
     /// The connection ends without another word.
-    pub(super) fn lose(&mut self, reason: LeaveReason, cx: &mut Context<'_>) {
-        if let Some(speaker) = self.speaker.take() {
-            cx.attachment.leave(speaker.member(), reason, cx.now);
+    pub(crate) fn lose(&mut self, reason: LeaveReason, cx: &mut Context<'_>) {
+        match std::mem::replace(&mut self.who, Who::Stranger) {
+            Who::Member(speaker) => drop(cx.feed.attachment().leave(speaker.member(), reason, cx.now)),
+            Who::Newcomer(newcomer) => newcomer.log_end(&reason),
+            Who::Stranger => {}
         }
         self.stop_listening();
         self.phase = Phase::Done;
+    }
+}
+
+impl Newcomer {
+    /// Nobody in the room learns of it, but the operator may want to.
+    fn log_end(&self, reason: &LeaveReason) {
+        tracing::debug!(peer = %self.address, %reason, "closed before it was a member");
     }
 }

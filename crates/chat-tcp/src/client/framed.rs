@@ -17,7 +17,7 @@ const SAID_BYTES_MAX: usize = 1024;
 #[derive(Debug)]
 enum Incoming {
     /// Before the server's preface. It may have sent text by then: lines to a peer that it did not know to
-    /// be framed yet, or why he may not join.
+    /// be framed yet.
     Preface {
         decoder: PrefaceDecoder,
         said: Vec<u8>,
@@ -165,12 +165,7 @@ impl Protocol for Framed {
     }
 }
 
-/// What the server said that is no preface: why we may not join (PROTOCOL.md, 4.4), or another language.
+/// The server said something that is no preface: another language.
 fn not_framed(said: &[u8]) -> ClientEnd {
-    let said: Vec<Text> = Text::split(said).collect();
-    let refused = said.iter().find_map(|line| line.as_str().strip_prefix("[*] Closed: "));
-    match refused.and_then(|why| Text::one_line(why).ok()) {
-        Some(said) => ClientEnd::Refused { said },
-        None => ClientEnd::NotFramed { said },
-    }
+    ClientEnd::NotFramed { said: Text::split(said).collect() }
 }

@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use chat_core::{
-    Attachment, Cursor, EncodedLog, JoinError, Joined, LagPolicy, MemberId, Outcome, Pending, Room,
-    Transport, Turn, Update, Waker,
+    Attachment, Cursor, Dismissed, EncodedLog, JoinError, Joined, LagPolicy, MemberId, Outcome, Pending,
+    Room, Transport, Turn, Update, Waker,
 };
 use chat_proto::{Author, Entry, LeaveReason, Line, PlainSplitter, Text};
 use crossbeam_channel::{Receiver, bounded};
@@ -169,7 +169,7 @@ impl MemoryTransport {
     /// Takes in who has come. Nobody is heard before that, so whoever connected before something was said hears it.
     fn accept(&mut self, now: Instant) {
         while let Ok((pipe, address)) = self.arrivals.try_recv() {
-            let joined = self.attachment.join(address, now);
+            let joined = self.attachment.join(0, address, now);
             // The log must hold everything up to the join before his place in it is looked up.
             self.pull(now);
             self.peers.push(Served::new(pipe, joined, &self.log, now));
@@ -185,7 +185,7 @@ impl MemoryTransport {
         for entry in &self.update.entries {
             self.log.push(entry, encode);
         }
-        for (member, reason) in &self.update.dismissed {
+        for Dismissed { member, reason, .. } in &self.update.dismissed {
             if let Some(peer) = self.peers.iter_mut().find(|peer| peer.member == Some(*member)) {
                 peer.part(reason, now);
             }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Instant;
 
 use chat_core::{
-    Attachment, Cursor, EncodedLog, JoinError, Joined, LagPolicy, MemberId, Outcome, Pending, Room,
-    Transport, Turn, Update, Waker,
+    Attachment, Cursor, Dismissed, EncodedLog, JoinError, Joined, LagPolicy, MemberId, Outcome, Pending,
+    Room, Transport, Turn, Update, Waker,
 };
 use chat_proto::{LeaveReason, Text};
 use chat_testkit::conformance::Heard;
@@ -180,7 +180,7 @@ impl ChannelTransport {
 
     fn accept(&mut self, now: Instant) {
         while let Ok((address, words, to_peer, is_gone)) = self.arrivals.try_recv() {
-            match self.attachment.join(address, now) {
+            match self.attachment.join(0, address, now) {
                 Ok(Joined { member, seq, .. }) => {
                     if !self.has(Fault::LooksUpTooEarly) {
                         self.pull();
@@ -277,7 +277,7 @@ impl ChannelTransport {
                 }
             });
         }
-        for (member, reason) in &self.update.dismissed {
+        for Dismissed { member, reason, .. } in &self.update.dismissed {
             if let Some(member) = self.members.iter_mut().find(|served| served.member == *member) {
                 member.leaving = true;
                 if self.fault != Some(Fault::DismissesSilently) {

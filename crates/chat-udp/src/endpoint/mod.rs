@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use chat_core::{Attachment, LagPolicy, Room, Update, Waker};
+use chat_core::{Dismissed, Feed, Format, Room, Waker};
 use chat_proto::{LeaveReason, RoomDatagram};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -15,7 +15,6 @@ use rand::rngs::StdRng;
 use crate::config::UdpConfig;
 use crate::cookie::Baker;
 use crate::limits::OUTBOX_DATAGRAMS_MAX;
-use crate::logs::Logs;
 use crate::peers::{Peer, Peers};
 use crate::route::Route;
 use crate::session::Context;
@@ -51,11 +50,8 @@ use crate::strangers::Strangers;
 /// ```
 #[derive(Debug)]
 pub struct Endpoint {
-    attachment: Attachment,
-    update: Update,
-    logs: Logs,
+    feed: Feed,
     config: UdpConfig,
-    lag_policy: LagPolicy,
     local: SocketAddr,
     /// Which of its own addresses the datagram that is being received was sent to.
     asked: Option<IpAddr>,
@@ -65,7 +61,6 @@ pub struct Endpoint {
     strangers: Strangers,
     /// For peers without a session.
     outbox: VecDeque<(Route, Vec<u8>)>,
-    closing: Option<Instant>,
     draining: bool,
 }
 
@@ -83,13 +78,11 @@ impl Endpoint {
         now: Instant,
     ) -> Self {
         let mut random = StdRng::from_seed(seed);
-        let room_config = room.config();
+        let mut feed = Feed::new(room, waker, config.announce);
+        feed.open(Format::Framed);
         Self {
-            attachment: room.attach(waker),
-            update: Update::default(),
-            logs: Logs::new(room_config.log_bytes_max, config.announce),
+            feed,
             config,
-            lag_policy: room_config.lag_policy,
             local,
             asked: None,
             baker: Baker::new(now, &mut random),
@@ -97,7 +90,6 @@ impl Endpoint {
             peers: Peers::default(),
             strangers: Strangers::default(),
             outbox: VecDeque::new(),
-            closing: None,
             draining: false,
         }
     }
@@ -106,21 +98,23 @@ impl Endpoint {
 
     /// Takes in what is new in the room.
     pub fn pull(&mut self, now: Instant) {
-        self.attachment.pull(&mut self.update);
-        self.closing = self.update.closing;
-        if self.logs.append(&self.update) {
+        self.feed.pull();
+        self.tell_dismissed(now);
+        if self.feed.take_grown() {
             self.peers.enqueue_all();
         }
-        for (member, reason) in std::mem::take(&mut self.update.dismissed) {
-            let peer = self.peers.iter_mut().find(|(_, peer)| peer.member() == Some(member));
-            let Some((key, peer)) = peer else { continue };
-            match peer {
-                Peer::Session(session) => {
+    }
+
+    fn tell_dismissed(&mut self, now: Instant) {
+        while let Some(Dismissed { key, member, reason }) = self.feed.take_dismissed() {
+            match self.peers.get_mut(key).filter(|peer| peer.member() == Some(member)) {
+                Some(Peer::Session(session)) => {
                     session.dismiss(reason, now);
                     self.peers.enqueue(key);
                     self.peers.settle(key);
                 }
-                Peer::Plain(_) => self.dismiss_plain(key, &reason),
+                Some(Peer::Plain(_)) => self.dismiss_plain(key, &reason),
+                None => {}
             }
         }
     }
@@ -145,7 +139,7 @@ impl Endpoint {
     }
 
     fn transmit_to(&mut self, key: usize, out: &mut Vec<u8>, now: Instant) -> Option<Route> {
-        let cx = context(&self.attachment, &self.logs, self.lag_policy, now);
+        let cx = Context { feed: &self.feed, now };
         let to = self.peers.route(key)?;
         let wrote = match self.peers.get_mut(key)? {
             Peer::Session(session) => session.transmit(&cx, out),
@@ -187,13 +181,13 @@ impl Endpoint {
     /// When [`on_deadline`](Self::on_deadline) and [`pull`](Self::pull) are to be called next.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.peers.next_deadline().into_iter().chain(self.update.pull_by).min()
+        self.peers.next_deadline().into_iter().chain(self.feed.pull_by()).min()
     }
 
     /// Does what is due.
     pub fn on_deadline(&mut self, now: Instant) {
         while let Some(key) = self.peers.pop_due(now) {
-            let cx = context(&self.attachment, &self.logs, self.lag_policy, now);
+            let cx = Context { feed: &self.feed, now };
             match self.peers.get_mut(key) {
                 Some(Peer::Session(session)) if session.is_over(now) => drop(self.peers.remove(key)),
                 Some(Peer::Session(session)) => {
@@ -211,14 +205,14 @@ impl Endpoint {
     /// The room is closing: what is owed must be sent by then.
     #[must_use]
     pub fn closing(&self) -> Option<Instant> {
-        self.closing
+        self.feed.closing()
     }
 
     /// Hears nothing more; each member leaves with a goodbye once it has all that it is owed.
     pub fn drain(&mut self, now: Instant) {
         self.pull(now);
         self.draining = true;
-        let cx = context(&self.attachment, &self.logs, self.lag_policy, now);
+        let cx = Context { feed: &self.feed, now };
         for (_, peer) in self.peers.iter_mut() {
             if let Peer::Session(session) = peer {
                 session.drain(&cx);
@@ -242,16 +236,7 @@ impl Endpoint {
     /// Removes a peer without a word to it.
     fn expel(&mut self, key: usize, reason: LeaveReason, now: Instant) {
         if let Some(member) = self.peers.remove(key).member() {
-            self.attachment.leave(member, reason, now);
+            self.feed.attachment().leave(member, reason, now);
         }
     }
-}
-
-fn context<'a>(
-    attachment: &'a Attachment,
-    logs: &'a Logs,
-    lag_policy: LagPolicy,
-    now: Instant,
-) -> Context<'a> {
-    Context { attachment, logs, lag_policy, now }
 }

@@ -3,14 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::Joined;
+use chat_core::{Format, Joined};
 use chat_proto::{LeaveReason, PeerAddr, is_text};
 
-use super::{Endpoint, context};
+use super::Endpoint;
 use crate::config::{Admission, PlainPolicy};
 use crate::peers::Peer;
 use crate::plain::{self, Plain};
 use crate::route::Route;
+use crate::session::Context;
 
 impl Endpoint {
     pub(super) fn receive_plain(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
@@ -32,7 +33,7 @@ impl Endpoint {
         else {
             return;
         };
-        plain.receive(bytes, &context(&self.attachment, &self.logs, self.lag_policy, now));
+        plain.receive(bytes, &Context { feed: &self.feed, now });
         self.peers.set_local(key, self.asked);
         self.peers.enqueue(key);
         self.peers.settle(key);
@@ -60,16 +61,19 @@ impl Endpoint {
         proof: Option<u32>,
         now: Instant,
     ) -> Option<usize> {
-        let Joined { member, seq, .. } = match self.attachment.join(from, now) {
+        let Joined { member, seq, .. } = match self.feed.attachment().join(self.peers.next_key(), from, now) {
             Ok(joined) => joined,
             Err(error) => {
                 self.answer_stranger(from, bytes, plain::refusal(&error.into(), bytes), now);
                 return None;
             }
         };
-        self.pull(now);
-        let cursor = self.logs.open_plain(&self.attachment).after(seq);
-        Some(self.peers.insert(Peer::Plain(Box::new(Plain::new(from, member, cursor, proof, now)))))
+        self.feed.pull();
+        let cursor = self.feed.open(Format::Lf).after(seq);
+        let plain = Plain::new(from, member, cursor, proof, now);
+        let key = self.peers.insert(Peer::Plain(Box::new(plain)));
+        self.tell_dismissed(now); // the key is taken by now
+        Some(key)
     }
 
     /// Sends `answer` to a peer that is no member, unless it has had its share.
@@ -83,7 +87,7 @@ impl Endpoint {
     /// Ends a plain membership, and tells the peer why.
     pub(super) fn end_plain(&mut self, key: usize, reason: LeaveReason, now: Instant) {
         if let Some(Peer::Plain(plain)) = self.peers.get_mut(key) {
-            let reason = self.attachment.leave(plain.member(), reason, now);
+            let reason = self.feed.attachment().leave(plain.member(), reason, now);
             self.dismiss_plain(key, &reason);
         }
     }

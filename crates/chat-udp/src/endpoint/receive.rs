@@ -3,15 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{JoinError, Joined, Start};
+use chat_core::{Format, JoinError, Joined, Start};
 use chat_proto::{Cookie, Hello, LeaveReason, MemberDatagram, PeerAddr, RoomDatagram, SessionId, is_framed};
 use rand::Rng;
 
-use super::{Endpoint, context};
+use super::Endpoint;
 use crate::cookie::Purpose;
 use crate::peers::Peer;
 use crate::route::Route;
-use crate::session::{Opened, Session};
+use crate::session::{Context, Opened, Session};
 
 impl Endpoint {
     /// Takes in a datagram. What makes no sense is not answered.
@@ -81,10 +81,10 @@ impl Endpoint {
 
     /// Joins a framed peer; in a full room the plain member that was silent longest makes way.
     fn join(&mut self, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
-        let result = self.attachment.join(peer, now);
+        let result = self.feed.attachment().join(self.peers.next_key(), peer, now);
         if let (Err(JoinError::RoomFull { .. }), Some(key)) = (&result, self.peers.stalest_plain()) {
             self.end_plain(key, LeaveReason::RoomFull, now);
-            return self.attachment.join(peer, now);
+            return self.feed.attachment().join(self.peers.next_key(), peer, now);
         }
         result
     }
@@ -98,10 +98,10 @@ impl Endpoint {
         now: Instant,
     ) {
         let Joined { member, seq, .. } = joined;
-        let Some((welcome, start)) = self.attachment.welcome(member, hello, now) else { return };
+        let Some((welcome, start)) = self.feed.attachment().welcome(member, hello, now) else { return };
         // What the peer says it has already must be in the log.
-        self.pull(now);
-        let log = self.logs.framed();
+        self.feed.pull();
+        let log = self.feed.log(Format::Framed);
         let start = match start {
             Start::After(have) => log.after(have),
             Start::History(messages) => {
@@ -115,6 +115,7 @@ impl Endpoint {
         self.peers.set_local(key, self.asked);
         self.peers.enqueue(key);
         self.peers.settle(key);
+        self.tell_dismissed(now); // the key is taken by now
     }
 
     fn receive_session(
@@ -130,7 +131,7 @@ impl Endpoint {
             let cookie = self.baker.bake(Purpose::Path(id), from.into(), now);
             return self.challenge(from, cookie, bytes);
         }
-        session.receive(datagram, &context(&self.attachment, &self.logs, self.lag_policy, now));
+        session.receive(datagram, &Context { feed: &self.feed, now });
         self.peers.set_local(key, self.asked);
         self.peers.enqueue(key);
         self.peers.settle(key);

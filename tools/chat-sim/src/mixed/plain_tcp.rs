@@ -141,8 +141,14 @@ impl PlainTcp {
                 }
                 Ok(count) => {
                     let address = membership.address.into();
-                    let since = truth.membership(address).map_or_else(|| truth.head(), |there| there.since);
-                    let follower = self.follower.get_or_insert_with(|| Follower::new(since, Some(address)));
+                    // Before it is a member it may get a notice.
+                    let mut newcomer = Follower::new(truth.head(), Some(address));
+                    let follower = match truth.membership(address) {
+                        Some(there) => {
+                            self.follower.get_or_insert_with(|| Follower::new(there.since, Some(address)))
+                        }
+                        None => &mut newcomer,
+                    };
                     self.lines.take(&buffer[..count], follower, truth)?;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,

@@ -99,8 +99,11 @@ impl Script {
             ..World::calm()
         };
         let kinds: Vec<Kind> = (0..members).map(|_| Kind::drawn(&mut random)).collect();
+        // Over plain UDP one joins by saying something, which everyone is to get: silent TCP peers are members by then.
+        let joins = |kind| if kind == Kind::UdpPlain { 1_000 * MS } else { MS };
         let mut actions: Vec<Action> =
-            (0..members).map(|member| Action { at: MS, act: Act::Join(member) }).collect();
+            (0..members).map(|member| Action { at: joins(kinds[member]), act: Act::Join(member) }).collect();
+        actions.sort_by_key(|action| action.at);
         actions.extend(
             (0..members).step_by(10).map(|member| Action { at: 2_000 * MS, act: Act::Stall(member) }),
         );

@@ -40,7 +40,9 @@ fn nothing_but_a_hello_may_come_first_and_no_second_one_after_it() {
     for session in sessions {
         let mut stage = Stage::new();
         let mut guest = stage.guest_who_said(&session);
-        assert_eq!(stage.heard(), guest.left(&LeaveReason::Protocol), "{session:?}");
+        let was_member = session.starts_with(&opening(None));
+        let left = if was_member { guest.left(&LeaveReason::Protocol) } else { Vec::new() };
+        assert_eq!(stage.heard(), left, "{session:?}");
         let frames = stage.read_frames(&mut guest);
         assert_eq!(frames.last(), Some(&RoomFrame::Bye(LeaveReason::Protocol)));
         assert!(guest.is_shut);
@@ -63,7 +65,7 @@ fn a_goodbye_is_answered_and_the_connection_closed_once_both_sides_are_shut() {
 
 #[test]
 fn a_framed_peer_who_ends_without_a_goodbye_is_lost() {
-    for begun in [opening(None), opening(None)[..8].to_vec(), [opening(None), vec![9, 0, 1]].concat()] {
+    for begun in [opening(None), [opening(None), vec![9, 0, 1]].concat()] {
         let mut stage = Stage::new();
         let mut guest = stage.guest_who_said(&begun);
         stage.hear_end(&mut guest);

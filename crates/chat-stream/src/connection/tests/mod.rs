@@ -13,14 +13,13 @@ mod plain;
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::time::{Duration, Instant};
 
-use chat_core::{Attachment, Heard, LocalMember, MemberId, Room, RoomConfig, Update, Waker, World};
+use chat_core::{Dismissed, Feed, Heard, LocalMember, MemberId, Room, RoomConfig, Waker, World};
 use chat_proto::{
     Event, FrameDecoder, Hello, LeaveReason, MemberFrame, PREFACE, Resume, RoomFrame, Text, Welcome,
 };
 
 use super::Connection;
 use crate::context::Context;
-use crate::logs::Logs;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -28,16 +27,15 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Bytes that may be said between two turns: about ten messages.
 const ROOM: usize = 2_000;
 
-/// A room, the encoded logs of one I/O thread, and the clock of both.
+/// A room, the feed of one I/O thread, and the clock of both.
 struct Stage {
     room: Room,
-    attachment: Attachment,
-    logs: Logs,
+    feed: Feed,
     /// Hears what the room hears.
     witness: LocalMember,
     /// A member without a connection, to say things that the others read.
     other: MemberId,
-    dismissed: Vec<(MemberId, LeaveReason)>,
+    dismissed: Vec<Dismissed>,
     guests: u16,
     now: Instant,
 }
@@ -81,26 +79,17 @@ impl Stage {
     )]
     fn with(config: RoomConfig) -> Self {
         let now = Instant::now();
-        let log_bytes_max = config.log_bytes_max;
         let room = Room::in_world(config, World { clock: Box::new(move || now), unix_ms: 0, seed: [7; 32] });
-        let attachment = room.attach(Waker::new(|| {}));
-        let other = attachment.join("192.0.2.99:9".parse().unwrap(), now).unwrap().member;
+        let feed = Feed::new(&room, Waker::new(|| {}), false);
+        let other = feed.attachment().join(0, "192.0.2.99:9".parse().unwrap(), now).unwrap().member;
         let witness = room.join("witness".parse().unwrap()).unwrap();
-        let logs = Logs::new(log_bytes_max, false);
-        Self { room, attachment, logs, witness, other, dismissed: Vec::new(), guests: 0, now }
+        Self { room, feed, witness, other, dismissed: Vec::new(), guests: 0, now }
     }
 
     fn join(&mut self) -> Guest {
         self.guests += 1;
         let address = format!("192.0.2.1:{}", self.guests);
-        let joined = self.attachment.join(address.parse().unwrap(), self.now);
-        self.pull();
-        let mut cx =
-            Context { attachment: &self.attachment, logs: &mut self.logs, now: self.now, room_left: ROOM };
-        let connection = match joined {
-            Ok(joined) => Connection::new(joined, &mut cx),
-            Err(error) => Connection::refused(error, &mut cx),
-        };
+        let connection = Connection::new(address.parse().unwrap(), self.now);
         let wire = Wire { taken: Vec::new(), free: usize::MAX, bite: usize::MAX, broken: None };
         Guest { connection, address, wire, is_shut: false, is_gone: false, told: 0 }
     }
@@ -130,19 +119,12 @@ impl Stage {
     }
 
     fn with_context<T>(&mut self, act: impl FnOnce(&mut Context<'_>) -> T) -> T {
-        act(&mut Context {
-            attachment: &self.attachment,
-            logs: &mut self.logs,
-            now: self.now,
-            room_left: ROOM,
-        })
+        act(&mut Context { feed: &mut self.feed, key: 1, now: self.now, room_left: ROOM })
     }
 
     fn pull(&mut self) {
-        let mut update = Update::default();
-        self.attachment.pull(&mut update);
-        self.logs.append(&update);
-        self.dismissed.append(&mut update.dismissed);
+        self.feed.pull();
+        self.dismissed.extend(std::iter::from_fn(|| self.feed.take_dismissed()));
     }
 
     /// The guest sends `bytes`, which come in one read.
@@ -150,10 +132,6 @@ impl Stage {
         assert!(guest.connection.wants_bytes(), "whoever does not want bytes is not read from");
         self.with_context(|cx| guest.connection.receive(bytes, cx));
         self.pull();
-        if guest.connection.awaits_greeting() {
-            self.with_context(|cx| guest.connection.greet(cx));
-            self.pull();
-        }
     }
 
     /// The guest has shut down his side.
@@ -162,18 +140,18 @@ impl Stage {
     }
 
     fn say(&mut self, text: &str) {
-        let _said = self.attachment.say(self.other, Text::one_line(text).unwrap(), self.now).unwrap();
+        let _said = self.feed.attachment().say(self.other, Text::one_line(text).unwrap(), self.now).unwrap();
     }
 
     /// Serves the guest as a turn of the poll loop does, as far as his socket takes it.
     fn serve(&mut self, guest: &mut Guest) {
         self.pull();
-        self.dismissed.retain(|(member, reason)| {
-            let is_him = guest.connection.member() == Some(*member);
-            if is_him {
+        self.dismissed.retain(|Dismissed { member, reason, .. }| {
+            let is_it = guest.connection.member() == Some(*member);
+            if is_it {
                 guest.connection.dismiss(reason, self.now);
             }
-            !is_him
+            !is_it
         });
         match self.with_context(|cx| guest.connection.flush(cx, &mut guest.wire)) {
             Ok(shut) => guest.is_shut |= shut,

@@ -3,6 +3,7 @@
 use chat_proto::limits::QUIET;
 
 use super::*;
+use crate::limits::OPENING_GRACE;
 
 const HABITS: [&[u8]; 4] = [b"lf\n", b"crlf\r\n", b"chunk", b""];
 
@@ -15,7 +16,7 @@ fn conversation(first: &[u8], bite: usize, free: usize) -> Vec<u8> {
     if !first.is_empty() {
         stage.hear(&mut guest, first);
     }
-    stage.pass(&mut guest, QUIET.max(crate::limits::OPENING_GRACE));
+    stage.pass(&mut guest, QUIET.max(OPENING_GRACE));
     stage.read_bytes(&mut guest);
     let answered = if first.starts_with(&PREFACE) { encoded(&MemberFrame::Who) } else { b"mine\n".to_vec() };
     for round in 0..3 {

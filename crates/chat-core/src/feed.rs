@@ -1,0 +1,187 @@
+//! What an I/O thread has of a room: its attachment, and the room's log in each format that its peers read.
+
+use std::io::Write;
+use std::time::Instant;
+
+use chat_proto::{Entry, encode_entry};
+
+use crate::attachment::{Attachment, Dismissed, Update};
+use crate::config::RoomConfig;
+use crate::encoded::EncodedLog;
+use crate::room::Room;
+use crate::waker::Waker;
+
+/// How a peer reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Frames, as [`encode_entry`] writes them.
+    Framed,
+    /// `[author] text` lines that end in LF.
+    Lf,
+    /// `[author] text` lines that end in CR LF.
+    CrLf,
+}
+
+impl Format {
+    const COUNT: usize = 3;
+
+    /// What ends a line; nothing for frames.
+    #[must_use]
+    pub fn line_break(self) -> &'static str {
+        match self {
+            Self::Framed => "",
+            Self::Lf => "\n",
+            Self::CrLf => "\r\n",
+        }
+    }
+}
+
+/// The place of one I/O thread at a room: an [`Attachment`], and an [`EncodedLog`] for each [`Format`] that its peers read.
+///
+/// An entry is encoded once per format, when it is pulled. [`pull`](Self::pull) may be called at any moment, also between
+/// two peers of one turn: what a pull brings besides entries is kept until the transport asks for it.
+///
+/// ```
+/// use chat_core::{Feed, Format, Pending, Room, RoomConfig, Waker};
+///
+/// let room = Room::new(RoomConfig::default());
+/// let mut feed = Feed::new(&room, Waker::new(|| {}), false);
+/// feed.pull();
+/// let member = feed.open(Format::Lf).head();
+/// room.notice("hello")?;
+/// feed.pull();
+/// assert!(feed.take_grown());
+/// assert_eq!(feed.log(Format::Lf).pending(member), Pending::Bytes(b"[*] hello\n", b""));
+/// # Ok::<(), chat_core::SayError>(())
+/// ```
+#[derive(Debug)]
+pub struct Feed {
+    attachment: Attachment,
+    config: RoomConfig,
+    update: Update,
+    /// Joins and leaves are shown to plain members.
+    announce: bool,
+    logs: [Option<EncodedLog>; Format::COUNT],
+    dismissed: Vec<Dismissed>,
+    /// A log has grown since that was last asked.
+    grown: bool,
+}
+
+impl Feed {
+    /// A place at `room`, which calls `waker` when the thread is to [`pull`](Self::pull). With `announce`, plain members
+    /// read who joins and who leaves.
+    #[must_use]
+    pub fn new(room: &Room, waker: Waker, announce: bool) -> Self {
+        Self {
+            attachment: room.attach(waker),
+            config: room.config(),
+            update: Update::default(),
+            announce,
+            logs: [const { None }; Format::COUNT],
+            dismissed: Vec::new(),
+            grown: false,
+        }
+    }
+
+    /// Where the members of this thread join, speak and leave.
+    pub fn attachment(&self) -> &Attachment {
+        &self.attachment
+    }
+
+    /// What the room was configured with.
+    #[must_use]
+    pub fn config(&self) -> &RoomConfig {
+        &self.config
+    }
+
+    /// Takes in what has happened in the room, and encodes it.
+    pub fn pull(&mut self) {
+        self.attachment.pull(&mut self.update);
+        self.dismissed.append(&mut self.update.dismissed);
+        let (update, announce) = (&self.update, self.announce);
+        self.grown |= update.missed_up_to.is_some();
+        for (log, format) in self.logs.iter_mut().zip([Format::Framed, Format::Lf, Format::CrLf]) {
+            let Some(log) = log else { continue };
+            if let Some(seq) = update.missed_up_to {
+                log.restart_after(seq);
+            }
+            let head = log.head().slot();
+            for entry in &update.entries {
+                log.push(entry, |entry, out| encode(entry, format, announce, out));
+            }
+            self.grown |= log.head().slot() != head;
+        }
+    }
+
+    /// The log in `format`, made from the room's log if this is its first reader. Contains what was pulled so far.
+    pub fn open(&mut self, format: Format) -> &EncodedLog {
+        let Self { attachment, config, announce, logs, .. } = self;
+        logs[format as usize].get_or_insert_with(|| {
+            let mut log = EncodedLog::new(config.log_bytes_max);
+            let mut entries = Vec::new();
+            let seq = attachment.replay(|entry| entries.push(entry.clone()));
+            log.restart_after(seq);
+            for entry in &entries {
+                log.push(entry, |entry, out| encode(entry, format, *announce, out));
+            }
+            log
+        })
+    }
+
+    /// The log in `format`.
+    ///
+    /// # Panics
+    ///
+    /// If it was never [opened](Self::open).
+    #[must_use]
+    pub fn log(&self, format: Format) -> &EncodedLog {
+        self.logs[format as usize]
+            .as_ref()
+            .expect("a format is opened before anyone reads it, and never closed")
+    }
+
+    /// Whether pulls since the last call have brought something that members of this thread get to see.
+    pub fn take_grown(&mut self) -> bool {
+        std::mem::take(&mut self.grown)
+    }
+
+    /// A member of this thread that is out of the room already, and whose peer must be told so. Each is returned once; ask after
+    /// every [`pull`](Self::pull), before a key can belong to another peer.
+    pub fn take_dismissed(&mut self) -> Option<Dismissed> {
+        self.dismissed.pop()
+    }
+
+    /// When [`pull`](Self::pull) is due even if the waker is not called.
+    #[must_use]
+    pub fn pull_by(&self) -> Option<Instant> {
+        self.update.pull_by
+    }
+
+    /// The room is closing: what members are owed must be written by then.
+    #[must_use]
+    pub fn closing(&self) -> Option<Instant> {
+        self.update.closing
+    }
+
+    /// Bytes that the largest of the logs holds, its index included: at most
+    /// [`RoomConfig::log_bytes_max`](crate::RoomConfig::log_bytes_max).
+    #[must_use]
+    pub fn log_bytes_most(&self) -> usize {
+        self.logs.iter().flatten().map(EncodedLog::bytes_held).max().unwrap_or(0)
+    }
+}
+
+/// Appends `entry` as members of this format read it; nothing if they do not get to see it.
+fn encode(entry: &Entry, format: Format, announce: bool, out: &mut Vec<u8>) {
+    let event = &entry.event;
+    if event.is_crowd() {
+        return; // a join or leave in a large room: it costs more than it tells
+    }
+    match format {
+        Format::Framed => encode_entry(entry, out),
+        Format::Lf | Format::CrLf if event.is_message() || (announce && event.is_presence()) => {
+            write!(out, "{event}{}", format.line_break()).expect("writing to a Vec does not fail");
+        }
+        Format::Lf | Format::CrLf => {}
+    }
+}
