@@ -128,7 +128,9 @@ impl Protocol for Framed {
             (SessionEnd::Dismissed(reason), _) | (_, Some(reason)) => Ok(ClientEnd::Dismissed(reason)),
             (SessionEnd::Left, None) => Ok(ClientEnd::Left),
             (end @ SessionEnd::Unreachable, None) => Err(io::Error::new(ErrorKind::ConnectionRefused, end)),
-            (end @ SessionEnd::NoAnswer, None) => Err(io::Error::new(ErrorKind::TimedOut, end)),
+            (end @ (SessionEnd::NoAnswer | SessionEnd::NoWelcome), None) => {
+                Err(io::Error::new(ErrorKind::TimedOut, end))
+            }
         })
     }
 
