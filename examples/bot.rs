@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn answer(entry: &Entry, heard: u64) -> Option<String> {
-    let Event::Said { author, text } = &entry.event else { return None };
+    let Event::Said { author, text, .. } = &entry.event else { return None };
     match text.as_str() {
         "!roll" => Some(format!("{author} rolls a {}", 1 + entry.at_ms % 6)),
         "!count" => Some(format!("I have heard {heard} messages")),

@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn update(game: &LocalMember, frame: u64, height: &mut u32) -> Result<(), Box<dyn Error>> {
     for _ in 0..HEARD_PER_FRAME_MAX {
         let Ok(Heard::Entry(entry)) = game.try_recv() else { break };
-        let Event::Said { author, text } = &entry.event else { continue };
+        let Event::Said { author, text, .. } = &entry.event else { continue };
         match text.as_str() {
             "jump" => {
                 *height = 10;

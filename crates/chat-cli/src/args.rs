@@ -104,11 +104,14 @@ Objects of --json, one per line. In:
   {\"type\":\"who\"}                          answered with `present`
 Out (more types and fields may come, none will change):
   connected  you, members
-  message    seq, time, author, text, own   own: the confirmation of what you said
+  message    seq, time, member, author, text, own   own: the confirmation of what you said
   joined     seq, time, peer, members
   left       seq, time, peer, reason, members
   presence_summary   seq, time, joined, left, members   in large rooms, instead of the two before
-  not_said   seq, time, why                     the host has refused a message of yours
+  not_said   text, why                      the host has refused a message of yours
+  private    member, author, text           for you alone
+  notice     text                           from the room, for you alone
+  undelivered   to, why                     a private message of yours did not get there
   present    members, peers, more           more: there are others, not listed
   missed     messages                       you were too slow for that many
   lost       error, retry_in_ms             with --reconnect
@@ -116,8 +119,8 @@ Out (more types and fields may come, none will change):
   line       text                           with --plain, instead of `message`
   refused    line, error                    that line of input was no request
   ended      reason                         the last one
-`seq` grows by one with each message; `time` is RFC 3339 in UTC; authors and peers are ip:port, the
-room itself is `*`.
+`seq` grows by one with each message; `time` is RFC 3339 in UTC; `member` tells who it is, whatever is
+shown; authors and peers are ip:port, the room itself is `*`.
 
 Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or something was not said or
 not confirmed (stderr tells); 2 wrong usage; 128 + N ended by signal N."

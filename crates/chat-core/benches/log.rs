@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use chat_core::{Cursor, EncodedLog, Pending};
-use chat_proto::{Author, Entry, Event, Text, encode_entry};
+use chat_proto::{Author, Entry, Event, Origin, Text, encode_entry};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -19,7 +19,7 @@ fn main() {
 fn entry(seq: u64) -> Entry {
     let author: Author = "127.0.0.1:57814".parse().expect("an address");
     let text = Text::one_line(&"x".repeat(64)).expect("64 bytes of ASCII");
-    Entry { seq, at_ms: seq, event: Event::Said { author, text } }
+    Entry { seq, at_ms: seq, event: Event::Said { from: Origin::default(), author, text } }
 }
 
 fn full_log() -> EncodedLog {

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use chat_core::{Attachment, MemberId, Room, RoomConfig, Update, Waker};
+use chat_core::{Attachment, Membership, Room, RoomConfig, Update, Waker};
 use chat_proto::Text;
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -16,7 +16,7 @@ fn main() {
 }
 
 /// A room with so many attachments, the first of which has a member.
-fn room_with(attachments: usize) -> (Vec<Attachment>, MemberId, Instant) {
+fn room_with(attachments: usize) -> (Vec<Attachment>, Membership, Instant) {
     let room = Room::new(RoomConfig::default().with_rate(None));
     let attachments: Vec<Attachment> = (0..attachments).map(|_| room.attach(Waker::new(|| {}))).collect();
     let peer = "127.0.0.1:57814".parse().expect("an address");

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_proto::{Entry, Hello, LeaveReason, PeerAddr, Text, Welcome};
+use chat_proto::{Direct, DirectItem, Entry, Hello, LeaveReason, MemberId, PeerAddr, Tag, Text, Welcome};
 
-use crate::error::{JoinError, SayError};
-use crate::members::MemberId;
-use crate::moderator::Verdict;
+use crate::error::{JoinError, SayError, TellError};
+use crate::members::Membership;
+use crate::moderator::{Offer, Verdict};
 use crate::room::Room;
+use crate::state::Newcomer;
 use crate::waker::Waker;
 
 /// Where a transport meets the room: its members join, speak and leave here, and here it pulls
@@ -29,41 +30,75 @@ pub struct Attachment {
 /// A peer that has joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[must_use = "who is not made to leave stays a member"]
+#[must_use = "a peer that is not made to leave stays a member"]
 pub struct Joined {
-    /// Who he is from now on.
-    pub member: MemberId,
-    /// Sequence number of the newest message at that moment: he gets what follows. [`Attachment::pull`] before
-    /// you look up his cursor with [`EncodedLog::after`](crate::EncodedLog::after).
+    /// What the transport knows the member by.
+    pub member: Membership,
+    /// Which member of the room it is.
+    pub id: MemberId,
+    /// Sequence number of the newest message at that moment: the member gets what follows. [`Attachment::pull`] before
+    /// you look up its cursor with [`EncodedLog::after`](crate::EncodedLog::after).
     pub seq: u64,
 }
 
-/// What [`Attachment::say`] did.
+/// A framed peer that has joined, or whose session goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[must_use = "a member over his rate is to be paused, and one who was refused told why"]
+#[must_use = "a peer that is not made to leave stays a member"]
+pub struct Welcomed {
+    /// What the transport knows the member by.
+    pub member: Membership,
+    /// Sequence number of the newest message at that moment. [`Attachment::pull`] before you look up the member's cursor.
+    pub seq: u64,
+    /// The answer to the hello.
+    pub welcome: Welcome,
+    /// Where the member starts to read.
+    pub start: Start,
+}
+
+/// Where a welcomed member starts to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With this many of the newest messages.
+    History(u16),
+    /// After this message, the last one it has; if the log no longer reaches back to it, the member must
+    /// be told what it missed.
+    After(u64),
+}
+
+/// What [`Attachment::say`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use = "a member over its rate limit is to be paused"]
 pub struct Said {
     /// What became of the message.
     pub outcome: Outcome,
-    /// The member is over his rate, or fills the log faster than some transport pulls it: take nothing more
-    /// from him before this moment.
+    /// The member is over its rate limit, or it fills the log or its direct lane faster than a transport pulls: take
+    /// nothing more from it before this moment.
     pub pause_until: Option<Instant>,
 }
 
 /// What became of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It has its place in the order.
     Accepted {
         /// Its sequence number.
         seq: u64,
     },
-    /// The [`Moderator`](crate::Moderator) has refused it. A framed member reads that in the log
-    /// ([`Event::Refused`](chat_proto::Event::Refused)); others are to be told.
-    Refused {
-        /// What he is told instead.
-        why: Text,
-    },
+    /// The [`Moderator`](crate::Moderator) has refused it. The member is told why over its direct lane.
+    Refused,
+    /// The room has dealt with a message of this number, or a greater one, before. Nothing was said.
+    Repeated,
+}
+
+/// How far the room has come with a member, as [`Attachment::taken`] says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The member's messages up to this number are dealt with; 0 if it is no member.
+    pub number: u64,
+    /// The newest sequence number at that moment.
+    pub head: u64,
 }
 
 /// A member that the room has made leave.
@@ -72,31 +107,23 @@ pub struct Dismissed {
     /// The transport's own number for its peer, as given to [`Attachment::join`].
     pub key: usize,
     /// The membership that has ended.
-    pub member: MemberId,
+    pub member: Membership,
     /// What the peer is to be told.
     pub reason: LeaveReason,
 }
 
-/// How far the room has come with a member, as [`Attachment::accepted`] says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Accepted {
-    /// How many of his messages it has dealt with, refused ones among them; 0 if he is no member.
-    pub messages: u64,
-    /// The newest sequence number at that moment.
-    pub head: u64,
+/// An item of a member's direct lane, for its transport to deliver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The transport's own number for its peer, as given to [`Attachment::join`].
+    pub key: usize,
+    /// Whom it is for.
+    pub member: Membership,
+    /// The item.
+    pub direct: Arc<Direct>,
 }
 
-/// Where a welcomed member starts to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// With this many of the newest messages.
-    History(u16),
-    /// After this message, the last one he has; if the log no longer reaches back to it, he is to
-    /// be told what he missed.
-    After(u64),
-}
-
-/// What a attachment pulls from the room, in a buffer that the transport keeps.
+/// What an attachment pulls from the room, in a buffer that the transport keeps.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Update {
@@ -107,6 +134,9 @@ pub struct Update {
     pub missed_up_to: Option<u64>,
     /// Members that are out of the room already, and whose peers are to be told.
     pub dismissed: Vec<Dismissed>,
+    /// New items of direct lanes, those of each member in the order of their numbers. To be acknowledged with
+    /// [`Attachment::got`].
+    pub direct: Vec<Told>,
     /// Pull again by then, even if nothing has woken the transport: something will be due.
     pub pull_by: Option<Instant>,
     /// The room is closing: what is owed must be written by then.
@@ -118,6 +148,7 @@ impl Update {
         self.entries.clear();
         self.missed_up_to = None;
         self.dismissed.clear();
+        self.direct.clear();
         self.pull_by = None;
         self.closing = None;
     }
@@ -130,56 +161,146 @@ impl Attachment {
         Self { room, id }
     }
 
+    /// Names the transport by a word of at most four letters, which tells members with one address apart:
+    /// `192.0.2.1:5/udp`. Default: `tcp`.
+    ///
+    /// # Panics
+    ///
+    /// If it is no such word.
+    pub fn with_word(self, word: &'static str) -> Self {
+        let is_word = word.len() <= 4 && Tag::new(word, 1).is_ok();
+        assert!(is_word, "one to four lower-case letters: {word:?}");
+        self.room.lock().set_word(self.id, word);
+        self
+    }
+
     /// The room.
     #[must_use]
     pub fn room(&self) -> &Room {
         &self.room
     }
 
-    /// Takes in the peer at `peer`. `key` is the transport's own number for it, by which [`Dismissed`] names it.
+    /// Takes in the peer at `peer`, which the transport knows to be there. `key` is the transport's own number for it,
+    /// by which [`Dismissed`] and [`Told`] name it.
     ///
     /// # Errors
     ///
     /// [`JoinError`] if the room, or the peer's address, has all the members it may have, or if
     /// the room is closing.
     pub fn join(&self, key: usize, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
-        let result = self.room.lock().join(self.id, key, PeerAddr::from(peer), now);
+        self.join_as(Newcomer::new(self.id, key, peer, true, now), now)
+    }
+
+    /// As [`join`](Self::join), for a peer whose address may be forged. It never speaks under the address of a member
+    /// that is known to be there.
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](Self::join).
+    pub fn join_unproven(&self, key: usize, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
+        self.join_as(Newcomer::new(self.id, key, peer, false, now), now)
+    }
+
+    fn join_as(&self, newcomer: Newcomer, now: Instant) -> Result<Joined, JoinError> {
+        let result = self.room.lock().join(newcomer, now);
         let (joined, wakes) = result?;
         wakes.wake();
         Ok(joined)
     }
 
-    /// Answers a framed member's hello. If he resumes a session that is still here, that one is
-    /// dismissed first, so that nothing of it can be said any more. `None` if he is no member.
-    #[must_use]
-    pub fn welcome(&self, member: MemberId, hello: &Hello, now: Instant) -> Option<(Welcome, Start)> {
-        let result = self.room.lock().welcome(member, hello, now);
-        let (welcome, start, wakes) = result?;
+    /// Takes in the peer at `peer`, which the transport knows to be there, and answers its hello.
+    ///
+    /// If it resumes a session, it goes on as that member: whatever connection has the session is dismissed first, so
+    /// that nothing more is accepted over it. `came` is when the peer's connection came: a hello that was long on its
+    /// way must not end a connection that the same client has made since.
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](Self::join), and [`JoinError::Superseded`]. The session that was to be resumed is still where it was
+    /// then.
+    pub fn welcome(
+        &self,
+        key: usize,
+        peer: SocketAddr,
+        hello: &Hello,
+        came: Instant,
+        now: Instant,
+    ) -> Result<Welcomed, JoinError> {
+        let newcomer = Newcomer::new(self.id, key, peer, true, came);
+        let result = self.room.lock().welcome(newcomer, hello, now);
+        let (welcomed, wakes) = result?;
         wakes.wake();
-        Some((welcome, start))
+        Ok(welcomed)
     }
 
-    /// Says `text` as `member`. Once this returns, the message has its place in the one order, or was
-    /// refused by the room's [`Moderator`](crate::Moderator).
+    /// Answers the hello of a member that has joined as a plain listener, and turns out to be framed. If it resumes a
+    /// session, it goes on as that member. `None` if it is no member (any more).
+    ///
+    /// # Errors
+    ///
+    /// As [`welcome`](Self::welcome); then it is no member any more.
+    pub fn upgrade(
+        &self,
+        member: Membership,
+        hello: &Hello,
+        now: Instant,
+    ) -> Option<Result<Welcomed, JoinError>> {
+        let result = self.room.lock().upgrade(member, hello, now);
+        let (result, wakes) = result?;
+        wakes.wake();
+        Some(result)
+    }
+
+    /// Says `text` as `member`, with the next number. Once this returns, the message has its place in the one order, or
+    /// was refused by the room's [`Moderator`](crate::Moderator).
     ///
     /// The attachment's own transport is not woken: it pulls at the end of its turn.
     ///
     /// # Errors
     ///
-    /// [`SayError`] if he is no member (any more) or the room is closing.
-    pub fn say(&self, member: MemberId, text: Text, now: Instant) -> Result<Said, SayError> {
+    /// [`SayError`] if it is no member (any more) or the room is closing.
+    pub fn say(&self, member: Membership, text: Text, now: Instant) -> Result<Said, SayError> {
+        self.say_as(member, None, text, now)
+    }
+
+    /// As [`say`](Self::say), for a member that numbers its messages itself. One whose number is not greater than any
+    /// before is not said.
+    ///
+    /// # Errors
+    ///
+    /// As [`say`](Self::say).
+    pub fn say_numbered(
+        &self,
+        member: Membership,
+        number: u64,
+        text: Text,
+        now: Instant,
+    ) -> Result<Said, SayError> {
+        self.say_as(member, Some(number), text, now)
+    }
+
+    fn say_as(
+        &self,
+        member: Membership,
+        number: Option<u64>,
+        text: Text,
+        now: Instant,
+    ) -> Result<Said, SayError> {
         let verdict = match self.room.moderator() {
             Some(moderator) => {
-                let peer = self.room.lock().speaker(member)?;
-                moderator.decide(peer, &text)
+                let speaker = self.room.lock().speaker(member)?;
+                if number.is_some_and(|number| number <= speaker.taken) {
+                    return Ok(Said { outcome: Outcome::Repeated, pause_until: None });
+                }
+                moderator.decide(&Offer { member: speaker.id, peer: speaker.address, text: &text })
             }
             None => Verdict::Accept,
         };
         let mut state = self.room.lock();
         let result = match verdict {
-            Verdict::Accept => state.say(member, text, now),
-            Verdict::Change(text) => state.say(member, text, now),
-            Verdict::Refuse(why) => state.refuse(member, why, now),
+            Verdict::Accept => state.say(member, number, Ok(text), now),
+            Verdict::Change(text) => state.say(member, number, Ok(text), now),
+            Verdict::Refuse(why) => state.say(member, number, Err(why), now),
         };
         drop(state);
         let (said, wakes) = result?;
@@ -187,22 +308,52 @@ impl Attachment {
         Ok(said)
     }
 
-    /// `member` leaves. Nothing happens if he has left already, so a reason is announced once. Returns the one
-    /// that his peer is to be told: if the room has put him out in the meantime, and no
+    /// Sends `text` from `member` to another member privately.
+    ///
+    /// If that one leaves before it has acknowledged the message, `member` is told so
+    /// ([`DirectItem::Undelivered`]).
+    ///
+    /// # Errors
+    ///
+    /// [`TellError`], and then nothing was sent.
+    pub fn tell(&self, member: Membership, to: MemberId, text: Text) -> Result<(), TellError> {
+        let mut state = self.room.lock();
+        let (from, author) = state.identity(member).ok_or(TellError::NotMember)?;
+        let result = state.tell(to, DirectItem::Private { from, author, text });
+        drop(state);
+        result?.wake();
+        Ok(())
+    }
+
+    /// `member` has the items of its direct lane up to this number.
+    ///
+    /// Where a medium has no acknowledgements, call it once they are handed to the system.
+    pub fn got(&self, member: Membership, direct: u64) {
+        self.room.lock().got(member, direct);
+    }
+
+    /// `member` leaves. Nothing happens if it has left already, so a reason is announced once. Returns the one
+    /// that its peer is to be told: if the room has dismissed it in the meantime, and no
     /// [`pull`](Self::pull) has told so, that is the room's.
-    pub fn leave(&self, member: MemberId, reason: LeaveReason, now: Instant) -> LeaveReason {
+    pub fn leave(&self, member: Membership, reason: LeaveReason, now: Instant) -> LeaveReason {
         let (reason, wakes) = self.room.lock().leave_by_attachment(self.id, member, reason, now);
         wakes.wake();
         reason
     }
 
-    /// How far the room has come with what `member` says.
+    /// Whether it is a member still.
     #[must_use]
-    pub fn accepted(&self, member: MemberId) -> Accepted {
-        self.room.lock().accepted(member)
+    pub fn is_member(&self, member: Membership) -> bool {
+        self.room.lock().identity(member).is_some()
     }
 
-    /// Replaces what is in `news` by what happened since the last pull.
+    /// How far the room has come with what `member` says.
+    #[must_use]
+    pub fn taken(&self, member: Membership) -> Taken {
+        self.room.lock().taken(member)
+    }
+
+    /// Replaces what is in `update` by what happened since the last pull.
     pub fn pull(&mut self, update: &mut Update) {
         update.clear();
         let now = self.room.now();
@@ -220,9 +371,20 @@ impl Attachment {
         seq
     }
 
-    /// Counts messages that a member was told he missed, for [`Stats`](crate::Stats).
+    /// Counts messages that a member was told it missed, for [`Stats`](crate::Stats).
     pub fn count_missed(&self, messages: u64) {
         self.room.lock().count_missed(messages);
+    }
+
+    /// Counts a frame or datagram of a kind that is not known, for [`Stats`](crate::Stats).
+    pub fn count_unknown(&self) {
+        self.room.lock().count_unknown();
+    }
+}
+
+impl Newcomer {
+    fn new(attachment: usize, key: usize, peer: SocketAddr, is_proven: bool, came: Instant) -> Self {
+        Self { attachment, key, address: PeerAddr::from(peer), is_proven, came }
     }
 }
 

@@ -86,8 +86,8 @@ struct Slot {
 ///
 /// ```
 /// use chat_core::{EncodedLog, Pending};
-/// # use chat_proto::{Author, Entry, Event, Text};
-/// # let entry = |seq| Entry { seq, at_ms: 0, event: Event::Said { author: Author::Room, text: "hi".parse().unwrap() } };
+/// # use chat_proto::{Author, Entry, Event, Origin, Text};
+/// # let entry = |seq| Entry { seq, at_ms: 0, event: Event::Said { from: Origin::default(), author: Author::Room, text: "hi".parse().unwrap() } };
 /// let mut log = EncodedLog::new(64 * 1024);
 /// let member = log.head();
 /// log.push(&entry(1), |_, out| out.extend_from_slice(b"[*] hi\n"));

@@ -1,9 +1,9 @@
 //! What the room refuses, one enum per operation.
 
-use chat_proto::{LeaveReason, Name, PeerAddr, TextError};
+use chat_proto::{Author, LeaveReason, Name, TextError};
 use thiserror::Error;
 
-/// Why a peer may not join. Not the peer's fault as a rule; [`LeaveReason`] tells him.
+/// Why a peer may not join. Not the peer's fault as a rule; [`LeaveReason`] tells it.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinError {
@@ -19,6 +19,9 @@ pub enum JoinError {
         /// [`RoomConfig::members_per_address_max`](crate::RoomConfig::members_per_address_max).
         members_per_address_max: usize,
     },
+    /// The session that was to be resumed goes on over a connection that came later: the hello was late.
+    #[error("the session goes on over a newer connection")]
+    Superseded,
     /// The room takes in no one any more.
     #[error("the room is closing")]
     Closing,
@@ -29,6 +32,7 @@ impl From<JoinError> for LeaveReason {
         match error {
             JoinError::RoomFull { .. } => Self::RoomFull,
             JoinError::AddressFull { .. } => Self::AddressFull,
+            JoinError::Superseded => Self::Replaced,
             JoinError::Closing => Self::Stopping,
         }
     }
@@ -46,6 +50,23 @@ pub enum SayError {
     Closing,
 }
 
+/// Why a member was not told something.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TellError {
+    /// There is no such remote member.
+    #[error("no such member is here")]
+    NotPresent,
+    /// It has not acknowledged what it was told before
+    /// ([`DIRECT_ITEMS_MAX`](chat_proto::limits::DIRECT_ITEMS_MAX),
+    /// [`DIRECT_BYTES_MAX`](chat_proto::limits::DIRECT_BYTES_MAX)).
+    #[error("the member has not read what it was told before")]
+    Full,
+    /// The sender is not a member (any more).
+    #[error("not a member of the room any more")]
+    NotMember,
+}
+
 /// Two local members of one room cannot share a name.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the name {name} is taken in this room")]
@@ -58,11 +79,11 @@ pub struct NameTaken {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KickError {
-    /// No remote member has this address.
-    #[error("no member has the address {peer}")]
+    /// No remote member is shown like this.
+    #[error("{who} is not here")]
     NotPresent {
-        /// The address asked for.
-        peer: PeerAddr,
+        /// Who was to be kicked.
+        who: Author,
     },
     /// The reason is longer than a member can be told.
     #[error("the reason is too long")]

@@ -1,11 +1,12 @@
 //! What an I/O thread has of a room: its attachment, and the room's log in each format that its peers read.
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::time::Instant;
 
 use chat_proto::{Entry, encode_entry};
 
-use crate::attachment::{Attachment, Dismissed, Update};
+use crate::attachment::{Attachment, Dismissed, Told, Update};
 use crate::config::RoomConfig;
 use crate::encoded::EncodedLog;
 use crate::room::Room;
@@ -63,6 +64,7 @@ pub struct Feed {
     announce: bool,
     logs: [Option<EncodedLog>; Format::COUNT],
     dismissed: Vec<Dismissed>,
+    told: VecDeque<Told>,
     /// A log has grown since that was last asked.
     grown: bool,
 }
@@ -79,8 +81,16 @@ impl Feed {
             announce,
             logs: [const { None }; Format::COUNT],
             dismissed: Vec::new(),
+            told: VecDeque::new(),
             grown: false,
         }
+    }
+
+    /// Names the transport by a word, as [`Attachment::with_word`] does.
+    #[must_use]
+    pub fn with_word(mut self, word: &'static str) -> Self {
+        self.attachment = self.attachment.with_word(word);
+        self
     }
 
     /// Where the members of this thread join, speak and leave.
@@ -98,6 +108,7 @@ impl Feed {
     pub fn pull(&mut self) {
         self.attachment.pull(&mut self.update);
         self.dismissed.append(&mut self.update.dismissed);
+        self.told.extend(self.update.direct.drain(..));
         let (update, announce) = (&self.update, self.announce);
         self.grown |= update.missed_up_to.is_some();
         for (log, format) in self.logs.iter_mut().zip([Format::Framed, Format::Lf, Format::CrLf]) {
@@ -149,6 +160,12 @@ impl Feed {
     /// every [`pull`](Self::pull), before a key can belong to another peer.
     pub fn take_dismissed(&mut self) -> Option<Dismissed> {
         self.dismissed.pop()
+    }
+
+    /// An item of a direct lane, for a member of this thread. Each is returned once, those of each member in the order of
+    /// their numbers; ask after every [`pull`](Self::pull), before a key can belong to another peer.
+    pub fn take_told(&mut self) -> Option<Told> {
+        self.told.pop_front()
     }
 
     /// When [`pull`](Self::pull) is due even if the waker is not called.

@@ -44,6 +44,8 @@ mod deadlines;
 mod encoded;
 mod error;
 mod feed;
+mod index;
+mod lane;
 mod local_member;
 mod log;
 mod members;
@@ -52,6 +54,7 @@ mod presence;
 mod rate;
 mod room;
 mod running;
+mod sessions;
 mod state;
 mod stats;
 mod sync;
@@ -61,14 +64,14 @@ mod waker;
 /// What a room's values are made of, so that an embedder needs this crate only.
 #[doc(no_inline)]
 pub use chat_proto::{
-    self, Author, Entry, Event, Hello, LeaveReason, Name, NameError, PeerAddr, Present, Text, TextError,
-    Welcome,
+    self, Author, Direct, DirectItem, Entry, Event, Hello, LeaveReason, MemberId, Name, NameError, Origin,
+    PeerAddr, Present, Text, TextError, Welcome,
 };
 /// Where [`LocalMember::ready`] and [`Client::events`] come from: `select!` over them with the same version.
 #[doc(no_inline)]
 pub use crossbeam_channel;
 
-pub use attachment::{Accepted, Attachment, Dismissed, Joined, Outcome, Said, Start, Update};
+pub use attachment::{Attachment, Dismissed, Joined, Outcome, Said, Start, Taken, Told, Update, Welcomed};
 pub use client::{
     ADDRESSES_MAX, ATTEMPT_DELAY, Client, ClientConfig, ClientEnd, ClientEvent, Command, Commands,
     Conversation, Ended, TrySayError, UNCONFIRMED_MAX, interleaved,
@@ -76,10 +79,13 @@ pub use client::{
 pub use config::{LagPolicy, Rate, RoomConfig};
 pub use deadlines::Deadlines;
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
-pub use error::{JoinError, KickError, NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
+pub use error::{
+    JoinError, KickError, NameTaken, RecvTimeoutError, RoomClosed, SayError, TellError, TryRecvError,
+};
 pub use feed::{Feed, Format};
+pub use index::Index;
 pub use local_member::{Heard, LocalMember};
-pub use members::{MemberId, network_of};
+pub use members::{Membership, network_of};
 pub use moderator::{Moderator, Offer, Verdict};
 pub use room::{Clock, Room, World};
 pub use running::{Running, run};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_proto::{Author, Entry, Name};
+use chat_proto::{Author, Entry, MemberId, Name};
 
 use crate::error::{NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
 use crate::room::Room;
@@ -71,10 +71,11 @@ impl fmt::Display for Heard {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "dropping a seat gives it up"]
+#[must_use = "dropping a local member makes it leave"]
 pub struct LocalMember {
     room: Room,
-    id: usize,
+    place: usize,
+    id: MemberId,
     author: Author,
     ready: Receiver<()>,
     signal: Sender<()>,
@@ -88,15 +89,21 @@ impl LocalMember {
             let _full = wake.try_send(()); // then a signal is there already
         });
         let taken = room.lock().join_local(name.clone(), waker);
-        let (id, wakes) = taken?;
+        let (place, id, wakes) = taken?;
         wakes.wake();
-        Ok(Self { room, id, author: Author::Named(name), ready, signal })
+        Ok(Self { room, place, id, author: Author::Named(name), ready, signal })
     }
 
     /// The room.
     #[must_use]
     pub fn room(&self) -> &Room {
         &self.room
+    }
+
+    /// Which member it is: the one in the [`Origin`](chat_proto::Origin) of its messages.
+    #[must_use]
+    pub fn id(&self) -> MemberId {
+        self.id
     }
 
     /// The author that this local member's messages have.
@@ -113,7 +120,7 @@ impl LocalMember {
     ///
     /// [`SayError::Closing`].
     pub fn say(&self, text: &str) -> Result<Option<u64>, SayError> {
-        self.room.say_as(&self.author, text)
+        self.room.say_as_local(self.place, text)
     }
 
     /// The next entry, if there is one.
@@ -125,7 +132,7 @@ impl LocalMember {
     pub fn try_recv(&self) -> Result<Heard, TryRecvError> {
         let mut state = self.room.lock();
         let is_over = state.is_over();
-        let (LocalState { reader, .. }, log) = state.local_mut(self.id);
+        let (LocalState { reader, .. }, log) = state.local_mut(self.place);
         let heard = if reader.position < log.tail() {
             let missed = log.evicted_seq() - reader.seq;
             (reader.position, reader.seq) = (log.tail(), log.evicted_seq());
@@ -141,8 +148,8 @@ impl LocalMember {
             reader.is_up_to_date();
         }
         if is_more || is_over {
-            // Who takes one entry per token shall not be left with the rest, and all who listen here
-            // shall learn of the end.
+            // One that takes an entry per token must not be left with the rest, and all that listen here
+            // must learn of the end.
             let _full = self.signal.try_send(());
         }
         if let Ok(Heard::Missed(messages)) = heard {
@@ -162,7 +169,7 @@ impl LocalMember {
                 Ok(heard) => return Ok(heard),
                 Err(TryRecvError::Closed) => return Err(RoomClosed),
                 Err(TryRecvError::Empty) => {
-                    self.ready.recv().expect("the seat itself holds the sender");
+                    self.ready.recv().expect("the local member itself holds the sender");
                 }
             }
         }
@@ -206,6 +213,6 @@ impl LocalMember {
 
 impl Drop for LocalMember {
     fn drop(&mut self) {
-        self.room.lock().leave_local(self.id);
+        self.room.lock().leave_local(self.place);
     }
 }

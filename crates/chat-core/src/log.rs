@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use chat_proto::{Entry, Event, LeaveReason};
+use chat_proto::{Entry, Event, LeaveReason, MemberId};
 
 /// What an entry costs besides its text: the allocation, its counters and its place in the queue.
 const ENTRY_OVERHEAD_BYTES: usize = 160;
@@ -43,7 +43,7 @@ impl Log {
             self.seq += 1;
         }
         self.bytes += cost(&event);
-        // Whoever appends has read his clock before he had the lock.
+        // The caller has read its clock before it had the lock.
         let at_ms = self.entries.back().map_or(at_ms, |newest| newest.at_ms.max(at_ms));
         self.entries.push_back(Arc::new(Entry { seq: self.seq, at_ms, event }));
         while self.bytes > self.bytes_max && self.entries.len() > 1 {
@@ -66,6 +66,14 @@ impl Log {
     pub(crate) fn from(&self, position: u64) -> impl Iterator<Item = &Arc<Entry>> {
         let held = usize::try_from(position.saturating_sub(self.tail)).unwrap_or(usize::MAX);
         self.entries.iter().skip(held)
+    }
+
+    /// The number of a member's newest message, if the log still holds one. O(entries).
+    pub(crate) fn newest_number_of(&self, member: MemberId) -> Option<u64> {
+        self.entries.iter().rev().find_map(|entry| match entry.event {
+            Event::Said { from, .. } if from.member == member => Some(from.number),
+            _ => None,
+        })
     }
 
     /// Position of the oldest entry held.
@@ -96,9 +104,9 @@ impl Log {
 
 fn cost(event: &Event) -> usize {
     let text = match event {
-        Event::Said { text, .. }
-        | Event::Left { reason: LeaveReason::Kicked { why: text }, .. }
-        | Event::Refused { why: text, .. } => text.as_str().len(),
+        Event::Said { text, .. } | Event::Left { reason: LeaveReason::Kicked { why: text }, .. } => {
+            text.as_str().len()
+        }
         _ => 0,
     };
     ENTRY_OVERHEAD_BYTES + text
@@ -107,10 +115,10 @@ fn cost(event: &Event) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chat_proto::{Author, Text};
+    use chat_proto::{Author, Origin, Text};
 
     fn said(text: &str) -> Event {
-        Event::Said { author: Author::Room, text: Text::one_line(text).unwrap() }
+        Event::Said { from: Origin::default(), author: Author::Room, text: Text::one_line(text).unwrap() }
     }
 
     #[test]

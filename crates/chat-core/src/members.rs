@@ -1,56 +1,61 @@
-//! Who is in the room: remote members by id, and how many share an address.
+//! Which remote members are in the room: by place, by id and by address, and how many share a network.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use chat_proto::PeerAddr;
+use chat_proto::{Author, MemberId, PeerAddr, Tag};
 
+use crate::index::Index;
+use crate::lane::Lane;
 use crate::rate::RateLimit;
 
-/// A remote member of one room. Never given out twice: a place that is taken again has another
-/// generation, so a late answer for who is gone cannot reach his successor.
+/// One membership over one connection: a transport's handle on a member.
+///
+/// A session that is resumed gets another membership and keeps its [`MemberId`]. None is ever given out twice, so what
+/// still arrives over an old connection cannot reach the member that goes on over a new one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MemberId {
+pub struct Membership {
     index: u32,
     generation: u32,
 }
 
-impl MemberId {
-    /// The id as one number, for a wire format.
-    #[must_use]
-    pub fn as_u64(self) -> u64 {
-        u64::from(self.generation) << 32 | u64::from(self.index)
-    }
-
-    /// The id that [`as_u64`](Self::as_u64) made this number of.
-    #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "takes the number apart again")]
-    pub fn from_u64(id: u64) -> Self {
-        Self { index: id as u32, generation: (id >> 32) as u32 }
-    }
-}
-
-impl fmt::Debug for MemberId {
+impl fmt::Debug for Membership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MemberId({}.{})", self.index, self.generation)
+        write!(f, "Membership({}.{})", self.index, self.generation)
     }
 }
 
-/// What the room keeps of a remote member: a few dozen bytes.
+/// What the room keeps of a remote member: some ninety bytes.
 #[derive(Debug)]
 pub(crate) struct Member {
-    pub(crate) peer: PeerAddr,
+    pub(crate) id: MemberId,
+    pub(crate) address: PeerAddr,
     /// The attachment it came through.
-    pub(crate) attachment: usize,
+    pub(crate) attachment: u32,
     /// The transport's own number for its peer.
-    pub(crate) key: usize,
-    /// The message after which his membership began.
+    pub(crate) key: u32,
+    /// What tells it apart where its address alone does not: how many times the word of its transport is taken by
+    /// then. 0 if it is shown as its address.
+    pub(crate) tag: u16,
+    /// The transport knows that the peer is really at this address.
+    pub(crate) is_proven: bool,
+    /// It was welcomed, and so can resume its session.
+    pub(crate) is_framed: bool,
+    /// When its connection came, in milliseconds since the room began.
+    pub(crate) came_ms: u64,
+    /// The message after which the membership began, or went on.
     pub(crate) since: u64,
-    pub(crate) pace: RateLimit,
-    /// Messages of his that the room took.
-    pub(crate) accepted: u64,
+    pub(crate) rate_limit: RateLimit,
+    /// The number of the newest of its messages that the room has dealt with.
+    pub(crate) taken: u64,
+    /// The number of the newest item of its direct lane.
+    pub(crate) direct: u64,
+    /// Nothing while there is nothing in it.
+    pub(crate) lane: Option<Box<Lane>>,
 }
+
+const _: () = assert!(size_of::<Member>() <= 96, "there may be ten thousand");
 
 #[derive(Debug, Default)]
 struct Place {
@@ -62,33 +67,45 @@ struct Place {
 pub(crate) struct Members {
     places: Vec<Place>,
     free: Vec<u32>,
+    by_id: Index,
+    by_address: Index,
     by_network: HashMap<IpAddr, u32>,
     count: usize,
 }
 
 impl Members {
-    pub(crate) fn insert(&mut self, member: Member) -> MemberId {
-        *self.by_network.entry(network_of(member.peer)).or_default() += 1;
+    /// Takes a member in. It is shown as its address or, if another one is shown like that, with a tag; `word_of`
+    /// tells the word of an attachment's transport.
+    pub(crate) fn insert(&mut self, mut member: Member, word_of: impl Fn(u32) -> &'static str) -> Membership {
+        member.tag = self.choose_tag(&member, &word_of);
+        *self.by_network.entry(network_of(member.address)).or_default() += 1;
         self.count += 1;
+        let (id, address) = (member.id, name(member.address));
         let index = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place::default());
             u32::try_from(self.places.len() - 1).expect("a room cannot hold 2^32 members in memory")
         });
         let place = &mut self.places[index as usize];
         place.member = Some(member);
-        MemberId { index, generation: place.generation }
+        let membership = Membership { index, generation: place.generation };
+        self.by_id.insert(&id, index as usize, |place| at(&self.places, place).map(|member| member.id));
+        let address_of = |place| at(&self.places, place).map(|member| name(member.address));
+        self.by_address.insert(&address, index as usize, address_of);
+        membership
     }
 
-    pub(crate) fn remove(&mut self, id: MemberId) -> Option<Member> {
-        let place = self.places.get_mut(id.index as usize)?;
-        if place.generation != id.generation {
+    pub(crate) fn remove(&mut self, key: Membership) -> Option<Member> {
+        let place = self.places.get_mut(key.index as usize)?;
+        if place.generation != key.generation {
             return None;
         }
         let member = place.member.take()?;
         place.generation = place.generation.wrapping_add(1);
-        self.free.push(id.index);
+        self.free.push(key.index);
         self.count -= 1;
-        let network = network_of(member.peer);
+        self.by_id.remove(&member.id, key.index as usize);
+        self.by_address.remove(&name(member.address), key.index as usize);
+        let network = network_of(member.address);
         if let Some(count) = self.by_network.get_mut(&network) {
             *count -= 1;
             if *count == 0 {
@@ -98,20 +115,31 @@ impl Members {
         Some(member)
     }
 
-    pub(crate) fn get(&self, id: MemberId) -> Option<&Member> {
-        let place = self.places.get(id.index as usize)?;
-        place.member.as_ref().filter(|_| place.generation == id.generation)
+    pub(crate) fn get(&self, key: Membership) -> Option<&Member> {
+        let place = self.places.get(key.index as usize)?;
+        place.member.as_ref().filter(|_| place.generation == key.generation)
     }
 
-    pub(crate) fn get_mut(&mut self, id: MemberId) -> Option<&mut Member> {
-        let place = self.places.get_mut(id.index as usize)?;
-        place.member.as_mut().filter(|_| place.generation == id.generation)
+    pub(crate) fn get_mut(&mut self, key: Membership) -> Option<&mut Member> {
+        let place = self.places.get_mut(key.index as usize)?;
+        place.member.as_mut().filter(|_| place.generation == key.generation)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (MemberId, &Member)> {
+    /// The connection that a member has now.
+    pub(crate) fn key_of(&self, id: MemberId) -> Option<Membership> {
+        let place = self.by_id.find(&id, |place| at(&self.places, place).map(|member| member.id))?;
+        Some(self.key_at(place))
+    }
+
+    /// The members at an address, whatever the scope of an IPv6 address is.
+    pub(crate) fn at_address(&self, address: PeerAddr) -> Vec<Membership> {
+        self.places_at(address).map(|place| self.key_at(place)).collect()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Membership, &Member)> {
         (0u32..).zip(&self.places).filter_map(|(index, place)| {
             let member = place.member.as_ref()?;
-            Some((MemberId { index, generation: place.generation }, member))
+            Some((Membership { index, generation: place.generation }, member))
         })
     }
 
@@ -119,10 +147,85 @@ impl Members {
         self.count
     }
 
-    /// Members that count against the same limit as `peer`.
-    pub(crate) fn sharing_network_with(&self, peer: PeerAddr) -> usize {
-        self.by_network.get(&network_of(peer)).map_or(0, |&count| count as usize)
+    /// Members that count against the same limit as one at `address`.
+    pub(crate) fn sharing_network_with(&self, address: PeerAddr) -> usize {
+        self.by_network.get(&network_of(address)).map_or(0, |&count| count as usize)
     }
+
+    fn key_at(&self, place: usize) -> Membership {
+        let index = u32::try_from(place).expect("places are numbered by u32");
+        Membership { index, generation: self.places[place].generation }
+    }
+
+    fn places_at(&self, address: PeerAddr) -> impl Iterator<Item = usize> {
+        let places = &self.places;
+        let all: Vec<usize> = self
+            .by_address
+            .all(&name(address), |place| at(places, place).map(|member| name(member.address)))
+            .collect();
+        all.into_iter()
+    }
+
+    // ---- what is shown -------------------------------------------------------------------------
+
+    /// The bare address belongs to the member whose transport proves it. A member that shares it gets a tag, also one
+    /// that is there already.
+    fn choose_tag(&mut self, newcomer: &Member, word_of: &impl Fn(u32) -> &'static str) -> u16 {
+        let others: Vec<usize> = self.places_at(newcomer.address).collect();
+        let is_bare = |place: &usize| {
+            at(&self.places, *place)
+                .is_some_and(|member| member.tag == 0 && member.address == newcomer.address)
+        };
+        match others.iter().copied().find(is_bare) {
+            None if others.is_empty() || newcomer.is_proven => 0,
+            Some(holder) if newcomer.is_proven && !self.places[holder].is_proven() => {
+                let word =
+                    self.places[holder].member.as_ref().map_or("", |member| word_of(member.attachment));
+                let tag = self.free_tag(&others, word, word_of);
+                if let Some(member) = &mut self.places[holder].member {
+                    member.tag = tag;
+                }
+                0
+            }
+            _ => self.free_tag(&others, word_of(newcomer.attachment), word_of),
+        }
+    }
+
+    fn free_tag(&self, others: &[usize], word: &str, word_of: &impl Fn(u32) -> &'static str) -> u16 {
+        let is_taken = |tag: u16| {
+            others
+                .iter()
+                .filter_map(|&place| at(&self.places, place))
+                .any(|member| member.tag == tag && word_of(member.attachment) == word)
+        };
+        (1..u16::MAX).find(|&tag| !is_taken(tag)).unwrap_or(u16::MAX)
+    }
+}
+
+impl Place {
+    fn is_proven(&self) -> bool {
+        self.member.as_ref().is_some_and(|member| member.is_proven)
+    }
+}
+
+impl Member {
+    /// The member as people see it, whose transport has this word.
+    pub(crate) fn author(&self, word: &str) -> Author {
+        match Tag::new(word, u32::from(self.tag)) {
+            Ok(tag) if self.tag > 0 => Author::tagged(self.address, tag),
+            _ => Author::Peer(self.address),
+        }
+    }
+}
+
+fn at(places: &[Place], place: usize) -> Option<&Member> {
+    places.get(place)?.member.as_ref()
+}
+
+/// What a member is listed under by its address: tagged authors have no scope, so those that differ in it only must
+/// be found together.
+fn name(address: PeerAddr) -> PeerAddr {
+    address.without_scope()
 }
 
 /// What counts as one address in limits: an IPv4 address, or the IPv6 /64 that one subscriber gets.
@@ -142,37 +245,61 @@ pub fn network_of(peer: impl Into<PeerAddr>) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn member(peer: &str) -> Member {
+    const WORDS: [&str; 2] = ["tcp", "udp"];
+
+    fn word_of(attachment: u32) -> &'static str {
+        WORDS[attachment as usize]
+    }
+
+    fn member(id: u64, address: &str, attachment: u32, is_proven: bool) -> Member {
         Member {
-            peer: peer.parse().unwrap(),
-            attachment: 0,
+            id: MemberId::new(id),
+            address: address.parse().unwrap(),
+            attachment,
             key: 0,
+            tag: 0,
+            is_proven,
+            is_framed: false,
+            came_ms: 0,
             since: 0,
-            pace: RateLimit::default(),
-            accepted: 0,
+            rate_limit: RateLimit::default(),
+            taken: 0,
+            direct: 0,
+            lane: None,
         }
     }
 
+    fn insert(members: &mut Members, address: &str) -> Membership {
+        let id = members.len() as u64 + 1;
+        members.insert(member(id, address, 0, true), word_of)
+    }
+
+    fn shown(members: &Members, key: Membership) -> String {
+        let member = members.get(key).unwrap();
+        member.author(word_of(member.attachment)).to_string()
+    }
+
     #[test]
-    fn a_place_taken_again_has_another_id() {
+    fn a_place_taken_again_is_another_membership() {
         let mut members = Members::default();
-        let first = members.insert(member("192.0.2.1:1"));
+        let first = insert(&mut members, "192.0.2.1:1");
         assert!(members.remove(first).is_some());
         assert!(members.remove(first).is_none());
-        let second = members.insert(member("192.0.2.1:2"));
+        let second = insert(&mut members, "192.0.2.1:2");
         assert_ne!(first, second);
         assert!(members.get(first).is_none());
-        assert_eq!(members.get(second).map(|member| member.peer.port()), Some(2));
-        assert_eq!(MemberId::from_u64(second.as_u64()), second);
+        assert_eq!(members.get(second).map(|member| member.address.port()), Some(2));
+        assert_eq!(members.key_of(MemberId::new(1)), Some(second));
+        assert_eq!(members.key_of(MemberId::new(2)), None);
     }
 
     #[test]
     fn addresses_are_counted_by_ipv4_address_and_ipv6_network() {
         let mut members = Members::default();
-        let a = members.insert(member("192.0.2.1:1"));
-        members.insert(member("[2001:db8::1]:1"));
-        members.insert(member("[2001:db8::2:0:0:1]:1"));
-        members.insert(member("127.0.0.1:1"));
+        let a = insert(&mut members, "192.0.2.1:1");
+        insert(&mut members, "[2001:db8::1]:1");
+        insert(&mut members, "[2001:db8::2:0:0:1]:1");
+        insert(&mut members, "127.0.0.1:1");
         let count = |members: &Members, peer: &str| members.sharing_network_with(peer.parse().unwrap());
         assert_eq!(count(&members, "192.0.2.1:9"), 1);
         assert_eq!(count(&members, "192.0.2.2:9"), 0);
@@ -181,5 +308,34 @@ mod tests {
         assert_eq!(count(&members, "127.0.0.1:2"), 1);
         members.remove(a);
         assert_eq!(count(&members, "192.0.2.1:9"), 0);
+    }
+
+    #[test]
+    fn no_two_members_are_shown_alike_and_the_bare_address_is_the_proven_ones() {
+        let mut members = Members::default();
+        let mut add = |id, attachment, is_proven| {
+            members.insert(member(id, "192.0.2.1:5", attachment, is_proven), word_of)
+        };
+        let (plain, tcp) = (add(1, 1, false), add(2, 0, true));
+        let (again, other) = (add(3, 1, false), add(4, 0, true));
+        assert_eq!(shown(&members, plain), "192.0.2.1:5/udp", "it was there first, but proves nothing");
+        assert_eq!(shown(&members, tcp), "192.0.2.1:5");
+        assert_eq!(shown(&members, again), "192.0.2.1:5/udp-2");
+        assert_eq!(shown(&members, other), "192.0.2.1:5/tcp");
+        members.remove(plain);
+        members.remove(tcp);
+        let plain = members.insert(member(5, "192.0.2.1:5", 1, false), word_of);
+        assert_eq!(shown(&members, plain), "192.0.2.1:5/udp", "never the bare one beside a proven member");
+        let tcp = members.insert(member(6, "192.0.2.1:5", 0, true), word_of);
+        assert_eq!(shown(&members, tcp), "192.0.2.1:5");
+    }
+
+    #[test]
+    fn members_that_differ_in_their_scope_only_are_told_apart_also_with_a_tag() {
+        let mut members = Members::default();
+        let addresses = ["[fe80::1%1]:5", "[fe80::1%2]:5", "[fe80::1%1]:5", "[fe80::1%2]:5"];
+        let keys = addresses.map(|address| insert(&mut members, address));
+        let shown = keys.map(|key| shown(&members, key));
+        assert_eq!(shown, ["[fe80::1%1]:5", "[fe80::1%2]:5", "[fe80::1]:5/tcp", "[fe80::1]:5/tcp-2"]);
     }
 }

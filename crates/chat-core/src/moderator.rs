@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chat_proto::{PeerAddr, Text};
+use chat_proto::{MemberId, PeerAddr, Text};
 
 /// Looks at every message of a remote member before the room accepts it: lets it pass, changes it, or
 /// refuses it. Set it in [`RoomConfig::moderator`](crate::RoomConfig::moderator).
 ///
 /// It runs on the I/O thread that received the message, without the room's lock, so that it may use the room:
-/// answer with [`Room::notice`](crate::Room::notice), kick, say something from a local member. While it runs the other members
+/// answer with [`Room::notice`](crate::Room::notice) or [`Room::tell`](crate::Room::tell), kick, say something from a local member. While it runs the other members
 /// of that thread wait, so it must be quick and never block; what takes longer belongs into a local member that listens. With
 /// several I/O threads it runs on each, at once. If it panics, the transport ends as after any other panic.
 ///
@@ -38,8 +38,10 @@ pub struct Moderator(Arc<dyn Fn(&Offer<'_>) -> Verdict + Send + Sync>);
 #[non_exhaustive]
 pub struct Offer<'a> {
     /// Who wants to say it.
+    pub member: MemberId,
+    /// That member's address.
     pub peer: PeerAddr,
-    /// What he wants to say.
+    /// What it wants to say.
     pub text: &'a Text,
 }
 
@@ -50,10 +52,7 @@ pub enum Verdict {
     Accept,
     /// This is said in its place, by the same member.
     Change(Text),
-    /// It is not said. Its author alone is shown this: a reason, or the answer to a command.
-    ///
-    /// It is no secret: it stands in the log as [`Event::Refused`](chat_proto::Event::Refused), which framed members
-    /// receive like every entry and local members hear.
+    /// It is not said. Its author alone is told this: a reason, or the answer to a command.
     Refuse(Text),
 }
 
@@ -63,8 +62,8 @@ impl Moderator {
         Self(Arc::new(decide))
     }
 
-    pub(crate) fn decide(&self, peer: PeerAddr, text: &Text) -> Verdict {
-        (self.0)(&Offer { peer, text })
+    pub(crate) fn decide(&self, offer: &Offer<'_>) -> Verdict {
+        (self.0)(offer)
     }
 }
 

@@ -45,21 +45,24 @@ impl PresenceSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chat_proto::LeaveReason;
     use chat_proto::limits::PRESENCE_MEMBERS_MAX;
+    use chat_proto::{Author, LeaveReason, MemberId, PeerAddr};
 
     #[test]
     fn joins_and_leaves_of_a_large_room_are_told_once_a_second() {
         let now = crate::room::World::real();
         let now = (now.clock)();
         let mut gathered = PresenceSummary::default();
-        let peer = "192.0.2.1:1".parse().unwrap();
-        gathered.count(&Event::Joined { peer, members: PRESENCE_MEMBERS_MAX }, now);
+        let member = MemberId::new(1);
+        let author = Author::from("192.0.2.1:1".parse::<PeerAddr>().unwrap());
+        let joined = |members| Event::Joined { member, author: author.clone(), members };
+        gathered.count(&joined(PRESENCE_MEMBERS_MAX), now);
         assert_eq!(gathered.due(), None, "told by itself");
         for members in 51..63 {
-            gathered.count(&Event::Joined { peer, members }, now);
+            gathered.count(&joined(members), now);
         }
-        gathered.count(&Event::Left { peer, reason: LeaveReason::Quit, members: 61 }, now + GATHERING / 2);
+        let left = Event::Left { member, author: author.clone(), reason: LeaveReason::Quit, members: 61 };
+        gathered.count(&left, now + GATHERING / 2);
         assert_eq!(gathered.due(), Some(now + GATHERING));
         assert_eq!(gathered.take_if_due(61, now + GATHERING / 2), None);
         let told = Event::PresenceSummary { joined: 12, left: 1, members: 61 };

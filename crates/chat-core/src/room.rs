@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use chat_proto::{Author, LeaveReason, Name, PeerAddr, Present, Text};
+use chat_proto::{Author, DirectItem, LeaveReason, MemberId, Name, Present, Text};
 
 use crate::attachment::Attachment;
 use crate::config::RoomConfig;
-use crate::error::{KickError, NameTaken, SayError};
+use crate::error::{KickError, NameTaken, SayError, TellError};
 use crate::local_member::LocalMember;
 use crate::moderator::Moderator;
 use crate::state::State;
@@ -29,7 +29,7 @@ use crate::waker::Waker;
 /// let (ann, bob) = (room.join("ann".parse()?)?, room.join("bob".parse()?)?);
 /// ann.say("good morning")?;
 /// let Heard::Entry(entry) = bob.recv()? else { panic!("bob missed nothing") };
-/// let Event::Said { author, text } = &entry.event else { panic!("it was said") };
+/// let Event::Said { author, text, .. } = &entry.event else { panic!("it was said") };
 /// assert_eq!(format!("[{author}] {text}"), "[ann] good morning");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -126,36 +126,61 @@ impl Room {
     ///
     /// [`SayError::Closing`].
     pub fn notice(&self, text: &str) -> Result<(), SayError> {
-        self.say_as(&Author::Room, text).map(drop)
+        let (texts, now) = (Text::split(text.as_bytes()).collect(), self.now());
+        let result = self.lock().say_as_room(texts, now);
+        result?.wake();
+        Ok(())
     }
 
-    /// Says `text` as `author`; returns the sequence number of its last message.
-    pub(crate) fn say_as(&self, author: &Author, text: &str) -> Result<Option<u64>, SayError> {
+    /// Says `text` as a local member; returns the sequence number of its last message.
+    pub(crate) fn say_as_local(&self, local: usize, text: &str) -> Result<Option<u64>, SayError> {
         let (texts, now) = (Text::split(text.as_bytes()).collect(), self.now());
-        let result = self.lock().say_as(author, texts, now);
+        let result = self.lock().say_as_local(local, texts, now);
         let (last, wakes) = result?;
         wakes.wake();
         Ok(last)
     }
 
-    /// Makes every member at `peer` leave, who is told `why` (it may be empty).
+    /// Tells one remote member something, which nobody else sees: `[*] text`. A text of several lines, or longer than a
+    /// message, becomes several items.
+    ///
+    /// ```
+    /// # use chat_core::{Room, RoomConfig, TellError};
+    /// # use chat_proto::MemberId;
+    /// let room = Room::new(RoomConfig::default());
+    /// assert_eq!(room.tell(MemberId::new(7), "hello"), Err(TellError::NotPresent));
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`KickError::NotPresent`] if no remote member has this address; [`KickError::Why`] if `why` is
-    /// longer than [`REASON_BYTES_MAX`](chat_proto::limits::REASON_BYTES_MAX).
-    pub fn kick(&self, peer: PeerAddr, why: &str) -> Result<(), KickError> {
-        let reason = LeaveReason::kicked(why)?;
-        let now = self.now();
-        let wakes = self.lock().kick(peer, &reason, now);
-        wakes.ok_or(KickError::NotPresent { peer })?.wake();
+    /// [`TellError`] if it is no remote member, or has not acknowledged what it was told before. Then the rest of the
+    /// text is not sent.
+    pub fn tell(&self, to: MemberId, text: &str) -> Result<(), TellError> {
+        for text in Text::split(text.as_bytes()) {
+            let result = self.lock().tell(to, DirectItem::Notice { text });
+            result?.wake();
+        }
         Ok(())
     }
 
-    /// The addresses of the remote members present, in no particular order.
+    /// Makes the remote member that is shown as `who` leave. It is told `why` (which may be empty).
+    ///
+    /// # Errors
+    ///
+    /// [`KickError::NotPresent`] if no remote member is shown like this; [`KickError::Why`] if `why` is
+    /// longer than [`REASON_BYTES_MAX`](chat_proto::limits::REASON_BYTES_MAX).
+    pub fn kick(&self, who: Author, why: &str) -> Result<(), KickError> {
+        let reason = LeaveReason::kicked(why)?;
+        let now = self.now();
+        let wakes = self.lock().kick(&who, &reason, now);
+        wakes.ok_or(KickError::NotPresent { who })?.wake();
+        Ok(())
+    }
+
+    /// The remote members that are present, as they are shown, in no particular order.
     #[must_use]
-    pub fn members(&self) -> Vec<PeerAddr> {
-        self.lock().members().iter().map(|(_, member)| member.peer).collect()
+    pub fn members(&self) -> Vec<Author> {
+        self.lock().authors().collect()
     }
 
     /// How many remote members are present, and who they are, as far as one frame can tell.

@@ -1,20 +1,23 @@
-//! The room's state and its rules. No clock, no lock, no I/O: `now` is an argument, and whoever
-//! must be woken is handed back to the caller.
+//! The room's state and its rules. No clock, no lock, no I/O: `now` is an argument, and the wakers to call are handed
+//! back to the caller.
 
 mod membership;
 mod readers;
+mod speaking;
 
 use std::time::{Duration, Instant};
 
-use chat_proto::{Author, Event, Text};
+use chat_proto::Text;
 use siphasher::sip::SipHasher24;
 
 use crate::config::RoomConfig;
 use crate::log::Log;
 use crate::members::Members;
 use crate::presence::PresenceSummary;
+use crate::sessions::Sessions;
 use crate::stats::Stats;
 
+pub(crate) use membership::Newcomer;
 pub(crate) use readers::LocalState;
 use readers::{AttachmentState, Wakes};
 
@@ -31,6 +34,12 @@ pub(crate) struct State {
     /// Makes session keys, so that a session can be proven after its member has left.
     keys: SipHasher24,
     members: Members,
+    /// The newest number that was given to a member.
+    newest_id: u64,
+    /// Sessions of members that have left.
+    left: Sessions,
+    /// Messages of the room itself.
+    said_by_room: u64,
     attachments: Vec<Option<AttachmentState>>,
     locals: Vec<Option<LocalState>>,
     gathered: PresenceSummary,
@@ -50,6 +59,9 @@ impl State {
             epoch,
             keys: SipHasher24::new_with_keys(key_0, key_1),
             members: Members::default(),
+            newest_id: 0,
+            left: Sessions::default(),
+            said_by_room: 0,
             attachments: Vec::new(),
             locals: Vec::new(),
             gathered: PresenceSummary::default(),
@@ -66,8 +78,9 @@ impl State {
         if self.closing.is_some() {
             return Wakes::default();
         }
+        let said = self.say_as_room(vec![farewell], now);
         self.closing = Some(now + grace.min(GRACE_MAX));
-        self.append(Event::Said { author: Author::Room, text: farewell }, now, None)
+        said.expect("it was not closing until now")
     }
 
     /// Nothing more will be appended: the room is closing and no transport is left.
@@ -81,6 +94,10 @@ impl State {
 
     pub(crate) fn count_missed(&mut self, messages: u64) {
         self.counted.missed += messages;
+    }
+
+    pub(crate) fn count_unknown(&mut self) {
+        self.counted.unknown += 1;
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -19,7 +19,7 @@ pub struct Stats {
     pub joined: u64,
     /// Remote members that left.
     pub left: u64,
-    /// Peers refused at the door: room full, address full, or closing.
+    /// Peers that were not let in: room full, address full, or closing.
     pub refused: u64,
     /// Messages accepted, which is also the newest sequence number.
     pub messages: u64,
@@ -27,7 +27,11 @@ pub struct Stats {
     pub moderated: u64,
     /// Messages that slow members were told they missed, counted once per member.
     pub missed: u64,
-    /// Times a member was over his rate and was made to wait.
+    /// Private messages whose recipients left before they acknowledged them.
+    pub undelivered: u64,
+    /// Frames and datagrams of members that are of a kind which only a later version of the protocol knows.
+    pub unknown: u64,
+    /// Times a member was over its rate limit and was made to wait.
     pub paced: u64,
     /// Entries the log holds.
     pub log_entries: usize,

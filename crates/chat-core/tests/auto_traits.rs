@@ -6,8 +6,8 @@ use std::fmt::Debug;
 
 use chat_core::{
     Attachment, Client, ClientConfig, ClientEnd, ClientEvent, Conversation, Cursor, EncodedLog, Heard,
-    JoinError, KickError, LocalMember, MemberId, Moderator, NameTaken, RecvTimeoutError, Room, RoomClosed,
-    RoomConfig, Running, SayError, Stats, TryRecvError, TrySayError, Update, Waker,
+    JoinError, KickError, LocalMember, Membership, Moderator, NameTaken, RecvTimeoutError, Room, RoomClosed,
+    RoomConfig, Running, SayError, Stats, TellError, TryRecvError, TrySayError, Update, Waker,
 };
 
 fn is_shared_by_threads<T: Send + Sync + Debug + 'static>() {}
@@ -38,7 +38,7 @@ fn values_are_shared_by_threads() {
     is_shared_by_threads::<ClientConfig>();
     is_shared_by_threads::<ClientEvent>();
     is_shared_by_threads::<Heard>();
-    is_shared_by_threads::<MemberId>();
+    is_shared_by_threads::<Membership>();
     is_shared_by_threads::<Stats>();
 }
 
@@ -51,6 +51,7 @@ fn errors_are_errors_that_cross_threads() {
     is_an_error::<RecvTimeoutError>();
     is_an_error::<RoomClosed>();
     is_an_error::<SayError>();
+    is_an_error::<TellError>();
     is_an_error::<TryRecvError>();
     is_an_error::<TrySayError>();
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use chat_core::{Cursor, EncodedLog, Pending};
-use chat_proto::{Author, Entry, Event, Text};
+use chat_proto::{Author, Entry, Event, Origin, Text};
 use proptest::prelude::*;
 
 /// What happens to a log and its readers.
@@ -89,7 +89,7 @@ impl Pair {
         match *step {
             Step::Message { bytes, author } => self.message(bytes, author),
             Step::Presence { bytes } => {
-                self.push(Event::PresenceSummary { joined: 1, left: 0, members: 1 }, bytes)
+                self.push(Event::PresenceSummary { joined: 1, left: 0, members: 1 }, bytes);
             }
             Step::Restart { lost } => self.restart(lost),
             Step::Write { reader, share } => {
@@ -104,7 +104,10 @@ impl Pair {
     }
 
     fn message(&mut self, bytes: usize, author: usize) {
-        self.push(Event::Said { author: Author::Room, text: Text::default() }, bytes);
+        self.push(
+            Event::Said { from: Origin::default(), author: Author::Room, text: Text::default() },
+            bytes,
+        );
         let seq = self.log.seq();
         if let Some(reader) = self.readers.get_mut(author).filter(|reader| !reader.gets_own) {
             reader.own.insert(seq);

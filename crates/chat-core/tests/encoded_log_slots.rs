@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use chat_core::{EncodedLog, Pending};
-use chat_proto::{Author, Entry, Event, Text};
+use chat_proto::{Author, Entry, Event, Origin, Text};
 use proptest::prelude::*;
 
 /// What an entry costs besides its bytes.
 const INDEX: usize = 16;
 
 fn message(log: &mut EncodedLog, bytes: &[u8]) {
-    let event = Event::Said { author: Author::Room, text: Text::default() };
+    let event = Event::Said { from: Origin::default(), author: Author::Room, text: Text::default() };
     let entry = Entry { seq: log.seq() + 1, at_ms: 0, event };
     log.push(&entry, |_, out| out.extend_from_slice(bytes));
 }

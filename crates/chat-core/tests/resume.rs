@@ -1,123 +1,140 @@
-//! Where a framed member starts to read, and who goes on with which session.
+//! Where a framed member starts to read, and how a session goes on over another connection.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
 
-use chat_core::{RoomConfig, SayError, Start};
-use chat_proto::{Hello, LeaveReason, Resume, Welcome};
-use support::{Carrier, Time, dismissed, room, room_with};
+use std::time::Duration;
 
-const FRESH: Hello = Hello { resume: None, history: 0 };
+use chat_core::{Dismissed, JoinError, Outcome, RoomConfig, SayError, Start, Welcomed};
+use chat_proto::{Hello, LeaveReason, MemberId, Resume, Welcome};
+use support::{Carrier, room, room_with, small_room, text};
 
-fn welcome(carrier: &Carrier, member: chat_core::MemberId, hello: Hello, time: &Time) -> (Welcome, Start) {
-    carrier.attachment.welcome(member, &hello, time.now()).unwrap()
+const HISTORY: u16 = 5;
+
+fn fresh() -> Hello {
+    Hello::default()
 }
 
 fn resume(welcome: &Welcome, have: u64) -> Hello {
-    Hello { resume: Some(Resume { epoch: welcome.epoch, session: welcome.session, have }), history: 5 }
+    let resume = Resume { epoch: welcome.epoch, session: welcome.session, have, direct: 0 };
+    Hello { resume: Some(resume), history: HISTORY, ..Hello::default() }
 }
 
 #[test]
-fn a_welcome_tells_who_and_where_he_is() {
+fn a_welcome_tells_a_member_who_and_where_it_is() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
     room.notice("before").unwrap();
-    carrier.join("192.0.2.9:1");
-    let member = carrier.join("192.0.2.1:1");
-    let (welcome, start) = welcome(&carrier, member, FRESH, &time);
+    let _other = carrier.join("192.0.2.9:1");
+    let Welcomed { welcome, start, .. } = carrier.welcome("192.0.2.1:1", &fresh());
     assert_eq!(start, Start::History(0));
-    assert_eq!(welcome.you, "192.0.2.1:1".parse().unwrap());
+    assert_eq!(
+        (welcome.you.to_string(), welcome.address.as_str()),
+        ("192.0.2.1:1".to_owned(), "192.0.2.1:1")
+    );
     assert_eq!((welcome.head, welcome.members, welcome.began_unix_ms), (1, 2, 1_000_000));
-    assert_eq!(welcome.session.member, member.as_u64());
+    assert_eq!((welcome.resumed, welcome.taken), (false, Some(0)));
+    assert_eq!(welcome.session.member, MemberId::new(2), "the second one that came");
 }
 
 #[test]
-fn history_is_what_he_asks_for_up_to_the_maximum() {
+fn history_is_what_a_member_asks_for_up_to_the_maximum() {
     let (room, time) = room_with(RoomConfig::default().with_history_max(20));
     let carrier = Carrier::new(&room, &time);
     for (asked, given) in [(0, 0), (1, 1), (20, 20), (21, 20), (u16::MAX, 20)] {
-        let member = carrier.join("127.0.0.1:1");
-        let hello = Hello { history: asked, ..FRESH };
-        assert_eq!(welcome(&carrier, member, hello, &time).1, Start::History(given));
+        let hello = Hello { history: asked, ..fresh() };
+        assert_eq!(carrier.welcome("127.0.0.1:1", &hello).start, Start::History(given));
     }
 }
 
 #[test]
-fn who_is_no_member_is_not_welcomed() {
-    let (room, time) = room();
-    let carrier = Carrier::new(&room, &time);
-    let member = carrier.join("192.0.2.1:1");
-    carrier.leave(member, LeaveReason::Lost);
-    assert_eq!(carrier.attachment.welcome(member, &FRESH, time.now()), None);
-}
-
-#[test]
-fn who_is_no_member_any_more_replaces_nobody() {
-    let (room, time) = room();
-    let (mut old_port, new_port) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
-    let old = old_port.join("192.0.2.1:1");
-    let (first, _) = welcome(&old_port, old, FRESH, &time);
-    let new = new_port.join("192.0.2.1:2");
-    room.kick("192.0.2.1:2".parse().unwrap(), "").unwrap();
-    old_port.pull();
-
-    assert_eq!(new_port.attachment.welcome(new, &resume(&first, 0), time.now()), None);
-    assert!(old_port.try_say(old, "still here").is_ok());
-    let wakes = old_port.wakes();
-    room.notice("and awake").unwrap();
-    assert_eq!(old_port.wakes(), wakes + 1, "no wake was used up");
-    assert_eq!(old_port.pull().dismissed, []);
-}
-
-#[test]
-fn a_resumed_session_goes_on_where_it_was_and_the_old_one_is_dismissed() {
+fn a_resumed_session_is_the_same_member_and_ends_the_old_connection_first() {
     let (room, time) = room();
     let (mut old_port, mut new_port) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
-    let old = old_port.join("192.0.2.1:1");
-    let (first, _) = welcome(&old_port, old, FRESH, &time);
+    let Welcomed { member: old, welcome: first, .. } = old_port.welcome("192.0.2.1:1", &fresh());
     old_port.say(old, "one");
     old_port.say(old, "two");
     old_port.pull();
     new_port.pull();
     let wakes = old_port.wakes();
 
-    let new = new_port.join("192.0.2.1:2");
-    let (second, start) = welcome(&new_port, new, resume(&first, 1), &time);
+    let Welcomed { member: new, welcome: second, start, .. } =
+        new_port.welcome("192.0.2.1:2", &resume(&first, 1));
     assert_eq!(start, Start::After(1));
     assert_eq!((second.epoch, second.head, second.members), (first.epoch, 2, 1));
+    assert_eq!((second.resumed, second.taken), (true, Some(2)));
+    assert_eq!(second.session.member, first.session.member);
     assert_ne!(second.session, first.session);
+    assert_eq!(second.you.to_string(), "192.0.2.1:2");
     assert_eq!(old_port.try_say(old, "again").unwrap_err(), SayError::NotMember);
     assert!(old_port.wakes() > wakes);
-    assert_eq!(old_port.pull().dismissed, [dismissed(old, LeaveReason::Replaced)]);
-    assert_eq!(
-        new_port.read(),
-        ["192.0.2.1:2 joined, 2 here", "192.0.2.1:1 left (session resumed elsewhere), 1 here"]
-    );
+    let dismissed = Dismissed { key: 0, member: old, reason: LeaveReason::Replaced };
+    assert_eq!(old_port.pull().dismissed, [dismissed]);
+    assert_eq!(new_port.say(new, "three"), 3);
+    assert_eq!(new_port.read(), ["3 [192.0.2.1:2] three"], "to the others nothing has happened before");
 }
 
 #[test]
-fn a_session_whose_member_has_left_can_be_resumed() {
+fn a_session_whose_member_has_left_comes_back() {
     let (room, time) = room();
-    let carrier = Carrier::new(&room, &time);
-    let old = carrier.join("192.0.2.1:1");
-    let (first, _) = welcome(&carrier, old, FRESH, &time);
+    let mut carrier = Carrier::new(&room, &time);
+    let Welcomed { member: old, welcome: first, .. } = carrier.welcome("192.0.2.1:1", &fresh());
     carrier.say(old, "one");
     carrier.leave(old, LeaveReason::Lost);
-    let new = carrier.join("192.0.2.1:2");
-    assert_eq!(welcome(&carrier, new, resume(&first, 0), &time).1, Start::After(0));
+    carrier.pull();
+    let Welcomed { welcome: second, start, .. } = carrier.welcome("192.0.2.1:2", &resume(&first, 0));
+    assert_eq!(start, Start::After(0));
+    assert_eq!((second.session.member, second.taken), (first.session.member, Some(1)));
     assert_eq!(room.stats().members, 1);
+    assert_eq!(carrier.read(), ["192.0.2.1:2 joined, 1 here"]);
+}
+
+/// Cases AU and BF: the `Welcome` of a second connection is lost on the way, and its session key is used again and again.
+#[test]
+fn one_session_is_one_member_however_often_an_old_key_of_it_is_resumed() {
+    let (room, time) = room();
+    let mut carrier = Carrier::new(&room, &time);
+    let Welcomed { member: first, welcome, .. } = carrier.welcome("192.0.2.1:1", &fresh());
+    carrier.leave(first, LeaveReason::Lost);
+    let mut before = first;
+    for number in 1..=200 {
+        let Welcomed { member, welcome: again, .. } = carrier.welcome("192.0.2.1:2", &resume(&welcome, 0));
+        assert_eq!(again.session.member, welcome.session.member);
+        assert_eq!(again.taken, Some(number - 1), "what came over the connection before");
+        assert_eq!(carrier.try_say(before, "late").unwrap_err(), SayError::NotMember);
+        let said = carrier.attachment.say_numbered(member, number, text("hello"), time.now()).unwrap();
+        assert!(matches!(said.outcome, Outcome::Accepted { .. }));
+        before = member;
+    }
+    assert_eq!(room.stats().members, 1);
+    assert_eq!(carrier.pull().dismissed.len(), 199);
+}
+
+#[test]
+fn a_number_is_taken_once_and_a_greater_one_is_taken() {
+    let (room, time) = room();
+    let carrier = Carrier::new(&room, &time);
+    let Welcomed { member, .. } = carrier.welcome("192.0.2.1:1", &fresh());
+    let say =
+        |number| carrier.attachment.say_numbered(member, number, text("x"), time.now()).unwrap().outcome;
+    assert_eq!(say(1), Outcome::Accepted { seq: 1 });
+    assert_eq!(say(1), Outcome::Repeated);
+    assert_eq!(say(7), Outcome::Accepted { seq: 2 });
+    assert_eq!(say(6), Outcome::Repeated);
+    assert_eq!(say(0), Outcome::Repeated);
+    assert_eq!(carrier.attachment.taken(member).number, 7);
+    assert_eq!(room.stats().messages, 2);
 }
 
 #[test]
 fn without_the_key_no_one_is_dismissed() {
     let (room, time) = room();
     let mut carrier = Carrier::new(&room, &time);
-    let victim = carrier.join("192.0.2.1:1");
-    let (theirs, _) = welcome(&carrier, victim, FRESH, &time);
-    let thief = carrier.join("192.0.2.66:1");
+    let Welcomed { member: victim, welcome: theirs, .. } = carrier.welcome("192.0.2.1:1", &fresh());
     let mut forged = resume(&theirs, 0);
     forged.resume.as_mut().unwrap().session.key ^= 1;
-    let _ = welcome(&carrier, thief, forged, &time);
+    let thief = carrier.welcome("192.0.2.66:1", &forged);
+    assert!(!thief.welcome.resumed && thief.welcome.session.member != theirs.session.member);
     assert_eq!(carrier.pull().dismissed, []);
     carrier.say(victim, "still here");
 }
@@ -126,27 +143,14 @@ fn without_the_key_no_one_is_dismissed() {
 fn another_epoch_or_a_future_message_is_no_session_of_this_room() {
     let (room, time) = room();
     let mut carrier = Carrier::new(&room, &time);
-    let member = carrier.join("192.0.2.1:1");
-    let (mine, _) = welcome(&carrier, member, FRESH, &time);
+    let Welcomed { member, welcome: mine, .. } = carrier.welcome("192.0.2.1:1", &fresh());
     carrier.say(member, "one");
 
     let mut other_epoch = resume(&mine, 1);
     other_epoch.resume.as_mut().unwrap().epoch ^= 1;
     for hello in [other_epoch, resume(&mine, 2)] {
-        let other = carrier.join("192.0.2.1:2");
-        assert_eq!(welcome(&carrier, other, hello, &time).1, Start::History(5));
+        assert_eq!(carrier.welcome("192.0.2.1:2", &hello).start, Start::History(HISTORY));
     }
-    assert_eq!(carrier.pull().dismissed, []);
-    carrier.say(member, "still here");
-}
-
-#[test]
-fn resuming_ones_own_session_dismisses_no_one() {
-    let (room, time) = room();
-    let mut carrier = Carrier::new(&room, &time);
-    let member = carrier.join("192.0.2.1:1");
-    let (mine, _) = welcome(&carrier, member, FRESH, &time);
-    assert_eq!(welcome(&carrier, member, resume(&mine, 0), &time).1, Start::After(0));
     assert_eq!(carrier.pull().dismissed, []);
     carrier.say(member, "still here");
 }
@@ -157,7 +161,7 @@ fn the_same_world_gives_the_same_keys_and_two_members_never_share_one() {
         let (room, time) = room();
         let carrier = Carrier::new(&room, &time);
         ["192.0.2.1:1", "192.0.2.1:2"].map(|peer| {
-            let (welcome, _) = welcome(&carrier, carrier.join(peer), FRESH, &time);
+            let Welcomed { welcome, .. } = carrier.welcome(peer, &fresh());
             (welcome.epoch, welcome.session.key)
         })
     };
@@ -171,20 +175,17 @@ fn nothing_older_than_the_session_can_be_asked_for() {
     let (room, time) = room_with(RoomConfig::default().with_history_max(1));
     let carrier = Carrier::new(&room, &time);
     for _ in 0..5 {
-        room.notice("before he came").unwrap();
+        room.notice("before it came").unwrap();
     }
-    let member = carrier.join("192.0.2.1:1");
-    let (first, _) = welcome(&carrier, member, FRESH, &time);
+    let Welcomed { member, welcome: first, .. } = carrier.welcome("192.0.2.1:1", &fresh());
     assert_eq!(first.session.since, 5);
     carrier.say(member, "one");
 
-    let again = carrier.join("192.0.2.1:2");
-    assert_eq!(welcome(&carrier, again, resume(&first, 4), &time).1, Start::History(1));
-    let earlier =
-        Resume { epoch: first.epoch, session: chat_proto::Session { since: 0, ..first.session }, have: 0 };
-    let forged = Hello { resume: Some(earlier), history: 5 };
-    assert_eq!(welcome(&carrier, again, forged, &time).1, Start::History(1));
-    let (second, start) = welcome(&carrier, again, resume(&first, 6), &time);
+    assert_eq!(carrier.welcome("192.0.2.1:2", &resume(&first, 4)).start, Start::History(1));
+    let mut forged = resume(&first, 0);
+    forged.resume.as_mut().unwrap().session.since = 0;
+    assert_eq!(carrier.welcome("192.0.2.1:3", &forged).start, Start::History(1));
+    let Welcomed { welcome: second, start, .. } = carrier.welcome("192.0.2.1:4", &resume(&first, 6));
     assert_eq!((start, second.session.since), (Start::After(6), 6));
 }
 
@@ -192,11 +193,76 @@ fn nothing_older_than_the_session_can_be_asked_for() {
 fn a_session_keeps_its_pace() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
-    let member = carrier.join("192.0.2.1:1");
-    let (first, _) = welcome(&carrier, member, FRESH, &time);
-    while carrier.attachment.say(member, "x".parse().unwrap(), time.now()).unwrap().pause_until.is_none() {}
-    let again = carrier.join("192.0.2.1:2");
-    let have = room.stats().messages;
-    welcome(&carrier, again, resume(&first, have), &time);
-    assert!(carrier.attachment.say(again, "y".parse().unwrap(), time.now()).unwrap().pause_until.is_some());
+    let Welcomed { member, welcome: first, .. } = carrier.welcome("192.0.2.1:1", &fresh());
+    while carrier.attachment.say(member, text("x"), time.now()).unwrap().pause_until.is_none() {}
+    let again = carrier.welcome("192.0.2.1:2", &resume(&first, room.stats().messages)).member;
+    assert!(carrier.attachment.say(again, text("y"), time.now()).unwrap().pause_until.is_some());
+}
+
+#[test]
+fn a_session_goes_on_in_a_full_room_in_the_place_that_it_has() {
+    let (room, time) = room_with(RoomConfig::default().with_members_max(1));
+    let carrier = Carrier::new(&room, &time);
+    let Welcomed { member: old, welcome: first, .. } = carrier.welcome("192.0.2.1:1", &fresh());
+    let address = "192.0.2.1:2".parse().unwrap();
+    let refused = carrier.attachment.welcome(0, address, &fresh(), time.now(), time.now()).unwrap_err();
+    assert!(matches!(refused, JoinError::RoomFull { .. }));
+    let again = carrier.welcome("192.0.2.1:2", &resume(&first, 0));
+    assert!(again.welcome.resumed && again.welcome.members == 1);
+
+    // Once it has left, its place may be another one's.
+    carrier.leave(again.member, LeaveReason::Lost);
+    let other = carrier.join("192.0.2.2:1");
+    let address = "192.0.2.1:3".parse().unwrap();
+    assert!(carrier.attachment.welcome(0, address, &resume(&first, 0), time.now(), time.now()).is_err());
+    carrier.leave(other, LeaveReason::Quit);
+    assert_eq!(
+        carrier.welcome("192.0.2.1:3", &resume(&first, 0)).welcome.taken,
+        Some(0),
+        "it is still remembered"
+    );
+    assert!(carrier.try_say(old, "late").is_err());
+}
+
+#[test]
+fn a_room_that_no_longer_remembers_a_session_looks_for_its_messages_in_the_log() {
+    let (room, time) = small_room();
+    let carrier = Carrier::new(&room, &time);
+    let session = |peer: &str| {
+        let Welcomed { member, welcome, .. } = carrier.welcome(peer, &fresh());
+        let said = carrier.attachment.say_numbered(member, 12, text("x"), time.now()).unwrap();
+        assert!(matches!(said.outcome, Outcome::Accepted { .. }));
+        (member, welcome)
+    };
+    let ((passed, passed_welcome), (held, held_welcome)) = (session("192.0.2.1:1"), session("192.0.2.3:1"));
+    carrier.leave(passed, LeaveReason::Lost);
+    carrier.leave(held, LeaveReason::Lost);
+    // More sessions than are remembered come and go.
+    for _ in 0..10_000 {
+        let other = carrier.welcome("192.0.2.2:1", &fresh()).member;
+        carrier.leave(other, LeaveReason::Quit);
+    }
+    let again = carrier.welcome("192.0.2.1:2", &resume(&passed_welcome, 0));
+    assert_eq!(again.welcome.taken, None, "what it said has left the log");
+    // The newest message of the other one is in the log again.
+    let Welcomed { member, .. } = carrier.welcome("192.0.2.3:2", &resume(&held_welcome, 1));
+    let said = carrier.attachment.say_numbered(member, 40, text("x"), time.now()).unwrap();
+    assert!(matches!(said.outcome, Outcome::Accepted { .. }));
+    assert_eq!(room.stats().members, 2);
+}
+
+#[test]
+fn a_hello_that_was_long_on_its_way_does_not_end_a_newer_connection() {
+    let (room, time) = room();
+    let mut carrier = Carrier::new(&room, &time);
+    let Welcomed { welcome: first, .. } = carrier.welcome("192.0.2.1:1", &fresh());
+    let came = time.now();
+    time.pass(Duration::from_secs(10));
+    let newest = carrier.welcome("192.0.2.1:3", &resume(&first, 0));
+    carrier.pull();
+    let address = "192.0.2.1:2".parse().unwrap();
+    let late = carrier.attachment.welcome(0, address, &resume(&first, 0), came, time.now());
+    assert_eq!(late.unwrap_err(), JoinError::Superseded);
+    assert_eq!(carrier.pull().dismissed, []);
+    carrier.say(newest.member, "still here");
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use chat_core::{Attachment, Heard, LocalMember, MemberId, Room, RoomConfig, Update};
+use chat_core::{Attachment, Heard, LocalMember, Membership, Room, RoomConfig, Update};
 use chat_proto::Entry;
 use crossbeam_channel::Receiver;
 use support::{NEVER, Time, in_time, local, room_with, show, text, waker};
@@ -45,7 +45,7 @@ impl Read {
 struct SpeakingAttachment {
     attachment: Attachment,
     woken: Receiver<()>,
-    member: MemberId,
+    member: Membership,
     time: Time,
 }
 

@@ -2,7 +2,9 @@
 
 use std::hint::black_box;
 
-use chat_proto::{Author, Entry, Event, FrameDecoder, Line, MemberFrame, Text, encode_entry};
+use chat_proto::{
+    Author, Entry, Event, FrameDecoder, Line, MemberFrame, MemberId, Origin, Text, encode_entry,
+};
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 
@@ -22,7 +24,15 @@ fn author() -> Author {
 }
 
 fn entry() -> Entry {
-    Entry { seq: 123_456, at_ms: 7_890_123, event: Event::Said { author: author(), text: text() } }
+    Entry {
+        seq: 123_456,
+        at_ms: 7_890_123,
+        event: Event::Said {
+            from: Origin { member: MemberId::new(1_234), number: 567 },
+            author: author(),
+            text: text(),
+        },
+    }
 }
 
 #[divan::bench]
@@ -50,7 +60,7 @@ fn encode_entry_as_a_line(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn encode_say(bencher: Bencher<'_, '_>) {
-    let say = MemberFrame::Say(text());
+    let say = MemberFrame::Say { number: 567, text: text() };
     let mut out = Vec::with_capacity(4096);
     bencher.bench_local(|| {
         out.clear();
@@ -63,7 +73,7 @@ fn encode_say(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = [65_536, 1460, 16])]
 fn decode_256_says(bencher: Bencher<'_, '_>, read_bytes: usize) {
     let mut stream = Vec::new();
-    (0..BATCH).for_each(|_| MemberFrame::Say(text()).encode(&mut stream));
+    (0..BATCH).for_each(|_| MemberFrame::Say { number: 567, text: text() }.encode(&mut stream));
     let bytes = BytesCount::new(stream.len());
     bencher.counter(bytes).counter(ItemsCount::new(BATCH)).bench_local(|| {
         let mut decoder = FrameDecoder::new();

@@ -6,14 +6,14 @@ use std::{
     str::FromStr,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A peer's address in its one canonical form.
 ///
 /// An IPv4 address that arrived through an IPv6 socket (`::ffff:192.0.2.1`) becomes the IPv4
 /// address it is, and the flow information of an IPv6 address becomes 0. The scope of an IPv6
 /// address is kept. So `Display` and `FromStr` are inverse, and the same peer has the same address
-/// whichever socket he came through.
+/// whichever socket it came through. serde writes and reads it as that string.
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -25,13 +25,11 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!("[fe80::1%3]:9".parse::<PeerAddr>()?.to_string(), "[fe80::1%3]:9");
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "Octets", into = "Octets")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerAddr(Octets);
 
-/// What an address is made of, in memory and on the wire. A `SocketAddr` takes 32 bytes, which
-/// counts where there is one per member; serde's form of it leaves the scope out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// What an address is made of, in memory. A `SocketAddr` takes 32 bytes, which counts where there is one per member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Octets {
     V4([u8; 4], u16),
     V6 { ip: [u8; 16], port: u16, scope: u32 },
@@ -61,6 +59,15 @@ impl PeerAddr {
             Octets::V4(ip, port) => SocketAddr::from((ip, port)),
             Octets::V6 { ip, port, scope } => SocketAddrV6::new(ip.into(), port, 0, scope).into(),
         }
+    }
+
+    /// The same address without the scope of an IPv6 address.
+    #[must_use]
+    pub fn without_scope(self) -> PeerAddr {
+        PeerAddr(match self.0 {
+            Octets::V6 { ip, port, .. } => Octets::V6 { ip, port, scope: 0 },
+            v4 @ Octets::V4(..) => v4,
+        })
     }
 
     /// Whether the peer is on this machine.
@@ -103,15 +110,14 @@ impl FromStr for PeerAddr {
     }
 }
 
-impl From<PeerAddr> for Octets {
-    fn from(addr: PeerAddr) -> Octets {
-        addr.0
+impl Serialize for PeerAddr {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
-/// Through the public way in, since the sender may not have made it canonical.
-impl From<Octets> for PeerAddr {
-    fn from(octets: Octets) -> PeerAddr {
-        PeerAddr::from(PeerAddr(octets).as_socket_addr())
+impl<'de> Deserialize<'de> for PeerAddr {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PeerAddr, D::Error> {
+        crate::text::deserialize_str(deserializer, |s| s.parse().map_err(D::Error::custom))
     }
 }

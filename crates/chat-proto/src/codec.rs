@@ -1,16 +1,22 @@
-//! The payload of a frame: the one module that knows bincode.
+//! The fields of frames and datagrams: the one module that knows bincode.
 //!
 //! Its name appears nowhere else, so that another encoding is a change to this file (and to
-//! [`VERSION`](crate::VERSION)). It never sees more than one whole frame whose length was checked,
-//! it decodes under a limit, and bytes left over are an error.
+//! [`VERSION`](crate::VERSION)). It never sees more than one whole frame or datagram whose length was checked, and it
+//! decodes under a limit. Bytes behind the known fields are the caller's business: a later version may have put more
+//! fields there.
+
+use std::{fmt, marker::PhantomData};
 
 use bincode::{config, enc::write::Writer, error::EncodeError};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, SeqAccess, Visitor},
+};
 
-use crate::{FrameError, limits::FRAME_BYTES_MAX};
+use crate::limits::FRAME_BYTES_MAX;
 
 /// The limit counts widths in memory, where an integer that takes one byte on the wire may count
-/// eight; a valid frame counts less than twice its largest size.
+/// eight. A valid frame counts less than twice its largest size.
 const COUNTED_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 
 type Config = config::Configuration<config::LittleEndian, config::Varint, config::Limit<COUNTED_BYTES_MAX>>;
@@ -19,26 +25,17 @@ fn config() -> Config {
     config::standard().with_limit::<COUNTED_BYTES_MAX>()
 }
 
-/// Appends the payload.
-pub(crate) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) {
-    bincode::serde::encode_into_writer(value, Appender(out), config())
-        .expect("invariant: a vector takes all bytes, and every type of a frame can be encoded");
+/// Appends the fields.
+pub(crate) fn encode<T: Serialize>(fields: &T, out: &mut Vec<u8>) {
+    bincode::serde::encode_into_writer(fields, Appender(out), config())
+        .expect("invariant: a vector takes all bytes, and every field can be encoded");
 }
 
-/// Reads a payload that was cut out by its length.
-pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, FrameError> {
+/// Reads fields from the front of `bytes`, and returns what follows them. `None` if there are no such fields.
+pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<(T, &'a [u8])> {
     // Borrowed, so that a text is copied once, into its place.
-    match bincode::serde::borrow_decode_from_slice(payload, config()) {
-        Ok((value, used)) if used == payload.len() => Ok(value),
-        Ok((_, used)) => Err(FrameError::Leftover { bytes: payload.len() - used }),
-        Err(_) => Err(FrameError::Malformed),
-    }
-}
-
-/// Reads one value from the front of a datagram, and returns what follows it.
-pub(crate) fn decode_front<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<(T, &'a [u8])> {
-    let (value, used) = bincode::serde::borrow_decode_from_slice(bytes, config()).ok()?;
-    Some((value, bytes.get(used..)?))
+    let (fields, used) = bincode::serde::borrow_decode_from_slice(bytes, config()).ok()?;
+    Some((fields, bytes.get(used..)?))
 }
 
 struct Appender<'a>(&'a mut Vec<u8>);
@@ -50,49 +47,37 @@ impl Writer for Appender<'_> {
     }
 }
 
-/// A list of addresses whose length is capped both ways.
-pub(crate) mod peers {
-    use std::fmt;
+/// Reads a list of at most `MAX` elements.
+pub(crate) fn deserialize_list<'de, D, T, const MAX: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct List<T, const MAX: usize>(PhantomData<T>);
 
-    use serde::{
-        Deserializer, Serialize, Serializer,
-        de::{Error, SeqAccess, Visitor},
-    };
-
-    use crate::{PeerAddr, limits::PRESENT_PEERS_MAX};
-
-    pub(crate) fn serialize<S: Serializer>(peers: &[PeerAddr], serializer: S) -> Result<S::Ok, S::Error> {
-        debug_assert!(peers.len() <= PRESENT_PEERS_MAX, "more peers than a frame may have");
-        peers[..peers.len().min(PRESENT_PEERS_MAX)].serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PeerAddr>, D::Error> {
-        deserializer.deserialize_seq(Peers)
-    }
-
-    struct Peers;
-
-    impl<'de> Visitor<'de> for Peers {
-        type Value = Vec<PeerAddr>;
+    impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for List<T, MAX> {
+        type Value = Vec<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "at most {PRESENT_PEERS_MAX} addresses")
+            write!(f, "a list of at most {MAX} elements")
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            // The declared count is the peer's word: check it before anything is reserved for it.
+            // The count is declared by the peer: check it before anything is reserved for it.
             let count = seq.size_hint().unwrap_or(0);
-            if count > PRESENT_PEERS_MAX {
+            if count > MAX {
                 return Err(A::Error::invalid_length(count, &self));
             }
-            let mut peers = Vec::with_capacity(count);
-            while let Some(peer) = seq.next_element()? {
-                if peers.len() == PRESENT_PEERS_MAX {
-                    return Err(A::Error::invalid_length(peers.len() + 1, &self));
+            let mut list = Vec::with_capacity(count);
+            while let Some(element) = seq.next_element()? {
+                if list.len() == MAX {
+                    return Err(A::Error::invalid_length(list.len() + 1, &self));
                 }
-                peers.push(peer);
+                list.push(element);
             }
-            Ok(peers)
+            Ok(list)
         }
     }
+
+    deserializer.deserialize_seq(List::<T, MAX>(PhantomData))
 }

@@ -5,16 +5,16 @@
 //! ```
 //!
 //! The highest bit of the kind is set in what a room sends, so that a server that is sent what
-//! another server said finds no sense in it. The rest, where a kind has one, are messages or the
-//! very bytes of a room's log.
+//! another server said finds no sense in it. The rest, where a kind has one, are messages, or frames as they stand in
+//! a stream. Kinds that are not known are ignored, and so are bytes behind the known fields where there is no rest.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Hello, LeaveReason, PREFACE, Present, SlotSet, Text, Welcome, codec,
-    limits::{DATAGRAM_BYTES_MAX, DATAGRAM_PEERS_MAX, HELLO_DATAGRAM_BYTES_MIN, SAYS_PER_DATAGRAM_MAX},
+    Hello, LeaveReason, PREFACE, Present, SlotSet, Text, VERSION, Welcome, codec,
+    limits::{DATAGRAM_BYTES_MAX, HELLO_DATAGRAM_BYTES_MIN, SAYS_PER_DATAGRAM_MAX},
 };
 
 /// Whether a datagram claims to be of the framed protocol, by its first byte; any other is plain
@@ -47,7 +47,7 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// What a server has a peer echo to prove his address. Means nothing to anyone but the server.
+/// What a server has a peer echo to prove its address. Means nothing to anyone but the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cookie(pub [u8; 12]);
 
@@ -63,11 +63,10 @@ pub struct Ack {
 /// What a member sends.
 ///
 /// ```
-/// use chat_proto::{Ack, MemberDatagram, SessionId, Text};
+/// use chat_proto::{MemberDatagram, SessionId, Text, Traffic};
 ///
 /// let says = vec![Text::one_line("hi")?];
-/// let session = SessionId::new(7);
-/// let said = MemberDatagram::Traffic { session, ping: false, ack: Ack::default(), first: 1, says };
+/// let said = MemberDatagram::Traffic { session: SessionId::new(7), traffic: Traffic { first: 1, says, ..Traffic::default() } };
 /// let mut bytes = Vec::new();
 /// said.encode(&mut bytes);
 /// assert_eq!(MemberDatagram::decode(&bytes)?, said);
@@ -75,7 +74,7 @@ pub struct Ack {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberDatagram {
-    /// Asks to join or to resume; without a cookie first, then again with the one he got.
+    /// Asks to join or to resume; without a cookie first, then again with the one it got.
     Hello {
         /// Tells this attempt from others.
         nonce: u64,
@@ -84,36 +83,47 @@ pub enum MemberDatagram {
         /// The hello itself.
         hello: Hello,
     },
-    /// What he has and what he says.
+    /// What it has and what it says.
     Traffic {
-        /// His session.
+        /// Its session.
         session: SessionId,
-        /// He wants an answer: is the server there?
-        ping: bool,
-        /// What he has.
-        ack: Ack,
-        /// Number of the first of `says`; the first of a session is 1.
-        first: u64,
-        /// Messages with consecutive numbers, at most [`SAYS_PER_DATAGRAM_MAX`].
-        says: Vec<Text>,
+        /// What it has and what it says.
+        traffic: Traffic,
     },
     /// Asks who is present.
     Who {
-        /// His session.
+        /// Its session.
         session: SessionId,
     },
     /// Proves an address.
     Path {
-        /// His session.
+        /// Its session.
         session: SessionId,
         /// What [`RoomDatagram::Challenge`] brought.
         cookie: Cookie,
     },
-    /// Leaves, or has heard that he was made to.
+    /// Leaves, or has heard that it was made to.
     Bye {
-        /// His session.
+        /// Its session.
         session: SessionId,
     },
+}
+
+/// What a member has and what it says, in one datagram.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// It wants an answer: is the server there?
+    pub ping: bool,
+    /// The entries that it has.
+    pub ack: Ack,
+    /// It has the items of the direct lane up to this number.
+    pub direct: u64,
+    /// Nothing numbered up to this is said over this session any more: it is dealt with, or nobody knows.
+    pub settled: u64,
+    /// Number of the first of `says`.
+    pub first: u64,
+    /// Messages with consecutive numbers, at most [`SAYS_PER_DATAGRAM_MAX`].
+    pub says: Vec<Text>,
 }
 
 /// What a room sends.
@@ -123,7 +133,7 @@ pub enum MemberDatagram {
 ///
 /// // The room's log follows as it is, without a copy in between.
 /// let mut bytes = Vec::new();
-/// RoomDatagram::Entries { session: SessionId::new(7), said: 3, slot: 12, entries: &[] }.encode(&mut bytes);
+/// RoomDatagram::Entries { session: SessionId::new(7), taken: 3, slot: 12, entries: &[] }.encode(&mut bytes);
 /// bytes.extend_from_slice(b"log");
 /// let entries = RoomDatagram::decode(&bytes)?;
 /// assert!(matches!(entries, RoomDatagram::Entries { slot: 12, entries: b"log", .. }));
@@ -149,7 +159,7 @@ pub enum RoomDatagram<'a> {
         /// Sequence number of the last message before it.
         seq: u64,
         /// The welcome itself.
-        welcome: Welcome,
+        welcome: Box<Welcome>,
     },
     /// The member is not let in.
     Refused {
@@ -158,30 +168,28 @@ pub enum RoomDatagram<'a> {
         /// Why.
         reason: LeaveReason,
     },
-    /// Entries of the log; none if only `said` is to be told.
+    /// Entries of the log; none if only `taken` is to be told.
     Entries {
         /// The member's session.
         session: SessionId,
-        /// His messages up to this number are accepted.
-        said: u64,
+        /// The member's own messages up to this number are dealt with.
+        taken: u64,
         /// The first entry's slot.
         slot: u64,
         /// [`RoomFrame::Entry`](crate::RoomFrame::Entry)s as in a stream, of consecutive slots.
         entries: &'a [u8],
     },
     /// As [`Entries`](Self::Entries), where the log no longer reaches back to what the member lacks.
-    Skip {
+    Lagged {
         /// The member's session.
         session: SessionId,
-        /// His messages up to this number are accepted.
-        said: u64,
-        /// The oldest entry that is left. What he lacks before it will not come.
+        /// The member's own messages up to this number are dealt with.
+        taken: u64,
+        /// The oldest entry that is left. What the member lacks before it will not come.
         slot: u64,
         /// Sequence number of the last message before it.
         seq: u64,
-        /// As in [`Skipped`](crate::Skipped).
-        accepted: u64,
-        /// As in [`Skipped`](crate::Skipped).
+        /// Sequence number of the newest message when this was written.
         head: u64,
         /// Entries from `slot` on.
         entries: &'a [u8],
@@ -195,7 +203,7 @@ pub enum RoomDatagram<'a> {
     Present {
         /// The member's session.
         session: SessionId,
-        /// With at most [`DATAGRAM_PEERS_MAX`] addresses; more are left out when encoding.
+        /// As many as fit into a datagram; others are left out when encoding.
         present: Present,
     },
     /// The membership has ended.
@@ -204,6 +212,15 @@ pub enum RoomDatagram<'a> {
         session: SessionId,
         /// Why.
         reason: LeaveReason,
+    },
+    /// Items of the direct lane.
+    Direct {
+        /// The member's session.
+        session: SessionId,
+        /// The number of the item before them; 0 if the member has acknowledged all that come before.
+        after: u64,
+        /// [`RoomFrame::Direct`](crate::RoomFrame::Direct)s as in a stream, in the order of their numbers.
+        items: &'a [u8],
     },
 }
 
@@ -217,10 +234,14 @@ const RETRY: u8 = 0x81;
 const WELCOME: u8 = 0x82;
 const REFUSED: u8 = 0x83;
 const ENTRIES: u8 = 0x84;
-const SKIP: u8 = 0x85;
+const LAGGED: u8 = 0x85;
 const CHALLENGE: u8 = 0x86;
 const PRESENT: u8 = 0x87;
 const ROOM_BYE: u8 = 0x88;
+const DIRECT: u8 = 0x89;
+
+/// What the header of a datagram leaves for the fields of [`Present`].
+const PRESENT_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - (PREFACE.len() + 1 + 8);
 
 impl MemberDatagram {
     /// Appends the datagram to `out`, which is to be empty: it goes out alone.
@@ -234,9 +255,10 @@ impl MemberDatagram {
                 put(HELLO, &(nonce, cookie, hello), out);
                 out.resize(out.len().max(HELLO_DATAGRAM_BYTES_MIN), 0);
             }
-            MemberDatagram::Traffic { session, ping, ack, first, says } => {
+            MemberDatagram::Traffic { session, traffic } => {
+                let Traffic { ping, ack, direct, settled, first, says } = traffic;
                 debug_assert!(says.len() <= SAYS_PER_DATAGRAM_MAX, "{} messages", says.len());
-                put(TRAFFIC, &(session, ping, ack, first), out);
+                put(TRAFFIC, &(session, ping, ack, direct, settled, first), out);
                 says.iter().for_each(|text| codec::encode(text, out));
             }
             MemberDatagram::Who { session } => put(WHO, session, out),
@@ -254,16 +276,12 @@ impl MemberDatagram {
     pub fn decode(bytes: &[u8]) -> Result<MemberDatagram, DatagramError> {
         let (kind, fields) = open(bytes)?;
         match kind {
+            HELLO if bytes.len() < HELLO_DATAGRAM_BYTES_MIN => Err(DatagramError::Unpadded),
             HELLO => {
-                let ((nonce, cookie, hello), padding) = take(fields)?;
-                match padding.iter().position(|&byte| byte != 0) {
-                    Some(at) => Err(DatagramError::Leftover { bytes: padding.len() - at }),
-                    None if bytes.len() < HELLO_DATAGRAM_BYTES_MIN => Err(DatagramError::Unpadded),
-                    None => Ok(MemberDatagram::Hello { nonce, cookie, hello }),
-                }
+                front(fields).map(|(nonce, cookie, hello)| MemberDatagram::Hello { nonce, cookie, hello })
             }
             TRAFFIC => {
-                let ((session, ping, ack, first), mut rest) = take(fields)?;
+                let ((session, ping, ack, direct, settled, first), mut rest) = take(fields)?;
                 let mut says = Vec::new();
                 while !rest.is_empty() {
                     if says.len() == SAYS_PER_DATAGRAM_MAX {
@@ -273,11 +291,12 @@ impl MemberDatagram {
                     says.push(text);
                     rest = after;
                 }
-                Ok(MemberDatagram::Traffic { session, ping, ack, first, says })
+                let traffic = Traffic { ping, ack, direct, settled, first, says };
+                Ok(MemberDatagram::Traffic { session, traffic })
             }
-            WHO => whole(fields).map(|session| MemberDatagram::Who { session }),
-            PATH => whole(fields).map(|(session, cookie)| MemberDatagram::Path { session, cookie }),
-            MEMBER_BYE => whole(fields).map(|session| MemberDatagram::Bye { session }),
+            WHO => front(fields).map(|session| MemberDatagram::Who { session }),
+            PATH => front(fields).map(|(session, cookie)| MemberDatagram::Path { session, cookie }),
+            MEMBER_BYE => front(fields).map(|session| MemberDatagram::Bye { session }),
             kind => Err(DatagramError::Unknown { kind }),
         }
     }
@@ -286,7 +305,7 @@ impl MemberDatagram {
 impl<'a> RoomDatagram<'a> {
     /// Appends the datagram to `out`, which is to be empty: it goes out alone.
     ///
-    /// Entries are its end, so that those of a log may be appended later.
+    /// Entries and items are its end, so that they may be appended later.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             RoomDatagram::Retry { nonce, cookie } => put(RETRY, &(nonce, cookie), out),
@@ -294,27 +313,28 @@ impl<'a> RoomDatagram<'a> {
                 put(WELCOME, &(nonce, session, slot, seq, welcome), out);
             }
             RoomDatagram::Refused { nonce, reason } => put(REFUSED, &(nonce, reason), out),
-            RoomDatagram::Entries { session, said, slot, entries } => {
-                put(ENTRIES, &(session, said, slot), out);
+            RoomDatagram::Entries { session, taken, slot, entries } => {
+                put(ENTRIES, &(session, taken, slot), out);
                 out.extend_from_slice(entries);
             }
-            RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries } => {
-                put(SKIP, &(session, said, slot, seq, accepted, head), out);
+            RoomDatagram::Lagged { session, taken, slot, seq, head, entries } => {
+                put(LAGGED, &(session, taken, slot, seq, head), out);
                 out.extend_from_slice(entries);
             }
             RoomDatagram::Challenge { cookie } => put(CHALLENGE, cookie, out),
             RoomDatagram::Present { session, present } => {
-                let Present { members, peers, more } = present;
-                let shown = &peers[..peers.len().min(DATAGRAM_PEERS_MAX)];
-                let more = *more || shown.len() < peers.len();
-                put(PRESENT, &(session, Present { members: *members, peers: shown.to_vec(), more }), out);
+                put(PRESENT, &(session, present.fitting(PRESENT_BYTES_MAX)), out);
             }
             RoomDatagram::Bye { session, reason } => put(ROOM_BYE, &(session, reason), out),
+            RoomDatagram::Direct { session, after, items } => {
+                put(DIRECT, &(session, after), out);
+                out.extend_from_slice(items);
+            }
         }
         debug_assert!(out.len() <= DATAGRAM_BYTES_MAX, "a datagram of {} bytes", out.len());
     }
 
-    /// Reads a datagram, up to its entries: those are for a [`FrameDecoder`](crate::FrameDecoder).
+    /// Reads a datagram, up to its entries or items: those are for a [`FrameDecoder`](crate::FrameDecoder).
     ///
     /// # Errors
     ///
@@ -322,26 +342,30 @@ impl<'a> RoomDatagram<'a> {
     pub fn decode(bytes: &'a [u8]) -> Result<RoomDatagram<'a>, DatagramError> {
         let (kind, fields) = open(bytes)?;
         match kind {
-            RETRY => whole(fields).map(|(nonce, cookie)| RoomDatagram::Retry { nonce, cookie }),
-            WELCOME => whole(fields).map(|(nonce, session, slot, seq, welcome)| RoomDatagram::Welcome {
+            RETRY => front(fields).map(|(nonce, cookie)| RoomDatagram::Retry { nonce, cookie }),
+            WELCOME => front(fields).map(|(nonce, session, slot, seq, welcome)| RoomDatagram::Welcome {
                 nonce,
                 session,
                 slot,
                 seq,
-                welcome,
+                welcome: Box::new(welcome),
             }),
-            REFUSED => whole(fields).map(|(nonce, reason)| RoomDatagram::Refused { nonce, reason }),
+            REFUSED => front(fields).map(|(nonce, reason)| RoomDatagram::Refused { nonce, reason }),
             ENTRIES => {
-                let ((session, said, slot), entries) = take(fields)?;
-                Ok(RoomDatagram::Entries { session, said, slot, entries })
+                let ((session, taken, slot), entries) = take(fields)?;
+                Ok(RoomDatagram::Entries { session, taken, slot, entries })
             }
-            SKIP => {
-                let ((session, said, slot, seq, accepted, head), entries) = take(fields)?;
-                Ok(RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries })
+            LAGGED => {
+                let ((session, taken, slot, seq, head), entries) = take(fields)?;
+                Ok(RoomDatagram::Lagged { session, taken, slot, seq, head, entries })
             }
-            CHALLENGE => whole(fields).map(|cookie| RoomDatagram::Challenge { cookie }),
-            PRESENT => whole(fields).map(|(session, present)| RoomDatagram::Present { session, present }),
-            ROOM_BYE => whole(fields).map(|(session, reason)| RoomDatagram::Bye { session, reason }),
+            CHALLENGE => front(fields).map(|cookie| RoomDatagram::Challenge { cookie }),
+            PRESENT => front(fields).map(|(session, present)| RoomDatagram::Present { session, present }),
+            ROOM_BYE => front(fields).map(|(session, reason)| RoomDatagram::Bye { session, reason }),
+            DIRECT => {
+                let ((session, after), items) = take(fields)?;
+                Ok(RoomDatagram::Direct { session, after, items })
+            }
             kind => Err(DatagramError::Unknown { kind }),
         }
     }
@@ -364,8 +388,13 @@ fn open(bytes: &[u8]) -> Result<(u8, &[u8]), DatagramError> {
         return Err(DatagramError::NotFramed);
     }
     match rest {
-        [version, ..] if *version != PREFACE[PREFACE.len() - 1] => {
-            Err(DatagramError::Version { version: *version })
+        [version, rest @ ..] if *version != VERSION => {
+            let nonce = match rest {
+                [HELLO, fields @ ..] if bytes.len() >= HELLO_DATAGRAM_BYTES_MIN => take(fields).ok(),
+                [REFUSED, fields @ ..] => take(fields).ok(),
+                _ => None,
+            };
+            Err(DatagramError::Version { version: *version, nonce: nonce.map(|(nonce, _)| nonce) })
         }
         [_, kind, fields @ ..] => Ok((*kind, fields)),
         _ => Err(DatagramError::NotFramed),
@@ -373,14 +402,12 @@ fn open(bytes: &[u8]) -> Result<(u8, &[u8]), DatagramError> {
 }
 
 fn take<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), DatagramError> {
-    codec::decode_front(bytes).ok_or(DatagramError::Malformed)
+    codec::decode(bytes).ok_or(DatagramError::Malformed)
 }
 
-fn whole<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DatagramError> {
-    match take(bytes)? {
-        (value, []) => Ok(value),
-        (_, rest) => Err(DatagramError::Leftover { bytes: rest.len() }),
-    }
+/// The fields of a datagram without a rest.
+fn front<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DatagramError> {
+    take(bytes).map(|(fields, _)| fields)
 }
 
 /// Why bytes are no datagram of the framed protocol; whoever sent them is to blame.
@@ -401,6 +428,9 @@ pub enum DatagramError {
     Version {
         /// Which one.
         version: u8,
+        /// The nonce, if it is a hello or the refusal of one: all versions have the kinds and the place of the nonce in
+        /// common, so that the two can understand each other so far.
+        nonce: Option<u64>,
     },
     /// There is no such kind, or it goes the other way.
     #[error("a datagram of unknown kind {kind:#04x}")]
@@ -411,12 +441,6 @@ pub enum DatagramError {
     /// Its fields make no sense.
     #[error("a datagram whose fields make no sense")]
     Malformed,
-    /// There is something behind its fields.
-    #[error("a datagram with {bytes} bytes after its end")]
-    Leftover {
-        /// How many bytes too many.
-        bytes: usize,
-    },
     /// A hello that is shorter than an answer to it may be.
     #[error("a hello of less than {HELLO_DATAGRAM_BYTES_MIN} bytes")]
     Unpadded,

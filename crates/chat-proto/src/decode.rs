@@ -1,8 +1,11 @@
 //! Cuts a stream of bytes into frames.
 
-use crate::{Frame, buffer, codec, limits::FRAME_BYTES_MAX};
+use crate::{Frame, buffer, limits::FRAME_BYTES_MAX};
 
 /// Cuts a byte stream into frames, whatever pieces it arrives in.
+///
+/// A frame of a kind that this version does not know comes out as `Unknown`, and bytes behind the known fields of a
+/// frame are ignored.
 ///
 /// Holds only an unfinished frame, at most [`FRAME_BYTES_MAX`] + 2 bytes and only as many as have
 /// arrived; nothing while there is none. A frame that is whole in the input is decoded where it is.
@@ -53,7 +56,7 @@ impl FrameDecoder {
             let length = check_length(*length)?;
             if let Some((payload, rest)) = rest.split_at_checked(length) {
                 *input = rest;
-                return codec::decode(payload).map(Some);
+                return decode(payload).map(Some);
             }
         }
         self.next_buffered(input)
@@ -61,7 +64,7 @@ impl FrameDecoder {
 
     /// Whether a frame has begun and not ended.
     ///
-    /// A peer may be silent for as long as he likes between frames, but not within one; the
+    /// A peer may be silent for as long as it likes between frames, but not within one; the
     /// deadline is the caller's.
     pub fn is_unfinished(&self) -> bool {
         !self.begun.is_empty()
@@ -76,7 +79,7 @@ impl FrameDecoder {
             return Ok(None);
         }
         let frame = std::mem::take(&mut self.begun);
-        codec::decode(&frame[LENGTH_BYTES..]).map(Some)
+        decode(&frame[LENGTH_BYTES..]).map(Some)
     }
 
     /// Moves bytes from `input` until `bytes` are there; says whether they are.
@@ -87,6 +90,12 @@ impl FrameDecoder {
         *input = rest;
         self.begun.len() >= bytes
     }
+}
+
+/// Reads the kind and the fields.
+fn decode<F: Frame>(payload: &[u8]) -> Result<F, FrameError> {
+    let (&kind, fields) = payload.split_first().ok_or(FrameError::Empty)?;
+    F::decode(kind, fields)
 }
 
 fn check_length(length: [u8; LENGTH_BYTES]) -> Result<usize, FrameError> {
@@ -101,24 +110,18 @@ fn check_length(length: [u8; LENGTH_BYTES]) -> Result<usize, FrameError> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// He declared a frame longer than [`FRAME_BYTES_MAX`]; nothing of it was taken in.
+    /// It declared a frame longer than [`FRAME_BYTES_MAX`]; nothing of it was taken in.
     #[error("peer declared a frame of {bytes} bytes, the limit is {FRAME_BYTES_MAX}")]
     TooLong {
         /// The declared length.
         bytes: usize,
     },
-    /// He declared a frame without payload.
-    #[error("peer declared a frame without payload")]
+    /// It declared a frame without a kind.
+    #[error("peer declared a frame without a kind")]
     Empty,
-    /// He sent a payload that is no frame.
-    #[error("peer sent a payload that is no frame")]
+    /// It sent a frame of a known kind whose fields make no sense.
+    #[error("peer sent a frame whose fields make no sense")]
     Malformed,
-    /// He sent a frame and more bytes in one payload.
-    #[error("peer sent {bytes} bytes after the end of a frame, within its length")]
-    Leftover {
-        /// How many bytes too many.
-        bytes: usize,
-    },
 }
 
 #[cfg(test)]

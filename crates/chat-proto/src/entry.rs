@@ -2,23 +2,22 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use crate::{Author, LeaveReason, PeerAddr, Text, limits::PRESENCE_MEMBERS_MAX};
+use crate::{Author, FrameError, LeaveReason, MemberId, Origin, Text, codec, limits::PRESENCE_MEMBERS_MAX};
 
 /// One entry of a room's log.
 ///
 /// Every member of a room sees the same entries in the same order.
 ///
 /// ```
-/// use chat_proto::{Author, Entry, Event, Text};
+/// use chat_proto::{Author, Entry, Event, Origin, Text};
 ///
 /// let text = Text::one_line("hello")?;
-/// let entry = Entry { seq: 7, at_ms: 1_500, event: Event::Said { author: Author::Room, text } };
+/// let event = Event::Said { from: Origin::default(), author: Author::Room, text };
+/// let entry = Entry { seq: 7, at_ms: 1_500, event };
 /// assert!(entry.event.is_message());
 /// # Ok::<(), chat_proto::TextError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Sequence number of a message: one more than that of the message before it. For any other event, the
     /// number of the last message before it; 0 before the first.
@@ -32,34 +31,39 @@ pub struct Entry {
 /// What an entry reports.
 ///
 /// `Display` is one line for people: `[192.0.2.1:5] hello`, `[*] 192.0.2.1:5 joined`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// Somebody said something.
     Said {
-        /// Who said it.
+        /// Which member, and which of its messages this is.
+        from: Origin,
+        /// Who said it, as people see it.
         author: Author,
         /// What was said.
         text: Text,
     },
     /// A peer became a member.
     Joined {
-        /// Who joined.
-        peer: PeerAddr,
+        /// Which member.
+        member: MemberId,
+        /// The member as people see it.
+        author: Author,
         /// How many members are present after it.
         members: u32,
     },
     /// A member left.
     Left {
-        /// Who left.
-        peer: PeerAddr,
+        /// Which member.
+        member: MemberId,
+        /// The member as people saw it.
+        author: Author,
         /// Why.
         reason: LeaveReason,
         /// How many members are present after it.
         members: u32,
     },
-    /// Joins and leaves of a large room, gathered into one entry so that they do not drown what
-    /// is said.
+    /// Joins and leaves of a large room, counted in one entry so that they do not drown what is said.
     PresenceSummary {
         /// How many joined since the last such entry.
         joined: u32,
@@ -68,17 +72,10 @@ pub enum Event {
         /// How many members are present after it.
         members: u32,
     },
-    /// A member's message was not accepted. For its author it stands where his message would have been, and
-    /// confirms that it was dealt with.
-    Refused {
-        /// Who said it.
-        peer: PeerAddr,
-        /// Which member that was, as in his [`Session`](crate::Session).
-        member: u64,
-        /// Which of his messages it was: the first that he said as this member is 1.
-        said: u64,
-        /// What he is told instead. Not what he said, and not a secret: it stands in the log.
-        why: Text,
+    /// What a later version of the protocol knows. It has its place in the log, and there is nothing to show.
+    Unknown {
+        /// Its kind on the wire.
+        kind: u8,
     },
 }
 
@@ -98,7 +95,7 @@ impl Event {
     pub fn is_crowd(&self) -> bool {
         match self {
             Event::Joined { members, .. } | Event::Left { members, .. } => *members > PRESENCE_MEMBERS_MAX,
-            Event::Said { .. } | Event::PresenceSummary { .. } | Event::Refused { .. } => false,
+            Event::Said { .. } | Event::PresenceSummary { .. } | Event::Unknown { .. } => false,
         }
     }
 }
@@ -106,14 +103,64 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Said { author, text } => write!(f, "[{author}] {text}"),
-            Event::Joined { peer, .. } => write!(f, "[*] {peer} joined"),
-            Event::Left { peer, reason: LeaveReason::Quit, .. } => write!(f, "[*] {peer} left"),
-            Event::Left { peer, reason, .. } => write!(f, "[*] {peer} left ({reason})"),
+            Event::Said { author, text, .. } => write!(f, "[{author}] {text}"),
+            Event::Joined { author, .. } => write!(f, "[*] {author} joined"),
+            Event::Left { author, reason: LeaveReason::Quit, .. } => write!(f, "[*] {author} left"),
+            Event::Left { author, reason, .. } => write!(f, "[*] {author} left ({reason})"),
             Event::PresenceSummary { joined, left, members } => {
                 write!(f, "[*] {joined} joined, {left} left, {members} present")
             }
-            Event::Refused { peer, why, .. } => write!(f, "[*] refused a message of {peer}: {why}"),
+            Event::Unknown { .. } => Ok(()),
         }
+    }
+}
+
+const SAID: u8 = 1;
+const JOINED: u8 = 2;
+const LEFT: u8 = 3;
+const PRESENCE_SUMMARY: u8 = 4;
+
+impl Entry {
+    /// Appends the fields of an `Entry` frame.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let Entry { seq, at_ms, event } = self;
+        match event {
+            Event::Said { from, author, text } => {
+                codec::encode(&(seq, at_ms, SAID, from, author, text), out);
+            }
+            Event::Joined { member, author, members } => {
+                codec::encode(&(seq, at_ms, JOINED, member, author, members), out);
+            }
+            Event::Left { member, author, reason, members } => {
+                codec::encode(&(seq, at_ms, LEFT, member, author, reason, members), out);
+            }
+            Event::PresenceSummary { joined, left, members } => {
+                codec::encode(&(seq, at_ms, PRESENCE_SUMMARY, joined, left, members), out);
+            }
+            Event::Unknown { kind } => codec::encode(&(seq, at_ms, kind), out),
+        }
+    }
+
+    /// Reads the fields of an `Entry` frame.
+    pub(crate) fn decode(payload: &[u8]) -> Result<Entry, FrameError> {
+        let ((seq, at_ms, kind), fields) = codec::decode(payload).ok_or(FrameError::Malformed)?;
+        let event = match kind {
+            SAID => codec::decode(fields).map(|((from, author, text), _)| Event::Said { from, author, text }),
+            JOINED => codec::decode(fields).map(|((member, author, members), _)| Event::Joined {
+                member,
+                author,
+                members,
+            }),
+            LEFT => codec::decode(fields).map(|((member, author, reason, members), _)| Event::Left {
+                member,
+                author,
+                reason,
+                members,
+            }),
+            PRESENCE_SUMMARY => codec::decode(fields)
+                .map(|((joined, left, members), _)| Event::PresenceSummary { joined, left, members }),
+            kind => Some(Event::Unknown { kind }),
+        };
+        event.map(|event| Entry { seq, at_ms, event }).ok_or(FrameError::Malformed)
     }
 }

@@ -1,15 +1,20 @@
-//! What a member and a room send each other in the framed protocol.
+//! What a member and a room send each other in the framed protocol over a stream.
 //!
-//! The order of variants and fields is the wire format. Adding a variant at the end or changing
-//! anything else needs a new [`VERSION`](crate::VERSION); the golden bytes in the tests notice.
+//! ```text
+//! length u16 LE | kind u8 | fields
+//! ```
+//!
+//! Kinds and the order of fields are the wire format, which the golden bytes in the tests hold fast. It can grow: a
+//! new kind is skipped by those that do not know it, and so are new fields behind the known ones. Anything else
+//! needs a new [`VERSION`](crate::VERSION).
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
+use serde::Serialize;
 
 use crate::{
-    Entry, LeaveReason, PeerAddr, Text, codec,
-    limits::{FRAME_BYTES_MAX, PRESENT_PEERS_MAX},
+    Direct, DirectItem, Entry, FrameError, Hello, Lagged, LeaveReason, Present, Text, Welcome, codec,
+    limits::FRAME_BYTES_MAX,
 };
 
 /// What a member sends.
@@ -18,20 +23,36 @@ use crate::{
 /// use chat_proto::{MemberFrame, Text};
 ///
 /// let mut out = Vec::new();
-/// MemberFrame::Say(Text::one_line("hi")?).encode(&mut out);
-/// assert_eq!(out, [4, 0, 1, 2, b'h', b'i']);
+/// MemberFrame::Say { number: 7, text: Text::one_line("hi")? }.encode(&mut out);
+/// assert_eq!(out, [5, 0, 0x02, 7, 2, b'h', b'i']);
 /// # Ok::<(), chat_proto::TextError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberFrame {
     /// Asks to join or to resume; the first frame, and only the first.
     Hello(Hello),
     /// Says something to the room.
-    Say(Text),
+    Say {
+        /// Which message of this session it is: 1, 2, 3, … The room takes no number twice, and none that is smaller
+        /// than one it has taken.
+        number: u64,
+        /// The message.
+        text: Text,
+    },
     /// Asks who is present; answered with [`RoomFrame::Present`].
     Who,
+    /// Acknowledges the items of the direct lane up to this number.
+    Got {
+        /// The number.
+        direct: u64,
+    },
     /// Leaves. Nothing follows it.
     Bye,
+    /// A kind that only a later version of the protocol knows: to be skipped.
+    Unknown {
+        /// Its kind on the wire.
+        kind: u8,
+    },
 }
 
 /// What a room sends.
@@ -45,179 +66,173 @@ pub enum MemberFrame {
 /// assert_eq!(FrameDecoder::new().next(&mut out.as_slice())?, Some(bye));
 /// # Ok::<(), chat_proto::FrameError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomFrame {
     /// The member is in; the first frame.
-    Welcome(Welcome),
+    Welcome(Box<Welcome>),
     /// The next entry of the log.
     Entry(Arc<Entry>),
-    /// Some entries were missed, and exactly how many messages were among them.
-    Skipped(Skipped),
-    /// Who is present, or a page of it.
+    /// The member lagged: some entries were missed, and exactly how many messages were among them.
+    Lagged(Lagged),
+    /// The next item of the direct lane.
+    Direct(Arc<Direct>),
+    /// Who is present, as far as one frame can tell.
     Present(Present),
     /// The room ends the membership, and why. Nothing follows it.
     Bye(LeaveReason),
+    /// A kind that only a later version of the protocol knows: to be skipped.
+    Unknown {
+        /// Its kind on the wire.
+        kind: u8,
+    },
 }
 
-/// How a member introduces himself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hello {
-    /// The session to go on with, if he had one.
-    pub resume: Option<Resume>,
-    /// How many messages of history he wants, at most; 0 for none. Of no effect on a resumed
-    /// session, which gets what it has missed.
-    pub history: u16,
-}
+const HELLO: u8 = 0x01;
+const SAY: u8 = 0x02;
+const WHO: u8 = 0x03;
+const GOT: u8 = 0x04;
+const MEMBER_BYE: u8 = 0x05;
 
-/// What identifies a membership across connections.
-///
-/// Whoever knows the key can resume the session, so that it is a secret between the member and the
-/// room: `Debug` leaves it out.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Session {
-    /// Which member of the room.
-    pub member: u64,
-    /// The message after which the membership began: nothing older can be asked for.
-    pub since: u64,
-    /// The secret that proves it.
-    pub key: u64,
-}
+const WELCOME: u8 = 0x81;
+const ENTRY: u8 = 0x82;
+const LAGGED: u8 = 0x83;
+const DIRECT: u8 = 0x84;
+const PRESENT: u8 = 0x85;
+const ROOM_BYE: u8 = 0x86;
 
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
-            .field("member", &self.member)
-            .field("since", &self.since)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Where a member wants to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resume {
-    /// The room's epoch, as its [`Welcome`] said it. A room that began anew has another one.
-    pub epoch: u64,
-    /// The session, as the [`Welcome`] said it.
-    pub session: Session,
-    /// The member has every message up to and including this one.
-    pub have: u64,
-}
-
-/// What a room says to a new or resumed member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Welcome {
-    /// Which life of the room this is; sequence numbers compare only within one.
-    pub epoch: u64,
-    /// What to show when resuming.
-    pub session: Session,
-    /// The member's address as the room sees it, which is the author of what he says.
-    pub you: PeerAddr,
-    /// Sequence number of the newest message at the time.
-    pub head: u64,
-    /// When the room began, in milliseconds of Unix time. Add an entry's `at_ms` to it.
-    pub began_unix_ms: u64,
-    /// How many members are present, this one included.
-    pub members: u32,
-}
-
-/// Says that the log's tail passed the member's cursor, and what that cost him.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// How many messages were missed, exactly. Notices are not counted.
-    pub messages: u64,
-    /// Sequence number of the first message that follows.
-    pub next: u64,
-    /// Sequence number of the newest message when this was written.
-    pub head: u64,
-    /// How many [`MemberFrame::Say`] of this member the room had accepted by then, so that he
-    /// knows about those whose echo was skipped.
-    pub accepted: u64,
-}
-
-/// Who is present, as far as one frame can tell.
-///
-/// `Display` is a phrase for people: `2 present: 192.0.2.1:5, 192.0.2.2:6`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Present {
-    /// How many remote members are present.
-    pub members: u32,
-    /// Addresses of remote members: at most [`PRESENT_PEERS_MAX`], more are left out when encoding
-    /// (in debug builds it panics) and refused when decoding.
-    #[serde(with = "codec::peers")]
-    pub peers: Vec<PeerAddr>,
-    /// Whether there are others, who are not listed.
-    pub more: bool,
-}
-
-impl fmt::Display for Present {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} present", self.members)?;
-        let mut separator = ": ";
-        for peer in &self.peers {
-            write!(f, "{separator}{peer}")?;
-            separator = ", ";
-        }
-        f.write_str(if self.more { ", and others" } else { "" })
-    }
-}
+const PRIVATE: u8 = 1;
+const REFUSED: u8 = 2;
+const NOTICE: u8 = 3;
+const UNDELIVERED: u8 = 4;
 
 impl MemberFrame {
-    /// Appends the frame to `out`: its length as 2 bytes, little-endian, and its payload.
+    /// Appends the frame to `out`, its length first.
     ///
     /// Never fails: the parts of a frame bound its size. Costs one pass over the frame and, if
     /// `out` has room, no allocation.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        encode(self, out);
+        match self {
+            MemberFrame::Hello(hello) => put(HELLO, hello, out),
+            MemberFrame::Say { number, text } => put(SAY, &(number, text), out),
+            MemberFrame::Who => put(WHO, &(), out),
+            MemberFrame::Got { direct } => put(GOT, direct, out),
+            MemberFrame::Bye => put(MEMBER_BYE, &(), out),
+            MemberFrame::Unknown { kind } => put(*kind, &(), out),
+        }
     }
 }
 
 impl RoomFrame {
-    /// Appends the frame to `out`: its length as 2 bytes, little-endian, and its payload.
+    /// Appends the frame to `out`, its length first.
     ///
     /// Never fails: the parts of a frame bound its size. Costs one pass over the frame and, if
     /// `out` has room, no allocation.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        encode(self, out);
+        match self {
+            RoomFrame::Welcome(welcome) => put(WELCOME, welcome, out),
+            RoomFrame::Entry(entry) => encode_entry(entry, out),
+            RoomFrame::Lagged(lagged) => put(LAGGED, lagged, out),
+            RoomFrame::Direct(direct) => encode_direct(direct, out),
+            RoomFrame::Present(present) => put(PRESENT, &present.fitting(PRESENT_BYTES_MAX), out),
+            RoomFrame::Bye(reason) => put(ROOM_BYE, reason, out),
+            RoomFrame::Unknown { kind } => put(*kind, &(), out),
+        }
     }
 }
+
+/// What a frame leaves for the fields of [`Present`].
+const PRESENT_BYTES_MAX: usize = FRAME_BYTES_MAX - 1;
 
 /// Appends an entry to `out`, byte for byte as [`RoomFrame::Entry`] does, without an [`Arc`]
 /// around it.
 pub fn encode_entry(entry: &Entry, out: &mut Vec<u8>) {
-    encode(&EntryFrame(entry), out);
+    frame(ENTRY, out, |out| entry.encode(out));
+}
+
+/// Appends an item of the direct lane to `out`, byte for byte as [`RoomFrame::Direct`] does.
+pub fn encode_direct(direct: &Direct, out: &mut Vec<u8>) {
+    let Direct { number, item } = direct;
+    match item {
+        DirectItem::Private { from, author, text } => {
+            put(DIRECT, &(number, PRIVATE, from, author, text), out);
+        }
+        DirectItem::Refused { number: refused, why } => put(DIRECT, &(number, REFUSED, refused, why), out),
+        DirectItem::Notice { text } => put(DIRECT, &(number, NOTICE, text), out),
+        DirectItem::Undelivered { to, why } => put(DIRECT, &(number, UNDELIVERED, to, why), out),
+        DirectItem::Unknown { kind } => put(DIRECT, &(number, kind), out),
+    }
+}
+
+fn decode_direct(payload: &[u8]) -> Option<Direct> {
+    let ((number, kind), fields) = codec::decode(payload)?;
+    let item = match kind {
+        PRIVATE => {
+            codec::decode(fields).map(|((from, author, text), _)| DirectItem::Private { from, author, text })
+        }
+        REFUSED => codec::decode(fields).map(|((number, why), _)| DirectItem::Refused { number, why }),
+        NOTICE => codec::decode(fields).map(|(text, _)| DirectItem::Notice { text }),
+        UNDELIVERED => codec::decode(fields).map(|((to, why), _)| DirectItem::Undelivered { to, why }),
+        kind => Some(DirectItem::Unknown { kind }),
+    };
+    item.map(|item| Direct { number, item })
 }
 
 /// A frame that [`FrameDecoder`](crate::FrameDecoder) can return: [`MemberFrame`] or
 /// [`RoomFrame`], and no other type.
-pub trait Frame: sealed::Sealed + DeserializeOwned {}
+pub trait Frame: sealed::Sealed {}
 
 impl Frame for MemberFrame {}
 impl Frame for RoomFrame {}
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::MemberFrame {}
-    impl Sealed for super::RoomFrame {}
-}
+pub(crate) mod sealed {
+    use crate::FrameError;
 
-/// [`RoomFrame::Entry`] around a borrowed entry.
-struct EntryFrame<'a>(&'a Entry);
-
-impl Serialize for EntryFrame<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_variant("RoomFrame", 1, "Entry", self.0)
+    /// How a [`FrameDecoder`](crate::FrameDecoder) reads what it has cut out.
+    pub trait Sealed: Sized {
+        /// Reads the frame of this kind.
+        fn decode(kind: u8, fields: &[u8]) -> Result<Self, FrameError>;
     }
 }
 
-fn encode<T: Serialize>(frame: &T, out: &mut Vec<u8>) {
+impl sealed::Sealed for MemberFrame {
+    fn decode(kind: u8, fields: &[u8]) -> Result<MemberFrame, FrameError> {
+        let frame = match kind {
+            HELLO => codec::decode(fields).map(|(hello, _)| MemberFrame::Hello(hello)),
+            SAY => codec::decode(fields).map(|((number, text), _)| MemberFrame::Say { number, text }),
+            WHO => Some(MemberFrame::Who),
+            GOT => codec::decode(fields).map(|(direct, _)| MemberFrame::Got { direct }),
+            MEMBER_BYE => Some(MemberFrame::Bye),
+            kind => Some(MemberFrame::Unknown { kind }),
+        };
+        frame.ok_or(FrameError::Malformed)
+    }
+}
+
+impl sealed::Sealed for RoomFrame {
+    fn decode(kind: u8, fields: &[u8]) -> Result<RoomFrame, FrameError> {
+        let frame = match kind {
+            WELCOME => codec::decode(fields).map(|(welcome, _)| RoomFrame::Welcome(Box::new(welcome))),
+            ENTRY => Some(RoomFrame::Entry(Arc::new(Entry::decode(fields)?))),
+            LAGGED => codec::decode(fields).map(|(lagged, _)| RoomFrame::Lagged(lagged)),
+            DIRECT => decode_direct(fields).map(|direct| RoomFrame::Direct(Arc::new(direct))),
+            PRESENT => codec::decode(fields).map(|(present, _)| RoomFrame::Present(present)),
+            ROOM_BYE => codec::decode(fields).map(|(reason, _)| RoomFrame::Bye(reason)),
+            kind => Some(RoomFrame::Unknown { kind }),
+        };
+        frame.ok_or(FrameError::Malformed)
+    }
+}
+
+fn put<T: Serialize>(kind: u8, fields: &T, out: &mut Vec<u8>) {
+    frame(kind, out, |out| codec::encode(fields, out));
+}
+
+fn frame(kind: u8, out: &mut Vec<u8>, fields: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
-    out.extend_from_slice(&[0; 2]);
-    codec::encode(frame, out);
+    out.extend_from_slice(&[0, 0, kind]);
+    fields(out);
     let bytes = out.len() - start - 2;
     debug_assert!(bytes <= FRAME_BYTES_MAX, "a frame of {bytes} bytes");
     let length = u16::try_from(bytes).expect("invariant: every part of a frame has a maximum");
     out[start..start + 2].copy_from_slice(&length.to_le_bytes());
 }
-
-// What the doc of `Present::peers` promises.
-const _: () = assert!(PRESENT_PEERS_MAX < 251, "the count takes one byte");

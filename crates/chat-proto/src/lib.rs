@@ -10,13 +10,13 @@
 //! | reads from a plain peer (netcat, telnet, a simple program) | his lines | [`PlainSplitter`] |
 //! | reads from a framed peer | frames | [`PrefaceDecoder`], then [`FrameDecoder`] |
 //! | a datagram of a framed peer | what it says | [`MemberDatagram::decode`], [`RoomDatagram::decode`] |
-//! | a frame | bytes to send | [`MemberFrame::encode`], [`RoomFrame::encode`], [`encode_entry`] |
+//! | a frame | bytes to send | [`MemberFrame::encode`], [`RoomFrame::encode`], [`encode_entry`], [`encode_direct`] |
 //!
 //! # The framed stream
 //!
 //! ```text
-//! member -> room   F5 'c' 'h' 'a' 't' version | length u16 LE | payload | length | payload ...
-//! room -> member                                length u16 LE | payload | length | payload ...
+//! member -> room   F5 'c' 'h' 'a' 't' version | length u16 LE | kind | fields | length | kind | fields ...
+//! room -> member   F5 'c' 'h' 'a' 't' version | length u16 LE | kind | fields | length | kind | fields ...
 //! ```
 //!
 //! A member opens with [`PREFACE`] and [`MemberFrame::Hello`]; the room answers with
@@ -27,7 +27,7 @@
 //!
 //! A [`Text`] is one line and holds nothing that could move a cursor, hide or reorder what people
 //! read, or begin a second line that seems to come from somebody else. There is no way to make one
-//! that is not clean, so whoever holds a `Text` may print it after a prefix without looking.
+//! that is not clean, so a `Text` may be printed after a prefix without looking.
 //!
 //! # Example
 //!
@@ -47,7 +47,7 @@
 //! assert_eq!(lines, ["[127.0.0.1:57814] hello", "[127.0.0.1:57814] nice\u{241b}[2Jtry"]);
 //!
 //! // A framed peer says the same in frames, which may arrive in any pieces.
-//! let said = MemberFrame::Say(Text::one_line("hello")?);
+//! let said = MemberFrame::Say { number: 1, text: Text::one_line("hello")? };
 //! let mut bytes = Vec::new();
 //! said.encode(&mut bytes);
 //! let mut decoder = FrameDecoder::new();
@@ -66,12 +66,15 @@ mod clean;
 mod codec;
 mod datagram;
 mod decode;
+mod direct;
 mod entry;
 mod foreign;
 mod frame;
+mod greeting;
 mod invisible;
 pub mod limits;
 mod line;
+mod member;
 mod name;
 mod network;
 mod plain;
@@ -82,15 +85,16 @@ mod telnet;
 mod text;
 
 pub use addr::PeerAddr;
-pub use author::{Author, AuthorError};
-pub use datagram::{Ack, Cookie, DatagramError, MemberDatagram, RoomDatagram, SessionId, is_framed};
+pub use author::{Author, AuthorError, Tag};
+pub use datagram::{Ack, Cookie, DatagramError, MemberDatagram, RoomDatagram, SessionId, Traffic, is_framed};
 pub use decode::{FrameDecoder, FrameError};
+pub use direct::{Direct, DirectItem};
 pub use entry::{Entry, Event};
 pub use foreign::is_text;
-pub use frame::{
-    Frame, Hello, MemberFrame, Present, Resume, RoomFrame, Session, Skipped, Welcome, encode_entry,
-};
+pub use frame::{Frame, MemberFrame, RoomFrame, encode_direct, encode_entry};
+pub use greeting::{Hello, Lagged, Present, Resume, Session, Welcome};
 pub use line::{Line, LineError};
+pub use member::{MemberId, Origin};
 pub use name::{Name, NameError};
 pub use network::{Network, NetworkError};
 pub use plain::{LineEnding, LineTooLong, PlainSplitter};

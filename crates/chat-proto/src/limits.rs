@@ -19,12 +19,22 @@ pub const TEXT_BYTES_MAX: usize = 960;
 /// address, 11 for the scope and 6 for the port. Around it stand 2 more brackets and a space.
 pub const LINE_PREFIX_BYTES_MAX: usize = (2 + 39 + 11 + 6) + 3;
 
-/// Longest payload of a frame, without the 2 bytes of its length.
+/// Longest author: an address with a scope. One with a [`Tag`](crate::Tag) has no scope, and is shorter.
+pub const AUTHOR_BYTES_MAX: usize = LINE_PREFIX_BYTES_MAX - "[] ".len();
+
+/// Longest [`Tag`](crate::Tag): together with its slash it is as long as the scope that it takes the place of.
+pub const TAG_BYTES_MAX: usize = "%4294967295".len() - "/".len();
+
+/// Longest frame without the 2 bytes of its length, so its kind and its fields.
 ///
-/// Room for one message with its header (about 1,040 bytes) or for a page of
-/// [`PRESENT_PEERS_MAX`] addresses, rounded up. It is also what an unfinished frame may make the
-/// receiver hold.
+/// Room for one message with its header (about 1,060 bytes), or for a list of [`PRESENT_AUTHORS_MAX`] members as most
+/// are shown, rounded up. It is also what an unfinished frame may make the receiver hold.
 pub const FRAME_BYTES_MAX: usize = 2048;
+
+/// Most versions in one [`Hello`](crate::Hello).
+///
+/// Nobody speaks more of them.
+pub const VERSIONS_MAX: usize = 8;
 
 /// Longest line of a plain peer before it is cleaned and split.
 ///
@@ -43,11 +53,18 @@ pub const NAME_BYTES_MAX: usize = 32;
 /// [`Text`](crate::Text) itself; two lines on a terminal say enough.
 pub const REASON_BYTES_MAX: usize = 200;
 
-/// Most addresses in one [`Present`](crate::Present) frame.
+/// Most members listed in one [`Present`](crate::Present).
 ///
-/// An address takes at most 25 bytes on the wire, so that 64 of them and the header stay within
-/// [`FRAME_BYTES_MAX`] (checked below). A larger room is listed in several frames.
-pub const PRESENT_PEERS_MAX: usize = 64;
+/// As many as a person may want to read. If they are shown with long addresses, fewer fit.
+pub const PRESENT_AUTHORS_MAX: usize = 64;
+
+/// Most items of one member's direct lane that it has not acknowledged.
+///
+/// More than a person reads at a glance. A sender to a full lane is told so.
+pub const DIRECT_ITEMS_MAX: usize = 64;
+
+/// Most bytes of texts in these items: eight messages of the longest kind.
+pub const DIRECT_BYTES_MAX: usize = 8 * 1024;
 
 /// Most bytes of refused telnet options that wait to be sent.
 ///
@@ -90,10 +107,6 @@ pub const ACK_BITMAP_BYTES_MAX: usize = 128;
 /// Bounds what a server holds for a member that is over his rate.
 pub const SAYS_PER_DATAGRAM_MAX: usize = 64;
 
-/// Most addresses in one [`RoomDatagram::Present`](crate::RoomDatagram::Present): as many of
-/// 25 bytes as fit beside the header, rounded down.
-pub const DATAGRAM_PEERS_MAX: usize = 40;
-
 /// Longest datagram of a plain peer that is taken whole; what is beyond is cut off.
 ///
 /// A paste of sixteen full messages.
@@ -102,23 +115,15 @@ pub const PLAIN_DATAGRAM_BYTES_MAX: usize = 16 * 1024;
 /// Longest datagram sent to a plain peer: the receive size of simple clients.
 pub const PLAIN_ANSWER_BYTES_MAX: usize = 1024;
 
-/// Longest frame around an [`Entry`](crate::Entry), its length included: variant, numbers, time,
-/// author, text.
-pub const ENTRY_FRAME_BYTES_MAX: usize = 2 + 1 + 9 + 9 + 1 + (1 + AUTHOR_BYTES_MAX) + (3 + TEXT_BYTES_MAX);
-
-/// Longest author on the wire: a name with its length, or variant, 16 octets, port and scope.
-const AUTHOR_BYTES_MAX: usize = 1 + NAME_BYTES_MAX;
+/// Longest frame around an [`Entry`](crate::Entry), its length included: kind, numbers, time, event, origin, author,
+/// text. One around a private message is no longer.
+pub const ENTRY_FRAME_BYTES_MAX: usize =
+    2 + 1 + 9 + 9 + 1 + 2 * 9 + (1 + AUTHOR_BYTES_MAX) + (3 + TEXT_BYTES_MAX);
 
 const _: () = assert!(LINE_PREFIX_BYTES_MAX + TEXT_BYTES_MAX + "\r\n".len() <= 1024);
 const _: () = assert!(NAME_BYTES_MAX + "[] ".len() <= LINE_PREFIX_BYTES_MAX);
 const _: () = assert!(REASON_BYTES_MAX <= TEXT_BYTES_MAX);
-const _: () = {
-    // On the wire: variant, 16 octets, port, scope.
-    let peers_bytes = PRESENT_PEERS_MAX * (1 + 16 + 3 + 5);
-    // Variant, members, count, more.
-    let other_bytes = 1 + 5 + 1 + 1;
-    assert!(peers_bytes + other_bytes <= FRAME_BYTES_MAX);
-};
+const _: () = assert!(ENTRY_FRAME_BYTES_MAX <= 2 + FRAME_BYTES_MAX);
 const _: () = assert!(FRAME_BYTES_MAX <= u16::MAX as usize);
 const _: () = assert!(PLAIN_LINE_BYTES_MAX < u32::MAX as usize);
 const _: () = assert!(TELNET_REPLY_BYTES_MAX == 16 * 3);
@@ -127,14 +132,10 @@ const _: () = assert!(TELNET_REPLY_BYTES_MAX == 16 * 3);
 /// as many deliveries as there are members.
 pub const PRESENCE_MEMBERS_MAX: u32 = 50;
 
-const _: () = assert!(1 + 16 + 3 + 5 <= AUTHOR_BYTES_MAX);
 const _: () = {
     // Around one entry: preface, kind, session, five numbers.
     assert!(6 + 1 + 8 + 5 * 9 + ENTRY_FRAME_BYTES_MAX <= DATAGRAM_BYTES_MAX);
-    // Around one message of a member: preface, kind, session, flag, two numbers, bitmap.
-    assert!(6 + 1 + 8 + 1 + 2 * 9 + 1 + ACK_BITMAP_BYTES_MAX + 3 + TEXT_BYTES_MAX <= DATAGRAM_BYTES_MAX);
-    // Around a page of addresses: preface, kind, session, members, count, more.
-    assert!(6 + 1 + 8 + 5 + 1 + 1 + DATAGRAM_PEERS_MAX * (1 + 16 + 3 + 5) <= DATAGRAM_BYTES_MAX);
+    // Around one message of a member: preface, kind, session, flag, four numbers, bitmap.
+    assert!(6 + 1 + 8 + 1 + 4 * 9 + 1 + ACK_BITMAP_BYTES_MAX + 3 + TEXT_BYTES_MAX <= DATAGRAM_BYTES_MAX);
 };
-const _: () = assert!(DATAGRAM_PEERS_MAX <= PRESENT_PEERS_MAX);
 const _: () = assert!(LINE_PREFIX_BYTES_MAX + TEXT_BYTES_MAX <= PLAIN_ANSWER_BYTES_MAX);

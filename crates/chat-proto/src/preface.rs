@@ -7,7 +7,7 @@
 pub const PREFACE: [u8; 6] = [0xF5, b'c', b'h', b'a', b't', VERSION];
 
 /// The version of the framed protocol that this crate speaks.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Reads the preface, in whatever pieces it arrives.
 ///

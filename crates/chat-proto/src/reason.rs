@@ -1,16 +1,18 @@
-//! Why members leave: one vocabulary for events, statistics, logs and the peer himself.
+//! Why members leave: one vocabulary for events, statistics, logs and the peer itself.
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Text, TextError, limits::REASON_BYTES_MAX};
+use crate::{Text, TextError, VERSION, limits::REASON_BYTES_MAX, text};
 
 /// Why a member left, or why a peer was not let in.
 ///
 /// `Display` is a lower-case phrase for the brackets after `Connection of ADDR closed`. A console
 /// prints nothing for [`Quit`](LeaveReason::Quit), which is how people leave. The phrases are for
-/// people and may change; programs match on the variants.
+/// people and may change; programs match on the variants, or on [`code`](Self::code).
+///
+/// On the wire it is the code and the phrase, so that a peer which does not know a code can still show the reason.
 ///
 /// ```
 /// use chat_proto::LeaveReason;
@@ -19,7 +21,7 @@ use crate::{Text, TextError, limits::REASON_BYTES_MAX};
 /// assert_eq!(LeaveReason::kicked("spam")?.to_string(), "kicked: spam");
 /// # Ok::<(), chat_proto::TextError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LeaveReason {
     /// By the member's own choice.
@@ -28,7 +30,7 @@ pub enum LeaveReason {
     Lost,
     /// The lease ran out: nothing was heard from the peer for too long.
     Idle,
-    /// The peer took none of what was written to him for too long.
+    /// The peer took none of what was written to it for too long.
     TooSlow,
     /// The peer fell behind the tail of the log, in a room that closes such members instead of
     /// telling them what they missed.
@@ -43,20 +45,31 @@ pub enum LeaveReason {
     NotChat,
     /// The same session was resumed over another connection.
     Replaced,
-    /// The operator put the member out.
+    /// The operator kicked the member.
     Kicked {
         /// What the operator said about it; may be empty. At most [`REASON_BYTES_MAX`] bytes, which
-        /// [`LeaveReason::kicked`] checks: a longer one is cut when it is encoded, and refused when
-        /// it is decoded.
-        #[serde(serialize_with = "serialize_why", deserialize_with = "deserialize_why")]
+        /// [`LeaveReason::kicked`] checks: a longer one is cut when it is encoded.
         why: Text,
     },
     /// The server stops.
     Stopping,
-    /// The room has as many members as it may have. Refused at the door.
+    /// The room has as many members as it may have. The peer was not let in.
     RoomFull,
-    /// The peer's address has as many members as it may have. Refused at the door.
+    /// The peer's address has as many members as it may have. The peer was not let in.
     AddressFull,
+    /// The peer speaks none of the versions of the framed protocol that the server speaks. Made by
+    /// [`LeaveReason::version`].
+    Version {
+        /// What to show for it: which version the server speaks.
+        text: Text,
+    },
+    /// What a later version of the protocol knows.
+    Other {
+        /// Its code on the wire.
+        code: u8,
+        /// What to show for it.
+        text: Text,
+    },
 }
 
 impl LeaveReason {
@@ -66,9 +79,77 @@ impl LeaveReason {
     ///
     /// [`TextError::TooLong`] if the cleaned reason is longer than [`REASON_BYTES_MAX`].
     pub fn kicked(why: &str) -> Result<LeaveReason, TextError> {
-        check_why(Text::one_line(why)?).map(|why| LeaveReason::Kicked { why })
+        let why = Text::one_line(why)?;
+        match why.as_str().len() {
+            bytes if bytes > REASON_BYTES_MAX => Err(TextError::TooLong { bytes }),
+            _ => Ok(LeaveReason::Kicked { why }),
+        }
+    }
+
+    /// [`LeaveReason::Version`] of a server that speaks [`VERSION`].
+    #[must_use]
+    pub fn version() -> LeaveReason {
+        let text = format!("the server speaks version {VERSION} of the protocol only");
+        LeaveReason::Version { text: cut(&text, PHRASE_BYTES_MAX) }
+    }
+
+    /// The number of the reason on the wire (PROTOCOL.md, section 7).
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            LeaveReason::Quit => 0,
+            LeaveReason::Lost => 1,
+            LeaveReason::Idle => 2,
+            LeaveReason::TooSlow => 3,
+            LeaveReason::Lagged => 4,
+            LeaveReason::LineTooLong => 5,
+            LeaveReason::Unfinished => 6,
+            LeaveReason::Protocol => 7,
+            LeaveReason::NotChat => 8,
+            LeaveReason::Replaced => 9,
+            LeaveReason::Kicked { .. } => 10,
+            LeaveReason::Stopping => 11,
+            LeaveReason::RoomFull => 12,
+            LeaveReason::AddressFull => 13,
+            LeaveReason::Version { .. } => 14,
+            LeaveReason::Other { code, .. } => *code,
+        }
+    }
+
+    /// The reason with this code and phrase.
+    fn from_wire(code: u8, phrase: &str) -> LeaveReason {
+        match code {
+            0 => LeaveReason::Quit,
+            1 => LeaveReason::Lost,
+            2 => LeaveReason::Idle,
+            3 => LeaveReason::TooSlow,
+            4 => LeaveReason::Lagged,
+            5 => LeaveReason::LineTooLong,
+            6 => LeaveReason::Unfinished,
+            7 => LeaveReason::Protocol,
+            8 => LeaveReason::NotChat,
+            9 => LeaveReason::Replaced,
+            10 => {
+                let why = match phrase.strip_prefix(KICKED).map(|rest| (rest, rest.strip_prefix(": "))) {
+                    Some(("", _)) => "",
+                    Some((_, Some(why))) => why,
+                    _ => phrase,
+                };
+                LeaveReason::Kicked { why: cut(why, REASON_BYTES_MAX) }
+            }
+            11 => LeaveReason::Stopping,
+            12 => LeaveReason::RoomFull,
+            13 => LeaveReason::AddressFull,
+            14 => LeaveReason::Version { text: cut(phrase, PHRASE_BYTES_MAX) },
+            code => LeaveReason::Other { code, text: cut(phrase, PHRASE_BYTES_MAX) },
+        }
     }
 }
+
+const KICKED: &str = "kicked";
+
+/// Longest phrase.
+const PHRASE_BYTES_MAX: usize = KICKED.len() + ": ".len() + REASON_BYTES_MAX;
 
 impl fmt::Display for LeaveReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,26 +164,31 @@ impl fmt::Display for LeaveReason {
             LeaveReason::Protocol => "broke the protocol",
             LeaveReason::NotChat => "not a chat client",
             LeaveReason::Replaced => "session resumed elsewhere",
-            LeaveReason::Kicked { why } if why.as_str().is_empty() => "kicked",
-            LeaveReason::Kicked { why } => return write!(f, "kicked: {why}"),
+            LeaveReason::Kicked { why } if why.as_str().is_empty() => KICKED,
+            LeaveReason::Kicked { why } => return write!(f, "{KICKED}: {why}"),
             LeaveReason::Stopping => "server is stopping",
             LeaveReason::RoomFull => "room is full",
             LeaveReason::AddressFull => "too many members from this address",
+            LeaveReason::Version { text } | LeaveReason::Other { text, .. } => text.as_str(),
         })
     }
 }
 
-fn check_why(why: Text) -> Result<Text, TextError> {
-    match why.as_str().len() {
-        bytes if bytes > REASON_BYTES_MAX => Err(TextError::TooLong { bytes }),
-        _ => Ok(why),
+/// A front part of a clean text, at most so long.
+fn cut(text: &str, bytes_max: usize) -> Text {
+    Text::one_line(text::front(text, bytes_max)).unwrap_or_default()
+}
+
+impl Serialize for LeaveReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let phrase = self.to_string();
+        (self.code(), text::front(&phrase, PHRASE_BYTES_MAX)).serialize(serializer)
     }
 }
 
-fn serialize_why<S: Serializer>(why: &Text, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(crate::text::front(why.as_str(), REASON_BYTES_MAX))
-}
-
-fn deserialize_why<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
-    check_why(Text::deserialize(deserializer)?).map_err(D::Error::custom)
+impl<'de> Deserialize<'de> for LeaveReason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<LeaveReason, D::Error> {
+        let (code, phrase) = <(u8, Text)>::deserialize(deserializer)?;
+        Ok(LeaveReason::from_wire(code, phrase.as_str()))
+    }
 }

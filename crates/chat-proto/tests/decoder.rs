@@ -6,9 +6,9 @@ mod common;
 use std::{slice, sync::Arc};
 
 use chat_proto::{
-    Author, Entry, Event, Frame, FrameDecoder, FrameError, LeaveReason, MemberFrame, PeerAddr, Present,
-    RoomFrame, Text, encode_entry,
-    limits::{FRAME_BYTES_MAX, NAME_BYTES_MAX, PRESENT_PEERS_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX},
+    Author, Direct, DirectItem, Entry, Event, Frame, FrameDecoder, FrameError, LeaveReason, MemberFrame,
+    MemberId, Origin, Present, RoomFrame, Text, encode_entry,
+    limits::{FRAME_BYTES_MAX, PRESENT_AUTHORS_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX},
 };
 use proptest::prelude::*;
 
@@ -44,17 +44,18 @@ fn with_length(payload: &[u8]) -> Vec<u8> {
 
 /// Small ones, so that every split point of all of them together can be tried.
 fn corpus() -> Vec<RoomFrame> {
-    let peer: PeerAddr = "192.0.2.1:5555".parse().unwrap();
+    let author: Author = "192.0.2.1:5".parse().unwrap();
     let text = Text::one_line("h\u{e9}llo").unwrap();
+    let from = Origin { member: MemberId::new(1), number: 1 };
     vec![
         RoomFrame::Entry(Arc::new(Entry {
             seq: 300,
             at_ms: 70_000,
-            event: Event::Said { author: Author::Peer(peer), text },
+            event: Event::Said { from, author: author.clone(), text },
         })),
         RoomFrame::Present(Present {
             members: 2,
-            peers: vec![peer, "[::1]:9".parse().unwrap()],
+            authors: vec![author, "[::1]:9".parse().unwrap()],
             more: false,
         }),
         RoomFrame::Bye(LeaveReason::Quit),
@@ -99,11 +100,33 @@ fn a_length_beyond_the_limit_is_refused_before_its_payload() {
     assert_eq!(decode_room(&[0, 0]), Err(FrameError::Empty));
 }
 
+/// A later version may have put more fields there.
 #[test]
-fn bytes_left_over_in_a_payload_are_refused() {
-    let frame = encoded(&[RoomFrame::Bye(LeaveReason::Quit)]);
-    let payload = [&frame[2..], &[0, 0, 0]].concat();
-    assert_eq!(decode_room(&with_length(&payload)), Err(FrameError::Leftover { bytes: 3 }));
+fn bytes_behind_the_known_fields_are_ignored() {
+    for frame in corpus() {
+        let bytes = encoded(slice::from_ref(&frame));
+        let payload = [&bytes[2..], &[0, 1, 0xff]].concat();
+        assert_eq!(decode_room(&with_length(&payload)), Ok(Some(frame)));
+    }
+    let who = FrameDecoder::new().next(&mut with_length(&[3, 1, 2, 3]).as_slice());
+    assert_eq!(who, Ok(Some(MemberFrame::Who)));
+}
+
+#[test]
+fn what_only_a_later_version_knows_is_said_to_be_unknown() {
+    assert_eq!(decode_room(&with_length(&[0xee, 1, 2, 3])), Ok(Some(RoomFrame::Unknown { kind: 0xee })));
+    let entry = Entry { seq: 5, at_ms: 6, event: Event::Unknown { kind: 99 } };
+    assert_eq!(
+        decode_room(&with_length(&[0x82, 5, 6, 99, 1, 2])),
+        Ok(Some(RoomFrame::Entry(Arc::new(entry))))
+    );
+    let direct = Direct { number: 5, item: DirectItem::Unknown { kind: 99 } };
+    assert_eq!(decode_room(&with_length(&[0x84, 5, 99, 1])), Ok(Some(RoomFrame::Direct(Arc::new(direct)))));
+    let reason = LeaveReason::Other { code: 99, text: Text::one_line("x").unwrap() };
+    assert_eq!(decode_room(&with_length(&[0x86, 99, 1, b'x', 7])), Ok(Some(RoomFrame::Bye(reason))));
+    // A frame of the other side is unknown, too.
+    let said = FrameDecoder::new().next(&mut with_length(&[0x82, 5, 6, 99]).as_slice());
+    assert_eq!(said, Ok(Some(MemberFrame::Unknown { kind: 0x82 })));
 }
 
 #[test]
@@ -120,18 +143,15 @@ fn a_payload_cut_short_is_refused() {
 fn payloads_that_are_no_frame_are_refused() {
     let u64_max = [0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
     let cases: &[(&str, &[&[u8]])] = &[
-        ("unknown frame", &[&[5]]),
-        ("unknown frame, as a long integer", &[&[0xfc, 0xff, 0xff, 0xff, 0xff]]),
-        ("reserved first byte of an integer", &[&[0xff]]),
-        ("unknown reason", &[&[4, 14]]),
-        ("peers without end", &[&[3, 0], &u64_max]),
-        ("one peer too many", &[&[3, 0, 65], &[0; 65 * 6], &[0]]),
-        ("a bool of two", &[&[3, 0, 0, 2]]),
-        ("a text without end", &[&[4, 10], &u64_max]),
-        ("a text that is not UTF-8", &[&[4, 10, 1, 0xff]]),
-        ("an integer wider than its field", &[&[3], &u64_max, &[0, 0]]),
-        ("an empty name", &[&[1, 0, 0, 0, 2, 0, 0]]),
-        ("a name that reads as an address", &[&[1, 0, 0, 0, 2, 3], b"1:2", &[0]]),
+        ("reserved first byte of an integer", &[&[0x83, 0xff]]),
+        ("authors without end", &[&[0x85, 0], &u64_max]),
+        ("one author too many", &[&[0x85, 0, 65], &[0; 66]]),
+        ("a bool of two", &[&[0x85, 0, 0, 2]]),
+        ("a text without end", &[&[0x86, 10], &u64_max]),
+        ("a text that is not UTF-8", &[&[0x86, 10, 1, 0xff]]),
+        ("an integer wider than its field", &[&[0x85], &u64_max, &[0, 0]]),
+        ("a frame without its fields", &[&[0x81]]),
+        ("an option of two", &[&[0x81, 2, 0, 0, 0, 0, 0, 0, 2]]),
     ];
     for (what, payload) in cases {
         let bytes = with_length(&payload.concat());
@@ -141,20 +161,20 @@ fn payloads_that_are_no_frame_are_refused() {
 
 #[test]
 fn an_integer_in_more_bytes_than_it_needs_is_read() {
-    let frame = RoomFrame::Present(Present { members: 7, peers: vec![], more: false });
-    assert_eq!(decode_room(&with_length(&[3, 7, 0, 0])), Ok(Some(frame.clone())));
-    assert_eq!(decode_room(&with_length(&[3, 0xfb, 7, 0, 0, 0])), Ok(Some(frame)));
+    let frame = RoomFrame::Present(Present { members: 7, authors: vec![], more: false });
+    assert_eq!(decode_room(&with_length(&[0x85, 7, 0, 0])), Ok(Some(frame.clone())));
+    assert_eq!(decode_room(&with_length(&[0x85, 0xfb, 7, 0, 0, 0])), Ok(Some(frame)));
 }
 
 #[test]
 fn a_text_is_cleaned_when_it_is_decoded_and_one_too_long_is_refused() {
     let say = |text: &[u8]| {
         let len = u16::try_from(text.len()).unwrap().to_le_bytes();
-        let payload = [&[1, 0xfb][..], &len, text].concat();
+        let payload = [&[2, 7, 0xfb][..], &len, text].concat();
         FrameDecoder::new().next::<MemberFrame>(&mut with_length(&payload).as_slice())
     };
     let expected = Text::one_line("a\nb\u{202e}").unwrap();
-    assert_eq!(say("a\nb\u{202e}".as_bytes()), Ok(Some(MemberFrame::Say(expected))));
+    assert_eq!(say("a\nb\u{202e}".as_bytes()), Ok(Some(MemberFrame::Say { number: 7, text: expected })));
     assert!(say(&[b'x'; TEXT_BYTES_MAX]).is_ok());
     assert_eq!(say(&[b'x'; TEXT_BYTES_MAX + 1]), Err(FrameError::Malformed));
     assert_eq!(say(&[1; TEXT_BYTES_MAX]), Err(FrameError::Malformed), "too long when clean");
@@ -162,32 +182,42 @@ fn a_text_is_cleaned_when_it_is_decoded_and_one_too_long_is_refused() {
 
 #[test]
 fn an_address_is_made_canonical_when_it_is_decoded() {
-    let mapped = [[0; 10].as_slice(), &[0xff; 2], &[127, 0, 0, 1]].concat();
-    let payload = [&[3, 1, 1, 1], mapped.as_slice(), &[5, 0, 0]].concat();
+    let shown = "[::ffff:127.0.0.1]:5";
+    let payload = [&[0x85, 1, 1, u8::try_from(shown.len()).unwrap()][..], shown.as_bytes(), &[0]].concat();
     let Ok(Some(RoomFrame::Present(present))) = decode_room(&with_length(&payload)) else {
         panic!("not decoded");
     };
-    assert_eq!(present.peers, ["127.0.0.1:5".parse().unwrap()]);
+    assert_eq!(present.authors, ["127.0.0.1:5".parse().unwrap()]);
 }
 
 #[test]
 fn the_largest_frames_fit() {
-    let peer: PeerAddr = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535".parse().unwrap();
-    let local = "x".repeat(NAME_BYTES_MAX).parse().unwrap();
+    let author: Author = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535".parse().unwrap();
     let why = LeaveReason::kicked(&"x".repeat(REASON_BYTES_MAX)).unwrap();
+    let text = Text::one_line(&"x".repeat(TEXT_BYTES_MAX)).unwrap();
+    let member = MemberId::new(u64::MAX);
     let entry = |event| RoomFrame::Entry(Arc::new(Entry { seq: u64::MAX, at_ms: u64::MAX, event }));
+    let item = DirectItem::Private { from: member, author: author.clone(), text: text.clone() };
     for frame in [
-        entry(Event::Said {
-            author: Author::Named(local),
-            text: Text::one_line(&"x".repeat(TEXT_BYTES_MAX)).unwrap(),
-        }),
-        entry(Event::Left { peer, reason: why, members: u32::MAX }),
-        RoomFrame::Present(Present { members: u32::MAX, peers: vec![peer; PRESENT_PEERS_MAX], more: true }),
+        entry(Event::Said { from: Origin { member, number: u64::MAX }, author: author.clone(), text }),
+        entry(Event::Left { member, author: author.clone(), reason: why, members: u32::MAX }),
+        RoomFrame::Direct(Arc::new(Direct { number: u64::MAX, item })),
     ] {
         let bytes = encoded(slice::from_ref(&frame));
         assert!(bytes.len() <= 2 + FRAME_BYTES_MAX);
         assert_eq!(decode_room(&bytes), Ok(Some(frame)));
     }
+    let list = |author: &Author| Present {
+        members: u32::MAX,
+        authors: vec![author.clone(); PRESENT_AUTHORS_MAX],
+        more: false,
+    };
+    let listed = |present| match decode_room(&encoded(&[RoomFrame::Present(present)])) {
+        Ok(Some(RoomFrame::Present(present))) => (present.authors.len(), present.more),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(listed(list(&author)), (34, true), "as many as fit");
+    assert_eq!(listed(list(&"255.255.255.255:65535".parse().unwrap())), (PRESENT_AUTHORS_MAX, false));
 }
 
 #[test]
@@ -199,14 +229,17 @@ fn a_reason_too_long_is_cut_when_it_is_encoded() {
     };
     assert_eq!(why.as_str(), "e\u{301}".repeat(REASON_BYTES_MAX / 3));
 
-    let too_long = [&[4, 10, 201][..], &[b'x'; REASON_BYTES_MAX + 1]].concat();
-    assert_eq!(decode_room(&with_length(&too_long)), Err(FrameError::Malformed));
+    let too_long = [&[0x86, 10, 201][..], &[b'x'; REASON_BYTES_MAX + 1]].concat();
+    let Ok(Some(RoomFrame::Bye(LeaveReason::Kicked { why }))) = decode_room(&with_length(&too_long)) else {
+        panic!("not decoded");
+    };
+    assert_eq!(why.as_str().len(), REASON_BYTES_MAX);
 }
 
 #[test]
 fn the_key_of_a_session_is_not_printed() {
-    let session = chat_proto::Session { member: 7, since: 5, key: 123_456_789 };
-    assert_eq!(format!("{session:?}"), "Session { member: 7, since: 5, .. }");
+    let session = chat_proto::Session { member: MemberId::new(7), since: 5, key: 123_456_789 };
+    assert_eq!(format!("{session:?}"), "Session { member: MemberId(7), since: 5, .. }");
 }
 
 /// Cuts `bytes` into pieces of the lengths given, over and over.

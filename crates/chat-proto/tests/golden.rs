@@ -7,11 +7,12 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use chat_proto::{
-    Author, Entry, Event, FrameDecoder, Hello, LeaveReason, MemberFrame, PREFACE, PeerAddr, Present, Resume,
-    RoomFrame, Session, Skipped, Text, VERSION, Welcome, encode_entry,
+    Author, Direct, DirectItem, Entry, Event, FrameDecoder, Hello, Lagged, LeaveReason, MemberFrame,
+    MemberId, Origin, PREFACE, Present, Resume, RoomFrame, Session, Text, VERSION, Welcome, encode_direct,
+    encode_entry,
 };
 
-const SESSION: Session = Session { member: 1, since: 2, key: 0x0102_0304_0506_0708 };
+const SESSION: Session = Session { member: MemberId::new(1), since: 2, key: 0x0102_0304_0506_0708 };
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
@@ -20,8 +21,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn peer(s: &str) -> PeerAddr {
-    s.parse().unwrap()
+fn shown(s: &str) -> Author {
+    Author::from_shown(s)
 }
 
 fn text(s: &str) -> Text {
@@ -56,102 +57,155 @@ fn check_event(event: Event, expected: &str) {
 
 #[test]
 fn the_preface() {
-    assert_eq!(hex(&PREFACE), "f5 63686174 01".replace(' ', ""));
-    assert_eq!(VERSION, 1);
+    assert_eq!(hex(&PREFACE), "f5 63686174 02".replace(' ', ""));
+    assert_eq!(VERSION, 2);
 }
 
 #[test]
 fn frames_of_a_member() {
-    // length, frame, resume or not, history
-    check_member(&MemberFrame::Hello(Hello::default()), "0300 00 00 00");
-    check_member(&MemberFrame::Hello(Hello { resume: None, history: 1000 }), "0500 00 00 fbe803");
-    // length, frame, resume, epoch, member, key, have, history
-    let resume = Resume { epoch: 9, session: SESSION, have: 70_000 };
+    // length, kind, versions, capabilities, no room, no name, no resume, history
+    check_member(&MemberFrame::Hello(Hello::default()), "0800 01 01 02 00 00 00 00 00");
     check_member(
-        &MemberFrame::Hello(Hello { resume: Some(resume), history: 20 }),
-        "1400 00 01 09 01 02 fd0807060504030201 fc70110100 14",
+        &MemberFrame::Hello(Hello { history: 1000, ..Hello::default() }),
+        "0a00 01 01 02 00 00 00 00 fbe803",
     );
-    // length, frame, length of the text, text
-    check_member(&MemberFrame::Say(text("")), "0200 01 00");
-    check_member(&MemberFrame::Say(text("h\u{e9}!")), "0600 01 04 68c3a921");
-    check_member(&MemberFrame::Say(text(&"x".repeat(300))), &format!("3001 01 fb2c01 {}", "78".repeat(300)));
-    check_member(&MemberFrame::Who, "0100 02");
-    check_member(&MemberFrame::Bye, "0100 03");
+    // length, kind, versions, capabilities, room, name, resume: epoch, member, since, key, have, direct; history
+    let resume = Resume { epoch: 9, session: SESSION, have: 70_000, direct: 3 };
+    let hello = Hello {
+        versions: vec![3, 2],
+        capabilities: 5,
+        room: Some(text("hall")),
+        name: Some(text("ann")),
+        resume: Some(resume),
+        history: 20,
+    };
+    check_member(
+        &MemberFrame::Hello(hello),
+        "2400 01 02 0302 05 01 04 68616c6c 01 03 616e6e 01 09 01 02 fd0807060504030201 fc70110100 03 14",
+    );
+    // length, kind, number, length of the text, text
+    check_member(&MemberFrame::Say { number: 1, text: text("") }, "0300 02 01 00");
+    check_member(&MemberFrame::Say { number: 251, text: text("h\u{e9}!") }, "0900 02 fbfb00 04 68c3a921");
+    let long = MemberFrame::Say { number: 2, text: text(&"x".repeat(300)) };
+    check_member(&long, &format!("3101 02 02 fb2c01 {}", "78".repeat(300)));
+    check_member(&MemberFrame::Who, "0100 03");
+    check_member(&MemberFrame::Got { direct: 7 }, "0200 04 07");
+    check_member(&MemberFrame::Bye, "0100 05");
 }
 
 #[test]
 fn frames_of_a_room() {
-    // length, frame, epoch, member, key, address, head, began, members
+    // length, kind, version, capabilities, epoch, member, since, key, resumed, taken, you, address, no room, no name,
+    // head, began, members
     let welcome = Welcome {
+        version: 2,
+        capabilities: 0,
         epoch: 9,
         session: SESSION,
-        you: peer("127.0.0.1:57814"),
+        resumed: true,
+        taken: Some(4),
+        you: shown("10.0.0.1:5/udp"),
+        address: text("10.0.0.1:5"),
+        room: None,
+        name: None,
         head: 300,
         began_unix_ms: 1_700_000_000_000,
         members: 3,
     };
     check_room(
-        &RoomFrame::Welcome(welcome),
-        "2200 00 09 01 02 fd0807060504030201 00 7f000001 fbd6e1 fb2c01 fd0068e5cf8b010000 03",
+        &RoomFrame::Welcome(Box::new(welcome.clone())),
+        "3b00 81 02 00 09 01 02 fd0807060504030201 01 01 04 0e 31302e302e302e313a352f756470 0a 31302e302e302e313a35 \
+         00 00 fb2c01 fd0068e5cf8b010000 03",
     );
-    // length, frame, messages, next, head, accepted
-    let skipped = Skipped { messages: 1, next: 250, head: 251, accepted: 65_536 };
-    check_room(&RoomFrame::Skipped(skipped), "0b00 02 01 fa fbfb00 fc00000100");
-    // length, frame, members, count, addresses, more
-    let present = Present { members: 0, peers: vec![], more: false };
-    check_room(&RoomFrame::Present(present), "0400 03 00 00 00");
-    let present = Present { members: 2, peers: vec![peer("10.0.0.1:1"), peer("[fe80::1%3]:2")], more: true };
+    let forgotten = Welcome { taken: None, room: Some(text("hall")), name: Some(text("ann")), ..welcome };
+    check_room(
+        &RoomFrame::Welcome(Box::new(forgotten)),
+        "4300 81 02 00 09 01 02 fd0807060504030201 01 00 0e 31302e302e302e313a352f756470 0a 31302e302e302e313a35 \
+         01 04 68616c6c 01 03 616e6e fb2c01 fd0068e5cf8b010000 03",
+    );
+    // length, kind, messages, next, head, taken
+    let lagged = Lagged { messages: 1, next: 250, head: 251, taken: 65_536 };
+    check_room(&RoomFrame::Lagged(lagged), "0b00 83 01 fa fbfb00 fc00000100");
+    // length, kind, members, count, authors, more
+    let present = Present { members: 0, authors: vec![], more: false };
+    check_room(&RoomFrame::Present(present), "0400 85 00 00 00");
+    let present =
+        Present { members: 3, authors: vec![shown("10.0.0.1:1"), shown("[fe80::1%3]:2")], more: true };
     check_room(
         &RoomFrame::Present(present),
-        "1d00 03 02 02 00 0a000001 01 01 fe800000000000000000000000000001 02 03 01",
+        "1d00 85 03 02 0a 31302e302e302e313a31 0d 5b666538303a3a3125335d3a32 01",
     );
 }
 
 #[test]
 fn events_and_authors() {
-    // length, frame, seq, at_ms, event, author, ...
-    let said = |author, s| Event::Said { author, text: text(s) };
-    check_event(said(Author::Peer(peer("127.0.0.1:5")), "hi"), "0e00 01 01 02 00 00 00 7f000001 05 02 6869");
+    // length, kind, seq, at_ms, event, member, number, author, text
+    let said = |author: &str| Event::Said {
+        from: Origin { member: MemberId::new(8), number: 9 },
+        author: shown(author),
+        text: text("hi"),
+    };
+    check_event(said("10.0.0.1:5"), "1400 82 01 02 01 08 09 0a 31302e302e302e313a35 02 6869");
+    check_event(said("[::1]:5"), "1100 82 01 02 01 08 09 07 5b3a3a315d3a35 02 6869");
+    check_event(said("10.0.0.1:5/tcp"), "1800 82 01 02 01 08 09 0e 31302e302e302e313a352f746370 02 6869");
+    check_event(said("*"), "0b00 82 01 02 01 08 09 01 2a 02 6869");
+    check_event(said("bot"), "0d00 82 01 02 01 08 09 03 626f74 02 6869");
+    check_event(said("ann@home"), "1200 82 01 02 01 08 09 08 616e6e40686f6d65 02 6869");
+    let (member, author) = (MemberId::new(8), shown("10.0.0.1:5"));
     check_event(
-        said(Author::Peer(peer("[::1]:5")), "hi"),
-        "1b00 01 01 02 00 00 01 00000000000000000000000000000001 05 00 02 6869",
-    );
-    check_event(said(Author::Room, "hi"), "0800 01 01 02 00 01 02 6869");
-    check_event(said(Author::Named("bot".parse().unwrap()), "hi"), "0c00 01 01 02 00 02 03 626f74 02 6869");
-    check_event(
-        Event::Joined { peer: peer("127.0.0.1:5"), members: 4 },
-        "0b00 01 01 02 01 00 7f000001 05 04",
+        Event::Joined { member, author: author.clone(), members: 4 },
+        "1100 82 01 02 02 08 0a 31302e302e302e313a35 04",
     );
     check_event(
-        Event::Left { peer: peer("127.0.0.1:5"), reason: LeaveReason::Lost, members: 3 },
-        "0c00 01 01 02 02 00 7f000001 05 01 03",
+        Event::Left { member, author, reason: LeaveReason::Lost, members: 3 },
+        "2200 82 01 02 03 08 0a 31302e302e302e313a35 01 0f 636f6e6e656374696f6e206c6f7374 03",
     );
-    check_event(Event::PresenceSummary { joined: 5, left: 6, members: 7 }, "0700 01 01 02 03 05 06 07");
-    check_event(
-        Event::Refused { peer: peer("127.0.0.1:5"), member: 8, said: 9, why: text("no") },
-        "0f00 01 01 02 04 00 7f000001 05 08 09 02 6e6f",
-    );
+    check_event(Event::PresenceSummary { joined: 5, left: 6, members: 7 }, "0700 82 01 02 04 05 06 07");
+    check_event(Event::Unknown { kind: 77 }, "0400 82 01 02 4d");
+}
+
+#[test]
+fn items_of_the_direct_lane() {
+    let check = |item, expected: &str| {
+        let direct = Direct { number: 3, item };
+        let mut bytes = Vec::new();
+        encode_direct(&direct, &mut bytes);
+        assert_eq!(hex(&bytes), expected.replace(' ', ""), "{direct:?}");
+        check_room(&RoomFrame::Direct(Arc::new(direct)), expected);
+    };
+    // length, kind, number, item, ...
+    let (from, author) = (MemberId::new(8), shown("ann"));
+    check(DirectItem::Private { from, author, text: text("hi") }, "0b00 84 03 01 08 03 616e6e 02 6869");
+    check(DirectItem::Refused { number: 9, why: text("no") }, "0700 84 03 02 09 02 6e6f");
+    check(DirectItem::Notice { text: text("hi") }, "0600 84 03 03 02 6869");
+    check(DirectItem::Undelivered { to: shown("ann"), why: text("no") }, "0a00 84 03 04 03 616e6e 02 6e6f");
+    check(DirectItem::Unknown { kind: 77 }, "0300 84 03 4d");
 }
 
 #[test]
 fn reasons_for_leaving() {
-    for (reason, expected) in [
-        (LeaveReason::Quit, "0200 04 00"),
-        (LeaveReason::Lost, "0200 04 01"),
-        (LeaveReason::Idle, "0200 04 02"),
-        (LeaveReason::TooSlow, "0200 04 03"),
-        (LeaveReason::Lagged, "0200 04 04"),
-        (LeaveReason::LineTooLong, "0200 04 05"),
-        (LeaveReason::Unfinished, "0200 04 06"),
-        (LeaveReason::Protocol, "0200 04 07"),
-        (LeaveReason::NotChat, "0200 04 08"),
-        (LeaveReason::Replaced, "0200 04 09"),
-        (LeaveReason::kicked("").unwrap(), "0300 04 0a 00"),
-        (LeaveReason::kicked("spam").unwrap(), "0700 04 0a 04 7370616d"),
-        (LeaveReason::Stopping, "0200 04 0b"),
-        (LeaveReason::RoomFull, "0200 04 0c"),
-        (LeaveReason::AddressFull, "0200 04 0d"),
-    ] {
-        check_room(&RoomFrame::Bye(reason), expected);
+    let reasons = [
+        (LeaveReason::Quit, 0, "by its own choice"),
+        (LeaveReason::Lost, 1, "connection lost"),
+        (LeaveReason::Idle, 2, "idle for too long"),
+        (LeaveReason::TooSlow, 3, "too slow to read"),
+        (LeaveReason::Lagged, 4, "fell too far behind"),
+        (LeaveReason::LineTooLong, 5, "line too long"),
+        (LeaveReason::Unfinished, 6, "frame not finished in time"),
+        (LeaveReason::Protocol, 7, "broke the protocol"),
+        (LeaveReason::NotChat, 8, "not a chat client"),
+        (LeaveReason::Replaced, 9, "session resumed elsewhere"),
+        (LeaveReason::kicked("").unwrap(), 10, "kicked"),
+        (LeaveReason::kicked("spam").unwrap(), 10, "kicked: spam"),
+        (LeaveReason::Stopping, 11, "server is stopping"),
+        (LeaveReason::RoomFull, 12, "room is full"),
+        (LeaveReason::AddressFull, 13, "too many members from this address"),
+        (LeaveReason::version(), 14, "the server speaks version 2 of the protocol only"),
+        (LeaveReason::Other { code: 200, text: text("the moon is full") }, 200, "the moon is full"),
+    ];
+    for (reason, code, phrase) in reasons {
+        let length = phrase.len();
+        let expected = format!("{:02x}00 86 {code:02x} {length:02x} {}", length + 3, hex(phrase.as_bytes()));
+        check_room(&RoomFrame::Bye(reason), &expected);
     }
 }

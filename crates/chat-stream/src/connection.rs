@@ -24,10 +24,11 @@ mod tests;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{Cursor, Format, MemberId};
-use chat_proto::LeaveReason;
+use chat_core::{Cursor, Format, Membership};
+use chat_proto::{Direct, LeaveReason, RoomFrame};
 
 use crate::context::Context;
 use crate::incoming::{Incoming, Wait};
@@ -119,8 +120,19 @@ impl Connection {
     }
 
     /// The member, while the peer is one.
-    pub(crate) fn member(&self) -> Option<MemberId> {
+    pub(crate) fn member(&self) -> Option<Membership> {
         self.speaker().map(Speaker::member)
+    }
+
+    /// Something for this member alone.
+    pub(crate) fn tell(&mut self, direct: Arc<Direct>, now: Instant) {
+        if !matches!(self.phase, Phase::Member | Phase::Paused | Phase::Draining) {
+            return;
+        }
+        match self.outgoing.format() {
+            Format::Framed => self.outgoing.push_frame(&RoomFrame::Direct(direct)),
+            Format::Lf | Format::CrLf => self.outgoing.push_direct(&direct, now),
+        }
     }
 
     fn speaker(&self) -> Option<&Speaker> {

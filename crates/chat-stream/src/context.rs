@@ -3,6 +3,9 @@
 use std::time::Instant;
 
 use chat_core::Feed;
+use chat_proto::Text;
+
+use crate::limits::ENTRY_BYTES;
 
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
@@ -12,4 +15,11 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     /// Bytes that may still be said before the members must be served. Beyond it, members could lag.
     pub(crate) room_left: usize,
+}
+
+impl Context<'_> {
+    /// Counts a message that was said.
+    pub(crate) fn count_heard(&mut self, text: &Text) {
+        self.room_left = self.room_left.saturating_sub(ENTRY_BYTES + text.as_str().len());
+    }
 }

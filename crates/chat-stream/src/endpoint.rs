@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Deadlines, Dismissed, Feed, Room, RoomConfig, Turn, Waker};
+use chat_core::{Deadlines, Dismissed, Feed, Room, RoomConfig, Told, Turn, Waker};
 use chat_proto::LeaveReason;
 use slab::Slab;
 
@@ -216,7 +216,7 @@ impl<S: Stream> Endpoint<S> {
             let mut cx = Context { feed: &mut self.feed, key, now, room_left };
             peer.read(&mut self.buffer, &mut cx);
             room_left = cx.room_left;
-            self.tell_dismissed(now);
+            self.tell_peers(now);
             if room_left == 0 {
                 room_left = self.heard_bytes_max;
                 self.serve(now);
@@ -229,19 +229,26 @@ impl<S: Stream> Endpoint<S> {
             let mut cx = Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max };
             self.peers[key].on_deadline(&mut cx);
             self.touched.push(key);
-            self.tell_dismissed(now);
+            self.tell_peers(now);
         }
     }
 
     // ---- bytes out -----------------------------------------------------------------------------
 
-    /// Takes what is new in the room into the logs, and tells those that must leave.
+    /// Takes what is new in the room into the logs, and tells members what is for them alone.
     fn pull(&mut self, now: Instant) {
         self.feed.pull();
-        self.tell_dismissed(now);
+        self.tell_peers(now);
     }
 
-    fn tell_dismissed(&mut self, now: Instant) {
+    fn tell_peers(&mut self, now: Instant) {
+        while let Some(Told { key, member, direct }) = self.feed.take_told() {
+            let peer = self.peers.get_mut(key).filter(|peer| peer.connection.member() == Some(member));
+            if let Some(peer) = peer {
+                peer.connection.tell(direct, now);
+                self.touched.push(key);
+            }
+        }
         while let Some(Dismissed { key, member, reason }) = self.feed.take_dismissed() {
             let peer = self.peers.get_mut(key).filter(|peer| peer.connection.member() == Some(member));
             if let Some(peer) = peer {

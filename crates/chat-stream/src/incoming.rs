@@ -89,9 +89,8 @@ impl Incoming {
                         *self = Self::Framed(std::mem::take(decoder));
                         Heard::Hello(hello)
                     }
-                    MemberFrame::Say(_) | MemberFrame::Who | MemberFrame::Bye => {
-                        Heard::Fault(LeaveReason::Protocol)
-                    }
+                    frame @ MemberFrame::Unknown { .. } => Heard::Frame(frame),
+                    _ => Heard::Fault(LeaveReason::Protocol),
                 },
                 Err(_) => Heard::Fault(LeaveReason::Protocol),
             },

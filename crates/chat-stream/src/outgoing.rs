@@ -7,9 +7,9 @@
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::time::Instant;
 
-use chat_core::{Accepted, Cursor, EncodedLog, Format, LagPolicy, Pending};
+use chat_core::{Cursor, EncodedLog, Format, LagPolicy, Pending, Taken};
 use chat_proto::limits::QUIET;
-use chat_proto::{Author, LeaveReason, Line, PREFACE, RoomFrame, Skipped, Text};
+use chat_proto::{Author, Direct, DirectItem, Lagged, LeaveReason, Line, PREFACE, RoomFrame, Text};
 
 use crate::context::Context;
 use crate::speaker::Speaker;
@@ -62,6 +62,8 @@ struct Extra {
     stalled_since: Option<Instant>,
     /// When a chunk peer was written a line whose break is still owed.
     unbroken_since: Option<Instant>,
+    /// Items of the direct lane up to this number are in a plain member's outbox, or are written.
+    direct: u64,
 }
 
 impl Outgoing {
@@ -84,11 +86,6 @@ impl Outgoing {
     /// Reads from another place, in a log that is open.
     pub(crate) fn start(&mut self, reading: Reading, cursor: Cursor) {
         (self.reading, self.cursor) = (reading, cursor);
-    }
-
-    /// Sequence number of the last message that is behind him.
-    pub(crate) fn seq(&self) -> u64 {
-        self.cursor.seq()
     }
 
     /// Since when the socket has taken nothing.
@@ -130,14 +127,35 @@ impl Outgoing {
     /// A `[*] text` line for a plain member; several if it is long.
     pub(crate) fn push_notice(&mut self, text: &str, now: Instant) {
         for text in Text::split(text.as_bytes()) {
-            let notice = Line { author: Author::Room, text }.to_string();
-            let owed = self.owed_break(now);
-            self.push_bytes(owed);
-            self.push_bytes(notice.as_bytes());
-            match self.reading {
-                Reading::Delimited(format) => self.push_bytes(format.line_break().as_bytes()),
-                Reading::Chunks => self.extra().unbroken_since = Some(now),
+            self.push_line(&Line { author: Author::Room, text }.to_string(), now);
+        }
+    }
+
+    /// An item of the direct lane for a plain member. [`take_written_direct`](Self::take_written_direct) acknowledges it.
+    pub(crate) fn push_direct(&mut self, direct: &Direct, now: Instant) {
+        for line in direct.item.to_lines() {
+            // The parts of a long line are refused one by one; to be told once is enough.
+            if !(matches!(direct.item, DirectItem::Refused { .. }) && self.ends_with(&line)) {
+                self.push_line(&line, now);
             }
+        }
+        self.extra().direct = direct.number;
+    }
+
+    fn ends_with(&self, line: &str) -> bool {
+        let line_break = if let Reading::Delimited(format) = self.reading { format.line_break() } else { "" };
+        let Some(extra) = &self.extra else { return false };
+        let unwritten = &extra.outbox[extra.outbox_written..];
+        unwritten.strip_suffix(line_break.as_bytes()).is_some_and(|lines| lines.ends_with(line.as_bytes()))
+    }
+
+    fn push_line(&mut self, line: &str, now: Instant) {
+        let owed = self.owed_break(now);
+        self.push_bytes(owed);
+        self.push_bytes(line.as_bytes());
+        match self.reading {
+            Reading::Delimited(format) => self.push_bytes(format.line_break().as_bytes()),
+            Reading::Chunks => self.extra().unbroken_since = Some(now),
         }
     }
 
@@ -172,7 +190,11 @@ impl Outgoing {
     ) -> io::Result<Flushed> {
         loop {
             let blocked = if self.outbox_len() > 0 {
-                self.write_outbox(socket)?
+                let blocked = self.write_outbox(socket)?;
+                if let (Some(speaker), Some(direct)) = (&speaker, self.take_written_direct()) {
+                    cx.feed.attachment().got(speaker.member(), direct);
+                }
+                blocked
             } else if let Some(speaker) = &mut speaker {
                 let log = cx.feed.log(self.format());
                 match log.pending_before(self.cursor, speaker.next_own()) {
@@ -206,6 +228,15 @@ impl Outgoing {
         }
     }
 
+    /// The number up to which the direct lane is acknowledged, since everything is with the system now.
+    fn take_written_direct(&mut self) -> Option<u64> {
+        let is_written = self.outbox_len() == 0;
+        let direct =
+            self.extra.as_mut().filter(|_| is_written).map(|extra| std::mem::take(&mut extra.direct));
+        self.let_go();
+        direct.filter(|&direct| direct > 0)
+    }
+
     /// Tells whether the socket was blocked.
     fn write_outbox(&mut self, socket: &mut impl Write) -> io::Result<bool> {
         let extra = self.extra.get_or_insert_default();
@@ -215,7 +246,6 @@ impl Outgoing {
         extra.outbox_written += written;
         if extra.outbox_written == extra.outbox.len() {
             (extra.outbox, extra.outbox_written) = (Vec::new(), 0); // gives the memory back
-            self.let_go();
         }
         Ok(false)
     }
@@ -223,7 +253,10 @@ impl Outgoing {
     /// Gives back the memory that is of no use any more.
     fn let_go(&mut self) {
         self.extra.take_if(|extra| {
-            extra.outbox.is_empty() && extra.stalled_since.is_none() && extra.unbroken_since.is_none()
+            extra.outbox.is_empty()
+                && extra.stalled_since.is_none()
+                && extra.unbroken_since.is_none()
+                && extra.direct == 0
         });
     }
 
@@ -283,9 +316,9 @@ impl Outgoing {
         }
         cx.feed.attachment().count_missed(missed);
         if self.format() == Format::Framed {
-            let Accepted { messages: accepted, head } = cx.feed.attachment().accepted(speaker.member());
-            let skipped = Skipped { messages: missed, next: resume.seq() + 1, head, accepted };
-            self.push_frame(&RoomFrame::Skipped(skipped));
+            let Taken { number: taken, head } = cx.feed.attachment().taken(speaker.member());
+            let lagged = Lagged { messages: missed, next: resume.seq() + 1, head, taken };
+            self.push_frame(&RoomFrame::Lagged(lagged));
         } else {
             let messages = if missed == 1 { "message" } else { "messages" };
             self.push_notice(&format!("You missed {missed} {messages}"), cx.now);

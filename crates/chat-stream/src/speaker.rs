@@ -1,76 +1,64 @@
-//! A member as one who says things.
+//! A member as one that says things.
 
 use std::time::Instant;
 
-use chat_core::{Cursor, EncodedLog, MemberId, Outcome, Said};
+use chat_core::{Cursor, EncodedLog, Membership, Outcome};
 use chat_proto::Text;
 
 use crate::context::Context;
-use crate::limits::ENTRY_BYTES;
 use crate::own::Own;
 
-/// What a connection keeps of its member while he is one.
+/// What a connection keeps of its member while it is one.
 #[derive(Debug)]
 pub(crate) struct Speaker {
-    member: MemberId,
-    /// A plain member's own messages, which he does not get back. Nothing for who only listens.
+    member: Membership,
+    /// A plain member's own messages, which it does not get back. Nothing for one that only listens.
     own: Option<Box<Own>>,
 }
 
-/// What became of a line.
-#[derive(Debug, Default)]
-pub(crate) struct SaidLine {
-    /// He is over his rate: nothing more is to be taken from him until then.
-    pub(crate) pause_until: Option<Instant>,
-    /// Something of it was refused, and why.
-    pub(crate) refused: Option<Text>,
-}
-
 impl Speaker {
-    pub(crate) fn new(member: MemberId) -> Self {
+    pub(crate) fn new(member: Membership) -> Self {
         Self { member, own: None }
     }
 
-    pub(crate) fn member(&self) -> MemberId {
+    pub(crate) fn member(&self) -> Membership {
         self.member
     }
 
-    /// Says one message; a framed member gets it back as confirmation. If he is over his rate, returns
-    /// until when nothing more is to be taken from him.
+    /// Says one message of a framed member, which gets it back as confirmation. If it is over its rate limit, returns
+    /// until when nothing more is to be taken from it.
     ///
-    /// What the room refuses is dropped: it is closing, or has made him leave, and his transport is about
+    /// What the room does not take is dropped: it is closing, or has made the member leave, and the transport is about
     /// to learn it.
-    pub(crate) fn say(&mut self, text: Text, cx: &mut Context<'_>) -> Option<Instant> {
-        self.say_text(text, cx)?.pause_until
+    pub(crate) fn say(&mut self, number: u64, text: Text, cx: &mut Context<'_>) -> Option<Instant> {
+        cx.count_heard(&text);
+        let said = cx.feed.attachment().say_numbered(self.member, number, text, cx.now);
+        said.ok()?.pause_until
     }
 
     /// Says what a plain member wrote in one line, in several messages if it is long. The member does not get it
     /// back. What is empty, or only invisible, says nothing: someone has only pressed Enter. `tail` is where the log
-    /// begins that the member reads.
-    pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &mut Context<'_>) -> SaidLine {
-        let mut said_line = SaidLine::default();
+    /// begins that the member reads. Returns until when nothing more is to be taken from it, if it is over its rate
+    /// limit.
+    pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &mut Context<'_>) -> Option<Instant> {
+        let mut pause_until = None;
         for text in Text::split(line).filter(|text| !text.as_str().is_empty()) {
-            let Some(said) = self.say_text(text, cx) else { break };
-            said_line.pause_until = said.pause_until;
-            match said.outcome {
-                Outcome::Accepted { seq } => self.own.get_or_insert_default().add(seq, tail),
-                Outcome::Refused { why } => said_line.refused = Some(why),
+            cx.count_heard(&text);
+            let Ok(said) = cx.feed.attachment().say(self.member, text, cx.now) else { break };
+            pause_until = said.pause_until;
+            if let Outcome::Accepted { seq } = said.outcome {
+                self.own.get_or_insert_default().add(seq, tail);
             }
         }
-        said_line
+        pause_until
     }
 
-    fn say_text(&mut self, text: Text, cx: &mut Context<'_>) -> Option<Said> {
-        cx.room_left = cx.room_left.saturating_sub(ENTRY_BYTES + text.as_str().len());
-        cx.feed.attachment().say(self.member, text, cx.now).ok()
-    }
-
-    /// The next message in the log that is not to be sent to him; past the end if there is none.
+    /// The next message in the log that is not to be sent to the member; past the end if there is none.
     pub(crate) fn next_own(&self) -> u64 {
         self.own.as_ref().and_then(|own| own.next()).unwrap_or(u64::MAX)
     }
 
-    /// The cursor behind his own message, if that is what comes next.
+    /// The cursor behind its own message, if that is what comes next.
     pub(crate) fn step_over_own(&mut self, log: &EncodedLog, cursor: Cursor) -> Option<Cursor> {
         let own = self.own.as_mut()?;
         let seq = own.next()?;
@@ -82,7 +70,7 @@ impl Speaker {
         Some(cursor)
     }
 
-    /// How many of the messages that overtook him, up to `seq`, were his own.
+    /// How many of the messages that it missed, up to `seq`, were its own.
     pub(crate) fn own_passed_up_to(&mut self, seq: u64) -> u64 {
         self.own.as_mut().map_or(0, |own| own.passed_up_to(seq))
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chat_core::{Client, ClientConfig, ClientEnd, ClientEvent, Room, RoomConfig};
 use chat_proto::{
-    Author, Entry, Event, FrameDecoder, LeaveReason, MemberFrame, PREFACE, RoomFrame, Session, Text, Welcome,
+    Author, Entry, Event, FrameDecoder, LeaveReason, MemberFrame, Origin, PREFACE, RoomFrame, Text,
 };
 use chat_tcp::{TcpConfig, TcpServer};
 
@@ -35,10 +35,8 @@ fn end(client: &Client) -> ClientEnd {
 
 /// What a server says first, by hand.
 fn welcome(you: SocketAddr) -> Vec<u8> {
-    let session = Session { member: 1, since: 0, key: 2 };
-    let welcome = Welcome { epoch: 1, session, you: you.into(), head: 0, began_unix_ms: 0, members: 1 };
     let mut bytes = PREFACE.to_vec();
-    RoomFrame::Welcome(welcome).encode(&mut bytes);
+    RoomFrame::Welcome(Box::new(chat_testkit::welcome(you))).encode(&mut bytes);
     bytes
 }
 
@@ -61,7 +59,8 @@ fn its_own_words_get_through_however_much_the_server_has_to_say() {
         socket.write_all(&welcome(peer)).unwrap();
         let mut flood = socket.try_clone().unwrap();
         thread::spawn(move || {
-            let event = Event::Said { author: Author::Room, text: text(&"x".repeat(900)) };
+            let event =
+                Event::Said { from: Origin::default(), author: Author::Room, text: text(&"x".repeat(900)) };
             let mut frames = Vec::new();
             (1..=1_000).for_each(|seq| {
                 RoomFrame::Entry(Arc::new(Entry { seq, at_ms: 0, event: event.clone() })).encode(&mut frames);
@@ -75,7 +74,7 @@ fn its_own_words_get_through_however_much_the_server_has_to_say() {
             let count = socket.read(&mut buffer).unwrap();
             let mut input = &buffer[..count];
             while let Some(frame) = decoder.next(&mut input).unwrap() {
-                if let MemberFrame::Say(text) = frame {
+                if let MemberFrame::Say { text, .. } = frame {
                     let _nobody_waits = heard.send(text);
                     return socket.shutdown(Shutdown::Both).unwrap();
                 }
@@ -158,7 +157,7 @@ fn over_a_line_that_breaks_again_and_again_nothing_is_lost_or_said_twice() {
     room.close("That was all", PATIENCE);
     let heard = std::iter::from_fn(|| witness.recv().ok()).filter_map(|heard| match heard {
         chat_core::Heard::Entry(entry) => match &entry.event {
-            Event::Said { author: Author::Peer(_), text } => Some(text.to_string()),
+            Event::Said { author: Author::Peer(_), text, .. } => Some(text.to_string()),
             _ => None,
         },
         chat_core::Heard::Missed(messages) => panic!("the witness missed {messages}"),

@@ -6,9 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use chat_core::Room;
-use chat_proto::{
-    Event, FrameDecoder, Hello, LeaveReason, MemberFrame, PREFACE, PrefaceDecoder, RoomFrame, Text,
-};
+use chat_proto::{FrameDecoder, Hello, LeaveReason, MemberFrame, PREFACE, PrefaceDecoder, RoomFrame, Text};
 use chat_tcp::{TcpConfig, TcpServer, TcpTransport};
 use chat_testkit::conformance::{Heard, Medium, Peer, Promises};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -137,7 +135,8 @@ struct FramedPeer {
     preface: Option<PrefaceDecoder>,
     decoder: FrameDecoder,
     unread: Vec<u8>,
-    member: Option<u64>,
+    /// Messages that it has said.
+    said: u64,
 }
 
 impl Medium for Framed {
@@ -159,7 +158,7 @@ impl Medium for Framed {
         MemberFrame::Hello(Hello::default()).encode(&mut bytes);
         let _refused = socket.write_all(&bytes);
         let (preface, decoder) = (Some(PrefaceDecoder::new()), FrameDecoder::new());
-        FramedPeer { socket, preface, decoder, unread: Vec::new(), member: None }
+        FramedPeer { socket, preface, decoder, unread: Vec::new(), said: 0 }
     }
 }
 
@@ -184,17 +183,14 @@ impl FramedPeer {
             }
             match self.decoder.next::<RoomFrame>(&mut input).unwrap() {
                 None => break None,
-                Some(RoomFrame::Welcome(welcome)) => self.member = Some(welcome.session.member),
-                Some(RoomFrame::Skipped(skipped)) => break Some(Heard::Missed(skipped.messages)),
+                Some(RoomFrame::Lagged(lagged)) => break Some(Heard::Missed(lagged.messages)),
+                Some(RoomFrame::Direct(direct)) => break Some(Heard::Line(direct.item.to_string())),
                 Some(RoomFrame::Bye(reason)) => break Some(Heard::Closed(reason.to_string())),
-                Some(RoomFrame::Present(_)) => {}
-                Some(RoomFrame::Entry(entry)) => match &entry.event {
-                    Event::Said { .. } => break Some(Heard::Line(entry.event.to_string())),
-                    Event::Refused { member, why, .. } if Some(*member) == self.member => {
-                        break Some(Heard::Line(format!("[*] {why}")));
-                    }
-                    _ => {}
-                },
+                Some(RoomFrame::Welcome(_) | RoomFrame::Present(_) | RoomFrame::Unknown { .. }) => {}
+                Some(RoomFrame::Entry(entry)) if entry.event.is_message() => {
+                    break Some(Heard::Line(entry.event.to_string()));
+                }
+                Some(RoomFrame::Entry(_)) => {}
             }
         };
         let taken = self.unread.len() - input.len();
@@ -206,7 +202,10 @@ impl FramedPeer {
 impl Peer for FramedPeer {
     fn say(&mut self, line: &[u8], deadline: Instant) -> bool {
         let mut bytes = Vec::new();
-        Text::split(line).for_each(|text| MemberFrame::Say(text).encode(&mut bytes));
+        for text in Text::split(line) {
+            self.said += 1;
+            MemberFrame::Say { number: self.said, text }.encode(&mut bytes);
+        }
         write(&mut self.socket, &bytes, deadline)
     }
 

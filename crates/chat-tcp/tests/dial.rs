@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use chat_core::{Client, ClientConfig, ClientEnd, ClientEvent, Room, RoomConfig, Running};
-use chat_proto::{PREFACE, RoomFrame, Session, Welcome};
+use chat_proto::{PREFACE, RoomFrame};
 use chat_tcp::{ConnectError, TcpConfig, TcpServer};
 use socket2::{Domain, Socket, Type};
 
@@ -68,10 +68,8 @@ fn server(act: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
 
 fn welcome() -> Vec<u8> {
     let you = "127.0.0.1:1".parse().unwrap();
-    let session = Session { member: 1, since: 0, key: 2 };
     let mut bytes = PREFACE.to_vec();
-    let welcome = Welcome { epoch: 1, session, you, head: 0, began_unix_ms: 0, members: 1 };
-    RoomFrame::Welcome(welcome).encode(&mut bytes);
+    RoomFrame::Welcome(Box::new(chat_testkit::welcome(you))).encode(&mut bytes);
     bytes
 }
 

@@ -15,8 +15,10 @@ mod memory;
 mod network;
 mod streams;
 mod time;
+mod welcome;
 
 pub use memory::{MemoryDoor, MemoryPeer, MemoryTransport};
 pub use network::{Conditions, Datagram, Network};
 pub use streams::{StreamConditions, StreamEnd, StreamEvent, Streams};
 pub use time::VirtualTime;
+pub use welcome::welcome;

@@ -8,7 +8,7 @@
 
 use std::hash::Hasher;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chat_proto::{Cookie, PeerAddr, SessionId};
 use rand::Rng;
@@ -96,6 +96,11 @@ impl Baker {
         100_000 + below
     }
 
+    /// The moment when a cookie was made, or just after it.
+    pub(crate) fn moment(&self, baked: Baked) -> Instant {
+        self.began + Duration::from_millis(100) * baked.saturating_add(1)
+    }
+
     fn time(&self, now: Instant) -> Baked {
         let tenths = now.saturating_duration_since(self.began).as_millis() / 100;
         u32::try_from(tenths).unwrap_or(u32::MAX) // in 13 years
@@ -132,7 +137,6 @@ mod tests {
     use super::*;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
-    use std::time::Duration;
 
     #[expect(
         clippy::disallowed_methods,

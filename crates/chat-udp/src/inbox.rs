@@ -3,19 +3,19 @@
 use std::time::Instant;
 use std::vec;
 
-use chat_core::{Attachment, MemberId};
+use chat_core::{Attachment, Membership};
 use chat_proto::Text;
 
 /// The receiving half of a session.
 ///
 /// Messages that come again are known by their number, and those that come too early are left to be
-/// sent again. A member who is over his rate has the rest of one datagram held for him, at most;
+/// sent again. A member that is over its rate limit has the rest of one datagram held for it, at most;
 /// what is held is not acknowledged until it is said.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Inbox {
-    /// Messages up to this number are said.
-    said: u64,
-    /// He is over his rate. Rare, and so not a part of every session.
+    /// Messages up to this number are dealt with.
+    taken: u64,
+    /// The member is over its rate limit. Rare, and so not a part of every session.
     paused: Option<Box<Paused>>,
 }
 
@@ -27,9 +27,22 @@ struct Paused {
 }
 
 impl Inbox {
-    /// Messages up to this number are said.
-    pub(crate) fn said(&self) -> u64 {
-        self.said
+    /// The inbox of a member of which the room has dealt with messages up to this number, over other connections.
+    pub(crate) fn new(taken: u64) -> Self {
+        Self { taken, paused: None }
+    }
+
+    /// Messages up to this number are dealt with.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Messages up to this number are not said any more.
+    pub(crate) fn settle(&mut self, number: u64) {
+        if number > self.taken {
+            self.taken = number;
+            self.paused = None;
+        }
     }
 
     /// Takes in messages with consecutive numbers from `first` on.
@@ -37,12 +50,12 @@ impl Inbox {
         &mut self,
         first: u64,
         mut says: Vec<Text>,
-        member: MemberId,
+        member: Membership,
         attachment: &Attachment,
         now: Instant,
     ) {
-        // How many of them are said already; `None` if those before them are missing.
-        let Some(known) = (self.said + 1).checked_sub(first) else { return };
+        // How many of them are dealt with already; `None` if those before them are missing.
+        let Some(known) = self.taken.checked_add(1).and_then(|next| next.checked_sub(first)) else { return };
         says.drain(..usize::try_from(known).unwrap_or(usize::MAX).min(says.len()));
         let says = says.into_iter();
         match &mut self.paused {
@@ -52,8 +65,8 @@ impl Inbox {
         }
     }
 
-    /// Says what is held, as far as the rate allows.
-    pub(crate) fn say_held(&mut self, member: MemberId, attachment: &Attachment, now: Instant) {
+    /// Says what is held, as far as the rate limit allows.
+    pub(crate) fn say_held(&mut self, member: Membership, attachment: &Attachment, now: Instant) {
         if let Some(paused) = self.paused.take_if(|paused| paused.until <= now) {
             self.say(paused.held, member, attachment, now);
         }
@@ -62,16 +75,17 @@ impl Inbox {
     fn say(
         &mut self,
         mut texts: vec::IntoIter<Text>,
-        member: MemberId,
+        member: Membership,
         attachment: &Attachment,
         now: Instant,
     ) {
         self.paused = None;
         while let Some(text) = texts.next() {
-            // An error means that he has been made to leave, or the room is closing: nothing is taken from him
+            let Some(number) = self.taken.checked_add(1) else { return };
+            // An error means that it has been made to leave, or the room is closing: nothing is taken from it
             // any more.
-            let Ok(said) = attachment.say(member, text, now) else { return };
-            self.said += 1;
+            let Ok(said) = attachment.say_numbered(member, number, text, now) else { return };
+            self.taken = number;
             if let Some(until) = said.pause_until.filter(|&until| until > now) {
                 self.paused = Some(Box::new(Paused { until, held: texts }));
                 return;
@@ -84,7 +98,7 @@ impl Inbox {
         self.paused.as_ref().filter(|paused| paused.held.len() > 0).map(|paused| paused.until)
     }
 
-    /// Nothing more is heard from him.
+    /// Nothing more is heard from the member.
     pub(crate) fn close(&mut self) {
         self.paused = None;
     }

@@ -46,7 +46,7 @@ mod config;
 mod cookie;
 mod endpoint;
 mod inbox;
-mod index;
+mod lane;
 mod limits;
 mod outgoing;
 mod peers;

@@ -25,8 +25,8 @@ use crate::limits::REORDER_DELAY_MIN;
 use crate::rtt::Rtt;
 use crate::window::Window;
 
-/// How much longer the header of a skip is than that of entries, at most: by three numbers.
-pub(crate) const SKIP_MORE_BYTES: usize = 3 * 9;
+/// How much longer the header of a skip is than that of entries, at most: by two numbers.
+pub(crate) const SKIP_MORE_BYTES: usize = 2 * 9;
 
 /// What is to be sent next.
 #[derive(Debug, PartialEq, Eq)]
@@ -282,14 +282,14 @@ impl Outgoing {
 mod tests {
     use std::time::Duration;
 
-    use chat_proto::{Author, Entry, Event, SlotSet, Text};
+    use chat_proto::{Author, Entry, Event, Origin, SlotSet, Text};
 
     use super::*;
     use crate::limits::RTO_BACKED_OFF_MAX;
 
     fn push(log: &mut EncodedLog, entries: u64) {
         for _ in 0..entries {
-            let event = Event::Said { author: Author::Room, text: Text::default() };
+            let event = Event::Said { from: Origin::default(), author: Author::Room, text: Text::default() };
             let entry = Entry { seq: log.seq() + 1, at_ms: 0, event };
             log.push(&entry, |_, out| out.extend_from_slice(&[b'x'; 100]));
         }

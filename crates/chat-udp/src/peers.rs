@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use chat_core::{Deadlines, MemberId};
+use chat_core::{Deadlines, Index, Membership};
 use chat_proto::SessionId;
 use slab::Slab;
 
-use crate::index::Index;
 use crate::limits::GONE_MAX;
 use crate::plain::Plain;
 use crate::route::Route;
@@ -29,7 +28,7 @@ impl Peer {
         }
     }
 
-    pub(crate) fn member(&self) -> Option<MemberId> {
+    pub(crate) fn member(&self) -> Option<Membership> {
         match self {
             Peer::Session(session) => session.member(),
             Peer::Plain(plain) => Some(plain.member()),

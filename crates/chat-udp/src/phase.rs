@@ -22,7 +22,7 @@ pub(crate) enum Phase {
 
 #[derive(Debug)]
 pub(crate) struct Opening {
-    pub(crate) welcome: Welcome,
+    pub(crate) welcome: Box<Welcome>,
     pub(crate) until: Instant,
 }
 

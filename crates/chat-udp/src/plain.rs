@@ -3,12 +3,13 @@
 //! What it says is split into lines. Its own lines come back to it like everyone's, since such programs wait
 //! for an answer. Nothing is sent twice: what a datagram carried is behind the peer's cursor.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Cursor, Format, LagPolicy, MemberId, Outcome, Pending, Said};
+use chat_core::{Cursor, Format, LagPolicy, Membership, Pending, Said};
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
-use chat_proto::{Author, LeaveReason, Line, PeerAddr, Text};
+use chat_proto::{Author, Direct, LeaveReason, Line, PeerAddr, Text};
 use memchr::memmem;
 
 use crate::limits::LEASE;
@@ -17,7 +18,7 @@ use crate::session::Context;
 #[derive(Debug)]
 pub(crate) struct Plain {
     address: SocketAddr,
-    member: MemberId,
+    member: Membership,
     cursor: Cursor,
     heard: Instant,
     /// The number that has proven its address. A datagram that holds it once more is not said.
@@ -28,15 +29,16 @@ pub(crate) struct Plain {
     line_end: &'static str,
     /// It is over the rate limit: what it sends before this moment is not taken.
     pause_until: Option<Instant>,
-    /// Something it said was refused, and it is to be told why.
-    refused: Option<Text>,
+    /// Lines that are meant for it alone, to be sent once each, and which item each is of.
+    lane: VecDeque<(String, u64)>,
 }
 
 /// Whether a datagram is what a chat server says rather than a person: a notice of a room, or
 /// something that holds the answer which `peer` itself was sent. Answering it could go on for ever,
 /// between two servers or with an echo service (CVE-2024-2169 is such a loop).
 pub(crate) fn is_echo(bytes: &[u8], peer: PeerAddr) -> bool {
-    bytes.starts_with(b"[*] ") || memmem::find(bytes, format!("[{peer}] ").as_bytes()).is_some()
+    let holds = |prefix: String| memmem::find(bytes, prefix.as_bytes()).is_some();
+    bytes.starts_with(b"[*] ") || holds(format!("[{peer}] ")) || holds(format!("[{}/", peer.without_scope()))
 }
 
 /// What a peer is sent that is to prove its address: it must say this number.
@@ -76,7 +78,7 @@ impl Plain {
     /// A peer that reads from `cursor` on; `proof` is the number that it was asked for, if it was.
     pub(crate) fn new(
         address: SocketAddr,
-        member: MemberId,
+        member: Membership,
         cursor: Cursor,
         proof: Option<u32>,
         now: Instant,
@@ -90,7 +92,7 @@ impl Plain {
             is_new: proof.is_some(),
             line_end: "",
             pause_until: None,
-            refused: None,
+            lane: VecDeque::new(),
         }
     }
 
@@ -98,7 +100,7 @@ impl Plain {
         self.address
     }
 
-    pub(crate) fn member(&self) -> MemberId {
+    pub(crate) fn member(&self) -> Membership {
         self.member
     }
 
@@ -116,6 +118,11 @@ impl Plain {
         notice(text, self.line_end)
     }
 
+    /// Something for this member alone.
+    pub(crate) fn tell(&mut self, direct: &Direct) {
+        self.lane.extend(direct.item.to_lines().into_iter().map(|line| (line, direct.number)));
+    }
+
     /// Says the lines of a datagram. An empty one only shows that the peer is there.
     pub(crate) fn receive(&mut self, bytes: &[u8], cx: &Context<'_>) {
         self.heard = cx.now;
@@ -131,14 +138,10 @@ impl Plain {
         // A person that has only pressed Enter has said nothing.
         for text in Text::split(taken).filter(|text| !text.as_str().is_empty()) {
             // An error means that the room is closing, or has ended the membership: it tells so itself.
-            let Ok(Said { outcome, pause_until, .. }) = cx.feed.attachment().say(self.member, text, cx.now)
-            else {
+            let Ok(Said { pause_until, .. }) = cx.feed.attachment().say(self.member, text, cx.now) else {
                 return;
             };
             self.pause_until = pause_until;
-            if let Outcome::Refused { why } = outcome {
-                self.refused = Some(why);
-            }
         }
     }
 
@@ -149,8 +152,9 @@ impl Plain {
             out.extend(self.notice("You have joined"));
             return Ok(true);
         }
-        if let Some(why) = self.refused.take() {
-            out.extend(self.notice(why.as_str()));
+        if let Some((line, direct)) = self.lane.pop_front() {
+            out.extend(format!("{line}{}", self.line_end).into_bytes());
+            cx.feed.attachment().got(self.member, direct);
             return Ok(true);
         }
         let log = cx.feed.log(Format::Lf);
@@ -211,6 +215,7 @@ mod tests {
             "<x> [127.0.0.1:7] hello",
             "[*] You missed 3 messages",
             "a\n[127.0.0.1:7] b",
+            "[127.0.0.1:7/udp] hello",
         ] {
             assert!(is_echo(echo.as_bytes(), peer), "{echo}");
         }

@@ -3,10 +3,10 @@
 //! ```text
 //!                hello with cookie          anything of the session
 //!   (no state) -------------------> Opening -----------------------> Member
-//!                                      |                               |  his Bye
+//!                                      |                               |  its Bye
 //!                                      | 10 s                          +--------------> Gone --> (forgotten)
 //!                                      v                               |                 ^  30 s
-//!                                    Gone                              | ours            | his Bye, or 3 tries
+//!                                    Gone                              | ours            | its Bye, or 3 tries
 //!                                                                      v                 |
 //!                            Draining, once it has all messages ---> Leaving ------------+
 //! ```
@@ -14,14 +14,16 @@
 //! Addresses are the endpoint's business: what comes in here is from the proven one.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{Accepted, Cursor, Feed, Format, LagPolicy, MemberId};
+use chat_core::{Cursor, Feed, Format, LagPolicy, Membership};
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
-use chat_proto::{Ack, LeaveReason, MemberDatagram, PREFACE, RoomDatagram, SessionId, Text, Welcome};
+use chat_proto::{Direct, LeaveReason, MemberDatagram, PREFACE, RoomDatagram, SessionId, Traffic, Welcome};
 
 use crate::cookie::Baked;
 use crate::inbox::Inbox;
+use crate::lane::Lane;
 use crate::limits::{BYE_TRIES, LEASE, OPENING_TIMEOUT};
 use crate::outgoing::{Next, Outgoing};
 use crate::phase::{Leaving, Opening, Phase};
@@ -55,26 +57,30 @@ pub(crate) struct Session {
     id: SessionId,
     address: SocketAddr,
     opened: Opened,
-    /// None once he is no member any more.
-    member: Option<MemberId>,
+    /// None once the peer is no member any more.
+    member: Option<Membership>,
     phase: Phase,
     owed: Owed,
     heard: Instant,
     outgoing: Outgoing,
     inbox: Inbox,
+    /// Items that are meant for this member alone; nothing while there are none.
+    lane: Option<Box<Lane>>,
 }
 
 impl Session {
-    /// The session of a peer who has joined and begins to read at `start`.
+    /// The session of a peer that has joined and begins to read at `start`.
     pub(crate) fn new(
         id: SessionId,
         address: SocketAddr,
         opened: Opened,
-        member: MemberId,
+        member: Membership,
         welcome: Welcome,
         start: Cursor,
         now: Instant,
     ) -> Self {
+        let inbox = Inbox::new(welcome.taken.unwrap_or(0));
+        let welcome = Box::new(welcome);
         Self {
             id,
             address,
@@ -84,7 +90,8 @@ impl Session {
             owed: Owed { welcome: true, ..Owed::default() },
             heard: now,
             outgoing: Outgoing::new(start),
-            inbox: Inbox::default(),
+            inbox,
+            lane: None,
         }
     }
 
@@ -101,11 +108,11 @@ impl Session {
         self.address
     }
 
-    pub(crate) fn member(&self) -> Option<MemberId> {
+    pub(crate) fn member(&self) -> Option<Membership> {
         self.member
     }
 
-    /// Whether nothing is left to do but to tell who asks that it has ended.
+    /// Whether nothing is left to do but to say that it has ended, when the peer asks.
     pub(crate) fn is_gone(&self) -> bool {
         matches!(self.phase, Phase::Gone(_))
     }
@@ -117,7 +124,7 @@ impl Session {
 
     // ---- in ------------------------------------------------------------------------------------
 
-    /// His hello came again: he may not have got the welcome.
+    /// Its hello came again: it may not have got the welcome.
     pub(crate) fn hello_again(&mut self) {
         self.owed.welcome = matches!(self.phase, Phase::Opening(_));
     }
@@ -130,7 +137,7 @@ impl Session {
             Phase::Member | Phase::Draining => {}
             Phase::Leaving(leaving) if is_bye => {
                 self.phase = Phase::gone(leaving.reason.clone(), cx.now);
-                self.owed.bye = false; // this is his answer to ours
+                self.owed.bye = false; // this is its answer to ours
                 return;
             }
             Phase::Leaving(_) | Phase::Gone(_) => {
@@ -140,9 +147,7 @@ impl Session {
         }
         self.heard = cx.now;
         match datagram {
-            MemberDatagram::Traffic { ping, ack, first, says, .. } => {
-                self.traffic(ping, &ack, first, says, cx);
-            }
+            MemberDatagram::Traffic { traffic, .. } => self.traffic(traffic, cx),
             MemberDatagram::Who { .. } => self.owed.present = true,
             MemberDatagram::Bye { .. } => {
                 let reason = self.leave(LeaveReason::Quit, cx);
@@ -153,18 +158,38 @@ impl Session {
         }
     }
 
-    fn traffic(&mut self, ping: bool, ack: &Ack, first: u64, says: Vec<Text>, cx: &Context<'_>) {
+    fn traffic(&mut self, traffic: Traffic, cx: &Context<'_>) {
+        let Traffic { ping, ack, direct, settled, first, says } = traffic;
         self.owed.ack |= ping || !says.is_empty();
-        let missed = self.outgoing.acknowledged(ack, cx.feed.log(Format::Framed), cx.now);
+        let missed = self.outgoing.acknowledged(&ack, cx.feed.log(Format::Framed), cx.now);
         if missed > 0 {
             cx.feed.attachment().count_missed(missed);
         }
-        if let (Phase::Member, Some(member)) = (&self.phase, self.member) {
-            self.inbox.receive(first, says, member, cx.feed.attachment(), cx.now);
+        let Some(member) = self.member else { return };
+        if self.lane.as_mut().is_some_and(|lane| lane.acknowledged(direct)) {
+            cx.feed.attachment().got(member, direct);
+            self.outgoing.rtt().answered();
+            self.lane.take_if(|lane| lane.is_empty());
+        }
+        if matches!(self.phase, Phase::Member) {
+            self.inbox.settle(settled);
+            // What is not taken now is said again.
+            if !self.lane_is_full() {
+                self.inbox.receive(first, says, member, cx.feed.attachment(), cx.now);
+            }
         }
     }
 
-    /// He has proved that he is at `address` now.
+    fn lane_is_full(&self) -> bool {
+        self.lane.as_ref().is_some_and(|lane| lane.is_full())
+    }
+
+    /// Something for this member alone.
+    pub(crate) fn tell(&mut self, direct: Arc<Direct>) {
+        self.lane.get_or_insert_default().push(direct);
+    }
+
+    /// The peer has proved that it is at `address` now.
     pub(crate) fn move_to(&mut self, address: SocketAddr, now: Instant) {
         self.address = address;
         self.heard = now;
@@ -176,12 +201,12 @@ impl Session {
 
     /// Writes the next datagram into `out`, which is empty; false if there is none.
     pub(crate) fn transmit(&mut self, cx: &Context<'_>, out: &mut Vec<u8>) -> bool {
-        let (session, said) = (self.id, self.inbox.said());
+        let (session, taken) = (self.id, self.inbox.taken());
         if let (Phase::Opening(opening), true) = (&self.phase, self.owed.welcome) {
             self.owed.welcome = false;
             let Opened { nonce, .. } = self.opened;
             let start = self.outgoing.acked();
-            let (slot, seq, welcome) = (start.slot(), start.seq(), opening.welcome);
+            let (slot, seq, welcome) = (start.slot(), start.seq(), opening.welcome.clone());
             RoomDatagram::Welcome { nonce, session, slot, seq, welcome }.encode(out);
             return true;
         }
@@ -195,17 +220,22 @@ impl Session {
             RoomDatagram::Present { session, present: cx.feed.attachment().room().present() }.encode(out);
             return true;
         }
+        let timeout = cx.now + self.outgoing.rtt().timeout();
+        if self.lane.as_mut().is_some_and(|lane| lane.transmit(session, timeout, out)) {
+            return true;
+        }
         let log = cx.feed.log(Format::Framed);
-        // The farewell is the last message. Leaves follow it: whoever waited for an acknowledgement of those, too,
-        // would wait for one more round trip each time another member leaves.
-        if matches!(self.phase, Phase::Draining) && self.outgoing.has_all_messages(log) {
+        // The farewell is the last message. Leaves follow it: a wait for an acknowledgement of those, too,
+        // would take one more round trip each time another member leaves.
+        let has_all = self.outgoing.has_all_messages(log) && self.lane.is_none();
+        if matches!(self.phase, Phase::Draining) && has_all {
             self.end(LeaveReason::Stopping, cx);
             return self.transmit(cx, out);
         }
-        let bytes_max = entries_bytes_max(said, log.head().slot());
+        let bytes_max = entries_bytes_max(taken, log.head().slot());
         match self.outgoing.next(log, bytes_max, cx.now) {
             Next::Entries(slots) => {
-                RoomDatagram::Entries { session, said, slot: slots.start, entries: &[] }.encode(out);
+                RoomDatagram::Entries { session, taken, slot: slots.start, entries: &[] }.encode(out);
                 append(log.batch(slots, bytes_max), out);
             }
             Next::Skip { missed, .. } if missed > 0 && cx.feed.config().lag_policy == LagPolicy::Close => {
@@ -213,14 +243,14 @@ impl Session {
                 return self.transmit(cx, out);
             }
             Next::Skip { resume, slots, .. } => {
-                let Accepted { messages: accepted, head } =
-                    self.member.map(|member| cx.feed.attachment().accepted(member)).unwrap_or_default();
+                let head =
+                    self.member.map(|member| cx.feed.attachment().taken(member).head).unwrap_or_default();
                 let (slot, seq) = (resume.slot(), resume.seq());
-                RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries: &[] }.encode(out);
+                RoomDatagram::Lagged { session, taken, slot, seq, head, entries: &[] }.encode(out);
                 append(log.batch(slots, bytes_max), out);
             }
             Next::Nothing if self.owed.ack => {
-                RoomDatagram::Entries { session, said, slot: log.head().slot(), entries: &[] }.encode(out);
+                RoomDatagram::Entries { session, taken, slot: log.head().slot(), entries: &[] }.encode(out);
             }
             Next::Nothing => return false,
         }
@@ -244,8 +274,10 @@ impl Session {
             Phase::Gone(gone) => gone.until,
             Phase::Leaving(leaving) => leaving.next,
             Phase::Member | Phase::Draining => {
-                let due = self.outgoing.deadline().into_iter().chain(self.inbox.deadline());
-                due.chain([self.heard + LEASE]).min().unwrap_or(self.heard)
+                let lane = self.lane.as_ref().and_then(|lane| lane.deadline());
+                let held = self.inbox.deadline().filter(|_| !self.lane_is_full());
+                let due = [self.outgoing.deadline(), held, lane];
+                due.into_iter().flatten().chain([self.heard + LEASE]).min().unwrap_or(self.heard)
             }
         }
     }
@@ -262,11 +294,14 @@ impl Session {
             }
             Phase::Member | Phase::Draining => {
                 self.outgoing.on_deadline(cx.now);
-                let said = self.inbox.said();
-                if let Some(member) = self.member {
+                if self.lane.as_mut().is_some_and(|lane| lane.on_deadline(cx.now)) {
+                    self.outgoing.rtt().back_off();
+                }
+                let taken = self.inbox.taken();
+                if let Some(member) = self.member.filter(|_| !self.lane_is_full()) {
                     self.inbox.say_held(member, cx.feed.attachment(), cx.now);
                 }
-                self.owed.ack |= self.inbox.said() > said;
+                self.owed.ack |= self.inbox.taken() > taken;
             }
             Phase::Leaving(leaving) if leaving.next <= cx.now => {
                 self.outgoing.rtt().back_off();
@@ -284,7 +319,7 @@ impl Session {
 
     // ---- the end -------------------------------------------------------------------------------
 
-    /// The room is closing: nothing more is heard from him, and he leaves once he has what he is owed.
+    /// The room is closing: nothing more is heard from the peer, and it leaves once it has what it is owed.
     pub(crate) fn drain(&mut self, cx: &Context<'_>) {
         match self.phase {
             Phase::Opening(_) => self.end(LeaveReason::Stopping, cx),
@@ -296,7 +331,7 @@ impl Session {
         }
     }
 
-    /// The membership ends without a word to the peer. Returns what he would have to be told.
+    /// The membership ends without a word to the peer. Returns what it would have to be told.
     pub(crate) fn leave(&mut self, reason: LeaveReason, cx: &Context<'_>) -> LeaveReason {
         self.inbox.close();
         match self.member.take() {
@@ -325,7 +360,7 @@ impl Session {
 
 /// Bytes of entries in one datagram: what its header leaves, with these numbers or smaller ones. Were each number
 /// given its greatest length, many a datagram would go out with one entry less.
-fn entries_bytes_max(said: u64, slot: u64) -> usize {
+fn entries_bytes_max(taken: u64, slot: u64) -> usize {
     let number_bytes = |number: u64| match number {
         0..251 => 1,
         251..0x1_0000 => 3,
@@ -333,7 +368,7 @@ fn entries_bytes_max(said: u64, slot: u64) -> usize {
         _ => 9,
     };
     DATAGRAM_BYTES_MAX
-        - (PREFACE.len() + 1 + size_of::<SessionId>() + number_bytes(said) + number_bytes(slot))
+        - (PREFACE.len() + 1 + size_of::<SessionId>() + number_bytes(taken) + number_bytes(slot))
 }
 
 fn append((_, a, b): (u64, &[u8], &[u8]), out: &mut Vec<u8>) {
@@ -349,21 +384,20 @@ mod tests {
     #[test]
     fn entries_fill_a_datagram_to_the_last_byte() {
         for number in [0, 250, 251, u64::from(u16::MAX), 1 << 16, u64::from(u32::MAX), 1 << 32, u64::MAX] {
-            for (said, slot) in [(number, 0), (0, number), (number, number)] {
+            for (taken, slot) in [(number, 0), (0, number), (number, number)] {
                 let mut datagram = Vec::new();
                 let session = SessionId::new(u64::MAX);
-                RoomDatagram::Entries { session, said, slot, entries: &[] }.encode(&mut datagram);
+                RoomDatagram::Entries { session, taken, slot, entries: &[] }.encode(&mut datagram);
                 assert_eq!(
-                    datagram.len() + entries_bytes_max(said, slot),
+                    datagram.len() + entries_bytes_max(taken, slot),
                     DATAGRAM_BYTES_MAX,
-                    "{said}, {slot}"
+                    "{taken}, {slot}"
                 );
                 datagram.clear();
-                let (seq, accepted, head) = (u64::MAX, u64::MAX, u64::MAX);
-                RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries: &[] }
-                    .encode(&mut datagram);
-                let entries = entries_bytes_max(said, slot) - SKIP_MORE_BYTES;
-                assert_eq!(datagram.len() + entries, DATAGRAM_BYTES_MAX, "{said}, {slot}");
+                let (seq, head) = (u64::MAX, u64::MAX);
+                RoomDatagram::Lagged { session, taken, slot, seq, head, entries: &[] }.encode(&mut datagram);
+                let entries = entries_bytes_max(taken, slot) - SKIP_MORE_BYTES;
+                assert_eq!(datagram.len() + entries, DATAGRAM_BYTES_MAX, "{taken}, {slot}");
             }
         }
     }

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use chat_core::Room;
-use chat_proto::{Event, Hello, MemberFrame, RoomFrame, Text};
+use chat_proto::{Hello, MemberFrame, RoomFrame, Text};
 use chat_testkit::conformance::{Heard, Medium, Peer, Promises};
 use chat_udp::{ClientSession, UdpConfig, UdpServer, UdpTransport};
 
@@ -59,7 +59,8 @@ struct Framed;
 struct FramedPeer {
     socket: UdpSocket,
     session: ClientSession,
-    member: Option<u64>,
+    /// Messages it has said.
+    said: u64,
 }
 
 impl Medium for Framed {
@@ -78,7 +79,7 @@ impl Medium for Framed {
 
     fn connect(&self, address: &SocketAddr) -> FramedPeer {
         let session = ClientSession::new(rand::random(), Hello::default(), now());
-        let mut peer = FramedPeer { socket: connect(*address), session, member: None };
+        let mut peer = FramedPeer { socket: connect(*address), session, said: 0 };
         peer.drive_until(now() + PATIENCE, |session| session.is_ready() || session.end().is_some());
         peer
     }
@@ -110,17 +111,14 @@ impl FramedPeer {
     fn next(&mut self) -> Option<Heard> {
         while let Some(frame) = self.session.next_frame() {
             match frame {
-                RoomFrame::Welcome(welcome) => self.member = Some(welcome.session.member),
-                RoomFrame::Skipped(skipped) => return Some(Heard::Missed(skipped.messages)),
+                RoomFrame::Lagged(lagged) => return Some(Heard::Missed(lagged.messages)),
+                RoomFrame::Direct(direct) => return Some(Heard::Line(direct.item.to_string())),
                 RoomFrame::Bye(reason) => return Some(Heard::Closed(reason.to_string())),
-                RoomFrame::Present(_) => {}
-                RoomFrame::Entry(entry) => match &entry.event {
-                    Event::Said { .. } => return Some(Heard::Line(entry.event.to_string())),
-                    Event::Refused { member, why, .. } if Some(*member) == self.member => {
-                        return Some(Heard::Line(format!("[*] {why}")));
-                    }
-                    _ => {}
-                },
+                RoomFrame::Welcome(_) | RoomFrame::Present(_) | RoomFrame::Unknown { .. } => {}
+                RoomFrame::Entry(entry) if entry.event.is_message() => {
+                    return Some(Heard::Line(entry.event.to_string()));
+                }
+                RoomFrame::Entry(_) => {}
             }
         }
         None
@@ -133,7 +131,8 @@ impl Peer for FramedPeer {
             if !self.drive_until(deadline, ClientSession::is_ready) {
                 return false;
             }
-            self.session.send(MemberFrame::Say(text), now());
+            self.said += 1;
+            self.session.send(MemberFrame::Say { number: self.said, text }, now());
         }
         self.drive_until(deadline, ClientSession::is_sent)
     }

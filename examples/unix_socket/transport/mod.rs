@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use chat_core::{
-    Attachment, Deadlines, Dismissed, EncodedLog, LagPolicy, Room, Transport, Turn, Update, Waker,
+    Attachment, Deadlines, Dismissed, EncodedLog, LagPolicy, Room, Told, Transport, Turn, Update, Waker,
 };
 use chat_proto::Entry;
 use mio::net::UnixStream;
@@ -178,6 +178,13 @@ impl UnixTransport {
             self.log.push(entry, encode);
         }
         self.grown |= !self.update.entries.is_empty() || self.update.missed_up_to.is_some();
+        for Told { member, direct, .. } in &self.update.direct {
+            if let Some((_, peer)) = self.peers.iter_mut().find(|(_, peer)| peer.member() == Some(*member)) {
+                peer.tell_direct(direct);
+                self.attachment.got(*member, direct.number); // a stream delivers it
+                self.grown = true; // has it flushed with the others
+            }
+        }
         for Dismissed { member, reason, .. } in &self.update.dismissed {
             if let Some((_, peer)) = self.peers.iter_mut().find(|(_, peer)| peer.member() == Some(*member)) {
                 peer.part(reason, now);

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::time::{Duration, Instant};
 
-use chat_core::{Attachment, Cursor, EncodedLog, JoinError, Joined, LagPolicy, MemberId, Outcome, Pending};
-use chat_proto::{Author, LeaveReason, Line, PlainSplitter, Text};
+use chat_core::{Attachment, Cursor, EncodedLog, JoinError, Joined, LagPolicy, Membership, Outcome, Pending};
+use chat_proto::{Author, Direct, LeaveReason, Line, PlainSplitter, Text};
 use mio::event::Event;
 use mio::net::UnixStream;
 
@@ -26,7 +26,7 @@ pub(super) struct Peer {
     /// Tells apart the peers that had the same place one after the other.
     pub(super) generation: u16,
     /// None for who has left or was refused: he only gets what is in his outbox.
-    member: Option<MemberId>,
+    member: Option<Membership>,
     /// The room is closing: he gets what he is owed, and then he leaves.
     draining: bool,
     splitter: PlainSplitter,
@@ -82,7 +82,7 @@ impl Peer {
         peer
     }
 
-    pub(super) fn member(&self) -> Option<MemberId> {
+    pub(super) fn member(&self) -> Option<Membership> {
         self.member
     }
 
@@ -134,7 +134,14 @@ impl Peer {
         }
     }
 
-    /// A line for him alone.
+    /// Something that the room has for it alone.
+    pub(super) fn tell_direct(&mut self, direct: &Direct) {
+        for line in direct.item.to_lines() {
+            self.outbox.extend(format!("{line}\n").into_bytes());
+        }
+    }
+
+    /// A line for it alone.
     fn tell(&mut self, text: &str) {
         let text = Text::one_line(text).unwrap_or_default();
         self.outbox.extend(format!("{}\n", Line { author: Author::Room, text }).into_bytes());
@@ -199,9 +206,8 @@ impl Peer {
             // An error means that the room is closing, or has put him out: the next pull tells so.
             let Ok(said) = attachment.say(member, text, now) else { return };
             self.due = self.due.max(said.pause_until);
-            match said.outcome {
-                Outcome::Accepted { seq } => self.own.push_back(seq),
-                Outcome::Refused { why } => self.tell(why.as_str()),
+            if let Outcome::Accepted { seq } = said.outcome {
+                self.own.push_back(seq);
             }
         }
     }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chat_core::{
-    Attachment, Heard, LocalMember, MemberId, Moderator, Outcome, Room, RoomConfig, Start, TryRecvError,
-    Update, Verdict, Waker, World,
+    Attachment, Heard, LocalMember, MemberId, Membership, Moderator, Outcome, Room, RoomConfig, Start,
+    TryRecvError, Update, Verdict, Waker, World,
 };
-use chat_proto::{Author, Entry, Event, Hello, LeaveReason, PeerAddr, Resume, Text, Welcome};
+use chat_proto::{Entry, Event, Hello, LeaveReason, Resume, Text, Welcome};
 use chat_testkit::VirtualTime;
 
 use crate::choices::Choices;
@@ -38,19 +38,19 @@ struct Run {
     locals: [Option<Listener>; SEATS],
     /// All who ever joined, and those of them who may still be here.
     members: Vec<Member>,
-    /// All messages, in order.
-    truth: Vec<String>,
+    /// All messages, in order, and whose they are.
+    truth: Vec<(MemberId, String)>,
     joined: u64,
     /// The newest entry that tells of joins and leaves together.
     gathered: Option<Arc<Entry>>,
 }
 
 struct Member {
+    key: Membership,
     id: MemberId,
-    peer: PeerAddr,
     attachment: usize,
     is_here: bool,
-    accepted: u64,
+    taken: u64,
     welcome: Option<Welcome>,
 }
 
@@ -61,7 +61,7 @@ struct Transport {
     is_update: bool,
     reading: Reading,
     /// Members who are to be dismissed with the next pull.
-    dismissed: Vec<MemberId>,
+    dismissed: Vec<Membership>,
 }
 
 struct Listener {
@@ -78,14 +78,14 @@ struct Reading {
 }
 
 impl Reading {
-    fn entry(&mut self, entry: &Entry, truth: &[String]) {
+    fn entry(&mut self, entry: &Entry, truth: &[(MemberId, String)]) {
         self.seq += u64::from(entry.event.is_message());
         assert_eq!(entry.seq, self.seq, "messages are numbered without gaps, and none comes unannounced");
         assert!(entry.at_ms >= self.at_ms, "time does not go back");
         self.at_ms = entry.at_ms;
-        if entry.event.is_message() {
+        if let Event::Said { from, text, .. } = &entry.event {
             let expected = truth.get(usize::try_from(entry.seq).expect("few") - 1);
-            assert_eq!(Some(&entry.event.to_string()), expected, "one order for all");
+            assert_eq!(Some(&(from.member, text.to_string())), expected, "one order for all");
         }
     }
 
@@ -179,13 +179,17 @@ impl Run {
             assert_eq!(self.room.stats().refused, stats.refused + 1);
             return;
         };
-        assert_eq!(joined.seq, self.truth.len() as u64, "he hears what follows");
-        assert!(self.members.iter().all(|member| member.id != joined.member), "an id is given out once");
-        let peer = PeerAddr::from(address);
-        let (id, attachment) = (joined.member, index);
-        self.members.push(Member { id, peer, attachment, is_here: true, accepted: 0, welcome: None });
+        assert_eq!(joined.seq, self.truth.len() as u64, "it hears what follows");
+        self.arrived(joined.member, joined.id, index, None);
+    }
+
+    /// A member has come that is not one of those that are here.
+    fn arrived(&mut self, key: Membership, id: MemberId, attachment: usize, welcome: Option<Welcome>) {
+        assert!(self.members.iter().all(|member| member.key != key), "a membership is given out once");
+        let taken = welcome.as_ref().and_then(|welcome| welcome.taken).unwrap_or(0);
+        self.members.push(Member { key, id, attachment, is_here: true, taken, welcome });
         self.joined += 1;
-        self.tell_all_but(Some(index));
+        self.tell_all_but(Some(attachment));
     }
 
     /// One of all who ever joined.
@@ -201,15 +205,15 @@ impl Run {
         let member = &mut self.members[index];
         let Some(transport) = &self.attachments[member.attachment] else { return };
         let moderated = self.room.config().moderator.is_some();
-        let said = transport.attachment.say(member.id, text.clone(), self.time.now());
+        let said = transport.attachment.say(member.key, text.clone(), self.time.now());
         assert_eq!(said.is_ok(), member.is_here && !self.room.is_closing(), "a member is heard, nobody else");
         let Ok(said) = said else { return };
-        member.accepted += 1;
+        member.taken += 1;
         match (said.outcome, moderated, length % 10) {
-            (Outcome::Refused { .. }, true, 9) => {}
+            (Outcome::Refused, true, 9) => {}
             (Outcome::Accepted { seq }, _, _) => {
                 let text = if moderated && length % 10 == 8 { "changed" } else { text.as_str() };
-                self.truth.push(format!("[{}] {text}", member.peer));
+                self.truth.push((member.id, text.to_owned()));
                 assert_eq!(seq, self.truth.len() as u64);
             }
             (outcome, ..) => panic!("{outcome:?}"),
@@ -222,10 +226,10 @@ impl Run {
         let Some(index) = self.member(choices) else { return };
         let member = &mut self.members[index];
         let Some(transport) = &mut self.attachments[member.attachment] else { return };
-        let told = transport.attachment.leave(member.id, LeaveReason::Quit, self.time.now());
+        let told = transport.attachment.leave(member.key, LeaveReason::Quit, self.time.now());
         // Whom the room has put out is told so here, and not once more by the next pull.
-        let was_put_out = transport.dismissed.contains(&member.id);
-        transport.dismissed.retain(|dismissed| *dismissed != member.id);
+        let was_put_out = transport.dismissed.contains(&member.key);
+        transport.dismissed.retain(|dismissed| *dismissed != member.key);
         assert_eq!(told != LeaveReason::Quit, was_put_out, "{told:?}");
         let attachment = member.attachment;
         if std::mem::take(&mut member.is_here) {
@@ -234,59 +238,76 @@ impl Run {
     }
 
     fn kick(&mut self, choices: &mut Choices<'_>) {
-        let Some(index) = self.member(choices) else { return };
-        let peer = self.members[index].peer;
-        let kicked = self.room.kick(peer, "why not");
-        let mut here = 0;
-        for member in self.members.iter_mut().filter(|member| member.is_here && member.peer == peer) {
-            here += 1;
-            member.is_here = false;
-            let transport =
-                self.attachments[member.attachment].as_mut().expect("members leave with their port");
-            transport.dismissed.push(member.id);
-        }
-        assert_eq!(kicked.is_ok(), here > 0, "all at that address, and nobody else");
-        if here > 0 {
-            self.tell_all_but(None);
-        }
+        let members = self.room.members();
+        let Some(who) = members.get(choices.below(members.len().max(1))) else { return };
+        assert!(members.iter().filter(|member| *member == who).count() == 1, "no two are shown alike");
+        self.room.kick(who.clone(), "why not").expect("it is here");
+        // Which one that was shows by who is still heard.
+        let gone: Vec<usize> = (0..self.members.len())
+            .filter(|&index| {
+                let member = &self.members[index];
+                let attachment = self.attachments[member.attachment].as_ref();
+                member.is_here
+                    && attachment.is_some_and(|transport| !transport.attachment.is_member(member.key))
+            })
+            .collect();
+        assert_eq!(gone.len(), 1, "one and nobody else");
+        self.dismissed(gone[0]);
+        self.tell_all_but(None);
     }
 
+    /// The room has made a member leave.
+    fn dismissed(&mut self, index: usize) {
+        let member = &mut self.members[index];
+        member.is_here = false;
+        let transport =
+            self.attachments[member.attachment].as_mut().expect("members leave with their attachment");
+        transport.dismissed.push(member.key);
+        transport.is_update = true;
+    }
+
+    /// A framed peer comes, and may resume the session of one that has come before.
     fn welcome(&mut self, choices: &mut Choices<'_>) {
-        let (Some(index), Some(before)) = (self.member(choices), self.member(choices)) else { return };
-        let known = self.members[before].welcome.filter(|_| choices.yes());
-        let have = choices.number();
+        let (index, before) = (choices.below(PORTS), self.member(choices));
+        let known = before.and_then(|before| self.members[before].welcome.clone()).filter(|_| choices.yes());
+        let (have, direct) = (choices.number(), choices.number());
         let forged = choices.below(8) == 1;
-        let resume = known.map(|known| {
+        let resume = known.as_ref().map(|known| {
             let mut session = known.session;
             session.key ^= u64::from(forged);
-            Resume { epoch: known.epoch, session, have }
+            Resume { epoch: known.epoch, session, have, direct }
         });
-        let hello = Hello { resume, history: u16::from(choices.byte()) };
-        let Some(transport) = &self.attachments[self.members[index].attachment] else { return };
-        let head = self.truth.len() as u64;
-        let welcomed = transport.attachment.welcome(self.members[index].id, &hello, self.time.now());
-        assert_eq!(welcomed.is_some(), self.members[index].is_here);
-        let Some((welcome, start)) = welcomed else { return };
-        assert_eq!((welcome.head, welcome.you), (head, self.members[index].peer));
+        let hello = Hello { resume, history: u16::from(choices.byte()), ..Hello::default() };
+        let address = SocketAddr::from(([127, 0, 0, 1], 9));
+        let Some(transport) = &self.attachments[index] else { return };
+        let (head, now) = (self.truth.len() as u64, self.time.now());
+        let Ok(welcomed) = transport.attachment.welcome(0, address, &hello, now, now) else { return };
+        let (key, start, welcome) = (welcomed.member, welcomed.start, welcomed.welcome);
+        assert_eq!((welcome.head, welcome.address.as_str()), (head, "127.0.0.1:9"));
         let proven = known.filter(|known| !forged && have >= known.session.since && have <= head);
-        match (start, proven) {
-            (Start::After(after), Some(_)) => {
-                assert_eq!(after, have);
-                self.replace(before, index);
+        assert_eq!(welcome.resumed, proven.is_some());
+        let Some(known) = proven else {
+            assert!(matches!(start, Start::History(messages) if messages <= hello.history), "{start:?}");
+            return self.arrived(key, welcome.session.member, index, Some(welcome));
+        };
+        assert_eq!(start, Start::After(have));
+        let id = known.session.member;
+        assert_eq!(welcome.session.member, id, "it is the same member");
+        match self.members.iter().position(|member| member.is_here && member.id == id) {
+            None => self.arrived(key, id, index, Some(welcome)),
+            Some(old) => {
+                assert_eq!(welcome.taken, Some(self.members[old].taken));
+                let taken = self.members[old].taken;
+                self.dismissed(old);
+                self.members.push(Member {
+                    key,
+                    id,
+                    attachment: index,
+                    is_here: true,
+                    taken,
+                    welcome: Some(welcome),
+                });
             }
-            (Start::History(messages), None) => assert!(messages <= hello.history),
-            (start, _) => panic!("{start:?} for {hello:?}"),
-        }
-        self.members[index].welcome = Some(welcome);
-    }
-
-    fn replace(&mut self, old: usize, new: usize) {
-        let member = &mut self.members[old];
-        if old != new && std::mem::take(&mut member.is_here) {
-            let transport =
-                self.attachments[member.attachment].as_mut().expect("members leave with their port");
-            transport.dismissed.push(member.id);
-            self.tell_all_but(None);
         }
     }
 
@@ -303,7 +324,7 @@ impl Run {
             transport.reading.entry(entry, &self.truth);
         }
         assert_eq!(transport.reading.seq, self.truth.len() as u64, "a pull brings all");
-        let mut dismissed: Vec<MemberId> =
+        let mut dismissed: Vec<Membership> =
             update.dismissed.iter().map(|dismissed| dismissed.member).collect();
         dismissed.sort_unstable();
         transport.dismissed.sort_unstable();
@@ -358,7 +379,7 @@ impl Run {
         let times = if choices.below(4) == 3 { choices.byte() } else { 1 };
         let length = usize::from(choices.byte()) * 4;
         let speaker = self.locals[choices.below(SEATS)].as_ref();
-        let author = speaker.map_or(&Author::Room, |listener| listener.local.author());
+        let id = speaker.map_or(MemberId::ROOM, |listener| listener.local.id());
         for _ in 0..times {
             let text = "y".repeat(length);
             let said = match speaker {
@@ -368,7 +389,7 @@ impl Run {
             assert_eq!(said.is_err(), self.room.is_closing());
             if said.is_ok() {
                 let texts = Text::split(text.as_bytes());
-                self.truth.extend(texts.map(|text| format!("[{author}] {text}")));
+                self.truth.extend(texts.map(|text| (id, text.to_string())));
             }
         }
         if times > 0 && length > 0 && !self.room.is_closing() {
@@ -380,7 +401,7 @@ impl Run {
         // Rarely: nothing much happens after it.
         if choices.below(8) == 7 && !self.room.is_closing() {
             self.room.close("That was all", Duration::from_secs(5));
-            self.truth.push("[*] That was all".to_owned());
+            self.truth.push((MemberId::ROOM, "That was all".to_owned()));
             self.tell_all_but(None);
         }
     }
@@ -416,12 +437,12 @@ impl Run {
         (0..PORTS).for_each(|index| self.pull(index));
         for member in &self.members {
             if let Some(transport) = self.attachments[member.attachment].as_ref().filter(|_| member.is_here) {
-                assert_eq!(transport.attachment.accepted(member.id).messages, member.accepted);
+                assert_eq!(transport.attachment.taken(member.key).number, member.taken);
             }
         }
         if !self.room.is_closing() {
             self.room.close("That was all", Duration::from_secs(5));
-            self.truth.push("[*] That was all".to_owned());
+            self.truth.push((MemberId::ROOM, "That was all".to_owned()));
             self.tell_all_but(None);
         }
         (0..PORTS).for_each(|index| self.pull(index));

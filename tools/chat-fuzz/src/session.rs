@@ -6,8 +6,8 @@ use std::time::Duration;
 use chat_core::{ClientEvent, Conversation};
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
 use chat_proto::{
-    Author, Cookie, Entry, Event, LeaveReason, MemberDatagram, MemberFrame, PeerAddr, Present, RoomDatagram,
-    RoomFrame, SessionId, Text, Welcome,
+    Author, Cookie, Direct, DirectItem, Entry, Event, LeaveReason, MemberDatagram, MemberFrame, MemberId,
+    Origin, PREFACE, PeerAddr, Present, RoomDatagram, RoomFrame, SessionId, Text, encode_direct,
 };
 use chat_testkit::VirtualTime;
 use chat_udp::{ClientSession, SessionEnd};
@@ -71,14 +71,13 @@ impl Run {
     fn new() -> Self {
         let time = VirtualTime::default();
         let conversation = Conversation::new(20);
-        let MemberFrame::Hello(hello) = conversation.hello() else { panic!("a hello comes first") };
-        let session = ClientSession::new(NONCE, hello, time.now());
+        let session = ClientSession::new(NONCE, conversation.hello(), time.now());
         Self { time, session, conversation, last: Vec::new(), reading: Reading::Nothing, is_busy: false }
     }
 
     fn step(&mut self, choices: &mut Choices<'_>) {
         let session = if choices.below(16) == 1 { SessionId::new(choices.number()) } else { SESSION };
-        match choices.below(18) {
+        match choices.below(20) {
             0 => {
                 let length = usize::from(choices.byte());
                 let bytes = choices.bytes(length).to_vec();
@@ -88,21 +87,20 @@ impl Run {
             2 => self.welcome(choices),
             3 => self.receive(&RoomDatagram::Refused { nonce: NONCE, reason: LeaveReason::RoomFull }),
             4..=6 => {
-                let (said, slot) = (choices.number(), choices.number());
+                let (taken, slot) = (choices.number(), choices.number());
                 let entries = entries(choices);
-                self.receive(&RoomDatagram::Entries { session, said, slot, entries: &entries });
+                self.receive(&RoomDatagram::Entries { session, taken, slot, entries: &entries });
             }
             7 => {
-                let (said, slot, seq) = (choices.number(), choices.number(), choices.number());
-                let (accepted, head) = (choices.number(), choices.number());
+                let (taken, slot, seq) = (choices.number(), choices.number(), choices.number());
+                let head = choices.number();
                 let entries = entries(choices);
-                let skip = RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries: &entries };
-                self.receive(&skip);
+                self.receive(&RoomDatagram::Lagged { session, taken, slot, seq, head, entries: &entries });
             }
             8 => self.receive(&RoomDatagram::Challenge { cookie: Cookie([choices.byte(); 12]) }),
             9 => {
-                let present =
-                    Present { members: u32::from(choices.byte()), peers: vec![peer()], more: choices.yes() };
+                let authors = vec![peer().into()];
+                let present = Present { members: u32::from(choices.byte()), authors, more: choices.yes() };
                 self.receive(&RoomDatagram::Present { session, present });
             }
             10 => self.receive(&RoomDatagram::Bye { session, reason: LeaveReason::Stopping }),
@@ -124,6 +122,19 @@ impl Run {
             }
             15 => self.session.send(MemberFrame::Who, self.time.now()),
             16 => self.is_busy = choices.yes(),
+            17 => {
+                let (after, items) = (choices.number(), items(choices));
+                self.receive(&RoomDatagram::Direct { session, after, items: &items });
+            }
+            // A server of a later version, or another one.
+            18 => {
+                let (version, kind, length) = (choices.below(4), choices.byte(), choices.below(40));
+                let mut bytes = PREFACE.to_vec();
+                bytes[5] = if version == 3 { choices.byte() } else { bytes[5] };
+                bytes.push(kind);
+                bytes.extend_from_slice(choices.bytes(length));
+                self.receive_bytes(bytes);
+            }
             _ => match choices.below(4) {
                 0 => self.session.send(MemberFrame::Bye, self.time.now()),
                 1 => self.session.refused(),
@@ -134,14 +145,11 @@ impl Run {
 
     fn welcome(&mut self, choices: &mut Choices<'_>) {
         let (slot, seq) = (choices.number(), choices.number());
-        let welcome = Welcome {
-            epoch: 1,
-            session: chat_proto::Session { member: 1, since: seq, key: 1 },
-            you: peer(),
-            head: choices.number(),
-            began_unix_ms: choices.number(),
-            members: 1,
-        };
+        let mut welcome = chat_testkit::welcome(peer().as_socket_addr());
+        (welcome.session.since, welcome.head, welcome.began_unix_ms) =
+            (seq, choices.number(), choices.number());
+        (welcome.resumed, welcome.taken) = (choices.yes(), choices.yes().then(|| choices.number()));
+        let welcome = Box::new(welcome);
         self.receive(&RoomDatagram::Welcome { nonce: NONCE, session: SESSION, slot, seq, welcome });
     }
 
@@ -187,9 +195,14 @@ impl Run {
     fn read(&mut self, frame: RoomFrame) {
         self.reading = match (&self.reading, &frame) {
             (Reading::Nothing, RoomFrame::Welcome(_)) => Reading::Log,
-            (Reading::Log, RoomFrame::Entry(_) | RoomFrame::Skipped(_) | RoomFrame::Present(_)) => {
-                Reading::Log
-            }
+            (
+                Reading::Log,
+                RoomFrame::Entry(_)
+                | RoomFrame::Lagged(_)
+                | RoomFrame::Present(_)
+                | RoomFrame::Direct(_)
+                | RoomFrame::Unknown { .. },
+            ) => Reading::Log,
             (Reading::Log | Reading::Nothing, RoomFrame::Bye(_)) => Reading::End,
             (reading, frame) => panic!("{frame:?} after {reading:?}"),
         };
@@ -231,17 +244,16 @@ fn entries(choices: &mut Choices<'_>) -> Vec<u8> {
     for _ in 0..choices.below(5) {
         let seq = choices.number();
         let event = match choices.below(4) {
-            0 => Event::Joined { peer: peer(), members: 3 },
-            1 => Event::Refused {
-                peer: peer(),
-                member: choices.number(),
-                said: choices.number(),
-                why: Text::default(),
-            },
+            0 => Event::Joined { member: MemberId::new(choices.number()), author: peer().into(), members: 3 },
+            1 => Event::Unknown { kind: choices.byte() | 0x40 },
             _ => {
                 let text = Text::one_line(&"x".repeat(choices.below(200))).expect("short");
                 let author = if choices.yes() { Author::Peer(peer()) } else { Author::Room };
-                Event::Said { author, text }
+                Event::Said {
+                    from: Origin { member: MemberId::new(choices.below(3) as u64), number: choices.number() },
+                    author,
+                    text,
+                }
             }
         };
         RoomFrame::Entry(Arc::new(Entry { seq, at_ms: 0, event })).encode(&mut bytes);
@@ -251,7 +263,23 @@ fn entries(choices: &mut Choices<'_>) -> Vec<u8> {
     bytes
 }
 
-/// The member himself, as the room sees him.
+/// Items of the direct lane, as entries stand in a datagram.
+fn items(choices: &mut Choices<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..choices.below(5) {
+        let (number, text) = (choices.number(), Text::default());
+        let item = match choices.below(4) {
+            0 => DirectItem::Refused { number: choices.number(), why: text },
+            1 => DirectItem::Unknown { kind: choices.byte() | 0x40 },
+            2 => DirectItem::Private { from: MemberId::new(choices.number()), author: peer().into(), text },
+            _ => DirectItem::Notice { text },
+        };
+        encode_direct(&Direct { number, item }, &mut bytes);
+    }
+    bytes
+}
+
+/// The member itself, as the room sees it.
 fn peer() -> PeerAddr {
     PeerAddr::from(std::net::SocketAddr::from(([192, 0, 2, 1], 5)))
 }

@@ -3,7 +3,9 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
-use chat_proto::limits::{LINE_PREFIX_BYTES_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX};
+use chat_proto::limits::{
+    AUTHOR_BYTES_MAX, LINE_PREFIX_BYTES_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX,
+};
 use chat_proto::{Author, LeaveReason, Line, Name, PeerAddr, Text};
 
 /// A string, or bytes that nearly are one.
@@ -21,13 +23,18 @@ pub fn strings(bytes: &[u8]) {
         assert!(!text.as_str().contains(char::is_control));
     }
     let (name, address) = (read_back::<Name>(s), read_back::<PeerAddr>(s));
-    assert!(name.as_ref().is_none_or(|name| name.as_str() == s && s.len() <= NAME_BYTES_MAX));
+    assert!(name.as_ref().is_none_or(|name| name.as_str().len() <= NAME_BYTES_MAX));
     if let Some(address) = address {
         assert_eq!(PeerAddr::from(address.as_socket_addr()), address, "an address is canonical");
     }
     let author = read_back::<Author>(s);
     let expected = name.map(Author::Named).or(address.map(Author::Peer));
-    assert_eq!(author, expected.or((s == "*").then_some(Author::Room)), "nobody passes for somebody else");
+    let expected = expected.or((s == "*").then_some(Author::Room));
+    let is_tagged = matches!(author, Some(Author::Tagged { .. })) && s.contains('/');
+    assert!(author == expected || (is_tagged && expected.is_none()), "nobody passes for somebody else");
+    let shown = Author::from_shown(s);
+    assert_eq!(Author::from_shown(&shown.to_string()), shown, "what is shown is read as what it is");
+    assert!(shown.to_string().len() <= AUTHOR_BYTES_MAX);
     if let Some(line) = read_back::<Line>(s) {
         assert!(line.to_string().len() <= LINE_PREFIX_BYTES_MAX + TEXT_BYTES_MAX);
         assert!(s.ends_with(line.text.as_str()));

@@ -10,8 +10,8 @@ use allocation_counter::measure;
 use chat_core::{Room, RoomConfig, Waker, World};
 use chat_proto::limits::{DATAGRAM_BYTES_MAX, FRAME_BYTES_MAX, PLAIN_LINE_BYTES_MAX, TEXT_BYTES_MAX};
 use chat_proto::{
-    Author, Cookie, Entry, Event, Frame, FrameDecoder, Hello, MemberDatagram, MemberFrame, PREFACE,
-    PlainSplitter, RoomDatagram, RoomFrame, SessionId, Text, Welcome,
+    Author, Cookie, Entry, Event, Frame, FrameDecoder, Hello, MemberDatagram, MemberFrame, Origin, PREFACE,
+    PlainSplitter, RoomDatagram, RoomFrame, SessionId, Text,
 };
 use chat_testkit::VirtualTime;
 use chat_udp::{ClientSession, Endpoint, UdpConfig};
@@ -150,7 +150,7 @@ fn a_server_that_floods_a_udp_client_fills_no_more_than_its_window_and_its_frame
     const FRAME_BYTES: usize = TEXT_BYTES_MAX + 256;
     let time = VirtualTime::default();
     let said = |text: &Text, slot: u64| {
-        let event = Event::Said { author: Author::Room, text: text.clone() };
+        let event = Event::Said { from: Origin::default(), author: Author::Room, text: text.clone() };
         let mut bytes = Vec::new();
         RoomFrame::Entry(Arc::new(Entry { seq: slot, at_ms: 0, event })).encode(&mut bytes);
         bytes
@@ -164,15 +164,14 @@ fn a_server_that_floods_a_udp_client_fills_no_more_than_its_window_and_its_frame
                 datagram.encode(&mut bytes);
                 session.receive(&bytes, time.now());
             };
-            let (you, id) = ("192.0.2.1:5".parse().expect("an address"), SessionId::new(9));
-            let keys = chat_proto::Session { member: 1, since: 0, key: 1 };
-            let welcome = Welcome { epoch: 1, session: keys, you, head: 0, began_unix_ms: 0, members: 1 };
+            let id = SessionId::new(9);
+            let welcome = Box::new(chat_testkit::welcome("192.0.2.1:5".parse().expect("an address")));
             receive(RoomDatagram::Retry { nonce: 7, cookie: Cookie([0; 12]) });
             receive(RoomDatagram::Welcome { nonce: 7, session: id, slot: 0, seq: 0, welcome });
             let text = Text::one_line(&"x".repeat(TEXT_BYTES_MAX)).expect("it fits");
             for number in 0..20_000 {
                 let slot = number * order % 16_384;
-                receive(RoomDatagram::Entries { session: id, said: 0, slot, entries: &said(&text, slot) });
+                receive(RoomDatagram::Entries { session: id, taken: 0, slot, entries: &said(&text, slot) });
                 receive(RoomDatagram::Challenge { cookie: Cookie([0; 12]) });
             }
         });
@@ -189,7 +188,7 @@ fn hellos_from_a_hundred_thousand_addresses_leave_a_thousand_answers_and_nothing
         Endpoint::new(&room, Waker::new(|| {}), UdpConfig::default(), server, [2; 32], time.now());
     let mut hello = Vec::new();
     MemberDatagram::Hello { nonce: 1, cookie: None, hello: Hello::default() }.encode(&mut hello);
-    holds_at_most(1_024 * 128, || {
+    holds_at_most(1_024 * 160, || {
         for number in 0..100_000_u32 {
             let [a, b, c, d] = (0xc633_6400 + number).to_be_bytes();
             endpoint.receive(SocketAddr::from(([a, b, c, d], 4_000)), &hello, time.now());

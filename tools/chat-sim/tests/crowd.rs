@@ -89,7 +89,7 @@ fn ten_thousand_framed_and_plain_members_hear_each_other() {
 
     for number in 0..3 {
         let text = Text::one_line(&format!("message {number}")).expect("short");
-        crowd.framed[number].0.send(MemberFrame::Say(text), time.now());
+        crowd.framed[number].0.send(MemberFrame::Say { number: 1, text }, time.now());
         crowd.exchange();
     }
     assert!(crowd.framed.iter().all(|(_, messages)| *messages == 3));

@@ -136,7 +136,8 @@ fn what_a_member_says_last_arrives_after_three_timers_if_it_is_lost_three_times(
     for round_trip in [1, 100, 500].map(Duration::from_millis) {
         let mut path = Path::new(round_trip);
         let now = path.time.now();
-        path.session.send(MemberFrame::Say(Text::one_line("the tail").unwrap()), now);
+        let text = Text::one_line("the tail").unwrap();
+        path.session.send(MemberFrame::Say { number: 1, text }, now);
         let member = path.member;
         let copies = lose_three(&mut path, member, 0x02);
         assert_eq!(path.got, ["[198.51.100.1:1] the tail"]);

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use chat_core::ClientEvent;
-use chat_proto::Event;
 
 use super::json;
 use super::speak::Expected;
@@ -47,11 +46,7 @@ impl Answers {
     /// Notes what an event answers. To be called after the event is written to `out`.
     pub(super) fn on_event(&mut self, event: &ClientEvent, out: &mut String) {
         match event {
-            ClientEvent::Entry { entry, own: true } => {
-                if matches!(entry.event, Event::Said { .. } | Event::Refused { .. }) {
-                    self.messages(1);
-                }
-            }
+            ClientEvent::Entry { own: true, .. } | ClientEvent::Refused { .. } => self.messages(1),
             ClientEvent::Unsure(texts) => self.messages(texts.len()),
             ClientEvent::Present(_) if self.expected.front() == Some(&Expected::Present) => {
                 self.expected.pop_front();
@@ -102,7 +97,7 @@ impl Answers {
 mod tests {
     use std::sync::Arc;
 
-    use chat_proto::{Author, Entry, Present};
+    use chat_proto::{Author, Entry, Event, Origin, Present};
 
     use super::*;
 
@@ -111,7 +106,8 @@ mod tests {
     }
 
     fn own() -> ClientEvent {
-        let event = Event::Said { author: Author::Room, text: "x".parse().expect("clean") };
+        let event =
+            Event::Said { from: Origin::default(), author: Author::Room, text: "x".parse().expect("clean") };
         ClientEvent::Entry { entry: Arc::new(Entry { seq: 1, at_ms: 0, event }), own: true }
     }
 
@@ -132,7 +128,7 @@ mod tests {
         assert_eq!(lines(&mut out), [""; 0]);
         answers.on_event(&own(), &mut out);
         assert_eq!(lines(&mut out), ["3"]);
-        let present = Present { members: 1, peers: Vec::new(), more: false };
+        let present = Present { members: 1, authors: Vec::new(), more: false };
         answers.on_event(&ClientEvent::Present(present), &mut out);
         assert_eq!(lines(&mut out), ["5"]);
         assert_eq!(answers.refused(), 3);

@@ -6,7 +6,7 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use chat_core::{Client, ClientEnd, ClientEvent};
-use chat_proto::Event;
+use chat_proto::{DirectItem, Event};
 use crossbeam_channel::{Receiver, bounded, never, select};
 
 use super::answers::Answers;
@@ -170,9 +170,7 @@ impl Listener<'_> {
         match event {
             ClientEvent::Connected(_) => self.was_connected = true,
             ClientEvent::Unsure(texts) => self.unsure += texts.len(),
-            ClientEvent::Entry { entry, own: true } => {
-                self.not_said += usize::from(matches!(entry.event, Event::Refused { .. }));
-            }
+            ClientEvent::Refused { .. } => self.not_said += 1,
             _ => {}
         }
         match &mut self.output {
@@ -187,10 +185,14 @@ impl Listener<'_> {
     fn line(&mut self, event: &ClientEvent) {
         match event {
             ClientEvent::Entry { entry, own } => match &entry.event {
-                Event::Said { author, text } if !own => self.batch.push_str(&format!("[{author}] {text}\n")),
-                Event::Refused { why, .. } if *own => tell(&format!("Not said: {why}")),
+                Event::Said { author, text, .. } if !own => {
+                    self.batch.push_str(&format!("[{author}] {text}\n"));
+                }
                 _ => {}
             },
+            ClientEvent::Refused { why, .. } => tell(&format!("Not said: {why}")),
+            ClientEvent::Direct(DirectItem::Unknown { .. }) => {}
+            ClientEvent::Direct(item) => self.batch.push_str(&format!("{item}\n")),
             ClientEvent::Line(text) => self.batch.push_str(&format!("{text}\n")),
             ClientEvent::Missed(messages) => tell(&format!("You missed {}", counted(*messages, "message"))),
             ClientEvent::Unsure(texts) => {

@@ -3,7 +3,7 @@
 //! The fields are documented in `chat client --help`, and are added to, never changed.
 
 use chat_core::{ClientEnd, ClientEvent};
-use chat_proto::{Event, Text};
+use chat_proto::{DirectItem, Event, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::terminal::rfc_3339;
@@ -36,6 +36,7 @@ enum Report<'a> {
     Message {
         seq: u64,
         time: Option<String>,
+        member: String,
         author: String,
         text: &'a str,
         own: bool,
@@ -62,8 +63,19 @@ enum Report<'a> {
     },
     /// The host has refused a message of this client.
     NotSaid {
-        seq: u64,
-        time: Option<String>,
+        text: Option<&'a str>,
+        why: &'a str,
+    },
+    Private {
+        member: String,
+        author: String,
+        text: &'a str,
+    },
+    Notice {
+        text: &'a str,
+    },
+    Undelivered {
+        to: String,
         why: &'a str,
     },
     /// Of a plain server.
@@ -112,32 +124,47 @@ impl Reporter {
             ClientEvent::Entry { entry, own } => {
                 let (seq, time) = (entry.seq, rfc_3339(self.began_unix_ms.saturating_add(entry.at_ms)));
                 match &entry.event {
-                    Event::Said { author, text } => Report::Message {
+                    Event::Said { from, author, text } => Report::Message {
                         seq,
                         time,
+                        member: from.member.to_string(),
                         author: author.to_string(),
                         text: text.as_str(),
                         own: *own,
                     },
-                    Event::Joined { peer, members } => {
-                        Report::Joined { seq, time, peer: peer.to_string(), members: *members }
+                    Event::Joined { author, members, .. } => {
+                        Report::Joined { seq, time, peer: author.to_string(), members: *members }
                     }
-                    Event::Left { peer, reason, members } => {
-                        let (peer, reason) = (peer.to_string(), reason.to_string());
+                    Event::Left { author, reason, members, .. } => {
+                        let (peer, reason) = (author.to_string(), reason.to_string());
                         Report::Left { seq, time, peer, reason, members: *members }
                     }
                     Event::PresenceSummary { joined, left, members } => {
                         Report::PresenceSummary { seq, time, joined: *joined, left: *left, members: *members }
                     }
-                    Event::Refused { why, .. } if *own => Report::NotSaid { seq, time, why: why.as_str() },
                     _ => return,
                 }
             }
+            ClientEvent::Refused { text, why } => {
+                Report::NotSaid { text: text.as_ref().map(Text::as_str), why: why.as_str() }
+            }
+            ClientEvent::Direct(item) => match item {
+                DirectItem::Private { from, author, text } => Report::Private {
+                    member: from.to_string(),
+                    author: author.to_string(),
+                    text: text.as_str(),
+                },
+                DirectItem::Notice { text } => Report::Notice { text: text.as_str() },
+                DirectItem::Undelivered { to, why } => {
+                    Report::Undelivered { to: to.to_string(), why: why.as_str() }
+                }
+                _ => return,
+            },
             ClientEvent::Line(text) => Report::Line { text: text.as_str() },
             ClientEvent::Missed(messages) => Report::Missed { messages: *messages },
             ClientEvent::Present(present) => Report::Present {
                 members: present.members,
-                peers: present.peers.iter().map(ToString::to_string).collect(),
+                peers: present.authors.iter().map(ToString::to_string).collect(),
                 more: present.more,
             },
             ClientEvent::Unsure(texts) => Report::Unsure { texts: texts.iter().map(Text::as_str).collect() },
@@ -176,7 +203,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use chat_proto::{Entry, LeaveReason, PeerAddr, Present, Session, Welcome};
+    use chat_proto::{Author, Entry, LeaveReason, MemberId, Origin, Present, Session, Welcome};
 
     use super::*;
 
@@ -187,7 +214,7 @@ mod tests {
         out.lines().map(str::to_owned).collect()
     }
 
-    fn peer() -> PeerAddr {
+    fn peer() -> Author {
         "127.0.0.1:57814".parse().expect("an address")
     }
 
@@ -197,48 +224,55 @@ mod tests {
 
     fn connected() -> ClientEvent {
         ClientEvent::Connected(Welcome {
+            version: 2,
+            capabilities: 0,
             epoch: 1,
-            session: Session { member: 1, since: 0, key: 2 },
+            session: Session { member: MemberId::new(1), since: 0, key: 2 },
+            resumed: false,
+            taken: Some(0),
             you: peer(),
+            address: "127.0.0.1:57814".parse().expect("clean"),
+            room: None,
+            name: None,
             head: 6,
             began_unix_ms: 1_795_402_243_000,
             members: 3,
         })
     }
 
-    fn not_said() -> ClientEvent {
-        let why = Text::one_line("no spam").expect("short");
-        let mut event = entry(Event::Refused { peer: peer(), member: 1, said: 1, why });
-        if let ClientEvent::Entry { own, .. } = &mut event {
-            *own = true;
-        }
-        event
-    }
-
     #[test]
     fn the_objects_on_stdout_are_these() {
         let text = |text: &str| Text::one_line(text).expect("short");
+        let member = MemberId::new(8);
+        let from = Origin { member, number: 9 };
         let events = [
             connected(),
-            entry(Event::Said { author: peer().into(), text: text("say \"hi\"\x1b \\") }),
-            entry(Event::Joined { peer: peer(), members: 4 }),
-            entry(Event::Left { peer: peer(), reason: LeaveReason::Lost, members: 3 }),
+            entry(Event::Said { from, author: peer(), text: text("say \"hi\"\x1b \\") }),
+            entry(Event::Joined { member, author: peer(), members: 4 }),
+            entry(Event::Left { member, author: peer(), reason: LeaveReason::Lost, members: 3 }),
             entry(Event::PresenceSummary { joined: 12, left: 3, members: 240 }),
-            not_said(),
+            ClientEvent::Refused { text: Some(text("buy")), why: text("no spam") },
+            ClientEvent::Direct(DirectItem::Private { from: member, author: peer(), text: text("psst") }),
+            ClientEvent::Direct(DirectItem::Notice { text: text("hi") }),
+            ClientEvent::Direct(DirectItem::Undelivered { to: peer(), why: text("left") }),
+            ClientEvent::Direct(DirectItem::Unknown { kind: 77 }),
             ClientEvent::Line(text("[x] raw")),
             ClientEvent::Missed(5),
-            ClientEvent::Present(Present { members: 2, peers: vec![peer()], more: false }),
+            ClientEvent::Present(Present { members: 2, authors: vec![peer()], more: false }),
             ClientEvent::Unsure(vec![text("lost?")]),
             ClientEvent::Lost { error: std::io::Error::other("gone"), retry_in: Duration::from_millis(500) },
             ClientEvent::Ended(ClientEnd::Dismissed(LeaveReason::kicked("spam").expect("short"))),
         ];
         let expected = [
             r#"{"type":"connected","you":"127.0.0.1:57814","members":3}"#,
-            r#"{"type":"message","seq":7,"time":"2026-11-23T02:50:43.123Z","author":"127.0.0.1:57814","text":"say \"hi\"␛ \\","own":false}"#,
+            r#"{"type":"message","seq":7,"time":"2026-11-23T02:50:43.123Z","member":"8","author":"127.0.0.1:57814","text":"say \"hi\"␛ \\","own":false}"#,
             r#"{"type":"joined","seq":7,"time":"2026-11-23T02:50:43.123Z","peer":"127.0.0.1:57814","members":4}"#,
             r#"{"type":"left","seq":7,"time":"2026-11-23T02:50:43.123Z","peer":"127.0.0.1:57814","reason":"connection lost","members":3}"#,
             r#"{"type":"presence_summary","seq":7,"time":"2026-11-23T02:50:43.123Z","joined":12,"left":3,"members":240}"#,
-            r#"{"type":"not_said","seq":7,"time":"2026-11-23T02:50:43.123Z","why":"no spam"}"#,
+            r#"{"type":"not_said","text":"buy","why":"no spam"}"#,
+            r#"{"type":"private","member":"8","author":"127.0.0.1:57814","text":"psst"}"#,
+            r#"{"type":"notice","text":"hi"}"#,
+            r#"{"type":"undelivered","to":"127.0.0.1:57814","why":"left"}"#,
             r#"{"type":"line","text":"[x] raw"}"#,
             r#"{"type":"missed","messages":5}"#,
             r#"{"type":"present","members":2,"peers":["127.0.0.1:57814"],"more":false}"#,
@@ -255,7 +289,7 @@ mod tests {
             entry: Arc::new(Entry {
                 seq: 1,
                 at_ms: u64::MAX,
-                event: Event::Joined { peer: peer(), members: 1 },
+                event: Event::Joined { member: MemberId::new(1), author: peer(), members: 1 },
             }),
             own: false,
         };

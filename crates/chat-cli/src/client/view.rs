@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use chat_core::ClientEvent;
-use chat_proto::{Author, Entry, Event, LeaveReason, Line, PeerAddr, Present, Text};
+use chat_proto::{Author, DirectItem, Entry, Event, LeaveReason, Line, MemberId, Present, Text};
 use jiff::civil::Date;
 
 use super::mention::Mentions;
@@ -47,7 +47,9 @@ pub(super) struct View {
     rings: bool,
     link: Link,
     began_unix_ms: u64,
-    you: Option<PeerAddr>,
+    you: Option<Author>,
+    /// Which member of the room this is.
+    member: Option<MemberId>,
     members: Option<u32>,
     missed: u64,
     pending: Pending,
@@ -76,6 +78,7 @@ impl View {
             link,
             began_unix_ms: 0,
             you: None,
+            member: None,
             members: None,
             missed: 0,
             pending: Pending::default(),
@@ -88,24 +91,30 @@ impl View {
     pub(super) fn on_event(&mut self, event: &ClientEvent, now: Now) {
         match event {
             ClientEvent::Connected(welcome) => {
-                let was = (self.link, self.you);
+                let was = self.you.replace(welcome.you.clone());
                 self.link = Link::Connected;
-                self.you = Some(welcome.you);
+                self.member = Some(welcome.session.member);
                 self.members = Some(welcome.members);
                 self.began_unix_ms = welcome.began_unix_ms;
                 self.mentions.set_address(welcome.you.to_string());
                 match was {
-                    (_, None) => self.note(
+                    None => self.note(
                         Style::Faint,
                         &format!("You are {}. /help shows what you can type.", welcome.you),
                     ),
-                    (_, Some(you)) if you == welcome.you => self.note(Style::Good, "Connected again."),
-                    (_, Some(_)) => {
+                    Some(you) if you == welcome.you => self.note(Style::Good, "Connected again."),
+                    Some(_) => {
                         self.note(Style::Good, &format!("Connected again. You are {} now.", welcome.you));
                     }
                 }
             }
             ClientEvent::Entry { entry, own } => self.entry(entry, *own),
+            ClientEvent::Refused { why, .. } => {
+                let what = self.pending.confirm_oldest().map_or(String::new(), |text| format!(" ({text})"));
+                self.note(Style::Warning, &format!("Not said: {why}{what}"));
+            }
+            ClientEvent::Direct(DirectItem::Unknown { .. }) => {}
+            ClientEvent::Direct(item) => self.direct(item, now),
             ClientEvent::Line(text) => self.plain_line(text, now),
             ClientEvent::Missed(messages) => {
                 self.missed += messages;
@@ -139,8 +148,8 @@ impl View {
     pub(super) fn said(&mut self, text: Text, now: Now) {
         if self.look.plain {
             // Nothing will ever confirm it, and most such servers do not send it back.
-            let author = match self.you {
-                Some(you) => Author::Peer(you),
+            let author = match &self.you {
+                Some(you) => you.clone(),
                 None => Author::Named("you".parse().expect("invariant: a valid name")),
             };
             self.said_line(Some(now.unix_ms), Mark::Own, &author, &text);
@@ -197,7 +206,7 @@ impl View {
         let status = Status {
             link: self.link,
             server: &self.look.server,
-            you: self.you.map(|you| you.to_string()),
+            you: self.you.as_ref().map(ToString::to_string),
             members: self.members,
             missed: self.missed,
             pending: self.pending.shown(now, is_broken).count(),
@@ -233,26 +242,26 @@ impl View {
     fn entry(&mut self, entry: &Entry, own: bool) {
         let at = Some(self.began_unix_ms.saturating_add(entry.at_ms));
         match &entry.event {
-            Event::Said { author, text } => {
+            Event::Said { author, text, .. } => {
                 if own {
                     self.pending.confirm(text);
                 }
                 let mark = if own { Mark::Own } else { Mark::None };
                 self.said_line(at, mark, author, text);
             }
-            Event::Joined { peer, members } => {
+            Event::Joined { member, author, members } => {
                 self.members = Some(*members);
-                if Some(*peer) != self.you {
-                    self.notice(at, &format!("{peer} joined, {members} present"));
+                if Some(*member) != self.member {
+                    self.notice(at, &format!("{author} joined, {members} present"));
                 }
             }
-            Event::Left { peer, reason, members } => {
+            Event::Left { author, reason, members, .. } => {
                 self.members = Some(*members);
                 self.notice(
                     at,
                     &match reason {
-                        LeaveReason::Quit => format!("{peer} left, {members} present"),
-                        reason => format!("{peer} left ({reason}), {members} present"),
+                        LeaveReason::Quit => format!("{author} left, {members} present"),
+                        reason => format!("{author} left ({reason}), {members} present"),
                     },
                 );
             }
@@ -268,12 +277,16 @@ impl View {
                     self.notice(at, &format!("{counts}, {members} present"));
                 }
             }
-            Event::Refused { why, .. } if own => {
-                let what = self.pending.confirm_oldest().map_or(String::new(), |text| format!(" ({text})"));
-                self.note(Style::Warning, &format!("Not said: {why}{what}"));
-            }
             _ => {}
         }
+    }
+
+    /// Something for this member alone.
+    fn direct(&mut self, item: &DirectItem, now: Now) {
+        let mut line = self.start(Some(now.unix_ms), Mark::Mention);
+        self.look.pen.draw(&mut line, Style::Plain, &item.to_string());
+        self.lines.push(line);
+        self.rings |= self.look.bell != Bell::Never;
     }
 
     fn plain_line(&mut self, text: &Text, now: Now) {
@@ -313,10 +326,8 @@ impl View {
             Bell::Mentions => mark == Mark::Mention,
             Bell::All => mark != Mark::Own,
         };
-        if mark != Mark::Own
-            && let Author::Peer(peer) = author
-        {
-            self.speaks(peer);
+        if mark != Mark::Own && author.address().is_some() {
+            self.speaks(author);
         }
     }
 
@@ -351,18 +362,18 @@ impl View {
     }
 
     fn present(&mut self, present: &Present) {
-        let Present { members, peers, more } = present;
+        let Present { members, authors, more } = present;
         self.members = Some(*members);
-        let name = |peer: &PeerAddr| {
-            if Some(*peer) == self.you { format!("{peer} (you)") } else { peer.to_string() }
+        let name = |author: &Author| {
+            if Some(author) == self.you.as_ref() { format!("{author} (you)") } else { author.to_string() }
         };
-        let list: Vec<String> = peers.iter().map(name).collect();
+        let list: Vec<String> = authors.iter().map(name).collect();
         let others = if *more { ", and others" } else { "" };
         self.note(Style::Faint, &format!("{members} present: {}{others}", list.join(", ")));
     }
 
-    fn speaks(&mut self, peer: &PeerAddr) {
-        let peer = peer.to_string();
+    fn speaks(&mut self, author: &Author) {
+        let peer = author.to_string();
         self.speakers.retain(|speaker| *speaker != peer);
         self.speakers.push_front(peer);
         self.speakers.truncate(SPEAKERS_MAX);

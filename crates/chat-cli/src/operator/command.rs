@@ -1,7 +1,7 @@
 //! What a line typed at an operator's console means.
 
 use chat_core::{KickError, Room, Stats};
-use chat_proto::PeerAddr;
+use chat_proto::Author;
 
 /// The commands, for completion.
 pub(crate) const COMMANDS: [&str; 6] = ["/help", "/kick", "/quit", "/say", "/stats", "/who"];
@@ -64,12 +64,12 @@ fn say(room: &Room, text: &str) -> Outcome {
 
 fn kick(room: &Room, argument: &str) -> Outcome {
     let (address, why) = argument.split_once(char::is_whitespace).unwrap_or((argument, ""));
-    let Ok(peer) = address.parse::<PeerAddr>() else {
+    let Some(who) = address.parse::<Author>().ok().filter(|who| who.address().is_some()) else {
         return Outcome::Refused(
             "/kick needs an address, such as /kick 127.0.0.1:57814 no spam please".to_owned(),
         );
     };
-    match room.kick(peer, why.trim()) {
+    match room.kick(who, why.trim()) {
         Ok(()) => Outcome::Done, // the room tells
         Err(error @ KickError::NotPresent { .. }) => Outcome::Refused(format!("{error}; /who lists them")),
         Err(error) => Outcome::Refused(error.to_string()),
@@ -98,6 +98,7 @@ fn stats(stats: &Stats) -> String {
         messages,
         missed,
         paced,
+        unknown,
         log_entries,
         log_bytes,
         ..
@@ -105,6 +106,7 @@ fn stats(stats: &Stats) -> String {
     format!(
         "members   {members} present, {members_peak} at most, {joined} joined, {left} left, {refused} refused\n\
          messages  {messages} said, {missed} missed by slow members, {paced} slowed down\n\
+         unknown   {unknown} frames and datagrams of a later version of the protocol\n\
          log       {log_entries} entries, {} KiB",
         log_bytes.div_ceil(1024)
     )
@@ -124,7 +126,7 @@ mod tests {
         let mut said = Vec::new();
         while let Ok(heard) = local.try_recv() {
             if let Heard::Entry(entry) = heard
-                && let Event::Said { author, text } = &entry.event
+                && let Event::Said { author, text, .. } = &entry.event
             {
                 said.push(format!("[{author}] {text}"));
             }

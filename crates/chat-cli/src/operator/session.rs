@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chat_core::{LocalMember, Room, TryRecvError};
-use chat_proto::PeerAddr;
+use chat_proto::Author;
 use crossbeam_channel::{Receiver, never, select};
 
 use super::command::{self, COMMANDS, Outcome};
@@ -133,9 +133,10 @@ impl<F: FnMut(Update) -> bool> Session<F> {
 fn addresses(room: &Room, word: &str) -> Vec<String> {
     let mut members = room.members();
     members.sort_unstable();
-    let fits = |member: &PeerAddr| {
+    let fits = |member: &Author| {
+        let port = member.address().map(|address| address.port().to_string());
         member.to_string().starts_with(word)
-            || member.port().to_string().starts_with(word.trim_start_matches(':'))
+            || port.is_some_and(|port| port.starts_with(word.trim_start_matches(':')))
     };
     members.into_iter().filter(fits).map(|member| format!("{member} ")).collect()
 }

@@ -26,17 +26,18 @@ pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
         Heard::Missed(messages) => return notice(format!("{messages} messages were not shown here")),
     };
     match &entry.event {
-        Event::Said { author, text } => {
+        Event::Said { author, text, .. } => {
             Some(Wording { author: Cow::Borrowed(author), what: text.as_str().into() })
         }
-        Event::Joined { peer, .. } => notice(format!("Accepted connection from {peer}")),
-        Event::Left { peer, reason: LeaveReason::Quit, .. } => notice(format!("Connection closed by {peer}")),
-        Event::Left { peer, reason: reason @ LeaveReason::Lost, .. } => {
-            notice(format!("Connection closed by {peer} ({reason})"))
+        Event::Joined { author, .. } => notice(format!("Accepted connection from {author}")),
+        Event::Left { author, reason: LeaveReason::Quit, .. } => {
+            notice(format!("Connection closed by {author}"))
+        }
+        Event::Left { author, reason: reason @ LeaveReason::Lost, .. } => {
+            notice(format!("Connection closed by {author} ({reason})"))
         }
         // By us.
-        Event::Left { peer, reason, .. } => notice(format!("Connection of {peer} closed ({reason})")),
-        Event::Refused { peer, why, .. } => notice(format!("Refused a message of {peer}: {why}")),
+        Event::Left { author, reason, .. } => notice(format!("Connection of {author} closed ({reason})")),
         _ => None,
     }
 }
@@ -45,7 +46,7 @@ pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
 mod tests {
     use std::sync::Arc;
 
-    use chat_proto::{Entry, PeerAddr};
+    use chat_proto::{Entry, MemberId, Origin};
 
     use super::*;
 
@@ -56,12 +57,13 @@ mod tests {
 
     #[test]
     fn the_console_says_it_in_these_words() {
-        let peer: PeerAddr = "127.0.0.1:57814".parse().expect("an address");
-        let said = Event::Said { author: peer.into(), text: "hello".parse().expect("clean") };
+        let (member, author): (_, Author) = (MemberId::new(1), "127.0.0.1:57814".parse().expect("an author"));
+        let from = Origin { member, number: 1 };
+        let said = Event::Said { from, author: author.clone(), text: "hello".parse().expect("clean") };
         assert_eq!(line(said).as_deref(), Some("[127.0.0.1:57814] hello"));
-        let joined = Event::Joined { peer, members: 1 };
+        let joined = Event::Joined { member, author: author.clone(), members: 1 };
         assert_eq!(line(joined).as_deref(), Some("[*] Accepted connection from 127.0.0.1:57814"));
-        let left = |reason| Event::Left { peer, reason, members: 0 };
+        let left = |reason| Event::Left { member, author: author.clone(), reason, members: 0 };
         assert_eq!(
             line(left(LeaveReason::Quit)).as_deref(),
             Some("[*] Connection closed by 127.0.0.1:57814")
@@ -75,9 +77,6 @@ mod tests {
             line(left(LeaveReason::Lost)).as_deref(),
             Some("[*] Connection closed by 127.0.0.1:57814 (connection lost)")
         );
-        let why = "no spam".parse().expect("clean");
-        let refused = Event::Refused { peer, member: 1, said: 1, why };
-        assert_eq!(line(refused).as_deref(), Some("[*] Refused a message of 127.0.0.1:57814: no spam"));
         let missed = wording(&Heard::Missed(3)).map(|line| line.to_string());
         assert_eq!(missed.as_deref(), Some("[*] 3 messages were not shown here"));
     }

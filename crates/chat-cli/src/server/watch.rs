@@ -18,9 +18,12 @@ pub(super) fn spawn(local: LocalMember) -> io::Result<()> {
         while let Ok(heard) = local.recv() {
             match heard {
                 Heard::Entry(entry) => match &entry.event {
-                    Event::Joined { peer, members } => tracing::info!(%peer, members, "joined"),
-                    Event::Left { peer, reason, members } => tracing::info!(%peer, %reason, members, "left"),
-                    Event::Refused { peer, why, .. } => tracing::info!(%peer, %why, "message refused"),
+                    Event::Joined { author, members, .. } => {
+                        tracing::info!(peer = %author, members, "joined");
+                    }
+                    Event::Left { author, reason, members, .. } => {
+                        tracing::info!(peer = %author, %reason, members, "left");
+                    }
                     _ => {}
                 },
                 Heard::Missed(messages) => tracing::info!(messages, "more happened than could be told"),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
 use chat_proto::{
     Ack, Cookie, Entry, FrameDecoder, Hello, LeaveReason, MemberDatagram, RoomDatagram, RoomFrame, SessionId,
-    Welcome,
+    Traffic, Welcome,
 };
 use socket2::SockRef;
 
@@ -84,10 +84,10 @@ pub(crate) struct Member {
     pub(crate) peer: Plain,
     pub(crate) session: SessionId,
     pub(crate) welcome: Welcome,
-    /// The first slot that he lacks.
+    /// The first slot that it lacks.
     pub(crate) slot: u64,
-    /// His messages up to this number are accepted.
-    pub(crate) said: u64,
+    /// Its messages up to this number are dealt with.
+    pub(crate) taken: u64,
 }
 
 impl Member {
@@ -102,7 +102,7 @@ impl Member {
         peer.send_datagram(&MemberDatagram::Hello { nonce, cookie, hello });
         let mut member = Self::welcomed(peer, nonce);
         member.acknowledge(true);
-        member.next(); // what the ping is answered with: from here on he is a member
+        member.next(); // what the ping is answered with: from here on it is a member
         member
     }
 
@@ -111,7 +111,7 @@ impl Member {
         let bytes = peer.recv();
         match RoomDatagram::decode(&bytes) {
             Ok(RoomDatagram::Welcome { nonce: echoed, session, slot, welcome, .. }) if echoed == nonce => {
-                Self { peer, session, welcome, slot, said: 0 }
+                Self { peer, session, welcome: *welcome, slot, taken: 0 }
             }
             other => panic!("no welcome: {other:?}"),
         }
@@ -125,25 +125,26 @@ impl Member {
         self.send_says(ping, 1, &[]);
     }
 
-    /// Says these as his messages from number `first` on.
+    /// Says these as its messages from number `first` on.
     pub(crate) fn send_says(&self, ping: bool, first: u64, says: &[&str]) {
         let ack = Ack { next: self.slot, ..Ack::default() };
         let says = says.iter().map(|text| text.parse().expect("clean")).collect();
-        self.peer.send_datagram(&MemberDatagram::Traffic { session: self.session, ping, ack, first, says });
+        let traffic = Traffic { ping, ack, first, says, ..Traffic::default() };
+        self.peer.send_datagram(&MemberDatagram::Traffic { session: self.session, traffic });
     }
 
-    /// The next datagram, decoded. Entries that follow what he has are taken.
+    /// The next datagram, decoded. Entries that follow what it has are taken.
     pub(crate) fn next(&mut self) -> Got {
         let bytes = self.peer.recv();
-        let (skip, said, slot, entries) = match RoomDatagram::decode(&bytes).expect("the server makes sense")
+        let (skip, taken, slot, entries) = match RoomDatagram::decode(&bytes).expect("the server makes sense")
         {
-            RoomDatagram::Entries { session, said, slot, entries } => {
+            RoomDatagram::Entries { session, taken, slot, entries } => {
                 assert_eq!(session, self.session);
-                (None, said, slot, entries)
+                (None, taken, slot, entries)
             }
-            RoomDatagram::Skip { session, said, slot, seq, accepted, head, entries } => {
+            RoomDatagram::Lagged { session, taken, slot, seq, head, entries } => {
                 assert_eq!(session, self.session);
-                (Some(Skip { seq, accepted, head }), said, slot, entries)
+                (Some(Skip { seq, head }), taken, slot, entries)
             }
             RoomDatagram::Bye { session, reason } => {
                 assert_eq!(session, self.session);
@@ -152,7 +153,7 @@ impl Member {
             RoomDatagram::Present { present, .. } => return Got::Present(present),
             other => panic!("not of a session: {other:?}"),
         };
-        self.said = self.said.max(said);
+        self.taken = self.taken.max(taken);
         let entries = frames(entries);
         let count = entries.len() as u64;
         let is_next = slot == self.slot || (skip.is_some() && slot > self.slot);
@@ -192,7 +193,7 @@ pub(crate) enum Got {
         slot: u64,
         skip: Option<Skip>,
         entries: Vec<Arc<Entry>>,
-        /// Whether they follow what he had.
+        /// Whether they follow what it had.
         is_next: bool,
     },
     Present(chat_proto::Present),
@@ -202,7 +203,6 @@ pub(crate) enum Got {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Skip {
     pub(crate) seq: u64,
-    pub(crate) accepted: u64,
     pub(crate) head: u64,
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chat_proto::{
     Entry, Event, FrameDecoder, Hello, LeaveReason, MemberFrame, PREFACE, PrefaceDecoder, RoomFrame, Welcome,
@@ -44,7 +45,7 @@ impl Framed {
 
     pub(crate) fn welcome(&mut self) -> Welcome {
         match self.next() {
-            Some(RoomFrame::Welcome(welcome)) => welcome,
+            Some(RoomFrame::Welcome(welcome)) => *welcome,
             other => panic!("not a welcome: {other:?}"),
         }
     }
@@ -140,8 +141,11 @@ pub(crate) fn encoded(frame: &MemberFrame) -> Vec<u8> {
     bytes
 }
 
+/// Something that a member says. Each has a greater number than those that were made before.
 pub(crate) fn say(text: &str) -> MemberFrame {
-    MemberFrame::Say(text.parse().expect("clean"))
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed) + 1;
+    MemberFrame::Say { number, text: text.parse().expect("clean") }
 }
 
 pub(crate) fn text(event: &Event) -> String {

@@ -10,7 +10,6 @@ mod corpus;
 mod datagrams;
 mod endings;
 mod frames;
-mod namespaces;
 mod opening;
 mod room;
 mod stock_clients;

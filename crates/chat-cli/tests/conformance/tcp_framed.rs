@@ -5,9 +5,10 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use chat_proto::limits::{FRAME_BYTES_MAX, PRESENCE_MEMBERS_MAX, PRESENT_PEERS_MAX};
+use chat_proto::limits::{FRAME_BYTES_MAX, PRESENCE_MEMBERS_MAX, PRESENT_AUTHORS_MAX};
 use chat_proto::{
-    Author, Entry, Event, Hello, LeaveReason, MemberFrame, PREFACE, Resume, RoomFrame, Session, Welcome,
+    Author, Entry, Event, Hello, LeaveReason, MemberFrame, MemberId, Origin, PREFACE, Resume, RoomFrame,
+    Session, Welcome,
 };
 
 use crate::frames::{Framed, encoded, opening, say, text};
@@ -20,32 +21,31 @@ fn clause_6_1_the_preface_is_answered_with_the_same_six_bytes() {
     peer.send_bytes(&PREFACE);
     let mut answer = [0; 6];
     peer.socket.read_exact(&mut answer).unwrap();
-    assert_eq!(answer, *b"\xf5chat\x01");
+    assert_eq!(answer, *b"\xf5chat\x02");
 }
 
 #[test]
 fn clause_6_1_another_version_is_told_ours_and_goodbye() {
     let server = Server::start();
-    for version in [0, 2, 255] {
+    for version in [0, 1, 255] {
         let mut peer = Framed::connect(&server);
         peer.send_bytes(&[b"\xf5chat", &[version][..]].concat());
-        assert_eq!(peer.bye(), LeaveReason::Protocol);
+        assert_eq!(peer.bye(), LeaveReason::version());
     }
 }
 
 #[test]
-fn clause_6_2_a_frame_of_a_wrong_length_no_sense_or_left_over_bytes_ends_the_connection() {
+fn clause_6_2_a_frame_of_a_wrong_length_or_whose_fields_make_no_sense_ends_the_connection() {
     let server = Server::start();
     let (mut reader, _) = Framed::join(&server);
     let too_long = u16::try_from(FRAME_BYTES_MAX + 1).unwrap().to_le_bytes();
-    let wrong: [&[u8]; 7] = [
+    let wrong: [&[u8]; 6] = [
         &[0, 0],
         &too_long,
         &[0xff, 0xff],
-        &[1, 0, 9],
-        &[2, 0, 2, 0],
-        &[4, 0, 1, 200, b'h', b'i'],
-        &[3, 0, 1, 1, 0xff],
+        &[1, 0, 2],
+        &[5, 0, 2, 251, 200, b'h', b'i'],
+        &[6, 0, 2, 251, 255, 255, 1, 0xff],
     ];
     for bytes in wrong {
         let (mut peer, _) = Framed::join(&server);
@@ -56,7 +56,19 @@ fn clause_6_2_a_frame_of_a_wrong_length_no_sense_or_left_over_bytes_ends_the_con
     }
     reader.say("that is all");
     let texts = reader.texts_until("that is all");
-    assert_eq!(texts[..texts.len() - 1], ["before"; 7], "nothing after the fault");
+    assert_eq!(texts[..texts.len() - 1], ["before"; 6], "nothing after the fault");
+}
+
+#[test]
+fn clause_6_2_unknown_kinds_and_what_follows_the_known_fields_are_skipped() {
+    let server = Server::start();
+    let (mut peer, _) = Framed::join(&server);
+    peer.send_bytes(&[4, 0, 0x4d, 1, 2, 3]);
+    let mut said = encoded(&say("hello"));
+    said[0] += 3;
+    said.extend([7, 8, 9]);
+    peer.send_bytes(&said);
+    assert_eq!(peer.texts_until("hello"), ["hello"]);
 }
 
 #[test]
@@ -87,12 +99,9 @@ fn clause_6_3_a_client_ignores_what_comes_before_the_preface() {
         let (mut socket, _) = listener.accept().unwrap();
         let mut bytes = b"[127.0.0.1:1] a line from before\n[127.0.0.1:1] and one more\n".to_vec();
         bytes.extend(PREFACE);
-        let you = "127.0.0.1:2".parse().unwrap();
-        let session = Session { member: 1, since: 0, key: 7 };
-        RoomFrame::Welcome(Welcome { epoch: 1, session, you, head: 0, began_unix_ms: 0, members: 1 })
-            .encode(&mut bytes);
+        RoomFrame::Welcome(Box::new(welcome_by_hand())).encode(&mut bytes);
         let author = Author::Peer("127.0.0.1:3".parse().unwrap());
-        let event = Event::Said { author, text: "hello".parse().unwrap() };
+        let event = Event::Said { from: Origin::default(), author, text: "hello".parse().unwrap() };
         RoomFrame::Entry(Entry { seq: 1, at_ms: 0, event }.into()).encode(&mut bytes);
         socket.write_all(&bytes).unwrap();
         let _until_he_leaves = socket.read_to_end(&mut Vec::new());
@@ -102,6 +111,26 @@ fn clause_6_3_a_client_ignores_what_comes_before_the_preface() {
     assert_eq!(client.stdout.lines(), ["[127.0.0.1:3] hello"]);
     client.kill();
     server.join().unwrap();
+}
+
+/// What a server says first.
+fn welcome_by_hand() -> Welcome {
+    let you = "127.0.0.1:2";
+    Welcome {
+        version: 2,
+        capabilities: 0,
+        epoch: 1,
+        session: Session { member: MemberId::new(1), since: 0, key: 7 },
+        resumed: false,
+        taken: Some(0),
+        you: you.parse().unwrap(),
+        address: you.parse().unwrap(),
+        room: None,
+        name: None,
+        head: 0,
+        began_unix_ms: 0,
+        members: 1,
+    }
 }
 
 #[test]
@@ -124,7 +153,7 @@ fn clause_6_7_a_member_is_welcomed_with_the_head_and_as_much_history_as_he_asks_
     speaker.send((1..=30).map(|number| format!("{number}\n")).collect::<String>());
     server.process.stdout.wait_for_line(&speaker.line("30"));
     let mut members = [(0, 31), (5, 26), (u16::MAX, 11)].map(|(history, first)| {
-        let (peer, welcome) = Framed::join_with(&server, Hello { resume: None, history });
+        let (peer, welcome) = Framed::join_with(&server, Hello { history, ..Hello::default() });
         assert_eq!((welcome.head, welcome.you.to_string()), (30, peer.name.clone()));
         (peer, first)
     });
@@ -161,13 +190,42 @@ fn clause_6_9_who_resumes_goes_on_after_what_he_has_and_his_old_connection_is_to
     let (mut old, welcome) = Framed::join(&server);
     speaker.send("1\n2\n3\n");
     while old.message().seq < 3 {}
-    let resume = Some(Resume { epoch: welcome.epoch, session: welcome.session, have: 1 });
-    let (mut new, again) = Framed::join_with(&server, Hello { resume, history: 0 });
+    let resume = Some(Resume { epoch: welcome.epoch, session: welcome.session, have: 1, direct: 0 });
+    let (mut new, again) = Framed::join_with(&server, Hello { resume, ..Hello::default() });
     assert_eq!((again.epoch, again.session.since, again.head), (welcome.epoch, 1, 3));
+    assert_eq!(
+        (again.resumed, again.session.member),
+        (true, welcome.session.member),
+        "it is the same member"
+    );
     assert_eq!(old.bye(), LeaveReason::Replaced);
-    server.has_closed(&old.name, Some("session resumed elsewhere"));
     speaker.send("4\n");
     assert_eq!(new.texts_until("4"), ["2", "3", "4"]);
+}
+
+/// Cases AU and BF: a `Welcome` that was lost on the way, and the same key again and again.
+#[test]
+fn clause_6_9_a_session_is_one_member_however_often_it_is_resumed_and_says_everything_once() {
+    let server = Server::start();
+    let mut witness = server.peer();
+    let (_first, welcome) = Framed::join(&server);
+    let resume = Some(Resume { epoch: welcome.epoch, session: welcome.session, have: 0, direct: 0 });
+    let mut connections = Vec::new();
+    for number in 1..=20 {
+        let (mut peer, again) = Framed::join_with(&server, Hello { resume, ..Hello::default() });
+        assert_eq!((again.session.member, again.taken), (welcome.session.member, Some(number - 1)));
+        assert_eq!(again.members, 2, "the witness, and this one");
+        // All that was said before is said again, as if no welcome had come.
+        for number in 1..=number {
+            peer.send(&MemberFrame::Say { number, text: number.to_string().parse().unwrap() });
+        }
+        assert_eq!(peer.texts_until(&number.to_string()).len(), usize::try_from(number).unwrap());
+        connections.push(peer);
+    }
+    let lines = witness.read_up_to("] 20");
+    assert_eq!(lines.len(), 20, "{lines:?}");
+    connections.pop();
+    assert!(connections.into_iter().all(|mut old| old.bye() == LeaveReason::Replaced));
 }
 
 #[test]
@@ -177,7 +235,7 @@ fn clause_6_9_a_wrong_key_epoch_or_beginning_resumes_nothing_and_replaces_nobody
     speaker.send("1\n2\n");
     server.process.stdout.wait_for_line(&speaker.line("2"));
     let (mut victim, welcome) = Framed::join(&server);
-    let right = Resume { epoch: welcome.epoch, session: welcome.session, have: 2 };
+    let right = Resume { epoch: welcome.epoch, session: welcome.session, have: 2, direct: 0 };
     let session = Session { key: !welcome.session.key, ..welcome.session };
     let wrong = [
         Resume { session, ..right },
@@ -185,7 +243,8 @@ fn clause_6_9_a_wrong_key_epoch_or_beginning_resumes_nothing_and_replaces_nobody
         Resume { have: 1, ..right }, // before his membership began
     ];
     for (number, resume) in wrong.into_iter().enumerate() {
-        let (mut stranger, welcome) = Framed::join_with(&server, Hello { resume: Some(resume), history: 0 });
+        let (mut stranger, welcome) =
+            Framed::join_with(&server, Hello { resume: Some(resume), ..Hello::default() });
         let next = number as u64 + 3;
         assert_eq!(welcome.session.since, next - 1, "{resume:?}");
         speaker.send(format!("{next}\n"));
@@ -202,7 +261,9 @@ fn clause_6_10_whom_the_tail_has_passed_is_told_exactly_what_he_missed_and_what_
     let mut speaker = server.peer();
     let mut witness = server.peer();
     let (mut stalled, _) = Framed::join(&server);
-    stalled.say("mine");
+    let mine = say("mine");
+    let MemberFrame::Say { number, .. } = mine else { panic!("{mine:?}") };
+    stalled.send(&mine);
     witness.read_up_to(&format!("[{}] mine", stalled.name));
     let long = "long ".repeat(150);
     for batch in 0..MESSAGES / 100 {
@@ -217,11 +278,11 @@ fn clause_6_10_whom_the_tail_has_passed_is_told_exactly_what_he_missed_and_what_
                 assert_eq!(entry.seq, seq + 1);
                 seq = entry.seq;
             }
-            RoomFrame::Skipped(skip) => {
-                assert_eq!((skip.messages, skip.accepted), (skip.next - seq - 1, 1));
-                assert!(skip.head >= skip.next && skip.head <= head, "{skip:?}");
-                skipped += skip.messages;
-                seq = skip.next - 1;
+            RoomFrame::Lagged(lagged) => {
+                assert_eq!((lagged.messages, lagged.taken), (lagged.next - seq - 1, number));
+                assert!(lagged.head >= lagged.next && lagged.head <= head, "{lagged:?}");
+                skipped += lagged.messages;
+                seq = lagged.next - 1;
             }
             _ => {}
         }
@@ -238,7 +299,7 @@ fn clause_6_11_single_joins_and_leaves_are_not_told_in_a_room_of_more_than_50() 
     let mut joined = BTreeSet::new();
     loop {
         match &reader.entry().event {
-            Event::Joined { peer, .. } => drop(joined.insert(peer.to_string())),
+            Event::Joined { author, .. } => drop(joined.insert(author.to_string())),
             event if event.is_message() => break,
             _ => {}
         }
@@ -261,12 +322,12 @@ fn clause_6_12_who_is_answered_with_the_first_64_addresses() {
         }
     };
     let alone = ask(&mut few);
-    assert_eq!((alone.members, alone.peers, alone.more), (1, vec![few.name.parse().unwrap()], false));
-    let _guests: Vec<Peer> = (0..PRESENT_PEERS_MAX + 5).map(|_| server.peer()).collect();
+    assert_eq!((alone.members, alone.authors, alone.more), (1, vec![few.name.parse().unwrap()], false));
+    let _guests: Vec<Peer> = (0..PRESENT_AUTHORS_MAX + 5).map(|_| server.peer()).collect();
     let many = ask(&mut few);
     assert_eq!(
-        (many.members as usize, many.peers.len(), many.more),
-        (PRESENT_PEERS_MAX + 6, PRESENT_PEERS_MAX, true)
+        (many.members as usize, many.authors.len(), many.more),
+        (PRESENT_AUTHORS_MAX + 6, PRESENT_AUTHORS_MAX, true)
     );
 }
 

@@ -8,7 +8,9 @@ use chat_proto::limits::TEXT_BYTES_MAX;
 
 use crate::corpus::corpus;
 use crate::datagrams::Plain;
-use crate::frames::{Framed, encoded, say};
+use chat_proto::MemberFrame;
+
+use crate::frames::{Framed, encoded};
 use crate::support::{Peer, Process, Server, client_command};
 
 /// Says the whole corpus as a line peer, in writes as `deliver` makes them of a case's bytes. Returns the
@@ -112,9 +114,9 @@ fn clause_2_1_a_framed_message_may_be_empty_and_has_at_most_960_bytes() {
         assert_eq!(ann.message().event.to_string(), format!("[{}] {text}", ann.name));
     }
     // One byte more is no message, so that the frame cannot be decoded (6.2).
-    let mut frame = encoded(&say(&full));
+    let mut frame = encoded(&MemberFrame::Say { number: 200, text: full.parse().unwrap() });
     frame.splice(..2, u16::try_from(frame.len() - 1).unwrap().to_le_bytes());
-    frame[3..6].copy_from_slice(&[0xfb, 0xc1, 0x03]);
+    frame[4..7].copy_from_slice(&[0xfb, 0xc1, 0x03]);
     frame.push(b'x');
     ann.send_bytes(&frame);
     assert_eq!(ann.bye(), chat_proto::LeaveReason::Protocol);

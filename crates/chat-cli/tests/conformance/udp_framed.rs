@@ -1,7 +1,7 @@
 //! Clauses 11.1 to 11.3: how datagrams are written.
 
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
-use chat_proto::{Ack, MemberDatagram, PREFACE};
+use chat_proto::{MemberDatagram, PREFACE, Traffic};
 
 use crate::datagrams::{Member, Plain, encoded, hello};
 use crate::support::Server;
@@ -37,7 +37,8 @@ fn clause_11_2_a_datagram_holds_at_most_64_messages() {
     let mut member = Member::join(&server);
     let session = member.session;
     let says: Vec<_> = (1..=64).map(|number| number.to_string().parse().unwrap()).collect();
-    let right = MemberDatagram::Traffic { session, ping: false, ack: Ack::default(), first: 1, says };
+    let right =
+        MemberDatagram::Traffic { session, traffic: Traffic { first: 1, says, ..Traffic::default() } };
     let bytes = encoded(&right);
     // One more makes no sense, and is neither taken nor answered.
     member.peer.send(&[&bytes[..], &[1, b'x']].concat());

@@ -1,7 +1,7 @@
 //! Sections 9 and 11.4 to 11.7: what a datagram is, and how a peer proves his address.
 
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
-use chat_proto::{Cookie, LeaveReason, MemberDatagram, RoomDatagram, SessionId};
+use chat_proto::{Cookie, LeaveReason, MemberDatagram, RoomDatagram, SessionId, Traffic};
 
 use crate::datagrams::{Got, Member, Plain, encoded, fresh_nonce, hello};
 use crate::support::Server;
@@ -34,10 +34,9 @@ fn clause_9_2_what_makes_no_sense_is_not_answered() {
     let right = encoded(&hello(1, None));
     let mut senseless: Vec<Vec<u8>> = vec![
         b"\xf5".to_vec(),
-        b"\xf5chat\x01".to_vec(),
-        b"\xf5chat\x02\x01".to_vec(),
+        b"\xf5chat\x02".to_vec(),
+        b"\xf5chat\x03\x01".to_vec(),
         right[..right.len() - 1].to_vec(), // not padded to 1,200 bytes
-        [&right[..right.len() - 1], b"x"].concat(),
         [&right[..], b"\0"].concat(),
         encoded(&MemberDatagram::Bye { session: SessionId::new(7) }),
         encoded(&MemberDatagram::Who { session: SessionId::new(7) }),
@@ -46,7 +45,7 @@ fn clause_9_2_what_makes_no_sense_is_not_answered() {
     ];
     // What a server says, and kinds that nobody does.
     senseless.extend(
-        (0..=255).filter(|kind| *kind != 1).map(|kind| [b"\xf5chat\x01", &[kind][..], &right[7..]].concat()),
+        (0..=255).filter(|kind| *kind != 1).map(|kind| [b"\xf5chat\x02", &[kind][..], &right[7..]].concat()),
     );
     senseless.iter().for_each(|bytes| peer.send(bytes));
     peer.has_heard_nothing();
@@ -147,13 +146,14 @@ fn clause_11_13_another_address_is_challenged_and_followed_once_it_is_proven() {
     let mut member = Member::join(&server);
     let session = member.session;
     let elsewhere = Plain::new(&server);
-    let ping = MemberDatagram::Traffic {
-        session,
+    let traffic = Traffic {
         ping: true,
         ack: chat_proto::Ack { next: member.slot, ..Default::default() },
         first: 1,
         says: vec!["from elsewhere".parse().unwrap()],
+        ..Traffic::default()
     };
+    let ping = MemberDatagram::Traffic { session, traffic };
     elsewhere.send_datagram(&ping);
     let challenge = elsewhere.recv();
     assert!(challenge.len() <= encoded(&ping).len());

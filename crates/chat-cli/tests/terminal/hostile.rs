@@ -5,7 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use chat_proto::{Author, Entry, Event, PREFACE, PeerAddr, RoomFrame, Session, Text, Welcome};
+use chat_proto::{
+    Author, Entry, Event, MemberId, Origin, PREFACE, PeerAddr, RoomFrame, Session, Text, Welcome,
+};
 
 use super::CHAT;
 use super::tmux::{Tmux, Window};
@@ -90,9 +92,22 @@ fn wait_for_the_end(socket: &mut TcpStream) {
 
 fn welcome(you: PeerAddr) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let session = Session { member: 1, since: 0, key: 1 };
-    let welcome = Welcome { epoch: 1, session, you, head: 0, began_unix_ms: 0, members: 1 };
-    RoomFrame::Welcome(welcome).encode(&mut bytes);
+    let welcome = Welcome {
+        version: 2,
+        capabilities: 0,
+        epoch: 1,
+        session: Session { member: MemberId::new(1), since: 0, key: 1 },
+        resumed: false,
+        taken: Some(0),
+        you: you.into(),
+        address: Text::one_line(&you.to_string()).expect("short"),
+        room: None,
+        name: None,
+        head: 0,
+        began_unix_ms: 0,
+        members: 1,
+    };
+    RoomFrame::Welcome(Box::new(welcome)).encode(&mut bytes);
     bytes
 }
 
@@ -100,7 +115,8 @@ fn welcome(you: PeerAddr) -> Vec<u8> {
 fn said(seq: u64, text: &str) -> Vec<u8> {
     let peer: PeerAddr = "192.0.2.7:7".parse().expect("an address");
     let stand_in = "~".repeat(text.len());
-    let event = Event::Said { author: Author::Peer(peer), text: Text::one_line(&stand_in).expect("short") };
+    let stand_in_text = Text::one_line(&stand_in).expect("short");
+    let event = Event::Said { from: Origin::default(), author: Author::Peer(peer), text: stand_in_text };
     let mut bytes = Vec::new();
     RoomFrame::Entry(Arc::new(Entry { seq, at_ms: 0, event })).encode(&mut bytes);
     let at =

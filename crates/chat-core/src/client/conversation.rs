@@ -3,49 +3,43 @@
 use std::collections::VecDeque;
 
 use chat_proto::{
-    Author, Entry, Event, Hello, MemberFrame, PeerAddr, Resume, RoomFrame, Skipped, Text, Welcome,
+    Direct, DirectItem, Event, Hello, MemberFrame, MemberId, Resume, RoomFrame, Session, Text, Welcome,
 };
 
 use super::event::ClientEvent;
 
 /// Messages that may be said and not yet confirmed. Enough to fill a fast path, little enough that
-/// whoever feeds the client feels a slow one.
+/// whatever feeds the client feels a slow one.
 pub const UNCONFIRMED_MAX: usize = 1024;
 
 /// What a client knows of its conversation with a room: how far it has read, what it said that the room
 /// has not confirmed, and how both survive a lost connection.
 ///
-/// A state machine without socket or clock, for those who carry frames over a medium of their own:
+/// A state machine without socket or clock, for those that carry frames over a medium of their own:
 ///
 /// 1. connected: send the frame that [`hello`](Self::hello) returns;
 /// 2. feed what comes to [`receive`](Self::receive), and send what [`next_frame`](Self::next_frame)
 ///    returns until it returns nothing;
 /// 3. connection lost: call [`disconnected`](Self::disconnected), connect again, go on at 1.
 ///
-/// What was said and not confirmed when the connection broke is said again, and not twice: the new
-/// connection begins with everything the old one had not seen yet, its own messages among it. Only if
-/// the log no longer reaches that far back, or the room has begun anew, is it unknown what was taken, and
-/// the client is told so ([`ClientEvent::Unsure`]).
+/// Every message has a number, and the room takes no number twice. After a lost connection the room's welcome says up
+/// to which number it has taken them, and the client says the rest again. Only if the room no longer knows, or has begun
+/// anew, is it unknown what it took, and the client is told so ([`ClientEvent::Unsure`]).
 #[derive(Debug, Default)]
 pub struct Conversation {
     history: u16,
-    /// The connection's standing; of the last one while there is none.
+    /// The session, once there was one.
     standing: Option<Standing>,
-    phase: Phase,
-    /// Said and not confirmed, in order.
-    unconfirmed: VecDeque<Text>,
-    /// How many of them were sent, and as whom.
-    sent: usize,
-    sent_as: Option<SentAs>,
-    /// How many were confirmed on this connection.
+    /// Welcomed over the connection that there is now.
+    is_live: bool,
+    /// Messages up to this number are confirmed.
     confirmed: u64,
-    /// Own messages up to this one are confirmed already, those among them that are still to be read.
-    confirmed_seq: u64,
-    /// The log no longer reaches back to all that was sent on connections before, or the room began anew.
-    /// Stays until it has caught up, over however many connections.
-    in_doubt: bool,
-    /// Questions who is present that are not answered: for each, how much of what waits to be confirmed was said
-    /// before it.
+    /// Those that follow, in order.
+    unconfirmed: VecDeque<Text>,
+    /// How many of them were sent over this connection; of the last one while there is none.
+    sent: usize,
+    /// Questions who is present that are not answered: for each, how many of the unconfirmed messages were said before
+    /// it.
     questions: VecDeque<usize>,
     /// The first of them was sent.
     is_asked: bool,
@@ -55,35 +49,17 @@ pub struct Conversation {
 #[derive(Clone, Copy, Debug)]
 struct Standing {
     epoch: u64,
-    session: chat_proto::Session,
-    you: PeerAddr,
+    session: Session,
     /// Has everything up to this message.
     have: u64,
-}
-
-/// The connection on which messages were sent that are still to be confirmed.
-#[derive(Clone, Copy, Debug)]
-struct SentAs {
-    you: PeerAddr,
-    member: u64,
-    /// How many of what was said there are confirmed, once it is broken.
-    confirmed: u64,
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Phase {
-    /// No connection, or no welcome yet.
-    #[default]
-    Waiting,
-    /// Reads what happened while it was away, among it perhaps what it said last time.
-    CatchingUp {
-        until: u64,
-    },
-    Live,
+    /// Has everything up to this item of the direct lane.
+    direct: u64,
 }
 
 #[derive(Debug, Default)]
 struct Wants {
+    /// To acknowledge what came over the direct lane.
+    got: bool,
     finish: bool,
     leave: bool,
     left: bool,
@@ -98,10 +74,20 @@ impl Conversation {
 
     /// What to say first on a new connection.
     #[must_use]
-    pub fn hello(&self) -> MemberFrame {
-        let resume =
-            self.standing.map(|Standing { epoch, session, have, .. }| Resume { epoch, session, have });
-        MemberFrame::Hello(Hello { resume, history: self.history })
+    pub fn hello(&self) -> Hello {
+        let resume = self.standing.map(|Standing { epoch, session, have, direct }| Resume {
+            epoch,
+            session,
+            have,
+            direct,
+        });
+        Hello { resume, history: self.history, ..Hello::default() }
+    }
+
+    /// Which member of the room it is, once it was welcomed.
+    #[must_use]
+    pub fn member(&self) -> Option<MemberId> {
+        self.standing.map(|standing| standing.session.member)
     }
 
     /// Queues `text` to be said.
@@ -153,15 +139,15 @@ impl Conversation {
 
     /// The next frame to send, if there is one.
     pub fn next_frame(&mut self) -> Option<MemberFrame> {
-        if self.phase == Phase::Waiting || self.wants.left {
+        if !self.is_live || self.wants.left {
             return None;
+        }
+        if std::mem::take(&mut self.wants.got) {
+            return self.standing.map(|standing| MemberFrame::Got { direct: standing.direct });
         }
         if self.is_leaving() {
             self.wants.left = true;
             return Some(MemberFrame::Bye);
-        }
-        if self.phase != Phase::Live {
-            return None; // what is still to come tells what must be said again
         }
         if let Some(&said_before) = self.questions.front()
             && self.sent >= said_before
@@ -170,30 +156,38 @@ impl Conversation {
             return may_ask.then_some(MemberFrame::Who);
         }
         let text = self.unconfirmed.get(self.sent)?.clone();
+        let number = self.confirmed.checked_add(self.sent as u64 + 1)?;
         self.sent += 1;
-        self.sent_as = self.standing.map(|Standing { you, session, .. }| SentAs {
-            you,
-            member: session.member,
-            confirmed: self.confirmed,
-        });
-        Some(MemberFrame::Say(text))
+        Some(MemberFrame::Say { number, text })
     }
 
     /// Takes in a frame of the room; what it means for the user goes to `on_event`.
     pub fn receive(&mut self, frame: RoomFrame, mut on_event: impl FnMut(ClientEvent)) {
         match frame {
             RoomFrame::Welcome(welcome) => {
-                self.welcome(&welcome);
-                on_event(ClientEvent::Connected(welcome));
+                self.welcome(&welcome, &mut on_event);
+                on_event(ClientEvent::Connected(*welcome));
             }
             RoomFrame::Entry(entry) => {
-                let own = self.read(&entry);
+                let Some(standing) = &mut self.standing else { return };
+                standing.have = standing.have.max(entry.seq);
+                let mine = standing.session.member;
+                let own = match entry.event {
+                    Event::Said { from, .. } if from.member == mine => {
+                        self.confirm(from.number);
+                        true
+                    }
+                    _ => false,
+                };
                 on_event(ClientEvent::Entry { entry, own });
             }
-            RoomFrame::Skipped(skipped) => {
-                self.skip(&skipped);
-                on_event(ClientEvent::Missed(skipped.messages));
+            RoomFrame::Lagged(lagged) => {
+                let Some(standing) = &mut self.standing else { return };
+                standing.have = standing.have.max(lagged.next.saturating_sub(1));
+                self.confirm(lagged.taken);
+                on_event(ClientEvent::Missed(lagged.messages));
             }
+            RoomFrame::Direct(direct) => self.read_direct(&direct, on_event),
             RoomFrame::Present(present) => {
                 if std::mem::take(&mut self.is_asked) {
                     self.questions.pop_front();
@@ -201,118 +195,77 @@ impl Conversation {
                 on_event(ClientEvent::Present(present));
             }
             RoomFrame::Bye(reason) => on_event(ClientEvent::Dismissed(reason)),
+            RoomFrame::Unknown { kind } => on_event(ClientEvent::Unknown { kind }),
         }
-        self.catch_up(on_event);
     }
 
     /// The connection is gone. Returns true if nothing is lost with it: leaving was all that was left.
     pub fn disconnected(&mut self) -> bool {
-        if let (Phase::Live, Some(sent_as)) = (&self.phase, &mut self.sent_as) {
-            sent_as.confirmed = self.confirmed;
-        }
-        self.phase = Phase::Waiting;
+        self.is_live = false;
         self.is_asked = false;
         self.wants.left
     }
 
-    fn welcome(&mut self, welcome: &Welcome) {
-        let Welcome { epoch, session, you, head, .. } = *welcome;
-        let goes_on = self.standing.is_some_and(|old| old.epoch == epoch && old.have == session.since);
-        self.standing = Some(Standing { epoch, session, you, have: session.since });
-        self.confirmed = 0;
-        if !goes_on {
-            (self.confirmed_seq, self.in_doubt) = (0, true);
-        }
-        self.phase = Phase::CatchingUp { until: if goes_on { head } else { 0 } };
-    }
-
-    /// Notes an entry as read; tells whether it is an own message.
-    fn read(&mut self, entry: &Entry) -> bool {
-        let Some(standing) = &mut self.standing else {
-            return false;
-        };
-        standing.have = standing.have.max(entry.seq);
-        let Standing { you, session, .. } = *standing;
-        let before = self.sent_as.filter(|_| matches!(self.phase, Phase::CatchingUp { .. }));
-        match &entry.event {
-            Event::Said { author: Author::Peer(author), text } => {
-                let as_before = before.is_some_and(|before| before.you == *author);
-                if entry.seq > self.confirmed_seq && (as_before || *author == you) {
-                    // Behind a gap it need not be the first one; those before it were accepted too.
-                    let sent = || self.unconfirmed.iter().take(self.sent);
-                    let before = if self.in_doubt { sent().position(|sent| sent == text) } else { Some(0) };
-                    self.confirm_next(before.map_or(0, |before| before + 1), as_before);
-                }
-                as_before || *author == you
+    fn welcome(&mut self, welcome: &Welcome, mut on_event: impl FnMut(ClientEvent)) {
+        let &Welcome { epoch, session, resumed, taken, .. } = welcome;
+        let before = self.standing.filter(|_| resumed);
+        let direct = before.map_or(0, |standing| standing.direct);
+        self.standing = Some(Standing { epoch, session, have: session.since, direct });
+        self.is_live = true;
+        if let (Some(_), Some(taken)) = (before, taken) {
+            self.confirm(taken);
+            self.confirmed = self.confirmed.max(taken);
+        } else {
+            // A new room, or one that does not remember.
+            let unsure = self.drain(self.sent);
+            self.confirmed = match before {
+                Some(_) => self.confirmed.saturating_add(unsure.len() as u64),
+                None => taken.unwrap_or(0),
+            };
+            if !unsure.is_empty() {
+                on_event(ClientEvent::Unsure(unsure));
             }
-            Event::Refused { member, said, .. } => {
-                let as_before = before.is_some_and(|before| before.member == *member);
-                if as_before || *member == session.member {
-                    let confirmed =
-                        before.filter(|_| as_before).map_or(self.confirmed, |before| before.confirmed);
-                    let more = usize::try_from(said.saturating_sub(confirmed)).unwrap_or(usize::MAX);
-                    self.confirm_next(more, as_before);
-                }
-                as_before || *member == session.member
-            }
-            _ => false,
         }
+        self.sent = 0;
+        self.wants.got = false;
     }
 
-    /// The next `messages` were dealt with, on this connection or on the one before.
-    fn confirm_next(&mut self, messages: usize, as_before: bool) {
-        let counter = match &mut self.sent_as {
-            Some(before) if as_before => &mut before.confirmed,
-            _ => &mut self.confirmed,
-        };
-        *counter = counter.saturating_add(messages as u64);
-        self.confirm(messages);
+    /// The room has dealt with the messages up to this number.
+    fn confirm(&mut self, number: u64) {
+        let more = number.saturating_sub(self.confirmed);
+        let sent = usize::try_from(more).unwrap_or(usize::MAX).min(self.sent);
+        self.drain(sent);
+        self.sent -= sent;
+        self.confirmed += sent as u64;
     }
 
-    fn confirm(&mut self, messages: usize) {
-        let messages = messages.min(self.sent);
-        self.unconfirmed.drain(..messages);
-        self.sent -= messages;
-        self.answered(messages);
-    }
-
-    /// That many of the messages that were said first need no longer be waited for.
-    fn answered(&mut self, messages: usize) {
+    /// Takes out the first messages, which need no longer be waited for.
+    fn drain(&mut self, messages: usize) -> Vec<Text> {
         for said_before in &mut self.questions {
             *said_before = said_before.saturating_sub(messages);
         }
+        self.unconfirmed.drain(..messages).collect()
     }
 
-    fn skip(&mut self, skipped: &Skipped) {
-        if let Some(standing) = &mut self.standing {
-            standing.have = standing.have.max(skipped.next.saturating_sub(1));
+    fn read_direct(&mut self, direct: &Direct, mut on_event: impl FnMut(ClientEvent)) {
+        let Some(standing) = &mut self.standing else { return };
+        self.wants.got = true;
+        if direct.number <= standing.direct {
+            return; // it came over the connection before
         }
-        match self.phase {
-            Phase::CatchingUp { .. } => self.in_doubt = true,
-            Phase::Live => {
-                // All that the room had accepted by then, whether it lies before or behind the gap.
-                let accepted = skipped.accepted.saturating_sub(self.confirmed);
-                self.confirm(usize::try_from(accepted).unwrap_or(usize::MAX));
-                self.confirmed = self.confirmed.max(skipped.accepted);
-                self.confirmed_seq = self.confirmed_seq.max(skipped.head);
+        standing.direct = direct.number;
+        match &direct.item {
+            DirectItem::Refused { number, why } => {
+                let place = number
+                    .checked_sub(self.confirmed)
+                    .and_then(|place| usize::try_from(place.checked_sub(1)?).ok());
+                let text =
+                    place.filter(|&place| place < self.sent).and_then(|place| self.unconfirmed.get(place));
+                let text = text.cloned();
+                self.confirm(*number);
+                on_event(ClientEvent::Refused { text, why: why.clone() });
             }
-            Phase::Waiting => {}
+            item => on_event(ClientEvent::Direct(item.clone())),
         }
-    }
-
-    /// Once everything from before the welcome is read, what is still unconfirmed was never accepted.
-    fn catch_up(&mut self, mut on_event: impl FnMut(ClientEvent)) {
-        let Phase::CatchingUp { until } = self.phase else {
-            return;
-        };
-        if self.standing.is_none_or(|standing| standing.have < until) {
-            return;
-        }
-        if std::mem::take(&mut self.in_doubt) && self.sent > 0 {
-            on_event(ClientEvent::Unsure(self.unconfirmed.drain(..self.sent).collect()));
-            self.answered(self.sent);
-        }
-        self.sent = 0;
-        self.phase = Phase::Live;
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_proto::{Entry, FrameError, LeaveReason, Present, Text, Welcome};
+use chat_proto::{DirectItem, Entry, FrameError, LeaveReason, Present, Text, Welcome};
 
 /// What happens to a [`Client`](super::Client).
 #[derive(Debug)]
@@ -12,13 +12,26 @@ use chat_proto::{Entry, FrameError, LeaveReason, Present, Text, Welcome};
 pub enum ClientEvent {
     /// The room has let it in, for the first time or again.
     Connected(Welcome),
-    /// An entry of the log. `own`: a message of its own, or what became of it
-    /// ([`Event::Refused`](chat_proto::Event::Refused)), which is confirmed by this.
+    /// An entry of the log. `own`: a message of its own, which is confirmed by this.
     Entry {
         /// The entry.
         entry: Arc<Entry>,
         /// Whether this client said it.
         own: bool,
+    },
+    /// A message of its own was refused.
+    Refused {
+        /// The message, if it is still known.
+        text: Option<Text>,
+        /// Why.
+        why: Text,
+    },
+    /// Something that the room has for this member alone, other than a refusal.
+    Direct(DirectItem),
+    /// A frame of a kind that only a later version of the protocol knows: there is nothing to show.
+    Unknown {
+        /// Its kind on the wire.
+        kind: u8,
     },
     /// A line from a server that speaks plain text.
     Line(Text),
@@ -107,12 +120,11 @@ impl ClientEnd {
     pub fn may_pass(&self, was_connected: bool) -> bool {
         match self {
             Self::Left | Self::Abandoned { .. } => false,
-            Self::Lost { .. }
-            | Self::NoAnswer
-            | Self::Dismissed(LeaveReason::Stopping | LeaveReason::Idle) => true,
+            Self::Lost { .. } | Self::NoAnswer | Self::Dismissed(LeaveReason::Stopping) => true,
             Self::NotFramed { .. } | Self::OtherVersion { .. } | Self::BadFrame { .. } => was_connected,
             Self::Dismissed(
                 LeaveReason::Lost
+                | LeaveReason::Idle
                 | LeaveReason::TooSlow
                 | LeaveReason::Lagged
                 | LeaveReason::Unfinished

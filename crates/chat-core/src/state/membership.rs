@@ -1,257 +1,369 @@
-//! Who is a member: joining, speaking, leaving, and sessions that are taken up again.
+//! Which peers are members: joining, resuming, leaving.
 
 use std::hash::Hasher;
 use std::time::{Duration, Instant};
 
-use chat_proto::limits::PRESENT_PEERS_MAX;
-use chat_proto::{Author, Event, Hello, LeaveReason, PeerAddr, Present, Resume, Session, Text, Welcome};
+use chat_proto::limits::PRESENT_AUTHORS_MAX;
+use chat_proto::{
+    Author, DirectItem, Event, Hello, LeaveReason, MemberId, PeerAddr, Present, Resume, Session, Text,
+    VERSION, Welcome,
+};
 
 use super::{State, Wakes};
-use crate::attachment::{Accepted, Dismissed, Joined, Outcome, Said, Start};
+use crate::attachment::{Dismissed, Joined, Start, Welcomed};
 use crate::config::RoomConfig;
-use crate::error::{JoinError, SayError};
-use crate::members::{Member, MemberId, Members};
+use crate::error::JoinError;
+use crate::lane::Lane;
+use crate::members::{Member, Members, Membership, network_of};
 use crate::rate::RateLimit;
 
-/// How long a speaker waits while some transport has more than half of the log still to pull.
-const CROWDED_PAUSE: Duration = Duration::from_millis(1);
+/// A peer that wants to join.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) attachment: usize,
+    /// The transport's own number for it.
+    pub(crate) key: usize,
+    pub(crate) address: PeerAddr,
+    /// The transport knows that the peer is really there.
+    pub(crate) is_proven: bool,
+    /// When its connection came.
+    pub(crate) came: Instant,
+}
 
 impl State {
-    pub(crate) fn join(
-        &mut self,
-        attachment: usize,
-        key: usize,
-        peer: PeerAddr,
-        now: Instant,
-    ) -> Result<(Joined, Wakes), JoinError> {
-        if let Err(error) = self.admit(peer) {
-            self.counted.refused += 1;
-            return Err(error);
-        }
+    pub(crate) fn join(&mut self, newcomer: Newcomer, now: Instant) -> Result<(Joined, Wakes), JoinError> {
+        self.admit(newcomer.address, None)?;
+        let id = self.next_id();
+        let member = self.new_member(newcomer, id, self.log.seq());
         let seq = self.log.seq();
-        let member = Member { peer, attachment, key, since: seq, pace: RateLimit::default(), accepted: 0 };
-        let member = self.members.insert(member);
-        self.counted.joined += 1;
-        self.counted.members_peak = self.counted.members_peak.max(self.members.len());
-        let joined = Event::Joined { peer, members: self.member_count() };
-        self.gathered.count(&joined, now);
-        let wakes = self.append(joined, now, Some(attachment));
-        Ok((Joined { member, seq }, wakes))
+        let (member, wakes) = self.enter(member, now);
+        Ok((Joined { member, id, seq }, wakes))
     }
 
-    fn admit(&self, peer: PeerAddr) -> Result<(), JoinError> {
+    /// Takes in a framed peer and answers its hello.
+    pub(crate) fn welcome(
+        &mut self,
+        newcomer: Newcomer,
+        hello: &Hello,
+        now: Instant,
+    ) -> Result<(Welcomed, Wakes), JoinError> {
+        let head = self.log.seq();
+        let resume = hello.resume.filter(|resume| self.is_proven(resume) && resume.have <= head);
+        let present = resume.and_then(|resume| self.members.key_of(resume.session.member));
+        self.admit(newcomer.address, present)?;
+        let holder = present.and_then(|membership| self.members.get(membership));
+        if holder.is_some_and(|holder| self.since_began_ms(newcomer.came) < holder.came_ms) {
+            return Err(JoinError::Superseded);
+        }
+        let (start, taken, (membership, wakes)) = match (resume, present) {
+            (Some(resume), Some(old)) => {
+                let taken = self.members.get(old).map(|member| member.taken);
+                (Start::After(resume.have), taken, self.replace(old, newcomer, &resume))
+            }
+            (Some(resume), None) => {
+                let Resume { session, have, direct, .. } = resume;
+                let taken =
+                    self.left.take(session.member).or_else(|| self.log.newest_number_of(session.member));
+                let member = Member {
+                    taken: taken.unwrap_or(0),
+                    direct,
+                    is_framed: true,
+                    ..self.new_member(newcomer, session.member, have)
+                };
+                (Start::After(have), taken, self.enter(member, now))
+            }
+            (None, _) => {
+                let id = self.next_id();
+                let member = Member { is_framed: true, ..self.new_member(newcomer, id, head) };
+                let start = Start::History(hello.history.min(self.config.history_max));
+                (start, Some(0), self.enter(member, now))
+            }
+        };
+        Ok((self.answer(membership, resume.is_some(), taken, start), wakes))
+    }
+
+    /// Answers the hello of a member that was taken for a plain listener. If it resumes a session, it is another member
+    /// from now on.
+    pub(crate) fn upgrade(
+        &mut self,
+        membership: Membership,
+        hello: &Hello,
+        now: Instant,
+    ) -> Option<(Result<Welcomed, JoinError>, Wakes)> {
+        let head = self.log.seq();
+        if hello.resume.is_some_and(|resume| self.is_proven(&resume) && resume.have <= head) {
+            let &Member { attachment, key, address, is_proven, came_ms, .. } =
+                self.members.get(membership)?;
+            let came = self.began + Duration::from_millis(came_ms);
+            let (attachment, key) = (attachment as usize, key as usize);
+            let mut wakes = self.leave(membership, LeaveReason::Replaced, now);
+            let result = self.welcome(Newcomer { attachment, key, address, is_proven, came }, hello, now);
+            let result = result.map(|(welcomed, more)| {
+                wakes.0.extend(more.0);
+                welcomed
+            });
+            return Some((result, wakes));
+        }
+        let member = self.members.get_mut(membership)?;
+        (member.is_framed, member.since) = (true, head);
+        let start = Start::History(hello.history.min(self.config.history_max));
+        Some((Ok(self.answer(membership, false, Some(0), start)), Wakes::default()))
+    }
+
+    fn answer(&self, membership: Membership, resumed: bool, taken: Option<u64>, start: Start) -> Welcomed {
+        let (member, head) = (self.members.get(membership).expect("it is a member"), self.log.seq());
+        let welcome = Welcome {
+            version: VERSION,
+            capabilities: 0,
+            epoch: self.epoch,
+            session: self.session(member.id, member.since),
+            resumed,
+            taken,
+            you: member.author(self.word(member)),
+            address: Text::one_line(&member.address.to_string()).unwrap_or_default(),
+            room: None,
+            name: None,
+            head,
+            began_unix_ms: self.began_unix_ms,
+            members: self.member_count(),
+        };
+        Welcomed { member: membership, seq: head, welcome, start }
+    }
+
+    /// Whether a peer at `address` may be a member, if `instead` is none any more.
+    fn admit(&mut self, address: PeerAddr, instead: Option<Membership>) -> Result<(), JoinError> {
+        let result = self.check_limits(address, instead);
+        self.counted.refused += u64::from(result.is_err());
+        result
+    }
+
+    fn check_limits(&self, address: PeerAddr, instead: Option<Membership>) -> Result<(), JoinError> {
         let RoomConfig { members_max, members_per_address_max, .. } = self.config;
         if self.closing.is_some() {
             return Err(JoinError::Closing);
         }
-        if self.members.len() >= members_max {
+        let old = instead.and_then(|membership| self.members.get(membership));
+        if self.members.len() - usize::from(old.is_some()) >= members_max {
             return Err(JoinError::RoomFull { members_max });
         }
-        if !self.is_exempt(peer) && self.members.sharing_network_with(peer) >= members_per_address_max {
+        let shares = |old: &Member| network_of(old.address) == network_of(address);
+        let there = self.members.sharing_network_with(address) - usize::from(old.is_some_and(shares));
+        if !self.is_exempt(address) && there >= members_per_address_max {
             return Err(JoinError::AddressFull { members_per_address_max });
         }
         Ok(())
     }
 
-    /// Whether limits per address and rate do not concern `peer`.
-    fn is_exempt(&self, peer: PeerAddr) -> bool {
-        peer.is_loopback() && !self.config.limit_loopback
+    /// Whether limits per address and rate do not concern a peer at `address`.
+    pub(super) fn is_exempt(&self, address: PeerAddr) -> bool {
+        address.is_loopback() && !self.config.limit_loopback
     }
 
-    /// Answers the hello of a framed member: who he is and where he starts to read.
-    pub(crate) fn welcome(
-        &mut self,
-        id: MemberId,
-        hello: &Hello,
-        now: Instant,
-    ) -> Option<(Welcome, Start, Wakes)> {
-        // Who was put out before his hello came replaces nobody.
-        self.members.get(id)?;
-        let head = self.log.seq();
-        let known = hello.resume.filter(|resume| self.is_proven(resume) && resume.have <= head);
-        let (start, wakes) = match known {
-            Some(resume) => {
-                // Whatever the old connection still had under way must not be said after this
-                // moment, or the member would say it a second time.
-                let wakes = self.replace(MemberId::from_u64(resume.session.member), id, now);
-                self.members.get_mut(id)?.since = resume.have;
-                (Start::After(resume.have), wakes)
-            }
-            None => (Start::History(hello.history.min(self.config.history_max)), Wakes::default()),
-        };
-        let &Member { peer, since, .. } = self.members.get(id)?;
-        let welcome = Welcome {
-            epoch: self.epoch,
-            session: self.session(id.as_u64(), since),
-            you: peer,
-            head,
-            began_unix_ms: self.began_unix_ms,
-            members: self.member_count(),
-        };
-        Some((welcome, start, wakes))
+    fn next_id(&mut self) -> MemberId {
+        self.newest_id += 1;
+        MemberId::new(self.newest_id)
     }
 
-    fn session(&self, member: u64, since: u64) -> Session {
+    /// The id of a local member, from the same numbers.
+    pub(super) fn next_local_id(&mut self) -> MemberId {
+        self.next_id()
+    }
+
+    /// A member comes, and the others are told.
+    fn enter(&mut self, member: Member, now: Instant) -> (Membership, Wakes) {
+        let (id, attachment) = (member.id, member.attachment as usize);
+        let membership = self.insert(member);
+        self.counted.joined += 1;
+        self.counted.members_peak = self.counted.members_peak.max(self.members.len());
+        let author =
+            self.members.get(membership).map_or(Author::Room, |member| member.author(self.word(member)));
+        let joined = Event::Joined { member: id, author, members: self.member_count() };
+        self.gathered.count(&joined, now);
+        (membership, self.append(joined, now, Some(attachment)))
+    }
+
+    fn insert(&mut self, member: Member) -> Membership {
+        let attachments = &self.attachments;
+        self.members.insert(member, |attachment| word_of(attachments, attachment))
+    }
+
+    /// A session goes on over another connection, at the pace that it had and with what is in its lane. To the others
+    /// nothing has happened.
+    fn replace(&mut self, old: Membership, newcomer: Newcomer, resume: &Resume) -> (Membership, Wakes) {
+        let mut wakes = self.tell_dismissed(old, LeaveReason::Replaced);
+        let old = self.members.remove(old).expect("it was just found");
+        let Member { id, rate_limit, taken, direct, lane, .. } = old;
+        let mut member = Member {
+            rate_limit,
+            taken,
+            direct,
+            lane,
+            is_framed: true,
+            ..self.new_member(newcomer, id, resume.have)
+        };
+        member.direct_got(resume.direct);
+        let membership = self.insert(member);
+        wakes.0.extend(self.tell_again(membership).0);
+        (membership, wakes)
+    }
+
+    fn new_member(&self, newcomer: Newcomer, id: MemberId, since: u64) -> Member {
+        let Newcomer { attachment, key, address, is_proven, came } = newcomer;
+        let small = |number| u32::try_from(number).expect("a process has fewer of them than 2^32");
+        Member {
+            id,
+            address,
+            attachment: small(attachment),
+            key: small(key),
+            tag: 0,
+            is_proven,
+            is_framed: false,
+            came_ms: self.since_began_ms(came),
+            since,
+            rate_limit: RateLimit::default(),
+            taken: 0,
+            direct: 0,
+            lane: None,
+        }
+    }
+
+    fn session(&self, member: MemberId, since: u64) -> Session {
         let mut hasher = self.keys;
-        hasher.write_u64(member);
+        hasher.write_u64(member.as_u64());
         hasher.write_u64(since);
         Session { member, since, key: hasher.finish() }
     }
 
     /// Whether `resume` is of a session of this room, and asks for nothing older than that.
     fn is_proven(&self, resume: &Resume) -> bool {
-        let Resume { epoch, session, have } = *resume;
+        let Resume { epoch, session, have, .. } = *resume;
         epoch == self.epoch && session == self.session(session.member, session.since) && have >= session.since
     }
 
-    /// The session of `old` goes on as `new`, at the pace it had.
-    fn replace(&mut self, old: MemberId, new: MemberId, now: Instant) -> Wakes {
-        if old == new {
-            return Wakes::default();
-        }
-        if let Some(pace) = self.members.get(old).map(|member| member.pace)
-            && let Some(member) = self.members.get_mut(new)
-        {
-            member.pace = pace;
-        }
-        self.dismiss(old, LeaveReason::Replaced, now)
+    /// The word of the transport through which a member came.
+    pub(super) fn word(&self, member: &Member) -> &'static str {
+        word_of(&self.attachments, member.attachment)
     }
 
-    pub(crate) fn say(&mut self, id: MemberId, text: Text, now: Instant) -> Result<(Said, Wakes), SayError> {
-        let (pause, attachment, event) = self.count(id, now, |member| {
-            let author = Author::Peer(member.peer);
-            Event::Said { author, text }
-        })?;
-        let wakes = self.append(event, now, Some(attachment));
-        let outcome = Outcome::Accepted { seq: self.log.seq() };
-        Ok((Said { outcome, pause_until: self.pause_until(pause, now) }, wakes))
+    /// Who a member is, and how it is shown.
+    pub(crate) fn identity(&self, membership: Membership) -> Option<(MemberId, Author)> {
+        let member = self.members.get(membership)?;
+        Some((member.id, member.author(self.word(member))))
     }
 
-    /// A message of this member is not to be said: `why` stands in its place.
-    pub(crate) fn refuse(
-        &mut self,
-        id: MemberId,
-        why: Text,
-        now: Instant,
-    ) -> Result<(Said, Wakes), SayError> {
-        let (pause, attachment, event) = self.count(id, now, |member| Event::Refused {
-            peer: member.peer,
-            member: id.as_u64(),
-            said: member.accepted,
-            why: why.clone(),
-        })?;
-        self.counted.moderated += 1;
-        let wakes = self.append(event, now, Some(attachment));
-        Ok((Said { outcome: Outcome::Refused { why }, pause_until: self.pause_until(pause, now) }, wakes))
-    }
-
-    /// Counts a message of a member; returns the end of the pause that it costs him, his attachment, and what
-    /// `event` makes of it.
-    fn count(
-        &mut self,
-        id: MemberId,
-        now: Instant,
-        event: impl FnOnce(&Member) -> Event,
-    ) -> Result<(Option<Instant>, usize, Event), SayError> {
-        self.speaker(id)?;
-        let since_began = now.saturating_duration_since(self.began);
-        let limits_loopback = self.config.limit_loopback;
-        let member = self.members.get_mut(id).ok_or(SayError::NotMember)?;
-        let rate = self.config.rate.filter(|_| limits_loopback || !member.peer.is_loopback());
-        let within = rate.and_then(|rate| member.pace.count(rate, since_began));
-        member.accepted += 1;
-        let (attachment, event) = (member.attachment, event(member));
-        self.counted.paced += u64::from(within.is_some());
-        Ok((within.map(|within| self.began + within), attachment, event))
-    }
-
-    fn pause_until(&self, paced: Option<Instant>, now: Instant) -> Option<Instant> {
-        paced.max(self.is_crowded().then(|| now + CROWDED_PAUSE))
-    }
-
-    /// The address of a member who may speak.
-    pub(crate) fn speaker(&self, id: MemberId) -> Result<PeerAddr, SayError> {
-        if self.closing.is_some() {
-            return Err(SayError::Closing);
-        }
-        self.members.get(id).map(|member| member.peer).ok_or(SayError::NotMember)
-    }
+    // ---- leaving -------------------------------------------------------------------------------
 
     /// A member leaves whose transport knows of it.
-    pub(crate) fn leave(&mut self, id: MemberId, reason: LeaveReason, now: Instant) -> Wakes {
-        match self.members.remove(id) {
-            Some(member) => self.announce_left(&member, reason, now, Some(member.attachment)),
-            None => Wakes::default(),
-        }
+    pub(crate) fn leave(&mut self, membership: Membership, reason: LeaveReason, now: Instant) -> Wakes {
+        let attachment = self.members.get(membership).map(|member| member.attachment as usize);
+        self.remove(membership, reason, now, attachment)
     }
 
-    /// As [`leave`](Self::leave), and takes back what `attachment` was to be told of him: returns what his peer is to
-    /// be told.
+    /// As [`leave`](Self::leave), and takes back what `attachment` was to be told of the member: returns what its peer
+    /// is to be told.
     pub(crate) fn leave_by_attachment(
         &mut self,
         attachment: usize,
-        id: MemberId,
+        membership: Membership,
         reason: LeaveReason,
         now: Instant,
     ) -> (LeaveReason, Wakes) {
         let dismissed = self.attachments[attachment].as_mut().and_then(|attachment| {
-            let place = attachment.dismissed.iter().position(|dismissed| dismissed.member == id)?;
+            let place = attachment.dismissed.iter().position(|dismissed| dismissed.member == membership)?;
             Some(attachment.dismissed.remove(place).reason)
         });
         match dismissed {
             Some(reason) => (reason, Wakes::default()),
-            None => (reason.clone(), self.leave(id, reason, now)),
+            None => (reason.clone(), self.leave(membership, reason, now)),
         }
     }
 
-    /// A member must go, and his transport must be told.
-    fn dismiss(&mut self, id: MemberId, reason: LeaveReason, now: Instant) -> Wakes {
-        let Some(member) = self.members.remove(id) else {
+    /// A member must go, and its transport must be told.
+    fn dismiss(&mut self, membership: Membership, reason: &LeaveReason, now: Instant) -> Wakes {
+        let mut wakes = self.tell_dismissed(membership, reason.clone());
+        wakes.0.extend(self.remove(membership, reason.clone(), now, None).0);
+        wakes
+    }
+
+    fn tell_dismissed(&mut self, membership: Membership, reason: LeaveReason) -> Wakes {
+        let Some(&Member { attachment, key, .. }) = self.members.get(membership) else {
             return Wakes::default();
         };
-        if let Some(Some(attachment)) = self.attachments.get_mut(member.attachment) {
-            attachment.dismissed.push(Dismissed { key: member.key, member: id, reason: reason.clone() });
+        if let Some(Some(attachment)) = self.attachments.get_mut(attachment as usize) {
+            attachment.dismissed.push(Dismissed { key: key as usize, member: membership, reason });
         }
-        self.announce_left(&member, reason, now, None)
+        self.wake_attachment(attachment as usize)
     }
 
-    fn announce_left(
+    /// Ends a membership, and tells the others.
+    fn remove(
         &mut self,
-        member: &Member,
+        membership: Membership,
         reason: LeaveReason,
         now: Instant,
         except: Option<usize>,
     ) -> Wakes {
+        let Some(author) = self.identity(membership).map(|(_, author)| author) else {
+            return Wakes::default();
+        };
+        let Some(member) = self.members.remove(membership) else { return Wakes::default() };
+        if member.is_framed {
+            self.left.remember(member.id, member.taken);
+        }
+        let mut wakes = self.return_undelivered(&author, member.lane.as_deref(), &reason);
         self.counted.left += 1;
-        let left = Event::Left { peer: member.peer, reason, members: self.member_count() };
+        let left = Event::Left { member: member.id, author, reason, members: self.member_count() };
         self.gathered.count(&left, now);
-        self.append(left, now, except)
+        wakes.0.extend(self.append(left, now, except).0);
+        wakes
     }
 
-    /// `None` if no member has this address. It can be several: over several transports, or through
-    /// several listening sockets.
-    pub(crate) fn kick(&mut self, peer: PeerAddr, reason: &LeaveReason, now: Instant) -> Option<Wakes> {
-        let kicked = self.those(|member| member.peer == peer);
-        let wakes = |id| self.dismiss(id, reason.clone(), now).0;
-        (!kicked.is_empty()).then(|| Wakes(kicked.into_iter().flat_map(wakes).collect()))
+    /// `None` if no member is shown like this.
+    pub(crate) fn kick(&mut self, who: &Author, reason: &LeaveReason, now: Instant) -> Option<Wakes> {
+        let at_address = self.members.at_address(who.address()?);
+        let is_it =
+            |membership: &Membership| self.identity(*membership).is_some_and(|(_, author)| author == *who);
+        let membership = at_address.into_iter().find(is_it)?;
+        Some(self.dismiss(membership, reason, now))
     }
 
-    pub(super) fn those(&self, which: impl Fn(&Member) -> bool) -> Vec<MemberId> {
-        self.members.iter().filter(|(_, member)| which(member)).map(|(id, _)| id).collect()
+    pub(super) fn those(&self, which: impl Fn(&Member) -> bool) -> Vec<Membership> {
+        self.members.iter().filter(|(_, member)| which(member)).map(|(membership, _)| membership).collect()
     }
+
+    // ---- who is present ------------------------------------------------------------------------
 
     pub(crate) fn present(&self) -> Present {
-        let peers: Vec<PeerAddr> =
-            self.members.iter().map(|(_, member)| member.peer).take(PRESENT_PEERS_MAX).collect();
-        Present { members: self.member_count(), more: peers.len() < self.members.len(), peers }
+        let authors: Vec<Author> = self.authors().take(PRESENT_AUTHORS_MAX).collect();
+        Present { members: self.member_count(), more: authors.len() < self.members.len(), authors }
     }
 
-    pub(crate) fn accepted(&self, id: MemberId) -> Accepted {
-        let messages = self.members.get(id).map_or(0, |member| member.accepted);
-        Accepted { messages, head: self.log.seq() }
+    /// The remote members as they are shown.
+    pub(crate) fn authors(&self) -> impl Iterator<Item = Author> {
+        self.members.iter().map(|(_, member)| member.author(self.word(member)))
     }
 
-    pub(crate) fn members(&self) -> &Members {
-        &self.members
+    pub(super) fn members_mut(&mut self) -> &mut Members {
+        &mut self.members
     }
+
+    /// Tells the senders of what a member has not acknowledged that it will not get there.
+    fn return_undelivered(&mut self, to: &Author, lane: Option<&Lane>, reason: &LeaveReason) -> Wakes {
+        let mut wakes = Wakes::default();
+        let why = Text::one_line(&format!("left ({reason})")).unwrap_or_default();
+        for from in lane.into_iter().flat_map(Lane::senders) {
+            let item = DirectItem::Undelivered { to: to.clone(), why: why.clone() };
+            self.counted.undelivered += 1;
+            // A sender that has left, or whose own lane is full, is not told.
+            if let Ok(told) = self.tell(from, item) {
+                wakes.0.extend(told.0);
+            }
+        }
+        wakes
+    }
+}
+
+fn word_of(attachments: &[Option<super::readers::AttachmentState>], attachment: u32) -> &'static str {
+    let attachment = attachments.get(attachment as usize).and_then(Option::as_ref);
+    attachment.map_or(super::readers::WORD, |attachment| attachment.word)
 }

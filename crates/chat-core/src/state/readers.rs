@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_proto::{Author, Entry, Event, LeaveReason, Name, Text};
+use chat_proto::{Author, Entry, Event, LeaveReason, MemberId, Name, Origin, Text};
 
 use super::State;
-use crate::attachment::{Dismissed, Update};
+use crate::attachment::{Dismissed, Told, Update};
 use crate::error::{NameTaken, SayError};
 use crate::log::Log;
 use crate::waker::Waker;
 
-/// Whoever reads the log from another thread: a transport's attachment or a local member.
+/// What reads the log from another thread: a transport's attachment or a local member.
 #[derive(Debug)]
 pub(crate) struct Reader {
     waker: Waker,
@@ -40,17 +40,28 @@ impl Reader {
     }
 }
 
+/// The word of a transport that has none of its own.
+pub(super) const WORD: &str = "tcp";
+
 #[derive(Debug)]
 pub(crate) struct AttachmentState {
     reader: Reader,
+    /// What the members of this transport are told apart by.
+    pub(super) word: &'static str,
     /// Members that are out of the room already and whose peers must be told so.
     pub(super) dismissed: Vec<Dismissed>,
+    /// Items of direct lanes that are to be pulled. What is in a lane bounds them, and for refusals the pause that
+    /// their speaker is told to make.
+    pub(super) direct: Vec<Told>,
 }
 
 #[derive(Debug)]
 pub(crate) struct LocalState {
     pub(crate) reader: Reader,
     pub(crate) name: Name,
+    id: MemberId,
+    /// Messages that it has said.
+    said: u64,
 }
 
 /// Wakers to call once the lock is released.
@@ -65,10 +76,33 @@ impl Wakes {
 }
 
 impl State {
-    /// Says something that no remote member said, all of it in a row. Returns the last one's number.
-    pub(crate) fn say_as(
+    /// Says something as the room, all of it in a row. Returns the last one's number.
+    pub(crate) fn say_as_room(&mut self, texts: Vec<Text>, now: Instant) -> Result<Wakes, SayError> {
+        let mut said = self.said_by_room;
+        let (_, wakes) = self.say_in_a_row(MemberId::ROOM, &Author::Room, &mut said, texts, now)?;
+        self.said_by_room = said;
+        Ok(wakes)
+    }
+
+    /// Says something as a local member, all of it in a row. Returns the last one's sequence number.
+    pub(crate) fn say_as_local(
         &mut self,
+        local: usize,
+        texts: Vec<Text>,
+        now: Instant,
+    ) -> Result<(Option<u64>, Wakes), SayError> {
+        let (state, _) = self.local_mut(local);
+        let (id, author, mut said) = (state.id, Author::Named(state.name.clone()), state.said);
+        let result = self.say_in_a_row(id, &author, &mut said, texts, now)?;
+        self.local_mut(local).0.said = said;
+        Ok(result)
+    }
+
+    fn say_in_a_row(
+        &mut self,
+        member: MemberId,
         author: &Author,
+        said: &mut u64,
         texts: Vec<Text>,
         now: Instant,
     ) -> Result<(Option<u64>, Wakes), SayError> {
@@ -78,17 +112,23 @@ impl State {
         let last = (!texts.is_empty()).then(|| self.log.seq() + texts.len() as u64);
         let mut wakes = Wakes::default();
         for text in texts {
-            wakes.0.extend(self.append(Event::Said { author: author.clone(), text }, now, None).0);
+            *said += 1;
+            let from = Origin { member, number: *said };
+            wakes.0.extend(self.append(Event::Said { from, author: author.clone(), text }, now, None).0);
         }
         Ok((last, wakes))
     }
 
-    /// Stamps `event`, and lists who must be woken: every reader but the attachment whose own turn this
+    /// Stamps `event`, and lists what must be woken: every reader but the attachment whose own turn this
     /// is, which reads at the end of it anyway.
     pub(super) fn append(&mut self, event: Event, now: Instant, except: Option<usize>) -> Wakes {
-        let at = now.saturating_duration_since(self.began).as_millis();
-        self.log.append(event, u64::try_from(at).unwrap_or(u64::MAX));
+        let at_ms = self.since_began_ms(now);
+        self.log.append(event, at_ms);
         self.wake_readers(except)
+    }
+
+    pub(super) fn since_began_ms(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
     }
 
     fn wake_readers(&mut self, except: Option<usize>) -> Wakes {
@@ -99,7 +139,19 @@ impl State {
         Wakes(readers.filter_map(Reader::wake).collect())
     }
 
-    /// Whether the log soon overtakes a transport, and with it members who are not slow. One that has been
+    /// Wakes the transport of one member.
+    pub(super) fn wake_attachment(&mut self, attachment: usize) -> Wakes {
+        let attachment = self.attachments.get_mut(attachment).and_then(Option::as_mut);
+        Wakes(attachment.and_then(|attachment| attachment.reader.wake()).into_iter().collect())
+    }
+
+    pub(crate) fn set_word(&mut self, attachment: usize, word: &'static str) {
+        if let Some(Some(attachment)) = self.attachments.get_mut(attachment) {
+            attachment.word = word;
+        }
+    }
+
+    /// Whether the log soon overtakes a transport, and with it members that are not slow. One that has been
     /// overtaken already holds up nobody.
     pub(super) fn is_crowded(&self) -> bool {
         let (tail, head) = (self.log.tail(), self.log.head());
@@ -113,15 +165,16 @@ impl State {
     }
 
     pub(crate) fn attach(&mut self, waker: Waker) -> (usize, Wakes) {
-        // A attachment begins before everything, so that its first members can have history.
+        // An attachment begins before everything, so that its first members can have history.
         let mut reader = Reader { position: 0, seq: 0, ..self.new_reader(waker) };
         let wakes = reader.wake_if(self.log.head() > 0);
-        (insert(&mut self.attachments, AttachmentState { reader, dismissed: Vec::new() }), wakes)
+        let attachment = AttachmentState { reader, word: WORD, dismissed: Vec::new(), direct: Vec::new() };
+        (insert(&mut self.attachments, attachment), wakes)
     }
 
     /// The transport is gone, and so are its members.
     pub(crate) fn detach(&mut self, attachment: usize, now: Instant) -> Wakes {
-        let lost = self.those(|member| member.attachment == attachment);
+        let lost = self.those(|member| member.attachment as usize == attachment);
         self.attachments[attachment] = None;
         let reason = if self.closing.is_some() { LeaveReason::Stopping } else { LeaveReason::Lost };
         let mut wakes = Wakes::default();
@@ -157,6 +210,12 @@ impl State {
             return;
         };
         std::mem::swap(&mut update.dismissed, &mut attachment.dismissed);
+        std::mem::swap(&mut update.direct, &mut attachment.direct);
+        for told in &update.direct {
+            if let Some(member) = self.members.get_mut(told.member) {
+                member.direct_pulled(told.direct.number);
+            }
+        }
         attachment.reader.is_up_to_date();
         if attachment.reader.position < self.log.tail() {
             update.missed_up_to = Some(self.log.evicted_seq());
@@ -166,13 +225,18 @@ impl State {
         attachment.reader.seq = self.log.seq();
     }
 
-    pub(crate) fn join_local(&mut self, name: Name, waker: Waker) -> Result<(usize, Wakes), NameTaken> {
+    pub(crate) fn join_local(
+        &mut self,
+        name: Name,
+        waker: Waker,
+    ) -> Result<(usize, MemberId, Wakes), NameTaken> {
         if self.locals.iter().flatten().any(|local| local.name == name) {
             return Err(NameTaken { name });
         }
         let mut reader = self.new_reader(waker);
         let wakes = reader.wake_if(self.is_over());
-        Ok((insert(&mut self.locals, LocalState { reader, name }), wakes))
+        let id = self.next_local_id();
+        Ok((insert(&mut self.locals, LocalState { reader, name, id, said: 0 }), id, wakes))
     }
 
     pub(crate) fn leave_local(&mut self, local: usize) {
@@ -180,7 +244,8 @@ impl State {
     }
 
     pub(crate) fn local_mut(&mut self, local: usize) -> (&mut LocalState, &Log) {
-        let state = self.locals[local].as_mut().expect("a seat is given up only when its handle is dropped");
+        let state =
+            self.locals[local].as_mut().expect("a local member leaves only when its handle is dropped");
         (state, &self.log)
     }
 }

@@ -2,21 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use chat_core::{Accepted, ClientEvent, Conversation, MemberId, Moderator, Room, RoomConfig, Start, Verdict};
-use chat_proto::{Author, Entry, Event, Hello, LeaveReason, MemberFrame, PeerAddr, RoomFrame, Skipped};
+use chat_core::{
+    ClientEvent, Conversation, Membership, Moderator, Room, RoomConfig, Start, Taken, Told, Verdict,
+};
+use chat_proto::{
+    Direct, Entry, Event, Hello, Lagged, LeaveReason, MemberFrame, MemberId, PeerAddr, RoomFrame,
+};
 
 use crate::support::{Carrier, Time, room_with, text};
 
 /// A connection between the conversation and the room: frames on their way.
 struct Line {
-    member: MemberId,
+    address: PeerAddr,
+    came: Instant,
+    /// `None` before its hello has come.
+    member: Option<Membership>,
     up: VecDeque<MemberFrame>,
     down: VecDeque<RoomFrame>,
-    /// Sequence number up to which the server has written; `None` before its welcome.
-    written: Option<u64>,
-    /// Which refusal it writes next, once it has come to its place.
-    refusal: usize,
+    /// Sequence number up to which the server has written.
+    written: u64,
+    /// Items of the direct lane that the server is to write.
+    direct: VecDeque<Arc<Direct>>,
 }
 
 /// The real room, a server of few lines, a network that loses connections, and the conversation.
@@ -25,16 +33,18 @@ pub(crate) struct Net {
     pub(crate) carrier: Carrier,
     time: Time,
     /// Speaks too.
-    pub(crate) other: MemberId,
+    pub(crate) other: Membership,
     messages: Vec<Arc<Entry>>,
-    refusals: Vec<Arc<Entry>>,
     /// Messages up to this one have left the log.
     tail: u64,
     pub(crate) conversation: Conversation,
     line: Option<Line>,
     /// Connections that the client has given up and the server not yet.
     old_lines: Vec<Line>,
-    addresses: Vec<PeerAddr>,
+    is_moderated: bool,
+    connections: u64,
+    /// Which members of the room the client was.
+    members: BTreeSet<MemberId>,
     said: u64,
     pub(crate) seen: Seen,
 }
@@ -46,8 +56,8 @@ pub(crate) struct Seen {
     pub(crate) seqs: Vec<u64>,
     pub(crate) missed: u64,
     pub(crate) unsure: BTreeSet<u64>,
-    own: Vec<bool>,
-    authors: Vec<Author>,
+    pub(crate) refused: BTreeSet<u64>,
+    own: Vec<(bool, MemberId)>,
 }
 
 impl Net {
@@ -64,6 +74,7 @@ impl Net {
     }
 
     fn with_moderator(moderator: Option<Moderator>) -> Self {
+        let is_moderated = moderator.is_some();
         let mut config = RoomConfig::default().with_rate(None);
         config.moderator = moderator;
         let (room, time) = room_with(config);
@@ -75,12 +86,13 @@ impl Net {
             time,
             other,
             messages: Vec::new(),
-            refusals: Vec::new(),
             tail: 0,
             conversation: Conversation::new(0),
             line: None,
             old_lines: Vec::new(),
-            addresses: Vec::new(),
+            is_moderated,
+            connections: 0,
+            members: BTreeSet::new(),
             said: 0,
             seen: Seen::default(),
         }
@@ -90,11 +102,12 @@ impl Net {
         if self.line.is_some() {
             return;
         }
-        let address = format!("192.0.2.1:{}", self.addresses.len() + 1);
-        let member = self.carrier.join(&address);
-        self.addresses.push(address.parse().unwrap());
-        let up = VecDeque::from([self.conversation.hello()]);
-        self.line = Some(Line { member, up, down: VecDeque::new(), written: None, refusal: 0 });
+        self.connections += 1;
+        let address = format!("192.0.2.1:{}", self.connections).parse().unwrap();
+        let up = VecDeque::from([MemberFrame::Hello(self.conversation.hello())]);
+        let (down, direct) = (VecDeque::new(), VecDeque::new());
+        self.time.pass(Duration::from_millis(1));
+        self.line = Some(Line { address, came: self.time.now(), member: None, up, down, written: 0, direct });
     }
 
     /// Of what the client has sent, the first `arriving` frames still reach the server.
@@ -127,12 +140,16 @@ impl Net {
         self.conversation.receive(frame, |event| match event {
             ClientEvent::Connected(welcome) => {
                 seen.begins_after.get_or_insert(welcome.session.since);
+                self.members.insert(welcome.session.member);
             }
             ClientEvent::Entry { entry, own } => {
-                let Event::Said { author, .. } = &entry.event else { return };
+                let Event::Said { from, .. } = &entry.event else { return };
                 seen.seqs.push(entry.seq);
-                seen.own.push(own);
-                seen.authors.push(author.clone());
+                seen.own.push((own, from.member));
+            }
+            ClientEvent::Refused { text, why } => {
+                assert!(text.is_none_or(|text| text == why), "the host says what it was");
+                assert!(seen.refused.insert(why.as_str().parse().unwrap()), "told once");
             }
             ClientEvent::Missed(messages) => seen.missed += messages,
             ClientEvent::Unsure(texts) => {
@@ -145,11 +162,11 @@ impl Net {
 
     fn pull(&mut self) {
         let update = self.carrier.pull();
-        for entry in update.entries {
-            match entry.event {
-                Event::Said { .. } => self.messages.push(entry),
-                Event::Refused { .. } => self.refusals.push(entry),
-                _ => {}
+        self.messages.extend(update.entries.into_iter().filter(|entry| entry.event.is_message()));
+        for Told { member, direct, .. } in update.direct {
+            let lines = self.line.iter_mut().chain(&mut self.old_lines);
+            if let Some(line) = lines.into_iter().find(|line| line.member == Some(member)) {
+                line.direct.push_back(direct);
             }
         }
     }
@@ -165,49 +182,50 @@ impl Net {
         let Some(frame) = line.up.pop_front() else { return false };
         match frame {
             MemberFrame::Hello(hello) => self.welcome(line, &hello),
-            MemberFrame::Say(text) => {
-                // Refused if he has been replaced by then.
-                let _said = self.carrier.attachment.say(line.member, text, self.time.now());
+            MemberFrame::Say { number, text } => {
+                let Some(member) = line.member else { return true };
+                // An error if the session goes on over another connection by then.
+                let _said = self.carrier.attachment.say_numbered(member, number, text, self.time.now());
+            }
+            MemberFrame::Got { direct } => {
+                line.member.iter().for_each(|&member| self.carrier.attachment.got(member, direct));
             }
             MemberFrame::Bye => {
-                self.carrier.leave(line.member, LeaveReason::Quit);
+                line.member.iter().for_each(|&member| self.carrier.leave(member, LeaveReason::Quit));
                 line.down.push_back(RoomFrame::Bye(LeaveReason::Quit));
             }
-            MemberFrame::Who => {}
+            MemberFrame::Who | MemberFrame::Unknown { .. } => {}
         }
         true
     }
 
     fn welcome(&mut self, line: &mut Line, hello: &Hello) {
-        self.pull();
-        let Some((welcome, start)) = self.carrier.attachment.welcome(line.member, hello, self.time.now())
-        else {
-            return;
+        let address = line.address.as_socket_addr();
+        let now = self.time.now();
+        let Ok(welcomed) = self.carrier.attachment.welcome(0, address, hello, line.came, now) else {
+            return; // this connection was given up, and its hello is late
         };
-        line.down.push_back(RoomFrame::Welcome(welcome));
-        let written = match start {
+        line.member = Some(welcomed.member);
+        line.written = match welcomed.start {
             Start::After(seq) => seq,
-            Start::History(_) => welcome.session.since,
+            Start::History(_) => welcomed.welcome.session.since,
         };
-        line.written = Some(written);
-        line.refusal = self.refusals.partition_point(|refusal| refusal.seq < written);
+        line.down.push_back(RoomFrame::Welcome(Box::new(welcomed.welcome)));
     }
 
     pub(crate) fn server_writes(&mut self) -> bool {
         self.pull();
-        let Some(Line { member, down, written: Some(written), refusal, .. }) = &mut self.line else {
+        let Some(Line { member: Some(member), down, written, direct, .. }) = &mut self.line else {
             return false;
         };
         let head = self.messages.len() as u64;
-        if *written < self.tail {
-            let Accepted { messages: accepted, head } = self.carrier.attachment.accepted(*member);
+        if let Some(direct) = direct.pop_front() {
+            down.push_back(RoomFrame::Direct(direct));
+        } else if *written < self.tail {
+            let Taken { number: taken, head } = self.carrier.attachment.taken(*member);
             let (messages, next) = (self.tail - *written, self.tail + 1);
-            down.push_back(RoomFrame::Skipped(Skipped { messages, next, head, accepted }));
+            down.push_back(RoomFrame::Lagged(Lagged { messages, next, head, taken }));
             *written = self.tail;
-            *refusal = self.refusals.partition_point(|refusal| refusal.seq < self.tail);
-        } else if let Some(entry) = self.refusals.get(*refusal).filter(|entry| entry.seq <= *written) {
-            down.push_back(RoomFrame::Entry(Arc::clone(entry)));
-            *refusal += 1;
         } else if *written < head {
             down.push_back(RoomFrame::Entry(Arc::clone(&self.messages[usize::try_from(*written).unwrap()])));
             *written += 1;
@@ -228,7 +246,7 @@ impl Net {
         if self.server_reads_from(&mut line) {
             self.old_lines.push(line);
         } else if ends {
-            self.carrier.leave(line.member, LeaveReason::Lost);
+            line.member.iter().for_each(|&member| self.carrier.leave(member, LeaveReason::Lost));
         }
     }
 
@@ -248,19 +266,10 @@ impl Net {
     /// The numbers it said that reached the room, in the room's order.
     pub(crate) fn accepted(&self) -> Vec<u64> {
         let own = self.messages.iter().filter_map(|entry| match &entry.event {
-            Event::Said { author: Author::Peer(peer), text } if self.addresses.contains(peer) => Some(text),
+            Event::Said { from, text, .. } if self.members.contains(&from.member) => Some(text),
             _ => None,
         });
         own.map(|text| text.as_str().parse().unwrap()).collect()
-    }
-
-    /// The numbers it said that the host has refused.
-    pub(crate) fn refused(&self) -> Vec<u64> {
-        let why = self.refusals.iter().map(|entry| match &entry.event {
-            Event::Refused { why, .. } => why.as_str().parse().unwrap(),
-            other => panic!("{other} is no refusal"),
-        });
-        why.collect()
     }
 
     /// The checks that hold whatever has happened.
@@ -268,11 +277,10 @@ impl Net {
         let accepted = self.accepted();
         let mut times = BTreeMap::<u64, usize>::new();
         accepted.iter().for_each(|number| *times.entry(*number).or_default() += 1);
-        let refused = self.refused();
         for number in 0..self.said {
             match times.get(&number) {
                 None => assert!(
-                    self.seen.unsure.contains(&number) || refused.contains(&number),
+                    self.seen.unsure.contains(&number) || self.is_refused(number),
                     "{number} is lost without a word"
                 ),
                 Some(1) => {}
@@ -289,9 +297,13 @@ impl Net {
         );
         let since = self.messages.len() as u64 - self.seen.begins_after.unwrap();
         assert_eq!(self.seen.seqs.len() as u64 + self.seen.missed, since, "it has or knows of every message");
-        for (own, author) in self.seen.own.iter().zip(&self.seen.authors) {
-            let is_own = matches!(author, Author::Peer(peer) if self.addresses.contains(peer));
-            assert_eq!(*own, is_own, "{author}");
+        for (own, member) in &self.seen.own {
+            assert_eq!(*own, self.members.contains(member), "{member}");
         }
+    }
+
+    /// Whether the host refuses this number.
+    fn is_refused(&self, number: u64) -> bool {
+        self.is_moderated && number % 3 == 1
     }
 }

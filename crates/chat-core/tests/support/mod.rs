@@ -9,10 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_core::{
-    Attachment, Dismissed, Heard, Joined, LocalMember, MemberId, Outcome, Rate, Room, RoomConfig, Said,
-    SayError, Update, Waker, World,
+    Attachment, Heard, Joined, LocalMember, Membership, Outcome, Rate, Room, RoomConfig, Said, SayError,
+    Update, Waker, Welcomed, World,
 };
-use chat_proto::{Entry, Event, LeaveReason, Text};
+use chat_proto::{Entry, Event, Hello, LeaveReason, Session, Text, VERSION, Welcome};
 use crossbeam_channel::{Receiver, bounded};
 
 /// Time that passes only when the test says so.
@@ -62,9 +62,6 @@ pub(crate) fn rate(burst: u32, per_second: u32) -> Rate {
     Rate { burst: NonZeroU32::new(burst).unwrap(), per_second: NonZeroU32::new(per_second).unwrap() }
 }
 
-/// The number that a carrier has for each of its peers.
-pub(crate) const KEY: usize = 77;
-
 /// A transport that carries nothing anywhere, and counts how often it was woken.
 pub(crate) struct Carrier {
     pub(crate) attachment: Attachment,
@@ -82,30 +79,40 @@ impl Carrier {
         Self { attachment: room.attach(waker), wakes, time: time.clone() }
     }
 
+    pub(crate) fn with_word(room: &Room, time: &Time, word: &'static str) -> Self {
+        let carrier = Self::new(room, time);
+        Self { attachment: carrier.attachment.with_word(word), ..carrier }
+    }
+
     pub(crate) fn wakes(&self) -> usize {
         self.wakes.load(Ordering::SeqCst)
     }
 
     pub(crate) fn try_join(&self, peer: &str) -> Result<Joined, chat_core::JoinError> {
-        self.attachment.join(KEY, peer.parse().unwrap(), self.time.now())
+        self.attachment.join(0, peer.parse().unwrap(), self.time.now())
     }
 
-    pub(crate) fn join(&self, peer: &str) -> MemberId {
+    pub(crate) fn join(&self, peer: &str) -> Membership {
         self.try_join(peer).unwrap().member
     }
 
-    pub(crate) fn try_say(&self, member: MemberId, what: &str) -> Result<Said, SayError> {
+    pub(crate) fn welcome(&self, peer: &str, hello: &Hello) -> Welcomed {
+        let now = self.time.now();
+        self.attachment.welcome(0, peer.parse().unwrap(), hello, now, now).unwrap()
+    }
+
+    pub(crate) fn try_say(&self, member: Membership, what: &str) -> Result<Said, SayError> {
         self.attachment.say(member, text(what), self.time.now())
     }
 
-    pub(crate) fn say(&self, member: MemberId, what: &str) -> u64 {
+    pub(crate) fn say(&self, member: Membership, what: &str) -> u64 {
         match self.try_say(member, what).unwrap().outcome {
             Outcome::Accepted { seq } => seq,
-            Outcome::Refused { why } => panic!("refused: {why}"),
+            outcome => panic!("{outcome:?}"),
         }
     }
 
-    pub(crate) fn leave(&self, member: MemberId, reason: LeaveReason) {
+    pub(crate) fn leave(&self, member: Membership, reason: LeaveReason) {
         self.attachment.leave(member, reason, self.time.now());
     }
 
@@ -122,13 +129,27 @@ impl Carrier {
     }
 }
 
-/// What a carrier pulls once the room has made `member` leave.
-pub(crate) fn dismissed(member: MemberId, reason: LeaveReason) -> Dismissed {
-    Dismissed { key: KEY, member, reason }
-}
-
 pub(crate) fn text(text: &str) -> Text {
     Text::one_line(text).unwrap()
+}
+
+/// The welcome of a member with this session.
+pub(crate) fn welcome(session: Session) -> Welcome {
+    Welcome {
+        version: VERSION,
+        capabilities: 0,
+        epoch: 1,
+        session,
+        resumed: false,
+        taken: Some(0),
+        you: "127.0.0.1:1".parse().unwrap(),
+        address: text("127.0.0.1:1"),
+        room: None,
+        name: None,
+        head: session.since,
+        began_unix_ms: 0,
+        members: 1,
+    }
 }
 
 pub(crate) fn local(room: &Room, name: &str) -> LocalMember {
@@ -137,9 +158,9 @@ pub(crate) fn local(room: &Room, name: &str) -> LocalMember {
 
 pub(crate) fn show(entry: &Entry) -> String {
     match &entry.event {
-        Event::Said { author, text } => format!("{} [{author}] {text}", entry.seq),
-        Event::Joined { peer, members } => format!("{peer} joined, {members} here"),
-        Event::Left { peer, reason, members } => format!("{peer} left ({reason}), {members} here"),
+        Event::Said { author, text, .. } => format!("{} [{author}] {text}", entry.seq),
+        Event::Joined { author, members, .. } => format!("{author} joined, {members} here"),
+        Event::Left { author, reason, members, .. } => format!("{author} left ({reason}), {members} here"),
         other => format!("{other:?}"),
     }
 }

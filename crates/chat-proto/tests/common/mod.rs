@@ -7,8 +7,8 @@ use std::{
 };
 
 use chat_proto::{
-    Author, Entry, Event, Hello, LeaveReason, MemberFrame, Name, PeerAddr, Present, Resume, RoomFrame,
-    Session, Skipped, Text, Welcome,
+    Author, Direct, DirectItem, Entry, Event, Hello, Lagged, LeaveReason, MemberFrame, MemberId, Name,
+    Origin, PeerAddr, Present, Resume, RoomFrame, Session, Tag, Text, Welcome,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -30,7 +30,22 @@ pub(crate) fn name() -> impl Strategy<Value = Name> {
 }
 
 pub(crate) fn author() -> impl Strategy<Value = Author> {
-    prop_oneof![addr().prop_map(Author::Peer), Just(Author::Room), name().prop_map(Author::Named),]
+    prop_oneof![
+        addr().prop_map(Author::Peer),
+        (addr(), 1..99_999_u32)
+            .prop_map(|(addr, count)| Author::tagged(addr, Tag::new("udp", count).unwrap())),
+        Just(Author::Room),
+        name().prop_map(Author::Named),
+    ]
+}
+
+/// Authors of this version and of later ones.
+pub(crate) fn shown() -> impl Strategy<Value = Author> {
+    prop_oneof![4 => author(), 1 => "[a-z]{1,20}@[a-z]{1,20}".prop_map(|shown| Author::from_shown(&shown))]
+}
+
+pub(crate) fn member() -> impl Strategy<Value = MemberId> {
+    any::<u64>().prop_map(MemberId::new)
 }
 
 /// Strings rich in what cleaning and cutting must look at.
@@ -118,6 +133,8 @@ pub(crate) fn reason() -> impl Strategy<Value = LeaveReason> {
         LeaveReason::Stopping,
         LeaveReason::RoomFull,
         LeaveReason::AddressFull,
+        LeaveReason::version(),
+        LeaveReason::Other { code: 99, text: Text::one_line("the moon is full").unwrap() },
     ];
     let why = vec(any::<char>(), 0..40).prop_map(|why| why.into_iter().collect::<String>());
     prop_oneof![prop::sample::select(fixed), why.prop_map(|why| LeaveReason::kicked(&why).unwrap()),]
@@ -125,25 +142,40 @@ pub(crate) fn reason() -> impl Strategy<Value = LeaveReason> {
 
 pub(crate) fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        (author(), text()).prop_map(|(author, text)| Event::Said { author, text }),
-        (addr(), any::<u32>()).prop_map(|(peer, members)| Event::Joined { peer, members }),
-        (addr(), reason(), any::<u32>()).prop_map(|(peer, reason, members)| Event::Left {
-            peer,
-            reason,
+        (member(), any::<u64>(), shown(), text()).prop_map(|(member, number, author, text)| Event::Said {
+            from: Origin { member, number },
+            author,
+            text
+        }),
+        (member(), shown(), any::<u32>()).prop_map(|(member, author, members)| Event::Joined {
+            member,
+            author,
             members
         }),
+        (member(), shown(), reason(), any::<u32>())
+            .prop_map(|(member, author, reason, members)| Event::Left { member, author, reason, members }),
         any::<(u32, u32, u32)>().prop_map(|(joined, left, members)| Event::PresenceSummary {
             joined,
             left,
             members
         }),
-        (addr(), any::<(u64, u64)>(), text()).prop_map(|(peer, (member, said), why)| Event::Refused {
-            peer,
-            member,
-            said,
-            why
-        }),
+        (5..=u8::MAX).prop_map(|kind| Event::Unknown { kind }),
     ]
+}
+
+pub(crate) fn direct() -> impl Strategy<Value = Direct> {
+    let item = prop_oneof![
+        (member(), shown(), text()).prop_map(|(from, author, text)| DirectItem::Private {
+            from,
+            author,
+            text
+        }),
+        (any::<u64>(), text()).prop_map(|(number, why)| DirectItem::Refused { number, why }),
+        text().prop_map(|text| DirectItem::Notice { text }),
+        (shown(), text()).prop_map(|(to, why)| DirectItem::Undelivered { to, why }),
+        (5..=u8::MAX).prop_map(|kind| DirectItem::Unknown { kind }),
+    ];
+    (any::<u64>(), item).prop_map(|(number, item)| Direct { number, item })
 }
 
 pub(crate) fn entry() -> impl Strategy<Value = Entry> {
@@ -151,48 +183,82 @@ pub(crate) fn entry() -> impl Strategy<Value = Entry> {
 }
 
 pub(crate) fn session() -> impl Strategy<Value = Session> {
-    any::<(u64, u64, u64)>().prop_map(|(member, since, key)| Session { member, since, key })
+    (member(), any::<(u64, u64)>()).prop_map(|(member, (since, key))| Session { member, since, key })
+}
+
+pub(crate) fn hello() -> impl Strategy<Value = Hello> {
+    let resume = (any::<(u64, u64, u64)>(), session()).prop_map(|((epoch, have, direct), session)| Resume {
+        epoch,
+        session,
+        have,
+        direct,
+    });
+    let place = (option::of(text()), option::of(text()));
+    (vec(any::<u8>(), 0..=8), any::<(u64, u16)>(), place, option::of(resume)).prop_map(
+        |(versions, (capabilities, history), (room, name), resume)| Hello {
+            versions,
+            capabilities,
+            room,
+            name,
+            resume,
+            history,
+        },
+    )
 }
 
 pub(crate) fn member_frame() -> impl Strategy<Value = MemberFrame> {
-    let resume =
-        (any::<(u64, u64)>(), session()).prop_map(|((epoch, have), session)| Resume { epoch, session, have });
     prop_oneof![
-        (option::of(resume), any::<u16>())
-            .prop_map(|(resume, history)| MemberFrame::Hello(Hello { resume, history })),
-        text().prop_map(MemberFrame::Say),
+        hello().prop_map(MemberFrame::Hello),
+        (any::<u64>(), text()).prop_map(|(number, text)| MemberFrame::Say { number, text }),
         Just(MemberFrame::Who),
+        any::<u64>().prop_map(|direct| MemberFrame::Got { direct }),
         Just(MemberFrame::Bye),
+        (6..0x80_u8).prop_map(|kind| MemberFrame::Unknown { kind }),
     ]
 }
 
-pub(crate) fn room_frame() -> impl Strategy<Value = RoomFrame> {
-    let welcome = (session(), addr(), any::<(u64, u64, u64, u32)>()).prop_map(
-        |(session, you, (epoch, head, began_unix_ms, members))| Welcome {
-            epoch,
-            session,
-            you,
-            head,
-            began_unix_ms,
-            members,
+pub(crate) fn welcome() -> impl Strategy<Value = Welcome> {
+    let place = (shown(), addr(), option::of(text()), option::of(text()));
+    let numbers = (any::<(u8, u64, u64, bool)>(), any::<(Option<u64>, u64, u64, u32)>());
+    (session(), place, numbers).prop_map(
+        |(session, (you, address, room, name), ((version, capabilities, epoch, resumed), numbers))| {
+            let (taken, head, began_unix_ms, members) = numbers;
+            let address = Text::one_line(&address.to_string()).unwrap();
+            Welcome {
+                version,
+                capabilities,
+                epoch,
+                session,
+                resumed,
+                taken,
+                you,
+                address,
+                room,
+                name,
+                head,
+                began_unix_ms,
+                members,
+            }
         },
-    );
-    let skipped = any::<(u64, u64, u64, u64)>().prop_map(|(messages, next, head, accepted)| Skipped {
+    )
+}
+
+pub(crate) fn room_frame() -> impl Strategy<Value = RoomFrame> {
+    let lagged = any::<(u64, u64, u64, u64)>().prop_map(|(messages, next, head, taken)| Lagged {
         messages,
         next,
         head,
-        accepted,
+        taken,
     });
-    let present = (any::<(u32, bool)>(), vec(addr(), 0..=64)).prop_map(|((members, more), peers)| Present {
-        members,
-        peers,
-        more,
-    });
+    let present = (any::<(u32, bool)>(), vec(shown(), 0..=20))
+        .prop_map(|((members, more), authors)| Present { members, authors, more });
     prop_oneof![
-        welcome.prop_map(RoomFrame::Welcome),
+        welcome().prop_map(|welcome| RoomFrame::Welcome(Box::new(welcome))),
         entry().prop_map(|entry| RoomFrame::Entry(Arc::new(entry))),
-        skipped.prop_map(RoomFrame::Skipped),
+        direct().prop_map(|direct| RoomFrame::Direct(Arc::new(direct))),
+        lagged.prop_map(RoomFrame::Lagged),
         present.prop_map(RoomFrame::Present),
         reason().prop_map(RoomFrame::Bye),
+        (0x87..=u8::MAX).prop_map(|kind| RoomFrame::Unknown { kind }),
     ]
 }

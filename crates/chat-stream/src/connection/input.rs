@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use chat_core::{Format, Start};
+use chat_core::{Format, Start, Welcomed};
 use chat_proto::limits::QUIET;
 use chat_proto::{Hello, LeaveReason, LineEnding, MemberFrame, RoomFrame, VERSION};
 
 use super::{Connection, Context, Phase, Who};
 use crate::incoming::{Heard, Wait};
-use crate::limits::UNFINISHED_TIMEOUT;
+use crate::limits::{OPENING_TIMEOUT, UNFINISHED_TIMEOUT};
 use crate::outgoing::{Outgoing, Reading};
-use crate::speaker::{SaidLine, Speaker};
+use crate::speaker::Speaker;
 
 impl Connection {
     /// Takes in bytes from the peer. After the end they are dropped: they were read only because
@@ -53,17 +53,21 @@ impl Connection {
     }
 
     fn receive_frame(&mut self, frame: MemberFrame, cx: &mut Context<'_>) {
+        if let MemberFrame::Unknown { .. } = frame {
+            return cx.feed.attachment().count_unknown();
+        }
         let Who::Member(speaker) = &mut self.who else { return };
         match frame {
-            MemberFrame::Say(text) => {
-                let pause = speaker.say(text, cx);
+            MemberFrame::Say { number, text } => {
+                let pause = speaker.say(number, text, cx);
                 self.pause(pause);
             }
+            MemberFrame::Got { direct } => cx.feed.attachment().got(speaker.member(), direct),
             MemberFrame::Who => {
                 self.outgoing.push_frame(&RoomFrame::Present(cx.feed.attachment().room().present()));
             }
             MemberFrame::Bye => self.end(LeaveReason::Quit, cx),
-            MemberFrame::Hello(_) => self.end(LeaveReason::Protocol, cx),
+            MemberFrame::Hello(_) | MemberFrame::Unknown { .. } => self.end(LeaveReason::Protocol, cx),
         }
     }
 
@@ -71,28 +75,41 @@ impl Connection {
         self.outgoing.push_preface(); // tells the peer our version, too
         self.outgoing.read_as(Reading::Delimited(Format::Framed), cx);
         if version != VERSION {
-            self.end(LeaveReason::Protocol, cx);
+            self.end(LeaveReason::version(), cx);
         }
     }
 
-    /// The peer becomes a member, if it is none yet, and its hello is answered.
+    /// The peer becomes a member, or the one whose session it resumes, and its hello is answered.
     fn greet(&mut self, hello: &Hello, cx: &mut Context<'_>) {
-        if !self.join(Format::Framed, cx) {
-            return;
+        if !hello.versions.contains(&VERSION) {
+            return self.end(LeaveReason::version(), cx);
         }
-        let Some(member) = self.member() else { return };
-        let Some((welcome, start)) = cx.feed.attachment().welcome(member, hello, cx.now) else { return };
-        self.outgoing.push_frame(&RoomFrame::Welcome(welcome));
+        let attachment = cx.feed.attachment();
+        let result = match &self.who {
+            Who::Newcomer(newcomer) => {
+                let came = newcomer.until - OPENING_TIMEOUT;
+                attachment.welcome(cx.key, newcomer.address, hello, came, cx.now)
+            }
+            Who::Member(speaker) => match attachment.upgrade(speaker.member(), hello, cx.now) {
+                Some(result) => result,
+                None => return, // it was dismissed, and is about to be told so
+            },
+            Who::Stranger => return,
+        };
+        let Welcomed { member, seq, welcome, start, .. } = match result {
+            Ok(welcomed) => welcomed,
+            Err(error) => return self.dismiss(&LeaveReason::from(error), cx.now),
+        };
         cx.feed.pull(); // what the peer says it has must be in the log
-        let log = cx.feed.log(Format::Framed);
+        let log = cx.feed.open(Format::Framed);
         let have = match start {
             Start::After(seq) => seq,
-            Start::History(messages) => {
-                let before = log.seq().saturating_sub(u64::from(messages)).max(log.tail_seq());
-                before.min(self.outgoing.seq())
-            }
+            Start::History(messages) => seq.saturating_sub(u64::from(messages)).max(log.tail_seq()).min(seq),
         };
         self.outgoing.start(Reading::Delimited(Format::Framed), log.after(have));
+        self.outgoing.push_frame(&RoomFrame::Welcome(Box::new(welcome)));
+        self.who = Who::Member(Speaker::new(member));
+        self.phase = Phase::Member;
     }
 
     /// Whether bytes were received that can be taken now.
@@ -196,9 +213,5 @@ fn hear_line(
         return None;
     }
     let tail = cx.feed.log(outgoing.format()).tail_seq();
-    let SaidLine { pause_until, refused } = speaker.say_line(line, tail, cx);
-    if let Some(why) = refused {
-        outgoing.push_notice(why.as_str(), cx.now);
-    }
-    pause_until
+    speaker.say_line(line, tail, cx)
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chat_core::{ClientEnd, ClientEvent, Command, Conversation};
-use chat_proto::{FrameDecoder, LeaveReason, PREFACE, PrefaceDecoder, Text, VERSION};
+use chat_proto::{FrameDecoder, LeaveReason, MemberFrame, PREFACE, PrefaceDecoder, Text, VERSION};
 
 use super::link::Protocol;
 use crate::limits::OUTBOX_BYTES_MAX;
@@ -78,7 +78,7 @@ impl Protocol for Framed {
         self.answer_by = Some(now + ANSWER_TIMEOUT);
         self.dismissed = None;
         self.opening = PREFACE.to_vec();
-        self.conversation.hello().encode(&mut self.opening);
+        MemberFrame::Hello(self.conversation.hello()).encode(&mut self.opening);
     }
 
     fn receive(

@@ -1,5 +1,6 @@
 //! A room with transports that run, its peers, and a local member that hears everything.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -114,8 +115,8 @@ impl<'m, M: Medium> Stage<'m, M> {
         let patience = self.medium.patience();
         loop {
             self.listen();
-            let mut joins = self.seen.iter().filter_map(|entry| match entry.event {
-                Event::Joined { peer, .. } => Some(peer),
+            let mut joins = self.seen.iter().filter_map(|entry| match &entry.event {
+                Event::Joined { author, .. } => author.address(),
                 _ => None,
             });
             if let Some(address) = joins.nth(self.guests) {
@@ -225,7 +226,7 @@ impl<'m, M: Medium> Stage<'m, M> {
     /// Waits until the room has accepted a message of a peer.
     pub(super) fn wait_for_said(&mut self, by: PeerAddr, what: &str) -> Checked {
         self.wait_for(&format!("what a peer says, {what:.40?}, reaches the room"), |event| match event {
-            Event::Said { author, text } => {
+            Event::Said { author, text, .. } => {
                 (*author == Author::Peer(by) && text.as_str() == what).then_some(())
             }
             _ => None,
@@ -235,7 +236,7 @@ impl<'m, M: Medium> Stage<'m, M> {
     /// Waits until a peer has left.
     pub(super) fn wait_for_leave(&mut self, address: PeerAddr) -> Checked<LeaveReason> {
         self.wait_for(&format!("the room learns that {address} has left"), |event| match event {
-            Event::Left { peer, reason, .. } if *peer == address => Some(reason.clone()),
+            Event::Left { author, reason, .. } if *author == Author::Peer(address) => Some(reason.clone()),
             _ => None,
         })
     }
@@ -270,7 +271,7 @@ impl<'m, M: Medium> Stage<'m, M> {
         &self.seen
     }
 
-    /// Checks what a member heard against what was said to him.
+    /// Checks what a member heard against what was said to it.
     pub(super) fn compare(&self, said: &[String], heard: &[Heard]) -> Checked {
         let said_lines: Vec<_> = said.iter().cloned().map(Heard::Line).collect();
         let holds = match self.promises().reliable {
@@ -297,15 +298,15 @@ impl<'m, M: Medium> Stage<'m, M> {
             running.end(self.medium.patience())?;
         }
         self.listen();
-        // Several may have one address, over several transports.
-        let mut present: Vec<PeerAddr> = Vec::new();
+        let mut present = BTreeSet::new();
         for entry in &self.seen {
             match entry.event {
-                Event::Joined { peer, .. } => present.push(peer),
-                Event::Left { peer, .. } => match present.iter().position(|present| *present == peer) {
-                    Some(place) => drop(present.swap_remove(place)),
-                    None => return fault("a member leaves once", format!("again: {}", entry.event)),
-                },
+                Event::Joined { member, .. } if !present.insert(member) => {
+                    return fault("a member joins once", format!("again: {}", entry.event));
+                }
+                Event::Left { member, .. } if !present.remove(&member) => {
+                    return fault("a member leaves once", format!("again: {}", entry.event));
+                }
                 _ => {}
             }
         }

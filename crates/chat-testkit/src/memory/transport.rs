@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use chat_core::{
-    Attachment, Cursor, Dismissed, EncodedLog, JoinError, Joined, LagPolicy, MemberId, Outcome, Pending,
-    Room, Transport, Turn, Update, Waker,
+    Attachment, Cursor, Dismissed, EncodedLog, JoinError, Joined, LagPolicy, Membership, Pending, Room, Told,
+    Transport, Turn, Update, Waker,
 };
 use chat_proto::{Author, Entry, LeaveReason, Line, PlainSplitter, Text};
 use crossbeam_channel::{Receiver, bounded};
@@ -103,7 +103,7 @@ pub struct MemoryTransport {
 struct Served {
     pipe: RoomEnd,
     /// None for who has left or was refused: he only gets what is in his outbox.
-    member: Option<MemberId>,
+    member: Option<Membership>,
     splitter: PlainSplitter,
     /// Read from him and not heard yet, because he is to pause.
     backlog: Vec<u8>,
@@ -137,7 +137,7 @@ impl MemoryTransport {
         });
         let (arrive, arrivals) = bounded(ARRIVALS_MAX);
         let door = MemoryDoor::new(arrive, waker.clone());
-        let attachment = room.attach(waker);
+        let attachment = room.attach(waker).with_word("mem");
         let config = room.config();
         let log = EncodedLog::new(config.log_bytes_max);
         let lag_policy = config.lag_policy;
@@ -184,6 +184,12 @@ impl MemoryTransport {
         }
         for entry in &self.update.entries {
             self.log.push(entry, encode);
+        }
+        for Told { member, direct, .. } in &self.update.direct {
+            if let Some(peer) = self.peers.iter_mut().find(|peer| peer.member == Some(*member)) {
+                let _to_memory = writeln!(peer.outbox, "{}", direct.item);
+                self.attachment.got(*member, direct.number); // what is in memory is as good as written
+            }
         }
         for Dismissed { member, reason, .. } in &self.update.dismissed {
             if let Some(peer) = self.peers.iter_mut().find(|peer| peer.member == Some(*member)) {
@@ -319,7 +325,7 @@ impl Served {
     fn hear(
         &mut self,
         bytes: &[u8],
-        member: MemberId,
+        member: Membership,
         attachment: &Attachment,
         now: Instant,
     ) -> Option<LeaveReason> {
@@ -340,15 +346,12 @@ impl Served {
         end
     }
 
-    fn say(&mut self, line: &[u8], member: MemberId, attachment: &Attachment, now: Instant) {
+    fn say(&mut self, line: &[u8], member: Membership, attachment: &Attachment, now: Instant) {
         // A long line becomes several messages; an empty one is none.
         for text in Text::split(line) {
             // An error means that the room is closing, or has put him out: the next pull tells so.
             let Ok(said) = attachment.say(member, text, now) else { return };
             self.pause_until = self.pause_until.max(said.pause_until);
-            if let Outcome::Refused { why } = said.outcome {
-                self.tell(why.as_str());
-            }
         }
     }
 

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Instant;
 
 use chat_core::{
-    Attachment, Cursor, Dismissed, EncodedLog, JoinError, Joined, LagPolicy, MemberId, Outcome, Pending,
-    Room, Transport, Turn, Update, Waker,
+    Attachment, Cursor, Dismissed, EncodedLog, JoinError, Joined, LagPolicy, Membership, Pending, Room, Told,
+    Transport, Turn, Update, Waker,
 };
 use chat_proto::{LeaveReason, Text};
 use chat_testkit::conformance::Heard;
@@ -125,7 +125,7 @@ pub(crate) struct ChannelTransport {
 }
 
 struct Served {
-    member: MemberId,
+    member: Membership,
     words: Receiver<Word>,
     to_peer: Sender<Heard>,
     is_gone: Arc<AtomicBool>,
@@ -240,11 +240,6 @@ impl ChannelTransport {
                     {
                         let Ok(said) = self.attachment.say(member.member, text, now) else { break };
                         member.pause_until = said.pause_until.filter(|_| !has(Fault::DoesNotPause));
-                        if let Outcome::Refused { why } = said.outcome
-                            && !has(Fault::KeepsRefusalsBack)
-                        {
-                            member.owed.push_back(Heard::Line(format!("[*] {why}")));
-                        }
                     }
                     self.busy = true; // the others have their turn, too
                 }
@@ -276,6 +271,14 @@ impl ChannelTransport {
                     out.extend_from_slice(entry.event.to_string().as_bytes());
                 }
             });
+        }
+        for Told { member, direct, .. } in &self.update.direct {
+            if let Some(served) = self.members.iter_mut().find(|served| served.member == *member)
+                && self.fault != Some(Fault::KeepsRefusalsBack)
+            {
+                served.owed.push_back(Heard::Line(direct.item.to_string()));
+                self.attachment.got(*member, direct.number);
+            }
         }
         for Dismissed { member, reason, .. } in &self.update.dismissed {
             if let Some(member) = self.members.iter_mut().find(|served| served.member == *member) {

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::time::Instant;
 
 use chat_core::{ClientEnd, ClientEvent, Command, Conversation};
-use chat_proto::{LeaveReason, MemberFrame};
+use chat_proto::LeaveReason;
 
 use super::link::Protocol;
 use super::session::{ClientSession, SessionEnd};
@@ -57,9 +57,7 @@ impl Protocol for Framed {
     fn begin(&mut self, now: Instant) {
         self.dismissed = None;
         self.greeted = false;
-        if let MemberFrame::Hello(hello) = self.conversation.hello() {
-            self.session = Some(ClientSession::new(rand::random(), hello, now));
-        }
+        self.session = Some(ClientSession::new(rand::random(), self.conversation.hello(), now));
     }
 
     fn receive(&mut self, bytes: &[u8], now: Instant) {
@@ -111,8 +109,13 @@ impl Protocol for Framed {
     }
 
     fn answered(&self) -> Option<bool> {
-        let is_over = self.session.as_ref().is_none_or(|session| session.end().is_some());
-        if self.greeted { Some(true) } else { is_over.then_some(false) }
+        match self.session.as_ref().map(ClientSession::end) {
+            _ if self.greeted => Some(true),
+            // A room all the same.
+            Some(Some(SessionEnd::OtherVersion { .. })) => Some(true),
+            Some(None) => None,
+            Some(Some(_)) | None => Some(false),
+        }
     }
 
     fn end(&mut self) -> Option<Result<ClientEnd, io::Error>> {
@@ -127,10 +130,9 @@ impl Protocol for Framed {
         Some(match (end, self.dismissed.take()) {
             (SessionEnd::Dismissed(reason), _) | (_, Some(reason)) => Ok(ClientEnd::Dismissed(reason)),
             (SessionEnd::Left, None) => Ok(ClientEnd::Left),
+            (SessionEnd::OtherVersion { theirs }, None) => Ok(ClientEnd::OtherVersion { theirs }),
             (end @ SessionEnd::Unreachable, None) => Err(io::Error::new(ErrorKind::ConnectionRefused, end)),
-            (end @ (SessionEnd::NoAnswer | SessionEnd::NoWelcome), None) => {
-                Err(io::Error::new(ErrorKind::TimedOut, end))
-            }
+            (end @ SessionEnd::NoAnswer, None) => Err(io::Error::new(ErrorKind::TimedOut, end)),
         })
     }
 

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use chat_proto::limits::SLOTS_AHEAD_MAX;
-use chat_proto::{Ack, Entry, Event, FrameDecoder, RoomFrame, Skipped, SlotSet};
+use chat_proto::{Ack, Entry, FrameDecoder, Lagged, RoomFrame, SlotSet};
 
 use crate::limits::{FRAMES_MAX, HELD_BYTES_MAX};
 
-/// What an entry costs besides its text.
+/// What an entry costs besides its bytes on the wire.
 const ENTRY_OVERHEAD_BYTES: usize = 160;
 
 /// The receiving half of a client's session.
@@ -18,9 +18,11 @@ pub(super) struct Incoming {
     next: u64,
     /// Sequence number of the last message before it.
     have: u64,
-    /// What came too early.
-    held: BTreeMap<u64, Arc<Entry>>,
+    /// What came too early, and how many bytes it was. Nothing stands for a frame that only a later version knows.
+    held: BTreeMap<u64, (Option<Arc<Entry>>, usize)>,
     held_bytes: usize,
+    /// Has the items of the direct lane up to this number.
+    direct: u64,
 }
 
 /// What a datagram brought.
@@ -39,13 +41,34 @@ pub(super) enum Arrival {
 pub(super) struct Skip {
     pub(super) slot: u64,
     pub(super) seq: u64,
-    pub(super) accepted: u64,
+    pub(super) taken: u64,
     pub(super) head: u64,
 }
 
 impl Incoming {
-    pub(super) fn new(slot: u64, seq: u64) -> Self {
-        Self { next: slot, have: seq, ..Self::default() }
+    pub(super) fn new(slot: u64, seq: u64, direct: u64) -> Self {
+        Self { next: slot, have: seq, direct, ..Self::default() }
+    }
+
+    /// It has the items of the direct lane up to this number.
+    pub(super) fn direct(&self) -> u64 {
+        self.direct
+    }
+
+    /// Takes in items of the direct lane that follow the one numbered `after`.
+    pub(super) fn items(&mut self, after: u64, mut bytes: &[u8], frames: &mut VecDeque<RoomFrame>) {
+        if after > self.direct {
+            return; // those before it are still to come
+        }
+        let mut decoder = FrameDecoder::new();
+        while frames.len() < FRAMES_MAX
+            && let Ok(Some(RoomFrame::Direct(direct))) = decoder.next(&mut bytes)
+        {
+            if direct.number > self.direct {
+                self.direct = direct.number;
+                frames.push_back(RoomFrame::Direct(direct));
+            }
+        }
     }
 
     /// What to tell the server.
@@ -71,8 +94,14 @@ impl Incoming {
         let mut arrival = if slot == self.next { Arrival::InOrder } else { Arrival::OutOfOrder };
         let mut decoder = FrameDecoder::new();
         let mut slot = slot;
-        while let Ok(Some(RoomFrame::Entry(entry))) = decoder.next(&mut bytes) {
-            if !self.entry(slot, entry, frames) {
+        loop {
+            let before = bytes.len();
+            let entry = match decoder.next(&mut bytes) {
+                Ok(Some(RoomFrame::Entry(entry))) => Some(entry),
+                Ok(Some(RoomFrame::Unknown { .. })) => None,
+                _ => break,
+            };
+            if !self.entry(slot, entry, before - bytes.len(), frames) {
                 arrival = Arrival::OutOfOrder;
             }
             let Some(next) = slot.checked_add(1) else { break };
@@ -82,7 +111,13 @@ impl Incoming {
     }
 
     /// Whether it was its turn.
-    fn entry(&mut self, slot: u64, entry: Arc<Entry>, frames: &mut VecDeque<RoomFrame>) -> bool {
+    fn entry(
+        &mut self,
+        slot: u64,
+        entry: Option<Arc<Entry>>,
+        bytes: usize,
+        frames: &mut VecDeque<RoomFrame>,
+    ) -> bool {
         if slot == u64::MAX {
             return false; // there must be one to wait for after it
         }
@@ -91,24 +126,26 @@ impl Incoming {
             self.deliver_held(frames);
             return true;
         }
-        let bytes = cost(&entry);
+        let bytes = bytes + ENTRY_OVERHEAD_BYTES;
         let is_early = slot > self.next && slot - self.next < SLOTS_AHEAD_MAX;
         if is_early && self.held_bytes + bytes <= HELD_BYTES_MAX && !self.held.contains_key(&slot) {
-            self.held.insert(slot, entry);
+            self.held.insert(slot, (entry, bytes));
             self.held_bytes += bytes;
         }
         false
     }
 
-    fn deliver(&mut self, entry: Arc<Entry>, frames: &mut VecDeque<RoomFrame>) {
+    fn deliver(&mut self, entry: Option<Arc<Entry>>, frames: &mut VecDeque<RoomFrame>) {
         self.next += 1;
-        self.have = self.have.max(entry.seq);
-        frames.push_back(RoomFrame::Entry(entry));
+        if let Some(entry) = entry {
+            self.have = self.have.max(entry.seq);
+            frames.push_back(RoomFrame::Entry(entry));
+        }
     }
 
     fn deliver_held(&mut self, frames: &mut VecDeque<RoomFrame>) {
-        while let Some(entry) = self.held.remove(&self.next) {
-            self.held_bytes -= cost(&entry);
+        while let Some((entry, bytes)) = self.held.remove(&self.next) {
+            self.held_bytes -= bytes;
             self.deliver(entry, frames);
         }
     }
@@ -121,37 +158,32 @@ impl Incoming {
         }
         let messages = skip.seq.saturating_sub(self.have);
         self.held = self.held.split_off(&skip.slot);
-        self.held_bytes = self.held.values().map(|entry| cost(entry)).sum();
+        self.held_bytes = self.held.values().map(|(_, bytes)| bytes).sum();
         self.next = skip.slot;
         self.have = self.have.max(skip.seq);
         if messages > 0 {
             let next = skip.seq.saturating_add(1);
-            frames.push_back(RoomFrame::Skipped(Skipped {
-                messages,
-                next,
-                head: skip.head,
-                accepted: skip.accepted,
-            }));
+            let Skip { taken, head, .. } = skip;
+            frames.push_back(RoomFrame::Lagged(Lagged { messages, next, head, taken }));
         }
         self.deliver_held(frames);
     }
 }
 
-fn cost(entry: &Entry) -> usize {
-    let text = if let Event::Said { text, .. } = &entry.event { text.as_str().len() } else { 0 };
-    ENTRY_OVERHEAD_BYTES + text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chat_proto::{Author, Text, encode_entry};
+    use chat_proto::{Author, Direct, DirectItem, Event, Origin, Text, encode_direct, encode_entry};
 
     fn said(seq: u64, text: &str) -> Entry {
         Entry {
             seq,
             at_ms: 0,
-            event: Event::Said { author: Author::Room, text: Text::one_line(text).unwrap() },
+            event: Event::Said {
+                from: Origin::default(),
+                author: Author::Room,
+                text: Text::one_line(text).unwrap(),
+            },
         }
     }
 
@@ -164,7 +196,7 @@ mod tests {
     fn seqs(frames: &mut VecDeque<RoomFrame>) -> Vec<u64> {
         let seq = |frame| match frame {
             RoomFrame::Entry(entry) => entry.seq,
-            RoomFrame::Skipped(skipped) => 1_000 + skipped.messages,
+            RoomFrame::Lagged(lagged) => 1_000 + lagged.messages,
             other => panic!("{other:?}"),
         };
         frames.drain(..).map(seq).collect()
@@ -172,7 +204,7 @@ mod tests {
 
     #[test]
     fn entries_are_put_in_order_and_each_comes_once() {
-        let (mut incoming, mut frames) = (Incoming::new(10, 0), VecDeque::new());
+        let (mut incoming, mut frames) = (Incoming::new(10, 0, 0), VecDeque::new());
         assert_eq!(incoming.entries(12, &bytes([3, 4]), &mut frames), Arrival::OutOfOrder);
         assert_eq!(incoming.entries(12, &bytes([3, 4]), &mut frames), Arrival::OutOfOrder);
         let ack = incoming.ack();
@@ -186,11 +218,11 @@ mod tests {
 
     #[test]
     fn a_skip_counts_what_is_missed_exactly_whatever_was_held() {
-        let (mut incoming, mut frames) = (Incoming::new(0, 0), VecDeque::new());
+        let (mut incoming, mut frames) = (Incoming::new(0, 0, 0), VecDeque::new());
         incoming.entries(0, &bytes([1, 2]), &mut frames);
         incoming.entries(4, &bytes([5]), &mut frames);
         incoming.entries(9, &bytes([10]), &mut frames);
-        let skip = Skip { slot: 8, seq: 8, accepted: 0, head: 10 };
+        let skip = Skip { slot: 8, seq: 8, taken: 0, head: 10 };
         incoming.skip(skip, &mut frames);
         incoming.skip(skip, &mut frames);
         incoming.entries(8, &bytes([9]), &mut frames);
@@ -200,15 +232,15 @@ mod tests {
 
     #[test]
     fn a_skip_of_joins_and_leaves_is_not_worth_a_word() {
-        let (mut incoming, mut frames) = (Incoming::new(0, 7), VecDeque::new());
-        incoming.skip(Skip { slot: 3, seq: 7, accepted: 0, head: 7 }, &mut frames);
+        let (mut incoming, mut frames) = (Incoming::new(0, 7, 0), VecDeque::new());
+        incoming.skip(Skip { slot: 3, seq: 7, taken: 0, head: 7 }, &mut frames);
         assert!(frames.is_empty());
         assert_eq!(incoming.ack().next, 3);
     }
 
     #[test]
     fn what_is_held_is_bounded() {
-        let (mut incoming, mut frames) = (Incoming::new(0, 0), VecDeque::new());
+        let (mut incoming, mut frames) = (Incoming::new(0, 0, 0), VecDeque::new());
         incoming.entries(SLOTS_AHEAD_MAX, &bytes([9]), &mut frames);
         assert!(incoming.held.is_empty(), "too far ahead");
         for slot in 1..SLOTS_AHEAD_MAX {
@@ -222,27 +254,63 @@ mod tests {
 
     #[test]
     fn the_last_slots_of_all_do_no_harm() {
-        let (mut incoming, mut frames) = (Incoming::new(u64::MAX - 2, u64::MAX - 2), VecDeque::new());
+        let (mut incoming, mut frames) = (Incoming::new(u64::MAX - 2, u64::MAX - 2, 0), VecDeque::new());
         incoming.entries(u64::MAX - 1, &bytes([u64::MAX, u64::MAX]), &mut frames);
         incoming.entries(u64::MAX - 2, &bytes([u64::MAX - 1]), &mut frames);
         assert_eq!(seqs(&mut frames), [u64::MAX - 1, u64::MAX], "the last slot is never used");
-        incoming
-            .skip(Skip { slot: u64::MAX, seq: u64::MAX, accepted: u64::MAX, head: u64::MAX }, &mut frames);
+        incoming.skip(Skip { slot: u64::MAX, seq: u64::MAX, taken: u64::MAX, head: u64::MAX }, &mut frames);
         incoming.entries(u64::MAX, &bytes([1]), &mut frames);
         incoming.ack();
     }
 
     #[test]
     fn entries_that_make_no_sense_are_as_if_lost() {
-        let (mut incoming, mut frames) = (Incoming::new(0, 0), VecDeque::new());
+        let (mut incoming, mut frames) = (Incoming::new(0, 0, 0), VecDeque::new());
         let mut cut = bytes([1, 2]);
         cut.pop();
         incoming.entries(0, &cut, &mut frames);
-        incoming.entries(1, b"\x01\x00\xff", &mut frames);
+        incoming.entries(1, b"\x02\x00\x82\xff", &mut frames);
         let mut bye = Vec::new();
         RoomFrame::Bye(chat_proto::LeaveReason::Stopping).encode(&mut bye);
         incoming.entries(1, &bye, &mut frames);
         assert_eq!(seqs(&mut frames), [1]);
         assert_eq!(incoming.ack().next, 1);
+    }
+
+    #[test]
+    fn a_frame_that_only_a_later_version_knows_has_its_slot_and_nothing_else() {
+        let (mut incoming, mut frames) = (Incoming::new(0, 0, 0), VecDeque::new());
+        let unknown = |out: &mut Vec<u8>| RoomFrame::Unknown { kind: 0xee }.encode(out);
+        let mut mixed = bytes([1]);
+        unknown(&mut mixed);
+        mixed.extend(bytes([2]));
+        incoming.entries(1, &mixed, &mut frames);
+        incoming.entries(0, &bytes([0]), &mut frames);
+        assert_eq!(seqs(&mut frames), [0, 1, 2]);
+        assert_eq!((incoming.ack().next, incoming.held_bytes), (4, 0));
+    }
+
+    #[test]
+    fn items_come_once_and_in_order_and_not_before_those_that_precede_them() {
+        let (mut incoming, mut frames) = (Incoming::new(0, 0, 3), VecDeque::new());
+        let items = |numbers: &[u64]| {
+            let mut out = Vec::new();
+            for &number in numbers {
+                let item = DirectItem::Notice { text: Text::default() };
+                encode_direct(&Direct { number, item }, &mut out);
+            }
+            out
+        };
+        incoming.items(5, &items(&[6, 9]), &mut frames);
+        assert_eq!(incoming.direct(), 3, "those up to 5 are still to come");
+        incoming.items(0, &items(&[3, 4, 5]), &mut frames);
+        incoming.items(5, &items(&[6, 9]), &mut frames);
+        incoming.items(0, &items(&[4]), &mut frames);
+        let numbers = frames.drain(..).map(|frame| match frame {
+            RoomFrame::Direct(direct) => direct.number,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(numbers.collect::<Vec<_>>(), [4, 5, 6, 9]);
+        assert_eq!(incoming.direct(), 9);
     }
 }

@@ -10,9 +10,9 @@ use crate::limits::SAYS_MAX;
 use crate::rtt::Rtt;
 use crate::window::Window;
 
-/// Bytes of messages in one datagram: what preface, kind, session, flag, two numbers and the longest
+/// Bytes of messages in one datagram: what preface, kind, session, flag, four numbers and the longest
 /// bitmap leave.
-const SAYS_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - (6 + 1 + 8 + 1 + 2 * 9 + 1 + ACK_BITMAP_BYTES_MAX);
+const SAYS_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - (6 + 1 + 8 + 1 + 4 * 9 + 1 + ACK_BITMAP_BYTES_MAX);
 
 /// The sending half of a client's session. The server takes messages in the order of their numbers and
 /// tells up to which; when that stops, everything from there on is sent again.
@@ -22,6 +22,8 @@ pub(super) struct Says {
     texts: VecDeque<Text>,
     /// The number of the first of them.
     first: u64,
+    /// Nothing up to this number is said over this session.
+    settled: u64,
     /// How many of them are on their way, and their bytes.
     sent: usize,
     in_flight: usize,
@@ -38,6 +40,7 @@ impl Default for Says {
         Self {
             texts: VecDeque::new(),
             first: 1,
+            settled: 0,
             sent: 0,
             in_flight: 0,
             timed: None,
@@ -63,13 +66,25 @@ impl Says {
         self.texts.is_empty()
     }
 
-    pub(super) fn push(&mut self, text: Text) {
+    /// Nothing up to this number is said over this session.
+    pub(super) fn settled(&self) -> u64 {
+        self.settled
+    }
+
+    /// Says the message of this number. The first one may have any number, and the others follow it.
+    pub(super) fn push(&mut self, number: u64, text: Text) {
+        let before = number.saturating_sub(1);
+        if self.texts.is_empty() && before >= self.first {
+            (self.first, self.settled) = (number, before);
+        }
+        let follows = self.first.wrapping_add(self.texts.len() as u64);
+        debug_assert_eq!(number, follows, "messages are numbered without gaps");
         self.texts.push_back(text);
     }
 
     /// The next messages to send, which count as sent, and the number of the first of them.
     pub(super) fn next(&mut self, now: Instant) -> (u64, Vec<Text>) {
-        let first = self.first + self.sent as u64;
+        let first = self.first.wrapping_add(self.sent as u64);
         let mut says = Vec::new();
         if self.sent == self.texts.len() || !self.window.has_room(self.in_flight) {
             return (first, says);
@@ -84,7 +99,7 @@ impl Says {
         }
         self.sent += says.len();
         self.in_flight += bytes;
-        self.timed.get_or_insert((self.first + self.sent as u64 - 1, now));
+        self.timed.get_or_insert((self.first + (self.sent as u64 - 1), now));
         self.timeout.get_or_insert(now + self.rtt.timeout());
         (first, says)
     }
@@ -93,7 +108,7 @@ impl Says {
     pub(super) fn said(&mut self, up_to: u64, now: Instant) {
         let taken = up_to.checked_add(1).and_then(|next| next.checked_sub(self.first));
         let taken = taken.and_then(|taken| usize::try_from(taken).ok()).unwrap_or(0);
-        // More than was on its way is possible, if that is to be sent again now; more than there is is not.
+        // An acknowledgement may cover messages that are queued to be sent again, but never more than there are.
         if taken == 0 || taken > self.texts.len() {
             return;
         }

@@ -14,15 +14,15 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use chat_proto::{
-    Cookie, Hello, LeaveReason, MemberDatagram, MemberFrame, RoomDatagram, RoomFrame, SessionId, Welcome,
+    Cookie, DatagramError, Hello, LeaveReason, MemberDatagram, MemberFrame, RoomDatagram, RoomFrame,
+    SessionId, Traffic, Welcome,
 };
 use thiserror::Error;
 
 use super::incoming::{Arrival, Incoming, Skip};
 use super::says::Says;
 use crate::limits::{
-    ACK_DELAY, ACK_EVERY, ACK_EVERY_STEADY, ANSWER_TIMEOUT, BYE_TRIES, HELLO_INTERVAL, KEEP_ALIVE,
-    STEADY_AFTER,
+    ACK_DELAY, ACK_EVERY, ANSWER_TIMEOUT, BYE_TRIES, FRAMES_MAX, HELLO_INTERVAL, KEEP_ALIVE,
 };
 
 /// One client's session with a server, without a socket: **feed it what arrives, send what it returns,
@@ -44,8 +44,6 @@ pub struct ClientSession {
     says: Says,
     /// Datagrams with entries that are not acknowledged, and when they must be.
     unacked: u32,
-    /// Datagrams with entries that came in order since one did not.
-    in_order: u32,
     ack_at: Option<Instant>,
     /// When to ask whether the server is there, or ask again.
     ping_at: Option<Instant>,
@@ -93,12 +91,15 @@ pub enum SessionEnd {
     /// The server's machine says that nobody is there.
     #[error("nobody is listening there")]
     Unreachable,
+    /// The server speaks another version of the framed protocol.
+    #[error("the server speaks another version of the protocol")]
+    OtherVersion {
+        /// The server's version.
+        theirs: u8,
+    },
     /// No answer for 10 s.
     #[error("the server does not answer")]
     NoAnswer,
-    /// For 10 s nothing but requests to prove the address, which was done.
-    #[error("the server asks again and again for a proof of the address, and lets nobody in")]
-    NoWelcome,
 }
 
 impl ClientSession {
@@ -116,7 +117,6 @@ impl ClientSession {
             incoming: Incoming::default(),
             says: Says::default(),
             unacked: 0,
-            in_order: 0,
             ack_at: None,
             ping_at: None,
             who_at: None,
@@ -144,10 +144,11 @@ impl ClientSession {
     pub fn send(&mut self, frame: MemberFrame, now: Instant) {
         let Phase::Live { session } = self.phase else { return };
         match frame {
-            MemberFrame::Say(text) => self.says.push(text),
+            MemberFrame::Say { number, text } => self.says.push(number, text),
             MemberFrame::Who => self.who_at = Some(now),
             MemberFrame::Bye => self.phase = Phase::Leaving { session, tries: 0, at: now },
-            MemberFrame::Hello(_) => {}
+            // What came is acknowledged here anyway.
+            MemberFrame::Hello(_) | MemberFrame::Got { .. } | MemberFrame::Unknown { .. } => {}
         }
     }
 
@@ -190,7 +191,10 @@ impl ClientSession {
 
     /// Takes in a datagram from the server's address. What makes no sense is ignored.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
-        let Ok(datagram) = RoomDatagram::decode(bytes) else { return };
+        let datagram = match RoomDatagram::decode(bytes) {
+            Ok(datagram) => datagram,
+            Err(error) => return self.receive_unknown(error),
+        };
         match self.phase {
             Phase::Greeting { .. } => self.receive_answer(datagram, now),
             Phase::Live { session } => self.receive_live(datagram, session, now),
@@ -202,17 +206,28 @@ impl ClientSession {
         }
     }
 
+    fn receive_unknown(&mut self, error: DatagramError) {
+        match (error, self.phase) {
+            (DatagramError::Version { version: theirs, nonce }, Phase::Greeting { .. })
+                if nonce == Some(self.nonce) =>
+            {
+                self.end_with(SessionEnd::OtherVersion { theirs });
+            }
+            (DatagramError::Unknown { kind }, Phase::Live { .. }) if self.frames.len() < FRAMES_MAX => {
+                self.frames.push_back(RoomFrame::Unknown { kind });
+            }
+            _ => {}
+        }
+    }
+
     fn receive_answer(&mut self, datagram: RoomDatagram<'_>, now: Instant) {
         match datagram {
             // Every hello without the cookie has its retry; only a new one is of use.
             RoomDatagram::Retry { nonce, cookie } if nonce == self.nonce && self.cookie != Some(cookie) => {
                 self.measure_hello(now);
-                // The first one is answered at once. A server that sends one after the other, or two servers
-                // behind one address that do not know each other's cookies, get a hello per second, and only as
-                // long as one that is silent: this does not count as heard.
-                if self.cookie.replace(cookie).is_none() {
-                    self.phase = Phase::Greeting { tries: 0, at: now };
-                }
+                self.heard(now);
+                self.cookie = Some(cookie);
+                self.phase = Phase::Greeting { tries: 0, at: now };
             }
             RoomDatagram::Welcome { nonce, session, slot, seq, welcome } if nonce == self.nonce => {
                 self.measure_hello(now);
@@ -224,9 +239,10 @@ impl ClientSession {
         }
     }
 
-    fn welcomed(&mut self, session: SessionId, slot: u64, seq: u64, welcome: Welcome, now: Instant) {
+    fn welcomed(&mut self, session: SessionId, slot: u64, seq: u64, welcome: Box<Welcome>, now: Instant) {
         self.phase = Phase::Live { session };
-        self.incoming = Incoming::new(slot, seq);
+        let direct = self.hello.resume.filter(|_| welcome.resumed).map_or(0, |resume| resume.direct);
+        self.incoming = Incoming::new(slot, seq, direct);
         self.frames.push_back(RoomFrame::Welcome(welcome));
         // The server begins once it knows that the welcome has come; its answer tells that it does.
         self.ping_at = Some(now);
@@ -234,16 +250,21 @@ impl ClientSession {
 
     fn receive_live(&mut self, datagram: RoomDatagram<'_>, session: SessionId, now: Instant) {
         match datagram {
-            RoomDatagram::Entries { session: id, said, slot, entries } if id == session => {
+            RoomDatagram::Entries { session: id, taken, slot, entries } if id == session => {
                 self.heard(now);
-                self.said(said, now);
+                self.said(taken, now);
                 self.entries(slot, entries, now);
             }
-            RoomDatagram::Skip { session: id, said, slot, seq, accepted, head, entries } if id == session => {
+            RoomDatagram::Lagged { session: id, taken, slot, seq, head, entries } if id == session => {
                 self.heard(now);
-                self.said(said, now);
-                self.incoming.skip(Skip { slot, seq, accepted, head }, &mut self.frames);
+                self.said(taken, now);
+                self.incoming.skip(Skip { slot, seq, taken, head }, &mut self.frames);
                 self.entries(slot, entries, now);
+                self.ack_at = Some(now);
+            }
+            RoomDatagram::Direct { session: id, after, items } if id == session => {
+                self.heard(now);
+                self.incoming.items(after, items, &mut self.frames);
                 self.ack_at = Some(now);
             }
             RoomDatagram::Present { session: id, present } if id == session => {
@@ -273,15 +294,11 @@ impl ClientSession {
     fn entries(&mut self, slot: u64, entries: &[u8], now: Instant) {
         match self.incoming.entries(slot, entries, &mut self.frames) {
             Arrival::Nothing => return,
-            Arrival::OutOfOrder => {
-                self.in_order = 0;
-                self.ack_at = Some(now);
-            }
-            Arrival::InOrder => self.in_order = self.in_order.saturating_add(1),
+            Arrival::OutOfOrder => self.ack_at = Some(now),
+            Arrival::InOrder => {}
         }
         self.unacked += 1;
-        let every = if self.in_order >= STEADY_AFTER { ACK_EVERY_STEADY } else { ACK_EVERY };
-        let soon = if self.unacked >= every { now } else { now + ACK_DELAY };
+        let soon = if self.unacked >= ACK_EVERY { now } else { now + ACK_DELAY };
         self.ack_at = Some(self.ack_at.map_or(soon, |at| at.min(soon)));
     }
 
@@ -313,7 +330,7 @@ impl ClientSession {
                 if at <= now {
                     self.phase = Phase::Greeting { tries: tries + 1, at: now + HELLO_INTERVAL };
                     self.expects_answer(now);
-                    let Self { nonce, cookie, hello, .. } = *self;
+                    let (nonce, cookie, hello) = (self.nonce, self.cookie, self.hello.clone());
                     MemberDatagram::Hello { nonce, cookie, hello }.encode(out);
                 }
             }
@@ -356,7 +373,9 @@ impl ClientSession {
             self.expects_answer(now);
         }
         (self.unacked, self.ack_at) = (0, None);
-        MemberDatagram::Traffic { session, ping, ack: self.incoming.ack(), first, says }.encode(out);
+        let (direct, settled) = (self.incoming.direct(), self.says.settled());
+        let traffic = Traffic { ping, ack: self.incoming.ack(), direct, settled, first, says };
+        MemberDatagram::Traffic { session, traffic }.encode(out);
     }
 
     /// How long to wait for an answer; the next time longer.
@@ -398,8 +417,7 @@ impl ClientSession {
             Phase::Greeting { .. } | Phase::Live { .. }
                 if self.unanswered_since.is_some_and(|since| since + ANSWER_TIMEOUT <= now) =>
             {
-                let was_asked = matches!(self.phase, Phase::Greeting { .. }) && self.cookie.is_some();
-                self.end_with(if was_asked { SessionEnd::NoWelcome } else { SessionEnd::NoAnswer });
+                self.end_with(SessionEnd::NoAnswer);
             }
             Phase::Live { .. } => {
                 self.says.on_deadline(now);

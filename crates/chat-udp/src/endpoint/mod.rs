@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use chat_core::{Dismissed, Feed, Format, Room, Waker};
+use chat_core::{Dismissed, Feed, Format, Room, Told, Waker};
 use chat_proto::{LeaveReason, RoomDatagram};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -78,7 +78,7 @@ impl Endpoint {
         now: Instant,
     ) -> Self {
         let mut random = StdRng::from_seed(seed);
-        let mut feed = Feed::new(room, waker, config.announce);
+        let mut feed = Feed::new(room, waker, config.announce).with_word("udp");
         feed.open(Format::Framed);
         Self {
             feed,
@@ -99,13 +99,23 @@ impl Endpoint {
     /// Takes in what is new in the room.
     pub fn pull(&mut self, now: Instant) {
         self.feed.pull();
-        self.tell_dismissed(now);
+        self.tell_peers(now);
         if self.feed.take_grown() {
             self.peers.enqueue_all();
         }
     }
 
-    fn tell_dismissed(&mut self, now: Instant) {
+    /// Tells peers what the room has for them alone, and those that it has dismissed.
+    fn tell_peers(&mut self, now: Instant) {
+        while let Some(Told { key, member, direct }) = self.feed.take_told() {
+            match self.peers.get_mut(key).filter(|peer| peer.member() == Some(member)) {
+                Some(Peer::Session(session)) => session.tell(direct),
+                Some(Peer::Plain(plain)) => plain.tell(&direct),
+                None => continue,
+            }
+            self.peers.enqueue(key);
+            self.peers.settle(key);
+        }
         while let Some(Dismissed { key, member, reason }) = self.feed.take_dismissed() {
             match self.peers.get_mut(key).filter(|peer| peer.member() == Some(member)) {
                 Some(Peer::Session(session)) => {

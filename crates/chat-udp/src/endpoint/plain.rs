@@ -61,18 +61,19 @@ impl Endpoint {
         proof: Option<u32>,
         now: Instant,
     ) -> Option<usize> {
-        let Joined { member, seq, .. } = match self.feed.attachment().join(self.peers.next_key(), from, now) {
-            Ok(joined) => joined,
-            Err(error) => {
-                self.answer_stranger(from, bytes, plain::refusal(&error.into(), bytes), now);
-                return None;
-            }
-        };
+        let Joined { member, seq, .. } =
+            match self.feed.attachment().join_unproven(self.peers.next_key(), from, now) {
+                Ok(joined) => joined,
+                Err(error) => {
+                    self.answer_stranger(from, bytes, plain::refusal(&error.into(), bytes), now);
+                    return None;
+                }
+            };
         self.feed.pull();
         let cursor = self.feed.open(Format::Lf).after(seq);
         let plain = Plain::new(from, member, cursor, proof, now);
         let key = self.peers.insert(Peer::Plain(Box::new(plain)));
-        self.tell_dismissed(now); // the key is taken by now
+        self.tell_peers(now); // the key is taken by now
         Some(key)
     }
 

@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Format, JoinError, Joined, Start};
-use chat_proto::{Cookie, Hello, LeaveReason, MemberDatagram, PeerAddr, RoomDatagram, SessionId, is_framed};
+use chat_core::{Format, JoinError, Start, Welcomed};
+use chat_proto::limits::HELLO_DATAGRAM_BYTES_MIN;
+use chat_proto::{
+    Cookie, DatagramError, Hello, LeaveReason, MemberDatagram, PeerAddr, RoomDatagram, SessionId, is_framed,
+};
 use rand::Rng;
 
 use super::Endpoint;
@@ -34,7 +37,18 @@ impl Endpoint {
                 | MemberDatagram::Who { session }
                 | MemberDatagram::Bye { session }),
             ) => self.receive_session(from, session, datagram, bytes.len(), now),
-            Err(error) => tracing::debug!(%from, %error, "datagram ignored"),
+            // The only answer that every version can give and understand, shorter than what it answers.
+            Err(DatagramError::Version { nonce: Some(nonce), .. })
+                if bytes.len() >= HELLO_DATAGRAM_BYTES_MIN =>
+            {
+                self.answer(from, &RoomDatagram::Refused { nonce, reason: LeaveReason::version() });
+            }
+            Err(error) => {
+                if matches!(error, DatagramError::Unknown { .. }) {
+                    self.feed.attachment().count_unknown();
+                }
+                tracing::debug!(%from, %error, "datagram ignored");
+            }
         }
     }
 
@@ -73,39 +87,38 @@ impl Endpoint {
             }
             self.expel(key, LeaveReason::Replaced, now);
         }
-        match self.join(from, now) {
-            Ok(joined) => self.open_session(from, opened, joined, hello, now),
+        match self.welcome(from, opened, hello, now) {
+            Ok(welcomed) => self.open_session(from, opened, welcomed, now),
             Err(error) => self.answer(from, &RoomDatagram::Refused { nonce, reason: error.into() }),
         }
     }
 
-    /// Joins a framed peer; in a full room the plain member that was silent longest makes way.
-    fn join(&mut self, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
-        let result = self.feed.attachment().join(self.peers.next_key(), peer, now);
+    /// Takes in a framed peer; in a full room the plain member that was silent longest makes way.
+    fn welcome(
+        &mut self,
+        from: SocketAddr,
+        opened: Opened,
+        hello: &Hello,
+        now: Instant,
+    ) -> Result<Welcomed, JoinError> {
+        let came = self.baker.moment(opened.baked);
+        let result = self.feed.attachment().welcome(self.peers.next_key(), from, hello, came, now);
         if let (Err(JoinError::RoomFull { .. }), Some(key)) = (&result, self.peers.stalest_plain()) {
             self.end_plain(key, LeaveReason::RoomFull, now);
-            return self.feed.attachment().join(self.peers.next_key(), peer, now);
+            return self.feed.attachment().welcome(self.peers.next_key(), from, hello, came, now);
         }
         result
     }
 
-    fn open_session(
-        &mut self,
-        from: SocketAddr,
-        opened: Opened,
-        joined: Joined,
-        hello: &Hello,
-        now: Instant,
-    ) {
-        let Joined { member, seq, .. } = joined;
-        let Some((welcome, start)) = self.feed.attachment().welcome(member, hello, now) else { return };
-        // What the peer says it has already must be in the log.
+    fn open_session(&mut self, from: SocketAddr, opened: Opened, welcomed: Welcomed, now: Instant) {
+        let Welcomed { member, seq, welcome, start, .. } = welcomed;
+        // What the peer says it has must be in the log.
         self.feed.pull();
         let log = self.feed.log(Format::Framed);
         let start = match start {
             Start::After(have) => log.after(have),
             Start::History(messages) => {
-                let before = welcome.head.saturating_sub(u64::from(messages)).max(log.tail_seq());
+                let before = seq.saturating_sub(u64::from(messages)).max(log.tail_seq());
                 log.after(before.min(seq))
             }
         };
@@ -115,7 +128,7 @@ impl Endpoint {
         self.peers.set_local(key, self.asked);
         self.peers.enqueue(key);
         self.peers.settle(key);
-        self.tell_dismissed(now); // the key is taken by now
+        self.tell_peers(now); // the key is taken by now
     }
 
     fn receive_session(

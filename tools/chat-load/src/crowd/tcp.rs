@@ -41,6 +41,8 @@ struct Peer {
     /// Bytes received since the count began.
     heard_bytes: u64,
     unsent: Vec<u8>,
+    /// Messages that it has said.
+    said: u64,
     will_stall: bool,
     /// Reads nothing any more.
     is_stalled: bool,
@@ -132,7 +134,15 @@ impl TcpCrowd {
         let steps = self.wire.join(key).into_iter();
         let entering = Some(Entering { steps, is_answered: |_| true, heard: Vec::new() });
         let unsent = Vec::new();
-        self.peers.push(Peer { socket, entering, heard_bytes: 0, unsent, will_stall, is_stalled: false });
+        self.peers.push(Peer {
+            socket,
+            entering,
+            heard_bytes: 0,
+            unsent,
+            said: 0,
+            will_stall,
+            is_stalled: false,
+        });
         Ok(())
     }
 }
@@ -172,7 +182,9 @@ impl Crowd for TcpCrowd {
     }
 
     fn say(&mut self, stamp: Stamp) -> Result<()> {
-        self.wire.say(&stamp.text(), &mut self.peers[stamp.talker].unsent);
+        let peer = &mut self.peers[stamp.talker];
+        peer.said += 1;
+        self.wire.say(peer.said, &stamp.text(), &mut peer.unsent);
         Ok(())
     }
 

@@ -62,13 +62,13 @@ impl Wire {
         if self == Self::Irc { 8 } else { 100 }
     }
 
-    /// Appends one message as its author sends it.
-    pub(crate) fn say(self, text: &[u8; TEXT_BYTES], out: &mut Vec<u8>) {
+    /// Appends message number `number` of its author, as that sends it.
+    pub(crate) fn say(self, number: u64, text: &[u8; TEXT_BYTES], out: &mut Vec<u8>) {
         match self {
             Self::Lines => {}
             Self::Frames => {
                 let text = str::from_utf8(text).ok().and_then(|text| Text::one_line(text).ok());
-                MemberFrame::Say(text.expect("stamps are short ASCII")).encode(out);
+                MemberFrame::Say { number, text: text.expect("stamps are short ASCII") }.encode(out);
                 return;
             }
             Self::Redis => out.extend_from_slice(b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nroom\r\n$64\r\n"),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chat_core::{Client, ClientConfig, ClientEvent};
-use chat_proto::{Ack, Hello, MemberDatagram, PREFACE, RoomDatagram, Text};
+use chat_proto::{Hello, MemberDatagram, PREFACE, RoomDatagram, Text, Traffic};
 use socket2::SockRef;
 
 use crate::clock;
@@ -95,11 +95,8 @@ fn vanishes_over_udp(server: SocketAddr) -> Result<()> {
                 Ok(RoomDatagram::Retry { cookie, .. }) => break Some(cookie),
                 Ok(RoomDatagram::Welcome { nonce: echoed, session, .. }) if echoed == nonce => {
                     let says = vec![text("hello from a ghost")];
-                    let ack = Ack::default();
-                    return send(
-                        &socket,
-                        &MemberDatagram::Traffic { session, ping: false, ack, first: 1, says },
-                    );
+                    let traffic = Traffic { first: 1, says, ..Traffic::default() };
+                    return send(&socket, &MemberDatagram::Traffic { session, traffic });
                 }
                 // For a ghost that had this port before.
                 _ => {}

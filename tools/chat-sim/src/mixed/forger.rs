@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use chat_proto::{Ack, Cookie, Hello, MemberDatagram, PREFACE, SessionId, Text};
+use chat_proto::{Cookie, Hello, MemberDatagram, PREFACE, SessionId, Text, Traffic};
 use chat_testkit::Datagram;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -33,7 +33,8 @@ impl Forger {
         let random = &mut self.random;
         let session = SessionId::new(random.next_u64());
         let says = vec![Text::one_line(FORGED).expect("short")];
-        let traffic = MemberDatagram::Traffic { session, ping: true, ack: Ack::default(), first: 1, says };
+        let traffic = Traffic { ping: true, first: 1, says, ..Traffic::default() };
+        let traffic = MemberDatagram::Traffic { session, traffic };
         let nonce = random.next_u64();
         let cookie = Cookie(random.random());
         let hello = |cookie| MemberDatagram::Hello { nonce, cookie, hello: Hello::default() };

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use chat_core::LagPolicy;
-use chat_proto::{FrameDecoder, LeaveReason, PREFACE, PrefaceDecoder};
+use chat_proto::{FrameDecoder, LeaveReason, MemberFrame, PREFACE, PrefaceDecoder};
 use chat_testkit::StreamEnd;
 
 use super::follower::Follower;
@@ -68,7 +68,7 @@ impl FramedTcp {
         self.retry_at = None;
         let (end, address) = cx.connect();
         let mut out = PREFACE.to_vec();
-        self.talk.conversation.hello().encode(&mut out);
+        MemberFrame::Hello(self.talk.conversation.hello()).encode(&mut out);
         let incoming = Incoming::Lines(Lines::new(Ending::Lf), PrefaceDecoder::new());
         self.link = Some(Link { end, out, incoming });
         if let Some(before) = self.memberships.last_mut() {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use chat_core::LagPolicy;
-use chat_proto::{LeaveReason, MemberFrame};
+use chat_proto::LeaveReason;
 use chat_udp::{ClientSession, SessionEnd};
 
 use super::person::{Attention, Person, Surroundings};
@@ -62,7 +62,7 @@ impl FramedUdp {
     }
 
     fn begin(&mut self, cx: &mut Surroundings<'_>) {
-        let MemberFrame::Hello(hello) = self.talk.conversation.hello() else { return };
+        let hello = self.talk.conversation.hello();
         self.nonce = self.nonce.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         self.session = Some(ClientSession::new(self.nonce, hello, cx.now));
         (self.addresses, self.moved_at) = (vec![cx.new_address([198, 19])], None);
@@ -164,8 +164,7 @@ impl Person for FramedUdp {
     }
 
     fn closing(&mut self, cx: &mut Surroundings<'_>) {
-        let mut memberships =
-            self.addresses.iter().filter_map(|&address| cx.truth.membership(address.into()));
+        let is_there = self.talk.conversation.member().and_then(|member| cx.truth.stay(member));
         let lasts = |since: Instant, least| cx.now.saturating_duration_since(since) > least;
         self.expects_all = self.welcome_at.is_some_and(|at| lasts(at, HEARD_OF))
             && (cx.is_settled || self.moved_at.is_none_or(|at| lasts(at, FOUND)))
@@ -173,7 +172,7 @@ impl Person for FramedUdp {
             && !self.goes
             && self.attention.is_known(cx.now)
             && cx.world.lag_policy == LagPolicy::Skip
-            && memberships.any(Stay::lasts_until_closing);
+            && is_there.is_some_and(Stay::lasts_until_closing);
     }
 
     fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String> {

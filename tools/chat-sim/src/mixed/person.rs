@@ -120,6 +120,9 @@ impl Membership {
     pub(super) fn check(&self, truth: &Truth, world: &World) -> Result<(), String> {
         let Some(membership) = truth.membership(self.address.into()) else { return Ok(()) };
         let Some(left) = &membership.left else { return Err(format!("{self:?}: has never left")) };
+        if self.replaced {
+            return Ok(()); // the session has gone on over other connections, which ended it
+        }
         let is_right = match left {
             LeaveReason::Quit => self.quit,
             LeaveReason::Lost => self.lost,

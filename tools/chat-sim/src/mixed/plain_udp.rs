@@ -49,8 +49,8 @@ impl PlainUdp {
 
     fn follower(&mut self, address: SocketAddr, truth: &Truth) -> Option<&mut Follower> {
         if self.follower.is_none() {
-            let there = truth.memberships(address.into()).get(self.ended)?;
-            self.follower = Some(Follower::new(there.since, None));
+            let since = truth.memberships(address.into()).get(self.ended)?.since;
+            self.follower = Some(Follower::new(since, None));
         }
         self.follower.as_mut()
     }

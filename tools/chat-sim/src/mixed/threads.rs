@@ -153,7 +153,7 @@ impl<const QUICK: bool> Threads<QUICK> {
                     }
                 }
             }
-            Some(HostAct::Kick(peer)) => drop(self.room.kick(peer, "out")),
+            Some(HostAct::Kick(peer)) => drop(self.room.kick(peer.into(), "out")),
             Some(HostAct::Close(grace)) => self.room.close(FAREWELL, grace),
             None => return,
         }

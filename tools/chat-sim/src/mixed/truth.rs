@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_core::{Heard, LocalMember, Room};
-use chat_proto::{Author, Entry, Event, LeaveReason, PeerAddr, Text};
+use chat_proto::{Author, Entry, Event, LeaveReason, MemberId, PeerAddr, Text};
 
 use super::forger::FORGED;
 
@@ -19,8 +19,10 @@ pub(super) struct Truth {
     messages: Vec<Arc<Entry>>,
     /// What remote members said, by what stands before the colon.
     said: HashMap<String, Vec<Text>>,
-    /// From an address, one after the other.
-    memberships: HashMap<PeerAddr, Vec<Stay>>,
+    /// One after the other.
+    stays: Vec<Stay>,
+    /// Those that began or ended under an address.
+    by_address: HashMap<PeerAddr, Vec<usize>>,
     joined: u64,
     /// The farewell was said.
     is_closed: bool,
@@ -30,6 +32,7 @@ pub(super) struct Truth {
 /// A membership, as the room announced it.
 #[derive(Clone, Debug)]
 pub(super) struct Stay {
+    member: MemberId,
     /// The message before it.
     pub(super) since: u64,
     pub(super) left: Option<LeaveReason>,
@@ -50,7 +53,8 @@ impl Truth {
             local: room.join("truth".parse().expect("a name")).expect("the first seat"),
             messages: Vec::new(),
             said: HashMap::new(),
-            memberships: HashMap::new(),
+            stays: Vec::new(),
+            by_address: HashMap::new(),
             joined: 0,
             is_closed: false,
             fault: None,
@@ -70,8 +74,8 @@ impl Truth {
 
     fn take(&mut self, entry: &Arc<Entry>) {
         let fault = match &entry.event {
-            Event::Said { author, text } => {
-                if let (Author::Peer(_), Some((who, _))) = (author, text.as_str().split_once(':')) {
+            Event::Said { author, text, .. } => {
+                if let (Some(_), Some((who, _))) = (author.address(), text.as_str().split_once(':')) {
                     self.said.entry(who.to_owned()).or_default().push(text.clone());
                 }
                 self.is_closed |= *author == Author::Room && text.as_str() == FAREWELL;
@@ -82,27 +86,40 @@ impl Truth {
                     (entry.seq != self.messages.len() as u64).then_some("is not the next message")
                 }
             }
-            Event::Joined { peer, .. } => {
+            Event::Joined { member, author, .. } => {
                 self.joined += 1;
-                let stay = Stay { since: entry.seq, left: None, left_late: false };
-                let memberships = self.memberships.entry(*peer).or_default();
-                let is_there = memberships.last().is_some_and(|before| before.left.is_none());
-                memberships.push(stay);
+                let is_there = self.is_there(*member).is_some();
+                self.stays.push(Stay { member: *member, since: entry.seq, left: None, left_late: false });
+                self.list(author, self.stays.len() - 1);
                 is_there.then_some("joined twice")
             }
-            Event::Left { peer, reason, .. } => {
-                match self.memberships.get_mut(peer).and_then(|all| all.last_mut()) {
-                    Some(membership) if membership.left.is_none() => {
-                        (membership.left, membership.left_late) = (Some(reason.clone()), self.is_closed);
-                        None
-                    }
-                    _ => Some("left who was not there"),
+            Event::Left { member, author, reason, .. } => match self.is_there(*member) {
+                Some(place) => {
+                    let stay = &mut self.stays[place];
+                    (stay.left, stay.left_late) = (Some(reason.clone()), self.is_closed);
+                    self.list(author, place);
+                    None
                 }
-            }
+                None => Some("left who was not there"),
+            },
             _ => None,
         };
         if let Some(fault) = fault {
             self.fault.get_or_insert(format!("{entry:?}: {fault}"));
+        }
+    }
+
+    /// Where the stay of a member is that is present.
+    fn is_there(&self, member: MemberId) -> Option<usize> {
+        self.stays.iter().rposition(|stay| stay.member == member && stay.left.is_none())
+    }
+
+    /// A session may end under another address than it began with.
+    fn list(&mut self, author: &Author, place: usize) {
+        let Some(address) = author.address() else { return };
+        let places = self.by_address.entry(address).or_default();
+        if places.last() != Some(&place) {
+            places.push(place);
         }
     }
 
@@ -119,19 +136,25 @@ impl Truth {
         self.messages.get(usize::try_from(seq.checked_sub(1)?).ok()?)
     }
 
-    /// The last membership from this address.
+    /// The last membership that began or ended under this address.
     pub(super) fn membership(&self, peer: PeerAddr) -> Option<&Stay> {
-        self.memberships.get(&peer)?.last()
+        self.by_address.get(&peer)?.last().map(|&place| &self.stays[place])
     }
 
-    /// The memberships from this address, oldest first.
-    pub(super) fn memberships(&self, peer: PeerAddr) -> &[Stay] {
-        self.memberships.get(&peer).map_or(&[], Vec::as_slice)
+    /// The last time that this member was in the room.
+    pub(super) fn stay(&self, member: MemberId) -> Option<&Stay> {
+        self.stays.iter().rfind(|stay| stay.member == member)
+    }
+
+    /// The memberships under this address, oldest first.
+    pub(super) fn memberships(&self, peer: PeerAddr) -> Vec<Stay> {
+        let places = self.by_address.get(&peer).map_or(&[][..], Vec::as_slice);
+        places.iter().map(|&place| self.stays[place].clone()).collect()
     }
 
     /// Who has joined and not left.
     pub(super) fn present(&self) -> usize {
-        self.memberships.values().flatten().filter(|membership| membership.left.is_none()).count()
+        self.stays.iter().filter(|stay| stay.left.is_none()).count()
     }
 
     pub(super) fn joined(&self) -> u64 {

@@ -1,7 +1,7 @@
 use std::io;
 use std::sync::Arc;
 
-use chat_proto::{Session, Welcome};
+use chat_proto::{MemberId, Origin, Session, Welcome};
 
 use super::*;
 use crate::terminal::emulated::shown;
@@ -11,7 +11,7 @@ const NOW: Now = Now { elapsed: Duration::ZERO, unix_ms: 1_795_402_243_000 };
 /// When the room began: 23 November 2026, 02:50 UTC.
 const BEGAN: u64 = NOW.unix_ms;
 
-fn peer(port: u16) -> PeerAddr {
+fn peer(port: u16) -> Author {
     format!("127.0.0.1:{port}").parse().expect("an address")
 }
 
@@ -36,9 +36,33 @@ fn view() -> View {
     view_with(|_| {}, &[])
 }
 
-fn connected(you: PeerAddr) -> ClientEvent {
-    let session = Session { member: 1, since: 0, key: 2 };
-    ClientEvent::Connected(Welcome { epoch: 1, session, you, head: 0, began_unix_ms: BEGAN, members: 3 })
+fn id(port: u16) -> MemberId {
+    MemberId::new(port.into())
+}
+
+/// Members have the numbers of their ports.
+fn connected(you: Author) -> ClientEvent {
+    let member = you.address().expect("an address").port();
+    let session = Session { member: id(member), since: 0, key: 2 };
+    ClientEvent::Connected(Welcome {
+        version: 2,
+        capabilities: 0,
+        epoch: 1,
+        session,
+        resumed: false,
+        taken: Some(0),
+        address: text(&you.to_string()),
+        you,
+        room: None,
+        name: None,
+        head: 0,
+        began_unix_ms: BEGAN,
+        members: 3,
+    })
+}
+
+fn said_by(by: u16, what: &str) -> Event {
+    Event::Said { from: Origin { member: id(by), number: 1 }, author: peer(by), text: text(what) }
 }
 
 fn entry_at(at_ms: u64, event: Event, own: bool) -> ClientEvent {
@@ -46,7 +70,7 @@ fn entry_at(at_ms: u64, event: Event, own: bool) -> ClientEvent {
 }
 
 fn said(by: u16, what: &str) -> ClientEvent {
-    entry_at(0, Event::Said { author: peer(by).into(), text: text(what) }, false)
+    entry_at(0, said_by(by, what), false)
 }
 
 /// What the terminal shows of the lines that are new, and that each is one row.
@@ -85,7 +109,7 @@ fn an_own_message_appears_when_it_is_confirmed_and_is_marked() {
     after(&mut view, &[connected(peer(1))]);
     view.said(text("mine"), NOW);
     assert_eq!(lines(&mut view), [""; 0]);
-    let own = entry_at(0, Event::Said { author: peer(1).into(), text: text("mine") }, true);
+    let own = entry_at(0, said_by(1, "mine"), true);
     assert_eq!(
         after(&mut view, &[said(2, "his"), own]),
         ["02:50 [127.0.0.1:2] his", "02:50›[127.0.0.1:1] mine"]
@@ -109,12 +133,12 @@ fn a_message_that_takes_long_is_shown_below_the_input() {
 fn who_comes_and_goes_is_shown_and_counted() {
     let mut view = view();
     after(&mut view, &[connected(peer(1))]);
-    let left = |reason| Event::Left { peer: peer(2), reason, members: 1 };
+    let left = |reason| Event::Left { member: id(2), author: peer(2), reason, members: 1 };
     let lines = after(
         &mut view,
         &[
-            entry_at(0, Event::Joined { peer: peer(1), members: 3 }, false),
-            entry_at(0, Event::Joined { peer: peer(2), members: 4 }, false),
+            entry_at(0, Event::Joined { member: id(1), author: peer(1), members: 3 }, false),
+            entry_at(0, Event::Joined { member: id(2), author: peer(2), members: 4 }, false),
             entry_at(0, left(LeaveReason::Quit), false),
             entry_at(0, left(LeaveReason::Lost), false),
             entry_at(0, Event::PresenceSummary { joined: 12, left: 3, members: 240 }, false),
@@ -135,7 +159,7 @@ fn who_comes_and_goes_is_shown_and_counted() {
 #[test]
 fn who_is_here_is_told_in_one_line() {
     let mut view = view();
-    let present = |peers, more| ClientEvent::Present(Present { members: 70, peers, more });
+    let present = |authors, more| ClientEvent::Present(Present { members: 70, authors, more });
     let lines = after(&mut view, &[connected(peer(1)), present(vec![peer(1), peer(2)], true)]);
     assert_eq!(lines[1], "-- 70 present: 127.0.0.1:1 (you), 127.0.0.1:2, and others");
 }
@@ -199,7 +223,13 @@ fn what_may_or_may_not_have_arrived_is_told() {
 #[test]
 fn a_new_day_has_a_line() {
     let mut view = view();
-    let at = |at_ms| entry_at(at_ms, Event::Said { author: Author::Room, text: text("tick") }, false);
+    let at = |at_ms| {
+        entry_at(
+            at_ms,
+            Event::Said { from: Origin::default(), author: Author::Room, text: text("tick") },
+            false,
+        )
+    };
     let day = 24 * 3600 * 1000;
     let lines = after(&mut view, &[connected(peer(1)), at(0), at(1), at(day)]);
     assert_eq!(
@@ -211,7 +241,10 @@ fn a_new_day_has_a_line() {
 #[test]
 fn a_server_that_lies_about_the_time_does_no_harm() {
     let mut view = view();
-    let lines = after(&mut view, &[entry_at(u64::MAX, Event::Joined { peer: peer(2), members: 1 }, false)]);
+    let lines = after(
+        &mut view,
+        &[entry_at(u64::MAX, Event::Joined { member: id(2), author: peer(2), members: 1 }, false)],
+    );
     assert_eq!(lines, ["--:-- [*] 127.0.0.1:2 joined, 1 present"]);
 }
 

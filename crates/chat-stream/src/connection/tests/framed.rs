@@ -36,7 +36,7 @@ fn nothing_but_a_hello_may_come_first_and_no_second_one_after_it() {
     sessions.push([opening(None), vec![0, 0]].concat());
     sessions
         .push([opening(None), u16::try_from(FRAME_BYTES_MAX + 1).unwrap().to_le_bytes().to_vec()].concat());
-    sessions.push([opening(None), vec![1, 0, 77]].concat());
+    sessions.push([opening(None), vec![1, 0, 2]].concat()); // a message without its fields
     for session in sessions {
         let mut stage = Stage::new();
         let mut guest = stage.guest_who_said(&session);
@@ -95,14 +95,15 @@ fn a_frame_must_be_finished_within_half_a_minute_even_if_it_drips() {
 fn a_finished_frame_gives_the_next_one_its_own_half_minute() {
     let mut stage = Stage::new();
     let (mut guest, _) = stage.framed_guest();
-    let frame = say_frame("slow");
-    let (front, back) = frame.split_at(3);
-    stage.hear(&mut guest, front);
+    let frames: Vec<u8> = (0..11).flat_map(|_| say_frame("slow")).collect();
+    let (mut sent, bytes) = (3, frames.len() / 11);
+    stage.hear(&mut guest, &frames[..sent]);
     for _ in 0..10 {
         stage.pass(&mut guest, UNFINISHED_TIMEOUT - SECOND);
-        stage.hear(&mut guest, &[back, front].concat());
+        stage.hear(&mut guest, &frames[sent..sent + bytes]);
+        sent += bytes;
     }
-    stage.hear(&mut guest, back);
+    stage.hear(&mut guest, &frames[sent..]);
     assert_eq!(stage.texts(), ["slow"; 11]);
     assert_eq!(guest.connection.deadline(), None);
 }
@@ -112,7 +113,7 @@ fn history_comes_to_who_asks_for_it_and_to_no_one_else() {
     for (asked, given) in [(0, 0), (1, 1), (3, 3), (20, 5)] {
         let mut stage = Stage::new();
         (1..=5).for_each(|number| stage.say(&format!("message {number}")));
-        let mut guest = stage.guest_who_said(&opening_with(Hello { resume: None, history: asked }));
+        let mut guest = stage.guest_who_said(&opening_with(Hello { history: asked, ..Hello::default() }));
         stage.say("now");
         let frames = stage.read_frames(&mut guest);
         assert!(matches!(&frames[0], RoomFrame::Welcome(welcome) if welcome.head == 5));
@@ -131,7 +132,7 @@ fn who_resumes_gets_exactly_what_he_has_not_seen_and_his_old_connection_is_told(
     stage.hear(&mut old, &say_frame("mine, unconfirmed"));
     stage.say("unseen");
 
-    let resume = Resume { epoch: welcome.epoch, session: welcome.session, have: 1 };
+    let resume = Resume { epoch: welcome.epoch, session: welcome.session, have: 1, direct: 0 };
     let mut new = stage.guest_who_said(&opening(Some(resume)));
     let frames = stage.read_frames(&mut new);
     assert!(
@@ -141,8 +142,7 @@ fn who_resumes_gets_exactly_what_he_has_not_seen_and_his_old_connection_is_told(
 
     assert_eq!(stage.read_frames(&mut old).last(), Some(&RoomFrame::Bye(LeaveReason::Replaced)));
     assert!(old.is_shut);
-    let heard = stage.heard();
-    assert_eq!(heard[3..], old.left(&LeaveReason::Replaced));
+    assert_eq!(stage.heard().len(), 3, "to the others nothing has happened");
     stage.say("goes on");
     assert_eq!(lines(&stage.read_frames(&mut new)), ["[192.0.2.99:9] goes on"]);
 }
@@ -157,16 +157,16 @@ fn who_resumes_and_is_too_late_is_told_how_many_messages_he_missed() {
     (0..2_000).for_each(|number| stage.say(&format!("message {number}")));
     stage.pull();
 
-    let resume = Resume { epoch: welcome.epoch, session: welcome.session, have: 1 };
+    let resume = Resume { epoch: welcome.epoch, session: welcome.session, have: 1, direct: 0 };
     let mut new = stage.guest_who_said(&opening(Some(resume)));
     let frames = stage.read_frames(&mut new);
-    let skipped = frames.iter().find_map(|frame| match frame {
-        RoomFrame::Skipped(skipped) => Some(*skipped),
+    let lagged = frames.iter().find_map(|frame| match frame {
+        RoomFrame::Lagged(lagged) => Some(*lagged),
         _ => None,
     });
-    let skipped = skipped.expect("the log does not reach that far back");
-    assert_eq!(skipped.messages + u64::try_from(lines(&frames).len()).unwrap(), 2_000);
-    assert_eq!((skipped.next, skipped.head, skipped.accepted), (skipped.messages + 2, 2_001, 0));
+    let lagged = lagged.expect("the log does not reach that far back");
+    assert_eq!(lagged.messages + u64::try_from(lines(&frames).len()).unwrap(), 2_000);
+    assert_eq!((lagged.next, lagged.head, lagged.taken), (lagged.messages + 2, 2_001, 0));
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_stranger_who_shows_a_wrong_key_resumes_nothing_and_replaces_nobody() {
     let (mut victim, welcome) = stage.framed_guest();
     let mut session = welcome.session;
     session.key ^= 1;
-    stage.guest_who_said(&opening(Some(Resume { epoch: welcome.epoch, session, have: 0 })));
+    stage.guest_who_said(&opening(Some(Resume { epoch: welcome.epoch, session, have: 0, direct: 0 })));
     stage.say("still here?");
     assert_eq!(lines(&stage.read_frames(&mut victim)), ["[192.0.2.99:9] still here?"]);
     assert!(!victim.is_shut);
@@ -215,4 +215,87 @@ fn who_asks_without_reading_the_answers_does_not_make_them_pile_up() {
     assert_eq!(answers, 20_000);
     stage.hear(&mut guest, &encoded(&MemberFrame::Who));
     assert!(matches!(stage.read_frames(&mut guest)[..], [RoomFrame::Present(_)]));
+}
+
+/// A client may say again what it does not know to be taken: the number tells.
+#[test]
+fn a_number_that_comes_again_is_not_said_again() {
+    let mut stage = Stage::new();
+    let (mut guest, _) = stage.framed_guest();
+    let (one, two) = (say_frame("one"), say_frame("two"));
+    stage.hear(&mut guest, &[&one[..], &two, &one, &two].concat());
+    assert_eq!(stage.texts(), ["one", "two"]);
+}
+
+#[test]
+fn what_only_a_later_version_knows_is_skipped_and_counted() {
+    let mut stage = Stage::new();
+    let unknown = |tail: &[u8]| {
+        let length = u16::try_from(1 + tail.len()).unwrap().to_le_bytes();
+        [&length[..], &[0x4d], tail].concat()
+    };
+    let mut hello = Vec::new();
+    MemberFrame::Hello(Hello { versions: vec![9, 2, 7], ..Hello::default() }).encode(&mut hello);
+    let more = u16::from_le_bytes([hello[0], hello[1]]) + 3;
+    hello[..2].copy_from_slice(&more.to_le_bytes());
+    hello.extend([1, 2, 3]); // fields of a later version
+    let first = [PREFACE.to_vec(), unknown(b""), hello, unknown(b"tail"), say_frame("hello")].concat();
+    let mut guest = stage.guest_who_said(&first);
+    assert_eq!(stage.texts(), ["hello"]);
+    assert!(matches!(stage.read_frames(&mut guest)[..], [RoomFrame::Welcome(_), RoomFrame::Entry(_)]));
+    assert_eq!(stage.room.stats().unknown, 2);
+}
+
+#[test]
+fn another_version_is_told_which_one_is_spoken_here() {
+    let other = [&PREFACE[..5], &[9]].concat();
+    let hello = opening_with(Hello { versions: vec![9], ..Hello::default() });
+    for first in [other, hello] {
+        let mut stage = Stage::new();
+        let mut guest = stage.guest_who_said(&first);
+        assert_eq!(stage.read_frames(&mut guest), [RoomFrame::Bye(LeaveReason::version())]);
+        assert_eq!(stage.heard(), <[String; 0]>::default(), "it was never a member");
+    }
+}
+
+#[test]
+fn an_item_of_the_direct_lane_is_kept_until_the_guest_has_it_and_comes_again_if_it_resumes() {
+    let mut stage = Stage::new();
+    let (mut old, welcome) = stage.framed_guest();
+    let to = welcome.session.member;
+    ["one", "two"].iter().for_each(|what| stage.room.tell(to, what).unwrap());
+    let items = |frames: &[RoomFrame]| -> Vec<String> {
+        let items = frames.iter().filter_map(|frame| match frame {
+            RoomFrame::Direct(direct) => Some(format!("{} {}", direct.number, direct.item)),
+            _ => None,
+        });
+        items.collect()
+    };
+    assert_eq!(items(&stage.read_frames(&mut old)), ["1 [*] one", "2 [*] two"]);
+    stage.hear(&mut old, &encoded(&MemberFrame::Got { direct: 1 }));
+
+    let resume = Resume { epoch: welcome.epoch, session: welcome.session, have: 0, direct: 0 };
+    let mut new = stage.guest_who_said(&opening(Some(resume)));
+    assert_eq!(items(&stage.read_frames(&mut new)), ["2 [*] two"]);
+    stage.hear(&mut new, &encoded(&MemberFrame::Got { direct: 2 }));
+    stage.room.tell(to, "three").unwrap();
+    assert_eq!(items(&stage.read_frames(&mut new)), ["3 [*] three"]);
+}
+
+#[test]
+fn a_listener_that_turns_out_to_be_framed_is_the_same_member_or_the_one_that_it_resumes() {
+    let mut stage = Stage::new();
+    let (mut first, welcome) = stage.framed_guest();
+    stage.hear_end(&mut first);
+    stage.heard();
+    let mut fresh = stage.listener();
+    stage.hear(&mut fresh, &opening(None));
+    assert!(matches!(&stage.read_frames(&mut fresh)[..], [RoomFrame::Welcome(again)] if !again.resumed));
+    let mut resumed = stage.listener();
+    let resume = Resume { epoch: welcome.epoch, session: welcome.session, have: 0, direct: 0 };
+    stage.hear(&mut resumed, &opening(Some(resume)));
+    let frames = stage.read_frames(&mut resumed);
+    let RoomFrame::Welcome(again) = &frames[0] else { panic!("{frames:?}") };
+    assert_eq!((again.resumed, again.session.member), (true, welcome.session.member));
+    assert_eq!(stage.room.stats().members, 3, "with the one that speaks to them");
 }

@@ -65,31 +65,32 @@ fn overtaken_in_the_middle_of_a_frame_he_gets_the_rest_of_it_before_the_notice()
         let messages = flood(&mut stage);
         guest.wire.free = usize::MAX;
         let frames = stage.read_frames(&mut guest);
-        let [RoomFrame::Entry(_), RoomFrame::Skipped(skipped), ..] = &frames[..] else {
+        let [RoomFrame::Entry(_), RoomFrame::Lagged(lagged), ..] = &frames[..] else {
             panic!("blocked after {free} bytes: {:?}", &frames[..2]);
         };
-        assert_eq!(skipped.messages + lines(&frames).len() as u64, messages + 1);
-        assert_eq!(skipped.next, skipped.messages + 2);
-        assert_eq!(skipped.head, messages + 1);
+        assert_eq!(lagged.messages + lines(&frames).len() as u64, messages + 1);
+        assert_eq!(lagged.next, lagged.messages + 2);
+        assert_eq!(lagged.head, messages + 1);
     }
     assert!(free > 20);
 }
 
 #[test]
-fn a_framed_peer_learns_how_many_of_his_own_messages_were_accepted() {
+fn a_framed_peer_learns_how_many_of_its_own_messages_were_taken() {
     let mut stage = Stage::small();
     let (mut guest, _) = stage.framed_guest();
     guest.wire.free = 0;
-    stage.hear(&mut guest, &say_frame("one"));
+    let say = |number| encoded(&MemberFrame::Say { number, text: "mine".parse().unwrap() });
+    stage.hear(&mut guest, &say(1));
     stage.say("blocks");
     stage.serve(&mut guest);
     let messages = flood(&mut stage);
-    stage.hear(&mut guest, &say_frame("two"));
+    stage.hear(&mut guest, &say(2));
     guest.wire.free = usize::MAX;
     let frames = stage.read_frames(&mut guest);
-    let RoomFrame::Skipped(skipped) = &frames[0] else { panic!("{:?}", frames[0]) };
-    assert_eq!((skipped.accepted, skipped.head), (2, messages + 3));
-    assert_eq!(skipped.messages + lines(&frames).len() as u64, messages + 3, "his own are among them");
+    let RoomFrame::Lagged(lagged) = &frames[0] else { panic!("{:?}", frames[0]) };
+    assert_eq!((lagged.taken, lagged.head), (2, messages + 3));
+    assert_eq!(lagged.messages + lines(&frames).len() as u64, messages + 3, "its own are among them");
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn overtaken_again_and_again_he_can_add_it_all_up() {
         if framed {
             for frame in frames(&got) {
                 match frame {
-                    RoomFrame::Skipped(skipped) => missed_in_all += skipped.messages,
+                    RoomFrame::Lagged(lagged) => missed_in_all += lagged.messages,
                     RoomFrame::Entry(entry) if entry.event.is_message() => read += 1,
                     _ => {}
                 }

@@ -11,9 +11,10 @@ mod output;
 mod plain;
 
 use std::io::{self, ErrorKind, IoSlice, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_core::{Dismissed, Feed, Heard, LocalMember, MemberId, Room, RoomConfig, Waker, World};
+use chat_core::{Dismissed, Feed, Heard, LocalMember, Membership, Room, RoomConfig, Told, Waker, World};
 use chat_proto::{
     Event, FrameDecoder, Hello, LeaveReason, MemberFrame, PREFACE, Resume, RoomFrame, Text, Welcome,
 };
@@ -34,8 +35,9 @@ struct Stage {
     /// Hears what the room hears.
     witness: LocalMember,
     /// A member without a connection, to say things that the others read.
-    other: MemberId,
+    other: Membership,
     dismissed: Vec<Dismissed>,
+    told: Vec<Told>,
     guests: u16,
     now: Instant,
 }
@@ -83,7 +85,7 @@ impl Stage {
         let feed = Feed::new(&room, Waker::new(|| {}), false);
         let other = feed.attachment().join(0, "192.0.2.99:9".parse().unwrap(), now).unwrap().member;
         let witness = room.join("witness".parse().unwrap()).unwrap();
-        Self { room, feed, witness, other, dismissed: Vec::new(), guests: 0, now }
+        Self { room, feed, witness, other, dismissed: Vec::new(), told: Vec::new(), guests: 0, now }
     }
 
     fn join(&mut self) -> Guest {
@@ -105,7 +107,7 @@ impl Stage {
     fn framed_guest(&mut self) -> (Guest, Welcome) {
         let mut guest = self.guest_who_said(&opening(None));
         match &self.read_frames(&mut guest)[..] {
-            [RoomFrame::Welcome(welcome)] => (guest, *welcome),
+            [RoomFrame::Welcome(welcome)] => (guest, Welcome::clone(welcome)),
             other => panic!("a welcome was expected, and no more: {other:?}"),
         }
     }
@@ -125,6 +127,7 @@ impl Stage {
     fn pull(&mut self) {
         self.feed.pull();
         self.dismissed.extend(std::iter::from_fn(|| self.feed.take_dismissed()));
+        self.told.extend(std::iter::from_fn(|| self.feed.take_told()));
     }
 
     /// The guest sends `bytes`, which come in one read.
@@ -146,6 +149,11 @@ impl Stage {
     /// Serves the guest as a turn of the poll loop does, as far as his socket takes it.
     fn serve(&mut self, guest: &mut Guest) {
         self.pull();
+        for Told { member, direct, .. } in std::mem::take(&mut self.told) {
+            if guest.connection.member() == Some(member) {
+                guest.connection.tell(direct, self.now);
+            }
+        }
         self.dismissed.retain(|Dismissed { member, reason, .. }| {
             let is_it = guest.connection.member() == Some(*member);
             if is_it {
@@ -200,8 +208,8 @@ impl Stage {
             Heard::Missed(messages) => panic!("the witness missed {messages} messages"),
         });
         let lines = entries.filter_map(|entry| match &entry.event {
-            Event::Said { author, text } => Some(format!("[{author}] {text}")),
-            Event::Left { peer, reason, .. } => Some(format!("({peer} left: {reason})")),
+            Event::Said { author, text, .. } => Some(format!("[{author}] {text}")),
+            Event::Left { author, reason, .. } => Some(format!("({author} left: {reason})")),
             _ => None,
         });
         lines.collect()
@@ -247,7 +255,7 @@ impl Write for Wire {
 
 /// What a framed guest sends first.
 fn opening(resume: Option<Resume>) -> Vec<u8> {
-    opening_with(Hello { resume, history: 0 })
+    opening_with(Hello { resume, ..Hello::default() })
 }
 
 fn opening_with(hello: Hello) -> Vec<u8> {
@@ -256,8 +264,11 @@ fn opening_with(hello: Hello) -> Vec<u8> {
     bytes
 }
 
+/// Something that a framed guest says. Each has a greater number than those that were made before.
 fn say_frame(text: &str) -> Vec<u8> {
-    encoded(&MemberFrame::Say(Text::one_line(text).unwrap()))
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed) + 1;
+    encoded(&MemberFrame::Say { number, text: Text::one_line(text).unwrap() })
 }
 
 fn encoded(frame: &MemberFrame) -> Vec<u8> {
@@ -279,7 +290,7 @@ fn frames(bytes: &[u8]) -> Vec<RoomFrame> {
 fn lines(frames: &[RoomFrame]) -> Vec<String> {
     let lines = frames.iter().filter_map(|frame| match frame {
         RoomFrame::Entry(entry) => match &entry.event {
-            Event::Said { author, text } => Some(format!("[{author}] {text}")),
+            Event::Said { author, text, .. } => Some(format!("[{author}] {text}")),
             _ => None,
         },
         _ => None,

@@ -1,9 +1,10 @@
 //! What a member gets whose message the host refuses.
 
 use chat_core::{Moderator, Verdict};
-use chat_proto::Event;
+use chat_proto::{Direct, DirectItem};
 
 use super::*;
+use crate::limits::OUTBOX_BYTES_MAX;
 
 fn moderated() -> Stage {
     let moderator = Moderator::new(|offer| match offer.text.as_str() {
@@ -20,7 +21,7 @@ fn a_plain_member_is_told_why_and_others_see_nothing() {
     let (mut guest, mut other) = (stage.guest_who_said(b"hello\n"), stage.listener());
     stage.read(&mut guest);
     stage.hear(&mut guest, b"spam\nfish\n");
-    assert_eq!(stage.read(&mut guest), "[*] no spam\n", "and what was changed is still his own line");
+    assert_eq!(stage.read(&mut guest), "[*] no spam\n", "and what was changed is still its own line");
     assert_eq!(stage.read(&mut other), format!("[{}] meat\n", guest.address));
 }
 
@@ -35,18 +36,50 @@ fn a_line_of_many_messages_is_refused_with_one_notice() {
 }
 
 #[test]
-fn a_framed_member_reads_it_in_the_place_of_his_message() {
+fn a_framed_member_is_told_which_message_was_refused_and_others_see_nothing() {
     let mut stage = moderated();
     let (mut guest, welcome) = stage.framed_guest();
-    let said = [say_frame("one"), say_frame("spam"), say_frame("two")].concat();
-    stage.hear(&mut guest, &said);
-    let entries = stage.read_frames(&mut guest).into_iter().filter_map(|frame| match frame {
-        RoomFrame::Entry(entry) => Some(entry.event.clone()),
+    let (mut other, _) = stage.framed_guest();
+    stage.read_frames(&mut guest);
+    let said = [say_frame("one"), say_frame("spam"), say_frame("two")];
+    let number = match FrameDecoder::new().next(&mut &said[1][..]) {
+        Ok(Some(MemberFrame::Say { number, .. })) => number,
+        other => panic!("{other:?}"),
+    };
+    stage.hear(&mut guest, &said.concat());
+    let frames = stage.read_frames(&mut guest);
+    let why = "no spam".parse().unwrap();
+    let refused = Direct { number: 1, item: DirectItem::Refused { number, why } };
+    assert!(frames.contains(&RoomFrame::Direct(refused.into())), "{frames:?}");
+    assert_eq!(lines(&frames).len(), 2);
+    let seen = stage.read_frames(&mut other);
+    assert_eq!((lines(&seen).len(), seen.len()), (2, 2), "{seen:?}");
+    assert_eq!(welcome.taken, Some(0));
+}
+
+#[test]
+fn much_that_is_refused_is_all_told_and_never_piles_up() {
+    let moderator = Moderator::new(|offer| Verdict::Refuse(offer.text.clone()));
+    let mut stage = Stage::with(RoomConfig::default().with_rate(None).with_moderator(moderator));
+    let (mut guest, _) = stage.framed_guest();
+    let said: Vec<u8> = (0..1_000).flat_map(|number| say_frame(&number.to_string())).collect();
+    let mut told = Vec::new();
+    for piece in said.chunks(1_000) {
+        while !guest.connection.wants_bytes() {
+            told.extend(stage.read_frames(&mut guest));
+            stage.pass(&mut guest, MS);
+        }
+        stage.hear(&mut guest, piece);
+        assert!(guest.connection.outbox_len() <= 4 * OUTBOX_BYTES_MAX);
+    }
+    for _ in 0..100 {
+        told.extend(stage.read_frames(&mut guest));
+        stage.pass(&mut guest, MS);
+    }
+    let why = told.iter().filter_map(|frame| match frame {
+        RoomFrame::Direct(direct) => Some(direct.item.to_string()),
         _ => None,
     });
-    let entries: Vec<_> = entries.filter(|event| !event.is_presence()).collect();
-    let peer = welcome.you;
-    let why = "no spam".parse().unwrap();
-    assert_eq!(entries.len(), 3, "{entries:?}");
-    assert_eq!(entries[1], Event::Refused { peer, member: welcome.session.member, said: 2, why });
+    let expected: Vec<_> = (0..1_000).map(|number| format!("[*] {number}")).collect();
+    assert_eq!(why.collect::<Vec<_>>(), expected);
 }

@@ -44,8 +44,7 @@ pub(in crate::conformance) fn one_order<M: Medium>(medium: &M) -> Checked {
     let memory = run(memory);
     let mut guests = [stage.join(&first_address)?, stage.join(&second_address)?, stage.join(&first_address)?];
     let mut other = door.connect();
-    let is_other =
-        |event: &Event| matches!(event, Event::Joined { peer, .. } if *peer == other.address().into());
+    let is_other = |event: &Event| matches!(event, Event::Joined { author, .. } if author.address() == Some(other.address().into()));
     stage.wait_for("the kit's own transport takes peers in", |event| is_other(event).then_some(()))?;
     let deadline = stage.deadline();
     thread::scope(|scope| {

@@ -74,8 +74,7 @@ pub(in crate::conformance) fn amid_talk<M: Medium>(medium: &M) -> Checked {
     for guest in &mut guests {
         let heard = stage.sync(guest)?;
         stage.listen();
-        let joined =
-            |entry: &&Arc<Entry>| matches!(entry.event, Event::Joined { peer, .. } if peer == guest.address);
+        let joined = |entry: &&Arc<Entry>| matches!(&entry.event, Event::Joined { author, .. } if author.address() == Some(guest.address));
         let join = stage.seen().iter().find(joined).map_or(0, |join| join.seq);
         let after = stage.seen().iter().filter(|entry| entry.event.is_message() && entry.seq > join);
         let said: Vec<_> =

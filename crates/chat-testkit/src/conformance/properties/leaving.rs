@@ -50,8 +50,8 @@ pub(in crate::conformance) fn kicked<M: Medium>(medium: &M) -> Checked {
     let (running, address) = stage.open();
     let (mut ann, mut bob) = (stage.join(&address)?, stage.join(&address)?);
     stage.sync(&mut ann)?;
-    if let Err(error) = stage.room.kick(ann.address, "enough is enough") {
-        return fault("a member can be kicked by the address he joined with", error.to_string());
+    if let Err(error) = stage.room.kick(ann.address.into(), "enough is enough") {
+        return fault("a member can be kicked by the address that it joined with", error.to_string());
     }
     let why = match ann.hear()? {
         Heard::Closed(why) => why,
@@ -119,7 +119,9 @@ pub(in crate::conformance) fn dropped<M: Medium>(medium: &M) -> Checked {
     stage.wait_for_leave(ann.address)?;
     stage.wait_for_leave(bob.address)?;
     let members = stage.room.members();
-    expect(members == [eve.address], "the members of the other transport stay", || format!("{members:?}"))?;
+    expect(members == [eve.address.into()], "the members of the other transport stay", || {
+        format!("{members:?}")
+    })?;
     eve.hears("[kit] this ends the turn")?;
     drop((ann, bob, eve));
     stage.close([second])

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use chat_proto::limits::PLAIN_ANSWER_BYTES_MAX;
 use chat_proto::{
-    Ack, Cookie, Event, Hello, MemberDatagram, MemberFrame, RoomDatagram, RoomFrame, SessionId, SlotSet, Text,
+    Ack, Cookie, Event, Hello, MemberDatagram, MemberFrame, RoomDatagram, RoomFrame, SessionId, SlotSet,
+    Text, Traffic,
 };
 use chat_udp::ClientSession;
 
@@ -26,6 +27,8 @@ const KNOCK: &[u8] = b"\n";
 
 #[derive(Debug)]
 pub(super) struct Peer {
+    /// Messages that it has said, if it is framed.
+    said: u64,
     protocol: Protocol,
     /// What is to be sent next, and what was sent last.
     outbox: VecDeque<Vec<u8>>,
@@ -68,7 +71,7 @@ impl Peer {
     }
 
     fn new(protocol: Protocol, now: Instant) -> Self {
-        let mut peer = Self { protocol, outbox: VecDeque::new(), sent: Vec::new(), sent_at: now };
+        let mut peer = Self { protocol, outbox: VecDeque::new(), sent: Vec::new(), sent_at: now, said: 0 };
         peer.knock();
         peer
     }
@@ -108,7 +111,8 @@ impl Peer {
             Protocol::Member(_) => Err(Failure::new("a member that only listens was to say something")),
             Protocol::Talker(session) if session.is_ready() => {
                 let text = str::from_utf8(text)?;
-                session.send(MemberFrame::Say(Text::one_line(text)?), now);
+                self.said += 1;
+                session.send(MemberFrame::Say { number: self.said, text: Text::one_line(text)? }, now);
                 Ok(())
             }
             Protocol::Talker(session) => Err(Failure::new(match session.end() {
@@ -141,8 +145,11 @@ impl Peer {
                                 hear(text.as_str().as_bytes());
                             }
                         }
-                        RoomFrame::Welcome(_) | RoomFrame::Present(_) => {}
-                        RoomFrame::Skipped(_) => return Err(Failure::new("a talker was overtaken")),
+                        RoomFrame::Welcome(_)
+                        | RoomFrame::Present(_)
+                        | RoomFrame::Direct(_)
+                        | RoomFrame::Unknown { .. } => {}
+                        RoomFrame::Lagged(_) => return Err(Failure::new("a talker was overtaken")),
                         RoomFrame::Bye(reason) => return Err(Failure::new(format!("put out: {reason}"))),
                     }
                 }
@@ -232,7 +239,7 @@ impl Member {
             RoomDatagram::Bye { reason, .. } | RoomDatagram::Refused { reason, .. } => {
                 return Err(Failure::new(format!("put out: {reason}")));
             }
-            RoomDatagram::Skip { .. } => return Err(Failure::new("a member was overtaken")),
+            RoomDatagram::Lagged { .. } => return Err(Failure::new("a member was overtaken")),
             _ => {}
         }
         Ok(None)
@@ -286,7 +293,8 @@ impl Member {
         if self.ack_now || self.ping || silence >= KEEP_ALIVE {
             let ack = Ack { next: self.next, beyond: self.beyond };
             let ping = self.ping || !self.ack_now;
-            MemberDatagram::Traffic { session, ping, ack, first: 1, says: Vec::new() }.encode(out);
+            let traffic = Traffic { ping, ack, first: 1, ..Traffic::default() };
+            MemberDatagram::Traffic { session, traffic }.encode(out);
             (self.unacked, self.ack_now, self.ping) = (0, false, false);
         }
     }

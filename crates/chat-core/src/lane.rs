@@ -1,0 +1,134 @@
+//! A member's direct lane: what the room has for it alone, until the member has acknowledged it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use chat_proto::limits::{DIRECT_BYTES_MAX, DIRECT_ITEMS_MAX};
+use chat_proto::{Direct, DirectItem, MemberId, Text};
+
+use crate::members::Member;
+
+/// Items that the transport has not pulled, from which on their member is to wait before it says more.
+const UNPULLED_MAX: u64 = DIRECT_ITEMS_MAX as u64 / 2;
+
+/// What is in a lane. Exists only while something is.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    /// Not acknowledged, in the order of their numbers. Some numbers may be left out.
+    items: VecDeque<Arc<Direct>>,
+    bytes: usize,
+    /// The transport has pulled the items up to this number.
+    pulled: u64,
+}
+
+impl Lane {
+    fn new(pulled: u64) -> Self {
+        Self { items: VecDeque::new(), bytes: 0, pulled }
+    }
+
+    fn has_room_for(&self, item: &DirectItem) -> bool {
+        self.items.len() < DIRECT_ITEMS_MAX && self.bytes + cost(item) <= DIRECT_BYTES_MAX
+    }
+
+    /// Who sent the private messages in it.
+    pub(crate) fn senders(&self) -> impl Iterator<Item = MemberId> {
+        self.items.iter().filter_map(|direct| match direct.item {
+            DirectItem::Private { from, .. } => Some(from),
+            _ => None,
+        })
+    }
+
+    fn keep(&mut self, direct: &Arc<Direct>) {
+        self.bytes += cost(&direct.item);
+        self.items.push_back(Arc::clone(direct));
+    }
+
+    fn forget(&mut self, at: usize) {
+        if let Some(direct) = self.items.remove(at) {
+            self.bytes -= cost(&direct.item);
+        }
+    }
+}
+
+impl Member {
+    /// Puts an item into the lane; `None` if it is full. It is to be handed to the transport.
+    pub(crate) fn push_direct(&mut self, item: DirectItem) -> Option<Arc<Direct>> {
+        let is_full = self.lane.as_ref().is_some_and(|lane| !lane.has_room_for(&item));
+        (!is_full).then(|| self.push(item, true))
+    }
+
+    /// Puts a refusal into the lane, which finds room for it: a member that says much, of which much is refused,
+    /// cannot acknowledge in between. A stream delivers what it was handed, so what is forgotten for it is an older
+    /// refusal that the transport has; only a connection that breaks at this moment loses the words of that one.
+    pub(crate) fn push_refusal(&mut self, number: u64, why: Text) -> Arc<Direct> {
+        let item = DirectItem::Refused { number, why };
+        let mut has_room = true;
+        if let Some(lane) = &mut self.lane {
+            while !lane.has_room_for(&item) {
+                let is_old = |direct: &Arc<Direct>| {
+                    direct.number <= lane.pulled && matches!(direct.item, DirectItem::Refused { .. })
+                };
+                let Some(at) = lane.items.iter().position(is_old) else {
+                    has_room = false;
+                    break;
+                };
+                lane.forget(at);
+            }
+        }
+        self.push(item, has_room)
+    }
+
+    fn push(&mut self, item: DirectItem, is_kept: bool) -> Arc<Direct> {
+        let lane = self.lane.get_or_insert_with(|| Box::new(Lane::new(self.direct)));
+        self.direct += 1;
+        let direct = Arc::new(Direct { number: self.direct, item });
+        if is_kept {
+            lane.keep(&direct);
+        }
+        direct
+    }
+
+    /// The transport has pulled the items up to this number.
+    pub(crate) fn direct_pulled(&mut self, number: u64) {
+        if let Some(lane) = &mut self.lane {
+            lane.pulled = lane.pulled.max(number);
+        }
+        self.let_lane_go();
+    }
+
+    /// The member has the items up to this number.
+    pub(crate) fn direct_got(&mut self, number: u64) {
+        let number = number.min(self.direct);
+        if let Some(lane) = &mut self.lane {
+            while lane.items.front().is_some_and(|direct| direct.number <= number) {
+                lane.forget(0);
+            }
+        }
+        self.let_lane_go();
+    }
+
+    /// Whether the transport should pull before this member says more.
+    pub(crate) fn is_lane_crowded(&self) -> bool {
+        self.lane.as_ref().is_some_and(|lane| self.direct - lane.pulled >= UNPULLED_MAX)
+    }
+
+    /// What is in the lane, to be handed to another transport.
+    pub(crate) fn unacknowledged(&mut self) -> Vec<Arc<Direct>> {
+        let Some(lane) = &mut self.lane else { return Vec::new() };
+        lane.pulled = lane.items.front().map_or(self.direct, |first| first.number - 1);
+        lane.items.iter().map(Arc::clone).collect()
+    }
+
+    fn let_lane_go(&mut self) {
+        let direct = self.direct;
+        self.lane.take_if(|lane| lane.items.is_empty() && lane.pulled == direct);
+    }
+}
+
+fn cost(item: &DirectItem) -> usize {
+    match item {
+        DirectItem::Private { text, .. } | DirectItem::Notice { text } => text.as_str().len(),
+        DirectItem::Refused { why, .. } | DirectItem::Undelivered { why, .. } => why.as_str().len(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,128 @@
+//! The direct lane: what concerns one member only is numbered, in order, bounded, and never lost silently.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+mod support;
+
+use chat_core::{Moderator, RoomConfig, TellError, Update, Verdict};
+use chat_proto::limits::{DIRECT_BYTES_MAX, DIRECT_ITEMS_MAX, TEXT_BYTES_MAX};
+use chat_proto::{DirectItem, Hello, LeaveReason, MemberId, Resume};
+use support::{Carrier, room, room_with, text};
+
+fn shown(update: &Update) -> Vec<String> {
+    update.direct.iter().map(|told| format!("{} {}", told.direct.number, told.direct.item)).collect()
+}
+
+#[test]
+fn a_private_message_reaches_one_member_over_any_transport_and_nobody_else() {
+    let (room, time) = room();
+    let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::with_word(&room, &time, "udp"));
+    let ann = tcp.join("192.0.2.1:1");
+    let bob = udp.welcome("192.0.2.2:2", &Hello::default());
+    let to = bob.welcome.session.member;
+    udp.pull();
+    let wakes = udp.wakes();
+    tcp.attachment.tell(ann, to, text("psst")).unwrap();
+    assert_eq!(udp.wakes(), wakes + 1);
+    room.tell(to, "one\ntwo").unwrap();
+    assert_eq!(shown(&tcp.pull()), [""; 0]);
+    let update = udp.pull();
+    assert_eq!(shown(&update), ["1 [192.0.2.1:1 -> you] psst", "2 [*] one", "3 [*] two"]);
+    assert!(update.direct.iter().all(|told| told.member == bob.member));
+    assert_eq!(shown(&udp.pull()), [""; 0], "each is pulled once");
+    assert_eq!(room.stats().messages, 0, "it is not in the log");
+    assert_eq!(room.tell(MemberId::new(99), "x"), Err(TellError::NotPresent));
+}
+
+#[test]
+fn a_lane_that_nobody_acknowledges_is_full_and_the_sender_is_told() {
+    let (room, time) = room();
+    let mut carrier = Carrier::new(&room, &time);
+    let ann = carrier.welcome("192.0.2.1:1", &Hello::default());
+    let to = ann.welcome.session.member;
+    (0..DIRECT_ITEMS_MAX).for_each(|_| room.tell(to, "x").unwrap());
+    assert_eq!(room.tell(to, "x"), Err(TellError::Full));
+    carrier.pull();
+    assert_eq!(room.tell(to, "x"), Err(TellError::Full), "a pull is no acknowledgement");
+    carrier.attachment.got(ann.member, 1);
+    room.tell(to, "y").unwrap();
+    assert_eq!(room.tell(to, "x"), Err(TellError::Full));
+    carrier.attachment.got(ann.member, u64::MAX);
+
+    let long = "x".repeat(TEXT_BYTES_MAX);
+    (0..DIRECT_BYTES_MAX / TEXT_BYTES_MAX).for_each(|_| room.tell(to, &long).unwrap());
+    assert_eq!(room.tell(to, &long), Err(TellError::Full));
+}
+
+#[test]
+fn what_was_not_acknowledged_comes_again_over_the_connection_on_which_the_session_goes_on() {
+    let (room, time) = room();
+    let (mut old, mut new) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let ann = old.welcome("192.0.2.1:1", &Hello::default());
+    let to = ann.welcome.session.member;
+    ["one", "two", "three"].iter().for_each(|what| room.tell(to, what).unwrap());
+    old.pull();
+    old.attachment.got(ann.member, 1);
+    room.tell(to, "four").unwrap();
+    let resume = Resume { epoch: ann.welcome.epoch, session: ann.welcome.session, have: 0, direct: 2 };
+    let again = new.welcome("192.0.2.1:2", &Hello { resume: Some(resume), ..Hello::default() });
+    assert_eq!(shown(&new.pull()), ["3 [*] three", "4 [*] four"]);
+    room.tell(to, "five").unwrap();
+    assert_eq!(shown(&new.pull()), ["5 [*] five"]);
+    old.attachment.got(ann.member, 5);
+    new.attachment.got(again.member, 5);
+
+    // After it has left nothing is in its lane, and the numbers go on.
+    new.leave(again.member, LeaveReason::Lost);
+    let resume = Resume { direct: 5, session: again.welcome.session, ..resume };
+    let back = new.welcome("192.0.2.1:3", &Hello { resume: Some(resume), ..Hello::default() });
+    assert_eq!(back.welcome.session.member, to);
+    room.tell(to, "six").unwrap();
+    assert_eq!(shown(&new.pull()), ["6 [*] six"]);
+}
+
+#[test]
+fn a_sender_is_told_what_did_not_get_there_because_the_other_one_left() {
+    let (room, time) = room();
+    let mut carrier = Carrier::new(&room, &time);
+    let ann = carrier.join("192.0.2.1:1");
+    let bob = carrier.welcome("192.0.2.2:2", &Hello::default());
+    let to = bob.welcome.session.member;
+    ["one", "two"].iter().for_each(|what| carrier.attachment.tell(ann, to, text(what)).unwrap());
+    carrier.pull();
+    carrier.attachment.got(bob.member, 1);
+    carrier.leave(bob.member, LeaveReason::Lost);
+    let update = carrier.pull();
+    assert_eq!(shown(&update), ["1 [*] Not delivered to 192.0.2.2:2: left (connection lost)"]);
+    assert_eq!((update.direct[0].member, room.stats().undelivered), (ann, 1));
+    assert_eq!(carrier.attachment.tell(bob.member, to, text("x")), Err(TellError::NotMember));
+}
+
+#[test]
+fn who_says_much_that_is_refused_is_told_each_time_and_held_up_until_the_transport_has_pulled() {
+    let moderator = Moderator::new(|offer| Verdict::Refuse(offer.text.clone()));
+    let (room, time) = room_with(RoomConfig::default().with_moderator(moderator));
+    let mut carrier = Carrier::new(&room, &time);
+    let ann = carrier.welcome("127.0.0.1:1", &Hello::default());
+    let mut told = Vec::new();
+    for number in 1..=500 {
+        let said = carrier.try_say(ann.member, &number.to_string()).unwrap();
+        if said.pause_until.is_some() {
+            told.extend(carrier.pull().direct);
+        }
+    }
+    told.extend(carrier.pull().direct);
+    let why: Vec<_> = told
+        .iter()
+        .map(|told| match &told.direct.item {
+            DirectItem::Refused { number, why } => (*number, why.to_string()),
+            item => panic!("{item}"),
+        })
+        .collect();
+    let expected: Vec<_> = (1..=500).map(|number| (number, number.to_string())).collect();
+    assert_eq!(why, expected, "every one, though none was acknowledged");
+    assert_eq!(
+        room.tell(ann.welcome.session.member, "x"),
+        Err(TellError::Full),
+        "and what is kept is bounded"
+    );
+}

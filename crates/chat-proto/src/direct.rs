@@ -1,0 +1,123 @@
+//! What concerns one member only, and so is not in the log.
+
+use std::fmt;
+
+use crate::{
+    Author, MemberId, Text,
+    limits::{LINE_PREFIX_BYTES_MAX, TEXT_BYTES_MAX},
+    text,
+};
+
+/// One item of a member's direct lane: what the room has for this member alone.
+///
+/// Items are numbered 1, 2, 3, … over the member's session. Each stays with the room until the member has
+/// acknowledged it ([`MemberFrame::Got`](crate::MemberFrame::Got)), so it may come twice after a lost connection. A
+/// member ignores a number that it has seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Direct {
+    /// The item's number.
+    pub number: u64,
+    /// What it says.
+    pub item: DirectItem,
+}
+
+/// What an item of the direct lane says.
+///
+/// `Display` is the line that people read; [`to_lines`](Self::to_lines) is it for a plain member.
+///
+/// ```
+/// use chat_proto::{Author, DirectItem, MemberId, Text};
+///
+/// let (from, author) = (MemberId::new(4), Author::Named("ann".parse()?));
+/// let item = DirectItem::Private { from, author, text: Text::one_line("psst")? };
+/// assert_eq!(item.to_string(), "[ann -> you] psst");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DirectItem {
+    /// A private message.
+    Private {
+        /// Who sent it.
+        from: MemberId,
+        /// The sender as people see it.
+        author: Author,
+        /// The message.
+        text: Text,
+    },
+    /// A message of this member was not accepted, and is dealt with.
+    Refused {
+        /// Which of its messages.
+        number: u64,
+        /// Why.
+        why: Text,
+    },
+    /// Something the room tells this member: an answer, for example.
+    Notice {
+        /// What it says.
+        text: Text,
+    },
+    /// A private message of this member did not reach the other one.
+    Undelivered {
+        /// Whom it was for.
+        to: Author,
+        /// Why it did not get there.
+        why: Text,
+    },
+    /// Something that a later version of the protocol knows. There is nothing to show.
+    Unknown {
+        /// Its kind on the wire.
+        kind: u8,
+    },
+}
+
+impl DirectItem {
+    /// The lines that a plain member reads: one, unless a private message is so long that its line would exceed the
+    /// longest line of a message.
+    pub fn to_lines(&self) -> Vec<String> {
+        let line = self.to_string();
+        let bytes_max = LINE_PREFIX_BYTES_MAX + TEXT_BYTES_MAX;
+        if line.len() <= bytes_max {
+            return if line.is_empty() { Vec::new() } else { vec![line] };
+        }
+        let text = match self {
+            DirectItem::Private { text, .. } => text.as_str(),
+            DirectItem::Undelivered { why, .. } => why.as_str(),
+            _ => return vec![line],
+        };
+        let prefix = &line[..line.len() - text.len()];
+        let front = text::front(text, bytes_max - prefix.len());
+        vec![format!("{prefix}{front}"), format!("{prefix}{}", &text[front.len()..])]
+    }
+}
+
+impl fmt::Display for DirectItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DirectItem::Private { author, text, .. } => write!(f, "[{author} -> you] {text}"),
+            DirectItem::Refused { why, .. } => write!(f, "[*] {why}"),
+            DirectItem::Notice { text } => write!(f, "[*] {text}"),
+            DirectItem::Undelivered { to, why } => write!(f, "[*] Not delivered to {to}: {why}"),
+            DirectItem::Unknown { .. } => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_a_plain_member_is_longer_than_that_of_a_message() {
+        let author: Author = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535".parse().unwrap();
+        let text = Text::one_line(&"x".repeat(TEXT_BYTES_MAX)).unwrap();
+        let private = |text| DirectItem::Private { from: MemberId::new(1), author: author.clone(), text };
+        let lines = private(text).to_lines();
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|line| line.len() <= LINE_PREFIX_BYTES_MAX + TEXT_BYTES_MAX));
+        let said: usize = lines.iter().map(|line| line.matches('x').count()).sum();
+        assert_eq!(said, TEXT_BYTES_MAX);
+        assert_eq!(private(Text::one_line("hi").unwrap()).to_lines().len(), 1);
+        assert!(DirectItem::Unknown { kind: 9 }.to_lines().is_empty());
+    }
+}
