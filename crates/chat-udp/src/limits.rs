@@ -64,6 +64,13 @@ pub(crate) const ACK_DELAY: Duration = Duration::from_millis(25);
 /// Datagrams with entries after which an acknowledgement does not wait.
 pub(crate) const ACK_EVERY: u32 = 2;
 
+/// The same while nothing is lost: an acknowledgement costs the server as much as a datagram with entries.
+pub(crate) const ACK_EVERY_STEADY: u32 = 8;
+
+/// Datagrams in order after which a path counts as steady: after a loss the server's window has grown past
+/// [`ACK_EVERY_STEADY`] again by then.
+pub(crate) const STEADY_AFTER: u32 = 64;
+
 /// How long entries that overtook others are waited for before the gap counts as a loss.
 pub(crate) const REORDER_DELAY_MIN: Duration = Duration::from_millis(5);
 

@@ -5,12 +5,15 @@ mod support;
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use chat_core::{ClientConfig, ClientEnd, ClientEvent, RoomConfig};
+use chat_core::{ClientConfig, ClientEnd, ClientEvent, Room, RoomConfig, Waker};
 use chat_proto::{Event, LeaveReason};
-use chat_udp::{ConnectError, UdpConfig};
+use chat_udp::{ConnectError, Endpoint, UdpConfig};
 
-use support::{LossyPath, Peer, Server, connect, hear, own_loopback, say, wait_for};
+use support::{LossyPath, Peer, Server, connect, hear, instant, own_loopback, say, wait_for};
 
 fn text(event: &Event) -> String {
     match event {
@@ -172,4 +175,51 @@ fn a_client_whose_user_does_not_read_lags_and_misses_nothing() {
         assert_eq!(text(&hear(&client).event), number.to_string());
     }
     assert_eq!(text(&hear(&client).event), "and on");
+}
+
+#[test]
+fn a_client_that_was_silent_for_longer_than_its_lease_goes_on_where_it_was() {
+    // A server with a clock that can be put forward: what a client finds that was stopped for a while.
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    let address = socket.local_addr().unwrap();
+    let room = Room::new(RoomConfig::default());
+    let mut endpoint =
+        Endpoint::new(&room, Waker::new(|| {}), UdpConfig::default(), address, [7; 32], instant());
+    let (ahead, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let (seconds, over) = (Arc::clone(&ahead), Arc::clone(&is_over));
+    let server = std::thread::spawn(move || {
+        let (mut buffer, mut out) = ([0; 2048], Vec::new());
+        while !over.load(Ordering::Relaxed) {
+            let now = instant() + Duration::from_secs(seconds.load(Ordering::Relaxed));
+            // The time of what comes after the clock was put forward is the new one.
+            endpoint.on_deadline(now);
+            if let Ok((bytes, from)) = socket.recv_from(&mut buffer) {
+                endpoint.receive(from, &buffer[..bytes], now);
+            }
+            endpoint.pull(now);
+            while let Some(to) = endpoint.transmit(&mut out, now) {
+                socket.send_to(&out, to.peer).unwrap();
+            }
+        }
+    });
+
+    let client = chat_udp::connect(address, &ClientConfig::default().with_reconnect(true)).unwrap();
+    say(&client, "before");
+    assert_eq!(text(&hear(&client).event), "before");
+    let members = || room.stats().members;
+    assert_eq!(members(), 1);
+    ahead.store(61, Ordering::Relaxed);
+    while room.stats().left == 0 {
+        std::thread::yield_now();
+    }
+    room.notice("meanwhile").unwrap();
+    wait_for(&client, |event| matches!(event, ClientEvent::Lost { .. }).then_some(()));
+    wait_for(&client, |event| matches!(event, ClientEvent::Connected { .. }).then_some(()));
+    assert_eq!(text(&hear(&client).event), "meanwhile", "nothing is missed and nothing comes twice");
+    say(&client, "after");
+    assert_eq!(text(&hear(&client).event), "after");
+    assert_eq!(members(), 1);
+    is_over.store(true, Ordering::Relaxed);
+    server.join().unwrap();
 }

@@ -915,6 +915,65 @@ fn a_silent_member_is_asked_for_and_lost_after_a_minute() {
 }
 
 #[test]
+fn a_client_that_is_asked_for_proof_again_and_again_says_a_hello_per_second_and_gives_up() {
+    let now = begin();
+    let mut session = ClientSession::new(9, Hello::default(), now);
+    let (mut at, mut hellos, mut out) = (now, 0, Vec::new());
+    while session.end().is_none() {
+        while session.transmit(&mut out, at) {
+            hellos += 1;
+            // Another cookie each time, as from two servers behind one address. And copies of it.
+            for copy in 0..3 {
+                let mut retry = Vec::new();
+                let cookie = Cookie([hellos, copy, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+                RoomDatagram::Retry { nonce: 9, cookie }.encode(&mut retry);
+                session.receive(&retry, at);
+            }
+        }
+        at = at.max(session.deadline().unwrap_or(at));
+    }
+    assert_eq!(session.end(), Some(&SessionEnd::NoWelcome));
+    assert_eq!(at - now, 10 * SECOND);
+    assert!(hellos <= 12, "{hellos} hellos");
+}
+
+#[test]
+fn while_nothing_is_lost_a_client_acknowledges_every_eighth_datagram_and_after_a_loss_more_often() {
+    let mut now = begin();
+    let mut server = Server::new(now);
+    let mut ann = Client::new("198.51.100.1:1", now);
+    ann.open(&mut server, now);
+    // Datagrams with entries, and acknowledgements, while so many messages pass.
+    let mut pass = |messages: usize, mut is_lost: Box<dyn FnMut(usize) -> bool>| {
+        let (mut datagrams, mut acks) = (0, 0);
+        ann.messages();
+        for number in 0..messages {
+            server.room.notice(&format!("{number} {}", "x".repeat(900))).unwrap();
+            ann.exchange(&mut server, now, |to_server, bytes| {
+                acks += usize::from(to_server);
+                datagrams += usize::from(!to_server && is_entries(bytes));
+                to_server || !is_lost(datagrams)
+            });
+            now += MS;
+        }
+        while ann.heard.len() < messages {
+            now = now.max(ann.next_deadline(&server));
+            ann.exchange(&mut server, now, |to_server, _| {
+                acks += usize::from(to_server);
+                true
+            });
+        }
+        assert_eq!(ann.messages().len(), messages);
+        (datagrams, acks)
+    };
+    pass(100, Box::new(|_| false));
+    let (datagrams, acks) = pass(400, Box::new(|_| false));
+    assert!(datagrams >= 400 && acks * 7 <= datagrams, "{acks} for {datagrams}");
+    let (datagrams, acks) = pass(400, Box::new(|datagram| datagram % 20 == 0));
+    assert!(acks * 3 >= datagrams, "{acks} for {datagrams}");
+}
+
+#[test]
 fn a_client_notices_within_10_seconds_that_its_server_is_gone() {
     let now = begin();
     let mut server = Server::new(now);

@@ -120,11 +120,12 @@ impl ClientEnd {
     pub fn may_pass(&self, was_connected: bool) -> bool {
         match self {
             Self::Left | Self::Abandoned { .. } => false,
-            Self::Lost { .. } | Self::NoAnswer | Self::Dismissed(LeaveReason::Stopping) => true,
+            Self::Lost { .. }
+            | Self::NoAnswer
+            | Self::Dismissed(LeaveReason::Stopping | LeaveReason::Idle) => true,
             Self::NotFramed { .. } | Self::OtherVersion { .. } | Self::BadFrame { .. } => was_connected,
             Self::Dismissed(
                 LeaveReason::Lost
-                | LeaveReason::Idle
                 | LeaveReason::TooSlow
                 | LeaveReason::Lagged
                 | LeaveReason::Unfinished

@@ -132,7 +132,9 @@ impl Protocol for Framed {
             (SessionEnd::Left, None) => Ok(ClientEnd::Left),
             (SessionEnd::OtherVersion { theirs }, None) => Ok(ClientEnd::OtherVersion { theirs }),
             (end @ SessionEnd::Unreachable, None) => Err(io::Error::new(ErrorKind::ConnectionRefused, end)),
-            (end @ SessionEnd::NoAnswer, None) => Err(io::Error::new(ErrorKind::TimedOut, end)),
+            (end @ (SessionEnd::NoAnswer | SessionEnd::NoWelcome), None) => {
+                Err(io::Error::new(ErrorKind::TimedOut, end))
+            }
         })
     }
 

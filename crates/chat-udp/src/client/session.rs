@@ -22,7 +22,8 @@ use thiserror::Error;
 use super::incoming::{Arrival, Incoming, Skip};
 use super::says::Says;
 use crate::limits::{
-    ACK_DELAY, ACK_EVERY, ANSWER_TIMEOUT, BYE_TRIES, FRAMES_MAX, HELLO_INTERVAL, KEEP_ALIVE,
+    ACK_DELAY, ACK_EVERY, ACK_EVERY_STEADY, ANSWER_TIMEOUT, BYE_TRIES, FRAMES_MAX, HELLO_INTERVAL,
+    KEEP_ALIVE, STEADY_AFTER,
 };
 
 /// One client's session with a server, without a socket: **feed it what arrives, send what it returns,
@@ -44,6 +45,8 @@ pub struct ClientSession {
     says: Says,
     /// Datagrams with entries that are not acknowledged, and when they must be.
     unacked: u32,
+    /// Datagrams with entries that came in order since one did not.
+    in_order: u32,
     ack_at: Option<Instant>,
     /// When to ask whether the server is there, or ask again.
     ping_at: Option<Instant>,
@@ -100,6 +103,9 @@ pub enum SessionEnd {
     /// No answer for 10 s.
     #[error("the server does not answer")]
     NoAnswer,
+    /// For 10 s nothing but requests to prove the address, which was done.
+    #[error("the server asks again and again for a proof of the address, and lets nobody in")]
+    NoWelcome,
 }
 
 impl ClientSession {
@@ -117,6 +123,7 @@ impl ClientSession {
             incoming: Incoming::default(),
             says: Says::default(),
             unacked: 0,
+            in_order: 0,
             ack_at: None,
             ping_at: None,
             who_at: None,
@@ -225,9 +232,12 @@ impl ClientSession {
             // Every hello without the cookie has its retry; only a new one is of use.
             RoomDatagram::Retry { nonce, cookie } if nonce == self.nonce && self.cookie != Some(cookie) => {
                 self.measure_hello(now);
-                self.heard(now);
-                self.cookie = Some(cookie);
-                self.phase = Phase::Greeting { tries: 0, at: now };
+                // The first one is answered at once. A server that sends one after the other, or two servers
+                // behind one address that do not know each other's cookies, get a hello per second, and only as
+                // long as one that is silent: this does not count as heard.
+                if self.cookie.replace(cookie).is_none() {
+                    self.phase = Phase::Greeting { tries: 0, at: now };
+                }
             }
             RoomDatagram::Welcome { nonce, session, slot, seq, welcome } if nonce == self.nonce => {
                 self.measure_hello(now);
@@ -294,11 +304,15 @@ impl ClientSession {
     fn entries(&mut self, slot: u64, entries: &[u8], now: Instant) {
         match self.incoming.entries(slot, entries, &mut self.frames) {
             Arrival::Nothing => return,
-            Arrival::OutOfOrder => self.ack_at = Some(now),
-            Arrival::InOrder => {}
+            Arrival::OutOfOrder => {
+                self.in_order = 0;
+                self.ack_at = Some(now);
+            }
+            Arrival::InOrder => self.in_order = self.in_order.saturating_add(1),
         }
         self.unacked += 1;
-        let soon = if self.unacked >= ACK_EVERY { now } else { now + ACK_DELAY };
+        let every = if self.in_order >= STEADY_AFTER { ACK_EVERY_STEADY } else { ACK_EVERY };
+        let soon = if self.unacked >= every { now } else { now + ACK_DELAY };
         self.ack_at = Some(self.ack_at.map_or(soon, |at| at.min(soon)));
     }
 
@@ -417,7 +431,8 @@ impl ClientSession {
             Phase::Greeting { .. } | Phase::Live { .. }
                 if self.unanswered_since.is_some_and(|since| since + ANSWER_TIMEOUT <= now) =>
             {
-                self.end_with(SessionEnd::NoAnswer);
+                let was_asked = matches!(self.phase, Phase::Greeting { .. }) && self.cookie.is_some();
+                self.end_with(if was_asked { SessionEnd::NoWelcome } else { SessionEnd::NoAnswer });
             }
             Phase::Live { .. } => {
                 self.says.on_deadline(now);
