@@ -180,7 +180,7 @@ fn what_is_piped_into_them_is_heard_to_the_last_unterminated_line_and_they_go_on
 
 #[test]
 fn interrupted_they_are_gone_and_nobody_else_is() {
-    if !Process::heeds_interrupts() {
+    if !Process::heeds("INT") {
         return;
     }
     let server = Server::start();
