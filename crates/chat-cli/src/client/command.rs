@@ -24,7 +24,8 @@ pub(super) const HELP: &str = "\
 //TEXT            say a line that begins with a slash
 Up, Down          lines you typed before
 Tab               complete a command, or the address of somebody who spoke
-Ctrl-A, E, W, U, K, Y    start, end, cut a word, cut to the start, to the end, paste
+Ctrl-A, Ctrl-E    to the start, to the end
+Ctrl-W, U, K, Y   cut a word, to the start, to the end; paste what was cut
 Ctrl-C, L, Z      clear the line, clear the screen, to the background";
 
 /// Reads a line.
@@ -87,7 +88,8 @@ mod tests {
     }
 
     #[test]
-    fn every_command_is_in_the_help() {
+    fn every_command_is_in_the_help_and_each_of_its_lines_fits_a_terminal() {
         assert!(COMMANDS.iter().all(|command| HELP.contains(command)));
+        assert!(HELP.lines().all(|line| "-- ".len() + line.len() <= 80));
     }
 }

@@ -130,6 +130,9 @@ impl Session<'_> {
 
     fn act(&mut self, act: Act) {
         match act {
+            Act::Enter(_) | Act::Say(_) if self.leaving != Leaving::No => {
+                self.view.note(Style::Warning, "You are leaving; that was not said.");
+            }
             Act::Enter(line) => self.enter(&line),
             Act::Say(lines) => {
                 lines.iter().filter(|line| !line.trim().is_empty()).for_each(|line| self.say(line));

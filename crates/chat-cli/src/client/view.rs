@@ -13,6 +13,7 @@ use super::mention::Mentions;
 use super::pending::Pending;
 use super::status::{Link, Status};
 use crate::args::Bell;
+use crate::failure::causes;
 use crate::terminal::{Clock, Hue, Pen, Style, day, shortened};
 
 /// How many who spoke are remembered, to complete their addresses.
@@ -89,6 +90,7 @@ impl View {
 
     /// Takes in what happened.
     pub(super) fn on_event(&mut self, event: &ClientEvent, now: Now) {
+        self.begin_day(now);
         match event {
             ClientEvent::Connected(welcome) => {
                 let was = self.you.replace(welcome.you.clone());
@@ -136,7 +138,8 @@ impl View {
             }
             ClientEvent::Lost { error, retry_in } => {
                 if !matches!(self.link, Link::Lost { .. }) {
-                    self.note(Style::Warning, &format!("Connection lost: {error}. Trying again."));
+                    let what = if self.you.is_some() { "Connection lost" } else { "Not connected yet" };
+                    self.note(Style::Warning, &format!("{what}: {}. Trying again.", causes(error)));
                 }
                 self.link = Link::Lost { retry_at: now.elapsed + *retry_in };
             }
@@ -146,13 +149,14 @@ impl View {
 
     /// The user said this.
     pub(super) fn said(&mut self, text: Text, now: Now) {
+        self.begin_day(now);
         if self.look.plain {
             // Nothing will ever confirm it, and most such servers do not send it back.
             let author = match &self.you {
                 Some(you) => you.clone(),
                 None => Author::Named("you".parse().expect("invariant: a valid name")),
             };
-            self.said_line(Some(now.unix_ms), Mark::Own, &author, &text);
+            self.said_line(Some(now.unix_ms), Mark::Own, &author, Style::Faint, &text);
         } else {
             self.pending.say(text, now.elapsed);
         }
@@ -239,6 +243,13 @@ impl View {
         self.speakers.iter().filter(fits).map(|address| format!("{address} ")).collect()
     }
 
+    /// What is shown first is taken to be of today, if no line says otherwise.
+    fn begin_day(&mut self, now: Now) {
+        if let (None, Some(clock)) = (self.date, &self.look.clock) {
+            self.date = clock.at(now.unix_ms).map(|(_, date)| date);
+        }
+    }
+
     fn entry(&mut self, entry: &Entry, own: bool) {
         let at = Some(self.began_unix_ms.saturating_add(entry.at_ms));
         match &entry.event {
@@ -247,7 +258,7 @@ impl View {
                     self.pending.confirm(text);
                 }
                 let mark = if own { Mark::Own } else { Mark::None };
-                self.said_line(at, mark, author, text);
+                self.said_line(at, mark, author, Style::Announcement, text);
             }
             Event::Joined { member, author, members } => {
                 self.members = Some(*members);
@@ -293,7 +304,10 @@ impl View {
         // Nothing else tells that the connection stands again.
         self.link = Link::Connected;
         match text.as_str().parse::<Line>() {
-            Ok(Line { author, text }) => self.said_line(Some(now.unix_ms), Mark::None, &author, &text),
+            // A plain server's notices and announcements look alike.
+            Ok(Line { author, text }) => {
+                self.said_line(Some(now.unix_ms), Mark::None, &author, Style::Faint, &text);
+            }
             Err(_) => {
                 let mut line = self.start(Some(now.unix_ms), Mark::None);
                 self.look.pen.draw(&mut line, Style::Plain, text.as_str());
@@ -302,23 +316,26 @@ impl View {
         }
     }
 
-    fn said_line(&mut self, at: Option<u64>, mark: Mark, author: &Author, text: &Text) {
+    /// Shows what somebody said; what the room itself says, in `room_style`.
+    fn said_line(&mut self, at: Option<u64>, mark: Mark, author: &Author, room_style: Style, text: &Text) {
         let pen = self.look.pen;
-        let is_notice = *author == Author::Room;
+        let is_notice = *author == Author::Room && room_style == Style::Faint;
         let found =
             if mark == Mark::Own || is_notice { Vec::new() } else { self.mentions.find(text.as_str()) };
         let mark = if found.is_empty() { mark } else { Mark::Mention };
         let mut line = self.start(at, mark);
-        let style = if is_notice { Style::Faint } else { Style::Author(Hue::of(author)) };
-        pen.draw(&mut line, style, &format!("[{author}]"));
+        let (author_style, style) = match author {
+            Author::Room => (room_style, room_style),
+            _ => (Style::Author(Hue::of(author)), Style::Plain),
+        };
+        pen.draw(&mut line, author_style, &format!("[{author}]"));
         line.push(' ');
         let mut rest = 0;
         for range in found {
-            pen.draw(&mut line, Style::Plain, &text.as_str()[rest..range.start]);
+            pen.draw(&mut line, style, &text.as_str()[rest..range.start]);
             pen.draw(&mut line, Style::Mention, &text.as_str()[range.clone()]);
             rest = range.end;
         }
-        let style = if is_notice { Style::Faint } else { Style::Plain };
         pen.draw(&mut line, style, &text.as_str()[rest..]);
         self.lines.push(line);
         self.rings |= match self.look.bell {

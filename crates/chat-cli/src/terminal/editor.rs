@@ -7,6 +7,13 @@ use unicode_segmentation::UnicodeSegmentation;
 /// The longest line that can be typed, in bytes. It becomes several messages.
 pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// A line would have so many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{bytes} bytes are too long for a line (at most {LINE_BYTES_MAX}). Pipe it: chat client ... < FILE")]
+pub(crate) struct TooLong {
+    bytes: usize,
+}
+
 /// A line being edited.
 #[derive(Debug, Default)]
 pub(crate) struct Editor {
@@ -43,27 +50,38 @@ impl Editor {
         self.text = text;
     }
 
-    /// Inserts at the cursor. Control characters are left out, and what would be too long.
-    pub(crate) fn insert(&mut self, text: &str) {
-        let mut room = LINE_BYTES_MAX.saturating_sub(self.text.len());
+    /// Inserts at the cursor. Control characters are left out.
+    ///
+    /// # Errors
+    ///
+    /// If the line would be too long; then it stays as it is.
+    pub(crate) fn insert(&mut self, text: &str) -> Result<(), TooLong> {
         let clean = text.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| !c.is_control());
-        let clean: String = clean
-            .take_while(|c| {
-                let fits = c.len_utf8() <= room;
-                room = room.saturating_sub(c.len_utf8());
-                fits
-            })
-            .collect();
+        let clean: String = clean.collect();
+        let bytes = self.text.len() + clean.len();
+        if bytes > LINE_BYTES_MAX {
+            return Err(TooLong { bytes });
+        }
         self.text.insert_str(self.cursor, &clean);
         // It may have joined with what follows.
         self.cursor = self.boundary_at_or_after(self.cursor + clean.len());
+        Ok(())
     }
 
     /// Replaces the bytes from `start` to the cursor.
-    pub(crate) fn replace_before_cursor(&mut self, start: usize, with: &str) {
-        self.text.drain(start..self.cursor);
+    ///
+    /// # Errors
+    ///
+    /// If the line would be too long; then it stays as it is.
+    pub(crate) fn replace_before_cursor(&mut self, start: usize, with: &str) -> Result<(), TooLong> {
+        let replaced: String = self.text.drain(start..self.cursor).collect();
         self.cursor = start;
-        self.insert(with);
+        let result = self.insert(with);
+        if result.is_err() {
+            self.text.insert_str(start, &replaced);
+            self.cursor = start + replaced.len();
+        }
+        result
     }
 
     pub(crate) fn left(&mut self) {
@@ -125,10 +143,15 @@ impl Editor {
     }
 
     /// Inserts what was cut last.
-    pub(crate) fn paste_cut(&mut self) {
+    ///
+    /// # Errors
+    ///
+    /// If the line would be too long; then it stays as it is.
+    pub(crate) fn paste_cut(&mut self) -> Result<(), TooLong> {
         let cut = std::mem::take(&mut self.cut);
-        self.insert(&cut);
+        let result = self.insert(&cut);
         self.cut = cut;
+        result
     }
 
     /// Exchanges the two characters around the cursor and steps on; at the end, the last two.
@@ -192,9 +215,9 @@ mod tests {
 
     fn with(before: &str, after: &str) -> Editor {
         let mut editor = Editor::default();
-        editor.insert(after);
+        editor.insert(after).expect("it fits");
         editor.home();
-        editor.insert(before);
+        editor.insert(before).expect("it fits");
         editor
     }
 
@@ -214,10 +237,10 @@ mod tests {
     #[test]
     fn the_cursor_never_stands_inside_a_character() {
         let mut editor = with("e", "x");
-        editor.insert("\u{301}");
+        editor.insert("\u{301}").expect("it fits");
         assert_eq!(shown(&editor), "e\u{301}|x");
         let mut editor = with("", "\u{301}");
-        editor.insert("e");
+        editor.insert("e").expect("it fits");
         assert_eq!(shown(&editor), "e\u{301}|", "the accent has joined the letter before it");
     }
 
@@ -234,7 +257,7 @@ mod tests {
         assert_eq!(shown(&editor), "one |  four");
         editor.cut_word_right();
         assert_eq!(shown(&editor), "one |");
-        editor.paste_cut();
+        editor.paste_cut().expect("it fits");
         assert_eq!(shown(&editor), "one   four|");
     }
 
@@ -244,7 +267,7 @@ mod tests {
         editor.cut_to_end();
         assert_eq!(shown(&editor), "left |");
         editor.home();
-        editor.paste_cut();
+        editor.paste_cut().expect("it fits");
         assert_eq!(shown(&editor), "right|left ");
         editor.cut_to_start();
         assert_eq!(shown(&editor), "|left ");
@@ -266,21 +289,26 @@ mod tests {
     #[test]
     fn control_characters_do_not_get_in() {
         let mut editor = Editor::default();
-        editor.insert("a\x1b\tb\n\u{9b}c");
+        editor.insert("a\x1b\tb\n\u{9b}c").expect("it fits");
         assert_eq!(editor.text(), "a bc");
     }
 
     #[test]
     fn a_line_has_a_longest_length() {
         let mut editor = Editor::default();
-        editor.insert(&"日".repeat(LINE_BYTES_MAX));
+        editor.insert(&"日".repeat(LINE_BYTES_MAX / 3)).expect("it fits");
+        assert_eq!(editor.insert("日"), Err(TooLong { bytes: LINE_BYTES_MAX / 3 * 3 + 3 }));
         assert_eq!(editor.text().len(), LINE_BYTES_MAX / 3 * 3);
+        editor.home();
+        editor.word_right();
+        assert!(editor.replace_before_cursor(0, &"x".repeat(LINE_BYTES_MAX + 1)).is_err());
+        assert_eq!(editor.text().len(), LINE_BYTES_MAX / 3 * 3, "nothing is lost");
     }
 
     #[test]
     fn on_an_empty_line_every_key_is_harmless() {
         let mut editor = Editor::default();
-        for key in [
+        let keys: [fn(&mut Editor); 15] = [
             Editor::left,
             Editor::right,
             Editor::home,
@@ -294,9 +322,10 @@ mod tests {
             Editor::cut_word_left,
             Editor::cut_word_right,
             Editor::cut_to_space,
-            Editor::paste_cut,
+            |editor: &mut Editor| editor.paste_cut().expect("it fits"),
             Editor::transpose,
-        ] {
+        ];
+        for key in keys {
             key(&mut editor);
             assert_eq!(shown(&editor), "|");
         }

@@ -8,6 +8,7 @@ mod clock;
 mod editor;
 #[cfg(test)]
 pub(crate) mod emulated;
+mod fold;
 mod guard;
 mod history;
 mod input;
@@ -15,6 +16,7 @@ mod input;
 mod keyboard;
 mod pen;
 mod prompt;
+mod question;
 mod screen;
 mod window;
 
@@ -123,12 +125,14 @@ impl Terminal {
             Input::Key(key) => match self.prompt.key(key) {
                 Some(Act::Suspend) => self.suspend(),
                 Some(Act::Clear) => self.screen.clear(),
-                act => return Ok(act),
+                act => {
+                    self.note_of_prompt();
+                    return Ok(act);
+                }
             },
             Input::Paste(text) => {
-                if let Err(error) = self.prompt.paste(&text) {
-                    self.note(Style::Warning, &error.to_string());
-                }
+                self.prompt.paste(&text);
+                self.note_of_prompt();
             }
             Input::Resizing { size, wants_column } => {
                 let _gone = wants_column.send(self.screen.wants_column(size));
@@ -146,9 +150,16 @@ impl Terminal {
         Ok(None)
     }
 
+    fn note_of_prompt(&mut self) {
+        if let Some(notice) = self.prompt.take_notice() {
+            self.note(Style::Warning, &notice);
+        }
+    }
+
     /// Completes the word before the cursor; `choices` gets the line up to there.
     pub(crate) fn complete(&mut self, choices: impl FnOnce(&str) -> Vec<String>) {
         self.prompt.complete(choices);
+        self.note_of_prompt();
     }
 
     /// Writes `lines` for good, and the footer: the input, and the rows that `below` makes of columns and rows.
@@ -190,13 +201,13 @@ impl Terminal {
         let (prompt, input) = self.prompt.row(self.pen, columns);
         let mut rows = Vec::new();
         let mut rows_max = self.screen.footer_rows_max() - 1;
-        let pasted = self.prompt.pasted();
-        for line in pasted.iter().take(rows_max.saturating_sub(1).min(3)) {
-            rows.push(self.pen.row(Style::Faint, &shortened(&format!("  {line}"), columns - 1)));
+        for row in self.prompt.preview(columns, rows_max.saturating_sub(1)) {
+            rows.push(self.pen.row(Style::Faint, &row));
         }
         rows_max -= rows.len();
         rows.append(&mut below(columns, rows_max));
-        let bytes = self.screen.paint(&self.lines, &Footer { prompt, input, below: rows });
+        let lines: Vec<String> = self.lines.iter().flat_map(|line| fold::fold(line, columns)).collect();
+        let bytes = self.screen.paint(&lines, &Footer { prompt, input, below: rows });
         guard::write(bytes)?;
         self.screen.painted();
         self.lines.clear();

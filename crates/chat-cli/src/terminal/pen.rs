@@ -16,6 +16,8 @@ pub(crate) enum Style {
     Faint,
     /// Who says something.
     Author(Hue),
+    /// What the operator says to everyone.
+    Announcement,
     /// What addresses the user.
     Mention,
     /// What the user should not overlook.
@@ -73,6 +75,8 @@ impl Pen {
             (Style::Faint, _) => "2".into(),
             (Style::Author(Hue(hue)), true) => format!("1;38;5;{hue}").into(),
             (Style::Author(_) | Style::Warning, false) => "1".into(),
+            (Style::Announcement, true) => "1;33".into(),
+            (Style::Announcement, false) => "1".into(),
             (Style::Mention, true) => "1;30;43".into(),
             (Style::Mention, false) => "1;7".into(),
             (Style::Warning, true) => "33".into(),

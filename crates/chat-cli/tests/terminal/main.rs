@@ -10,6 +10,7 @@ mod hangup;
 mod hostile;
 mod job_control;
 mod leaving;
+mod limits;
 #[path = "../support/mod.rs"]
 mod support;
 mod talking;

@@ -260,12 +260,13 @@ fn hostile_text_changes_nothing_but_its_own_line() {
     ];
     for what in hostile {
         let mut view = view();
+        after(&mut view, &[connected(peer(1))]);
         let event = said(2, what);
         view.on_event(&event, NOW);
         let raw = view.take_lines();
         assert_eq!(raw.len(), 1);
         let shown = shown(&raw[0]);
-        assert!(shown.starts_with("00:00 [127.0.0.1:2] "), "{shown}");
+        assert!(shown.starts_with("02:50 [127.0.0.1:2] "), "{shown}");
         // Of our own sequences nothing but colours is there, and of others nothing.
         let rest: String = raw[0]
             .split("\x1b[")
@@ -300,4 +301,57 @@ fn who_spoke_last_is_completed_first() {
     assert_eq!(view.addresses("127"), ["127.0.0.1:5001 ", "127.0.0.1:6003 ", "127.0.0.1:5002 "]);
     assert_eq!(view.addresses("@60"), ["127.0.0.1:6003 "]);
     assert_eq!(view.addresses("9"), [""; 0]);
+}
+
+#[test]
+fn history_of_another_day_begins_with_its_date() {
+    let mut view = view();
+    let say = |at_ms, what| entry_at(at_ms, said_by(2, what), false);
+    view.on_event(&connected(peer(1)), NOW);
+    view.take_lines();
+    let tomorrow = Now { unix_ms: NOW.unix_ms + 86_400_000, ..NOW };
+    // Joins a day later: what is of the day before says so, and so does what follows.
+    let mut late = view_with(|_| {}, &[]);
+    late.on_event(&connected(peer(1)), tomorrow);
+    late.take_lines();
+    late.on_event(&say(0, "yesterday"), tomorrow);
+    late.on_event(&say(1, "too"), tomorrow);
+    late.on_event(&say(86_400_000, "today"), tomorrow);
+    assert_eq!(
+        lines(&mut late),
+        [
+            "-- Monday, 23 November 2026",
+            "02:50 [127.0.0.1:2] yesterday",
+            "02:50 [127.0.0.1:2] too",
+            "-- Tuesday, 24 November 2026",
+            "02:50 [127.0.0.1:2] today",
+        ]
+    );
+    assert_eq!(
+        after(&mut view, &[say(0, "today")]),
+        ["02:50 [127.0.0.1:2] today"],
+        "which goes without saying"
+    );
+}
+
+#[test]
+fn what_the_operator_says_stands_out_and_may_mention() {
+    let mut view = view_with(
+        |look| {
+            look.bell = Bell::Mentions;
+            look.pen = Pen { colour: false };
+        },
+        &["ann"],
+    );
+    let room = |what| Event::Said { from: Origin::default(), author: Author::Room, text: text(what) };
+    let announce = |what| entry_at(0, room(what), false);
+    view.on_event(&connected(peer(1)), NOW);
+    view.on_event(&entry_at(0, Event::Joined { member: id(2), author: peer(2), members: 2 }, false), NOW);
+    view.on_event(&announce("maintenance at noon"), NOW);
+    view.on_event(&announce("ann, please stop"), NOW);
+    let lines = view.take_lines();
+    assert!(lines[1].contains("\x1b[2m[*] 127.0.0.1:2 joined"), "{lines:?}");
+    assert!(lines[2].contains("\x1b[1m[*]\x1b[0m \x1b[1mmaintenance at noon\x1b[0m"), "{lines:?}");
+    assert!(lines[3].contains('!') && lines[3].contains("\x1b[1;7mann\x1b[0m"), "{lines:?}");
+    assert!(lines[3].ends_with('\x07'), "a mention rings");
 }
