@@ -36,7 +36,11 @@ use clap::Parser;
 use crate::failure::{Context, Result};
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "Puts a chat server under load and measures it")]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Puts a chat server under load and measures it"
+)]
 struct Args {
     #[command(subcommand)]
     command: Command,

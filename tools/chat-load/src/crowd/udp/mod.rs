@@ -5,7 +5,7 @@
 
 mod peer;
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -26,10 +26,6 @@ const ENTERING_MAX: usize = 64;
 const ENTERING_PAUSE: Duration = Duration::from_millis(10);
 /// When nobody has heard anything for so long, what has not come is lost.
 const LOST_AFTER: Duration = Duration::from_millis(200);
-/// How often we look for peers that must send something only because time has passed.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a member may wait before it acknowledges. The same for all, so the first in the list is due first.
-const ACK_DELAY: Duration = Duration::from_millis(25);
 
 /// Sockets connected to one server.
 pub(super) struct UdpCrowd {
@@ -38,11 +34,11 @@ pub(super) struct UdpCrowd {
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
+    out: Vec<u8>,
     peers: Vec<Place>,
     talkers: usize,
-    /// Peers that must have acknowledged by then, the first one first.
-    acks: VecDeque<(Instant, usize)>,
-    sweep_at: Instant,
+    /// When which peer has something to send although nothing has come, the first one first.
+    due: BTreeSet<(Instant, usize)>,
     calls: u64,
     /// Messages heard since the count began, and when the last one was.
     heard: u64,
@@ -52,40 +48,39 @@ pub(super) struct UdpCrowd {
 struct Place {
     socket: UdpSocket,
     peer: Peer,
-    /// Stands among those that must acknowledge.
-    is_listed: bool,
+    /// Its place in the list of those that have something to send.
+    due: Option<Instant>,
 }
 
 impl UdpCrowd {
     pub(super) fn new(framed: bool, address: SocketAddr, talkers: usize) -> Result<Self> {
-        let now = clock::now();
         let mut crowd = Self {
             framed,
             address,
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
             buffer: vec![0; 64 * 1024],
+            out: Vec::new(),
             peers: Vec::new(),
             talkers,
-            acks: VecDeque::new(),
-            sweep_at: now + SWEEP_INTERVAL,
+            due: BTreeSet::new(),
             calls: 0,
             heard: 0,
-            heard_at: now,
+            heard_at: clock::now(),
         };
-        crowd.enter(talkers, Peer::talker)?;
+        crowd.enter(talkers)?;
         Ok(crowd)
     }
 
-    fn enter(&mut self, count: usize, new: impl Fn(bool, u64, Instant) -> Peer) -> Result<()> {
+    fn enter(&mut self, count: usize) -> Result<()> {
         let deadline = clock::now() + PATIENCE;
         let end = self.peers.len() + count;
         let mut entering: Vec<usize> = Vec::new();
         while self.peers.len() < end || !entering.is_empty() {
             while self.peers.len() < end && entering.len() < ENTERING_MAX {
                 let key = self.peers.len();
-                let peer = new(self.framed, key as u64, clock::now());
-                let place = Place { socket: self.connect(key)?, peer, is_listed: false };
+                let peer = Peer::new(self.framed, key as u64, clock::now());
+                let place = Place { socket: self.connect(key)?, peer, due: None };
                 self.peers.push(place);
                 self.flush(key, clock::now()).when(format!("peer {key}"))?;
                 if !self.peers[key].peer.is_in() {
@@ -112,16 +107,19 @@ impl UdpCrowd {
     /// Sends what a peer has to send for now.
     fn flush(&mut self, key: usize, now: Instant) -> Result<()> {
         let place = &mut self.peers[key];
-        while let Some(datagram) = place.peer.transmit(now) {
-            match place.socket.send(datagram) {
+        while place.peer.transmit(&mut self.out, now) {
+            match place.socket.send(&self.out) {
                 Ok(_) => {}
                 // Lost, as on any network.
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error).when("a datagram cannot be sent"),
             }
         }
-        if place.peer.owes_ack() && !std::mem::replace(&mut place.is_listed, true) {
-            self.acks.push_back((now + ACK_DELAY, key));
+        let due = place.peer.deadline();
+        if due != place.due {
+            place.due.map(|before| self.due.remove(&(before, key)));
+            place.due = due;
+            self.due.extend(due.map(|due| (due, key)));
         }
         Ok(())
     }
@@ -129,26 +127,10 @@ impl UdpCrowd {
     /// Sends what is due.
     fn on_time(&mut self) -> Result<()> {
         let now = clock::now();
-        while let Some(&(_, key)) = self.acks.front().filter(|(due, _)| *due <= now) {
-            self.acks.pop_front();
-            self.peers[key].is_listed = false;
-            self.peers[key].peer.ack_is_due();
-            self.flush(key, now)?;
-        }
-        let is_sweep = self.sweep_at <= now;
-        if is_sweep {
-            self.sweep_at = now + SWEEP_INTERVAL;
-        }
-        for key in 0..if is_sweep { self.peers.len() } else { self.talkers } {
+        while let Some(&(_, key)) = self.due.first().filter(|(due, _)| *due <= now) {
             self.flush(key, now)?;
         }
         Ok(())
-    }
-
-    fn next_due(&self) -> Instant {
-        let talkers = self.peers[..self.talkers].iter().filter_map(|talker| talker.peer.deadline());
-        let ack = self.acks.front().map(|&(due, _)| due);
-        talkers.chain(ack).fold(self.sweep_at, Instant::min)
     }
 
     /// Receives all that there is for a peer.
@@ -197,7 +179,7 @@ impl Crowd for UdpCrowd {
     }
 
     fn join(&mut self, count: usize, _will_stall: &dyn Fn(usize) -> bool) -> Result<()> {
-        self.enter(count, Peer::member)?;
+        self.enter(count)?;
         let mut calls = self.calls;
         let called = roll::call(self, &mut calls, |crowd, key| {
             crowd.peers[key].peer.knock();
@@ -221,7 +203,8 @@ impl Crowd for UdpCrowd {
     }
 
     fn turn(&mut self, timeout: Duration, hear: &mut dyn FnMut(usize, &[u8])) -> Result<()> {
-        let timeout = timeout.min(self.next_due().saturating_duration_since(clock::now()));
+        let due = self.due.first().map(|&(due, _)| due.saturating_duration_since(clock::now()));
+        let timeout = due.map_or(timeout, |due| due.min(timeout));
         match self.poll.poll(&mut self.events, Some(timeout)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             result => result?,
