@@ -28,8 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         update(&game, frame, &mut height)?;
         // What is left of the frame belongs to the network. Always one turn, however late it is.
         loop {
-            if let Turn::Closing { deadline } = transport.turn(Some(next))? {
-                return Ok(transport.drain(deadline)?);
+            if transport.turn(Some(next))? == Turn::Done {
+                return Ok(());
             }
             if now() >= next {
                 break;

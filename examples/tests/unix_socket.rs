@@ -136,8 +136,10 @@ impl Drop for Example {
     }
 }
 
+/// A plain member: an empty line says nothing, but tells what the peer speaks.
 fn join(path: &Path) -> BufReader<UnixStream> {
-    let socket = UnixStream::connect(path).unwrap();
+    let mut socket = UnixStream::connect(path).unwrap();
+    socket.write_all(b"\n").unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     BufReader::new(socket)
 }

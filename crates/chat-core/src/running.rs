@@ -11,20 +11,16 @@ use crate::transport::{Transport, Turn};
 /// How long members may take to read what they are owed when a transport has failed.
 const GRACE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// Runs `transport` on this thread until its room is closed and everyone was told.
+/// Runs `transport` on this thread until its room is closed and every peer was told.
 ///
 /// # Errors
 ///
 /// What the transport failed of.
 ///
-/// A transport of a loop of your own (a game's, say) calls [`Transport::turn`] itself.
+/// In a loop of your own (a game's, say) call [`Transport::turn`] yourself.
 pub fn run<T: Transport>(mut transport: T) -> Result<(), T::Error> {
-    loop {
-        match transport.turn(None)? {
-            Turn::Open => {}
-            Turn::Closing { deadline } => return transport.drain(deadline),
-        }
-    }
+    while transport.turn(None)? != Turn::Done {}
+    Ok(())
 }
 
 /// Transports of one room, each on a thread of its own.

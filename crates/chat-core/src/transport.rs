@@ -34,29 +34,29 @@ pub trait Transport: Send {
     /// Does what is ready, waiting for something to do until `until` at most (`None`: as long as
     /// it takes; a time in the past: not at all).
     ///
+    /// Once the room is closing, a transport takes in no one and nothing more, writes out what is owed, and says goodbye
+    /// with a reason. It goes on turning, and is [`Done`](Turn::Done) when every peer has what it was owed, or when the time
+    /// for that is up ([`Update::closing`](crate::Update::closing)). So several transports on one thread end side by side.
+    ///
     /// # Errors
     ///
     /// Only what ends the transport for all its members; a peer's fault is that peer's end.
     fn turn(&mut self, until: Option<Instant>) -> Result<Turn, Self::Error>;
 
-    /// Ends the transport: takes in no one and nothing more, writes out what is owed, says goodbye
-    /// with a reason, and returns when every peer has it, at `deadline` at the latest.
-    ///
-    /// # Errors
-    ///
-    /// As [`turn`](Self::turn).
-    fn drain(&mut self, deadline: Instant) -> Result<(), Self::Error>;
+    /// When the next turn is due even if the medium has nothing: a time in the past if this turn has left something to do.
+    /// A loop of your own waits until then, or until the transport's medium has something for it.
+    fn due(&self) -> Option<Instant>;
 }
 
 /// What a [`Transport::turn`] ended with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a closing room wants its transports drained"]
+#[must_use = "a transport that is done is to be dropped"]
 pub enum Turn {
     /// The room goes on.
     Open,
-    /// The room is closing: call [`Transport::drain`].
-    Closing {
-        /// When whoever has not read what he is owed is cut off.
-        deadline: Instant,
-    },
+    /// The room is closing: go on turning.
+    Closing,
+    /// The room is closed, and nobody is left: drop the transport. Local members learn that the room is over once the last
+    /// of its transports is dropped.
+    Done,
 }

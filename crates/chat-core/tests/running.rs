@@ -5,7 +5,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use chat_core::{Attachment, Room, Running, Transport, Turn, Update, run};
+use chat_core::{Attachment, Room, Running, Transport, Turn, Update, Waker, run};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use support::{NEVER, hear, in_time, local, room, waker};
 
@@ -24,16 +24,19 @@ enum Plan {
 struct Scripted {
     attachment: Attachment,
     woken: Receiver<()>,
+    waker: Waker,
     plan: Plan,
+    /// Turns that it takes to end.
+    turns_left: usize,
     drained: Sender<Instant>,
 }
 
 impl Scripted {
     fn new(room: &Room, plan: Plan) -> (Self, Receiver<Instant>) {
         let (waker, woken) = waker();
-        let attachment = room.attach(waker);
+        let attachment = room.attach(waker.clone());
         let (drained, was_drained) = bounded(1);
-        (Self { attachment, woken, plan, drained }, was_drained)
+        (Self { attachment, woken, waker, plan, turns_left: 3, drained }, was_drained)
     }
 }
 
@@ -49,17 +52,23 @@ impl Transport for Scripted {
         }
         let mut update = Update::default();
         self.attachment.pull(&mut update);
-        Ok(update.closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
+        let Some(deadline) = update.closing else { return Ok(Turn::Open) };
+        if self.turns_left > 0 {
+            self.turns_left -= 1;
+            self.waker.wake();
+            return Ok(Turn::Closing);
+        }
+        self.drained.send(deadline).unwrap();
+        Ok(Turn::Done)
     }
 
-    fn drain(&mut self, deadline: Instant) -> Result<(), Cut> {
-        self.drained.send(deadline).unwrap();
-        Ok(())
+    fn due(&self) -> Option<Instant> {
+        None
     }
 }
 
 #[test]
-fn a_transport_runs_until_the_room_is_closed_and_is_drained_then() {
+fn a_transport_runs_until_the_room_is_closed_and_it_is_done() {
     let (room, time) = room();
     let (transport, drained) = Scripted::new(&room, Plan::Serve);
     let deadline = time.now() + Duration::from_secs(5);

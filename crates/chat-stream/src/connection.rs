@@ -5,6 +5,8 @@
 //! stream.
 //!
 //! ```text
+//!   Handshake      (the stream opens: TLS, for example)
+//!      |
 //!   Opening ------> Member --------------> Leaving --------> Lingering -----------------> Done
 //!      |  hello, or    |   end, or the        |     all         |      peer's end of input,  ^
 //!      |  plain words, |   room has           |     written     |      or 1 s                |
@@ -35,9 +37,12 @@ use crate::incoming::{Incoming, Wait};
 use crate::limits::{LINGER_TIMEOUT, OPENING_GRACE, OPENING_TIMEOUT, OUTBOX_BYTES_MAX, STALL_TIMEOUT};
 use crate::outgoing::{Flushed, Outgoing, Reading};
 use crate::speaker::Speaker;
+use crate::stream::Speaks;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// The stream is not open yet.
+    Handshake,
     /// Not a member yet: it is not known what the peer speaks, or its hello has not come.
     Opening,
     /// A member.
@@ -90,13 +95,31 @@ impl Connection {
     /// The connection of a peer that has just come.
     pub(crate) fn new(address: SocketAddr, now: Instant) -> Self {
         Self {
-            phase: Phase::Opening,
+            phase: Phase::Handshake,
             peer_ended: false,
             who: Who::Newcomer(Box::new(Newcomer { address, until: now + OPENING_TIMEOUT })),
             incoming: Incoming::Opening,
             backlog: Box::default(),
             outgoing: Outgoing::new(Reading::Delimited(Format::Lf), Cursor::default()),
-            due: Some(now + OPENING_GRACE),
+            due: None,
+        }
+    }
+
+    /// Whether the stream is not open yet: then nothing is read from it or written to it.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.phase == Phase::Handshake
+    }
+
+    /// The stream is open.
+    pub(crate) fn opened(&mut self, speaks: Speaks, cx: &mut Context<'_>) {
+        self.phase = Phase::Opening;
+        match speaks {
+            Speaks::Any => self.due = Some(cx.now + OPENING_GRACE),
+            Speaks::Framed => self.incoming = Incoming::framed(),
+            Speaks::Plain => {
+                self.incoming = Incoming::plain();
+                self.join(Format::Lf, cx);
+            }
         }
     }
 
@@ -172,7 +195,9 @@ impl Connection {
 
     fn takes_bytes(&self) -> bool {
         match self.phase {
-            Phase::Opening | Phase::Member => self.outgoing.outbox_len() <= OUTBOX_BYTES_MAX,
+            Phase::Handshake | Phase::Opening | Phase::Member => {
+                self.outgoing.outbox_len() <= OUTBOX_BYTES_MAX
+            }
             Phase::Paused | Phase::Done => false,
             Phase::Draining | Phase::Leaving | Phase::Lingering => true,
         }
@@ -188,7 +213,7 @@ impl Connection {
     /// What the socket failed of. Then call [`give_up_writing`](Self::give_up_writing).
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>, socket: &mut impl Write) -> io::Result<bool> {
         loop {
-            if matches!(self.phase, Phase::Lingering | Phase::Done) {
+            if matches!(self.phase, Phase::Handshake | Phase::Lingering | Phase::Done) {
                 return Ok(false);
             }
             let listener = match &mut self.who {
@@ -238,6 +263,7 @@ impl Connection {
         }
         let is_quiet = self.due.is_some_and(|due| due <= cx.now);
         match self.phase {
+            Phase::Handshake => self.lose(LeaveReason::Unfinished, cx),
             Phase::Opening | Phase::Member if self.incoming.wait() == Wait::Rest => {
                 self.end(LeaveReason::Unfinished, cx);
             }

@@ -30,8 +30,7 @@ use crate::token;
 /// 2. [`turn`](Self::turn), which does the reading and writing;
 /// 3. wait for an event, for the waker, or until [`deadline`](Self::deadline) at most.
 ///
-/// Once a turn says that the room is closing: [`drain`](Self::drain), then turns until
-/// [`is_drained`](Self::is_drained) or the time is up.
+/// Once the room is closing, adopt no one more, and go on until a turn is [`Done`](Turn::Done).
 ///
 /// ```
 /// use std::io::{self, Read, Write};
@@ -113,6 +112,14 @@ impl<S: Stream> Endpoint<S> {
         }
     }
 
+    /// Names the medium by a word, by which members are told apart that would be shown alike. Default `tcp`; see
+    /// [`Attachment::with_word`](chat_core::Attachment::with_word).
+    #[must_use]
+    pub fn with_word(mut self, word: &'static str) -> Self {
+        self.feed = self.feed.with_word(word);
+        self
+    }
+
     // ---- peers in ------------------------------------------------------------------------------
 
     /// The number under which events of the peer that is adopted next are to be reported.
@@ -130,8 +137,11 @@ impl<S: Stream> Endpoint<S> {
         let is_exempt = !self.limits_loopback && address.ip().to_canonical().is_loopback();
         let per_address_max = if is_exempt { usize::MAX } else { self.newcomers_per_address_max };
         let crowded_out = self.newcomers.insert(key, address, now, per_address_max);
-        self.peers.insert(Box::new(Peer::new(stream, Connection::new(address, now), self.generation)));
+        let mut peer = Box::new(Peer::new(stream, Connection::new(address, now), self.generation));
+        peer.open(&mut Context { feed: &mut self.feed, key, now, room_left: 0 });
+        self.peers.insert(peer);
         self.queue.push_back(key);
+        self.tell_peers(now);
         let full = self.peers.len() > self.peers_max;
         if let Some(oldest) = crowded_out.or_else(|| self.newcomers.oldest().filter(|_| full)) {
             tracing::debug!("a newcomer makes way for a later one");
@@ -142,13 +152,14 @@ impl<S: Stream> Endpoint<S> {
     }
 
     /// Notes what the peer with this token is ready for. An event may outlive its peer, and another peer may have
-    /// its place by now: then it is ignored.
-    pub fn ready(&mut self, token: usize, readiness: Readiness) {
+    /// its place by now: then it is ignored, and false is returned.
+    pub fn ready(&mut self, token: usize, readiness: Readiness) -> bool {
         let (key, generation) = token::place(token);
-        let peer = self.peers.get_mut(key).filter(|peer| peer.is_of(generation));
-        if peer.is_some_and(|peer| peer.on_event(readiness)) {
+        let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.is_of(generation)) else { return false };
+        if peer.on_event(readiness) {
             self.queue.push_back(key);
         }
+        true
     }
 
     /// How many connections there are, including those that are about to end.
@@ -165,12 +176,23 @@ impl<S: Stream> Endpoint<S> {
 
     // ---- a turn --------------------------------------------------------------------------------
 
-    /// Serves the peers that are ready, and all of them if there is anything new in the room.
+    /// Serves the peers that are ready, and all of them if there is anything new in the room. Once the room is closing,
+    /// nothing more is heard from the members, and they leave once they have what they are owed; when the time for that
+    /// is up they are cut off.
     pub fn turn(&mut self, now: Instant) -> Turn {
         self.read_queue(now);
         self.expire(now);
         self.serve(now);
-        self.feed.closing().map_or(Turn::Open, |deadline| Turn::Closing { deadline })
+        let Some(deadline) = self.feed.closing() else { return Turn::Open };
+        if !self.draining {
+            self.drain(now);
+        }
+        if deadline <= now && !self.peers.is_empty() {
+            let peers = self.peers.len();
+            tracing::warn!(peers, "cut off peers that did not take what they were owed in time");
+            self.cut_off(now);
+        }
+        if self.peers.is_empty() { Turn::Done } else { Turn::Closing }
     }
 
     /// When the next turn is due, if neither an event nor the waker asks for one before; `now` if this one
@@ -180,13 +202,11 @@ impl<S: Stream> Endpoint<S> {
         if !self.queue.is_empty() {
             return Some(now);
         }
-        let pull_by = self.feed.pull_by().filter(|_| !self.draining);
+        let pull_by = if self.draining { self.feed.closing() } else { self.feed.pull_by() };
         [self.deadlines.next(), pull_by].into_iter().flatten().min()
     }
 
-    /// The room is closing: from now on nothing more is heard from the members, and they leave once they
-    /// have what they are owed.
-    pub fn drain(&mut self, now: Instant) {
+    fn drain(&mut self, now: Instant) {
         self.pull(now);
         for (key, peer) in &mut self.peers {
             let mut cx = Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max };
@@ -196,10 +216,14 @@ impl<S: Stream> Endpoint<S> {
         self.flush_all(now);
     }
 
-    /// Whether everyone has what it was owed, and is gone.
-    #[must_use]
-    pub fn is_drained(&self) -> bool {
-        self.draining && self.peers.is_empty()
+    fn cut_off(&mut self, now: Instant) {
+        for (key, peer) in &mut self.peers {
+            let mut cx = Context { feed: &mut self.feed, key, now, room_left: 0 };
+            peer.connection.lose(LeaveReason::Stopping, &mut cx);
+        }
+        self.peers.clear();
+        (self.deadlines, self.newcomers) = (Deadlines::default(), Newcomers::default());
+        self.queue.clear();
     }
 
     // ---- bytes in ------------------------------------------------------------------------------

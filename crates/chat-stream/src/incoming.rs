@@ -53,6 +53,16 @@ pub(crate) enum Wait {
 }
 
 impl Incoming {
+    /// Of a peer that speaks plain lines, whatever they begin with.
+    pub(crate) fn plain() -> Self {
+        Self::Plain(Box::new(Plain { spoke: true, ..Plain::default() }))
+    }
+
+    /// Of a peer that speaks frames.
+    pub(crate) fn framed() -> Self {
+        Self::Preface(PrefaceDecoder::new())
+    }
+
     /// The next thing in `input`, from the front of which its bytes are taken. `None` if it holds no
     /// whole one; its bytes are kept here then.
     pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Heard<'a>> {

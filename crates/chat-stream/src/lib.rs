@@ -27,4 +27,4 @@ pub use chat_core;
 
 pub use endpoint::Endpoint;
 pub use held::Held;
-pub use stream::{Readiness, Stream};
+pub use stream::{Readiness, Speaks, Stream};

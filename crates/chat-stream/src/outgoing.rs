@@ -210,11 +210,11 @@ impl Outgoing {
                             self.cursor = cursor;
                             false
                         }
-                        None => return Ok(Flushed::All),
+                        None => return self.flush_stream(cx.now, socket),
                     },
                 }
             } else {
-                return Ok(Flushed::All);
+                return self.flush_stream(cx.now, socket);
             };
             if blocked {
                 let extra = self.extra();
@@ -235,6 +235,19 @@ impl Outgoing {
             self.extra.as_mut().filter(|_| is_written).map(|extra| std::mem::take(&mut extra.direct));
         self.let_go();
         direct.filter(|&direct| direct > 0)
+    }
+
+    /// All is written, but the stream may still keep some of it.
+    fn flush_stream(&mut self, now: Instant, socket: &mut impl Write) -> io::Result<Flushed> {
+        if attempt(socket, |socket| socket.flush().map(|()| 1))?.is_none() {
+            self.extra().stalled_since.get_or_insert(now);
+            return Ok(Flushed::Blocked);
+        }
+        if let Some(extra) = &mut self.extra {
+            extra.stalled_since = None;
+            self.let_go();
+        }
+        Ok(Flushed::All)
     }
 
     /// Tells whether the socket was blocked.

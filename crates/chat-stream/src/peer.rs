@@ -82,9 +82,23 @@ impl<S: Stream> Peer<S> {
         }
     }
 
+    /// Goes on with what must come before the first byte; true once that is done.
+    pub(crate) fn open(&mut self, cx: &mut Context<'_>) -> bool {
+        match self.stream.open() {
+            Ok(true) => self.connection.opened(self.stream.speaks(), cx),
+            Ok(false) if !self.hung_up => self.readable = false, // an event comes when there is more to do
+            Ok(false) => self.connection.fail(&ErrorKind::BrokenPipe.into(), cx),
+            Err(error) => self.connection.fail(&error, cx),
+        }
+        !self.connection.is_handshaking()
+    }
+
     /// Reads until it would block, the connection wants no more, or `buffer`, his share of this turn,
     /// is used up.
     pub(crate) fn read(&mut self, buffer: &mut [u8], cx: &mut Context<'_>) {
+        if self.connection.is_handshaking() && !self.open(cx) {
+            return;
+        }
         let mut heard = 0;
         if self.connection.has_backlog() {
             self.connection.receive_backlog(cx);

@@ -14,6 +14,9 @@ pub(crate) const ACCEPT_BACKOFF: Duration = Duration::from_millis(250);
 /// How often a warning says that connections cannot be accepted.
 pub(crate) const ACCEPT_WARNING_PERIOD: Duration = Duration::from_secs(60);
 
+/// Events that are taken from the system in one turn.
+pub(crate) const EVENTS_PER_TURN: usize = 1024;
+
 /// Connections accepted in one turn.
 pub(crate) const ACCEPTS_PER_TURN: usize = 256;
 

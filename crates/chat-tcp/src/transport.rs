@@ -2,8 +2,10 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chat_core::{Room, Transport, Turn, Waker};
 use chat_stream::Endpoint;
@@ -12,6 +14,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::acceptor::{Acceptor, Dealt};
+use crate::limits::EVENTS_PER_TURN;
 use crate::socket;
 use crate::stream::{self, Socket};
 
@@ -30,6 +33,9 @@ pub struct TcpTransport {
     acceptor: Option<Acceptor>,
     inbox: Receiver<Dealt>,
     endpoint: Endpoint<Socket>,
+    /// The poll has returned as many events as it can at once: there may be more.
+    has_more: bool,
+    is_closing: bool,
 }
 
 impl TcpTransport {
@@ -44,11 +50,13 @@ impl TcpTransport {
         });
         Ok(Self {
             poll,
-            events: Events::with_capacity(1024),
+            events: Events::with_capacity(EVENTS_PER_TURN),
             waker,
             acceptor: None,
             inbox,
             endpoint: Endpoint::new(room, wake, announce),
+            has_more: false,
+            is_closing: false,
         })
     }
 
@@ -66,26 +74,23 @@ impl TcpTransport {
 
     /// Waits for events until `until` at most and tells the endpoint of them.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Instant> {
-        let timeout = self.timeout(until);
+        let next = until.into_iter().chain(self.due()).min();
+        let timeout = next.map(|next| next.saturating_duration_since(clock()));
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(clock()),
             result => result?,
         }
+        self.has_more = self.events.iter().count() == EVENTS_PER_TURN;
         for event in &self.events {
             match event.token() {
                 WAKE => {}
                 LISTEN => self.acceptor.iter_mut().for_each(Acceptor::on_event),
-                Token(token) => self.endpoint.ready(token, stream::readiness(event)),
+                Token(token) => {
+                    self.endpoint.ready(token, stream::readiness(event));
+                }
             }
         }
         Ok(clock())
-    }
-
-    fn timeout(&self, until: Option<Instant>) -> Option<Duration> {
-        let now = clock();
-        let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.deadline(now));
-        let next = [until, accept, self.endpoint.deadline(now)].into_iter().flatten().min()?;
-        Some(next.saturating_duration_since(now))
     }
 
     fn accept(&mut self, now: Instant) {
@@ -112,25 +117,29 @@ impl Transport for TcpTransport {
 
     fn turn(&mut self, until: Option<Instant>) -> io::Result<Turn> {
         let now = self.wait(until)?;
-        self.accept(now);
-        Ok(self.endpoint.turn(now))
+        if !self.is_closing {
+            self.accept(now);
+        }
+        let turn = self.endpoint.turn(now);
+        if turn != Turn::Open {
+            (self.acceptor, self.is_closing) = (None, true);
+        }
+        Ok(turn)
     }
 
-    fn drain(&mut self, deadline: Instant) -> io::Result<()> {
-        self.acceptor = None;
-        self.endpoint.drain(clock());
-        while !self.endpoint.is_drained() {
-            let now = self.wait(Some(deadline))?;
-            if now >= deadline {
-                tracing::warn!(
-                    peers = self.endpoint.peers(),
-                    "cut off peers that did not take what they were owed in time"
-                );
-                break;
-            }
-            let _closing = self.endpoint.turn(now);
-        }
-        Ok(())
+    fn due(&self) -> Option<Instant> {
+        let now = clock();
+        let accept = self.acceptor.as_ref().and_then(|acceptor| acceptor.deadline(now));
+        [accept, self.endpoint.deadline(now), self.has_more.then_some(now)].into_iter().flatten().min()
+    }
+}
+
+/// Readable when a [`turn`](Transport::turn) has something to do, before [`due`](Transport::due): for a loop that waits for
+/// many things at once. Take no events from it yourself.
+#[cfg(unix)]
+impl AsFd for TcpTransport {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.poll.registry().as_fd()
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chat_core::{Room, Transport, Turn, Waker};
 use mio::{Events, Poll, Token};
@@ -45,6 +47,7 @@ pub struct UdpTransport {
     /// Errors in a row.
     errors: usize,
     arrivals: Arrivals,
+    draining: bool,
 }
 
 impl UdpTransport {
@@ -78,18 +81,14 @@ impl UdpTransport {
             unreachable: Vec::new(),
             errors: 0,
             arrivals: Arrivals::default(),
+            draining: false,
         })
     }
 
     /// Waits for something to do until `until` at most.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
-        let is_busy = self.readable || (self.behind && self.writable);
-        let next = until.into_iter().chain(self.endpoint.deadline()).min();
-        let timeout = match next {
-            _ if is_busy => Some(Duration::ZERO),
-            Some(next) => Some(next.saturating_duration_since(clock())),
-            None => None,
-        };
+        let next = until.into_iter().chain(self.due()).min();
+        let timeout = next.map(|next| next.saturating_duration_since(clock()));
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             result => result?,
@@ -193,23 +192,36 @@ impl Transport for UdpTransport {
         self.wait(until)?;
         self.receive()?;
         self.serve(clock());
-        Ok(self.endpoint.closing().map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
+        let Some(deadline) = self.endpoint.closing() else { return Ok(Turn::Open) };
+        if !std::mem::replace(&mut self.draining, true) {
+            self.endpoint.drain(clock());
+            self.serve(clock());
+        }
+        if self.endpoint.is_drained() && self.batch.is_empty() {
+            return Ok(Turn::Done);
+        }
+        if clock() < deadline {
+            return Ok(Turn::Closing);
+        }
+        tracing::warn!("cut off peers that did not take what they were owed in time");
+        Ok(Turn::Done)
     }
 
-    fn drain(&mut self, deadline: Instant) -> io::Result<()> {
-        self.endpoint.drain(clock());
-        loop {
-            self.serve(clock());
-            if self.endpoint.is_drained() && self.batch.is_empty() {
-                return Ok(());
-            }
-            if clock() >= deadline {
-                tracing::warn!("cut off peers that did not take what they were owed in time");
-                return Ok(());
-            }
-            self.wait(Some(deadline))?;
-            self.receive()?;
+    fn due(&self) -> Option<Instant> {
+        if self.readable || (self.behind && self.writable) {
+            return Some(clock());
         }
+        let closing = self.endpoint.closing().filter(|_| self.draining);
+        [self.endpoint.deadline(), closing].into_iter().flatten().min()
+    }
+}
+
+/// Readable when a [`turn`](Transport::turn) has something to do, before [`due`](Transport::due): for a loop that waits for
+/// many things at once. Take no events from it yourself.
+#[cfg(unix)]
+impl AsFd for UdpTransport {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.poll.registry().as_fd()
     }
 }
 

@@ -13,6 +13,7 @@ impl Connection {
     /// The room is closing: nothing more is heard from the peer, and it leaves once it has what it is owed.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
         match self.phase {
+            Phase::Handshake => self.lose(LeaveReason::Stopping, cx),
             // Nothing can be told to a peer before it is known what it speaks.
             Phase::Opening if matches!(self.incoming, Incoming::Opening | Incoming::Preface(_)) => {
                 self.lose(LeaveReason::Stopping, cx);

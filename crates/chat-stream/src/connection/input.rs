@@ -48,7 +48,7 @@ impl Connection {
                 self.set_due(progress, cx.now);
             }
             Phase::Paused => self.backlog = input.into(),
-            Phase::Draining | Phase::Leaving | Phase::Lingering | Phase::Done => {}
+            Phase::Handshake | Phase::Draining | Phase::Leaving | Phase::Lingering | Phase::Done => {}
         }
     }
 

@@ -8,7 +8,7 @@
 //! use std::net::SocketAddr;
 //! use std::time::Instant;
 //! use chat_core::Room;
-//! use chat_testkit::conformance::{Heard, Medium, Peer, Property};
+//! use chat_testkit::conformance::{Heard, Medium, Peer, Promises, Property};
 //! use chat_testkit::{MemoryDoor, MemoryPeer, MemoryTransport};
 //!
 //! struct Memory;
@@ -18,6 +18,10 @@
 //!     type Transport = MemoryTransport;
 //!     type Address = MemoryDoor;
 //!     type Peer = MemoryMember;
+//!
+//!     fn promises(&self) -> Promises {
+//!         Promises::default().with_echo(false)
+//!     }
 //!
 //!     fn open(&self, room: &Room) -> (MemoryTransport, MemoryDoor) {
 //!         MemoryTransport::new(room)

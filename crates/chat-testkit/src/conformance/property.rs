@@ -148,10 +148,10 @@ properties! {
         "chat_core::Transport::turn; docs/transport.md, \"Waiting\"";
     AClosingRoomTellsEveryone, a_closing_room_tells_everyone = closing::everyone,
         "when the room closes everyone gets what was accepted, the farewell, and an end",
-        "chat_core::Transport::drain, PROTOCOL.md 8.1; docs/transport.md, \"The end of the room\"";
+        "chat_core::Transport::turn, PROTOCOL.md 8.1; docs/transport.md, \"The end of the room\"";
     AStuckPeerDoesNotHoldUpTheEnd, a_stuck_peer_does_not_hold_up_the_end = closing::stuck,
         "a drain ends by its deadline, whoever does not read",
-        "chat_core::Transport::drain; docs/transport.md, \"The end of the room\"";
+        "chat_core::Transport::turn; docs/transport.md, \"The end of the room\"";
 }
 
 impl Property {

@@ -375,10 +375,8 @@ pub(super) fn run<T: Transport + 'static>(mut transport: T) -> Running {
                 let _nobody_waits = tell.send(()).and_then(|()| released.recv().map_err(|_| SendError(())));
             }
             match transport.turn(None) {
-                Ok(Turn::Open) => drop(counted.fetch_add(1, Ordering::SeqCst)),
-                Ok(Turn::Closing { deadline }) => {
-                    break transport.drain(deadline).map_err(|error| error.to_string());
-                }
+                Ok(Turn::Open | Turn::Closing) => drop(counted.fetch_add(1, Ordering::SeqCst)),
+                Ok(Turn::Done) => break Ok(()),
                 Err(error) => break Err(error.to_string()),
             }
         };

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use chat_core::Waker;
+use chat_stream::{Speaks, Stream};
 
 /// Bytes that may lie unread each way, as with a socket of a common system.
 pub(super) const UNREAD_BYTES_MAX: usize = 64 * 1024;
@@ -27,7 +28,7 @@ pub(super) struct State {
     /// Bytes that the peer lets lie unread.
     pub(super) to_peer_max: usize,
     pub(super) peer: Peer,
-    /// The transport has closed its end, or is gone.
+    /// The transport has ended its side, or is gone.
     pub(super) is_closed: bool,
 }
 
@@ -92,8 +93,8 @@ impl Read for RoomEnd {
         let mut state = self.0.state();
         match (state.peer, state.to_room.is_empty()) {
             (Peer::Vanished, _) => return Err(ErrorKind::ConnectionReset.into()),
-            (Peer::Here, true) => return Err(ErrorKind::WouldBlock.into()),
-            (Peer::Ended, true) => return Ok(0),
+            (Peer::Here, true) if !state.is_closed => return Err(ErrorKind::WouldBlock.into()),
+            (_, true) => return Ok(0), // a peer says nothing more to a transport that has ended its side
             (Peer::Here | Peer::Ended, false) => {}
         }
         let count = state.to_room.read(buffer)?;
@@ -118,6 +119,18 @@ impl Write for RoomEnd {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for RoomEnd {
+    fn speaks(&self) -> Speaks {
+        Speaks::Plain
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.0.state().is_closed = true;
+        self.0.moved.notify_all();
         Ok(())
     }
 }

@@ -170,9 +170,8 @@ impl ChannelTransport {
         if self.busy || self.has(Fault::Spins) {
             return;
         }
-        let pauses = self.members.iter().filter_map(|member| member.pause_until);
         let until = if self.has(Fault::OverstaysItsTurn) { None } else { until };
-        let _token = match pauses.chain(until).chain(self.update.pull_by).min() {
+        let _token = match until.into_iter().chain(self.due()).min() {
             Some(until) => self.bell.recv_deadline(until).is_ok(),
             None => self.bell.recv().is_ok(),
         };
@@ -378,40 +377,44 @@ impl Transport for ChannelTransport {
         self.wait(until);
         let now = now();
         self.accept(now);
-        self.listen(now)?;
+        if self.update.closing.is_none() {
+            self.listen(now)?;
+        }
         if !self.has(Fault::PullsOnlyWhenItsMembersSpeak) || self.busy || self.attachment.room().is_closing()
         {
             self.pull();
         }
         self.flush_all(now);
-        let closing = self.update.closing.filter(|_| !self.has(Fault::HidesTheEnd));
-        Ok(closing.map_or(Turn::Open, |deadline| Turn::Closing { deadline }))
+        match self.update.closing.filter(|_| !self.has(Fault::HidesTheEnd)) {
+            None => Ok(Turn::Open),
+            Some(_) if self.has(Fault::DropsTheFarewell) => Ok(Turn::Done),
+            Some(deadline) => Ok(self.end(deadline, now)),
+        }
     }
 
-    fn drain(&mut self, deadline: Instant) -> io::Result<()> {
-        if self.has(Fault::DropsTheFarewell) {
-            return Ok(());
-        }
+    fn due(&self) -> Option<Instant> {
+        let pauses = self.members.iter().filter_map(|member| member.pause_until);
+        let end = self.update.closing.filter(|_| !self.has(Fault::DrainsForEver)).or(self.update.pull_by);
+        let busy = self.busy.then(now);
+        pauses.chain(end).chain(busy).min()
+    }
+}
+
+impl ChannelTransport {
+    /// The room is closing: whoever has everything leaves.
+    fn end(&mut self, deadline: Instant, now: Instant) -> Turn {
         self.arrivals = bounded(0).1;
         self.busy = false;
-        self.pull();
-        self.update.pull_by = None;
-        loop {
-            let now = now();
-            self.flush_all(now);
-            for member in self.members.iter_mut().filter(|member| !member.leaving) {
-                member.pause_until = None;
-                if member.has_everything(&self.log) {
-                    self.attachment.leave(member.member, LeaveReason::Stopping, now);
-                    member.leaving = true;
-                }
+        for member in self.members.iter_mut().filter(|member| !member.leaving) {
+            member.pause_until = None;
+            if member.has_everything(&self.log) {
+                self.attachment.leave(member.member, LeaveReason::Stopping, now);
+                member.leaving = true;
             }
-            self.members.retain(|member| !member.leaving || !member.owed.is_empty());
-            if self.members.is_empty() || (now >= deadline && !self.has(Fault::DrainsForEver)) {
-                return Ok(());
-            }
-            self.wait(if self.has(Fault::DrainsForEver) { None } else { Some(deadline) });
         }
+        self.members.retain(|member| !member.leaving || !member.owed.is_empty());
+        let is_over = now >= deadline && !self.has(Fault::DrainsForEver);
+        if self.members.is_empty() || is_over { Turn::Done } else { Turn::Closing }
     }
 }
 

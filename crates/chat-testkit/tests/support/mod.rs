@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Instant;
 
 use chat_core::Room;
-use chat_testkit::conformance::{Heard, Medium, Peer};
+use chat_testkit::conformance::{Heard, Medium, Peer, Promises};
 use chat_testkit::{MemoryDoor, MemoryPeer, MemoryTransport};
 
 /// All peers from one address, which is not a loopback one: so the room's pace and its limits hold for them.
@@ -20,6 +20,10 @@ impl Medium for Memory {
     type Transport = MemoryTransport;
     type Address = MemoryDoor;
     type Peer = Member;
+
+    fn promises(&self) -> Promises {
+        Promises::default().with_echo(false)
+    }
 
     fn open(&self, room: &Room) -> (MemoryTransport, MemoryDoor) {
         MemoryTransport::new(room)

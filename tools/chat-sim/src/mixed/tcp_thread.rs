@@ -44,7 +44,7 @@ pub(super) struct TcpThread<const QUICK: bool> {
     early: Vec<(usize, Readiness)>,
     /// When it runs next, once it has something to do.
     runs_at: Option<Instant>,
-    drain_by: Option<Instant>,
+    is_closing: bool,
     held: Held,
 }
 
@@ -59,7 +59,7 @@ impl<const QUICK: bool> TcpThread<QUICK> {
             events: Vec::new(),
             early: Vec::new(),
             runs_at: None,
-            drain_by: None,
+            is_closing: false,
             held: Held::default(),
         }
     }
@@ -90,12 +90,8 @@ impl<const QUICK: bool> TcpThread<QUICK> {
         let Some(endpoint) = &self.endpoint else { return false };
         self.woken.load(Ordering::Relaxed)
             || !self.events.is_empty()
-            || (!self.inbox.is_empty() && self.drain_by.is_none())
-            || self.deadline(endpoint, now).is_some_and(|deadline| deadline <= now)
-    }
-
-    fn deadline(&self, endpoint: &Endpoint<Socket<QUICK>>, now: Instant) -> Option<Instant> {
-        endpoint.deadline(now).into_iter().chain(self.drain_by).min()
+            || (!self.inbox.is_empty() && !self.is_closing)
+            || endpoint.deadline(now).is_some_and(|deadline| deadline <= now)
     }
 
     /// When it runs next; `late` tells when, if it has something to do by now.
@@ -104,7 +100,7 @@ impl<const QUICK: bool> TcpThread<QUICK> {
         if self.runs_at.is_none() && self.has_work(now) {
             self.runs_at = Some(late());
         }
-        self.runs_at.or_else(|| self.deadline(endpoint, now))
+        self.runs_at.or_else(|| endpoint.deadline(now))
     }
 
     /// One turn of the loop.
@@ -115,26 +111,20 @@ impl<const QUICK: bool> TcpThread<QUICK> {
         for (token, readiness) in self.events.drain(..) {
             endpoint.ready(token, readiness);
         }
-        if let Some(drain_by) = self.drain_by {
-            if now < drain_by {
-                let _closing = endpoint.turn(now);
-            }
-        } else {
+        if !self.is_closing {
             for (socket, address) in self.inbox.drain(..) {
                 self.tokens.insert(socket.end.id(), endpoint.next_token());
                 endpoint.adopt(socket, address, now);
             }
             let registered = self.early.drain(..);
             self.events.extend(registered.filter_map(|(end, ready)| Some((*self.tokens.get(&end)?, ready))));
-            if let Turn::Closing { deadline } = endpoint.turn(now) {
-                endpoint.drain(now);
-                self.drain_by = Some(deadline);
-            }
         }
+        let turn = endpoint.turn(now);
+        self.is_closing = turn != Turn::Open;
         if endpoint.peers() <= WATCHED_PEERS_MAX {
             self.held = endpoint.held();
         }
-        if endpoint.is_drained() || self.drain_by.is_some_and(|drain_by| drain_by <= now) {
+        if turn == Turn::Done {
             self.endpoint = None;
             self.inbox.clear();
         }

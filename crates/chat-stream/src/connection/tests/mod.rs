@@ -21,6 +21,7 @@ use chat_proto::{
 
 use super::Connection;
 use crate::context::Context;
+use crate::stream::Speaks;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -91,7 +92,8 @@ impl Stage {
     fn join(&mut self) -> Guest {
         self.guests += 1;
         let address = format!("192.0.2.1:{}", self.guests);
-        let connection = Connection::new(address.parse().unwrap(), self.now);
+        let mut connection = Connection::new(address.parse().unwrap(), self.now);
+        self.with_context(|cx| connection.opened(Speaks::Any, cx));
         let wire = Wire { taken: Vec::new(), free: usize::MAX, bite: usize::MAX, broken: None };
         Guest { connection, address, wire, is_shut: false, is_gone: false, told: 0 }
     }
