@@ -21,13 +21,13 @@ const READ_TIMEOUT: Duration = Duration::from_millis(20);
 pub(crate) enum Input {
     Key(KeyEvent),
     Paste(String),
-    /// The terminal has another size. Whoever writes to it is to stop, and to answer whether he wants to
+    /// The terminal has another size. The thread that writes to it must stop, and answer whether it wants to
     /// know the cursor's column; [`Input::Resized`] follows.
     Resizing {
         size: (u16, u16),
         wants_column: Sender<bool>,
     },
-    /// He may go on.
+    /// It may go on.
     Resized {
         column: Option<u16>,
     },

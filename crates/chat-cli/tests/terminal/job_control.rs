@@ -1,7 +1,7 @@
 //! Ctrl-Z, `bg` and `fg`: the room goes on without the terminal, and the console comes back with it.
 
 use super::tmux::{Tmux, Window};
-use super::{CHAT, named, pipe, signal};
+use super::{CHAT, named, pipe, server, signal};
 
 /// A shell with job control.
 fn shell(tmux: &Tmux) -> Window<'_> {
@@ -97,4 +97,27 @@ fn a_server_that_somebody_else_stops_has_its_console_again_when_it_goes_on() {
         shell.enters("clear");
         shell.waits_for("a clear screen", |rows| rows.len() == 1);
     }
+}
+
+#[test]
+fn a_stopped_client_goes_on_likewise() {
+    let Some(tmux) = Tmux::start() else { return };
+    let (server, address) = server(&tmux);
+    let shell = shell(&tmux);
+    shell.enters(&format!("{CHAT} client tcp {address} --no-timestamps"));
+    shell.shows("● connected");
+    shell.presses(&["C-z"]);
+    shell.shows("Stopped");
+    server.enters("said while it was stopped");
+    server.shows("[*] said while it was stopped");
+    shell.enters("bg");
+    shell.shows("[*] said while it was stopped");
+    shell.enters("echo the shell\\'s: $((6 * 7))");
+    shell.shows("the shell's: 42");
+    shell.enters("fg");
+    shell.ends_with(&[">", &format!(" ● connected · tcp {address} · 1 present")]);
+    shell.enters("back in the foreground");
+    server.shows("] back in the foreground");
+    shell.enters("/quit");
+    shell.ends_with(&["$"]);
 }
