@@ -86,7 +86,7 @@ struct Diagnostics;
 
 impl Write for Diagnostics {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let line = printable(String::from_utf8_lossy(bytes).trim_end()).into_owned();
+        let line = one_line(bytes);
         if QUEUE.get().is_none_or(|queue| queue.try_send(Item::Line(line)).is_err()) {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
@@ -96,6 +96,11 @@ impl Write for Diagnostics {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// An event as one line that moves no cursor, whatever is in it.
+fn one_line(bytes: &[u8]) -> String {
+    printable(String::from_utf8_lossy(bytes).trim_end()).into_owned()
 }
 
 /// Writes what comes. If stderr fails there is nobody to tell; lines go on when it works again.
@@ -114,4 +119,15 @@ fn write(items: &Receiver<Item>) {
 
 fn taker() -> MutexGuard<'static, Option<Sender<String>>> {
     TAKER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_without_control_characters_whatever_a_peer_has_put_into_it() {
+        let line = one_line(b"INFO said text=\x1b[2J\x07\nERROR forged\r\n \xff\n");
+        assert_eq!(line, "INFO said text=\u{241b}[2J\u{2407} ERROR forged  \u{fffd}");
+    }
 }

@@ -150,6 +150,8 @@ impl Server {
     pub(crate) fn at(bind: &str, transports: &[&str], flags: &[&str]) -> Self {
         let mut command = Command::new(CHAT);
         command.arg("server").args(transports).args(["--bind", bind]).args(flags);
+        // No control socket that a killed server would leave behind.
+        command.env_remove("XDG_RUNTIME_DIR");
         Self::run(&mut command)
     }
 
