@@ -143,6 +143,25 @@ fn a_game_serves_the_room_in_its_own_loop() {
     example.ends();
 }
 
+#[cfg(unix)]
+#[test]
+fn one_thread_of_somebody_elses_runtime_serves_tcp_udp_and_the_keyboard() {
+    let (mut example, address) = Example::server("event_loop");
+    let mut ann = Peer::join(&address);
+    ann.say("hello");
+    assert!(example.line().contains(&ann.address()));
+    example.lines_until("hello");
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    udp.send_to(b"over UDP\n", &address).unwrap();
+    assert!(ann.hear().ends_with("] over UDP"));
+    example.type_line("from the keyboard");
+    assert_eq!(ann.hear(), "[host] from the keyboard");
+    example.type_line("quit");
+    assert_eq!((ann.hear().as_str(), ann.hear().as_str()), ("[*] The server is stopping", ""));
+    drop(ann);
+    example.ends();
+}
+
 #[test]
 fn a_host_speaks_listens_moderates_and_kicks() {
     let (mut example, address) = Example::server("host");

@@ -2,7 +2,7 @@
 #![cfg_attr(loom, allow(unused_imports, reason = "the model knows no time, so nothing waits for a while"))]
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chat_proto::{Author, Entry, MemberId, Name};
@@ -79,19 +79,31 @@ pub struct LocalMember {
     author: Author,
     ready: Receiver<()>,
     signal: Sender<()>,
+    also_wakes: Arc<OnceLock<Waker>>,
 }
 
 impl LocalMember {
     pub(crate) fn new(room: Room, name: Name) -> Result<Self, NameTaken> {
         let (signal, ready) = bounded(1);
         let wake = signal.clone();
+        let also_wakes = Arc::new(OnceLock::<Waker>::new());
+        let other = Arc::clone(&also_wakes);
         let waker = Waker::new(move || {
             let _full = wake.try_send(()); // then a signal is there already
+            other.get().into_iter().for_each(Waker::wake);
         });
         let taken = room.lock().join_local(name.clone(), waker);
         let (place, id, wakes) = taken?;
         wakes.wake();
-        Ok(Self { room, place, id, author: Author::Named(name), ready, signal })
+        Ok(Self { room, place, id, author: Author::Named(name), ready, signal, also_wakes })
+    }
+
+    /// Calls `waker`, too, whenever there may be something to hear: for a loop that waits for something other than channels. Then
+    /// call [`try_recv`](Self::try_recv) until it has nothing.
+    pub fn with_waker(self, waker: Waker) -> Self {
+        waker.wake(); // for what has come before
+        let _set_before = self.also_wakes.set(waker);
+        self
     }
 
     /// The room.
