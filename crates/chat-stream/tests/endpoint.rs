@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use chat_core::{Room, RoomConfig, Waker, World};
-use chat_stream::{Endpoint, Readiness, Stream};
+use chat_stream::{Endpoint, Readiness, Speaks, Stream};
 use chat_testkit::{StreamConditions, StreamEnd, StreamEvent, Streams, VirtualTime};
 
 struct Socket(StreamEnd);
@@ -118,4 +118,108 @@ fn idle_newcomers_lock_nobody_out() {
     let _open = endpoint.turn(time.now());
     let _open = endpoint.turn(time.now() + Duration::from_secs(2));
     assert_eq!((endpoint.peers(), room.stats().joined), (2, 2));
+}
+
+/// Keeps what is written until it is flushed, and finishes a handshake before, which takes one byte from the peer.
+struct Buffering {
+    socket: Socket,
+    kept: Vec<u8>,
+    is_open: bool,
+}
+
+impl Read for Buffering {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        assert!(self.is_open, "nothing is read before the handshake is done");
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for Buffering {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        assert!(self.is_open, "nothing is written before the handshake is done");
+        if self.kept.len() >= 1_000 {
+            self.flush()?;
+        }
+        self.kept.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        while !self.kept.is_empty() {
+            let count = self.socket.write(&self.kept)?;
+            self.kept.drain(..count);
+        }
+        Ok(())
+    }
+}
+
+impl Stream for Buffering {
+    fn open(&mut self) -> io::Result<bool> {
+        match self.socket.read(&mut [0]) {
+            Ok(1) => self.is_open = true,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }
+        Ok(self.is_open)
+    }
+
+    fn speaks(&self) -> Speaks {
+        Speaks::Plain
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.socket.shutdown_write()
+    }
+}
+
+#[test]
+fn a_stream_that_opens_with_a_handshake_and_keeps_bytes_back_is_flushed_to_the_last_one() {
+    let time = VirtualTime::default();
+    let room =
+        Room::in_world(RoomConfig::default(), World { clock: time.clock(), unix_ms: 0, seed: [7; 32] });
+    let streams = Streams::new(1, &time);
+    let conditions = StreamConditions { buffer_bytes: 100, ..StreamConditions::default() };
+    let (mut peer, socket) = streams.connect(conditions);
+    let (idle, idle_socket) = streams.connect(conditions);
+    let mut endpoint = Endpoint::new(&room, Waker::new(|| {}), false);
+    let mut tokens = Vec::new();
+    for socket in [socket, idle_socket] {
+        tokens.push((socket.id(), endpoint.next_token()));
+        let buffering = Buffering { socket: Socket(socket), kept: Vec::new(), is_open: false };
+        endpoint.adopt(buffering, "192.0.2.1:1".parse().unwrap(), time.now());
+    }
+    let _open = endpoint.turn(time.now());
+    assert_eq!((room.stats().members, endpoint.peers()), (0, 2), "the handshakes are not done");
+    assert_eq!(peer.write(b"!").unwrap(), 1);
+
+    let mut got = String::new();
+    let mut said = String::new();
+    loop {
+        let Some(next) = streams.next_event() else { break };
+        time.advance_to(next);
+        for StreamEvent { end, readable, ended, writable, hung_up } in streams.events() {
+            if let Some((_, token)) = tokens.iter().find(|(id, _)| *id == end) {
+                endpoint.ready(*token, Readiness { readable, ended, writable, hung_up });
+            }
+        }
+        let _open = endpoint.turn(time.now());
+        if room.stats().members == 1 && said.is_empty() {
+            for number in 0..100 {
+                room.notice(&format!("message {number}")).unwrap();
+                said.push_str(&format!("[*] message {number}\n"));
+            }
+            let _open = endpoint.turn(time.now());
+        }
+        let mut bytes = [0; 30];
+        while let Ok(count @ 1..) = peer.read(&mut bytes) {
+            got.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+        }
+    }
+    assert!(!said.is_empty() && got == said, "{got}");
+
+    // The other one has 10 s for its handshake.
+    time.advance_to(time.now() + Duration::from_secs(10));
+    let _open = endpoint.turn(time.now());
+    assert_eq!((endpoint.peers(), room.stats().joined), (1, 1));
+    drop(idle);
 }

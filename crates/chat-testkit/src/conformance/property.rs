@@ -119,6 +119,9 @@ properties! {
     ASlowReaderIsToldWhatHeMissed, a_slow_reader_is_told_what_he_missed = slow::told,
         "who does not read harms nobody, is not buffered for, and is told exactly what he missed",
         "chat_core::Pending::Overtaken, PROTOCOL.md 1.2; docs/transport.md, \"What is owed\"";
+    ASlowReaderGetsTheLastByte, a_slow_reader_gets_the_last_byte = slow::tail,
+        "a slow reader gets the last byte although silence follows",
+        "std::io::Write::flush; docs/transport.md, \"What is owed\"";
     AGapOfTheTransportIsTold, a_gap_of_the_transport_is_told = slow::gap,
         "when the log overtakes the transport itself, its members are told exactly what they missed",
         "chat_core::News::missed_up_to; docs/transport.md, \"Pulling\"";

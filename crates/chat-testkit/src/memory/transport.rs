@@ -57,11 +57,12 @@ const ARRIVALS_MAX: usize = 1024;
 /// assert!(ann.say(b"one") && ann.say(b"two") && ann.say(b"three"));
 ///
 /// let mut heard = Vec::new();
-/// while heard.len() < 3 {
+/// loop {
 ///     let _open = transport.turn(None)?;
 ///     heard.extend(std::iter::from_fn(|| bob.hear()));
-///     if let Some(due) = transport.due() {
-///         time.advance_to(due);
+///     match transport.due() {
+///         Some(due) if heard.len() < 3 => time.advance_to(due),
+///         _ => break,
 ///     }
 /// }
 /// // The second message was one too many at once, so the third waited for the second to be due.

@@ -88,6 +88,7 @@ caught! {
     a_transport_that_skips_silently_is_caught: SkipsSilently by ASlowReaderIsToldWhatHeMissed;
     a_transport_that_counts_wrong_is_caught: MiscountsMissed by ASlowReaderIsToldWhatHeMissed;
     a_transport_that_buffers_without_end_is_caught: BuffersWithoutEnd by ASlowReaderIsToldWhatHeMissed;
+    a_transport_that_strands_the_tail_is_caught: StrandsTheTail by ASlowReaderGetsTheLastByte;
     a_transport_that_waits_for_a_slow_reader_is_caught: WaitsForReaders by ASlowReaderIsToldWhatHeMissed;
     a_transport_that_keeps_whom_it_should_close_is_caught: KeepsLaggards by ASlowReaderIsClosedByPolicy;
     a_transport_that_keeps_ghosts_is_caught: KeepsGhosts by MembersComeAndGoOnce;

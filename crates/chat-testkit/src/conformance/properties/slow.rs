@@ -115,6 +115,27 @@ pub(in crate::conformance) fn gap<M: Medium>(medium: &M) -> Checked {
     stage.close([running])
 }
 
+pub(in crate::conformance) fn tail<M: Medium>(medium: &M) -> Checked {
+    /// Less than the log holds, and more than a small buffer.
+    const MESSAGES: usize = 500;
+    if !medium.promises().reliable {
+        return Ok(());
+    }
+    let mut stage = Stage::new(medium, RoomConfig::default());
+    let (running, address) = stage.open();
+    let mut slow = stage.join(&address)?;
+    for number in 0..MESSAGES {
+        stage.say(&format!("{number} {}", "long ".repeat(20)))?;
+        stage.listen();
+    }
+    // Nothing follows that could push out what is kept back.
+    for (_, line) in stage.said() {
+        slow.hears(&line)?;
+    }
+    drop(slow);
+    stage.close([running])
+}
+
 pub(in crate::conformance) fn closed<M: Medium>(medium: &M) -> Checked {
     if !medium.promises().reliable {
         return Ok(());
