@@ -32,6 +32,7 @@
 mod acceptor;
 mod client;
 mod config;
+mod layer;
 mod limits;
 mod server;
 mod socket;
@@ -45,7 +46,10 @@ pub use chat_core;
 #[doc(no_inline)]
 pub use chat_stream;
 
+pub use chat_core::BindError;
 pub use client::{ConnectError, connect};
 pub use config::TcpConfig;
-pub use server::{BindError, TcpServer};
+pub use layer::{Bare, Layer};
+pub use server::TcpServer;
+pub use stream::TcpSocket;
 pub use transport::TcpTransport;

@@ -3,13 +3,13 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use chat_core::{Room, Running};
+use chat_core::{BindError, Room, Running, bind_first};
 use crossbeam_channel::bounded;
 use mio::Interest;
-use thiserror::Error;
 
 use crate::acceptor::{Acceptor, Share};
 use crate::config::TcpConfig;
+use crate::layer::{Bare, Layer};
 use crate::limits::DEALT_MAX;
 use crate::socket;
 use crate::transport::{LISTEN, TcpTransport};
@@ -30,10 +30,10 @@ use crate::transport::{LISTEN, TcpTransport};
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
 #[derive(Debug)]
-pub struct TcpServer {
+pub struct TcpServer<L: Layer = Bare> {
     room: Room,
     address: SocketAddr,
-    transports: Vec<TcpTransport>,
+    transports: Vec<TcpTransport<L>>,
 }
 
 impl TcpServer {
@@ -44,18 +44,26 @@ impl TcpServer {
     ///
     /// [`BindError`], with the address that was tried last.
     pub fn bind(address: impl ToSocketAddrs, room: &Room, config: &TcpConfig) -> Result<Self, BindError> {
-        let addresses = address.to_socket_addrs().map_err(BindError::Resolve)?;
-        let mut result = Err(BindError::NoAddress);
-        for address in addresses {
-            result = Self::listen(address, room, config);
-            if result.is_ok() {
-                break;
-            }
-        }
-        result
+        Self::bind_over(address, room, config, Bare)
+    }
+}
+
+impl<L: Layer> TcpServer<L> {
+    /// As [`bind`](TcpServer::bind), with `layer` between each connection's socket and the chat.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](TcpServer::bind).
+    pub fn bind_over(
+        address: impl ToSocketAddrs,
+        room: &Room,
+        config: &TcpConfig,
+        layer: L,
+    ) -> Result<Self, BindError> {
+        bind_first(address, |address| Self::listen(address, room, config, &layer))
     }
 
-    fn listen(address: SocketAddr, room: &Room, config: &TcpConfig) -> Result<Self, BindError> {
+    fn listen(address: SocketAddr, room: &Room, config: &TcpConfig, layer: &L) -> Result<Self, BindError> {
         let listen = |source| BindError::Listen { address, source };
         let mut listener = socket::listen(address).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -63,7 +71,8 @@ impl TcpServer {
         let mut transports = Vec::new();
         for _ in 0..config.threads.max(1) {
             let (inbox, dealt) = bounded(DEALT_MAX);
-            let transport = TcpTransport::new(room, config.announce, dealt).map_err(BindError::Poll)?;
+            let transport =
+                TcpTransport::new(room, config.announce, dealt, layer.clone()).map_err(BindError::Poll)?;
             others.push(Share { inbox, waker: transport.mio_waker() });
             transports.push(transport);
         }
@@ -107,30 +116,7 @@ impl TcpServer {
     /// The transports, for a loop of your own. All of them must run: the first accepts connections and
     /// deals them to the others.
     #[must_use]
-    pub fn into_transports(self) -> Vec<TcpTransport> {
+    pub fn into_transports(self) -> Vec<TcpTransport<L>> {
         self.transports
     }
-}
-
-/// Why a server could not listen.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum BindError {
-    /// The name could not be resolved.
-    #[error("cannot resolve the address to listen on")]
-    Resolve(#[source] io::Error),
-    /// The name resolved to no address at all.
-    #[error("there is no address to listen on")]
-    NoAddress,
-    /// The address is taken, not ours, or needs a permission.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address that was tried.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The system has no more of what a poll loop needs.
-    #[error("cannot set up a poll loop")]
-    Poll(#[source] io::Error),
 }

@@ -7,16 +7,17 @@ use chat_stream::{Readiness, Stream};
 use mio::event::Event;
 use mio::net::TcpStream;
 
+/// A connection's socket, as a [`Layer`](crate::Layer) gets it: it never blocks.
 #[derive(Debug)]
-pub(crate) struct Socket(pub(crate) TcpStream);
+pub struct TcpSocket(pub(crate) TcpStream);
 
-impl Read for Socket {
+impl Read for TcpSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
     }
 }
 
-impl Write for Socket {
+impl Write for TcpSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)
     }
@@ -30,7 +31,7 @@ impl Write for Socket {
     }
 }
 
-impl Stream for Socket {
+impl Stream for TcpSocket {
     /// epoll(7) and kqueue(2) promise it for streams. Windows goes on reporting only after a `WouldBlock`.
     const SHORT_READ_IS_ALL: bool = cfg!(any(
         target_os = "android",

@@ -14,9 +14,10 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::acceptor::{Acceptor, Dealt};
+use crate::layer::{Bare, Layer};
 use crate::limits::EVENTS_PER_TURN;
 use crate::socket;
-use crate::stream::{self, Socket};
+use crate::stream::{self, TcpSocket};
 
 /// The token of the room's wakes.
 const WAKE: Token = Token(usize::MAX);
@@ -26,20 +27,21 @@ pub(crate) const LISTEN: Token = Token(usize::MAX - 1);
 /// One I/O thread's share of a TCP server: a [`Transport`]. Made by
 /// [`TcpServer::bind`](crate::TcpServer::bind).
 #[derive(Debug)]
-pub struct TcpTransport {
+pub struct TcpTransport<L: Layer = Bare> {
     poll: Poll,
     events: Events,
     waker: Arc<mio::Waker>,
     acceptor: Option<Acceptor>,
     inbox: Receiver<Dealt>,
-    endpoint: Endpoint<Socket>,
+    endpoint: Endpoint<L::Stream>,
+    layer: L,
     /// The poll has returned as many events as it can at once: there may be more.
     has_more: bool,
     is_closing: bool,
 }
 
-impl TcpTransport {
-    pub(crate) fn new(room: &Room, announce: bool, inbox: Receiver<Dealt>) -> io::Result<Self> {
+impl<L: Layer> TcpTransport<L> {
+    pub(crate) fn new(room: &Room, announce: bool, inbox: Receiver<Dealt>, layer: L) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(mio::Waker::new(poll.registry(), WAKE)?);
         let wake = Arc::clone(&waker);
@@ -55,6 +57,7 @@ impl TcpTransport {
             acceptor: None,
             inbox,
             endpoint: Endpoint::new(room, wake, announce),
+            layer,
             has_more: false,
             is_closing: false,
         })
@@ -107,12 +110,12 @@ impl TcpTransport {
         socket::set_options(&socket)?;
         let token = Token(self.endpoint.next_token());
         self.poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
-        self.endpoint.adopt(Socket(socket), address, now);
+        self.endpoint.adopt(self.layer.wrap(TcpSocket(socket))?, address, now);
         Ok(())
     }
 }
 
-impl Transport for TcpTransport {
+impl<L: Layer> Transport for TcpTransport<L> {
     type Error = io::Error;
 
     fn turn(&mut self, until: Option<Instant>) -> io::Result<Turn> {
@@ -137,7 +140,7 @@ impl Transport for TcpTransport {
 /// Readable when a [`turn`](Transport::turn) has something to do, before [`due`](Transport::due): for a loop that waits for
 /// many things at once. Take no events from it yourself.
 #[cfg(unix)]
-impl AsFd for TcpTransport {
+impl<L: Layer> AsFd for TcpTransport<L> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.poll.registry().as_fd()
     }

@@ -65,9 +65,10 @@ mod window;
 #[doc(no_inline)]
 pub use chat_core;
 
+pub use chat_core::BindError;
 pub use client::{ClientSession, ConnectError, SessionEnd, connect};
 pub use config::{PlainPolicy, UdpConfig};
 pub use endpoint::Endpoint;
 pub use route::Route;
-pub use server::{BindError, UdpServer};
+pub use server::UdpServer;
 pub use transport::UdpTransport;

@@ -3,8 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use chat_core::{Room, Running};
-use thiserror::Error;
+use chat_core::{BindError, Room, Running, bind_first};
 
 use crate::config::UdpConfig;
 use crate::socket::Socket;
@@ -40,19 +39,11 @@ impl UdpServer {
     ///
     /// [`BindError`], with the address that was tried last.
     pub fn bind(address: impl ToSocketAddrs, room: &Room, config: &UdpConfig) -> Result<Self, BindError> {
-        let addresses = address.to_socket_addrs().map_err(BindError::Resolve)?;
-        let mut result = Err(BindError::NoAddress);
-        for address in addresses {
-            result = Self::bind_to(address, room, config);
-            if result.is_ok() {
-                break;
-            }
-        }
-        result
+        bind_first(address, |address| Self::bind_to(address, room, config))
     }
 
     fn bind_to(address: SocketAddr, room: &Room, config: &UdpConfig) -> Result<Self, BindError> {
-        let bind = |source| BindError::Bind { address, source };
+        let bind = |source| BindError::Listen { address, source };
         let socket = Socket::bind(address).map_err(bind)?;
         let address = socket.local_addr().map_err(bind)?;
         let transport = UdpTransport::new(room, config, socket, address).map_err(BindError::Poll)?;
@@ -90,27 +81,4 @@ impl UdpServer {
     pub fn into_transport(self) -> UdpTransport {
         self.transport
     }
-}
-
-/// Why a server could not listen.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum BindError {
-    /// The name could not be resolved.
-    #[error("cannot resolve the address to listen on")]
-    Resolve(#[source] io::Error),
-    /// The name resolved to no address at all.
-    #[error("there is no address to listen on")]
-    NoAddress,
-    /// The address is taken, not ours, or needs a permission.
-    #[error("cannot listen on {address}")]
-    Bind {
-        /// The address that was tried.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The system has no more of what a poll loop needs.
-    #[error("cannot set up a poll loop")]
-    Poll(#[source] io::Error),
 }

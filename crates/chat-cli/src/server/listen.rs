@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::thread::available_parallelism;
 
-use chat_core::{Room, Running};
+use chat_core::{BindError, Room, Running};
 use chat_tcp::{TcpConfig, TcpServer};
 use chat_udp::UdpServer;
 
@@ -173,13 +173,6 @@ fn bind_to(
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-enum BindError {
-    Tcp(#[from] chat_tcp::BindError),
-    Udp(#[from] chat_udp::BindError),
-}
-
 /// Why the room cannot be opened at an address.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot open the room over {}", name(*transport))]
@@ -201,11 +194,7 @@ fn name(transport: TransportKind) -> &'static str {
 impl CannotListen {
     /// What the system said of the address.
     fn refusal(&self) -> Option<&io::Error> {
-        match &self.error {
-            BindError::Tcp(chat_tcp::BindError::Listen { source, .. })
-            | BindError::Udp(chat_udp::BindError::Bind { source, .. }) => Some(source),
-            _ => None,
-        }
+        if let BindError::Listen { source, .. } = &self.error { Some(source) } else { None }
     }
 
     /// Whether the system picks the port.
@@ -270,8 +259,8 @@ mod tests {
     fn refused(asked: &str, error: io::Error) -> CannotListen {
         let asked: Address = asked.parse().expect("an address");
         let address = SocketAddr::from(([127, 0, 0, 1], asked.port));
-        let source = chat_tcp::BindError::Listen { address, source: error };
-        CannotListen { transport: TransportKind::Tcp, asked, address, error: source.into() }
+        let error = BindError::Listen { address, source: error };
+        CannotListen { transport: TransportKind::Tcp, asked, address, error }
     }
 
     #[test]

@@ -1,0 +1,49 @@
+//! What servers over any kind of socket have in common.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use thiserror::Error;
+
+/// Why a server could not listen.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The name could not be resolved.
+    #[error("cannot resolve the address to listen on")]
+    Resolve(#[source] io::Error),
+    /// The name resolved to no address at all.
+    #[error("there is no address to listen on")]
+    NoAddress,
+    /// The address is taken, not ours, or needs a permission.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address that was tried.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no more of what a poll loop needs.
+    #[error("cannot set up a poll loop")]
+    Poll(#[source] io::Error),
+}
+
+/// Calls `listen` with each of the addresses until one can be listened on.
+///
+/// # Errors
+///
+/// [`BindError`], of the address that was tried last.
+pub fn bind_first<T>(
+    addresses: impl ToSocketAddrs,
+    listen: impl FnMut(SocketAddr) -> Result<T, BindError>,
+) -> Result<T, BindError> {
+    let addresses = addresses.to_socket_addrs().map_err(BindError::Resolve)?;
+    let mut last = BindError::NoAddress;
+    for result in addresses.map(listen) {
+        match result {
+            Ok(server) => return Ok(server),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
