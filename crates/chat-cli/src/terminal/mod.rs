@@ -18,6 +18,7 @@ mod pen;
 mod prompt;
 mod question;
 mod screen;
+mod symbols;
 mod window;
 
 use std::io::{self, IsTerminal};
@@ -56,6 +57,8 @@ pub(crate) struct Terminal {
     screen: Screen,
     prompt: Prompt,
     pen: Pen,
+    /// Shows nothing but ASCII.
+    is_ascii: bool,
     input: Receiver<Input>,
     diagnostics: Receiver<String>,
     /// To be shown with the next paint.
@@ -96,6 +99,7 @@ impl Terminal {
             screen,
             prompt: Prompt::default(),
             pen,
+            is_ascii: symbols::is_ascii(),
             input: input::spawn()?,
             diagnostics: diagnostics::redirect(),
             lines: Vec::new(),
@@ -195,6 +199,7 @@ impl Terminal {
     fn paint_now(&mut self, below: impl FnOnce(usize, usize) -> Vec<String>) -> io::Result<()> {
         if !matches!(self.hold, Hold::Ours(_)) {
             let lines: String = self.lines.drain(..).flat_map(|line| [line, "\r\n".to_owned()]).collect();
+            let lines = if self.is_ascii { symbols::in_ascii(&lines) } else { lines.as_str().into() };
             return guard::write(&lines);
         }
         let columns = self.screen.columns();
@@ -208,7 +213,8 @@ impl Terminal {
         rows.append(&mut below(columns, rows_max));
         let lines: Vec<String> = self.lines.iter().flat_map(|line| fold::fold(line, columns)).collect();
         let bytes = self.screen.paint(&lines, &Footer { prompt, input, below: rows });
-        guard::write(bytes)?;
+        let bytes = if self.is_ascii { symbols::in_ascii(bytes) } else { bytes.into() };
+        guard::write(&bytes)?;
         self.screen.painted();
         self.lines.clear();
         Ok(())

@@ -1,7 +1,7 @@
 //! Long lines, long pastes, and texts that want to look like something else.
 
 use super::tmux::Tmux;
-use super::{client, pipe, server};
+use super::{CHAT, client, pipe, server};
 
 #[test]
 fn a_row_in_the_middle_of_a_message_does_not_look_like_a_notice() {
@@ -44,4 +44,16 @@ fn what_does_not_fit_into_a_line_is_refused_and_what_is_much_is_asked_about() {
     ann.presses(&["Enter"]);
     server.shows("206 said");
     server.shows(&format!("[{ann_is}] 200"));
+}
+
+#[test]
+fn a_terminal_that_shows_nothing_but_ascii_gets_nothing_else_of_ours() {
+    let Some(tmux) = Tmux::start() else { return };
+    let (_server, address) = server(&tmux);
+    let ann = tmux.window(&format!("LC_ALL=C {CHAT} client tcp {address} --no-timestamps"));
+    ann.shows("* connected - tcp ");
+    ann.enters("hello");
+    ann.shows(">[127.0.0.1:");
+    let screen = ann.rows().concat();
+    assert!(screen.is_ascii(), "{screen}");
 }
