@@ -7,7 +7,7 @@ use std::time::Duration;
 use chat_core::{Heard, LocalMember, Room, RoomConfig, Waker, World};
 use chat_proto::limits::{DATAGRAM_BYTES_MAX, PLAIN_ANSWER_BYTES_MAX};
 use chat_proto::{
-    Ack, Author, Cookie, Event, FrameDecoder, Hello, MemberDatagram, PeerAddr, Resume, RoomDatagram,
+    Ack, Author, Cookie, Event, FrameDecoder, Hello, MemberDatagram, PREFACE, PeerAddr, Resume, RoomDatagram,
     RoomFrame, SessionId, SlotSet, Text, Traffic, Welcome, is_framed,
 };
 use chat_testkit::VirtualTime;
@@ -37,11 +37,11 @@ pub fn endpoint(bytes: &[u8]) {
     run.close();
 }
 
-/// What a peer knows, and what is known of him.
+/// What a peer knows, and what is known of it.
 #[derive(Debug)]
 struct Peer {
     address: SocketAddr,
-    /// Bytes from him, and to him before he proved his address.
+    /// Bytes from it, and to it before it proved its address.
     sent: usize,
     received: usize,
     proven: bool,
@@ -49,7 +49,7 @@ struct Peer {
     challenge: Option<Cookie>,
     session: Option<SessionId>,
     welcome: Option<Welcome>,
-    /// The number of his next message, and the slot of the next entry.
+    /// The number of its next message, and the slot of the next entry.
     says: u64,
     slot: u64,
 }
@@ -112,7 +112,7 @@ impl Run {
 
     fn step(&mut self, choices: &mut Choices<'_>) {
         let (from, about) = (choices.below(ADDRESSES.len()), choices.below(ADDRESSES.len()));
-        match choices.below(14) {
+        match choices.below(15) {
             0 => {
                 let length = usize::from(choices.byte());
                 self.is_tampered = true;
@@ -148,7 +148,8 @@ impl Run {
                 self.time.advance_to(self.time.now() + Duration::from_millis(ms));
             }
             12 => self.skip_to_deadline(),
-            _ => self.host(choices),
+            13 => self.host(choices),
+            _ => self.later_version(from, choices),
         }
     }
 
@@ -187,7 +188,7 @@ impl Run {
         self.send(from, &MemberDatagram::Hello { nonce: nonce(from), cookie, hello });
     }
 
-    /// Speaks as `whose`, who need not be the sender.
+    /// Speaks as `whose`, which need not be the sender.
     fn traffic(&mut self, from: usize, whose: usize, choices: &mut Choices<'_>) {
         let Peer { session: Some(session), says: next, slot, .. } = self.peers[whose] else { return };
         let mut beyond = SlotSet::default();
@@ -213,6 +214,52 @@ impl Run {
         self.send(from, &MemberDatagram::Traffic { session, traffic });
     }
 
+    /// A peer of a later version sends what this one does not know: a kind, or more fields behind those it knows.
+    fn later_version(&mut self, from: usize, choices: &mut Choices<'_>) {
+        let more = usize::from(choices.byte());
+        let more = choices.bytes(more).to_vec();
+        let (session, cookie) = (self.peers[from].session, self.peers[from].cookie);
+        let known = match (choices.below(5), session) {
+            (0, _) => {
+                let hello =
+                    Hello { versions: vec![9, 2], capabilities: choices.number(), ..Hello::default() };
+                if cookie.is_some() {
+                    self.peers[from].proven = true;
+                }
+                MemberDatagram::Hello { nonce: nonce(from), cookie, hello }
+            }
+            (1, Some(session)) => MemberDatagram::Who { session },
+            (2, Some(session)) => MemberDatagram::Bye { session },
+            (3, Some(session)) => MemberDatagram::Path { session, cookie: cookie.unwrap_or(Cookie([0; 12])) },
+            _ => {
+                let before = self.room.stats();
+                self.receive(
+                    from,
+                    [&PREFACE[..], &[[6, 0x7f, 0x81, 0xff][choices.below(4)]], &more].concat(),
+                );
+                let after = self.room.stats();
+                assert_eq!(after.unknown, before.unknown + 1, "it is counted");
+                assert_eq!(
+                    (after.messages, after.joined, after.left),
+                    (before.messages, before.joined, before.left)
+                );
+                return;
+            }
+        };
+        let mut bytes = Vec::new();
+        known.encode(&mut bytes);
+        // Behind the fields of a hello there is padding, which may hold anything.
+        let end = if matches!(known, MemberDatagram::Hello { .. }) {
+            bytes.len() - more.len()
+        } else {
+            bytes.len()
+        };
+        bytes.truncate(end);
+        bytes.extend_from_slice(&more);
+        assert_eq!(MemberDatagram::decode(&bytes), Ok(known), "what follows the known fields is ignored");
+        self.receive(from, bytes);
+    }
+
     fn path(&mut self, from: usize, whose: usize) {
         let (Some(session), Some(cookie)) = (self.peers[whose].session, self.peers[from].challenge) else {
             return;
@@ -229,7 +276,7 @@ impl Run {
         self.receive(from, bytes);
     }
 
-    /// The endpoint receives it. Only who is let in may be heard.
+    /// The endpoint receives it. Only a peer that is let in may be heard.
     fn receive(&mut self, from: usize, bytes: Vec<u8>) {
         let said = self.room.stats().messages;
         self.peers[from].sent += wire_bytes(self.peers[from].address, &bytes);
@@ -257,7 +304,7 @@ impl Run {
         while let Some(to) = self.endpoint.transmit(&mut out, now).map(|route| route.peer) {
             datagrams += 1;
             assert!(datagrams < DATAGRAMS_PER_STEP_MAX, "there is no end to what is sent");
-            let to = self.peers.iter().position(|peer| peer.address == to).expect("he has sent something");
+            let to = self.peers.iter().position(|peer| peer.address == to).expect("it has sent something");
             self.sent_to(to, &out);
         }
         assert!(self.endpoint.deadline().is_none_or(|at| at > now), "what is due is done");

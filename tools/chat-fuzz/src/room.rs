@@ -210,7 +210,8 @@ impl Run {
         let Ok(said) = said else { return };
         member.taken += 1;
         match (said.outcome, moderated, length % 10) {
-            (Outcome::Refused, true, 9) => {}
+            // That is between the two.
+            (Outcome::Refused, true, 9) => return,
             (Outcome::Accepted { seq }, _, _) => {
                 let text = if moderated && length % 10 == 8 { "changed" } else { text.as_str() };
                 self.truth.push((member.id, text.to_owned()));

@@ -59,7 +59,23 @@ fn frames<F: Frame + Debug + PartialEq>(bytes: &[u8], lengths: [usize; 2], encod
             Some(frame),
             "a frame is read back as it was written"
         );
+        if let Some(longer) = longer(&encoded, &bytes[..bytes.len().min(20)]) {
+            let decoded = FrameDecoder::new().next::<F>(&mut longer.as_slice());
+            assert_eq!(
+                decoded.expect("it was encoded").as_ref(),
+                Some(frame),
+                "what a later version has put behind the fields is ignored"
+            );
+        }
     }
+}
+
+/// The same frame with more behind its fields, if that is not too long.
+fn longer(frame: &[u8], more: &[u8]) -> Option<Vec<u8>> {
+    let (_length, payload) = frame.split_at_checked(2)?;
+    let length = payload.len() + more.len();
+    let length = u16::try_from(length).ok().filter(|_| length <= FRAME_BYTES_MAX)?;
+    Some([&length.to_le_bytes()[..], payload, more].concat())
 }
 
 /// Whether the stream ends within a frame.

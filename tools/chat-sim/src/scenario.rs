@@ -37,6 +37,8 @@ pub struct Report {
     pub missed: u64,
     /// Connections or sessions that framed members needed; as many as members if none broke.
     pub sessions: usize,
+    /// Messages whose author is shown with a tag, since another member has its address.
+    pub tagged: u64,
     /// Datagrams sent.
     pub datagrams: u64,
     /// Time that passed in the room.

@@ -14,12 +14,16 @@ fn every_promise_is_kept_to_members_of_every_kind_over_300_runs() {
                 all.delivered += report.delivered;
                 all.missed += report.missed;
                 all.sessions += report.sessions;
+                all.tagged += report.tagged;
             }
             Err(failure) => panic!("{failure}"),
         }
     }
     // What is to be checked has happened.
-    assert!(all.delivered > 100_000 && all.missed > 10_000 && all.sessions > 800, "{all:?}");
+    assert!(
+        all.delivered > 100_000 && all.missed > 10_000 && all.sessions > 800 && all.tagged > 100,
+        "{all:?}"
+    );
 }
 
 #[test]

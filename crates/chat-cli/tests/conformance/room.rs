@@ -1,5 +1,6 @@
 //! Section 1: the room, seen by its members.
 
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use chat_proto::{Author, Event};
@@ -68,6 +69,35 @@ fn clause_1_3_no_remote_peer_speaks_as_the_room_or_as_a_seat() {
         let Event::Said { author, .. } = reader.message().event.clone() else { unreachable!() };
         assert!(matches!(author, Author::Peer(_)), "{author}");
     }
+}
+
+/// Over TCP and over UDP at once, from one address and port.
+#[test]
+fn clause_1_3_two_members_with_one_address_are_shown_apart() {
+    let server = Server::over(&["tcp", "udp"], &[]);
+    let (mut reader, _) = Framed::join(&server);
+    // Somebody else may have the port over UDP.
+    let (mut tcp, udp) = loop {
+        let tcp = server.peer();
+        if let Ok(free) = UdpSocket::bind(&tcp.name) {
+            drop(free);
+            let udp = Plain::at(&tcp.name, server.address);
+            break (tcp, udp);
+        }
+    };
+    let name = tcp.name.clone();
+    udp.send(b"over UDP");
+    server.process.stdout.wait_for_line(&format!("[{name}/udp] over UDP"));
+    tcp.send("over TCP\n");
+    server.process.stdout.wait_for_line(&format!("[{name}] over TCP"));
+    let (first, second) = (reader.message(), reader.message());
+    assert_eq!(first.event.to_string(), format!("[{name}/udp] over UDP"));
+    assert_eq!(second.event.to_string(), format!("[{name}] over TCP"));
+    let member = |event: &Event| match event {
+        Event::Said { from, .. } => from.member,
+        other => panic!("not a message: {other:?}"),
+    };
+    assert_ne!(member(&first.event), member(&second.event));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use chat_testkit::StreamEnd;
 
 use super::follower::Follower;
 use super::lines::{Ending, Lines};
-use super::person::{Attention, Membership, PROBED, Person, Surroundings};
+use super::person::{Attention, Membership, Over, PROBED, Person, Surroundings};
 use super::plan::{Act, World};
 use super::talk::Talk;
 use super::truth::Truth;
@@ -66,7 +66,8 @@ impl FramedTcp {
 
     fn connect(&mut self, cx: &mut Surroundings<'_>) {
         self.retry_at = None;
-        let (end, address) = cx.connect();
+        let address = cx.framed_address(Over::Tcp);
+        let end = cx.connect_from(address);
         let mut out = PREFACE.to_vec();
         MemberFrame::Hello(self.talk.conversation.hello()).encode(&mut out);
         let incoming = Incoming::Lines(Lines::new(Ending::Lf), PrefaceDecoder::new());
@@ -96,6 +97,19 @@ impl FramedTcp {
         self.retry_at = (!self.ended).then(|| now + RETRY_PAUSE);
     }
 
+    /// Once its hello is on its way: whatever comes of that, the member never hears of it.
+    fn lose_welcome(&mut self, cx: &mut Surroundings<'_>) {
+        let is_sent = self.link.as_ref().is_some_and(|link| link.out.is_empty());
+        if !(is_sent && self.has_begun && !self.talk.is_welcome && cx.world.loses_welcomes) {
+            return;
+        }
+        match self.memberships.len() % 4 {
+            1 => self.act(Act::Reset(0), cx),
+            3 => self.act(Act::Vanish(0), cx),
+            _ => {}
+        }
+    }
+
     /// Reads what there is; false if the connection is over.
     fn read(&mut self, truth: &Truth) -> Result<bool, String> {
         let mut buffer = [0; 2048];
@@ -117,11 +131,13 @@ impl FramedTcp {
                 let end = input.iter().position(|&byte| byte == PREFACE[0]).unwrap_or(input.len());
                 let (text, rest) = input.split_at(end);
                 input = rest;
-                if self.has_begun {
-                    // A member that goes on where it was has no use for the lines of a listener.
+                let address = membership.address.into();
+                if self.has_begun || (self.talk.follower.is_none() && truth.is_shared(address)) {
+                    // A member that goes on where it was has no use for the lines of a listener. Nor has one with a
+                    // twin: who of the two joined when is not to be told from the outside.
                     lines.skip_to_end(text);
-                } else {
-                    let since = truth.membership(membership.address.into());
+                } else if !text.is_empty() {
+                    let since = truth.membership(address);
                     let since = since.map_or_else(|| truth.head(), |membership| membership.since);
                     let follower = self.talk.follower.get_or_insert_with(|| Follower::new(since, None));
                     lines.take(text, follower, truth)?;
@@ -207,6 +223,7 @@ impl Person for FramedTcp {
             }
         }
         self.write();
+        self.lose_welcome(cx);
         if self.attention.reads() && !self.read(cx.truth)? {
             self.disconnected(cx.now);
         }

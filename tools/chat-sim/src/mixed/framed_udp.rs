@@ -7,7 +7,7 @@ use chat_core::LagPolicy;
 use chat_proto::LeaveReason;
 use chat_udp::{ClientSession, SessionEnd};
 
-use super::person::{Attention, Person, Surroundings};
+use super::person::{Attention, Over, Person, Surroundings};
 use super::plan::{Act, World};
 use super::talk::Talk;
 use super::truth::{Stay, Truth};
@@ -65,7 +65,7 @@ impl FramedUdp {
         let hello = self.talk.conversation.hello();
         self.nonce = self.nonce.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         self.session = Some(ClientSession::new(self.nonce, hello, cx.now));
-        (self.addresses, self.moved_at) = (vec![cx.new_address([198, 19])], None);
+        (self.addresses, self.moved_at) = (vec![cx.framed_address(Over::Udp)], None);
         self.sessions += 1;
         self.retry_at = None;
     }
@@ -99,7 +99,7 @@ impl Person for FramedUdp {
             }
             Act::Move(_) if self.session.is_some() => {
                 self.expects_all = false;
-                self.addresses.push(cx.new_address([198, 19]));
+                self.addresses.push(cx.framed_address(Over::Udp));
                 self.moved_at = Some(cx.now);
             }
             Act::Outage(_) => self.expects_all = false,

@@ -6,6 +6,8 @@
 //! - each member is shown every message from its join to its leave once, in one order, except those that it
 //!   is told it missed, whose number is exact; a plain one over TCP is never shown its own;
 //! - what a member said is in the log once, in its order, all of it unless something happened that excuses it;
+//! - no two members are shown alike, also where one over TCP and one over UDP have one address and port, and what a
+//!   member says is its own, also if its welcome was lost when it came back;
 //! - each membership is announced once and ends once, for a reason that there was, which the member was told;
 //! - nothing forged is taken, and no address that proved nothing is sent more than three times what it sent;
 //! - nothing that is held for members exceeds its maximum;

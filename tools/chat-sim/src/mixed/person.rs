@@ -79,6 +79,21 @@ pub(super) struct Surroundings<'a> {
     pub(super) is_closing: bool,
     /// Of the newest address.
     pub(super) port: &'a mut u16,
+    pub(super) lone: &'a mut Lone,
+}
+
+/// What carries a framed member's frames.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Over {
+    Tcp,
+    Udp,
+}
+
+/// The newest address of a framed member over TCP that nobody has had over UDP, and the other way round.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lone {
+    tcp: Option<SocketAddr>,
+    udp: Option<SocketAddr>,
 }
 
 impl Surroundings<'_> {
@@ -89,11 +104,39 @@ impl Surroundings<'_> {
         SocketAddr::from(([network[0], network[1], high, low], 10_000 + *self.port % 50_000))
     }
 
+    /// An address that nobody has had before over this transport; in a world of twins somebody may have it over the
+    /// other one.
+    pub(super) fn framed_address(&mut self, over: Over) -> SocketAddr {
+        let other = match over {
+            Over::Tcp => &mut self.lone.udp,
+            Over::Udp => &mut self.lone.tcp,
+        };
+        if let Some(address) = other.take() {
+            self.truth.share(address.into());
+            return address;
+        }
+        let address = self.new_address(match over {
+            Over::Tcp => [198, 18],
+            Over::Udp => [198, 19],
+        });
+        if self.world.twins {
+            *match over {
+                Over::Tcp => &mut self.lone.tcp,
+                Over::Udp => &mut self.lone.udp,
+            } = Some(address);
+        }
+        address
+    }
+
     pub(super) fn connect(&mut self) -> (StreamEnd, SocketAddr) {
         let address = self.new_address([198, 18]);
+        (self.connect_from(address), address)
+    }
+
+    pub(super) fn connect_from(&mut self, address: SocketAddr) -> StreamEnd {
         let (client, server) = self.streams.connect(self.world.streams);
         self.door.enter(server, address);
-        (client, address)
+        client
     }
 }
 

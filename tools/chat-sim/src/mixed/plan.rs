@@ -23,6 +23,10 @@ pub(super) struct World {
     pub(super) rate: Option<Rate>,
     pub(super) lag_policy: LagPolicy,
     pub(super) members_max: usize,
+    /// Framed members over TCP and over UDP have the same addresses, where that can be.
+    pub(super) twins: bool,
+    /// Of members that connect again every other one loses that connection before its welcome comes.
+    pub(super) loses_welcomes: bool,
     /// How long members have to read what they are owed when the room closes.
     pub(super) grace: Duration,
 }
@@ -106,6 +110,8 @@ impl World {
             datagrams,
             rate: random.random_bool(0.2).then(Self::slow),
             lag_policy: if random.random_bool(0.1) { LagPolicy::Close } else { LagPolicy::Skip },
+            twins: random.random_bool(0.3),
+            loses_welcomes: random.random_bool(0.3),
             members_max: if random.random_bool(0.1) { 3 } else { 10_000 },
             grace: if random.random_bool(0.2) { 1_000 * MS } else { 600_000 * MS },
         }
@@ -125,6 +131,8 @@ impl World {
             datagrams: Conditions::default(),
             rate: None,
             lag_policy: LagPolicy::Skip,
+            twins: false,
+            loses_welcomes: false,
             members_max: 10_000,
             grace: 600_000 * MS,
         }
@@ -141,6 +149,8 @@ impl World {
             Self { datagrams: calm.datagrams, ..self },
             Self { rate: None, ..self },
             Self { members_max: calm.members_max, ..self },
+            Self { twins: false, ..self },
+            Self { loses_welcomes: false, ..self },
         ];
         let is_same = move |world: &Self| format!("{world:?}") == format!("{self:?}");
         worlds.into_iter().filter(move |world| !is_same(world))

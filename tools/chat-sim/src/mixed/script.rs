@@ -188,8 +188,8 @@ impl Script {
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let World { threads, lateness, preempted, streams, datagrams, rate, lag_policy, members_max, grace } =
-            self.world;
+        let World { threads, lateness, preempted, streams, datagrams, rate, .. } = self.world;
+        let World { lag_policy, members_max, twins, loses_welcomes, grace, .. } = self.world;
         writeln!(
             f,
             "threads: {threads}, up to {lateness:?} late, interrupted at {preempted} of the system calls"
@@ -198,7 +198,7 @@ impl fmt::Display for Script {
         writeln!(f, "datagrams: {datagrams:?}")?;
         writeln!(
             f,
-            "room: rate {rate:?}, lag policy {lag_policy:?}, {members_max} members, {grace:?} to drain"
+            "room: rate {rate:?}, lag policy {lag_policy:?}, {members_max} members, twins {twins}, welcomes lost {loses_welcomes}, {grace:?} to drain"
         )?;
         for Action { at, act } in &self.actions {
             let kind = act.member().map_or(String::new(), |member| format!("  {:?}", self.members[member]));

@@ -1,6 +1,7 @@
 //! What the room took, as a local member in it hears everything.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chat_core::{Heard, LocalMember, Room};
@@ -23,6 +24,12 @@ pub(super) struct Truth {
     stays: Vec<Stay>,
     /// Those that began or ended under an address.
     by_address: HashMap<PeerAddr, Vec<usize>>,
+    /// Addresses that a member over TCP and one over UDP have had.
+    shared: RefCell<HashSet<PeerAddr>>,
+    /// What stands before the colon in what a member says.
+    speakers: HashMap<MemberId, String>,
+    /// Messages of members that were shown with a tag because of their twins.
+    tagged: u64,
     joined: u64,
     /// The farewell was said.
     is_closed: bool,
@@ -55,6 +62,9 @@ impl Truth {
             said: HashMap::new(),
             stays: Vec::new(),
             by_address: HashMap::new(),
+            shared: RefCell::default(),
+            speakers: HashMap::new(),
+            tagged: 0,
             joined: 0,
             is_closed: false,
             fault: None,
@@ -74,14 +84,20 @@ impl Truth {
 
     fn take(&mut self, entry: &Arc<Entry>) {
         let fault = match &entry.event {
-            Event::Said { author, text, .. } => {
-                if let (Some(_), Some((who, _))) = (author.address(), text.as_str().split_once(':')) {
+            Event::Said { from, author, text } => {
+                let mut is_another = false;
+                if let (Some(address), Some((who, _))) = (author.address(), text.as_str().split_once(':')) {
                     self.said.entry(who.to_owned()).or_default().push(text.clone());
+                    is_another = self.speakers.entry(from.member).or_insert_with(|| who.to_owned()) != who;
+                    let is_tagged = matches!(author, Author::Tagged { .. }) && self.is_shared(address);
+                    self.tagged += u64::from(is_tagged);
                 }
                 self.is_closed |= *author == Author::Room && text.as_str() == FAREWELL;
                 self.messages.push(Arc::clone(entry));
                 if text.as_str().contains(FORGED) {
                     Some("was forged")
+                } else if is_another {
+                    Some("is of another member")
                 } else {
                     (entry.seq != self.messages.len() as u64).then_some("is not the next message")
                 }
@@ -137,7 +153,11 @@ impl Truth {
     }
 
     /// The last membership that began or ended under this address.
+    /// None if it is not known whose.
     pub(super) fn membership(&self, peer: PeerAddr) -> Option<&Stay> {
+        if self.is_shared(peer) {
+            return None;
+        }
         self.by_address.get(&peer)?.last().map(|&place| &self.stays[place])
     }
 
@@ -155,6 +175,19 @@ impl Truth {
     /// Who has joined and not left.
     pub(super) fn present(&self) -> usize {
         self.stays.iter().filter(|stay| stay.left.is_none()).count()
+    }
+
+    /// A member over TCP and one over UDP have this address.
+    pub(super) fn share(&self, address: PeerAddr) {
+        self.shared.borrow_mut().insert(address);
+    }
+
+    pub(super) fn is_shared(&self, address: PeerAddr) -> bool {
+        self.shared.borrow().contains(&address)
+    }
+
+    pub(super) fn tagged(&self) -> u64 {
+        self.tagged
     }
 
     pub(super) fn joined(&self) -> u64 {

@@ -1,8 +1,10 @@
 //! What must hold during a run and at its end.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use chat_core::Heard;
+use chat_proto::Author;
 
 use super::Run;
 use crate::scenario::{Fault, Report};
@@ -29,6 +31,19 @@ impl<const QUICK: bool> Run<'_, QUICK> {
         } else {
             Err(wrong("has not heard everything".to_owned()))
         }
+    }
+
+    /// No two members are shown alike.
+    pub(super) fn check_authors(&self) -> Result<(), Fault> {
+        if !self.script.world.twins {
+            return Ok(());
+        }
+        let authors = self.room.members();
+        let distinct: HashSet<&Author> = authors.iter().collect();
+        if distinct.len() < authors.len() {
+            return Err(Fault::new("authors", format!("two are shown alike: {authors:?}")));
+        }
+        Ok(())
     }
 
     pub(super) fn check(&mut self) -> Result<(), Fault> {
@@ -63,6 +78,7 @@ impl<const QUICK: bool> Run<'_, QUICK> {
             delivered,
             missed,
             sessions,
+            tagged: self.truth.borrow().tagged(),
             datagrams: self.datagrams,
             time: self.time.passed(),
         }

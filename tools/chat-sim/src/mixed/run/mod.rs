@@ -17,7 +17,7 @@ use crate::mixed::follower::Follower;
 use crate::mixed::forger::Forger;
 use crate::mixed::framed_tcp::FramedTcp;
 use crate::mixed::framed_udp::FramedUdp;
-use crate::mixed::person::{Person, Surroundings};
+use crate::mixed::person::{Lone, Person, Surroundings};
 use crate::mixed::plain_tcp::PlainTcp;
 use crate::mixed::plain_udp::PlainUdp;
 use crate::mixed::plan::{Act, Action, Kind};
@@ -65,6 +65,7 @@ pub(super) struct Run<'s, const QUICK: bool> {
     actions: VecDeque<Action>,
     random: StdRng,
     port: u16,
+    lone: Lone,
     is_settled: bool,
     is_closing: bool,
     datagrams: u64,
@@ -105,6 +106,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             actions: script.actions.iter().copied().collect(),
             random,
             port: 0,
+            lone: Lone::default(),
             is_settled: false,
             is_closing: false,
             datagrams: 0,
@@ -229,6 +231,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
         for index in std::mem::take(&mut self.stirred) {
             self.with(index, |person, cx| person.step(cx))?;
         }
+        self.check_authors()?;
         let fault = self.threads.fault(self.script.room().log_bytes_max);
         let fault = fault.map(|fault| Fault::new("memory", fault));
         fault
@@ -246,13 +249,17 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             let Some(datagram) = datagram else { return Ok(()) };
             if datagram.to == self.server {
                 self.threads.arrived(datagram);
-            } else if let Some(index) =
-                self.people.iter().position(|person| person.address() == Some(datagram.to))
-            {
+            } else if let Some(index) = (0..self.people.len()).find(|&index| self.is_at(index, datagram.to)) {
                 self.with(index, |person, cx| person.datagram(datagram.to, &datagram.bytes, cx))?;
                 self.stirred.insert(index);
             }
         }
+    }
+
+    /// Whether this member is there and over UDP.
+    fn is_at(&self, index: usize, address: SocketAddr) -> bool {
+        matches!(self.kinds[index], Kind::UdpFramed | Kind::UdpPlain)
+            && self.people[index].address() == Some(address)
     }
 
     fn send(&mut self, now: Instant) {
@@ -321,7 +328,12 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
                 if let Some(index) = self.current[member]
                     && let Some(address) = self.people[index].joined_from()
                 {
-                    self.act_as(index, act);
+                    // Of twins the one is kicked that is shown by the address alone.
+                    for twin in 0..self.people.len() {
+                        if twin == index || self.people[twin].joined_from() == Some(address) {
+                            self.act_as(twin, act);
+                        }
+                    }
                     self.threads.ask_host(HostAct::Kick(address.into()));
                 }
             }
@@ -372,6 +384,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             is_cut_off: self.outage_until.is_some(),
             is_closing: self.is_closing,
             port: &mut self.port,
+            lone: &mut self.lone,
         };
         let result = act(&mut *self.people[index], &mut surroundings);
         result.map_err(|detail| self.fault("order", index, &detail))
