@@ -233,6 +233,12 @@ impl Attachment {
         Ok(welcomed)
     }
 
+    /// `member` has still to answer its welcome, or has done so. Until then it makes way for any newcomer to a full
+    /// room: over a medium without connections a peer may say hello and never be heard again.
+    pub fn set_unanswered(&self, member: Membership, is_unanswered: bool) {
+        self.room.lock().members_mut().set_unanswered(member, is_unanswered);
+    }
+
     /// Answers the hello of a member that has joined as a plain listener, and turns out to be framed. If it resumes a
     /// session, it goes on as that member. `None` if it is no member (any more).
     ///

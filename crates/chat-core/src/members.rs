@@ -1,6 +1,6 @@
 //! Which remote members are in the room: by place, by id and by address, and how many share a network.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -70,6 +70,8 @@ pub(crate) struct Members {
     by_id: Index,
     by_address: Index,
     by_network: HashMap<IpAddr, u32>,
+    /// Members that have not answered their welcome yet, with when they came.
+    unanswered: BTreeSet<(u64, Membership)>,
     count: usize,
 }
 
@@ -103,6 +105,7 @@ impl Members {
         place.generation = place.generation.wrapping_add(1);
         self.free.push(key.index);
         self.count -= 1;
+        self.unanswered.remove(&(member.came_ms, key));
         self.by_id.remove(&member.id, key.index as usize);
         self.by_address.remove(&name(member.address), key.index as usize);
         let network = network_of(member.address);
@@ -113,6 +116,21 @@ impl Members {
             }
         }
         Some(member)
+    }
+
+    /// Notes whether a member has still to answer its welcome.
+    pub(crate) fn set_unanswered(&mut self, key: Membership, is_unanswered: bool) {
+        let Some(came_ms) = self.get(key).map(|member| member.came_ms) else { return };
+        if is_unanswered {
+            self.unanswered.insert((came_ms, key));
+        } else {
+            self.unanswered.remove(&(came_ms, key));
+        }
+    }
+
+    /// The member that has not answered its welcome for the longest time, other than `except`.
+    pub(crate) fn oldest_unanswered(&self, except: Option<Membership>) -> Option<Membership> {
+        self.unanswered.iter().map(|&(_, key)| key).find(|&key| Some(key) != except)
     }
 
     pub(crate) fn get(&self, key: Membership) -> Option<&Member> {

@@ -156,3 +156,40 @@ fn loopback_and_a_room_without_a_rate_know_no_pause() {
         assert_eq!(other.try_say(remote, "c").unwrap().pause_until, None);
     }
 }
+
+#[test]
+fn in_a_full_room_members_that_have_not_answered_make_way_the_oldest_first() {
+    let (room, time) = room_with(RoomConfig::default().with_members_max(3));
+    let (mut udp, tcp) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let [first, second, third] = [1, 2, 3].map(|port| {
+        time.pass(Duration::from_millis(10));
+        let member = udp.join(&format!("192.0.2.1:{port}"));
+        udp.attachment.set_unanswered(member, true);
+        member
+    });
+    udp.attachment.set_unanswered(second, false);
+    let mut made_way = || {
+        let dismissed = udp.pull().dismissed.into_iter();
+        dismissed.map(|dismissed| (dismissed.member, dismissed.reason)).collect::<Vec<_>>()
+    };
+    tcp.join("192.0.2.2:1");
+    assert_eq!(made_way(), [(first, LeaveReason::RoomFull)]);
+    tcp.join("192.0.2.2:2");
+    assert_eq!(made_way(), [(third, LeaveReason::RoomFull)]);
+    let full = Err(JoinError::RoomFull { members_max: 3 });
+    assert_eq!(tcp.try_join("192.0.2.2:3"), full, "the others have answered");
+    assert_eq!((made_way(), room.stats().members), (vec![], 3));
+}
+
+#[test]
+fn nobody_makes_way_for_a_peer_that_is_refused_for_its_address() {
+    let config = RoomConfig::default().with_members_max(2).with_members_per_address_max(1);
+    let (room, time) = room_with(config);
+    let (mut udp, tcp) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let silent = udp.join("192.0.2.1:1");
+    udp.attachment.set_unanswered(silent, true);
+    tcp.join("192.0.2.2:1");
+    let full = Err(JoinError::AddressFull { members_per_address_max: 1 });
+    assert_eq!(tcp.try_join("192.0.2.2:2"), full);
+    assert_eq!(udp.pull().dismissed, []);
+}

@@ -133,7 +133,12 @@ impl Session {
     pub(crate) fn receive(&mut self, datagram: MemberDatagram, cx: &Context<'_>) {
         let is_bye = matches!(datagram, MemberDatagram::Bye { .. });
         match &self.phase {
-            Phase::Opening(_) => self.phase = Phase::Member,
+            Phase::Opening(_) => {
+                self.phase = Phase::Member;
+                if let Some(member) = self.member {
+                    cx.feed.attachment().set_unanswered(member, false);
+                }
+            }
             Phase::Member | Phase::Draining => {}
             Phase::Leaving(leaving) if is_bye => {
                 self.phase = Phase::gone(leaving.reason.clone(), cx.now);

@@ -427,6 +427,26 @@ fn number_in(challenge: &[u8]) -> String {
 }
 
 #[test]
+fn in_a_full_room_peers_that_said_a_valid_hello_and_nothing_more_make_way() {
+    let now = begin();
+    let mut server = Server::with(RoomConfig::default().with_members_max(3), "192.0.2.1:5555", now);
+    let ann = server.join(address("198.51.100.1:1"), 1, now);
+    // A hundred sockets that take the cookie, say hello, and are never heard again.
+    for port in 1_000..1_100 {
+        let from = address(&format!("203.0.113.1:{port}"));
+        let cookie = Some(server.cookie(from, 1, now));
+        let hello = encode(&MemberDatagram::Hello { nonce: 1, cookie, hello: Hello::default() });
+        assert!(welcome(&server.answers(from, &hello, now), from).is_some(), "{from}");
+        assert!(server.room.stats().members <= 3);
+    }
+    server.join(address("198.51.100.2:1"), 1, now);
+    server.join(address("198.51.100.3:1"), 1, now);
+    server.answers(address("198.51.100.1:1"), &traffic(ann, 1, &["still here"]), now);
+    assert_eq!(server.said(), ["[198.51.100.1:1] still here"], "whoever has answered stays");
+    assert_eq!(server.room.stats().members, 3);
+}
+
+#[test]
 fn a_plain_peer_from_elsewhere_joins_with_the_number_that_it_is_sent() {
     let (now, ann) = (begin(), address("198.51.100.1:1"));
     let mut server = Server::asking(now);

@@ -32,11 +32,12 @@ pub(crate) struct Newcomer {
 
 impl State {
     pub(crate) fn join(&mut self, newcomer: Newcomer, now: Instant) -> Result<(Joined, Wakes), JoinError> {
-        self.admit(newcomer.address, None)?;
+        let mut wakes = self.admit(newcomer.address, None, now)?;
         let id = self.next_id();
         let member = self.new_member(newcomer, id, self.log.seq());
         let seq = self.log.seq();
-        let (member, wakes) = self.enter(member, now);
+        let (member, more) = self.enter(member, now);
+        wakes.0.extend(more.0);
         Ok((Joined { member, id, seq }, wakes))
     }
 
@@ -50,12 +51,12 @@ impl State {
         let head = self.log.seq();
         let resume = hello.resume.filter(|resume| self.is_proven(resume) && resume.have <= head);
         let present = resume.and_then(|resume| self.members.key_of(resume.session.member));
-        self.admit(newcomer.address, present)?;
         let holder = present.and_then(|membership| self.members.get(membership));
         if holder.is_some_and(|holder| self.since_began_ms(newcomer.came) < holder.came_ms) {
             return Err(JoinError::Superseded);
         }
-        let (start, taken, (membership, wakes)) = match (resume, present) {
+        let mut wakes = self.admit(newcomer.address, present, now)?;
+        let (start, taken, (membership, more)) = match (resume, present) {
             (Some(resume), Some(old)) => {
                 let taken = self.members.get(old).map(|member| member.taken);
                 (Start::After(resume.have), taken, self.replace(old, newcomer, &resume))
@@ -79,6 +80,7 @@ impl State {
                 (start, Some(0), self.enter(member, now))
             }
         };
+        wakes.0.extend(more.0);
         Ok((self.answer(membership, resume.is_some(), taken, start), wakes))
     }
 
@@ -130,22 +132,40 @@ impl State {
         Welcomed { member: membership, seq: head, welcome, start }
     }
 
-    /// Whether a peer at `address` may be a member, if `instead` is none any more.
-    fn admit(&mut self, address: PeerAddr, instead: Option<Membership>) -> Result<(), JoinError> {
-        let result = self.check_limits(address, instead);
+    /// Whether a peer at `address` may be a member, if `instead` is none any more. In a full room the member
+    /// that has not answered its welcome for the longest time makes way.
+    fn admit(
+        &mut self,
+        address: PeerAddr,
+        instead: Option<Membership>,
+        now: Instant,
+    ) -> Result<Wakes, JoinError> {
+        let result = self.check_address(address, instead).and_then(|()| match self.check_room(instead) {
+            Ok(()) => Ok(Wakes::default()),
+            Err(full) => match self.members.oldest_unanswered(instead) {
+                Some(silent) => Ok(self.dismiss(silent, &LeaveReason::RoomFull, now)),
+                None => Err(full),
+            },
+        });
         self.counted.refused += u64::from(result.is_err());
         result
     }
 
-    fn check_limits(&self, address: PeerAddr, instead: Option<Membership>) -> Result<(), JoinError> {
-        let RoomConfig { members_max, members_per_address_max, .. } = self.config;
+    fn check_room(&self, instead: Option<Membership>) -> Result<(), JoinError> {
+        let members_max = self.config.members_max;
+        let is_there = instead.is_some_and(|membership| self.members.get(membership).is_some());
+        if self.members.len() - usize::from(is_there) >= members_max {
+            return Err(JoinError::RoomFull { members_max });
+        }
+        Ok(())
+    }
+
+    fn check_address(&self, address: PeerAddr, instead: Option<Membership>) -> Result<(), JoinError> {
+        let RoomConfig { members_per_address_max, .. } = self.config;
         if self.closing.is_some() {
             return Err(JoinError::Closing);
         }
         let old = instead.and_then(|membership| self.members.get(membership));
-        if self.members.len() - usize::from(old.is_some()) >= members_max {
-            return Err(JoinError::RoomFull { members_max });
-        }
         let shares = |old: &Member| network_of(old.address) == network_of(address);
         let there = self.members.sharing_network_with(address) - usize::from(old.is_some_and(shares));
         if !self.is_exempt(address) && there >= members_per_address_max {
@@ -343,7 +363,7 @@ impl State {
         self.members.iter().map(|(_, member)| member.author(self.word(member)))
     }
 
-    pub(super) fn members_mut(&mut self) -> &mut Members {
+    pub(crate) fn members_mut(&mut self) -> &mut Members {
         &mut self.members
     }
 

@@ -93,7 +93,8 @@ impl Endpoint {
         }
     }
 
-    /// Takes in a framed peer; in a full room the plain member that was silent longest makes way.
+    /// Takes in a framed peer. In a full room, where nobody makes way who has not answered yet, the plain member that
+    /// was silent longest does.
     fn welcome(
         &mut self,
         from: SocketAddr,
@@ -112,6 +113,7 @@ impl Endpoint {
 
     fn open_session(&mut self, from: SocketAddr, opened: Opened, welcomed: Welcomed, now: Instant) {
         let Welcomed { member, seq, welcome, start, .. } = welcomed;
+        self.feed.attachment().set_unanswered(member, true);
         // What the peer says it has must be in the log.
         self.feed.pull();
         let log = self.feed.log(Format::Framed);
