@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chat_proto::{Author, Entry, MemberId, Name};
+use chat_proto::{Author, Entry, MemberId, Name, Notice};
 
 use crate::error::{NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
 use crate::room::Room;
@@ -29,8 +29,7 @@ impl fmt::Display for Heard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Entry(entry) => entry.event.fmt(f),
-            Self::Missed(1) => f.write_str("[*] You missed 1 message"),
-            Self::Missed(messages) => write!(f, "[*] You missed {messages} messages"),
+            Self::Missed(messages) => write!(f, "[*] {}", Notice::Missed(*messages)),
         }
     }
 }

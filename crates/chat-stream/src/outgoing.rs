@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use chat_core::{Cursor, EncodedLog, Format, LagPolicy, Pending, Taken};
 use chat_proto::limits::QUIET;
-use chat_proto::{Author, Direct, DirectItem, Lagged, LeaveReason, Line, PREFACE, RoomFrame, Text};
+use chat_proto::{Author, Direct, DirectItem, Lagged, LeaveReason, Line, Notice, PREFACE, RoomFrame, Text};
 
 use crate::context::Context;
 use crate::speaker::Speaker;
@@ -163,7 +163,9 @@ impl Outgoing {
     pub(crate) fn push_farewell(&mut self, reason: &LeaveReason, now: Instant) {
         match self.format() {
             Format::Framed => self.push_frame(&RoomFrame::Bye(reason.clone())),
-            Format::Lf | Format::CrLf => self.push_notice(&format!("Closed: {reason}"), now),
+            Format::Lf | Format::CrLf => {
+                self.push_notice(&Notice::Closed(&reason.to_string()).to_string(), now)
+            }
         }
     }
 
@@ -333,8 +335,7 @@ impl Outgoing {
             let lagged = Lagged { messages: missed, next: resume.seq() + 1, head, taken };
             self.push_frame(&RoomFrame::Lagged(lagged));
         } else {
-            let messages = if missed == 1 { "message" } else { "messages" };
-            self.push_notice(&format!("You missed {missed} {messages}"), cx.now);
+            self.push_notice(&Notice::Missed(missed).to_string(), cx.now);
         }
         true
     }

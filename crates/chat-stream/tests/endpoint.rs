@@ -194,8 +194,7 @@ fn a_stream_that_opens_with_a_handshake_and_keeps_bytes_back_is_flushed_to_the_l
 
     let mut got = String::new();
     let mut said = String::new();
-    loop {
-        let Some(next) = streams.next_event() else { break };
+    while let Some(next) = streams.next_event() {
         time.advance_to(next);
         for StreamEvent { end, readable, ended, writable, hung_up } in streams.events() {
             if let Some((_, token)) = tokens.iter().find(|(id, _)| *id == end) {

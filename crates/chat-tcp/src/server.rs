@@ -44,7 +44,7 @@ impl TcpServer {
     ///
     /// [`BindError`], with the address that was tried last.
     pub fn bind(address: impl ToSocketAddrs, room: &Room, config: &TcpConfig) -> Result<Self, BindError> {
-        Self::bind_over(address, room, config, Bare)
+        Self::bind_over(address, room, config, &Bare)
     }
 }
 
@@ -58,9 +58,9 @@ impl<L: Layer> TcpServer<L> {
         address: impl ToSocketAddrs,
         room: &Room,
         config: &TcpConfig,
-        layer: L,
+        layer: &L,
     ) -> Result<Self, BindError> {
-        bind_first(address, |address| Self::listen(address, room, config, &layer))
+        bind_first(address, |address| Self::listen(address, room, config, layer))
     }
 
     fn listen(address: SocketAddr, room: &Room, config: &TcpConfig, layer: &L) -> Result<Self, BindError> {

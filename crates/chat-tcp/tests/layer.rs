@@ -69,7 +69,7 @@ impl Stream for TurnedSocket {
 fn a_server_may_put_a_layer_between_its_sockets_and_the_chat() {
     let room = Room::new(RoomConfig::default());
     let config = TcpConfig::default().with_threads(2);
-    let server = TcpServer::bind_over("127.0.0.1:0", &room, &config, Turned).unwrap();
+    let server = TcpServer::bind_over("127.0.0.1:0", &room, &config, &Turned).unwrap();
     let address = server.local_addr();
     let running = server.spawn().unwrap();
 

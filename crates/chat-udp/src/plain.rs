@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use chat_core::{Cursor, Format, LagPolicy, Membership, Pending, Said};
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
-use chat_proto::{Author, Direct, LeaveReason, Line, PeerAddr, Text};
+use chat_proto::{Author, Direct, LeaveReason, Line, Notice, PeerAddr, Text};
 use memchr::memmem;
 
 use crate::limits::LEASE;
@@ -48,7 +48,7 @@ pub(crate) fn challenge(number: u32, bytes: &[u8]) -> Vec<u8> {
 
 /// What a peer is sent that the room does not take.
 pub(crate) fn refusal(reason: &LeaveReason, bytes: &[u8]) -> Vec<u8> {
-    notice(&format!("Closed: {reason}"), line_end(bytes).unwrap_or_default())
+    notice(&Notice::Closed(&reason.to_string()).to_string(), line_end(bytes).unwrap_or_default())
 }
 
 /// The number that a datagram consists of.
@@ -111,7 +111,7 @@ impl Plain {
 
     /// The last line that it is sent, if its membership ends otherwise than by itself.
     pub(crate) fn farewell(&self, reason: &LeaveReason) -> Vec<u8> {
-        self.notice(&format!("Closed: {reason}"))
+        self.notice(&Notice::Closed(&reason.to_string()).to_string())
     }
 
     fn notice(&self, text: &str) -> Vec<u8> {
@@ -168,8 +168,7 @@ impl Plain {
                     }
                     if missed > 0 {
                         cx.feed.attachment().count_missed(missed);
-                        let messages = if missed == 1 { "message" } else { "messages" };
-                        out.extend(self.notice(&format!("You missed {missed} {messages}")));
+                        out.extend(self.notice(&Notice::Missed(missed).to_string()));
                         return Ok(true);
                     }
                 }

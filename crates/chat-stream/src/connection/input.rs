@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use chat_core::{Format, Start, Welcomed};
 use chat_proto::limits::QUIET;
-use chat_proto::{Hello, LeaveReason, LineEnding, MemberFrame, RoomFrame, VERSION};
+use chat_proto::{Hello, LeaveReason, LineEnding, MemberFrame, Notice, RoomFrame, VERSION};
 
 use super::{Connection, Context, Phase, Who};
 use crate::incoming::{Heard, Wait};
@@ -180,7 +180,7 @@ impl Connection {
             Phase::Member => self.due = None,
             _ => return, // its last line was refused
         }
-        self.outgoing.push_notice("You ended your side; you still hear the room", cx.now);
+        self.outgoing.push_notice(&Notice::SideEnded.to_string(), cx.now);
     }
 
     pub(super) fn hear_last_line(&mut self, cx: &mut Context<'_>) -> Result<(), LeaveReason> {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chat_core::{Room, Transport};
+use chat_proto::Notice;
 
 /// A transport's medium, as the kit uses it: opens transports, and connects peers to them.
 pub trait Medium: Sync {
@@ -68,12 +69,11 @@ impl Heard {
     /// messages`, `[*] Closed: REASON`.
     #[must_use]
     pub fn from_line(line: &str) -> Self {
-        if let Some(reason) = line.strip_prefix("[*] Closed: ") {
-            return Self::Closed(reason.to_owned());
+        match Notice::of_line(line) {
+            Some(Notice::Closed(reason)) => Self::Closed(reason.to_owned()),
+            Some(Notice::Missed(messages)) => Self::Missed(messages),
+            Some(Notice::SideEnded) | None => Self::Line(line.to_owned()),
         }
-        let missed =
-            line.strip_prefix("[*] You missed ").and_then(|rest| rest.split(' ').next()?.parse().ok());
-        missed.map_or_else(|| Self::Line(line.to_owned()), Self::Missed)
     }
 }
 
