@@ -3,15 +3,15 @@
 //! [`UdpServer`] lets two kinds of peers talk in one [`Room`](chat_core::Room), told apart by the first
 //! byte of a datagram:
 //!
-//! | peer | what he gets |
+//! | peer | what it gets |
 //! |---|---|
-//! | framed: [`connect`], or [`ClientSession`] in a loop of your own | every message once and in order, whatever the network loses, doubles or reorders; or the exact number he missed; or an end with a reason |
-//! | plain: `nc -u`, a program with a bare socket | `[ip:port] text` for what he says and what he hears, as far as the network delivers it, until a minute after his last word |
+//! | framed: [`connect`], or [`ClientSession`] in a loop of your own | every message once and in order, whatever the network loses, doubles or reorders; or the exact number it missed; or an end with a reason |
+//! | plain: `nc -u`, a program with a bare socket | `[ip:port] text` for what it says and what it hears, as far as the network delivers it, until a minute after its last datagram |
 //!
 //! There is no retransmission buffer per member: the room's log is the buffer, an acknowledgement moves a
-//! cursor in it, and a member costs a few hundred bytes. Nobody is let in, and nothing is kept of him, until
-//! he has shown that datagrams reach him at his address; the exception are plain peers, who cannot show it,
-//! and are taken from private networks only unless told otherwise ([`PlainPolicy`]). PROTOCOL.md has the
+//! cursor in it, and a member costs a few hundred bytes. No peer is let in, and nothing is kept of it, until
+//! it has shown that datagrams reach it at its address: a framed peer returns a cookie, and a plain one repeats a
+//! number, unless it is on this machine or in a network that is trusted ([`PlainPolicy`]). PROTOCOL.md has the
 //! rules.
 //!
 //! ```

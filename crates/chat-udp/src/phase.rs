@@ -9,14 +9,14 @@ use crate::limits::GONE_LINGER;
 /// What only some sessions need is in a box: most are members and silent.
 #[derive(Debug)]
 pub(crate) enum Phase {
-    /// Welcomed, and he may not know it yet.
+    /// Welcomed, and it may not know that yet.
     Opening(Box<Opening>),
     Member,
-    /// A member still who is not listened to any more: he gets what he is owed, then leaves.
+    /// Still a member, but nothing more is heard from it: it gets what it is owed, then leaves.
     Draining,
-    /// Not a member; he is told so until he says that he heard it.
+    /// Not a member; it is told so until it acknowledges that.
     Leaving(Box<Leaving>),
-    /// Not a member, and knows it, unless he asks.
+    /// Not a member, and told so again only if it asks.
     Gone(Box<Gone>),
 }
 
