@@ -164,7 +164,7 @@ impl Outgoing {
         match self.format() {
             Format::Framed => self.push_frame(&RoomFrame::Bye(reason.clone())),
             Format::Lf | Format::CrLf => {
-                self.push_notice(&Notice::Closed(&reason.to_string()).to_string(), now)
+                self.push_notice(&Notice::Closed(&reason.to_string()).to_string(), now);
             }
         }
     }
