@@ -100,7 +100,8 @@ fn one_by_one(
     Builder::new().name("chat-updates".to_owned()).spawn(move || control::forward(reader, &updates))?;
     let mut refused = None;
     for line in lines {
-        control::send(&mut &*server, &Request::Line(line?))?;
+        // A server that takes no more consoles says so and closes, perhaps before this: then that is there to read.
+        let sent = control::send(&mut &*server, &Request::Line(line?));
         loop {
             match updated.recv() {
                 Ok(Update::Answer(text)) => {
@@ -117,7 +118,10 @@ fn one_by_one(
                 }
                 Ok(Update::Done) => break,
                 Ok(_) => {}
-                Err(_) => return Err(refused.map_or_else(gone, |why| Failure::new(why, None))),
+                Err(_) => {
+                    let why = refused.map(|why| Failure::new(why, None));
+                    return Err(why.or(sent.err().map(Failure::from)).unwrap_or_else(gone));
+                }
             }
         }
     }
