@@ -1,66 +1,98 @@
-//! Tells what people and programs write from what other protocols send.
-//!
-//! A chat port hears strangers: a web page makes its visitor's browser send STUN there, programs that were
-//! given the wrong port send DNS, NTP or QUIC. None of that is anybody's message.
+//! How other protocols begin whose first bytes look like text.
 
-/// Whether bytes are text in some encoding: UTF-8, or an older one such as Latin-1. What is not is another
-/// protocol's, and is nobody's message.
-///
-/// It is made for whole datagrams and for the first bytes of a stream. It never takes text for something
-/// else unless the text holds control characters that no keyboard sends: a NUL that is neither padding at the
-/// end nor behind a CR (telnet), such a control character at the beginning, or one among bytes that are not UTF-8. Random bytes pass if they
-/// happen to hold none: of 16 one in five, of 64 one in 500.
-///
-/// ```
-/// use chat_proto::is_text;
-///
-/// assert!(is_text(b"hello\r\n"));
-/// assert!(is_text(b"J\xf6rg")); // Latin-1
-/// assert!(is_text(b"hello\0\0\0")); // a buffer of C, sent whole
-/// assert!(!is_text(b"\x00\x01\x00\x08\x21\x12\xa4\x42 STUN"));
-/// ```
-#[must_use]
-pub fn is_text(bytes: &[u8]) -> bool {
-    let padded = bytes.len();
-    let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    let bytes = &bytes[..end];
-    let padding = padded - end;
-    if bytes.is_empty() {
-        return padding == 0;
+use memchr::memmem;
+
+/// Methods of HTTP that browsers and scanners begin with (RFC 9110, RFC 4918; `PRI` opens HTTP/2).
+const HTTP_METHODS: [&[u8]; 11] = [
+    b"GET",
+    b"HEAD",
+    b"POST",
+    b"PUT",
+    b"DELETE",
+    b"CONNECT",
+    b"OPTIONS",
+    b"TRACE",
+    b"PATCH",
+    b"PRI",
+    b"PROPFIND",
+];
+
+/// Protocols with request lines like those of HTTP.
+const REQUEST_VERSIONS: [&[u8]; 3] = [b"HTTP/", b"RTSP/", b"SIP/"];
+
+/// The rest: fixed first bytes.
+const BEGINNINGS: [&[u8]; 6] = [
+    b"SSH-2.0-",
+    b"SSH-1.99-",
+    // The DHT of BitTorrent: a query, a response, an error.
+    b"d1:ad2:id20:",
+    b"d1:rd2:id20:",
+    b"d1:eli20",
+    b"RFB 00",
+];
+
+/// The magic cookie of STUN (RFC 8489, section 5), at offset 4; over TCP behind a length (RFC 4571).
+const STUN_COOKIE: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
+
+/// Whether the first line, or the whole of a datagram, belongs to another protocol.
+pub(crate) fn is_foreign(bytes: &[u8]) -> bool {
+    let end = memchr::memchr2(b'\n', b'\r', bytes).unwrap_or(bytes.len());
+    is_request_line(&bytes[..end])
+        || is_status_line(&bytes[..end])
+        || BEGINNINGS.iter().any(|beginning| bytes.starts_with(beginning))
+        || [4, 6].iter().any(|&at| bytes.get(at..at + 4) == Some(&STUN_COOKIE))
+        || is_git(bytes)
+        || is_padded_request(bytes)
+}
+
+/// A request line (RFC 9112, section 3): three words, the last one a version. SSDP has them, too.
+fn is_request_line(line: &[u8]) -> bool {
+    let mut words = line.split(|&byte| byte == b' ');
+    let method = words.next().is_some_and(|word| {
+        !word.is_empty() && word.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'-')
+    });
+    let target = words.next().is_some_and(|word| !word.is_empty());
+    let is_version = |word: &[u8]| REQUEST_VERSIONS.iter().any(|version| word.starts_with(version));
+    method && target && words.next().is_some_and(is_version) && words.next().is_none()
+}
+
+/// An answer (RFC 9112, section 4): a version, then a code of three digits.
+fn is_status_line(line: &[u8]) -> bool {
+    let Some((version, rest)) = line.split_at_checked(b"HTTP/1.1 ".len()) else { return false };
+    let is_version = version.starts_with(b"HTTP/") && version.ends_with(b" ");
+    is_version
+        && rest.iter().take(3).filter(|byte| byte.is_ascii_digit()).count() == 3
+        && rest.get(3) == Some(&b' ')
+}
+
+pub(crate) fn begins_http_request(bytes: &[u8]) -> bool {
+    let mut words = bytes.splitn(2, |&byte| byte == b' ');
+    let method = words.next().is_some_and(|word| HTTP_METHODS.contains(&word));
+    method && words.next().is_some_and(|target| target.starts_with(b"/"))
+}
+
+/// A request of git: four digits of its length, the command, and a host behind a NUL.
+fn is_git(bytes: &[u8]) -> bool {
+    bytes.len() > 8
+        && bytes[..4].iter().all(u8::is_ascii_hexdigit)
+        && bytes[4..].starts_with(b"git-")
+        && memmem::find(bytes, b"\0host=").is_some()
+}
+
+/// Requests of one byte that reads as text, or few, and zeros up to a fixed length.
+fn is_padded_request(bytes: &[u8]) -> bool {
+    let zero = |range: std::ops::Range<usize>| {
+        bytes.get(range).is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0))
+    };
+    match bytes.len() {
+        // NTP, mode client (RFC 5905, section 7.3).
+        48 => bytes[0] & 0b111 == 3 && zero(1..48),
+        // List identity of EtherNet/IP.
+        24 => bytes[0] == b'c' && zero(1..24),
+        // Hard reset of OpenVPN: opcode, 8 random bytes, no acknowledgements, packet 0.
+        14 => matches!(bytes[0], 0x38 | 0x50) && zero(9..14),
+        _ => false,
     }
-    let has_nul = bytes.windows(2).any(|pair| pair[1] == 0 && pair[0] != b'\r');
-    if begins_like_no_text(bytes) || is_http(bytes) || is_ntp(bytes, padding) || has_nul {
-        return false;
-    }
-    // Of an older encoding: then there is one NUL at most, which ended a string.
-    std::str::from_utf8(bytes).is_ok() || (padding <= 1 && !bytes.iter().any(|&byte| is_odd_control(byte)))
-}
-
-fn begins_like_no_text(bytes: &[u8]) -> bool {
-    let [first, ..] = bytes else { return false };
-    is_odd_control(*first)
-        || bytes.starts_with(b"\r\n\r\n\0") // PROXY protocol 2
-        || bytes.starts_with(b"\xff\xff\xff\xff") // queries of game servers
-        || bytes.starts_with(b"d1:") // BitTorrent's hash table
-        || bytes.get(4..8) == Some(b"\x21\x12\xa4\x42") // STUN's magic cookie
-}
-
-/// A request or an answer of HTTP, such as SSDP sends in datagrams.
-fn is_http(bytes: &[u8]) -> bool {
-    let end = memchr::memchr2(b'\r', b'\n', bytes).unwrap_or(bytes.len());
-    let line = &bytes[..end];
-    line.starts_with(b"HTTP/1.")
-        || [&b" HTTP/1.0"[..], b" HTTP/1.1", b" HTTP/2.0"].iter().any(|version| line.ends_with(version))
-}
-
-/// The request of a simple time client: 48 bytes, all but the first of them 0.
-fn is_ntp(bytes: &[u8], padding: usize) -> bool {
-    bytes.len() == 1 && padding == 47
-}
-
-/// A control character that is neither white space nor a bell, nor sent by keys, nor by a terminal that answers.
-fn is_odd_control(byte: u8) -> bool {
-    byte.is_ascii_control() && !matches!(byte, b'\x07'..=b'\r' | b'\x1b' | b'\x7f')
 }
 
 #[cfg(test)]
@@ -68,84 +100,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_and_their_programs_send_is_text() {
+    fn a_request_line_is_told_from_a_person_who_shouts_get() {
+        for line in [
+            "GET / HTTP/1.1",
+            "PRI * HTTP/2.0",
+            "OPTIONS /index.html HTTP/1.0",
+            "M-SEARCH * HTTP/1.1",
+            "OPTIONS sip:nm SIP/2.0",
+            "DESCRIBE rtsp://host/1 RTSP/1.0",
+        ] {
+            assert!(is_request_line(line.as_bytes()), "{line}");
+        }
         for text in [
-            &b""[..],
-            b"\n",
-            b"\t indented",
-            b"hello",
-            b"hello\r\n",
-            b"hello\0",
-            b"hello\n\0\0\0\0\0\0\0\0",
-            "gr\u{fc}\u{df} \u{4f60}\u{597d} \u{1f600}\n".as_bytes(),
-            b"\xef\xbb\xbfhello",
-            b"gr\xfc\xdf\n",                                 // Latin-1
-            b"\xc4\xd6\xdc",                                 // Latin-1
-            b"\x93quoted\x94 for 5\x80",                     // Windows-1252
-            b"\xef\xf0\xe8\xe2\xe5\xf2",                     // Windows-1251
-            b"\x82\xb1\x82\xf1\x82\xc9\x82\xbf\x82\xcd\r\n", // Shift JIS
-            b"J\xf6rg\0",
-            b"\x1b[31mred\x1b[0m",
-            b"one\r\0two\r\0",
-            b"a\x07b",
-            b"GET up, HTTP/1.1 is old",
-            b"[*] hello",
+            "GET me a coffee",
+            "GET /",
+            "HTTP/1.1",
+            "get / HTTP/1.1",
+            "",
+            " / HTTP/1.1",
+            "A b HTTP/1 c",
+            "I like HTTP/2 more",
+            "I like HTTP2",
         ] {
-            assert!(is_text(text), "{text:?}");
+            assert!(!is_request_line(text.as_bytes()), "{text}");
         }
     }
 
     #[test]
-    fn what_other_protocols_send_is_not() {
-        let quic = [&b"\xc3\0\0\0\x01\x08"[..], &[0x9d, 0x05, 0xfe, 0x1a, 0xb4, 0x77].repeat(199)].concat();
-        let stun = b"\0\x01\0\x1c\x21\x12\xa4\x42abcdefghijkl\0\x06\0\x12Visit+evil/example\0\0";
-        for (protocol, bytes) in [
-            ("STUN", &stun[..]),
-            ("STUN, framed for TCP", &[&b"\0\x30"[..], stun].concat()),
-            ("QUIC initial", &quic),
-            ("DTLS hello", b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x33\x01\0\0\x27"),
-            ("DNS", b"\x61\x62\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01"),
-            ("NTP 3", &[&b"\x1b"[..], &[0; 47]].concat()),
-            ("NTP 4", &[&b"\x23"[..], &[0; 47]].concat()),
-            (
-                "NTP 4, unsynchronised",
-                &[&b"\xe3\0\x06\xec"[..], &[0; 36], b"\xe6\x1f\x4a\x9c\x11\x22\x33\x44"].concat(),
-            ),
-            ("SSDP", b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\n\r\n"),
-            ("SSDP answer", b"HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\n\r\n"),
-            ("SNMP", b"\x30\x26\x02\x01\x01\x04\x06public\xa0\x19\x02\x04\x71\xb4\xb5\x68\x02\x01\0"),
-            ("TFTP", b"\0\x01file\0octet\0"),
-            ("DHCP", b"\x01\x01\x06\0\x39\x03\xf3\x26"),
-            ("RADIUS", b"\x01\x05\0\x38\x0f\x40\x3f\x94"),
-            ("RTP", b"\x80\x60\0\x01\0\0\x03\xe8\xde\xad\xbe\xef"),
-            ("WireGuard", b"\x01\0\0\0\x9f\x33\x22\x11"),
-            ("OpenVPN", b"\x38\xa1\xb2\xc3\xd4\xe5\xf6\xa7\xb8\0\0\0\0\0"),
-            ("IKE", b"\xa1\xb2\xc3\xd4\xe5\xf6\xa7\xb8\0\0\0\0\0\0\0\0\x21\x20\x22\x08"),
-            ("Source engine", b"\xff\xff\xff\xffTSource Engine Query\0"),
-            ("BitTorrent", b"d1:ad2:id20:abcdefghijABCDEFGHIJe1:q4:ping1:t2:aa1:y1:qe"),
-            ("CoAP", b"\x40\x01\x12\x34\xbb.well-known\x04core"),
-            ("memcached over UDP", b"\0\0\0\0\0\x01\0\0stats\r\n"),
-            ("NULs", b"\0\0\0\0"),
+    fn only_methods_that_exist_begin_a_request() {
+        for beginning in ["GET /", "POST /a/long/path", "GET / HTT", "PUT /x HTTP/1.1"] {
+            assert!(begins_http_request(beginning.as_bytes()), "{beginning}");
+        }
+        for text in [
+            "GET",
+            "GET ",
+            "GET me a coffee",
+            "get /",
+            "/who",
+            " /",
+            "A. /",
+            "JOIN /lobby",
+            "I /we think so",
+            "YES / NO",
+            "GETS /",
         ] {
-            assert!(!is_text(bytes), "{protocol}");
+            assert!(!begins_http_request(text.as_bytes()), "{text}");
         }
-    }
-
-    #[test]
-    fn random_bytes_are_rarely_text() {
-        // A generator good enough for this (xorshift64).
-        let mut state = 7_u64;
-        let mut byte = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()[4]
-        };
-        let mut passed = 0;
-        for _ in 0..10_000 {
-            let datagram: Vec<u8> = (0..64).map(|_| byte()).collect();
-            passed += u32::from(is_text(&datagram));
-        }
-        assert!(passed <= 40, "{passed} of 10,000");
     }
 }

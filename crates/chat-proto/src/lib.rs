@@ -7,7 +7,8 @@
 //! |---|---|---|
 //! | bytes somebody typed | clean messages | [`Text::split`] |
 //! | an author and a message | the line people read | [`Line`] |
-//! | reads from a plain peer (netcat, telnet, a simple program) | his lines | [`PlainSplitter`] |
+//! | reads from a plain peer (netcat, telnet, a simple program) | its lines | [`PlainSplitter`] |
+//! | a plain peer's line or datagram | whether it is text at all | [`TextKind`] |
 //! | reads from a framed peer | frames | [`PrefaceDecoder`], then [`FrameDecoder`] |
 //! | a datagram of a framed peer | what it says | [`MemberDatagram::decode`], [`RoomDatagram::decode`] |
 //! | a frame | bytes to send | [`MemberFrame::encode`], [`RoomFrame::encode`], [`encode_entry`], [`encode_direct`] |
@@ -72,6 +73,7 @@ mod foreign;
 mod frame;
 mod greeting;
 mod invisible;
+mod keys;
 pub mod limits;
 mod line;
 mod member;
@@ -84,6 +86,7 @@ mod reason;
 mod slots;
 mod telnet;
 mod text;
+mod text_kind;
 
 pub use addr::PeerAddr;
 pub use author::{Author, AuthorError, Tag};
@@ -91,7 +94,6 @@ pub use datagram::{Ack, Cookie, DatagramError, MemberDatagram, RoomDatagram, Ses
 pub use decode::{FrameDecoder, FrameError};
 pub use direct::{Direct, DirectItem};
 pub use entry::{Entry, Event};
-pub use foreign::is_text;
 pub use frame::{Frame, MemberFrame, RoomFrame, encode_direct, encode_entry};
 pub use greeting::{Hello, Lagged, Present, Resume, Session, Welcome};
 pub use line::{Line, LineError};
@@ -104,3 +106,4 @@ pub use preface::{NotFramed, PREFACE, PrefaceDecoder, VERSION};
 pub use reason::LeaveReason;
 pub use slots::SlotSet;
 pub use text::{Text, TextError};
+pub use text_kind::TextKind;

@@ -1,9 +1,10 @@
-//! Cuts what a plain peer sends into lines, and learns how he ends them.
+//! Cuts what a plain peer sends into lines, and learns how it ends them.
 
 use memchr::{memchr, memchr3};
 
 use crate::{
     buffer,
+    keys::{self, Arrival},
     limits::PLAIN_LINE_BYTES_MAX,
     telnet::{self, Command, IAC, Replies, State},
 };
@@ -11,14 +12,25 @@ use crate::{
 /// Cuts a plain peer's bytes into lines, strips telnet commands and learns the peer's [`LineEnding`].
 ///
 /// LF, CR LF, CR NUL (telnet) and a bare CR each end a line. A CR ends it at once; an LF or NUL
-/// after it, even in a later read, is swallowed. What a line holds besides is not looked at: give
-/// it to [`Text::split`](crate::Text::split).
+/// after it, even in a later read, is swallowed. NULs between lines are padding and are dropped. What a line
+/// holds besides is not looked at: give it to [`Text::split`](crate::Text::split).
 ///
-/// ```text
-/// undecided --- a read ends with a line break ---> line peer (Lf or CrLf), for good
-///     |
-///     +-------- quiet() with bytes unfinished ---> chunk peer (Chunk), for good
-/// ```
+/// # The line ending
+///
+/// It is learned from what the peer sends, and learned again when that changes:
+///
+/// | what comes | the peer ends its messages with |
+/// |---|---|
+/// | a read that ends in a line break | that line break, as long as it does so |
+/// | words without a break, then [`quiet`](Self::quiet) | nothing: it is [`Undelimited`](LineEnding::Undelimited) |
+/// | one key per read, then a line break | that line break: a terminal that sends each key |
+/// | nothing but a line break | that line break, also after undelimited messages |
+/// | words without a break for a long time: [`lapse`](Self::lapse) | nothing, also after lines |
+/// | a telnet option | CR LF |
+///
+/// In a line that came key by key, backspace, delete, Ctrl-U and Ctrl-W have edited the line before it is returned.
+///
+/// # Cost
 ///
 /// A line that is whole in the input is borrowed from there; only a line in pieces, or one with
 /// telnet commands inside, is copied. Each byte is looked at once, so that the cost is linear in
@@ -48,24 +60,34 @@ pub struct PlainSplitter {
     /// Length of the subnegotiation that is being skipped. It is not kept, but an endless one is
     /// an endless line.
     skipped: u32,
+    /// How much of `line` came before this read.
+    line_before: u32,
     telnet: State,
     last_break: Option<Break>,
     line_ending: Option<LineEnding>,
+    /// How the unfinished line has come until this read.
+    arrival: Option<Arrival>,
+    /// What this read has brought.
+    read: Read,
+    /// A line was not empty.
+    spoke: bool,
+    /// A telnet option was seen, so that lines end as RFC 854 says.
+    negotiated: bool,
     /// `line` was returned and is to be let go.
     lent: bool,
     #[cfg(test)]
     examined: usize,
 }
 
-/// How a plain peer ends what he says, and so how to end what is sent to him.
+/// How a plain peer ends what it says, and so how to end what is sent to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LineEnding {
-    /// Lines that end in LF.
+    /// LF.
     Lf,
-    /// Lines that end in CR LF, CR NUL or CR.
+    /// CR LF, CR NUL or CR.
     CrLf,
-    /// Chunks: each `send` is a message, without a line break at its end.
-    Chunk,
+    /// Nothing: each `send` is a message.
+    Undelimited,
 }
 
 /// A plain peer's line is longer than [`PLAIN_LINE_BYTES_MAX`]; the peer is to blame.
@@ -81,13 +103,21 @@ enum Break {
     JustCr,
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+struct Read {
+    /// A line break.
+    has_break: bool,
+    /// A line that had words in it, rather than keys.
+    has_words: bool,
+}
+
 impl PlainSplitter {
     /// A splitter at the beginning of a line, for a peer whose line ending is not known.
     pub fn new() -> PlainSplitter {
         PlainSplitter::default()
     }
 
-    /// The next whole line, without its break, taken from the front of `input`.
+    /// The next whole line, without its break, taken from the front of `input`, which is what one read has returned.
     ///
     /// `Ok(None)` means that `input` is used up. Call it until then, since that is also when the
     /// peer's line ending is decided and a returned line's memory is let go. The line is borrowed from
@@ -108,12 +138,16 @@ impl PlainSplitter {
                     self.examine(data.len() + usize::from(stop.is_some()));
                     let is_break = matches!(stop, Some(b'\n' | b'\r'));
                     if is_break && self.line.is_empty() && data.len() <= PLAIN_LINE_BYTES_MAX {
+                        let line = self.without_padding(data);
+                        self.read.has_words |= !line.is_empty();
+                        self.spoke |= !line.is_empty();
                         self.note_break(stop);
-                        return Ok(Some(data));
+                        return Ok(Some(line));
                     }
                     self.append(data)?;
                     if is_break {
                         self.note_break(stop);
+                        self.end_line();
                         self.lent = true;
                         return Ok(Some(&self.line));
                     }
@@ -128,6 +162,7 @@ impl PlainSplitter {
                         self.skip(input);
                     }
                     Command::Strip(next) => {
+                        self.negotiated |= next != State::Data;
                         self.telnet = next;
                         self.skip(input);
                     }
@@ -159,23 +194,45 @@ impl PlainSplitter {
                 }
             }
         }
-        self.decide_line_ending();
+        self.end_read();
         Ok(None)
+    }
+
+    /// Whether [`quiet`](Self::quiet) would return the unfinished bytes as a message, so that the caller is to
+    /// wait for [`QUIET`](crate::limits::QUIET). Otherwise they wait for the rest of their line, for
+    /// [`lapse`](Self::lapse) at most.
+    pub fn ends_when_quiet(&self) -> bool {
+        let is_held = self.lent || self.line.is_empty() || self.negotiated;
+        let awaits_break = match self.line_ending {
+            Some(LineEnding::Undelimited) => false,
+            Some(LineEnding::Lf | LineEnding::CrLf) => true,
+            None => self.arrival == Some(Arrival::Keys),
+        };
+        !(is_held || awaits_break)
     }
 
     /// Says that no byte came for [`QUIET`](crate::limits::QUIET); the clock is the caller's.
     ///
-    /// A peer whose line ending is not known and who left bytes unfinished is a chunk peer from now on,
-    /// and a chunk peer's unfinished bytes are a message, which is returned. A line peer may take
-    /// as long as he likes over a line: for him, and where nothing is unfinished, this is `None`
-    /// and changes nothing.
+    /// Returns the unfinished bytes if they are a message: those of a peer that ends its messages with nothing, or of one
+    /// that has begun with words and no line break. That peer counts as [`LineEnding::Undelimited`] from now on. Otherwise
+    /// this is `None` and changes nothing: a line takes as long as a person takes to type it.
     pub fn quiet(&mut self) -> Option<Vec<u8>> {
         self.let_go();
-        if self.line.is_empty() || matches!(self.line_ending, Some(LineEnding::Lf | LineEnding::CrLf)) {
+        if !self.ends_when_quiet() {
             return None;
         }
-        self.line_ending = Some(LineEnding::Chunk);
-        Some(std::mem::take(&mut self.line))
+        self.line_ending = Some(LineEnding::Undelimited);
+        self.take_unfinished()
+    }
+
+    /// Says that no byte came for a long time; how long is the caller's choice. Returns the unfinished line, if there is one,
+    /// as a message. If it came in words, the peer seems to end its messages with nothing.
+    pub fn lapse(&mut self) -> Option<Vec<u8>> {
+        self.let_go();
+        if !self.line.is_empty() && self.arrival == Some(Arrival::Words) {
+            self.line_ending = Some(LineEnding::Undelimited);
+        }
+        self.take_unfinished()
     }
 
     /// Says that the input has ended; the last line if its break is missing.
@@ -187,18 +244,22 @@ impl PlainSplitter {
         }
         self.telnet = State::Data;
         self.skipped = 0;
-        let line = std::mem::take(&mut self.line);
-        (!line.is_empty()).then_some(line)
+        self.take_unfinished()
+    }
+
+    /// The bytes of the line that has begun and not ended, without telnet commands.
+    pub fn unfinished(&self) -> &[u8] {
+        if self.lent { &[] } else { &self.line }
     }
 
     /// Whether a line or a telnet command has begun and not ended.
     pub fn is_unfinished(&self) -> bool {
-        (!self.line.is_empty() && !self.lent) || self.telnet != State::Data
+        !self.unfinished().is_empty() || self.telnet != State::Data
     }
 
-    /// How the peer ends what he says; `None` while it is not known.
+    /// How the peer ends what it says; `None` while that is not known.
     pub fn line_ending(&self) -> Option<LineEnding> {
-        self.line_ending
+        if self.negotiated { Some(LineEnding::CrLf) } else { self.line_ending }
     }
 
     /// Bytes to send back, if any: refusals of the telnet options that the peer proposed.
@@ -217,6 +278,22 @@ impl PlainSplitter {
         }
     }
 
+    fn take_unfinished(&mut self) -> Option<Vec<u8>> {
+        self.end_line();
+        let line = std::mem::take(&mut self.line);
+        (!line.is_empty()).then_some(line)
+    }
+
+    /// The line in the buffer has ended: what came key by key was edited meanwhile.
+    fn end_line(&mut self) {
+        self.spoke |= !self.line.is_empty();
+        match self.arrival.take() {
+            Some(Arrival::Keys) => keys::edit(&mut self.line),
+            _ => self.read.has_words |= !self.line.is_empty(),
+        }
+        self.line_before = 0;
+    }
+
     fn swallow_rest_of_break(&mut self, input: &mut &[u8]) {
         if self.last_break == Some(Break::JustCr) {
             match input[0] {
@@ -230,22 +307,41 @@ impl PlainSplitter {
     }
 
     fn note_break(&mut self, stop: Option<u8>) {
+        self.read.has_break = true;
         self.last_break = Some(match stop {
             Some(b'\r') => Break::JustCr,
             _ => Break::Lf,
         });
     }
 
-    fn decide_line_ending(&mut self) {
-        if self.line_ending.is_none() && self.line.is_empty() {
-            self.line_ending = self.last_break.map(|last| match last {
-                Break::Lf => LineEnding::Lf,
-                Break::Cr | Break::JustCr => LineEnding::CrLf,
+    /// All of a read is taken: it tells how its last line comes, and how the peer ends its lines.
+    fn end_read(&mut self) {
+        let read = std::mem::take(&mut self.read);
+        if self.line.is_empty() {
+            // An undelimited message may have a line break at its end. One without any words was no message.
+            let is_one_message = self.line_ending == Some(LineEnding::Undelimited) && read.has_words;
+            if read.has_break && !is_one_message {
+                self.line_ending = self.last_break.map(|last| match last {
+                    Break::Lf => LineEnding::Lf,
+                    Break::Cr | Break::JustCr => LineEnding::CrLf,
+                });
+            }
+            return;
+        }
+        let line_before = self.line_before as usize;
+        if self.line.len() > line_before {
+            let new = &self.line[line_before..];
+            self.arrival = Some(match self.arrival {
+                None if !read.has_break && keys::is_one_key(new) => Arrival::Keys,
+                Some(Arrival::Words) if keys::is_editing_key(new) => Arrival::Keys,
+                before => before.unwrap_or(Arrival::Words),
             });
+            self.line_before = u32::try_from(self.line.len()).expect("invariant: the limit of a line fits");
         }
     }
 
     fn append(&mut self, data: &[u8]) -> Result<(), LineTooLong> {
+        let data = if self.line.is_empty() { self.without_padding(data) } else { data };
         if data.is_empty() {
             return Ok(());
         }
@@ -258,6 +354,13 @@ impl PlainSplitter {
         }
         buffer::append(&mut self.line, data, PLAIN_LINE_BYTES_MAX);
         Ok(())
+    }
+
+    /// What follows the NULs at the beginning of a line, if a line came before: they are the rest of a buffer that a
+    /// program has sent whole.
+    fn without_padding<'d>(&self, data: &'d [u8]) -> &'d [u8] {
+        let padding = if self.spoke { data.iter().take_while(|&&byte| byte == 0).count() } else { 0 };
+        &data[padding..]
     }
 
     fn count_skipped(&mut self, bytes: usize) -> Result<(), LineTooLong> {
@@ -297,57 +400,4 @@ fn cut<'i>(input: &mut &'i [u8], found: Option<usize>) -> (&'i [u8], Option<u8>)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::PlainSplitter;
-    use crate::limits::PLAIN_LINE_BYTES_MAX;
-
-    fn drip(splitter: &mut PlainSplitter, bytes: &[u8]) -> usize {
-        let mut lines = 0;
-        for byte in bytes.chunks(1) {
-            let mut input = byte;
-            while splitter.next(&mut input).expect("short enough").is_some() {
-                lines += 1;
-            }
-        }
-        lines
-    }
-
-    #[test]
-    fn each_byte_of_a_dripped_line_is_examined_once() {
-        let mut line = vec![b'x'; PLAIN_LINE_BYTES_MAX];
-        line.extend(b"\r\n");
-        let mut splitter = PlainSplitter::new();
-        assert_eq!(drip(&mut splitter, &line), 1);
-        assert_eq!(splitter.examined, line.len());
-
-        let commands = [b"\xff\xfa".to_vec(), vec![b'x'; 60_000], b"\xff\xf0\xff\xf1".to_vec()].concat();
-        let mut splitter = PlainSplitter::new();
-        assert_eq!(drip(&mut splitter, &commands), 0);
-        assert_eq!(splitter.examined, commands.len());
-    }
-
-    #[test]
-    fn each_byte_of_many_lines_at_once_is_examined_once() {
-        let lines = b"hello\r\n".repeat(10_000);
-        let mut splitter = PlainSplitter::new();
-        let mut input = lines.as_slice();
-        let mut count = 0;
-        while splitter.next(&mut input).expect("short").is_some() {
-            count += 1;
-        }
-        assert_eq!((count, splitter.examined), (10_000, lines.len()));
-    }
-
-    #[test]
-    fn no_memory_is_held_while_nothing_is_pending() {
-        let mut splitter = PlainSplitter::new();
-        drip(&mut splitter, &[b'x'; PLAIN_LINE_BYTES_MAX]);
-        assert!(splitter.line.capacity() <= PLAIN_LINE_BYTES_MAX);
-        drip(&mut splitter, b"\n");
-        assert_eq!(splitter.line.capacity(), 0);
-
-        drip(&mut splitter, b"left over");
-        assert!(splitter.finish().is_some());
-        assert_eq!(splitter.line.capacity(), 0);
-    }
-}
+mod tests;

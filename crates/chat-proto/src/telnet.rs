@@ -3,9 +3,9 @@
 //! A telnet client mixes commands into what is typed. They are stripped, and every option it
 //! proposes is refused, so that it stays the line-at-a-time terminal we want.
 
-use crate::limits::TELNET_REPLY_BYTES_MAX;
+use crate::{buffer, limits::TELNET_REPLY_BYTES_MAX};
 
-/// Begins every command, and so can never be text: no UTF-8 has this byte.
+/// Begins every command. No UTF-8 has this byte, so it is never text.
 pub(crate) const IAC: u8 = 0xFF;
 
 const SE: u8 = 0xF0;
@@ -27,8 +27,8 @@ pub(crate) enum State {
     Will,
     /// After IAC DO; the option follows.
     Do,
-    /// After IAC WONT or IAC DONT; the option follows. Never answered, or two ends could go on
-    /// refusing each other's refusals for ever.
+    /// After IAC WONT or IAC DONT; the option follows. Never answered, or two ends could
+    /// refuse each other's refusals for ever.
     Refused,
     /// Within a subnegotiation, IAC SB ... IAC SE.
     Subnegotiation,
@@ -71,10 +71,9 @@ pub(crate) fn subnegotiation_command(byte: u8) -> State {
 #[derive(Debug, Default)]
 pub(crate) struct Replies(Option<Box<Pending>>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Pending {
-    bytes: [u8; TELNET_REPLY_BYTES_MAX],
-    len: u8,
+    bytes: Vec<u8>,
 }
 
 impl Replies {
@@ -85,17 +84,13 @@ impl Replies {
             State::Will => DONT,
             _ => return,
         };
-        let pending =
-            self.0.get_or_insert_with(|| Box::new(Pending { bytes: [0; TELNET_REPLY_BYTES_MAX], len: 0 }));
-        let at = usize::from(pending.len);
-        if let Some(free) = pending.bytes.get_mut(at..at + 3) {
-            free.copy_from_slice(&[IAC, verb, option]);
-            pending.len += 3;
+        let pending = self.0.get_or_insert_default();
+        if pending.bytes.len() < TELNET_REPLY_BYTES_MAX {
+            buffer::append(&mut pending.bytes, &[IAC, verb, option], TELNET_REPLY_BYTES_MAX);
         }
     }
 
     pub(crate) fn take(&mut self) -> Option<Vec<u8>> {
-        let pending = self.0.take()?;
-        Some(pending.bytes[..usize::from(pending.len)].to_vec())
+        Some(self.0.take()?.bytes)
     }
 }

@@ -34,7 +34,10 @@ use chat_proto::{Direct, LeaveReason, RoomFrame};
 
 use crate::context::Context;
 use crate::incoming::{Incoming, Wait};
-use crate::limits::{LINGER_TIMEOUT, OPENING_GRACE, OPENING_TIMEOUT, OUTBOX_BYTES_MAX, STALL_TIMEOUT};
+use crate::limits::{
+    HALF_CLOSED_TIMEOUT, LINGER_TIMEOUT, OPENING_GRACE, OPENING_TIMEOUT, OUTBOX_BYTES_MAX, STALL_TIMEOUT,
+    UNFINISHED_TIMEOUT,
+};
 use crate::outgoing::{Flushed, Outgoing, Reading};
 use crate::speaker::Speaker;
 use crate::stream::Speaks;
@@ -182,6 +185,11 @@ impl Connection {
         self.outgoing.outbox_len()
     }
 
+    /// Bytes of a plain peer's line that has begun and not ended.
+    pub(crate) fn unfinished_len(&self) -> usize {
+        self.incoming.unfinished_len()
+    }
+
     /// Bytes received and not taken yet.
     pub(crate) fn backlog_len(&self) -> usize {
         self.backlog.len()
@@ -267,17 +275,22 @@ impl Connection {
             Phase::Opening | Phase::Member if self.incoming.wait() == Wait::Rest => {
                 self.end(LeaveReason::Unfinished, cx);
             }
+            Phase::Member if self.peer_ended => self.end_half_closed(cx),
             // Its first line takes long, but it is a line.
-            Phase::Opening if !is_quiet => drop(self.join(Format::Lf, cx)),
+            Phase::Opening if !is_quiet || self.incoming.wait() == Wait::Line => {
+                self.due = Some(cx.now + UNFINISHED_TIMEOUT);
+                self.join(Format::Lf, cx);
+                self.follow_line_ending(cx);
+            }
             Phase::Opening | Phase::Member => {
                 self.due = None;
                 match self.incoming.silence() {
                     Err(reason) => return self.lose(reason, cx),
                     Ok(words) => {
                         if self.join(Format::Lf, cx)
-                            && let Some(words) = words
+                            && let Some((words, kind)) = words
                         {
-                            self.hear_line(&words, cx);
+                            self.hear_line(&words, kind, cx);
                         }
                     }
                 }
@@ -286,6 +299,9 @@ impl Connection {
             Phase::Paused => {
                 self.phase = Phase::Member;
                 self.receive_backlog(cx);
+                if self.peer_ended && self.phase == Phase::Member {
+                    self.due = Some(cx.now + HALF_CLOSED_TIMEOUT);
+                }
             }
             Phase::Draining | Phase::Leaving | Phase::Lingering | Phase::Done => self.phase = Phase::Done,
         }

@@ -15,6 +15,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     /// Bytes that may still be said before the members must be served. Beyond it, members could lag.
     pub(crate) room_left: usize,
+    /// Bytes that the unfinished line of this peer may take.
+    pub(crate) line_left: usize,
 }
 
 impl Context<'_> {

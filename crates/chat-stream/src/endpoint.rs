@@ -14,7 +14,9 @@ use slab::Slab;
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::held::Held;
-use crate::limits::{BEYOND_MEMBERS_MAX, HEARD_BYTES_PER_FANOUT, READ_BYTES_PER_TURN};
+use crate::limits::{
+    BEYOND_MEMBERS_MAX, HEARD_BYTES_PER_FANOUT, READ_BYTES_PER_TURN, UNFINISHED_LINES_BYTES_MAX,
+};
 use crate::newcomers::Newcomers;
 use crate::peer::Peer;
 use crate::stream::{Readiness, Stream};
@@ -74,6 +76,8 @@ pub struct Endpoint<S> {
     newcomers: Newcomers,
     newcomers_per_address_max: usize,
     limits_loopback: bool,
+    /// Bytes of lines that plain peers have begun and not ended, as far as the peers have counted them.
+    unfinished: usize,
     /// Of the newest peer.
     generation: u16,
     /// Peers that have an event to be handled, or bytes left from their last turn.
@@ -102,6 +106,7 @@ impl<S: Stream> Endpoint<S> {
             newcomers: Newcomers::default(),
             newcomers_per_address_max: members_per_address_max,
             limits_loopback: limit_loopback,
+            unfinished: 0,
             generation: 0,
             queue: VecDeque::new(),
             touched: Vec::new(),
@@ -138,14 +143,14 @@ impl<S: Stream> Endpoint<S> {
         let per_address_max = if is_exempt { usize::MAX } else { self.newcomers_per_address_max };
         let crowded_out = self.newcomers.insert(key, address, now, per_address_max);
         let mut peer = Box::new(Peer::new(stream, Connection::new(address, now), self.generation));
-        peer.open(&mut Context { feed: &mut self.feed, key, now, room_left: 0 });
+        peer.open(&mut Context { feed: &mut self.feed, key, now, room_left: 0, line_left: 0 });
         self.peers.insert(peer);
         self.queue.push_back(key);
         self.tell_peers(now);
         let full = self.peers.len() > self.peers_max;
         if let Some(oldest) = crowded_out.or_else(|| self.newcomers.oldest().filter(|_| full)) {
             tracing::debug!("a newcomer makes way for a later one");
-            let mut cx = Context { feed: &mut self.feed, key: oldest, now, room_left: 0 };
+            let mut cx = Context { feed: &mut self.feed, key: oldest, now, room_left: 0, line_left: 0 };
             self.peers[oldest].connection.lose(LeaveReason::Lost, &mut cx);
             self.settle(oldest);
         }
@@ -209,7 +214,8 @@ impl<S: Stream> Endpoint<S> {
     fn drain(&mut self, now: Instant) {
         self.pull(now);
         for (key, peer) in &mut self.peers {
-            let mut cx = Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max };
+            let mut cx =
+                Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max, line_left: 0 };
             peer.connection.drain(&mut cx);
         }
         self.draining = true;
@@ -218,7 +224,7 @@ impl<S: Stream> Endpoint<S> {
 
     fn cut_off(&mut self, now: Instant) {
         for (key, peer) in &mut self.peers {
-            let mut cx = Context { feed: &mut self.feed, key, now, room_left: 0 };
+            let mut cx = Context { feed: &mut self.feed, key, now, room_left: 0, line_left: 0 };
             peer.connection.lose(LeaveReason::Stopping, &mut cx);
         }
         self.peers.clear();
@@ -237,9 +243,11 @@ impl<S: Stream> Endpoint<S> {
             let Some(peer) = self.peers.get_mut(key) else { continue };
             peer.dequeued();
             self.touched.push(key);
-            let mut cx = Context { feed: &mut self.feed, key, now, room_left };
+            let line_left = UNFINISHED_LINES_BYTES_MAX.saturating_sub(self.unfinished - peer.unfinished());
+            let mut cx = Context { feed: &mut self.feed, key, now, room_left, line_left };
             peer.read(&mut self.buffer, &mut cx);
             room_left = cx.room_left;
+            peer.count_unfinished(&mut self.unfinished);
             self.tell_peers(now);
             if room_left == 0 {
                 room_left = self.heard_bytes_max;
@@ -250,8 +258,11 @@ impl<S: Stream> Endpoint<S> {
 
     fn expire(&mut self, now: Instant) {
         while let Some(key) = self.deadlines.pop_due(now) {
-            let mut cx = Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max };
-            self.peers[key].on_deadline(&mut cx);
+            let mut cx =
+                Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max, line_left: 0 };
+            let peer = &mut self.peers[key];
+            peer.on_deadline(&mut cx);
+            peer.count_unfinished(&mut self.unfinished);
             self.touched.push(key);
             self.tell_peers(now);
         }
@@ -293,7 +304,8 @@ impl<S: Stream> Endpoint<S> {
         let mut touched = std::mem::take(&mut self.touched);
         for key in touched.drain(..) {
             let Some(peer) = self.peers.get_mut(key) else { continue };
-            let mut cx = Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max };
+            let mut cx =
+                Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max, line_left: 0 };
             peer.flush(&mut cx);
             self.settle(key);
         }
@@ -304,7 +316,8 @@ impl<S: Stream> Endpoint<S> {
         self.touched.clear();
         let mut done = Vec::new();
         for (key, peer) in &mut self.peers {
-            let mut cx = Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max };
+            let mut cx =
+                Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max, line_left: 0 };
             peer.flush(&mut cx);
             if peer.is_newcomer_no_more() {
                 self.newcomers.remove(key);
@@ -313,7 +326,7 @@ impl<S: Stream> Endpoint<S> {
                 done.push(key);
             }
         }
-        done.into_iter().for_each(|key| drop(self.peers.remove(key)));
+        done.into_iter().for_each(|key| self.remove(key));
     }
 
     /// Lists a peer where it must be served again, or drops it.
@@ -323,7 +336,12 @@ impl<S: Stream> Endpoint<S> {
             self.newcomers.remove(key);
         }
         if !peer.settle(key, &mut self.deadlines, &mut self.queue) {
-            self.peers.remove(key);
+            self.remove(key);
         }
+    }
+
+    fn remove(&mut self, key: usize) {
+        let peer = self.peers.remove(key);
+        self.unfinished -= peer.unfinished();
     }
 }

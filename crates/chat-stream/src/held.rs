@@ -17,6 +17,8 @@ pub struct Held {
     pub outbox_bytes_most: usize,
     /// The most bytes that were received from a member and not taken yet: what one turn reads, 64 KiB.
     pub backlog_bytes_most: usize,
+    /// Bytes of lines that plain members have begun and not ended, all together: 4 MiB, and 1 KiB for each member.
+    pub unfinished_bytes: usize,
 }
 
 impl Held {
@@ -25,6 +27,7 @@ impl Held {
         peers.fold(held, |held, peer| Self {
             outbox_bytes_most: held.outbox_bytes_most.max(peer.connection.outbox_len()),
             backlog_bytes_most: held.backlog_bytes_most.max(peer.connection.backlog_len()),
+            unfinished_bytes: held.unfinished_bytes + peer.connection.unfinished_len(),
             ..held
         })
     }

@@ -1,8 +1,9 @@
 //! What comes from a peer: bytes in, lines or frames out.
 
-use chat_proto::{FrameDecoder, Hello, LeaveReason, LineEnding, MemberFrame, PlainSplitter, PrefaceDecoder};
+use chat_proto::{FrameDecoder, Hello, LeaveReason, LineEnding, MemberFrame, PrefaceDecoder, TextKind};
 
-use crate::opening::{Opening, begins_http_request, is_http_request};
+use crate::opening::Opening;
+use crate::plain::Plain;
 
 /// The receiving half of a connection, by what the peer turned out to speak.
 #[derive(Debug)]
@@ -20,14 +21,6 @@ pub(crate) enum Incoming {
     Ended,
 }
 
-/// A plain peer that has sent something.
-#[derive(Debug, Default)]
-pub(crate) struct Plain {
-    splitter: PlainSplitter,
-    /// Its first line has come.
-    spoke: bool,
-}
-
 /// What was made of some bytes.
 #[derive(Debug)]
 pub(crate) enum Heard<'a> {
@@ -35,7 +28,8 @@ pub(crate) enum Heard<'a> {
     Version(u8),
     Hello(Hello),
     Frame(MemberFrame),
-    Line(&'a [u8]),
+    /// A plain peer's line, and what it is. The peer is to be told what that has to remark.
+    Line(&'a [u8], TextKind),
     /// The peer must go.
     Fault(LeaveReason),
 }
@@ -46,16 +40,18 @@ pub(crate) enum Wait {
     Nothing,
     /// The first byte.
     Opening,
-    /// More bytes; or else what there is, is a message.
-    Silence,
-    /// The rest of something.
+    /// More bytes; otherwise what there is, is a message.
+    Quiet,
+    /// The rest of a line, which may take a while.
+    Line,
+    /// The rest of something that does not take long.
     Rest,
 }
 
 impl Incoming {
     /// Of a peer that speaks plain lines, whatever they begin with.
     pub(crate) fn plain() -> Self {
-        Self::Plain(Box::new(Plain { spoke: true, ..Plain::default() }))
+        Self::Plain(Box::new(Plain::known()))
     }
 
     /// Of a peer that speaks frames.
@@ -70,21 +66,11 @@ impl Incoming {
             *self = match Opening::of(*input.first()?) {
                 Opening::Framed => Self::Preface(PrefaceDecoder::new()),
                 Opening::Plain => Self::Plain(Box::default()),
-                Opening::Tls => return Some(Heard::Fault(LeaveReason::NotChat)),
+                Opening::Foreign => return Some(Heard::Fault(LeaveReason::NotChat)),
             };
         }
         let heard = match self {
-            Self::Plain(plain) => match plain.splitter.next(input) {
-                Ok(line) => {
-                    let line = line?;
-                    if begins_http(&mut plain.spoke, line) {
-                        Heard::Fault(LeaveReason::NotChat)
-                    } else {
-                        Heard::Line(line)
-                    }
-                }
-                Err(_) => Heard::Fault(LeaveReason::LineTooLong),
-            },
+            Self::Plain(plain) => return plain.next(input),
             Self::Preface(preface) => match preface.next(input) {
                 Ok(version) => {
                     let version = version?;
@@ -116,60 +102,62 @@ impl Incoming {
         Some(heard)
     }
 
-    /// Not a byte came in time. If the peer does not end lines, what it has begun is a whole message then.
-    /// `Err` if it shows that the peer must go.
-    pub(crate) fn silence(&mut self) -> Result<Option<Vec<u8>>, LeaveReason> {
+    /// Not a byte came in time. What a plain peer has begun may be all of it then. `Err` if it shows that the peer must go.
+    pub(crate) fn silence(&mut self) -> Result<Option<(Vec<u8>, TextKind)>, LeaveReason> {
         match self {
             Self::Opening => {
                 *self = Self::Silent;
                 Ok(None)
             }
-            Self::Plain(plain) => {
-                let chunk = plain.splitter.quiet();
-                if !plain.spoke && chunk.as_deref().is_some_and(begins_http_request) {
-                    return Err(LeaveReason::NotChat);
-                }
-                plain.check(chunk)
-            }
+            Self::Plain(plain) if plain.wait() == Wait::Quiet => plain.quiet(),
+            Self::Plain(plain) => plain.lapse(),
             _ => Ok(None),
         }
     }
 
     /// The input has ended: a plain peer's last line, if its break is missing. `Err` if it shows that the peer
     /// must go, or leaves something unfinished, which only a lost connection does.
-    pub(crate) fn finish(&mut self) -> Result<Option<Vec<u8>>, LeaveReason> {
+    pub(crate) fn finish(&mut self) -> Result<Option<(Vec<u8>, TextKind)>, LeaveReason> {
         match std::mem::replace(self, Self::Ended) {
-            Self::Plain(mut plain) => {
-                let line = plain.splitter.finish();
-                plain.check(line)
-            }
+            Self::Plain(mut plain) => plain.finish(),
             Self::Opening | Self::Silent | Self::Ended => Ok(None),
             Self::Preface(_) | Self::Hello(_) | Self::Framed(_) => Err(LeaveReason::Lost),
         }
     }
 
+    /// Looks at what a plain peer has begun. `Err` if the peer must go.
+    pub(crate) fn judge_beginning(&mut self) -> Result<(), LeaveReason> {
+        if let Self::Plain(plain) = self { plain.judge_beginning() } else { Ok(()) }
+    }
+
+    /// Whether a plain peer has sent anything.
+    pub(crate) fn has_sent(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
+    /// Bytes of a plain peer's line that has begun and not ended.
+    pub(crate) fn unfinished_len(&self) -> usize {
+        if let Self::Plain(plain) = self { plain.unfinished_len() } else { 0 }
+    }
+
     /// How a plain peer ends what it says.
     pub(crate) fn line_ending(&self) -> Option<LineEnding> {
-        if let Self::Plain(plain) = self { plain.splitter.line_ending() } else { None }
+        if let Self::Plain(plain) = self { plain.line_ending() } else { None }
     }
 
     /// Refusals of telnet options, to be sent back.
     pub(crate) fn take_reply(&mut self) -> Option<Vec<u8>> {
-        if let Self::Plain(plain) = self { plain.splitter.take_reply() } else { None }
+        if let Self::Plain(plain) = self { plain.take_reply() } else { None }
     }
 
     /// What must come next.
     pub(crate) fn wait(&self) -> Wait {
         match self {
             Self::Opening => Wait::Opening,
-            Self::Plain(plain) if plain.splitter.is_unfinished() => match plain.splitter.line_ending() {
-                // A line may take as long as a person takes to type it.
-                Some(LineEnding::Lf | LineEnding::CrLf) => Wait::Nothing,
-                Some(LineEnding::Chunk) | None => Wait::Silence,
-            },
+            Self::Plain(plain) => plain.wait(),
             Self::Preface(_) | Self::Hello(_) => Wait::Rest,
             Self::Framed(decoder) if decoder.is_unfinished() => Wait::Rest,
-            Self::Silent | Self::Plain(_) | Self::Framed(_) | Self::Ended => Wait::Nothing,
+            Self::Silent | Self::Framed(_) | Self::Ended => Wait::Nothing,
         }
     }
 
@@ -177,19 +165,4 @@ impl Incoming {
     pub(crate) fn is_decided(&self) -> bool {
         matches!(self, Self::Silent | Self::Plain(_) | Self::Framed(_) | Self::Ended)
     }
-}
-
-impl Plain {
-    /// A line without a break, if it is not what a browser sends.
-    fn check(&mut self, line: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, LeaveReason> {
-        match line {
-            Some(line) if begins_http(&mut self.spoke, &line) => Err(LeaveReason::NotChat),
-            line => Ok(line),
-        }
-    }
-}
-
-/// Whether a peer that has not `spoke`n before begins with an HTTP request.
-fn begins_http(spoke: &mut bool, line: &[u8]) -> bool {
-    !std::mem::replace(spoke, true) && is_http_request(line)
 }

@@ -17,6 +17,7 @@ mod opening;
 mod outgoing;
 mod own;
 mod peer;
+mod plain;
 mod speaker;
 mod stream;
 mod token;

@@ -10,6 +10,7 @@ pub(crate) const OPENING_GRACE: Duration = Duration::from_millis(200);
 pub(crate) const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a frame may stay unfinished. Stops slow-loris peers. A silent listener is not affected.
+/// So long may also be the pause within a plain peer's line; then what there is of it is a message.
 pub(crate) const UNFINISHED_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a peer may take nothing of what it is owed before it is closed. Less than the system's own timeout, so
@@ -19,6 +20,17 @@ pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a connection that was told goodbye may take to close its side. Closing first would turn
 /// unread input into a reset, which can destroy the last lines on their way.
 pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a plain peer that has ended its side after it spoke waits for an answer. If nobody says anything meanwhile it
+/// leaves, or a program like `nc -N`, which waits for our end, would never end.
+pub(crate) const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of lines that plain peers have begun and not ended, all peers of an I/O thread together: 64 lines of the longest
+/// kind. When there are more, a peer whose own line takes more than [`LINE_BYTES_FREE`] and goes on is closed.
+pub(crate) const UNFINISHED_LINES_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of an unfinished line that a plain peer may hold whatever the others hold: more than anybody types.
+pub(crate) const LINE_BYTES_FREE: usize = 1024;
 
 /// Bytes read from one peer in one turn; then the others have their share.
 pub(crate) const READ_BYTES_PER_TURN: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! What a member is owed, and how it gets into his socket.
+//! What a member is owed, and how it gets into its socket.
 //!
 //! Two sources, in this order: the *outbox*, a few bytes meant for him alone (a notice, the rest of
 //! an entry that the socket took in part), and then the shared log from his cursor on. The outbox is
@@ -22,14 +22,14 @@ pub(crate) enum Reading {
     /// Lines joined by line breaks with none at the end, for a program that prints what each `recv`
     /// returns. A break is written before the next line only if that follows so soon that one `recv`
     /// may return both.
-    Chunks,
+    Undelimited,
 }
 
 impl Reading {
     fn format(self) -> Format {
         match self {
             Self::Delimited(format) => format,
-            Self::Chunks => Format::Lf,
+            Self::Undelimited => Format::Lf,
         }
     }
 }
@@ -41,7 +41,7 @@ pub(crate) enum Flushed {
     All,
     /// The socket takes no more for now.
     Blocked,
-    /// He was overtaken in a room that closes such members.
+    /// The member lagged in a room that closes such members.
     Lagged,
 }
 
@@ -49,6 +49,8 @@ pub(crate) enum Flushed {
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     reading: Reading,
+    /// Something was written from the log since the peer spoke.
+    was_answered: bool,
     cursor: Cursor,
     /// What only few members need at a time.
     extra: Option<Box<Extra>>,
@@ -60,7 +62,7 @@ struct Extra {
     outbox_written: usize,
     /// Since when the socket has taken nothing.
     stalled_since: Option<Instant>,
-    /// When a chunk peer was written a line whose break is still owed.
+    /// When an undelimited peer was written a line whose break is still owed.
     unbroken_since: Option<Instant>,
     /// Items of the direct lane up to this number are in a plain member's outbox, or are written.
     direct: u64,
@@ -68,7 +70,7 @@ struct Extra {
 
 impl Outgoing {
     pub(crate) fn new(reading: Reading, cursor: Cursor) -> Self {
-        Self { reading, cursor, extra: None }
+        Self { reading, was_answered: false, cursor, extra: None }
     }
 
     pub(crate) fn format(&self) -> Format {
@@ -88,12 +90,22 @@ impl Outgoing {
         (self.reading, self.cursor) = (reading, cursor);
     }
 
+    /// The peer has said something: what is written from now on may answer it.
+    pub(crate) fn expect_answer(&mut self) {
+        self.was_answered = false;
+    }
+
+    /// Whether anything of the log was written since the peer spoke.
+    pub(crate) fn was_answered(&self) -> bool {
+        self.was_answered
+    }
+
     /// Since when the socket has taken nothing.
     pub(crate) fn stalled_since(&self) -> Option<Instant> {
         self.extra.as_ref()?.stalled_since
     }
 
-    /// Bytes for him alone that are still to be written.
+    /// Bytes for this member alone that are still to be written.
     pub(crate) fn outbox_len(&self) -> usize {
         self.extra.as_ref().map_or(0, |extra| extra.outbox.len() - extra.outbox_written)
     }
@@ -107,7 +119,7 @@ impl Outgoing {
         self.extra.get_or_insert_default()
     }
 
-    /// Forgets what is owed to him alone: it can never be written.
+    /// Forgets what is owed to this member alone: it can never be written.
     pub(crate) fn give_up(&mut self) {
         self.extra = None;
     }
@@ -155,11 +167,11 @@ impl Outgoing {
         self.push_bytes(line.as_bytes());
         match self.reading {
             Reading::Delimited(format) => self.push_bytes(format.line_break().as_bytes()),
-            Reading::Chunks => self.extra().unbroken_since = Some(now),
+            Reading::Undelimited => self.extra().unbroken_since = Some(now),
         }
     }
 
-    /// The last words to who leaves for `reason`.
+    /// The last words to a member that leaves for `reason`.
     pub(crate) fn push_farewell(&mut self, reason: &LeaveReason, now: Instant) {
         match self.format() {
             Format::Framed => self.push_frame(&RoomFrame::Bye(reason.clone())),
@@ -169,7 +181,7 @@ impl Outgoing {
         }
     }
 
-    /// The break that must come before a chunk peer's next line, if his `recv` may return that line
+    /// The break that must come before the next line of an undelimited peer, if its `recv` may return that line
     /// together with the one before it.
     fn owed_break(&self, now: Instant) -> &'static [u8] {
         match self.extra.as_ref().and_then(|extra| extra.unbroken_since) {
@@ -221,7 +233,7 @@ impl Outgoing {
             if blocked {
                 let extra = self.extra();
                 extra.stalled_since.get_or_insert(cx.now);
-                // He lags, so that one `recv` of his may return any number of lines: the break is due.
+                // The peer is behind, so its next `recv` may return several lines: write the separator now.
                 if extra.unbroken_since.take().is_some() {
                     extra.outbox.push(b'\n');
                 }
@@ -265,7 +277,7 @@ impl Outgoing {
         Ok(false)
     }
 
-    /// Gives back the memory that is of no use any more.
+    /// Gives back memory that is not needed any more.
     fn let_go(&mut self) {
         self.extra.take_if(|extra| {
             extra.outbox.is_empty()
@@ -287,7 +299,7 @@ impl Outgoing {
         let (lead, a, b) = match self.reading {
             Reading::Delimited(_) => (&b""[..], a, b),
             // The last break is kept back, and may be owed from the last time.
-            Reading::Chunks => {
+            Reading::Undelimited => {
                 let (a, b) = without_last(a, b);
                 (self.owed_break(now), a, b)
             }
@@ -300,8 +312,9 @@ impl Outgoing {
             })?
         };
         let Some(written) = written else { return Ok(true) };
+        self.was_answered = true;
         let mut written = written - lead.len();
-        if self.reading == Reading::Chunks {
+        if self.reading == Reading::Undelimited {
             let is_all = written == a.len() + b.len();
             self.extra().unbroken_since = is_all.then_some(now);
             written += usize::from(is_all);
@@ -319,7 +332,7 @@ impl Outgoing {
         Ok(false)
     }
 
-    /// Tells the member what he missed; false if the room closes such members.
+    /// Tells the member what it missed; false if the room closes such members.
     fn catch_up(&mut self, missed: u64, resume: Cursor, speaker: &mut Speaker, cx: &Context<'_>) -> bool {
         self.cursor = resume;
         let missed = missed - speaker.own_passed_up_to(resume.seq());

@@ -16,6 +16,8 @@ pub(crate) struct Peer<S> {
     pub(crate) connection: Connection,
     /// Tells apart the peers that had the same place one after the other.
     generation: u16,
+    /// Bytes of its unfinished line that its endpoint has counted.
+    unfinished: u32,
     /// Reading may bring bytes; false once it would block.
     readable: bool,
     /// The peer has ended his side, which reading is to find out.
@@ -39,6 +41,7 @@ impl<S: Stream> Peer<S> {
             stream,
             connection,
             generation,
+            unfinished: 0,
             readable: true,
             ended: false,
             writable: true,
@@ -66,6 +69,19 @@ impl<S: Stream> Peer<S> {
         self.writable |= readiness.writable;
         self.hung_up |= readiness.hung_up;
         !std::mem::replace(&mut self.queued, true)
+    }
+
+    /// Bytes of its unfinished line that were counted last.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.unfinished as usize
+    }
+
+    /// Brings the `sum` over all peers up to date with this peer's unfinished line.
+    pub(crate) fn count_unfinished(&mut self, sum: &mut usize) {
+        *sum -= self.unfinished();
+        // A line has at most 64 KiB.
+        self.unfinished = u32::try_from(self.connection.unfinished_len()).unwrap_or(u32::MAX);
+        *sum += self.unfinished();
     }
 
     /// Was taken from the queue.

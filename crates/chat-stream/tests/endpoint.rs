@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use chat_core::{Room, RoomConfig, Waker, World};
+use chat_proto::limits::TEXT_BYTES_MAX;
 use chat_stream::{Endpoint, Readiness, Speaks, Stream};
 use chat_testkit::{StreamConditions, StreamEnd, StreamEvent, Streams, VirtualTime};
 
@@ -221,4 +222,66 @@ fn a_stream_that_opens_with_a_handshake_and_keeps_bytes_back_is_flushed_to_the_l
     let _open = endpoint.turn(time.now());
     assert_eq!((endpoint.peers(), room.stats().joined), (1, 1));
     drop(idle);
+}
+
+/// A peer that has sent these bytes and takes everything.
+struct Sender(io::Cursor<Vec<u8>>);
+
+impl Read for Sender {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            count => Ok(count),
+        }
+    }
+}
+
+impl Write for Sender {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Sender {
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn unfinished_lines_share_a_budget_and_become_messages_after_half_a_minute() {
+    const BUDGET: usize = 4 * 1024 * 1024;
+    const LONG: usize = 60_000;
+    let time = VirtualTime::default();
+    let config = RoomConfig::default().with_members_per_address_max(1_000).with_rate(None);
+    let room = Room::in_world(config, World { clock: time.clock(), unix_ms: 0, seed: [7; 32] });
+    let mut endpoint = Endpoint::new(&room, Waker::new(|| {}), false);
+    let adopt = |endpoint: &mut Endpoint<Sender>, port: u16, line: usize| {
+        let bytes = [b"hello\n".to_vec(), vec![b'x'; line]].concat();
+        endpoint.adopt(Sender(io::Cursor::new(bytes)), ([192, 0, 2, 1], port).into(), time.now());
+    };
+    // Those who type, and those who hold what they can.
+    (1..=100).for_each(|port| adopt(&mut endpoint, port, 1_000));
+    (101..=300).for_each(|port| adopt(&mut endpoint, port, LONG));
+    for _ in 0..300 {
+        let _open = endpoint.turn(time.now());
+        assert!(endpoint.held().unfinished_bytes <= BUDGET + 100 * 1024, "{:?}", endpoint.held());
+    }
+    assert_eq!(endpoint.held().unfinished_bytes, 100 * 1_000 + (BUDGET - 100 * 1_000) / LONG * LONG);
+    let long = (BUDGET - 100 * 1_000) / LONG;
+    assert_eq!(room.stats().members, 100 + long, "too much is closed, and nobody who types");
+
+    // Nothing more comes.
+    time.advance_to(time.now() + Duration::from_secs(30));
+    let before = room.stats().messages;
+    for _ in 0..10 {
+        let _open = endpoint.turn(time.now());
+    }
+    assert_eq!(endpoint.held().unfinished_bytes, 0);
+    let messages = 100 * 2 + long * LONG.div_ceil(TEXT_BYTES_MAX);
+    assert_eq!(room.stats().messages - before, messages as u64, "nothing is lost");
 }

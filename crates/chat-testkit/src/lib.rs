@@ -5,6 +5,7 @@
 //! | a transport of your own | the [`conformance`] kit: what every transport promises, one test each |
 //! | a bot, a host, a moderator | [`MemoryTransport`]: a room with peers that say and hear lines, stall and vanish, without a network |
 //! | protocol code without sockets | [`Network`] and [`Streams`]: loss, delay, small buffers and resets, drawn from a seed |
+//! | a transport that strangers reach | [`STRANGERS_TCP`], [`STRANGERS_UDP`]: what other protocols begin with |
 //! | anything with a clock | [`VirtualTime`] |
 //!
 //! The library crates take time as an argument and leave the sending to whoever drives them. So the very code that
@@ -13,12 +14,14 @@
 pub mod conformance;
 mod memory;
 mod network;
+mod strangers;
 mod streams;
 mod time;
 mod welcome;
 
 pub use memory::{MemoryDoor, MemoryPeer, MemoryTransport};
 pub use network::{Conditions, Datagram, Network};
+pub use strangers::{STRANGERS_TCP, STRANGERS_UDP, Stranger};
 pub use streams::{StreamConditions, StreamEnd, StreamEvent, Streams};
 pub use time::VirtualTime;
 pub use welcome::welcome;

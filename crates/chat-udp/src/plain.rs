@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use chat_core::{Cursor, Format, LagPolicy, Membership, Pending, Said};
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
-use chat_proto::{Author, Direct, LeaveReason, Line, Notice, PeerAddr, Text};
+use chat_proto::{Author, Direct, LeaveReason, Line, Notice, PeerAddr, Text, TextKind};
 use memchr::memmem;
 
 use crate::limits::LEASE;
@@ -31,6 +31,10 @@ pub(crate) struct Plain {
     pause_until: Option<Instant>,
     /// Lines that are meant for it alone, to be sent once each, and which item each is of.
     lane: VecDeque<(String, u64)>,
+    /// What it is to be told about what it said.
+    remark: Option<&'static str>,
+    /// It was told that its encoding cannot be read.
+    told_encoding: bool,
 }
 
 /// Whether a datagram is what a chat server says rather than a person: a notice of a room, or
@@ -93,6 +97,8 @@ impl Plain {
             line_end: "",
             pause_until: None,
             lane: VecDeque::new(),
+            remark: None,
+            told_encoding: false,
         }
     }
 
@@ -133,6 +139,10 @@ impl Plain {
         if self.pause_until.is_some_and(|until| until > cx.now) {
             return tracing::debug!(address = %self.address, "datagram of a plain member over the rate limit is dropped");
         }
+        if TextKind::of(bytes) == TextKind::OtherEncoding && !std::mem::replace(&mut self.told_encoding, true)
+        {
+            self.remark = TextKind::OtherEncoding.remark();
+        }
         let bytes = without_padding(bytes);
         let taken = &bytes[..bytes.len().min(PLAIN_DATAGRAM_BYTES_MAX)];
         // A person that has only pressed Enter has said nothing.
@@ -150,6 +160,10 @@ impl Plain {
     pub(crate) fn transmit(&mut self, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<bool, LeaveReason> {
         if std::mem::take(&mut self.is_new) {
             out.extend(self.notice("You have joined"));
+            return Ok(true);
+        }
+        if let Some(remark) = self.remark.take() {
+            out.extend(self.notice(remark));
             return Ok(true);
         }
         if let Some((line, direct)) = self.lane.pop_front() {

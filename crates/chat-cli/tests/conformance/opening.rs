@@ -20,12 +20,45 @@ fn clause_4_1_the_first_byte_decides() {
     tls.send(b"\x16\x03\x01\x00\x05hello\n");
     assert_eq!(tls.read_to_end(), [""; 0], "closed without a byte");
 
-    // Every other byte begins plain text; a telnet command alone says nothing.
-    for byte in (0..=255_u8).filter(|byte| ![0x16, 0xf5].contains(byte)) {
+    // No text begins with most control characters.
+    let of_keys = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r' | 0x08 | 0x15 | 0x17 | 0x1b | 0x7f);
+    for byte in (0..0x20).filter(|&byte| !of_keys(byte)) {
         let mut peer = server.peer();
         peer.send([&[byte][..], b"x\n"].concat());
+        assert_eq!(peer.read_to_end(), [""; 0], "{byte:#x}: closed without a byte");
+        server.has_closed(&peer.name, Some("not a chat client"));
+    }
+    // Every other byte begins plain text; a telnet command alone says nothing.
+    for byte in (0..=255_u8).filter(|&byte| byte != 0xf5 && (byte >= 0x20 || of_keys(byte))) {
+        let mut peer = server.peer();
+        let mut first = [&[byte][..], b"x\n"].concat();
+        if byte == 0xff {
+            first = b"\xff\xf1x\n".to_vec(); // two bytes of it
+        }
+        peer.send(first);
         peer.send("there\n");
         reader.read_up_to(&peer.line("there"));
+    }
+}
+
+#[test]
+fn clause_4_2_a_path_longer_than_a_line_is_closed_without_a_byte() {
+    let server = Server::start();
+    let mut browser = server.peer();
+    // The server may close before it has all.
+    let _cut = browser.socket.write_all(&[&b"GET /"[..], &[b'x'; 70_000]].concat());
+    assert_eq!(browser.read_to_end(), [""; 0]);
+    server.has_closed(&browser.name, Some("not a chat client"));
+}
+
+#[test]
+fn clause_4_2_only_methods_of_http_begin_a_request() {
+    let server = Server::start();
+    let mut reader = server.peer();
+    for text in ["JOIN /lobby", "I /we think so", "GET me a coffee"] {
+        let mut program = server.peer();
+        program.send(text);
+        reader.read_up_to(&program.line(text));
     }
 }
 

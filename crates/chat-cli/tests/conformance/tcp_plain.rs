@@ -1,6 +1,6 @@
 //! Section 5: plain TCP.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 
 use chat_proto::limits::PLAIN_LINE_BYTES_MAX;
 
@@ -16,7 +16,18 @@ fn clause_5_1_each_line_is_a_message_and_an_empty_one_is_none() {
 }
 
 #[test]
-fn clause_5_2_a_line_peers_lines_end_as_his_did_for_good() {
+fn clause_5_1_a_later_line_that_is_not_text_is_not_said_and_its_author_is_told_so() {
+    let server = Server::start();
+    let (mut reader, mut speaker) = (server.peer(), server.peer());
+    speaker.send("one\n");
+    reader.read_up_to(&speaker.line("one"));
+    speaker.send(b"\x01\x02\x03\x04\ntwo\n");
+    assert_eq!(reader.read_up_to(&speaker.line("two")), [speaker.line("two")]);
+    assert_eq!(speaker.read_up_to("not said"), ["[*] That is not text, so it was not said"]);
+}
+
+#[test]
+fn clause_5_2_a_line_peers_lines_end_as_its_own_do() {
     let server = Server::start();
     let mut speaker = server.peer();
     let mut peers = Vec::new();
@@ -24,13 +35,70 @@ fn clause_5_2_a_line_peers_lines_end_as_his_did_for_good() {
         let mut peer = server.peer();
         peer.send(first);
         server.process.stdout.wait_for_line(&peer.line("hi"));
-        // What comes later without a break does not make him another.
+        // A pause within a line changes nothing.
         peer.send("unfinished");
         speaker.send("hello\n");
         peer.read_up_to(&speaker.line("hello"));
         assert_eq!(peer.text(), speaker.line("hello") + line_break, "{first:?}");
-        peers.push(peer); // or his unfinished line would be a message
+        peers.push(peer); // or its unfinished line would be a message
     }
+}
+
+#[test]
+fn clause_5_2_a_terminal_that_sends_each_key_says_lines_and_may_erase() {
+    // With one thread: whoever is answered after a key knows that the key was read.
+    let server = Server::with(&["--threads", "1"]);
+    let (mut reader, mut clock) = (server.peer(), server.peer());
+    for (enter, line_break) in [("\n", "\n"), ("\r\n", "\r\n"), ("\r", "\r\n"), ("\r\0", "\r\n")] {
+        let mut terminal = server.peer();
+        terminal.socket.set_nodelay(true).unwrap();
+        for text in ["hello", "gr\u{fc}\u{df}x\u{8}e", "no\u{15}yes"] {
+            for key in text.chars() {
+                terminal.send(key.to_string());
+                clock.is_in();
+            }
+            terminal.send(enter);
+            clock.is_in();
+        }
+        let expected = ["hello", "gr\u{fc}\u{df}e", "yes"].map(|text| terminal.line(text));
+        assert_eq!(reader.read_up_to(&terminal.line("yes")), expected, "{enter:?}");
+        let mut speaker = server.peer();
+        speaker.send("hi\n");
+        terminal.read_up_to(&speaker.line("hi"));
+        assert!(terminal.text().ends_with(&(speaker.line("hi") + line_break)), "{:?}", terminal.text());
+        reader.read_up_to(&speaker.line("hi"));
+    }
+}
+
+#[test]
+fn clause_5_2_the_first_guess_is_not_for_good() {
+    let server = Server::with(&["--threads", "1"]);
+    let (mut reader, mut clock) = (server.peer(), server.peer());
+    let mut terminal = server.peer();
+    // Two keys at once look like a program's message.
+    terminal.send("he");
+    reader.read_up_to(&terminal.line("he"));
+    terminal.send("\r\n");
+    clock.is_in();
+    for key in "hello".chars() {
+        terminal.send(key.to_string());
+        clock.is_in();
+    }
+    terminal.send("\r\n");
+    assert_eq!(reader.read_up_to(&terminal.line("hello")), [terminal.line("hello")]);
+}
+
+#[test]
+fn clause_5_2_a_peer_of_telnet_reads_cr_lf_before_it_has_typed() {
+    let server = Server::start();
+    let (mut telnet, mut speaker) = (server.peer(), server.peer());
+    telnet.send(b"\xff\xfb\x1f\xff\xfd\x03");
+    let mut refusals = [0; 6];
+    std::io::Read::read_exact(&mut telnet.socket, &mut refusals).unwrap();
+    assert_eq!(refusals, *b"\xff\xfe\x1f\xff\xfc\x03");
+    speaker.send("hi\n");
+    telnet.read_up_to("hi");
+    assert_eq!(telnet.text(), speaker.line("hi\r\n"));
 }
 
 #[test]
@@ -66,10 +134,10 @@ fn clause_5_3_a_chunk_is_a_message_and_each_recv_of_a_chunk_peer_holds_whole_lin
 fn clause_5_4_a_member_does_not_get_his_own_lines_back() {
     let server = Server::start();
     let mut other = server.peer();
-    for first in ["a\n", "a\r\n", "a"] {
+    for first in ["one\n", "one\r\n", "one"] {
         let mut peer = server.peer();
         peer.send(first);
-        server.process.stdout.wait_for_line(&peer.line("a"));
+        server.process.stdout.wait_for_line(&peer.line("one"));
         other.send("b\n");
         assert_eq!(peer.read_up_to(&other.line("b")), [other.line("b")], "{first:?}");
     }
@@ -110,6 +178,45 @@ fn clause_5_6_half_close_is_not_leaving_and_a_last_line_without_break_is_a_messa
     drop(piped);
     other.send("and now?\n");
     server.has_closed(&name, None);
+}
+
+#[test]
+fn clause_5_6_a_half_closed_peer_that_nobody_answers_leaves_and_is_told_so() {
+    let server = Server::start();
+    let mut piped = server.peer();
+    piped.send("echo x | nc -N\n");
+    piped.shut_down();
+    let told = [
+        "[*] You ended your side; you still hear the room",
+        "[*] Closed: you ended your side, and nobody has spoken since",
+    ];
+    assert_eq!(piped.read_to_end(), told);
+    server.has_closed(&piped.name, None);
+}
+
+#[test]
+fn clause_5_5_unfinished_lines_of_all_peers_share_four_mebibytes() {
+    let server = Server::with(&["--threads", "1"]);
+    let line = vec![b'x'; PLAIN_LINE_BYTES_MAX - 100];
+    let mut typing = server.peer();
+    typing.send("typing\n");
+    let mut closed = 0;
+    let mut hoarders = Vec::new();
+    for _ in 0..80 {
+        let mut hoarder = server.peer();
+        hoarder.send("hello\n");
+        server.process.stdout.wait_for_line(&hoarder.line("hello"));
+        // It may be closed before it has sent all.
+        let _reset = hoarder.socket.write_all(&line);
+        hoarders.push(hoarder);
+    }
+    while closed < 80 - 65 {
+        typing.is_in();
+        let lines = server.process.stdout.lines();
+        closed = lines.iter().filter(|line| line.ends_with("(line too long)")).count();
+    }
+    typing.send("still here\n");
+    server.process.stdout.wait_for_line(&typing.line("still here"));
 }
 
 #[test]

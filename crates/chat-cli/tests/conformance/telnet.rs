@@ -32,7 +32,7 @@ fn answers(server: &Server, reader: &mut Peer, speaker: &mut Peer, pieces: &[&[u
     pieces.iter().for_each(|piece| peer.send(piece));
     reader.read_up_to(&peer.line("before after"));
     speaker.send("end\n");
-    let end = speaker.line("end\n").into_bytes();
+    let end = speaker.line("end\r\n").into_bytes();
     let mut got = Vec::new();
     while !got.ends_with(&end) {
         let received = peer.recv();

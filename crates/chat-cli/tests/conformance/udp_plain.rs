@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
+use chat_testkit::STRANGERS_UDP;
 
 use crate::datagrams::{Member, Plain};
 use crate::support::{Server, own_address};
@@ -127,8 +128,8 @@ fn clause_10_3_an_empty_datagram_joins_and_says_nothing() {
 fn clause_9_3_what_is_not_text_is_nobodys_message() {
     let server = Server::over(&["tcp", "udp"], &[]);
     let (mut reader, peer) = (server.peer(), Plain::new(&server));
-    for stranger in STRANGERS {
-        peer.send(stranger);
+    for stranger in STRANGERS_UDP {
+        peer.send(stranger.bytes);
     }
     peer.send(b"J\xf6rg");
     reader.read_up_to(&format!("[{}] J\u{fffd}rg", peer.name));
@@ -147,20 +148,23 @@ fn clause_9_4_answers_come_from_the_address_that_was_asked() {
     }
 }
 
-/// First datagrams of other protocols.
-const STRANGERS: &[&[u8]] = &[
-    // STUN with a user name that a web page has chosen.
-    b"\0\x01\0\x1c\x21\x12\xa4\x42abcdefghijkl\0\x06\0\x12Visit+evil/example\0\0",
-    b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x33\x01\0\0\x27",
-    b"\xc3\0\0\0\x01\x08\x9d\x05\xfe\x1a\xb4\x77\x11\x22\0\0\x44\x9e",
-    b"\x61\x62\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01",
-    b"\x23\0\x06\xec\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xe6\x1f\x4a\x9c\x11\x22\x33\x44",
-    b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\n\r\n",
-    b"\x30\x26\x02\x01\x01\x04\x06public\xa0\x19\x02\x04\x71\xb4\xb5\x68\x02\x01\0",
-    b"\0\x01file\0octet\0",
-    b"\xff\xff\xff\xffTSource Engine Query\0",
-    b"\x80\x60\0\x01\0\0\x03\xe8\xde\xad\xbe\xef",
-];
+#[test]
+fn clause_2_7_who_sends_another_encoding_is_told_once_how_to_send_utf_8() {
+    let server = Server::over(&["tcp", "udp"], &[]);
+    let (speaker, mut peer) = (Plain::new(&server), server.peer());
+    let of_encoding = |line: &&String| line.starts_with("[*] Not all of that is UTF-8");
+    for text in [&b"J\xf6rg"[..], b"gr\xfc\xdfe", "gr\u{fc}\u{df}e".as_bytes()] {
+        speaker.send(text);
+    }
+    let last = format!("[{}] gr\u{fc}\u{df}e", speaker.name);
+    assert_eq!(speaker.lines_until(&last).iter().filter(of_encoding).count(), 1);
+
+    for text in [&b"J\xf6rg\n"[..], b"gr\xfc\xdfe\n"] {
+        peer.send(text);
+    }
+    peer.is_in();
+    assert_eq!(peer.lines().iter().filter(of_encoding).count(), 1);
+}
 
 #[test]
 fn clause_10_6_what_a_chat_server_says_is_ignored() {

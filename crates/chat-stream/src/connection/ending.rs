@@ -46,6 +46,20 @@ impl Connection {
         self.dismiss(&reason, cx.now);
     }
 
+    /// The peer has ended its side and waited for an answer: it leaves if nobody has said anything. Otherwise it goes on
+    /// listening.
+    pub(super) fn end_half_closed(&mut self, cx: &mut Context<'_>) {
+        self.due = None;
+        let Some(member) = self.member().filter(|_| !self.outgoing.was_answered()) else { return };
+        match cx.feed.attachment().leave(member, LeaveReason::Quit, cx.now) {
+            reason @ LeaveReason::Quit => {
+                self.outgoing.push_notice("Closed: you ended your side, and nobody has spoken since", cx.now);
+                self.leave(&reason);
+            }
+            reason => self.dismiss(&reason, cx.now),
+        }
+    }
+
     /// The peer is no member (any more), and is told why.
     pub(crate) fn dismiss(&mut self, reason: &LeaveReason, now: Instant) {
         if matches!(self.phase, Phase::Leaving | Phase::Lingering | Phase::Done) {
@@ -55,6 +69,11 @@ impl Connection {
         if self.phase != Phase::Draining || self.outgoing.format() == Format::Framed {
             self.outgoing.push_farewell(reason, now);
         }
+        self.leave(reason);
+    }
+
+    /// Its last words are in the outbox.
+    fn leave(&mut self, reason: &LeaveReason) {
         if let Who::Newcomer(newcomer) = std::mem::replace(&mut self.who, Who::Stranger) {
             newcomer.log_end(reason);
         }

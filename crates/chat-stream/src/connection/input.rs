@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use chat_core::{Format, Start, Welcomed};
 use chat_proto::limits::QUIET;
-use chat_proto::{Hello, LeaveReason, LineEnding, MemberFrame, Notice, RoomFrame, VERSION};
+use chat_proto::{Hello, LeaveReason, LineEnding, MemberFrame, Notice, RoomFrame, TextKind, VERSION};
 
 use super::{Connection, Context, Phase, Who};
 use crate::incoming::{Heard, Wait};
-use crate::limits::{OPENING_TIMEOUT, UNFINISHED_TIMEOUT};
+use crate::limits::{HALF_CLOSED_TIMEOUT, LINE_BYTES_FREE, OPENING_TIMEOUT, UNFINISHED_TIMEOUT};
 use crate::outgoing::{Outgoing, Reading};
 use crate::speaker::Speaker;
 
@@ -25,15 +25,17 @@ impl Connection {
             match heard {
                 Heard::Version(version) => self.answer_preface(version, cx),
                 Heard::Hello(hello) => self.greet(&hello, cx),
-                Heard::Line(line) => match &mut self.who {
+                Heard::Line(line, kind) => match &mut self.who {
                     Who::Member(speaker) => {
-                        let pause_until = hear_line(line, speaker, &mut self.outgoing, cx);
+                        let pause_until = hear_line(line, kind, speaker, &mut self.outgoing, cx);
                         self.pause(pause_until);
                     }
+                    // Someone has only pressed Enter, or another protocol begins with a line break.
+                    Who::Newcomer(_) if line.is_empty() => {}
                     Who::Newcomer(_) | Who::Stranger => {
                         let line = line.to_vec();
                         if self.join(Format::Lf, cx) {
-                            self.hear_line(&line, cx);
+                            self.hear_line(&line, kind, cx);
                         }
                     }
                 },
@@ -42,6 +44,12 @@ impl Connection {
             }
         }
         match self.phase {
+            Phase::Opening | Phase::Member if self.incoming.judge_beginning().is_err() => {
+                self.end(LeaveReason::NotChat, cx);
+            }
+            Phase::Opening | Phase::Member if self.unfinished_len() > cx.line_left.max(LINE_BYTES_FREE) => {
+                self.end(LeaveReason::LineTooLong, cx);
+            }
             Phase::Opening | Phase::Member => {
                 self.backlog = input.into();
                 self.follow_line_ending(cx);
@@ -131,7 +139,7 @@ impl Connection {
         }
     }
 
-    /// Writes to a plain peer as it writes to us: lines that end as its own do, or chunks.
+    /// Writes to a plain peer as it writes to us: lines that end as its own do, or messages without a line break.
     pub(super) fn follow_line_ending(&mut self, cx: &mut Context<'_>) {
         if let Some(refusals) = self.incoming.take_reply() {
             self.outgoing.push_bytes(&refusals);
@@ -139,7 +147,7 @@ impl Connection {
         let reading = match self.incoming.line_ending() {
             Some(LineEnding::Lf) => Reading::Delimited(Format::Lf),
             Some(LineEnding::CrLf) => Reading::Delimited(Format::CrLf),
-            Some(LineEnding::Chunk) => Reading::Chunks,
+            Some(LineEnding::Undelimited) => Reading::Undelimited,
             None => return,
         };
         self.outgoing.read_as(reading, cx);
@@ -150,7 +158,8 @@ impl Connection {
             // A peer that has sent no words has the rest of the grace.
             (Wait::Opening, _) | (Wait::Nothing, Phase::Opening) => {}
             (Wait::Nothing, _) => self.due = None,
-            (Wait::Silence, _) => self.due = Some(now + QUIET),
+            (Wait::Quiet, _) | (Wait::Line, Phase::Opening) => self.due = Some(now + QUIET),
+            (Wait::Line, _) => self.due = Some(now + UNFINISHED_TIMEOUT),
             // The time for an opening runs on by itself.
             (Wait::Rest, Phase::Opening) => self.due = None,
             // The time for an unfinished frame runs on, however many bytes of it drip in.
@@ -160,7 +169,8 @@ impl Connection {
     }
 
     /// The peer has shut down its side. A plain peer stays as a listener. Whether it is still there
-    /// to listen only shows when something is written to it, so it is told.
+    /// to listen only shows when something is written to it, so it is told. One that has said something waits for an
+    /// answer for a while, and then leaves.
     pub(crate) fn end_of_input(&mut self, cx: &mut Context<'_>) {
         if std::mem::replace(&mut self.peer_ended, true) {
             return; // each later event of its socket says so again
@@ -171,43 +181,53 @@ impl Connection {
         if !matches!(self.phase, Phase::Opening | Phase::Member) {
             return;
         }
+        let has_spoken = self.incoming.has_sent();
         if let Err(reason) = self.hear_last_line(cx) {
             return self.lose(reason, cx);
         }
         match self.phase {
             // It has said nothing, and may be gone altogether: then it was never a member.
             Phase::Opening => {}
-            Phase::Member => self.due = None,
-            _ => return, // its last line was refused
+            Phase::Member => self.due = has_spoken.then_some(cx.now + HALF_CLOSED_TIMEOUT),
+            Phase::Paused => {} // it waits for an answer once that is over
+            _ => return,        // its last line was refused
         }
         self.outgoing.push_notice(&Notice::SideEnded.to_string(), cx.now);
     }
 
     pub(super) fn hear_last_line(&mut self, cx: &mut Context<'_>) -> Result<(), LeaveReason> {
-        if let Some(line) = self.incoming.finish()?
+        if let Some((line, kind)) = self.incoming.finish()?
             && self.join(Format::Lf, cx)
         {
-            self.hear_line(&line, cx);
+            self.hear_line(&line, kind, cx);
         }
         Ok(())
     }
 
     /// A line of a plain member.
-    pub(super) fn hear_line(&mut self, line: &[u8], cx: &mut Context<'_>) {
+    pub(super) fn hear_line(&mut self, line: &[u8], kind: TextKind, cx: &mut Context<'_>) {
         let Who::Member(speaker) = &mut self.who else { return };
-        let pause_until = hear_line(line, speaker, &mut self.outgoing, cx);
+        let pause_until = hear_line(line, kind, speaker, &mut self.outgoing, cx);
         self.pause(pause_until);
     }
 }
 
 /// What a plain member wrote: a message, or the one question that it can ask. Returns until when nothing
-/// more is to be taken from it, if it is over its rate.
+/// more is to be taken from it, if it is throttled.
 fn hear_line(
     line: &[u8],
+    kind: TextKind,
     speaker: &mut Speaker,
     outgoing: &mut Outgoing,
     cx: &mut Context<'_>,
 ) -> Option<Instant> {
+    outgoing.expect_answer();
+    if let Some(remark) = kind.remark() {
+        outgoing.push_notice(remark, cx.now);
+    }
+    if kind == TextKind::NotText {
+        return None;
+    }
     if line == b"/who" {
         outgoing.push_notice(&cx.feed.attachment().room().present().to_string(), cx.now);
         return None;

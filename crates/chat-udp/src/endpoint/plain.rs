@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use chat_core::{Format, Joined};
-use chat_proto::{LeaveReason, PeerAddr, is_text};
+use chat_proto::{LeaveReason, PeerAddr, TextKind};
 
 use super::Endpoint;
 use crate::config::{Admission, PlainPolicy};
@@ -17,7 +17,7 @@ impl Endpoint {
     pub(super) fn receive_plain(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
         let peer = PeerAddr::from(from);
         let is_off = self.config.plain == PlainPolicy::Off;
-        if is_off || plain::is_echo(bytes, peer) || !is_text(bytes) {
+        if is_off || plain::is_echo(bytes, peer) || TextKind::of_first(bytes) == TextKind::NotText {
             return tracing::debug!(%from, "datagram ignored");
         }
         let key = match self.peers.at(from) {

@@ -16,6 +16,9 @@ use super::person::{Attention, Membership, PROBED, Person, Surroundings};
 use super::plan::{Act, Kind, World};
 use super::truth::{Stay, Truth};
 
+/// What a peer is told that has ended its side and was not answered.
+const UNANSWERED: &str = "you ended your side";
+
 /// Messages of a chunk peer at once.
 const CHUNKS_MAX: usize = 10;
 
@@ -308,6 +311,10 @@ impl Person for PlainTcp {
         let Some(membership) = &mut self.membership else { return Ok(()) };
         // Not what is left of it on a broken stream, or of what it did not read in time.
         membership.told = self.lines.told().filter(|_| self.saw_end && !membership.stalled);
+        if self.has_ended_side && membership.told.as_deref().is_some_and(|told| told.starts_with(UNANSWERED))
+        {
+            membership.told = Some(LeaveReason::Quit.to_string());
+        }
         membership.check(truth, world)?;
         if taken < self.written && self.is_heard(truth, world) {
             return Err(format!("{taken} of its {} messages were taken", self.written));

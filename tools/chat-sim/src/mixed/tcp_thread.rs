@@ -22,6 +22,9 @@ const OUTBOX_BYTES_MAX: usize = 4 * 1024 + 2 * FRAME_BYTES_MAX + ENTRY_FRAME_BYT
 /// What one turn reads of a member.
 const BACKLOG_BYTES_MAX: usize = 64 * 1024;
 
+/// Lines that members have begun; there are fewer than a hundred members.
+const UNFINISHED_BYTES_MAX: usize = 4 * 1024 * 1024 + 100 * 1024 + 64 * 1024;
+
 /// Peers up to which it is looked at, after each turn, what they cost.
 const WATCHED_PEERS_MAX: usize = 60;
 
@@ -136,10 +139,11 @@ impl<const QUICK: bool> TcpThread<QUICK> {
 
     /// What it holds more of than it may.
     pub(super) fn fault(&self, log_bytes_max: usize) -> Option<String> {
-        let Held { log_bytes_most, outbox_bytes_most, backlog_bytes_most, .. } = self.held;
+        let Held { log_bytes_most, outbox_bytes_most, backlog_bytes_most, unfinished_bytes, .. } = self.held;
         let is_within = log_bytes_most <= log_bytes_max
             && outbox_bytes_most <= OUTBOX_BYTES_MAX
-            && backlog_bytes_most <= BACKLOG_BYTES_MAX;
+            && backlog_bytes_most <= BACKLOG_BYTES_MAX
+            && unfinished_bytes <= UNFINISHED_BYTES_MAX;
         (!is_within).then(|| format!("{:?}", self.held))
     }
 }

@@ -123,7 +123,13 @@ impl Stage {
     }
 
     fn with_context<T>(&mut self, act: impl FnOnce(&mut Context<'_>) -> T) -> T {
-        act(&mut Context { feed: &mut self.feed, key: 1, now: self.now, room_left: ROOM })
+        act(&mut Context {
+            feed: &mut self.feed,
+            key: 1,
+            now: self.now,
+            room_left: ROOM,
+            line_left: usize::MAX,
+        })
     }
 
     fn pull(&mut self) {

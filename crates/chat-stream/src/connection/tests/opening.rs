@@ -191,6 +191,50 @@ fn an_http_request_whose_path_is_so_long_that_it_comes_with_a_pause_says_nothing
 }
 
 #[test]
+fn an_http_request_whose_path_is_longer_than_a_line_is_closed_without_a_byte() {
+    let path = [b"GET /", &[b'x'; 70_000][..]].concat();
+    for pieces in [vec![&path[..]], path.chunks(16_384).collect(), path.chunks(3).take(30_000).collect()] {
+        let mut stage = Stage::new();
+        let mut guest = stage.join();
+        for piece in &pieces {
+            if !guest.connection.is_done() {
+                stage.hear(&mut guest, piece);
+            }
+        }
+        assert_eq!(stage.read(&mut guest), "");
+        assert!(guest.connection.is_done());
+        assert_eq!(stage.heard(), [""; 0], "{} pieces", pieces.len());
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_request_is_what_a_program_says() {
+    for text in ["JOIN /lobby", "I /we think so", "GET me a coffee", "HTTP/2 is fast"] {
+        let mut stage = Stage::new();
+        let mut guest = stage.guest_who_said(text.as_bytes());
+        stage.pass(&mut guest, SECOND);
+        assert_eq!(stage.texts(), [text]);
+    }
+}
+
+#[test]
+fn what_no_text_begins_with_is_closed_at_once_wherever_it_comes() {
+    for first in [&b"\0"[..], b"\x01", b"\n\r\n\0\r\nQUIT\n", b"\xff\xfb\x1f\x04", b"\xff\xff"] {
+        for piece in [usize::MAX, 1] {
+            let mut stage = Stage::new();
+            let mut guest = stage.join();
+            for piece in first.chunks(piece.min(first.len())) {
+                if !guest.connection.is_done() {
+                    stage.hear(&mut guest, piece);
+                }
+            }
+            assert!(guest.connection.is_done(), "{first:?}");
+            assert_eq!(stage.heard(), [""; 0], "{first:?}: it was never a member");
+        }
+    }
+}
+
+#[test]
 fn an_http_request_that_ends_with_the_input_says_nothing() {
     let mut stage = Stage::new();
     let mut guest = stage.guest_who_said(b"GET / HTTP/1.0");

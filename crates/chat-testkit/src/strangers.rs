@@ -1,0 +1,187 @@
+//! What programs of other protocols send first: browsers, scanners and programs with a wrong port number come to every
+//! port. A transport says none of it to the room.
+
+/// The first bytes of a protocol that is not chat, written from its specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stranger {
+    /// The protocol, and which message of it.
+    pub protocol: &'static str,
+    /// The bytes of the first write, or of the first datagram.
+    pub bytes: &'static [u8],
+}
+
+const fn stranger(protocol: &'static str, bytes: &'static [u8]) -> Stranger {
+    Stranger { protocol, bytes }
+}
+
+/// What comes over TCP.
+pub const STRANGERS_TCP: &[Stranger] = &[
+    stranger("HTTP GET", b"GET / HTTP/1.1\r\nHost: localhost:5555\r\n\r\n[127.0.0.1:1] hello\r\n"),
+    stranger("HTTP 1.0", b"GET /index.html HTTP/1.0\r\n\r\n"),
+    stranger("HTTP POST", b"POST /chat HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"),
+    stranger("HTTP OPTIONS", b"OPTIONS * HTTP/1.1\r\nOrigin: http://example.org\r\n\r\n"),
+    stranger("HTTP CONNECT", b"CONNECT example.org:443 HTTP/1.1\r\n\r\n"),
+    stranger("WebSocket", b"GET /chat HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"),
+    stranger("HTTP 2 and gRPC", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x12\x04\0\0\0\0\0"),
+    stranger("UPnP eventing", b"SUBSCRIBE /event HTTP/1.1\r\n\r\n"),
+    stranger("SIP", b"OPTIONS sip:ann@example.org SIP/2.0\r\nVia: SIP/2.0/TCP example.org\r\n\r\n"),
+    stranger("RTSP", b"OPTIONS rtsp://example.org/1 RTSP/1.0\r\nCSeq: 1\r\n\r\n"),
+    stranger("TLS 1.0", b"\x16\x03\x01\0\x2f\x01\0\0\x2b\x03\x01\nhello\n"),
+    stranger("TLS 1.2", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\nhello\n"),
+    stranger("TLS 1.3", b"\x16\x03\x03\x02\0\x01\0\x01\xfc\x03\x03\0\x2b\0\x03\x02\x03\x04\nhello\n"),
+    stranger("SSL 2", b"\x80\x2e\x01\x03\x01\0\x15\0\0\0\x10\0\0\x2f\0\0\x35"),
+    // A page's WebRTC: a binding request whose user name the page chooses, behind its length (RFC 4571).
+    stranger(
+        "STUN of a browser",
+        b"\0\x34\0\x01\0\x20\x21\x12\xa4\x42abcdefghijkl\0\x06\0\x12Visit+evil/example\0\0\0\x24\0\x04\x6e\x7f\x1e\xff",
+    ),
+    stranger(
+        "STUN of a browser, long",
+        b"\x21\x34\0\x01\x21\x20\x21\x12\xa4\x42abcdefghijkl\0\x06\x02\x12Visit evil.example for free coins ",
+    ),
+    stranger("STUN", b"\0\x01\0\0\x21\x12\xa4\x42abcdefghijkl"),
+    stranger("TURN channel data", b"\x40\0\0\x05hello\0\0\0"),
+    stranger("SSH", b"SSH-2.0-OpenSSH_9.9\r\n\0\0\x05\x14\x08\x14"),
+    stranger("SSH 1", b"SSH-1.99-OpenSSH_3.9\n"),
+    stranger("memcached binary", b"\x80\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+    stranger("PostgreSQL SSLRequest", b"\0\0\0\x08\x04\xd2\x16\x2f"),
+    stranger("PostgreSQL startup", b"\0\0\0\x21\0\x03\0\0user\0ann\0database\0chat\0\0"),
+    stranger("MySQL login", b"\x54\0\0\x01\x8d\xa6\xff\x09\0\0\0\x01\x21\0\0\0ann\0\x14mysql_native_password\0"),
+    stranger("MySQL greeting", b"\x4a\0\0\0\n8.0.36\0\x08\0\0\0abcdefgh\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0"),
+    stranger("SQL Server", b"\x12\x01\0\x2f\0\0\x01\0\0\0\x1a\0\x06\x01\0\x20\0\x01\x02\0\x21\0\x01"),
+    stranger("Oracle", b"\0\x57\0\0\x01\0\0\0\x01\x3a\x01\x2c\0\0\x20\0\x7f\xff(CONNECT_DATA=)"),
+    stranger("MQTT 3.1.1", b"\x10\x10\0\x04MQTT\x04\x02\0\x3c\0\x04ann1"),
+    stranger("MQTT 5", b"\x10\x11\0\x04MQTT\x05\x02\0\x3c\0\0\x04ann1"),
+    stranger("AMQP 0.9.1", b"AMQP\0\0\x09\x01"),
+    stranger("AMQP 1.0", b"AMQP\x03\x01\0\0"),
+    stranger("Kafka ApiVersions", b"\0\0\0\x1a\0\x12\0\x03\0\0\0\x01\0\x08producer\0\x05rdka\x01\0"),
+    stranger(
+        "MongoDB hello",
+        b"\x3f\0\0\0\x01\0\0\0\0\0\0\0\xd4\x07\0\0\x04\0\0\0admin.$cmd\0\0\0\0\0\xff\xff\xff\xff",
+    ),
+    stranger("Cassandra", b"\x04\0\0\0\x05\0\0\0\0"),
+    stranger("ZooKeeper", b"\0\0\0\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x75\x30\0\0\0\0"),
+    stranger("RDP", b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0"),
+    stranger("SMB 1", b"\0\0\0\x2f\xffSMB\x72\0\0\0\0\x18\x01\x28\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\xff\xfe"),
+    stranger("SMB 2", b"\0\0\0\x40\xfeSMB\x40\0\0\0\0\0\0\0\0\0\x1f\0"),
+    stranger(
+        "NetBIOS session",
+        b"\x81\0\0\x44 CKFDENECFDEFFCFGEFFCCACACACACACA\0 EEEBFEEBCACACACACACACACACACACACA\0",
+    ),
+    stranger("MS-RPC", b"\x05\0\x0b\x03\x10\0\0\0\x48\0\0\0\x01\0\0\0"),
+    stranger("LDAP bind", b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0"),
+    stranger("Kerberos over TCP", b"\0\0\0\x94\x6a\x81\x91\x30\x81\x8e\xa1\x03\x02\x01\x05"),
+    stranger("BitTorrent", b"\x13BitTorrent protocol\0\0\0\0\0\x10\0\x05"),
+    stranger("SOCKS 4", b"\x04\x01\0\x50\xcb\0\x71\x05ann\0"),
+    stranger("SOCKS 5", b"\x05\x02\0\x02"),
+    stranger("VNC", b"RFB 003.008\n"),
+    stranger("X11", b"l\0\x0b\0\0\0\x12\0\x10\0\0\0MIT-MAGIC-COOKIE-1\0\0"),
+    stranger("DNS over TCP", b"\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01"),
+    stranger("Modbus", b"\0\x01\0\0\0\x06\x01\x03\0\0\0\x0a"),
+    stranger("S7", b"\x03\0\0\x16\x11\xe0\0\0\0\x01\0\xc0\x01\x0a\xc1\x02\x01\0\xc2\x02\x01\x02"),
+    stranger("IEC 104", b"h\x04\x07\0\0\0"),
+    stranger("OPC UA", b"HELF\x2e\0\0\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0\0\x0e\0\0\0opc.tcp://host"),
+    stranger("EtherNet/IP", b"\x65\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0"),
+    stranger("git", b"0033git-upload-pack /project.git\0host=example.org\0"),
+    stranger("PROXY protocol 2", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x05\xcb\0\x71\x06\0\x05\0\x06"),
+    stranger("Java RMI", b"JRMI\0\x02K"),
+    stranger("Erlang distribution", b"\0\x15n\0\x05\0\x07\x49\x9cann@example"),
+    stranger("Android debug bridge", b"CNXN\x01\0\0\x01\0\0\x10\0\x07\0\0\0\x32\x02\0\0\xbc\xb1\xa7\xb1host::\0"),
+    stranger("Zabbix", b"ZBXD\x01\x1a\0\0\0\0\0\0\0{\"request\":\"active\"}"),
+    stranger("ZeroMQ", b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL\0\0\0\0"),
+    stranger("RTMP", b"\x03\0\0\0\0\0\0\0\0\xa5\x5a\x33\x77\x01\x99"),
+    stranger("Bitcoin", b"\xf9\xbe\xb4\xd9version\0\0\0\0\0\x66\0\0\0\x12\x34\x56\x78\x7f\x11\x01\0"),
+    stranger("Minecraft", b"\x10\0\xf2\x05\x09localhost\x15\xb3\x01"),
+    stranger("rlogin", b"\0ann\0ann\0xterm/38400\0"),
+    stranger("a UTF-16 shell", b"\xff\xfed\0i\0r\0\r\0\n\0"),
+    stranger("a PNG image", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0"),
+    stranger("an ELF program", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0\x01\0\0\0"),
+    stranger("a gzip file", b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\x48\xcd\xc9\xc9\x07\0"),
+];
+
+/// What comes over UDP.
+pub const STRANGERS_UDP: &[Stranger] = &[
+    // A page's WebRTC: a binding request whose user name the page chooses.
+    stranger(
+        "STUN of a browser",
+        b"\0\x01\0\x20\x21\x12\xa4\x42abcdefghijkl\0\x06\0\x12Visit+evil/example\0\0\0\x24\0\x04\x6e\x7f\x1e\xff",
+    ),
+    stranger("STUN", b"\0\x01\0\0\x21\x12\xa4\x42abcdefghijkl"),
+    stranger("TURN channel data", b"\x40\0\0\x05hello"),
+    stranger("DTLS 1.2", b"\x16\xfe\xff\0\0\0\0\0\0\0\0\0\x2c\x01\0\0\x20\0\0\0\0\0\0\0\x20\xfe\xfd"),
+    stranger("DTLS, encrypted", b"\x17\xfe\xfd\0\x01\0\0\0\0\0\x01\0\x19\x8a\x4c\x11\xd3\x02"),
+    stranger(
+        "QUIC initial",
+        b"\xc3\0\0\0\x01\x08\x83\x94\xc8\xf0\x3e\x51\x57\x08\0\0\x44\x9e\x7b\x9a\xec\x34\xd1\xb1\xc9\x8d\xd7\x68",
+    ),
+    stranger(
+        "QUIC 2 initial",
+        b"\xd3\x6b\x33\x43\xcf\x08\x83\x94\xc8\xf0\x3e\x51\x57\x08\0\0\x44\x9e\xa0\xc9\x5e\x82\xff\xe6\x7b\x6a",
+    ),
+    stranger(
+        "QUIC, short header",
+        b"\x4c\xfe\x41\x89\x65\x5e\x5c\xd5\x5c\x41\xf6\x90\x80\x57\x5d\x79\x99\xc2\x5a\x5b\xfb\x01\x1e\xd3",
+    ),
+    stranger("DNS", b"hi\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01"),
+    stranger("DNS, another number", b"\x9c\x3b\x01\x20\0\x01\0\0\0\0\0\x01\x03www\x07example\x03com\0\0\x1c\0\x01"),
+    stranger("mDNS", b"\0\0\0\0\0\x01\0\0\0\0\0\0\x05_http\x04_tcp\x05local\0\0\x0c\0\x01"),
+    stranger("LLMNR", b"A1\0\0\0\x01\0\0\0\0\0\0\x05mynas\0\0\x01\0\x01"),
+    stranger(
+        "NetBIOS name service",
+        b"\x80\xf0\0\x10\0\x01\0\0\0\0\0\0 CKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\0\0\x21\0\x01",
+    ),
+    stranger(
+        "NTP",
+        b"#\0\x06\xec\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xe9\x3c\x1f\x2a\x33\x44\x55\x66",
+    ),
+    stranger(
+        "SNTP of a small device",
+        b"#\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+    ),
+    stranger(
+        "SNTP 3",
+        b"\x1b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+    ),
+    stranger(
+        "SSDP search",
+        b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\nST: ssdp:all\r\n\r\n",
+    ),
+    stranger("SSDP notify", b"NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nNTS: ssdp:alive\r\n\r\n"),
+    stranger("SSDP answer", b"HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nUSN: uuid:1::upnp:rootdevice\r\n\r\n"),
+    stranger("SIP", b"OPTIONS sip:100@203.0.113.5 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.9:5060\r\n\r\n"),
+    stranger("SIP register", b"REGISTER sip:example.org SIP/2.0\r\nCSeq: 1 REGISTER\r\n\r\n"),
+    stranger("SNMP 1", b"\x30\x26\x02\x01\0\x04\x06public\xa0\x19\x02\x04\x12\x34\x56\x78\x02\x01\0\x02\x01\0"),
+    stranger("SNMP 3", b"\x30\x3a\x02\x01\x03\x30\x0f\x02\x02\x4a\x69\x02\x03\0\xff\xe3\x04\x01\x04"),
+    stranger("TFTP", b"\0\x01motd\0netascii\0"),
+    stranger("DHCP", b"\x01\x01\x06\0\x12\x34\x56\x78\0\0\0\0\0\0\0\0\0\0\0\0"),
+    stranger("DHCP 6", b"\x01\x08\x74\xd6\0\x01\0\x0a\0\x03\0\x01\x52\x54\0\x12\x34\x56"),
+    stranger("RADIUS", b"\x01\x2a\0\x26\x0f\x40\x3f\x94\x73\x97\x80\x57\xbd\x83\xd5\xcb\x98\xf4\x22\x7a"),
+    stranger("Kerberos", b"\x6a\x81\x91\x30\x81\x8e\xa1\x03\x02\x01\x05\xa2\x03\x02\x01\x0a"),
+    stranger("CLDAP", b"\x30\x25\x02\x01\x01\x63\x20\x04\0\x0a\x01\0\x0a\x01\0\x02\x01\0\x02\x01\0\x01\x01\0"),
+    stranger("IKE 2", b"\x11\x22\x33\x44\x55\x66\x77\x88\0\0\0\0\0\0\0\0\x21\x20\x22\x08\0\0\0\0\0\0\x01\x1c"),
+    stranger("IKE 2, printable", b"abcdefgh\0\0\0\0\0\0\0\0\x21\x20\x22\x08\0\0\0\0\0\0\x01\x1c"),
+    stranger("L2TP", b"\xc8\x02\0\x66\0\0\0\0\0\0\0\0\x80\x08\0\0\0\0\0\x01"),
+    stranger("OpenVPN", b"\x38\x91\xd3\x65\xc1\x7a\xe8\x42\xb6\0\0\0\0\0"),
+    stranger("WireGuard", b"\x01\0\0\0\x12\x34\x56\x78\x9a\xbc\xde\xf0\x11\x22\x33\x44"),
+    stranger("GTP", b"2\x01\0\x04\0\0\0\0\0\0\0\0"),
+    stranger("VXLAN", b"\x08\0\0\0\0\0\x01\0\xff\xff\xff\xff\xff\xff"),
+    stranger("RTP", b"\x80\0\x12\x34\0\0\0\xa0\x11\x22\x33\x44\xff\xff\xff\xff"),
+    stranger("RTCP", b"\x80\xc8\0\x06\x11\x22\x33\x44\xe9\x3c\x1f\x2a"),
+    stranger("CoAP", b"@\x01\x30\x39\xbb.well-known\x04core"),
+    stranger("CoAP, with a token", b"D\x01\x12\x34abcd\xb5hello"),
+    stranger("memcached over UDP", b"\0\x01\0\0\0\x01\0\0stats\r\n"),
+    stranger("portmapper", b"\x72\xfe\x1d\x13\0\0\0\0\0\0\0\x02\0\x01\x86\xa0\0\0\0\x02\0\0\0\x04"),
+    stranger("IPMI", b"\x06\0\xff\x07\0\0\0\0\0\0\0\0\0\x09\x20\x18\xc8\x81\0\x38\x8e\x04\xb5"),
+    stranger("SLP", b"\x02\x01\0\0\x36\x20\0\0\0\0\0\x01\0\x02en\0\0\0\x15service:service-agent"),
+    stranger("NetFlow", b"\0\x09\0\x01\0\0\x12\x34\x5f\0\0\0\0\0\0\x01"),
+    stranger("BACnet", b"\x81\x0b\0\x0c\x01\x20\xff\xff\0\xff\x10\x08"),
+    stranger("EtherNet/IP", b"c\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+    stranger("BitTorrent DHT", b"d1:ad2:id20:\xa1\xb2abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe"),
+    stranger("uTP", b"A\0\x12\x34\x11\x22\x33\x44\0\0\0\0\0\x10\0\0\0\x01\0\0"),
+    stranger("BitTorrent tracker", b"\0\0\x04\x17\x27\x10\x19\x80\0\0\0\0\x12\x34\x56\x78"),
+    stranger("Source engine", b"\xff\xff\xff\xffTSource Engine Query\0"),
+    stranger("Quake 3", b"\xff\xff\xff\xffgetstatus\n"),
+    stranger("RakNet", b"\x01\0\0\0\0\0\0\x12\x34\0\xff\xff\0\xfe\xfe\xfe\xfe\xfd\xfd\xfd\xfd\x12\x34\x56\x78"),
+    stranger("TeamSpeak 3", b"TS3INIT1\0e\0\0\x88\x02\xfd\x66\xd3\0\x12\x34\x56\x78\0\0\0\0\0\0\0\0"),
+    stranger("PTP", b"\x10\x02\0\x2c\0\0\0\0\0\0\0\0\0\0\0\0"),
+];
