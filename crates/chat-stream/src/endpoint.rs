@@ -136,6 +136,9 @@ impl<S: Stream> Endpoint<S> {
     /// Takes in the connection of the peer at `address`; it is read from and written to in the next turn. The peer
     /// becomes a member once it is known what it speaks. Until then it may have to make way: when there are too many
     /// peers, or too many newcomers from one address, the newcomer that has waited longest is closed.
+    ///
+    /// `now` is the moment when it came: if another thread accepted it, when that was. Of two connections that ask for
+    /// one session the one that came later gets it.
     pub fn adopt(&mut self, stream: S, address: SocketAddr, now: Instant) {
         self.generation = self.generation.wrapping_add(1);
         let key = self.peers.vacant_key();

@@ -10,8 +10,8 @@ use mio::net::{TcpListener, TcpStream};
 
 use crate::limits::{ACCEPT_BACKOFF, ACCEPT_WARNING_PERIOD, ACCEPTS_PER_TURN};
 
-/// A connection on its way to the thread that will serve it.
-pub(crate) type Dealt = (TcpStream, SocketAddr);
+/// A connection on its way to the thread that will serve it, and when it was accepted.
+pub(crate) type Dealt = (TcpStream, SocketAddr, Instant);
 
 /// Another I/O thread that takes its share.
 #[derive(Debug)]
@@ -60,13 +60,13 @@ impl Acceptor {
         self.resting_until = None;
         for _ in 0..ACCEPTS_PER_TURN {
             match self.listener.accept() {
-                Ok(dealt) => ours.extend(self.deal(dealt)),
+                Ok((socket, peer)) => ours.extend(self.deal((socket, peer, now))),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => {
                         self.ready = false;
                         break;
                     }
-                    // The peer was gone before we came to him.
+                    // The peer was gone before we came to it.
                     ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted => {}
                     _ => {
                         self.rest(&error, now);

@@ -99,18 +99,18 @@ impl<L: Layer> TcpTransport<L> {
     fn accept(&mut self, now: Instant) {
         let ours = self.acceptor.as_mut().map_or_else(Vec::new, |acceptor| acceptor.accept(now));
         let dealt: Vec<Dealt> = self.inbox.try_iter().collect();
-        for (socket, peer) in ours.into_iter().chain(dealt) {
-            if let Err(error) = self.adopt(socket, peer, now) {
+        for (socket, peer, came) in ours.into_iter().chain(dealt) {
+            if let Err(error) = self.adopt(socket, peer, came) {
                 tracing::debug!(%peer, %error, "connection failed at the start");
             }
         }
     }
 
-    fn adopt(&mut self, mut socket: TcpStream, address: SocketAddr, now: Instant) -> io::Result<()> {
+    fn adopt(&mut self, mut socket: TcpStream, address: SocketAddr, came: Instant) -> io::Result<()> {
         socket::set_options(&socket)?;
         let token = Token(self.endpoint.next_token());
         self.poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
-        self.endpoint.adopt(self.layer.wrap(TcpSocket(socket))?, address, now);
+        self.endpoint.adopt(self.layer.wrap(TcpSocket(socket))?, address, came);
         Ok(())
     }
 }

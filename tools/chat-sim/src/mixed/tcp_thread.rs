@@ -39,7 +39,7 @@ pub(super) struct TcpThread<const QUICK: bool> {
     endpoint: Option<Endpoint<Socket<QUICK>>>,
     woken: Arc<AtomicBool>,
     /// Connections dealt to it.
-    inbox: Vec<(Socket<QUICK>, SocketAddr)>,
+    inbox: Vec<(Socket<QUICK>, SocketAddr, Instant)>,
     /// Under what the endpoint knows the streams.
     tokens: HashMap<usize, usize>,
     events: Vec<(usize, Readiness)>,
@@ -67,9 +67,9 @@ impl<const QUICK: bool> TcpThread<QUICK> {
         }
     }
 
-    pub(super) fn deal(&mut self, socket: Socket<QUICK>, address: SocketAddr) {
+    pub(super) fn deal(&mut self, socket: Socket<QUICK>, address: SocketAddr, now: Instant) {
         if self.endpoint.is_some() {
-            self.inbox.push((socket, address));
+            self.inbox.push((socket, address, now));
         }
     }
 
@@ -81,7 +81,7 @@ impl<const QUICK: bool> TcpThread<QUICK> {
             self.events.push((token, readiness));
             return true;
         }
-        let is_ours = self.inbox.iter().any(|(socket, _)| socket.end.id() == end);
+        let is_ours = self.inbox.iter().any(|(socket, ..)| socket.end.id() == end);
         if is_ours {
             self.early.push((end, readiness));
         }
@@ -115,9 +115,9 @@ impl<const QUICK: bool> TcpThread<QUICK> {
             endpoint.ready(token, readiness);
         }
         if !self.is_closing {
-            for (socket, address) in self.inbox.drain(..) {
+            for (socket, address, came) in self.inbox.drain(..) {
                 self.tokens.insert(socket.end.id(), endpoint.next_token());
-                endpoint.adopt(socket, address, now);
+                endpoint.adopt(socket, address, came);
             }
             let registered = self.early.drain(..);
             self.events.extend(registered.filter_map(|(end, ready)| Some((*self.tokens.get(&end)?, ready))));

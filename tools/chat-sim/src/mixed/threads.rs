@@ -228,6 +228,6 @@ impl<const QUICK: bool> Door for Threads<QUICK> {
         let turn = self.turn.get();
         self.turn.set((turn + 1) % self.tcp.len());
         let socket = Socket::new(end, Weak::clone(&self.me) as _);
-        self.tcp[turn].borrow_mut().deal(socket, address);
+        self.tcp[turn].borrow_mut().deal(socket, address, self.time.now());
     }
 }
