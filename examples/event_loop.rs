@@ -7,7 +7,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use chat_core::{Heard, Room, RoomConfig, TryRecvError, Waker};
+    use chat_core::{Room, RoomConfig, TryRecvError, Waker};
     use chat_tcp::{TcpConfig, TcpServer};
     use chat_udp::{UdpConfig, UdpServer};
     use tokio::io::{AsyncBufReadExt, BufReader};
@@ -22,12 +22,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let something_said = Arc::new(Notify::new());
     let notify = Arc::clone(&something_said);
-    let host = room.join("host".parse()?)?.with_waker(Waker::new(move || notify.notify_one()));
+    let host = room.join("host")?.with_waker(Waker::new(move || notify.notify_one()));
     let hear = async {
         loop {
             match host.try_recv() {
-                Ok(Heard::Entry(entry)) => println!("{}", entry.event),
-                Ok(Heard::Missed(messages)) => println!("(missed {messages} messages)"),
+                Ok(heard) => println!("{heard}"),
                 Err(TryRecvError::Empty) => something_said.notified().await,
                 Err(TryRecvError::Closed) => return Ok(()),
             }

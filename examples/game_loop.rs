@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let server = TcpServer::bind(address, &room, &config)?;
     println!("The game listens on {}; say jump, or quit", server.local_addr());
     let mut transport = server.into_transports().pop().ok_or("a server has a transport")?;
-    let game = room.join("game".parse()?)?;
+    let game = room.join("game")?;
 
     let mut height = 0;
     for frame in 1_u64.. {

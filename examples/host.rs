@@ -1,22 +1,29 @@
-//! A room over TCP and UDP whose host speaks, listens, kicks and moderates.
+//! A room over TCP and UDP whose host speaks, listens, kicks and moderates, with a command of its own.
 //!
-//! Type a line to say it, `/kick ADDRESS` to put someone out; the end of input closes the room.
+//! Type a line to say it, `/help` for what an operator can do (`/kick NAME`); the end of input closes the room. Any member
+//! may `/roll 2d6`.
 
 use std::error::Error;
+use std::hash::{BuildHasher, RandomState};
 use std::io::stdin;
 use std::thread;
 use std::time::Duration;
 
-use chat_core::{Heard, LocalMember, Moderator, Offer, Room, RoomConfig, Running, Verdict};
+use chat_core::{
+    Caller, CommandTable, LocalMember, Moderator, Offer, Reply, Room, RoomCommand, RoomConfig, Running,
+    Verdict,
+};
 use chat_proto::Text;
 use chat_tcp::{TcpConfig, TcpServer};
 use chat_udp::{UdpConfig, UdpServer};
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5555".to_owned());
-    let room = Room::new(RoomConfig::default().with_moderator(Moderator::new(moderate)));
+    let commands = CommandTable::default().with(RoomCommand::new("roll", "2d6", "Roll dice", roll));
+    let config = RoomConfig::default().with_moderator(Moderator::new(moderate)).with_commands(commands);
+    let room = Room::new(config);
     // Taken before anyone can come, so that it hears of everyone.
-    let ears = room.join("ears".parse()?)?;
+    let ears = room.join("ears")?;
     let listener = thread::spawn(move || listen(&ears));
     let mut running = Running::new(&room);
     let tcp = TcpServer::bind(address, &room, &TcpConfig::default())?;
@@ -25,16 +32,12 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     tcp.spawn_into(&mut running)?;
     udp.spawn_into(&mut running)?;
 
-    let host = room.join("host".parse()?)?;
+    let host = room.join("host")?;
+    host.set_operator(true);
     for line in stdin().lines() {
         let line = line?;
-        match line.strip_prefix("/kick ") {
-            Some(peer) => match peer.parse() {
-                Ok(peer) => {
-                    room.kick(peer, "the host has had enough").unwrap_or_else(|error| println!("{error}"));
-                }
-                Err(error) => println!("{peer}: {error}"),
-            },
+        match line.strip_prefix('/') {
+            Some(command) => host.command(command)?.lines.iter().for_each(|answer| println!("{answer}")),
             None => drop(host.say(&line)?),
         }
     }
@@ -47,18 +50,25 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 /// Prints everything until the room is closed and all is read.
 fn listen(ears: &LocalMember) {
     while let Ok(heard) = ears.recv() {
-        match heard {
-            Heard::Entry(entry) => println!("{}", entry.event),
-            Heard::Missed(messages) => println!("(missed {messages} messages)"),
-        }
+        println!("{heard}");
     }
 }
 
-/// Answers a command, keeps one word out, and makes another one nicer.
+/// Rolls up to 20 dice of up to 100 sides.
+fn roll(_: &Caller<'_>, dice: &str) -> Reply {
+    let numbers =
+        dice.split_once('d').and_then(|(count, sides)| Some((count.parse().ok()?, sides.parse().ok()?)));
+    let Some((count @ 1..=20, sides @ 1..=100)) = numbers else {
+        return Reply::line("Type /roll 2d6: two dice of six sides");
+    };
+    let throw = |_: u64| RandomState::new().hash_one(dice) % sides + 1;
+    Reply::say(format!("rolls {dice}: {}", (0..count).map(throw).sum::<u64>()))
+}
+
+/// Keeps one word out, and makes another one nicer.
 fn moderate(offer: &Offer<'_>) -> Verdict {
     let text = |text: &str| Text::one_line(text).unwrap_or_default();
     match offer.text.as_str() {
-        "/help" => Verdict::Refuse(text("Type a line, and everyone sees it")),
         said if said.contains("spam") => Verdict::Refuse(text("no spam in here")),
         said if said.contains("damn") => Verdict::Change(text(&said.replace("damn", "dear"))),
         _ => Verdict::Accept,

@@ -27,7 +27,7 @@ impl Collector for RoomMetrics {
         let stats = self.0.stats();
         let gauges = [
             ("chat_members", "Remote members present", stats.members),
-            ("chat_seats", "In-process seats taken", stats.locals),
+            ("chat_local_members", "Local members present", stats.local_members),
             ("chat_log_bytes", "Bytes the log holds", stats.log_bytes),
         ];
         for (name, help, value) in gauges {
@@ -42,7 +42,7 @@ impl Collector for RoomMetrics {
             ("chat_messages", "Messages accepted", stats.messages),
             ("chat_moderated", "Messages refused by the moderator", stats.moderated),
             ("chat_missed", "Messages that slow members were told they missed", stats.missed),
-            ("chat_paced", "Times a member was over his rate", stats.paced),
+            ("chat_paced", "Times a member was over his rate", stats.throttled),
         ];
         for (name, help, value) in counters {
             let counter = ConstCounter::new(value);

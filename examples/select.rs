@@ -5,7 +5,7 @@ use std::io::stdin;
 use std::thread;
 use std::time::Duration;
 
-use chat_core::{Heard, Room, RoomConfig, TryRecvError};
+use chat_core::{Room, RoomConfig, TryRecvError};
 use chat_tcp::{TcpConfig, TcpServer};
 use crossbeam_channel::{bounded, select, tick};
 
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5555".to_owned());
     let room = Room::new(RoomConfig::default());
     // A local member hears what is said after it was taken, so it is taken before anyone can come.
-    let host = room.join("host".parse()?)?;
+    let host = room.join("host")?;
     let server = TcpServer::bind(address, &room, &TcpConfig::default())?;
     println!("Listening on {}", server.local_addr());
     let running = server.spawn()?;
@@ -25,8 +25,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         select! {
             // A token says that there may be something to hear; the entries themselves wait in the room's log.
             recv(host.ready()) -> _ => match host.try_recv() {
-                Ok(Heard::Entry(entry)) => println!("{}", entry.event),
-                Ok(Heard::Missed(messages)) => println!("(missed {messages} messages)"),
+                Ok(heard) => println!("{heard}"),
                 Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Closed) => break,
             },

@@ -9,8 +9,8 @@ use chat_proto::Event;
 fn main() -> Result<(), Box<dyn Error>> {
     let room = Room::new(RoomConfig::default());
     // A local member hears what is said after it was taken, so all are taken before anyone speaks.
-    let log = room.join("log".parse()?)?;
-    let workers = [room.join("ann".parse()?)?, room.join("bob".parse()?)?, room.join("eve".parse()?)?];
+    let log = room.join("log")?;
+    let workers = [room.join("ann")?, room.join("bob")?, room.join("eve")?];
     thread::scope(|scope| {
         for worker in workers {
             scope.spawn(move || work(&worker));

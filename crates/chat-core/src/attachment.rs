@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_proto::{Direct, DirectItem, Entry, Hello, LeaveReason, MemberId, PeerAddr, Tag, Text, Welcome};
+use chat_proto::{Direct, Entry, Hello, LeaveReason, MemberId, Name, PeerAddr, Tag, Text, Welcome};
 
+use crate::commands::{self, Action, Caller, Line};
 use crate::error::{JoinError, SayError, TellError};
 use crate::members::Membership;
 use crate::moderator::{Offer, Verdict};
 use crate::room::Room;
-use crate::state::Newcomer;
+use crate::state::{Newcomer, WORD};
 use crate::waker::Waker;
 
 /// Where a transport meets the room: its members join, speak and leave here, and here it pulls
@@ -25,6 +26,7 @@ use crate::waker::Waker;
 pub struct Attachment {
     room: Room,
     id: usize,
+    word: &'static str,
 }
 
 /// A peer that has joined.
@@ -67,7 +69,7 @@ pub enum Start {
 }
 
 /// What [`Attachment::say`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a member over its rate limit is to be paused"]
 pub struct Said {
@@ -79,7 +81,8 @@ pub struct Said {
 }
 
 /// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// It has its place in the order.
     Accepted {
@@ -90,6 +93,11 @@ pub enum Outcome {
     Refused,
     /// The room has dealt with a message of this number, or a greater one, before. Nothing was said.
     Repeated,
+    /// It was a command. The answer is in the member's direct lane.
+    Answered {
+        /// What the transport is to do: make the member leave, or take it to another room.
+        action: Option<Action>,
+    },
 }
 
 /// How far the room has come with a member, as [`Attachment::taken`] says.
@@ -158,7 +166,7 @@ impl Attachment {
     pub(crate) fn new(room: Room, waker: Waker) -> Self {
         let (id, wakes) = room.lock().attach(waker);
         wakes.wake();
-        Self { room, id }
+        Self { room, id, word: WORD }
     }
 
     /// Names the transport by a word of at most four letters, which tells members with one address apart:
@@ -167,10 +175,11 @@ impl Attachment {
     /// # Panics
     ///
     /// If it is no such word.
-    pub fn with_word(self, word: &'static str) -> Self {
+    pub fn with_word(mut self, word: &'static str) -> Self {
         let is_word = word.len() <= 4 && Tag::new(word, 1).is_ok();
         assert!(is_word, "one to four lower-case letters: {word:?}");
         self.room.lock().set_word(self.id, word);
+        self.word = word;
         self
     }
 
@@ -201,7 +210,15 @@ impl Attachment {
         self.join_as(Newcomer::new(self.id, key, peer, false, now), now)
     }
 
+    fn admit(&self, address: PeerAddr, name: Option<&Name>) -> Result<(), JoinError> {
+        self.room.admit(address, self.word, name).map_err(|why| {
+            self.room.lock().count_refused();
+            JoinError::Refused { why }
+        })
+    }
+
     fn join_as(&self, newcomer: Newcomer, now: Instant) -> Result<Joined, JoinError> {
+        self.admit(newcomer.address, None)?;
         let result = self.room.lock().join(newcomer, now);
         let (joined, wakes) = result?;
         wakes.wake();
@@ -227,6 +244,8 @@ impl Attachment {
         now: Instant,
     ) -> Result<Welcomed, JoinError> {
         let newcomer = Newcomer::new(self.id, key, peer, true, came);
+        let name = hello.name.as_ref().and_then(|name| name.as_str().parse().ok());
+        self.admit(newcomer.address, name.as_ref())?;
         let result = self.room.lock().welcome(newcomer, hello, now);
         let (welcomed, wakes) = result?;
         wakes.wake();
@@ -292,6 +311,22 @@ impl Attachment {
         text: Text,
         now: Instant,
     ) -> Result<Said, SayError> {
+        let text = match self.room.commands().map(|commands| (commands, commands::read(&text))) {
+            Some((commands, Line::Command(line))) => {
+                let speaker = self.room.lock().speaker(member)?;
+                if number.is_some_and(|number| number <= speaker.taken) {
+                    return Ok(Said { outcome: Outcome::Repeated, pause_until: None });
+                }
+                let caller = Caller::new(&self.room, speaker.id, speaker.author, speaker.is_operator);
+                let reply = commands.run(&caller, line);
+                match reply.action {
+                    Some(Action::Say(said)) => said,
+                    _ => return self.room.lock().answer(member, number, reply, now),
+                }
+            }
+            Some((_, Line::Text(Some(said)))) => said,
+            _ => text,
+        };
         let verdict = match self.room.moderator() {
             Some(moderator) => {
                 let speaker = self.room.lock().speaker(member)?;
@@ -317,18 +352,14 @@ impl Attachment {
     /// Sends `text` from `member` to another member privately.
     ///
     /// If that one leaves before it has acknowledged the message, `member` is told so
-    /// ([`DirectItem::Undelivered`]).
+    /// ([`DirectItem::Undelivered`](chat_proto::DirectItem::Undelivered)).
     ///
     /// # Errors
     ///
     /// [`TellError`], and then nothing was sent.
     pub fn tell(&self, member: Membership, to: MemberId, text: Text) -> Result<(), TellError> {
-        let mut state = self.room.lock();
-        let (from, author) = state.identity(member).ok_or(TellError::NotMember)?;
-        let result = state.tell(to, DirectItem::Private { from, author, text });
-        drop(state);
-        result?.wake();
-        Ok(())
+        let from = self.room.lock().identity(member).ok_or(TellError::NotMember)?.0;
+        self.room.tell_private(from, to, text).map(drop)
     }
 
     /// `member` has the items of its direct lane up to this number.

@@ -2,7 +2,13 @@
 
 use std::num::NonZeroU32;
 
+use std::time::Duration;
+
+use crate::ban_list::BanList;
+use crate::commands::CommandTable;
+use crate::gate::Gate;
 use crate::moderator::Moderator;
+use crate::operators::OperatorPassword;
 
 /// Limits and policies of one [`Room`](crate::Room).
 ///
@@ -36,6 +42,44 @@ pub struct RoomConfig {
     pub lag_policy: LagPolicy,
     /// Looks at what remote members say before it is accepted. Default: nobody does.
     pub moderator: Option<Moderator>,
+    /// What members can type after a `/`. `None` turns all commands off: then such a line is said like any other. Default:
+    /// the commands of every room.
+    pub commands: Option<CommandTable>,
+    /// Whether members have names. Default: they may.
+    pub names: Names,
+    /// Decides who may come in, besides `bans`. Default: everyone.
+    pub gate: Option<Gate>,
+    /// Who is banned. Default: a list of the room's own. Rooms that are given clones of one list share it.
+    pub bans: BanList,
+    /// With this password members become operators. Default: there is none, and nobody can.
+    pub operator_password: Option<OperatorPassword>,
+    /// Slow mode: how long a member waits between two messages. Default: off.
+    pub slow: Option<Duration>,
+    /// Only operators see the addresses of members that have names. Default: everyone does.
+    pub hides_addresses: bool,
+}
+
+/// Whether the members of a room have names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Names {
+    /// Everyone is shown as its address.
+    Off,
+    /// A member may take a name.
+    #[default]
+    Optional,
+    /// A member says nothing before it has a name.
+    Required,
+}
+
+impl Names {
+    pub(crate) fn are_allowed(self) -> bool {
+        self != Self::Off
+    }
+
+    pub(crate) fn are_required(self) -> bool {
+        self == Self::Required
+    }
 }
 
 impl RoomConfig {
@@ -97,6 +141,62 @@ impl RoomConfig {
         self.moderator = Some(moderator);
         self
     }
+
+    /// Sets the [`commands`](Self::commands).
+    #[must_use]
+    pub fn with_commands(mut self, commands: CommandTable) -> Self {
+        self.commands = Some(commands);
+        self
+    }
+
+    /// Turns all [`commands`](Self::commands) off.
+    #[must_use]
+    pub fn without_commands(mut self) -> Self {
+        self.commands = None;
+        self
+    }
+
+    /// Sets [`names`](Self::names).
+    #[must_use]
+    pub fn with_names(mut self, names: Names) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Sets the [`gate`](Self::gate).
+    #[must_use]
+    pub fn with_gate(mut self, gate: Gate) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
+    /// Sets the [`bans`](Self::bans).
+    #[must_use]
+    pub fn with_bans(mut self, bans: BanList) -> Self {
+        self.bans = bans;
+        self
+    }
+
+    /// Sets the [`operator_password`](Self::operator_password).
+    #[must_use]
+    pub fn with_operator_password(mut self, password: OperatorPassword) -> Self {
+        self.operator_password = Some(password);
+        self
+    }
+
+    /// Sets [`slow`](Self::slow).
+    #[must_use]
+    pub fn with_slow(mut self, pause: Option<Duration>) -> Self {
+        self.slow = pause;
+        self
+    }
+
+    /// Sets [`hides_addresses`](Self::hides_addresses).
+    #[must_use]
+    pub fn with_hidden_addresses(mut self, hides_addresses: bool) -> Self {
+        self.hides_addresses = hides_addresses;
+        self
+    }
 }
 
 impl Default for RoomConfig {
@@ -110,6 +210,13 @@ impl Default for RoomConfig {
             history_max: 20,
             lag_policy: LagPolicy::default(),
             moderator: None,
+            commands: Some(CommandTable::default()),
+            names: Names::default(),
+            gate: None,
+            bans: BanList::new(),
+            operator_password: None,
+            slow: None,
+            hides_addresses: false,
         }
     }
 }

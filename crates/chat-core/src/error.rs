@@ -1,10 +1,10 @@
 //! What the room refuses, one enum per operation.
 
-use chat_proto::{Author, LeaveReason, Name, TextError};
+use chat_proto::{LeaveReason, Name, NameError, Text, TextError};
 use thiserror::Error;
 
 /// Why a peer may not join. Not the peer's fault as a rule; [`LeaveReason`] tells it.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinError {
     /// The room has all the members it may have.
@@ -22,6 +22,12 @@ pub enum JoinError {
     /// The session that was to be resumed goes on over a connection that came later: the hello was late.
     #[error("the session goes on over a newer connection")]
     Superseded,
+    /// The room's [`Gate`](crate::Gate) does not let it in.
+    #[error("banned{}", because(why))]
+    Refused {
+        /// What the peer is told.
+        why: Text,
+    },
     /// The room takes in no one any more.
     #[error("the room is closing")]
     Closing,
@@ -33,6 +39,7 @@ impl From<JoinError> for LeaveReason {
             JoinError::RoomFull { .. } => Self::RoomFull,
             JoinError::AddressFull { .. } => Self::AddressFull,
             JoinError::Superseded => Self::Replaced,
+            JoinError::Refused { why } => Self::banned(&why),
             JoinError::Closing => Self::Stopping,
         }
     }
@@ -54,7 +61,7 @@ pub enum SayError {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TellError {
-    /// There is no such remote member.
+    /// There is no such member.
     #[error("no such member is here")]
     NotPresent,
     /// It has not acknowledged what it was told before
@@ -62,29 +69,116 @@ pub enum TellError {
     /// [`DIRECT_BYTES_MAX`](chat_proto::limits::DIRECT_BYTES_MAX)).
     #[error("the member has not read what it was told before")]
     Full,
+    /// The member ignores the sender.
+    #[error("the member ignores you")]
+    Ignored,
+    /// The sender is muted.
+    #[error("you are muted")]
+    Muted,
     /// The sender is not a member (any more).
     #[error("not a member of the room any more")]
     NotMember,
 }
 
-/// Two local members of one room cannot share a name.
+/// Why a member does not get a name.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("the name {name} is taken in this room")]
-pub struct NameTaken {
-    /// The name asked for.
-    pub name: Name,
+#[non_exhaustive]
+pub enum NickError {
+    /// Another member has the name, or one that looks like it, or has left only minutes ago.
+    #[error("the name {name} is taken")]
+    Taken {
+        /// The name asked for.
+        name: Name,
+        /// One like it that is free.
+        suggestion: Option<Name>,
+    },
+    /// It is no name.
+    #[error(transparent)]
+    Invalid(#[from] NameError),
+    /// Only members of the room's own process may have the name: it reads like the room or an operator.
+    #[error("the name {name} is reserved")]
+    Reserved {
+        /// The name asked for.
+        name: Name,
+    },
+    /// The room's [`Gate`](crate::Gate) does not allow it.
+    #[error("this name is banned{}", because(why))]
+    Refused {
+        /// What the member is told.
+        why: Text,
+    },
+    /// The room has no names.
+    #[error("there are no names in this room")]
+    Off,
+    /// Members of this room must have a name, and so must local members.
+    #[error("you need a name in this room")]
+    Required,
+    /// There is no such member.
+    #[error("not a member of the room any more")]
+    NotPresent,
+}
+
+/// Why a member cannot ignore another one.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IgnoreError {
+    /// It ignores [`IGNORED_MAX`](crate::IGNORED_MAX) members already.
+    #[error("you ignore as many as you can")]
+    TooMany,
+    /// There is no such remote member. A local member is read by the host's own code, which can leave out what it likes.
+    #[error("only members with a connection can ignore others")]
+    NotPresent,
+}
+
+/// Why there is no such room.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RoomError {
+    /// There is no room of this name, and members cannot open rooms.
+    #[error("there is no room {name}")]
+    NotThere {
+        /// The name asked for.
+        name: Name,
+    },
+    /// Members have opened as many rooms as they may.
+    #[error("there is no room for another room: {open_max} are open")]
+    TooManyOpen {
+        /// [`RoomsConfig::open_max`](crate::RoomsConfig::open_max).
+        open_max: usize,
+    },
+    /// More rooms than a server can have.
+    #[error("{rooms} rooms are more than {}", crate::ROOMS_MAX)]
+    TooMany {
+        /// How many were configured, with those that could be opened.
+        rooms: usize,
+    },
+    /// Two rooms have the same name, or names that look alike.
+    #[error("there are two rooms {name}")]
+    Twice {
+        /// The name of the second one.
+        name: Name,
+    },
+}
+
+/// Why the topic was not set.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TopicError {
+    /// It is longer than [`TOPIC_BYTES_MAX`](chat_proto::limits::TOPIC_BYTES_MAX).
+    #[error("the topic is longer than {} bytes", chat_proto::limits::TOPIC_BYTES_MAX)]
+    TooLong,
+    /// There is no such member.
+    #[error("not a member of the room any more")]
+    NotPresent,
 }
 
 /// Why nobody was kicked.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KickError {
-    /// No remote member is shown like this.
-    #[error("{who} is not here")]
-    NotPresent {
-        /// Who was to be kicked.
-        who: Author,
-    },
+    /// There is no such remote member.
+    #[error("no such member is here")]
+    NotPresent,
     /// The reason is longer than a member can be told.
     #[error("the reason is too long")]
     Why(#[from] TextError),
@@ -116,3 +210,7 @@ pub enum RecvTimeoutError {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the room is closed")]
 pub struct RoomClosed;
+
+fn because(why: &Text) -> String {
+    if why.as_str().is_empty() { String::new() } else { format!(": {why}") }
+}

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use chat_proto::limits::{DIRECT_BYTES_MAX, DIRECT_ITEMS_MAX};
-use chat_proto::{Direct, DirectItem, MemberId, Text};
+use chat_proto::{Direct, DirectItem, MemberId};
 
 use crate::members::Member;
 
@@ -57,17 +57,14 @@ impl Member {
         (!is_full).then(|| self.push(item, true))
     }
 
-    /// Puts a refusal into the lane, which finds room for it: a member that says much, of which much is refused,
-    /// cannot acknowledge in between. A stream delivers what it was handed, so what is forgotten for it is an older
-    /// refusal that the transport has; only a connection that breaks at this moment loses the words of that one.
-    pub(crate) fn push_refusal(&mut self, number: u64, why: Text) -> Arc<Direct> {
-        let item = DirectItem::Refused { number, why };
+    /// Puts the answer to a message into the lane, which finds room for it: a member that says much, of which much is
+    /// refused, cannot acknowledge in between. A stream delivers what it was handed, so what is forgotten for it is an
+    /// older answer that the transport has; only a connection that breaks at this moment loses the words of that one.
+    pub(crate) fn push_confirmation(&mut self, item: DirectItem) -> Arc<Direct> {
         let mut has_room = true;
         if let Some(lane) = &mut self.lane {
             while !lane.has_room_for(&item) {
-                let is_old = |direct: &Arc<Direct>| {
-                    direct.number <= lane.pulled && matches!(direct.item, DirectItem::Refused { .. })
-                };
+                let is_old = |direct: &Arc<Direct>| direct.number <= lane.pulled && is_answer(&direct.item);
                 let Some(at) = lane.items.iter().position(is_old) else {
                     has_room = false;
                     break;
@@ -125,9 +122,17 @@ impl Member {
     }
 }
 
+/// Whether this answers something that the member said itself.
+fn is_answer(item: &DirectItem) -> bool {
+    use DirectItem::{Done, Notice, Refused, Sent};
+    matches!(item, Refused { .. } | Done { .. } | Sent { .. } | Notice { .. })
+}
+
 fn cost(item: &DirectItem) -> usize {
     match item {
-        DirectItem::Private { text, .. } | DirectItem::Notice { text } => text.as_str().len(),
+        DirectItem::Private { text, .. } | DirectItem::Notice { text } | DirectItem::Sent { text, .. } => {
+            text.as_str().len()
+        }
         DirectItem::Refused { why, .. } | DirectItem::Undelivered { why, .. } => why.as_str().len(),
         _ => 0,
     }

@@ -26,8 +26,8 @@
 //! use chat_core::{Heard, Room, RoomConfig};
 //!
 //! let room = Room::new(RoomConfig::default());
-//! let ann = room.join("ann".parse()?)?;
-//! let bob = room.join("bob".parse()?)?;
+//! let ann = room.join("ann")?;
+//! let bob = room.join("bob")?;
 //! ann.say("hello")?;
 //! assert!(matches!(bob.recv()?, Heard::Entry(entry) if entry.seq == 1));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -37,22 +37,32 @@
 //! does over TCP, and its front page shows a server in ten lines. To write your own, start at
 //! [`Transport`], then [`Feed`] and [`EncodedLog`].
 
+mod admission;
 mod attachment;
+mod ban_list;
 mod client;
+mod commands;
 mod config;
 mod deadlines;
 mod encoded;
 mod error;
 mod feed;
+mod gate;
 mod index;
 mod lane;
 mod local_member;
 mod log;
 mod members;
+mod moderation;
 mod moderator;
+mod names;
+mod operators;
+mod people;
 mod presence;
+mod profile;
 mod rate;
 mod room;
+mod rooms;
 mod running;
 mod server;
 mod sessions;
@@ -65,30 +75,39 @@ mod waker;
 /// What a room's values are made of, so that an embedder needs this crate only.
 #[doc(no_inline)]
 pub use chat_proto::{
-    self, Author, Direct, DirectItem, Entry, Event, Hello, LeaveReason, MemberId, Name, NameError, Origin,
-    PeerAddr, Present, Text, TextError, Welcome,
+    self, Author, Direct, DirectItem, Entry, Event, Hello, LeaveReason, MemberId, Name, NameError, Network,
+    Origin, PeerAddr, Present, Text, TextError, Welcome,
 };
 /// Where [`LocalMember::ready`] and [`Client::events`] come from: `select!` over them with the same version.
 #[doc(no_inline)]
 pub use crossbeam_channel;
 
+pub use admission::network_of;
 pub use attachment::{Attachment, Dismissed, Joined, Outcome, Said, Start, Taken, Told, Update, Welcomed};
+pub use ban_list::{BANS_MAX, Ban, BanList, BanListFull, Banned, BannedError};
 pub use client::{
     ADDRESSES_MAX, ATTEMPT_DELAY, Client, ClientConfig, ClientEnd, ClientEvent, Command, Commands,
     Conversation, Ended, TrySayError, UNCONFIRMED_MAX, interleaved,
 };
-pub use config::{LagPolicy, Rate, RoomConfig};
+pub use commands::{ANSWER_LINES_MAX, Action, Caller, CommandTable, Reply, RoomCommand};
+pub use config::{LagPolicy, Names, Rate, RoomConfig};
 pub use deadlines::Deadlines;
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
 pub use error::{
-    JoinError, KickError, NameTaken, RecvTimeoutError, RoomClosed, SayError, TellError, TryRecvError,
+    IgnoreError, JoinError, KickError, NickError, RecvTimeoutError, RoomClosed, RoomError, SayError,
+    TellError, TopicError, TryRecvError,
 };
 pub use feed::{Feed, Format};
+pub use gate::{Gate, Knock, Refusal};
 pub use index::Index;
 pub use local_member::{Heard, LocalMember};
-pub use members::{Membership, network_of};
+pub use members::Membership;
 pub use moderator::{Moderator, Offer, Verdict};
-pub use room::{Clock, Room, World};
+pub use operators::{Entered, OperatorPassword, PasswordError};
+pub use people::Presence;
+pub use profile::IGNORED_MAX;
+pub use room::{Clock, Room, UnixClock, World};
+pub use rooms::{ROOMS_MAX, RoomInfo, Rooms, RoomsConfig};
 pub use running::{Running, run};
 pub use server::{BindError, bind_first};
 pub use stats::Stats;

@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chat_proto::{Author, Entry, MemberId, Name, Notice};
+use chat_proto::{Author, DirectItem, Entry, MemberId, Name, Notice};
 
-use crate::error::{NameTaken, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
+use crate::commands::{Action, Caller, Reply};
+use crate::error::{NickError, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
 use crate::room::Room;
 use crate::state::LocalState;
 use crate::sync::{Receiver, Sender, bounded};
@@ -17,18 +18,21 @@ use crate::waker::Waker;
 ///
 /// `Display` is one line for people: that of the [`Event`](chat_proto::Event), or `[*] You missed 3 messages`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Heard {
     /// An entry of the log: a message, a join or a leave.
     Entry(Arc<Entry>),
-    /// The log's tail has passed this local member: it missed this many messages (0 if only joins and leaves
-    /// passed it). What it hears next is the oldest entry held.
+    /// The log's tail has passed this local member: it missed this many messages, at least one. What it hears next is the oldest entry held.
     Missed(u64),
+    /// Something that the room has for this member alone: a private message, for example.
+    Direct(DirectItem),
 }
 
 impl fmt::Display for Heard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Entry(entry) => entry.event.fmt(f),
+            Self::Direct(item) => item.fmt(f),
             Self::Missed(messages) => write!(f, "[*] {}", Notice::Missed(*messages)),
         }
     }
@@ -48,7 +52,7 @@ impl fmt::Display for Heard {
 /// use crossbeam_channel::{bounded, select};
 ///
 /// let room = Room::new(RoomConfig::default());
-/// let bot = room.join("bot".parse()?)?;
+/// let bot = room.join("bot")?;
 /// let (quit, quitting) = bounded::<()>(1);
 /// room.notice("hello")?;
 /// # let mut lines = 0;
@@ -75,14 +79,13 @@ pub struct LocalMember {
     room: Room,
     place: usize,
     id: MemberId,
-    author: Author,
     ready: Receiver<()>,
     signal: Sender<()>,
     also_wakes: Arc<OnceLock<Waker>>,
 }
 
 impl LocalMember {
-    pub(crate) fn new(room: Room, name: Name) -> Result<Self, NameTaken> {
+    pub(crate) fn new(room: Room, name: &Name) -> Result<Self, NickError> {
         let (signal, ready) = bounded(1);
         let wake = signal.clone();
         let also_wakes = Arc::new(OnceLock::<Waker>::new());
@@ -91,10 +94,11 @@ impl LocalMember {
             let _full = wake.try_send(()); // then a signal is there already
             other.get().into_iter().for_each(Waker::wake);
         });
-        let taken = room.lock().join_local(name.clone(), waker);
+        let now = room.now();
+        let taken = room.lock().join_local(name, waker, now);
         let (place, id, wakes) = taken?;
         wakes.wake();
-        Ok(Self { room, place, id, author: Author::Named(name), ready, signal, also_wakes })
+        Ok(Self { room, place, id, ready, signal, also_wakes })
     }
 
     /// Calls `waker`, too, whenever there may be something to hear: for a loop that waits for something other than channels. Then
@@ -117,10 +121,34 @@ impl LocalMember {
         self.id
     }
 
-    /// The author that this local member's messages have.
+    /// How this member is shown: by the name that it has now.
     #[must_use]
-    pub fn author(&self) -> &Author {
-        &self.author
+    pub fn author(&self) -> Author {
+        Author::Named(self.room.lock().local_mut(self.place).0.name.clone())
+    }
+
+    /// Makes this member an operator of the room, or an ordinary member again. At first it is none.
+    pub fn set_operator(&self, is_operator: bool) {
+        self.room.set_operator(self.id, is_operator);
+    }
+
+    /// Gives a command, without its slash: `kick ann`. Returns the answer. What the command has the member say is said.
+    ///
+    /// # Errors
+    ///
+    /// [`SayError::Closing`].
+    pub fn command(&self, line: &str) -> Result<Reply, SayError> {
+        let caller = Caller::new(&self.room, self.id, self.author(), self.room.lock().is_operator(self.id));
+        let mut reply = match self.room.commands() {
+            Some(commands) => commands.run(&caller, line),
+            None => Reply::line("There are no commands in this room"),
+        };
+        match &reply.action {
+            Some(Action::Say(text)) => drop(self.say(text.as_str())?),
+            Some(Action::Sent { .. }) => reply = reply.with_sent_line(),
+            _ => {}
+        }
+        Ok(reply)
     }
 
     /// Says `text`; returns the sequence number of the message. Text of several lines, or longer
@@ -143,18 +171,23 @@ impl LocalMember {
     pub fn try_recv(&self) -> Result<Heard, TryRecvError> {
         let mut state = self.room.lock();
         let is_over = state.is_over();
-        let (LocalState { reader, .. }, log) = state.local_mut(self.place);
-        let heard = if reader.position < log.tail() {
-            let missed = log.evicted_seq() - reader.seq;
+        let (LocalState { reader, direct, .. }, log) = state.local_mut(self.place);
+        let mut missed = 0;
+        if reader.position < log.tail() {
+            missed = log.evicted_seq() - reader.seq;
             (reader.position, reader.seq) = (log.tail(), log.evicted_seq());
+        }
+        let heard = if missed > 0 {
             Ok(Heard::Missed(missed))
+        } else if let Some(item) = direct.pop_front() {
+            Ok(Heard::Direct(item))
         } else if let Some(entry) = log.at(reader.position) {
             (reader.position, reader.seq) = (reader.position + 1, entry.seq);
             Ok(Heard::Entry(Arc::clone(entry)))
         } else {
             Err(if is_over { TryRecvError::Closed } else { TryRecvError::Empty })
         };
-        let is_more = reader.position < log.head();
+        let is_more = reader.position < log.head() || !direct.is_empty();
         if !is_more {
             reader.is_up_to_date();
         }

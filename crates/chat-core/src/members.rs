@@ -1,13 +1,13 @@
-//! Which remote members are in the room: by place, by id and by address, and how many share a network.
+//! Which remote members are in the room: by place, by id and by address.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
 
-use chat_proto::{Author, MemberId, PeerAddr, Tag};
+use chat_proto::{Author, MemberId, Name, PeerAddr, Tag};
 
 use crate::index::Index;
 use crate::lane::Lane;
+use crate::profile::Profile;
 use crate::rate::RateLimit;
 
 /// One membership over one connection: a transport's handle on a member.
@@ -26,7 +26,7 @@ impl fmt::Debug for Membership {
     }
 }
 
-/// What the room keeps of a remote member: some ninety bytes.
+/// What the room keeps of a remote member: some hundred bytes.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) id: MemberId,
@@ -42,6 +42,8 @@ pub(crate) struct Member {
     pub(crate) is_proven: bool,
     /// It was welcomed, and so can resume its session.
     pub(crate) is_framed: bool,
+    /// When it spoke last, in seconds since the room began.
+    pub(crate) spoke_s: u32,
     /// When its connection came, in milliseconds since the room began.
     pub(crate) came_ms: u64,
     /// The message after which the membership began, or went on.
@@ -53,9 +55,11 @@ pub(crate) struct Member {
     pub(crate) direct: u64,
     /// Nothing while there is nothing in it.
     pub(crate) lane: Option<Box<Lane>>,
+    /// Nothing for a member that has no name and is nothing special.
+    pub(crate) profile: Option<Box<Profile>>,
 }
 
-const _: () = assert!(size_of::<Member>() <= 96, "there may be ten thousand");
+const _: () = assert!(size_of::<Member>() <= 104, "there may be ten thousand");
 
 #[derive(Debug, Default)]
 struct Place {
@@ -69,7 +73,6 @@ pub(crate) struct Members {
     free: Vec<u32>,
     by_id: Index,
     by_address: Index,
-    by_network: HashMap<IpAddr, u32>,
     /// Members that have not answered their welcome yet, with when they came.
     unanswered: BTreeSet<(u64, Membership)>,
     count: usize,
@@ -80,7 +83,6 @@ impl Members {
     /// tells the word of an attachment's transport.
     pub(crate) fn insert(&mut self, mut member: Member, word_of: impl Fn(u32) -> &'static str) -> Membership {
         member.tag = self.choose_tag(&member, &word_of);
-        *self.by_network.entry(network_of(member.address)).or_default() += 1;
         self.count += 1;
         let (id, address) = (member.id, name(member.address));
         let index = self.free.pop().unwrap_or_else(|| {
@@ -108,13 +110,6 @@ impl Members {
         self.unanswered.remove(&(member.came_ms, key));
         self.by_id.remove(&member.id, key.index as usize);
         self.by_address.remove(&name(member.address), key.index as usize);
-        let network = network_of(member.address);
-        if let Some(count) = self.by_network.get_mut(&network) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_network.remove(&network);
-            }
-        }
         Some(member)
     }
 
@@ -163,11 +158,6 @@ impl Members {
 
     pub(crate) fn len(&self) -> usize {
         self.count
-    }
-
-    /// Members that count against the same limit as one at `address`.
-    pub(crate) fn sharing_network_with(&self, address: PeerAddr) -> usize {
-        self.by_network.get(&network_of(address)).map_or(0, |&count| count as usize)
     }
 
     fn key_at(&self, place: usize) -> Membership {
@@ -227,8 +217,18 @@ impl Place {
 }
 
 impl Member {
+    /// The name that it has taken.
+    pub(crate) fn name(&self) -> Option<&Name> {
+        self.profile.as_ref()?.name.as_ref()
+    }
+
     /// The member as people see it, whose transport has this word.
     pub(crate) fn author(&self, word: &str) -> Author {
+        self.name().map_or_else(|| self.bare_author(word), |name| Author::Named(name.clone()))
+    }
+
+    /// As it is seen without a name.
+    pub(crate) fn bare_author(&self, word: &str) -> Author {
         match Tag::new(word, u32::from(self.tag)) {
             Ok(tag) if self.tag > 0 => Author::tagged(self.address, tag),
             _ => Author::Peer(self.address),
@@ -244,19 +244,6 @@ fn at(places: &[Place], place: usize) -> Option<&Member> {
 /// be found together.
 fn name(address: PeerAddr) -> PeerAddr {
     address.without_scope()
-}
-
-/// What counts as one address in limits: an IPv4 address, or the IPv6 /64 that one subscriber gets.
-#[must_use]
-pub fn network_of(peer: impl Into<PeerAddr>) -> IpAddr {
-    match peer.into().ip() {
-        ip @ IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => {
-            let mut segments = ip.segments();
-            segments[4..].fill(0);
-            IpAddr::V6(Ipv6Addr::from(segments))
-        }
-    }
 }
 
 #[cfg(test)]
@@ -284,6 +271,8 @@ mod tests {
             taken: 0,
             direct: 0,
             lane: None,
+            spoke_s: 0,
+            profile: None,
         }
     }
 
@@ -309,23 +298,6 @@ mod tests {
         assert_eq!(members.get(second).map(|member| member.address.port()), Some(2));
         assert_eq!(members.key_of(MemberId::new(1)), Some(second));
         assert_eq!(members.key_of(MemberId::new(2)), None);
-    }
-
-    #[test]
-    fn addresses_are_counted_by_ipv4_address_and_ipv6_network() {
-        let mut members = Members::default();
-        let a = insert(&mut members, "192.0.2.1:1");
-        insert(&mut members, "[2001:db8::1]:1");
-        insert(&mut members, "[2001:db8::2:0:0:1]:1");
-        insert(&mut members, "127.0.0.1:1");
-        let count = |members: &Members, peer: &str| members.sharing_network_with(peer.parse().unwrap());
-        assert_eq!(count(&members, "192.0.2.1:9"), 1);
-        assert_eq!(count(&members, "192.0.2.2:9"), 0);
-        assert_eq!(count(&members, "[2001:db8::ffff]:9"), 2);
-        assert_eq!(count(&members, "[2001:db8:0:1::1]:9"), 0);
-        assert_eq!(count(&members, "127.0.0.1:2"), 1);
-        members.remove(a);
-        assert_eq!(count(&members, "192.0.2.1:9"), 0);
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! The room: a cheap handle on shared state.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
-use chat_proto::{Author, DirectItem, LeaveReason, MemberId, Name, Present, Text};
+use chat_proto::{Author, Name, PeerAddr, Present, Text};
 
+use crate::admission::Admission;
 use crate::attachment::Attachment;
+use crate::ban_list::BanList;
+use crate::commands::CommandTable;
 use crate::config::RoomConfig;
-use crate::error::{KickError, NameTaken, SayError, TellError};
+use crate::error::{NickError, SayError};
+use crate::gate::{Gate, Knock};
 use crate::local_member::LocalMember;
 use crate::moderator::Moderator;
+use crate::rooms::{self, RoomInfo, Rooms};
 use crate::state::State;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
@@ -26,7 +31,7 @@ use crate::waker::Waker;
 /// use chat_proto::Event;
 ///
 /// let room = Room::new(RoomConfig::default());
-/// let (ann, bob) = (room.join("ann".parse()?)?, room.join("bob".parse()?)?);
+/// let (ann, bob) = (room.join("ann")?, room.join("bob")?);
 /// ann.say("good morning")?;
 /// let Heard::Entry(entry) = bob.recv()? else { panic!("bob missed nothing") };
 /// let Event::Said { author, text, .. } = &entry.event else { panic!("it was said") };
@@ -36,11 +41,28 @@ use crate::waker::Waker;
 #[derive(Clone, Debug)]
 pub struct Room(Arc<Shared>);
 
-struct Shared {
+pub(crate) struct Shared {
+    name: Option<Name>,
+    /// The rooms that this one is among, if there are others.
+    rooms: Weak<rooms::Inner>,
+    admission: Arc<Admission>,
     state: Mutex<State>,
     clock: Clock,
+    unix_clock: UnixClock,
     moderator: Option<Moderator>,
+    commands: Option<CommandTable>,
+    gate: Option<Gate>,
+    bans: BanList,
 }
+
+/// Two handles are equal if they are handles on the same room.
+impl PartialEq for Room {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Room {}
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,12 +73,15 @@ impl fmt::Debug for Shared {
 /// Tells the time; a simulator's own.
 pub type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 
+/// Tells the time of the wall clock, in milliseconds of Unix time. It may jump.
+pub type UnixClock = Box<dyn Fn() -> u64 + Send + Sync>;
+
 /// What a room takes from the world around it. [`Room::new`] takes the real one.
 pub struct World {
     /// Tells the time.
     pub clock: Clock,
-    /// Unix time in milliseconds at this moment.
-    pub unix_ms: u64,
+    /// Tells the time of the wall clock.
+    pub unix_clock: UnixClock,
     /// What the room's epoch and session keys are drawn from. Must be unpredictable where peers
     /// are not trusted.
     pub seed: [u8; 32],
@@ -64,7 +89,7 @@ pub struct World {
 
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("World").field("unix_ms", &self.unix_ms).finish_non_exhaustive()
+        f.debug_struct("World").finish_non_exhaustive()
     }
 }
 
@@ -77,12 +102,14 @@ impl World {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place where a room meets the real clocks")]
     pub fn real() -> Self {
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).expect("the system has a source of randomness");
         Self {
             clock: Box::new(Instant::now),
-            unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
+            unix_clock: Box::new(|| {
+                let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+            }),
             seed,
         }
     }
@@ -99,9 +126,75 @@ impl Room {
     /// calls give the same room.
     #[must_use]
     pub fn in_world(config: RoomConfig, world: World) -> Self {
-        let moderator = config.moderator.clone();
-        let state = State::new(config, (world.clock)(), world.unix_ms, world.seed);
-        Self(Arc::new(Shared { state: Mutex::new(state), clock: world.clock, moderator }))
+        let admission = Arc::new(Admission::new(&config));
+        Self::build(config, world, None, admission, Weak::new())
+    }
+
+    /// A room among others.
+    pub(crate) fn in_rooms(
+        config: &RoomConfig,
+        world: World,
+        name: Name,
+        admission: Arc<Admission>,
+        rooms: Weak<rooms::Inner>,
+    ) -> Self {
+        Self::build(config.clone(), world, Some(name), admission, rooms)
+    }
+
+    fn build(
+        config: RoomConfig,
+        world: World,
+        name: Option<Name>,
+        admission: Arc<Admission>,
+        rooms: Weak<rooms::Inner>,
+    ) -> Self {
+        let World { clock, unix_clock, seed } = world;
+        let RoomConfig { moderator, commands, gate, bans, .. } = config.clone();
+        let state = State::new(config, Arc::clone(&admission), clock(), unix_clock(), seed);
+        let state = Mutex::new(state);
+        Self(Arc::new(Shared {
+            name,
+            rooms,
+            admission,
+            state,
+            clock,
+            unix_clock,
+            moderator,
+            commands,
+            gate,
+            bans,
+        }))
+    }
+
+    /// Its name; `None` for a room that is the only one.
+    #[must_use]
+    pub fn name(&self) -> Option<&Name> {
+        self.0.name.as_ref()
+    }
+
+    /// The rooms that this one is among; `None` for a room that is the only one.
+    #[must_use]
+    pub fn rooms(&self) -> Option<Rooms> {
+        Rooms::upgrade(&self.0.rooms)
+    }
+
+    /// What `/rooms` tells of it.
+    #[must_use]
+    pub fn info(&self) -> RoomInfo {
+        let state = self.lock();
+        RoomInfo { name: self.0.name.clone(), members: state.stats().members, topic: state.topic.clone() }
+    }
+
+    pub(crate) fn admission(&self) -> &Arc<Admission> {
+        &self.0.admission
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.0)
+    }
+
+    pub(crate) fn upgrade(room: &Weak<Shared>) -> Option<Self> {
+        room.upgrade().map(Self)
     }
 
     /// A place for a transport, which `waker` wakes when the room has something for it. At first it
@@ -114,9 +207,9 @@ impl Room {
     ///
     /// # Errors
     ///
-    /// [`NameTaken`] if another local member has the name.
-    pub fn join(&self, name: Name) -> Result<LocalMember, NameTaken> {
-        LocalMember::new(self.clone(), name)
+    /// [`NickError`] if it cannot be a name, or another member has it.
+    pub fn join(&self, name: &str) -> Result<LocalMember, NickError> {
+        LocalMember::new(self.clone(), &name.parse()?)
     }
 
     /// Says `[*] text` as the room itself. Text of several lines, or longer than a message, becomes
@@ -126,8 +219,7 @@ impl Room {
     ///
     /// [`SayError::Closing`].
     pub fn notice(&self, text: &str) -> Result<(), SayError> {
-        let (texts, now) = (Text::split(text.as_bytes()).collect(), self.now());
-        let result = self.lock().say_as_room(texts, now);
+        let result = self.lock().say_as_room(Text::split(text.as_bytes()).collect());
         result?.wake();
         Ok(())
     }
@@ -139,42 +231,6 @@ impl Room {
         let (last, wakes) = result?;
         wakes.wake();
         Ok(last)
-    }
-
-    /// Tells one remote member something, which nobody else sees: `[*] text`. A text of several lines, or longer than a
-    /// message, becomes several items.
-    ///
-    /// ```
-    /// # use chat_core::{Room, RoomConfig, TellError};
-    /// # use chat_proto::MemberId;
-    /// let room = Room::new(RoomConfig::default());
-    /// assert_eq!(room.tell(MemberId::new(7), "hello"), Err(TellError::NotPresent));
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`TellError`] if it is no remote member, or has not acknowledged what it was told before. Then the rest of the
-    /// text is not sent.
-    pub fn tell(&self, to: MemberId, text: &str) -> Result<(), TellError> {
-        for text in Text::split(text.as_bytes()) {
-            let result = self.lock().tell(to, DirectItem::Notice { text });
-            result?.wake();
-        }
-        Ok(())
-    }
-
-    /// Makes the remote member that is shown as `who` leave. It is told `why` (which may be empty).
-    ///
-    /// # Errors
-    ///
-    /// [`KickError::NotPresent`] if no remote member is shown like this; [`KickError::Why`] if `why` is
-    /// longer than [`REASON_BYTES_MAX`](chat_proto::limits::REASON_BYTES_MAX).
-    pub fn kick(&self, who: Author, why: &str) -> Result<(), KickError> {
-        let reason = LeaveReason::kicked(why)?;
-        let now = self.now();
-        let wakes = self.lock().kick(&who, &reason, now);
-        wakes.ok_or(KickError::NotPresent { who })?.wake();
-        Ok(())
     }
 
     /// The remote members that are present, as they are shown, in no particular order.
@@ -226,8 +282,40 @@ impl Room {
         self.0.moderator.as_ref()
     }
 
+    /// The time of the wall clock, in milliseconds of Unix time.
+    #[must_use]
+    pub fn unix_ms(&self) -> u64 {
+        (self.0.unix_clock)()
+    }
+
+    pub(crate) fn commands(&self) -> Option<&CommandTable> {
+        self.0.commands.as_ref()
+    }
+
+    pub(crate) fn ban_list(&self) -> &BanList {
+        &self.0.bans
+    }
+
+    /// Whether somebody may come in, or take this name. Without the room's lock: a gate may call the room.
+    pub(crate) fn admit(
+        &self,
+        address: PeerAddr,
+        transport: &'static str,
+        name: Option<&Name>,
+    ) -> Result<(), Text> {
+        let knock = Knock { address, transport, name, unix_ms: self.unix_ms() };
+        let result = self
+            .0
+            .bans
+            .admit(&knock)
+            .and_then(|()| self.0.gate.as_ref().map_or(Ok(()), |gate| gate.decide(&knock)));
+        result.map_err(|refusal| refusal.why)
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while the lock is held would be a bug of ours; the others still get the messages.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.unix_ms = (self.0.unix_clock)();
+        state
     }
 }

@@ -1,32 +1,63 @@
 //! Sessions whose members have left, and which may be resumed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap};
 
-use chat_proto::MemberId;
+use chat_proto::{MemberId, Name};
 
 /// Sessions of which the room remembers how far it has come with them. For an older one it looks into the log.
 ///
 /// As many as there may be members by default, so that all of them may come back after a broken network.
 const SESSIONS_REMEMBERED_MAX: usize = 10_000;
 
-/// How far the room has come with members that have left, the oldest first.
+/// What is remembered of a session while it has no member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// The number of the newest of its messages that the room has dealt with.
+    pub(crate) taken: u64,
+    /// Stays reserved for the session for a while.
+    pub(crate) name: Option<Name>,
+    /// When the member left, in milliseconds since the room began.
+    pub(crate) left_ms: u64,
+}
+
+/// The newest sessions that have no member.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    taken: VecDeque<(MemberId, u64)>,
+    sessions: HashMap<MemberId, (u64, Left)>,
+    /// In the order in which they were left.
+    order: BTreeMap<u64, MemberId>,
+    next: u64,
 }
 
 impl Sessions {
-    pub(crate) fn remember(&mut self, member: MemberId, taken: u64) {
-        if self.taken.len() == SESSIONS_REMEMBERED_MAX {
-            self.taken.pop_front();
-        }
-        self.taken.push_back((member, taken));
+    /// Remembers a session. Returns the one that is forgotten for it, if there are too many.
+    pub(crate) fn remember(&mut self, member: MemberId, left: Left) -> Option<Left> {
+        let oldest =
+            if self.sessions.len() == SESSIONS_REMEMBERED_MAX { self.order.pop_first() } else { None };
+        let forgotten = oldest.and_then(|(_, oldest)| self.sessions.remove(&oldest));
+        self.order.insert(self.next, member);
+        self.sessions.insert(member, (self.next, left));
+        self.next += 1;
+        forgotten.map(|(_, left)| left)
     }
 
-    /// What is remembered of this session, which goes on. O(sessions), but those that come back are mostly new ones.
-    pub(crate) fn take(&mut self, member: MemberId) -> Option<u64> {
-        let place = self.taken.iter().rposition(|&(id, _)| id == member)?;
-        self.taken.remove(place).map(|(_, taken)| taken)
+    /// What is remembered of this session, which goes on.
+    pub(crate) fn take(&mut self, member: MemberId) -> Option<Left> {
+        let (place, left) = self.sessions.remove(&member)?;
+        self.order.remove(&place);
+        Some(left)
+    }
+
+    /// What is remembered of this session.
+    pub(crate) fn get(&self, member: MemberId) -> Option<&Left> {
+        self.sessions.get(&member).map(|(_, left)| left)
+    }
+
+    /// The session gives up its name.
+    pub(crate) fn release_name(&mut self, member: MemberId) {
+        if let Some((_, left)) = self.sessions.get_mut(&member) {
+            left.name = None;
+        }
     }
 }
 
@@ -36,12 +67,23 @@ mod tests {
 
     #[test]
     fn the_newest_sessions_are_remembered() {
+        let left = |taken| Left { taken, name: None, left_ms: 0 };
         let mut sessions = Sessions::default();
-        for id in 0..=SESSIONS_REMEMBERED_MAX as u64 {
-            sessions.remember(MemberId::new(id), id * 2);
+        for id in 0..SESSIONS_REMEMBERED_MAX as u64 {
+            assert_eq!(sessions.remember(MemberId::new(id), left(id * 2)), None);
         }
-        assert_eq!(sessions.take(MemberId::new(0)), None);
-        assert_eq!(sessions.take(MemberId::new(1)), Some(2));
-        assert_eq!(sessions.take(MemberId::new(1)), None, "it goes on");
+        assert_eq!(sessions.take(MemberId::new(7)), Some(left(14)));
+        assert_eq!(sessions.take(MemberId::new(7)), None, "it goes on");
+        assert_eq!(sessions.remember(MemberId::new(7), left(15)), None, "there is room for one");
+        assert_eq!(
+            sessions.remember(MemberId::new(20_000), left(1)),
+            Some(left(0)),
+            "the oldest is forgotten"
+        );
+        assert_eq!(sessions.get(MemberId::new(0)), None);
+        assert_eq!(
+            (sessions.sessions.len(), sessions.order.len()),
+            (SESSIONS_REMEMBERED_MAX, SESSIONS_REMEMBERED_MAX)
+        );
     }
 }

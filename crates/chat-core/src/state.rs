@@ -2,24 +2,30 @@
 //! back to the caller.
 
 mod membership;
+mod moderation;
+mod people;
 mod readers;
 mod speaking;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_proto::Text;
 use siphasher::sip::SipHasher24;
 
+use crate::admission::Admission;
 use crate::config::RoomConfig;
 use crate::log::Log;
 use crate::members::Members;
+use crate::names::Names;
+use crate::operators::Attempts;
 use crate::presence::PresenceSummary;
 use crate::sessions::Sessions;
 use crate::stats::Stats;
 
 pub(crate) use membership::Newcomer;
-pub(crate) use readers::LocalState;
 use readers::{AttachmentState, Wakes};
+pub(crate) use readers::{LocalState, WORD};
 
 /// The longest time that members are given to read what they are owed; an `Instant` has an end.
 const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -29,15 +35,23 @@ pub(crate) struct State {
     pub(crate) config: RoomConfig,
     pub(crate) log: Log,
     began: Instant,
-    began_unix_ms: u64,
+    pub(crate) began_unix_ms: u64,
+    /// The time, in milliseconds of Unix time. Whoever takes the lock sets it.
+    pub(crate) unix_ms: u64,
     epoch: u64,
+    /// Hides how much of a password is right.
+    key_words: (u64, u64),
     /// Makes session keys, so that a session can be proven after its member has left.
     keys: SipHasher24,
     members: Members,
+    admission: Arc<Admission>,
     /// The newest number that was given to a member.
     newest_id: u64,
     /// Sessions of members that have left.
     left: Sessions,
+    names: Names,
+    attempts: Attempts,
+    pub(crate) topic: Option<Text>,
     /// Messages of the room itself.
     said_by_room: u64,
     attachments: Vec<Option<AttachmentState>>,
@@ -48,19 +62,32 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(mut config: RoomConfig, began: Instant, began_unix_ms: u64, seed: [u8; 32]) -> Self {
+    pub(crate) fn new(
+        mut config: RoomConfig,
+        admission: Arc<Admission>,
+        began: Instant,
+        began_unix_ms: u64,
+        seed: [u8; 32],
+    ) -> Self {
         config.log_bytes_max = config.log_bytes_max.max(RoomConfig::LOG_BYTES_MIN);
         let [epoch, key_0, key_1, _] = words(seed);
+        let log = Log::new(config.log_bytes_max);
         Self {
-            log: Log::new(config.log_bytes_max),
+            log,
             config,
             began,
             began_unix_ms,
+            unix_ms: began_unix_ms,
             epoch,
+            key_words: (key_1, key_0),
             keys: SipHasher24::new_with_keys(key_0, key_1),
             members: Members::default(),
+            admission,
             newest_id: 0,
             left: Sessions::default(),
+            names: Names::default(),
+            attempts: Attempts::default(),
+            topic: None,
             said_by_room: 0,
             attachments: Vec::new(),
             locals: Vec::new(),
@@ -78,7 +105,7 @@ impl State {
         if self.closing.is_some() {
             return Wakes::default();
         }
-        let said = self.say_as_room(vec![farewell], now);
+        let said = self.say_as_room(vec![farewell]);
         self.closing = Some(now + grace.min(GRACE_MAX));
         said.expect("it was not closing until now")
     }
@@ -92,6 +119,10 @@ impl State {
         self.closing.is_some()
     }
 
+    pub(crate) fn count_refused(&mut self) {
+        self.counted.refused += 1;
+    }
+
     pub(crate) fn count_missed(&mut self, messages: u64) {
         self.counted.missed += messages;
     }
@@ -103,7 +134,7 @@ impl State {
     pub(crate) fn stats(&self) -> Stats {
         Stats {
             members: self.members.len(),
-            locals: self.locals.iter().flatten().count(),
+            local_members: self.locals.iter().flatten().count(),
             messages: self.log.seq(),
             log_entries: usize::try_from(self.log.head() - self.log.tail()).unwrap_or(usize::MAX),
             log_bytes: self.log.bytes(),

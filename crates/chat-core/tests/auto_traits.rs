@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use chat_core::{
     Attachment, Client, ClientConfig, ClientEnd, ClientEvent, Conversation, Cursor, EncodedLog, Heard,
-    JoinError, KickError, LocalMember, Membership, Moderator, NameTaken, RecvTimeoutError, Room, RoomClosed,
+    JoinError, KickError, LocalMember, Membership, Moderator, NickError, RecvTimeoutError, Room, RoomClosed,
     RoomConfig, Running, SayError, Stats, TellError, TryRecvError, TrySayError, Update, Waker,
 };
 
@@ -47,7 +47,7 @@ fn errors_are_errors_that_cross_threads() {
     is_an_error::<ClientEnd>();
     is_an_error::<JoinError>();
     is_an_error::<KickError>();
-    is_an_error::<NameTaken>();
+    is_an_error::<NickError>();
     is_an_error::<RecvTimeoutError>();
     is_an_error::<RoomClosed>();
     is_an_error::<SayError>();

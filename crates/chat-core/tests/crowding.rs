@@ -26,7 +26,7 @@ fn a_speaker_is_held_up_before_a_transport_is_overtaken_and_goes_on_when_it_has_
         }
     }
     assert!((2..MANY / 50).contains(&pauses), "{pauses} pauses");
-    assert_eq!(room.stats().paced, 0, "it is not he who is too fast");
+    assert_eq!(room.stats().throttled, 0, "it is not he who is too fast");
 }
 
 #[test]

@@ -100,6 +100,7 @@ fn run_local(local: &LocalMember) -> Read {
             match local.recv_timeout(NEVER) {
                 Ok(Heard::Entry(entry)) => read.entry(&entry),
                 Ok(Heard::Missed(messages)) => read.skip(messages),
+                Ok(other) => panic!("{other}"),
                 Err(error) => panic!("at message {}: {error}", read.seq),
             }
         }

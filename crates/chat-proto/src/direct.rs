@@ -64,6 +64,27 @@ pub enum DirectItem {
         /// Why it did not get there.
         why: Text,
     },
+    /// A command of this member is dealt with: what it had to say came before.
+    Done {
+        /// Which of the member's messages it was.
+        number: u64,
+    },
+    /// A private message of this member is in the other one's lane. Confirms it.
+    Sent {
+        /// Which of the member's messages it was.
+        number: u64,
+        /// Whom it is for.
+        to: Author,
+        /// The message.
+        text: Text,
+    },
+    /// This member ignores another one from now on, or no longer: its client hides what that one says.
+    Ignoring {
+        /// The other member.
+        member: MemberId,
+        /// Whether it is ignored.
+        is_ignored: bool,
+    },
     /// Something that a later version of the protocol knows. There is nothing to show.
     Unknown {
         /// Its kind on the wire.
@@ -98,7 +119,8 @@ impl fmt::Display for DirectItem {
             DirectItem::Refused { why, .. } => write!(f, "[*] {why}"),
             DirectItem::Notice { text } => write!(f, "[*] {text}"),
             DirectItem::Undelivered { to, why } => write!(f, "[*] Not delivered to {to}: {why}"),
-            DirectItem::Unknown { .. } => Ok(()),
+            DirectItem::Sent { to, text, .. } => write!(f, "[you -> {to}] {text}"),
+            DirectItem::Done { .. } | DirectItem::Ignoring { .. } | DirectItem::Unknown { .. } => Ok(()),
         }
     }
 }

@@ -72,6 +72,25 @@ pub enum Event {
         /// How many members are present after it.
         members: u32,
     },
+    /// A member is shown otherwise from now on: it took a name, changed it, or gave it up.
+    Renamed {
+        /// Which member.
+        member: MemberId,
+        /// The member as people saw it.
+        from: Author,
+        /// The member as people see it now.
+        to: Author,
+    },
+    /// The room has another topic.
+    Topic {
+        /// Which member set it.
+        member: MemberId,
+        /// That member as people see it.
+        author: Author,
+        /// The topic; empty if the room has none any more. At most [`TOPIC_BYTES_MAX`](crate::limits::TOPIC_BYTES_MAX)
+        /// bytes.
+        text: Text,
+    },
     /// What a later version of the protocol knows. It has its place in the log, and there is nothing to show.
     Unknown {
         /// Its kind on the wire.
@@ -85,9 +104,12 @@ impl Event {
         matches!(self, Event::Said { .. })
     }
 
-    /// Whether this tells who comes and goes.
+    /// Whether this tells who comes, who goes, and who has another name.
     pub fn is_presence(&self) -> bool {
-        matches!(self, Event::Joined { .. } | Event::Left { .. } | Event::PresenceSummary { .. })
+        matches!(
+            self,
+            Event::Joined { .. } | Event::Left { .. } | Event::PresenceSummary { .. } | Event::Renamed { .. }
+        )
     }
 
     /// Whether this is a single join or leave in a room so large that only its
@@ -95,7 +117,11 @@ impl Event {
     pub fn is_crowd(&self) -> bool {
         match self {
             Event::Joined { members, .. } | Event::Left { members, .. } => *members > PRESENCE_MEMBERS_MAX,
-            Event::Said { .. } | Event::PresenceSummary { .. } | Event::Unknown { .. } => false,
+            Event::Said { .. }
+            | Event::PresenceSummary { .. }
+            | Event::Renamed { .. }
+            | Event::Topic { .. }
+            | Event::Unknown { .. } => false,
         }
     }
 }
@@ -110,6 +136,11 @@ impl fmt::Display for Event {
             Event::PresenceSummary { joined, left, members } => {
                 write!(f, "[*] {joined} joined, {left} left, {members} present")
             }
+            Event::Renamed { from, to, .. } => write!(f, "[*] {from} is now {to}"),
+            Event::Topic { author, text, .. } if text.as_str().is_empty() => {
+                write!(f, "[*] {author} removed the topic")
+            }
+            Event::Topic { author, text, .. } => write!(f, "[*] {author} set the topic: {text}"),
             Event::Unknown { .. } => Ok(()),
         }
     }
@@ -119,6 +150,8 @@ const SAID: u8 = 1;
 const JOINED: u8 = 2;
 const LEFT: u8 = 3;
 const PRESENCE_SUMMARY: u8 = 4;
+const RENAMED: u8 = 5;
+const TOPIC: u8 = 6;
 
 impl Entry {
     /// Appends the fields of an `Entry` frame.
@@ -136,6 +169,12 @@ impl Entry {
             }
             Event::PresenceSummary { joined, left, members } => {
                 codec::encode(&(seq, at_ms, PRESENCE_SUMMARY, joined, left, members), out);
+            }
+            Event::Renamed { member, from, to } => {
+                codec::encode(&(seq, at_ms, RENAMED, member, from, to), out);
+            }
+            Event::Topic { member, author, text } => {
+                codec::encode(&(seq, at_ms, TOPIC, member, author, text), out);
             }
             Event::Unknown { kind } => codec::encode(&(seq, at_ms, kind), out),
         }
@@ -159,6 +198,12 @@ impl Entry {
             }),
             PRESENCE_SUMMARY => codec::decode(fields)
                 .map(|((joined, left, members), _)| Event::PresenceSummary { joined, left, members }),
+            RENAMED => {
+                codec::decode(fields).map(|((member, from, to), _)| Event::Renamed { member, from, to })
+            }
+            TOPIC => {
+                codec::decode(fields).map(|((member, author, text), _)| Event::Topic { member, author, text })
+            }
             kind => Some(Event::Unknown { kind }),
         };
         event.map(|event| Entry { seq, at_ms, event }).ok_or(FrameError::Malformed)

@@ -104,6 +104,9 @@ const PRIVATE: u8 = 1;
 const REFUSED: u8 = 2;
 const NOTICE: u8 = 3;
 const UNDELIVERED: u8 = 4;
+const DONE: u8 = 5;
+const SENT: u8 = 6;
+const IGNORING: u8 = 7;
 
 impl MemberFrame {
     /// Appends the frame to `out`, its length first.
@@ -159,6 +162,11 @@ pub fn encode_direct(direct: &Direct, out: &mut Vec<u8>) {
         DirectItem::Refused { number: refused, why } => put(DIRECT, &(number, REFUSED, refused, why), out),
         DirectItem::Notice { text } => put(DIRECT, &(number, NOTICE, text), out),
         DirectItem::Undelivered { to, why } => put(DIRECT, &(number, UNDELIVERED, to, why), out),
+        DirectItem::Done { number: done } => put(DIRECT, &(number, DONE, done), out),
+        DirectItem::Sent { number: sent, to, text } => put(DIRECT, &(number, SENT, sent, to, text), out),
+        DirectItem::Ignoring { member, is_ignored } => {
+            put(DIRECT, &(number, IGNORING, member, is_ignored), out);
+        }
         DirectItem::Unknown { kind } => put(DIRECT, &(number, kind), out),
     }
 }
@@ -172,6 +180,11 @@ fn decode_direct(payload: &[u8]) -> Option<Direct> {
         REFUSED => codec::decode(fields).map(|((number, why), _)| DirectItem::Refused { number, why }),
         NOTICE => codec::decode(fields).map(|(text, _)| DirectItem::Notice { text }),
         UNDELIVERED => codec::decode(fields).map(|((to, why), _)| DirectItem::Undelivered { to, why }),
+        DONE => codec::decode(fields).map(|(number, _)| DirectItem::Done { number }),
+        SENT => codec::decode(fields).map(|((number, to, text), _)| DirectItem::Sent { number, to, text }),
+        IGNORING => {
+            codec::decode(fields).map(|((member, is_ignored), _)| DirectItem::Ignoring { member, is_ignored })
+        }
         kind => Some(DirectItem::Unknown { kind }),
     };
     item.map(|item| Direct { number, item })

@@ -9,6 +9,10 @@ use crate::{
     limits::{PRESENT_AUTHORS_MAX, VERSIONS_MAX},
 };
 
+/// The server takes a text that begins with `/` for a command, and says one that begins with `//` with a single `/`. A bit
+/// of [`Welcome::capabilities`].
+pub const COMMANDS: u64 = 1;
+
 /// How a member introduces itself.
 ///
 /// ```
@@ -83,7 +87,7 @@ pub struct Resume {
 pub struct Welcome {
     /// The version that is spoken from here on, one of those in the [`Hello`].
     pub version: u8,
-    /// Those of the member's capabilities that the server has, too.
+    /// What the server can do beyond the version, one bit each: [`COMMANDS`].
     pub capabilities: u64,
     /// Which life of the room this is; sequence numbers and members compare only within one.
     pub epoch: u64,
@@ -108,6 +112,8 @@ pub struct Welcome {
     pub began_unix_ms: u64,
     /// How many members are present, this one included.
     pub members: u32,
+    /// What the room is about, if its topic was set.
+    pub topic: Option<Text>,
 }
 
 /// Says that the log's tail passed the member's cursor, and what that cost it.

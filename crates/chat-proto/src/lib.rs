@@ -95,7 +95,7 @@ pub use decode::{FrameDecoder, FrameError};
 pub use direct::{Direct, DirectItem};
 pub use entry::{Entry, Event};
 pub use frame::{Frame, MemberFrame, RoomFrame, encode_direct, encode_entry};
-pub use greeting::{Hello, Lagged, Present, Resume, Session, Welcome};
+pub use greeting::{COMMANDS, Hello, Lagged, Present, Resume, Session, Welcome};
 pub use line::{Line, LineError};
 pub use member::{MemberId, Origin};
 pub use name::{Name, NameError};

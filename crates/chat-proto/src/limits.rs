@@ -47,6 +47,9 @@ pub const PLAIN_LINE_BYTES_MAX: usize = 64 * 1024;
 /// Shorter than an address, so that names never decide how long a prefix can be.
 pub const NAME_BYTES_MAX: usize = 32;
 
+/// Longest topic of a room. A welcome carries it, and must fit into a datagram.
+pub const TOPIC_BYTES_MAX: usize = 300;
+
 /// Longest text in [`LeaveReason::Kicked`](crate::LeaveReason::Kicked).
 ///
 /// The reason is shown inside a notice together with an address, and the notice is one

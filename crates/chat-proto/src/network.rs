@@ -43,6 +43,12 @@ impl Network {
         Network { ip: masked(ip, prefix), prefix }
     }
 
+    /// How many bits its addresses share.
+    #[must_use]
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
     /// Whether the address is in this network.
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {

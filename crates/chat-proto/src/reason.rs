@@ -63,6 +63,11 @@ pub enum LeaveReason {
         /// What to show for it: which version the server speaks.
         text: Text,
     },
+    /// The gate of the room does not let the peer in, or a ban has ended its membership.
+    Banned {
+        /// What the peer is told about it; may be empty. At most [`REASON_BYTES_MAX`] bytes.
+        why: Text,
+    },
     /// What a later version of the protocol knows.
     Other {
         /// Its code on the wire.
@@ -84,6 +89,12 @@ impl LeaveReason {
             bytes if bytes > REASON_BYTES_MAX => Err(TextError::TooLong { bytes }),
             _ => Ok(LeaveReason::Kicked { why }),
         }
+    }
+
+    /// [`LeaveReason::Banned`] for a reason, of which no more than [`REASON_BYTES_MAX`] bytes are kept.
+    #[must_use]
+    pub fn banned(why: &Text) -> LeaveReason {
+        LeaveReason::Banned { why: cut(why.as_str(), REASON_BYTES_MAX) }
     }
 
     /// [`LeaveReason::Version`] of a server that speaks [`VERSION`].
@@ -112,6 +123,7 @@ impl LeaveReason {
             LeaveReason::RoomFull => 12,
             LeaveReason::AddressFull => 13,
             LeaveReason::Version { .. } => 14,
+            LeaveReason::Banned { .. } => 15,
             LeaveReason::Other { code, .. } => *code,
         }
     }
@@ -129,24 +141,19 @@ impl LeaveReason {
             7 => LeaveReason::Protocol,
             8 => LeaveReason::NotChat,
             9 => LeaveReason::Replaced,
-            10 => {
-                let why = match phrase.strip_prefix(KICKED).map(|rest| (rest, rest.strip_prefix(": "))) {
-                    Some(("", _)) => "",
-                    Some((_, Some(why))) => why,
-                    _ => phrase,
-                };
-                LeaveReason::Kicked { why: cut(why, REASON_BYTES_MAX) }
-            }
+            10 => LeaveReason::Kicked { why: why(phrase, KICKED) },
             11 => LeaveReason::Stopping,
             12 => LeaveReason::RoomFull,
             13 => LeaveReason::AddressFull,
             14 => LeaveReason::Version { text: cut(phrase, PHRASE_BYTES_MAX) },
+            15 => LeaveReason::Banned { why: why(phrase, BANNED) },
             code => LeaveReason::Other { code, text: cut(phrase, PHRASE_BYTES_MAX) },
         }
     }
 }
 
 const KICKED: &str = "kicked";
+const BANNED: &str = "banned";
 
 /// Longest phrase.
 const PHRASE_BYTES_MAX: usize = KICKED.len() + ": ".len() + REASON_BYTES_MAX;
@@ -169,9 +176,21 @@ impl fmt::Display for LeaveReason {
             LeaveReason::Stopping => "server is stopping",
             LeaveReason::RoomFull => "room is full",
             LeaveReason::AddressFull => "too many members from this address",
+            LeaveReason::Banned { why } if why.as_str().is_empty() => BANNED,
+            LeaveReason::Banned { why } => return write!(f, "{BANNED}: {why}"),
             LeaveReason::Version { text } | LeaveReason::Other { text, .. } => text.as_str(),
         })
     }
+}
+
+/// What follows `word` in a phrase; the whole phrase if it does not begin like that.
+fn why(phrase: &str, word: &str) -> Text {
+    let why = match phrase.strip_prefix(word).map(|rest| (rest, rest.strip_prefix(": "))) {
+        Some(("", _)) => "",
+        Some((_, Some(why))) => why,
+        _ => phrase,
+    };
+    cut(why, REASON_BYTES_MAX)
 }
 
 /// A front part of a clean text, at most so long.

@@ -120,6 +120,7 @@ fn datagrams_of_a_room() {
         address: text("10.0.0.1:5"),
         room: None,
         name: None,
+        topic: None,
         head: 9,
         began_unix_ms: 5,
         members: 4,
@@ -128,7 +129,7 @@ fn datagrams_of_a_room() {
     check_room(
         &welcome,
         "82 07 0102030405060708 0a 09  02 00 01 02 08 03 00 01 00 0a 31302e302e302e313a35 0a 31302e302e302e313a35 \
-         00 00 09 05 04",
+         00 00 09 05 04 00",
     );
     check_room(
         &RoomDatagram::Refused { nonce: 7, reason: LeaveReason::RoomFull },

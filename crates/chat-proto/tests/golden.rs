@@ -96,7 +96,7 @@ fn frames_of_a_member() {
 #[test]
 fn frames_of_a_room() {
     // length, kind, version, capabilities, epoch, member, since, key, resumed, taken, you, address, no room, no name,
-    // head, began, members
+    // head, began, members, no topic
     let welcome = Welcome {
         version: 2,
         capabilities: 0,
@@ -108,20 +108,27 @@ fn frames_of_a_room() {
         address: text("10.0.0.1:5"),
         room: None,
         name: None,
+        topic: None,
         head: 300,
         began_unix_ms: 1_700_000_000_000,
         members: 3,
     };
     check_room(
         &RoomFrame::Welcome(Box::new(welcome.clone())),
-        "3b00 81 02 00 09 01 02 fd0807060504030201 01 01 04 0e 31302e302e302e313a352f756470 0a 31302e302e302e313a35 \
-         00 00 fb2c01 fd0068e5cf8b010000 03",
+        "3c00 81 02 00 09 01 02 fd0807060504030201 01 01 04 0e 31302e302e302e313a352f756470 0a 31302e302e302e313a35 \
+         00 00 fb2c01 fd0068e5cf8b010000 03 00",
     );
-    let forgotten = Welcome { taken: None, room: Some(text("hall")), name: Some(text("ann")), ..welcome };
+    let forgotten = Welcome {
+        taken: None,
+        room: Some(text("hall")),
+        name: Some(text("ann")),
+        topic: Some(text("code")),
+        ..welcome
+    };
     check_room(
         &RoomFrame::Welcome(Box::new(forgotten)),
-        "4300 81 02 00 09 01 02 fd0807060504030201 01 00 0e 31302e302e302e313a352f756470 0a 31302e302e302e313a35 \
-         01 04 68616c6c 01 03 616e6e fb2c01 fd0068e5cf8b010000 03",
+        "4900 81 02 00 09 01 02 fd0807060504030201 01 00 0e 31302e302e302e313a352f756470 0a 31302e302e302e313a35 \
+         01 04 68616c6c 01 03 616e6e fb2c01 fd0068e5cf8b010000 03 01 04 636f6465",
     );
     // length, kind, messages, next, head, taken
     let lagged = Lagged { messages: 1, next: 250, head: 251, taken: 65_536 };

@@ -35,8 +35,10 @@ impl Stream for Socket {
 #[test]
 fn a_socket_that_takes_bytes_again_is_tried_before_its_peer_counts_as_stalled() {
     let time = VirtualTime::default();
-    let room =
-        Room::in_world(RoomConfig::default(), World { clock: time.clock(), unix_ms: 0, seed: [7; 32] });
+    let room = Room::in_world(
+        RoomConfig::default(),
+        World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [7; 32] },
+    );
     let streams = Streams::new(1, &time);
     let (mut peer, socket) =
         streams.connect(StreamConditions { buffer_bytes: 4, ..StreamConditions::default() });
@@ -81,7 +83,8 @@ fn a_socket_that_takes_bytes_again_is_tried_before_its_peer_counts_as_stalled() 
 fn idle_newcomers_lock_nobody_out() {
     let time = VirtualTime::default();
     let config = RoomConfig::default().with_members_max(4).with_members_per_address_max(4);
-    let room = Room::in_world(config, World { clock: time.clock(), unix_ms: 0, seed: [7; 32] });
+    let room =
+        Room::in_world(config, World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [7; 32] });
     let streams = Streams::new(1, &time);
     let mut endpoint = Endpoint::new(&room, Waker::new(|| {}), false);
     let mut peers = Vec::new();
@@ -176,8 +179,10 @@ impl Stream for Buffering {
 #[test]
 fn a_stream_that_opens_with_a_handshake_and_keeps_bytes_back_is_flushed_to_the_last_one() {
     let time = VirtualTime::default();
-    let room =
-        Room::in_world(RoomConfig::default(), World { clock: time.clock(), unix_ms: 0, seed: [7; 32] });
+    let room = Room::in_world(
+        RoomConfig::default(),
+        World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [7; 32] },
+    );
     let streams = Streams::new(1, &time);
     let conditions = StreamConditions { buffer_bytes: 100, ..StreamConditions::default() };
     let (mut peer, socket) = streams.connect(conditions);

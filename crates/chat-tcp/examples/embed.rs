@@ -5,7 +5,7 @@ use chat_tcp::{TcpConfig, TcpServer};
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let room = Room::new(RoomConfig::default());
-    let host = room.join("host".parse()?)?; // a membership inside this process
+    let host = room.join("host")?; // a membership inside this process
     let running = TcpServer::bind("127.0.0.1:5555", &room, &TcpConfig::default())?.spawn()?;
     host.say("welcome")?;
     while let Ok(heard) = host.recv() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_core::Clock;
+use chat_core::{Clock, UnixClock};
 
 /// A clock that stands still until it is set. Clones show the same time.
 ///
@@ -56,5 +56,12 @@ impl VirtualTime {
     pub fn clock(&self) -> Clock {
         let time = self.clone();
         Box::new(move || time.now())
+    }
+
+    /// The same time as a wall clock, which began in 1970.
+    #[must_use]
+    pub fn unix_clock(&self) -> UnixClock {
+        let time = self.clone();
+        Box::new(move || u64::try_from(time.passed().as_millis()).unwrap_or(u64::MAX))
     }
 }

@@ -24,6 +24,7 @@ pub fn welcome(you: SocketAddr) -> Welcome {
         address: Text::one_line(&you.to_string()).unwrap_or_default(),
         room: None,
         name: None,
+        topic: None,
         head: 0,
         began_unix_ms: 0,
         members: 1,

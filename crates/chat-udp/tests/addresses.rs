@@ -79,7 +79,7 @@ fn a_framed_peer_is_answered_from_the_address_that_it_asked() {
 #[test]
 fn a_plain_peer_that_is_not_there_any_more_has_left_at_the_first_datagram_to_it() {
     for server in ["127.0.0.1:0", "0.0.0.0:0", "[::]:0"].into_iter().filter_map(wildcard) {
-        let local = server.room.join("local".parse().unwrap()).unwrap();
+        let local = server.room.join("local").unwrap();
         let ip =
             if server.address.is_ipv6() { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
         let gone = connected(SocketAddr::new(ip, server.address.port()));

@@ -33,7 +33,7 @@ fn everyone_else_gets_it_too_from_his_first_word_on() {
 #[test]
 fn several_lines_in_a_datagram_are_several_messages() {
     let server = Server::new();
-    let local = server.room.join("seat".parse().unwrap()).unwrap();
+    let local = server.room.join("seat").unwrap();
     let peer = Peer::new(server.address);
     peer.send(b"one\ntwo\r\n\nthree");
     let mut heard = Vec::new();

@@ -74,12 +74,12 @@ struct Run {
 impl Run {
     fn new(choices: &mut Choices<'_>) -> Self {
         let time = VirtualTime::default();
-        let world = World { clock: time.clock(), unix_ms: 0, seed: [1; 32] };
+        let world = World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [1; 32] };
         let mut config = RoomConfig::default();
         config.log_bytes_max = RoomConfig::LOG_BYTES_MIN;
         config.members_max = 1 + choices.below(8);
         let room = Room::in_world(config, world);
-        let local = room.join("seat".parse().expect("a name")).expect("the first seat");
+        let local = room.join("seat").expect("the first seat");
         let server = "192.0.2.1:5555".parse().expect("an address");
         let mut config = UdpConfig::default().with_trusted("10.0.0.0/8".parse().expect("a network"));
         config.announce = choices.yes();

@@ -98,7 +98,7 @@ impl Reading {
 impl Run {
     fn new(choices: &mut Choices<'_>) -> Self {
         let time = VirtualTime::default();
-        let world = World { clock: time.clock(), unix_ms: 0, seed: [3; 32] };
+        let world = World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [3; 32] };
         let moderator = Moderator::new(|offer| match offer.text.as_str().len() % 10 {
             8 => Verdict::Change("changed".parse().expect("clean")),
             9 => Verdict::Refuse("refused".parse().expect("clean")),
@@ -346,7 +346,7 @@ impl Run {
 
     fn join_or_leave_local(&mut self, index: usize) {
         if self.locals[index].take().is_none() {
-            let local = self.room.join(format!("seat{index}").parse().expect("a name")).expect("it is free");
+            let local = self.room.join(&format!("seat{index}")).expect("it is free");
             let reading = Reading { seq: self.truth.len() as u64, ..Reading::default() };
             self.locals[index] = Some(Listener { local, reading });
         }
@@ -363,6 +363,7 @@ impl Run {
                     match heard {
                         Heard::Entry(entry) => listener.reading.entry(&entry, &self.truth),
                         Heard::Missed(messages) => listener.reading.miss(messages),
+                        other => panic!("nobody tells a local member anything: {other}"),
                     }
                 }
                 Err(end) => {

@@ -181,7 +181,7 @@ fn a_server_that_floods_a_udp_client_fills_no_more_than_its_window_and_its_frame
 #[test]
 fn hellos_from_a_hundred_thousand_addresses_leave_a_thousand_answers_and_nothing_else() {
     let time = VirtualTime::default();
-    let world = World { clock: time.clock(), unix_ms: 0, seed: [1; 32] };
+    let world = World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [1; 32] };
     let room = Room::in_world(RoomConfig::default(), world);
     let server = "192.0.2.1:5555".parse().expect("an address");
     let mut endpoint =

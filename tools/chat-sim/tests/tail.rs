@@ -26,7 +26,7 @@ struct Path {
 impl Path {
     fn new(round_trip: Duration) -> Self {
         let time = VirtualTime::default();
-        let world = World { clock: time.clock(), unix_ms: 0, seed: [7; 32] };
+        let world = World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [7; 32] };
         let room = Room::in_world(RoomConfig::default(), world);
         let server = "192.0.2.1:5555".parse().expect("an address");
         let endpoint =

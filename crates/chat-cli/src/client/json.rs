@@ -234,6 +234,7 @@ mod tests {
             address: "127.0.0.1:57814".parse().expect("clean"),
             room: None,
             name: None,
+            topic: None,
             head: 6,
             began_unix_ms: 1_795_402_243_000,
             members: 3,

@@ -71,7 +71,7 @@ fn kick(room: &Room, argument: &str) -> Outcome {
     };
     match room.kick(who, why.trim()) {
         Ok(()) => Outcome::Done, // the room tells
-        Err(error @ KickError::NotPresent { .. }) => Outcome::Refused(format!("{error}; /who lists them")),
+        Err(error @ KickError::NotPresent) => Outcome::Refused(format!("{error}; /who lists them")),
         Err(error) => Outcome::Refused(error.to_string()),
     }
 }
@@ -89,27 +89,7 @@ fn who(room: &Room) -> String {
 }
 
 fn stats(stats: &Stats) -> String {
-    let Stats {
-        members,
-        members_peak,
-        joined,
-        left,
-        refused,
-        messages,
-        missed,
-        paced,
-        unknown,
-        log_entries,
-        log_bytes,
-        ..
-    } = stats;
-    format!(
-        "members   {members} present, {members_peak} at most, {joined} joined, {left} left, {refused} refused\n\
-         messages  {messages} said, {missed} missed by slow members, {paced} slowed down\n\
-         unknown   {unknown} frames and datagrams of a later version of the protocol\n\
-         log       {log_entries} entries, {} KiB",
-        log_bytes.div_ceil(1024)
-    )
+    stats.lines().join("\n")
 }
 
 #[cfg(test)]
@@ -121,7 +101,7 @@ mod tests {
 
     fn said(line: &str) -> (Outcome, Vec<String>) {
         let room = Room::new(RoomConfig::default());
-        let local = room.join("ann".parse().expect("a name")).expect("free");
+        let local = room.join("ann").expect("free");
         let outcome = run(&room, line);
         let mut said = Vec::new();
         while let Ok(heard) = local.try_recv() {

@@ -128,7 +128,7 @@ fn serve_console(
     })?;
     Builder::new().name("chat-control-out".to_owned()).spawn(move || {
         let local_room = room.clone();
-        let join = move || local_room.join(format!("admin-{number}").parse().ok()?).ok();
+        let join = move || local_room.join(&format!("admin-{number}")).ok();
         Session::new(room, listening, |update| send(&mut &console, &update).is_ok()).run(&requested, join);
         // Ends the other thread, too.
         let _gone = console.shutdown(Shutdown::Both);

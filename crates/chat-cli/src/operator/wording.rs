@@ -24,6 +24,8 @@ pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
     let entry = match heard {
         Heard::Entry(entry) => entry,
         Heard::Missed(messages) => return notice(format!("{messages} messages were not shown here")),
+        Heard::Direct(item) => return notice(item.to_string()),
+        _ => return None,
     };
     match &entry.event {
         Event::Said { author, text, .. } => {

@@ -41,13 +41,13 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     let room = Room::new(args.room());
     let mut running = Running::new(&room);
     // Before anyone can come, so that they tell of everyone.
-    let local = room.join("console".parse().expect("a valid name"))?;
+    let local = room.join("console")?;
     let log_file = match &args.log_file {
-        Some(path) => Some((room.join("log-file".parse().expect("a valid name"))?, path)),
+        Some(path) => Some((room.join("log-file")?, path)),
         None => None,
     };
     if tracing::enabled!(tracing::Level::INFO) {
-        watch::spawn(room.join("watch".parse().expect("a valid name"))?)?;
+        watch::spawn(room.join("watch")?)?;
     }
     let places = listen(args, &room, &mut running)?;
     let addresses = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

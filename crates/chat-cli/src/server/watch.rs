@@ -27,6 +27,7 @@ pub(super) fn spawn(local: LocalMember) -> io::Result<()> {
                     _ => {}
                 },
                 Heard::Missed(messages) => tracing::info!(messages, "more happened than could be told"),
+                _ => {}
             }
         }
     })?;

@@ -127,6 +127,7 @@ fn welcome_by_hand() -> Welcome {
         address: you.parse().unwrap(),
         room: None,
         name: None,
+        topic: None,
         head: 0,
         began_unix_ms: 0,
         members: 1,

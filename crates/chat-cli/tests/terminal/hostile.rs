@@ -103,6 +103,7 @@ fn welcome(you: PeerAddr) -> Vec<u8> {
         address: Text::one_line(&you.to_string()).expect("short"),
         room: None,
         name: None,
+        topic: None,
         head: 0,
         began_unix_ms: 0,
         members: 1,

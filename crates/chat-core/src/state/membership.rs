@@ -5,17 +5,18 @@ use std::time::{Duration, Instant};
 
 use chat_proto::limits::PRESENT_AUTHORS_MAX;
 use chat_proto::{
-    Author, DirectItem, Event, Hello, LeaveReason, MemberId, PeerAddr, Present, Resume, Session, Text,
-    VERSION, Welcome,
+    Author, COMMANDS, DirectItem, Event, Hello, LeaveReason, MemberId, Name, PeerAddr, Present, Resume,
+    Session, Text, VERSION, Welcome,
 };
 
 use super::{State, Wakes};
 use crate::attachment::{Dismissed, Joined, Start, Welcomed};
-use crate::config::RoomConfig;
 use crate::error::JoinError;
 use crate::lane::Lane;
-use crate::members::{Member, Members, Membership, network_of};
+use crate::members::{Member, Members, Membership};
+use crate::profile::Profile;
 use crate::rate::RateLimit;
+use crate::sessions::Left;
 
 /// A peer that wants to join.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,7 @@ impl State {
         let present = resume.and_then(|resume| self.members.key_of(resume.session.member));
         let holder = present.and_then(|membership| self.members.get(membership));
         if holder.is_some_and(|holder| self.since_began_ms(newcomer.came) < holder.came_ms) {
+            self.counted.refused += 1;
             return Err(JoinError::Superseded);
         }
         let mut wakes = self.admit(newcomer.address, present, now)?;
@@ -63,12 +65,14 @@ impl State {
             }
             (Some(resume), None) => {
                 let Resume { session, have, direct, .. } = resume;
-                let taken =
-                    self.left.take(session.member).or_else(|| self.log.newest_number_of(session.member));
+                let left = self.left.take(session.member);
+                let name = left.as_ref().and_then(|left| left.name.clone());
+                let taken = left.map(|left| left.taken).or_else(|| self.log.newest_number_of(session.member));
                 let member = Member {
                     taken: taken.unwrap_or(0),
                     direct,
                     is_framed: true,
+                    profile: name.map(|name| Box::new(Profile { name: Some(name), ..Profile::default() })),
                     ..self.new_member(newcomer, session.member, have)
                 };
                 (Start::After(have), taken, self.enter(member, now))
@@ -81,7 +85,8 @@ impl State {
             }
         };
         wakes.0.extend(more.0);
-        Ok((self.answer(membership, resume.is_some(), taken, start), wakes))
+        let wakes = self.take_name_of_hello(membership, hello, now, wakes);
+        Ok((self.answer_hello(membership, resume.is_some(), taken, start), wakes))
     }
 
     /// Answers the hello of a member that was taken for a plain listener. If it resumes a session, it is another member
@@ -109,14 +114,21 @@ impl State {
         let member = self.members.get_mut(membership)?;
         (member.is_framed, member.since) = (true, head);
         let start = Start::History(hello.history.min(self.config.history_max));
-        Some((Ok(self.answer(membership, false, Some(0), start)), Wakes::default()))
+        let wakes = self.take_name_of_hello(membership, hello, now, Wakes::default());
+        Some((Ok(self.answer_hello(membership, false, Some(0), start)), wakes))
     }
 
-    fn answer(&self, membership: Membership, resumed: bool, taken: Option<u64>, start: Start) -> Welcomed {
+    fn answer_hello(
+        &self,
+        membership: Membership,
+        resumed: bool,
+        taken: Option<u64>,
+        start: Start,
+    ) -> Welcomed {
         let (member, head) = (self.members.get(membership).expect("it is a member"), self.log.seq());
         let welcome = Welcome {
             version: VERSION,
-            capabilities: 0,
+            capabilities: if self.config.commands.is_some() { COMMANDS } else { 0 },
             epoch: self.epoch,
             session: self.session(member.id, member.since),
             resumed,
@@ -124,12 +136,37 @@ impl State {
             you: member.author(self.word(member)),
             address: Text::one_line(&member.address.to_string()).unwrap_or_default(),
             room: None,
-            name: None,
+            name: member.name().and_then(|name| Text::one_line(name.as_str()).ok()),
+            topic: self.topic.clone(),
             head,
             began_unix_ms: self.began_unix_ms,
             members: self.member_count(),
         };
         Welcomed { member: membership, seq: head, welcome, start }
+    }
+
+    /// Gives a member the name that its hello asks for, or tells it why not. A resumed session has its name already.
+    fn take_name_of_hello(
+        &mut self,
+        membership: Membership,
+        hello: &Hello,
+        now: Instant,
+        mut wakes: Wakes,
+    ) -> Wakes {
+        let (Some(name), Some((id, _))) = (&hello.name, self.identity(membership)) else { return wakes };
+        let result = match name.as_str().parse::<Name>() {
+            Ok(name) => self.rename(id, Some(name), now).map_err(|error| error.to_string()),
+            Err(error) => Err(format!("'{name}' cannot be your name: {error}")),
+        };
+        let told = match result {
+            Ok((_, renamed)) => Ok(renamed),
+            Err(why) => self.tell(
+                id,
+                DirectItem::Notice { text: Text::split(why.as_bytes()).next().unwrap_or_default() },
+            ),
+        };
+        wakes.0.extend(told.unwrap_or_default().0);
+        wakes
     }
 
     /// Whether a peer at `address` may be a member, if `instead` is none any more. In a full room the member
@@ -140,38 +177,27 @@ impl State {
         instead: Option<Membership>,
         now: Instant,
     ) -> Result<Wakes, JoinError> {
-        let result = self.check_address(address, instead).and_then(|()| match self.check_room(instead) {
+        let result = match self.check_limits(address, instead) {
             Ok(()) => Ok(Wakes::default()),
-            Err(full) => match self.members.oldest_unanswered(instead) {
-                Some(silent) => Ok(self.dismiss(silent, &LeaveReason::RoomFull, now)),
+            Err(full @ JoinError::RoomFull { .. }) => match self.members.oldest_unanswered(instead) {
+                Some(silent) => {
+                    let wakes = self.dismiss(silent, &LeaveReason::RoomFull, now);
+                    self.check_limits(address, instead).map(|()| wakes)
+                }
                 None => Err(full),
             },
-        });
+            Err(error) => Err(error),
+        };
         self.counted.refused += u64::from(result.is_err());
         result
     }
 
-    fn check_room(&self, instead: Option<Membership>) -> Result<(), JoinError> {
-        let members_max = self.config.members_max;
-        let is_there = instead.is_some_and(|membership| self.members.get(membership).is_some());
-        if self.members.len() - usize::from(is_there) >= members_max {
-            return Err(JoinError::RoomFull { members_max });
-        }
-        Ok(())
-    }
-
-    fn check_address(&self, address: PeerAddr, instead: Option<Membership>) -> Result<(), JoinError> {
-        let RoomConfig { members_per_address_max, .. } = self.config;
+    fn check_limits(&self, address: PeerAddr, instead: Option<Membership>) -> Result<(), JoinError> {
         if self.closing.is_some() {
             return Err(JoinError::Closing);
         }
         let old = instead.and_then(|membership| self.members.get(membership));
-        let shares = |old: &Member| network_of(old.address) == network_of(address);
-        let there = self.members.sharing_network_with(address) - usize::from(old.is_some_and(shares));
-        if !self.is_exempt(address) && there >= members_per_address_max {
-            return Err(JoinError::AddressFull { members_per_address_max });
-        }
-        Ok(())
+        self.admission.enter(address, old.map(|member| member.address))
     }
 
     /// Whether limits per address and rate do not concern a peer at `address`.
@@ -199,7 +225,7 @@ impl State {
             self.members.get(membership).map_or(Author::Room, |member| member.author(self.word(member)));
         let joined = Event::Joined { member: id, author, members: self.member_count() };
         self.gathered.count(&joined, now);
-        (membership, self.append(joined, now, Some(attachment)))
+        (membership, self.append(joined, Some(attachment)))
     }
 
     fn insert(&mut self, member: Member) -> Membership {
@@ -212,12 +238,14 @@ impl State {
     fn replace(&mut self, old: Membership, newcomer: Newcomer, resume: &Resume) -> (Membership, Wakes) {
         let mut wakes = self.tell_dismissed(old, LeaveReason::Replaced);
         let old = self.members.remove(old).expect("it was just found");
-        let Member { id, rate_limit, taken, direct, lane, .. } = old;
+        let Member { id, rate_limit, taken, direct, lane, profile, spoke_s, .. } = old;
         let mut member = Member {
             rate_limit,
             taken,
             direct,
             lane,
+            profile,
+            spoke_s,
             is_framed: true,
             ..self.new_member(newcomer, id, resume.have)
         };
@@ -244,6 +272,8 @@ impl State {
             taken: 0,
             direct: 0,
             lane: None,
+            spoke_s: 0,
+            profile: None,
         }
     }
 
@@ -299,7 +329,7 @@ impl State {
     }
 
     /// A member must go, and its transport must be told.
-    fn dismiss(&mut self, membership: Membership, reason: &LeaveReason, now: Instant) -> Wakes {
+    pub(super) fn dismiss(&mut self, membership: Membership, reason: &LeaveReason, now: Instant) -> Wakes {
         let mut wakes = self.tell_dismissed(membership, reason.clone());
         wakes.0.extend(self.remove(membership, reason.clone(), now, None).0);
         wakes
@@ -327,24 +357,23 @@ impl State {
             return Wakes::default();
         };
         let Some(member) = self.members.remove(membership) else { return Wakes::default() };
+        self.admission.leave(member.address);
+        let name = member.name().cloned();
         if member.is_framed {
-            self.left.remember(member.id, member.taken);
+            let left_ms = self.since_began_ms(now);
+            let forgotten = self.left.remember(member.id, Left { taken: member.taken, name, left_ms });
+            if let Some(name) = forgotten.and_then(|left| left.name) {
+                self.names.release(&name);
+            }
+        } else if let Some(name) = name {
+            self.names.release(&name);
         }
         let mut wakes = self.return_undelivered(&author, member.lane.as_deref(), &reason);
         self.counted.left += 1;
         let left = Event::Left { member: member.id, author, reason, members: self.member_count() };
         self.gathered.count(&left, now);
-        wakes.0.extend(self.append(left, now, except).0);
+        wakes.0.extend(self.append(left, except).0);
         wakes
-    }
-
-    /// `None` if no member is shown like this.
-    pub(crate) fn kick(&mut self, who: &Author, reason: &LeaveReason, now: Instant) -> Option<Wakes> {
-        let at_address = self.members.at_address(who.address()?);
-        let is_it =
-            |membership: &Membership| self.identity(*membership).is_some_and(|(_, author)| author == *who);
-        let membership = at_address.into_iter().find(is_it)?;
-        Some(self.dismiss(membership, reason, now))
     }
 
     pub(super) fn those(&self, which: impl Fn(&Member) -> bool) -> Vec<Membership> {

@@ -1,13 +1,15 @@
 //! Who reads the log: the attachments of transports, the local members of this process, and how they are woken.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_proto::{Author, Entry, Event, LeaveReason, MemberId, Name, Origin, Text};
+use chat_proto::limits::DIRECT_ITEMS_MAX;
+use chat_proto::{Author, DirectItem, Entry, Event, LeaveReason, MemberId, Name, Origin, Text};
 
 use super::State;
 use crate::attachment::{Dismissed, Told, Update};
-use crate::error::{NameTaken, SayError};
+use crate::error::{NickError, SayError, TellError};
 use crate::log::Log;
 use crate::waker::Waker;
 
@@ -41,7 +43,10 @@ impl Reader {
 }
 
 /// The word of a transport that has none of its own.
-pub(super) const WORD: &str = "tcp";
+pub(crate) const WORD: &str = "tcp";
+
+/// The word for members of this process.
+pub(super) const LOCAL_WORD: &str = "local";
 
 #[derive(Debug)]
 pub(crate) struct AttachmentState {
@@ -59,9 +64,17 @@ pub(crate) struct AttachmentState {
 pub(crate) struct LocalState {
     pub(crate) reader: Reader,
     pub(crate) name: Name,
-    id: MemberId,
+    pub(super) id: MemberId,
     /// Messages that it has said.
     said: u64,
+    /// What the room has for it alone: at most [`DIRECT_ITEMS_MAX`].
+    pub(crate) direct: VecDeque<DirectItem>,
+    /// Whose private message came last.
+    pub(super) answers: Option<MemberId>,
+    pub(super) is_operator: bool,
+    /// When it came and when it spoke last, in milliseconds since the room began.
+    pub(super) came_ms: u64,
+    pub(super) spoke_ms: u64,
 }
 
 /// Wakers to call once the lock is released.
@@ -77,9 +90,9 @@ impl Wakes {
 
 impl State {
     /// Says something as the room, all of it in a row. Returns the last one's number.
-    pub(crate) fn say_as_room(&mut self, texts: Vec<Text>, now: Instant) -> Result<Wakes, SayError> {
+    pub(crate) fn say_as_room(&mut self, texts: Vec<Text>) -> Result<Wakes, SayError> {
         let mut said = self.said_by_room;
-        let (_, wakes) = self.say_in_a_row(MemberId::ROOM, &Author::Room, &mut said, texts, now)?;
+        let (_, wakes) = self.say_in_a_row(MemberId::ROOM, &Author::Room, &mut said, texts)?;
         self.said_by_room = said;
         Ok(wakes)
     }
@@ -93,8 +106,10 @@ impl State {
     ) -> Result<(Option<u64>, Wakes), SayError> {
         let (state, _) = self.local_mut(local);
         let (id, author, mut said) = (state.id, Author::Named(state.name.clone()), state.said);
-        let result = self.say_in_a_row(id, &author, &mut said, texts, now)?;
-        self.local_mut(local).0.said = said;
+        let result = self.say_in_a_row(id, &author, &mut said, texts)?;
+        let spoke_ms = self.since_began_ms(now);
+        let (state, _) = self.local_mut(local);
+        (state.said, state.spoke_ms) = (said, spoke_ms);
         Ok(result)
     }
 
@@ -104,7 +119,6 @@ impl State {
         author: &Author,
         said: &mut u64,
         texts: Vec<Text>,
-        now: Instant,
     ) -> Result<(Option<u64>, Wakes), SayError> {
         if self.closing.is_some() {
             return Err(SayError::Closing);
@@ -114,15 +128,16 @@ impl State {
         for text in texts {
             *said += 1;
             let from = Origin { member, number: *said };
-            wakes.0.extend(self.append(Event::Said { from, author: author.clone(), text }, now, None).0);
+            wakes.0.extend(self.append(Event::Said { from, author: author.clone(), text }, None).0);
         }
         Ok((last, wakes))
     }
 
     /// Stamps `event`, and lists what must be woken: every reader but the attachment whose own turn this
     /// is, which reads at the end of it anyway.
-    pub(super) fn append(&mut self, event: Event, now: Instant, except: Option<usize>) -> Wakes {
-        let at_ms = self.since_began_ms(now);
+    pub(super) fn append(&mut self, event: Event, except: Option<usize>) -> Wakes {
+        // The wall clock's time; the log takes care that it never goes backwards.
+        let at_ms = self.unix_ms.saturating_sub(self.began_unix_ms);
         self.log.append(event, at_ms);
         self.wake_readers(except)
     }
@@ -196,7 +211,7 @@ impl State {
     pub(crate) fn pull(&mut self, attachment: usize, update: &mut Update, now: Instant) -> Wakes {
         let members = self.member_count();
         let wakes = match self.gathered.take_if_due(members, now).filter(|_| self.closing.is_none()) {
-            Some(gathered) => self.append(gathered, now, Some(attachment)),
+            Some(gathered) => self.append(gathered, Some(attachment)),
             None => Wakes::default(),
         };
         self.deliver(attachment, update);
@@ -227,20 +242,52 @@ impl State {
 
     pub(crate) fn join_local(
         &mut self,
-        name: Name,
+        name: &Name,
         waker: Waker,
-    ) -> Result<(usize, MemberId, Wakes), NameTaken> {
-        if self.locals.iter().flatten().any(|local| local.name == name) {
-            return Err(NameTaken { name });
-        }
+        now: Instant,
+    ) -> Result<(usize, MemberId, Wakes), NickError> {
         let mut reader = self.new_reader(waker);
         let wakes = reader.wake_if(self.is_over());
-        let id = self.next_local_id();
-        Ok((insert(&mut self.locals, LocalState { reader, name, id, said: 0 }), id, wakes))
+        let (id, came_ms) = (self.next_local_id(), self.since_began_ms(now));
+        let local = LocalState {
+            reader,
+            name: name.clone(),
+            id,
+            said: 0,
+            direct: VecDeque::new(),
+            answers: None,
+            is_operator: false,
+            came_ms,
+            spoke_ms: came_ms,
+        };
+        let place = insert(&mut self.locals, local);
+        if let Err(error) = self.check_name(name, id, now) {
+            self.locals[place] = None;
+            return Err(error);
+        }
+        self.names.give(name, id);
+        Ok((place, id, wakes))
     }
 
     pub(crate) fn leave_local(&mut self, local: usize) {
-        self.locals[local] = None;
+        if let Some(LocalState { name, .. }) = self.locals[local].take() {
+            self.names.release(&name);
+        }
+    }
+
+    /// Where a local member is; `None` if this is no local member. There are few.
+    pub(super) fn local_place(&self, id: MemberId) -> Option<usize> {
+        self.locals.iter().position(|local| local.as_ref().is_some_and(|local| local.id == id))
+    }
+
+    /// Puts an item into a local member's lane.
+    pub(super) fn tell_local(&mut self, place: usize, item: DirectItem) -> Result<Wakes, TellError> {
+        let (local, _) = self.local_mut(place);
+        if local.direct.len() >= DIRECT_ITEMS_MAX {
+            return Err(TellError::Full);
+        }
+        local.direct.push_back(item);
+        Ok(Wakes(local.reader.wake().into_iter().collect()))
     }
 
     pub(crate) fn local_mut(&mut self, local: usize) -> (&mut LocalState, &Log) {

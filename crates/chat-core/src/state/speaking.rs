@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use chat_proto::{DirectItem, Event, MemberId, Origin, PeerAddr, Text};
+use chat_proto::{Author, DirectItem, Event, MemberId, Origin, PeerAddr, Text};
 
 use super::{State, Wakes};
 use crate::attachment::{Outcome, Said, Taken, Told};
+use crate::commands::{Action, Reply};
 use crate::error::{SayError, TellError};
 use crate::members::{Member, Membership};
 
@@ -13,12 +14,22 @@ use crate::members::{Member, Membership};
 /// pull.
 const CROWDED_PAUSE: Duration = Duration::from_millis(1);
 
+/// What counting a message has brought.
+struct Count {
+    number: u64,
+    attachment: usize,
+    /// Over the rate limit until then.
+    throttled: Option<Instant>,
+}
+
 /// A member that may speak.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Speaker {
     pub(crate) id: MemberId,
     pub(crate) address: PeerAddr,
     pub(crate) taken: u64,
+    pub(crate) author: Author,
+    pub(crate) is_operator: bool,
 }
 
 impl State {
@@ -30,33 +41,84 @@ impl State {
         text: Result<Text, Text>,
         now: Instant,
     ) -> Result<(Said, Wakes), SayError> {
-        let Speaker { id, address, taken } = self.speaker(membership)?;
-        let number = number.unwrap_or(taken + 1);
-        if number <= taken {
+        let (id, author) = self.may_be_heard(membership)?;
+        let Some(Count { number, attachment, throttled }) = self.count(membership, number, now)? else {
             return Ok((Said { outcome: Outcome::Repeated, pause_until: None }, Wakes::default()));
-        }
-        let since_began = now.saturating_duration_since(self.began);
-        let author = self.identity(membership).map(|(_, author)| author).ok_or(SayError::NotMember)?;
-        let rate = self.config.rate.filter(|_| !self.is_exempt(address));
-        let member = self.members_mut().get_mut(membership).ok_or(SayError::NotMember)?;
-        member.taken = number;
-        let within = rate.and_then(|rate| member.rate_limit.count(rate, since_began));
-        let attachment = member.attachment as usize;
-        self.counted.paced += u64::from(within.is_some());
+        };
+        let text = text.and_then(|text| self.may_speak(membership, now).map(|()| text));
         let (outcome, wakes) = match text {
             Ok(text) => {
                 let from = Origin { member: id, number };
-                let wakes = self.append(Event::Said { from, author, text }, now, Some(attachment));
+                let wakes = self.append(Event::Said { from, author, text }, Some(attachment));
                 (Outcome::Accepted { seq: self.log.seq() }, wakes)
             }
             Err(why) => {
                 self.counted.moderated += 1;
-                self.refuse(membership, number, why);
+                self.confirm(membership, DirectItem::Refused { number, why });
                 (Outcome::Refused, Wakes::default())
             }
         };
-        let throttled = within.map(|within| self.began + within);
         Ok((Said { outcome, pause_until: self.pause_until(membership, throttled, now) }, wakes))
+    }
+
+    /// Answers a command of a member, which is confirmed by that.
+    pub(crate) fn answer(
+        &mut self,
+        membership: Membership,
+        number: Option<u64>,
+        reply: Reply,
+        now: Instant,
+    ) -> Result<Said, SayError> {
+        self.may_be_heard(membership)?;
+        let Some(Count { number, throttled, .. }) = self.count(membership, number, now)? else {
+            return Ok(Said { outcome: Outcome::Repeated, pause_until: None });
+        };
+        let action = reply.action.clone();
+        if let Some(Action::Ignore { member, is_ignored }) = action {
+            self.confirm(membership, DirectItem::Ignoring { member, is_ignored });
+        }
+        for item in reply.items() {
+            self.confirm(membership, item);
+        }
+        let last = match &action {
+            Some(Action::Sent { to, text }) => {
+                DirectItem::Sent { number, to: to.clone(), text: text.clone() }
+            }
+            _ => DirectItem::Done { number },
+        };
+        self.confirm(membership, last);
+        let outcome = Outcome::Answered { action };
+        Ok(Said { outcome, pause_until: self.pause_until(membership, throttled, now) })
+    }
+
+    fn may_be_heard(&self, membership: Membership) -> Result<(MemberId, Author), SayError> {
+        if self.closing.is_some() {
+            return Err(SayError::Closing);
+        }
+        self.identity(membership).ok_or(SayError::NotMember)
+    }
+
+    /// Takes a number of a member, and counts against its rate limit. `None` if the number was taken before.
+    fn count(
+        &mut self,
+        membership: Membership,
+        number: Option<u64>,
+        now: Instant,
+    ) -> Result<Option<Count>, SayError> {
+        let (since_began, rate) = (now.saturating_duration_since(self.began), self.config.rate);
+        let address = self.members.get(membership).ok_or(SayError::NotMember)?.address;
+        let rate = rate.filter(|_| !self.is_exempt(address));
+        let member = self.members_mut().get_mut(membership).ok_or(SayError::NotMember)?;
+        let number = number.unwrap_or(member.taken + 1);
+        if number <= member.taken {
+            return Ok(None);
+        }
+        member.taken = number;
+        member.spoke_s = u32::try_from(since_began.as_secs()).unwrap_or(u32::MAX);
+        let within = rate.and_then(|rate| member.rate_limit.count(rate, since_began));
+        let attachment = member.attachment as usize;
+        self.counted.throttled += u64::from(within.is_some());
+        Ok(Some(Count { number, attachment, throttled: within.map(|within| self.began + within) }))
     }
 
     fn pause_until(
@@ -75,7 +137,9 @@ impl State {
             return Err(SayError::Closing);
         }
         let member = self.members.get(membership).ok_or(SayError::NotMember)?;
-        Ok(Speaker { id: member.id, address: member.address, taken: member.taken })
+        let is_operator = member.profile.as_ref().is_some_and(|profile| profile.is_operator);
+        let author = member.author(self.word(member));
+        Ok(Speaker { id: member.id, address: member.address, taken: member.taken, author, is_operator })
     }
 
     pub(crate) fn taken(&self, membership: Membership) -> Taken {
@@ -87,6 +151,9 @@ impl State {
 
     /// Puts an item into a member's direct lane.
     pub(crate) fn tell(&mut self, to: MemberId, item: DirectItem) -> Result<Wakes, TellError> {
+        if let Some(place) = self.local_place(to) {
+            return self.tell_local(place, item);
+        }
         let membership = self.members.key_of(to).ok_or(TellError::NotPresent)?;
         let member = self.members.get_mut(membership).ok_or(TellError::NotPresent)?;
         let direct = member.push_direct(item).ok_or(TellError::Full)?;
@@ -95,10 +162,10 @@ impl State {
         Ok(self.wake_attachment(attachment))
     }
 
-    /// Tells a member why its message was refused. Its transport, whose turn this is, pulls at the end of it.
-    fn refuse(&mut self, membership: Membership, number: u64, why: Text) {
+    /// Tells a member what became of its message. Its transport, whose turn this is, pulls at the end of it.
+    fn confirm(&mut self, membership: Membership, item: DirectItem) {
         let Some(member) = self.members.get_mut(membership) else { return };
-        let direct = member.push_refusal(number, why);
+        let direct = member.push_confirmation(item);
         let (attachment, key) = (member.attachment as usize, member.key as usize);
         self.hand_over(attachment, Told { key, member: membership, direct });
     }

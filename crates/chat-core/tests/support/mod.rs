@@ -20,6 +20,7 @@ use crossbeam_channel::{Receiver, bounded};
 pub(crate) struct Time {
     began: Instant,
     passed_ms: Arc<AtomicU64>,
+    set_ms: Arc<AtomicU64>,
 }
 
 impl Time {
@@ -28,11 +29,21 @@ impl Time {
         reason = "there is no other first instant; nothing depends on which it is"
     )]
     fn new() -> Self {
-        Self { began: Instant::now(), passed_ms: Arc::default() }
+        Self { began: Instant::now(), passed_ms: Arc::default(), set_ms: Arc::default() }
     }
 
     pub(crate) fn now(&self) -> Instant {
         self.began + Duration::from_millis(self.passed_ms.load(Ordering::SeqCst))
+    }
+
+    /// The wall clock, which began at 1,000 s and has been set by [`set_wall`](Self::set_wall) since.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        1_000_000 + self.passed_ms.load(Ordering::SeqCst) + self.set_ms.load(Ordering::SeqCst)
+    }
+
+    /// Sets the wall clock this much forward, from where it was at first.
+    pub(crate) fn set_wall(&self, forward: Duration) {
+        self.set_ms.store(u64::try_from(forward.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
     pub(crate) fn pass(&self, duration: Duration) {
@@ -41,12 +52,20 @@ impl Time {
     }
 }
 
+/// A world whose clocks are the test's.
+pub(crate) fn world(time: &Time) -> World {
+    let (clock, wall) = (time.clone(), time.clone());
+    World {
+        clock: Box::new(move || clock.now()),
+        unix_clock: Box::new(move || wall.unix_ms()),
+        seed: [7; 32],
+    }
+}
+
 /// A room whose clock, epoch and keys are the test's.
 pub(crate) fn room_with(config: RoomConfig) -> (Room, Time) {
     let time = Time::new();
-    let clock = time.clone();
-    let world = World { clock: Box::new(move || clock.now()), unix_ms: 1_000_000, seed: [7; 32] };
-    (Room::in_world(config, world), time)
+    (Room::in_world(config, world(&time)), time)
 }
 
 pub(crate) fn room() -> (Room, Time) {
@@ -146,6 +165,7 @@ pub(crate) fn welcome(session: Session) -> Welcome {
         address: text("127.0.0.1:1"),
         room: None,
         name: None,
+        topic: None,
         head: session.since,
         began_unix_ms: 0,
         members: 1,
@@ -153,7 +173,7 @@ pub(crate) fn welcome(session: Session) -> Welcome {
 }
 
 pub(crate) fn local(room: &Room, name: &str) -> LocalMember {
-    room.join(name.parse().unwrap()).unwrap()
+    room.join(name).unwrap()
 }
 
 pub(crate) fn show(entry: &Entry) -> String {
@@ -161,7 +181,7 @@ pub(crate) fn show(entry: &Entry) -> String {
         Event::Said { author, text, .. } => format!("{} [{author}] {text}", entry.seq),
         Event::Joined { author, members, .. } => format!("{author} joined, {members} here"),
         Event::Left { author, reason, members, .. } => format!("{author} left ({reason}), {members} here"),
-        other => format!("{other:?}"),
+        other => format!("{} {other}", entry.seq),
     }
 }
 
@@ -171,6 +191,7 @@ pub(crate) fn hear(local: &LocalMember) -> Vec<String> {
         .map(|heard| match heard {
             Heard::Entry(entry) => show(&entry),
             Heard::Missed(messages) => format!("missed {messages}"),
+            other => other.to_string(),
         })
         .collect()
 }

@@ -235,6 +235,7 @@ pub(crate) fn welcome() -> impl Strategy<Value = Welcome> {
                 address,
                 room,
                 name,
+                topic: None,
                 head,
                 began_unix_ms,
                 members,

@@ -48,7 +48,7 @@ const ARRIVALS_MAX: usize = 1024;
 /// use chat_testkit::{MemoryTransport, VirtualTime};
 ///
 /// let time = VirtualTime::default();
-/// let world = World { clock: time.clock(), unix_ms: 0, seed: [1; 32] };
+/// let world = World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [1; 32] };
 /// let one = NonZeroU32::MIN;
 /// let rate = Some(Rate { burst: one, per_second: one });
 /// let room = Room::in_world(RoomConfig::default().with_rate(rate), world);

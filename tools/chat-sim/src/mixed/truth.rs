@@ -57,7 +57,7 @@ impl Stay {
 impl Truth {
     pub(super) fn new(room: &Room) -> Self {
         Self {
-            local: room.join("truth".parse().expect("a name")).expect("the first seat"),
+            local: room.join("truth").expect("the first seat"),
             messages: Vec::new(),
             said: HashMap::new(),
             stays: Vec::new(),

@@ -55,6 +55,7 @@ fn connected(you: Author) -> ClientEvent {
         you,
         room: None,
         name: None,
+        topic: None,
         head: 0,
         began_unix_ms: BEGAN,
         members: 3,

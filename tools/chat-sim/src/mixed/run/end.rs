@@ -22,8 +22,8 @@ impl<const QUICK: bool> Run<'_, QUICK> {
         while let Ok(heard) = local.try_recv() {
             match heard {
                 Heard::Entry(entry) => follower.entry(&entry, &truth).map_err(wrong)?,
-                Heard::Missed(0) => {}
                 Heard::Missed(messages) => follower.missed(messages, &truth).map_err(wrong)?,
+                other => return Err(wrong(format!("nobody tells a local member anything: {other}"))),
             }
         }
         if follower.is_up_to_date(&truth) {

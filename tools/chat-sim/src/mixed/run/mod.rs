@@ -78,10 +78,11 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
         let mut random = StdRng::seed_from_u64(script.seed.wrapping_add(1 << 40));
         let time = VirtualTime::default();
         let world = &script.world;
-        let room_world = RoomWorld { clock: time.clock(), unix_ms: 0, seed: random.random() };
+        let room_world =
+            RoomWorld { clock: time.clock(), unix_clock: time.unix_clock(), seed: random.random() };
         let room = Room::in_world(script.room(), room_world);
         let truth = Rc::new(RefCell::new(Truth::new(&room)));
-        let lazy = room.join("lazy".parse().expect("a name")).expect("the second seat");
+        let lazy = room.join("lazy").expect("the second seat");
         let server = SocketAddr::from(([192, 0, 2, 1], 5555));
         let udp = UdpThread::new(&room, server, random.random(), &time);
         let threads = Threads::new(world, &room, &truth, &time, udp, random.next_u64());

@@ -1,0 +1,128 @@
+//! How many members a server has, in all its rooms together, and how many of them come from one address.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::PoisonError;
+
+use chat_proto::PeerAddr;
+
+use crate::config::RoomConfig;
+use crate::error::JoinError;
+use crate::sync::Mutex;
+
+/// Counts the members of one room, or of several that share it.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    members_max: usize,
+    members_per_address_max: usize,
+    limit_loopback: bool,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    members: usize,
+    by_network: HashMap<IpAddr, usize>,
+}
+
+impl Admission {
+    pub(crate) fn new(config: &RoomConfig) -> Self {
+        let &RoomConfig { members_max, members_per_address_max, limit_loopback, .. } = config;
+        Self { members_max, members_per_address_max, limit_loopback, counts: Mutex::new(Counts::default()) }
+    }
+
+    /// Counts a member that comes from `address`, in place of one at `instead`.
+    pub(crate) fn enter(&self, address: PeerAddr, instead: Option<PeerAddr>) -> Result<(), JoinError> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let (network, old) = (self.network(address), instead.and_then(|old| self.network(old)));
+        if let Some(network) = network {
+            let there = counts.by_network.get(&network).copied().unwrap_or(0);
+            if there - usize::from(old == Some(network)) >= self.members_per_address_max {
+                let members_per_address_max = self.members_per_address_max;
+                return Err(JoinError::AddressFull { members_per_address_max });
+            }
+        }
+        if counts.members - usize::from(instead.is_some()) >= self.members_max {
+            return Err(JoinError::RoomFull { members_max: self.members_max });
+        }
+        if instead.is_some() {
+            counts.remove(old);
+        }
+        counts.members += 1;
+        if let Some(network) = network {
+            *counts.by_network.entry(network).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// A member that came from `address` is gone.
+    pub(crate) fn leave(&self, address: PeerAddr) {
+        let network = self.network(address);
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).remove(network);
+    }
+
+    /// The network that a peer counts against; `None` if it is exempt.
+    fn network(&self, peer: PeerAddr) -> Option<IpAddr> {
+        (self.limit_loopback || !peer.is_loopback()).then(|| network_of(peer))
+    }
+}
+
+/// What counts as one address in limits: an IPv4 address, or the IPv6 /64 that one subscriber gets.
+#[must_use]
+pub fn network_of(peer: impl Into<PeerAddr>) -> IpAddr {
+    match peer.into().ip() {
+        ip @ IpAddr::V4(_) => ip,
+        IpAddr::V6(ip) => {
+            let mut segments = ip.segments();
+            segments[4..].fill(0);
+            IpAddr::V6(Ipv6Addr::from(segments))
+        }
+    }
+}
+
+impl Counts {
+    fn remove(&mut self, network: Option<IpAddr>) {
+        self.members -= 1;
+        if let Some(network) = network
+            && let Some(count) = self.by_network.get_mut(&network)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.by_network.remove(&network);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(s: &str) -> PeerAddr {
+        s.parse().unwrap()
+    }
+
+    #[test]
+    fn addresses_are_counted_by_ipv4_address_and_ipv6_network() {
+        let admission = Admission::new(&RoomConfig::default().with_members_per_address_max(1));
+        let enter = |s: &str| admission.enter(address(s), None).is_ok();
+        assert!(enter("192.0.2.1:1") && enter("[2001:db8::1]:1") && enter("127.0.0.1:1"));
+        assert!(!enter("192.0.2.1:9") && !enter("[2001:db8::2:0:0:1]:1"), "the same network");
+        assert!(enter("192.0.2.2:9") && enter("[2001:db8:0:1::1]:9") && enter("127.0.0.1:2"));
+        admission.leave(address("192.0.2.1:1"));
+        assert!(enter("192.0.2.1:9"));
+    }
+
+    #[test]
+    fn a_session_that_moves_is_counted_once() {
+        let config = RoomConfig::default().with_members_per_address_max(1).with_members_max(1);
+        let admission = Admission::new(&config);
+        assert!(admission.enter(address("192.0.2.1:1"), None).is_ok());
+        assert!(admission.enter(address("192.0.2.1:2"), Some(address("192.0.2.1:1"))).is_ok());
+        assert!(admission.enter(address("192.0.2.2:2"), Some(address("192.0.2.1:2"))).is_ok());
+        let full = Err(JoinError::RoomFull { members_max: 1 });
+        assert_eq!(admission.enter(address("192.0.2.1:1"), None), full);
+        admission.leave(address("192.0.2.2:2"));
+        assert!(admission.enter(address("192.0.2.1:1"), None).is_ok());
+    }
+}

@@ -1,0 +1,224 @@
+//! Who was banned, from when until when, and why.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chat_proto::{Name, NameError, Network, Text};
+
+use crate::gate::{Knock, Refusal};
+
+/// Bans at once. Each costs about 200 bytes.
+pub const BANS_MAX: usize = 10_000;
+
+/// Bans of addresses, networks and names. A clone shares them.
+///
+/// The list is plain memory: whoever runs the server stores it ([`BanList::bans`]) and fills it again ([`BanList::ban`]). Times are
+/// milliseconds of Unix time, so that a ban means the same after a restart. A ban that has run out is as good as lifted.
+///
+/// A lookup costs one step for each length of network prefix in use, and two for a name.
+///
+/// ```
+/// use chat_core::{Ban, BanList, RoomConfig};
+///
+/// let bans = BanList::new();
+/// bans.ban(Ban { who: "192.0.2.0/24".parse()?, why: "spam".parse()?, until_unix_ms: None })?;
+/// let config = RoomConfig::default().with_bans(bans.clone());
+/// assert_eq!(bans.bans(0).len(), 1);
+/// # drop(config);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct BanList(Arc<Mutex<Bans>>);
+
+/// One ban.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ban {
+    /// Whom it keeps out.
+    pub who: Banned,
+    /// What the peer is told; may be empty.
+    pub why: Text,
+    /// When it ends; `None` for a ban that does not.
+    pub until_unix_ms: Option<u64>,
+}
+
+/// Whom a ban keeps out. `Display` and `FromStr` are inverse: `192.0.2.7`, `2001:db8::/32`, `ann`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Banned {
+    /// Whoever comes from an address of this network, which may be a single one.
+    Network(Network),
+    /// Whoever takes this name, or one that looks like it.
+    Name(Name),
+}
+
+#[derive(Debug, Default)]
+struct Bans {
+    networks: HashMap<Network, Ban>,
+    /// The prefix lengths in use: each is looked up.
+    prefixes: BTreeSet<u8>,
+    names: HashMap<Name, Ban>,
+    /// From what a name looks like to the name that is banned.
+    lookalikes: HashMap<String, Name>,
+}
+
+impl BanList {
+    /// An empty list.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a ban. One of the same subject is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`BanListFull`] with the ban, if there are [`BANS_MAX`] others.
+    pub fn ban(&self, ban: Ban) -> Result<(), BanListFull> {
+        let mut bans = self.lock();
+        bans.remove(&ban.who);
+        if bans.len() >= BANS_MAX {
+            return Err(BanListFull { ban });
+        }
+        bans.insert(ban);
+        Ok(())
+    }
+
+    /// Lifts a ban, and returns it if there was one.
+    pub fn unban(&self, who: &Banned) -> Option<Ban> {
+        self.lock().remove(who)
+    }
+
+    /// The bans in force at this time, sorted by whom they keep out. Forgets those that have run out.
+    #[must_use]
+    pub fn bans(&self, unix_ms: u64) -> Vec<Ban> {
+        let mut bans = self.lock();
+        bans.forget_ended(unix_ms);
+        let mut list: Vec<Ban> = bans.networks.values().chain(bans.names.values()).cloned().collect();
+        list.sort_by_cached_key(|ban| ban.who.to_string());
+        list
+    }
+
+    /// The ban that keeps this peer out, if there is one.
+    #[must_use]
+    pub fn find(&self, knock: &Knock<'_>) -> Option<Ban> {
+        let bans = self.lock();
+        let is_in_force = |ban: &&Ban| ban.until_unix_ms.is_none_or(|until| knock.unix_ms < until);
+        let of_network = bans.of_address(knock.address.ip()).find(is_in_force);
+        of_network.or_else(|| bans.of_name(knock.name?).filter(is_in_force)).cloned()
+    }
+
+    pub(crate) fn admit(&self, knock: &Knock<'_>) -> Result<(), Refusal> {
+        self.find(knock).map_or(Ok(()), |ban| Err(Refusal { why: ban.why }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Bans> {
+        // Every change is whole before anything could panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bans {
+    fn len(&self) -> usize {
+        self.networks.len() + self.names.len()
+    }
+
+    fn insert(&mut self, ban: Ban) {
+        match &ban.who {
+            Banned::Network(network) => {
+                self.prefixes.insert(network.prefix());
+                self.networks.insert(*network, ban);
+            }
+            Banned::Name(name) => {
+                for lookalike in name.lookalikes() {
+                    self.lookalikes.insert(lookalike, name.clone());
+                }
+                self.names.insert(name.clone(), ban);
+            }
+        }
+    }
+
+    fn remove(&mut self, who: &Banned) -> Option<Ban> {
+        match who {
+            Banned::Network(network) => {
+                let ban = self.networks.remove(network);
+                let prefix = network.prefix();
+                if !self.networks.keys().any(|network| network.prefix() == prefix) {
+                    self.prefixes.remove(&prefix);
+                }
+                ban
+            }
+            Banned::Name(name) => {
+                let ban = self.names.remove(name);
+                if ban.is_some() {
+                    self.lookalikes.retain(|_, banned| banned != name);
+                }
+                ban
+            }
+        }
+    }
+
+    fn of_address(&self, ip: IpAddr) -> impl Iterator<Item = &Ban> {
+        let networks = self.prefixes.iter().map(move |&prefix| Network::new(ip, prefix));
+        networks.filter_map(|network| self.networks.get(&network))
+    }
+
+    fn of_name(&self, name: &Name) -> Option<&Ban> {
+        let banned = name.lookalikes().into_iter().find_map(|lookalike| self.lookalikes.get(&lookalike))?;
+        self.names.get(banned)
+    }
+
+    fn forget_ended(&mut self, unix_ms: u64) {
+        let bans = self.networks.values().chain(self.names.values());
+        let has_ended = |ban: &&Ban| ban.until_unix_ms.is_some_and(|until| until <= unix_ms);
+        let ended: Vec<Banned> = bans.filter(has_ended).map(|ban| ban.who.clone()).collect();
+        for who in ended {
+            self.remove(&who);
+        }
+    }
+}
+
+impl fmt::Display for Banned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(network) => network.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Banned {
+    type Err = BannedError;
+
+    fn from_str(s: &str) -> Result<Self, BannedError> {
+        match s.parse() {
+            Ok(network) => Ok(Self::Network(network)),
+            // What has a digit in front, or a colon or a slash in it, was meant as an address.
+            Err(_) if s.starts_with(|c: char| c.is_ascii_digit()) || s.contains([':', '/']) => {
+                Err(BannedError::Network)
+            }
+            Err(_) => Ok(Self::Name(s.parse()?)),
+        }
+    }
+}
+
+/// Why a string names nobody who could be banned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BannedError {
+    /// It looks like an address, but is none.
+    #[error("expected a name, an address without port, or a network such as 10.0.0.0/8")]
+    Network,
+    /// It is no name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+/// The list has all the bans it may have; lift some first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there are {BANS_MAX} bans, which is the most there may be")]
+pub struct BanListFull {
+    /// What was to be added.
+    pub ban: Ban,
+}

@@ -1,0 +1,229 @@
+//! Commands of operators: who may stay, who may speak, and what the room is about.
+
+use std::time::Duration;
+
+use chat_proto::{Author, Text};
+
+use super::people::sentence;
+use super::{Caller, Reply, RoomCommand};
+use crate::ban_list::{Ban, Banned};
+use crate::operators::Entered;
+
+pub(super) fn rows() -> Vec<RoomCommand> {
+    vec![
+        RoomCommand::new("oper", "PASSWORD", "Become an operator", oper),
+        RoomCommand::new("topic", "[TEXT]", "What the room is about; operators set it, - removes it", topic),
+        RoomCommand::new("kick", "NAME [WHY]", "Make a member leave", kick).for_operators(),
+        RoomCommand::new("ban", "NAME|ADDRESS|NETWORK [for 2h] [WHY]", "Keep out", ban).for_operators(),
+        RoomCommand::new("unban", "NAME|ADDRESS|NETWORK", "Lift a ban", unban).for_operators(),
+        RoomCommand::new("bans", "", "List the bans", bans).for_operators(),
+        RoomCommand::new("mute", "NAME", "Refuse what a member says", |caller, who| mute(caller, who, true))
+            .for_operators(),
+        RoomCommand::new("unmute", "NAME", "Let a member speak again", |caller, who| {
+            mute(caller, who, false)
+        })
+        .for_operators(),
+        RoomCommand::new("slow", "[5s|off]", "Let each member speak once in a while", slow).for_operators(),
+        RoomCommand::new("stats", "", "What the room has counted", stats).for_operators(),
+    ]
+}
+
+fn oper(caller: &Caller<'_>, password: &str) -> Reply {
+    Reply::line(match caller.room().enter_password(caller.member(), password) {
+        Entered::Operator => "You are an operator. /help lists what you can do.",
+        Entered::Wrong => "That is not the password",
+        Entered::TooOften => "Too many attempts. Wait a minute.",
+        Entered::NoPassword => "This room has no operator password",
+    })
+}
+
+fn topic(caller: &Caller<'_>, text: &str) -> Reply {
+    match (text, caller.is_operator()) {
+        ("", _) => match caller.room().topic() {
+            Some(topic) => Reply::line(format!("The topic is: {topic}")),
+            None => Reply::line("There is no topic"),
+        },
+        (_, false) => Reply::line("Only operators set the topic"),
+        (text, true) => {
+            let text = if text == "-" { "" } else { text };
+            match caller.room().set_topic(caller.member(), text) {
+                Ok(()) => Reply::default(),
+                Err(error) => Reply::line(sentence(&error.to_string())),
+            }
+        }
+    }
+}
+
+fn kick(caller: &Caller<'_>, arguments: &str) -> Reply {
+    let (who, why) = arguments.split_once(' ').unwrap_or((arguments, ""));
+    if who.is_empty() {
+        return Reply::line("Type /kick NAME [WHY]");
+    }
+    let kicked = caller.room().find(who).ok_or_else(|| not_here(who));
+    match kicked.and_then(|member| {
+        caller.room().kick_member(member, why.trim()).map_err(|e| sentence(&e.to_string()))
+    }) {
+        Ok(()) => Reply::line(format!("{who} was kicked")),
+        Err(why) => Reply::line(why),
+    }
+}
+
+fn ban(caller: &Caller<'_>, arguments: &str) -> Reply {
+    let (who, rest) = arguments.split_once(' ').unwrap_or((arguments, ""));
+    if who.is_empty() {
+        return Reply::line("Type /ban NAME|ADDRESS|NETWORK [for 2h] [WHY]");
+    }
+    let who = match banned(who) {
+        Ok(who) => who,
+        Err(why) => return Reply::line(why),
+    };
+    let (duration, why) = match duration_in_front(rest.trim()) {
+        Ok(parts) => parts,
+        Err(why) => return Reply::line(why),
+    };
+    let until_unix_ms = duration.map(|duration| caller.room().unix_ms() + milliseconds(duration));
+    let why = Text::split(why.as_bytes()).next().unwrap_or_default();
+    let shown = who.to_string();
+    match caller.room().ban(&Ban { who, why, until_unix_ms }) {
+        Ok(kicked) => Reply::line(format!("{shown} is banned. {kicked} present were made to leave.")),
+        Err(error) => Reply::line(sentence(&error.to_string())),
+    }
+}
+
+/// Whom a ban is to keep out. A member shown as its address is banned by it, without the port.
+fn banned(who: &str) -> Result<Banned, String> {
+    let shown = who.parse::<Author>().ok().and_then(|author| author.address());
+    let who = shown.map_or_else(|| who.to_owned(), |address| address.ip().to_string());
+    who.parse().map_err(|error| format!("Cannot ban '{who}': {error}"))
+}
+
+fn unban(caller: &Caller<'_>, who: &str) -> Reply {
+    let lifted = banned(who).map(|banned| caller.room().unban(&banned).is_some());
+    match lifted {
+        Ok(true) => Reply::line(format!("{who} may come again")),
+        Ok(false) => Reply::line(format!("{who} is not banned. /bans lists the bans.")),
+        Err(why) => Reply::line(why),
+    }
+}
+
+fn bans(caller: &Caller<'_>, _: &str) -> Reply {
+    let now = caller.room().unix_ms();
+    let list = caller.room().bans();
+    if list.is_empty() {
+        return Reply::line("Nobody is banned");
+    }
+    list.iter().fold(Reply::default(), |reply, Ban { who, why, until_unix_ms }| {
+        let left = until_unix_ms.map(|until| format!(" for {}", in_words(until.saturating_sub(now) / 1000)));
+        let why = if why.as_str().is_empty() { String::new() } else { format!(": {why}") };
+        reply.and(format!("{who}{}{why}", left.unwrap_or_default()))
+    })
+}
+
+fn mute(caller: &Caller<'_>, who: &str, is_muted: bool) -> Reply {
+    let Some(member) = caller.room().find(who) else { return Reply::line(not_here(who)) };
+    if !caller.room().mute(member, is_muted) {
+        return Reply::line(not_here(who));
+    }
+    Reply::line(if is_muted { format!("{who} is muted") } else { format!("{who} may speak") })
+}
+
+fn slow(caller: &Caller<'_>, pause: &str) -> Reply {
+    let pause = match pause {
+        "" => {
+            return Reply::line(match caller.room().slow() {
+                Some(pause) => format!("Each member may speak every {}", in_words(pause.as_secs())),
+                None => "Slow mode is off".to_owned(),
+            });
+        }
+        "off" | "0" => None,
+        pause => match duration(pause) {
+            Some(pause) => Some(pause),
+            None => return Reply::line("Type /slow 5s, /slow 2m or /slow off"),
+        },
+    };
+    caller.room().set_slow(pause);
+    slow(caller, "")
+}
+
+fn stats(caller: &Caller<'_>, _: &str) -> Reply {
+    caller.room().stats().lines().iter().fold(Reply::default(), Reply::and)
+}
+
+fn not_here(who: &str) -> String {
+    format!("{who} is not here. /who tells who is.")
+}
+
+/// Reads `for 2h` at the beginning.
+fn duration_in_front(text: &str) -> Result<(Option<Duration>, &str), String> {
+    let Some(rest) = text.strip_prefix("for ") else { return Ok((None, text)) };
+    let (word, why) = rest.trim_start().split_once(' ').unwrap_or((rest.trim_start(), ""));
+    match duration(word) {
+        Some(duration) => Ok((Some(duration), why.trim_start())),
+        None => Err(format!("'{word}' is no time. Write 30s, 10m, 2h or 7d.")),
+    }
+}
+
+/// Reads `30s`, `10m`, `2h` or `7d`; at most ten years.
+fn duration(word: &str) -> Option<Duration> {
+    const DAY: u64 = 24 * 60 * 60;
+    let (digits, unit) = word.split_at_checked(word.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => DAY,
+        _ => return None,
+    };
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let count: u64 = digits.parse().ok().filter(|_| is_number)?;
+    let seconds = count.checked_mul(seconds).filter(|seconds| (1..=3_650 * DAY).contains(seconds))?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A time as people say it, in its largest unit.
+pub(crate) fn in_words(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        for (word, seconds) in
+            [("30s", 30), ("10m", 600), ("2h", 7_200), ("7d", 604_800), ("3650d", 315_360_000)]
+        {
+            assert_eq!(duration(word), Some(Duration::from_secs(seconds)), "{word}");
+        }
+        for word in
+            ["", "s", "5", "0s", "-5s", "+5s", "5 s", "5w", "ten", "3651d", "99999999999999999999d", "5é"]
+        {
+            assert_eq!(duration(word), None, "{word}");
+        }
+        assert_eq!(duration_in_front("for 2h spam"), Ok((Some(Duration::from_secs(7_200)), "spam")));
+        assert_eq!(duration_in_front("for 2h"), Ok((Some(Duration::from_secs(7_200)), "")));
+        assert_eq!(duration_in_front("spam for 2h"), Ok((None, "spam for 2h")));
+        assert!(duration_in_front("for ever").is_err());
+    }
+
+    #[test]
+    fn a_shown_address_is_banned_without_its_port() {
+        let shown = |who: &str| banned(who).map(|banned| banned.to_string());
+        assert_eq!(shown("192.0.2.7:4000").as_deref(), Ok("192.0.2.7"));
+        assert_eq!(shown("192.0.2.7:4000/udp").as_deref(), Ok("192.0.2.7"));
+        assert_eq!(shown("[2001:db8::1]:5").as_deref(), Ok("2001:db8::1"));
+        assert_eq!(shown("10.0.0.0/8").as_deref(), Ok("10.0.0.0/8"));
+        assert_eq!(shown("ann").as_deref(), Ok("ann"));
+        assert!(shown("*").is_err() && shown("300.1.1.1").is_err());
+    }
+}

@@ -1,0 +1,148 @@
+//! Commands of everyone: names, who is here, private messages.
+
+use chat_proto::{MemberId, Name, Text};
+
+use super::{Action, Caller, Reply, RoomCommand};
+use crate::error::NickError;
+use crate::rooms::RoomInfo;
+
+/// Members that `/who` lists.
+const WHO_MAX: usize = 30;
+
+pub(super) fn rows() -> Vec<RoomCommand> {
+    vec![
+        RoomCommand::new("help", "[COMMAND]", "What you can type", |_, _| Reply::default()),
+        RoomCommand::new("nick", "[NAME]", "Take a name; without one, give yours up", nick),
+        RoomCommand::new("who", "", "Who is here", who).with_aliases(&["w"]),
+        RoomCommand::new("msg", "NAME TEXT", "Tell one member something", msg).with_aliases(&["m", "tell"]),
+        RoomCommand::new("reply", "TEXT", "Answer the last one that told you something", reply)
+            .with_aliases(&["r"]),
+        RoomCommand::new("me", "TEXT", "Say what you do: * waves", me),
+        RoomCommand::new("ignore", "[NAME]", "Hide what a member says; without one, list them", ignore),
+        RoomCommand::new("unignore", "NAME", "Show what a member says again", unignore),
+        RoomCommand::new("join", "ROOM", "Go to another room", join).with_aliases(&["j"]),
+        RoomCommand::new("rooms", "", "What rooms there are", rooms),
+        RoomCommand::new("quit", "", "Leave", |_, _| Reply::action(Action::Leave)),
+    ]
+}
+
+fn nick(caller: &Caller<'_>, name: &str) -> Reply {
+    let name = match name {
+        "" => None,
+        name => match name.parse::<Name>() {
+            Ok(name) => Some(name),
+            Err(error) => return Reply::line(format!("'{name}' cannot be your name: {error}")),
+        },
+    };
+    match caller.room.rename(caller.member, name) {
+        Ok(author) => Reply::line(format!("You are {author}")),
+        Err(NickError::Taken { name, suggestion: Some(free) }) => {
+            Reply::line(format!("The name {name} is taken. {free} is free."))
+        }
+        Err(error) => Reply::line(sentence(&error.to_string())),
+    }
+}
+
+fn who(caller: &Caller<'_>, _: &str) -> Reply {
+    let (count, present) = caller.room.presence(WHO_MAX);
+    let mut reply = Reply::line(format!("{count} present"));
+    for one in &present {
+        reply = reply.and(one.line(caller.room.shows_addresses() || caller.is_operator()));
+    }
+    if count > present.len() { reply.and(format!("… and {} more", count - present.len())) } else { reply }
+}
+
+fn msg(caller: &Caller<'_>, arguments: &str) -> Reply {
+    let Some((to, text)) = arguments.split_once(' ') else {
+        return Reply::line("Type /msg NAME TEXT");
+    };
+    match caller.room.find(to) {
+        Some(to) => send(caller, to, text),
+        None => Reply::line(format!("{to} is not here. /who tells who is.")),
+    }
+}
+
+fn reply(caller: &Caller<'_>, text: &str) -> Reply {
+    match caller.room.last_private(caller.member) {
+        _ if text.is_empty() => Reply::line("Type /reply TEXT"),
+        None => Reply::line("Nobody has told you anything yet"),
+        Some(to) => send(caller, to, text),
+    }
+}
+
+fn send(caller: &Caller<'_>, to: MemberId, text: &str) -> Reply {
+    let Ok(text) = Text::one_line(text.trim()) else {
+        return Reply::line("That is too long for a private message");
+    };
+    match caller.room.tell_private(caller.member, to, text.clone()) {
+        Ok(to) => Reply::action(Action::Sent { to, text }),
+        Err(error) => Reply::line(format!("Not delivered: {error}")),
+    }
+}
+
+fn me(_: &Caller<'_>, text: &str) -> Reply {
+    if text.is_empty() { Reply::line("Type /me TEXT") } else { Reply::say(format!("* {text}")) }
+}
+
+fn ignore(caller: &Caller<'_>, who: &str) -> Reply {
+    if who.is_empty() {
+        let ignored = caller.room.ignored(caller.member);
+        let list = ignored.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return Reply::line(if list.is_empty() {
+            "You ignore nobody".to_owned()
+        } else {
+            format!("You ignore {list}")
+        });
+    }
+    match caller.room.find(who) {
+        None => Reply::line(format!("{who} is not here. /who tells who is.")),
+        Some(whom) if whom == caller.member => Reply::line("You cannot ignore yourself"),
+        Some(whom) => match caller.room.ignore(caller.member, whom) {
+            Ok(()) => Reply::action(Action::Ignore { member: whom, is_ignored: true })
+                .and(format!("You no longer see what {who} says. /unignore {who} ends that.")),
+            Err(error) => Reply::line(sentence(&error.to_string())),
+        },
+    }
+}
+
+fn unignore(caller: &Caller<'_>, who: &str) -> Reply {
+    match caller.room.find(who) {
+        Some(whom) if caller.room.unignore(caller.member, whom) => {
+            Reply::action(Action::Ignore { member: whom, is_ignored: false })
+                .and(format!("You see what {who} says again"))
+        }
+        _ => Reply::line(format!("You do not ignore {who}")),
+    }
+}
+
+fn join(caller: &Caller<'_>, name: &str) -> Reply {
+    let Some(rooms) = caller.room.rooms() else { return Reply::line("There is only this room") };
+    let name: Name = match name.parse() {
+        Ok(name) => name,
+        Err(_) if name.is_empty() => return Reply::line("Type /join ROOM. /rooms lists them."),
+        Err(error) => return Reply::line(format!("'{name}' cannot be a room: {error}")),
+    };
+    if caller.room.name().is_some_and(|here| here.is_confusable_with(&name)) {
+        return Reply::line(format!("You are in {name}"));
+    }
+    match rooms.open(&name) {
+        Ok(room) => Reply::action(Action::Move(room)),
+        Err(error) => Reply::line(format!("{}. /rooms lists what there is.", sentence(&error.to_string()))),
+    }
+}
+
+fn rooms(caller: &Caller<'_>, _: &str) -> Reply {
+    let list = caller.room.rooms().map_or_else(|| vec![caller.room.info()], |rooms| rooms.list());
+    list.iter().fold(Reply::default(), |reply, RoomInfo { name, members, topic }| {
+        let name = name.as_ref().map_or_else(|| "This room".to_owned(), ToString::to_string);
+        let here = if *members == 1 { "1 member".to_owned() } else { format!("{members} members") };
+        let topic = topic.as_ref().map_or_else(String::new, |topic| format!(": {topic}"));
+        reply.and(format!("{name}, {here}{topic}"))
+    })
+}
+
+/// An error as a sentence for people.
+pub(super) fn sentence(error: &str) -> String {
+    let mut characters = error.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}

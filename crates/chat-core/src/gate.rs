@@ -1,0 +1,69 @@
+//! Who may come in: asked once for each peer, before it becomes a member.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chat_proto::{Name, PeerAddr, Text};
+
+/// Decides who may become a member. Set it in [`RoomConfig::gate`](crate::RoomConfig::gate); [`BanList`](crate::BanList) is one.
+///
+/// It is asked on the I/O thread that serves the peer, without the room's lock, so it may use the room. While it decides the
+/// other members of that thread wait: it must be quick and never block. It is asked again when a member takes another name.
+/// Limits of members per address and of the rate come on top.
+///
+/// ```
+/// use chat_core::{Gate, RoomConfig};
+///
+/// let gate = Gate::new(|knock| if knock.address.ip().is_ipv4() { Ok(()) } else { Err("IPv4 only".into()) });
+/// let config = RoomConfig::default().with_gate(gate);
+/// # drop(config);
+/// ```
+#[derive(Clone)]
+pub struct Gate(Arc<Decide>);
+
+type Decide = dyn Fn(&Knock<'_>) -> Result<(), Refusal> + Send + Sync;
+
+/// Somebody who wants to become a member, or a member that wants another name.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Knock<'a> {
+    /// Where it comes from.
+    pub address: PeerAddr,
+    /// What it comes over: `tcp`, `udp`, …
+    pub transport: &'static str,
+    /// The name it asks for.
+    pub name: Option<&'a Name>,
+    /// The time, in milliseconds of Unix time.
+    pub unix_ms: u64,
+}
+
+/// Why somebody may not come in. The peer is told the text, and nobody else is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// One line.
+    pub why: Text,
+}
+
+impl From<&str> for Refusal {
+    /// Takes the first line of `why`, cut to what one message holds.
+    fn from(why: &str) -> Self {
+        Self { why: Text::split(why.as_bytes()).next().unwrap_or_default() }
+    }
+}
+
+impl Gate {
+    /// Decides by calling `decide`.
+    pub fn new(decide: impl Fn(&Knock<'_>) -> Result<(), Refusal> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(decide))
+    }
+
+    pub(crate) fn decide(&self, knock: &Knock<'_>) -> Result<(), Refusal> {
+        (self.0)(knock)
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gate")
+    }
+}

@@ -1,0 +1,109 @@
+//! What operators do: bans, mutes, slow mode, the topic.
+
+use std::time::Duration;
+
+use chat_proto::{Author, LeaveReason, MemberId, Text};
+
+use crate::ban_list::{Ban, BanListFull, Banned};
+use crate::error::{KickError, TopicError};
+use crate::operators::Entered;
+use crate::room::Room;
+
+impl Room {
+    /// A member enters the operators' password ([`RoomConfig::operator_password`](crate::RoomConfig::operator_password)). From one address
+    /// three attempts per minute are looked at.
+    pub fn enter_password(&self, member: MemberId, password: &str) -> Entered {
+        self.lock().enter_password(member, password)
+    }
+
+    /// Makes a member an operator, or an ordinary member again. `false` if it is not here.
+    pub fn set_operator(&self, member: MemberId, is_operator: bool) -> bool {
+        self.lock().set_operator(member, is_operator)
+    }
+
+    /// Makes the member leave that is shown like this, by its name or its address, and is told `why` (it may be empty).
+    ///
+    /// # Errors
+    ///
+    /// As [`kick_member`](Self::kick_member).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what `parse` and `into` give can be handed over as it is"
+    )]
+    pub fn kick(&self, who: Author, why: &str) -> Result<(), KickError> {
+        let member = self.lock().find(&who).ok_or(KickError::NotPresent)?;
+        self.kick_member(member, why)
+    }
+
+    /// Makes one member leave, which is told `why` (it may be empty).
+    ///
+    /// # Errors
+    ///
+    /// [`KickError::NotPresent`] if no remote member has this id; [`KickError::Why`] if `why` is too long.
+    pub fn kick_member(&self, member: MemberId, why: &str) -> Result<(), KickError> {
+        let reason = LeaveReason::kicked(why)?;
+        let now = self.now();
+        let wakes = self.lock().kick(member, &reason, now);
+        wakes.ok_or(KickError::NotPresent)?.wake();
+        Ok(())
+    }
+
+    /// Bans somebody, and makes the members leave that the ban is about. Returns how many those were.
+    ///
+    /// # Errors
+    ///
+    /// [`BanListFull`], and then nobody was banned.
+    pub fn ban(&self, ban: &Ban) -> Result<usize, BanListFull> {
+        self.ban_list().ban(ban.clone())?;
+        let now = self.now();
+        let (count, wakes) = self.lock().kick_banned(ban, now);
+        wakes.wake();
+        Ok(count)
+    }
+
+    /// Lifts a ban, and returns it if there was one.
+    pub fn unban(&self, who: &Banned) -> Option<Ban> {
+        self.ban_list().unban(who)
+    }
+
+    /// The bans in force.
+    #[must_use]
+    pub fn bans(&self) -> Vec<Ban> {
+        self.ban_list().bans(self.unix_ms())
+    }
+
+    /// From now on what a member says is refused, or accepted again. `false` if no remote member has this id. Nobody else is
+    /// told, and a refused message costs the others nothing.
+    pub fn mute(&self, member: MemberId, is_muted: bool) -> bool {
+        self.lock().mute(member, is_muted)
+    }
+
+    /// How long a member waits between two messages, in slow mode.
+    #[must_use]
+    pub fn slow(&self) -> Option<Duration> {
+        self.lock().config.slow
+    }
+
+    /// Turns slow mode on, or with `None` off. Operators and local members are exempt.
+    pub fn set_slow(&self, pause: Option<Duration>) {
+        self.lock().config.slow = pause;
+    }
+
+    /// What the room is about.
+    #[must_use]
+    pub fn topic(&self) -> Option<Text> {
+        self.lock().topic.clone()
+    }
+
+    /// Sets the topic, or with an empty text removes it. Every member reads it in the log
+    /// ([`Event::Topic`](chat_proto::Event::Topic)), and whoever joins later is told.
+    ///
+    /// # Errors
+    ///
+    /// [`TopicError`] if it is too long, or the member is not here.
+    pub fn set_topic(&self, member: MemberId, topic: &str) -> Result<(), TopicError> {
+        let result = self.lock().set_topic(member, topic);
+        result?.wake();
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! Names, private messages and who is here: what a room does for its members besides passing on what they say.
+
+use std::time::Duration;
+
+use chat_proto::{Author, DirectItem, MemberId, Name, PeerAddr, Text};
+
+use crate::commands::in_words;
+use crate::error::{IgnoreError, NickError, TellError};
+use crate::room::Room;
+
+/// A member that is here, as `/who` tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Presence {
+    /// Which member.
+    pub member: MemberId,
+    /// The member as people see it.
+    pub author: Author,
+    /// Where it comes from; `None` for a local member.
+    pub address: Option<PeerAddr>,
+    /// What it comes over: `tcp`, `udp`, …; `local` for a local member.
+    pub transport: &'static str,
+    /// How long it has been here.
+    pub here: Duration,
+    /// How long it has said nothing.
+    pub idle: Duration,
+    /// Whether it is an operator.
+    pub is_operator: bool,
+    /// Whether what it says is refused.
+    pub is_muted: bool,
+}
+
+impl Presence {
+    /// The line that `/who` shows.
+    #[must_use]
+    pub fn line(&self, with_address: bool) -> String {
+        let Self { author, transport, here, idle, .. } = self;
+        let mark = if self.is_operator { "@" } else { "" };
+        let muted = if self.is_muted { ", muted" } else { "" };
+        let address = self.address.filter(|&address| with_address && *author != Author::Peer(address));
+        let address = address.map_or_else(String::new, |address| format!(" {address}"));
+        let (here, idle) = (in_words(here.as_secs()), in_words(idle.as_secs()));
+        format!("{mark}{author}{address} ({transport}, here for {here}, idle for {idle}{muted})")
+    }
+}
+
+impl Room {
+    /// A member takes a name, changes it, or with `None` gives it up. Returns how it is shown from then on. Every
+    /// member reads it in the log ([`Event::Renamed`](chat_proto::Event::Renamed)). Costs the same however many members there are.
+    ///
+    /// # Errors
+    ///
+    /// [`NickError`], and then nothing has changed.
+    pub fn rename(&self, member: MemberId, name: Option<Name>) -> Result<Author, NickError> {
+        if let Some(name) = &name {
+            let (address, transport) = self.lock().origin_of(member).ok_or(NickError::NotPresent)?;
+            if let Some(address) = address {
+                self.admit(address, transport, Some(name)).map_err(|why| NickError::Refused { why })?;
+            }
+        }
+        let now = self.now();
+        let result = self.lock().rename(member, name, now);
+        let (author, wakes) = result?;
+        wakes.wake();
+        Ok(author)
+    }
+
+    /// The member that is shown like this: by its name, also in another case, or by its address.
+    #[must_use]
+    pub fn find(&self, who: &str) -> Option<MemberId> {
+        self.lock().find(&who.parse().ok()?)
+    }
+
+    /// How many members are here, and the first `max` of them, local ones included.
+    #[must_use]
+    pub fn presence(&self, max: usize) -> (usize, Vec<Presence>) {
+        let now = self.now();
+        self.lock().presence(max, now)
+    }
+
+    /// Whether everyone may see the addresses of members ([`RoomConfig::hides_addresses`](crate::RoomConfig::hides_addresses)).
+    #[must_use]
+    pub fn shows_addresses(&self) -> bool {
+        !self.lock().config.hides_addresses
+    }
+
+    /// Sends `text` from one member to another privately, and returns how the other one is shown.
+    ///
+    /// Messages arrive in order, each at most once. If the other member leaves before it has acknowledged this one, the sender is
+    /// told so ([`DirectItem::Undelivered`]).
+    ///
+    /// # Errors
+    ///
+    /// [`TellError`], and then nothing was sent.
+    pub fn tell_private(&self, from: MemberId, to: MemberId, text: Text) -> Result<Author, TellError> {
+        let result = self.lock().tell_private(from, to, text);
+        let (to, wakes) = result?;
+        wakes.wake();
+        Ok(to)
+    }
+
+    /// Tells one member something that nobody else gets to read. Text of several lines becomes several items of its direct lane.
+    ///
+    /// # Errors
+    ///
+    /// [`TellError`]. Lines before the one that did not fit have been told.
+    pub fn tell(&self, to: MemberId, text: &str) -> Result<(), TellError> {
+        for text in Text::split(text.as_bytes()) {
+            let result = self.lock().tell(to, DirectItem::Notice { text });
+            result?.wake();
+        }
+        Ok(())
+    }
+
+    /// Who has sent this member a private message last, if that one is still here.
+    #[must_use]
+    pub fn last_private(&self, member: MemberId) -> Option<MemberId> {
+        self.lock().last_private(member)
+    }
+
+    /// A member no longer gets what another one says.
+    ///
+    /// # Errors
+    ///
+    /// [`IgnoreError`] if it ignores [`IGNORED_MAX`](crate::IGNORED_MAX) members already, or is not here.
+    pub fn ignore(&self, member: MemberId, whom: MemberId) -> Result<(), IgnoreError> {
+        self.lock().ignore(member, whom)
+    }
+
+    /// A member gets what another one says again. `false` if it did not ignore it.
+    pub fn unignore(&self, member: MemberId, whom: MemberId) -> bool {
+        self.lock().unignore(member, whom)
+    }
+
+    /// Whom a member ignores, of those that are here.
+    #[must_use]
+    pub fn ignored(&self, member: MemberId) -> Vec<Author> {
+        self.lock().ignored(member)
+    }
+}

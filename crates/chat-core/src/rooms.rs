@@ -1,0 +1,276 @@
+//! The rooms of one server.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+
+use chat_proto::{Name, Text};
+
+use crate::admission::Admission;
+use crate::config::RoomConfig;
+use crate::error::RoomError;
+use crate::room::{Room, Shared, World};
+use crate::sync::Mutex;
+
+/// Rooms that one server may have at once.
+pub const ROOMS_MAX: usize = 1_000;
+
+/// The rooms of one server, each with its own log, names, topic and history. What they share: the limits of members, the gate
+/// and the bans.
+///
+/// `Rooms` is a handle: clones share the rooms. A transport serves all of them; a member is in one at a time. Configured rooms are
+/// there for ever. Others are opened by the first member that joins them, if the server allows it
+/// ([`RoomsConfig::open_max`]), and vanish with their last.
+///
+/// A single [`Room`] converts into `Rooms`, so whoever needs no second room never meets this type.
+///
+/// ```
+/// use chat_core::{Rooms, RoomsConfig};
+///
+/// let config = RoomsConfig::default().with_room("lobby".parse()?).with_room("dev".parse()?).with_open_max(10);
+/// let rooms = Rooms::new(config)?;
+/// assert_eq!(rooms.first().name().map(ToString::to_string).as_deref(), Some("lobby"));
+/// let games = rooms.open(&"games".parse()?)?; // made now
+/// assert_eq!(rooms.list().len(), 3);
+/// drop(games); // nobody is in it
+/// assert_eq!(rooms.list().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Rooms(Arc<Inner>);
+
+/// What all rooms of a server are made of.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RoomsConfig {
+    /// What each room is like. Its limits of members hold for all rooms together. Its gate and bans are shared.
+    pub room: RoomConfig,
+    /// The rooms that are there for ever; the first one is where a peer begins that names none. Default: one, `lobby`.
+    pub names: Vec<Name>,
+    /// Rooms that members may open besides, at once. Default: none.
+    pub open_max: usize,
+    /// Bytes that the logs of all rooms may hold together, and each encoded copy of them (one per wire format and I/O thread). Each room gets
+    /// an equal share, at most what [`RoomConfig::log_bytes_max`] says. Default 64 MiB. A share is never smaller than
+    /// [`RoomConfig::LOG_BYTES_MIN`].
+    pub logs_bytes_max: usize,
+}
+
+/// One room, as `/rooms` tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoomInfo {
+    /// Its name; `None` for a room that is the only one.
+    pub name: Option<Name>,
+    /// How many members are in it, local ones not counted.
+    pub members: usize,
+    /// What it is about.
+    pub topic: Option<Text>,
+}
+
+pub(crate) struct Inner {
+    config: RoomsConfig,
+    admission: Arc<Admission>,
+    /// Those that are there for ever, in the order in which they were configured.
+    configured: Vec<Room>,
+    /// Makes the world of each room.
+    world: Box<dyn Fn() -> World + Send + Sync>,
+    /// Those that members have opened, by what their names look like. A room is kept alive by those who are in it.
+    open: Mutex<BTreeMap<String, Weak<Shared>>>,
+}
+
+impl RoomsConfig {
+    /// Adds a room that is there for ever.
+    #[must_use]
+    pub fn with_room(mut self, name: Name) -> Self {
+        self.names.push(name);
+        self
+    }
+
+    /// Sets what each [`room`](Self::room) is like.
+    #[must_use]
+    pub fn with_room_config(mut self, room: RoomConfig) -> Self {
+        self.room = room;
+        self
+    }
+
+    /// Sets [`open_max`](Self::open_max).
+    #[must_use]
+    pub fn with_open_max(mut self, open_max: usize) -> Self {
+        self.open_max = open_max;
+        self
+    }
+
+    /// Sets [`logs_bytes_max`](Self::logs_bytes_max).
+    #[must_use]
+    pub fn with_logs_bytes_max(mut self, logs_bytes_max: usize) -> Self {
+        self.logs_bytes_max = logs_bytes_max;
+        self
+    }
+}
+
+impl Default for RoomsConfig {
+    fn default() -> Self {
+        Self { room: RoomConfig::default(), names: Vec::new(), open_max: 0, logs_bytes_max: 64 * 1024 * 1024 }
+    }
+}
+
+impl Rooms {
+    /// The rooms that are configured, empty.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError::TooMany`] for more than [`ROOMS_MAX`] rooms, those that may be opened included;
+    /// [`RoomError::Twice`] if two have the same name, or names that look alike.
+    pub fn new(config: RoomsConfig) -> Result<Self, RoomError> {
+        Self::in_worlds(config, World::real)
+    }
+
+    /// As [`new`](Self::new), each room in a world of your own, as [`Room::in_world`] has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn in_worlds(
+        mut config: RoomsConfig,
+        world: impl Fn() -> World + Send + Sync + 'static,
+    ) -> Result<Self, RoomError> {
+        if config.names.is_empty() {
+            config.names.push("lobby".parse().expect("it is a name"));
+        }
+        let rooms_max = config.names.len() + config.open_max;
+        if rooms_max > ROOMS_MAX {
+            return Err(RoomError::TooMany { rooms: rooms_max });
+        }
+        for (place, name) in config.names.iter().enumerate() {
+            if config.names[..place].iter().any(|other| other.is_confusable_with(name)) {
+                return Err(RoomError::Twice { name: name.clone() });
+            }
+        }
+        let share = (config.logs_bytes_max / rooms_max).max(RoomConfig::LOG_BYTES_MIN);
+        config.room.log_bytes_max = config.room.log_bytes_max.min(share);
+        let admission = Arc::new(Admission::new(&config.room));
+        Ok(Self(Arc::new_cyclic(|rooms| Inner {
+            configured: config
+                .names
+                .iter()
+                .map(|name| {
+                    Room::in_rooms(&config.room, world(), name.clone(), Arc::clone(&admission), rooms.clone())
+                })
+                .collect(),
+            config,
+            admission,
+            world: Box::new(world),
+            open: Mutex::default(),
+        })))
+    }
+
+    /// The room where a peer begins that names none.
+    #[must_use]
+    pub fn first(&self) -> Room {
+        self.0.configured[0].clone()
+    }
+
+    /// The room of this name, or one that looks like it, if there is one.
+    #[must_use]
+    pub fn get(&self, name: &Name) -> Option<Room> {
+        let is_it = |room: &&Room| room.name().is_some_and(|of| of.is_confusable_with(name));
+        let configured = self.0.configured.iter().find(is_it);
+        configured.cloned().or_else(|| {
+            let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+            Room::upgrade(open.get(&key(name))?)
+        })
+    }
+
+    /// The room of this name. One that is not there is opened, if the server allows it; it is there as long as somebody has a
+    /// handle on it, as the transports of its members do.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError::NotThere`] if rooms cannot be opened, [`RoomError::TooManyOpen`] if there are as many as there may be.
+    pub fn open(&self, name: &Name) -> Result<Room, RoomError> {
+        if let Some(room) = self.get(name) {
+            return Ok(room);
+        }
+        let open_max = self.0.config.open_max;
+        if open_max == 0 || self.first().name().is_none() {
+            return Err(RoomError::NotThere { name: name.clone() });
+        }
+        let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(room) = open.get(&key(name)).and_then(Room::upgrade) {
+            return Ok(room); // another thread was faster
+        }
+        if open.len() >= open_max {
+            open.retain(|_, room| room.strong_count() > 0);
+        }
+        if open.len() >= open_max {
+            return Err(RoomError::TooManyOpen { open_max });
+        }
+        let rooms = Arc::downgrade(&self.0);
+        let room = Room::in_rooms(
+            &self.0.config.room,
+            (self.0.world)(),
+            name.clone(),
+            Arc::clone(&self.0.admission),
+            rooms,
+        );
+        open.insert(key(name), room.downgrade());
+        Ok(room)
+    }
+
+    /// The rooms that there are now: the configured ones first, then those that members have opened.
+    #[must_use]
+    pub fn list(&self) -> Vec<RoomInfo> {
+        self.all().iter().map(Room::info).collect()
+    }
+
+    /// Handles on all rooms that there are now.
+    #[must_use]
+    pub fn all(&self) -> Vec<Room> {
+        let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.configured.iter().cloned().chain(open.values().filter_map(Room::upgrade)).collect()
+    }
+
+    /// Closes every room, as [`Room::close`] does.
+    pub fn close(&self, farewell: &str, grace: Duration) {
+        self.all().iter().for_each(|room| room.close(farewell, grace));
+    }
+
+    pub(crate) fn upgrade(rooms: &Weak<Inner>) -> Option<Self> {
+        rooms.upgrade().map(Self)
+    }
+}
+
+/// A room that is the only one.
+impl From<Room> for Rooms {
+    fn from(room: Room) -> Self {
+        let config = RoomsConfig { room: room.config(), ..RoomsConfig::default() };
+        let admission = Arc::clone(room.admission());
+        let world = Box::new(World::real);
+        Self(Arc::new(Inner { config, admission, configured: vec![room], world, open: Mutex::default() }))
+    }
+}
+
+impl From<&Room> for Rooms {
+    fn from(room: &Room) -> Self {
+        Self::from(room.clone())
+    }
+}
+
+impl From<&Rooms> for Rooms {
+    fn from(rooms: &Rooms) -> Self {
+        rooms.clone()
+    }
+}
+
+impl fmt::Debug for Rooms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.list().iter().map(|room| &room.name)).finish()
+    }
+}
+
+/// What rooms are told apart by.
+fn key(name: &Name) -> String {
+    let [_, folded] = name.lookalikes();
+    folded
+}

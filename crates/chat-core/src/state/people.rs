@@ -1,0 +1,222 @@
+//! Names, private messages, and what one member wants to hear of another.
+
+use std::time::{Duration, Instant};
+
+use chat_proto::{Author, DirectItem, Event, MemberId, Name, PeerAddr, Text};
+
+use super::readers::LOCAL_WORD;
+use super::{State, Wakes};
+use crate::error::{IgnoreError, NickError, TellError};
+use crate::names;
+use crate::people::Presence;
+use crate::profile::{IGNORED_MAX, Profile};
+
+/// How long a name stays reserved for a session whose member has left.
+const NAME_RESERVED_MS: u64 = 10 * 60 * 1000;
+
+impl State {
+    // ---- names ---------------------------------------------------------------------------------
+
+    pub(crate) fn rename(
+        &mut self,
+        id: MemberId,
+        name: Option<Name>,
+        now: Instant,
+    ) -> Result<(Author, Wakes), NickError> {
+        let from = self.author_of(id).ok_or(NickError::NotPresent)?;
+        if !self.config.names.are_allowed() {
+            return Err(NickError::Off);
+        }
+        if let Some(name) = &name {
+            self.check_name(name, id, now)?;
+        } else if self.config.names.are_required() || self.local_place(id).is_some() {
+            return Err(NickError::Required);
+        }
+        let old = match &from {
+            Author::Named(old) => Some(old.clone()),
+            _ => None,
+        };
+        if old == name {
+            return Ok((from, Wakes::default()));
+        }
+        if let Some(old) = &old {
+            self.names.release(old);
+        }
+        if let Some(name) = &name {
+            self.names.give(name, id);
+        }
+        match self.local_place(id) {
+            Some(place) => {
+                self.local_mut(place).0.name = name.expect("a local member never gives up its name");
+            }
+            None => self.profile_mut(id).ok_or(NickError::NotPresent)?.name = name,
+        }
+        let to = self.author_of(id).ok_or(NickError::NotPresent)?;
+        let wakes = self.append(Event::Renamed { member: id, from, to: to.clone() }, None);
+        Ok((to, wakes))
+    }
+
+    /// Whether a member may take this name. One that is reserved for a session that has left too long ago is freed.
+    pub(super) fn check_name(&mut self, name: &Name, id: MemberId, now: Instant) -> Result<(), NickError> {
+        if names::is_reserved(name) && self.local_place(id).is_none() {
+            return Err(NickError::Reserved { name: name.clone() });
+        }
+        match self.names.holder(name) {
+            None => Ok(()),
+            Some(holder) if holder == id => Ok(()),
+            Some(holder) if self.author_of(holder).is_none() && self.frees_name(holder, now) => Ok(()),
+            Some(_) => Err(NickError::Taken { name: name.clone(), suggestion: self.names.suggest(name) }),
+        }
+    }
+
+    /// Takes the name from a session that has left, if it was long ago.
+    fn frees_name(&mut self, holder: MemberId, now: Instant) -> bool {
+        let now_ms = self.since_began_ms(now);
+        let left = self.left.get(holder).cloned();
+        let is_reserved = left.as_ref().is_some_and(|left| left.left_ms + NAME_RESERVED_MS > now_ms);
+        if !is_reserved && let Some(name) = left.and_then(|left| left.name) {
+            self.names.release(&name);
+            self.left.release_name(holder);
+        }
+        !is_reserved
+    }
+
+    /// How a member that is here is shown.
+    pub(crate) fn author_of(&self, id: MemberId) -> Option<Author> {
+        match self.members.key_of(id) {
+            Some(membership) => self.identity(membership).map(|(_, author)| author),
+            None => {
+                let place = self.local_place(id)?;
+                self.locals[place].as_ref().map(|local| Author::Named(local.name.clone()))
+            }
+        }
+    }
+
+    pub(crate) fn find(&self, who: &Author) -> Option<MemberId> {
+        if let Author::Named(name) = who {
+            return self.names.holder(name).filter(|&holder| self.author_of(holder).is_some());
+        }
+        let at_address = self.members.at_address(who.address()?);
+        let ids = at_address.into_iter().filter_map(|membership| self.members.get(membership));
+        // A member with a name is found by its address, too, if that is all it would be shown as without.
+        ids.filter(|member| member.bare_author(self.word(member)) == *who).map(|member| member.id).next()
+    }
+
+    /// Where a member comes from, and over what.
+    pub(crate) fn origin_of(&self, id: MemberId) -> Option<(Option<PeerAddr>, &'static str)> {
+        match self.members.key_of(id).and_then(|membership| self.members.get(membership)) {
+            Some(member) => Some((Some(member.address), self.word(member))),
+            None => self.local_place(id).map(|_| (None, LOCAL_WORD)),
+        }
+    }
+
+    pub(super) fn profile_mut(&mut self, id: MemberId) -> Option<&mut Profile> {
+        let membership = self.members.key_of(id)?;
+        let member = self.members.get_mut(membership)?;
+        Some(&mut **member.profile.get_or_insert_default())
+    }
+
+    pub(super) fn profile(&self, id: MemberId) -> Option<&Profile> {
+        self.members.get(self.members.key_of(id)?)?.profile.as_deref()
+    }
+
+    // ---- who is here ---------------------------------------------------------------------------
+
+    pub(crate) fn presence(&self, max: usize, now: Instant) -> (usize, Vec<Presence>) {
+        let now_ms = self.since_began_ms(now);
+        let since = |ms: u64| Duration::from_millis(now_ms.saturating_sub(ms));
+        let locals = self.locals.iter().flatten().map(|local| Presence {
+            member: local.id,
+            author: Author::Named(local.name.clone()),
+            address: None,
+            transport: LOCAL_WORD,
+            here: since(local.came_ms),
+            idle: since(local.spoke_ms),
+            is_operator: local.is_operator,
+            is_muted: false,
+        });
+        let members = self.members.iter().map(|(_, member)| Presence {
+            member: member.id,
+            author: member.author(self.word(member)),
+            address: Some(member.address),
+            transport: self.word(member),
+            here: since(member.came_ms),
+            idle: since(member.came_ms.max(u64::from(member.spoke_s) * 1000)),
+            is_operator: member.profile.as_ref().is_some_and(|profile| profile.is_operator),
+            is_muted: member.profile.as_ref().is_some_and(|profile| profile.is_muted),
+        });
+        let count = self.locals.iter().flatten().count() + self.members.len();
+        (count, locals.chain(members).take(max).collect())
+    }
+
+    // ---- private messages ----------------------------------------------------------------------
+
+    pub(crate) fn tell_private(
+        &mut self,
+        from: MemberId,
+        to: MemberId,
+        text: Text,
+    ) -> Result<(Author, Wakes), TellError> {
+        let author = self.author_of(from).ok_or(TellError::NotMember)?;
+        let recipient = self.author_of(to).ok_or(TellError::NotPresent)?;
+        if self.profile(from).is_some_and(|profile| profile.is_muted) {
+            return Err(TellError::Muted);
+        }
+        if self.ignores(to, from) {
+            return Err(TellError::Ignored);
+        }
+        let wakes = self.tell(to, DirectItem::Private { from, author, text })?;
+        match self.local_place(to) {
+            Some(place) => self.local_mut(place).0.answers = Some(from),
+            None => {
+                if let Some(profile) = self.profile_mut(to) {
+                    profile.answers = Some(from);
+                }
+            }
+        }
+        Ok((recipient, wakes))
+    }
+
+    pub(crate) fn last_private(&self, id: MemberId) -> Option<MemberId> {
+        let from = match self.local_place(id) {
+            Some(place) => self.locals[place].as_ref()?.answers,
+            None => self.profile(id)?.answers,
+        };
+        from.filter(|&from| self.author_of(from).is_some())
+    }
+
+    // ---- ignoring ------------------------------------------------------------------------------
+
+    pub(crate) fn ignore(&mut self, id: MemberId, whom: MemberId) -> Result<(), IgnoreError> {
+        let here: Vec<MemberId> = self.profile(id).map_or_else(Vec::new, |profile| profile.ignored.clone());
+        let here: Vec<MemberId> =
+            here.into_iter().filter(|&ignored| self.author_of(ignored).is_some()).collect();
+        let profile = self.profile_mut(id).ok_or(IgnoreError::NotPresent)?;
+        // Those that have left make room.
+        profile.ignored = here;
+        if profile.ignored.contains(&whom) {
+            return Ok(());
+        }
+        if profile.ignored.len() >= IGNORED_MAX {
+            return Err(IgnoreError::TooMany);
+        }
+        profile.ignored.push(whom);
+        Ok(())
+    }
+
+    pub(crate) fn unignore(&mut self, id: MemberId, whom: MemberId) -> bool {
+        let Some(profile) = self.profile_mut(id) else { return false };
+        let before = profile.ignored.len();
+        profile.ignored.retain(|&ignored| ignored != whom);
+        profile.ignored.len() < before
+    }
+
+    pub(crate) fn ignored(&self, id: MemberId) -> Vec<Author> {
+        let ignored = self.profile(id).map_or(&[][..], |profile| &profile.ignored);
+        ignored.iter().filter_map(|&ignored| self.author_of(ignored)).collect()
+    }
+
+    fn ignores(&self, id: MemberId, whom: MemberId) -> bool {
+        self.profile(id).is_some_and(|profile| profile.ignored.contains(&whom))
+    }
+}

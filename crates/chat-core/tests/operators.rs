@@ -1,0 +1,158 @@
+//! What operators do, by the commands that they type.
+
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+mod support;
+
+use std::time::Duration;
+
+use chat_core::{BanList, JoinError, LocalMember, OperatorPassword, Outcome, Room, RoomConfig};
+
+use support::{Carrier, hear, room_with, text};
+
+fn operator(room: &Room) -> LocalMember {
+    let local = room.join("host").unwrap();
+    local.set_operator(true);
+    local
+}
+
+/// What a command of the operator answers.
+fn run(operator: &LocalMember, command: &str) -> Vec<String> {
+    operator.command(command).unwrap().lines.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_banned_peer_never_joins_and_learns_why() {
+    let (room, time) = room_with(RoomConfig::default());
+    let host = operator(&room);
+    let mut tcp = Carrier::new(&room, &time);
+    let (ann, _bob) = (tcp.join("192.0.2.1:5"), tcp.join("198.51.100.2:5"));
+    let _said = tcp.try_say(ann, "/nick ann").unwrap();
+    assert_eq!(
+        run(&host, "ban 192.0.2.0/24 for 2h spam"),
+        ["192.0.2.0/24 is banned. 1 present were made to leave."]
+    );
+    let _ = hear(&host);
+    let update = tcp.pull();
+    assert_eq!(update.dismissed[0].reason.to_string(), "banned: spam");
+    assert_eq!(tcp.try_join("192.0.2.77:1"), Err(JoinError::Refused { why: text("spam") }));
+    assert!(hear(&host).is_empty(), "nobody else hears of it");
+    assert_eq!(run(&host, "bans"), ["192.0.2.0/24 for 2 h: spam"]);
+    time.pass(Duration::from_secs(2 * 60 * 60));
+    assert!(tcp.try_join("192.0.2.77:1").is_ok(), "it has run out");
+    assert_eq!(run(&host, "bans"), ["Nobody is banned"]);
+}
+
+#[test]
+fn a_banned_name_is_nobodys() {
+    let (room, time) = room_with(RoomConfig::default());
+    let host = operator(&room);
+    let mut tcp = Carrier::new(&room, &time);
+    let bob = tcp.join("198.51.100.2:5");
+    assert_eq!(run(&host, "ban Iris"), ["Iris is banned. 0 present were made to leave."]);
+    for name in ["iris", "lris"] {
+        let _said = tcp.try_say(bob, &format!("/nick {name}")).unwrap();
+        let told = tcp.pull().direct[0].direct.item.to_string();
+        assert_eq!(told, "[*] This name is banned", "{name}");
+    }
+    assert_eq!(run(&host, "unban iris"), ["iris is not banned. /bans lists the bans."]);
+    assert_eq!(run(&host, "unban Iris"), ["Iris may come again"]);
+    assert_eq!(run(&host, "ban *"), ["Cannot ban '*': a name begins with a letter, not with '*'"]);
+}
+
+#[test]
+fn rooms_share_a_list_of_bans() {
+    let bans = BanList::new();
+    let (one, _) = room_with(RoomConfig::default().with_bans(bans.clone()));
+    let (two, time) = room_with(RoomConfig::default().with_bans(bans));
+    run(&operator(&one), "ban 192.0.2.1");
+    assert!(Carrier::new(&two, &time).try_join("192.0.2.1:5").is_err());
+}
+
+#[test]
+fn what_a_muted_member_says_costs_the_others_nothing() {
+    let (room, time) = room_with(RoomConfig::default());
+    let host = operator(&room);
+    let mut tcp = Carrier::new(&room, &time);
+    let ann = tcp.join("192.0.2.1:5");
+    let _said = tcp.try_say(ann, "/nick ann").unwrap();
+    assert_eq!(run(&host, "mute ann"), ["ann is muted"]);
+    let entries = room.stats().log_entries;
+    assert_eq!(tcp.try_say(ann, "spam").unwrap().outcome, Outcome::Refused);
+    assert_eq!(tcp.pull().direct.last().unwrap().direct.item.to_string(), "[*] You are muted");
+    let _said = tcp.try_say(ann, "/msg host spam").unwrap();
+    assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] Not delivered: you are muted");
+    assert_eq!(room.stats().log_entries, entries);
+    assert_eq!(run(&host, "unmute ann"), ["ann may speak"]);
+    assert_eq!(tcp.say(ann, "sorry"), 1);
+}
+
+#[test]
+fn in_slow_mode_each_member_waits_between_two_messages() {
+    let (room, time) = room_with(RoomConfig::default());
+    let host = operator(&room);
+    let mut tcp = Carrier::new(&room, &time);
+    let (ann, bob) = (tcp.join("192.0.2.1:5"), tcp.join("198.51.100.2:5"));
+    assert_eq!(run(&host, "slow 5s"), ["Each member may speak every 5 s"]);
+    assert_eq!(tcp.say(ann, "one"), 1);
+    time.pass(Duration::from_millis(1_500));
+    assert_eq!(tcp.try_say(ann, "two").unwrap().outcome, Outcome::Refused);
+    assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] Slow mode: you may speak again in 4 s");
+    assert_eq!(tcp.say(bob, "two"), 2);
+    host.say("three").unwrap();
+    host.say("four").unwrap();
+    time.pass(Duration::from_millis(3_500));
+    assert_eq!(tcp.say(ann, "five"), 5);
+    assert_eq!(run(&host, "slow off"), ["Slow mode is off"]);
+    assert_eq!(tcp.say(ann, "six"), 6);
+}
+
+#[test]
+fn a_member_with_the_password_is_an_operator_after_at_most_three_attempts() {
+    let password = OperatorPassword::new("open sesame").unwrap();
+    let (room, time) = room_with(RoomConfig::default().with_operator_password(password));
+    let mut tcp = Carrier::new(&room, &time);
+    let (ann, bob) = (tcp.join("192.0.2.1:5"), tcp.join("198.51.100.2:5"));
+    let mut ask = |member, command: &str| {
+        let _said = tcp.try_say(member, command).unwrap();
+        tcp.pull().direct[0].direct.item.to_string()
+    };
+    assert_eq!(ask(bob, "/kick ann"), "[*] /kick is for operators");
+    for _ in 0..3 {
+        assert_eq!(ask(ann, "/oper guess"), "[*] That is not the password");
+    }
+    assert_eq!(ask(ann, "/oper open sesame"), "[*] Too many attempts. Wait a minute.");
+    assert_eq!(ask(bob, "/oper open sesame"), "[*] You are an operator. /help lists what you can do.");
+    assert_eq!(ask(bob, "/kick 192.0.2.1:5 enough"), "[*] 192.0.2.1:5 was kicked");
+    assert_eq!(room.stats().members, 1);
+    assert_eq!(room.stats().messages, 0, "nothing of this was said");
+}
+
+#[test]
+fn a_topic_is_an_entry_and_is_told_to_those_who_join_later() {
+    let (room, time) = room_with(RoomConfig::default());
+    let host = operator(&room);
+    let mut tcp = Carrier::new(&room, &time);
+    let ann = tcp.join("192.0.2.1:5");
+    assert_eq!(run(&host, "topic Rust and sockets"), Vec::<String>::new());
+    assert_eq!(hear(&host).last().unwrap(), "0 [*] host set the topic: Rust and sockets");
+    let _said = tcp.try_say(ann, "/topic").unwrap();
+    let told = tcp.pull().direct[0].direct.item.to_string();
+    assert_eq!(told, "[*] The topic is: Rust and sockets");
+    let welcomed = tcp.welcome("192.0.2.9:5", &chat_core::Hello::default());
+    assert_eq!(welcomed.welcome.topic, Some(text("Rust and sockets")));
+    let _said = tcp.try_say(ann, "/topic nonsense").unwrap();
+    assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] Only operators set the topic");
+    assert_eq!(run(&host, &format!("topic {}", "x".repeat(301))), ["The topic is longer than 300 bytes"]);
+    assert_eq!(run(&host, "topic -"), Vec::<String>::new());
+    assert_eq!(room.topic(), None);
+}
+
+#[test]
+fn the_limits_of_addresses_can_be_tried_on_loopback() {
+    let config = RoomConfig::default().with_members_per_address_max(1).with_limit_loopback(true);
+    let (room, time) = room_with(config);
+    let tcp = Carrier::new(&room, &time);
+    assert!(tcp.try_join("127.0.0.1:5").is_ok());
+    assert_eq!(tcp.try_join("127.0.0.1:6"), Err(JoinError::AddressFull { members_per_address_max: 1 }));
+}

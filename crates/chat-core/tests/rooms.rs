@@ -1,0 +1,115 @@
+//! Several rooms of one server.
+
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+mod support;
+
+use chat_core::{Action, JoinError, Outcome, Room, RoomConfig, RoomError, Rooms, RoomsConfig};
+
+use support::{Carrier, Time};
+
+fn name(s: &str) -> chat_core::Name {
+    s.parse().unwrap()
+}
+
+fn rooms(config: RoomsConfig) -> (Rooms, Time) {
+    let (_, time) = support::room();
+    let clock = time.clone();
+    (Rooms::in_worlds(config, move || support::world(&clock)).unwrap(), time)
+}
+
+fn two(room: RoomConfig) -> (Rooms, Time) {
+    rooms(RoomsConfig::default().with_room(name("lobby")).with_room(name("dev")).with_room_config(room))
+}
+
+#[test]
+fn each_room_has_its_own_log_names_and_topic() {
+    let (rooms, time) = two(RoomConfig::default());
+    let (lobby, dev) = (rooms.first(), rooms.get(&name("DEV")).unwrap());
+    let (host, other) = (lobby.join("ann").unwrap(), dev.join("ann").unwrap());
+    other.set_operator(true);
+    host.say("hello").unwrap();
+    other.command("topic code").unwrap();
+    assert_eq!((lobby.stats().messages, dev.stats().messages), (1, 0));
+    assert_eq!((lobby.topic(), dev.topic().map(|topic| topic.to_string())), (None, Some("code".to_owned())));
+    let mut tcp = Carrier::new(&lobby, &time);
+    let bob = tcp.join("192.0.2.1:5");
+    let _said = tcp.try_say(bob, "/rooms").unwrap();
+    let told: Vec<String> = tcp.pull().direct.iter().map(|told| told.direct.item.to_string()).collect();
+    assert_eq!(told[..2], ["[*] lobby, 1 member", "[*] dev, 0 members: code"]);
+}
+
+#[test]
+fn a_command_takes_a_member_to_another_room() {
+    let (rooms, time) = two(RoomConfig::default());
+    let mut tcp = Carrier::new(&rooms.first(), &time);
+    let ann = tcp.join("192.0.2.1:5");
+    let said = tcp.try_say(ann, "/join dev").unwrap();
+    let dev = rooms.get(&name("dev")).unwrap();
+    assert_eq!(said.outcome, Outcome::Answered { action: Some(Action::Move(dev)) });
+    let mut ask = |command: &str| {
+        let _ = tcp.pull();
+        let _said = tcp.try_say(ann, command).unwrap();
+        tcp.pull().direct[0].direct.item.to_string()
+    };
+    assert_eq!(ask("/join games"), "[*] There is no room games. /rooms lists what there is.");
+    assert_eq!(ask("/join lobby"), "[*] You are in lobby");
+    assert_eq!(ask("/join"), "[*] Type /join ROOM. /rooms lists them.");
+    assert_eq!(ask("/join #"), "[*] '#' cannot be a room: a name begins with a letter, not with '#'");
+}
+
+#[test]
+fn an_open_room_vanishes_with_its_last_member() {
+    let (rooms, time) = rooms(RoomsConfig::default().with_room(name("lobby")).with_open_max(2));
+    let games = rooms.open(&name("games")).unwrap();
+    let tcp = Carrier::new(&games, &time);
+    tcp.join("192.0.2.1:5");
+    drop(games);
+    assert_eq!(rooms.list().len(), 2);
+    let again = rooms.open(&name("Games")).unwrap();
+    assert_eq!(again.info().members, 1, "it is the same room");
+    let music = rooms.open(&name("music")).unwrap();
+    assert_eq!(rooms.open(&name("art")), Err(RoomError::TooManyOpen { open_max: 2 }));
+    drop((again, tcp));
+    assert_eq!(rooms.list().len(), 2, "lobby and music");
+    assert!(rooms.open(&name("art")).is_ok(), "the one that is gone makes room");
+    drop(music);
+}
+
+#[test]
+fn the_limits_of_members_hold_for_all_rooms_together() {
+    let (rooms, time) = two(RoomConfig::default().with_members_max(3).with_members_per_address_max(2));
+    let (lobby, dev) =
+        (Carrier::new(&rooms.first(), &time), Carrier::new(&rooms.get(&name("dev")).unwrap(), &time));
+    let ann = lobby.join("192.0.2.1:5");
+    dev.join("192.0.2.1:6");
+    assert_eq!(dev.try_join("192.0.2.1:7"), Err(JoinError::AddressFull { members_per_address_max: 2 }));
+    dev.join("192.0.2.2:6");
+    assert_eq!(lobby.try_join("192.0.2.3:7"), Err(JoinError::RoomFull { members_max: 3 }));
+    lobby.leave(ann, chat_core::LeaveReason::Quit);
+    assert!(dev.try_join("192.0.2.1:7").is_ok());
+}
+
+#[test]
+fn the_logs_of_all_rooms_have_a_limit_together() {
+    let config = RoomsConfig::default().with_room(name("lobby")).with_open_max(99);
+    let (many, _) = rooms(config.clone().with_logs_bytes_max(100 * 200 * 1024));
+    assert_eq!(many.first().config().log_bytes_max, 200 * 1024);
+    let (few, _) = rooms(RoomsConfig::default());
+    assert_eq!(few.first().config().log_bytes_max, RoomConfig::default().log_bytes_max);
+    let too_many = config.with_open_max(1_000);
+    assert_eq!(Rooms::new(too_many).unwrap_err(), RoomError::TooMany { rooms: 1_001 });
+    let twice = RoomsConfig::default().with_room(name("dev")).with_room(name("Dev"));
+    assert_eq!(Rooms::new(twice).unwrap_err(), RoomError::Twice { name: name("Dev") });
+}
+
+#[test]
+fn a_single_room_is_rooms_of_one() {
+    let room = Room::new(RoomConfig::default());
+    let rooms = Rooms::from(&room);
+    assert_eq!(rooms.first(), room);
+    assert_eq!(rooms.open(&name("dev")), Err(RoomError::NotThere { name: name("dev") }));
+    assert!(room.rooms().is_none());
+    rooms.close("bye", std::time::Duration::ZERO);
+    assert!(room.is_closing());
+}
