@@ -263,7 +263,8 @@ fn unfinished_lines_share_a_budget_and_become_messages_after_half_a_minute() {
     const LONG: usize = 60_000;
     let time = VirtualTime::default();
     let config = RoomConfig::default().with_members_per_address_max(1_000).with_rate(None);
-    let room = Room::in_world(config, World { clock: time.clock(), unix_ms: 0, seed: [7; 32] });
+    let room =
+        Room::in_world(config, World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [7; 32] });
     let mut endpoint = Endpoint::new(&room, Waker::new(|| {}), false);
     let adopt = |endpoint: &mut Endpoint<Sender>, port: u16, line: usize| {
         let bytes = [b"hello\n".to_vec(), vec![b'x'; line]].concat();
