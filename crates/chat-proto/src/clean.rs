@@ -33,14 +33,24 @@ pub(crate) fn clean(s: &str) -> String {
     cleaned
 }
 
+/// A line that was cleaned.
+#[derive(Debug)]
+pub(crate) struct Cleaned {
+    pub(crate) text: String,
+    /// Invisible characters are in it, kept for their neighbours. A part of it may have to be cleaned again.
+    pub(crate) has_invisible: bool,
+}
+
 /// The bytes as text, cleaned as [`clean`] does; each maximal invalid part of UTF-8 becomes one U+FFFD.
-pub(crate) fn clean_bytes(bytes: &[u8]) -> String {
-    let mut cleaned = String::with_capacity(bytes.len());
+pub(crate) fn clean_bytes(bytes: &[u8]) -> Cleaned {
+    let mut cleaned = Cleaned { text: String::with_capacity(bytes.len()), has_invisible: false };
     for chunk in bytes.utf8_chunks() {
         // Each part by itself: nothing is kept for the sake of a U+FFFD beside it.
-        cleaned.extend(Cleaner::new(chunk.valid()).filter_map(|step| step.clean));
+        let mut cleaner = Cleaner::new(chunk.valid());
+        cleaned.text.extend(cleaner.by_ref().filter_map(|step| step.clean));
+        cleaned.has_invisible |= cleaner.kept_invisible;
         if !chunk.invalid().is_empty() {
-            cleaned.push(char::REPLACEMENT_CHARACTER);
+            cleaned.text.push(char::REPLACEMENT_CHARACTER);
         }
     }
     cleaned
@@ -58,6 +68,8 @@ struct Cleaner<'a> {
     before: Option<char>,
     /// The same, or the one before an emoji style.
     base: Option<char>,
+    /// An invisible character was kept.
+    kept_invisible: bool,
     /// Tag characters that follow and belong to a flag.
     tags_left: u8,
     /// What the whole text says about bidi controls; found out when the first one comes.
@@ -73,7 +85,15 @@ struct Step {
 
 impl<'a> Cleaner<'a> {
     fn new(s: &'a str) -> Cleaner<'a> {
-        Cleaner { whole: s, chars: s.char_indices(), before: None, base: None, tags_left: 0, bidi: None }
+        Cleaner {
+            whole: s,
+            chars: s.char_indices(),
+            before: None,
+            base: None,
+            kept_invisible: false,
+            tags_left: 0,
+            bidi: None,
+        }
     }
 
     fn clean(&mut self, raw: char) -> Option<char> {
@@ -84,7 +104,10 @@ impl<'a> Cleaner<'a> {
             '\u{7F}' => Some('\u{2421}'),
             _ if !invisible::is_invisible(raw) => Some(raw),
             _ => match self.fate(raw) {
-                Fate::Keep => Some(raw),
+                Fate::Keep => {
+                    self.kept_invisible = true;
+                    Some(raw)
+                }
                 Fate::Drop => None,
                 Fate::Replace => Some(char::REPLACEMENT_CHARACTER),
             },

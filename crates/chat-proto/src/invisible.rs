@@ -49,8 +49,10 @@ pub(crate) enum Fate {
 
 /// Whether a character above ASCII controls, formats, or is drawn as nothing.
 pub(crate) fn is_invisible(c: char) -> bool {
-    if matches!(c, '\u{A0}'..='\u{2FF}') {
-        return c == '\u{AD}'; // nothing else there, and most letters of Europe are there
+    // Where most of what people write is, there is nothing else to look up: letters of Europe, ideographs and
+    // Korean, emoji.
+    if matches!(c, '\u{A0}'..='\u{2FF}' | '\u{3400}'..='\u{D7FF}' | '\u{1F000}'..='\u{1FFFF}') {
+        return c == '\u{AD}';
     }
     match c.general_category() {
         GeneralCategory::Control | GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator => {
@@ -91,16 +93,22 @@ pub(crate) fn needs_what_follows(c: char) -> bool {
 /// What becomes of `c`, which is invisible, neither a tag nor a bidi control. `before` is the clean character before it,
 /// `base` the one before an emoji style, and `after` the raw character after it.
 pub(crate) fn fate(c: char, before: Option<char>, base: Option<char>, after: Option<char>) -> Fate {
+    // An emoji is visible.
+    if c == ZERO_WIDTH_JOINER && both(base, after, is_pictographic) {
+        return Fate::Keep;
+    }
+    if matches!(c, TEXT_STYLE | EMOJI_STYLE) {
+        let styles = before.is_some_and(UnicodeEmoji::is_emoji_char);
+        return if styles { Fate::Keep } else { Fate::Drop };
+    }
     let after = after.filter(|&after| !is_invisible(after));
     let is_kept = match c {
-        ZERO_WIDTH_JOINER if both(base, after, is_pictographic) => true,
         ZERO_WIDTH_JOINER | ZERO_WIDTH_NON_JOINER => joins_letters(c, before, after),
         ZERO_WIDTH_SPACE => both(before, after, is_of_a_script_without_spaces),
         GRAPHEME_JOINER => {
             before.is_some_and(|before| !is_invisible(before) && is_letter_or_mark(before))
                 && after.is_some_and(is_mark)
         }
-        TEXT_STYLE | EMOJI_STYLE => before.is_some_and(UnicodeEmoji::is_emoji_char),
         '\u{FE00}'..='\u{FE0D}' => before.is_some_and(has_standard_variants),
         '\u{E0100}'..='\u{E01EF}' => before.is_some_and(is_ideograph),
         '\u{180B}'..='\u{180F}' | '\u{17B4}'..='\u{17B5}' | '\u{1BCA0}'..='\u{1BCA3}' => {

@@ -59,7 +59,7 @@ impl Text {
     /// Lazy: it holds one cleaned line at a time, at most three times as long as the line, and
     /// nothing of a line of printable ASCII, which costs one copy.
     pub fn split(bytes: &[u8]) -> impl Iterator<Item = Text> {
-        Split { bytes, line: Cow::Borrowed(""), at: 0 }
+        Split { bytes, line: Cow::Borrowed(""), has_invisible: false, at: 0 }
     }
 
     /// A text of what is known to be clean.
@@ -133,6 +133,8 @@ struct Split<'a> {
     bytes: &'a [u8],
     /// The clean line that is being handed out in pieces; borrowed, it is printable ASCII.
     line: Cow<'a, str>,
+    /// Invisible characters are in it.
+    has_invisible: bool,
     /// Where its next piece begins; its length when none is left.
     at: usize,
 }
@@ -150,7 +152,11 @@ impl Iterator for Split<'_> {
         let line = take_line(&mut self.bytes);
         self.line = match std::str::from_utf8(line) {
             Ok(ascii) if clean::is_printable_ascii(line) => Cow::Borrowed(ascii),
-            _ => Cow::Owned(clean::clean_bytes(line)),
+            _ => {
+                let cleaned = clean::clean_bytes(line);
+                self.has_invisible = cleaned.has_invisible;
+                Cow::Owned(cleaned.text)
+            }
         };
         self.at = 0;
         Some(self.next_piece())
@@ -169,7 +175,7 @@ impl Split<'_> {
         let piece = front(rest, TEXT_BYTES_MAX);
         self.at += piece.len();
         let is_cut = piece.len() < self.line.len();
-        let text = if is_cut && piece.contains(invisible::is_invisible) {
+        let text = if is_cut && self.has_invisible {
             // Its neighbours, or the end of what it begins, may be in another piece. Nothing becomes longer: what
             // may be replaced and U+FFFD are both three bytes long, or it was replaced before.
             Text(clean::clean(piece).into())
