@@ -42,7 +42,7 @@ impl Collector for RoomMetrics {
             ("chat_messages", "Messages accepted", stats.messages),
             ("chat_moderated", "Messages refused by the moderator", stats.moderated),
             ("chat_missed", "Messages that slow members were told they missed", stats.missed),
-            ("chat_paced", "Times a member was over his rate", stats.throttled),
+            ("chat_throttled", "Times a member was over its rate limit", stats.throttled),
         ];
         for (name, help, value) in counters {
             let counter = ConstCounter::new(value);
@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(RoomMetrics(room)));
     for scraper in listener.incoming() {
-        // A scraper's fault is his own.
+        // An error of one scraper does not end the loop.
         if let Err(error) = scraper.and_then(|scraper| answer(&scraper, &registry)) {
             eprintln!("a scrape has failed: {error}");
         }

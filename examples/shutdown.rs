@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     ctrlc::set_handler(move || closing.close("See you tomorrow", GRACE))?;
     println!("Listening on {address}; Ctrl-C ends it");
 
-    // Every member was sent what he was owed, and told why he must go; whoever did not read it in time was cut off.
+    // Every member was sent what it was owed, and told why it must go. One that did not read it in time was cut off.
     running.join()?;
     let stats = room.stats();
     println!("{} messages were said by {} members", stats.messages, stats.joined);

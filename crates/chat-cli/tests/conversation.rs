@@ -44,7 +44,7 @@ fn peers_of_every_kind_hear_each_other_once_in_one_order_and_none_hears_himself(
     };
 
     for (peer, printed) in chunky.iter().zip(printed) {
-        let mut printed = printed.join().expect("he has read it all");
+        let mut printed = printed.join().expect("it has read everything");
         printed.retain(|line| !line.is_empty());
         assert_eq!(printed, of_others(&peer.name));
     }
@@ -55,7 +55,7 @@ fn peers_of_every_kind_hear_each_other_once_in_one_order_and_none_hears_himself(
     assert_eq!(framed.stdout.lines(), of_others(&framed_name));
 
     assert!(line_peer.text().ends_with("that is all\n") && !line_peer.text().contains('\r'));
-    assert!(telnet.text().ends_with("that is all\r\n"), "as he ends his lines");
+    assert!(telnet.text().ends_with("that is all\r\n"), "as it ends its own lines");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn the_servers_stdout_tells_who_comes_goes_and_says_what() {
 }
 
 #[test]
-fn a_peer_who_shuts_down_his_side_is_heard_to_the_last_byte_and_goes_on_listening() {
+fn a_peer_that_shuts_down_its_side_is_heard_to_the_last_byte_and_goes_on_listening() {
     let server = Server::start();
     let mut piped = server.peer();
     piped.send("first\nunterminated");
@@ -103,7 +103,7 @@ fn a_peer_who_shuts_down_his_side_is_heard_to_the_last_byte_and_goes_on_listenin
     }
     let lines = piped.read_up_to(&other.line("message 99"));
     assert_eq!(lines.len(), 101, "{lines:?}");
-    assert!(lines[0].starts_with("[*] "), "he is told");
+    assert!(lines[0].starts_with("[*] "), "it is told");
     let name = piped.name.clone();
     drop(piped);
     other.send("anyone?\n");

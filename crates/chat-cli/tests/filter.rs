@@ -101,7 +101,7 @@ fn with_plain_it_talks_to_a_server_that_knows_nothing_but_accept_recv_and_send()
 }
 
 #[test]
-fn whoever_reads_its_output_may_go_away() {
+fn the_reader_of_its_output_may_go_away() {
     let server = Server::start();
     let mut command = client_command(server.address, &["--stay"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -159,6 +159,6 @@ impl NaiveServer {
         let members = self.members.0.lock().unwrap();
         let waits = |members: &mut Members| members.len() < count;
         let (members, _) = self.members.1.wait_timeout_while(members, PATIENCE, waits).unwrap();
-        members.get(count - 1).expect("he connects in time").0
+        members.get(count - 1).expect("it connects in time").0
     }
 }

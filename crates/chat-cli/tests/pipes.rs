@@ -232,7 +232,7 @@ fn a_signal_ends_it_soon_although_nobody_reads_its_output() {
 }
 
 #[test]
-fn whoever_was_in_once_does_not_give_up_for_a_silent_or_foreign_server() {
+fn a_client_that_was_in_once_does_not_give_up_for_a_silent_or_foreign_server() {
     let address = free_address();
     let server = Server::at(&address.to_string(), &["tcp"], &[]);
     let client = Process::start(&mut client_command(address, &["--reconnect", "--stay"]));

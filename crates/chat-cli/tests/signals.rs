@@ -79,7 +79,7 @@ fn what_was_confirmed_before_the_server_ended_has_reached_the_others() {
 }
 
 #[test]
-fn a_reader_who_takes_nothing_delays_the_servers_end_by_seconds_and_not_for_ever() {
+fn a_reader_that_takes_nothing_delays_the_servers_end_by_seconds_and_not_for_ever() {
     let mut server = Server::start();
     let _stalled = server.peer();
     let mut speaker = server.peer();

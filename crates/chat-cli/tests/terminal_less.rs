@@ -86,7 +86,7 @@ fn json_speaks_in_objects_and_is_told_everything() {
 }
 
 #[test]
-fn a_reader_who_has_enough_ends_the_filter_quietly() {
+fn a_reader_that_has_enough_ends_the_filter_quietly() {
     let (_server, address) = server();
     for flags in [&[][..], &["--json"]] {
         let mut reader =

@@ -7,7 +7,7 @@
 //! | function | the bytes are | must hold |
 //! |---|---|---|
 //! | [`stream`] | a framed stream, and the pieces it comes in | the same frames in any pieces, each encodes to itself; memory |
-//! | [`plain`] | what a plain peer sends, and when he pauses | the lines, refusals and texts of a slow and simple reading; memory |
+//! | [`plain`] | what a plain peer sends, and when it pauses | the lines, refusals and texts of a slow and simple reading; memory |
 //! | [`strings`] | a string | what is read is written and read back the same; a text is clean |
 //! | [`endpoint`] | what peers, forgers and the clock do to a UDP server | no word of a stranger, no amplification, an end |
 //! | [`session`] | what a hostile server and the clock do to a UDP client | order, an end, memory |

@@ -54,7 +54,7 @@ struct Run {
     last: Vec<u8>,
     /// What the user has read of the room.
     reading: Reading,
-    /// What he does not read now.
+    /// True while the user reads nothing.
     is_busy: bool,
 }
 

@@ -34,7 +34,7 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 #[test]
-fn fifty_members_who_come_and_go_and_break_off_have_one_order() {
+fn fifty_members_that_come_and_go_and_break_off_have_one_order() {
     let report = Crowd::of(1, 5_000).play().unwrap();
     assert!(report.messages > 2_000 && report.delivered > 30 * report.messages / 2, "{report:?}");
 }

@@ -19,14 +19,14 @@ fn clause_7_a_reset_is_a_lost_connection() {
 }
 
 #[test]
-fn clause_8_1_a_room_that_closes_gives_everyone_what_he_is_owed_a_farewell_and_a_goodbye() {
+fn clause_8_1_a_room_that_closes_sends_each_member_what_it_is_owed_a_farewell_and_a_goodbye() {
     let mut server = Server::over(&["tcp", "udp"], &[]);
     let (mut line_peer, mut speaker) = (server.peer(), server.peer());
     let (mut framed, _) = Framed::join(&server);
     let mut over_udp = Member::join(&server);
     speaker.send((0..1_000).map(|number| format!("{number}\n")).collect::<String>());
     server.process.stdout.wait_for_line(&speaker.line("999"));
-    // What a plain peer does not read in time, his system drops: a thousand lines may be more than it keeps.
+    // The system drops what a plain peer does not read in time: a thousand lines may be more than it keeps.
     let datagrams = Plain::new(&server);
     datagrams.send(b"hello");
     server.process.stdout.wait_for_line(&format!("[{}] hello", datagrams.name));

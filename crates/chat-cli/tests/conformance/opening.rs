@@ -132,7 +132,7 @@ fn clause_4_4_a_peer_that_comes_to_a_full_room_is_told_so_in_its_own_format() {
 }
 
 #[test]
-fn clause_4_4_who_is_closed_before_it_is_a_member_was_never_there() {
+fn clause_4_4_a_peer_that_is_closed_before_it_is_a_member_was_never_there() {
     let server = Server::start();
     let mut reader = server.peer();
     let mut tls = Peer::connect(server.address);

@@ -41,7 +41,7 @@ fn clause_1_1_over_every_transport_all_see_the_same_messages_in_the_same_order_n
 }
 
 #[test]
-fn clause_1_2_a_member_gets_what_is_accepted_after_he_joined_and_nothing_older() {
+fn clause_1_2_a_member_gets_what_is_accepted_after_it_joined_and_nothing_older() {
     let server = Server::start();
     let mut early = server.peer();
     early.send("before\n");
@@ -56,7 +56,7 @@ fn clause_1_2_a_member_gets_what_is_accepted_after_he_joined_and_nothing_older()
 }
 
 #[test]
-fn clause_1_3_no_remote_peer_speaks_as_the_room_or_as_a_seat() {
+fn clause_1_3_no_remote_peer_speaks_as_the_room_or_as_a_local_member() {
     let server = Server::start();
     let (mut reader, _) = Framed::join(&server);
     let mut plain = server.peer();
@@ -134,7 +134,7 @@ fn clause_1_5_joins_and_leaves_are_entries_between_messages_without_a_number_of_
         (1, format!("[*] {guest_name} left")),
         (2, speaker.line("two")),
     ];
-    // Whether his own join is among them is not said.
+    // The clause leaves open whether its own join is among them.
     assert_eq!(entries, expected[6 - entries.len()..]);
     assert!(entries.len() >= 5);
 }
@@ -148,7 +148,7 @@ fn clause_1_6_loopback_is_exempt_from_the_rate() {
 }
 
 #[test]
-fn clause_1_6_who_speaks_faster_than_the_rate_loses_nothing_and_waits() {
+fn clause_1_6_a_peer_that_speaks_faster_than_the_rate_loses_nothing_and_waits() {
     let Some(ip) = own_address() else {
         println!("skipped: this machine has only loopback addresses");
         return;

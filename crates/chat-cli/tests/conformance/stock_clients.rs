@@ -149,7 +149,7 @@ fn over_udp_they_talk_with_each_other_and_with_tcp() {
             output.lines.iter().any(|line| line.ends_with(&end)).then_some(())
         });
         let printed = member.process.stdout.lines().concat();
-        // Its own lines too (10.4), from his first word on.
+        // Its own lines too (10.4), from its first message on.
         assert!(printed.contains(&format!("[{}] I am here", member.name)), "{}: {printed}", member.program);
         assert!(printed.contains(&over_tcp.line("hello over TCP")), "{}: {printed}", member.program);
         for Stock { program, name, .. } in &members {

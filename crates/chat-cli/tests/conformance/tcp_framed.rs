@@ -104,7 +104,7 @@ fn clause_6_3_a_client_ignores_what_comes_before_the_preface() {
         let event = Event::Said { from: Origin::default(), author, text: "hello".parse().unwrap() };
         RoomFrame::Entry(Entry { seq: 1, at_ms: 0, event }.into()).encode(&mut bytes);
         socket.write_all(&bytes).unwrap();
-        let _until_he_leaves = socket.read_to_end(&mut Vec::new());
+        let _until_it_leaves = socket.read_to_end(&mut Vec::new());
     });
     let mut client = Process::start(&mut client_command(address, &["--stay"]));
     client.stdout.wait_for_line("[127.0.0.1:3] hello");
@@ -148,7 +148,7 @@ fn clause_6_4_the_first_frame_is_a_hello_and_there_is_one() {
 }
 
 #[test]
-fn clause_6_7_a_member_is_welcomed_with_the_head_and_as_much_history_as_he_asks_for_and_the_room_gives() {
+fn clause_6_7_a_member_is_welcomed_with_the_head_and_as_much_history_as_it_asks_for_and_the_room_gives() {
     let server = Server::start();
     let mut speaker = server.peer();
     speaker.send((1..=30).map(|number| format!("{number}\n")).collect::<String>());
@@ -185,7 +185,7 @@ fn clause_6_8_a_members_own_messages_come_back_at_their_place() {
 }
 
 #[test]
-fn clause_6_9_who_resumes_goes_on_after_what_he_has_and_his_old_connection_is_told() {
+fn clause_6_9_a_resumed_member_goes_on_after_what_it_has_and_its_old_connection_is_told() {
     let server = Server::start();
     let mut speaker = server.peer();
     let (mut old, welcome) = Framed::join(&server);
@@ -241,7 +241,7 @@ fn clause_6_9_a_wrong_key_epoch_or_beginning_resumes_nothing_and_replaces_nobody
     let wrong = [
         Resume { session, ..right },
         Resume { epoch: !welcome.epoch, ..right },
-        Resume { have: 1, ..right }, // before his membership began
+        Resume { have: 1, ..right }, // before its membership began
     ];
     for (number, resume) in wrong.into_iter().enumerate() {
         let (mut stranger, welcome) =
@@ -256,7 +256,7 @@ fn clause_6_9_a_wrong_key_epoch_or_beginning_resumes_nothing_and_replaces_nobody
 }
 
 #[test]
-fn clause_6_10_whom_the_tail_has_passed_is_told_exactly_what_he_missed_and_what_was_accepted_of_his() {
+fn clause_6_10_a_lagged_member_is_told_exactly_what_it_missed_and_which_of_its_messages_were_accepted() {
     const MESSAGES: u64 = 12_000;
     let server = Server::with(&["--log", "1"]);
     let mut speaker = server.peer();
@@ -274,7 +274,7 @@ fn clause_6_10_whom_the_tail_has_passed_is_told_exactly_what_he_missed_and_what_
     let head = 1 + MESSAGES + MESSAGES / 100;
     let (mut seq, mut skipped) = (0, 0);
     while seq < head {
-        match stalled.next().expect("he stays a member") {
+        match stalled.next().expect("it stays a member") {
             RoomFrame::Entry(entry) if entry.event.is_message() => {
                 assert_eq!(entry.seq, seq + 1);
                 seq = entry.seq;

@@ -23,7 +23,7 @@ const NEGOTIATIONS: [(&str, &[u8], &[u8]); 9] = [
     ),
 ];
 
-/// Sends `pieces` one by one and reads what comes back before the line of somebody who speaks after him.
+/// Sends `pieces` one by one and reads what comes back before the line of a peer that speaks after it.
 fn answers(server: &Server, reader: &mut Peer, speaker: &mut Peer, pieces: &[&[u8]]) -> Vec<u8> {
     let mut peer = server.peer();
     peer.socket.set_nodelay(true).unwrap();

@@ -29,7 +29,7 @@ fn said(deliver: impl Fn(&mut Peer, &[Vec<u8>])) -> Vec<String> {
     speaker.send("that is all\n");
     let lines = reader.read_up_to(&speaker.line("that is all"));
     let prefix = speaker.line("");
-    let text = |line: &String| line.strip_prefix(&prefix).expect("only he speaks").to_owned();
+    let text = |line: &String| line.strip_prefix(&prefix).expect("only it speaks").to_owned();
     lines[..lines.len() - 1].iter().map(text).collect()
 }
 
@@ -94,7 +94,7 @@ fn clause_2_2_a_client_cleans_again_whatever_the_server_sent() {
             socket.write_all(&bytes).unwrap();
         }
         socket.write_all(b"that is all\n").unwrap();
-        let _until_he_leaves = socket.read(&mut [0]);
+        let _until_it_leaves = socket.read(&mut [0]);
     });
     let client = Process::start(&mut client_command(address, &["--plain", "--stay"]));
     client.stdout.wait_for_line("that is all");

@@ -56,16 +56,16 @@ fn clause_6_4_the_preface_and_the_hello_must_be_whole_within_10_seconds_and_a_fr
 
 #[test]
 #[ignore = "takes 60 s"]
-fn clause_4_5_who_takes_nothing_for_60_seconds_is_too_slow() {
+fn clause_4_5_a_peer_that_takes_nothing_for_60_seconds_is_too_slow() {
     let server = Server::start();
-    // With the buffers that loopback has he would seem to take megabytes.
+    // With loopback's usual buffers the peer would seem to take megabytes.
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
     socket.set_tcp_mss(1_400).unwrap();
     socket.connect(&server.address.into()).unwrap();
     let (stalled, mut speaker, mut witness) = (Peer::of(socket.into()), server.peer(), server.peer());
     server.has_accepted(&stalled.name);
-    // Little by little, so that the system has long seen him take nothing when the server's own buffer is full.
+    // Little by little: when the server's own buffer is full, the system has long seen that the peer takes nothing.
     let tick = "tick ".repeat(150) + "tock";
     let since = now();
     let closed = crate::support::closed(&stalled.name, Some("too slow to read"));
@@ -95,7 +95,7 @@ fn clause_10_4_a_plain_members_lease_is_60_seconds_and_it_is_told_of_its_end() {
 
 #[test]
 #[ignore = "takes 10 s"]
-fn clause_11_6_who_is_not_heard_after_his_welcome_is_gone_within_10_seconds() {
+fn clause_11_6_a_peer_that_is_not_heard_after_its_welcome_is_gone_within_10_seconds() {
     let server = Server::over(&["udp"], &[]);
     let peer = Plain::new(&server);
     let nonce = fresh_nonce();
@@ -135,7 +135,7 @@ fn clause_11_12_a_client_without_an_answer_for_10_seconds_takes_the_server_for_g
 
 #[test]
 #[ignore = "takes 65 s"]
-fn clause_11_12_what_has_arrived_is_read_before_a_member_is_put_out_as_idle() {
+fn clause_11_12_what_has_arrived_is_read_before_an_idle_member_is_removed() {
     let server = Server::over(&["udp"], &[]);
     let plain = Plain::new(&server);
     plain.send(b"hello");

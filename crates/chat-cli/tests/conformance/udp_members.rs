@@ -1,4 +1,4 @@
-//! Clauses 11.8 to 11.12: what a framed member over UDP is sent, and what he says.
+//! Clauses 11.8 to 11.12: what a framed member over UDP is sent, and what it says.
 
 use chat_proto::{Ack, Hello, LeaveReason, MemberDatagram, Resume, SlotSet, Traffic};
 
@@ -82,7 +82,7 @@ fn clause_11_9_only_what_is_lacking_is_sent_again() {
 }
 
 #[test]
-fn clause_11_10_whom_the_log_has_left_behind_learns_exactly_what_he_missed() {
+fn clause_11_10_a_lagged_member_is_told_exactly_what_it_missed() {
     let server = Server::over(&["tcp", "udp"], &["--log", "1"]);
     let mut member = Member::join(&server);
     let (mut speaker, mut witness) = (server.peer(), server.peer());
@@ -94,7 +94,7 @@ fn clause_11_10_whom_the_log_has_left_behind_learns_exactly_what_he_missed() {
     let head = 40 * 101;
     let (mut seq, mut missed) = (0, 0);
     while seq < head {
-        let Got::Entries { skip, entries, is_next, .. } = member.next() else { panic!("he stays a member") };
+        let Got::Entries { skip, entries, is_next, .. } = member.next() else { panic!("it stays a member") };
         // What comes again is not looked at again.
         if is_next {
             if let Some(skip) = &skip {

@@ -1,4 +1,4 @@
-//! Sections 9 and 11.4 to 11.7: what a datagram is, and how a peer proves his address.
+//! Sections 9 and 11.4 to 11.7: what a datagram is, and how a peer proves its address.
 
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
 use chat_proto::{Cookie, LeaveReason, MemberDatagram, RoomDatagram, SessionId, Traffic};
@@ -63,19 +63,19 @@ fn clause_9_2_an_unproven_address_never_gets_more_bytes_than_came_from_it() {
 }
 
 #[test]
-fn clause_11_4_a_peer_joins_with_a_cookie_and_hears_the_room_once_he_has_answered() {
+fn clause_11_4_a_peer_joins_with_a_cookie_and_hears_the_room_once_it_has_answered() {
     let server = Server::over(&["tcp", "udp"], &[]);
     let mut speaker = server.peer();
     let peer = Plain::new(&server);
     let cookie = Some(peer.cookie(7));
     let joined = joined_before_a_newcomer(&server);
-    assert_eq!(joined, [speaker.name.as_str()], "the server keeps nothing: he is no member yet");
+    assert_eq!(joined, [speaker.name.as_str()], "the server keeps nothing: it is no member yet");
     peer.send_datagram(&hello(7, cookie));
     let mut member = Member::welcomed(peer, 7);
     server.has_accepted(member.name());
     speaker.send("hello\n");
     server.process.stdout.wait_for_line(&speaker.line("hello"));
-    // He has the welcome only, until he shows that he has it.
+    // It gets the welcome only, until it shows that it has it.
     member.acknowledge(true);
     assert_eq!(member.texts_until("hello"), ["hello"]);
 }
@@ -128,7 +128,7 @@ fn clause_11_7_the_right_address_with_another_session_is_not_heard() {
 }
 
 #[test]
-fn clause_4_4_a_full_room_refuses_a_peer_who_has_proven_his_address() {
+fn clause_4_4_a_full_room_refuses_a_peer_that_has_proven_its_address() {
     let server = Server::over(&["tcp", "udp"], &["--max-members", "1"]);
     let _inside = server.peer();
     let peer = Plain::new(&server);
@@ -170,7 +170,7 @@ fn clause_11_13_another_address_is_challenged_and_followed_once_it_is_proven() {
     let old = std::mem::replace(&mut member.peer, elsewhere);
     member.send_says(true, 1, &["moved"]);
     assert_eq!(member.texts_until("moved"), ["moved"]);
-    server.process.stdout.wait_for_line(&format!("[{name}] moved")); // his author is where he joined from
+    server.process.stdout.wait_for_line(&format!("[{name}] moved")); // its author is where it joined from
     speaker.send("after\n");
     assert_eq!(member.texts_until("after"), ["after"]);
     old.has_heard_nothing();

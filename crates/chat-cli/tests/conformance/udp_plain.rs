@@ -149,7 +149,7 @@ fn clause_9_4_answers_come_from_the_address_that_was_asked() {
 }
 
 #[test]
-fn clause_2_7_who_sends_another_encoding_is_told_once_how_to_send_utf_8() {
+fn clause_2_7_a_peer_that_sends_another_encoding_is_told_once_how_to_send_utf_8() {
     let server = Server::over(&["tcp", "udp"], &[]);
     let (speaker, mut peer) = (Plain::new(&server), server.peer());
     let of_encoding = |line: &&String| line.starts_with("[*] Not all of that is UTF-8");
@@ -203,7 +203,7 @@ fn clause_10_6_two_servers_that_are_made_to_talk_fall_silent() {
 }
 
 #[test]
-fn clause_10_7_who_is_there_when_the_room_closes_reads_its_farewell() {
+fn clause_10_7_members_that_are_there_when_the_room_closes_read_its_farewell() {
     let server = Server::over(&["udp"], &[]);
     let peer = Plain::new(&server);
     peer.send(b"hello");

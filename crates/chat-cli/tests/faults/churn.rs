@@ -12,7 +12,7 @@ use crate::support::{PATIENCE, Server, now};
 use crate::usage::descriptors;
 
 #[test]
-fn of_three_thousand_who_connect_and_close_or_reset_nothing_is_left_and_no_message_goes_astray() {
+fn of_three_thousand_that_connect_and_close_or_reset_nothing_is_left_and_no_message_goes_astray() {
     let server = Server::start();
     let (mut reader, mut speaker) = (server.peer(), server.peer());
     let base = descriptors(server.process.id());

@@ -36,7 +36,7 @@ fn without_descriptors_left_the_room_goes_on_and_newcomers_wait_until_there_are_
     let last = &mut waiting.last_mut().unwrap().socket;
     last.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     let nothing = last.read(&mut [0; 1]);
-    assert!(nothing.is_err(), "he waits: {nothing:?}");
+    assert!(nothing.is_err(), "it waits: {nothing:?}");
     let ticks = cpu_ticks(server.process.id()) - before;
     assert!(ticks < 100, "{ticks} hundredths of a second of processor time in two seconds of waiting");
 

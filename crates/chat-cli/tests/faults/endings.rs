@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use crate::support::{Process, Server};
 
 #[test]
-fn the_last_words_of_a_thousand_who_send_and_close_at_once_are_all_heard() {
+fn the_last_words_of_a_thousand_that_send_and_close_at_once_are_all_heard() {
     let server = Server::start();
     let (mut listener, _) = server.client(&["--stay"]);
     listener.end_of_input();
@@ -34,7 +34,7 @@ fn last_words_are_heard_even_if_a_reset_follows_them() {
         let mut peer = server.peer();
         peer.send("hello\n");
         speaker.send("hello\n");
-        peer.socket.peek(&mut [0]).expect("he is spoken to");
+        peer.socket.peek(&mut [0]).expect("it is spoken to");
         peer.send(format!("last words {number}\n"));
         expected.insert(peer.line(&format!("last words {number}")));
         // Closing with something unread is a reset.

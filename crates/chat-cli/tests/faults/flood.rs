@@ -6,7 +6,7 @@ use std::thread;
 use crate::support::Server;
 
 #[test]
-fn one_peer_who_floods_costs_no_reader_a_message() {
+fn one_peer_that_floods_costs_no_reader_a_message() {
     // Short lines are the worst: many entries in one read.
     let server = Server::start();
     let mut readers = [server.peer(), server.peer(), server.peer()];

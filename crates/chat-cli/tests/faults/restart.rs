@@ -99,12 +99,12 @@ fn a_client_ends_with_zero_if_and_only_if_everything_that_it_said_is_confirmed()
         let first = Server::at(&format!("{}:0", own_loopback()), &[transport], &[]);
         let address = first.address;
         let mut client = Process::start(&mut client_command_over(transport, address, &["--reconnect"]));
-        // He knows that he is in: who never was does not come again, and says so.
+        // The client knows that it is in. One that never was in would end, and say so.
         client.type_line("I am in");
         first.process.stdout.wait_for_lines(3);
         drop(first);
         let second = Server::at(&address.to_string(), &[transport], &[]);
-        // Over UDP nobody notices before he says something.
+        // Over UDP the client does not notice until its user says something.
         client.type_line("anyone?");
         second
             .process
@@ -119,7 +119,7 @@ fn a_client_ends_with_zero_if_and_only_if_everything_that_it_said_is_confirmed()
             stderr.iter().any(|line| line == "error: it is not known whether the room has 1 message");
         assert_eq!(code, Some(i32::from(is_unsure)), "{transport}: {stderr:?}");
         assert!(!is_unsure || transport == "udp", "over TCP it had noticed: {stderr:?}");
-        second.process.stdout.wait_until("his word", |output| {
+        second.process.stdout.wait_until("its message", |output| {
             output.lines.iter().any(|line| line.ends_with("] hello")).then_some(())
         });
     }

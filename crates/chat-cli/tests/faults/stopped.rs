@@ -46,7 +46,7 @@ fn a_server_that_stands_still_for_a_while_loses_nobody_and_nothing() {
     server.process.signal("CONT");
     say(&mut speaker, &mut clients, "after");
 
-    // Three speakers, each in his own order, and each heard once.
+    // Three speakers, each in its own order, and each heard once.
     let heard = server.process.stdout.wait_until("all that was said", |output| {
         let said = output.lines.iter().filter(|line| !line.starts_with("[*] ")).cloned();
         let said: Vec<String> = said.collect();

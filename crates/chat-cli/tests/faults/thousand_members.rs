@@ -13,7 +13,7 @@ const MESSAGES: usize = 10_000;
 const BATCH: usize = 250;
 
 #[test]
-fn nine_hundred_read_everything_and_a_hundred_who_stall_are_told_exactly_what_they_missed() {
+fn nine_hundred_read_everything_and_a_hundred_that_stall_are_told_exactly_what_they_missed() {
     rlimit::increase_nofile_limit(4_096).unwrap();
     let server = Server::with(&["--log", "1"]);
     let mut readers: Vec<Peer> = (0..MEMBERS).map(|_| Peer::connect(server.address)).collect();

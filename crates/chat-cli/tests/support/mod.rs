@@ -183,7 +183,7 @@ impl Server {
         self.process.stdout.wait_for_line(&format!("[*] Accepted connection from {name}"));
     }
 
-    /// Waits until a member has left for this reason; `None` if by his own choice.
+    /// Waits until a member has left for this reason; `None` if by its own choice.
     pub(crate) fn has_closed(&self, name: &str, reason: Option<&str>) {
         self.process.stdout.wait_for_line(&closed(name, reason));
     }

@@ -112,8 +112,8 @@ fn an_own_message_appears_when_it_is_confirmed_and_is_marked() {
     assert_eq!(lines(&mut view), [""; 0]);
     let own = entry_at(0, said_by(1, "mine"), true);
     assert_eq!(
-        after(&mut view, &[said(2, "his"), own]),
-        ["02:50 [127.0.0.1:2] his", "02:50›[127.0.0.1:1] mine"]
+        after(&mut view, &[said(2, "theirs"), own]),
+        ["02:50 [127.0.0.1:2] theirs", "02:50›[127.0.0.1:1] mine"]
     );
     assert_eq!(view.pending(), 0);
 }
@@ -131,7 +131,7 @@ fn a_message_that_takes_long_is_shown_below_the_input() {
 }
 
 #[test]
-fn who_comes_and_goes_is_shown_and_counted() {
+fn joins_and_leaves_are_shown_and_counted() {
     let mut view = view();
     after(&mut view, &[connected(peer(1))]);
     let left = |reason| Event::Left { member: id(2), author: peer(2), reason, members: 1 };
@@ -295,7 +295,7 @@ fn to_a_plain_server_own_lines_are_shown_at_once() {
 }
 
 #[test]
-fn who_spoke_last_is_completed_first() {
+fn the_last_speaker_is_completed_first() {
     let mut view = view();
     after(&mut view, &[said(5001, "a"), said(5002, "b"), said(6003, "c"), said(5001, "d")]);
     assert_eq!(view.addresses("50"), ["127.0.0.1:5001 ", "127.0.0.1:5002 "]);
