@@ -1,4 +1,4 @@
-//! What fan-out costs beside the system call: appending to the encoded log once, slicing it for each member.
+//! The cost of fan-out without the system call: appending to the encoded log once, slicing it for each member.
 
 use std::hint::black_box;
 
@@ -42,7 +42,7 @@ fn append_to_a_full_log(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// What a turn does for each member who is this many messages behind, but for the write itself.
+/// The work of a turn for each member that is this many messages behind, except the write itself.
 #[divan::bench(args = [1, 16, 256])]
 fn slice_and_advance_1000_members(bencher: Bencher<'_, '_>, behind: u64) {
     let log = full_log();
@@ -64,7 +64,7 @@ fn advance_after_a_short_write(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| log.advance(black_box(cursor), black_box(written)).cursor);
 }
 
-/// A member said one of the messages himself: his slice ends before it.
+/// A member said one of the messages itself: its slice ends before that message.
 #[divan::bench]
 fn slice_before_an_own_message(bencher: Bencher<'_, '_>) {
     let log = full_log();

@@ -1,4 +1,4 @@
-//! What an embedder may choose about a room, each with its default and the reason for it.
+//! The options of a room that an embedder can set, each with its default and the reason for it.
 
 use std::num::NonZeroU32;
 
@@ -22,40 +22,40 @@ use crate::operators::OperatorPassword;
 #[non_exhaustive]
 pub struct RoomConfig {
     /// Bytes the room's log may hold, and each encoded copy of it (one per wire format and I/O
-    /// thread). How far a slow reader may lag before messages pass him. Default 4 MiB; values
+    /// thread). This is how far a slow reader may fall behind before it misses messages. Default 4 MiB; values
     /// below [`LOG_BYTES_MIN`](Self::LOG_BYTES_MIN) are raised to it.
     pub log_bytes_max: usize,
-    /// Remote members at once. Default 10,000. Who comes later is refused with a reason.
+    /// Remote members at once. Default 10,000. Any further peer is refused with a reason.
     pub members_max: usize,
     /// Members from one remote address (IPv4 address, or IPv6 /64 network) at once; loopback is exempt, unless
     /// [`limit_loopback`](Self::limit_loopback) is set. Default 100, enough for a class behind one gateway.
     pub members_per_address_max: usize,
-    /// How fast one member may speak; loopback is exempt, unless [`limit_loopback`](Self::limit_loopback) is set. `None` lifts the limit. Over it nothing
-    /// is dropped: the transport stops reading from that member for a while.
+    /// How fast one member may speak; loopback is exempt, unless [`limit_loopback`](Self::limit_loopback) is set. `None`
+    /// lifts the limit. Nothing over the limit is dropped: the transport stops reading from that member for a while.
     pub rate: Option<Rate>,
-    /// Whether the limits per address and on the rate hold for loopback, too. Default no: nobody comes from there but
-    /// this machine's own programs. Set it behind a proxy on this machine, or to try the limits.
+    /// Whether the limit per address and the rate limit hold for loopback, too. Default no: only this machine's own
+    /// programs connect from there. Set it behind a proxy on this machine, or to try the limits.
     pub limit_loopback: bool,
-    /// Messages of history a member may ask for when he joins. Default 20.
+    /// Messages of history a member may ask for when it joins. Default 20.
     pub history_max: u16,
-    /// What happens to a member that the log's tail has passed. Default: he is told and stays.
+    /// What happens to a lagged member. Default: it is told how much it missed, and stays.
     pub lag_policy: LagPolicy,
-    /// Looks at what remote members say before it is accepted. Default: nobody does.
+    /// Checks each message of a remote member before it is accepted. Default: none.
     pub moderator: Option<Moderator>,
-    /// What members can type after a `/`. `None` turns all commands off: then such a line is said like any other. Default:
-    /// the commands of every room.
+    /// The commands that members can type after a `/`. `None` turns all commands off: then such a line is a message like
+    /// any other. Default: the commands of every room.
     pub commands: Option<CommandTable>,
     /// Whether members have names. Default: they may.
     pub names: Names,
-    /// Decides who may come in, besides `bans`. Default: everyone.
+    /// Decides which peers may join, besides `bans`. Default: all may.
     pub gate: Option<Gate>,
-    /// Who is banned. Default: a list of the room's own. Rooms that are given clones of one list share it.
+    /// The bans. Default: the room has its own list. Rooms share one list if each gets a clone of it.
     pub bans: BanList,
-    /// With this password members become operators. Default: there is none, and nobody can.
+    /// Members become operators with this password. Default: no password, so no member can.
     pub operator_password: Option<OperatorPassword>,
     /// Slow mode: how long a member waits between two messages. Default: off.
     pub slow: Option<Duration>,
-    /// Only operators see the addresses of members that have names. Default: everyone does.
+    /// Only operators see the addresses of members that have names. Default: everyone sees them.
     pub hides_addresses: bool,
 }
 
@@ -128,7 +128,7 @@ impl RoomConfig {
         self
     }
 
-    /// Sets [`overtaken`](Self::lag_policy).
+    /// Sets [`lag_policy`](Self::lag_policy).
     #[must_use]
     pub fn with_lag_policy(mut self, lag_policy: LagPolicy) -> Self {
         self.lag_policy = lag_policy;
@@ -221,12 +221,12 @@ impl Default for RoomConfig {
     }
 }
 
-/// A pace of speaking: `burst` messages at once, then `per_second`.
+/// A rate limit for speaking: `burst` messages at once, then `per_second`.
 ///
-/// The default of 500, then 50 per second lets a paste through and stops a flood.
+/// The default (500, then 50 per second) lets a paste through and stops a flood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Messages that may come at once after a pause.
+    /// Messages that may arrive at once after a pause.
     pub burst: NonZeroU32,
     /// Messages per second after that.
     pub per_second: NonZeroU32,
@@ -240,14 +240,14 @@ impl Default for Rate {
     }
 }
 
-/// What happens to a member so slow that the log's tail has passed his cursor.
+/// What happens to a member so slow that the log's tail has passed its cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LagPolicy {
-    /// He is told exactly how many messages he missed and goes on at the tail. For a local member it is always
-    /// this.
+    /// The member is told exactly how many messages it missed, and goes on at the tail. A local member always
+    /// has this policy.
     #[default]
     Skip,
-    /// He is closed with [`LeaveReason::Lagged`](chat_proto::LeaveReason::Lagged).
+    /// The member is closed with [`LeaveReason::Lagged`](chat_proto::LeaveReason::Lagged).
     Close,
 }

@@ -1,13 +1,13 @@
-//! Who is due when: the timers of a transport.
+//! The timers of a transport's peers.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-/// Timers of a transport's peers, one for each at most.
+/// Timers of a transport's peers, at most one per peer.
 ///
-/// A deadline that is put off costs nothing, which matters because most are, with every byte that a peer takes
-/// or sends: the peer stays listed where he was, and that his time has not come yet is found out then. The place
-/// under which he is listed is kept with the peer.
+/// To postpone a deadline costs nothing. This matters because most deadlines move with every byte that a peer takes
+/// or sends. The peer stays listed under the old deadline; when that passes, the caller sees that the true one is
+/// later, and lists the peer again. The deadline under which a peer is listed is kept with the peer.
 ///
 /// Listing and taking cost O(log peers).
 ///
@@ -22,7 +22,7 @@ use std::time::Instant;
 /// deadlines.list(7, &mut listed, now + Duration::from_secs(1));
 /// deadlines.list(7, &mut listed, now + Duration::from_secs(60)); // put off
 /// assert_eq!(deadlines.next(), Some(now + Duration::from_secs(1)));
-/// // A second later peer 7 is looked at, and listed again: his time is to come.
+/// // A second later the caller looks at peer 7, and lists it again: its true deadline is later.
 /// assert_eq!(deadlines.pop_due(now + Duration::from_secs(1)), Some(7));
 /// assert_eq!(deadlines.pop_due(now + Duration::from_secs(1)), None);
 /// ```
@@ -30,7 +30,7 @@ use std::time::Instant;
 pub struct Deadlines(BTreeSet<(Instant, usize)>);
 
 impl Deadlines {
-    /// Lists peer `key` under `deadline`, unless he is listed under an earlier one, `listed`.
+    /// Lists peer `key` under `deadline`, unless it is listed under an earlier one, `listed`.
     pub fn list(&mut self, key: usize, listed: &mut Option<Instant>, deadline: Instant) {
         if listed.is_none_or(|listed| deadline < listed) {
             self.remove(key, listed);
@@ -39,7 +39,7 @@ impl Deadlines {
         }
     }
 
-    /// Takes peer `key` out, wherever he is `listed`.
+    /// Removes peer `key`, which is `listed` under this deadline, if any.
     pub fn remove(&mut self, key: usize, listed: &mut Option<Instant>) {
         if let Some(listed) = listed.take() {
             self.0.remove(&(listed, key));
@@ -52,8 +52,8 @@ impl Deadlines {
         self.0.first().map(|&(deadline, _)| deadline)
     }
 
-    /// Takes a peer whose deadline, as it was listed, has come. He is not listed any more: set his `listed` to
-    /// `None`, and list him again if there is something to come.
+    /// Takes a peer whose listed deadline has passed. It is not listed any more: set its `listed` to
+    /// `None`, and list it again if it has another deadline.
     pub fn pop_due(&mut self, now: Instant) -> Option<usize> {
         self.0.first().filter(|&&(deadline, _)| deadline <= now)?;
         self.0.pop_first().map(|(_, key)| key)

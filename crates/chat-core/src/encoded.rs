@@ -1,7 +1,7 @@
-//! The log once more, as the bytes that go out: one per wire format and I/O thread.
+//! A copy of the log as encoded bytes: one per wire format and I/O thread.
 //!
-//! An entry is encoded once, into a ring. What a member has not seen yet *is* a slice of that
-//! ring, so fan-out copies nothing and a member needs no queue:
+//! Each entry is encoded once, into a ring. The output that is pending for a member *is* a slice of
+//! that ring, so fan-out copies nothing and a member needs no queue:
 //!
 //! ```text
 //!          tail                    cursor            head
@@ -11,17 +11,17 @@
 //! ```
 //!
 //! A cursor always stands between two entries. When a socket takes only part of an entry, the
-//! caller keeps the few bytes that are left of it ([`Advanced::torn`]) and the cursor moves on,
-//! so the tail can pass any cursor at any time without breaking a peer's framing.
+//! caller keeps the few bytes that are left of it ([`Advanced::torn`]) and the cursor moves on.
+//! So the tail can pass any cursor at any time without breaking a peer's framing.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use chat_proto::Entry;
 
-/// Where a member is in an [`EncodedLog`]: before the next entry he is to get.
+/// A member's position in an [`EncodedLog`]: before the next entry it will get.
 ///
-/// Only meaningful for the log that made it. The default is a placeholder for a peer that is no member yet.
+/// It has a meaning only for the log that made it. The default is a placeholder for a peer that is not a member yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
     /// Number of the entry in its log.
@@ -31,13 +31,13 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Sequence number of the last message before the cursor: what the member has.
+    /// Sequence number of the last message before the cursor: the last one that the member has.
     #[must_use]
     pub fn seq(self) -> u64 {
         self.seq
     }
 
-    /// Number of the entry that comes next, in its log: for a wire format that names entries by it.
+    /// Number of the next entry in its log, for a wire format that names entries by this number.
     #[must_use]
     pub fn slot(self) -> u64 {
         self.slot
@@ -49,10 +49,10 @@ impl Cursor {
 pub enum Pending<'a> {
     /// Nothing: the cursor is at the head.
     Nothing,
-    /// The tail has passed the cursor: tell the member that he missed this many messages, then go
+    /// The tail has passed the cursor: tell the member that it missed this many messages, then go
     /// on at `resume`.
     Lagged {
-        /// Messages missed, exactly; 0 if only joins and leaves passed him.
+        /// Exact number of missed messages; 0 if only joins and leaves were missed.
         missed: u64,
         /// The log's tail.
         resume: Cursor,
@@ -66,7 +66,7 @@ pub enum Pending<'a> {
 pub struct Advanced<'a> {
     /// The new cursor, between two entries.
     pub cursor: Cursor,
-    /// What is left of an entry that was written in part, in two parts where the ring wraps. The
+    /// The rest of an entry that was written in part, in two parts where the ring wraps. The
     /// member must get these bytes before anything else.
     pub torn: Option<(&'a [u8], &'a [u8])>,
 }
@@ -79,10 +79,10 @@ struct Slot {
     seq: u64,
 }
 
-/// A bounded ring of encoded entries with an index of where each begins.
+/// A bounded ring of encoded entries, with an index of their positions.
 ///
-/// Holds at most `bytes_max` bytes, 16 bytes of index per entry included; memory is taken as it fills,
-/// doubling. Append costs one copy; everything else is O(1), or O(log entries) where it says so.
+/// It holds at most `bytes_max` bytes, including 16 bytes of index per entry. Its memory doubles as it fills.
+/// An append costs one copy. Every other operation is O(1), or O(log entries) where its documentation says so.
 ///
 /// ```
 /// use chat_core::{EncodedLog, Pending};
@@ -130,9 +130,9 @@ impl EncodedLog {
         }
     }
 
-    /// Appends what `encode` makes of `entry` and lets the oldest entries go that no longer fit.
-    /// A join or a leave that this format does not show is one for which `encode` writes nothing; a message
-    /// must be shown, or it would count as missed.
+    /// Appends the bytes that `encode` writes for `entry`, and drops the oldest entries that no longer fit.
+    /// For a join or a leave that this format does not show, `encode` writes nothing. It must write every
+    /// message, or the message would count as missed.
     ///
     /// # Panics
     ///
@@ -151,18 +151,18 @@ impl EncodedLog {
         self.scratch = scratch;
     }
 
-    /// Forgets everything: the reader itself was overtaken, and the next entry is the one after
-    /// message `seq`. Every cursor will be told how many messages it missed.
+    /// Forgets everything, because the reader of the room itself lagged. The next entry is the one after
+    /// message `seq`. Every cursor will learn how many messages it missed.
     pub fn restart_after(&mut self, seq: u64) {
-        // Where messages are missing a number is too, so that the slot after the gap is not mistaken for
-        // the one that would have followed without it.
+        // A gap in the messages leaves a gap in the numbers, too. So the slot after the gap is not mistaken
+        // for the slot that would have followed without it.
         self.tail += self.slots.len() as u64 + u64::from(seq > self.seq);
         self.slots.clear();
         self.tail_seq = seq;
         self.seq = seq;
     }
 
-    /// The cursor after everything: for a member who gets only what comes from now on.
+    /// The cursor after everything, for a member that gets only later entries.
     #[must_use]
     pub fn head(&self) -> Cursor {
         Cursor { slot: self.tail + self.slots.len() as u64, seq: self.seq }
@@ -170,8 +170,8 @@ impl EncodedLog {
 
     /// The cursor after message `seq`, which need not be held any more. O(log entries).
     ///
-    /// What has not been pushed yet the log does not know: for `seq` ahead of it this is the head, and
-    /// messages up to `seq` would follow. So pull before you look up where a new member begins.
+    /// If `seq` has not been pushed yet, this returns the head, and the messages up to `seq` would follow.
+    /// So pull before you look up the start of a new member.
     #[must_use]
     pub fn after(&self, seq: u64) -> Cursor {
         if seq >= self.seq {
@@ -182,7 +182,7 @@ impl EncodedLog {
         let slot = if seq > self.tail_seq {
             self.tail + before + 1
         } else {
-            // Who lacks messages that are gone stands before the tail, which is 0 only if none was shown.
+            // A member that lacks dropped messages stands before the tail. The tail is 0 only if no entry was shown.
             self.tail.saturating_sub(u64::from(seq < self.tail_seq))
         };
         Cursor { slot, seq }
@@ -194,8 +194,8 @@ impl EncodedLog {
         self.pending_before(cursor, u64::MAX)
     }
 
-    /// As [`pending`](Self::pending), but stops before message `seq` (the next one that this
-    /// member said himself and is not to get) if that is ahead of the cursor. O(log entries) if that
+    /// Like [`pending`](Self::pending), but stops before message `seq` if that is ahead of the cursor.
+    /// `seq` is the next message that this member said itself and must not get. O(log entries) if that
     /// message is in the log.
     #[must_use]
     pub fn pending_before(&self, cursor: Cursor, seq: u64) -> Pending<'_> {
@@ -216,12 +216,12 @@ impl EncodedLog {
         Pending::Bytes(a, b)
     }
 
-    /// Where a member is after `written` of the bytes that are pending at `cursor`. O(log entries)
-    /// unless it was all.
+    /// The member's position after it took `written` of the bytes pending at `cursor`. O(log entries),
+    /// or O(1) if it took all of them.
     ///
     /// # Panics
     ///
-    /// If the log's tail has passed `cursor`, for which nothing is pending then.
+    /// If the log's tail has passed `cursor`: then no bytes are pending for it.
     #[must_use]
     pub fn advance(&self, cursor: Cursor, written: usize) -> Advanced<'_> {
         assert!(cursor.slot >= self.tail, "bytes were pending at this cursor, and nothing was pushed since");
@@ -229,7 +229,7 @@ impl EncodedLog {
         if at >= self.end {
             return Advanced { cursor: self.head(), torn: None };
         }
-        // The first entry that starts at or after the byte we got to.
+        // The first entry that starts at or after the byte we reached.
         let index = self.slots.partition_point(|slot| slot.start < at);
         let slot = self.tail + index as u64;
         let start = self.start_of(slot);
@@ -238,7 +238,7 @@ impl EncodedLog {
         Advanced { cursor: Cursor { slot, seq }, torn }
     }
 
-    /// The cursor past the message `seq`, if that is what comes next.
+    /// The cursor after the message `seq`, if that is the next entry.
     #[must_use]
     pub fn step_over(&self, cursor: Cursor, seq: u64) -> Option<Cursor> {
         let index = usize::try_from(cursor.slot.checked_sub(self.tail)?).ok()?;
@@ -263,9 +263,9 @@ impl EncodedLog {
         Some(Cursor { slot, seq })
     }
 
-    /// As many of the entries in `slots`, from the first on, as have `bytes_max` bytes together:
-    /// their bytes, in two parts where the ring wraps, and the slot after the last of them. Nothing if
-    /// the log does not hold the first one. O(entries in it), or O(1) if all of them fit.
+    /// As many of the entries in `slots`, from the first on, as fit into `bytes_max` bytes. Returns
+    /// their bytes, in two parts where the ring wraps, and the slot after the last of them. `None` if
+    /// the log does not hold the first one. O(entries returned), or O(1) if all of them fit.
     #[must_use]
     pub fn batch(&self, slots: Range<u64>, bytes_max: usize) -> (u64, &[u8], &[u8]) {
         let held = slots.start.max(self.tail)..slots.end.min(self.head().slot);
@@ -275,7 +275,7 @@ impl EncodedLog {
         let start = self.start_of(held.start);
         let mut end = held.end;
         if distance(start, self.start_of(end)) > bytes_max {
-            // A few entries side by side: nearer than what a search of the whole index would look at.
+            // Only a few adjacent entries: fewer steps than a search of the whole index.
             let first = usize::try_from(held.start - self.tail).unwrap_or(usize::MAX);
             let starts = self.slots.range(first + 1..).map(|slot| slot.start);
             end = held.start + starts.take_while(|&at| distance(start, at) <= bytes_max).count() as u64;
@@ -284,14 +284,14 @@ impl EncodedLog {
         (end, a, b)
     }
 
-    /// How many bytes the entries in `slots` have together, as far as the log holds them. O(1).
+    /// Total bytes of the entries in `slots`, as far as the log holds them. O(1).
     #[must_use]
     pub fn bytes_in(&self, slots: Range<u64>) -> usize {
         let (start, end) = (slots.start.max(self.tail), slots.end.min(self.head().slot));
         if start < end { distance(self.start_of(start), self.start_of(end)) } else { 0 }
     }
 
-    /// How many bytes it holds, the index included; never more than it may.
+    /// Bytes that it holds, including the index; never more than its maximum.
     #[must_use]
     pub fn bytes_held(&self) -> usize {
         self.len() + self.slots.len() * size_of::<Slot>()
@@ -326,7 +326,7 @@ impl EncodedLog {
     }
 
     fn make_room(&mut self, needed: usize) {
-        // The index counts, too, or a flood of tiny entries would make it larger than the ring.
+        // The index counts, too. Otherwise a flood of tiny entries would make it larger than the ring.
         while self.len() + needed + (self.slots.len() + 1) * size_of::<Slot>() > self.bytes_max {
             let Some(oldest) = self.slots.pop_front() else {
                 break;
@@ -339,8 +339,8 @@ impl EncodedLog {
         }
     }
 
-    /// Moves what is held into a ring of at least twice the size, where every byte position has
-    /// its place again.
+    /// Moves the held bytes into a ring of at least twice the size, each to the place of its byte
+    /// position there.
     fn grow(&mut self, needed: usize) {
         let size = needed.max(self.ring.len() * 2).max(4096).min(self.bytes_max);
         let held = self.end - self.len() as u64..self.end;

@@ -3,24 +3,24 @@
 //! ```text
 //!  say ---> Room: stamps the next sequence number ---> Log (the newest 4 MiB of entries)
 //!                                                       |            |
-//!                         Attachment (one per I/O thread) <---+            +---> LocalMember (in this process)
+//!                   Attachment (one per I/O thread) <---+            +---> LocalMember (in this process)
 //!                            |  pull, encode once
 //!                         EncodedLog: a ring of bytes
 //!                            |      |      |
 //!                         cursor cursor cursor ...       a member's pending output is a slice
 //! ```
 //!
-//! From that come one order for everyone, fan-out without copies, and slow readers that harm nobody
-//! and are told exactly what they missed. What a member may expect:
+//! This gives one order for everyone and fan-out without copies. A slow reader harms nobody and is
+//! told exactly how much it missed. A member can rely on this:
 //!
 //! | when | then |
 //! |---|---|
-//! | he is in the room | he gets every message accepted after he joined, once, in one order |
-//! | he is slower than the room | he lags; when the log's tail passes him he is told how many messages he missed ([`Pending::Lagged`], [`Heard::Missed`]) |
-//! | he speaks too fast | nothing is dropped; his transport stops reading from him for a while ([`Said::pause_until`]) |
-//! | the host does not want what he says | he is told why instead, and it counts as dealt with ([`Moderator`]) |
-//! | the room or his address is full | he is refused, with a reason ([`JoinError`]) |
-//! | the room closes | he gets what was accepted, a farewell, and a clean end ([`Room::close`]) |
+//! | it is in the room | it gets every message accepted after it joined, once, in one order |
+//! | it is slower than the room | when the log's tail passes its cursor, it has lagged, and is told how many messages it missed ([`Pending::Lagged`], [`Heard::Missed`]) |
+//! | it speaks too fast | nothing is dropped; its transport stops reading from it for a while ([`Said::pause_until`]) |
+//! | the embedder refuses one of its messages | it is told why, and the message counts as dealt with ([`Moderator`]) |
+//! | the room or its address is full | it is refused, with a reason ([`JoinError`]) |
+//! | the room closes | it gets every accepted message, a farewell, and a clean end ([`Room::close`]) |
 //!
 //! ```
 //! use chat_core::{Heard, Room, RoomConfig};
@@ -33,8 +33,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! This crate knows nothing of sockets. A [`Transport`] carries the room over some medium: `chat-tcp`
-//! does over TCP, and its front page shows a server in ten lines. To write your own, start at
+//! This crate has no sockets. A [`Transport`] carries the room over some medium: `chat-tcp`
+//! carries it over TCP, and its front page shows a server in ten lines. To write your own, start at
 //! [`Transport`], then [`Feed`] and [`EncodedLog`].
 
 mod admission;
@@ -72,7 +72,7 @@ mod sync;
 mod transport;
 mod waker;
 
-/// What a room's values are made of, so that an embedder needs this crate only.
+/// The types of a room's values, so that an embedder needs only this crate.
 #[doc(no_inline)]
 pub use chat_proto::{
     self, Author, Direct, DirectItem, Entry, Event, Hello, LeaveReason, MemberId, Name, NameError, Network,

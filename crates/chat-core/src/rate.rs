@@ -1,8 +1,8 @@
-//! The pace of one member, as a single number.
+//! The rate limit of one member, kept as a single number.
 //!
 //! The generic cell rate algorithm (ITU-T I.371): instead of a count of tokens and the time of
 //! the last refill it keeps the *theoretical arrival time* of the next message at the steady
-//! rate. A message is on time while that lies at most a burst ahead of now.
+//! rate. A message is within the limit while that time is at most one burst ahead of now.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::config::Rate;
 pub(crate) struct RateLimit(u64);
 
 impl RateLimit {
-    /// Counts one message said `now` after the room began. Where the member is over his rate,
-    /// tells when he is within it again (also since the room began).
+    /// Counts one message said `now` after the room began. If the member is over its rate limit,
+    /// returns when it will be within the limit again (also since the room began).
     pub(crate) fn count(&mut self, rate: Rate, now: Duration) -> Option<Duration> {
         let now = nanos(now);
         let step = 1_000_000_000 / u64::from(rate.per_second.get());

@@ -1,12 +1,12 @@
-//! What the room asks of a transport, and how a transport is run.
+//! The contract between the room and a transport, and how to run a transport.
 
 use std::error::Error;
 use std::time::Instant;
 
 /// Carries a room to its members over some medium, driven by one thread.
 ///
-/// A transport holds a [`Attachment`](crate::Attachment): through it members join, speak and leave, and from it
-/// the transport pulls what the room has to say. One room serves any number of transports at once.
+/// A transport holds an [`Attachment`](crate::Attachment): through it members join, speak and leave, and from it
+/// the transport pulls the room's updates. One room serves any number of transports at once.
 ///
 /// To write one, follow the guide `docs/transport.md` in the repository, and put it through
 /// `chat_testkit::conformance`, which checks all of the following.
@@ -19,32 +19,32 @@ use std::time::Instant;
 ///
 /// # A turn
 ///
-/// Wait; let in who has come; hear who has spoken; [`pull`](crate::Attachment::pull); write to who is behind.
+/// Wait; join new peers; read and say their messages; [`pull`](crate::Attachment::pull); write to members that are behind.
 /// [`Attachment::say`](crate::Attachment::say) does not wake the attachment's own transport, so the pull comes after it.
 ///
 /// # Peers
 ///
-/// No operation may block on a peer: one that is slow, broken or hostile must cost the others nothing, and an
-/// error of one peer ends that peer's membership, never the turn. What a peer does not take stays in the
-/// [`EncodedLog`](crate::EncodedLog), not in a queue of his. Whoever must go is told why, where there is a way.
+/// No operation may block on a peer: a slow, broken or hostile peer must cost the others nothing. An
+/// error of one peer ends that peer's membership, never the turn. Bytes that a peer does not take stay in the
+/// [`EncodedLog`](crate::EncodedLog), not in a queue per peer. A peer that is closed is told why, where there is a way.
 pub trait Transport: Send {
-    /// What makes the whole transport unusable.
+    /// An error that makes the whole transport unusable.
     type Error: Error + Send + Sync + 'static;
 
-    /// Does what is ready, waiting for something to do until `until` at most (`None`: as long as
-    /// it takes; a time in the past: not at all).
+    /// Does the work that is ready. If there is none, waits for it until `until` at most (`None`: without a limit;
+    /// a time in the past: not at all).
     ///
-    /// Once the room is closing, a transport takes in no one and nothing more, writes out what is owed, and says goodbye
-    /// with a reason. It goes on turning, and is [`Done`](Turn::Done) when every peer has what it was owed, or when the time
-    /// for that is up ([`Update::closing`](crate::Update::closing)). So several transports on one thread end side by side.
+    /// Once the room is closing, a transport accepts no more peers and messages, writes all pending output, and says goodbye
+    /// with a reason. It goes on turning, and is [`Done`](Turn::Done) when every peer has all its output, or when the time
+    /// for that is up ([`Update::closing`](crate::Update::closing)). So several transports on one thread end at the same time.
     ///
     /// # Errors
     ///
-    /// Only what ends the transport for all its members; a peer's fault is that peer's end.
+    /// Only an error that ends the transport for all its members. An error of one peer ends only that peer.
     fn turn(&mut self, until: Option<Instant>) -> Result<Turn, Self::Error>;
 
-    /// When the next turn is due even if the medium has nothing: a time in the past if this turn has left something to do.
-    /// A loop of your own waits until then, or until the transport's medium has something for it.
+    /// When the next turn is due even if the medium has no event: a time in the past if this turn has left work to do.
+    /// A loop of your own waits until then, or until the transport's medium has an event.
     fn due(&self) -> Option<Instant>;
 }
 

@@ -1,4 +1,4 @@
-//! Who is let in, and how fast he may speak.
+//! Which peers may join, and how fast they may speak.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
@@ -20,7 +20,7 @@ fn a_full_room_refuses_until_someone_leaves() {
     assert_eq!(there.try_join("192.0.2.2:1"), Err(full.clone()));
     assert_eq!(LeaveReason::from(full), LeaveReason::RoomFull);
     assert_eq!(room.stats().refused, 2);
-    assert_eq!(here.read().len(), 2, "who is refused is not announced");
+    assert_eq!(here.read().len(), 2, "a refused peer is not announced");
     here.leave(first, LeaveReason::Quit);
     here.join("127.0.0.1:2");
     assert_eq!(room.stats().members, 2);
@@ -75,7 +75,7 @@ fn limits_hold_for_loopback_if_they_are_to() {
     assert_eq!(carrier.try_join("127.0.0.1:2"), full);
     carrier.join("[::1]:1");
     assert!(carrier.try_say(member, "one").unwrap().pause_until.is_none());
-    assert!(carrier.try_say(member, "two").unwrap().pause_until.is_some(), "it is to wait");
+    assert!(carrier.try_say(member, "two").unwrap().pause_until.is_some(), "it must wait");
 }
 
 #[test]

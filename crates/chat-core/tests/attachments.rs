@@ -1,4 +1,4 @@
-//! What a transport pulls, and when it is woken for it.
+//! What a transport pulls, and when it is woken to pull.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
@@ -169,7 +169,7 @@ fn who_was_put_out_before_he_left_is_told_what_the_room_announced() {
     room.kick("192.0.2.1:1".parse().unwrap(), "spam").unwrap();
     let kicked = LeaveReason::kicked("spam").unwrap();
     assert_eq!(carrier.attachment.leave(member, LeaveReason::Quit, time.now()), kicked);
-    assert_eq!(carrier.pull().dismissed, [], "that he is told is settled");
+    assert_eq!(carrier.pull().dismissed, [], "the leave is already settled");
     assert_eq!(room.stats().left, 1);
 
     let member = carrier.join("192.0.2.1:2");

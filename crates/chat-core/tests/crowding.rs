@@ -1,5 +1,5 @@
-//! Who fills the log faster than a transport pulls it is held up, so that the log overtakes nobody who is
-//! not slow himself.
+//! A member that fills the log faster than a transport pulls is throttled. So no member lags that is
+//! not slow itself.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
@@ -26,7 +26,7 @@ fn a_speaker_is_held_up_before_a_transport_is_overtaken_and_goes_on_when_it_has_
         }
     }
     assert!((2..MANY / 50).contains(&pauses), "{pauses} pauses");
-    assert_eq!(room.stats().throttled, 0, "it is not he who is too fast");
+    assert_eq!(room.stats().throttled, 0, "the member is not over its own rate limit");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The log as bytes against a model of it that keeps everything, under generated histories.
+//! The encoded log against a model that keeps everything, under generated histories.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::collections::BTreeSet;
@@ -13,11 +13,11 @@ use proptest::prelude::*;
 enum Step {
     /// A message of this many bytes; of the reader with this number, if there is one.
     Message { bytes: usize, author: usize },
-    /// Somebody comes or goes; 0 bytes if the format does not show it.
+    /// A join or a leave; 0 bytes if the format does not show it.
     Presence { bytes: usize },
-    /// The reader of the room was overtaken itself, by this many messages.
+    /// The reader of the room lagged itself, by this many messages.
     Restart { lost: u64 },
-    /// A reader's socket takes some of what he is owed, in thousandths of it.
+    /// A reader's socket takes some of the pending bytes, in thousandths of them.
     Write { reader: usize, share: usize },
     /// A reader begins at the head or after some message, in thousandths of all.
     Join { gets_own: bool, after: Option<u64> },
@@ -51,15 +51,15 @@ struct Shown {
 
 struct Reader {
     cursor: Cursor,
-    /// Which of the model's entries he gets next.
+    /// Which of the model's entries the reader gets next.
     next: usize,
-    /// The rest of an entry that his socket took in part.
+    /// The rest of an entry that the socket took in part.
     torn: Vec<u8>,
     received: Vec<u8>,
-    /// What he should have received: whole entries.
+    /// What the reader should have received: whole entries.
     expected: Vec<u8>,
     gets_own: bool,
-    /// His own messages that he has not gone past.
+    /// The reader's own messages that it has not passed.
     own: BTreeSet<u64>,
 }
 
@@ -147,13 +147,13 @@ impl Pair {
         self.readers.push(Reader { cursor, next, torn, received, expected, gets_own, own });
     }
 
-    /// Where a reader begins who has message `seq`.
+    /// Where a reader begins that has message `seq`.
     fn index_after(&self, seq: u64) -> usize {
         if seq >= self.log.seq() {
             return self.shown.len();
         }
         let index = (0..).find(|&index| self.messages(..index) == seq).unwrap();
-        // If all that is gone since is who came and went, nobody need tell him.
+        // If only joins and leaves were dropped since then, the reader need not be told.
         if seq == self.log.tail_seq() { self.tail } else { index }
     }
 
@@ -178,17 +178,17 @@ impl Pair {
     }
 
     fn write_log(&self, reader: &mut Reader, share: usize) {
-        assert_eq!(reader.cursor.seq(), self.messages(..reader.next), "he knows what he has");
+        assert_eq!(reader.cursor.seq(), self.messages(..reader.next), "the cursor knows what the reader has");
         let own = reader.own.first().copied().unwrap_or(u64::MAX);
         match self.log.pending_before(reader.cursor, own) {
             Pending::Lagged { missed, resume } => {
-                assert!(reader.next < self.tail, "he is overtaken only if the tail has passed him");
+                assert!(reader.next < self.tail, "a reader lags only if the tail has passed its cursor");
                 assert_eq!(missed, self.messages(reader.next..self.tail));
                 (reader.cursor, reader.next) = (resume, self.tail);
                 reader.own = reader.own.split_off(&(resume.seq() + 1));
             }
             Pending::Bytes(a, b) => {
-                assert!(reader.next >= self.tail, "he was overtaken");
+                assert!(reader.next >= self.tail, "the reader lagged");
                 let pending = [a, b].concat();
                 let end = self.index_of(own);
                 assert_eq!(pending, self.bytes(reader.next..end));
@@ -196,11 +196,11 @@ impl Pair {
             }
             Pending::Nothing => match self.log.step_over(reader.cursor, own) {
                 Some(cursor) => {
-                    assert_eq!(reader.next, self.index_of(own), "his own message comes next");
+                    assert_eq!(reader.next, self.index_of(own), "the reader's own message is next");
                     (reader.cursor, reader.next) = (cursor, reader.next + 1);
                     reader.own.pop_first();
                 }
-                None => assert_eq!(reader.next, self.shown.len(), "he has everything"),
+                None => assert_eq!(reader.next, self.shown.len(), "the reader has everything"),
             },
         }
     }
@@ -230,7 +230,7 @@ impl Pair {
         (0..self.shown.len()).find(|&index| self.messages(..=index) == seq).unwrap()
     }
 
-    /// What holds at any time.
+    /// The invariants.
     fn check(&self) {
         let log = &self.log;
         assert_eq!(log.seq(), self.messages(..self.shown.len()));
@@ -239,7 +239,7 @@ impl Pair {
         assert_eq!((log.head().seq(), log.pending(log.head())), (log.seq(), Pending::Nothing));
     }
 
-    /// Slots name the entries held one after the other, and any run of them can be had.
+    /// Slots number the held entries consecutively, and any run of them can be read.
     fn check_slots(&self, bytes_max: usize) {
         let log = &self.log;
         let slots = log.slots();
@@ -266,7 +266,7 @@ impl Pair {
         }
     }
 
-    /// A cursor after any message leads to what followed it.
+    /// A cursor after any message leads to the entries that followed it.
     fn check_after(&self) {
         for seq in 0..=self.log.seq() + 2 {
             let cursor = self.log.after(seq);

@@ -1,8 +1,8 @@
-//! The hand-over between threads, in every order in which they can take the room's lock and sleep.
+//! The hand-over between threads, in every order in which they can lock the room and sleep.
 //!
 //! Only with `--cfg loom`: `cargo xtask loom`. A reader that would sleep for ever is a deadlock, which the model
-//! checker reports with the schedule that leads to it. The channel is a model, too: that crossbeam's keeps its own
-//! promises is not what this looks at.
+//! checker reports with the schedule that leads to it. The channel is a model, too: this does not test
+//! crossbeam's channel.
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
@@ -35,7 +35,7 @@ fn begin() -> Instant {
     Instant::now()
 }
 
-/// What a transport waits in, as in a poll: a wake that comes before the sleep ends it at once.
+/// Where a transport waits, as in a poll: a wake before the sleep ends the sleep at once.
 #[derive(Default)]
 struct Sleep {
     state: Mutex<Woken>,
@@ -75,7 +75,7 @@ impl Sleep {
     }
 }
 
-/// A transport that carries nothing anywhere, and keeps what it has read.
+/// A transport without a medium, which keeps the entries that it has read.
 struct Carrier {
     attachment: Attachment,
     sleep: Arc<Sleep>,
@@ -171,7 +171,7 @@ fn two_ports_that_speak_and_read_at_once_see_one_order() {
             let mut carrier = Carrier::new(room);
             let member = carrier.join(peer, now);
             carrier.say(member, "hello", now).unwrap();
-            carrier.pull(); // at the end of his own turn, in which nobody wakes him
+            carrier.pull(); // at the end of its own turn, in which nothing wakes it
             carrier.read(2);
             carrier.messages
         };
@@ -223,7 +223,7 @@ fn listen(local: &LocalMember) -> usize {
     loop {
         match local.recv() {
             Ok(Heard::Entry(entry)) => messages += usize::from(entry.event.is_message()),
-            Ok(other) => panic!("the log is large, and nobody tells this member anything: {other}"),
+            Ok(other) => panic!("the log is large, and this member has no direct items: {other}"),
             Err(RoomClosed) => return messages,
         }
     }

@@ -1,4 +1,4 @@
-//! One order for everyone, and who comes and goes.
+//! One order for everyone, joins and leaves.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
@@ -116,21 +116,21 @@ fn a_kicked_member_who_then_leaves_is_announced_once() {
 #[test]
 fn who_was_kicked_is_reported_to_his_own_port_and_can_say_nothing_more() {
     let (room, time) = room();
-    let (mut his, mut other) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
-    let member = his.join("192.0.2.1:1");
-    let stays = his.join("192.0.2.1:2");
+    let (mut own, mut other) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let member = own.join("192.0.2.1:1");
+    let stays = own.join("192.0.2.1:2");
     let elsewhere = other.join("192.0.2.9:1");
-    his.pull();
+    own.pull();
     other.pull();
-    let wakes = his.wakes();
+    let wakes = own.wakes();
     room.kick("192.0.2.1:1".parse().unwrap(), "spam").unwrap();
-    assert_eq!(his.wakes(), wakes + 1);
+    assert_eq!(own.wakes(), wakes + 1);
     let reason = LeaveReason::kicked("spam").unwrap();
-    assert_eq!(his.pull().dismissed, [Dismissed { key: 0, member, reason }]);
+    assert_eq!(own.pull().dismissed, [Dismissed { key: 0, member, reason }]);
     assert_eq!(other.pull().dismissed, []);
-    assert_eq!(his.pull().dismissed, [], "told once");
-    assert_eq!(his.try_say(member, "but").unwrap_err(), SayError::NotMember);
-    his.say(stays, "I am here");
+    assert_eq!(own.pull().dismissed, [], "told once");
+    assert_eq!(own.try_say(member, "but").unwrap_err(), SayError::NotMember);
+    own.say(stays, "I am here");
     other.say(elsewhere, "so am I");
 }
 

@@ -30,7 +30,7 @@ impl Read {
     fn entry(&mut self, entry: &Entry) {
         if entry.event.is_message() {
             self.seq += 1;
-            assert_eq!(entry.seq, self.seq, "what comes is the next message");
+            assert_eq!(entry.seq, self.seq, "the next message arrives");
             self.messages.insert(entry.seq, show(entry));
         }
     }
@@ -41,7 +41,7 @@ impl Read {
     }
 }
 
-/// A transport with one member, who speaks.
+/// A transport with one member that speaks.
 struct SpeakingAttachment {
     attachment: Attachment,
     woken: Receiver<()>,
@@ -132,10 +132,14 @@ fn all_readers_get_every_message_in_one_order_while_all_speak() {
         assert!(reader.messages == read[0].messages, "another order");
     }
     for author in ["127.0.0.1:1000", "127.0.0.1:1003", "seat0", "seat3"] {
-        let his =
+        let own =
             read[0].messages.values().filter_map(|line| line.split_once(&format!("[{author}] number ")));
-        let numbers: Vec<u64> = his.map(|(_, number)| number.parse().unwrap()).collect();
-        assert_eq!(numbers, (0..MESSAGES_EACH).collect::<Vec<_>>(), "what {author} said, as he said it");
+        let numbers: Vec<u64> = own.map(|(_, number)| number.parse().unwrap()).collect();
+        assert_eq!(
+            numbers,
+            (0..MESSAGES_EACH).collect::<Vec<_>>(),
+            "the messages of {author} in their order"
+        );
     }
 }
 

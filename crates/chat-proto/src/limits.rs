@@ -1,7 +1,7 @@
 //! Every limit of the protocol, each with its reason.
 //!
-//! Sizes are bytes of UTF-8 or of the wire, whichever the constant speaks of. A peer that breaks
-//! one is to blame, and the errors of this crate say so.
+//! Sizes are bytes of UTF-8 or of the wire, as the constant says. If a limit is broken, the peer is
+//! to blame, and the errors of this crate say so.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 ///
 /// With the longest prefix and a line break it stays within 1,024 bytes (checked below), the
 /// receive size of many simple clients, and so also within one datagram of 1,200 bytes. A longer
-/// line is split into several messages, nothing is lost.
+/// line is split into several messages; nothing is lost.
 pub const TEXT_BYTES_MAX: usize = 960;
 
 /// Longest `[author] ` before a text.
@@ -25,21 +25,21 @@ pub const AUTHOR_BYTES_MAX: usize = LINE_PREFIX_BYTES_MAX - "[] ".len();
 /// Longest [`Tag`](crate::Tag): together with its slash it is as long as the scope that it takes the place of.
 pub const TAG_BYTES_MAX: usize = "%4294967295".len() - "/".len();
 
-/// Longest frame without the 2 bytes of its length, so its kind and its fields.
+/// Longest frame without the 2 bytes of its length: its kind and its fields.
 ///
-/// Room for one message with its header (about 1,060 bytes), or for a list of [`PRESENT_AUTHORS_MAX`] members as most
-/// are shown, rounded up. It is also what an unfinished frame may make the receiver hold.
+/// It fits one message with its header (about 1,060 bytes), or a list of [`PRESENT_AUTHORS_MAX`] members with authors
+/// of usual length, rounded up. It also bounds how much an unfinished frame makes the receiver hold.
 pub const FRAME_BYTES_MAX: usize = 2048;
 
 /// Most versions in one [`Hello`](crate::Hello).
 ///
-/// Nobody speaks more of them.
+/// No peer speaks more of them.
 pub const VERSIONS_MAX: usize = 8;
 
 /// Longest line of a plain peer before it is cleaned and split.
 ///
-/// A generous paste. Beyond it the connection ends, since a peer that never sends a line break is
-/// not talking to people.
+/// Enough for a generous paste. A longer line ends the connection: a peer that never sends a line break
+/// does not talk to people.
 pub const PLAIN_LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Longest [`Name`](crate::Name) of a member or a room.
@@ -58,10 +58,10 @@ pub const REASON_BYTES_MAX: usize = 200;
 
 /// Most members listed in one [`Present`](crate::Present).
 ///
-/// As many as a person may want to read. If they are shown with long addresses, fewer fit.
+/// As many as a person may want to read. Fewer fit if their addresses are long.
 pub const PRESENT_AUTHORS_MAX: usize = 64;
 
-/// Most items of one member's direct lane that it has not acknowledged.
+/// Most unacknowledged items in one member's direct lane.
 ///
 /// More than a person reads at a glance. A sender to a full lane is told so.
 pub const DIRECT_ITEMS_MAX: usize = 64;
@@ -69,13 +69,13 @@ pub const DIRECT_ITEMS_MAX: usize = 64;
 /// Most bytes of texts in these items: eight messages of the longest kind.
 pub const DIRECT_BYTES_MAX: usize = 8 * 1024;
 
-/// Most bytes of refused telnet options that wait to be sent.
+/// Most bytes of telnet refusals that wait to be sent.
 ///
-/// Each of the 256 options refused in both directions, with 3 bytes each. More in one read are repetitions; they
-/// are dropped.
+/// Enough to refuse each of the 256 options in both directions, with 3 bytes each. More in one read are repetitions,
+/// which are dropped.
 pub const TELNET_REPLY_BYTES_MAX: usize = 2 * 256 * 3;
 
-/// How long a plain peer must have sent nothing before what he sent is taken to be all of it.
+/// How long a plain peer must have sent nothing before the bytes it sent count as a whole message.
 ///
 /// Longer than the gaps inside one `send` on any network where a person chats, shorter than a
 /// person notices. This crate has no clock; the caller measures it and calls
@@ -84,35 +84,35 @@ pub const QUIET: Duration = Duration::from_millis(50);
 
 /// Longest datagram of the framed protocol, as the payload of UDP.
 ///
-/// Goes through any path of today without fragments: an IPv6 path must carry 1,280 bytes
+/// Passes every path of today without fragmentation: an IPv6 path must carry 1,280 bytes
 /// (RFC 8200, section 5), 48 of which are headers. QUIC chose the same (RFC 9000, section 14.1).
 pub const DATAGRAM_BYTES_MAX: usize = 1200;
 
 /// Shortest datagram with a hello; the rest of it is zeros.
 ///
-/// As long as any answer may be, so that no answer to an unproven address is an amplification, and
-/// so that a path which does not carry the longest datagram shows at once.
+/// As long as the longest answer. So no answer to an unproven address is an amplification, and a path
+/// that does not carry the longest datagram shows at once.
 pub const HELLO_DATAGRAM_BYTES_MIN: usize = DATAGRAM_BYTES_MAX;
 
 /// How far entries may run ahead of the first one that a member lacks.
 ///
-/// Bounds what he must hold. A thousand short messages are about 50 KiB: a window for a path of half
+/// Bounds how much the member must hold. A thousand short messages are about 50 KiB: a window for a path of half
 /// a second at 100 KiB/s.
 pub const SLOTS_AHEAD_MAX: u64 = 8 * ACK_BITMAP_BYTES_MAX as u64;
 
-/// Longest bitmap with which a member acknowledges entries beyond the first one that he lacks.
+/// Longest bitmap with which a member acknowledges entries beyond the first one that it lacks.
 ///
 /// Leaves room for the longest message in the same datagram (checked below).
 pub const ACK_BITMAP_BYTES_MAX: usize = 128;
 
 /// Most messages in one datagram of a member.
 ///
-/// Bounds what a server holds for a member that is over his rate.
+/// Bounds how much a server holds for a member that is over its rate limit.
 pub const SAYS_PER_DATAGRAM_MAX: usize = 64;
 
-/// Longest datagram of a plain peer that is taken whole; what is beyond is cut off.
+/// Longest datagram of a plain peer that is taken whole; the rest is cut off.
 ///
-/// A paste of sixteen full messages.
+/// Enough for a paste of sixteen full messages.
 pub const PLAIN_DATAGRAM_BYTES_MAX: usize = 16 * 1024;
 
 /// Longest datagram sent to a plain peer: the receive size of simple clients.
@@ -130,8 +130,8 @@ const _: () = assert!(ENTRY_FRAME_BYTES_MAX <= 2 + FRAME_BYTES_MAX);
 const _: () = assert!(FRAME_BYTES_MAX <= u16::MAX as usize);
 const _: () = assert!(PLAIN_LINE_BYTES_MAX < u32::MAX as usize);
 
-/// Members up to which each join and leave is shown by itself. In a larger room each would cost
-/// as many deliveries as there are members.
+/// Most members in a room that shows each join and leave by itself. In a larger room each one would
+/// cost as many deliveries as there are members.
 pub const PRESENCE_MEMBERS_MAX: u32 = 50;
 
 const _: () = {

@@ -2,8 +2,8 @@
 
 /// What a framed member sends first; the last byte is the [`VERSION`].
 ///
-/// `F5` can begin neither UTF-8 text nor a telnet command, so that the first byte alone tells a
-/// framed peer from a plain one.
+/// `F5` can begin neither UTF-8 text nor a telnet command. So the first byte alone tells a framed
+/// peer from a plain one.
 pub const PREFACE: [u8; 6] = [0xF5, b'c', b'h', b'a', b't', VERSION];
 
 /// The version of the framed protocol that this crate speaks.
@@ -24,7 +24,7 @@ pub const VERSION: u8 = 2;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct PrefaceDecoder {
-    /// How many bytes of the preface have come; less than all of them.
+    /// How many bytes of the preface have arrived; fewer than all of them.
     matched: u8,
 }
 
@@ -37,12 +37,12 @@ impl PrefaceDecoder {
     /// Takes bytes of the preface from the front of `input`; returns the peer's version once it is
     /// whole. Frames follow in `input`.
     ///
-    /// `Ok(None)` means that `input` is used up and more bytes are needed. Which versions are
-    /// spoken is the caller's business.
+    /// `Ok(None)` means that `input` is used up and more bytes are needed. The caller decides which
+    /// versions it accepts.
     ///
     /// # Errors
     ///
-    /// The peer does not speak the framed protocol. The byte that says so is left in `input`.
+    /// The peer does not speak the framed protocol. The byte that shows this stays in `input`.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<u8>, NotFramed> {
         while let Some((&byte, rest)) = input.split_first() {
             let at = usize::from(self.matched);
@@ -70,7 +70,7 @@ impl PrefaceDecoder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("peer does not speak the framed protocol")]
 pub struct NotFramed {
-    /// How many bytes of [`PREFACE`] had been taken before. With 0 the peer is a plain one and
-    /// nothing of what he said is gone; otherwise he began the preface and broke it.
+    /// How many bytes of [`PREFACE`] were taken before. With 0 the peer is a plain one and none of its
+    /// bytes are lost. Otherwise it began the preface and broke it.
     pub matched: usize,
 }

@@ -1,23 +1,23 @@
-//! What an endpoint's members cost it at a moment.
+//! The memory that an endpoint holds for its members.
 
 use chat_core::Feed;
 
 use crate::peer::Peer;
 
-/// What an [`Endpoint`](crate::Endpoint) holds for its members at a moment, besides some 200 bytes for each.
-/// Whatever its peers do, each has a maximum.
+/// The memory that an [`Endpoint`](crate::Endpoint) holds for its members now, besides about 200 bytes for each.
+/// Each value has a maximum, whatever the peers do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Held {
     /// Bytes of the largest encoded log, its index included: at most
     /// [`log_bytes_max`](chat_core::RoomConfig::log_bytes_max).
     pub log_bytes_most: usize,
-    /// The most bytes that wait to be written to a member alone: answers to what he asked, 4 KiB of them, a notice,
+    /// The most bytes that wait to be written to one member alone: answers to its requests (4 KiB), a notice,
     /// and the rest of one entry.
     pub outbox_bytes_most: usize,
-    /// The most bytes that were received from a member and not taken yet: what one turn reads, 64 KiB.
+    /// The most bytes that were received from one member and not processed yet: 64 KiB, what one turn reads.
     pub backlog_bytes_most: usize,
-    /// Bytes of lines that plain members have begun and not ended, all together: 4 MiB, and 1 KiB for each member.
+    /// Bytes of the unfinished lines of all plain members together: 4 MiB, and 1 KiB for each member.
     pub unfinished_bytes: usize,
 }
 

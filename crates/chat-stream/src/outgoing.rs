@@ -1,8 +1,8 @@
-//! What a member is owed, and how it gets into its socket.
+//! A member's pending output, and how it gets into the socket.
 //!
-//! Two sources, in this order: the *outbox*, a few bytes meant for him alone (a notice, the rest of
-//! an entry that the socket took in part), and then the shared log from his cursor on. The outbox is
-//! empty and without memory nearly all the time.
+//! It has two sources, in this order: the *outbox*, a few bytes for this member alone (a notice, the rest of
+//! an entry that the socket took in part), and then the shared log from the member's cursor on. The outbox is
+//! nearly always empty, and then it holds no memory.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use chat_proto::{Author, Direct, DirectItem, Lagged, LeaveReason, Line, Notice, 
 use crate::context::Context;
 use crate::speaker::Speaker;
 
-/// A member's way of reading.
+/// How a member reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
     /// Frames, or lines that each end in a line break.
@@ -34,12 +34,12 @@ impl Reading {
     }
 }
 
-/// What became of [`Outgoing::flush`].
+/// The result of [`Outgoing::flush`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flushed {
-    /// Everything owed is written.
+    /// All pending output is written.
     All,
-    /// The socket takes no more for now.
+    /// The socket takes no more bytes for now.
     Blocked,
     /// The member lagged in a room that closes such members.
     Lagged,
@@ -49,10 +49,10 @@ pub(crate) enum Flushed {
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     reading: Reading,
-    /// Something was written from the log since the peer spoke.
+    /// Some bytes of the log were written since the peer spoke.
     was_answered: bool,
     cursor: Cursor,
-    /// What only few members need at a time.
+    /// State that only few members need at a time.
     extra: Option<Box<Extra>>,
 }
 
@@ -62,9 +62,9 @@ struct Extra {
     outbox_written: usize,
     /// Since when the socket has taken nothing.
     stalled_since: Option<Instant>,
-    /// When an undelimited peer was written a line whose break is still owed.
+    /// When a line was last written to an undelimited peer whose line break is still pending.
     unbroken_since: Option<Instant>,
-    /// Items of the direct lane up to this number are in a plain member's outbox, or are written.
+    /// Items of the direct lane up to this number are in the outbox of a plain member, or already written.
     direct: u64,
 }
 
@@ -77,7 +77,7 @@ impl Outgoing {
         self.reading.format()
     }
 
-    /// Goes on in this way of reading, after the same message.
+    /// Changes how the member reads, and goes on after the same message.
     pub(crate) fn read_as(&mut self, reading: Reading, cx: &mut Context<'_>) {
         if reading.format() != self.reading.format() {
             self.cursor = cx.feed.open(reading.format()).after(self.cursor.seq());
@@ -85,12 +85,12 @@ impl Outgoing {
         self.reading = reading;
     }
 
-    /// Reads from another place, in a log that is open.
+    /// Goes on at another cursor, in a log that is open.
     pub(crate) fn start(&mut self, reading: Reading, cursor: Cursor) {
         (self.reading, self.cursor) = (reading, cursor);
     }
 
-    /// The peer has said something: what is written from now on may answer it.
+    /// The peer has said something: output from now on may be an answer to it.
     pub(crate) fn expect_answer(&mut self) {
         self.was_answered = false;
     }
@@ -119,7 +119,7 @@ impl Outgoing {
         self.extra.get_or_insert_default()
     }
 
-    /// Forgets what is owed to this member alone: it can never be written.
+    /// Drops the output for this member alone, which can never be written.
     pub(crate) fn give_up(&mut self) {
         self.extra = None;
     }
@@ -146,7 +146,7 @@ impl Outgoing {
     /// An item of the direct lane for a plain member. [`take_written_direct`](Self::take_written_direct) acknowledges it.
     pub(crate) fn push_direct(&mut self, direct: &Direct, now: Instant) {
         for line in direct.item.to_lines() {
-            // The parts of a long line are refused one by one; to be told once is enough.
+            // The parts of a long line are refused one by one; one notice is enough.
             if !(matches!(direct.item, DirectItem::Refused { .. }) && self.ends_with(&line)) {
                 self.push_line(&line, now);
             }
@@ -181,8 +181,8 @@ impl Outgoing {
         }
     }
 
-    /// The break that must come before the next line of an undelimited peer, if its `recv` may return that line
-    /// together with the one before it.
+    /// Writes the line break before the next line for an undelimited peer, if one `recv` of the peer may return both
+    /// lines together.
     fn owed_break(&self, now: Instant) -> &'static [u8] {
         match self.extra.as_ref().and_then(|extra| extra.unbroken_since) {
             Some(since) if now.saturating_duration_since(since) < QUIET => b"\n",
@@ -190,12 +190,12 @@ impl Outgoing {
         }
     }
 
-    /// Writes what is owed until it is all written or the socket takes no more: from the outbox, and
-    /// then, if `speaker` is still a member, from the log.
+    /// Writes until all pending output is written or the socket takes no more: first the outbox, then, if
+    /// `speaker` is still a member, the log.
     ///
     /// # Errors
     ///
-    /// What the socket failed of.
+    /// The error of the socket.
     pub(crate) fn flush(
         &mut self,
         mut speaker: Option<&mut Speaker>,
@@ -242,7 +242,7 @@ impl Outgoing {
         }
     }
 
-    /// The number up to which the direct lane is acknowledged, since everything is with the system now.
+    /// The number up to which the direct lane counts as acknowledged, because the system has taken all bytes.
     fn take_written_direct(&mut self) -> Option<u64> {
         let is_written = self.outbox_len() == 0;
         let direct =
@@ -251,7 +251,7 @@ impl Outgoing {
         direct.filter(|&direct| direct > 0)
     }
 
-    /// All is written, but the stream may still keep some of it.
+    /// Everything is written, but the stream may still hold some of it.
     fn flush_stream(&mut self, now: Instant, socket: &mut impl Write) -> io::Result<Flushed> {
         if attempt(socket, |socket| socket.flush().map(|()| 1))?.is_none() {
             self.extra().stalled_since.get_or_insert(now);
@@ -264,7 +264,7 @@ impl Outgoing {
         Ok(Flushed::All)
     }
 
-    /// Tells whether the socket was blocked.
+    /// Returns whether the socket was blocked.
     fn write_outbox(&mut self, socket: &mut impl Write) -> io::Result<bool> {
         let extra = self.extra.get_or_insert_default();
         let rest = &extra.outbox[extra.outbox_written..];
@@ -277,7 +277,7 @@ impl Outgoing {
         Ok(false)
     }
 
-    /// Gives back memory that is not needed any more.
+    /// Frees memory that is not needed any more.
     fn let_go(&mut self) {
         self.extra.take_if(|extra| {
             extra.outbox.is_empty()
@@ -287,7 +287,7 @@ impl Outgoing {
         });
     }
 
-    /// Tells whether the socket was blocked.
+    /// Returns whether the socket was blocked.
     fn write_log(
         &mut self,
         log: &EncodedLog,
@@ -332,7 +332,7 @@ impl Outgoing {
         Ok(false)
     }
 
-    /// Tells the member what it missed; false if the room closes such members.
+    /// Tells the member how many messages it missed; false if the room closes lagged members.
     fn catch_up(&mut self, missed: u64, resume: Cursor, speaker: &mut Speaker, cx: &Context<'_>) -> bool {
         self.cursor = resume;
         let missed = missed - speaker.own_passed_up_to(resume.seq());
@@ -370,7 +370,7 @@ fn attempt<W: Write>(
     }
 }
 
-/// Both parts without the last byte of the whole, the break of its last line.
+/// Both parts without the last byte of the whole: the line break of the last line.
 fn without_last<'a>(a: &'a [u8], b: &'a [u8]) -> (&'a [u8], &'a [u8]) {
     match b.split_last() {
         Some((_, b)) => (a, b),

@@ -1,12 +1,12 @@
-//! Which messages of the log a plain member said himself, and so is not to get.
+//! The messages in the log that a plain member said itself, and so must not get.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
-/// Sequence numbers of a member's own messages that are still ahead of his cursor, as ranges.
+/// Sequence numbers of a member's own messages that are still ahead of its cursor, as ranges.
 ///
-/// Never more ranges than the log has messages, over all members together: what the tail has
-/// passed is forgotten and only counted.
+/// All members together never have more ranges than the log has messages: messages that the tail
+/// has passed are only counted.
 #[derive(Debug, Default)]
 pub(crate) struct Own {
     ranges: VecDeque<RangeInclusive<u64>>,
@@ -29,12 +29,12 @@ impl Own {
         self.ranges.front().map(|range| *range.start())
     }
 
-    /// The cursor went past everything up to `seq`, all of it own messages or sent ones.
+    /// The cursor went past all messages up to `seq`; each of them was sent or is the member's own.
     pub(crate) fn went_past(&mut self, seq: u64) {
         self.take_up_to(seq);
     }
 
-    /// The tail overtook the cursor up to `seq`: how many of the messages in between were own ones.
+    /// The tail passed the cursor, up to `seq`: returns how many of the messages in between are the member's own.
     pub(crate) fn passed_up_to(&mut self, seq: u64) -> u64 {
         self.take_up_to(seq) + std::mem::take(&mut self.passed)
     }
@@ -43,7 +43,7 @@ impl Own {
         self.ranges.is_empty() && self.passed == 0
     }
 
-    /// Removes the numbers up to `seq` and tells how many they were.
+    /// Removes the numbers up to `seq` and returns how many there were.
     fn take_up_to(&mut self, seq: u64) -> u64 {
         let mut taken = 0;
         while let Some(range) = self.ranges.front_mut() {

@@ -1,4 +1,4 @@
-//! A connection with its stream, and where they stand in the loop.
+//! A connection with its stream, and their state in the loop.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -14,28 +14,28 @@ use crate::stream::{Readiness, Stream};
 pub(crate) struct Peer<S> {
     stream: S,
     pub(crate) connection: Connection,
-    /// Tells apart the peers that had the same place one after the other.
+    /// Distinguishes the peers that used the same place one after the other.
     generation: u16,
     /// Bytes of its unfinished line that its endpoint has counted.
     unfinished: u32,
     /// Reading may bring bytes; false once it would block.
     readable: bool,
-    /// The peer has ended his side, which reading is to find out.
+    /// The peer has ended its side; the next read will find this out.
     ended: bool,
     /// Writing may take bytes; false once it would block.
     writable: bool,
-    /// The system says that the peer is gone altogether.
+    /// The system says that both sides of the connection are gone.
     hung_up: bool,
     /// Counts as a newcomer.
     newcomer: bool,
-    /// Stands in the loop's queue of peers to be served.
+    /// In the loop's queue of peers to serve.
     queued: bool,
-    /// The deadline under which he is listed; the true one may be later.
+    /// The deadline under which the peer is listed; the true one may be later.
     listed: Option<Instant>,
 }
 
 impl<S: Stream> Peer<S> {
-    /// A peer who is put into the queue to be served for the first time.
+    /// A peer that is put into the queue to be served for the first time.
     pub(crate) fn new(stream: S, connection: Connection, generation: u16) -> Self {
         Self {
             stream,
@@ -52,7 +52,7 @@ impl<S: Stream> Peer<S> {
         }
     }
 
-    /// Whether the peer has counted as a newcomer until now, and is none any more.
+    /// Whether the peer counted as a newcomer until now, and no longer is one.
     pub(crate) fn is_newcomer_no_more(&mut self) -> bool {
         std::mem::replace(&mut self.newcomer, self.connection.is_newcomer()) && !self.newcomer
     }
@@ -62,7 +62,7 @@ impl<S: Stream> Peer<S> {
         self.generation == generation
     }
 
-    /// Notes what an event says. True if the peer is to be put into the queue.
+    /// Records an event. True if the peer must be put into the queue.
     pub(crate) fn on_event(&mut self, readiness: Readiness) -> bool {
         self.ended |= readiness.ended;
         self.readable |= readiness.readable || readiness.ended;
@@ -71,7 +71,7 @@ impl<S: Stream> Peer<S> {
         !std::mem::replace(&mut self.queued, true)
     }
 
-    /// Bytes of its unfinished line that were counted last.
+    /// Bytes of its unfinished line at the last count.
     pub(crate) fn unfinished(&self) -> usize {
         self.unfinished as usize
     }
@@ -89,16 +89,16 @@ impl<S: Stream> Peer<S> {
         self.queued = false;
     }
 
-    /// His deadline, as it was listed, has come.
+    /// The listed deadline has passed.
     pub(crate) fn on_deadline(&mut self, cx: &mut Context<'_>) {
         self.listed = None;
-        // His socket takes bytes again, and we have not tried yet: how late we are is not his fault.
+        // The socket takes bytes again, and we have not tried yet: the delay is ours, not the peer's.
         if !(self.writable && self.connection.is_blocked()) {
             self.connection.on_deadline(cx);
         }
     }
 
-    /// Goes on with what must come before the first byte; true once that is done.
+    /// Continues the handshake that must end before the first byte; true once it is done.
     pub(crate) fn open(&mut self, cx: &mut Context<'_>) -> bool {
         match self.stream.open() {
             Ok(true) => self.connection.opened(self.stream.speaks(), cx),
@@ -109,7 +109,7 @@ impl<S: Stream> Peer<S> {
         !self.connection.is_handshaking()
     }
 
-    /// Reads until it would block, the connection wants no more, or `buffer`, his share of this turn,
+    /// Reads until it would block, the connection wants no more, or `buffer`, the peer's share of this turn,
     /// is used up.
     pub(crate) fn read(&mut self, buffer: &mut [u8], cx: &mut Context<'_>) {
         if self.connection.is_handshaking() && !self.open(cx) {
@@ -129,7 +129,7 @@ impl<S: Stream> Peer<S> {
                 Ok(count) => {
                     self.connection.receive(&buffer[heard..heard + count], cx);
                     heard += count;
-                    // The end makes no event of its own if it came together with these bytes.
+                    // There is no separate event for the end if it arrived together with these bytes.
                     self.readable = count == asked || self.ended || !S::SHORT_READ_IS_ALL;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
@@ -140,13 +140,13 @@ impl<S: Stream> Peer<S> {
                 }
             }
         }
-        // Only when all he sent is heard: it may be more than the last words of who is gone.
+        // Only when all its bytes are processed: a vanished peer may have sent more than its last line.
         if self.hung_up && !self.readable && self.connection.wants_bytes() {
             self.connection.fail(&ErrorKind::BrokenPipe.into(), cx);
         }
     }
 
-    /// Writes what he is owed, as far as the socket takes it.
+    /// Writes the peer's pending output, as far as the socket takes it.
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>) {
         if self.hung_up {
             return self.connection.give_up_writing();
@@ -159,7 +159,7 @@ impl<S: Stream> Peer<S> {
             false => Ok(()),
         });
         if let Err(error) = result {
-            // He is gone. What he said before that may not be read yet.
+            // The peer is gone. Some of the bytes it sent before may not be read yet.
             tracing::debug!(member = ?self.connection.member(), %error, "cannot write");
             (self.hung_up, self.readable) = (true, true);
             self.connection.give_up_writing();
@@ -167,7 +167,7 @@ impl<S: Stream> Peer<S> {
         self.writable = !self.connection.is_blocked();
     }
 
-    /// Lists him where he must be served again. False if he can be dropped.
+    /// Lists the peer where it must be served again. False if it can be dropped.
     pub(crate) fn settle(
         &mut self,
         key: usize,

@@ -1,8 +1,8 @@
 //! A chat room over TCP.
 //!
-//! [`TcpServer`] lets framed clients, netcat, telnet and programs with nothing but a bare socket talk in
-//! one [`Room`](chat_core::Room). What a peer speaks is told from his first byte, and how he wants to be
-//! written to from his first words; PROTOCOL.md has the rules. [`connect`] is the other end, a client as a library.
+//! [`TcpServer`] lets framed clients, netcat, telnet and programs with a bare socket talk in
+//! one [`Room`](chat_core::Room). It recognises a peer's protocol from its first byte, and the peer's line ending
+//! from its first words; PROTOCOL.md has the rules. [`connect`] is the other end, a client as a library.
 //!
 //! ```
 //! use chat_core::{ClientConfig, ClientEvent, Room, RoomConfig};
@@ -26,8 +26,9 @@
 //! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 //! ```
 //!
-//! To run it in a loop of your own instead of threads, take [`TcpServer::into_transports`]; over streams that are no
-//! sockets, an endpoint of [`chat_stream`]. The workspace's `examples` show the first, and a host that moderates, a bot, an orderly shutdown, and metrics.
+//! To run it in a loop of your own instead of threads, take [`TcpServer::into_transports`]. For streams that are no
+//! sockets, take an endpoint of [`chat_stream`]. The workspace's `examples` show the first, and a server that moderates, a
+//! bot, an orderly shutdown, and metrics.
 
 mod acceptor;
 mod client;
@@ -39,10 +40,10 @@ mod socket;
 mod stream;
 mod transport;
 
-/// The room that this carries, in the version that it carries.
+/// The room crate, in the version that this transport carries.
 #[doc(no_inline)]
 pub use chat_core;
-/// The machine behind each connection, for streams that are no TCP sockets.
+/// The state machine of each connection, for streams that are no TCP sockets.
 #[doc(no_inline)]
 pub use chat_stream;
 

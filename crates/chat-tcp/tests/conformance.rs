@@ -11,8 +11,8 @@ use chat_tcp::{TcpConfig, TcpServer, TcpTransport};
 use chat_testkit::conformance::{Heard, Medium, Peer, Promises};
 use socket2::{Domain, SockRef, Socket, Type};
 
-/// What the system holds for a peer who does not read, once his own buffer is small: the share of the server, up to 4 MiB on
-/// Linux (`tcp_wmem`).
+/// Bytes that the system holds for a peer that does not read, if the peer's own buffer is small: the server's share,
+/// up to 4 MiB on Linux (`tcp_wmem`).
 const UNREAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 mod plain {
@@ -38,7 +38,7 @@ fn connect(address: SocketAddr) -> TcpStream {
     socket.into()
 }
 
-/// Reads what there is; `None` if there is nothing by `deadline`. Zero is the end.
+/// Reads the bytes that are there; `None` if there are none by `deadline`. Zero is the end.
 fn read(socket: &mut TcpStream, buffer: &mut [u8], deadline: Instant) -> Option<usize> {
     loop {
         let left = deadline.saturating_duration_since(now()).max(Duration::from_millis(1));
@@ -95,7 +95,7 @@ impl Medium for Plain {
 
     fn connect(&self, address: &SocketAddr) -> PlainPeer {
         let mut socket = connect(*address);
-        // Nothing said, but clear what he speaks; an error is a peer who was refused.
+        // The peer says nothing, but shows its protocol; an error means that it was refused.
         let _refused = socket.write_all(b"\n");
         PlainPeer { socket, unread: Vec::new() }
     }
@@ -163,7 +163,7 @@ impl Medium for Framed {
 }
 
 impl FramedPeer {
-    /// What the bytes that have come mean.
+    /// The meaning of the received bytes.
     fn next(&mut self) -> Option<Heard> {
         let mut input = self.unread.as_slice();
         let heard = loop {
@@ -171,7 +171,7 @@ impl FramedPeer {
                 match preface.next(&mut input) {
                     Ok(Some(_version)) => self.preface = None,
                     Ok(None) => break None,
-                    // Who is refused is told so before anyone knows what he speaks.
+                    // A refused peer is told so before its protocol is known.
                     Err(_) => {
                         let line = String::from_utf8_lossy(&self.unread);
                         match line.strip_suffix('\n') {
@@ -226,7 +226,7 @@ impl Peer for FramedPeer {
         let mut bytes = Vec::new();
         MemberFrame::Bye.encode(&mut bytes);
         self.socket.write_all(&bytes).unwrap();
-        // Closing with something unread would reset the connection, and the goodbye with it.
+        // Closing with unread bytes would reset the connection and lose the goodbye.
         let deadline = now() + Duration::from_secs(30);
         while self.hear(deadline).is_some_and(|heard| heard != Heard::Closed(LeaveReason::Quit.to_string())) {
         }

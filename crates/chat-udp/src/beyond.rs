@@ -1,8 +1,8 @@
-//! What a member has of later entries while he lacks earlier ones: as a rule nothing, and then it takes no memory.
+//! The later entries that a member has while it lacks earlier ones: usually none, and then this takes no memory.
 
 use chat_proto::SlotSet;
 
-/// A [`SlotSet`] that exists only while something is in it: its 128 bytes would be a third of a session.
+/// A [`SlotSet`] that exists only while it is not empty: its 128 bytes would be a third of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Beyond(Option<Box<SlotSet>>);
 

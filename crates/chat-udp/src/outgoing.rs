@@ -1,17 +1,17 @@
-//! What a framed member is owed: the log from his cursor on, until he has acknowledged it.
+//! The pending output of a framed member: the log from its cursor on, until it has acknowledged it.
 //!
 //! ```text
 //!         tail            acked                    sent           head
 //!   log    | entry entry | entry entry entry entry | entry entry | |
 //!                          \__ on their way _____/   not sent yet
-//!                              beyond: those of them that he has already
+//!                              beyond: those of them that it already has
 //! ```
 //!
-//! The log is the retransmission buffer; nothing is kept per datagram. Three things make something be
-//! sent again: entries that he lacks although he has later ones (after a short wait, for they may
-//! only have been overtaken), the same after another round trip, and a timeout without any answer,
-//! which covers the last datagram too. When the log's tail has passed what he lacks, he is told to go
-//! on at the tail, again until he acknowledges it.
+//! The log is the retransmission buffer; nothing is kept per datagram. Entries are sent again in three
+//! cases: the member lacks them although it has later ones (after a short wait, because the network may only have
+//! reordered them); it still lacks them after another round trip; or a timeout passes without any answer,
+//! which covers the last datagram, too. When the log's tail has passed the entries that the member lacks, the member
+//! is told to go on at the tail, repeatedly until it acknowledges that.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -25,17 +25,17 @@ use crate::limits::REORDER_DELAY_MIN;
 use crate::rtt::Rtt;
 use crate::window::Window;
 
-/// How much longer the header of a skip is than that of entries, at most: by two numbers.
+/// The header of a skip is at most this much longer than the header of entries: by two numbers.
 pub(crate) const SKIP_MORE_BYTES: usize = 2 * 9;
 
-/// What is to be sent next.
+/// The next thing to send.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Nothing,
     /// These entries.
     Entries(Range<u64>),
-    /// That he is to go on at this cursor, and these entries from there on. As far as is known he
-    /// misses so many messages.
+    /// The instruction to go on at this cursor, and these entries from there on. As far as we know,
+    /// the member misses this many messages.
     Skip {
         resume: Cursor,
         missed: u64,
@@ -46,15 +46,15 @@ pub(crate) enum Next {
 /// The sending half of a session.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    /// He has everything before this cursor.
+    /// The member has everything before this cursor.
     acked: Cursor,
     /// The first slot that was never sent.
     sent: u64,
-    /// What he has beyond `acked`, counted from there.
+    /// The entries that the member has beyond `acked`, counted from there.
     beyond: Beyond,
-    /// Slots to be sent again, but for those that he has.
+    /// Slots to send again, except those that the member has.
     resend: Range<u64>,
-    /// Where he was told to go on, having been overtaken.
+    /// Where the member was told to go on after it lagged.
     skip: Option<Cursor>,
     /// And no answer is overdue.
     skip_on_its_way: bool,
@@ -66,7 +66,7 @@ pub(crate) struct Outgoing {
     recovering_until: u64,
     /// When everything on its way counts as lost.
     timeout: Option<Instant>,
-    /// When what he lacks before something that he has counts as lost.
+    /// When the entries that the member lacks before one that it has count as lost.
     gap_timeout: Option<Instant>,
 }
 
@@ -88,7 +88,7 @@ impl Outgoing {
         }
     }
 
-    /// He has everything before it; at first that is where he begins.
+    /// The member has everything before it; at first it is where the member begins.
     pub(crate) fn acked(&self) -> Cursor {
         self.acked
     }
@@ -104,7 +104,7 @@ impl Outgoing {
         &mut self.rtt
     }
 
-    /// The next thing to send, of at most `bytes_max` bytes of entries, less in a skip. It counts as sent.
+    /// The next thing to send, with at most `bytes_max` bytes of entries, fewer in a skip. It counts as sent.
     pub(crate) fn next(&mut self, log: &EncodedLog, bytes_max: usize, now: Instant) -> Next {
         if let Pending::Lagged { missed, resume } = log.pending(self.acked) {
             if self.skip_on_its_way {
@@ -118,7 +118,7 @@ impl Outgoing {
         }
         let slots = match self.take_resend(log, bytes_max) {
             Some(slots) => {
-                // Only sending puts a timeout off: whatever else happens, it comes.
+                // Only sending postpones a timeout. Nothing else does.
                 self.timeout = Some(now + self.rtt.timeout());
                 slots
             }
@@ -150,7 +150,7 @@ impl Outgoing {
         let (end, ..) = log.batch(first..gap_end, bytes_max);
         self.resend.start = end;
         if self.timed.is_some_and(|(slot, _)| slot < end) {
-            self.timed = None; // its acknowledgement may be of either copy
+            self.timed = None; // its acknowledgement may be for either copy
         }
         (first < end).then_some(first..end)
     }
@@ -158,7 +158,7 @@ impl Outgoing {
     fn begin_skip(&mut self, resume: Cursor, log: &EncodedLog, bytes_max: usize, now: Instant) -> Range<u64> {
         let from = resume.slot();
         let (end, ..) = log.batch(from..from + SLOTS_AHEAD_MAX, bytes_max - SKIP_MORE_BYTES);
-        // What was sent beyond that may or may not have arrived; he will tell.
+        // The entries sent beyond that may or may not have arrived; the member's acknowledgement will say.
         self.sent = self.sent.max(end);
         self.resend = end..self.sent;
         self.beyond = Beyond::default();
@@ -170,15 +170,15 @@ impl Outgoing {
         from..end
     }
 
-    /// Takes in what he says he has. Returns how many messages he has missed for good.
+    /// Takes an acknowledgement of the member. Returns how many messages it has missed for good.
     pub(crate) fn acknowledged(&mut self, ack: &Ack, log: &EncodedLog, now: Instant) -> u64 {
         let last = ack.beyond.last().map_or(ack.next, |last| ack.next.saturating_add(last + 1));
         if ack.next < self.acked.slot() || last > self.sent {
-            return 0; // an old one, or one of what he cannot have
+            return 0; // an old one, or one for entries that the member cannot have
         }
         let mut missed = 0;
         let skipped = self.skip.filter(|skip| skip.slot() <= ack.next);
-        // Unless the log's tail has passed him in the meantime, he is where he says.
+        // Unless the log's tail has passed the member in the meantime, its cursor is where it says.
         let Some(reached) = log.at_slot(ack.next).or(skipped) else { return 0 };
         if let Some(skip) = skipped {
             missed = skip.seq() - self.acked.seq();
@@ -219,12 +219,12 @@ impl Outgoing {
         }
     }
 
-    /// When [`on_deadline`](Self::on_deadline) is to be called.
+    /// When to call [`on_deadline`](Self::on_deadline).
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.timeout.into_iter().chain(self.gap_timeout).min()
     }
 
-    /// Does what is due: what counts as lost is to be sent again.
+    /// Does the work that is due: entries that count as lost are queued for resending.
     pub(crate) fn on_deadline(&mut self, now: Instant) {
         if self.timeout.is_some_and(|at| at <= now) {
             self.rtt.back_off();
@@ -242,30 +242,30 @@ impl Outgoing {
     }
 
     fn resend_up_to(&mut self, end: u64, now: Instant) {
-        // What is still to be sent again after a timeout stays so.
+        // Slots that still wait for resending after a timeout stay queued.
         let end = if self.resend.is_empty() { end } else { end.max(self.resend.end) };
         self.resend = self.acked.slot()..end;
         self.recovering_until = self.sent;
         self.timed = None;
-        // What is lost again is sent again after another round trip.
+        // An entry that is lost again is sent again after another round trip.
         self.gap_timeout = self.gap_timeout.map(|_| now + self.rtt.timeout_once());
     }
 
-    /// Goes on over another path, of which nothing is known.
+    /// Goes on over another path, whose properties are unknown.
     pub(crate) fn path_changed(&mut self) {
         self.rtt = Rtt::default();
         self.window = Window::default();
         self.timed = None;
     }
 
-    /// Bytes that are on their way as far as one can tell.
+    /// Bytes that are on their way, as far as we know.
     fn in_flight(&self, log: &EncodedLog) -> usize {
         let base = self.acked.slot();
         let lost = self.resend.start.max(base)..self.resend.end;
         self.bytes_lacked(base..self.sent, log) - self.bytes_lacked(lost, log)
     }
 
-    /// Bytes of those of the slots that he lacks.
+    /// Bytes of the slots that the member lacks.
     fn bytes_lacked(&self, slots: Range<u64>, log: &EncodedLog) -> usize {
         let bytes = log.bytes_in(slots.clone());
         if bytes == 0 || self.beyond.is_empty() {
@@ -313,8 +313,8 @@ mod tests {
 
     #[test]
     fn whatever_is_lost_and_whenever_something_is_sent_again_before_long() {
-        // What he has lies in the middle of what he lacks, and the window is as small as it gets: seed 11295
-        // of the simulator, where one timer kept putting off the other.
+        // The entries that the member has lie between entries that it lacks, and the window is as small as possible:
+        // seed 11295 of the simulator, where one timer kept postponing the other.
         let (mut now, mut log) = (begin(), EncodedLog::new(1 << 20));
         let mut outgoing = Outgoing::new(log.head());
         push(&mut log, 120);

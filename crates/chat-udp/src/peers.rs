@@ -1,4 +1,4 @@
-//! Who there is: by session, by address, who is to be served next, and who is due when.
+//! All peers: by session, by address, in the order in which they are served, and by deadline.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -51,13 +51,13 @@ impl Peer {
 struct Place {
     peer: Peer,
     /// Which of the server's addresses the peer uses: one of [`Peers::locals`], counted from 1, or 0 if the system
-    /// is to choose. An address itself would take 16 bytes more per member.
+    /// chooses. The address itself would take 16 more bytes per member.
     local: u8,
-    /// Stands in the queue.
+    /// In the queue.
     queued: bool,
     /// The deadline under which it is listed; the true one may be later.
     listed: Option<Instant>,
-    /// Stands among those that are gone.
+    /// In the list of ended sessions.
     gone: bool,
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    /// Takes in a peer, at an address where there is none.
+    /// Adds a peer, at an address where there is none.
     pub(crate) fn insert(&mut self, peer: Peer) -> usize {
         let (address, session) = (peer.address(), session_of(&peer));
         debug_assert!(self.at(address).is_none(), "two peers at {address}");
@@ -88,7 +88,7 @@ impl Peers {
         key
     }
 
-    /// The key that the peer that is taken in next gets.
+    /// The key that the next added peer gets.
     pub(crate) fn next_key(&self) -> usize {
         self.places.vacant_key()
     }
@@ -115,7 +115,7 @@ impl Peers {
         }
     }
 
-    /// The way to a peer.
+    /// The path to a peer.
     pub(crate) fn route(&self, key: usize) -> Option<Route> {
         let place = self.places.get(key)?;
         Some(Route { peer: place.peer.address(), local: local_at(&self.locals, place.local) })
@@ -137,7 +137,7 @@ impl Peers {
         self.by_session.find(&id, |key| session_at(&self.places, key))
     }
 
-    /// Moves a session to an address where there is no one.
+    /// Moves a session to an address where there is no peer.
     pub(crate) fn move_session(&mut self, key: usize, address: SocketAddr, now: Instant) {
         let Peer::Session(session) = &mut self.places[key].peer else { return };
         self.by_address.remove(&session.address(), key);
@@ -149,17 +149,17 @@ impl Peers {
         self.places.iter_mut().map(|(key, place)| (key, &mut place.peer))
     }
 
-    /// How many there are, whether members or not.
+    /// How many peers there are, members or not.
     pub(crate) fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether all that are left know that they are no members.
+    /// Whether all remaining peers know that they are no longer members.
     pub(crate) fn are_gone(&self) -> bool {
         self.places.iter().all(|(_, place)| place.peer.is_gone())
     }
 
-    /// The plain peer who has been silent longest.
+    /// The plain peer that has been silent longest.
     pub(crate) fn stalest_plain(&self) -> Option<usize> {
         let plain = self.places.iter().filter_map(|(key, place)| match &place.peer {
             Peer::Plain(plain) => Some((plain.heard(), key)),
@@ -168,9 +168,9 @@ impl Peers {
         plain.min().map(|(_, key)| key)
     }
 
-    // ---- whose turn it is ----------------------------------------------------------------------
+    // ---- queue and deadlines -------------------------------------------------------------------
 
-    /// Has him served.
+    /// Puts the peer into the queue.
     pub(crate) fn enqueue(&mut self, key: usize) {
         if let Some(place) = self.places.get_mut(key)
             && !std::mem::replace(&mut place.queued, true)
@@ -187,11 +187,11 @@ impl Peers {
         }
     }
 
-    /// The next one to be served.
+    /// The next peer to serve.
     pub(crate) fn dequeue(&mut self) -> Option<usize> {
         loop {
             let key = self.queue.pop_front()?;
-            // A place in the queue may outlive its peer, and another one may have both by now.
+            // A place in the queue may outlive its peer, and another peer may have both the place and the key by now.
             if let Some(place) = self.places.get_mut(key)
                 && std::mem::take(&mut place.queued)
             {
@@ -200,7 +200,7 @@ impl Peers {
         }
     }
 
-    /// Lists him where he must be served again, after anything that may have changed his deadline.
+    /// Lists the peer where it must be served again. Call it after any change that may affect its deadline.
     pub(crate) fn settle(&mut self, key: usize) {
         let Some(place) = self.places.get_mut(key) else { return };
         self.deadlines.list(key, &mut place.listed, place.peer.deadline());
@@ -224,7 +224,7 @@ impl Peers {
         self.deadlines.next()
     }
 
-    /// Someone whose deadline has come. To be settled or removed.
+    /// A peer whose deadline has passed. The caller must settle or remove it.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<usize> {
         loop {
             let key = self.deadlines.pop_due(now)?;
@@ -242,7 +242,7 @@ fn local_at(locals: &[IpAddr], number: u8) -> Option<IpAddr> {
     locals.get(usize::from(number).checked_sub(1)?).copied()
 }
 
-/// The number of an address, which is added if need be; `None` if there are too many.
+/// The number of an address, which is added if necessary; `None` if there are too many.
 fn number_of(locals: &mut Vec<IpAddr>, local: IpAddr) -> Option<u8> {
     let place = locals.iter().position(|&known| known == local).unwrap_or(locals.len());
     let number = u8::try_from(place + 1).ok()?;

@@ -1,4 +1,4 @@
-//! Which address answers come from, and peers that are not there any more.
+//! The source address of answers, and peers that are gone.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 

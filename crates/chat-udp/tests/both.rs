@@ -27,7 +27,7 @@ fn whatever_members_come_over_they_see_the_same_messages_in_the_same_order() {
     let over_udp = connect(address);
     let plain = Peer::new(address);
     let local = room.join("seat").unwrap();
-    // Everyone is in before the first of the messages that are compared.
+    // Everyone has joined before the first compared message.
     support::wait_for(&over_tcp, |event| matches!(event, ClientEvent::Connected(_)).then_some(()));
     plain.send(b"plain 0");
     assert!(plain.recv().ends_with("] plain 0"));
@@ -40,7 +40,7 @@ fn whatever_members_come_over_they_see_the_same_messages_in_the_same_order() {
                 local.say(&format!("seat {number}")).unwrap();
             }
         });
-        // A plain peer waits for his line, as such programs do, and so loses none on this machine.
+        // A plain peer waits for its line, as such programs do, and so loses none on this machine.
         let plain = scope.spawn(|| {
             let mut lines = Vec::new();
             for number in 1..=MESSAGES / 4 {
@@ -92,7 +92,7 @@ fn one_moderator_looks_at_what_comes_over_both() {
     for client in [chat_tcp::connect(address, &ClientConfig::default()).unwrap(), connect(address)] {
         say(&client, "spam");
         say(&client, "hello");
-        // Both were dealt with, so it can end.
+        // Both were dealt with, so the room can close.
         client.finish().unwrap();
         let mut own = Vec::new();
         support::wait_for(&client, |event| {

@@ -1,4 +1,4 @@
-//! UDP keeps the contract of a transport: all of it for framed peers, and what is promised to plain ones.
+//! UDP keeps the contract of a transport: all of it for framed peers, and the promised part for plain ones.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use chat_proto::{Hello, MemberFrame, RoomFrame, Text};
 use chat_testkit::conformance::{Heard, Medium, Peer, Promises};
 use chat_udp::{ClientSession, UdpConfig, UdpServer, UdpTransport};
 
-/// Longer than anything takes that works.
+/// Longer than any working operation takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 mod framed {
@@ -38,7 +38,7 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], deadline: Instant) -> Option<u
     loop {
         let left = deadline.saturating_duration_since(now()).max(Duration::from_millis(1));
         socket.set_read_timeout(Some(left)).unwrap();
-        // An error tells that there is nothing, or of something that was sent before.
+        // An error means that there is nothing, or is about an earlier datagram.
         if let Ok(count) = socket.recv(buffer) {
             return Some(count);
         }
@@ -53,7 +53,7 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// A session, which gets on only while its peer says or hears something.
+/// A session, which makes progress only while its peer says or hears something.
 struct Framed;
 
 struct FramedPeer {
@@ -69,7 +69,7 @@ impl Medium for Framed {
     type Peer = FramedPeer;
 
     fn promises(&self) -> Promises {
-        // Who vanishes is missed when his lease runs out; a datagram socket holds a few hundred KiB.
+        // The server notices a vanished peer when its lease runs out; a datagram socket holds a few hundred KiB.
         Promises::default().with_notices_loss(false).with_unread_bytes_max(512 * 1024)
     }
 
@@ -81,20 +81,20 @@ impl Medium for Framed {
         let session = ClientSession::new(rand::random(), Hello::default(), now());
         let mut peer = FramedPeer { socket: connect(*address), session, said: 0 };
         peer.drive_until(now() + PATIENCE, |session| session.is_ready() || session.end().is_some());
-        // A peer that does not answer its welcome is out after ten seconds, however slow this machine is.
+        // A peer that does not answer its welcome is dropped after ten seconds, however slow this machine is.
         peer.drive_until(now(), |_| true);
         peer
     }
 }
 
 impl FramedPeer {
-    /// Sends and receives until something is so; false if it is not by `deadline`.
+    /// Sends and receives until the condition holds; false if it does not by `deadline`.
     fn drive_until(&mut self, deadline: Instant, is_so: impl Fn(&ClientSession) -> bool) -> bool {
         let mut datagram = Vec::new();
         let mut buffer = [0; 2048];
         loop {
             while self.session.transmit(&mut datagram, now()) {
-                // An error tells that nobody listens there any more; then there is no answer either.
+                // An error means that the server no longer listens; then there is no answer either.
                 let _lost = self.socket.send(&datagram);
             }
             if is_so(&self.session) {
@@ -171,7 +171,7 @@ impl Peer for FramedPeer {
     fn vanish(self) {}
 }
 
-/// Bare datagrams: a line to a datagram, and what comes is printed.
+/// Bare datagrams: one line per datagram, and each received datagram is printed.
 struct Plain;
 
 struct PlainPeer {

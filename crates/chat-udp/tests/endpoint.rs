@@ -61,7 +61,7 @@ impl Server {
         Self { address, room, local, endpoint }
     }
 
-    /// What it sends now.
+    /// The datagrams that it sends now.
     fn sends(&mut self, now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
         self.endpoint.on_deadline(now);
         self.endpoint.pull(now);
@@ -70,13 +70,13 @@ impl Server {
             .collect()
     }
 
-    /// What it answers to a datagram.
+    /// Its answers to a datagram.
     fn answers(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
         self.endpoint.receive(from, bytes, now);
         self.sends(now)
     }
 
-    /// What people in the room hear, joins and leaves included.
+    /// What members of the room hear, including joins and leaves.
     fn heard(&self) -> Vec<String> {
         std::iter::from_fn(|| self.local.try_recv().ok()).map(|heard| heard.to_string()).collect()
     }
@@ -97,7 +97,7 @@ impl Server {
         }
     }
 
-    /// Joins a peer; returns his session.
+    /// Joins a peer; returns its session.
     fn join(&mut self, from: SocketAddr, nonce: u64, now: Instant) -> SessionId {
         self.join_with(from, nonce, Hello::default(), now).0
     }
@@ -180,7 +180,7 @@ fn a_hello_that_comes_again_has_the_same_welcome_and_joins_nobody() {
     let (session, _) = welcome(&first, ann).unwrap();
     assert_eq!(server.answers(ann, &hello, now), first);
     server.answers(ann, &traffic(session, 1, &["hi"]), now);
-    assert_eq!(server.answers(ann, &hello, now), [], "he has heard it by now");
+    assert_eq!(server.answers(ann, &hello, now), [], "the peer has received the welcome by now");
     assert_eq!(server.room.stats().joined, 1);
 }
 
@@ -256,7 +256,7 @@ fn what_makes_no_sense_is_not_answered() {
     let mut server = Server::new(now);
     let session = server.join(ann, 1, now);
     let mut datagrams = vec![vec![0xF5], b"\xf5chat\x03\x01".to_vec(), b"\xf5chat\x02\x7f".to_vec()];
-    // What a server says.
+    // A server's line.
     let mut entries = Vec::new();
     RoomDatagram::Entries { session, taken: 0, slot: 0, entries: b"x" }.encode(&mut entries);
     datagrams.push(entries);
@@ -328,7 +328,7 @@ fn an_echo_service_is_not_talked_to_for_ever() {
             server.endpoint.receive(to, &bytes, at);
         }
     }
-    assert_eq!(datagrams, 2, "his line, and that his lease has run out");
+    assert_eq!(datagrams, 2, "the peer's line, and the end of its lease");
     assert_eq!(server.room.stats().members, 0);
 }
 
@@ -394,7 +394,7 @@ fn in_a_full_room_a_plain_member_makes_way_for_a_framed_one_and_never_the_other_
     }
     assert_eq!(server.said(), ["[10.0.0.1:1] I am in"]);
 
-    // After that no one is left who could make room.
+    // After that no peer is left that could make room.
     server.join(address("198.51.100.2:1"), 1, now);
     let cookie = Some(server.cookie(address("198.51.100.3:1"), 1, now));
     let hello = encode(&MemberDatagram::Hello { nonce: 1, cookie, hello: Hello::default() });
@@ -406,7 +406,7 @@ fn in_a_full_room_a_plain_member_makes_way_for_a_framed_one_and_never_the_other_
     assert_eq!(server.said(), ["[198.51.100.1:1] still here"]);
 }
 
-/// Says the number that it is asked for.
+/// Sends the number that the server asked for.
 fn prove(server: &mut Server, from: SocketAddr, now: Instant) -> String {
     let answers = server.answers(from, b"hello", now);
     let [(to, bytes)] = &answers[..] else { panic!("{answers:?}") };
@@ -426,7 +426,7 @@ fn in_a_full_room_peers_that_said_a_valid_hello_and_nothing_more_make_way() {
     let now = begin();
     let mut server = Server::with(RoomConfig::default().with_members_max(3), "192.0.2.1:5555", now);
     let ann = server.join(address("198.51.100.1:1"), 1, now);
-    // A hundred sockets that take the cookie, say hello, and are never heard again.
+    // A hundred sockets that take the cookie, say hello, and then fall silent.
     for port in 1_000..1_100 {
         let from = address(&format!("203.0.113.1:{port}"));
         let cookie = Some(server.cookie(from, 1, now));
@@ -528,7 +528,7 @@ fn an_unproven_address_gets_at_most_three_times_its_bytes_whatever_it_sends() {
 fn services_that_answer_everything_are_not_talked_to_for_ever() {
     let now = begin();
     let numbers = |bytes: &[u8]| [&b"[192.0.2.1:5555] "[..], bytes].concat();
-    // An echo, a generator of characters, a chat server of another kind, and silence that is sent.
+    // An echo, a character generator, another chat server, and empty datagrams.
     type Service<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
     let services: [Service<'_>; 5] = [
         &|bytes| bytes.to_vec(),
@@ -608,7 +608,7 @@ fn answers_go_out_from_the_address_that_was_asked() {
     server.room.kick(ann.into(), "enough").unwrap();
     assert_eq!(routes(&mut server), [Route { peer: ann, local: second }], "the last word, too");
 
-    // To a session only what carries its number counts: anybody could forge the rest.
+    // For a session only datagrams with its number count: anybody could forge the others.
     let bob = address("198.51.100.1:1");
     let session = server.join(bob, 1, now);
     server.endpoint.receive(Route { peer: bob, local: first }, &traffic(session, 1, &["a"]), now);
@@ -828,7 +828,7 @@ fn a_member_who_was_overtaken_learns_exactly_what_he_missed() {
     let mut ann = Client::new("198.51.100.1:1", now);
     ann.open(&mut server, now);
     ann.messages();
-    // Nothing comes through while the log's tail passes him.
+    // No datagram arrives while the log's tail passes the member's cursor.
     for number in 1..=3_000 {
         server.room.notice(&format!("{number}")).unwrap();
         if number % 100 == 0 {
@@ -889,7 +889,7 @@ fn a_member_who_changes_his_address_is_followed_only_after_he_has_proved_it() {
     assert!(!sent.is_empty() && sent.iter().all(|(to, _)| *to == old));
     assert_eq!(server.room.stats().messages, 1, "what came from there is not taken yet");
 
-    // A cookie that proves another address, or is made up, moves nothing.
+    // A cookie that proves another address, or is invented, moves nothing.
     let RoomDatagram::Challenge { cookie } = RoomDatagram::decode(&answers[0].1).unwrap() else { panic!() };
     let Ok(MemberDatagram::Traffic { session, .. }) = MemberDatagram::decode(&out) else { panic!() };
     let path = |cookie| encode(&MemberDatagram::Path { session, cookie });
@@ -916,14 +916,14 @@ fn a_silent_member_is_asked_for_and_lost_after_a_minute() {
     let mut server = Server::new(now);
     let mut ann = Client::new("198.51.100.1:1", now);
     ann.open(&mut server, now);
-    // With keep-alives he stays for ever.
+    // With keep-alives the member stays for ever.
     let mut at = now;
     while at < now + 600 * SECOND {
         at = at.max(ann.next_deadline(&server));
         ann.open(&mut server, at);
     }
     assert_eq!(server.room.stats().members, 1);
-    // Without he is gone.
+    // Without them it leaves.
     server.sends(at + 61 * SECOND);
     assert_eq!(server.room.stats().members, 0);
     assert!(server.heard().last().is_some_and(|line| line.ends_with("left (idle for too long)")));
@@ -1143,7 +1143,7 @@ fn only_what_a_member_lacks_is_sent_again() {
     let mut ann = Client::new("198.51.100.1:1", now);
     ann.open(&mut server, now);
     ann.messages();
-    // Large ones, so that each has a datagram for itself.
+    // Large ones, so that each has its own datagram.
     let large = |number: u32| format!("{number} {}", "x".repeat(900));
     (0..8).for_each(|number| server.room.notice(&large(number)).unwrap());
     let mut sent = Vec::new();
@@ -1200,7 +1200,7 @@ fn who_is_put_out_and_does_not_hear_it_is_told_again_up_to_three_times() {
             now = now.max(server.endpoint.deadline().unwrap());
         }
         assert_eq!(ann.session.end(), Some(&SessionEnd::Dismissed(LeaveReason::kicked("enough").unwrap())));
-        assert_eq!(byes, heard, "and no more once he has heard it");
+        assert_eq!(byes, heard, "and no more once the peer has received it");
         assert!(now < begin() + 10 * SECOND);
     }
 }

@@ -66,7 +66,7 @@ fn where_plain_datagrams_are_off_there_is_silence() {
     let server = Server::with(RoomConfig::default(), &config);
     let peer = Peer::new(server.address);
     peer.send(b"hello");
-    // A framed client that is served afterwards tells that the datagram was seen.
+    // If a framed client is served afterwards, the server has seen the datagram.
     let client = support::connect(server.address);
     support::say(&client, "on");
     support::hear(&client);
@@ -81,7 +81,7 @@ fn a_datagram_to_nobody_does_not_end_the_loop() {
     let gone = Peer::new(server.address);
     gone.send(b"hello");
     gone.recv();
-    drop(gone); // his port answers with an ICMP message from now on
+    drop(gone); // its port answers with an ICMP message from now on
     let peer = Peer::new(server.address);
     for number in 0..50 {
         peer.send(format!("{number}").as_bytes());

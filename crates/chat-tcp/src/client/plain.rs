@@ -1,4 +1,4 @@
-//! A client's side of a plain conversation: for servers that are not ours.
+//! The client's side of a plain conversation, for other chat servers.
 
 use std::time::{Duration, Instant};
 
@@ -9,18 +9,18 @@ use chat_proto::{PlainSplitter, Text};
 use super::link::Protocol;
 use crate::limits::OUTBOX_BYTES_MAX;
 
-/// How long the server must have been silent after the client's last word before the client ends: a plain
-/// server does not say that it has heard it.
+/// How long the server must have been silent after the client's last message before the client ends: a plain
+/// server does not confirm messages.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// How long it waits for that silence where others talk all the time.
+/// How long the client waits for that silence while others talk all the time.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(super) struct Plain {
     splitter: PlainSplitter,
     outgoing: Vec<u8>,
-    /// What has been received in part may be all there is by then.
+    /// When a partly received line counts as whole.
     quiet_at: Option<Instant>,
     finishing: Finishing,
     connections: u64,
@@ -30,7 +30,7 @@ pub(super) struct Plain {
 enum Finishing {
     #[default]
     No,
-    /// Once everything is written.
+    /// Applies once everything is written.
     Wanted,
     /// Our side is shut down: ends after a silence.
     At { quiet: Instant, latest: Instant },
@@ -87,7 +87,7 @@ impl Protocol for Plain {
     fn on_deadline(&mut self, now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd> {
         if self.quiet_at.is_some_and(|at| at <= now) {
             self.quiet_at = None;
-            // Whatever the line ending: such a server passes on what others sent, each in his own way.
+            // Any line ending: such a server passes on what others sent, each with its own line ending.
             if let Some(line) = self.splitter.finish() {
                 Self::line(&line, events);
             }

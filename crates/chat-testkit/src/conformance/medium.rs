@@ -1,4 +1,4 @@
-//! What the kit has to know of a transport.
+//! The interface between the kit and a transport.
 
 use std::time::{Duration, Instant};
 
@@ -9,17 +9,17 @@ use chat_proto::Notice;
 pub trait Medium: Sync {
     /// The transport to be checked.
     type Transport: Transport + 'static;
-    /// Where peers find it: a socket's address, a path, a channel.
+    /// Where peers find the transport: a socket's address, a path, a channel.
     type Address: Sync;
-    /// The other end of it.
+    /// The other end of a connection.
     type Peer: Peer;
 
-    /// What the medium promises beyond what every transport does. Default: everything.
+    /// What the medium promises beyond the promises of every transport. Default: everything.
     fn promises(&self) -> Promises {
         Promises::default()
     }
 
-    /// How long anything may take that takes milliseconds on an idle machine. Default 30 s.
+    /// How long an operation may take that takes milliseconds on an idle machine. Default 30 s.
     fn patience(&self) -> Duration {
         Duration::from_secs(30)
     }
@@ -27,45 +27,45 @@ pub trait Medium: Sync {
     /// A transport for `room`, which the kit runs. It must be possible to open several at once.
     fn open(&self, room: &Room) -> (Self::Transport, Self::Address);
 
-    /// Connects a peer. The transport is running meanwhile. If a peer is let in only once he has sent something, send
-    /// that here, but say nothing; if that takes an answer, wait for it at most [`patience`](Self::patience). One who is
-    /// refused is a peer too, who [hears](Peer::hear) why.
+    /// Connects a peer. The transport runs meanwhile. If a peer can join only after it has sent something, send
+    /// that here, but say nothing. If that needs an answer, wait for it at most [`patience`](Self::patience). A refused
+    /// peer is a peer, too, and [hears](Peer::hear) why.
     fn connect(&self, address: &Self::Address) -> Self::Peer;
 }
 
-/// A peer, who speaks and hears only when the kit wants him to: what the transport sends him in between lies in the
-/// medium's own buffers, and what does not fit there, with the transport.
+/// A peer, which speaks and hears only when the kit tells it to. What the transport sends it in between stays in the
+/// medium's own buffers, and what does not fit there, in the transport.
 pub trait Peer: Send {
     /// Sends one line. It holds no LF and may hold anything else, be of any length, and not be UTF-8: a peer whose
     /// protocol carries [texts](chat_proto::Text) only says what [`Text::split`](chat_proto::Text::split) makes of it.
     /// True once the medium has taken it; false if it has not by `deadline`.
     fn say(&mut self, line: &[u8], deadline: Instant) -> bool;
 
-    /// The next thing he hears, waiting for it until `deadline`; `None` if there is nothing.
+    /// The next thing the peer hears; waits for it until `deadline`. `None` if there is nothing.
     fn hear(&mut self, deadline: Instant) -> Option<Heard>;
 
-    /// Leaves of his own accord, in the way the medium has for it.
+    /// Leaves by its own choice, in the medium's regular way.
     fn end(self);
 
-    /// Is gone without a word, in the worst way the medium has.
+    /// Vanishes without a goodbye, in the worst way the medium has.
     fn vanish(self);
 }
 
-/// What a peer hears. Joins and leaves are left out, and what others were refused.
+/// What a peer hears, without joins, leaves, and refusals to others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// `[author] text`: what somebody said, or a notice of the room to everyone or to him alone.
+    /// `[author] text`: a message, or a notice of the room to everyone or to this peer alone.
     Line(String),
-    /// He has missed this many messages.
+    /// The peer has missed this many messages.
     Missed(u64),
-    /// He is out of the room, or was not let in, for this reason.
+    /// The peer is out of the room, or was refused, for this reason.
     Closed(String),
-    /// The connection is at its end.
+    /// The connection has ended.
     End,
 }
 
 impl Heard {
-    /// What a line means to a peer of a plain-text transport that writes notices as ours do: `[*] You missed N
+    /// The meaning of a line for a peer of a plain-text transport that writes notices as ours do: `[*] You missed N
     /// messages`, `[*] Closed: REASON`.
     #[must_use]
     pub fn from_line(line: &str) -> Self {
@@ -77,7 +77,7 @@ impl Heard {
     }
 }
 
-/// What differs between media.
+/// The differences between media.
 ///
 /// ```
 /// use chat_testkit::conformance::Promises;
@@ -88,19 +88,19 @@ impl Heard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Promises {
-    /// A member gets his own messages back. Where not, they are left out of what he hears and of what he missed.
+    /// A member gets its own messages back. If not, they are left out of what it hears and of what it missed.
     pub echo: bool,
-    /// Every message reaches every member, or he is told exactly how many did not. Where not, what he hears is still
-    /// in order, and nothing twice; nothing is promised to who does not read.
+    /// Every message reaches every member, or the member is told exactly how many did not. If not, it still hears
+    /// messages in order, and none twice; nothing is promised to a member that does not read.
     pub reliable: bool,
-    /// Who is not let in is told why.
+    /// A refused peer is told why.
     pub tells_refused: bool,
-    /// The room learns at once of a peer who leaves of his own accord.
+    /// The room learns at once of a peer that leaves by its own choice.
     pub notices_end: bool,
-    /// The room learns at once of a peer who is gone without a word.
+    /// The room learns at once of a peer that vanishes without a goodbye.
     pub notices_loss: bool,
-    /// Bytes that the medium itself holds for a peer who reads nothing, at most: the system's buffers. What is beyond
-    /// must not pile up anywhere.
+    /// Most bytes that the medium itself holds for a peer that reads nothing: the system's buffers. No more may
+    /// accumulate anywhere.
     pub unread_bytes_max: usize,
 }
 

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded};
 
 use super::medium::{Heard, Medium, Peer, Promises};
 
-/// Something was not as it must be.
+/// A check failed.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) expected: String,
@@ -30,7 +30,7 @@ pub(super) fn expect(holds: bool, expected: &str, found: impl FnOnce() -> String
     if holds { Ok(()) } else { fault(expected, found()) }
 }
 
-/// The smallest log, so that it is soon overtaken.
+/// The smallest log, so that readers soon lag.
 pub(super) fn small_log() -> RoomConfig {
     RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN)
 }
@@ -39,14 +39,14 @@ pub(super) struct Stage<'m, M: Medium> {
     pub(super) medium: &'m M,
     pub(super) room: Room,
     local: LocalMember,
-    /// All that the local member has heard.
+    /// Everything that the local member has heard.
     seen: Vec<Arc<Entry>>,
-    /// Joins that belong to a guest.
+    /// Joins that were matched with a guest.
     guests: usize,
     markers: u64,
 }
 
-/// A peer, and who he is.
+/// A peer, and its address.
 pub(super) struct Guest<P> {
     pub(super) peer: P,
     pub(super) address: PeerAddr,
@@ -58,13 +58,13 @@ pub(super) struct Running {
     stop: Arc<AtomicBool>,
     hold: Arc<AtomicBool>,
     turns: Arc<AtomicU64>,
-    /// A token when a turn has ended and the next one does not begin; one has to be sent for it to begin.
+    /// Has a token when a turn has ended and the next one waits; the next turn begins when one is sent.
     held: Receiver<()>,
     release: Sender<()>,
     ended: Receiver<Result<(), String>>,
 }
 
-/// How it went for who knocked.
+/// The result of an attempt to join.
 pub(super) enum Admission<P> {
     In(Guest<P>),
     Refused(P, String),
@@ -93,22 +93,22 @@ impl<'m, M: Medium> Stage<'m, M> {
 
     // ---- peers ---------------------------------------------------------------------------------
 
-    /// Connects a peer and waits until he is a member.
+    /// Connects a peer and waits until it is a member.
     pub(super) fn join(&mut self, address: &M::Address) -> Checked<Guest<M::Peer>> {
         match self.knock(address)? {
             Admission::In(guest) => Ok(guest),
             Admission::Refused(_, why) => {
-                fault("a peer who connects becomes a member", format!("he was refused: {why}"))
+                fault("a peer that connects becomes a member", format!("it was refused: {why}"))
             }
         }
     }
 
-    /// Connects a peer and waits until it is clear whether he may join.
+    /// Connects a peer and waits until it is clear whether it may join.
     pub(super) fn knock(&mut self, address: &M::Address) -> Checked<Admission<M::Peer>> {
         self.admit(self.medium.connect(address))
     }
 
-    /// Waits until it is clear whether a peer may join. They must be waited for in the order in which they connected.
+    /// Waits until it is clear whether a peer may join. Wait for peers in the order in which they connected.
     pub(super) fn admit(&mut self, mut peer: M::Peer) -> Checked<Admission<M::Peer>> {
         let deadline = self.deadline();
         let patience = self.medium.patience();
@@ -124,15 +124,15 @@ impl<'m, M: Medium> Stage<'m, M> {
             }
             if now() > deadline {
                 return fault(
-                    "a peer who connects becomes a member, or is told why not",
+                    "a peer that connects becomes a member, or is told why not",
                     "nothing of the kind in time",
                 );
             }
-            // A member hears nothing yet, so this is where a refused peer is told so.
+            // A member hears nothing yet, so only a refused peer hears something here.
             match peer.hear(now() + GLANCE) {
                 Some(Heard::Closed(why)) => return Ok(Admission::Refused(peer, why)),
                 Some(Heard::End) => {
-                    return fault("who is not let in is told why", "the connection has ended without a word");
+                    return fault("a refused peer is told why", "the connection has ended without a word");
                 }
                 _ => {}
             }
@@ -144,7 +144,7 @@ impl<'m, M: Medium> Stage<'m, M> {
         let marker = self.say_marker();
         let deadline = self.deadline();
         let mut heard = Vec::new();
-        // Where a line may be lost it is said again.
+        // A line that may be lost is said again.
         let once =
             if self.promises().reliable { self.medium.patience() } else { self.medium.patience() / 100 };
         loop {
@@ -184,9 +184,9 @@ impl<'m, M: Medium> Stage<'m, M> {
         }
     }
 
-    // ---- what the room saw ---------------------------------------------------------------------
+    // ---- the room's entries --------------------------------------------------------------------
 
-    /// Takes in what the local member has heard by now.
+    /// Collects everything that the local member has heard by now.
     pub(super) fn listen(&mut self) {
         while let Ok(heard) = self.local.try_recv() {
             self.take(heard);
@@ -203,7 +203,7 @@ impl<'m, M: Medium> Stage<'m, M> {
         }
     }
 
-    /// Waits for an entry of which `pick` makes something.
+    /// Waits for an entry for which `pick` returns a value.
     pub(super) fn wait_for<T>(
         &mut self,
         expected: &str,
@@ -250,7 +250,7 @@ impl<'m, M: Medium> Stage<'m, M> {
         self.wait_for(&format!("{members} members stay"), |_| (room.stats().members == members).then_some(()))
     }
 
-    /// Everything that was said, as lines with their authors, without the kit's markers.
+    /// All messages, as lines with their authors, without the kit's markers.
     pub(super) fn said(&mut self) -> Vec<(Author, String)> {
         self.listen();
         let said = self.seen.iter().filter_map(|entry| match &entry.event {
@@ -271,7 +271,7 @@ impl<'m, M: Medium> Stage<'m, M> {
         &self.seen
     }
 
-    /// Checks what a member heard against what was said to it.
+    /// Compares what a member heard with what was said to it.
     pub(super) fn compare(&self, said: &[String], heard: &[Heard]) -> Checked {
         let said_lines: Vec<_> = said.iter().cloned().map(Heard::Line).collect();
         let holds = match self.promises().reliable {
@@ -286,7 +286,7 @@ impl<'m, M: Medium> Stage<'m, M> {
 
     // ---- the end -------------------------------------------------------------------------------
 
-    /// Closes the room, in which nobody is left who reads, and checks that it ends in order.
+    /// Closes the room, in which no member reads any more, and checks that it ends in order.
     pub(super) fn close(&mut self, running: impl IntoIterator<Item = Running>) -> Checked {
         self.room.close("the kit is done", GRACE);
         self.end(running)
@@ -316,14 +316,14 @@ impl<'m, M: Medium> Stage<'m, M> {
     }
 }
 
-/// Ends what still runs when a property does not hold.
+/// Ends everything that still runs when a property does not hold.
 impl<M: Medium> Drop for Stage<'_, M> {
     fn drop(&mut self) {
         self.room.close("the kit gives up", GRACE);
     }
 }
 
-/// How long the end of a room may take in which nobody is left who reads.
+/// How long a room may take to end if no member reads any more.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// How long the kit looks for one thing before it looks for another.
@@ -332,10 +332,10 @@ const GLANCE: Duration = Duration::from_millis(5);
 impl<P: Peer> Guest<P> {
     pub(super) fn say(&mut self, line: impl AsRef<[u8]>) -> Checked {
         let said = self.peer.say(line.as_ref(), now() + self.patience);
-        expect(said, "what a peer says is taken in time", || "his connection takes nothing".into())
+        expect(said, "what a peer says is taken in time", || "its connection takes nothing".into())
     }
 
-    /// The next thing he hears, markers for others left out.
+    /// The next thing the peer hears, without markers for others.
     pub(super) fn hear(&mut self) -> Checked<Heard> {
         let heard = self.hear_by(now() + self.patience);
         heard.map_or_else(|| fault("a peer hears something", "nothing in time"), Ok)
@@ -350,7 +350,7 @@ impl<P: Peer> Guest<P> {
         }
     }
 
-    /// The next thing he hears must be this line.
+    /// The next thing the peer hears must be this line.
     pub(super) fn hears(&mut self, line: &str) -> Checked {
         let heard = self.hear()?;
         expect(heard == Heard::Line(line.to_owned()), &format!("a peer hears {line:?}"), || {
@@ -359,7 +359,7 @@ impl<P: Peer> Guest<P> {
     }
 }
 
-/// Runs a transport as [`chat_core::run`] does, but may be told to drop it.
+/// Runs a transport like [`chat_core::run`], but can be told to drop it.
 pub(super) fn run<T: Transport + 'static>(mut transport: T) -> Running {
     let (stop, hold) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let turns = Arc::new(AtomicU64::new(0));
@@ -400,7 +400,7 @@ impl Running {
         }
     }
 
-    /// Lets no turn begin after the present one, which something that is said must end.
+    /// Lets no turn begin after the present one, which the next message must end.
     pub(super) fn hold(&self) {
         self.hold.store(true, Ordering::SeqCst);
     }
@@ -418,7 +418,7 @@ impl Running {
         let _ended = self.release.try_send(());
     }
 
-    /// Drops the transport after its turn, which something must end.
+    /// Drops the transport after its turn, which some event must end.
     pub(super) fn drop_after_turn(&self) {
         self.stop.store(true, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! The peers' side: where they connect, and what they do then.
+//! The peers' side: where they connect, and what they can do.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crossbeam_channel::Sender;
 
 use super::pipe::{Peer, Pipe, RoomEnd, State, UNREAD_BYTES_MAX};
 
-/// A peer on his way in.
+/// A peer on its way in.
 pub(super) type Arrival = (RoomEnd, SocketAddr);
 
 /// Where peers connect to a [`MemoryTransport`](super::MemoryTransport). Clones lead to the same one.
@@ -26,8 +26,8 @@ impl MemoryDoor {
         Self { arrivals, bell, connected: Arc::default() }
     }
 
-    /// Connects a peer from an address of his own, `198.18.x.x`: no loopback address, so the room's pace and its
-    /// limits for addresses hold for him. He is a member once the transport has had a turn.
+    /// Connects a peer from its own address, `198.18.x.x`: no loopback address, so the room's rate limit and its
+    /// limits per address apply. The peer is a member after the transport's next turn.
     #[must_use]
     pub fn connect(&self) -> MemoryPeer {
         let number = self.connected.fetch_add(1, Ordering::Relaxed);
@@ -35,21 +35,21 @@ impl MemoryDoor {
         self.connect_from(SocketAddr::new(IpAddr::from([198, 18, high, low]), 5555))
     }
 
-    /// Connects a peer from `address`. If the transport is gone, or has as many peers waiting as it may, he finds
-    /// his connection closed.
+    /// Connects a peer from `address`. If the transport is gone, or the maximum of peers waits already, the peer finds
+    /// its connection closed.
     #[must_use]
     pub fn connect_from(&self, address: SocketAddr) -> MemoryPeer {
         let pipe = Pipe::new(self.bell.clone());
-        // What cannot be sent is dropped, which closes it.
+        // A peer that cannot be sent is dropped, which closes it.
         let _closed = self.arrivals.try_send((RoomEnd(Arc::clone(&pipe)), address));
         self.bell.wake();
         MemoryPeer { pipe, address, line: Vec::new() }
     }
 }
 
-/// A peer: says lines and hears lines, as much or as little as a test wants him to.
+/// A peer: says lines and hears lines, as many as a test wants.
 ///
-/// Dropping him closes his connection, by which he leaves of his own accord.
+/// Dropping it closes its connection, so it leaves by its own choice.
 #[derive(Debug)]
 pub struct MemoryPeer {
     pipe: Arc<Pipe>,
@@ -59,14 +59,14 @@ pub struct MemoryPeer {
 }
 
 impl MemoryPeer {
-    /// His address, the author of what he says.
+    /// Its address, the author of its messages.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Sends a line, to which the line break is added. False, and nothing is sent, if 64 KiB would lie unread then (the
-    /// room is not listening to him for now, or the transport had no turn), or if the room has closed the connection.
+    /// Sends a line and adds the line break. Returns false and sends nothing if 64 KiB would then lie unread (the
+    /// transport does not read from it for now, or had no turn), or if the room has closed the connection.
     #[must_use]
     pub fn say(&self, line: &[u8]) -> bool {
         self.pipe.act(|state| say(state, line)).unwrap_or(false)
@@ -103,13 +103,13 @@ impl MemoryPeer {
         state.is_closed && state.to_peer.is_empty()
     }
 
-    /// How many bytes he lets lie unread before his connection takes no more: 64 KiB at first; with 0 he is stalled, with
-    /// a few the transport can write a line only in pieces, each time he has [heard](Self::hear).
+    /// Sets how many bytes may lie unread before its connection takes no more: 64 KiB at first. With 0 it is stalled; with
+    /// a few the transport can write a line only in pieces, one each time the peer has [heard](Self::hear).
     pub fn set_unread_max(&self, bytes: usize) {
         self.pipe.act(|state| state.to_peer_max = bytes);
     }
 
-    /// Is gone without a word: the transport finds his connection broken, and what it had not read yet is lost.
+    /// Vanishes without a goodbye: the transport finds the connection broken, and the bytes it had not read are lost.
     pub fn vanish(self) {
         self.pipe.act(|state| state.peer = Peer::Vanished);
     }

@@ -1,4 +1,4 @@
-//! The two ways between a peer and his transport: what a socket and its buffers are elsewhere.
+//! The two directions between a peer and its transport, in place of a socket and its buffers.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -36,9 +36,9 @@ pub(super) struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
     Here,
-    /// Has closed his end; what he said before is to be heard.
+    /// It has closed its end; what it sent before must still be heard.
     Ended,
-    /// Is gone without a word, and what he had said last with him.
+    /// It has vanished without a goodbye, and its last bytes are lost.
     Vanished,
 }
 
@@ -55,11 +55,11 @@ impl Pipe {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        // Nobody leaves it half changed.
+        // No thread leaves it half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The peer does something, of which the transport is to know.
+    /// The peer does something that the transport must learn of.
     pub(super) fn act<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let done = act(&mut self.state());
         self.bell.wake();
@@ -94,7 +94,7 @@ impl Read for RoomEnd {
         match (state.peer, state.to_room.is_empty()) {
             (Peer::Vanished, _) => return Err(ErrorKind::ConnectionReset.into()),
             (Peer::Here, true) if !state.is_closed => return Err(ErrorKind::WouldBlock.into()),
-            (_, true) => return Ok(0), // a peer says nothing more to a transport that has ended its side
+            (_, true) => return Ok(0), // a peer sends nothing more to a transport that has ended its side
             (Peer::Here | Peer::Ended, false) => {}
         }
         let count = state.to_room.read(buffer)?;
@@ -142,7 +142,7 @@ impl Drop for RoomEnd {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a peer who waits does so in real time")]
+#[expect(clippy::disallowed_methods, reason = "a peer waits in real time")]
 pub(super) fn now() -> Instant {
     Instant::now()
 }

@@ -114,9 +114,12 @@ fn a_violation_says_what_was_expected_what_was_found_and_where_the_contract_stan
     let broken = Channels { fault: Some(Fault::RefusesSilently), ..SOUND };
     let violation = Property::AFullRoomRefusesWithAReason.check(&broken).expect_err("a fault");
     let report = violation.to_string();
-    for part in
-        ["told why", "expected: ", "found: the connection has ended without a word", "chat_core::Port::join"]
-    {
+    for part in [
+        "told why",
+        "expected: ",
+        "found: the connection has ended without a word",
+        "chat_core::Attachment::join",
+    ] {
         assert!(report.contains(part), "{part} in {report}");
     }
 }

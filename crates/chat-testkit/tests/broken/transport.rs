@@ -1,4 +1,4 @@
-//! A transport of lines over channels, and what can be wrong with one.
+//! A transport of lines over channels, and the faults it can have.
 
 use std::collections::VecDeque;
 use std::io;
@@ -130,7 +130,7 @@ struct Served {
     words: Receiver<Word>,
     to_peer: Sender<Heard>,
     is_gone: Arc<AtomicBool>,
-    /// For him alone, and only a few.
+    /// Bytes for this peer alone, and only a few.
     owed: VecDeque<Heard>,
     cursor: Cursor,
     pause_until: Option<Instant>,
@@ -217,7 +217,7 @@ impl ChannelTransport {
         let has = |one| fault == Some(one);
         let member = &mut self.members[at];
         while !member.leaving {
-            // He is gone: why listen?
+            // The peer is gone, so stop listening.
             if has(Fault::DropsLastWords) && member.is_gone.load(Ordering::SeqCst) {
                 self.attachment.leave(member.member, LeaveReason::Quit, now);
                 member.leaving = true;

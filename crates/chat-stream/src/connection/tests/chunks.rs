@@ -4,7 +4,7 @@ use chat_proto::limits::QUIET;
 
 use super::*;
 
-/// A peer who is known to send chunks.
+/// A peer that is known to send undelimited messages.
 fn chunk_guest(stage: &mut Stage) -> Guest {
     let mut guest = stage.guest_who_said(b"hello");
     stage.pass(&mut guest, QUIET);
@@ -70,7 +70,7 @@ fn in_whatever_pieces_the_socket_takes_them_lines_never_run_together() {
         ["one", "two", "three"].iter().for_each(|text| stage.say(text));
         guest.wire.free = free;
         let mut got = stage.read(&mut guest);
-        // A peer who has not taken it so far will take both parts with one recv.
+        // A peer that has not taken the line so far will take both parts with one recv.
         stage.pass(&mut guest, SECOND);
         guest.wire.free = usize::MAX;
         got += &stage.read(&mut guest);
@@ -86,7 +86,7 @@ fn a_line_that_has_waited_for_a_full_socket_does_not_run_into_the_one_before() {
     let mut guest = chunk_guest(&mut stage);
     stage.say("one");
     assert_eq!(stage.read(&mut guest), "[192.0.2.99:9] one");
-    guest.wire.free = 0; // so he has not read that one
+    guest.wire.free = 0; // so the guest has not read that one
     stage.say("two");
     assert_eq!(stage.read(&mut guest), "");
     stage.pass(&mut guest, SECOND);

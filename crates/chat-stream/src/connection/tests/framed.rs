@@ -21,7 +21,11 @@ fn a_framed_session_is_the_same_in_whatever_pieces_it_comes() {
     assert_eq!(heard, ["one", "two"]);
     let frames = frames(&got);
     assert!(matches!(frames[..2], [RoomFrame::Welcome(_), RoomFrame::Present(_)]), "{frames:?}");
-    assert_eq!(lines(&frames), ["[192.0.2.1:1] one", "[192.0.2.1:1] two"], "that is how he knows");
+    assert_eq!(
+        lines(&frames),
+        ["[192.0.2.1:1] one", "[192.0.2.1:1] two"],
+        "its own messages are its confirmation"
+    );
     for at in 1..whole.len() {
         assert_eq!(run(&[&whole[..at], &whole[at..]]), (heard.clone(), got.clone()), "split at {at}");
     }
@@ -78,7 +82,7 @@ fn a_framed_peer_who_ends_without_a_goodbye_is_lost() {
 fn a_frame_must_be_finished_within_half_a_minute_even_if_it_drips() {
     let mut stage = Stage::new();
     let (mut guest, _) = stage.framed_guest();
-    stage.pass(&mut guest, 600 * SECOND); // he may be silent as long as he likes
+    stage.pass(&mut guest, 600 * SECOND); // a member may be silent without a limit
     let frame = say_frame("a rather slow message");
     for byte in &frame[..frame.len() - 1] {
         assert!(guest.connection.wants_bytes());
@@ -217,7 +221,7 @@ fn who_asks_without_reading_the_answers_does_not_make_them_pile_up() {
     assert!(matches!(stage.read_frames(&mut guest)[..], [RoomFrame::Present(_)]));
 }
 
-/// A client may say again what it does not know to be taken: the number tells.
+/// A client may repeat a message if it does not know that it was taken: the room recognises the number.
 #[test]
 fn a_number_that_comes_again_is_not_said_again() {
     let mut stage = Stage::new();

@@ -1,10 +1,10 @@
-//! A reader who is slower than the room is told exactly what he missed, and his framing never breaks.
+//! A reader slower than the room is told exactly how much it missed, and its framing never breaks.
 
 use chat_core::LagPolicy;
 
 use super::*;
 
-/// Says more than the smallest log can hold. Returns how many messages that were.
+/// Says more than the smallest log can hold. Returns the number of messages.
 fn flood(stage: &mut Stage) -> u64 {
     let messages = 3_000;
     for number in 0..messages {
@@ -43,7 +43,11 @@ fn overtaken_in_the_middle_of_a_line_he_gets_the_rest_of_it_before_the_notice() 
             assert_eq!(lines[0], first, "blocked after {free} bytes");
             let missed = missed(lines[1]).expect(lines[1]);
             assert!(missed > 100);
-            assert_eq!(missed + lines.len() as u64 - 2, messages + 1, "he has or knows of every message");
+            assert_eq!(
+                missed + lines.len() as u64 - 2,
+                messages + 1,
+                "each message was received or counted as missed"
+            );
             assert_eq!(*lines.last().unwrap(), format!("[192.0.2.99:9] flood {}", messages - 1));
         }
     }
@@ -128,7 +132,7 @@ fn one_message_is_missed_in_the_singular_and_none_without_a_word() {
     guest.wire.free = 0;
     stage.say("missed");
     stage.serve(&mut guest);
-    // His own words alone overtake him.
+    // The guest lags behind its own messages alone.
     (0..3_000).for_each(|_| stage.hear(&mut guest, b"mine\n"));
     guest.wire.free = usize::MAX;
     assert_eq!(stage.read(&mut guest), "[*] You missed 1 message\n");

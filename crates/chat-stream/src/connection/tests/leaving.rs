@@ -1,4 +1,4 @@
-//! How connections end: stalled, dismissed, drained, lost.
+//! How connections end: stalled, kicked, drained, lost.
 
 use super::*;
 use crate::limits::{LINGER_TIMEOUT, STALL_TIMEOUT};
@@ -97,8 +97,8 @@ fn when_the_room_closes_everyone_gets_what_was_said_then_the_farewell_then_the_e
     for guest in &mut guests {
         stage.with_context(|cx| guest.connection.drain(cx));
         stage.serve(guest);
-        assert!(!guest.is_shut, "he is owed something");
-        assert!(guest.connection.wants_bytes(), "or his input would turn the end into a reset");
+        assert!(!guest.is_shut, "there is pending output");
+        assert!(guest.connection.wants_bytes(), "unread input would turn the end into a reset");
         stage.with_context(|cx| guest.connection.receive(b"wait!\n", cx));
         guest.wire.free = usize::MAX;
     }
@@ -189,7 +189,7 @@ fn who_says_bye_just_after_he_was_kicked_is_told_that_he_was_kicked() {
     let mut stage = Stage::new();
     let (mut guest, _) = stage.framed_guest();
     stage.room.kick(guest.address.parse().unwrap(), "spam").unwrap();
-    // His thread has not learned of it yet.
+    // The guest's I/O thread has not learned of it yet.
     stage.with_context(|cx| guest.connection.receive(&encoded(&MemberFrame::Bye), cx));
     let kicked = LeaveReason::kicked("spam").unwrap();
     assert_eq!(stage.read_frames(&mut guest).last(), Some(&RoomFrame::Bye(kicked.clone())));

@@ -1,4 +1,4 @@
-//! Connections without sockets: bytes in, bytes out, and time that passes when a test says so.
+//! Connections without sockets: bytes in, bytes out, and the tests move the clock.
 
 mod chunks;
 mod framed;
@@ -33,9 +33,9 @@ const ROOM: usize = 2_000;
 struct Stage {
     room: Room,
     feed: Feed,
-    /// Hears what the room hears.
+    /// Hears every entry of the room.
     witness: LocalMember,
-    /// A member without a connection, to say things that the others read.
+    /// A member without a connection, to say messages that the others read.
     other: Membership,
     dismissed: Vec<Dismissed>,
     told: Vec<Told>,
@@ -48,14 +48,14 @@ struct Guest {
     connection: Connection,
     address: String,
     wire: Wire,
-    /// A shutdown of our side was asked for.
+    /// The connection asked to shut down our side.
     is_shut: bool,
-    /// Writing to him has failed.
+    /// Writing to the guest has failed.
     is_gone: bool,
     told: usize,
 }
 
-/// Takes bytes as a socket does: as many as it has room for.
+/// Takes bytes like a socket: as many as it has room for.
 struct Wire {
     taken: Vec<u8>,
     /// Bytes it takes before it would block.
@@ -66,12 +66,12 @@ struct Wire {
 }
 
 impl Stage {
-    /// A room where nobody has to wait for having said too much.
+    /// A room without a rate limit.
     fn new() -> Self {
         Self::with(RoomConfig::default().with_rate(None))
     }
 
-    /// A room whose log soon is full.
+    /// A room whose log is soon full.
     fn small() -> Self {
         Self::with(RoomConfig::default().with_rate(None).with_log_bytes_max(RoomConfig::LOG_BYTES_MIN))
     }
@@ -101,14 +101,14 @@ impl Stage {
         Guest { connection, address, wire, is_shut: false, is_gone: false, told: 0 }
     }
 
-    /// A guest who has said these first words.
+    /// A guest that has sent these first bytes.
     fn guest_who_said(&mut self, first: &[u8]) -> Guest {
         let mut guest = self.join();
         self.hear(&mut guest, first);
         guest
     }
 
-    /// A framed guest who was welcomed, and read it.
+    /// A framed guest that has read its welcome.
     fn framed_guest(&mut self) -> (Guest, Welcome) {
         let mut guest = self.guest_who_said(&opening(None));
         match &self.read_frames(&mut guest)[..] {
@@ -117,7 +117,7 @@ impl Stage {
         }
     }
 
-    /// A plain guest who read what there was and is silent.
+    /// A plain guest that has read everything and is silent.
     fn listener(&mut self) -> Guest {
         let mut guest = self.join();
         self.pass(&mut guest, SECOND);
@@ -141,14 +141,14 @@ impl Stage {
         self.told.extend(std::iter::from_fn(|| self.feed.take_told()));
     }
 
-    /// The guest sends `bytes`, which come in one read.
+    /// The guest sends `bytes`, which arrive in one read.
     fn hear(&mut self, guest: &mut Guest, bytes: &[u8]) {
         assert!(guest.connection.wants_bytes(), "whoever does not want bytes is not read from");
         self.with_context(|cx| guest.connection.receive(bytes, cx));
         self.pull();
     }
 
-    /// The guest has shut down his side.
+    /// The guest has shut down its side.
     fn hear_end(&mut self, guest: &mut Guest) {
         self.with_context(|cx| guest.connection.end_of_input(cx));
     }
@@ -157,7 +157,7 @@ impl Stage {
         let _said = self.feed.attachment().say(self.other, Text::one_line(text).unwrap(), self.now).unwrap();
     }
 
-    /// Serves the guest as a turn of the poll loop does, as far as his socket takes it.
+    /// Serves the guest like a turn of the poll loop, as far as its socket takes bytes.
     fn serve(&mut self, guest: &mut Guest) {
         self.pull();
         for Told { member, direct, .. } in std::mem::take(&mut self.told) {
@@ -181,7 +181,7 @@ impl Stage {
         }
     }
 
-    /// Serves the guest; returns the bytes he has got since the last time.
+    /// Serves the guest; returns the bytes it has got since the last time.
     fn read_bytes(&mut self, guest: &mut Guest) -> Vec<u8> {
         self.serve(guest);
         let got = guest.wire.taken[guest.told..].to_vec();
@@ -197,7 +197,7 @@ impl Stage {
         frames(&self.read_bytes(guest))
     }
 
-    /// Lets time pass, and the guest's connection do what is due on the way.
+    /// Moves the clock; the guest's connection does the work that becomes due.
     fn pass(&mut self, guest: &mut Guest, duration: Duration) {
         let until = self.now + duration;
         for _ in 0..1_000 {
@@ -212,7 +212,7 @@ impl Stage {
         panic!("the deadline does not move: {:?}", guest.connection);
     }
 
-    /// What the room has heard since the last time: messages, and leaves in round brackets.
+    /// The room's entries since the last time: messages, and leaves in round brackets.
     fn heard(&self) -> Vec<String> {
         let entries = std::iter::from_fn(|| self.witness.try_recv().ok()).map(|heard| match heard {
             Heard::Entry(entry) => entry,
@@ -234,7 +234,7 @@ impl Stage {
 }
 
 impl Guest {
-    /// The one line that the room hears when he leaves for `reason`.
+    /// The one line that the room hears when the guest leaves for `reason`.
     fn left(&self, reason: &LeaveReason) -> Vec<String> {
         vec![format!("({} left: {reason})", self.address)]
     }
@@ -264,7 +264,7 @@ impl Write for Wire {
     }
 }
 
-/// What a framed guest sends first.
+/// The first bytes of a framed guest.
 fn opening(resume: Option<Resume>) -> Vec<u8> {
     opening_with(Hello { resume, ..Hello::default() })
 }
@@ -275,7 +275,7 @@ fn opening_with(hello: Hello) -> Vec<u8> {
     bytes
 }
 
-/// Something that a framed guest says. Each has a greater number than those that were made before.
+/// A message of a framed guest. Each has a greater number than the ones made before it.
 fn say_frame(text: &str) -> Vec<u8> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed) + 1;
@@ -288,7 +288,7 @@ fn encoded(frame: &MemberFrame) -> Vec<u8> {
     bytes
 }
 
-/// The frames that `bytes` are, after a preface or in the middle of a session.
+/// The frames in `bytes`, after a preface or in the middle of a session.
 fn frames(bytes: &[u8]) -> Vec<RoomFrame> {
     let mut input = bytes.strip_prefix(&PREFACE).unwrap_or(bytes);
     let mut decoder = FrameDecoder::new();

@@ -1,4 +1,4 @@
-//! What a peer speaks is told from his first byte, or from its absence.
+//! A peer's protocol is recognised from its first byte, or from its silence.
 
 use chat_core::{JoinError, RoomConfig};
 

@@ -1,4 +1,4 @@
-//! What is owed reaches the peer whole and in order, whatever the socket takes at a time.
+//! Pending output reaches the peer whole and in order, however much the socket takes at a time.
 
 use chat_proto::limits::QUIET;
 
@@ -7,7 +7,7 @@ use crate::limits::OPENING_GRACE;
 
 const HABITS: [&[u8]; 4] = [b"lf\n", b"crlf\r\n", b"chunk", b""];
 
-/// All that a peer gets of a lively conversation if his socket takes `bite` bytes at once, and no more than
+/// All the output that a peer gets in a lively conversation if its socket takes `bite` bytes at once, and at most
 /// `free` before it blocks for a moment.
 fn conversation(first: &[u8], bite: usize, free: usize) -> Vec<u8> {
     let mut stage = Stage::new();
@@ -43,7 +43,7 @@ fn every_size_of_a_partial_write_gives_the_same_lines() {
         let read = |bite, free| {
             let mut got = String::from_utf8(conversation(first, bite, free)).unwrap();
             if first == b"chunk" && got.ends_with('\n') {
-                got.pop(); // he lags, so that one recv returns several lines
+                got.pop(); // the peer is behind, so one recv returns several lines
             }
             got
         };

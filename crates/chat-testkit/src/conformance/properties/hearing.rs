@@ -1,4 +1,4 @@
-//! What is said, and who hears it.
+//! Messages, and which members hear them.
 
 use std::num::NonZeroU32;
 use std::thread;
@@ -139,7 +139,7 @@ pub(in crate::conformance) fn moderator<M: Medium>(medium: &M) -> Checked {
     let is_reason = |heard: &&Heard| matches!(heard, Heard::Line(line) if line.contains("no spam in here"));
     let reasons = heard.iter().filter(is_reason).count();
     let told_once = reasons == 1 || (reasons == 0 && !stage.promises().reliable);
-    expect(told_once, "whose message is refused is told why, once", || {
+    expect(told_once, "the author of a refused message is told why, once", || {
         format!("{reasons} times, in {heard:?}")
     })?;
     let rest: Vec<_> = heard.iter().filter(|heard| !is_reason(heard)).cloned().collect();
@@ -156,12 +156,12 @@ pub(in crate::conformance) fn pause<M: Medium>(medium: &M) -> Checked {
     /// Entries that fill more than half of the smallest log.
     const CROWD: usize = 200;
     if !medium.promises().reliable {
-        return Ok(()); // what comes too fast may be lost
+        return Ok(()); // messages that arrive too fast may be lost
     }
     let rate = |number| NonZeroU32::new(number).expect("not zero");
     let rate = Rate { burst: rate(BURST), per_second: rate(PER_SECOND) };
     let mut stage = Stage::new(medium, small_log().with_rate(Some(rate)));
-    // Who does not pull makes everyone pause who speaks, loopback or not.
+    // A transport that does not pull makes every speaker pause, on loopback, too.
     let idle = stage.room.attach(Waker::new(|| {}));
     let (running, address) = stage.open();
     let mut ann = stage.join(&address)?;
@@ -181,20 +181,22 @@ pub(in crate::conformance) fn pause<M: Medium>(medium: &M) -> Checked {
         format!("{} lines of {LINES}", found.len())
     })?;
     if !ann.address.is_loopback() {
-        let is_his = |entry: &Entry| matches!(&entry.event, Event::Said { author: by, .. } if *by == author);
+        let is_own = |entry: &Entry| matches!(&entry.event, Event::Said { author: by, .. } if *by == author);
         let times: Vec<_> =
-            stage.seen().iter().filter(|entry| is_his(entry)).map(|entry| entry.at_ms).collect();
+            stage.seen().iter().filter(|entry| is_own(entry)).map(|entry| entry.at_ms).collect();
         let took = times[times.len() - 1] - times[0];
         // A whole unit of the medium may be taken before the pause begins: half of the burst, say.
         let least = u64::from((LINES - BURST - BURST / 2) * 1000 / PER_SECOND);
-        expect(took >= least, "nothing is taken from a member until his pause is over", || {
+        expect(took >= least, "nothing is taken from a member until its pause is over", || {
             format!("{LINES} lines took {took} ms, {least} would have been the least")
         })?;
     }
     let heard = stage.sync(&mut ann)?;
     if stage.promises().echo {
         let own = heard.iter().filter(|heard| expected.contains(heard)).count();
-        expect(own == expected.len(), "he hears all of it himself", || format!("{own} lines of {LINES}"))?;
+        expect(own == expected.len(), "the member hears all its own lines", || {
+            format!("{own} lines of {LINES}")
+        })?;
     }
     drop((idle, ann));
     stage.close([running])

@@ -1,4 +1,4 @@
-//! Who is let in, and what he begins with.
+//! Which peers may join, and where they begin.
 
 use std::sync::Arc;
 use std::thread;
@@ -15,7 +15,7 @@ const PAST: usize = 1000;
 
 pub(in crate::conformance) fn what_follows<M: Medium>(medium: &M) -> Checked {
     let mut stage = Stage::new(medium, small_log());
-    // The log has overtaken the transport before it came.
+    // The log's tail had moved on before the transport was attached.
     for number in 0..PAST {
         stage.say(&format!("long ago {number}"))?;
         stage.listen();
@@ -23,7 +23,7 @@ pub(in crate::conformance) fn what_follows<M: Medium>(medium: &M) -> Checked {
     let (running, address) = stage.open();
     let mut ann = stage.join(&address)?;
     let heard = stage.sync(&mut ann)?;
-    expect(heard.is_empty(), "a first member hears nothing of the past, nor that he missed it", || {
+    expect(heard.is_empty(), "a first member hears nothing of the past, nor that it missed it", || {
         format!("{heard:?}")
     })?;
     stage.say("before bob")?;
@@ -41,7 +41,7 @@ pub(in crate::conformance) fn amid_talk<M: Medium>(medium: &M) -> Checked {
     const PEERS: usize = 20;
     /// Messages said before the next peer connects, and on.
     const TALK: usize = 20;
-    /// So little that nobody is overtaken.
+    /// So few that no member lags.
     const MESSAGES_MAX: usize = 10_000;
     let mut stage = Stage::new(medium, RoomConfig::default());
     let (running, address) = stage.open();
@@ -53,7 +53,7 @@ pub(in crate::conformance) fn amid_talk<M: Medium>(medium: &M) -> Checked {
             stage.say(&format!("talk {message}"))?;
             stage.listen();
             if message % TALK == 0 && message / TALK < PEERS {
-                // Who connects does so on the other thread, while this one goes on talking.
+                // Peers connect on the other thread, while this one goes on talking.
                 expect(next.send(()).is_ok(), "peers can connect", || "the medium has panicked".into())?;
             }
             if peers.len() == PEERS {
@@ -67,7 +67,7 @@ pub(in crate::conformance) fn amid_talk<M: Medium>(medium: &M) -> Checked {
     for peer in peers {
         match stage.admit(peer)? {
             Admission::In(guest) => guests.push(guest),
-            Admission::Refused(_, why) => return fault("a peer who connects becomes a member", why),
+            Admission::Refused(_, why) => return fault("a peer that connects becomes a member", why),
         }
     }
     stage.say("all are here")?;
@@ -91,13 +91,13 @@ pub(in crate::conformance) fn full_room<M: Medium>(medium: &M) -> Checked {
     let mut ann = stage.join(&address)?;
     if stage.promises().tells_refused {
         match stage.knock(&address)? {
-            Admission::In(_) => return fault("a full room lets no one in", "he is in"),
+            Admission::In(_) => return fault("a full room refuses every peer", "the peer is a member"),
             Admission::Refused(_, why) => {
-                expect(why.contains("full"), "who is refused is told that the room is full", || why)?;
+                expect(why.contains("full"), "a refused peer is told that the room is full", || why)?;
             }
         }
         let refused = stage.room.stats().refused;
-        expect(refused == 1, "who knocks once is refused once", || format!("{refused} refusals"))?;
+        expect(refused == 1, "a peer that tries once is refused once", || format!("{refused} refusals"))?;
     }
     stage.sync(&mut ann)?;
     if stage.promises().notices_end {

@@ -1,4 +1,4 @@
-//! How members go.
+//! How members leave.
 
 use std::num::NonZeroU32;
 
@@ -11,7 +11,7 @@ use crate::conformance::stage::{Checked, Stage, expect, fault};
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(5).unwrap();
 
 pub(in crate::conformance) fn once<M: Medium>(medium: &M) -> Checked {
-    // So slow that some of the last words still wait when their author ends, where the pace holds.
+    // So slow that some of the last words still wait when their author ends, if the rate limit applies.
     let rate = Rate { burst: NonZeroU32::MIN, per_second: PER_SECOND };
     let mut stage = Stage::new(medium, RoomConfig::default().with_rate(Some(rate)));
     let (running, address) = stage.open();
@@ -26,14 +26,14 @@ pub(in crate::conformance) fn once<M: Medium>(medium: &M) -> Checked {
         let reason = stage.wait_for_leave(ann_was)?;
         expect(
             reason == LeaveReason::Quit,
-            "who ends of his own accord leaves for LeaveReason::Quit",
+            "a member that ends by its own choice leaves for LeaveReason::Quit",
             || format!("{reason:?}"),
         )?;
         let author = Author::Peer(ann_was);
         let said: Vec<_> =
             stage.said().into_iter().filter(|(by, _)| *by == author).map(|(_, line)| line).collect();
         let words = ["my", "last", "words"].map(|word| format!("[{author}] {word}"));
-        expect(said == words, "what a peer says before he ends is heard", || format!("{said:?}"))?;
+        expect(said == words, "a peer's last words before its end are heard", || format!("{said:?}"))?;
     }
     stage.sync(&mut bob)?;
     if stage.promises().notices_loss {
@@ -55,12 +55,12 @@ pub(in crate::conformance) fn kicked<M: Medium>(medium: &M) -> Checked {
     }
     let why = match ann.hear()? {
         Heard::Closed(why) => why,
-        other => return fault("who is kicked is told why", format!("{other:?}")),
+        other => return fault("a kicked member is told why", format!("{other:?}")),
     };
-    expect(why.contains("enough is enough"), "he is told the very words", || why)?;
+    expect(why.contains("enough is enough"), "the kicked member is told the exact reason", || why)?;
     let reason = stage.wait_for_leave(ann.address)?;
     let is_kick = matches!(&reason, LeaveReason::Kicked { why } if why.as_str() == "enough is enough");
-    expect(is_kick, "he leaves for LeaveReason::Kicked", || format!("{reason:?}"))?;
+    expect(is_kick, "the member leaves for LeaveReason::Kicked", || format!("{reason:?}"))?;
     stage.say("calm again")?;
     bob.hears("[kit] calm again")?;
     bob.say("indeed")?;
@@ -77,7 +77,7 @@ pub(in crate::conformance) fn broken<M: Medium>(medium: &M) -> Checked {
     for number in 0..BROKEN {
         let mut peer = stage.join(&address)?;
         peer.say("I am")?;
-        stage.say(&format!("he does not read this, nor that it is the {number}th"))?;
+        stage.say(&format!("the slow member does not read this line, number {number}"))?;
         peer.peer.vanish();
         stage.say("this finds nobody")?;
     }

@@ -1,4 +1,4 @@
-//! Who does not read.
+//! Members that do not read.
 
 use chat_core::{LagPolicy, RoomConfig};
 use chat_proto::{Author, LeaveReason};
@@ -6,11 +6,11 @@ use chat_proto::{Author, LeaveReason};
 use crate::conformance::medium::{Heard, Medium};
 use crate::conformance::stage::{Checked, Guest, Stage, expect, fault, small_log};
 
-/// Messages said before those who read have read them: much less than the log holds.
+/// Messages said before the readers have read them: far fewer than the log holds.
 const BATCH: usize = 20;
 
-/// Says so much that the log overtakes who does not read, however much the medium holds for him. `reader` hears it
-/// all.
+/// Says so much that a member that does not read lags, however much the medium holds for it. `reader` hears
+/// everything.
 pub(super) fn overtake<M: Medium>(stage: &mut Stage<'_, M>, reader: &mut Guest<M::Peer>) -> Checked {
     let text = "x".repeat(900);
     let bytes = stage.promises().unread_bytes_max + 4 * RoomConfig::LOG_BYTES_MIN;
@@ -34,7 +34,7 @@ pub(in crate::conformance) fn told<M: Medium>(medium: &M) -> Checked {
     let (running, address) = stage.open();
     let (mut slow, mut reader) = (stage.join(&address)?, stage.join(&address)?);
     overtake(&mut stage, &mut reader)?;
-    // What he says is heard all the same. Whether it is among what he missed depends on the echo.
+    // The slow member's messages are heard all the same. Whether they count as missed depends on the echo.
     let author = Author::Peer(slow.address);
     for number in 0..3 {
         slow.say(format!("from behind {number}"))?;
@@ -42,21 +42,23 @@ pub(in crate::conformance) fn told<M: Medium>(medium: &M) -> Checked {
     }
     overtake(&mut stage, &mut reader)?;
     let missed = account_for(&mut stage, &mut slow)?;
-    expect(missed > 0, "who does not read is not buffered for: the log passes him", || {
+    expect(missed > 0, "nothing is buffered for a member that does not read: it lags", || {
         let held = stage.promises().unread_bytes_max;
-        format!("all of it was kept for him (is it true that the medium holds {held} bytes at most?)")
+        format!("all of it was kept for the member (is it true that the medium holds {held} bytes at most?)")
     })?;
-    // What was on its way to him may have counted as lost before he had it.
+    // Messages on their way to the member may have counted as lost before it received them.
     let counted = stage.room.stats().missed;
-    expect(counted >= missed, "what a member was told he missed is counted (Port::count_missed)", || {
-        format!("{missed} told, {counted} counted")
-    })?;
+    expect(
+        counted >= missed,
+        "the messages that a member was told it missed are counted (Attachment::count_missed)",
+        || format!("{missed} told, {counted} counted"),
+    )?;
     drop((slow, reader));
     stage.close([running])
 }
 
-/// Checks that what a member hears and what he is told he missed is everything that was said to him, and returns how
-/// much he missed.
+/// Checks that the messages a member heard and those it was told it missed make up everything that was said to it.
+/// Returns how many it missed.
 fn account_for<M: Medium>(stage: &mut Stage<'_, M>, guest: &mut Guest<M::Peer>) -> Checked<u64> {
     let heard = stage.sync(guest)?;
     let said = stage.said_to(guest.address);
@@ -67,7 +69,7 @@ fn account_for<M: Medium>(stage: &mut Stage<'_, M>, guest: &mut Guest<M::Peer>) 
                 let expected = said.get(place).map_or("nothing more", String::as_str);
                 expect(
                     line == expected,
-                    "after what he missed he goes on with the very next message",
+                    "after the missed messages the member goes on with the very next one",
                     || {
                         format!(
                             "message {place} ({missed} missed before) should be {expected:.40?} and is {line:.40?}"
@@ -83,9 +85,9 @@ fn account_for<M: Medium>(stage: &mut Stage<'_, M>, guest: &mut Guest<M::Peer>) 
             other => return fault("a slow member goes on", format!("{other:?}")),
         }
     }
-    expect(place == said.len(), "he is told exactly how many messages he missed", || {
+    expect(place == said.len(), "the member is told exactly how many messages it missed", || {
         format!(
-            "he heard of {place} messages, told of {missed} missed ones among them, and {} were said",
+            "it heard of {place} messages, told of {missed} missed ones among them, and {} were said",
             said.len()
         )
     })?;
@@ -110,7 +112,7 @@ pub(in crate::conformance) fn gap<M: Medium>(medium: &M) -> Checked {
     }
     running.release();
     let missed = account_for(&mut stage, &mut ann)?;
-    expect(missed > 0, "what the log no longer holds is missed", || "nothing was missed".into())?;
+    expect(missed > 0, "messages that the log no longer holds are missed", || "nothing was missed".into())?;
     drop(ann);
     stage.close([running])
 }
@@ -128,7 +130,7 @@ pub(in crate::conformance) fn tail<M: Medium>(medium: &M) -> Checked {
         stage.say(&format!("{number} {}", "long ".repeat(20)))?;
         stage.listen();
     }
-    // Nothing follows that could push out what is kept back.
+    // Nothing follows that could push out bytes that are kept back.
     for (_, line) in stage.said() {
         slow.hears(&line)?;
     }
@@ -144,17 +146,19 @@ pub(in crate::conformance) fn closed<M: Medium>(medium: &M) -> Checked {
     let (running, address) = stage.open();
     let (mut slow, mut reader) = (stage.join(&address)?, stage.join(&address)?);
     overtake(&mut stage, &mut reader)?;
-    // He reads on, and finds that he is out.
+    // The slow member reads on, and finds that it is closed.
     let why = loop {
         match slow.hear()? {
             Heard::Line(_) => {}
             Heard::Closed(why) => break why,
-            other => return fault("who was overtaken is told why he is closed", format!("{other:?}")),
+            other => return fault("a lagged member is told why it is closed", format!("{other:?}")),
         }
     };
-    expect(why.contains("behind"), "the reason is that he fell behind", || why)?;
+    expect(why.contains("behind"), "the reason is that it fell behind", || why)?;
     let reason = stage.wait_for_leave(slow.address)?;
-    expect(reason == LeaveReason::Lagged, "he leaves for LeaveReason::Lagged", || format!("{reason:?}"))?;
+    expect(reason == LeaveReason::Lagged, "the member leaves for LeaveReason::Lagged", || {
+        format!("{reason:?}")
+    })?;
     stage.sync(&mut reader)?;
     drop((slow, reader));
     stage.close([running])
