@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chat_proto::{Name, NameError, Network, Text};
 
 use crate::gate::{Knock, Refusal};
+use crate::waker::Waker;
 
 /// Bans at once. Each costs about 200 bytes.
 pub const BANS_MAX: usize = 10_000;
@@ -61,6 +62,7 @@ struct Bans {
     names: HashMap<Name, Ban>,
     /// From what a name looks like to the name that is banned.
     lookalikes: HashMap<String, Name>,
+    on_change: Option<Waker>,
 }
 
 impl BanList {
@@ -82,12 +84,24 @@ impl BanList {
             return Err(BanListFull { ban });
         }
         bans.insert(ban);
+        wake(bans);
         Ok(())
     }
 
     /// Lifts a ban, and returns it if there was one.
     pub fn unban(&self, who: &Banned) -> Option<Ban> {
-        self.lock().remove(who)
+        let mut bans = self.lock();
+        let lifted = bans.remove(who);
+        if lifted.is_some() {
+            wake(bans);
+        }
+        lifted
+    }
+
+    /// Calls `waker` after each ban and each lift from now on: for whoever stores the list. There is one; a later one
+    /// takes its place. Bans that run out are no change.
+    pub fn set_waker(&self, waker: Waker) {
+        self.lock().on_change = Some(waker);
     }
 
     /// The bans in force at this time, sorted by whom they keep out. Forgets those that have run out.
@@ -117,6 +131,13 @@ impl BanList {
         // Every change is whole before anything could panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Without the lock, so that the waker may look at the list.
+fn wake(bans: MutexGuard<'_, Bans>) {
+    let on_change = bans.on_change.clone();
+    drop(bans);
+    on_change.iter().for_each(Waker::wake);
 }
 
 impl Bans {

@@ -2,8 +2,9 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use chat_core::RoomConfig;
+use chat_core::{BanList, Names, OperatorPassword, RoomConfig};
 use chat_proto::Network;
 use chat_udp::{PlainPolicy, UdpConfig};
 use clap::{Parser, ValueEnum};
@@ -71,6 +72,21 @@ pub(crate) struct ServerArgs {
     /// Tell plain members (netcat, telnet) who joins and leaves
     #[arg(long)]
     pub(crate) announce: bool,
+    /// Whether members have names
+    #[arg(long, value_name = "WHETHER", value_enum, default_value_t = NamesArg::Optional)]
+    pub(crate) names: NamesArg,
+    /// Show the addresses of members that have names to operators only
+    #[arg(long)]
+    pub(crate) hide_addresses: bool,
+    /// Who types `/oper` and the first line of this file becomes an operator
+    #[arg(long, value_name = "FILE")]
+    pub(crate) operator_password_file: Option<PathBuf>,
+    /// Keep the bans in this file (TOML); SIGHUP reads it again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bans: Option<PathBuf>,
+    /// Slow mode: each member may speak once in this time, such as 5s or 2m; operators are exempt
+    #[arg(long, value_name = "TIME", value_parser = pause)]
+    pub(crate) slow: Option<Duration>,
     /// Where the control socket for `chat admin` is [default: chat-PORT.sock in `XDG_RUNTIME_DIR`, if there is one]
     #[cfg(unix)]
     #[arg(long, value_name = "PATH")]
@@ -94,8 +110,14 @@ impl ServerArgs {
         self.udp_trust.iter().fold(config, |config, &network| config.with_trusted(network))
     }
 
-    pub(crate) fn room(&self) -> RoomConfig {
-        RoomConfig::default()
+    pub(crate) fn room(&self, password: Option<OperatorPassword>, bans: BanList) -> RoomConfig {
+        let mut config = RoomConfig::default();
+        config.operator_password = password;
+        config
+            .with_bans(bans)
+            .with_names(self.names.into())
+            .with_hidden_addresses(self.hide_addresses)
+            .with_slow(self.slow)
             .with_log_bytes_max(usize::from(self.log) * 1024 * 1024)
             .with_members_max(self.max_members)
             .with_members_per_address_max(self.max_per_ip)
@@ -130,6 +152,35 @@ impl From<PlainUdp> for PlainPolicy {
             PlainUdp::Loopback => Self::Loopback,
             PlainUdp::Ask => Self::Ask,
             PlainUdp::Any => Self::Any,
+        }
+    }
+}
+
+/// Reads the pause of slow mode.
+fn pause(text: &str) -> Result<Duration, String> {
+    let pause = text.parse::<jiff::SignedDuration>().ok().and_then(|pause| Duration::try_from(pause).ok());
+    pause
+        .filter(|pause| pause.as_secs() >= 1)
+        .ok_or_else(|| "expected a time such as 5s, 2m or 1h".to_owned())
+}
+
+/// Whether members have names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NamesArg {
+    /// Everyone is shown as its address
+    Off,
+    /// A member may take a name
+    Optional,
+    /// A member says nothing before it has a name
+    Required,
+}
+
+impl From<NamesArg> for Names {
+    fn from(names: NamesArg) -> Self {
+        match names {
+            NamesArg::Off => Self::Off,
+            NamesArg::Optional => Self::Optional,
+            NamesArg::Required => Self::Required,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `chat server`.
 
+mod bans;
 mod listen;
+mod password;
 mod printer;
 mod watch;
 
@@ -12,9 +14,10 @@ use std::process::ExitCode;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use chat_core::{LocalMember, Room, Running};
+use chat_core::{BanList, LocalMember, Room, Running};
 use crossbeam_channel::{Sender, bounded, never};
 
+use self::bans::BanFile;
 #[cfg(unix)]
 use self::listen::Place;
 use self::listen::listen;
@@ -38,7 +41,10 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "cannot raise the limit of open files");
     }
-    let room = Room::new(args.room());
+    let password = args.operator_password_file.as_deref().map(password::read).transpose()?;
+    let list = BanList::new();
+    let room = Room::new(args.room(password, list.clone()));
+    let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;
     let mut running = Running::new(&room);
     // Before anyone can come, so that they tell of everyone.
     let local = room.join("console")?;
@@ -60,7 +66,7 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
         let printer = printer::spawn_file(local, first.clone(), path.clone(), reopened);
         printers.push(printer.map_err(|error| no_log_file(error, path))?);
     }
-    on_signals(&room, reopen)?;
+    on_signals(&room, reopen, bans.as_ref().map(BanFile::changed))?;
     printers.push(if is_interactive {
         console(local, first, addresses, args.look)?
     } else {
@@ -71,6 +77,9 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
         printer::spawn(local, first, args.timestamps.then(Clock::local))?
     });
     let result = running.join();
+    if let Some(bans) = bans {
+        bans.finish();
+    }
     // Whoever reads stdout may have stalled, and must not keep the program from ending.
     let (done, ended) = bounded::<()>(0);
     std::thread::spawn(move || {
@@ -140,7 +149,7 @@ fn control_socket(
 }
 
 /// The first signal closes the room in order, the second one at once. SIGHUP opens files again.
-fn on_signals(room: &Room, reopen: Sender<()>) -> io::Result<()> {
+fn on_signals(room: &Room, reopen: Sender<()>, reread: Option<Sender<()>>) -> io::Result<()> {
     let room = room.clone();
     let mut is_closing = false;
     signals::on_each(move |signal| match signal {
@@ -154,7 +163,9 @@ fn on_signals(room: &Room, reopen: Sender<()>) -> io::Result<()> {
         // May come twice, from the system and from the shell.
         Signal::TerminalClosed => close(&room),
         Signal::Reload => {
-            let _there_already = reopen.try_send(());
+            for reader in [Some(&reopen), reread.as_ref()].into_iter().flatten() {
+                let _there_already = reader.try_send(());
+            }
         }
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use chat_proto::{
-    Direct, DirectItem, Event, Hello, MemberFrame, MemberId, Resume, RoomFrame, Session, Text, Welcome,
+    Direct, DirectItem, Event, Hello, MemberFrame, MemberId, Name, Resume, RoomFrame, Session, Text, Welcome,
 };
 
 use super::event::ClientEvent;
@@ -28,6 +28,8 @@ pub const UNCONFIRMED_MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Conversation {
     history: u16,
+    /// The name that it wants to have.
+    name: Option<Name>,
     /// The session, once there was one.
     standing: Option<Standing>,
     /// Welcomed over the connection that there is now.
@@ -72,6 +74,13 @@ impl Conversation {
         Self { history, ..Self::default() }
     }
 
+    /// Asks for this name with each hello. Whether the room gives it, its welcome says.
+    #[must_use]
+    pub fn with_name(mut self, name: Option<Name>) -> Self {
+        self.name = name;
+        self
+    }
+
     /// What to say first on a new connection.
     #[must_use]
     pub fn hello(&self) -> Hello {
@@ -81,7 +90,8 @@ impl Conversation {
             have,
             direct,
         });
-        Hello { resume, history: self.history, ..Hello::default() }
+        let name = self.name.as_ref().and_then(|name| Text::one_line(name.as_str()).ok());
+        Hello { resume, name, history: self.history, ..Hello::default() }
     }
 
     /// Which member of the room it is, once it was welcomed.
@@ -265,7 +275,12 @@ impl Conversation {
                 self.confirm(*number);
                 on_event(ClientEvent::Refused { text, why: why.clone() });
             }
-            item => on_event(ClientEvent::Direct(item.clone())),
+            item => {
+                if let DirectItem::Done { number } | DirectItem::Sent { number, .. } = item {
+                    self.confirm(*number);
+                }
+                on_event(ClientEvent::Direct(item.clone()));
+            }
         }
     }
 }

@@ -1,0 +1,289 @@
+//! The file of bans: read at the start and on SIGHUP, written after each ban and each lift.
+//!
+//! Whoever runs the server may edit it meanwhile. So each time the file and the list are brought together: what was
+//! edited since the file was read last is taken over, then the list is written if it says something else. A file that cannot be
+//! understood is never overwritten.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Builder;
+
+use chat_core::{Ban, BanList, Banned, Room, Waker};
+use chat_proto::Text;
+use crossbeam_channel::{Sender, bounded};
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use toml::value::Datetime;
+
+use crate::failure::{Failure, causes};
+use crate::terminal::unix_ms;
+
+/// The largest file that is read. There is room for the largest list, and for comments.
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Begins a file that is written.
+const HEADER: &str = "# The bans of a chat server. It reads this file at its start and after SIGHUP, and writes it after /ban and /unban.\n";
+
+/// The file of a room's bans.
+pub(super) struct BanFile {
+    state: Arc<Mutex<State>>,
+    changed: Sender<()>,
+}
+
+/// By whom they keep out, as the file says it.
+type Bans = BTreeMap<String, Ban>;
+
+struct State {
+    path: PathBuf,
+    room: Room,
+    /// What the file said when it was read or written last.
+    known: Bans,
+}
+
+impl BanFile {
+    /// Reads the file at `path`, if there is one, into `list`, which is that of `room`, and keeps the two together from now on.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read or understood, or the system has no thread to give.
+    pub(super) fn open(path: &Path, room: &Room, list: &BanList) -> Result<Self, Failure> {
+        // What is put in the file's place must not take that of a link to it.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let mut state = State { path, room: room.clone(), known: Bans::new() };
+        state.read().map_err(|error| {
+            let hint = match &error {
+                BanFileError::NotBans { .. } => Some("correct it, or name another file; it was not changed"),
+                _ => None,
+            };
+            Failure::new(error, hint.map(str::to_owned))
+        })?;
+        let state = Arc::new(Mutex::new(state));
+        let (changed, changes) = bounded(1);
+        let wake = changed.clone();
+        list.set_waker(Waker::new(move || {
+            let _there_already = wake.try_send(());
+        }));
+        let writer = Arc::clone(&state);
+        Builder::new()
+            .name("chat-bans".to_owned())
+            .spawn(move || changes.iter().for_each(|()| bring_together(&writer)))?;
+        Ok(Self { state, changed })
+    }
+
+    /// Takes a token when the file may have changed.
+    pub(super) fn changed(&self) -> Sender<()> {
+        self.changed.clone()
+    }
+
+    /// Writes what is not written yet.
+    pub(super) fn finish(&self) {
+        bring_together(&self.state);
+    }
+}
+
+fn bring_together(state: &Mutex<State>) {
+    // What is known is replaced as a whole.
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = state.read().and_then(|()| state.write()) {
+        let error = causes(&error);
+        tracing::warn!("the bans in force are not all in the file: {error}");
+    }
+}
+
+impl State {
+    /// Takes over what was edited since the file was read last.
+    fn read(&mut self) -> Result<(), BanFileError> {
+        let Some(text) = read(&self.path).map_err(|source| self.error(source))? else { return Ok(()) };
+        let not_bans = |source| BanFileError::NotBans { path: self.path.clone(), source: Box::new(source) };
+        let mut there = parse(&text).map_err(not_bans)?;
+        let now = unix_ms();
+        there.retain(|_, ban| ban.until_unix_ms.is_none_or(|until| until > now));
+        for (who, ban) in &self.known {
+            if !there.contains_key(who) {
+                self.room.unban(&ban.who);
+            }
+        }
+        for (who, ban) in &there {
+            if self.known.get(who) != Some(ban) {
+                self.room.ban(ban).map_err(|_| BanFileError::TooMany { path: self.path.clone() })?;
+            }
+        }
+        self.known = there;
+        Ok(())
+    }
+
+    /// Writes the list, if the file says something else.
+    fn write(&mut self) -> Result<(), BanFileError> {
+        let bans: Bans = self.room.bans().into_iter().map(|ban| (ban.who.to_string(), ban)).collect();
+        if bans != self.known {
+            replace(&self.path, &render(&bans)).map_err(|source| self.error(source))?;
+            self.known = bans;
+        }
+        Ok(())
+    }
+
+    fn error(&self, source: io::Error) -> BanFileError {
+        BanFileError::System { path: self.path.clone(), source }
+    }
+}
+
+/// The text of the file, if there is one.
+fn read(path: &Path) -> io::Result<Option<String>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut text = String::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 64 MiB"));
+    }
+    Ok(Some(text))
+}
+
+/// Puts a new file in the place of the one at `path`, whole or not at all.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    let mut file = File::create(&temporary)?;
+    if let Ok(before) = fs::metadata(path) {
+        file.set_permissions(before.permissions())?;
+    }
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)
+}
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    #[serde(default)]
+    ban: Vec<Row>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    #[serde(deserialize_with = "who", serialize_with = "shown")]
+    who: Banned,
+    #[serde(default)]
+    why: Text,
+    #[serde(default, deserialize_with = "until", skip_serializing_if = "Option::is_none")]
+    until: Option<Datetime>,
+}
+
+fn who<'de, D: Deserializer<'de>>(from: D) -> Result<Banned, D::Error> {
+    String::deserialize(from)?.parse().map_err(D::Error::custom)
+}
+
+fn until<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Datetime>, D::Error> {
+    let until = Datetime::deserialize(from)?;
+    match timestamp(until) {
+        Some(_) => Ok(Some(until)),
+        None => {
+            Err(D::Error::custom("expected a date and time with its offset, such as 2026-12-01T12:00:00Z"))
+        }
+    }
+}
+
+fn shown<S: serde::Serializer>(value: &impl ToString, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&value.to_string())
+}
+
+fn timestamp(time: Datetime) -> Option<Timestamp> {
+    time.to_string().parse().ok()
+}
+
+fn parse(text: &str) -> Result<Bans, toml::de::Error> {
+    let table: Table = toml::from_str(text)?;
+    let bans = table.ban.into_iter().map(|Row { who, why, until }| {
+        let until = until.and_then(timestamp).map(|until| u64::try_from(until.as_millisecond()).unwrap_or(0));
+        (who.to_string(), Ban { who, why, until_unix_ms: until })
+    });
+    Ok(bans.collect())
+}
+
+fn render(bans: &Bans) -> String {
+    let until = |ban: &Ban| {
+        let ms = i64::try_from(ban.until_unix_ms?).ok()?;
+        Timestamp::from_millisecond(ms).ok()?.to_string().parse().ok()
+    };
+    let row = |ban: &Ban| Row { who: ban.who.clone(), why: ban.why.clone(), until: until(ban) };
+    let table = Table { ban: bans.values().map(row).collect() };
+    let text = toml::to_string(&table).expect("invariant: strings and times have a TOML form");
+    format!("{HEADER}\n{text}")
+}
+
+#[derive(Debug, thiserror::Error)]
+enum BanFileError {
+    #[error("cannot use the file of bans {}", path.display())]
+    System { path: PathBuf, source: io::Error },
+    #[error("cannot understand the file of bans {}", path.display())]
+    NotBans { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("the file of bans {} has more than {} of them", path.display(), chat_core::BANS_MAX)]
+    TooMany { path: PathBuf },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let text = "[[ban]]\nwho = \"192.0.2.0/24\"\nwhy = \"spam \\\"x\\\"\"\nuntil = 2126-12-01T12:00:00.250Z\n\n[[ban]]\nwho = \"ann\"\n";
+        let bans = parse(text).expect("bans");
+        assert_eq!(bans["192.0.2.0/24"].until_unix_ms, Some(4_951_800_000_250));
+        assert_eq!(bans["192.0.2.0/24"].why.as_str(), "spam \"x\"");
+        assert_eq!(bans["ann"].until_unix_ms, None);
+        assert_eq!(parse(&render(&bans)).expect("bans"), bans);
+        assert_eq!(parse("").expect("none"), Bans::new());
+    }
+
+    #[test]
+    fn what_is_no_ban_is_told_with_its_line() {
+        for wrong in [
+            "[[ban]]\nwho = \"300.1.1.1\"\n",
+            "[[ban]]\nwho = 7\n",
+            "[[ban]]\nwhy = \"spam\"\n",
+            "[[ban]]\nwho = \"ann\"\nuntil = 2026-12-01\n",
+            "[[ban]]\nwho = \"ann\"\nuntil = 2026-12-01T12:00:00\n",
+            "[[ban]]\nwho = \"ann\"\nfor = \"2h\"\n",
+            "[[ban]\n",
+            "bans = 1\n",
+        ] {
+            let error = parse(wrong).expect_err(wrong).to_string();
+            assert!(error.contains("line "), "{error}");
+        }
+    }
+
+    #[test]
+    fn edits_are_taken_over_and_a_damaged_file_stays() {
+        let directory = std::env::temp_dir().join(format!("chat-bans-{}", std::process::id()));
+        fs::create_dir_all(&directory).expect("a directory for the test");
+        let path = directory.join("bans.toml");
+        let room = Room::new(chat_core::RoomConfig::default());
+        let mut state = State { path: path.clone(), room: room.clone(), known: Bans::new() };
+        let ban =
+            |who: &str| Ban { who: who.parse().expect("whom"), why: Text::default(), until_unix_ms: None };
+        let banned = || room.bans().iter().map(|ban| ban.who.to_string()).collect::<Vec<_>>();
+        state.read().and_then(|()| state.write()).expect("no file is no bans");
+        assert!(!path.exists());
+        room.ban(&ban("ann")).expect("there is room");
+        state.read().and_then(|()| state.write()).expect("it can be written");
+        // Somebody edits the file, and at the same time another ban comes.
+        fs::write(&path, "[[ban]]\nwho = \"bob\"\n").expect("it can be written");
+        room.ban(&ban("10.0.0.1")).expect("there is room");
+        state.read().and_then(|()| state.write()).expect("it can be written");
+        assert_eq!(banned(), ["10.0.0.1", "bob"]);
+        assert_eq!(parse(&fs::read_to_string(&path).expect("text")).expect("bans").len(), 2);
+        fs::write(&path, "[[ban]\n").expect("it can be written");
+        room.ban(&ban("eve")).expect("there is room");
+        assert!(matches!(state.read().and_then(|()| state.write()), Err(BanFileError::NotBans { .. })));
+        assert_eq!(fs::read_to_string(&path).expect("text"), "[[ban]\n");
+        fs::remove_dir_all(&directory).expect("it is there");
+    }
+}

@@ -1,0 +1,164 @@
+//! The flags for names, operators and bans, as members of the built server meet them.
+#![cfg(unix)]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{CHAT, Process, Server, now};
+
+/// A directory of the test's own, which goes with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("chat-moderation-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a directory for the test");
+        Self(path)
+    }
+
+    /// Writes a file; returns its path.
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, text).expect("it can be written");
+        path.to_str().expect("UTF-8").to_owned()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn wait_for_text(path: &Path, wanted: &str) {
+    let deadline = now() + support::PATIENCE;
+    while !fs::read_to_string(path).is_ok_and(|text| text.contains(wanted)) {
+        assert!(now() < deadline, "no {wanted:?} in {}", path.display());
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_ban_survives_the_death_of_the_server() {
+    let directory = Directory::new("restart");
+    let password = directory.file("password", "open sesame\n");
+    let bans = directory.0.join("bans.toml");
+    let flags = ["--operator-password-file", &password, "--bans", bans.to_str().expect("UTF-8")];
+    let mut server = Server::with(&flags);
+    let (mut ann, mut bob) = (server.peer(), server.peer());
+    ann.send("/ban bob\n");
+    ann.read_up_to("/ban is for operators");
+    ann.send("/oper open sesame\n");
+    ann.read_up_to("[*] You are an operator. /help lists what you can do.");
+    bob.send("/nick bob\n");
+    bob.read_up_to("[*] You are bob");
+    ann.send("/kick nobody\n");
+    ann.read_up_to("[*] nobody is not here. /who tells who is.");
+    ann.send("/ban bob for 2h spam\n");
+    ann.read_up_to("[*] bob is banned. 1 present were made to leave.");
+    assert_eq!(bob.read_to_end().last().map(String::as_str), Some("[*] Closed: banned: spam"));
+    wait_for_text(&bans, "who = \"bob\"");
+    server.process.kill();
+    server.process.exit_code();
+
+    let mut server = Server::with(&flags);
+    let (mut ann, mut bob) = (server.peer(), server.peer());
+    bob.send("/nick Bob\n");
+    bob.read_up_to("[*] This name is banned: spam");
+    ann.send("/oper open sesame\n");
+    ann.read_up_to("[*] You are an operator. /help lists what you can do.");
+    ann.send("/unban bob\n");
+    ann.read_up_to("[*] bob may come again");
+    // What was not written yet is written at the end.
+    server.process.terminate();
+    assert_eq!(server.process.exit_code(), Some(0));
+    assert!(!fs::read_to_string(&bans).expect("it is there").contains("bob"));
+}
+
+#[test]
+fn after_sighup_the_bans_are_those_of_the_file() {
+    if !Process::heeds("HUP") {
+        return;
+    }
+    let directory = Directory::new("edited");
+    let bans = directory.file("bans.toml", "# mine\n[[ban]]\nwho = \"eve\"\n");
+    let server = Server::with(&["--bans", &bans]);
+    let mut bob = server.peer();
+    bob.send("/nick eve\n");
+    bob.read_up_to("[*] This name is banned");
+    bob.send("/nick bob\n");
+    bob.read_up_to("[*] You are bob");
+    // One that is damaged changes nothing, and is not touched.
+    fs::write(&bans, "[[ban]\n").expect("it can be written");
+    server.process.signal("HUP");
+    server.process.stderr.wait_until("a warning", |output| {
+        output.lines.iter().any(|line| line.contains("cannot understand")).then_some(())
+    });
+    assert_eq!(fs::read_to_string(&bans).expect("it is there"), "[[ban]\n");
+    fs::write(&bans, "[[ban]]\nwho = \"bob\"\nwhy = \"spam\"\n").expect("it can be written");
+    server.process.signal("HUP");
+    assert_eq!(bob.read_to_end().last().map(String::as_str), Some("[*] Closed: banned: spam"));
+    let mut eve = server.peer();
+    eve.send("/nick eve\n");
+    eve.read_up_to("[*] You are eve");
+}
+
+#[test]
+fn an_address_has_three_attempts_at_the_password_which_is_never_said() {
+    let directory = Directory::new("attempts");
+    let password = directory.file("password", "open sesame\n");
+    let server = Server::with(&["--operator-password-file", &password]);
+    let (mut ann, mut bob) = (server.peer(), server.peer());
+    for _ in 0..3 {
+        ann.send("/oper open says me\n");
+        ann.read_up_to("[*] That is not the password");
+    }
+    ann.send("/oper open sesame\n");
+    ann.read_up_to("[*] Too many attempts. Wait a minute.");
+    ann.send("done\n");
+    assert_eq!(bob.read_up_to("] done"), [ann.line("done")]);
+    assert!(!server.process.stdout.lines().concat().contains("open"));
+}
+
+#[test]
+fn names_may_be_required_and_addresses_hidden() {
+    let server = Server::with(&["--names", "required", "--hide-addresses"]);
+    let (mut ann, mut bob) = (server.peer(), server.peer());
+    ann.send("hello\n");
+    ann.read_up_to("[*] Choose a name first: type /nick NAME");
+    bob.send("/nick bob\n");
+    bob.read_up_to("[*] You are bob");
+    ann.send("/nick bob\n");
+    ann.read_up_to("[*] The name bob is taken. bob-2 is free.");
+    ann.send("/nick ann\n/wo\n//wo\n");
+    ann.read_up_to("[*] There is no /wo. Did you mean /who?");
+    let heard = bob.read_up_to("[ann] /wo");
+    assert!(!heard.concat().contains("hello"), "{heard:?}");
+    bob.send("/w\n");
+    let list = bob.read_up_to("present").concat() + &bob.read_up_to("idle for 0 s)").concat();
+    assert!(!list.contains("127.0.0.1"), "{list}");
+}
+
+#[test]
+fn what_cannot_be_used_is_said_at_once() {
+    let directory = Directory::new("wrong");
+    let missing = directory.0.join("missing").to_str().expect("UTF-8").to_owned();
+    let damaged = directory.file("damaged.toml", "[[ban]]\nwho = \"300.1.1.1\"\n");
+    let short = directory.file("short", "1234567\n");
+    for (flag, file, says) in [
+        ("--bans", &damaged, "line 2"),
+        ("--operator-password-file", &missing, "cannot open the operator password file"),
+        ("--operator-password-file", &short, "8 to 200 bytes"),
+    ] {
+        let mut command = Command::new(CHAT);
+        command.args(["server", "tcp", "--bind", "127.0.0.1:0", flag, file]);
+        let mut server = Process::start(&mut command);
+        assert_eq!(server.exit_code(), Some(1), "{flag}");
+        let stderr = server.stderr.all().join("\n");
+        assert!(stderr.contains(says), "{stderr}");
+    }
+    assert_eq!(fs::read_to_string(&damaged).expect("it is there"), "[[ban]]\nwho = \"300.1.1.1\"\n");
+}
