@@ -27,7 +27,7 @@ fn a_full_room_refuses_until_someone_leaves() {
 }
 
 #[test]
-fn seats_do_not_count_as_remote_members() {
+fn local_members_do_not_count_as_remote_members() {
     let (room, time) = room_with(RoomConfig::default().with_members_max(1));
     let _bot = support::local(&room, "bot");
     Carrier::new(&room, &time).join("192.0.2.1:1");
@@ -122,7 +122,7 @@ fn after_a_burst_every_message_waits_for_the_steady_rate() {
 }
 
 #[test]
-fn what_comes_in_spite_of_the_pause_makes_it_longer() {
+fn messages_during_the_pause_make_it_longer() {
     let (room, time) = room_with(RoomConfig::default().with_rate(Some(rate(1, 10))));
     let carrier = Carrier::new(&room, &time);
     let member = carrier.join("192.0.2.1:1");
@@ -134,7 +134,7 @@ fn what_comes_in_spite_of_the_pause_makes_it_longer() {
 }
 
 #[test]
-fn each_member_has_a_pace_of_his_own() {
+fn each_member_has_its_own_rate_limit() {
     let (room, time) = room_with(RoomConfig::default().with_rate(Some(rate(1, 1))));
     let carrier = Carrier::new(&room, &time);
     let (a, b) = (carrier.join("192.0.2.1:1"), carrier.join("192.0.2.1:2"));

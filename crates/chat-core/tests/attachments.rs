@@ -7,7 +7,7 @@ use chat_proto::LeaveReason;
 use support::{Carrier, flood, room, seqs, show, small_room};
 
 #[test]
-fn a_port_is_woken_once_until_it_pulls() {
+fn an_attachment_is_woken_once_until_it_pulls() {
     let (room, time) = room();
     let mut carrier = Carrier::new(&room, &time);
     assert_eq!(carrier.wakes(), 0, "there is nothing to pull yet");
@@ -22,7 +22,7 @@ fn a_port_is_woken_once_until_it_pulls() {
 }
 
 #[test]
-fn a_port_is_not_woken_by_its_own_members() {
+fn an_attachment_is_not_woken_by_its_own_members() {
     let (room, time) = room();
     let (mut own, mut other) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let member = own.join("192.0.2.1:1");
@@ -37,7 +37,7 @@ fn a_port_is_not_woken_by_its_own_members() {
 }
 
 #[test]
-fn a_port_that_finds_a_past_is_woken_for_it() {
+fn an_attachment_to_a_room_with_a_past_is_woken_for_it() {
     let (room, time) = room();
     room.notice("before").unwrap();
     let mut carrier = Carrier::new(&room, &time);
@@ -46,7 +46,7 @@ fn a_port_that_finds_a_past_is_woken_for_it() {
 }
 
 #[test]
-fn a_pull_replaces_what_the_last_one_left_in_the_buffer() {
+fn a_pull_replaces_the_last_update_in_the_buffer() {
     let (room, time) = small_room();
     let mut carrier = Carrier::new(&room, &time);
     carrier.join("192.0.2.1:1");
@@ -59,7 +59,7 @@ fn a_pull_replaces_what_the_last_one_left_in_the_buffer() {
 }
 
 #[test]
-fn a_port_that_pulls_too_late_is_told_up_to_where_the_messages_are_gone() {
+fn an_attachment_that_pulls_too_late_is_told_up_to_where_the_messages_are_gone() {
     let (room, time) = small_room();
     let mut carrier = Carrier::new(&room, &time);
     room.notice("seen").unwrap();
@@ -75,7 +75,7 @@ fn a_port_that_pulls_too_late_is_told_up_to_where_the_messages_are_gone() {
 }
 
 #[test]
-fn a_port_that_the_tail_has_just_reached_has_missed_nothing() {
+fn an_attachment_that_the_tail_has_just_reached_has_missed_nothing() {
     let (room, time) = small_room();
     let mut carrier = Carrier::new(&room, &time);
     room.notice("seen").unwrap();
@@ -90,7 +90,7 @@ fn a_port_that_the_tail_has_just_reached_has_missed_nothing() {
 }
 
 #[test]
-fn a_port_that_missed_only_who_came_and_went_is_told_so() {
+fn an_attachment_that_missed_only_joins_and_leaves_is_told_so() {
     let (room, time) = small_room();
     let (mut carrier, other) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     room.notice("seen").unwrap();
@@ -105,7 +105,7 @@ fn a_port_that_missed_only_who_came_and_went_is_told_so() {
 }
 
 #[test]
-fn a_port_attached_late_pulls_all_that_the_log_holds() {
+fn a_late_attachment_pulls_all_that_the_log_holds() {
     let (room, time) = small_room();
     let mut early = Carrier::new(&room, &time);
     for _ in 0..10 {
@@ -121,7 +121,7 @@ fn a_port_attached_late_pulls_all_that_the_log_holds() {
 }
 
 #[test]
-fn a_replay_gives_what_was_pulled_and_is_still_held() {
+fn a_replay_gives_the_pulled_entries_that_are_still_held() {
     let (room, time) = small_room();
     let mut carrier = Carrier::new(&room, &time);
     let replay = |carrier: &Carrier| {
@@ -162,7 +162,7 @@ fn a_late_answer_for_a_member_that_is_gone_does_not_reach_its_successor() {
 }
 
 #[test]
-fn who_was_put_out_before_he_left_is_told_what_the_room_announced() {
+fn a_member_kicked_before_it_leaves_is_told_the_announced_reason() {
     let (room, time) = room();
     let mut carrier = Carrier::new(&room, &time);
     let member = carrier.join("192.0.2.1:1");

@@ -64,7 +64,7 @@ fn twins_are_told_apart_and_each_keeps_its_tag_when_the_other_leaves() {
 }
 
 #[test]
-fn a_kick_is_for_the_one_that_is_shown_so() {
+fn a_kick_hits_the_member_that_is_shown_by_that_address() {
     let (room, _time, tcp, mut udp, _listener) = stage();
     let (stays, goes) = (tcp.join(ADDRESS), udp.join(ADDRESS));
     room.kick("192.0.2.1:5/udp".parse().unwrap(), "").unwrap();

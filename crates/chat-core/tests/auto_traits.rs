@@ -14,7 +14,7 @@ fn is_shared_by_threads<T: Send + Sync + Debug + 'static>() {}
 fn is_an_error<T: Error + Send + Sync + 'static>() {}
 
 #[test]
-fn a_room_and_its_seats_and_clients_are_shared_by_threads() {
+fn a_room_its_local_members_and_clients_are_shared_by_threads() {
     is_shared_by_threads::<Room>();
     is_shared_by_threads::<LocalMember>();
     is_shared_by_threads::<Client>();
@@ -24,7 +24,7 @@ fn a_room_and_its_seats_and_clients_are_shared_by_threads() {
 }
 
 #[test]
-fn what_a_transport_is_made_of_is_shared_by_threads() {
+fn the_parts_of_a_transport_are_shared_by_threads() {
     is_shared_by_threads::<Attachment>();
     is_shared_by_threads::<Update>();
     is_shared_by_threads::<EncodedLog>();

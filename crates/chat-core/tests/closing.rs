@@ -41,7 +41,7 @@ fn the_farewell_is_the_last_message() {
 }
 
 #[test]
-fn a_port_learns_until_when_it_must_be_done() {
+fn an_attachment_learns_its_deadline_when_the_room_closes() {
     let (room, time) = room();
     let mut carrier = Carrier::new(&room, &time);
     assert_eq!(carrier.pull().closing, None);
@@ -77,7 +77,7 @@ fn a_room_may_be_given_all_the_time_there_is() {
 }
 
 #[test]
-fn a_port_of_a_room_that_is_closing_already_is_woken_to_learn_it() {
+fn an_attachment_to_a_closing_room_is_woken_to_learn_it() {
     let (room, time) = room();
     room.close("Good night", GRACE);
     let mut carrier = Carrier::new(&room, &time);
@@ -87,7 +87,7 @@ fn a_port_of_a_room_that_is_closing_already_is_woken_to_learn_it() {
 }
 
 #[test]
-fn who_is_left_when_a_port_goes_was_stopped_and_not_lost() {
+fn members_left_when_an_attachment_of_a_closed_room_goes_were_stopped_and_not_lost() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
     let bot = local(&room, "bot");
@@ -98,7 +98,7 @@ fn who_is_left_when_a_port_goes_was_stopped_and_not_lost() {
 }
 
 #[test]
-fn a_seat_hears_the_end_after_the_last_port_and_the_last_entry() {
+fn a_local_member_hears_the_end_after_the_last_attachment_and_the_last_entry() {
     let (room, time) = room();
     let (first, second) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let bot = local(&room, "bot");
@@ -116,7 +116,7 @@ fn a_seat_hears_the_end_after_the_last_port_and_the_last_entry() {
 }
 
 #[test]
-fn a_seat_reads_everything_before_it_hears_the_end() {
+fn a_local_member_reads_everything_before_it_hears_the_end() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
     let bot = local(&room, "bot");
@@ -131,7 +131,7 @@ fn a_seat_reads_everything_before_it_hears_the_end() {
 }
 
 #[test]
-fn a_room_without_ports_is_over_when_it_is_closed() {
+fn a_room_without_attachments_is_over_when_it_is_closed() {
     let (room, _) = room();
     let bot = local(&room, "bot");
     room.close("Good night", GRACE);
@@ -143,7 +143,7 @@ fn a_room_without_ports_is_over_when_it_is_closed() {
 }
 
 #[test]
-fn the_end_is_signalled_to_all_who_listen_at_one_seat() {
+fn the_end_is_signalled_to_all_threads_at_one_local_member() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
     let bot = local(&room, "bot");

@@ -10,7 +10,7 @@ use support::{Carrier, small_room};
 const MANY: usize = 2_000;
 
 #[test]
-fn a_speaker_is_held_up_before_a_transport_is_overtaken_and_goes_on_when_it_has_pulled() {
+fn a_speaker_is_throttled_before_a_transport_lags_and_goes_on_when_it_has_pulled() {
     let (room, time) = small_room();
     let (fast, mut slow) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let speaker = fast.join("192.0.2.1:1");
@@ -30,7 +30,7 @@ fn a_speaker_is_held_up_before_a_transport_is_overtaken_and_goes_on_when_it_has_
 }
 
 #[test]
-fn a_transport_that_was_overtaken_holds_up_nobody_any_more() {
+fn a_transport_that_has_lagged_throttles_nobody_any_more() {
     let (room, time) = small_room();
     let (mut fast, stuck) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let speaker = fast.join("192.0.2.1:1");

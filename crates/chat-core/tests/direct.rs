@@ -54,7 +54,7 @@ fn a_lane_that_nobody_acknowledges_is_full_and_the_sender_is_told() {
 }
 
 #[test]
-fn what_was_not_acknowledged_comes_again_over_the_connection_on_which_the_session_goes_on() {
+fn unacknowledged_items_come_again_over_the_connection_that_resumes_the_session() {
     let (room, time) = room();
     let (mut old, mut new) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let ann = old.welcome("192.0.2.1:1", &Hello::default());
@@ -81,7 +81,7 @@ fn what_was_not_acknowledged_comes_again_over_the_connection_on_which_the_sessio
 }
 
 #[test]
-fn a_sender_is_told_what_did_not_get_there_because_the_other_one_left() {
+fn a_sender_is_told_of_messages_lost_because_the_recipient_left() {
     let (room, time) = room();
     let mut carrier = Carrier::new(&room, &time);
     let ann = carrier.join("192.0.2.1:1");
@@ -98,7 +98,7 @@ fn a_sender_is_told_what_did_not_get_there_because_the_other_one_left() {
 }
 
 #[test]
-fn who_says_much_that_is_refused_is_told_each_time_and_held_up_until_the_transport_has_pulled() {
+fn a_member_with_many_refused_messages_is_told_each_time_and_throttled_until_the_transport_has_pulled() {
     let moderator = Moderator::new(|offer| Verdict::Refuse(offer.text.clone()));
     let (room, time) = room_with(RoomConfig::default().with_moderator(moderator));
     let mut carrier = Carrier::new(&room, &time);

@@ -52,7 +52,7 @@ fn an_empty_log_has_nothing_for_anyone() {
 }
 
 #[test]
-fn a_member_at_the_head_gets_only_what_comes_from_now_on() {
+fn a_member_at_the_head_gets_only_later_entries() {
     let mut log = EncodedLog::new(1_000);
     message(&mut log, b"one\n");
     let member = log.head();
@@ -62,7 +62,7 @@ fn a_member_at_the_head_gets_only_what_comes_from_now_on() {
 }
 
 #[test]
-fn what_two_members_have_not_seen_is_the_same_bytes() {
+fn two_members_with_the_same_pending_entries_share_the_same_bytes() {
     let mut log = EncodedLog::new(1_000);
     let (a, b) = (log.head(), log.head());
     message(&mut log, b"one\n");
@@ -164,7 +164,7 @@ fn only_messages_are_counted_as_missed() {
 }
 
 #[test]
-fn a_plain_member_does_not_get_his_own_line() {
+fn a_plain_member_does_not_get_its_own_line() {
     let mut log = EncodedLog::new(1_000);
     let member = log.head();
     message(&mut log, b"one\n");
@@ -186,7 +186,7 @@ fn a_plain_member_does_not_get_his_own_line() {
 }
 
 #[test]
-fn an_own_message_that_is_behind_the_member_does_not_stop_him() {
+fn an_own_message_behind_the_cursor_does_not_stop_the_member() {
     let mut log = log_of(8, 2);
     let member = log.head();
     message(&mut log, b"own\n");
@@ -199,7 +199,7 @@ fn an_own_message_that_is_behind_the_member_does_not_stop_him() {
 }
 
 #[test]
-fn after_a_message_comes_what_followed_it() {
+fn a_cursor_after_a_message_leads_to_the_entries_that_followed() {
     let mut log = log_of(12, 3);
     for line in [b"one\n", b"two\n", b"3.3\n", b"4.4\n"] {
         message(&mut log, line);
@@ -214,7 +214,7 @@ fn after_a_message_comes_what_followed_it() {
 }
 
 #[test]
-fn a_log_that_restarts_tells_everyone_what_is_gone() {
+fn a_log_that_restarts_tells_everyone_how_much_is_gone() {
     let mut log = EncodedLog::new(1_000);
     let start = log.head();
     message(&mut log, b"one\n");
@@ -232,7 +232,7 @@ fn a_log_that_restarts_tells_everyone_what_is_gone() {
 }
 
 #[test]
-fn a_log_that_restarts_before_it_held_anything_still_tells_what_is_gone() {
+fn a_log_that_restarts_while_empty_still_tells_how_much_is_gone() {
     let mut log = EncodedLog::new(1_000);
     message(&mut log, b"");
     log.restart_after(1);

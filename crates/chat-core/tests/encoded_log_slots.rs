@@ -82,7 +82,7 @@ fn no_slot_from_before_a_gap_is_one_after_it() {
 }
 
 #[test]
-fn who_lacks_what_is_gone_stands_before_the_tail() {
+fn a_member_that_lacks_dropped_messages_stands_before_the_tail() {
     let mut log = EncodedLog::new(2 * (4 + INDEX));
     for bytes in [b"one ", b"two ", b"333 "] {
         message(&mut log, bytes);

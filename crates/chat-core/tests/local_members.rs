@@ -13,7 +13,7 @@ use crossbeam_channel::{bounded, select};
 use support::{Carrier, NEVER, flood, hear, in_time, local, room, show, small_room};
 
 #[test]
-fn a_seat_hears_what_is_said_from_now_on_and_itself_too() {
+fn a_local_member_hears_later_messages_and_its_own() {
     let (room, _) = room();
     room.notice("before").unwrap();
     let bot = local(&room, "bot");
@@ -40,7 +40,7 @@ fn a_name_is_taken_while_its_member_is_there() {
 }
 
 #[test]
-fn a_seat_that_is_not_read_is_told_exactly_what_it_missed() {
+fn a_local_member_that_is_not_read_is_told_exactly_what_it_missed() {
     let (room, time) = small_room();
     let carrier = Carrier::new(&room, &time);
     let bot = local(&room, "bot");
@@ -118,7 +118,7 @@ fn one_entry_per_token_is_enough_to_hear_everything() {
 }
 
 #[test]
-fn one_entry_per_token_is_enough_for_who_missed_something_too() {
+fn one_entry_per_token_is_enough_for_a_lagged_local_member_too() {
     let (room, _) = small_room();
     let bot = local(&room, "bot");
     flood(&room);
@@ -130,7 +130,7 @@ fn one_entry_per_token_is_enough_for_who_missed_something_too() {
 }
 
 #[test]
-fn a_seat_is_woken_between_other_channels() {
+fn a_local_member_is_woken_between_other_channels() {
     let (room, _) = room();
     let bot = local(&room, "bot");
     let (quit, quitting) = bounded::<()>(1);
@@ -156,7 +156,7 @@ fn a_seat_is_woken_between_other_channels() {
 }
 
 #[test]
-fn two_who_listen_at_one_seat_share_what_it_hears() {
+fn two_threads_at_one_local_member_share_its_entries() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
     let bot = Arc::new(local(&room, "bot"));

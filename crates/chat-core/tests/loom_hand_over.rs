@@ -149,7 +149,7 @@ fn a_reader_that_sleeps_until_it_is_woken_gets_every_message_and_no_wake_too_man
 }
 
 #[test]
-fn who_pulls_before_he_is_woken_is_woken_for_what_comes_after_it() {
+fn a_reader_that_pulls_before_its_wake_is_woken_for_later_messages() {
     in_every_order(|room, _| {
         let mut reader = Carrier::new(&room);
         let speaker = thread::spawn(move || {
@@ -165,7 +165,7 @@ fn who_pulls_before_he_is_woken_is_woken_for_what_comes_after_it() {
 }
 
 #[test]
-fn two_ports_that_speak_and_read_at_once_see_one_order() {
+fn two_attachments_that_speak_and_read_at_once_see_one_order() {
     in_every_order(|room, now| {
         let turn = move |room: &Room, peer: &str| {
             let mut carrier = Carrier::new(room);
@@ -183,7 +183,7 @@ fn two_ports_that_speak_and_read_at_once_see_one_order() {
 }
 
 #[test]
-fn a_room_that_closes_reaches_a_sleeping_port_and_a_waiting_seat() {
+fn a_room_that_closes_reaches_a_sleeping_attachment_and_a_waiting_local_member() {
     in_every_order(|room, _| {
         let mut carrier = Carrier::new(&room);
         let local = room.join("bot").unwrap();
@@ -202,7 +202,7 @@ fn a_room_that_closes_reaches_a_sleeping_port_and_a_waiting_seat() {
 }
 
 #[test]
-fn two_threads_that_listen_at_one_seat_share_what_is_said_and_both_hear_the_end() {
+fn two_threads_that_listen_at_one_local_member_share_its_messages_and_both_hear_the_end() {
     in_every_order(|room, _| {
         let local = std::sync::Arc::new(room.join("bot").unwrap());
         let other_local = std::sync::Arc::clone(&local);

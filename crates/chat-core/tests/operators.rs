@@ -70,7 +70,7 @@ fn rooms_share_a_list_of_bans() {
 }
 
 #[test]
-fn what_a_muted_member_says_costs_the_others_nothing() {
+fn a_muted_members_messages_cost_the_others_nothing() {
     let (room, time) = room_with(RoomConfig::default());
     let host = operator(&room);
     let mut tcp = Carrier::new(&room, &time);

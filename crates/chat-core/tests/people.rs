@@ -181,7 +181,7 @@ fn a_full_lane_and_one_that_ignores_are_told_to_the_sender() {
 }
 
 #[test]
-fn who_tells_names_and_addresses_unless_they_are_hidden() {
+fn who_lists_names_and_addresses_unless_they_are_hidden() {
     let (room, time) = room();
     let host = room.join("host").unwrap();
     host.set_operator(true);
@@ -295,7 +295,7 @@ fn an_entry_is_dated_by_the_wall_clock_which_never_goes_backwards() {
 }
 
 #[test]
-fn a_peer_that_the_gate_refuses_never_was_there() {
+fn a_peer_that_the_gate_refuses_never_joins() {
     let gate = chat_core::Gate::new(|knock| match (knock.transport, knock.name) {
         ("udp", _) => Err("no datagrams".into()),
         (_, Some(name)) if name.as_str() == "mallory" => Err("not you".into()),

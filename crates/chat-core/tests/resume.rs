@@ -190,7 +190,7 @@ fn nothing_older_than_the_session_can_be_asked_for() {
 }
 
 #[test]
-fn a_session_keeps_its_pace() {
+fn a_session_keeps_its_rate_limit() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
     let Welcomed { member, welcome: first, .. } = carrier.welcome("192.0.2.1:1", &fresh());

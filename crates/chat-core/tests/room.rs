@@ -11,7 +11,7 @@ use chat_proto::{Author, Event, LeaveReason, TextError};
 use support::{Carrier, hear, local, room, seqs, text};
 
 #[test]
-fn all_ports_and_seats_read_the_same_in_the_same_order() {
+fn all_attachments_and_local_members_read_the_same_in_the_same_order() {
     let (room, time) = room();
     let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let (bot, console) = (local(&room, "bot"), local(&room, "console"));
@@ -39,7 +39,7 @@ fn all_ports_and_seats_read_the_same_in_the_same_order() {
 }
 
 #[test]
-fn messages_are_numbered_without_gaps_whoever_says_them() {
+fn messages_of_all_members_are_numbered_without_gaps() {
     let (room, time) = room();
     let mut carrier = Carrier::new(&room, &time);
     let bot = local(&room, "bot");
@@ -79,7 +79,7 @@ fn an_entry_tells_when_it_was_accepted() {
 }
 
 #[test]
-fn a_member_hears_what_follows_his_join() {
+fn a_member_hears_what_follows_its_join() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
     room.notice("before").unwrap();
@@ -104,7 +104,7 @@ fn a_leave_is_announced_once_with_its_first_reason() {
 }
 
 #[test]
-fn a_kicked_member_who_then_leaves_is_announced_once() {
+fn a_kicked_member_that_then_leaves_is_announced_once() {
     let (room, time) = room();
     let mut carrier = Carrier::new(&room, &time);
     let member = carrier.join("192.0.2.1:1");
@@ -114,7 +114,7 @@ fn a_kicked_member_who_then_leaves_is_announced_once() {
 }
 
 #[test]
-fn who_was_kicked_is_reported_to_his_own_port_and_can_say_nothing_more() {
+fn a_kicked_member_is_reported_to_its_own_attachment_and_can_say_nothing_more() {
     let (room, time) = room();
     let (mut own, mut other) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let member = own.join("192.0.2.1:1");
@@ -135,7 +135,7 @@ fn who_was_kicked_is_reported_to_his_own_port_and_can_say_nothing_more() {
 }
 
 #[test]
-fn no_one_can_be_kicked_who_is_not_there() {
+fn an_absent_member_cannot_be_kicked() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
     carrier.join("192.0.2.1:1");
@@ -161,7 +161,7 @@ fn a_reason_that_no_one_could_be_told_kicks_no_one() {
 }
 
 #[test]
-fn who_is_present_is_told_as_far_as_a_frame_goes() {
+fn a_list_of_present_members_has_as_many_as_fit_a_frame() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
     let peers: Vec<_> =
@@ -179,7 +179,7 @@ fn who_is_present_is_told_as_far_as_a_frame_goes() {
 }
 
 #[test]
-fn the_members_of_a_dropped_port_are_lost() {
+fn the_members_of_a_dropped_attachment_are_lost() {
     let (room, time) = room();
     let (gone, mut stays) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let lost = gone.join("192.0.2.1:1");
@@ -215,7 +215,7 @@ fn how_much_of_a_member_was_accepted_is_counted() {
 }
 
 #[test]
-fn the_room_counts_what_happens() {
+fn the_room_keeps_statistics() {
     let (room, time) = room();
     let carrier = Carrier::new(&room, &time);
     let bot = local(&room, "bot");
@@ -232,7 +232,7 @@ fn the_room_counts_what_happens() {
 }
 
 #[test]
-fn who_comes_and_goes_in_a_large_room_is_gathered_once_a_second() {
+fn a_large_room_sends_a_presence_summary_once_a_second() {
     let (room, time) = room();
     let (mut carrier, mut other) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let members: Vec<_> =

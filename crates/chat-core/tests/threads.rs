@@ -157,7 +157,7 @@ fn readers_of_a_small_log_get_or_are_told_they_miss_every_message() {
 }
 
 #[test]
-fn seats_that_wait_on_many_threads_hear_the_end() {
+fn local_members_that_wait_on_many_threads_hear_the_end() {
     let (room, time) = room_with(RoomConfig::default());
     let attachment = SpeakingAttachment::new(&room, &time, 0);
     let locals: Vec<_> = (0..SEATS).map(|number| local(&room, &format!("seat{number}"))).collect();

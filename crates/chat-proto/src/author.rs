@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_known_is_kept_as_clean_text() {
+    fn an_unknown_author_is_kept_as_clean_text() {
         assert_eq!(Author::from_shown("ann@home").to_string(), "ann@home");
         assert_eq!(Author::from_shown("a\nb").to_string(), "a\u{240a}b");
         assert_eq!(Author::from_shown(""), Author::Other(Text::default()));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_is_read_as_what_it_is() {
+    fn known_authors_keep_their_kind() {
         for shown in ["*", "bot", "127.0.0.1:5", "[fe80::1%3]:5", "[::1]:5/udp", "127.0.0.1:5/tcp-12"] {
             let author = Author::from_shown(shown);
             assert!(!matches!(author, Author::Other(_)), "{shown}");

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_line_is_told_from_a_person_who_shouts_get() {
+    fn a_request_line_is_distinguished_from_a_person_who_shouts_get() {
         for line in [
             "GET / HTTP/1.1",
             "PRI * HTTP/2.0",

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn bits_behind_the_prefix_are_let_go() {
+    fn bits_after_the_prefix_are_ignored() {
         for (written, canonical) in [
             ("10.1.2.3/8", "10.0.0.0/8"),
             ("10.1.2.3/32", "10.1.2.3"),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_refused() {
+    fn an_invalid_network_is_refused() {
         for bad in [
             "",
             "/",

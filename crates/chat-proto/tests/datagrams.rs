@@ -158,7 +158,7 @@ fn datagrams_of_a_room() {
 }
 
 #[test]
-fn what_is_no_datagram_says_why() {
+fn an_invalid_datagram_says_why() {
     let bye = member(&MemberDatagram::Bye { session: SESSION });
     let refused = |bytes: &[u8]| MemberDatagram::decode(bytes).unwrap_err();
     for end in 0..7 {
@@ -185,7 +185,7 @@ fn a_hello_is_padded_with_zeros_to_the_size_of_the_longest_answer() {
 
 /// A later version may have put more fields there.
 #[test]
-fn what_follows_the_known_fields_is_ignored_where_nothing_may_follow_them() {
+fn bytes_after_the_known_fields_are_ignored_where_nothing_may_follow_them() {
     let tail = |bytes: Vec<u8>| [bytes, b"more".to_vec()].concat();
     for datagram in [
         MemberDatagram::Who { session: SESSION },

@@ -113,7 +113,7 @@ fn bytes_behind_the_known_fields_are_ignored() {
 }
 
 #[test]
-fn what_only_a_later_version_knows_is_said_to_be_unknown() {
+fn things_of_a_later_version_are_reported_as_unknown() {
     assert_eq!(decode_room(&with_length(&[0xee, 1, 2, 3])), Ok(Some(RoomFrame::Unknown { kind: 0xee })));
     let entry = Entry { seq: 5, at_ms: 6, event: Event::Unknown { kind: 99 } };
     assert_eq!(

@@ -27,7 +27,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_as_a_line_is_written_the_same(s in "\\[(\\*|bot|[1-9]\\.2\\.3\\.4:[1-9]|\\[::[1-9]\\]:[1-9])\\] [ -~]{0,20}") {
+    fn a_parsed_line_is_written_the_same(s in "\\[(\\*|bot|[1-9]\\.2\\.3\\.4:[1-9]|\\[::[1-9]\\]:[1-9])\\] [ -~]{0,20}") {
         prop_assert_eq!(s.parse::<Line>().unwrap().to_string(), s);
     }
 
@@ -58,7 +58,7 @@ fn the_prefix_ends_at_the_first_bracket_with_a_space() {
 }
 
 #[test]
-fn what_is_no_line_is_refused_with_the_reason() {
+fn an_invalid_line_is_refused_with_the_reason() {
     for (s, expected) in [
         ("", LineError::NoBrackets),
         ("hello", LineError::NoBrackets),

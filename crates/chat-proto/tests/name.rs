@@ -38,7 +38,7 @@ fn a_name_has_one_spelling() {
 }
 
 #[test]
-fn what_is_no_name_is_refused_with_the_reason() {
+fn an_invalid_name_is_refused_with_the_reason() {
     for (s, error) in [
         ("", NameError::Empty),
         ("*", NameError::FirstCharacter { character: '*' }),

@@ -134,7 +134,7 @@ fn telnet_commands_are_stripped_and_refused_at_any_split() {
 }
 
 #[test]
-fn what_is_left_at_the_end_of_input_is_a_line() {
+fn the_rest_at_the_end_of_input_is_a_line() {
     for (input, last) in [
         (&[b'a'][..], Some(&b"a"[..])),
         (&[b'a', IAC], Some(b"a\xff")),

@@ -204,7 +204,7 @@ fn every_character_is_shown_on_its_line_and_does_nothing_else() {
 }
 
 #[test]
-fn what_is_not_cleaned_is_noticed() {
+fn uncleaned_text_is_noticed() {
     let mut terminal = terminal(COLUMNS[1]);
     let prefix = "[192.0.2.1:54321] ";
     for bytes in

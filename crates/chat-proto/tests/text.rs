@@ -204,7 +204,7 @@ fn invisible_characters_stay_where_their_neighbours_justify_them() {
 }
 
 #[test]
-fn what_is_only_invisible_is_dropped() {
+fn purely_invisible_text_is_dropped() {
     for (s, expected) in [
         ("a\u{200d}b", "ab"),
         ("a\u{200c}b", "ab"),
@@ -243,7 +243,7 @@ fn what_is_only_invisible_is_dropped() {
 }
 
 #[test]
-fn what_could_mislead_becomes_visible() {
+fn misleading_characters_become_visible() {
     for (s, expected) in [
         // A text in invisible letters, and what only begins like a flag.
         ("hi\u{e0068}\u{e0069}", "hi\u{fffd}\u{fffd}"),

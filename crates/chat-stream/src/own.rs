@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_tail_has_passed_is_still_counted() {
+    fn messages_that_the_tail_has_passed_are_still_counted() {
         let mut own = Own::default();
         for seq in [2, 4, 6, 8] {
             own.add(seq, 0);

@@ -16,7 +16,7 @@ fn nothing_that_another_protocol_begins_with_is_text() {
 }
 
 #[test]
-fn what_people_and_programs_say_is_text() {
+fn lines_of_people_and_programs_are_text() {
     let zeroed: &[u8] = &[b"hello".as_slice(), &[0; 1019]].concat();
     let texts: &[&[u8]] = &[
         b"",

@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_lost_and_whenever_something_is_sent_again_before_long() {
+    fn after_any_loss_something_is_sent_again_before_long() {
         // The entries that the member has lie between entries that it lacks, and the window is as small as possible:
         // seed 11295 of the simulator, where one timer kept postponing the other.
         let (mut now, mut log) = (begin(), EncodedLog::new(1 << 20));

@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_said_to_a_peer_is_known_when_it_comes_back_from_it() {
+    fn a_servers_own_lines_are_recognised_when_a_peer_sends_them_back() {
         let peer: PeerAddr = "127.0.0.1:7".parse().unwrap();
         for echo in [
             "[127.0.0.1:7] hello",
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_known_however_a_program_ends_what_it_sends() {
+    fn a_number_is_recognised_with_any_line_ending() {
         for sent in ["482193", "482193\n", "482193\r\n", " 482193 ", "482193\0", "482193\n\0\0\0"] {
             assert_eq!(number(sent.as_bytes()), Some(482_193), "{sent:?}");
         }

@@ -103,7 +103,7 @@ fn a_plain_peer_that_is_not_there_any_more_has_left_at_the_first_datagram_to_it(
 }
 
 #[test]
-fn what_icmp_messages_say_about_some_costs_others_nothing() {
+fn icmp_messages_about_some_peers_cost_others_nothing() {
     let server = wildcard("127.0.0.1:0").unwrap();
     let stays = Peer::new(server.address);
     stays.send(b"");

@@ -13,7 +13,7 @@ use support::{PATIENCE, Peer, connect, hear, own_loopback, say};
 const MESSAGES: usize = 400;
 
 #[test]
-fn whatever_members_come_over_they_see_the_same_messages_in_the_same_order() {
+fn members_over_any_transport_see_the_same_messages_in_the_same_order() {
     let room = Room::new(RoomConfig::default());
     let mut running = Running::new(&room);
     let tcp = TcpServer::bind((own_loopback(), 0), &room, &TcpConfig::default()).unwrap();
@@ -74,7 +74,7 @@ fn whatever_members_come_over_they_see_the_same_messages_in_the_same_order() {
 }
 
 #[test]
-fn one_moderator_looks_at_what_comes_over_both() {
+fn one_moderator_checks_messages_over_both_transports() {
     let moderator = Moderator::new(|offer| match offer.text.as_str() {
         "spam" => Verdict::Refuse("no spam".parse().unwrap()),
         _ => Verdict::Accept,

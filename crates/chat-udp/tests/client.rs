@@ -61,7 +61,7 @@ fn ten_thousand_lines_arrive_whole_and_in_order_through_a_path_that_loses_a_fift
 }
 
 #[test]
-fn who_finds_nobody_is_told_so() {
+fn a_client_that_finds_no_server_is_told_so() {
     // A socket that is connected to itself has the port, and takes nothing from others.
     let keeps_the_port = UdpSocket::bind("127.0.0.1:0").unwrap();
     let nobody = keeps_the_port.local_addr().unwrap();
@@ -75,7 +75,7 @@ fn who_finds_nobody_is_told_so() {
 }
 
 #[test]
-fn who_is_put_out_learns_why() {
+fn a_kicked_client_learns_why() {
     let server = Server::new();
     let client = connect(server.address);
     let you =
@@ -98,7 +98,7 @@ fn a_full_room_says_so() {
 }
 
 #[test]
-fn a_proven_peer_takes_the_place_of_one_who_cannot_prove_himself() {
+fn a_proven_peer_takes_the_place_of_an_unproven_one() {
     let server = Server::with(RoomConfig::default().with_members_max(1), &UdpConfig::default());
     let plain = Peer::new(server.address);
     plain.send(b"hello");
@@ -129,7 +129,7 @@ fn a_closing_room_lets_everyone_read_to_the_end() {
 }
 
 #[test]
-fn a_client_comes_back_when_its_server_does_and_says_what_was_not_taken() {
+fn a_client_comes_back_when_its_server_does_and_repeats_the_messages_not_taken() {
     // While nobody listens there, nobody else takes the port.
     let own = SocketAddr::from((own_loopback(), 0));
     let mut first = Server::bind(own, RoomConfig::default(), &UdpConfig::default());
@@ -147,7 +147,7 @@ fn a_client_comes_back_when_its_server_does_and_says_what_was_not_taken() {
 }
 
 #[test]
-fn who_is_present_is_told() {
+fn a_client_can_list_the_members() {
     let server = Server::new();
     let client = connect(server.address);
     client.ask_who().unwrap();

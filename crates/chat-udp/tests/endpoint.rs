@@ -200,7 +200,7 @@ fn a_late_copy_of_an_old_hello_does_not_disturb_a_newer_session() {
 }
 
 #[test]
-fn who_leaves_is_not_let_in_again_by_a_late_copy_of_his_hello() {
+fn a_member_that_left_does_not_join_again_by_a_late_copy_of_its_hello() {
     let (now, ann) = (begin(), address("198.51.100.1:1"));
     let mut server = Server::new(now);
     let cookie = Some(server.cookie(ann, 1, now));
@@ -242,7 +242,7 @@ fn the_right_address_with_a_wrong_session_is_not_heard() {
 }
 
 #[test]
-fn plain_text_from_a_framed_members_address_is_not_his() {
+fn plain_text_from_a_framed_members_address_is_not_its_message() {
     let (now, ann) = (begin(), address("10.0.0.1:1"));
     let mut server = Server::new(now);
     server.join(ann, 1, now);
@@ -251,7 +251,7 @@ fn plain_text_from_a_framed_members_address_is_not_his() {
 }
 
 #[test]
-fn what_makes_no_sense_is_not_answered() {
+fn nonsense_is_not_answered() {
     let (now, ann) = (begin(), address("10.0.0.1:1"));
     let mut server = Server::new(now);
     let session = server.join(ann, 1, now);
@@ -664,7 +664,7 @@ fn the_longest_lines_fit_into_1024_bytes_however_they_end() {
 }
 
 #[test]
-fn what_is_not_text_is_not_said_and_not_answered() {
+fn bytes_that_are_not_text_are_not_said_and_not_answered() {
     let now = begin();
     for ann in ["10.0.0.1:1", "198.51.100.1:1"].map(address) {
         let mut server = Server::new(now);
@@ -771,7 +771,7 @@ fn is_entries(bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn what_a_member_says_comes_back_to_him_in_order() {
+fn a_members_messages_come_back_to_it_in_order() {
     let now = begin();
     let mut server = Server::new(now);
     let mut ann = Client::new("198.51.100.1:1", now);
@@ -821,7 +821,7 @@ fn a_message_whose_acknowledgement_is_lost_is_said_once() {
 }
 
 #[test]
-fn a_member_who_was_overtaken_learns_exactly_what_he_missed() {
+fn a_lagged_member_learns_exactly_what_it_missed() {
     let mut now = begin();
     let config = RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN);
     let mut server = Server::with(config, "192.0.2.1:5555", now);
@@ -847,7 +847,7 @@ fn a_member_who_was_overtaken_learns_exactly_what_he_missed() {
 }
 
 #[test]
-fn a_member_over_his_rate_waits_and_loses_nothing() {
+fn a_member_over_its_rate_limit_waits_and_loses_nothing() {
     let mut now = begin();
     let rate = Rate { burst: 2.try_into().unwrap(), per_second: 10.try_into().unwrap() };
     let config = RoomConfig::default().with_rate(Some(rate));
@@ -869,7 +869,7 @@ fn a_member_over_his_rate_waits_and_loses_nothing() {
 }
 
 #[test]
-fn a_member_who_changes_his_address_is_followed_only_after_he_has_proved_it() {
+fn a_new_address_of_a_member_is_followed_only_after_it_is_proved() {
     let now = begin();
     let mut server = Server::new(now);
     let mut ann = Client::new("198.51.100.1:1", now);
@@ -1006,7 +1006,7 @@ fn a_client_notices_within_10_seconds_that_its_server_is_gone() {
 }
 
 #[test]
-fn who_leaves_and_whose_goodbye_is_lost_is_told_again() {
+fn a_member_that_leaves_and_loses_the_goodbye_is_told_again() {
     let mut now = begin();
     let mut server = Server::new(now);
     let mut ann = Client::new("198.51.100.1:1", now);
@@ -1064,7 +1064,7 @@ fn history_and_resumption_begin_where_they_should() {
 }
 
 #[test]
-fn a_closing_room_gives_everyone_what_he_is_owed_and_a_goodbye() {
+fn a_closing_room_gives_every_member_its_pending_output_and_a_goodbye() {
     let mut now = begin();
     let mut server = Server::new(now);
     let mut ann = Client::new("198.51.100.1:1", now);
@@ -1084,7 +1084,7 @@ fn a_closing_room_gives_everyone_what_he_is_owed_and_a_goodbye() {
 }
 
 #[test]
-fn while_a_room_closes_members_who_leave_keep_nobody_from_its_goodbye() {
+fn while_a_room_closes_members_that_leave_keep_nobody_from_its_goodbye() {
     let now = begin();
     let mut server = Server::new(now);
     let (ann, bob) = (address("198.51.100.1:1"), address("198.51.100.2:1"));
@@ -1121,7 +1121,7 @@ fn encode_bye(session: SessionId) -> Vec<u8> {
 }
 
 #[test]
-fn an_author_is_the_address_he_joined_from() {
+fn an_author_is_the_address_it_joined_from() {
     let now = begin();
     let mut server = Server::new(now);
     let ann = address("[2001:db8::1]:9");
@@ -1184,7 +1184,7 @@ fn an_acknowledgement_of_what_was_never_sent_moves_nothing() {
 }
 
 #[test]
-fn who_is_put_out_and_does_not_hear_it_is_told_again_up_to_three_times() {
+fn a_kicked_member_that_does_not_acknowledge_it_is_told_again_up_to_three_times() {
     for heard in 1..=3 {
         let mut now = begin();
         let mut server = Server::new(now);

@@ -20,7 +20,7 @@ fn a_bare_socket_gets_its_own_line_back() {
 }
 
 #[test]
-fn everyone_else_gets_it_too_from_his_first_word_on() {
+fn the_others_get_a_plain_peers_messages_from_its_first_word_on() {
     let server = Server::new();
     let (ann, bob) = (Peer::new(server.address), Peer::new(server.address));
     ann.send(b"I am here");
@@ -91,7 +91,7 @@ fn a_datagram_to_nobody_does_not_end_the_loop() {
 }
 
 #[test]
-fn who_is_put_out_is_told_so() {
+fn a_kicked_plain_member_is_told_so() {
     let server = Server::new();
     let peer = Peer::new(server.address);
     peer.send(b"hello");

@@ -116,7 +116,7 @@ fn a_refused_message_is_dealt_with_and_never_said_again() {
 }
 
 #[test]
-fn what_the_welcome_confirms_is_not_said_again_and_the_rest_is() {
+fn messages_that_the_welcome_confirms_are_not_said_again_and_the_others_are() {
     let mut net = Net::new();
     net.connect();
     net.settle();
@@ -151,7 +151,7 @@ fn messages_that_were_accepted_behind_a_gap_are_confirmed_by_it() {
 }
 
 #[test]
-fn a_gap_in_the_replay_leaves_no_doubt_about_what_was_said() {
+fn a_gap_in_the_replay_leaves_no_doubt_about_own_messages() {
     let mut net = Net::new();
     net.settle();
     (0..3).for_each(|_| net.say());
@@ -168,7 +168,7 @@ fn a_gap_in_the_replay_leaves_no_doubt_about_what_was_said() {
 }
 
 #[test]
-fn what_a_room_does_not_remember_is_handed_back_once_and_the_numbers_go_on() {
+fn messages_that_a_room_does_not_remember_are_handed_back_once_and_the_numbers_go_on() {
     let mut conversation = Conversation::new(0);
     let mut unsure = Vec::new();
     let session = Session { member: MemberId::new(7), since: 0, key: 1 };
@@ -199,7 +199,7 @@ fn what_a_room_does_not_remember_is_handed_back_once_and_the_numbers_go_on() {
 }
 
 #[test]
-fn what_is_still_on_its_way_over_the_old_connection_is_refused_after_the_new_ones_welcome() {
+fn messages_still_on_their_way_over_the_old_connection_are_refused_after_the_new_ones_welcome() {
     let mut net = Net::new();
     net.settle();
     net.say();
@@ -244,7 +244,7 @@ fn it_leaves_when_all_is_confirmed_or_at_once_if_told_so() {
 }
 
 #[test]
-fn what_a_gap_has_confirmed_is_not_confirmed_once_more_by_reading_it_later() {
+fn messages_that_a_gap_has_confirmed_are_not_confirmed_again_by_reading_them_later() {
     let mut net = Net::new();
     net.settle();
     (0..3).for_each(|_| net.say());

@@ -29,7 +29,7 @@ fn answer(conversation: &mut Conversation) {
 }
 
 #[test]
-fn requests_are_dealt_with_in_their_order_and_the_last_answer_is_waited_for() {
+fn requests_are_answered_in_order_and_a_client_waits_for_the_last_answer() {
     let mut conversation = Conversation::new(0);
     welcome(&mut conversation, 0);
     conversation.say(text("one")).unwrap();

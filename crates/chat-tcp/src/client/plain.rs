@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_at_once_and_what_has_no_break_when_the_server_is_quiet() {
+    fn lines_arrive_at_once_and_text_without_a_break_when_the_server_is_quiet() {
         let ((mut plain, now), mut events) = (connected(), Vec::new());
         plain.receive(b"one\r\n\ntwo", now, &mut events).unwrap();
         assert_eq!(lines(&mut events), ["one", ""]);

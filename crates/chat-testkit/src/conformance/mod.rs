@@ -52,7 +52,7 @@
 //! }
 //!
 //! // In a test file: chat_testkit::conformance_tests!(Memory);
-//! Property::WhoIsKickedIsToldWhy.check(&Memory)?;
+//! Property::AKickedMemberIsToldWhy.check(&Memory)?;
 //! # Ok::<(), chat_testkit::conformance::Violation>(())
 //! ```
 //!

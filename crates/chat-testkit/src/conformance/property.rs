@@ -92,7 +92,7 @@ properties! {
     ANewMemberHearsWhatFollows, a_new_member_hears_what_follows = joining::what_follows,
         "a new member hears the messages after its join, and none from before",
         "chat_core::Joined::seq; docs/transport.md, \"Letting peers in\"";
-    AMemberBeginsWhereHeJoined, a_member_begins_where_he_joined = joining::amid_talk,
+    AMemberBeginsWhereItJoined, a_member_begins_where_it_joined = joining::amid_talk,
         "a member that joins while others talk hears the very next message, and every later one",
         "chat_core::Joined::seq; docs/transport.md, \"Letting peers in\"";
     AFullRoomRefusesWithAReason, a_full_room_refuses_with_a_reason = joining::full_room,
@@ -116,7 +116,7 @@ properties! {
     APauseLosesNothing, a_pause_loses_nothing = hearing::pause,
         "a member that speaks too fast must wait, and loses nothing",
         "chat_core::Said::pause_until, PROTOCOL.md 1.6; docs/transport.md, \"Pausing\"";
-    ASlowReaderIsToldWhatHeMissed, a_slow_reader_is_told_what_he_missed = slow::told,
+    ASlowReaderIsToldWhatItMissed, a_slow_reader_is_told_what_it_missed = slow::told,
         "a member that does not read harms nobody, needs no buffer, and is told exactly how much it missed",
         "chat_core::Pending::Lagged, PROTOCOL.md 1.2; docs/transport.md, \"What is owed\"";
     ASlowReaderGetsTheLastByte, a_slow_reader_gets_the_last_byte = slow::tail,
@@ -131,7 +131,7 @@ properties! {
     MembersComeAndGoOnce, members_come_and_go_once = leaving::once,
         "each member joins once and leaves once, with a reason, and its last words are heard",
         "chat_core::Attachment::leave; docs/transport.md, \"Ends\"";
-    WhoIsKickedIsToldWhy, who_is_kicked_is_told_why = leaving::kicked,
+    AKickedMemberIsToldWhy, a_kicked_member_is_told_why = leaving::kicked,
         "a kicked member is told why, and nobody else is affected",
         "chat_core::Update::dismissed; docs/transport.md, \"Ends\"";
     BrokenPeersHarmNobody, broken_peers_harm_nobody = leaving::broken,

@@ -99,7 +99,7 @@ fn a_side_that_has_ended_still_reads() {
 }
 
 #[test]
-fn closing_with_unread_bytes_or_writing_to_who_has_closed_is_a_reset() {
+fn closing_with_unread_bytes_or_writing_to_a_closed_peer_is_a_reset() {
     for (unread, destroys) in [(true, false), (true, true), (false, false)] {
         let time = VirtualTime::default();
         let streams = Streams::new(1, &time);
@@ -121,7 +121,7 @@ fn closing_with_unread_bytes_or_writing_to_who_has_closed_is_a_reset() {
 }
 
 #[test]
-fn who_vanishes_takes_what_fits_and_is_noticed_late() {
+fn a_vanished_peer_takes_what_fits_and_is_noticed_late() {
     let time = VirtualTime::default();
     let streams = Streams::new(1, &time);
     let (ann, mut bob) = streams.connect(StreamConditions { buffer_bytes: 4, ..StreamConditions::default() });

@@ -75,25 +75,25 @@ macro_rules! caught {
 }
 
 caught! {
-    a_transport_that_begins_a_member_at_a_log_it_has_not_pulled_is_caught: LooksUpTooEarly by AMemberBeginsWhereHeJoined;
-    a_transport_that_does_not_notice_that_it_was_overtaken_is_caught: IgnoresItsOwnGap by AGapOfTheTransportIsTold;
+    a_transport_that_begins_a_member_at_a_log_it_has_not_pulled_is_caught: LooksUpTooEarly by AMemberBeginsWhereItJoined;
+    a_transport_that_does_not_notice_that_it_lagged_is_caught: IgnoresItsOwnGap by AGapOfTheTransportIsTold;
     a_transport_that_turns_away_without_a_word_is_caught: RefusesSilently by AFullRoomRefusesWithAReason;
     a_transport_that_sends_twice_is_caught: SendsTwice by EveryoneHearsEverythingInOrder;
     a_transport_that_reorders_is_caught: SendsNewestFirst by EveryoneHearsEverythingInOrder;
     a_transport_that_pulls_only_for_its_own_members_is_caught: PullsOnlyWhenItsMembersSpeak by TransportsShareOneOrder;
     a_transport_that_cuts_long_lines_is_caught: CutsLongLines by TextsAreCleanAndWhole;
     a_transport_that_keeps_a_refusal_to_itself_is_caught: KeepsRefusalsBack by TheModeratorDecides;
-    a_transport_that_drops_what_comes_too_fast_is_caught: DropsInPauses by APauseLosesNothing;
+    a_transport_that_drops_messages_over_the_rate_limit_is_caught: DropsInPauses by APauseLosesNothing;
     a_transport_that_does_not_pause_is_caught: DoesNotPause by APauseLosesNothing;
-    a_transport_that_skips_silently_is_caught: SkipsSilently by ASlowReaderIsToldWhatHeMissed;
-    a_transport_that_counts_wrong_is_caught: MiscountsMissed by ASlowReaderIsToldWhatHeMissed;
-    a_transport_that_buffers_without_end_is_caught: BuffersWithoutEnd by ASlowReaderIsToldWhatHeMissed;
+    a_transport_that_skips_silently_is_caught: SkipsSilently by ASlowReaderIsToldWhatItMissed;
+    a_transport_that_counts_wrong_is_caught: MiscountsMissed by ASlowReaderIsToldWhatItMissed;
+    a_transport_that_buffers_without_end_is_caught: BuffersWithoutEnd by ASlowReaderIsToldWhatItMissed;
     a_transport_that_strands_the_tail_is_caught: StrandsTheTail by ASlowReaderGetsTheLastByte;
-    a_transport_that_waits_for_a_slow_reader_is_caught: WaitsForReaders by ASlowReaderIsToldWhatHeMissed;
+    a_transport_that_waits_for_a_slow_reader_is_caught: WaitsForReaders by ASlowReaderIsToldWhatItMissed;
     a_transport_that_keeps_whom_it_should_close_is_caught: KeepsLaggards by ASlowReaderIsClosedByPolicy;
     a_transport_that_keeps_ghosts_is_caught: KeepsGhosts by MembersComeAndGoOnce;
     a_transport_that_forgets_last_words_is_caught: DropsLastWords by MembersComeAndGoOnce;
-    a_transport_that_does_not_pass_on_why_is_caught: DismissesSilently by WhoIsKickedIsToldWhy;
+    a_transport_that_does_not_pass_on_why_is_caught: DismissesSilently by AKickedMemberIsToldWhy;
     a_transport_that_ends_with_one_peer_is_caught: EndsWithAPeer by BrokenPeersHarmNobody;
     a_transport_that_overstays_its_turn_is_caught: OverstaysItsTurn by ATurnReturnsInTime;
     a_transport_that_does_not_say_that_the_room_closes_is_caught: HidesTheEnd by ATurnReturnsInTime;
@@ -110,7 +110,7 @@ fn a_transport_that_echoes_although_it_promises_not_to_is_caught() {
 }
 
 #[test]
-fn a_violation_says_what_was_expected_what_was_found_and_where_the_contract_stands() {
+fn a_violation_names_the_expectation_the_finding_and_the_contract() {
     let broken = Channels { fault: Some(Fault::RefusesSilently), ..SOUND };
     let violation = Property::AFullRoomRefusesWithAReason.check(&broken).expect_err("a fault");
     let report = violation.to_string();
@@ -126,6 +126,6 @@ fn a_violation_says_what_was_expected_what_was_found_and_where_the_contract_stan
 
 #[test]
 #[should_panic(expected = "the transport breaks its contract")]
-fn to_check_everything_is_to_panic_with_what_was_found() {
+fn a_check_of_everything_panics_with_its_findings() {
     chat_testkit::conformance::check(&Channels { fault: Some(Fault::RefusesSilently), ..SOUND });
 }

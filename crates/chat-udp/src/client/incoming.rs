@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_is_bounded() {
+    fn held_entries_are_bounded() {
         let (mut incoming, mut frames) = (Incoming::new(0, 0, 0), VecDeque::new());
         incoming.entries(SLOTS_AHEAD_MAX, &bytes([9]), &mut frames);
         assert!(incoming.held.is_empty(), "too far ahead");

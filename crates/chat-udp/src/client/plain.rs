@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_says_nothing_is_known_and_stays_so() {
+    fn a_silent_peer_is_known_and_stays_so() {
         let (mut plain, mut now) = (Plain::default(), crate::transport::clock());
         let mut out = Vec::new();
         plain.begin(now);

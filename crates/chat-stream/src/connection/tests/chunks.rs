@@ -38,7 +38,7 @@ fn a_line_that_follows_soon_begins_with_the_break_that_is_owed() {
 }
 
 #[test]
-fn his_own_chunks_are_left_out_and_do_not_join_the_lines_around_them() {
+fn own_messages_are_left_out_and_do_not_join_the_lines_around_them() {
     let mut stage = Stage::new();
     let mut guest = chunk_guest(&mut stage);
     stage.say("one");

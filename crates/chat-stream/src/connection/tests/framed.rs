@@ -68,7 +68,7 @@ fn a_goodbye_is_answered_and_the_connection_closed_once_both_sides_are_shut() {
 }
 
 #[test]
-fn a_framed_peer_who_ends_without_a_goodbye_is_lost() {
+fn a_framed_peer_that_ends_without_a_goodbye_is_lost() {
     for begun in [opening(None), [opening(None), vec![9, 0, 1]].concat()] {
         let mut stage = Stage::new();
         let mut guest = stage.guest_who_said(&begun);
@@ -113,7 +113,7 @@ fn a_finished_frame_gives_the_next_one_its_own_half_minute() {
 }
 
 #[test]
-fn history_comes_to_who_asks_for_it_and_to_no_one_else() {
+fn only_a_member_that_asks_for_history_gets_it() {
     for (asked, given) in [(0, 0), (1, 1), (3, 3), (20, 5)] {
         let mut stage = Stage::new();
         (1..=5).for_each(|number| stage.say(&format!("message {number}")));
@@ -129,7 +129,7 @@ fn history_comes_to_who_asks_for_it_and_to_no_one_else() {
 }
 
 #[test]
-fn who_resumes_gets_exactly_what_he_has_not_seen_and_his_old_connection_is_told() {
+fn a_resumed_session_gets_exactly_the_unseen_messages_and_its_old_connection_is_told() {
     let mut stage = Stage::new();
     let (mut old, welcome) = stage.framed_guest();
     stage.say("seen");
@@ -152,7 +152,7 @@ fn who_resumes_gets_exactly_what_he_has_not_seen_and_his_old_connection_is_told(
 }
 
 #[test]
-fn who_resumes_and_is_too_late_is_told_how_many_messages_he_missed() {
+fn a_session_resumed_too_late_is_told_how_many_messages_it_missed() {
     let mut stage = Stage::small();
     let (mut old, welcome) = stage.framed_guest();
     stage.say("seen");
@@ -174,7 +174,7 @@ fn who_resumes_and_is_too_late_is_told_how_many_messages_he_missed() {
 }
 
 #[test]
-fn a_stranger_who_shows_a_wrong_key_resumes_nothing_and_replaces_nobody() {
+fn a_stranger_with_a_wrong_key_resumes_nothing_and_replaces_nobody() {
     let mut stage = Stage::new();
     let (mut victim, welcome) = stage.framed_guest();
     let mut session = welcome.session;
@@ -186,7 +186,7 @@ fn a_stranger_who_shows_a_wrong_key_resumes_nothing_and_replaces_nobody() {
 }
 
 #[test]
-fn a_framed_peer_who_speaks_too_fast_waits_and_loses_nothing() {
+fn a_framed_peer_that_speaks_too_fast_waits_and_loses_nothing() {
     let number = |number| NonZeroU32::new(number).unwrap();
     let rate = Some(Rate { burst: number(2), per_second: number(10) });
     let mut stage = Stage::with(RoomConfig::default().with_rate(rate));
@@ -203,7 +203,7 @@ fn a_framed_peer_who_speaks_too_fast_waits_and_loses_nothing() {
 }
 
 #[test]
-fn who_asks_without_reading_the_answers_does_not_make_them_pile_up() {
+fn requests_without_reading_the_answers_do_not_pile_up() {
     let mut stage = Stage::new();
     let (mut guest, _) = stage.framed_guest();
     guest.wire.free = 0;
@@ -232,7 +232,7 @@ fn a_number_that_comes_again_is_not_said_again() {
 }
 
 #[test]
-fn what_only_a_later_version_knows_is_skipped_and_counted() {
+fn frames_of_a_later_version_are_skipped_and_counted() {
     let mut stage = Stage::new();
     let unknown = |tail: &[u8]| {
         let length = u16::try_from(1 + tail.len()).unwrap().to_le_bytes();

@@ -21,7 +21,7 @@ fn missed(line: &str) -> Option<u64> {
 }
 
 #[test]
-fn overtaken_in_the_middle_of_a_line_he_gets_the_rest_of_it_before_the_notice() {
+fn a_member_that_lags_in_the_middle_of_a_line_gets_the_rest_of_it_before_the_notice() {
     let first = "[192.0.2.99:9] the first line";
     for (line_ending, line_break) in [(&b""[..], "\n"), (b"x\r\n", "\r\n"), (b"x", "\n")] {
         for free in 1..first.len() + line_break.len() {
@@ -54,7 +54,7 @@ fn overtaken_in_the_middle_of_a_line_he_gets_the_rest_of_it_before_the_notice() 
 }
 
 #[test]
-fn overtaken_in_the_middle_of_a_frame_he_gets_the_rest_of_it_before_the_notice() {
+fn a_member_that_lags_in_the_middle_of_a_frame_gets_the_rest_of_it_before_the_notice() {
     let mut free = 0;
     loop {
         free += 1;
@@ -144,7 +144,7 @@ fn one_message_is_missed_in_the_singular_and_none_without_a_word() {
 }
 
 #[test]
-fn overtaken_again_and_again_he_can_add_it_all_up() {
+fn the_counts_of_a_member_that_lags_again_and_again_add_up() {
     for framed in [false, true] {
         let mut stage = Stage::small();
         let mut guest = if framed { stage.framed_guest().0 } else { stage.listener() };
@@ -178,7 +178,7 @@ fn overtaken_again_and_again_he_can_add_it_all_up() {
 }
 
 #[test]
-fn a_room_may_close_who_is_overtaken() {
+fn a_room_may_close_a_member_that_lags() {
     let mut stage = Stage::with(
         RoomConfig::default()
             .with_lag_policy(LagPolicy::Close)

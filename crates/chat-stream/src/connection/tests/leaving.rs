@@ -4,7 +4,7 @@ use super::*;
 use crate::limits::{LINGER_TIMEOUT, STALL_TIMEOUT};
 
 #[test]
-fn a_peer_who_takes_nothing_for_a_minute_is_too_slow() {
+fn a_peer_that_takes_nothing_for_a_minute_is_too_slow() {
     let mut stage = Stage::new();
     let mut guest = stage.listener();
     guest.wire.free = 5;
@@ -24,7 +24,7 @@ fn a_peer_who_takes_nothing_for_a_minute_is_too_slow() {
 }
 
 #[test]
-fn a_peer_who_is_owed_nothing_may_be_idle_for_ever() {
+fn a_peer_without_pending_output_may_be_idle_for_ever() {
     let mut stage = Stage::new();
     let mut guests = [stage.listener(), stage.guest_who_said(b"hi\n"), stage.framed_guest().0];
     for guest in &mut guests {
@@ -37,7 +37,7 @@ fn a_peer_who_is_owed_nothing_may_be_idle_for_ever() {
 }
 
 #[test]
-fn who_is_kicked_is_told_why_after_the_rest_of_what_he_was_reading() {
+fn a_kicked_member_is_told_why_after_the_rest_of_its_pending_output() {
     let mut stage = Stage::new();
     let mut guest = stage.listener();
     stage.say("hello");
@@ -52,7 +52,7 @@ fn who_is_kicked_is_told_why_after_the_rest_of_what_he_was_reading() {
 }
 
 #[test]
-fn who_does_not_shut_down_his_side_is_cut_off_after_a_moment() {
+fn a_peer_that_does_not_shut_down_its_side_is_cut_off_after_a_moment() {
     let mut stage = Stage::new();
     let mut guest = stage.listener();
     stage.room.kick(guest.address.parse().unwrap(), "").unwrap();
@@ -66,7 +66,7 @@ fn who_does_not_shut_down_his_side_is_cut_off_after_a_moment() {
 }
 
 #[test]
-fn who_is_told_goodbye_and_does_not_take_it_is_cut_off_as_well() {
+fn a_peer_that_does_not_read_its_goodbye_is_cut_off_as_well() {
     let mut stage = Stage::new();
     let mut guest = stage.listener();
     guest.wire.free = 0;
@@ -77,7 +77,7 @@ fn who_is_told_goodbye_and_does_not_take_it_is_cut_off_as_well() {
 }
 
 #[test]
-fn when_the_room_closes_everyone_gets_what_was_said_then_the_farewell_then_the_end() {
+fn when_the_room_closes_everyone_gets_every_message_then_the_farewell_then_the_end() {
     let mut stage = Stage::new();
     let mut guests = [
         stage.listener(),
@@ -116,7 +116,7 @@ fn when_the_room_closes_everyone_gets_what_was_said_then_the_farewell_then_the_e
 }
 
 #[test]
-fn when_the_room_closes_a_framed_peer_before_his_hello_is_told_so_in_a_frame() {
+fn when_the_room_closes_a_framed_peer_before_its_hello_is_told_so_in_a_frame() {
     let mut stage = Stage::new();
     let mut guest = stage.guest_who_said(&PREFACE);
     stage.room.close("Good night", SECOND);
@@ -145,7 +145,7 @@ fn when_the_room_closes_a_peer_that_is_no_member_yet_is_told_so_if_it_is_known_w
 }
 
 #[test]
-fn a_half_closed_peer_is_done_as_soon_as_he_has_the_farewell() {
+fn a_half_closed_peer_is_done_as_soon_as_it_has_the_farewell() {
     let mut stage = Stage::new();
     let mut guest = stage.guest_who_said(b"hello\n");
     stage.hear_end(&mut guest);
@@ -158,7 +158,7 @@ fn a_half_closed_peer_is_done_as_soon_as_he_has_the_farewell() {
 }
 
 #[test]
-fn the_unfinished_last_line_of_who_vanishes_is_heard() {
+fn the_unfinished_last_line_of_a_peer_that_vanishes_is_heard() {
     let mut stage = Stage::new();
     let mut guest = stage.guest_who_said(b"one\ntwo");
     stage.with_context(|cx| guest.connection.fail(&ErrorKind::ConnectionReset.into(), cx));
@@ -168,7 +168,7 @@ fn the_unfinished_last_line_of_who_vanishes_is_heard() {
 }
 
 #[test]
-fn a_peer_who_vanishes_is_lost_and_one_who_had_ended_his_side_has_quit() {
+fn a_peer_that_vanishes_is_lost_and_one_that_had_ended_its_side_has_quit() {
     for (ended, reason) in [(false, LeaveReason::Lost), (true, LeaveReason::Quit)] {
         let mut stage = Stage::new();
         let mut guest = stage.guest_who_said(b"hello\n");
@@ -185,7 +185,7 @@ fn a_peer_who_vanishes_is_lost_and_one_who_had_ended_his_side_has_quit() {
 }
 
 #[test]
-fn who_says_bye_just_after_he_was_kicked_is_told_that_he_was_kicked() {
+fn a_member_that_says_bye_just_after_it_was_kicked_is_told_that_it_was_kicked() {
     let mut stage = Stage::new();
     let (mut guest, _) = stage.framed_guest();
     stage.room.kick(guest.address.parse().unwrap(), "spam").unwrap();

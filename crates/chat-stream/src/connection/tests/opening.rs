@@ -9,7 +9,7 @@ use crate::limits::{OPENING_GRACE, OPENING_TIMEOUT};
 const HTTP: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[test]
-fn a_silent_peer_becomes_a_member_after_the_grace_and_gets_what_is_said_from_then_on() {
+fn a_silent_peer_becomes_a_member_after_the_grace_and_gets_later_messages() {
     let mut stage = Stage::new();
     stage.say("before it came");
     let mut guest = stage.join();
@@ -208,7 +208,7 @@ fn an_http_request_whose_path_is_longer_than_a_line_is_closed_without_a_byte() {
 }
 
 #[test]
-fn what_only_looks_like_a_request_is_what_a_program_says() {
+fn a_line_that_only_looks_like_a_request_is_a_message() {
     for text in ["JOIN /lobby", "I /we think so", "GET me a coffee", "HTTP/2 is fast"] {
         let mut stage = Stage::new();
         let mut guest = stage.guest_who_said(text.as_bytes());
@@ -218,7 +218,7 @@ fn what_only_looks_like_a_request_is_what_a_program_says() {
 }
 
 #[test]
-fn what_no_text_begins_with_is_closed_at_once_wherever_it_comes() {
+fn bytes_that_cannot_begin_text_close_the_connection_at_once_anywhere() {
     for first in [&b"\0"[..], b"\x01", b"\n\r\n\0\r\nQUIT\n", b"\xff\xfb\x1f\x04", b"\xff\xff"] {
         for piece in [usize::MAX, 1] {
             let mut stage = Stage::new();
@@ -244,7 +244,7 @@ fn an_http_request_that_ends_with_the_input_says_nothing() {
 }
 
 #[test]
-fn a_request_line_later_in_the_conversation_is_what_somebody_says() {
+fn a_request_line_later_in_the_conversation_is_a_message() {
     let mut stage = Stage::new();
     let guest = stage.guest_who_said(b"try this:\nGET / HTTP/1.1\n");
     assert_eq!(stage.texts(), ["try this:", "GET / HTTP/1.1"]);

@@ -74,7 +74,7 @@ fn every_size_of_a_partial_write_gives_the_same_frames() {
 }
 
 #[test]
-fn a_plain_peer_does_not_get_his_own_lines_back_and_the_others_do() {
+fn a_plain_peer_does_not_get_its_own_lines_back_and_the_others_do() {
     let mut stage = Stage::new();
     let (mut framed, _) = stage.framed_guest();
     let mut reader = stage.listener();
@@ -91,7 +91,7 @@ fn a_plain_peer_does_not_get_his_own_lines_back_and_the_others_do() {
 }
 
 #[test]
-fn who_cannot_be_written_to_any_more_is_heard_to_the_end_of_what_he_said() {
+fn a_peer_that_cannot_be_written_to_is_heard_to_its_last_line() {
     let mut stage = Stage::new();
     let (mut gone, mut here) = (stage.listener(), stage.listener());
     gone.wire.broken = Some(ErrorKind::ConnectionReset);

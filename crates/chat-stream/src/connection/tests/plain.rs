@@ -143,7 +143,7 @@ fn a_terminal_that_sends_each_key_says_one_line_and_may_erase() {
 }
 
 #[test]
-fn a_program_that_sends_its_nul_or_its_whole_buffer_says_what_is_before() {
+fn a_program_that_sends_its_nul_or_its_whole_buffer_says_only_the_text_before_it() {
     let mut zeroed = [0; 1024];
     zeroed[..5].copy_from_slice(b"hello");
     let mut line = [0; 1024];
@@ -172,7 +172,7 @@ fn a_peer_of_telnet_reads_lines_that_end_in_cr_lf_before_it_has_typed() {
 }
 
 #[test]
-fn who_sends_another_encoding_is_told_once_how_to_send_utf_8() {
+fn a_peer_that_sends_another_encoding_is_told_once_how_to_send_utf_8() {
     let mut stage = Stage::new();
     let mut guest = stage.guest_who_said(b"gr\xfc\xdfe\n");
     assert_eq!(stage.texts(), ["gr\u{fffd}\u{fffd}e"]);
@@ -185,7 +185,7 @@ fn who_sends_another_encoding_is_told_once_how_to_send_utf_8() {
 }
 
 #[test]
-fn what_is_not_text_is_not_said_and_who_said_something_before_is_told_so() {
+fn bytes_that_are_not_text_are_not_said_and_a_peer_that_spoke_before_is_told_so() {
     let mut stage = Stage::new();
     let mut guest = stage.guest_who_said(b"hello\n\x01\x02\x03\0\x04\n");
     assert!(guest.connection.is_done(), "it came at once: another protocol with a line break in it");
@@ -208,7 +208,7 @@ fn empty_lines_say_nothing_and_tell_the_line_ending_all_the_same() {
 }
 
 #[test]
-fn what_a_listener_has_read_before_its_first_words_does_not_come_again() {
+fn a_listener_does_not_get_the_same_lines_again_after_its_first_words() {
     for (first, line_break) in [(&b"me\n"[..], "\n"), (b"me\r\n", "\r\n")] {
         let mut stage = Stage::new();
         let mut guest = stage.listener();
@@ -251,7 +251,7 @@ fn a_line_that_is_too_long_ends_the_connection_with_a_notice() {
 }
 
 #[test]
-fn who_speaks_too_fast_waits_and_everything_it_said_comes_in_order() {
+fn a_member_that_speaks_too_fast_waits_and_all_its_messages_arrive_in_order() {
     let number = |number| NonZeroU32::new(number).unwrap();
     let rate = Some(Rate { burst: number(5), per_second: number(10) });
     let mut stage = Stage::with(RoomConfig::default().with_rate(rate));
@@ -275,7 +275,7 @@ fn who_speaks_too_fast_waits_and_everything_it_said_comes_in_order() {
 }
 
 #[test]
-fn a_read_full_of_short_lines_is_said_in_portions_so_that_the_log_overtakes_nobody() {
+fn a_read_full_of_short_lines_is_said_in_portions_so_that_no_member_lags() {
     let mut stage = Stage::small();
     let (mut plain, (mut framed, _)) = (stage.listener(), stage.framed_guest());
     let said: Vec<String> = (0..10_000).map(|number| number.to_string()).collect();
