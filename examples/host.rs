@@ -13,7 +13,6 @@ use chat_core::{
     Caller, CommandTable, LocalMember, Moderator, Offer, Reply, Room, RoomCommand, RoomConfig, Running,
     Verdict,
 };
-use chat_proto::Text;
 use chat_tcp::{TcpConfig, TcpServer};
 use chat_udp::{UdpConfig, UdpServer};
 
@@ -67,10 +66,9 @@ fn roll(_: &Caller<'_>, dice: &str) -> Reply {
 
 /// Keeps one word out, and makes another one nicer.
 fn moderate(offer: &Offer<'_>) -> Verdict {
-    let text = |text: &str| Text::one_line(text).unwrap_or_default();
     match offer.text.as_str() {
-        said if said.contains("spam") => Verdict::Refuse(text("no spam in here")),
-        said if said.contains("damn") => Verdict::Change(text(&said.replace("damn", "dear"))),
+        said if said.contains("spam") => Verdict::refuse("no spam in here"),
+        said if said.contains("damn") => Verdict::change(&said.replace("damn", "dear")),
         _ => Verdict::Accept,
     }
 }

@@ -37,5 +37,6 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         }
     }
     room.close("The server is stopping", Duration::from_secs(5));
-    running.join()
+    running.join()?;
+    Ok(())
 }

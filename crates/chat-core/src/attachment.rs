@@ -333,7 +333,12 @@ impl Attachment {
                 if number.is_some_and(|number| number <= speaker.taken) {
                     return Ok(Said { outcome: Outcome::Repeated, pause_until: None });
                 }
-                moderator.decide(&Offer { member: speaker.id, peer: speaker.address, text: &text })
+                moderator.decide(&Offer {
+                    room: &self.room,
+                    member: speaker.id,
+                    peer: speaker.address,
+                    text: &text,
+                })
             }
             None => Verdict::Accept,
         };

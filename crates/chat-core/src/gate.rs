@@ -47,7 +47,7 @@ pub struct Refusal {
 impl From<&str> for Refusal {
     /// Takes the first line of `why`, cut to what one message holds.
     fn from(why: &str) -> Self {
-        Self { why: Text::split(why.as_bytes()).next().unwrap_or_default() }
+        Self { why: Text::lossy(why) }
     }
 }
 

@@ -108,7 +108,7 @@ pub use people::Presence;
 pub use profile::IGNORED_MAX;
 pub use room::{Clock, Room, UnixClock, World};
 pub use rooms::{ROOMS_MAX, RoomInfo, Rooms, RoomsConfig};
-pub use running::{Running, run};
+pub use running::{RunError, Running, run};
 pub use server::{BindError, bind_first};
 pub use stats::Stats;
 pub use transport::{Transport, Turn};

@@ -101,6 +101,13 @@ impl LocalMember {
         Ok(Self { room, place, id, ready, signal, also_wakes })
     }
 
+    /// Hears at most this many of the newest messages first, those from before it came, as far as the log holds them.
+    pub fn with_history(self, messages: u64) -> Self {
+        self.room.lock().rewind_local(self.place, messages);
+        let _full = self.signal.try_send(()); // there may be something to hear now
+        self
+    }
+
     /// Calls `waker`, too, whenever there may be something to hear: for a loop that waits for something other than channels. Then
     /// call [`try_recv`](Self::try_recv) until it has nothing.
     pub fn with_waker(self, waker: Waker) -> Self {

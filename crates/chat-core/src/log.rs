@@ -62,6 +62,11 @@ impl Log {
         self.entries.get(index)
     }
 
+    /// The position of the first entry after message `seq` and what was noted before the next one.
+    pub(crate) fn position_after(&self, seq: u64) -> u64 {
+        self.tail + self.entries.partition_point(|entry| entry.seq <= seq) as u64
+    }
+
     /// The entries from `position` on, oldest first.
     pub(crate) fn from(&self, position: u64) -> impl Iterator<Item = &Arc<Entry>> {
         let held = usize::try_from(position.saturating_sub(self.tail)).unwrap_or(usize::MAX);

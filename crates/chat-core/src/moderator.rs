@@ -1,9 +1,12 @@
 //! The host's say in what members say.
 
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use chat_proto::{MemberId, PeerAddr, Text};
+
+use crate::room::Room;
 
 /// Looks at every message of a remote member before the room accepts it: lets it pass, changes it, or
 /// refuses it. Set it in [`RoomConfig::moderator`](crate::RoomConfig::moderator).
@@ -11,7 +14,7 @@ use chat_proto::{MemberId, PeerAddr, Text};
 /// It runs on the I/O thread that received the message, without the room's lock, so that it may use the room:
 /// answer with [`Room::notice`](crate::Room::notice) or [`Room::tell`](crate::Room::tell), kick, say something from a local member. While it runs the other members
 /// of that thread wait, so it must be quick and never block; what takes longer belongs into a local member that listens. With
-/// several I/O threads it runs on each, at once. If it panics, the transport ends as after any other panic.
+/// several I/O threads it runs on each, at once. If it panics, that one message is refused, and the room stays open.
 ///
 /// A message is accepted once, whatever happens to its author's connection. One that was refused just before the
 /// connection broke may be offered again, so a command should bear being given twice.
@@ -20,11 +23,10 @@ use chat_proto::{MemberId, PeerAddr, Text};
 ///
 /// ```
 /// use chat_core::{Moderator, RoomConfig, Verdict};
-/// use chat_proto::Text;
 ///
 /// let moderator = Moderator::new(|offer| match offer.text.as_str() {
-///     "/help" => Verdict::Refuse(Text::one_line("Type something, and everyone sees it").unwrap_or_default()),
-///     text if text.contains("spam") => Verdict::Refuse(Text::one_line("no spam").unwrap_or_default()),
+///     "/help" => Verdict::refuse("Type something, and everyone sees it"),
+///     text if text.contains("spam") => Verdict::refuse("no spam"),
 ///     _ => Verdict::Accept,
 /// });
 /// let config = RoomConfig::default().with_moderator(moderator);
@@ -37,6 +39,8 @@ pub struct Moderator(Arc<dyn Fn(&Offer<'_>) -> Verdict + Send + Sync>);
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Offer<'a> {
+    /// The room, to answer in, to kick from, to ask.
+    pub room: &'a Room,
     /// Who wants to say it.
     pub member: MemberId,
     /// That member's address.
@@ -56,14 +60,30 @@ pub enum Verdict {
     Refuse(Text),
 }
 
+impl Verdict {
+    /// The message is not said, and its author alone is told `why`, which is cleaned and cut to one message.
+    #[must_use]
+    pub fn refuse(why: &str) -> Self {
+        Self::Refuse(Text::lossy(why))
+    }
+
+    /// This is said in its place, cleaned and cut to one message.
+    #[must_use]
+    pub fn change(text: &str) -> Self {
+        Self::Change(Text::lossy(text))
+    }
+}
+
 impl Moderator {
     /// Decides by calling `decide`.
     pub fn new(decide: impl Fn(&Offer<'_>) -> Verdict + Send + Sync + 'static) -> Self {
         Self(Arc::new(decide))
     }
 
+    /// Decides. If that panics the message is refused, and everything else goes on.
     pub(crate) fn decide(&self, offer: &Offer<'_>) -> Verdict {
-        (self.0)(offer)
+        let decision = panic::catch_unwind(AssertUnwindSafe(|| (self.0)(offer)));
+        decision.unwrap_or_else(|_panic| Verdict::refuse("The server could not look at this message"))
     }
 }
 

@@ -261,7 +261,7 @@ impl Room {
     /// transports write out what their members are owed, for `grace` at most. Returns at once;
     /// closing a closed room does nothing.
     pub fn close(&self, farewell: &str, grace: Duration) {
-        let farewell = Text::split(farewell.as_bytes()).next().unwrap_or_default();
+        let farewell = Text::lossy(farewell);
         let now = self.now();
         let wakes = self.lock().close(farewell, grace, now);
         wakes.wake();

@@ -5,6 +5,8 @@ use std::io;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use thiserror::Error;
+
 use crate::room::Room;
 use crate::transport::{Transport, Turn};
 
@@ -61,17 +63,40 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// What the first transport failed of, if one did.
-    ///
-    /// # Panics
-    ///
-    /// If a transport's thread has panicked.
-    pub fn join(self) -> Result<(), BoxedError> {
-        let ended: Vec<_> = self.threads.into_iter().map(JoinHandle::join).collect();
-        let ended =
-            ended.into_iter().map(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        ended.fold(Ok(()), Result::and)
+    /// [`RunError`] of the first transport that failed, if one did.
+    pub fn join(self) -> Result<(), RunError> {
+        let threads = self.threads.into_iter().map(|thread| {
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            (name, thread.join())
+        });
+        // Waits for all of them first.
+        let ended: Vec<_> = threads.collect();
+        ended.into_iter().try_for_each(|(name, ended)| match ended {
+            Ok(result) => result.map_err(|source| RunError::Failed { name, source }),
+            Err(_) => Err(RunError::Panicked { name }),
+        })
     }
+}
+
+/// Why a transport ended before its room was closed. Works with `?` in functions that return a boxed error or
+/// `anyhow::Error`.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A call of the system failed for good.
+    #[error("the thread {name} has failed")]
+    Failed {
+        /// Of the thread.
+        name: String,
+        /// What the transport failed of.
+        source: BoxedError,
+    },
+    /// A bug: what it is stands on stderr.
+    #[error("the thread {name} has panicked")]
+    Panicked {
+        /// Of the thread.
+        name: String,
+    },
 }
 
 /// Closes the room when a transport's thread ends, be it by a panic. One that ends in order does so

@@ -181,3 +181,20 @@ fn two_threads_at_one_local_member_share_its_entries() {
     all.sort_unstable();
     assert_eq!(all, (1..=501).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_local_member_may_hear_what_was_said_before_it_came() {
+    let (room, time) = room();
+    let carrier = Carrier::new(&room, &time);
+    for text in ["one", "two", "three"] {
+        room.notice(text).unwrap();
+        carrier.join("192.0.2.1:1");
+    }
+    let bot = room.join("bot").unwrap().with_history(2);
+    assert!(bot.ready().try_recv().is_ok(), "a token for what there is to hear");
+    let heard = hear(&bot);
+    assert_eq!(heard[0], "2 [*] two");
+    assert!(heard.contains(&"3 [*] three".to_owned()));
+    let other = room.join("other").unwrap().with_history(100);
+    assert!(hear(&other).contains(&"1 [*] one".to_owned()));
+}

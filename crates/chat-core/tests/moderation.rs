@@ -53,19 +53,12 @@ fn a_refused_message_counts_towards_the_rate() {
 
 #[test]
 fn the_moderator_may_use_the_room() {
-    let (room, time) = room_with(RoomConfig::default());
-    // It is made before the room that it uses.
-    let place = std::sync::Arc::new(std::sync::OnceLock::<chat_core::Room>::new());
-    let inside = std::sync::Arc::clone(&place);
-    let moderator = Moderator::new(move |offer| {
-        let room = inside.get().expect("it is set before anyone speaks");
-        room.notice(&format!("{} wants to say {}", offer.peer, offer.text)).unwrap();
-        room.kick(offer.peer.into(), "no talking").unwrap();
+    let moderator = Moderator::new(|offer| {
+        offer.room.notice(&format!("{} wants to say {}", offer.peer, offer.text)).unwrap();
+        offer.room.kick_member(offer.member, "no talking").unwrap();
         Verdict::Accept
     });
-    drop((room, time));
     let (room, time) = room_with(RoomConfig::default().with_moderator(moderator));
-    place.set(room.clone()).unwrap();
     let mut tcp = Carrier::new(&room, &time);
     let ann = tcp.join("192.0.2.1:1");
     assert_eq!(
@@ -75,4 +68,20 @@ fn the_moderator_may_use_the_room() {
     );
     let seen = tcp.read();
     assert!(seen.contains(&"1 [*] 192.0.2.1:1 wants to say hello".to_owned()), "{seen:?}");
+}
+
+#[test]
+fn a_moderator_that_panics_refuses_that_one_message() {
+    let moderator = Moderator::new(|offer| {
+        assert_ne!(offer.text.as_str(), "boom");
+        Verdict::Accept
+    });
+    let (room, time) = room_with(RoomConfig::default().with_moderator(moderator));
+    let mut tcp = Carrier::new(&room, &time);
+    let ann = tcp.join("192.0.2.1:1");
+    assert_eq!(tcp.try_say(ann, "boom").unwrap().outcome, Outcome::Refused);
+    let told = tcp.pull().direct[0].direct.item.to_string();
+    assert_eq!(told, "[*] The server could not look at this message");
+    assert_eq!(tcp.say(ann, "hello"), 1);
+    assert!(!room.is_closing());
 }

@@ -112,7 +112,8 @@ fn a_transport_that_fails_closes_the_room_for_the_others_and_is_the_error() {
     running.spawn("healthy", healthy).unwrap();
     running.spawn("failing", failing).unwrap();
     room.notice("hello").unwrap();
-    assert_eq!(running.join().unwrap_err().to_string(), "the cable is cut");
+    let error = running.join().unwrap_err();
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the cable is cut");
     assert!(room.is_closing());
     assert!(drained.recv().is_ok());
     assert!(not_drained.recv().is_err());
@@ -129,5 +130,6 @@ fn a_transport_that_panics_closes_the_room_for_the_others_too() {
     running.spawn("panicking", panicking).unwrap();
     room.notice("hello").unwrap();
     assert!(drained.recv_timeout(NEVER).is_ok(), "the healthy one was not told to end");
-    std::thread::spawn(|| running.join()).join().unwrap_err();
+    let error = running.join().unwrap_err();
+    assert!(matches!(error, chat_core::RunError::Panicked { .. }), "{error}");
 }

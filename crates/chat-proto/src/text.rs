@@ -46,6 +46,21 @@ impl Text {
         Text::checked(&clean::clean(s))
     }
 
+    /// One line of anything: cleaned as [`one_line`](Self::one_line) does, and cut to [`TEXT_BYTES_MAX`] between characters as
+    /// people see them. For text of the program's own, where a cut is better than an error.
+    ///
+    /// ```
+    /// use chat_proto::{Text, limits::TEXT_BYTES_MAX};
+    ///
+    /// assert_eq!(Text::lossy("no\tspam").as_str(), "no spam");
+    /// assert_eq!(Text::lossy(&"x".repeat(5_000)).as_str().len(), TEXT_BYTES_MAX);
+    /// ```
+    pub fn lossy(s: &str) -> Text {
+        let clean = clean::clean(s);
+        // A cut may leave half of what was kept for its neighbour's sake. What is replaced is no shorter than U+FFFD.
+        Text(clean::clean(front(&clean, TEXT_BYTES_MAX)).into())
+    }
+
     /// Splits bytes at line breaks and cleans them into as many texts as it takes; nothing is lost.
     ///
     /// LF, CR LF, CR NUL and a bare CR end a line; the last of them does not begin another. So do NULs, however many,

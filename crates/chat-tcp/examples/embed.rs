@@ -11,5 +11,6 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     while let Ok(heard) = host.recv() {
         println!("{heard}");
     }
-    running.join()
+    running.join()?;
+    Ok(())
 }

@@ -104,7 +104,7 @@ pub(crate) enum Line<'a> {
 pub(crate) fn read(text: &Text) -> Line<'_> {
     match text.as_str().strip_prefix('/') {
         None => Line::Text(None),
-        Some(rest) if rest.starts_with('/') => Line::Text(Some(Text::one_line(rest).unwrap_or_default())),
+        Some(rest) if rest.starts_with('/') => Line::Text(Some(Text::lossy(rest))),
         Some(command) => Line::Command(command),
     }
 }
@@ -282,7 +282,7 @@ impl Reply {
 
     /// The member says this.
     pub fn say(text: impl AsRef<str>) -> Self {
-        let text = Text::split(text.as_ref().as_bytes()).next().unwrap_or_default();
+        let text = Text::lossy(text.as_ref());
         Self { lines: Vec::new(), action: Some(Action::Say(text)) }
     }
 
@@ -310,8 +310,7 @@ impl Reply {
     pub(crate) fn items(self) -> impl Iterator<Item = DirectItem> {
         let more = self.lines.len().saturating_sub(ANSWER_LINES_MAX);
         let kept = self.lines.len() - if more > 0 { more + 1 } else { 0 };
-        let rest =
-            (more > 0).then(|| Text::one_line(&format!("… and {} more", more + 1)).unwrap_or_default());
+        let rest = (more > 0).then(|| Text::lossy(&format!("… and {} more", more + 1)));
         self.lines.into_iter().take(kept).chain(rest).map(|text| DirectItem::Notice { text })
     }
 }

@@ -82,7 +82,7 @@ fn ban(caller: &Caller<'_>, arguments: &str) -> Reply {
         Err(why) => return Reply::line(why),
     };
     let until_unix_ms = duration.map(|duration| caller.room().unix_ms() + milliseconds(duration));
-    let why = Text::split(why.as_bytes()).next().unwrap_or_default();
+    let why = Text::lossy(why);
     let shown = who.to_string();
     match caller.room().ban(&Ban { who, why, until_unix_ms }) {
         Ok(kicked) => Reply::line(format!("{shown} is banned. {kicked} present were made to leave.")),

@@ -134,7 +134,7 @@ impl State {
             resumed,
             taken,
             you: member.author(self.word(member)),
-            address: Text::one_line(&member.address.to_string()).unwrap_or_default(),
+            address: Text::lossy(&member.address.to_string()),
             room: None,
             name: member.name().and_then(|name| Text::one_line(name.as_str()).ok()),
             topic: self.topic.clone(),
@@ -160,10 +160,7 @@ impl State {
         };
         let told = match result {
             Ok((_, renamed)) => Ok(renamed),
-            Err(why) => self.tell(
-                id,
-                DirectItem::Notice { text: Text::split(why.as_bytes()).next().unwrap_or_default() },
-            ),
+            Err(why) => self.tell(id, DirectItem::Notice { text: Text::lossy(&why) }),
         };
         wakes.0.extend(told.unwrap_or_default().0);
         wakes

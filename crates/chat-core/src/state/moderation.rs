@@ -79,7 +79,7 @@ impl State {
 
     /// Whether a member may say something now; if not, why.
     pub(super) fn may_speak(&mut self, membership: Membership, now: Instant) -> Result<(), Text> {
-        let why = |text: &str| Text::split(text.as_bytes()).next().unwrap_or_default();
+        let why = |text: &str| Text::lossy(text);
         let now_ms = self.since_began_ms(now);
         let (names, slow) = (self.config.names, self.config.slow);
         let Some(member) = self.members.get_mut(membership) else { return Ok(()) };

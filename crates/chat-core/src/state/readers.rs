@@ -280,6 +280,14 @@ impl State {
         self.locals.iter().position(|local| local.as_ref().is_some_and(|local| local.id == id))
     }
 
+    /// A local member reads the newest messages again, at most so many.
+    pub(crate) fn rewind_local(&mut self, place: usize, messages: u64) {
+        let seq = self.log.seq().saturating_sub(messages).max(self.log.evicted_seq());
+        let position = self.log.position_after(seq);
+        let (local, _) = self.local_mut(place);
+        (local.reader.position, local.reader.seq) = (position, seq);
+    }
+
     /// Puts an item into a local member's lane.
     pub(super) fn tell_local(&mut self, place: usize, item: DirectItem) -> Result<Wakes, TellError> {
         let (local, _) = self.local_mut(place);
