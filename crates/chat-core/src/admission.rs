@@ -1,4 +1,4 @@
-//! How many members a server has, in all its rooms together, and how many of them come from one address.
+//! The limits of members: in all rooms of a server together, and from one address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -67,7 +67,7 @@ impl Admission {
     }
 }
 
-/// What counts as one address in limits: an IPv4 address, or the IPv6 /64 that one subscriber gets.
+/// The unit that counts as one address in limits: an IPv4 address, or the IPv6 /64 that one subscriber gets.
 #[must_use]
 pub fn network_of(peer: impl Into<PeerAddr>) -> IpAddr {
     match peer.into().ip() {

@@ -1,4 +1,4 @@
-//! A transport's place at a room.
+//! The connection between a transport and a room.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::room::Room;
 use crate::state::{Newcomer, WORD};
 use crate::waker::Waker;
 
-/// Where a transport meets the room: its members join, speak and leave here, and here it pulls
-/// what the room has to say. Made by [`Room::attach`].
+/// A transport's place at a room: its members join, speak and leave here, and here it pulls
+/// the room's updates. Made by [`Room::attach`].
 ///
 /// Dropping the attachment makes all its members leave.
 ///
@@ -34,7 +34,7 @@ pub struct Attachment {
 #[non_exhaustive]
 #[must_use = "a peer that is not made to leave stays a member"]
 pub struct Joined {
-    /// What the transport knows the member by.
+    /// The transport's handle on the member.
     pub member: Membership,
     /// Which member of the room it is.
     pub id: MemberId,
@@ -48,7 +48,7 @@ pub struct Joined {
 #[non_exhaustive]
 #[must_use = "a peer that is not made to leave stays a member"]
 pub struct Welcomed {
-    /// What the transport knows the member by.
+    /// The transport's handle on the member.
     pub member: Membership,
     /// Sequence number of the newest message at that moment. [`Attachment::pull`] before you look up the member's cursor.
     pub seq: u64,
@@ -61,26 +61,26 @@ pub struct Welcomed {
 /// Where a welcomed member starts to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// With this many of the newest messages.
+    /// With this many of the newest messages as history.
     History(u16),
     /// After this message, the last one it has; if the log no longer reaches back to it, the member must
-    /// be told what it missed.
+    /// be told how many messages it missed.
     After(u64),
 }
 
-/// What [`Attachment::say`] did.
+/// The result of [`Attachment::say`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a member over its rate limit is to be paused"]
 pub struct Said {
-    /// What became of the message.
+    /// The outcome for the message.
     pub outcome: Outcome,
     /// The member is over its rate limit, or it fills the log or its direct lane faster than a transport pulls: take
     /// nothing more from it before this moment.
     pub pause_until: Option<Instant>,
 }
 
-/// What became of a message.
+/// The outcome for a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -95,28 +95,28 @@ pub enum Outcome {
     Repeated,
     /// It was a command. The answer is in the member's direct lane.
     Answered {
-        /// What the transport is to do: make the member leave, or take it to another room.
+        /// An action for the transport: make the member leave, or take it to another room.
         action: Option<Action>,
     },
 }
 
-/// How far the room has come with a member, as [`Attachment::taken`] says.
+/// How many of a member's messages the room has dealt with, from [`Attachment::taken`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
-    /// The member's messages up to this number are dealt with; 0 if it is no member.
+    /// The member's messages up to this number are dealt with; 0 if it is not a member.
     pub number: u64,
     /// The newest sequence number at that moment.
     pub head: u64,
 }
 
-/// A member that the room has made leave.
+/// A member that the room has closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dismissed {
     /// The transport's own number for its peer, as given to [`Attachment::join`].
     pub key: usize,
     /// The membership that has ended.
     pub member: Membership,
-    /// What the peer is to be told.
+    /// The reason to tell the peer.
     pub reason: LeaveReason,
 }
 
@@ -125,29 +125,29 @@ pub struct Dismissed {
 pub struct Told {
     /// The transport's own number for its peer, as given to [`Attachment::join`].
     pub key: usize,
-    /// Whom it is for.
+    /// The member that it is for.
     pub member: Membership,
     /// The item.
     pub direct: Arc<Direct>,
 }
 
-/// What an attachment pulls from the room, in a buffer that the transport keeps.
+/// The result of an attachment's pull, in a buffer that the transport keeps.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Update {
     /// Entries since the last pull, oldest first.
     pub entries: Vec<Arc<Entry>>,
-    /// The attachment itself was overtaken by the log's tail (or has just been attached to a room with
-    /// a past): messages up to this one are gone. Comes before `entries`.
+    /// The attachment itself has lagged (or has just been attached to a room with
+    /// a past): messages up to this one are gone. Deal with it before `entries`.
     pub missed_up_to: Option<u64>,
-    /// Members that are out of the room already, and whose peers are to be told.
+    /// Members that have already left the room, and whose peers must be told.
     pub dismissed: Vec<Dismissed>,
-    /// New items of direct lanes, those of each member in the order of their numbers. To be acknowledged with
+    /// New items of direct lanes, those of each member in the order of their numbers. Acknowledge them with
     /// [`Attachment::got`].
     pub direct: Vec<Told>,
-    /// Pull again by then, even if nothing has woken the transport: something will be due.
+    /// Pull again by then, even without a wake: something will be due.
     pub pull_by: Option<Instant>,
-    /// The room is closing: what is owed must be written by then.
+    /// The room is closing: all pending output must be written by then.
     pub closing: Option<Instant>,
 }
 
@@ -189,19 +189,19 @@ impl Attachment {
         &self.room
     }
 
-    /// Takes in the peer at `peer`, which the transport knows to be there. `key` is the transport's own number for it,
+    /// Joins the peer at `peer`, an address that the transport has verified. `key` is the transport's own number for it,
     /// by which [`Dismissed`] and [`Told`] name it.
     ///
     /// # Errors
     ///
-    /// [`JoinError`] if the room, or the peer's address, has all the members it may have, or if
+    /// [`JoinError`] if the room, or the peer's address, has the maximum of members, or if
     /// the room is closing.
     pub fn join(&self, key: usize, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
         self.join_as(Newcomer::new(self.id, key, peer, true, now), now)
     }
 
-    /// As [`join`](Self::join), for a peer whose address may be forged. It never speaks under the address of a member
-    /// that is known to be there.
+    /// Like [`join`](Self::join), for a peer whose address may be forged. It never speaks under the address of a member
+    /// whose address is verified.
     ///
     /// # Errors
     ///
@@ -225,16 +225,15 @@ impl Attachment {
         Ok(joined)
     }
 
-    /// Takes in the peer at `peer`, which the transport knows to be there, and answers its hello.
+    /// Joins the peer at `peer`, an address that the transport has verified, and answers its hello.
     ///
-    /// If it resumes a session, it goes on as that member: whatever connection has the session is dismissed first, so
-    /// that nothing more is accepted over it. `came` is when the peer's connection came: a hello that was long on its
-    /// way must not end a connection that the same client has made since.
+    /// If it resumes a session, it goes on as that member: the session's old connection is dismissed first, so
+    /// that nothing more is accepted over it. `came` is when the peer's connection was made: a late hello
+    /// must not end a connection that the same client has made since.
     ///
     /// # Errors
     ///
-    /// As [`join`](Self::join), and [`JoinError::Superseded`]. The session that was to be resumed is still where it was
-    /// then.
+    /// Like [`join`](Self::join), and [`JoinError::Superseded`]; then the session stays on its connection.
     pub fn welcome(
         &self,
         key: usize,
@@ -252,8 +251,8 @@ impl Attachment {
         Ok(welcomed)
     }
 
-    /// `member` has still to answer its welcome, or has done so. Until then it makes way for any newcomer to a full
-    /// room: over a medium without connections a peer may say hello and never be heard again.
+    /// Records whether `member` must still answer its welcome. Until it has, it makes way for any newcomer to a full
+    /// room: over a medium without connections a peer may say hello and then fall silent for ever.
     pub fn set_unanswered(&self, member: Membership, is_unanswered: bool) {
         self.room.lock().members_mut().set_unanswered(member, is_unanswered);
     }
@@ -276,8 +275,8 @@ impl Attachment {
         Some(result)
     }
 
-    /// Says `text` as `member`, with the next number. Once this returns, the message has its place in the one order, or
-    /// was refused by the room's [`Moderator`](crate::Moderator).
+    /// Says `text` as `member`, with the next number. When this returns, the message has its place in the one order, or
+    /// the room's [`Moderator`](crate::Moderator) has refused it.
     ///
     /// The attachment's own transport is not woken: it pulls at the end of its turn.
     ///
@@ -288,8 +287,8 @@ impl Attachment {
         self.say_as(member, None, text, now)
     }
 
-    /// As [`say`](Self::say), for a member that numbers its messages itself. One whose number is not greater than any
-    /// before is not said.
+    /// Like [`say`](Self::say), for a member that numbers its messages itself. A message is not said if its number is not
+    /// greater than all earlier ones.
     ///
     /// # Errors
     ///
@@ -356,12 +355,12 @@ impl Attachment {
 
     /// Sends `text` from `member` to another member privately.
     ///
-    /// If that one leaves before it has acknowledged the message, `member` is told so
+    /// If the recipient leaves before it has acknowledged the message, `member` is told so
     /// ([`DirectItem::Undelivered`](chat_proto::DirectItem::Undelivered)).
     ///
     /// # Errors
     ///
-    /// [`TellError`], and then nothing was sent.
+    /// [`TellError`]; then nothing was sent.
     pub fn tell(&self, member: Membership, to: MemberId, text: Text) -> Result<(), TellError> {
         let from = self.room.lock().identity(member).ok_or(TellError::NotMember)?.0;
         self.room.tell_private(from, to, text).map(drop)
@@ -374,28 +373,28 @@ impl Attachment {
         self.room.lock().got(member, direct);
     }
 
-    /// `member` leaves. Nothing happens if it has left already, so a reason is announced once. Returns the one
-    /// that its peer is to be told: if the room has dismissed it in the meantime, and no
-    /// [`pull`](Self::pull) has told so, that is the room's.
+    /// `member` leaves. Nothing happens if it has left already, so a reason is announced once. Returns the reason
+    /// to tell the peer. That is the room's reason if the room has dismissed the member in the meantime, and no
+    /// [`pull`](Self::pull) has returned that.
     pub fn leave(&self, member: Membership, reason: LeaveReason, now: Instant) -> LeaveReason {
         let (reason, wakes) = self.room.lock().leave_by_attachment(self.id, member, reason, now);
         wakes.wake();
         reason
     }
 
-    /// Whether it is a member still.
+    /// Whether it is still a member.
     #[must_use]
     pub fn is_member(&self, member: Membership) -> bool {
         self.room.lock().identity(member).is_some()
     }
 
-    /// How far the room has come with what `member` says.
+    /// How many of `member`'s messages the room has dealt with.
     #[must_use]
     pub fn taken(&self, member: Membership) -> Taken {
         self.room.lock().taken(member)
     }
 
-    /// Replaces what is in `update` by what happened since the last pull.
+    /// Replaces the content of `update` with everything since the last pull.
     pub fn pull(&mut self, update: &mut Update) {
         update.clear();
         let now = self.room.now();
@@ -403,8 +402,8 @@ impl Attachment {
         wakes.wake();
     }
 
-    /// Calls `each` with every entry that the log holds and this attachment has pulled already, oldest
-    /// first: for a wire format that is needed only now. Returns the sequence number of the last
+    /// Calls `each` with every entry that the log holds and this attachment has already pulled, oldest
+    /// first, for a wire format that is needed only now. Returns the sequence number of the last
     /// message before them. Holds the room's lock meanwhile.
     pub fn replay(&self, mut each: impl FnMut(&Entry)) -> u64 {
         let state = self.room.lock();
@@ -418,7 +417,7 @@ impl Attachment {
         self.room.lock().count_missed(messages);
     }
 
-    /// Counts a frame or datagram of a kind that is not known, for [`Stats`](crate::Stats).
+    /// Counts a frame or datagram of an unknown kind, for [`Stats`](crate::Stats).
     pub fn count_unknown(&self) {
         self.room.lock().count_unknown();
     }

@@ -1,4 +1,4 @@
-//! Who was banned, from when until when, and why.
+//! The list of bans, with their ends and reasons.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -16,8 +16,8 @@ pub const BANS_MAX: usize = 10_000;
 
 /// Bans of addresses, networks and names. A clone shares them.
 ///
-/// The list is plain memory: whoever runs the server stores it ([`BanList::bans`]) and fills it again ([`BanList::ban`]). Times are
-/// milliseconds of Unix time, so that a ban means the same after a restart. A ban that has run out is as good as lifted.
+/// The list is only in memory: the embedder stores it ([`BanList::bans`]) and restores it ([`BanList::ban`]). Times are
+/// milliseconds of Unix time, so that a ban means the same after a restart. An expired ban counts as lifted.
 ///
 /// A lookup costs one step for each length of network prefix in use, and two for a name.
 ///
@@ -37,7 +37,7 @@ pub struct BanList(Arc<Mutex<Bans>>);
 /// One ban.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ban {
-    /// Whom it keeps out.
+    /// The peers that it keeps out.
     pub who: Banned,
     /// What the peer is told; may be empty.
     pub why: Text,
@@ -45,12 +45,12 @@ pub struct Ban {
     pub until_unix_ms: Option<u64>,
 }
 
-/// Whom a ban keeps out. `Display` and `FromStr` are inverse: `192.0.2.7`, `2001:db8::/32`, `ann`.
+/// The peers that a ban keeps out. `Display` and `FromStr` are inverse: `192.0.2.7`, `2001:db8::/32`, `ann`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Banned {
-    /// Whoever comes from an address of this network, which may be a single one.
+    /// All peers from an address of this network, which may be a single address.
     Network(Network),
-    /// Whoever takes this name, or one that looks like it.
+    /// All peers with this name, or one that looks like it.
     Name(Name),
 }
 
@@ -60,7 +60,7 @@ struct Bans {
     /// The prefix lengths in use: each is looked up.
     prefixes: BTreeSet<u8>,
     names: HashMap<Name, Ban>,
-    /// From what a name looks like to the name that is banned.
+    /// From the looks of a name to the banned name.
     lookalikes: HashMap<String, Name>,
     on_change: Option<Waker>,
 }
@@ -98,13 +98,13 @@ impl BanList {
         lifted
     }
 
-    /// Calls `waker` after each ban and each lift from now on: for whoever stores the list. There is one; a later one
-    /// takes its place. Bans that run out are no change.
+    /// Calls `waker` after each ban and each lift from now on, for code that stores the list. There is one waker; a later
+    /// one replaces it. The expiry of a ban does not call it.
     pub fn set_waker(&self, waker: Waker) {
         self.lock().on_change = Some(waker);
     }
 
-    /// The bans in force at this time, sorted by whom they keep out. Forgets those that have run out.
+    /// The bans in force at this time, sorted by subject. Removes the expired ones.
     #[must_use]
     pub fn bans(&self, unix_ms: u64) -> Vec<Ban> {
         let mut bans = self.lock();
@@ -128,7 +128,7 @@ impl BanList {
     }
 
     fn lock(&self) -> MutexGuard<'_, Bans> {
-        // Every change is whole before anything could panic.
+        // Every change is complete before anything can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -215,7 +215,7 @@ impl FromStr for Banned {
     fn from_str(s: &str) -> Result<Self, BannedError> {
         match s.parse() {
             Ok(network) => Ok(Self::Network(network)),
-            // What has a digit in front, or a colon or a slash in it, was meant as an address.
+            // A string with a digit in front, or with a colon or a slash, was meant as an address.
             Err(_) if s.starts_with(|c: char| c.is_ascii_digit()) || s.contains([':', '/']) => {
                 Err(BannedError::Network)
             }
@@ -224,22 +224,22 @@ impl FromStr for Banned {
     }
 }
 
-/// Why a string names nobody who could be banned.
+/// Why a string is not the subject of a ban.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BannedError {
-    /// It looks like an address, but is none.
+    /// It looks like an address, but is not a valid one.
     #[error("expected a name, an address without port, or a network such as 10.0.0.0/8")]
     Network,
-    /// It is no name.
+    /// It is not a valid name.
     #[error(transparent)]
     Name(#[from] NameError),
 }
 
-/// The list has all the bans it may have; lift some first.
+/// The list is full; lift some bans first.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there are {BANS_MAX} bans, which is the most there may be")]
 pub struct BanListFull {
-    /// What was to be added.
+    /// The ban that was not added.
     pub ban: Ban,
 }

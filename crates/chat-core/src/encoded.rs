@@ -188,7 +188,7 @@ impl EncodedLog {
         Cursor { slot, seq }
     }
 
-    /// Bytes that the member at `cursor` is to get. O(1).
+    /// The bytes that are pending for the member at `cursor`. O(1).
     #[must_use]
     pub fn pending(&self, cursor: Cursor) -> Pending<'_> {
         self.pending_before(cursor, u64::MAX)

@@ -1,25 +1,25 @@
-//! What the room refuses, one enum per operation.
+//! The errors of the room, one enum per operation.
 
 use chat_proto::{LeaveReason, Name, NameError, Text, TextError};
 use thiserror::Error;
 
-/// Why a peer may not join. Not the peer's fault as a rule; [`LeaveReason`] tells it.
+/// Why a peer may not join. Usually this is not the peer's fault. The peer gets it as a [`LeaveReason`].
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// The room has all the members it may have.
+    /// The room has the maximum of members.
     #[error("the room is full: {members_max} members are present")]
     RoomFull {
         /// [`RoomConfig::members_max`](crate::RoomConfig::members_max).
         members_max: usize,
     },
-    /// The peer's address has all the members it may have.
+    /// The peer's address has the maximum of members.
     #[error("{members_per_address_max} members from this address are present, which is all it may have")]
     AddressFull {
         /// [`RoomConfig::members_per_address_max`](crate::RoomConfig::members_per_address_max).
         members_per_address_max: usize,
     },
-    /// The session that was to be resumed goes on over a connection that came later: the hello was late.
+    /// A later connection already resumed this session: the hello was late.
     #[error("the session goes on over a newer connection")]
     Superseded,
     /// The room's [`Gate`](crate::Gate) does not let it in.
@@ -28,7 +28,7 @@ pub enum JoinError {
         /// What the peer is told.
         why: Text,
     },
-    /// The room takes in no one any more.
+    /// The room is closing and accepts no new members.
     #[error("the room is closing")]
     Closing,
 }
@@ -49,22 +49,22 @@ impl From<JoinError> for LeaveReason {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SayError {
-    /// The member has left, or was made to.
+    /// The member has left, or was kicked.
     #[error("not a member of the room any more")]
     NotMember,
-    /// The room takes in nothing any more.
+    /// The room is closing and accepts no more messages.
     #[error("the room is closing")]
     Closing,
 }
 
-/// Why a member was not told something.
+/// Why a private message was not sent.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TellError {
     /// There is no such member.
     #[error("no such member is here")]
     NotPresent,
-    /// It has not acknowledged what it was told before
+    /// Its direct lane is full: it has not acknowledged earlier items
     /// ([`DIRECT_ITEMS_MAX`](chat_proto::limits::DIRECT_ITEMS_MAX),
     /// [`DIRECT_BYTES_MAX`](chat_proto::limits::DIRECT_BYTES_MAX)).
     #[error("the member has not read what it was told before")]
@@ -92,7 +92,7 @@ pub enum NickError {
         /// One like it that is free.
         suggestion: Option<Name>,
     },
-    /// It is no name.
+    /// It is not a valid name.
     #[error(transparent)]
     Invalid(#[from] NameError),
     /// Only members of the room's own process may have the name: it reads like the room or an operator.
@@ -125,7 +125,7 @@ pub enum IgnoreError {
     /// It ignores [`IGNORED_MAX`](crate::IGNORED_MAX) members already.
     #[error("you ignore as many as you can")]
     TooMany,
-    /// There is no such remote member. A local member is read by the host's own code, which can leave out what it likes.
+    /// There is no such remote member. A local member is read by the embedder's own code, which can skip any entry.
     #[error("only members with a connection can ignore others")]
     NotPresent,
 }
@@ -146,7 +146,7 @@ pub enum RoomError {
         /// [`RoomsConfig::open_max`](crate::RoomsConfig::open_max).
         open_max: usize,
     },
-    /// More rooms than a server can have.
+    /// There are more rooms than a server can have.
     #[error("{rooms} rooms are more than {}", crate::ROOMS_MAX)]
     TooMany {
         /// How many were configured, with those that could be opened.
@@ -172,14 +172,14 @@ pub enum TopicError {
     NotPresent,
 }
 
-/// Why nobody was kicked.
+/// Why no member was kicked.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KickError {
     /// There is no such remote member.
     #[error("no such member is here")]
     NotPresent,
-    /// The reason is longer than a member can be told.
+    /// The reason is longer than the limit.
     #[error("the reason is too long")]
     Why(#[from] TextError),
 }
@@ -198,7 +198,7 @@ pub enum TryRecvError {
 /// Why [`LocalMember::recv_timeout`](crate::LocalMember::recv_timeout) has nothing. There is no third case, and never will be.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum RecvTimeoutError {
-    /// Nothing came in time.
+    /// Nothing arrived in time.
     #[error("nothing new in the room")]
     Timeout,
     /// The room is closed and everything was read.

@@ -1,4 +1,4 @@
-//! What an I/O thread has of a room: its attachment, and the room's log in each format that its peers read.
+//! An I/O thread's view of a room: its attachment, and the room's log in each format that its peers read.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -40,7 +40,7 @@ impl Format {
 /// The place of one I/O thread at a room: an [`Attachment`], and an [`EncodedLog`] for each [`Format`] that its peers read.
 ///
 /// An entry is encoded once per format, when it is pulled. [`pull`](Self::pull) may be called at any moment, also between
-/// two peers of one turn: what a pull brings besides entries is kept until the transport asks for it.
+/// two peers of one turn: everything except entries is kept until the transport asks for it.
 ///
 /// ```
 /// use chat_core::{Feed, Format, Pending, Room, RoomConfig, Waker};
@@ -65,7 +65,7 @@ pub struct Feed {
     logs: [Option<EncodedLog>; Format::COUNT],
     dismissed: Vec<Dismissed>,
     told: VecDeque<Told>,
-    /// A log has grown since that was last asked.
+    /// A log has grown since the last query.
     grown: bool,
 }
 
@@ -104,7 +104,7 @@ impl Feed {
         &self.config
     }
 
-    /// Takes in what has happened in the room, and encodes it.
+    /// Pulls the room's updates and encodes the entries.
     pub fn pull(&mut self) {
         self.attachment.pull(&mut self.update);
         self.dismissed.append(&mut self.update.dismissed);
@@ -151,12 +151,12 @@ impl Feed {
             .expect("a format is opened before anyone reads it, and never closed")
     }
 
-    /// Whether pulls since the last call have brought something that members of this thread get to see.
+    /// Whether pulls since the last call have brought entries that members of this thread get.
     pub fn take_grown(&mut self) -> bool {
         std::mem::take(&mut self.grown)
     }
 
-    /// A member of this thread that is out of the room already, and whose peer must be told so. Each is returned once; ask after
+    /// A member of this thread that has already left the room, and whose peer must be told so. Each is returned once; ask after
     /// every [`pull`](Self::pull), before a key can belong to another peer.
     pub fn take_dismissed(&mut self) -> Option<Dismissed> {
         self.dismissed.pop()
@@ -174,7 +174,7 @@ impl Feed {
         self.update.pull_by
     }
 
-    /// The room is closing: what members are owed must be written by then.
+    /// The room is closing: all pending output must be written by then.
     #[must_use]
     pub fn closing(&self) -> Option<Instant> {
         self.update.closing
@@ -188,7 +188,7 @@ impl Feed {
     }
 }
 
-/// Appends `entry` as members of this format read it; nothing if they do not get to see it.
+/// Appends `entry` in this format; nothing if members of this format do not get it.
 fn encode(entry: &Entry, format: Format, announce: bool, out: &mut Vec<u8>) {
     let event = &entry.event;
     if event.is_crowd() {

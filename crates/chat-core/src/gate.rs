@@ -1,4 +1,4 @@
-//! Who may come in: asked once for each peer, before it becomes a member.
+//! Which peers may join: a gate is asked once for each peer, before it becomes a member.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,13 +23,13 @@ pub struct Gate(Arc<Decide>);
 
 type Decide = dyn Fn(&Knock<'_>) -> Result<(), Refusal> + Send + Sync;
 
-/// Somebody who wants to become a member, or a member that wants another name.
+/// A peer that wants to become a member, or a member that wants another name.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Knock<'a> {
     /// Where it comes from.
     pub address: PeerAddr,
-    /// What it comes over: `tcp`, `udp`, …
+    /// Its transport: `tcp`, `udp`, …
     pub transport: &'static str,
     /// The name it asks for.
     pub name: Option<&'a Name>,
@@ -37,7 +37,7 @@ pub struct Knock<'a> {
     pub unix_ms: u64,
 }
 
-/// Why somebody may not come in. The peer is told the text, and nobody else is.
+/// Why a peer may not join. Only the peer is told the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// One line.

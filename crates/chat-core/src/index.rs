@@ -1,11 +1,11 @@
-//! Finds a place by a name that stands in the place itself.
+//! Finds a place by a name that is stored in the place itself.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use hashbrown::HashTable;
 
-/// Places of peers or members by a name of theirs, such as an address. The names are not kept here, where they would
-/// take more memory than all the rest, but asked for: `name_of` tells the name of whatever is at a place. Several
+/// Places of peers or members by a name, such as an address. The index does not store the names, which would
+/// take more memory than everything else: `name_of` returns the name of the value at a place. Several
 /// places may have one name.
 ///
 /// Hashed with a random key, since names may be chosen by strangers.

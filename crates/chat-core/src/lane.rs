@@ -1,4 +1,4 @@
-//! A member's direct lane: what the room has for it alone, until the member has acknowledged it.
+//! A member's direct lane: the items for it alone, until the member has acknowledged them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use chat_proto::{Direct, DirectItem, MemberId};
 
 use crate::members::Member;
 
-/// Items that the transport has not pulled, from which on their member is to wait before it says more.
+/// If the transport has this many items still to pull, their member must wait before it says more.
 const UNPULLED_MAX: u64 = DIRECT_ITEMS_MAX as u64 / 2;
 
-/// What is in a lane. Exists only while something is.
+/// The content of a lane. Exists only while the lane is not empty.
 #[derive(Debug)]
 pub(crate) struct Lane {
     /// Not acknowledged, in the order of their numbers. Some numbers may be left out.
@@ -51,7 +51,7 @@ impl Lane {
 }
 
 impl Member {
-    /// Puts an item into the lane; `None` if it is full. It is to be handed to the transport.
+    /// Puts an item into the lane; `None` if it is full. The caller must hand the item to the transport.
     pub(crate) fn push_direct(&mut self, item: DirectItem) -> Option<Arc<Direct>> {
         let is_full = self.lane.as_ref().is_some_and(|lane| !lane.has_room_for(&item));
         (!is_full).then(|| self.push(item, true))
@@ -109,7 +109,7 @@ impl Member {
         self.lane.as_ref().is_some_and(|lane| self.direct - lane.pulled >= UNPULLED_MAX)
     }
 
-    /// What is in the lane, to be handed to another transport.
+    /// The items of the lane, for another transport.
     pub(crate) fn unacknowledged(&mut self) -> Vec<Arc<Direct>> {
         let Some(lane) = &mut self.lane else { return Vec::new() };
         lane.pulled = lane.items.front().map_or(self.direct, |first| first.number - 1);
@@ -122,7 +122,7 @@ impl Member {
     }
 }
 
-/// Whether this answers something that the member said itself.
+/// Whether this answers a message of the member itself.
 fn is_answer(item: &DirectItem) -> bool {
     use DirectItem::{Done, Notice, Refused, Sent};
     matches!(item, Refused { .. } | Done { .. } | Sent { .. } | Notice { .. })

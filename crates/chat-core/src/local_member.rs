@@ -22,9 +22,9 @@ use crate::waker::Waker;
 pub enum Heard {
     /// An entry of the log: a message, a join or a leave.
     Entry(Arc<Entry>),
-    /// The log's tail has passed this local member: it missed this many messages, at least one. What it hears next is the oldest entry held.
+    /// The log's tail has passed this local member: it missed this many messages, at least one. It goes on with the oldest entry held.
     Missed(u64),
-    /// Something that the room has for this member alone: a private message, for example.
+    /// Something for this member alone: a private message, for example.
     Direct(DirectItem),
 }
 
@@ -38,10 +38,10 @@ impl fmt::Display for Heard {
     }
 }
 
-/// A named membership in the same process as the room: a bot, a console, the host program.
+/// A named membership in the same process as the room: a bot, a console, the embedding program.
 ///
-/// Like everyone's, it is a cursor into the log: it has no queue, and a local member that is not read harms
-/// nobody and is told what it missed. It hears its own messages too, at their place in the order.
+/// Like every member, it is a cursor into the log: it has no queue, and a local member that is not read harms
+/// nobody and is told how much it missed. It hears its own messages, too, at their place in the order.
 /// All methods take `&self`, so one thread may listen while another speaks; two that listen share
 /// the cursor, and each entry goes to one of them.
 ///
@@ -91,7 +91,7 @@ impl LocalMember {
         let also_wakes = Arc::new(OnceLock::<Waker>::new());
         let other = Arc::clone(&also_wakes);
         let waker = Waker::new(move || {
-            let _full = wake.try_send(()); // then a signal is there already
+            let _full = wake.try_send(()); // if full, a signal is already there
             other.get().into_iter().for_each(Waker::wake);
         });
         let now = room.now();
@@ -111,7 +111,7 @@ impl LocalMember {
     /// Calls `waker`, too, whenever there may be something to hear: for a loop that waits for something other than channels. Then
     /// call [`try_recv`](Self::try_recv) until it has nothing.
     pub fn with_waker(self, waker: Waker) -> Self {
-        waker.wake(); // for what has come before
+        waker.wake(); // for earlier entries
         let _set_before = self.also_wakes.set(waker);
         self
     }
@@ -139,7 +139,7 @@ impl LocalMember {
         self.room.set_operator(self.id, is_operator);
     }
 
-    /// Gives a command, without its slash: `kick ann`. Returns the answer. What the command has the member say is said.
+    /// Gives a command, without its slash: `kick ann`. Returns the answer. If the command makes the member say something, that is said.
     ///
     /// # Errors
     ///
@@ -199,7 +199,7 @@ impl LocalMember {
             reader.is_up_to_date();
         }
         if is_more || is_over {
-            // One that takes an entry per token must not be left with the rest, and all that listen here
+            // A thread that takes one entry per token must get the rest, too, and all threads that listen here
             // must learn of the end.
             let _full = self.signal.try_send(());
         }
@@ -253,9 +253,9 @@ impl LocalMember {
         }
     }
 
-    /// Has a token when there may be something to hear: something to put into
+    /// Has a token when there may be something to hear. Use it in
     /// `crossbeam_channel::select!`. Take the token, then call [`try_recv`](Self::try_recv), once or
-    /// until it has nothing. When it has said [`TryRecvError::Closed`] there is a token always.
+    /// until it has nothing. After [`TryRecvError::Closed`] it always has a token.
     #[must_use]
     pub fn ready(&self) -> &Receiver<()> {
         &self.ready

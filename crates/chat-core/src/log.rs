@@ -1,14 +1,14 @@
 //! The room's log: the newest entries, bounded in bytes.
 //!
-//! Everything else reads from here: a transport pulls what it has not seen and encodes it for its
-//! members, a local member reads the entries as they are.
+//! All readers read from here: a transport pulls the new entries and encodes them for its
+//! members, and a local member reads the entries as they are.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use chat_proto::{Entry, Event, LeaveReason, MemberId};
 
-/// What an entry costs besides its text: the allocation, its counters and its place in the queue.
+/// The overhead of an entry besides its text: the allocation, its counters and its place in the queue.
 const ENTRY_OVERHEAD_BYTES: usize = 160;
 
 /// A bounded queue of entries. Every entry has a *position* (0, 1, 2, …, joins and leaves
@@ -24,7 +24,7 @@ pub(crate) struct Log {
     entries: VecDeque<Arc<Entry>>,
     /// Position of the oldest entry held.
     tail: u64,
-    /// Messages that have left the log, so the sequence number before the oldest one held.
+    /// Messages that have left the log. This is also the sequence number before the oldest one held.
     evicted_seq: u64,
     /// Sequence number of the newest message; 0 before the first.
     seq: u64,
@@ -37,13 +37,13 @@ impl Log {
         Self { entries: VecDeque::new(), tail: 0, evicted_seq: 0, seq: 0, bytes: 0, bytes_max }
     }
 
-    /// Appends `event` and lets the oldest entries go that no longer fit.
+    /// Appends `event` and drops the oldest entries that no longer fit.
     pub(crate) fn append(&mut self, event: Event, at_ms: u64) -> &Arc<Entry> {
         if event.is_message() {
             self.seq += 1;
         }
         self.bytes += cost(&event);
-        // The caller has read its clock before it had the lock.
+        // The caller read its clock before it had the lock.
         let at_ms = self.entries.back().map_or(at_ms, |newest| newest.at_ms.max(at_ms));
         self.entries.push_back(Arc::new(Entry { seq: self.seq, at_ms, event }));
         while self.bytes > self.bytes_max && self.entries.len() > 1 {
@@ -101,7 +101,7 @@ impl Log {
         self.evicted_seq
     }
 
-    /// What the entries cost.
+    /// The bytes of all entries, including overhead.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -1,4 +1,4 @@
-//! Which remote members are in the room: by place, by id and by address.
+//! The remote members of the room: by place, by id and by address.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,8 +12,8 @@ use crate::rate::RateLimit;
 
 /// One membership over one connection: a transport's handle on a member.
 ///
-/// A session that is resumed gets another membership and keeps its [`MemberId`]. None is ever given out twice, so what
-/// still arrives over an old connection cannot reach the member that goes on over a new one.
+/// A resumed session gets another membership and keeps its [`MemberId`]. No membership is ever given out twice. So
+/// messages that still arrive over an old connection cannot affect the member that goes on over a new one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Membership {
     index: u32,
@@ -26,7 +26,7 @@ impl fmt::Debug for Membership {
     }
 }
 
-/// What the room keeps of a remote member: some hundred bytes.
+/// The room's state of a remote member: about a hundred bytes.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) id: MemberId,
@@ -35,8 +35,8 @@ pub(crate) struct Member {
     pub(crate) attachment: u32,
     /// The transport's own number for its peer.
     pub(crate) key: u32,
-    /// What tells it apart where its address alone does not: how many times the word of its transport is taken by
-    /// then. 0 if it is shown as its address.
+    /// Distinguishes it from members with the same address: how often the word of its transport was already taken.
+    /// 0 if it is shown as its address.
     pub(crate) tag: u16,
     /// The transport knows that the peer is really at this address.
     pub(crate) is_proven: bool,
@@ -44,7 +44,7 @@ pub(crate) struct Member {
     pub(crate) is_framed: bool,
     /// When it spoke last, in seconds since the room began.
     pub(crate) spoke_s: u32,
-    /// When its connection came, in milliseconds since the room began.
+    /// When its connection was made, in milliseconds since the room began.
     pub(crate) came_ms: u64,
     /// The message after which the membership began, or went on.
     pub(crate) since: u64,
@@ -53,9 +53,9 @@ pub(crate) struct Member {
     pub(crate) taken: u64,
     /// The number of the newest item of its direct lane.
     pub(crate) direct: u64,
-    /// Nothing while there is nothing in it.
+    /// `None` while it is empty.
     pub(crate) lane: Option<Box<Lane>>,
-    /// Nothing for a member that has no name and is nothing special.
+    /// `None` for a member without a name or other settings.
     pub(crate) profile: Option<Box<Profile>>,
 }
 
@@ -73,14 +73,14 @@ pub(crate) struct Members {
     free: Vec<u32>,
     by_id: Index,
     by_address: Index,
-    /// Members that have not answered their welcome yet, with when they came.
+    /// Members that have not answered their welcome yet, with the times of their joins.
     unanswered: BTreeSet<(u64, Membership)>,
     count: usize,
 }
 
 impl Members {
-    /// Takes a member in. It is shown as its address or, if another one is shown like that, with a tag; `word_of`
-    /// tells the word of an attachment's transport.
+    /// Adds a member. It is shown as its address or, if another one is already shown like that, with a tag; `word_of`
+    /// returns the word of an attachment's transport.
     pub(crate) fn insert(&mut self, mut member: Member, word_of: impl Fn(u32) -> &'static str) -> Membership {
         member.tag = self.choose_tag(&member, &word_of);
         self.count += 1;
@@ -113,7 +113,7 @@ impl Members {
         Some(member)
     }
 
-    /// Notes whether a member has still to answer its welcome.
+    /// Records whether a member must still answer its welcome.
     pub(crate) fn set_unanswered(&mut self, key: Membership, is_unanswered: bool) {
         let Some(came_ms) = self.get(key).map(|member| member.came_ms) else { return };
         if is_unanswered {
@@ -174,7 +174,7 @@ impl Members {
         all.into_iter()
     }
 
-    // ---- what is shown -------------------------------------------------------------------------
+    // ---- shown authors -------------------------------------------------------------------------
 
     /// The bare address belongs to the member whose transport proves it. A member that shares it gets a tag, also one
     /// that is there already.
@@ -222,12 +222,12 @@ impl Member {
         self.profile.as_ref()?.name.as_ref()
     }
 
-    /// The member as people see it, whose transport has this word.
+    /// The author that is shown for the member, whose transport has this word.
     pub(crate) fn author(&self, word: &str) -> Author {
         self.name().map_or_else(|| self.bare_author(word), |name| Author::Named(name.clone()))
     }
 
-    /// As it is seen without a name.
+    /// The author that is shown without a name.
     pub(crate) fn bare_author(&self, word: &str) -> Author {
         match Tag::new(word, u32::from(self.tag)) {
             Ok(tag) if self.tag > 0 => Author::tagged(self.address, tag),
@@ -240,8 +240,8 @@ fn at(places: &[Place], place: usize) -> Option<&Member> {
     places.get(place)?.member.as_ref()
 }
 
-/// What a member is listed under by its address: tagged authors have no scope, so those that differ in it only must
-/// be found together.
+/// The key of a member's address in the index. Tagged authors have no scope, so addresses that differ only in the
+/// scope have the same key.
 fn name(address: PeerAddr) -> PeerAddr {
     address.without_scope()
 }

@@ -1,4 +1,4 @@
-//! What operators do: bans, mutes, slow mode, the topic.
+//! Actions of operators: bans, mutes, slow mode, the topic.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::operators::Entered;
 use crate::room::Room;
 
 impl Room {
-    /// A member enters the operators' password ([`RoomConfig::operator_password`](crate::RoomConfig::operator_password)). From one address
-    /// three attempts per minute are looked at.
+    /// A member enters the operators' password ([`RoomConfig::operator_password`](crate::RoomConfig::operator_password)). Three
+    /// attempts per minute and address are checked.
     pub fn enter_password(&self, member: MemberId, password: &str) -> Entered {
         self.lock().enter_password(member, password)
     }
@@ -21,7 +21,7 @@ impl Room {
         self.lock().set_operator(member, is_operator)
     }
 
-    /// Makes the member leave that is shown like this, by its name or its address, and is told `why` (it may be empty).
+    /// Kicks the member that is shown like this, by its name or its address, and tells it `why` (it may be empty).
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ impl Room {
         self.kick_member(member, why)
     }
 
-    /// Makes one member leave, which is told `why` (it may be empty).
+    /// Kicks one member and tells it `why` (it may be empty).
     ///
     /// # Errors
     ///
@@ -48,11 +48,11 @@ impl Room {
         Ok(())
     }
 
-    /// Bans somebody, and makes the members leave that the ban is about. Returns how many those were.
+    /// Adds a ban and kicks the members that it covers. Returns how many those were.
     ///
     /// # Errors
     ///
-    /// [`BanListFull`], and then nobody was banned.
+    /// [`BanListFull`]; then no ban was added.
     pub fn ban(&self, ban: &Ban) -> Result<usize, BanListFull> {
         self.ban_list().ban(ban.clone())?;
         let now = self.now();
@@ -72,8 +72,8 @@ impl Room {
         self.ban_list().bans(self.unix_ms())
     }
 
-    /// From now on what a member says is refused, or accepted again. `false` if no remote member has this id. Nobody else is
-    /// told, and a refused message costs the others nothing.
+    /// Mutes a member, so that its messages are refused, or lifts the mute. `false` if no remote member has this id. Nobody
+    /// else is told, and a refused message costs the others nothing.
     pub fn mute(&self, member: MemberId, is_muted: bool) -> bool {
         self.lock().mute(member, is_muted)
     }
@@ -89,14 +89,14 @@ impl Room {
         self.lock().config.slow = pause;
     }
 
-    /// What the room is about.
+    /// The topic of the room.
     #[must_use]
     pub fn topic(&self) -> Option<Text> {
         self.lock().topic.clone()
     }
 
     /// Sets the topic, or with an empty text removes it. Every member reads it in the log
-    /// ([`Event::Topic`](chat_proto::Event::Topic)), and whoever joins later is told.
+    /// ([`Event::Topic`](chat_proto::Event::Topic)), and later members are told it when they join.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The host's say in what members say.
+//! The embedder's control over messages of members.
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -12,14 +12,14 @@ use crate::room::Room;
 /// refuses it. Set it in [`RoomConfig::moderator`](crate::RoomConfig::moderator).
 ///
 /// It runs on the I/O thread that received the message, without the room's lock, so that it may use the room:
-/// answer with [`Room::notice`](crate::Room::notice) or [`Room::tell`](crate::Room::tell), kick, say something from a local member. While it runs the other members
-/// of that thread wait, so it must be quick and never block; what takes longer belongs into a local member that listens. With
+/// answer with [`Room::notice`](crate::Room::notice) or [`Room::tell`](crate::Room::tell), kick, or say a message as a local member. While it runs, the other members
+/// of that thread wait, so it must be quick and never block; put longer work into a local member that listens. With
 /// several I/O threads it runs on each, at once. If it panics, that one message is refused, and the room stays open.
 ///
 /// A message is accepted once, whatever happens to its author's connection. One that was refused just before the
-/// connection broke may be offered again, so a command should bear being given twice.
+/// connection broke may be offered again, so a command should tolerate being given twice.
 ///
-/// What local members and the room itself say is the host's own, and is not looked at.
+/// Messages of local members and of the room itself come from the embedder, and are not checked.
 ///
 /// ```
 /// use chat_core::{Moderator, RoomConfig, Verdict};
@@ -45,18 +45,18 @@ pub struct Offer<'a> {
     pub member: MemberId,
     /// That member's address.
     pub peer: PeerAddr,
-    /// What it wants to say.
+    /// The text of the message.
     pub text: &'a Text,
 }
 
-/// What becomes of an [`Offer`].
+/// The decision about an [`Offer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is said.
     Accept,
-    /// This is said in its place, by the same member.
+    /// The same member says this text instead.
     Change(Text),
-    /// It is not said. Its author alone is told this: a reason, or the answer to a command.
+    /// It is not said. Only its author is told this text: a reason, or the answer to a command.
     Refuse(Text),
 }
 

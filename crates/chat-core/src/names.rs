@@ -1,4 +1,4 @@
-//! Which names are taken in a room: each belongs to one member, and so does every name that looks like it.
+//! The taken names of a room: each belongs to one member, and so does every name that looks like it.
 
 use std::collections::HashMap;
 
@@ -30,17 +30,17 @@ const SUGGESTIONS_TRIED_MAX: u32 = 99;
 /// Taking a name, giving it up and looking it up cost the same however many there are.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// From what a name looks like to its holder: one or two for each name.
+    /// From the looks of a name to its holder: one or two for each name.
     holders: HashMap<String, MemberId>,
 }
 
 impl Names {
-    /// Who has this name, or one that looks like it.
+    /// The holder of this name, or of one that looks like it.
     pub(crate) fn holder(&self, name: &Name) -> Option<MemberId> {
         name.lookalikes().iter().find_map(|lookalike| self.holders.get(lookalike)).copied()
     }
 
-    /// Gives a name to a member that has none. Whoever had it before must have given it up.
+    /// Gives a name to a member that has none. A previous holder must have given it up.
     pub(crate) fn give(&mut self, name: &Name, member: MemberId) {
         for lookalike in name.lookalikes() {
             self.holders.insert(lookalike, member);
@@ -54,7 +54,7 @@ impl Names {
         }
     }
 
-    /// A name like this one that nobody has.
+    /// A free name like this one.
     pub(crate) fn suggest(&self, name: &Name) -> Option<Name> {
         let numbered = (2..=SUGGESTIONS_TRIED_MAX).map(|number| format!("{name}-{number}"));
         numbered.filter_map(|name| name.parse().ok()).find(|name| self.holder(name).is_none())

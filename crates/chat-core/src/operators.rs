@@ -1,4 +1,4 @@
-//! The operators' password, and how often one may try it.
+//! The operators' password, and the limit on attempts.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,10 +12,10 @@ const ATTEMPTS_MAX: u32 = 3;
 
 const WINDOW_MS: u64 = 60_000;
 
-/// Addresses whose attempts are counted. While there are more, nobody gets an attempt.
+/// Addresses whose attempts are counted. While the table is full, a further address gets no attempt.
 const ADDRESSES_MAX: usize = 1_000;
 
-/// The password with which members become operators. `Debug` leaves it out.
+/// The password with which members become operators. `Debug` does not print it.
 ///
 /// ```
 /// use chat_core::{OperatorPassword, RoomConfig};
@@ -46,7 +46,7 @@ impl OperatorPassword {
         if is_typed && is_long { Ok(Self(password.to_owned())) } else { Err(PasswordError) }
     }
 
-    /// Compares hashes under a secret key, so that the time it takes tells nothing of how much is right.
+    /// Compares hashes under a secret key, so that the duration does not reveal how much of a guess is right.
     fn is(&self, guess: &str, keys: (u64, u64)) -> bool {
         let hash = |password: &str| {
             let mut hasher = SipHasher24::new_with_keys(keys.0, keys.1);
@@ -63,7 +63,7 @@ impl fmt::Debug for OperatorPassword {
     }
 }
 
-/// A string that cannot be a password; whoever chose it is to blame.
+/// A string that cannot be a password. The operator who chose it is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a password has {} to {} bytes, no control characters, and no space at its ends",
@@ -72,15 +72,15 @@ impl fmt::Debug for OperatorPassword {
 )]
 pub struct PasswordError;
 
-/// What came of entering a password.
+/// The result of entering a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Entered {
     /// The member is an operator now.
     Operator,
-    /// It was another password.
+    /// The password was wrong.
     Wrong,
-    /// There were too many attempts in the last minute, so this one was not looked at.
+    /// There were too many attempts in the last minute, so this one was not checked.
     TooOften,
     /// The room has no password.
     NoPassword,

@@ -1,4 +1,4 @@
-//! Names, private messages and who is here: what a room does for its members besides passing on what they say.
+//! Names, private messages and lists of members: the services of a room besides passing on messages.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::commands::in_words;
 use crate::error::{IgnoreError, NickError, TellError};
 use crate::room::Room;
 
-/// A member that is here, as `/who` tells of it.
+/// A present member, as `/who` lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Presence {
@@ -18,7 +18,7 @@ pub struct Presence {
     pub author: Author,
     /// Where it comes from; `None` for a local member.
     pub address: Option<PeerAddr>,
-    /// What it comes over: `tcp`, `udp`, …; `local` for a local member.
+    /// Its transport: `tcp`, `udp`, …; `local` for a local member.
     pub transport: &'static str,
     /// How long it has been here.
     pub here: Duration,
@@ -26,7 +26,7 @@ pub struct Presence {
     pub idle: Duration,
     /// Whether it is an operator.
     pub is_operator: bool,
-    /// Whether what it says is refused.
+    /// Whether it is muted.
     pub is_muted: bool,
 }
 
@@ -50,7 +50,7 @@ impl Room {
     ///
     /// # Errors
     ///
-    /// [`NickError`], and then nothing has changed.
+    /// [`NickError`]; then nothing has changed.
     pub fn rename(&self, member: MemberId, name: Option<Name>) -> Result<Author, NickError> {
         if let Some(name) = &name {
             let (address, transport) = self.lock().origin_of(member).ok_or(NickError::NotPresent)?;
@@ -91,7 +91,7 @@ impl Room {
     ///
     /// # Errors
     ///
-    /// [`TellError`], and then nothing was sent.
+    /// [`TellError`]; then nothing was sent.
     pub fn tell_private(&self, from: MemberId, to: MemberId, text: Text) -> Result<Author, TellError> {
         let result = self.lock().tell_private(from, to, text);
         let (to, wakes) = result?;
@@ -99,7 +99,7 @@ impl Room {
         Ok(to)
     }
 
-    /// Tells one member something that nobody else gets to read. Text of several lines becomes several items of its direct lane.
+    /// Tells one member a text that nobody else can read. Text of several lines becomes several items of its direct lane.
     ///
     /// # Errors
     ///
@@ -112,13 +112,13 @@ impl Room {
         Ok(())
     }
 
-    /// Who has sent this member a private message last, if that one is still here.
+    /// The sender of this member's last private message, if it is still here.
     #[must_use]
     pub fn last_private(&self, member: MemberId) -> Option<MemberId> {
         self.lock().last_private(member)
     }
 
-    /// A member no longer gets what another one says.
+    /// A member no longer gets another member's messages.
     ///
     /// # Errors
     ///
@@ -127,12 +127,12 @@ impl Room {
         self.lock().ignore(member, whom)
     }
 
-    /// A member gets what another one says again. `false` if it did not ignore it.
+    /// A member gets another member's messages again. `false` if it did not ignore that one.
     pub fn unignore(&self, member: MemberId, whom: MemberId) -> bool {
         self.lock().unignore(member, whom)
     }
 
-    /// Whom a member ignores, of those that are here.
+    /// The present members that a member ignores.
     #[must_use]
     pub fn ignored(&self, member: MemberId) -> Vec<Author> {
         self.lock().ignored(member)

@@ -1,16 +1,16 @@
-//! Joins and leaves of a large room, gathered.
+//! Presence summaries: joins and leaves of a large room, counted together.
 //!
-//! Each one by itself would cost as many deliveries as there are members, so a room of ten thousand would
-//! spend its time telling itself who comes and goes.
+//! A single join or leave would cost as many deliveries as there are members. A room of ten thousand would
+//! spend most of its time on announcing joins and leaves.
 
 use std::time::{Duration, Instant};
 
 use chat_proto::Event;
 
-/// How long joins and leaves are gathered before they are told.
+/// How long joins and leaves are counted before a summary announces them.
 const GATHERING: Duration = Duration::from_secs(1);
 
-/// Joins and leaves since the last [`Event::PresenceSummary`] that no one was told of by itself.
+/// Joins and leaves since the last [`Event::PresenceSummary`] that were not announced one by one.
 #[derive(Debug, Default)]
 pub(crate) struct PresenceSummary {
     joined: u32,
@@ -19,7 +19,7 @@ pub(crate) struct PresenceSummary {
 }
 
 impl PresenceSummary {
-    /// Counts a join or a leave, if the room is too large to tell it by itself.
+    /// Counts a join or a leave, if the room is too large to announce it by itself.
     pub(crate) fn count(&mut self, event: &Event, now: Instant) {
         if !event.is_crowd() {
             return;
@@ -29,12 +29,12 @@ impl PresenceSummary {
         self.due.get_or_insert(now + GATHERING);
     }
 
-    /// When there is something to tell.
+    /// When the next summary is due.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// What is to be told now.
+    /// The summary that is due now.
     pub(crate) fn take_if_due(&mut self, members: u32, now: Instant) -> Option<Event> {
         self.due.filter(|&due| due <= now)?;
         let Self { joined, left, .. } = std::mem::take(self);

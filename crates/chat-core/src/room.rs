@@ -21,10 +21,10 @@ use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
 use crate::waker::Waker;
 
-/// A chat room: one log, and whoever reads it.
+/// A chat room: one log and its readers.
 ///
 /// `Room` is a handle: clones share one room, and any thread may use them. The room is passive; it
-/// has no thread of its own. Whoever has a message calls it, and it wakes who has not read yet.
+/// has no thread of its own. A caller with a message calls it, and it wakes the other readers.
 ///
 /// ```
 /// use chat_core::{Heard, Room, RoomConfig};
@@ -43,7 +43,7 @@ pub struct Room(Arc<Shared>);
 
 pub(crate) struct Shared {
     name: Option<Name>,
-    /// The rooms that this one is among, if there are others.
+    /// All rooms of the server, if there are others.
     rooms: Weak<rooms::Inner>,
     admission: Arc<Admission>,
     state: Mutex<State>,
@@ -70,19 +70,19 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// Tells the time; a simulator's own.
+/// Returns the time; a simulator has its own.
 pub type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 
-/// Tells the time of the wall clock, in milliseconds of Unix time. It may jump.
+/// Returns the time of the wall clock, in milliseconds of Unix time. It may jump.
 pub type UnixClock = Box<dyn Fn() -> u64 + Send + Sync>;
 
-/// What a room takes from the world around it. [`Room::new`] takes the real one.
+/// The clocks and the randomness of a room. [`Room::new`] takes the real ones.
 pub struct World {
     /// Tells the time.
     pub clock: Clock,
     /// Tells the time of the wall clock.
     pub unix_clock: UnixClock,
-    /// What the room's epoch and session keys are drawn from. Must be unpredictable where peers
+    /// The seed of the room's epoch and session keys. It must be unpredictable if peers
     /// are not trusted.
     pub seed: [u8; 32],
 }
@@ -98,7 +98,7 @@ impl World {
     ///
     /// # Panics
     ///
-    /// If the system has no randomness to give, so that no secret could be drawn.
+    /// If the system has no randomness, so that secrets would be predictable.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place where a room meets the real clocks")]
     pub fn real() -> Self {
@@ -172,13 +172,13 @@ impl Room {
         self.0.name.as_ref()
     }
 
-    /// The rooms that this one is among; `None` for a room that is the only one.
+    /// All rooms of the server; `None` for a room that is the only one.
     #[must_use]
     pub fn rooms(&self) -> Option<Rooms> {
         Rooms::upgrade(&self.0.rooms)
     }
 
-    /// What `/rooms` tells of it.
+    /// The line about it in `/rooms`.
     #[must_use]
     pub fn info(&self) -> RoomInfo {
         let state = self.lock();
@@ -197,13 +197,13 @@ impl Room {
         room.upgrade().map(Self)
     }
 
-    /// A place for a transport, which `waker` wakes when the room has something for it. At first it
-    /// pulls all that the log holds.
+    /// Attaches a transport, which `waker` wakes when the room has an update for it. Its first pull
+    /// returns all that the log holds.
     pub fn attach(&self, waker: Waker) -> Attachment {
         Attachment::new(self.clone(), waker)
     }
 
-    /// A membership inside this process, under `name`. It hears what is said from now on.
+    /// A membership inside this process, under `name`. It hears all later messages.
     ///
     /// # Errors
     ///
@@ -239,26 +239,26 @@ impl Room {
         self.lock().authors().collect()
     }
 
-    /// How many remote members are present, and who they are, as far as one frame can tell.
+    /// How many remote members are present, and as many of their authors as fit into one frame.
     #[must_use]
     pub fn present(&self) -> Present {
         self.lock().present()
     }
 
-    /// What the room was configured with.
+    /// The configuration of the room.
     #[must_use]
     pub fn config(&self) -> RoomConfig {
         self.lock().config.clone()
     }
 
-    /// What the room has counted.
+    /// The counters of the room.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.lock().stats()
     }
 
-    /// Closes the room: no one joins and nothing is said any more but `[*] farewell`, and the
-    /// transports write out what their members are owed, for `grace` at most. Returns at once;
+    /// Closes the room: nobody can join or speak any more. The room says `[*] farewell`, and the
+    /// transports write out all pending output, for `grace` at most. Returns at once;
     /// closing a closed room does nothing.
     pub fn close(&self, farewell: &str, grace: Duration) {
         let farewell = Text::lossy(farewell);
@@ -296,7 +296,7 @@ impl Room {
         &self.0.bans
     }
 
-    /// Whether somebody may come in, or take this name. Without the room's lock: a gate may call the room.
+    /// Whether a peer may join, or take this name. Without the room's lock: a gate may call the room.
     pub(crate) fn admit(
         &self,
         address: PeerAddr,

@@ -16,14 +16,14 @@ use crate::sync::Mutex;
 /// Rooms that one server may have at once.
 pub const ROOMS_MAX: usize = 1_000;
 
-/// The rooms of one server, each with its own log, names, topic and history. What they share: the limits of members, the gate
+/// The rooms of one server, each with its own log, names, topic and history. They share the limits of members, the gate
 /// and the bans.
 ///
 /// `Rooms` is a handle: clones share the rooms. A transport serves all of them; a member is in one at a time. Configured rooms are
-/// there for ever. Others are opened by the first member that joins them, if the server allows it
-/// ([`RoomsConfig::open_max`]), and vanish with their last.
+/// permanent. If the server allows it ([`RoomsConfig::open_max`]), the first member that joins another room opens it, and the
+/// room vanishes with its last member.
 ///
-/// A single [`Room`] converts into `Rooms`, so whoever needs no second room never meets this type.
+/// A single [`Room`] converts into `Rooms`, so a server with one room never needs this type.
 ///
 /// ```
 /// use chat_core::{Rooms, RoomsConfig};
@@ -40,15 +40,15 @@ pub const ROOMS_MAX: usize = 1_000;
 #[derive(Clone)]
 pub struct Rooms(Arc<Inner>);
 
-/// What all rooms of a server are made of.
+/// The configuration of all rooms of a server.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RoomsConfig {
-    /// What each room is like. Its limits of members hold for all rooms together. Its gate and bans are shared.
+    /// The configuration of each room. Its limits of members hold for all rooms together. Its gate and bans are shared.
     pub room: RoomConfig,
-    /// The rooms that are there for ever; the first one is where a peer begins that names none. Default: one, `lobby`.
+    /// The permanent rooms. A peer that names no room begins in the first one. Default: one, `lobby`.
     pub names: Vec<Name>,
-    /// Rooms that members may open besides, at once. Default: none.
+    /// Further rooms that members may have open at once. Default: none.
     pub open_max: usize,
     /// Bytes that the logs of all rooms may hold together, and each encoded copy of them (one per wire format and I/O thread). Each room gets
     /// an equal share, at most what [`RoomConfig::log_bytes_max`] says. Default 64 MiB. A share is never smaller than
@@ -56,7 +56,7 @@ pub struct RoomsConfig {
     pub logs_bytes_max: usize,
 }
 
-/// One room, as `/rooms` tells of it.
+/// One room, as `/rooms` lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoomInfo {
@@ -64,30 +64,30 @@ pub struct RoomInfo {
     pub name: Option<Name>,
     /// How many members are in it, local ones not counted.
     pub members: usize,
-    /// What it is about.
+    /// Its topic.
     pub topic: Option<Text>,
 }
 
 pub(crate) struct Inner {
     config: RoomsConfig,
     admission: Arc<Admission>,
-    /// Those that are there for ever, in the order in which they were configured.
+    /// The permanent rooms, in the order in which they were configured.
     configured: Vec<Room>,
     /// Makes the world of each room.
     world: Box<dyn Fn() -> World + Send + Sync>,
-    /// Those that members have opened, by what their names look like. A room is kept alive by those who are in it.
+    /// The rooms that members have opened, by the looks of their names. Its members keep a room alive.
     open: Mutex<BTreeMap<String, Weak<Shared>>>,
 }
 
 impl RoomsConfig {
-    /// Adds a room that is there for ever.
+    /// Adds a permanent room.
     #[must_use]
     pub fn with_room(mut self, name: Name) -> Self {
         self.names.push(name);
         self
     }
 
-    /// Sets what each [`room`](Self::room) is like.
+    /// Sets the configuration of each [`room`](Self::room).
     #[must_use]
     pub fn with_room_config(mut self, room: RoomConfig) -> Self {
         self.room = room;
@@ -126,7 +126,7 @@ impl Rooms {
         Self::in_worlds(config, World::real)
     }
 
-    /// As [`new`](Self::new), each room in a world of your own, as [`Room::in_world`] has it.
+    /// Like [`new`](Self::new), with each room in a world of your own, as in [`Room::in_world`].
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl Rooms {
         })))
     }
 
-    /// The room where a peer begins that names none.
+    /// The room where a peer begins if it names none.
     #[must_use]
     pub fn first(&self) -> Room {
         self.0.configured[0].clone()
@@ -182,7 +182,7 @@ impl Rooms {
         })
     }
 
-    /// The room of this name. One that is not there is opened, if the server allows it; it is there as long as somebody has a
+    /// The room of this name. If there is none, it is opened, if the server allows that. It exists as long as somebody has a
     /// handle on it, as the transports of its members do.
     ///
     /// # Errors
@@ -218,13 +218,13 @@ impl Rooms {
         Ok(room)
     }
 
-    /// The rooms that there are now: the configured ones first, then those that members have opened.
+    /// The present rooms: the configured ones first, then those that members have opened.
     #[must_use]
     pub fn list(&self) -> Vec<RoomInfo> {
         self.all().iter().map(Room::info).collect()
     }
 
-    /// Handles on all rooms that there are now.
+    /// Handles on all present rooms.
     #[must_use]
     pub fn all(&self) -> Vec<Room> {
         let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -269,7 +269,7 @@ impl fmt::Debug for Rooms {
     }
 }
 
-/// What rooms are told apart by.
+/// The key that distinguishes rooms.
 fn key(name: &Name) -> String {
     let [_, folded] = name.lookalikes();
     folded

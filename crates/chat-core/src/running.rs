@@ -10,14 +10,14 @@ use thiserror::Error;
 use crate::room::Room;
 use crate::transport::{Transport, Turn};
 
-/// How long members may take to read what they are owed when a transport has failed.
+/// How long members may take to read their pending output after a transport has failed.
 const GRACE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// Runs `transport` on this thread until its room is closed and every peer was told.
 ///
 /// # Errors
 ///
-/// What the transport failed of.
+/// The error of the transport.
 ///
 /// In a loop of your own (a game's, say) call [`Transport::turn`] yourself.
 pub fn run<T: Transport>(mut transport: T) -> Result<(), T::Error> {
@@ -27,8 +27,8 @@ pub fn run<T: Transport>(mut transport: T) -> Result<(), T::Error> {
 
 /// Transports of one room, each on a thread of its own.
 ///
-/// [`join`](Self::join) waits for their end, which [`Room::close`] brings about. A transport that
-/// fails or panics closes the room, so that the others end in order too.
+/// [`join`](Self::join) waits for their end; [`Room::close`] ends them. A transport that
+/// fails or panics closes the room, so that the others end in order, too.
 #[derive(Debug)]
 #[must_use = "dropping it leaves the threads to themselves; call `join` to wait for them and to learn why they ended"]
 pub struct Running {
@@ -88,7 +88,7 @@ pub enum RunError {
     Failed {
         /// Of the thread.
         name: String,
-        /// What the transport failed of.
+        /// The error of the transport.
         source: BoxedError,
     },
     /// A bug: what it is stands on stderr.
@@ -99,8 +99,8 @@ pub enum RunError {
     },
 }
 
-/// Closes the room when a transport's thread ends, be it by a panic. One that ends in order does so
-/// because the room is closed already.
+/// Closes the room when a transport's thread ends, also by a panic. If the thread ends in order, the room is
+/// already closed.
 struct ClosesOnDrop(Room);
 
 impl Drop for ClosesOnDrop {

@@ -1,4 +1,4 @@
-//! What servers over any kind of socket have in common.
+//! The common part of servers over any kind of socket.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -15,15 +15,15 @@ pub enum BindError {
     /// The name resolved to no address at all.
     #[error("there is no address to listen on")]
     NoAddress,
-    /// The address is taken, not ours, or needs a permission.
+    /// The address is in use, is not an address of this machine, or needs a permission.
     #[error("cannot listen on {address}")]
     Listen {
         /// The address that was tried.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The system has no more of what a poll loop needs.
+    /// The system lacks a resource that a poll loop needs.
     #[error("cannot set up a poll loop")]
     Poll(#[source] io::Error),
 }

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 
 use chat_proto::{MemberId, Name};
 
-/// Sessions of which the room remembers how far it has come with them. For an older one it looks into the log.
+/// Sessions whose progress the room remembers. For an older session it searches the log.
 ///
 /// As many as there may be members by default, so that all of them may come back after a broken network.
 const SESSIONS_REMEMBERED_MAX: usize = 10_000;
 
-/// What is remembered of a session while it has no member.
+/// The state of a session while it has no member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Left {
     /// The number of the newest of its messages that the room has dealt with.
     pub(crate) taken: u64,
-    /// Stays reserved for the session for a while.
+    /// The name stays reserved for the session for a while.
     pub(crate) name: Option<Name>,
     /// When the member left, in milliseconds since the room began.
     pub(crate) left_ms: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// Remembers a session. Returns the one that is forgotten for it, if there are too many.
+    /// Remembers a session. If there are too many, forgets one and returns it.
     pub(crate) fn remember(&mut self, member: MemberId, left: Left) -> Option<Left> {
         let oldest =
             if self.sessions.len() == SESSIONS_REMEMBERED_MAX { self.order.pop_first() } else { None };
@@ -41,14 +41,14 @@ impl Sessions {
         forgotten.map(|(_, left)| left)
     }
 
-    /// What is remembered of this session, which goes on.
+    /// Takes the state of this session, which is resumed.
     pub(crate) fn take(&mut self, member: MemberId) -> Option<Left> {
         let (place, left) = self.sessions.remove(&member)?;
         self.order.remove(&place);
         Some(left)
     }
 
-    /// What is remembered of this session.
+    /// The state of this session.
     pub(crate) fn get(&self, member: MemberId) -> Option<&Left> {
         self.sessions.get(&member).map(|(_, left)| left)
     }

@@ -27,7 +27,7 @@ pub(crate) use membership::Newcomer;
 use readers::{AttachmentState, Wakes};
 pub(crate) use readers::{LocalState, WORD};
 
-/// The longest time that members are given to read what they are owed; an `Instant` has an end.
+/// The longest time that members get to read their pending output; an `Instant` has a maximum.
 const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(crate) struct State {
     pub(crate) log: Log,
     began: Instant,
     pub(crate) began_unix_ms: u64,
-    /// The time, in milliseconds of Unix time. Whoever takes the lock sets it.
+    /// The time, in milliseconds of Unix time. The function that takes the lock sets it.
     pub(crate) unix_ms: u64,
     epoch: u64,
     /// Hides how much of a password is right.

@@ -1,6 +1,6 @@
 //! Counters of a room, as plain values.
 
-/// What a room has counted since it began, and what it holds now.
+/// The counters of a room since it began, and its current sizes.
 ///
 /// ```
 /// let room = chat_core::Room::new(chat_core::RoomConfig::default());
@@ -19,23 +19,23 @@ pub struct Stats {
     pub joined: u64,
     /// Remote members that left.
     pub left: u64,
-    /// Peers that were not let in: room full, address full, or closing.
+    /// Peers that were refused: room full, address full, or closing.
     pub refused: u64,
     /// Messages accepted, which is also the newest sequence number.
     pub messages: u64,
-    /// Messages that were refused: by the moderator, by a mute, by slow mode or for want of a name.
+    /// Messages that were refused: by the moderator, by a mute, by slow mode, or because a name was missing.
     pub moderated: u64,
     /// Messages that slow members were told they missed, counted once per member.
     pub missed: u64,
     /// Private messages whose recipients left before they acknowledged them.
     pub undelivered: u64,
-    /// Frames and datagrams of members that are of a kind which only a later version of the protocol knows.
+    /// Frames and datagrams of members with a kind that only a later version of the protocol knows.
     pub unknown: u64,
-    /// Times a member was over its rate limit and was made to wait.
+    /// Times a member was throttled because it was over its rate limit.
     pub throttled: u64,
-    /// Entries the log holds.
+    /// Entries that the log holds.
     pub log_entries: usize,
-    /// Bytes the log holds, overhead included.
+    /// Bytes that the log holds, including overhead.
     pub log_bytes: usize,
 }
 
@@ -43,7 +43,7 @@ impl Stats {
     /// Every counter as a line for people.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        // Named one by one, so that the compiler tells of a new counter.
+        // Each field is named, so that the compiler reports a new counter that is missing here.
         let Self {
             members,
             members_peak,

@@ -1,7 +1,7 @@
-//! What threads meet at: the system's lock and crossbeam's channel, or those of the model checker, which tries every
-//! order in which threads can come to them (`cargo xtask loom`).
+//! How threads synchronise: the system's lock and crossbeam's channel, or those of the model checker, which tries every
+//! order in which threads can use them (`cargo xtask loom`).
 //!
-//! Everything that threads share in this crate is behind that lock, or is a token in such a channel.
+//! All shared state of this crate is behind that lock, or is a token in such a channel.
 
 #[cfg(loom)]
 mod modelled;

@@ -1,12 +1,12 @@
-//! How the room gets the attention of whoever waits somewhere else.
+//! How the room wakes a thread that waits elsewhere.
 
 use std::fmt;
 use std::sync::Arc;
 
 /// Interrupts a transport's wait. Any thread may call it; it must not block.
 ///
-/// The room calls it at most once for all that happens between two [`Attachment::pull`](crate::Attachment::pull)s,
-/// however much that is.
+/// The room calls it at most once between two [`Attachment::pull`](crate::Attachment::pull)s,
+/// however much happens.
 ///
 /// ```
 /// let (sender, receiver) = crossbeam_channel::bounded(1);

@@ -1,4 +1,4 @@
-//! What the user of a client wants, on its way to the thread that carries the client.
+//! The commands of a client's user, on their way to the thread that carries the client.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chat_proto::Text;
 use crossbeam_channel::Receiver;
 
-/// What a [`Client`](super::Client) asks of the thread that carries it.
+/// A command of a [`Client`](super::Client) to the thread that carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
@@ -22,7 +22,7 @@ pub enum Command {
 
 /// The carrying thread's end of a [`Client`](super::Client)'s commands.
 ///
-/// [`Command::Leave`] does not queue: it is there at once, however many commands wait before it.
+/// [`Command::Leave`] does not queue: it arrives at once, however many commands wait before it.
 #[derive(Debug)]
 pub struct Commands {
     pub(super) queue: Receiver<Command>,

@@ -8,18 +8,18 @@ use chat_proto::{
 
 use super::event::ClientEvent;
 
-/// Messages that may be said and not yet confirmed. Enough to fill a fast path, little enough that
-/// whatever feeds the client feels a slow one.
+/// Most unconfirmed messages. Enough to fill a fast path, few enough that a slow path causes back-pressure
+/// on the user of the client.
 pub const UNCONFIRMED_MAX: usize = 1024;
 
-/// What a client knows of its conversation with a room: how far it has read, what it said that the room
+/// A client's state of its conversation with a room: how far it has read, which of its messages the room
 /// has not confirmed, and how both survive a lost connection.
 ///
-/// A state machine without socket or clock, for those that carry frames over a medium of their own:
+/// A state machine without socket or clock, for code that carries frames over its own medium:
 ///
 /// 1. connected: send the frame that [`hello`](Self::hello) returns;
-/// 2. feed what comes to [`receive`](Self::receive), and send what [`next_frame`](Self::next_frame)
-///    returns until it returns nothing;
+/// 2. pass each received frame to [`receive`](Self::receive), and send the frames that
+///    [`next_frame`](Self::next_frame) returns until it returns `None`;
 /// 3. connection lost: call [`disconnected`](Self::disconnected), connect again, go on at 1.
 ///
 /// Every message has a number, and the room takes no number twice. After a lost connection the room's welcome says up
@@ -32,15 +32,15 @@ pub struct Conversation {
     name: Option<Name>,
     /// The session, once there was one.
     standing: Option<Standing>,
-    /// Welcomed over the connection that there is now.
+    /// Welcomed over the present connection.
     is_live: bool,
     /// Messages up to this number are confirmed.
     confirmed: u64,
-    /// Those that follow, in order.
+    /// The unconfirmed messages after that, in order.
     unconfirmed: VecDeque<Text>,
-    /// How many of them were sent over this connection; of the last one while there is none.
+    /// How many of them were sent over this connection; without a connection, over the last one.
     sent: usize,
-    /// Questions who is present that are not answered: for each, how many of the unconfirmed messages were said before
+    /// Unanswered requests for the list of members: for each, how many of the unconfirmed messages were said before
     /// it.
     questions: VecDeque<usize>,
     /// The first of them was sent.
@@ -60,7 +60,7 @@ struct Standing {
 
 #[derive(Debug, Default)]
 struct Wants {
-    /// To acknowledge what came over the direct lane.
+    /// An acknowledgement of the direct lane is due.
     got: bool,
     finish: bool,
     leave: bool,
@@ -81,7 +81,7 @@ impl Conversation {
         self
     }
 
-    /// What to say first on a new connection.
+    /// The first frame on a new connection.
     #[must_use]
     pub fn hello(&self) -> Hello {
         let resume = self.standing.map(|Standing { epoch, session, have, direct }| Resume {
@@ -119,8 +119,8 @@ impl Conversation {
         self.unconfirmed.len() + self.questions.len() >= UNCONFIRMED_MAX
     }
 
-    /// Asks who is present, once what was said before is confirmed. What is said after it waits for the answer, so
-    /// that all answers come in the order of the requests.
+    /// Asks for the list of members, once earlier messages are confirmed. Later messages wait for the answer, so
+    /// that all answers arrive in the order of the requests.
     pub fn ask_who(&mut self) {
         if !self.is_full() {
             self.questions.push_back(self.unconfirmed.len());
@@ -171,7 +171,7 @@ impl Conversation {
         Some(MemberFrame::Say { number, text })
     }
 
-    /// Takes in a frame of the room; what it means for the user goes to `on_event`.
+    /// Processes a frame of the room and reports events for the user to `on_event`.
     pub fn receive(&mut self, frame: RoomFrame, mut on_event: impl FnMut(ClientEvent)) {
         match frame {
             RoomFrame::Welcome(welcome) => {
@@ -209,7 +209,7 @@ impl Conversation {
         }
     }
 
-    /// The connection is gone. Returns true if nothing is lost with it: leaving was all that was left.
+    /// The connection is lost. Returns true if nothing is lost with it, because only leaving remained.
     pub fn disconnected(&mut self) -> bool {
         self.is_live = false;
         self.is_asked = false;
@@ -226,7 +226,7 @@ impl Conversation {
             self.confirm(taken);
             self.confirmed = self.confirmed.max(taken);
         } else {
-            // A new room, or one that does not remember.
+            // A new room, or one that does not remember the session.
             let unsure = self.drain(self.sent);
             self.confirmed = match before {
                 Some(_) => self.confirmed.saturating_add(unsure.len() as u64),
@@ -249,7 +249,7 @@ impl Conversation {
         self.confirmed += sent as u64;
     }
 
-    /// Takes out the first messages, which need no longer be waited for.
+    /// Removes the first messages, which are settled.
     fn drain(&mut self, messages: usize) -> Vec<Text> {
         for said_before in &mut self.questions {
             *said_before = said_before.saturating_sub(messages);
@@ -261,7 +261,7 @@ impl Conversation {
         let Some(standing) = &mut self.standing else { return };
         self.wants.got = true;
         if direct.number <= standing.direct {
-            return; // it came over the connection before
+            return; // it already arrived over an earlier connection
         }
         standing.direct = direct.number;
         match &direct.item {

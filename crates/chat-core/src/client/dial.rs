@@ -1,4 +1,4 @@
-//! In which order a client tries the addresses of a host.
+//! The order in which a client tries the addresses of a host.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 /// RFC 8305, section 5. The earlier attempts go on; the first that succeeds wins.
 pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// How many addresses of a host are tried.
+/// Most addresses of a host that are tried.
 pub const ADDRESSES_MAX: usize = 16;
 
 /// Orders the addresses of a host for connecting, as RFC 8305, section 4, says: the family of the first address

@@ -1,4 +1,4 @@
-//! What a client tells its user.
+//! The events that a client reports to its user.
 
 use std::io;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use chat_proto::{DirectItem, Entry, FrameError, LeaveReason, Present, Text, Welc
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// The room has let it in, for the first time or again.
+    /// The client has joined the room, for the first time or again.
     Connected(Welcome),
-    /// An entry of the log. `own`: a message of its own, which is confirmed by this.
+    /// An entry of the log. If `own`, it is this client's message, and this confirms it.
     Entry {
         /// The entry.
         entry: Arc<Entry>,
         /// Whether this client said it.
         own: bool,
     },
-    /// A message of its own was refused.
+    /// One of its messages was refused.
     Refused {
         /// The message, if it is still known.
         text: Option<Text>,
@@ -35,7 +35,7 @@ pub enum ClientEvent {
     },
     /// A line from a server that speaks plain text.
     Line(Text),
-    /// The log's tail has passed it: it missed this many messages, exactly.
+    /// The log's tail has passed its cursor: it missed exactly this many messages.
     Missed(u64),
     /// The answer to [`Client::ask_who`](super::Client::ask_who).
     Present(Present),
@@ -51,7 +51,7 @@ pub enum ClientEvent {
         /// The pause before the next attempt.
         retry_in: Duration,
     },
-    /// Nothing more will come.
+    /// The client has ended. This is the last event.
     Ended(ClientEnd),
 }
 
@@ -86,7 +86,7 @@ pub enum ClientEnd {
         /// What it said instead, if anything.
         said: Vec<Text>,
     },
-    /// The server accepted the connection and then said nothing, or did not say that it lets the client in.
+    /// The server accepted the connection and then sent nothing, or no welcome.
     #[error("the server does not answer")]
     NoAnswer,
     /// The server speaks another version of the framed protocol.
@@ -113,7 +113,7 @@ impl ClientEnd {
         if unconfirmed == 0 { Self::Left } else { Self::Abandoned { unconfirmed } }
     }
 
-    /// Whether a client that reconnects tries again after this. A server that has let it in before
+    /// Whether a client that reconnects tries again after this. A server that has welcomed it before
     /// (`was_connected`) may be restarted, moved, full for a while or behind a proxy that answers for it. If there
     /// never was a connection, most such ends mean that the address is wrong.
     #[must_use]

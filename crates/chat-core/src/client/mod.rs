@@ -25,7 +25,7 @@ const EVENTS_MAX: usize = 1024;
 /// Commands that may wait for the carrying thread.
 const COMMANDS_MAX: usize = 64;
 
-/// How a client begins and goes on.
+/// The options of a client.
 ///
 /// ```
 /// use chat_core::ClientConfig;
@@ -36,9 +36,9 @@ const COMMANDS_MAX: usize = 64;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// Messages of the past to begin with; the room may give fewer. Default 0.
+    /// Messages of history to begin with; the room may give fewer. Default 0.
     pub history: u16,
-    /// Speak and expect plain lines, for a server that is not ours. Default no.
+    /// Speak and expect plain lines, for another kind of server. Default no.
     pub plain: bool,
     /// Connect again when the connection is lost, with growing pauses, and go on where it broke.
     /// Default no: the loss ends the client.
@@ -80,9 +80,9 @@ impl ClientConfig {
 
 /// A membership in a room on a server, carried by a thread of its own.
 ///
-/// Made by a transport, `chat_tcp::connect` for one. Whatever happens comes as a [`ClientEvent`] through
-/// [`events`](Self::events), the last one being [`ClientEvent::Ended`]. The channel is bounded: who does
-/// not take the events stops the client from reading, and the server sees a slow member.
+/// Made by a transport, for example by `chat_tcp::connect`. Everything that happens arrives as a [`ClientEvent`] through
+/// [`events`](Self::events); the last one is [`ClientEvent::Ended`]. The channel is bounded: if you do
+/// not take the events, the client stops reading, and the server sees a slow member.
 ///
 /// Dropping the handle leaves the room.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl Client {
         self.command(Command::Say(text))
     }
 
-    /// Says `text`, unless that would mean to wait.
+    /// Says `text`, unless it would have to wait.
     ///
     /// # Errors
     ///
@@ -147,14 +147,14 @@ impl Client {
         self.command(Command::Finish)
     }
 
-    /// Leaves now. Never waits: commands that are still queued are passed over. What was said and not confirmed
-    /// is counted at the end ([`ClientEnd::Abandoned`]).
+    /// Leaves now. Never waits: commands that are still queued are dropped. Unconfirmed messages are counted
+    /// at the end ([`ClientEnd::Abandoned`]).
     pub fn leave(&self) {
         self.leave.store(true, Ordering::Release);
         self.waker.wake();
     }
 
-    /// What happens, in order; ends after [`ClientEvent::Ended`].
+    /// All events, in order; ends after [`ClientEvent::Ended`].
     #[must_use]
     pub fn events(&self) -> &Receiver<ClientEvent> {
         &self.events

@@ -1,6 +1,6 @@
-//! Commands: lines that begin with `/`, which a member gives to the room instead of saying them.
+//! Commands: lines that begin with `/`. They are instructions to the room, not messages.
 //!
-//! One table serves every member, whatever it speaks. Help, suggestions and documents come from the same rows.
+//! One table serves every member over any protocol. Help, suggestions and documents come from the same rows.
 
 mod moderation;
 mod people;
@@ -14,7 +14,7 @@ use crate::room::Room;
 
 pub(crate) use moderation::in_words;
 
-/// Lines that one command answers with, at most; what goes beyond is counted in the last one.
+/// Most lines in the answer to one command; the last line counts the omitted ones.
 pub const ANSWER_LINES_MAX: usize = 40;
 
 /// The commands of a room, sorted by name.
@@ -56,24 +56,24 @@ pub struct Caller<'a> {
     pub(crate) is_operator: bool,
 }
 
-/// What becomes of a command.
+/// The result of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// What the member is told, line by line. At most [`ANSWER_LINES_MAX`] lines reach it.
+    /// The answer to the member, line by line. At most [`ANSWER_LINES_MAX`] lines reach it.
     pub lines: Vec<Text>,
-    /// What happens besides.
+    /// The effect besides the answer.
     pub action: Option<Action>,
 }
 
-/// What a command asks for beyond an answer.
+/// The effect of a command beyond its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
     /// The member says this.
     Say(Text),
-    /// This private message of the member is in another one's lane.
+    /// This private message of the member is in the lane of another one.
     Sent {
-        /// Whom it is for.
+        /// The recipient.
         to: Author,
         /// The message.
         text: Text,
@@ -91,10 +91,10 @@ pub enum Action {
     },
 }
 
-/// What a line is.
+/// The kind of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
-    /// Something to say. If the line is another one: it began with `//`.
+    /// Something to say. The text is present if it differs from the line, which then began with `//`.
     Text(Option<Text>),
     /// A command, without its slash.
     Command(&'a str),
@@ -110,7 +110,7 @@ pub(crate) fn read(text: &Text) -> Line<'_> {
 }
 
 impl CommandTable {
-    /// No commands but those that are added.
+    /// An empty table.
     #[must_use]
     pub fn empty() -> Self {
         Self { rows: Vec::new() }
@@ -125,7 +125,7 @@ impl CommandTable {
         table
     }
 
-    /// Takes a command out.
+    /// Removes a command.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.rows.retain(|row| row.name != name);
@@ -173,7 +173,7 @@ impl CommandTable {
         reply
     }
 
-    /// A mistyped command says nothing: its author is told what comes nearest.
+    /// A mistyped command says nothing: its author is told the most similar commands.
     fn unknown(&self, caller: &Caller<'_>, name: &str) -> Reply {
         let distance = |row: &&RoomCommand| edits(row.name, name);
         match self.of(caller).min_by_key(distance).filter(|row| distance(row) <= 2) {

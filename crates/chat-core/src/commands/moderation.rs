@@ -1,4 +1,4 @@
-//! Commands of operators: who may stay, who may speak, and what the room is about.
+//! Commands of operators: kicks, bans, mutes, slow mode and the topic.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ fn ban(caller: &Caller<'_>, arguments: &str) -> Reply {
     }
 }
 
-/// Whom a ban is to keep out. A member shown as its address is banned by it, without the port.
+/// The subject of a ban. A member shown as its address is banned by the address, without the port.
 fn banned(who: &str) -> Result<Banned, String> {
     let shown = who.parse::<Author>().ok().and_then(|author| author.address());
     let who = shown.map_or_else(|| who.to_owned(), |address| address.ip().to_string());

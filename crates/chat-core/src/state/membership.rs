@@ -25,9 +25,9 @@ pub(crate) struct Newcomer {
     /// The transport's own number for it.
     pub(crate) key: usize,
     pub(crate) address: PeerAddr,
-    /// The transport knows that the peer is really there.
+    /// The transport knows that the peer is really at this address.
     pub(crate) is_proven: bool,
-    /// When its connection came.
+    /// When its connection was made.
     pub(crate) came: Instant,
 }
 
@@ -42,7 +42,7 @@ impl State {
         Ok((Joined { member, id, seq }, wakes))
     }
 
-    /// Takes in a framed peer and answers its hello.
+    /// Joins a framed peer and answers its hello.
     pub(crate) fn welcome(
         &mut self,
         newcomer: Newcomer,
@@ -89,7 +89,7 @@ impl State {
         Ok((self.answer_hello(membership, resume.is_some(), taken, start), wakes))
     }
 
-    /// Answers the hello of a member that was taken for a plain listener. If it resumes a session, it is another member
+    /// Answers the hello of a member that was considered a plain listener. If it resumes a session, it is another member
     /// from now on.
     pub(crate) fn upgrade(
         &mut self,
@@ -166,7 +166,7 @@ impl State {
         wakes
     }
 
-    /// Whether a peer at `address` may be a member, if `instead` is none any more. In a full room the member
+    /// Whether a peer at `address` may be a member, if `instead` stops being one. In a full room the member
     /// that has not answered its welcome for the longest time makes way.
     fn admit(
         &mut self,
@@ -197,7 +197,7 @@ impl State {
         self.admission.enter(address, old.map(|member| member.address))
     }
 
-    /// Whether limits per address and rate do not concern a peer at `address`.
+    /// Whether a peer at `address` is exempt from the limit per address and the rate limit.
     pub(super) fn is_exempt(&self, address: PeerAddr) -> bool {
         address.is_loopback() && !self.config.limit_loopback
     }
@@ -212,7 +212,7 @@ impl State {
         self.next_id()
     }
 
-    /// A member comes, and the others are told.
+    /// Adds a member and announces it to the others.
     fn enter(&mut self, member: Member, now: Instant) -> (Membership, Wakes) {
         let (id, attachment) = (member.id, member.attachment as usize);
         let membership = self.insert(member);
@@ -230,8 +230,8 @@ impl State {
         self.members.insert(member, |attachment| word_of(attachments, attachment))
     }
 
-    /// A session goes on over another connection, at the pace that it had and with what is in its lane. To the others
-    /// nothing has happened.
+    /// A session goes on over another connection, with the state of its rate limit and the items of its lane. The others
+    /// do not notice.
     fn replace(&mut self, old: Membership, newcomer: Newcomer, resume: &Resume) -> (Membership, Wakes) {
         let mut wakes = self.tell_dismissed(old, LeaveReason::Replaced);
         let old = self.members.remove(old).expect("it was just found");
@@ -281,18 +281,18 @@ impl State {
         Session { member, since, key: hasher.finish() }
     }
 
-    /// Whether `resume` is of a session of this room, and asks for nothing older than that.
+    /// Whether `resume` names a session of this room and asks for nothing older than that session.
     fn is_proven(&self, resume: &Resume) -> bool {
         let Resume { epoch, session, have, .. } = *resume;
         epoch == self.epoch && session == self.session(session.member, session.since) && have >= session.since
     }
 
-    /// The word of the transport through which a member came.
+    /// The word of the transport of a member.
     pub(super) fn word(&self, member: &Member) -> &'static str {
         word_of(&self.attachments, member.attachment)
     }
 
-    /// Who a member is, and how it is shown.
+    /// A member's identity, and how it is shown.
     pub(crate) fn identity(&self, membership: Membership) -> Option<(MemberId, Author)> {
         let member = self.members.get(membership)?;
         Some((member.id, member.author(self.word(member))))
@@ -300,14 +300,14 @@ impl State {
 
     // ---- leaving -------------------------------------------------------------------------------
 
-    /// A member leaves whose transport knows of it.
+    /// A member leaves, and its transport knows that already.
     pub(crate) fn leave(&mut self, membership: Membership, reason: LeaveReason, now: Instant) -> Wakes {
         let attachment = self.members.get(membership).map(|member| member.attachment as usize);
         self.remove(membership, reason, now, attachment)
     }
 
-    /// As [`leave`](Self::leave), and takes back what `attachment` was to be told of the member: returns what its peer
-    /// is to be told.
+    /// Like [`leave`](Self::leave), and removes the member's dismissal from what `attachment` will pull: returns the reason
+    /// for its peer.
     pub(crate) fn leave_by_attachment(
         &mut self,
         attachment: usize,
@@ -377,7 +377,7 @@ impl State {
         self.members.iter().filter(|(_, member)| which(member)).map(|(membership, _)| membership).collect()
     }
 
-    // ---- who is present ------------------------------------------------------------------------
+    // ---- present members -----------------------------------------------------------------------
 
     pub(crate) fn present(&self) -> Present {
         let authors: Vec<Author> = self.authors().take(PRESENT_AUTHORS_MAX).collect();
@@ -393,7 +393,7 @@ impl State {
         &mut self.members
     }
 
-    /// Tells the senders of what a member has not acknowledged that it will not get there.
+    /// Tells the senders of a member's unacknowledged items that these were not delivered.
     fn return_undelivered(&mut self, to: &Author, lane: Option<&Lane>, reason: &LeaveReason) -> Wakes {
         let mut wakes = Wakes::default();
         let why = Text::one_line(&format!("left ({reason})")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What operators decide about members and the room.
+//! Decisions of operators about members and the room.
 
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ impl State {
         Some(self.dismiss(membership, reason, now))
     }
 
-    /// Makes the members leave that a ban is about. Operators stay. Costs a step per member, once per ban.
+    /// Kicks the members that a ban covers. Operators stay. Costs a step per member, once per ban.
     pub(crate) fn kick_banned(&mut self, ban: &Ban, now: Instant) -> (usize, Wakes) {
         let is_meant = |member: &Member| match (&ban.who, member.name()) {
             (Banned::Network(network), _) => network.contains(member.address.ip()),

@@ -1,4 +1,4 @@
-//! Names, private messages, and what one member wants to hear of another.
+//! Names, private messages, and which members a member ignores.
 
 use std::time::{Duration, Instant};
 
@@ -56,7 +56,7 @@ impl State {
         Ok((to, wakes))
     }
 
-    /// Whether a member may take this name. One that is reserved for a session that has left too long ago is freed.
+    /// Whether a member may take this name. If it is reserved for a session that left too long ago, it is freed.
     pub(super) fn check_name(&mut self, name: &Name, id: MemberId, now: Instant) -> Result<(), NickError> {
         if names::is_reserved(name) && self.local_place(id).is_none() {
             return Err(NickError::Reserved { name: name.clone() });
@@ -98,11 +98,11 @@ impl State {
         }
         let at_address = self.members.at_address(who.address()?);
         let ids = at_address.into_iter().filter_map(|membership| self.members.get(membership));
-        // A member with a name is found by its address, too, if that is all it would be shown as without.
+        // A member with a name is found by its address, too, if it would be shown as the bare address without the name.
         ids.filter(|member| member.bare_author(self.word(member)) == *who).map(|member| member.id).next()
     }
 
-    /// Where a member comes from, and over what.
+    /// A member's address, and the word of its transport.
     pub(crate) fn origin_of(&self, id: MemberId) -> Option<(Option<PeerAddr>, &'static str)> {
         match self.members.key_of(id).and_then(|membership| self.members.get(membership)) {
             Some(member) => Some((Some(member.address), self.word(member))),
@@ -120,7 +120,7 @@ impl State {
         self.members.get(self.members.key_of(id)?)?.profile.as_deref()
     }
 
-    // ---- who is here ---------------------------------------------------------------------------
+    // ---- present members -----------------------------------------------------------------------
 
     pub(crate) fn presence(&self, max: usize, now: Instant) -> (usize, Vec<Presence>) {
         let now_ms = self.since_began_ms(now);

@@ -1,4 +1,4 @@
-//! Who reads the log: the attachments of transports, the local members of this process, and how they are woken.
+//! The readers of the log: the attachments of transports and the local members of this process, and how they are woken.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use crate::error::{NickError, SayError, TellError};
 use crate::log::Log;
 use crate::waker::Waker;
 
-/// What reads the log from another thread: a transport's attachment or a local member.
+/// A reader of the log on another thread: a transport's attachment or a local member.
 #[derive(Debug)]
 pub(crate) struct Reader {
     waker: Waker,
-    /// A wake is on its way, so another one would tell nothing new.
+    /// A wake is on its way, so another one is not needed.
     woken: bool,
     /// Position of the next entry to read.
     pub(crate) position: u64,
@@ -26,17 +26,17 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// What wakes it, unless a wake is on its way already.
+    /// The waker to call, unless a wake is already on its way.
     fn wake(&mut self) -> Option<Waker> {
         (!std::mem::replace(&mut self.woken, true)).then(|| self.waker.clone())
     }
 
-    /// Wakes it at once, if there `is` something that happened before it came.
+    /// Wakes it at once, if there `is` something from before it was added.
     fn wake_if(&mut self, is: bool) -> Wakes {
         Wakes(is.then(|| self.wake()).flatten().into_iter().collect())
     }
 
-    /// Has read all there was: the next entry wakes it again.
+    /// It has read everything: the next entry wakes it again.
     pub(crate) fn is_up_to_date(&mut self) {
         self.woken = false;
     }
@@ -51,12 +51,12 @@ pub(super) const LOCAL_WORD: &str = "local";
 #[derive(Debug)]
 pub(crate) struct AttachmentState {
     reader: Reader,
-    /// What the members of this transport are told apart by.
+    /// The word that distinguishes the members of this transport.
     pub(super) word: &'static str,
-    /// Members that are out of the room already and whose peers must be told so.
+    /// Members that have already left the room and whose peers must be told so.
     pub(super) dismissed: Vec<Dismissed>,
-    /// Items of direct lanes that are to be pulled. What is in a lane bounds them, and for refusals the pause that
-    /// their speaker is told to make.
+    /// Items of direct lanes that wait for a pull. The limits of a lane bound them, and for refusals the pause of their
+    /// speaker.
     pub(super) direct: Vec<Told>,
 }
 
@@ -69,10 +69,10 @@ pub(crate) struct LocalState {
     said: u64,
     /// What the room has for it alone: at most [`DIRECT_ITEMS_MAX`].
     pub(crate) direct: VecDeque<DirectItem>,
-    /// Whose private message came last.
+    /// The sender of the last private message.
     pub(super) answers: Option<MemberId>,
     pub(super) is_operator: bool,
-    /// When it came and when it spoke last, in milliseconds since the room began.
+    /// When it joined and when it spoke last, in milliseconds since the room began.
     pub(super) came_ms: u64,
     pub(super) spoke_ms: u64,
 }
@@ -133,8 +133,8 @@ impl State {
         Ok((last, wakes))
     }
 
-    /// Stamps `event`, and lists what must be woken: every reader but the attachment whose own turn this
-    /// is, which reads at the end of it anyway.
+    /// Stamps `event`, and lists the readers to wake: all but the attachment whose own turn this
+    /// is, which reads at the end of the turn anyway.
     pub(super) fn append(&mut self, event: Event, except: Option<usize>) -> Wakes {
         // The wall clock's time; the log takes care that it never goes backwards.
         let at_ms = self.unix_ms.saturating_sub(self.began_unix_ms);
@@ -166,8 +166,8 @@ impl State {
         }
     }
 
-    /// Whether the log soon overtakes a transport, and with it members that are not slow. One that has been
-    /// overtaken already holds up nobody.
+    /// Whether a transport will soon lag, and with it members that are not slow. A transport that has already
+    /// lagged throttles nobody.
     pub(super) fn is_crowded(&self) -> bool {
         let (tail, head) = (self.log.tail(), self.log.head());
         let lags = |position| position >= tail && head - position > (head - tail) / 2;
@@ -180,7 +180,7 @@ impl State {
     }
 
     pub(crate) fn attach(&mut self, waker: Waker) -> (usize, Wakes) {
-        // An attachment begins before everything, so that its first members can have history.
+        // An attachment begins before the tail, so that its first members can have history.
         let mut reader = Reader { position: 0, seq: 0, ..self.new_reader(waker) };
         let wakes = reader.wake_if(self.log.head() > 0);
         let attachment = AttachmentState { reader, word: WORD, dismissed: Vec::new(), direct: Vec::new() };

@@ -1,4 +1,4 @@
-//! What members say: to the room, and to each other.
+//! Messages of members: to the room, and to each other.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use crate::commands::{Action, Reply};
 use crate::error::{SayError, TellError};
 use crate::members::{Member, Membership};
 
-/// How long a speaker waits while some transport has more than half of the log, or much of its direct lane, still to
-/// pull.
+/// How long a speaker waits while some transport has still to pull more than half of the log, or many items of the
+/// speaker's direct lane.
 const CROWDED_PAUSE: Duration = Duration::from_millis(1);
 
-/// What counting a message has brought.
+/// The result of counting a message.
 struct Count {
     number: u64,
     attachment: usize,
@@ -162,7 +162,7 @@ impl State {
         Ok(self.wake_attachment(attachment))
     }
 
-    /// Tells a member what became of its message. Its transport, whose turn this is, pulls at the end of it.
+    /// Tells a member the result of its message. Its transport, whose turn this is, pulls at the end of the turn.
     fn confirm(&mut self, membership: Membership, item: DirectItem) {
         let Some(member) = self.members.get_mut(membership) else { return };
         let direct = member.push_confirmation(item);
@@ -170,7 +170,7 @@ impl State {
         self.hand_over(attachment, Told { key, member: membership, direct });
     }
 
-    /// Hands everything in a member's lane to its transport, which is another one than before.
+    /// Hands everything in a member's lane to its new transport.
     pub(super) fn tell_again(&mut self, membership: Membership) -> Wakes {
         let Some(member) = self.members.get_mut(membership) else { return Wakes::default() };
         let (attachment, key) = (member.attachment as usize, member.key as usize);

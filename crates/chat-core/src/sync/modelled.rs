@@ -1,4 +1,4 @@
-//! A channel as crossbeam's of one place, made of what the model checker knows.
+//! A channel like crossbeam's with one place, built from the model checker's primitives.
 #![allow(missing_docs, unreachable_pub, reason = "nobody sees it but the tests of the model")]
 
 use loom::sync::{Arc, Condvar, Mutex};
