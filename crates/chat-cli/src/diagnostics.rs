@@ -1,4 +1,4 @@
-//! Diagnostics: what happens to the program, as lines on stderr, or for whoever has taken the terminal that stderr is.
+//! Diagnostics: what happens to the program, as lines on stderr, or in the console if it has taken the terminal that stderr is.
 //!
 //! A thread of its own writes them, so that nobody waits for a stderr that is stuck: an I/O thread that did would
 //! stop the room. Each is one line without control characters, whatever a peer has put into it.
@@ -71,7 +71,7 @@ pub(crate) fn restore() {
     *taker() = None;
 }
 
-/// Waits until what was reported so far is written, unless stderr is stuck.
+/// Waits until the reports so far are written, unless stderr is stuck.
 pub(crate) fn flush() {
     let (flushed, wait) = bounded(0);
     if let Some(queue) = QUEUE.get()
@@ -103,7 +103,7 @@ fn one_line(bytes: &[u8]) -> String {
     printable(String::from_utf8_lossy(bytes).trim_end()).into_owned()
 }
 
-/// Writes what comes. If stderr fails there is nobody to tell; lines go on when it works again.
+/// Writes the lines. If stderr fails there is nobody to tell; lines go on when it works again.
 fn write(items: &Receiver<Item>) {
     let mut stderr = Sink::new(io::stderr());
     for item in items {

@@ -1,4 +1,4 @@
-//! What goes wrong, and what to do about it. Printed in one place.
+//! Errors of the program, and what to do about them. Printed in one place.
 
 use std::error::Error;
 use std::process::ExitCode;

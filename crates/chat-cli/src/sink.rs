@@ -71,7 +71,7 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Writes from the start of `bytes`; what is left there was not written.
+    /// Writes from the start of `bytes`, and advances it past the bytes that were written.
     fn put(&mut self, bytes: &mut &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.out.write(bytes) {

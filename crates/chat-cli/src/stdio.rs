@@ -85,7 +85,7 @@ mod system {
         }
     }
 
-    /// Waits for what is asked for, or an error. May return early and empty-handed.
+    /// Waits for the requested readiness, or an error. May return early, with nothing ready.
     fn wait(descriptor: BorrowedFd<'_>, what: PollFlags) -> io::Result<PollFlags> {
         let mut polled = [PollFd::from_borrowed_fd(descriptor, what)];
         match poll(&mut polled, None) {

@@ -1,10 +1,10 @@
-//! What to type instead of what was not understood.
+//! Tips: what to type when an argument is not understood.
 
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Prints what is wrong with the command line, and what people who write this mostly mean.
+/// Prints what is wrong with the command line, and what people usually mean by it.
 pub(crate) fn explain(mut error: clap::Error, arguments: &[String]) -> ExitCode {
     let misunderstood = match error.kind() {
         ErrorKind::UnknownArgument => error.get(ContextKind::InvalidArg),

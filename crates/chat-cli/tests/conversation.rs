@@ -10,17 +10,17 @@ use support::{CHAT, Process, Server};
 #[test]
 fn peers_of_every_kind_hear_each_other_once_in_one_order_and_none_hears_himself() {
     let server = Server::start();
-    let mut chunky = [server.peer(), server.peer()];
+    let mut undelimited = [server.peer(), server.peer()];
     let (mut line_peer, mut telnet) = (server.peer(), server.peer());
     let (mut framed, framed_name) = server.client(&[]);
-    let printed = chunky.each_ref().map(|peer| {
+    let printed = undelimited.each_ref().map(|peer| {
         let peer = peer.again();
         thread::spawn(|| peer.print_each_recv(|line| line.ends_with("that is all")))
     });
 
     let mut said = Vec::new();
     for round in 1..=3 {
-        for peer in &mut chunky {
+        for peer in &mut undelimited {
             peer.send(format!("hello {round}"));
             said.push(peer.line(&format!("hello {round}")));
             server.process.stdout.wait_for_line(said.last().unwrap());
@@ -35,7 +35,7 @@ fn peers_of_every_kind_hear_each_other_once_in_one_order_and_none_hears_himself(
         said.push(format!("[{framed_name}] hallo {round}"));
         server.process.stdout.wait_for_line(said.last().unwrap());
     }
-    // Whoever reads this has read everything before it.
+    // A peer that reads this has read everything before it.
     let mut last = server.peer();
     last.send("that is all");
     said.push(last.line("that is all"));
@@ -43,7 +43,7 @@ fn peers_of_every_kind_hear_each_other_once_in_one_order_and_none_hears_himself(
         said.iter().filter(|line| !line.starts_with(&format!("[{name}] "))).cloned().collect()
     };
 
-    for (peer, printed) in chunky.iter().zip(printed) {
+    for (peer, printed) in undelimited.iter().zip(printed) {
         let mut printed = printed.join().expect("it has read everything");
         printed.retain(|line| !line.is_empty());
         assert_eq!(printed, of_others(&peer.name));

@@ -26,7 +26,7 @@ fn a_hundred_thousand_lines_arrive_whole_and_in_order_and_then_the_sender_ends()
     assert_eq!(sender.exit_code(), Some(0), "{:?}", sender.stderr.lines());
     feed.join().expect("no panic").expect("the client reads all of its stdin");
 
-    // Everything is accepted by now: whoever comes later is behind it.
+    // Everything is accepted by now, so a peer that joins later comes after it.
     let mut after = server.peer();
     after.send("after\n");
     listener.stdout.wait_for_line(&after.line("after"));

@@ -79,7 +79,7 @@ impl Run {
         config.log_bytes_max = RoomConfig::LOG_BYTES_MIN;
         config.members_max = 1 + choices.below(8);
         let room = Room::in_world(config, world);
-        let local = room.join("seat").expect("the first seat");
+        let local = room.join("local").expect("the first local member");
         let server = "192.0.2.1:5555".parse().expect("an address");
         let mut config = UdpConfig::default().with_trusted("10.0.0.0/8".parse().expect("a network"));
         config.announce = choices.yes();
@@ -357,7 +357,7 @@ impl Run {
     /// The local member hears all, in order; and each message of a session once, in its sender's order.
     fn listen(&mut self) {
         while let Ok(heard) = self.local.try_recv() {
-            let Heard::Entry(entry) = heard else { panic!("a seat that listens misses nothing") };
+            let Heard::Entry(entry) = heard else { panic!("a local member that listens misses nothing") };
             self.heard += u64::from(entry.event.is_message());
             assert_eq!(entry.seq, self.heard);
             let Event::Said { from, author, text } = &entry.event else { continue };

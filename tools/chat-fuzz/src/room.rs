@@ -42,7 +42,7 @@ struct Run {
     truth: Vec<(MemberId, String)>,
     joined: u64,
     /// The newest entry that tells of joins and leaves together.
-    gathered: Option<Arc<Entry>>,
+    summary: Option<Arc<Entry>>,
 }
 
 struct Member {
@@ -117,7 +117,7 @@ impl Run {
             members: Vec::new(),
             truth: Vec::new(),
             joined: 0,
-            gathered: None,
+            summary: None,
         }
     }
 
@@ -228,10 +228,10 @@ impl Run {
         let member = &mut self.members[index];
         let Some(transport) = &mut self.attachments[member.attachment] else { return };
         let told = transport.attachment.leave(member.key, LeaveReason::Quit, self.time.now());
-        // Whom the room has put out is told so here, and not once more by the next pull.
-        let was_put_out = transport.dismissed.contains(&member.key);
+        // A peer that the room has dismissed is told so here, and not once more by the next pull.
+        let was_dismissed = transport.dismissed.contains(&member.key);
         transport.dismissed.retain(|dismissed| *dismissed != member.key);
-        assert_eq!(told != LeaveReason::Quit, was_put_out, "{told:?}");
+        assert_eq!(told != LeaveReason::Quit, was_dismissed, "{told:?}");
         let attachment = member.attachment;
         if std::mem::take(&mut member.is_here) {
             self.tell_all_but(Some(attachment));
@@ -331,13 +331,13 @@ impl Run {
         transport.dismissed.sort_unstable();
         assert_eq!(dismissed, std::mem::take(&mut transport.dismissed), "each is dismissed once");
         assert_eq!(update.closing.is_some(), self.room.is_closing());
-        // Joins and leaves that were gathered are told by whoever pulls first.
+        // The first attachment that pulls gets the presence summary.
         let newest =
             update.entries.last().filter(|entry| matches!(entry.event, Event::PresenceSummary { .. }));
         if let Some(newest) = newest
-            && !self.gathered.as_ref().is_some_and(|known| Arc::ptr_eq(known, newest))
+            && !self.summary.as_ref().is_some_and(|known| Arc::ptr_eq(known, newest))
         {
-            self.gathered = Some(Arc::clone(newest));
+            self.summary = Some(Arc::clone(newest));
             self.tell_all_but(Some(index));
         }
     }
@@ -346,7 +346,7 @@ impl Run {
 
     fn join_or_leave_local(&mut self, index: usize) {
         if self.locals[index].take().is_none() {
-            let local = self.room.join(&format!("seat{index}")).expect("it is free");
+            let local = self.room.join(&format!("local{index}")).expect("it is free");
             let reading = Reading { seq: self.truth.len() as u64, ..Reading::default() };
             self.locals[index] = Some(Listener { local, reading });
         }
@@ -359,7 +359,7 @@ impl Run {
             let is_ready = listener.local.ready().try_recv().is_ok();
             match listener.local.try_recv() {
                 Ok(heard) => {
-                    assert!(is_ready, "a token for whoever waits");
+                    assert!(is_ready, "a token for the waiting reader");
                     match heard {
                         Heard::Entry(entry) => listener.reading.entry(&entry, &self.truth),
                         Heard::Missed(messages) => listener.reading.miss(messages),
@@ -416,7 +416,7 @@ impl Run {
         }
     }
 
-    /// Whoever has something to read has been woken, and once.
+    /// Every reader that has something to read has been woken once.
     fn check_wakes(&self) {
         for transport in self.attachments.iter().flatten() {
             let wakes = transport.wakes.load(Ordering::Relaxed);
@@ -424,7 +424,7 @@ impl Run {
         }
         for listener in self.locals.iter().flatten() {
             let lags = listener.reading.seq < self.truth.len() as u64;
-            assert!(!lags || listener.local.ready().len() == 1, "a token for whoever waits");
+            assert!(!lags || listener.local.ready().len() == 1, "a token for the waiting reader");
         }
         let stats = self.room.stats();
         let here = self.members.iter().filter(|member| member.is_here).count();

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// Reads a number within `range`; of anything else it says what is expected.
+/// Reads a number within `range`. For any other input, the error says what is expected.
 pub(super) fn number<T>(
     range: RangeInclusive<T>,
     expected: &'static str,

@@ -51,7 +51,7 @@ impl Answers {
             ClientEvent::Present(_) if self.expected.front() == Some(&Expected::Present) => {
                 self.expected.pop_front();
             }
-            // Confirmations may be among what was missed, and then nobody tells whose turn it is.
+            // Confirmations may be among the missed messages, and then nothing tells whose turn it is.
             ClientEvent::Missed(_) => {
                 while matches!(self.expected.front(), Some(Expected::Messages(_))) {
                     self.expected.pop_front();
@@ -63,7 +63,7 @@ impl Answers {
         self.refuse(out);
     }
 
-    /// Answers what is left: nothing else will.
+    /// Answers the requests that are left: nothing else will.
     pub(super) fn end(&mut self, out: &mut String) {
         while !self.expected.is_empty() {
             self.refuse(out);

@@ -19,7 +19,7 @@ use crate::stdio;
 /// Lines are collected up to here before they are written.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// Requests of `--json` on their way to whoever answers them.
+/// Requests of `--json` on their way to the code that answers them.
 const REQUESTS_MAX: usize = 64;
 
 /// How long it may take to say what was read, once nobody reads our output any more.
@@ -68,7 +68,7 @@ pub(super) fn run(client: &Arc<Client>, args: &ClientArgs) -> io::Result<Filtere
     .run(requests, &failure)
 }
 
-/// How what is heard is written.
+/// How messages of the room are written.
 enum Output {
     /// What the others say.
     Lines,
@@ -160,7 +160,7 @@ impl Listener<'_> {
         Ok(Filtered { end, faults: self.faults(failure) })
     }
 
-    /// Whoever reads our output has enough of it: says what was read from stdin, and leaves.
+    /// The reader of our output has gone: says the lines that were read from stdin, and leaves.
     fn unread(&self) -> Receiver<Instant> {
         super::ask(self.client, Client::finish);
         crossbeam_channel::after(FINISH_TIMEOUT)

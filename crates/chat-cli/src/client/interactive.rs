@@ -50,7 +50,7 @@ pub(super) fn run(
         started: clock(),
     };
     let end = session.run(signalled);
-    // What came last is worth to be read.
+    // The last events are worth reading.
     let Session { terminal, mut view, .. } = session;
     let painted = terminal.finish(&mut view.take_lines());
     end.and_then(|end| painted.map(|()| end))
@@ -61,7 +61,7 @@ struct Session<'a> {
     terminal: Terminal,
     view: View,
     plain: bool,
-    /// What the client did not take yet.
+    /// Lines that the client did not take yet.
     outbox: VecDeque<Text>,
     leaving: Leaving,
     started: Instant,
@@ -172,7 +172,7 @@ impl Session<'_> {
         }
     }
 
-    /// Hands what is to be said to the client, as far as it takes it.
+    /// Hands the waiting lines to the client, as many as it takes.
     fn flush(&mut self) {
         while let Some(text) = self.outbox.pop_front() {
             match self.client.try_say(text) {

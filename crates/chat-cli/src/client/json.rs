@@ -14,12 +14,12 @@ use crate::terminal::rfc_3339;
 pub(super) enum Request {
     /// Says something, in several messages if it has several lines.
     Say { text: String },
-    /// Asks who is present.
+    /// Asks for the members that are present.
     Who {},
 }
 
 impl Request {
-    /// Reads a line of stdin; what is wrong with it if it is none.
+    /// Reads a line of stdin. The error says what is wrong with it.
     pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(line).map_err(|error| error.to_string())
     }

@@ -58,7 +58,7 @@ impl Mentions {
     }
 }
 
-/// Accents and joiners belong to what they stand beside.
+/// Accents and joiners belong to the letter beside them.
 fn is_of_a_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c.width() == Some(0)
 }

@@ -1,4 +1,4 @@
-//! What the user has said and the room has not confirmed yet.
+//! Messages of the user that the room has not confirmed yet.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Pending {
         self.messages.pop_front().map(|(text, _)| text)
     }
 
-    /// Nothing is known any more of what is on its way.
+    /// Nothing is known any more of the messages on their way.
     pub(super) fn clear(&mut self) {
         self.messages.clear();
     }

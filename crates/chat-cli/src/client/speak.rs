@@ -15,15 +15,15 @@ const INPUT_BYTES_MAX: u64 = 64 * 1024;
 /// The longest object of `--json`. The rest of a longer line is read as another, and refused.
 const JSON_BYTES_MAX: u64 = 1024 * 1024;
 
-/// What some programs on Windows write before UTF-8.
+/// The byte order mark that some programs on Windows write before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// What is to be answered on stdout, in this order.
+/// Requests to be answered on stdout, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Expected {
     /// So many messages are to be confirmed.
     Messages(usize),
-    /// Who is present is to be told.
+    /// The request for the members that are present.
     Present,
     /// A line of input was no request.
     Refused { line: u64, error: String },

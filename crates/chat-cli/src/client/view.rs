@@ -1,6 +1,6 @@
 //! What the user sees of a conversation: events in, lines and a status out.
 //!
-//! No terminal and no clock in here: the time is an argument, and what comes out is styled text.
+//! No terminal and no clock in here: the time is an argument, and the result is styled text.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -56,7 +56,7 @@ pub(super) struct View {
     pending: Pending,
     /// The day of the last line.
     date: Option<Date>,
-    /// Who spoke, the last one first.
+    /// The authors of messages, the last one first.
     speakers: VecDeque<String>,
 }
 
@@ -243,7 +243,7 @@ impl View {
         self.speakers.iter().filter(fits).map(|address| format!("{address} ")).collect()
     }
 
-    /// What is shown first is taken to be of today, if no line says otherwise.
+    /// The first line is taken to be of today, if no line says otherwise.
     fn begin_day(&mut self, now: Now) {
         if let (None, Some(clock)) = (self.date, &self.look.clock) {
             self.date = clock.at(now.unix_ms).map(|(_, date)| date);
@@ -316,7 +316,7 @@ impl View {
         }
     }
 
-    /// Shows what somebody said; what the room itself says, in `room_style`.
+    /// Shows a message. One of the room itself is shown in `room_style`.
     fn said_line(&mut self, at: Option<u64>, mark: Mark, author: &Author, room_style: Style, text: &Text) {
         let pen = self.look.pen;
         let is_notice = *author == Author::Room && room_style == Style::Faint;

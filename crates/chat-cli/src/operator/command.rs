@@ -15,7 +15,7 @@ TEXT                 say it to everyone, as [*] TEXT; or /say TEXT
 /help                this
 //TEXT               say a line that begins with a slash";
 
-/// What is to be done besides.
+/// What else is to be done.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Nothing.
@@ -28,7 +28,7 @@ pub(crate) enum Outcome {
     Quit,
 }
 
-/// Does what a line says.
+/// Carries out a line.
 pub(crate) fn run(room: &Room, line: &str) -> Outcome {
     if line.trim().is_empty() {
         return Outcome::Done;

@@ -1,4 +1,4 @@
-//! The operator's console on a terminal: it shows the room, and what is typed is said to everyone or is a command.
+//! The operator's console on a terminal: it shows the room. A typed line is said to everyone or is a command.
 //!
 //! On the server's own terminal the end of input does not stop the server; `/quit`, Ctrl-C and signals do. A console
 //! at the other end of a control socket goes without the server, and only `/quit` stops it.
@@ -80,7 +80,7 @@ impl Console {
         })
     }
 
-    /// Shows the lines of `first`, and then what it is told, until there is nothing more or somebody leaves.
+    /// Shows the lines of `first`, and then what it is told, until there is nothing more or the user leaves.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl Console {
             Act::Enter(line) => self.enter(line),
             Act::Say(lines) => {
                 for line in lines.into_iter().filter(|line| !line.trim().is_empty()) {
-                    // As it is: what was pasted is no command.
+                    // As it is: a paste is not a command.
                     self.enter(if line.starts_with('/') { format!("/{line}") } else { line });
                 }
             }
@@ -227,7 +227,7 @@ fn choices(
     Vec::new()
 }
 
-/// What stands below the input.
+/// The status below the input.
 fn rows(status: &Status, pen: Pen, columns: usize, rows_max: usize) -> Vec<String> {
     if rows_max == 0 {
         return Vec::new();

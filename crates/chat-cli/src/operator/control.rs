@@ -1,4 +1,4 @@
-//! The control socket: the console of a server, for whoever may open its file.
+//! The control socket: the console of a server, for every program that may open its file.
 //!
 //! A Unix socket that only its owner may use (mode 0600). Each connection is a console, and has a session.
 

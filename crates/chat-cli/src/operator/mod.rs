@@ -1,4 +1,4 @@
-//! What whoever runs a server can see and do: on the server's own terminal, or over its control socket.
+//! What the operator of a server can see and do: on the server's own terminal, or over its control socket.
 //!
 //! ```text
 //! console (a terminal) --requests--> session (a room)

@@ -1,4 +1,4 @@
-//! A server whose stdout goes elsewhere (`chat server tcp | tee log`) takes what is typed all the same.
+//! A server whose stdout goes elsewhere (`chat server tcp | tee log`) still takes input from its terminal.
 //!
 //! The terminal is as it was: the system edits the lines and shows them. Answers go to stderr.
 
@@ -15,7 +15,7 @@ use crate::terminal::{Keyboard, Ready, printable};
 /// The longest line that is taken; more of it would be another.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// Does what is typed, until the terminal is gone.
+/// Carries out typed lines, until the terminal is gone.
 ///
 /// # Errors
 ///

@@ -90,8 +90,8 @@ struct CannotResolve {
     source: io::Error,
 }
 
-/// Adds the other family's loopback to a name's. Whoever says localhost means both (RFC 6761, section 6.3), and
-/// which of them a file of names has, or has first, is an accident.
+/// Adds the other family's loopback to a name's. The name localhost means both (RFC 6761, section 6.3), and
+/// it is an accident which of them a hosts file has, or has first.
 fn both_loopbacks(asked: &Address, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let loopbacks = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let is_name = asked.to_string().parse::<SocketAddr>().is_err();

@@ -80,7 +80,7 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     if let Some(bans) = bans {
         bans.finish();
     }
-    // Whoever reads stdout may have stalled, and must not keep the program from ending.
+    // The reader of stdout may have stalled, and must not keep the program from ending.
     let (done, ended) = bounded::<()>(0);
     std::thread::spawn(move || {
         for printer in printers {

@@ -1,6 +1,6 @@
 //! The conversation as lines: on stdout where no console has it, and in the log file.
 //!
-//! Each is a local member of the room, on a thread of its own. If whoever reads stdout stalls, or a disk is full,
+//! Each is a local member of the room, on a thread of its own. If the reader of stdout stalls, or a disk is full,
 //! only that printer lags, and the room does not notice.
 
 use std::fs::{File, OpenOptions};
@@ -57,7 +57,7 @@ pub(super) fn spawn_file(
     Builder::new().name("chat-log-file".to_owned()).spawn(move || printer.run(&local, &first))
 }
 
-/// At its end, whoever else writes to it or has cut it.
+/// Appends, even if another program writes to the file or has cut it.
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
 }
@@ -140,8 +140,8 @@ impl<W: Write> Printer<W> {
     }
 }
 
-/// Lets a moment pass that nobody notices, so that a busy room wakes its printers a hundred times a second and
-/// not for each message: the wake is paid for by whoever speaks.
+/// Waits for a moment too short to notice, so that a busy room wakes its printers a hundred times a second and
+/// not for each message. The thread that speaks pays for each wake.
 #[expect(clippy::disallowed_methods, reason = "not a wait for something that happens")]
 fn gather() {
     std::thread::sleep(Duration::from_millis(10));

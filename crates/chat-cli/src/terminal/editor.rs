@@ -20,7 +20,7 @@ pub(crate) struct Editor {
     text: String,
     /// Where the cursor stands, in bytes.
     cursor: usize,
-    /// What was cut last.
+    /// The text that was cut last.
     cut: String,
 }
 
@@ -33,7 +33,7 @@ impl Editor {
         self.text.is_empty()
     }
 
-    /// What stands before the cursor, and what behind it.
+    /// The text before the cursor, and the text behind it.
     pub(crate) fn around_cursor(&self) -> (&str, &str) {
         self.text.split_at(self.cursor)
     }
@@ -142,7 +142,7 @@ impl Editor {
         self.cut_range(self.cursor, self.word_end());
     }
 
-    /// Inserts what was cut last.
+    /// Inserts the text that was cut last.
     ///
     /// # Errors
     ///

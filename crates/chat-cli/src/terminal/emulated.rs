@@ -12,7 +12,7 @@ pub(crate) fn resize(terminal: &mut vt100::Parser, columns: u16, rows: u16) {
     terminal.screen_mut().set_size(size(rows), size(columns));
 }
 
-/// What a terminal shows of styled `text` on one row.
+/// The part of styled `text` that a terminal shows on one row.
 pub(crate) fn shown(text: &str) -> String {
     let mut terminal = terminal(1_000, 2);
     terminal.process(text.as_bytes());

@@ -75,7 +75,7 @@ pub(super) fn write(bytes: &str) -> io::Result<()> {
     terminal.flush()
 }
 
-/// Whether somebody else has the terminal: whoever reads it then, or changes its modes, is stopped for it.
+/// Whether another program has the terminal. The system stops a background program that reads it or changes its modes.
 #[cfg(unix)]
 pub(crate) fn is_in_background() -> bool {
     rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group != rustix::process::getpgrp())

@@ -1,7 +1,7 @@
 //! Waits until a key can be read, and not in the background.
 //!
-//! Whoever reads the terminal in the background is stopped by the system, and whoever reads one that is gone gets
-//! the end of input again and again. So nobody reads before this says that there is something.
+//! The system stops a program that reads the terminal in the background, and a read of a terminal that is gone returns
+//! the end of input again and again. So nothing reads before this says that there is input.
 
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::net::UnixStream;

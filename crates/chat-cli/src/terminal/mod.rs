@@ -39,7 +39,7 @@ use self::screen::{Footer, Screen};
 pub(crate) use self::window::{shortened, width};
 use crate::{diagnostics, signals};
 
-/// What is wrong when nobody reads the terminal any more.
+/// The error when nobody reads the terminal any more.
 pub(crate) fn gone() -> io::Error {
     io::Error::other("it cannot be read any more")
 }
@@ -50,7 +50,7 @@ pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb && guard::knows_ansi()
 }
 
-/// The terminal, taken until it is dropped. In the background it is left to whoever has it, and lines are only printed.
+/// The terminal, taken until it is dropped. In the background it is left to the program in the foreground, and lines are only printed.
 #[derive(Debug)]
 pub(crate) struct Terminal {
     hold: Hold,
@@ -107,7 +107,7 @@ impl Terminal {
         })
     }
 
-    /// What comes from the terminal; each is to be given to [`on_input`](Self::on_input).
+    /// Input from the terminal. Give each to [`on_input`](Self::on_input).
     pub(crate) fn input(&self) -> &Receiver<Input> {
         &self.input
     }
@@ -257,7 +257,7 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.hold = Hold::Background;
         diagnostics::restore();
-        // What was not shown yet goes where it would have gone.
+        // Lines that were not shown yet go where they would have gone.
         for line in self.diagnostics.try_iter() {
             eprintln!("{line}");
         }

@@ -1,4 +1,4 @@
-//! What is drawn how.
+//! Colours and styles: how each kind of text is drawn.
 //!
 //! Everything that reaches a terminal goes through a [`Pen`], which lets nothing but clean text pass: whatever
 //! a peer, a server or the system says can neither move the cursor nor change a colour.
@@ -12,15 +12,15 @@ use chat_proto::{Author, Text};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     Plain,
-    /// Time stamps, notices, who comes and goes.
+    /// Time stamps, notices, joins and leaves.
     Faint,
-    /// Who says something.
+    /// The author of a message.
     Author(Hue),
-    /// What the operator says to everyone.
+    /// A message of the operator to everyone.
     Announcement,
-    /// What addresses the user.
+    /// A message that mentions the user.
     Mention,
-    /// What the user should not overlook.
+    /// Text that the user should not overlook.
     Warning,
     /// All is well.
     Good,
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_keeps_his_colour_and_neighbours_differ() {
+    fn a_sender_keeps_its_colour_and_neighbours_differ() {
         let hue = |text: &str| Hue::of(&text.parse().expect("an author"));
         assert_eq!(hue("127.0.0.1:57814"), hue("127.0.0.1:57814"));
         let hues: std::collections::HashSet<u8> =

@@ -16,7 +16,7 @@ pub(crate) const PASTED_LINES_MAX: usize = 10_000;
 /// Into how many messages a line may be cut without a question.
 const MESSAGES_UNASKED: usize = 3;
 
-/// What the user wants.
+/// A wish of the user.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     /// This line was entered.
@@ -258,7 +258,7 @@ impl Prompt {
     }
 }
 
-/// What completes a word: those of `choices` that begin with it.
+/// The completions of a word: those of `choices` that begin with it.
 pub(crate) fn beginning_with<'a>(word: &str, choices: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let fits = choices.into_iter().filter(|choice| choice.starts_with(word) && *choice != word);
     fits.map(|choice| format!("{choice} ")).collect()

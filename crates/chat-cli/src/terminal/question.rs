@@ -7,7 +7,7 @@ use super::window::{head, shortened, width};
 /// Rows of a paste that are shown with the question.
 const PREVIEW_ROWS: usize = 3;
 
-/// What waits for an answer.
+/// A question that waits for an answer.
 #[derive(Debug)]
 pub(crate) enum Question {
     /// Whether to say these lines, which were pasted.
@@ -16,7 +16,7 @@ pub(crate) enum Question {
     Long { messages: usize },
 }
 
-/// What was answered.
+/// The user's answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Yes,
@@ -58,7 +58,7 @@ impl Question {
         head(questions.iter().find(fits).unwrap_or(&questions[2]), columns.saturating_sub(1)).to_owned()
     }
 
-    /// What the question is about, in at most `rows_max` rows.
+    /// The text that the question is about, in at most `rows_max` rows.
     pub(super) fn preview(&self, columns: usize, rows_max: usize) -> Vec<String> {
         let Self::Lines(lines) = self else { return Vec::new() };
         let shown = if lines.len() <= PREVIEW_ROWS.min(rows_max) {

@@ -35,15 +35,15 @@ pub(crate) struct Footer {
     pub(crate) below: Vec<String>,
 }
 
-/// Begins and ends what a terminal that knows of it shows at once.
+/// Begin and end of a synchronized update: a terminal that knows it shows everything between at once.
 const BEGIN_UPDATE: &str = "\x1b[?2026h\x1b[?25l";
 const END_UPDATE: &str = "\x1b[?25h\x1b[?2026l";
 
-/// Takes the footer away. The space is for tmux: what it is told to erase from the very first cell on, it keeps in
+/// Takes the footer away. The space is for tmux: if it is told to erase from the very first cell on, it keeps the text in
 /// its scrollback.
 pub(crate) const ERASE_FOOTER: &str = "\r\x1b[0m \x1b[J\r\x1b[K";
 
-/// What is on the terminal, as far as it is ours.
+/// Our part of the terminal: what we have drawn there.
 #[derive(Debug)]
 pub(crate) struct Screen {
     columns: usize,

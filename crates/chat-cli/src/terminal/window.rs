@@ -15,7 +15,7 @@ pub(crate) struct Window {
     first: usize,
 }
 
-/// What is seen of a line.
+/// The visible part of a line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) before_cursor: String,
@@ -23,12 +23,12 @@ pub(crate) struct Seen {
 }
 
 impl Window {
-    /// What is seen in `columns` columns of a line with the cursor between `before` and `after`.
+    /// The part that fits into `columns` columns of a line with the cursor between `before` and `after`.
     pub(crate) fn see(&mut self, before: &str, after: &str, columns: usize) -> Seen {
         if self.first > before.len() || !before.is_char_boundary(self.first) {
             self.first = 0;
         }
-        // The mark of what is left out on the left, on the right, and the cursor itself.
+        // The marks for left-out text on the left and on the right, and the cursor itself.
         let inner = columns.saturating_sub(3);
         if width(before) + width(after) <= columns.saturating_sub(1) {
             self.first = 0;

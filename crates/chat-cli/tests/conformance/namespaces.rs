@@ -110,7 +110,7 @@ fn clause_9_2_another_machine_gets_three_times_its_bytes_at_most_until_it_has_sa
     let Some(machine) = Machine::new(1) else { return };
     let server = machine.server(&[]);
     let (mut speaker, mut reader) = (server.peer(), server.peer());
-    // What a victim is made to have sent by whoever forges its address.
+    // A datagram with the forged address of a victim.
     let many = vec![&b"x"[..]; 100];
     let long = [b'x'; 1_400];
     let forged: [&[&[u8]]; 5] =

@@ -21,7 +21,7 @@ const TEXTS: &[(&str, &[u8])] = &[
     ("a terminal that answers", b"\x1b[?62;22c\x1b[24;80R\x1b]0;gotcha\x07\n"),
 ];
 
-/// Everyone whom a stranger might disturb.
+/// All members that a stranger might disturb.
 struct Room {
     server: Server,
     plain: Peer,

@@ -46,7 +46,7 @@ fn clause_5_2_a_line_peers_lines_end_as_its_own_do() {
 
 #[test]
 fn clause_5_2_a_terminal_that_sends_each_key_says_lines_and_may_erase() {
-    // With one thread: whoever is answered after a key knows that the key was read.
+    // With one thread: an answer after a key shows that the key was read.
     let server = Server::with(&["--threads", "1"]);
     let (mut reader, mut clock) = (server.peer(), server.peer());
     for (enter, line_break) in [("\n", "\n"), ("\r\n", "\r\n"), ("\r", "\r\n"), ("\r\0", "\r\n")] {
@@ -113,9 +113,9 @@ fn clause_5_2_until_a_peer_has_spoken_its_lines_end_in_lf() {
 #[test]
 fn clause_5_3_a_chunk_is_a_message_and_each_recv_of_an_undelimited_peer_holds_whole_lines() {
     let server = Server::start();
-    let mut chunky = server.peer();
-    chunky.send("no line break");
-    server.process.stdout.wait_for_line(&chunky.line("no line break"));
+    let mut undelimited = server.peer();
+    undelimited.send("no line break");
+    server.process.stdout.wait_for_line(&undelimited.line("no line break"));
     let mut speaker = server.peer();
     for number in 0..100 {
         speaker.send(format!("{number}\n"));
@@ -123,7 +123,7 @@ fn clause_5_3_a_chunk_is_a_message_and_each_recv_of_an_undelimited_peer_holds_wh
         // It prints what each `recv` returns. If a line follows soon, the line break before it is in there, too.
         let mut printed = String::new();
         while printed.is_empty() {
-            printed = String::from_utf8(chunky.recv().to_vec()).expect("a line is in one piece");
+            printed = String::from_utf8(undelimited.recv().to_vec()).expect("a line is in one piece");
             printed = printed.trim_start_matches('\n').to_owned();
         }
         assert_eq!(printed, line);

@@ -1,5 +1,5 @@
-//! A thousand members, of whom a hundred never read: the others do not notice, and the server's memory is
-//! what its log takes.
+//! A thousand members, a hundred of which never read: the others do not notice, and the server's memory is
+//! the size of its log.
 
 use std::io::{BufRead, BufReader, Read};
 

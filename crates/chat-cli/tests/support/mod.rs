@@ -165,7 +165,7 @@ impl Server {
         Self { process, address, peers: Mutex::default() }
     }
 
-    /// A plain peer, whom the server has accepted.
+    /// A plain peer that the server has accepted.
     pub(crate) fn peer(&self) -> Peer {
         let peer = Peer::connect(self.address);
         // After a reset the system may give the same port once more.

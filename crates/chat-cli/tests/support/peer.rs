@@ -102,7 +102,7 @@ impl Peer {
         lines(&self.got)
     }
 
-    /// Asks who is there and waits for the answer: whoever is answered is a member.
+    /// Asks for the members and waits for the answer. A peer that gets an answer is a member.
     pub(crate) fn is_in(&mut self) {
         self.send("/who\n");
         let asked = self.got.len();

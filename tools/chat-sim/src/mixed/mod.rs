@@ -53,7 +53,7 @@ pub struct Mixed(Script);
 
 /// Framed and plain members over UDP, on a network of the matrix loss 0 to 30 %, duplicates 0 to 50 %, reordering 0 to
 /// 4 %, round trips of 1, 100 and 500 ms; some with members that change their address, with an outage, with a slow rate,
-/// with a flood that overtakes everyone; all with forged datagrams.
+/// with a flood that makes everyone lag; all with forged datagrams.
 #[derive(Clone, Debug)]
 pub struct Udp(Script);
 

@@ -19,7 +19,7 @@ use super::truth::{Stay, Truth};
 /// What a peer is told that has ended its side and was not answered.
 const UNANSWERED: &str = "you ended your side";
 
-/// Messages of a chunk peer at once.
+/// Messages of an undelimited peer at once.
 const CHUNKS_MAX: usize = 10;
 
 pub(super) struct PlainTcp {

@@ -57,7 +57,7 @@ impl Stay {
 impl Truth {
     pub(super) fn new(room: &Room) -> Self {
         Self {
-            local: room.join("truth").expect("the first seat"),
+            local: room.join("truth").expect("the first local member"),
             messages: Vec::new(),
             said: HashMap::new(),
             stays: Vec::new(),
@@ -75,7 +75,7 @@ impl Truth {
     pub(super) fn listen(&mut self) {
         while let Ok(heard) = self.local.try_recv() {
             let Heard::Entry(entry) = heard else {
-                self.fault.get_or_insert(format!("the seat that knows the truth: {heard:?}"));
+                self.fault.get_or_insert(format!("the local member that knows the truth: {heard:?}"));
                 return;
             };
             self.take(&entry);

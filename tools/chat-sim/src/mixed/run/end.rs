@@ -15,7 +15,7 @@ impl<const QUICK: bool> Run<'_, QUICK> {
     pub(super) fn read_local(&mut self) -> Result<(), Fault> {
         let (local, follower) = &mut self.lazy;
         let truth = self.truth.borrow();
-        let wrong = |detail: String| Fault::new("seat", detail);
+        let wrong = |detail: String| Fault::new("local member", detail);
         if !follower.is_up_to_date(&truth) && local.ready().try_recv().is_err() {
             return Err(wrong("there is something to hear, and no token".to_owned()));
         }

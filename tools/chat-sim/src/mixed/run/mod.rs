@@ -82,7 +82,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             RoomWorld { clock: time.clock(), unix_clock: time.unix_clock(), seed: random.random() };
         let room = Room::in_world(script.room(), room_world);
         let truth = Rc::new(RefCell::new(Truth::new(&room)));
-        let lazy = room.join("lazy").expect("the second seat");
+        let lazy = room.join("lazy").expect("the second local member");
         let server = SocketAddr::from(([192, 0, 2, 1], 5555));
         let udp = UdpThread::new(&room, server, random.random(), &time);
         let threads = Threads::new(world, &room, &truth, &time, udp, random.next_u64());
