@@ -26,14 +26,14 @@ fn bytes_before(log: &EncodedLog, cursor: Cursor, seq: u64) -> String {
     match log.pending_before(cursor, seq) {
         Pending::Bytes(a, b) => String::from_utf8([a, b].concat()).unwrap(),
         Pending::Nothing => String::new(),
-        Pending::Lagged { missed, .. } => panic!("overtaken by {missed} messages"),
+        Pending::Lagged { missed, .. } => panic!("lagged by {missed} messages"),
     }
 }
 
 fn lagged(log: &EncodedLog, cursor: Cursor) -> (u64, Cursor) {
     match log.pending(cursor) {
         Pending::Lagged { missed, resume } => (missed, resume),
-        other => panic!("not overtaken: {other:?}"),
+        other => panic!("not lagged: {other:?}"),
     }
 }
 

@@ -35,7 +35,7 @@ fn a_name_is_taken_while_its_member_is_there() {
     room.notice("between").unwrap();
     let again = local(&room, "bot");
     room.notice("after").unwrap();
-    assert_eq!(hear(&again), ["2 [*] after"], "it has nothing of the seat before it");
+    assert_eq!(hear(&again), ["2 [*] after"], "it has nothing of the local member before it");
     assert_eq!(hear(&other), ["1 [*] between", "2 [*] after"]);
 }
 
@@ -56,7 +56,7 @@ fn a_local_member_that_is_not_read_is_told_exactly_what_it_missed() {
     let Ok(Heard::Entry(next)) = bot.try_recv() else { panic!("the log is not empty") };
     assert_eq!(next.seq, 1 + missed + 1);
     assert_eq!(hear(&bot).len() as u64, held - 1);
-    assert_eq!(room.stats().missed, missed, "a seat is a member too");
+    assert_eq!(room.stats().missed, missed, "a local member is a member, too");
 }
 
 #[test]

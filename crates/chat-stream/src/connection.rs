@@ -46,22 +46,22 @@ use crate::stream::Speaks;
 enum Phase {
     /// The stream is not open yet.
     Handshake,
-    /// Not a member yet: it is not known what the peer speaks, or its hello has not come.
+    /// Not a member yet: the peer's protocol is not known, or its hello has not arrived.
     Opening,
     /// A member.
     Member,
-    /// A member that is over its rate: nothing is taken from it for now.
+    /// A member that is throttled: nothing is taken from it for now.
     Paused,
-    /// Still a member, but not listened to any more: it gets what it is owed, then leaves.
+    /// Still a member, but its input is ignored: it gets its pending output, then leaves.
     Draining,
     /// Not a member; its last words are in the outbox.
     Leaving,
-    /// All is written and our side is shut down: waits for the peer to shut down its side.
+    /// Everything is written and our side is shut down: waits for the peer to shut down its side.
     Lingering,
     Done,
 }
 
-/// Whose connection it is.
+/// The peer's state in the room.
 #[derive(Debug)]
 enum Who {
     Newcomer(Box<Newcomer>),
@@ -70,7 +70,7 @@ enum Who {
     Stranger,
 }
 
-/// What is kept of a peer until it is a member.
+/// The state of a peer until it is a member.
 #[derive(Debug)]
 struct Newcomer {
     address: SocketAddr,
@@ -78,7 +78,7 @@ struct Newcomer {
     until: Instant,
 }
 
-/// A peer's connection to the room. There may be ten thousand, so every byte here counts: what only a
+/// A peer's connection to the room. There may be ten thousand, so every byte here counts: state that only a
 /// few need at a time is boxed.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -87,7 +87,7 @@ pub(crate) struct Connection {
     peer_ended: bool,
     who: Who,
     incoming: Incoming,
-    /// Bytes received and not taken yet: at most what one read returns.
+    /// Bytes received and not processed yet: at most the bytes of one read.
     backlog: Box<[u8]>,
     outgoing: Outgoing,
     /// When something is due, by `phase`: of what is received, the end of a pause, or of lingering.
@@ -95,7 +95,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// The connection of a peer that has just come.
+    /// The connection of a new peer.
     pub(crate) fn new(address: SocketAddr, now: Instant) -> Self {
         Self {
             phase: Phase::Handshake,
@@ -126,12 +126,12 @@ impl Connection {
         }
     }
 
-    /// The peer becomes a member, or is told why it may not. True if it is one.
+    /// The peer joins, or is told why it may not. True if it is a member.
     fn join(&mut self, format: Format, cx: &mut Context<'_>) -> bool {
         let Who::Newcomer(newcomer) = &self.who else { return self.member().is_some() };
         match cx.feed.attachment().join(cx.key, newcomer.address, cx.now) {
             Ok(joined) => {
-                cx.feed.pull(); // the log must reach to where the peer begins
+                cx.feed.pull(); // the log must reach the start of the peer
                 let cursor = cx.feed.open(format).after(joined.seq);
                 self.outgoing.start(Reading::Delimited(format), cursor);
                 self.who = Who::Member(Speaker::new(joined.member));
@@ -165,7 +165,7 @@ impl Connection {
         if let Who::Member(speaker) = &self.who { Some(speaker) } else { None }
     }
 
-    /// Whether it is open whether the peer becomes a member.
+    /// Whether it is undecided whether the peer becomes a member.
     pub(crate) fn is_newcomer(&self) -> bool {
         matches!(self.who, Who::Newcomer(_))
     }
@@ -190,13 +190,13 @@ impl Connection {
         self.incoming.unfinished_len()
     }
 
-    /// Bytes received and not taken yet.
+    /// Bytes received and not processed yet.
     pub(crate) fn backlog_len(&self) -> usize {
         self.backlog.len()
     }
 
-    /// Whether bytes that are read now can be taken. If not they stay in the socket, where the peer
-    /// feels it.
+    /// Whether bytes that are read now can be processed. If not, they stay in the socket, which slows the
+    /// peer down.
     pub(crate) fn wants_bytes(&self) -> bool {
         self.backlog.is_empty() && self.takes_bytes()
     }
@@ -213,12 +213,12 @@ impl Connection {
 
     // ---- bytes out -----------------------------------------------------------------------------
 
-    /// Writes what the peer is owed as far as `socket` takes it. True if our side is to be shut down
+    /// Writes the pending output as far as `socket` takes it. True if our side must be shut down
     /// now.
     ///
     /// # Errors
     ///
-    /// What the socket failed of. Then call [`give_up_writing`](Self::give_up_writing).
+    /// The error of the socket. Then call [`give_up_writing`](Self::give_up_writing).
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>, socket: &mut impl Write) -> io::Result<bool> {
         loop {
             if matches!(self.phase, Phase::Handshake | Phase::Lingering | Phase::Done) {
@@ -242,7 +242,7 @@ impl Connection {
         }
     }
 
-    /// Nothing can be written any more. The peer's last words may still be there to be read; then
+    /// Nothing can be written any more. The peer's last bytes may still be readable; after that,
     /// [`fail`](Self::fail) ends the connection.
     pub(crate) fn give_up_writing(&mut self) {
         self.outgoing.give_up();
@@ -250,7 +250,7 @@ impl Connection {
 
     // ---- time ----------------------------------------------------------------------------------
 
-    /// When [`on_deadline`](Self::on_deadline) is to be called next.
+    /// When to call [`on_deadline`](Self::on_deadline) next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let opening = if let Who::Newcomer(newcomer) = &self.who { Some(newcomer.until) } else { None };
         [self.due, self.stall_deadline(), opening].into_iter().flatten().min()
@@ -261,7 +261,7 @@ impl Connection {
         self.outgoing.stalled_since().map(|since| since + timeout)
     }
 
-    /// Does what is due at `cx.now`.
+    /// Does the work that is due at `cx.now`.
     pub(crate) fn on_deadline(&mut self, cx: &mut Context<'_>) {
         if self.stall_deadline().is_some_and(|deadline| deadline <= cx.now) {
             return self.lose(LeaveReason::TooSlow, cx);

@@ -1,4 +1,4 @@
-//! What a connection works with, besides itself.
+//! The environment of a connection.
 
 use std::time::Instant;
 

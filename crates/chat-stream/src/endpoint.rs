@@ -1,7 +1,7 @@
-//! One I/O thread's peers, without the poll: which are there, which are to be served, and when.
+//! One I/O thread's peers, without the poll: all peers, the queue of those to serve, and their deadlines.
 //!
-//! A turn: read from the peers that have something to say, and hand it to the room; pull what the room has to say, encode
-//! it once; write to every member that is behind and whose stream takes it.
+//! A turn: read from the ready peers and say their messages in the room; pull the room's updates and encode
+//! them once; write to every member that is behind and whose stream takes bytes.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -22,8 +22,8 @@ use crate::peer::Peer;
 use crate::stream::{Readiness, Stream};
 use crate::token;
 
-/// A room on one I/O thread over any stream of bytes, without a poll: **hand it the connections that come, tell it what
-/// they are ready for, call it when it was woken or its deadline has come**.
+/// A room on one I/O thread over any stream of bytes, without a poll: **hand it the new connections, tell it what
+/// they are ready for, call it when it was woken or its deadline has passed**.
 ///
 /// `TcpTransport` of chat-tcp does that with sockets; a simulator does it with streams of its own
 /// and virtual time. The order within a turn:
@@ -68,11 +68,11 @@ use crate::token;
 #[derive(Debug)]
 pub struct Endpoint<S> {
     feed: Feed,
-    /// Each in a place of its own: a table of them would have to move, and leave holes, to grow.
+    /// Each has its own allocation: a table of them would have to move to grow, and would leave holes.
     peers: Slab<Box<Peer<S>>>,
-    /// Peers at once, those included that are no members.
+    /// Peers at once, including those that are not members.
     peers_max: usize,
-    /// Those of them that are no members yet.
+    /// The peers that are not members yet.
     newcomers: Newcomers,
     newcomers_per_address_max: usize,
     limits_loopback: bool,
@@ -80,9 +80,9 @@ pub struct Endpoint<S> {
     unfinished: usize,
     /// Of the newest peer.
     generation: u16,
-    /// Peers that have an event to be handled, or bytes left from their last turn.
+    /// Peers with an unhandled event, or with bytes left from their last turn.
     queue: VecDeque<usize>,
-    /// Peers for which something was done in this turn, so that they may have something to write.
+    /// Peers that did something in this turn and so may have output.
     touched: Vec<usize>,
     deadlines: Deadlines,
     /// Bytes that may be said before everyone is served.
@@ -92,8 +92,8 @@ pub struct Endpoint<S> {
 }
 
 impl<S: Stream> Endpoint<S> {
-    /// An endpoint for `room` without peers, which calls `waker` when it is to have a [`turn`](Self::turn).
-    /// With `announce`, plain members are told who joins and who leaves.
+    /// An endpoint for `room` without peers, which calls `waker` when it needs a [`turn`](Self::turn).
+    /// With `announce`, plain members are told of joins and leaves.
     #[must_use]
     pub fn new(room: &Room, waker: Waker, announce: bool) -> Self {
         let feed = Feed::new(room, waker, announce);
@@ -117,7 +117,7 @@ impl<S: Stream> Endpoint<S> {
         }
     }
 
-    /// Names the medium by a word, by which members are told apart that would be shown alike. Default `tcp`; see
+    /// Names the medium by a word, which distinguishes members that would be shown alike. Default `tcp`; see
     /// [`Attachment::with_word`](chat_core::Attachment::with_word).
     #[must_use]
     pub fn with_word(mut self, word: &'static str) -> Self {
@@ -127,18 +127,18 @@ impl<S: Stream> Endpoint<S> {
 
     // ---- peers in ------------------------------------------------------------------------------
 
-    /// The number under which events of the peer that is adopted next are to be reported.
+    /// The token under which to report events of the next adopted peer.
     #[must_use]
     pub fn next_token(&self) -> usize {
         token::of(self.peers.vacant_key(), self.generation.wrapping_add(1))
     }
 
-    /// Takes in the connection of the peer at `address`; it is read from and written to in the next turn. The peer
-    /// becomes a member once it is known what it speaks. Until then it may have to make way: when there are too many
+    /// Adds the connection of the peer at `address`; it is read from and written to in the next turn. The peer
+    /// becomes a member once its protocol is known. Until then it may have to make way: when there are too many
     /// peers, or too many newcomers from one address, the newcomer that has waited longest is closed.
     ///
-    /// `now` is the moment when it came: if another thread accepted it, when that was. Of two connections that ask for
-    /// one session the one that came later gets it.
+    /// `now` is the moment when it was accepted, maybe by another thread. If two connections ask for
+    /// one session, the one that was accepted later gets it.
     pub fn adopt(&mut self, stream: S, address: SocketAddr, now: Instant) {
         self.generation = self.generation.wrapping_add(1);
         let key = self.peers.vacant_key();
@@ -159,7 +159,7 @@ impl<S: Stream> Endpoint<S> {
         }
     }
 
-    /// Notes what the peer with this token is ready for. An event may outlive its peer, and another peer may have
+    /// Records what the peer with this token is ready for. An event may outlive its peer, and another peer may have
     /// its place by now: then it is ignored, and false is returned.
     pub fn ready(&mut self, token: usize, readiness: Readiness) -> bool {
         let (key, generation) = token::place(token);
@@ -176,7 +176,7 @@ impl<S: Stream> Endpoint<S> {
         self.peers.len()
     }
 
-    /// What the members cost at this moment. O(peers).
+    /// The memory that the members cost now. O(peers).
     #[must_use]
     pub fn held(&self) -> Held {
         Held::of(&self.feed, self.peers.iter().map(|(_, peer)| &**peer))
@@ -185,8 +185,8 @@ impl<S: Stream> Endpoint<S> {
     // ---- a turn --------------------------------------------------------------------------------
 
     /// Serves the peers that are ready, and all of them if there is anything new in the room. Once the room is closing,
-    /// nothing more is heard from the members, and they leave once they have what they are owed; when the time for that
-    /// is up they are cut off.
+    /// input from members is ignored, and they leave once they have their pending output; when the time for that
+    /// is up, they are cut off.
     pub fn turn(&mut self, now: Instant) -> Turn {
         self.read_queue(now);
         self.expire(now);
@@ -204,7 +204,7 @@ impl<S: Stream> Endpoint<S> {
     }
 
     /// When the next turn is due, if neither an event nor the waker asks for one before; `now` if this one
-    /// has left something to do.
+    /// has left work to do.
     #[must_use]
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
         if !self.queue.is_empty() {
@@ -237,8 +237,8 @@ impl<S: Stream> Endpoint<S> {
 
     // ---- bytes in ------------------------------------------------------------------------------
 
-    /// Reads from everyone in the queue, each its share, and serves all members in between if much
-    /// has come.
+    /// Reads from every peer in the queue, each its share, and serves all members in between if many messages
+    /// have arrived.
     fn read_queue(&mut self, now: Instant) {
         let mut room_left = self.heard_bytes_max;
         for _ in 0..self.queue.len() {
@@ -273,7 +273,7 @@ impl<S: Stream> Endpoint<S> {
 
     // ---- bytes out -----------------------------------------------------------------------------
 
-    /// Takes what is new in the room into the logs, and tells members what is for them alone.
+    /// Pulls the room's updates into the logs, and delivers the items for single members.
     fn pull(&mut self, now: Instant) {
         self.feed.pull();
         self.tell_peers(now);
@@ -296,7 +296,7 @@ impl<S: Stream> Endpoint<S> {
         }
     }
 
-    /// Pulls, and writes to everyone if there is anything new; else to those for which something was done.
+    /// Pulls, and writes to every member if there are new entries; otherwise to those that did something.
     fn serve(&mut self, now: Instant) {
         if !self.draining {
             self.pull(now);

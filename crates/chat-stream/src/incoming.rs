@@ -1,50 +1,50 @@
-//! What comes from a peer: bytes in, lines or frames out.
+//! A peer's input: bytes in, lines or frames out.
 
 use chat_proto::{FrameDecoder, Hello, LeaveReason, LineEnding, MemberFrame, PrefaceDecoder, TextKind};
 
 use crate::opening::Opening;
 use crate::plain::Plain;
 
-/// The receiving half of a connection, by what the peer turned out to speak.
+/// The receiving half of a connection, by the peer's protocol.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// Not a byte yet.
+    /// No byte has arrived yet.
     Opening,
-    /// Not a byte for a while: a plain peer that only listens, until it says something.
+    /// No byte for a while: a plain peer that only listens, until it says something.
     Silent,
     Plain(Box<Plain>),
     Preface(PrefaceDecoder),
-    /// The preface was right; the hello must follow.
+    /// The preface was valid; the hello must follow.
     Hello(FrameDecoder),
     Framed(FrameDecoder),
-    /// The peer has shut down its side, or nothing it sends is of interest any more.
+    /// The peer has shut down its side, or its input is ignored.
     Ended,
 }
 
-/// What was made of some bytes.
+/// The result of decoding some bytes.
 #[derive(Debug)]
 pub(crate) enum Heard<'a> {
     /// The preface, with the version that the peer speaks.
     Version(u8),
     Hello(Hello),
     Frame(MemberFrame),
-    /// A plain peer's line, and what it is. The peer is to be told what that has to remark.
+    /// A plain peer's line, and its kind. The peer must be told the kind's remark, if there is one.
     Line(&'a [u8], TextKind),
-    /// The peer must go.
+    /// The peer must be closed.
     Fault(LeaveReason),
 }
 
-/// What must come next, if anything must.
+/// The input that must arrive next, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
     Nothing,
     /// The first byte.
     Opening,
-    /// More bytes; otherwise what there is, is a message.
+    /// More bytes; without them the bytes so far are a message.
     Quiet,
     /// The rest of a line, which may take a while.
     Line,
-    /// The rest of something that does not take long.
+    /// The rest of a frame or an opening, which must not take long.
     Rest,
 }
 
@@ -59,8 +59,8 @@ impl Incoming {
         Self::Preface(PrefaceDecoder::new())
     }
 
-    /// The next thing in `input`, from the front of which its bytes are taken. `None` if it holds no
-    /// whole one; its bytes are kept here then.
+    /// Takes the next item from the front of `input`. `None` if it holds no
+    /// whole item; then its bytes are kept here.
     pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Heard<'a>> {
         if matches!(self, Self::Opening | Self::Silent) {
             *self = match Opening::of(*input.first()?) {
@@ -102,7 +102,7 @@ impl Incoming {
         Some(heard)
     }
 
-    /// Not a byte came in time. What a plain peer has begun may be all of it then. `Err` if it shows that the peer must go.
+    /// No byte arrived in time. A line that a plain peer has begun may then be whole. `Err` if the peer must be closed.
     pub(crate) fn silence(&mut self) -> Result<Option<(Vec<u8>, TextKind)>, LeaveReason> {
         match self {
             Self::Opening => {
@@ -125,7 +125,7 @@ impl Incoming {
         }
     }
 
-    /// Looks at what a plain peer has begun. `Err` if the peer must go.
+    /// Checks a line that a plain peer has begun. `Err` if the peer must be closed.
     pub(crate) fn judge_beginning(&mut self) -> Result<(), LeaveReason> {
         if let Self::Plain(plain) = self { plain.judge_beginning() } else { Ok(()) }
     }
@@ -140,12 +140,12 @@ impl Incoming {
         if let Self::Plain(plain) = self { plain.unfinished_len() } else { 0 }
     }
 
-    /// How a plain peer ends what it says.
+    /// The line ending of a plain peer.
     pub(crate) fn line_ending(&self) -> Option<LineEnding> {
         if let Self::Plain(plain) = self { plain.line_ending() } else { None }
     }
 
-    /// Refusals of telnet options, to be sent back.
+    /// Refusals of telnet options to send back.
     pub(crate) fn take_reply(&mut self) -> Option<Vec<u8>> {
         if let Self::Plain(plain) = self { plain.take_reply() } else { None }
     }
@@ -161,7 +161,7 @@ impl Incoming {
         }
     }
 
-    /// Whether it is known how the peer wants the log.
+    /// Whether the peer's format for the log is known.
     pub(crate) fn is_decided(&self) -> bool {
         matches!(self, Self::Silent | Self::Plain(_) | Self::Framed(_) | Self::Ended)
     }

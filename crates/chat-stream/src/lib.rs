@@ -1,8 +1,8 @@
 //! A chat room over any two-way stream of bytes, without sockets, poll or clock.
 //!
 //! An [`Endpoint`] serves the peers of one I/O thread. A peer is a [`Stream`]: a TCP or Unix socket, a pipe in memory,
-//! a simulated connection. What a peer speaks (frames or plain lines) is told from its first byte, and how it
-//! wants to be written to from its first words; PROTOCOL.md has the rules.
+//! a simulated connection. The endpoint recognises a peer's protocol (frames or plain lines) from its first byte, and
+//! its line ending from its first words; PROTOCOL.md has the rules.
 //!
 //! `chat-tcp` drives an endpoint with sockets and a poll loop. See [`Endpoint`] for an example without any.
 
@@ -22,7 +22,7 @@ mod speaker;
 mod stream;
 mod token;
 
-/// The room that this carries, in the version that it carries.
+/// The room crate, in the version that this crate carries.
 #[doc(no_inline)]
 pub use chat_core;
 

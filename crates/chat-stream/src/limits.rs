@@ -6,15 +6,15 @@ use std::time::Duration;
 /// sends its preface with the first packet, so this covers the spread of a slow path.
 pub(crate) const OPENING_GRACE: Duration = Duration::from_millis(200);
 
-/// How long a new connection may take to become a member: until its hello or its first line is whole.
+/// How long a new connection may take to become a member: until its hello or its first line is complete.
 pub(crate) const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a frame may stay unfinished. Stops slow-loris peers. A silent listener is not affected.
-/// So long may also be the pause within a plain peer's line; then what there is of it is a message.
+/// This is also the longest pause within a plain peer's line; after it, the bytes so far are a message.
 pub(crate) const UNFINISHED_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a peer may take nothing of what it is owed before it is closed. Less than the system's own timeout, so
-/// that we are the ones who close the connection, and can say why.
+/// How long a peer may take none of its pending output before it is closed. Less than the system's own timeout, so
+/// that we close the connection ourselves, and can say why.
 pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a connection that was told goodbye may take to close its side. Closing first would turn
@@ -25,11 +25,11 @@ pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// leaves, or a program like `nc -N`, which waits for our end, would never end.
 pub(crate) const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes of lines that plain peers have begun and not ended, all peers of an I/O thread together: 64 lines of the longest
-/// kind. When there are more, a peer whose own line takes more than [`LINE_BYTES_FREE`] and goes on is closed.
+/// Bytes of the unfinished lines of all plain peers of an I/O thread together: 64 lines of the greatest
+/// length. Above that, a peer is closed if its own line takes more than [`LINE_BYTES_FREE`] and goes on.
 pub(crate) const UNFINISHED_LINES_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Bytes of an unfinished line that a plain peer may hold whatever the others hold: more than anybody types.
+/// Bytes of an unfinished line that a plain peer may always hold, whatever the others hold: more than anybody types.
 pub(crate) const LINE_BYTES_FREE: usize = 1024;
 
 /// Bytes read from one peer in one turn; then the others have their share.

@@ -1,4 +1,4 @@
-//! The peers that are no members yet, bounded so that idle ones lock nobody out.
+//! The peers that are not members yet, bounded so that idle ones lock nobody out.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use chat_core::network_of;
 
-/// Newcomers by age, all of them and those of each address.
+/// Newcomers by age: all of them, and those of each address.
 #[derive(Debug, Default)]
 pub(crate) struct Newcomers {
     by_key: HashMap<usize, (Instant, IpAddr)>,

@@ -1,4 +1,4 @@
-//! What a peer speaks, told from the first byte that it sends.
+//! A peer's protocol, recognised from its first byte.
 
 use chat_proto::{PREFACE, TextKind};
 
@@ -8,7 +8,7 @@ pub(crate) enum Opening {
     Framed,
     /// Text, perhaps after telnet commands.
     Plain,
-    /// What no text begins with: TLS (RFC 8446, section 5.1) and most other protocols.
+    /// A byte that begins no text: TLS (RFC 8446, section 5.1) and most other protocols.
     Foreign,
 }
 

@@ -1,4 +1,4 @@
-//! A plain peer: the lines that it sends, and whether they are text at all.
+//! A plain peer: its lines, and whether they are text at all.
 
 use chat_proto::{LeaveReason, LineEnding, PlainSplitter, TextKind};
 
@@ -10,7 +10,7 @@ pub(crate) struct Plain {
     splitter: PlainSplitter,
     /// It has said something that is text.
     spoke: bool,
-    /// What it has sent so far is the beginning of an HTTP request.
+    /// Its input so far is the beginning of an HTTP request.
     begins_http: bool,
     /// It was told that its encoding cannot be read.
     told_encoding: bool,
@@ -45,8 +45,8 @@ impl Plain {
         Some(Heard::Line(line, kind(line, &mut self.told_encoding)))
     }
 
-    /// Looks at a first line that has begun and not ended. `Err` if it cannot be text, so that waiting for its end is of
-    /// no use.
+    /// Checks an unfinished first line. `Err` if it cannot be text, so that waiting for its end is
+    /// useless.
     pub(crate) fn judge_beginning(&mut self) -> Result<(), LeaveReason> {
         let beginning = self.splitter.unfinished();
         if self.spoke || beginning.is_empty() {
@@ -56,8 +56,8 @@ impl Plain {
         if TextKind::may_begin_with(beginning[0]) { Ok(()) } else { Err(LeaveReason::NotChat) }
     }
 
-    /// No byte came for a moment: a message of a peer that ends its messages with nothing. `Err` if it shows that the
-    /// peer must go.
+    /// No byte arrived for a moment: this ends a message of an undelimited client. `Err` if the peer must
+    /// be closed.
     pub(crate) fn quiet(&mut self) -> Result<Option<(Vec<u8>, TextKind)>, LeaveReason> {
         let is_request = !self.spoke && self.begins_http;
         match self.splitter.quiet() {
@@ -66,7 +66,7 @@ impl Plain {
         }
     }
 
-    /// No byte came for a long time: what has begun is all of it.
+    /// No byte arrived for a long time: an unfinished line counts as whole.
     pub(crate) fn lapse(&mut self) -> Result<Option<(Vec<u8>, TextKind)>, LeaveReason> {
         let line = self.splitter.lapse();
         self.judge(line)
@@ -111,7 +111,7 @@ impl Plain {
     }
 }
 
-/// What a line is. That its encoding cannot be read is told once.
+/// The kind of a line. An unreadable encoding is reported once.
 fn kind(line: &[u8], told_encoding: &mut bool) -> TextKind {
     match TextKind::of(line) {
         TextKind::OtherEncoding if std::mem::replace(told_encoding, true) => TextKind::Utf8,
@@ -119,8 +119,8 @@ fn kind(line: &[u8], told_encoding: &mut bool) -> TextKind {
     }
 }
 
-/// Whether the line after the first one, as far as it was read together with it, is text, too: a line break may stand
-/// anywhere in another protocol. What follows a telnet command is not looked at.
+/// Whether the line after the first one, as far as both were read together, is text, too: another protocol may contain a
+/// line break anywhere. Bytes after a telnet command are not checked.
 fn continues_as_text(rest: &[u8]) -> bool {
     let is_blank = |byte: &&u8| matches!(byte, b'\n' | b'\r' | 0);
     let begin = rest.iter().take_while(is_blank).count();

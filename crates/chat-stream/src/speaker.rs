@@ -1,4 +1,4 @@
-//! A member as one that says things.
+//! The speaking side of a member.
 
 use std::time::Instant;
 
@@ -8,11 +8,11 @@ use chat_proto::Text;
 use crate::context::Context;
 use crate::own::Own;
 
-/// What a connection keeps of its member while it is one.
+/// The state of a connection's member, while the peer is one.
 #[derive(Debug)]
 pub(crate) struct Speaker {
     member: Membership,
-    /// A plain member's own messages, which it does not get back. Nothing for one that only listens.
+    /// A plain member's own messages, which it does not get back. `None` for a member that only listens.
     own: Option<Box<Own>>,
 }
 
@@ -28,8 +28,8 @@ impl Speaker {
     /// Says one message of a framed member, which gets it back as confirmation. If it is over its rate limit, returns
     /// until when nothing more is to be taken from it.
     ///
-    /// What the room does not take is dropped: it is closing, or has made the member leave, and the transport is about
-    /// to learn it.
+    /// A message that the room does not take is dropped: the room is closing, or has kicked the member, and the transport is
+    /// about to learn of it.
     pub(crate) fn say(&mut self, number: u64, text: Text, cx: &mut Context<'_>) -> Option<Instant> {
         cx.count_heard(&text);
         let said = cx.feed.attachment().say_numbered(self.member, number, text, cx.now);
@@ -53,12 +53,12 @@ impl Speaker {
         pause_until
     }
 
-    /// The next message in the log that is not to be sent to the member; past the end if there is none.
+    /// The next message in the log that must not be sent to the member; past the end if there is none.
     pub(crate) fn next_own(&self) -> u64 {
         self.own.as_ref().and_then(|own| own.next()).unwrap_or(u64::MAX)
     }
 
-    /// The cursor behind its own message, if that is what comes next.
+    /// The cursor after its own message, if that is the next entry.
     pub(crate) fn step_over_own(&mut self, log: &EncodedLog, cursor: Cursor) -> Option<Cursor> {
         let own = self.own.as_mut()?;
         let seq = own.next()?;

@@ -1,7 +1,7 @@
-//! Under what number events of a peer are reported.
+//! The number under which events of a peer are reported.
 //!
-//! It holds the peer's place in its lower bits and, in the upper ones, a generation, which tells apart the
-//! peers that had the same place one after the other.
+//! It holds the peer's place in its lower bits and, in the upper ones, a generation. The generation distinguishes the
+//! peers that used the same place one after the other.
 
 const KEY_BITS: u32 = usize::BITS - u16::BITS;
 

@@ -1,4 +1,4 @@
-//! Takes in connections and deals them to the I/O threads.
+//! Accepts connections and distributes them among the I/O threads.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -27,9 +27,9 @@ pub(crate) struct Acceptor {
     /// There may be connections waiting. The poll is edge-triggered, so this stays true until
     /// `accept` says that there is none.
     ready: bool,
-    /// The system had no descriptor left. No event will tell when it has one again.
+    /// The system had no descriptor left. There is no event when it has one again.
     resting_until: Option<Instant>,
-    /// When that was said last.
+    /// When the last warning about it was logged.
     warned: Option<Instant>,
     others: Vec<Share>,
     /// Whose turn it is; 0 is the accepting thread itself.
@@ -45,12 +45,12 @@ impl Acceptor {
         self.ready = true;
     }
 
-    /// When [`accept`](Self::accept) is to be called at the latest.
+    /// The latest time to call [`accept`](Self::accept).
     pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
         self.resting_until.or(self.ready.then_some(now))
     }
 
-    /// Accepts what is waiting, up to a turn's share. Returns the connections that this thread is to
+    /// Accepts waiting connections, up to a turn's share. Returns the connections that this thread must
     /// serve; the others are on their way to their threads.
     pub(crate) fn accept(&mut self, now: Instant) -> Vec<Dealt> {
         let mut ours = Vec::new();
@@ -66,7 +66,7 @@ impl Acceptor {
                         self.ready = false;
                         break;
                     }
-                    // The peer was gone before we came to it.
+                    // The peer was gone before we accepted it.
                     ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted => {}
                     _ => {
                         self.rest(&error, now);
@@ -78,7 +78,7 @@ impl Acceptor {
         ours
     }
 
-    /// Hands a connection to the thread whose turn it is; back, if that is this one or its inbox is
+    /// Hands a connection to the thread whose turn it is. Returns it if that is this thread, or if the inbox is
     /// full.
     fn deal(&mut self, dealt: Dealt) -> Option<Dealt> {
         let turn = self.turn;
@@ -98,7 +98,7 @@ impl Acceptor {
     }
 
     fn rest(&mut self, error: &io::Error, now: Instant) {
-        // A member that leaves lets one in, and then there is no descriptor again.
+        // When a member leaves, one connection can be accepted, and then there is again no descriptor.
         if self.warned.is_none_or(|warned| now.saturating_duration_since(warned) >= ACCEPT_WARNING_PERIOD) {
             self.warned = Some(now);
             tracing::warn!(%error, "cannot accept connections for now; they wait in the system's queue");

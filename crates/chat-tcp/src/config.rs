@@ -1,4 +1,4 @@
-//! What may be chosen about the TCP transport.
+//! The options of the TCP transport.
 
 use std::thread::available_parallelism;
 
@@ -15,7 +15,7 @@ pub struct TcpConfig {
     /// Default: the cores of the machine, at most 4.
     pub threads: usize,
     /// Whether plain members are told of joins and leaves. Default no: a plain peer that expects
-    /// nothing but `[ip:port] text` shall not be surprised.
+    /// only `[ip:port] text` must not be surprised.
     pub announce: bool,
 }
 

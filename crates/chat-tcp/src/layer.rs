@@ -1,4 +1,4 @@
-//! What lies between a connection's socket and the chat.
+//! Layers between a connection's socket and the chat, TLS for example.
 
 use std::fmt::Debug;
 use std::io;
@@ -8,11 +8,11 @@ use chat_stream::Stream;
 use crate::stream::TcpSocket;
 
 /// Wraps the socket of each connection that a server accepts: with TLS, for example. A handshake belongs into
-/// [`Stream::open`]; the peer is no member before.
+/// [`Stream::open`]; the peer is not a member before that.
 ///
 /// Each I/O thread has a clone of its own.
 pub trait Layer: Clone + Debug + Send + 'static {
-    /// What the chat reads from and writes to.
+    /// The stream that the chat reads from and writes to.
     type Stream: Stream + Debug + Send;
 
     /// Wraps a socket. Nothing was read from it or written to it before.

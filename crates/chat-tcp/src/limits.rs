@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 /// How long the system waits for a peer to acknowledge, or to take more. It begins to count when the peer's window
-/// is full, before our own buffer is: longer than the endpoint's own timeout of 60 s, so that we are the ones who close a
-/// connection that nobody reads, and can say why.
+/// is full, before our own buffer is. Longer than the endpoint's own timeout of 60 s, so that we close an unread
+/// connection ourselves, and can say why.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) const USER_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How long accepting rests when the system has no descriptor left.
+/// How long to stop accepting when the system has no descriptor left.
 pub(crate) const ACCEPT_BACKOFF: Duration = Duration::from_millis(250);
 
 /// How often a warning says that connections cannot be accepted.
@@ -23,8 +23,8 @@ pub(crate) const ACCEPTS_PER_TURN: usize = 256;
 /// Connections on their way from the accepting thread to another one.
 pub(crate) const DEALT_MAX: usize = 1024;
 
-/// Connections that the system may hold for us until we accept them. One that finds no place tries again after
-/// a whole second, so a crowd that comes at once must find one; Linux itself allows no more by default.
+/// Connections that the system may hold for us until we accept them. A connection without a place tries again only
+/// after a second, so there must be enough for a crowd; Linux itself allows no more by default.
 pub(crate) const LISTEN_BACKLOG: i32 = 4096;
 
 /// Silence after which the system probes whether the peer is still there, and the pause between

@@ -1,4 +1,4 @@
-//! Socket options that neither std nor mio has.
+//! Socket options that are missing in std and mio.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,8 +24,8 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into()))
 }
 
-/// What every connection has: no delay for small writes, since each write is a whole batch; and an end
-/// when the peer's machine has vanished, whether or not something is on its way to it.
+/// The options of every connection: no delay for small writes, since each write is a whole batch; and an end
+/// when the peer's machine has vanished, whether or not bytes are on their way to it.
 pub(crate) fn set_options(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let socket = SockRef::from(socket);

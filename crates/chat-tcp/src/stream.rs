@@ -49,7 +49,7 @@ impl Stream for TcpSocket {
     }
 }
 
-/// What an event of the poll says about a socket.
+/// The readiness that an event of the poll reports for a socket.
 pub(crate) fn readiness(event: &Event) -> Readiness {
     Readiness {
         readable: event.is_readable(),

@@ -3,7 +3,7 @@
 use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVED_AT_ONCE};
 use crate::route::Route;
 
-/// What one call has received.
+/// The datagrams that one call has received.
 #[derive(Debug)]
 pub(crate) struct Arrivals {
     /// One for each datagram. Memory that no datagram has reached yet costs nothing.

@@ -8,11 +8,11 @@ use crate::limits::{BATCH_DATAGRAMS, SEND_TRIES_MAX};
 use crate::route::Route;
 use crate::socket::{Outbound, Socket};
 
-/// What the socket is to take next.
+/// The datagrams to send next.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     datagrams: VecDeque<Outbound>,
-    /// Buffers to be used again.
+    /// Buffers for reuse.
     spare: Vec<Vec<u8>>,
 }
 
@@ -35,7 +35,7 @@ impl Batch {
     }
 
     /// Sends; false if the socket takes no more for now, and the rest is kept. Adds to `unreachable` the peers
-    /// that the system learned of as not there.
+    /// that the system reports as unreachable.
     pub(crate) fn send(&mut self, socket: &Socket, unreachable: &mut Vec<SocketAddr>) -> bool {
         let mut tries = 0;
         while let Some((route, _)) = self.datagrams.front() {
@@ -44,7 +44,7 @@ impl Batch {
                 Ok(sent) => sent,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => 0,
-                // About one that was sent before, and not about this one.
+                // The error is about an earlier datagram, not about this one.
                 Err(_) if tries < SEND_TRIES_MAX && socket.take_errors(unreachable) => {
                     tries += 1;
                     continue;
@@ -55,7 +55,7 @@ impl Batch {
                     0
                 }
                 Err(error) => {
-                    // No way to this one peer; as if the network had lost it.
+                    // No route to this one peer; treat it like a loss in the network.
                     tracing::debug!(to = %route.peer, %error, "sending failed");
                     1
                 }
@@ -82,7 +82,7 @@ mod tests {
         let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = receiver.local_addr().unwrap();
         let socket = Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        // The system refuses these at once: another family, and too much.
+        // The system refuses these at once: another address family, and too many bytes.
         let elsewhere = "[2001:db8::1]:9".parse().unwrap();
         let mut datagrams = vec![
             (elsewhere, b"x".to_vec()),

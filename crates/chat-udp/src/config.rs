@@ -1,4 +1,4 @@
-//! What may be chosen about the UDP transport.
+//! The options of the UDP transport.
 
 use std::net::IpAddr;
 
@@ -22,7 +22,7 @@ pub struct UdpConfig {
     /// Default none.
     pub trusted: Vec<Network>,
     /// Whether plain members are told of joins and leaves. Default no: a plain peer that expects
-    /// nothing but `[ip:port] text` shall not be surprised.
+    /// only `[ip:port] text` must not be surprised.
     pub announce: bool,
 }
 
@@ -48,7 +48,7 @@ impl UdpConfig {
         self
     }
 
-    /// What the first plain datagram of this peer gets it.
+    /// How to treat the first plain datagram of this peer.
     pub(crate) fn admission(&self, peer: PeerAddr) -> Admission {
         let ip = peer.ip();
         let is_trusted = || self.trusted.iter().any(|network| network.contains(ip));
@@ -63,10 +63,10 @@ impl UdpConfig {
     }
 }
 
-/// From where plain datagrams are taken; others are met with silence.
+/// From where plain datagrams are taken; others get no answer.
 ///
 /// The source address of a datagram is easily forged, and a plain member is sent the whole room for a minute
-/// after its last word. Without a proof that would be an attack on whoever has the address.
+/// after its last word. Without a proof that would be an attack on the owner of the address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlainPolicy {
@@ -83,7 +83,7 @@ pub enum PlainPolicy {
     Any,
 }
 
-/// What becomes of a plain peer that is no member yet.
+/// How to treat a plain peer that is not a member yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     Ignore,

@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq;
 
 use crate::limits::{COOKIE_LIFE, NUMBER_LIFE_HALF};
 
-/// What a cookie proves an address for; one is of no use for the other.
+/// The purpose of a cookie; a cookie for one purpose is useless for the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     /// The hello with this nonce.
@@ -30,7 +30,7 @@ pub(crate) enum Purpose {
 const NUMBER: u8 = 2;
 const PLACE: u8 = 3;
 
-/// Makes cookies and knows them again.
+/// Makes cookies and recognises them.
 #[derive(Debug)]
 pub(crate) struct Baker {
     began: Instant,
@@ -81,7 +81,7 @@ impl Baker {
         halves.into_iter().flatten().any(|half| self.number_of(peer, half) == number)
     }
 
-    /// A hash of the address that nobody outside can foresee.
+    /// A hash of the address that nobody outside can predict.
     pub(crate) fn place(&self, peer: PeerAddr) -> u64 {
         self.hash(PLACE, 0, peer, 0)
     }

@@ -1,4 +1,4 @@
-//! What a framed member says: each message once, in the order of its number.
+//! The messages of a framed member: each once, in the order of their numbers.
 
 use std::time::Instant;
 use std::vec;
@@ -8,9 +8,9 @@ use chat_proto::Text;
 
 /// The receiving half of a session.
 ///
-/// Messages that come again are known by their number, and those that come too early are left to be
-/// sent again. A member that is over its rate limit has the rest of one datagram held for it, at most;
-/// what is held is not acknowledged until it is said.
+/// A repeated message is recognised by its number, and one that arrives too early must be
+/// sent again. For a throttled member, at most the rest of one datagram is held;
+/// held messages are not acknowledged until they are said.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     /// Messages up to this number are dealt with.
@@ -45,7 +45,7 @@ impl Inbox {
         }
     }
 
-    /// Takes in messages with consecutive numbers from `first` on.
+    /// Takes messages with consecutive numbers from `first` on.
     pub(crate) fn receive(
         &mut self,
         first: u64,
@@ -65,7 +65,7 @@ impl Inbox {
         }
     }
 
-    /// Says what is held, as far as the rate limit allows.
+    /// Says the held messages, as far as the rate limit allows.
     pub(crate) fn say_held(&mut self, member: Membership, attachment: &Attachment, now: Instant) {
         if let Some(paused) = self.paused.take_if(|paused| paused.until <= now) {
             self.say(paused.held, member, attachment, now);
@@ -82,7 +82,7 @@ impl Inbox {
         self.paused = None;
         while let Some(text) = texts.next() {
             let Some(number) = self.taken.checked_add(1) else { return };
-            // An error means that it has been made to leave, or the room is closing: nothing is taken from it
+            // An error means that the member was kicked, or the room is closing: nothing is taken from it
             // any more.
             let Ok(said) = attachment.say_numbered(member, number, text, now) else { return };
             self.taken = number;
@@ -93,7 +93,7 @@ impl Inbox {
         }
     }
 
-    /// When [`say_held`](Self::say_held) is to be called.
+    /// When to call [`say_held`](Self::say_held).
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.paused.as_ref().filter(|paused| paused.held.len() > 0).map(|paused| paused.until)
     }

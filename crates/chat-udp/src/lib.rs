@@ -1,6 +1,6 @@
 //! A chat room over UDP.
 //!
-//! [`UdpServer`] lets two kinds of peers talk in one [`Room`](chat_core::Room), told apart by the first
+//! [`UdpServer`] lets two kinds of peers talk in one [`Room`](chat_core::Room), distinguished by the first
 //! byte of a datagram:
 //!
 //! | peer | what it gets |
@@ -36,7 +36,7 @@
 //! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 //! ```
 //!
-//! The protocol itself, [`Endpoint`] and [`ClientSession`], knows neither sockets nor clocks.
+//! The protocol itself, [`Endpoint`] and [`ClientSession`], has no sockets and no clocks.
 
 mod arrivals;
 mod batch;
@@ -61,7 +61,7 @@ mod strangers;
 mod transport;
 mod window;
 
-/// The room that this carries, in the version that it carries.
+/// The room crate, in the version that this transport carries.
 #[doc(no_inline)]
 pub use chat_core;
 

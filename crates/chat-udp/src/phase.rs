@@ -1,4 +1,4 @@
-//! Where in its life a session is: the states of the diagram in `session.rs`.
+//! The phases of a session: the states of the diagram in `session.rs`.
 
 use std::time::Instant;
 
@@ -6,15 +6,15 @@ use chat_proto::{LeaveReason, Welcome};
 
 use crate::limits::GONE_LINGER;
 
-/// What only some sessions need is in a box: most are members and silent.
+/// State that only some sessions need is boxed: most are silent members.
 #[derive(Debug)]
 pub(crate) enum Phase {
     /// Welcomed, and it may not know that yet.
     Opening(Box<Opening>),
     Member,
-    /// Still a member, but nothing more is heard from it: it gets what it is owed, then leaves.
+    /// Still a member, but its input is ignored: it gets its pending output, then leaves.
     Draining,
-    /// Not a member; it is told so until it acknowledges that.
+    /// Not a member; it is told so repeatedly until it acknowledges that.
     Leaving(Box<Leaving>),
     /// Not a member, and told so again only if it asks.
     Gone(Box<Gone>),

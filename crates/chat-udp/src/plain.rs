@@ -1,7 +1,7 @@
 //! A plain peer over UDP: a program that sends text in datagrams and prints what it gets.
 //!
-//! What it says is split into lines. Its own lines come back to it like everyone's, since such programs wait
-//! for an answer. Nothing is sent twice: what a datagram carried is behind the peer's cursor.
+//! Its datagrams are split into lines. It gets its own lines back, like everyone else, since such programs wait
+//! for an answer. Nothing is sent twice: the cursor moves past every entry that a datagram carried.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -23,13 +23,13 @@ pub(crate) struct Plain {
     heard: Instant,
     /// The number that has proven its address. A datagram that holds it once more is not said.
     proof: Option<u32>,
-    /// It has just proven its address, and is to be told so.
+    /// It has just proven its address, and must be told so.
     is_new: bool,
     /// How its last datagram ended, and so how lines to it end: with a line break or with none.
     line_end: &'static str,
-    /// It is over the rate limit: what it sends before this moment is not taken.
+    /// It is throttled: datagrams before this moment are ignored.
     pause_until: Option<Instant>,
-    /// Lines that are meant for it alone, to be sent once each, and which item each is of.
+    /// Lines for it alone, each sent once, with the number of the item each is from.
     lane: VecDeque<(String, u64)>,
     /// What it is to be told about what it said.
     remark: Option<&'static str>,
@@ -37,20 +37,20 @@ pub(crate) struct Plain {
     told_encoding: bool,
 }
 
-/// Whether a datagram is what a chat server says rather than a person: a notice of a room, or
-/// something that holds the answer which `peer` itself was sent. Answering it could go on for ever,
+/// Whether a datagram comes from a chat server rather than a person: a notice of a room, or
+/// text that contains the answer which `peer` itself was sent. Answers could go on for ever
 /// between two servers or with an echo service (CVE-2024-2169 is such a loop).
 pub(crate) fn is_echo(bytes: &[u8], peer: PeerAddr) -> bool {
     let holds = |prefix: String| memmem::find(bytes, prefix.as_bytes()).is_some();
     bytes.starts_with(b"[*] ") || holds(format!("[{peer}] ")) || holds(format!("[{}/", peer.without_scope()))
 }
 
-/// What a peer is sent that is to prove its address: it must say this number.
+/// The line for a peer that must prove its address: it must send this number.
 pub(crate) fn challenge(number: u32, bytes: &[u8]) -> Vec<u8> {
     notice(&format!("Say {number} to join"), line_end(bytes).unwrap_or_default())
 }
 
-/// What a peer is sent that the room does not take.
+/// The line for a peer that the room refuses.
 pub(crate) fn refusal(reason: &LeaveReason, bytes: &[u8]) -> Vec<u8> {
     notice(&Notice::Closed(&reason.to_string()).to_string(), line_end(bytes).unwrap_or_default())
 }
@@ -110,7 +110,7 @@ impl Plain {
         self.member
     }
 
-    /// When its last datagram came.
+    /// When its last datagram arrived.
     pub(crate) fn heard(&self) -> Instant {
         self.heard
     }
@@ -147,7 +147,7 @@ impl Plain {
         let taken = &bytes[..bytes.len().min(PLAIN_DATAGRAM_BYTES_MAX)];
         // A person that has only pressed Enter has said nothing.
         for text in Text::split(taken).filter(|text| !text.as_str().is_empty()) {
-            // An error means that the room is closing, or has ended the membership: it tells so itself.
+            // An error means that the room is closing, or has ended the membership; the room reports that itself.
             let Ok(Said { pause_until, .. }) = cx.feed.attachment().say(self.member, text, cx.now) else {
                 return;
             };
@@ -156,7 +156,7 @@ impl Plain {
     }
 
     /// Writes the next datagram into `out`, which is empty; false if there is none. An error is the
-    /// reason for which the membership is to end.
+    /// reason for which the membership must end.
     pub(crate) fn transmit(&mut self, cx: &Context<'_>, out: &mut Vec<u8>) -> Result<bool, LeaveReason> {
         if std::mem::take(&mut self.is_new) {
             out.extend(self.notice("You have joined"));

@@ -1,4 +1,4 @@
-//! How long a path takes, and so how long to wait for an answer (RFC 6298).
+//! The round-trip time of a path, and so how long to wait for an answer (RFC 6298).
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) struct Rtt {
 }
 
 impl Rtt {
-    /// Takes in a measurement; it must be of something that was sent only once (Karn's algorithm).
+    /// Adds a measurement; it must be of a datagram that was sent only once (Karn's algorithm).
     pub(crate) fn measure(&mut self, sample: Duration) {
         let (smoothed, variation) = match self.measured() {
             None => (sample, sample / 2),
@@ -48,19 +48,19 @@ impl Rtt {
         doubled.min(RTO_BACKED_OFF_MAX.max(once))
     }
 
-    /// The same, without regard to answers that did not come.
+    /// The same, without the doubling for missing answers.
     pub(crate) fn timeout_once(&self) -> Duration {
         self.measured().map_or(RTO_INITIAL, |(smoothed, variation)| {
             smoothed + (variation * 4).max(RTO_VARIATION_MIN) + ACK_DELAY
         })
     }
 
-    /// No answer came in time.
+    /// No answer arrived in time.
     pub(crate) fn back_off(&mut self) {
         self.backed_off = self.backed_off.saturating_add(1);
     }
 
-    /// An answer came.
+    /// An answer arrived.
     pub(crate) fn answered(&mut self) {
         self.backed_off = 0;
     }

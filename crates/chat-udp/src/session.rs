@@ -43,7 +43,7 @@ pub(crate) struct Opened {
     pub(crate) baked: Baked,
 }
 
-/// What is to be sent besides entries.
+/// The things to send besides entries.
 #[derive(Clone, Copy, Debug, Default)]
 struct Owed {
     welcome: bool,
@@ -272,7 +272,7 @@ impl Session {
 
     // ---- time ----------------------------------------------------------------------------------
 
-    /// When [`on_deadline`](Self::on_deadline) is to be called next.
+    /// When to call [`on_deadline`](Self::on_deadline) next.
     pub(crate) fn deadline(&self) -> Instant {
         match &self.phase {
             Phase::Opening(opening) => opening.until,

@@ -1,4 +1,4 @@
-//! The server's socket, with the options and calls that neither std nor mio has.
+//! The server's socket, with the options and calls that are missing in std and mio.
 
 #[cfg(target_os = "linux")]
 #[path = "socket/linux.rs"]
@@ -36,7 +36,7 @@ impl Socket {
         if address.is_ipv6() && is_wildcard {
             socket.set_only_v6(false)?;
         }
-        // The system may grant less, and says nothing then; that it grants nothing is no reason to stop.
+        // The system may silently grant less. If it grants nothing, the server still works.
         for result in [
             socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES),
             socket.set_send_buffer_size(SOCKET_BUFFER_BYTES),
@@ -64,14 +64,14 @@ impl Socket {
         registry.register(&mut self.io, token, Interest::READABLE | Interest::WRITABLE)
     }
 
-    /// Replaces `arrivals` by the next datagrams. False if that were all there are; with `WouldBlock` there
+    /// Replaces `arrivals` with the next datagrams. False if there are no more after these; with `WouldBlock` there
     /// was none.
     pub(crate) fn receive(&self, arrivals: &mut Arrivals) -> io::Result<bool> {
         system::receive(self, arrivals)
     }
 
     /// Sends at least one of the datagrams, from the first on, and returns how many. An error is about the
-    /// first, or about one that was sent before: then [`take_errors`](Self::take_errors) knows.
+    /// first, or about an earlier one: then [`take_errors`](Self::take_errors) knows which.
     pub(crate) fn send(&self, datagrams: &mut VecDeque<Outbound>) -> io::Result<usize> {
         system::send(self, datagrams)
     }

@@ -1,4 +1,4 @@
-//! Addresses of plain peers that have not proven themselves yet, and what they are still owed.
+//! Unproven addresses of plain peers, and how many answers and tries each has left.
 //!
 //! Two rules keep the server from being turned against others. An answer to a stranger has at most three times
 //! the bytes of the datagram that it answers, headers included. And each address gets few answers per lease:
@@ -11,8 +11,8 @@ use chat_proto::PeerAddr;
 
 use crate::limits::{ANSWERS_PER_LEASE, GUESSES_PER_LEASE, LEASE, STRANGERS_MAX};
 
-/// A table of fixed size. Each address has one place in it, and takes it from whoever was there before: a
-/// flood of forged addresses makes the server forget strangers, and nothing grows.
+/// A table of fixed size. Each address has one place in it, and replaces the previous address there: a
+/// flood of forged addresses makes the server forget strangers, but nothing grows.
 #[derive(Debug, Default)]
 pub(crate) struct Strangers {
     /// Empty until the first stranger comes.
@@ -22,14 +22,14 @@ pub(crate) struct Strangers {
 #[derive(Clone, Copy, Debug)]
 struct Stranger {
     address: PeerAddr,
-    /// The end of its lease: then it counts as another one.
+    /// The end of its lease; after that it counts as a new address.
     until: Instant,
     answers: u8,
     guesses: u8,
 }
 
 impl Strangers {
-    /// Whether the address may be sent one more answer, to a datagram of so many bytes. Counts it as sent.
+    /// Whether the address may get one more answer, to a datagram of this many bytes. Counts it as sent.
     /// `hash` is a keyed hash of the address.
     pub(crate) fn may_answer(
         &mut self,

@@ -38,7 +38,7 @@ pub struct UdpTransport {
     batch: Batch,
     /// The endpoint may have more to send.
     behind: bool,
-    /// What had come before this moment is received. Nobody is put out for silence after it.
+    /// Every datagram that arrived before this moment was received. No member is closed for silence after it.
     read_until: Instant,
     /// How much was received since that moment without finding the socket empty.
     read_since: (Instant, usize),

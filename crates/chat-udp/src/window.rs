@@ -9,7 +9,7 @@ use chat_proto::limits::DATAGRAM_BYTES_MAX;
 pub(crate) struct Window {
     bytes: usize,
     threshold: usize,
-    /// It was full since the last acknowledgement; one that is not used does not grow.
+    /// It was full since the last acknowledgement; an unused window does not grow.
     was_full: bool,
 }
 
@@ -27,7 +27,7 @@ impl Window {
         has_room
     }
 
-    /// So many bytes have arrived.
+    /// This many bytes have arrived.
     pub(crate) fn arrived(&mut self, bytes: usize) {
         if !std::mem::take(&mut self.was_full) {
             return;
@@ -37,13 +37,13 @@ impl Window {
         self.bytes = (self.bytes + growth).min(WINDOW_BYTES_MAX);
     }
 
-    /// Something was lost; to be told once per window.
+    /// A datagram was lost; call this once per window.
     pub(crate) fn lost(&mut self) {
         self.threshold = (self.bytes / 2).max(WINDOW_BYTES_MIN);
         self.bytes = self.threshold;
     }
 
-    /// Nothing came back at all: a datagram at a time (RFC 5681, section 3.1).
+    /// No answer arrived at all: send one datagram at a time (RFC 5681, section 3.1).
     pub(crate) fn timed_out(&mut self) {
         self.threshold = (self.bytes / 2).max(WINDOW_BYTES_MIN);
         self.bytes = DATAGRAM_BYTES_MAX;

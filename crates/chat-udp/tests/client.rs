@@ -107,7 +107,7 @@ fn a_proven_peer_takes_the_place_of_an_unproven_one() {
     say(&client, "mine");
     hear(&client);
     assert_eq!(server.room.stats().members, 1);
-    assert_eq!(plain.recv(), "[*] Closed: room is full", "nobody is put out without a word");
+    assert_eq!(plain.recv(), "[*] Closed: room is full", "no member is closed without a reason");
 }
 
 #[test]

@@ -437,7 +437,7 @@ fn in_a_full_room_peers_that_said_a_valid_hello_and_nothing_more_make_way() {
     server.join(address("198.51.100.2:1"), 1, now);
     server.join(address("198.51.100.3:1"), 1, now);
     server.answers(address("198.51.100.1:1"), &traffic(ann, 1, &["still here"]), now);
-    assert_eq!(server.said(), ["[198.51.100.1:1] still here"], "whoever has answered stays");
+    assert_eq!(server.said(), ["[198.51.100.1:1] still here"], "a peer that has answered stays");
     assert_eq!(server.room.stats().members, 3);
 }
 

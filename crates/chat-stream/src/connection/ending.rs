@@ -1,4 +1,4 @@
-//! A connection's end: which peer must go, for what reason, and what it still gets.
+//! A connection's end: which peer is closed, for what reason, and what it still gets.
 
 use std::io;
 use std::time::Instant;
@@ -10,11 +10,11 @@ use super::{Connection, Context, Newcomer, Phase, Who};
 use crate::incoming::Incoming;
 
 impl Connection {
-    /// The room is closing: nothing more is heard from the peer, and it leaves once it has what it is owed.
+    /// The room is closing: input from the peer is ignored, and it leaves once it has its pending output.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
         match self.phase {
             Phase::Handshake => self.lose(LeaveReason::Stopping, cx),
-            // Nothing can be told to a peer before it is known what it speaks.
+            // We can tell a peer nothing before its protocol is known.
             Phase::Opening if matches!(self.incoming, Incoming::Opening | Incoming::Preface(_)) => {
                 self.lose(LeaveReason::Stopping, cx);
             }
@@ -37,7 +37,7 @@ impl Connection {
     /// The membership ends, if there is one, and the peer is told why.
     pub(super) fn end(&mut self, reason: LeaveReason, cx: &mut Context<'_>) {
         if reason == LeaveReason::NotChat {
-            return self.lose(reason, cx); // a web page or a scanner: not a word
+            return self.lose(reason, cx); // a web page or a scanner: say nothing
         }
         let reason = match self.member() {
             Some(member) => cx.feed.attachment().leave(member, reason, cx.now),
@@ -60,7 +60,7 @@ impl Connection {
         }
     }
 
-    /// The peer is no member (any more), and is told why.
+    /// The peer is not a member (any more), and is told why.
     pub(crate) fn dismiss(&mut self, reason: &LeaveReason, now: Instant) {
         if matches!(self.phase, Phase::Leaving | Phase::Lingering | Phase::Done) {
             return;
@@ -82,7 +82,7 @@ impl Connection {
     }
 
     /// The socket has failed, or the peer is known to be gone, and all that it sent is received. A peer that had shut
-    /// down its side before has left of its own accord.
+    /// down its side before has left by its own choice.
     pub(crate) fn fail(&mut self, error: &io::Error, cx: &mut Context<'_>) {
         tracing::debug!(member = ?self.member(), %error, "connection failed");
         let reason = match self.hear_last_line(cx) {

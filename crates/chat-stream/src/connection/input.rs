@@ -213,7 +213,7 @@ impl Connection {
 }
 
 /// What a plain member wrote: a message, or the one question that it can ask. Returns until when nothing
-/// more is to be taken from it, if it is throttled.
+/// more may be taken from it, if it is throttled.
 fn hear_line(
     line: &[u8],
     kind: TextKind,

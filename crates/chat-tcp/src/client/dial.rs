@@ -100,7 +100,7 @@ fn begin(poll: &Poll, token: Token, address: SocketAddr, now: Instant) -> io::Re
     Ok(Attempt { address, socket, give_up_at: now + CONNECT_TIMEOUT })
 }
 
-/// Whether the connection stands by now, as mio's documentation of `TcpStream::connect` says to find out.
+/// Whether the connection is made, determined as mio's documentation of `TcpStream::connect` says.
 fn outcome(socket: &TcpStream) -> io::Result<bool> {
     if let Some(error) = socket.take_error()? {
         return Err(error);

@@ -8,16 +8,16 @@ use chat_proto::{FrameDecoder, LeaveReason, MemberFrame, PREFACE, PrefaceDecoder
 use super::link::Protocol;
 use crate::limits::OUTBOX_BYTES_MAX;
 
-/// How long a server may take to answer the preface, and to let the client in.
+/// How long a server may take to answer the preface, and to send its welcome.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much is kept of what a server says that is not framed.
+/// Bytes that are kept of the answer of a server that is not framed.
 const SAID_BYTES_MAX: usize = 1024;
 
 #[derive(Debug)]
 enum Incoming {
-    /// Before the server's preface. It may have sent text by then: lines to a peer that it did not know to
-    /// be framed yet.
+    /// Before the server's preface. The server may already have sent text: lines for a peer that it did not yet
+    /// recognise as framed.
     Preface {
         decoder: PrefaceDecoder,
         said: Vec<u8>,
@@ -32,7 +32,7 @@ pub(super) struct Framed {
     conversation: Conversation,
     incoming: Incoming,
     opening: Vec<u8>,
-    /// Until the server has let it in: when that must have happened.
+    /// The deadline for the server's welcome, until that has arrived.
     answer_by: Option<Instant>,
     /// The server's goodbye.
     dismissed: Option<LeaveReason>,
@@ -72,7 +72,7 @@ impl Framed {
 
 impl Protocol for Framed {
     fn connected(&mut self, now: Instant) {
-        // However the last connection ended: nothing is said before the new one is welcomed.
+        // However the last connection ended, the client says nothing before it is welcomed on the new one.
         self.conversation.disconnected();
         self.incoming = Incoming::Preface { decoder: PrefaceDecoder::new(), said: Vec::new() };
         self.answer_by = Some(now + ANSWER_TIMEOUT);
@@ -90,7 +90,7 @@ impl Protocol for Framed {
         let mut input = bytes;
         if let Incoming::Preface { decoder, said } = &mut self.incoming {
             if !decoder.is_unfinished() {
-                // The first byte of the preface is in no text.
+                // No text contains the first byte of the preface.
                 let text = input.iter().position(|&byte| byte == PREFACE[0]).unwrap_or(input.len());
                 let kept = text.min(SAID_BYTES_MAX - said.len());
                 said.extend_from_slice(&input[..kept]);
@@ -111,7 +111,7 @@ impl Protocol for Framed {
         match (std::mem::replace(&mut self.incoming, Incoming::Nothing), self.dismissed.take()) {
             _ if leaving => Err(ClientEnd::Left),
             (_, Some(reason)) => Err(ClientEnd::Dismissed(reason)),
-            // A server that was one of ours before has only gone away again.
+            // If the server spoke our protocol before, it has only gone away again.
             (Incoming::Preface { said, .. }, None) if self.connections == 0 => Err(not_framed(&said)),
             _ => Ok(()),
         }
@@ -165,7 +165,7 @@ impl Protocol for Framed {
     }
 }
 
-/// The server said something that is no preface: another language.
+/// The server's answer is not a preface: it speaks another protocol.
 fn not_framed(said: &[u8]) -> ClientEnd {
     ClientEnd::NotFramed { said: Text::split(said).collect() }
 }

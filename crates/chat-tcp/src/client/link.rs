@@ -11,49 +11,49 @@ use mio::{Events, Interest, Poll, Token, net::TcpStream};
 use crate::limits::{OUTBOX_BYTES_MAX, READ_BYTES};
 use crate::socket;
 
-/// Reads in a row, after which the client's own words get their turn: a server may have more to say than
+/// Consecutive reads, after which the client's own messages get their turn: a server may send more than
 /// the user can take.
 const READS_PER_TURN: usize = 4;
 
-/// How long leaving at once may take. What the server has not confirmed by then is not waited for.
+/// How long leaving at once may take. After that, the client does not wait for confirmations.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The token of the handle's wakes.
 pub(super) const WAKE: Token = Token(0);
 const SOCKET: Token = Token(1);
 
-/// What the bytes of a connection mean: a state machine without a socket. What the user is to be told is
+/// Interprets the bytes of a connection: a state machine without a socket. Events for the user are
 /// appended to `events`; an `Err` ends the client.
 pub(super) trait Protocol {
-    /// A new connection stands.
+    /// A new connection is made.
     fn connected(&mut self, now: Instant);
 
-    /// Bytes came.
+    /// Bytes arrived.
     fn receive(&mut self, bytes: &[u8], now: Instant, events: &mut Vec<ClientEvent>)
     -> Result<(), ClientEnd>;
 
     /// The server has shut down its side, or reset the connection. `Ok` if that means that it was lost.
     fn end_of_input(&mut self, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd>;
 
-    /// When [`on_deadline`](Self::on_deadline) is to be called.
+    /// When to call [`on_deadline`](Self::on_deadline).
     fn deadline(&self) -> Option<Instant>;
 
-    /// Does what is due.
+    /// Does the work that is due.
     fn on_deadline(&mut self, now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd>;
 
-    /// The user wants something. Not called while [`is_full`](Self::is_full).
+    /// A command of the user. Not called while [`is_full`](Self::is_full).
     fn command(&mut self, command: Command);
 
     /// Nothing more can be taken from the user for now.
     fn is_full(&self) -> bool;
 
-    /// Appends what is to be sent next, if anything is.
+    /// Appends the next bytes to send, if any.
     fn send(&mut self, out: &mut Vec<u8>);
 
-    /// Everything is sent. True if our side is to be shut down now.
+    /// Everything is sent. True if our side must be shut down now.
     fn all_sent(&mut self, now: Instant) -> bool;
 
-    /// How many connections have led into a room so far.
+    /// How many connections have got a welcome so far.
     fn connections(&self) -> u64;
 
     /// Messages said and not confirmed.
@@ -69,14 +69,14 @@ pub(super) enum LinkEnd {
     Lost(io::Error),
 }
 
-/// What outlives a connection.
+/// The state that outlives a connection.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) poll: Poll,
     pub(super) commands: Commands,
     events: Sender<ClientEvent>,
     buffer: Box<[u8]>,
-    /// There may be more to be read, of which the poll has told already.
+    /// There may be more bytes to read, which the poll has already reported.
     readable: bool,
     /// Once the user wants to leave: when that is over at the latest.
     leave_by: Option<Instant>,
@@ -94,7 +94,7 @@ impl Link {
         self.leave_by.is_some() || self.commands.is_leaving()
     }
 
-    /// Tells the user. If nobody listens any more that is as good as being told to leave.
+    /// Sends an event to the user. If nobody listens any more, this counts as a command to leave.
     pub(super) fn tell(&mut self, event: ClientEvent, protocol: &mut impl Protocol) {
         if self.events.send(event).is_err() && self.leave_by.is_none() {
             self.command(Command::Leave, protocol);
@@ -162,7 +162,7 @@ impl Link {
         protocol.command(command);
     }
 
-    /// Reads what there is, and does what is due.
+    /// Reads the available bytes, and does the work that is due.
     fn receive(
         &mut self,
         socket: &mut TcpStream,
@@ -181,13 +181,13 @@ impl Link {
                     }
                     protocol.on_deadline(now, events)
                 }
-                // What came before it may have told why.
+                // Earlier bytes may have said why.
                 Err(error) => {
                     self.readable = false;
                     let error = self.reset.take().unwrap_or(error);
                     return Some(match protocol.end_of_input(events) {
                         Ok(()) => LinkEnd::Lost(error),
-                        // A reset is no answer in another language.
+                        // A reset is not an answer in another protocol.
                         Err(ClientEnd::NotFramed { said })
                             if said.is_empty() && error.kind() != ErrorKind::UnexpectedEof =>
                         {
@@ -242,8 +242,8 @@ fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> 
     }
 }
 
-/// Writes what the protocol wants to send, until the socket takes no more. Returns the error if the connection was
-/// reset: what the server said before that is still to be read.
+/// Writes the protocol's output, until the socket takes no more. Returns the error if the connection was
+/// reset: the server's earlier bytes must still be read.
 fn send(
     socket: &mut TcpStream,
     outbox: &mut Vec<u8>,

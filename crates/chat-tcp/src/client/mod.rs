@@ -1,7 +1,7 @@
 //! A client over TCP: a thread that carries a [`Client`].
 //!
-//! The thread owns the socket and a poll loop. `framed.rs` and `plain.rs` say what the bytes mean, without
-//! a socket; this file connects, moves the bytes, and connects again.
+//! The thread owns the socket and a poll loop. `framed.rs` and `plain.rs` interpret the bytes, without
+//! a socket; this file connects, moves the bytes, and reconnects.
 
 mod dial;
 mod framed;
@@ -30,12 +30,12 @@ const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration:
 /// Connects to the room at `address`. It is resolved again for every attempt, and of several addresses the first that
 /// answers is taken (RFC 8305).
 ///
-/// Returns once the connection stands. Whether the server is one of ours shows later:
+/// Returns once the connection is made. Whether the server speaks our protocol shows later:
 /// [`ClientEvent::Connected`], or [`ClientEnd::NotFramed`].
 ///
 /// # Errors
 ///
-/// [`ConnectError`] if no connection came about; with [`ClientConfig::retry_first`] only if the system has no more of
+/// [`ConnectError`] if no connection could be made; with [`ClientConfig::retry_first`] only if the system has no more of
 /// what a client needs.
 ///
 /// ```no_run
@@ -76,7 +76,7 @@ pub fn connect(
     Ok(client)
 }
 
-/// Why no connection came about.
+/// Why no connection could be made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -86,15 +86,15 @@ pub enum ConnectError {
     /// The name resolved to no address at all.
     #[error("the host has no address")]
     NoAddress,
-    /// Nobody there, or no way there.
+    /// No server there, or no route to it.
     #[error("cannot connect to {address}")]
     Connect {
         /// The address that was tried last.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The user wanted to leave before a connection stood.
+    /// The user left before a connection was made.
     #[error("interrupted")]
     Interrupted,
     /// The system has no more of what a client needs.

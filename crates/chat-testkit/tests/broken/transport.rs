@@ -405,7 +405,7 @@ impl Transport for ChannelTransport {
 }
 
 impl ChannelTransport {
-    /// The room is closing: whoever has everything leaves.
+    /// The room is closing: each member that has everything leaves.
     fn end(&mut self, deadline: Instant, now: Instant) -> Turn {
         self.arrivals = bounded(0).1;
         self.busy = false;

@@ -8,7 +8,7 @@ use chat_core::Room;
 use chat_testkit::conformance::{Heard, Medium, Peer, Promises};
 use chat_testkit::{MemoryDoor, MemoryPeer, MemoryTransport};
 
-/// All peers from one address, which is not a loopback one: so the room's pace and its limits hold for them.
+/// All peers are from one address that is not a loopback address, so the room's rate limit and its other limits apply.
 pub(crate) struct Memory;
 
 /// The next peer's port.

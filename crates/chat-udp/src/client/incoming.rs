@@ -8,35 +8,35 @@ use chat_proto::{Ack, Entry, FrameDecoder, Lagged, RoomFrame, SlotSet};
 
 use crate::limits::{FRAMES_MAX, HELD_BYTES_MAX};
 
-/// What an entry costs besides its bytes on the wire.
+/// The overhead of an entry besides its bytes on the wire.
 const ENTRY_OVERHEAD_BYTES: usize = 160;
 
 /// The receiving half of a client's session.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
-    /// The next slot that is lacking.
+    /// The next missing slot.
     next: u64,
     /// Sequence number of the last message before it.
     have: u64,
-    /// What came too early, and how many bytes it was. Nothing stands for a frame that only a later version knows.
+    /// The entries that arrived too early, with their sizes. `None` stands for a frame that only a later version knows.
     held: BTreeMap<u64, (Option<Arc<Entry>>, usize)>,
     held_bytes: usize,
     /// Has the items of the direct lane up to this number.
     direct: u64,
 }
 
-/// What a datagram brought.
+/// The content of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arrival {
     /// No entries at all.
     Nothing,
-    /// Just what was to come next.
+    /// Exactly the next entries.
     InOrder,
-    /// Something too early, or something that is here already: the server should know soon.
+    /// Entries that are too early, or that were already received: the server should know soon.
     OutOfOrder,
 }
 
-/// What a server says with a skip.
+/// The fields of a skip.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Skip {
     pub(super) slot: u64,
@@ -58,7 +58,7 @@ impl Incoming {
     /// Takes in items of the direct lane that follow the one numbered `after`.
     pub(super) fn items(&mut self, after: u64, mut bytes: &[u8], frames: &mut VecDeque<RoomFrame>) {
         if after > self.direct {
-            return; // those before it are still to come
+            return; // earlier items are still missing
         }
         let mut decoder = FrameDecoder::new();
         while frames.len() < FRAMES_MAX
@@ -71,7 +71,7 @@ impl Incoming {
         }
     }
 
-    /// What to tell the server.
+    /// The acknowledgement for the server.
     pub(super) fn ack(&self) -> Ack {
         let mut beyond = SlotSet::default();
         for slot in self.held.keys() {
@@ -80,8 +80,8 @@ impl Incoming {
         Ack { next: self.next, beyond }
     }
 
-    /// Takes in the entries of a datagram; those whose turn it is go to `frames`. Entries that make no
-    /// sense, and what follows them, are as if they had been lost.
+    /// Takes the entries of a datagram; those that are next go to `frames`. An invalid entry and all
+    /// that follow it count as lost.
     pub(super) fn entries(
         &mut self,
         slot: u64,
@@ -110,7 +110,7 @@ impl Incoming {
         arrival
     }
 
-    /// Whether it was its turn.
+    /// Whether it was the next one.
     fn entry(
         &mut self,
         slot: u64,
@@ -150,8 +150,8 @@ impl Incoming {
         }
     }
 
-    /// The server no longer has what is lacking: goes on at the skip, and counts what is missed. That
-    /// includes entries that came too early, if they lie before it.
+    /// The server no longer has the missing entries: goes on at the skip, and counts the missed messages. That
+    /// includes entries that arrived too early, if they lie before the skip.
     pub(super) fn skip(&mut self, skip: Skip, frames: &mut VecDeque<RoomFrame>) {
         if skip.slot <= self.next {
             return; // an old one

@@ -31,7 +31,7 @@ pub(super) trait Protocol {
     /// Writes the next datagram into `out`, whose content is replaced; false if there is none for now.
     fn transmit(&mut self, out: &mut Vec<u8>, now: Instant) -> bool;
 
-    /// When [`transmit`](Self::transmit) is to be called at the latest.
+    /// The latest time to call [`transmit`](Self::transmit).
     fn deadline(&self) -> Option<Instant>;
 
     /// The next event for the user.

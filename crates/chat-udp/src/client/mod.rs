@@ -1,7 +1,7 @@
 //! A client over UDP: a thread that carries a [`Client`].
 //!
 //! `session.rs` is the protocol, without socket and clock; `framed.rs` puts a conversation on top of it,
-//! and `link.rs` a socket beneath it. This file begins, and begins again.
+//! and `link.rs` a socket beneath it. This file connects and reconnects.
 
 mod framed;
 mod incoming;
@@ -75,7 +75,7 @@ pub fn connect(
     Ok(client)
 }
 
-/// Why no session came about.
+/// Why no session began.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -85,7 +85,7 @@ pub enum ConnectError {
     /// The name resolved to no address at all.
     #[error("the host has no address")]
     NoAddress,
-    /// Nobody there, no way there, or no answer.
+    /// No server there, no route to it, or no answer.
     #[error("cannot reach a room at {address}")]
     Connect {
         /// The address that was tried last.
@@ -94,7 +94,7 @@ pub enum ConnectError {
         /// there was no answer.
         source: io::Error,
     },
-    /// The user wanted to leave before anybody had answered.
+    /// The user left before any server had answered.
     #[error("interrupted")]
     Interrupted,
     /// The system has no more of what a client needs.

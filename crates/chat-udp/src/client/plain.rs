@@ -1,4 +1,4 @@
-//! A client's side of a plain conversation: for servers that are not ours.
+//! The client's side of a plain conversation, for other chat servers.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -10,28 +10,28 @@ use chat_proto::Text;
 use super::link::Protocol;
 use crate::limits::{FRAMES_MAX, KEEP_ALIVE};
 
-/// How long the server must have been silent after the client's last word before the client ends: a plain
-/// server does not say that it has heard it.
+/// How long the server must have been silent after the client's last message before the client ends: a plain
+/// server does not confirm messages.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Messages that wait for the socket.
 const TEXTS_MAX: usize = 64;
 
-/// How long a client that says nothing waits before it makes itself known: a server over UDP knows only who has
-/// sent it something. Whoever has something to say does so sooner.
+/// How long a silent client waits before it makes itself known: a server over UDP knows only peers that have
+/// sent it a datagram. A client with a message sends it sooner.
 const JOIN_DELAY: Duration = Duration::from_millis(500);
 
-/// What is sent when there is nothing to say. To a room like ours an empty line is no message, and neither is an
-/// empty datagram; but OpenBSD's nc takes an empty datagram for the end.
+/// The datagram that is sent when there is no message. For a room like ours neither an empty line nor an
+/// empty datagram is a message; but OpenBSD's nc takes an empty datagram for the end.
 pub(super) const NOTHING: &[u8] = b"\n";
 
-/// Each message is a datagram; nothing is sent twice, and nothing is known of what arrived.
+/// Each message is a datagram; nothing is sent twice, and the client does not know which datagrams arrived.
 #[derive(Debug, Default)]
 pub(super) struct Plain {
     texts: VecDeque<Text>,
     events: VecDeque<ClientEvent>,
     finishing: bool,
-    /// When the server must hear something, to know of this client or not to forget it.
+    /// When to send the server something, so that it learns of this client or does not forget it.
     known_until: Option<Instant>,
     /// When something was last sent or heard.
     active: Option<Instant>,
@@ -142,6 +142,6 @@ mod tests {
         assert!(plain.transmit(&mut out, now) && out == b"hello\n");
         assert_eq!(plain.deadline(), Some(now + KEEP_ALIVE), "which makes it known as well");
         plain.command(Command::Finish);
-        assert!(!plain.transmit(&mut out, now + KEEP_ALIVE), "whoever leaves need not be known");
+        assert!(!plain.transmit(&mut out, now + KEEP_ALIVE), "a client that leaves need not be known");
     }
 }

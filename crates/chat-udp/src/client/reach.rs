@@ -24,7 +24,7 @@ struct Candidate {
 }
 
 /// Begins `protocol` anew, and greets one of `addresses` after the other, [`ATTEMPT_DELAY`] apart or as soon as the
-/// one before refuses, all with the same words. The first that answers has the conversation.
+/// one before refuses, all with the same datagram. The first that answers gets the conversation.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub(super) fn reach(
             return Err(ConnectError::Interrupted);
         }
         let now = clock();
-        // What is due goes to all; where a socket does not take it, it is as if the network had lost it.
+        // A due datagram goes to all; if a socket does not take it, it counts as lost in the network.
         let mut datagram = Vec::new();
         if !candidates.is_empty() && protocol.transmit(&mut datagram, now) {
             candidates.iter().for_each(|candidate| drop(candidate.socket.send(&datagram)));
@@ -136,7 +136,7 @@ fn try_plain(address: SocketAddr, may_refuse: bool) -> io::Result<Candidate> {
     Ok(Candidate { address, socket: UdpSocket::from_std(socket) })
 }
 
-/// Goes on with one address alone, until its server has let the client in or not.
+/// Goes on with one address alone, until its server has welcomed or refused the client.
 fn greet(
     candidate: Candidate,
     poll: &mut Poll,

@@ -1,4 +1,4 @@
-//! What a client says, until the server has taken it.
+//! The messages of a client, until the server has taken them.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -131,7 +131,7 @@ impl Says {
         self.timeout
     }
 
-    /// Does what is due: what counts as lost is to be sent again.
+    /// Does the work that is due: messages that count as lost are queued for resending.
     pub(super) fn on_deadline(&mut self, now: Instant) {
         if self.timeout.is_some_and(|at| at <= now) {
             self.rtt.back_off();

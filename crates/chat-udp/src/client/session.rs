@@ -27,10 +27,10 @@ use crate::limits::{
 };
 
 /// One client's session with a server, without a socket: **feed it what arrives, send what it returns,
-/// and call it again when its deadline has come**.
+/// and call it again when its deadline has passed**.
 ///
-/// What the room says comes out as the frames of [`chat_proto`], in order and each once, and what the
-/// member says goes in as such, so that a [`Conversation`](chat_core::Conversation) can sit on top. When
+/// The room's frames of [`chat_proto`] come out in order and each once, and the member's
+/// frames go in, so that a [`Conversation`](chat_core::Conversation) can run on top. When
 /// a session has ended, begin another one; the conversation's hello resumes where this one broke.
 #[derive(Debug)]
 pub struct ClientSession {
@@ -45,7 +45,7 @@ pub struct ClientSession {
     says: Says,
     /// Datagrams with entries that are not acknowledged, and when they must be.
     unacked: u32,
-    /// Datagrams with entries that came in order since one did not.
+    /// Datagrams with entries that arrived in order since one did not.
     in_order: u32,
     ack_at: Option<Instant>,
     /// When to ask whether the server is there, or ask again.
@@ -55,13 +55,13 @@ pub struct ClientSession {
     /// The server wants the address proven.
     challenge: Option<Cookie>,
     heard: Instant,
-    /// Something was sent then that is to be answered, and nothing was heard since.
+    /// When a datagram that needs an answer was sent, if nothing was received since.
     unanswered_since: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// How often hello was said, with this cookie or without, and when to say it again.
+    /// How often the hello was sent, with this cookie or without, and when to send it again.
     Greeting {
         tries: u32,
         at: Instant,
@@ -74,7 +74,7 @@ enum Phase {
         tries: u32,
         at: Instant,
     },
-    /// The server's goodbye is to be answered.
+    /// The server's goodbye must be answered.
     Dismissed {
         session: SessionId,
     },
@@ -88,10 +88,10 @@ pub enum SessionEnd {
     /// By the member's own choice.
     #[error("left")]
     Left,
-    /// The server ended it, or did not let it begin.
+    /// The server ended it, or refused it.
     #[error("{0}")]
     Dismissed(LeaveReason),
-    /// The server's machine says that nobody is there.
+    /// The server's machine says that no server is there.
     #[error("nobody is listening there")]
     Unreachable,
     /// The server speaks another version of the framed protocol.
@@ -103,7 +103,7 @@ pub enum SessionEnd {
     /// No answer for 10 s.
     #[error("the server does not answer")]
     NoAnswer,
-    /// For 10 s nothing but requests to prove the address, which was done.
+    /// For 10 s only requests to prove the address arrived, and the client answered them.
     #[error("the server asks again and again for a proof of the address, and lets nobody in")]
     NoWelcome,
 }
@@ -154,7 +154,7 @@ impl ClientSession {
             MemberFrame::Say { number, text } => self.says.push(number, text),
             MemberFrame::Who => self.who_at = Some(now),
             MemberFrame::Bye => self.phase = Phase::Leaving { session, tries: 0, at: now },
-            // What came is acknowledged here anyway.
+            // Received entries are acknowledged here anyway.
             MemberFrame::Hello(_) | MemberFrame::Got { .. } | MemberFrame::Unknown { .. } => {}
         }
     }
@@ -196,7 +196,7 @@ impl ClientSession {
         }
     }
 
-    /// Takes in a datagram from the server's address. What makes no sense is ignored.
+    /// Processes a datagram from the server's address. An invalid one is ignored.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         let datagram = match RoomDatagram::decode(bytes) {
             Ok(datagram) => datagram,
@@ -254,7 +254,7 @@ impl ClientSession {
         let direct = self.hello.resume.filter(|_| welcome.resumed).map_or(0, |resume| resume.direct);
         self.incoming = Incoming::new(slot, seq, direct);
         self.frames.push_back(RoomFrame::Welcome(welcome));
-        // The server begins once it knows that the welcome has come; its answer tells that it does.
+        // The server begins once it knows that the welcome has arrived; its answer shows that it knows.
         self.ping_at = Some(now);
     }
 
@@ -289,7 +289,7 @@ impl ClientSession {
             }
             // No session in it: that this address proves itself harms nobody.
             RoomDatagram::Challenge { cookie } => self.challenge = Some(cookie),
-            // The server has not heard that the welcome came; the next ping tells.
+            // The server does not know yet that the welcome arrived; the next ping will tell it.
             _ => {}
         }
     }
@@ -322,7 +322,7 @@ impl ClientSession {
         self.ping_at = None;
     }
 
-    /// The answer to a hello came; if that was said once, this tells how long the path is.
+    /// The answer to a hello arrived; if the hello was sent once, this measures the path.
     fn measure_hello(&mut self, now: Instant) {
         if let Phase::Greeting { tries: 1, at } = self.phase {
             let sent_at = at - HELLO_INTERVAL;
@@ -405,7 +405,7 @@ impl ClientSession {
 
     // ---- time ----------------------------------------------------------------------------------
 
-    /// When [`transmit`](Self::transmit) is to be called at the latest.
+    /// The latest time to call [`transmit`](Self::transmit).
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let given_up = self.unanswered_since.map(|since| since + ANSWER_TIMEOUT);
@@ -425,7 +425,7 @@ impl ClientSession {
         }
     }
 
-    /// Does what is due.
+    /// Does the work that is due.
     fn expire(&mut self, now: Instant) {
         match self.phase {
             Phase::Greeting { .. } | Phase::Live { .. }

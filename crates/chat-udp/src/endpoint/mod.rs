@@ -21,13 +21,13 @@ use crate::session::Context;
 use crate::strangers::Strangers;
 
 /// The UDP side of a room, without a socket: **feed it what arrives, send what it returns, call it when
-/// its deadline has come**.
+/// its deadline has passed**.
 ///
 /// [`UdpTransport`](crate::UdpTransport) does that with a socket; a simulator with virtual time can do
 /// without. The order within a turn:
 ///
-/// 1. [`receive`](Self::receive) for each datagram that has come, and [`on_deadline`](Self::on_deadline);
-/// 2. [`pull`](Self::pull), which takes in what the room has to say; also whenever the waker was called;
+/// 1. [`receive`](Self::receive) for each datagram that has arrived, and [`on_deadline`](Self::on_deadline);
+/// 2. [`pull`](Self::pull), which takes the room's updates; also whenever the waker was called;
 /// 3. [`transmit`](Self::transmit) until it returns nothing;
 /// 4. wait until [`deadline`](Self::deadline) at most.
 ///
@@ -53,7 +53,7 @@ pub struct Endpoint {
     feed: Feed,
     config: UdpConfig,
     local: SocketAddr,
-    /// Which of its own addresses the datagram that is being received was sent to.
+    /// The own address that the present datagram was sent to.
     asked: Option<IpAddr>,
     baker: Baker,
     random: StdRng,
@@ -96,7 +96,7 @@ impl Endpoint {
 
     // ---- datagrams out -------------------------------------------------------------------------
 
-    /// Takes in what is new in the room.
+    /// Takes the room's updates.
     pub fn pull(&mut self, now: Instant) {
         self.feed.pull();
         self.tell_peers(now);
@@ -105,7 +105,7 @@ impl Endpoint {
         }
     }
 
-    /// Tells peers what the room has for them alone, and those that it has dismissed.
+    /// Delivers the items for single members, and tells dismissed members that they are out.
     fn tell_peers(&mut self, now: Instant) {
         while let Some(Told { key, member, direct }) = self.feed.take_told() {
             match self.peers.get_mut(key).filter(|peer| peer.member() == Some(member)) {
@@ -188,13 +188,13 @@ impl Endpoint {
 
     // ---- time and the end ----------------------------------------------------------------------
 
-    /// When [`on_deadline`](Self::on_deadline) and [`pull`](Self::pull) are to be called next.
+    /// When to call [`on_deadline`](Self::on_deadline) and [`pull`](Self::pull) next.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.peers.next_deadline().into_iter().chain(self.feed.pull_by()).min()
     }
 
-    /// Does what is due.
+    /// Does the work that is due.
     pub fn on_deadline(&mut self, now: Instant) {
         while let Some(key) = self.peers.pop_due(now) {
             let cx = Context { feed: &self.feed, now };
@@ -212,13 +212,13 @@ impl Endpoint {
         }
     }
 
-    /// The room is closing: what is owed must be sent by then.
+    /// The room is closing: all pending output must be sent by then.
     #[must_use]
     pub fn closing(&self) -> Option<Instant> {
         self.feed.closing()
     }
 
-    /// Hears nothing more; each member leaves with a goodbye once it has all that it is owed.
+    /// Ignores further input; each member leaves with a goodbye once it has all its pending output.
     pub fn drain(&mut self, now: Instant) {
         self.pull(now);
         self.draining = true;
@@ -231,13 +231,13 @@ impl Endpoint {
         self.peers.enqueue_all();
     }
 
-    /// Whether all members have what they were owed, and know that they have left.
+    /// Whether all members have their pending output, and know that they have left.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.outbox.is_empty() && self.peers.are_gone()
     }
 
-    /// How many peers it remembers, members and such that have left.
+    /// How many peers it remembers: members, and peers that have left.
     #[must_use]
     pub fn peers(&self) -> usize {
         self.peers.len()

@@ -1,4 +1,4 @@
-//! What the endpoint does with plain peers: who is let in, who is asked for a number first, and how they leave.
+//! Plain peers at the endpoint: how they join, when they must send a number first, and how they leave.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -77,7 +77,7 @@ impl Endpoint {
         Some(key)
     }
 
-    /// Sends `answer` to a peer that is no member, unless it has had its share.
+    /// Sends `answer` to a peer that is not a member, unless it has had its share of answers.
     fn answer_stranger(&mut self, from: SocketAddr, bytes: &[u8], answer: Vec<u8>, now: Instant) {
         let peer = PeerAddr::from(from);
         if self.strangers.may_answer(peer, self.baker.place(peer), bytes.len(), answer.len(), now) {
@@ -93,7 +93,7 @@ impl Endpoint {
         }
     }
 
-    /// A plain peer that is no member any more gets a last line.
+    /// A plain peer that is no longer a member gets a last line.
     pub(super) fn dismiss_plain(&mut self, key: usize, reason: &LeaveReason) {
         if let (Some(route), Peer::Plain(plain)) = (self.peers.route(key), self.peers.remove(key)) {
             self.push_answer(route, plain.farewell(reason));

@@ -1,4 +1,4 @@
-//! What the endpoint makes of a datagram: whose it is, whether the sender has proven that, and what it is answered.
+//! How the endpoint processes a datagram: its session, the proof of the sender's address, and the answer.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use crate::route::Route;
 use crate::session::{Context, Opened, Session};
 
 impl Endpoint {
-    /// Takes in a datagram. What makes no sense is not answered.
+    /// Processes a datagram. An invalid one gets no answer.
     pub fn receive(&mut self, route: impl Into<Route>, bytes: &[u8], now: Instant) {
         let Route { peer: from, local } = route.into();
         self.asked = local;
@@ -37,7 +37,7 @@ impl Endpoint {
                 | MemberDatagram::Who { session }
                 | MemberDatagram::Bye { session }),
             ) => self.receive_session(from, session, datagram, bytes.len(), now),
-            // The only answer that every version can give and understand, shorter than what it answers.
+            // The only answer that every version can give and understand. It is shorter than the hello.
             Err(DatagramError::Version { nonce: Some(nonce), .. })
                 if bytes.len() >= HELLO_DATAGRAM_BYTES_MIN =>
             {
@@ -93,8 +93,8 @@ impl Endpoint {
         }
     }
 
-    /// Takes in a framed peer. In a full room, where nobody makes way who has not answered yet, the plain member that
-    /// was silent longest does.
+    /// Joins a framed peer. In a full room, if every member has answered its welcome, the plain member that
+    /// was silent longest makes way.
     fn welcome(
         &mut self,
         from: SocketAddr,
@@ -114,7 +114,7 @@ impl Endpoint {
     fn open_session(&mut self, from: SocketAddr, opened: Opened, welcomed: Welcomed, now: Instant) {
         let Welcomed { member, seq, welcome, start, .. } = welcomed;
         self.feed.attachment().set_unanswered(member, true);
-        // What the peer says it has must be in the log.
+        // The entries that the peer says it has must be in the log.
         self.feed.pull();
         let log = self.feed.log(Format::Framed);
         let start = match start {
@@ -152,8 +152,8 @@ impl Endpoint {
         self.peers.settle(key);
     }
 
-    /// A session's datagram came from another address: asks for proof, in no more bytes than came. Until
-    /// then the session stays where it is, and nothing from there is taken.
+    /// A session's datagram arrived from another address: asks for proof, with no more bytes than arrived. Until the
+    /// proof, the session stays at its address, and nothing from the new one is taken.
     fn challenge(&mut self, from: SocketAddr, cookie: Cookie, bytes_max: usize) {
         let mut challenge = Vec::new();
         RoomDatagram::Challenge { cookie }.encode(&mut challenge);
@@ -179,7 +179,7 @@ impl Endpoint {
         self.peers.settle(key);
     }
 
-    /// Somebody else has proven that this peer's address is its own now. The peer can hear of it only
+    /// Another peer has proven that it now uses this peer's address. This peer can learn of it only
     /// if both are behind that address.
     fn displace(&mut self, key: usize, from: SocketAddr, now: Instant) {
         if let Some(Peer::Session(session)) = self.peers.get_mut(key)

@@ -143,7 +143,7 @@ impl Stage {
 
     /// The guest sends `bytes`, which arrive in one read.
     fn hear(&mut self, guest: &mut Guest, bytes: &[u8]) {
-        assert!(guest.connection.wants_bytes(), "whoever does not want bytes is not read from");
+        assert!(guest.connection.wants_bytes(), "a connection that wants no bytes is not read from");
         self.with_context(|cx| guest.connection.receive(bytes, cx));
         self.pull();
     }
