@@ -33,6 +33,23 @@ fn assert_took(what: &str, took: Duration, timeout: u64) {
 
 #[test]
 #[ignore = "takes 30 s"]
+fn clause_5_2_the_beginning_of_a_line_that_does_not_go_on_for_30_seconds_is_a_message() {
+    let server = Server::start();
+    let (mut reader, mut speaker) = (server.peer(), server.peer());
+    speaker.send("JOIN /lobby\n");
+    reader.read_up_to(&speaker.line("JOIN /lobby"));
+    let since = now();
+    speaker.send("hello");
+    reader.socket.set_read_timeout(Some(LONG)).unwrap();
+    reader.read_up_to(&speaker.line("hello"));
+    assert_took("an unfinished line", since.elapsed(), 30);
+    // It is known now to end its messages with nothing.
+    speaker.send("world");
+    reader.read_up_to(&speaker.line("world"));
+}
+
+#[test]
+#[ignore = "takes 30 s"]
 fn clause_6_4_the_preface_and_the_hello_must_be_whole_within_10_seconds_and_a_frame_within_30() {
     let server = Server::start();
     let (mut inside, _) = Framed::join(&server);

@@ -1,6 +1,5 @@
 //! Connections without sockets: bytes in, bytes out, and the tests move the clock.
 
-mod chunks;
 mod framed;
 mod lagging;
 mod leaving;
@@ -9,6 +8,7 @@ mod moderation;
 mod opening;
 mod output;
 mod plain;
+mod undelimited;
 
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::sync::atomic::{AtomicU64, Ordering};

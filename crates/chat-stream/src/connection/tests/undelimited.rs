@@ -5,7 +5,7 @@ use chat_proto::limits::QUIET;
 use super::*;
 
 /// A peer that is known to send undelimited messages.
-fn chunk_guest(stage: &mut Stage) -> Guest {
+fn undelimited_guest(stage: &mut Stage) -> Guest {
     let mut guest = stage.guest_who_said(b"hello");
     stage.pass(&mut guest, QUIET);
     assert_eq!(stage.texts(), ["hello"]);
@@ -16,7 +16,7 @@ fn chunk_guest(stage: &mut Stage) -> Guest {
 #[test]
 fn lines_are_joined_by_breaks_with_none_at_the_end() {
     let mut stage = Stage::new();
-    let mut guest = chunk_guest(&mut stage);
+    let mut guest = undelimited_guest(&mut stage);
     for text in ["one", "two", "three"] {
         stage.say(text);
     }
@@ -26,7 +26,7 @@ fn lines_are_joined_by_breaks_with_none_at_the_end() {
 #[test]
 fn a_line_that_follows_soon_begins_with_the_break_that_is_owed() {
     let mut stage = Stage::new();
-    let mut guest = chunk_guest(&mut stage);
+    let mut guest = undelimited_guest(&mut stage);
     stage.say("one");
     assert_eq!(stage.read(&mut guest), "[192.0.2.99:9] one");
     stage.pass(&mut guest, QUIET - MS);
@@ -40,7 +40,7 @@ fn a_line_that_follows_soon_begins_with_the_break_that_is_owed() {
 #[test]
 fn own_messages_are_left_out_and_do_not_join_the_lines_around_them() {
     let mut stage = Stage::new();
-    let mut guest = chunk_guest(&mut stage);
+    let mut guest = undelimited_guest(&mut stage);
     stage.say("one");
     stage.hear(&mut guest, b"mine");
     stage.pass(&mut guest, QUIET);
@@ -51,7 +51,7 @@ fn own_messages_are_left_out_and_do_not_join_the_lines_around_them() {
 #[test]
 fn a_notice_stands_apart_from_the_lines_around_it() {
     let mut stage = Stage::new();
-    let mut guest = chunk_guest(&mut stage);
+    let mut guest = undelimited_guest(&mut stage);
     stage.say("one");
     stage.read(&mut guest);
     stage.hear_end(&mut guest);
@@ -66,7 +66,7 @@ fn in_whatever_pieces_the_socket_takes_them_lines_never_run_together() {
     let whole = lines.join("\n");
     for free in 0..whole.len() {
         let mut stage = Stage::new();
-        let mut guest = chunk_guest(&mut stage);
+        let mut guest = undelimited_guest(&mut stage);
         ["one", "two", "three"].iter().for_each(|text| stage.say(text));
         guest.wire.free = free;
         let mut got = stage.read(&mut guest);
@@ -83,7 +83,7 @@ fn in_whatever_pieces_the_socket_takes_them_lines_never_run_together() {
 #[test]
 fn a_line_that_has_waited_for_a_full_socket_does_not_run_into_the_one_before() {
     let mut stage = Stage::new();
-    let mut guest = chunk_guest(&mut stage);
+    let mut guest = undelimited_guest(&mut stage);
     stage.say("one");
     assert_eq!(stage.read(&mut guest), "[192.0.2.99:9] one");
     guest.wire.free = 0; // so the guest has not read that one
