@@ -7,6 +7,7 @@ mod server;
 
 use std::fmt;
 
+use chat_proto::Name;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -75,14 +76,14 @@ impl fmt::Display for TransportKind {
 /// On a terminal, type lines to say them; `/help` lists commands and keys. Lines stay in the terminal's own
 /// scrollback. A lost connection is taken up again where it broke.
 ///
-/// In a pipe it is a filter: one line in is one message, one message is one line out. At the end of input it
+/// In a pipe it is a filter: one line in is one message (or a command, if it begins with `/`), one message is one line out. At the end of input it
 /// waits until the server has taken every line, then ends with exit code 0.
 #[derive(Debug, Parser)]
 #[command(
     after_help = "\
 Examples:
   chat client tcp
-  chat client tcp chat.example.org:5555 --mention ann --bell mentions
+  chat client tcp chat.example.org:5555 --name ann --bell mentions
   uptime | chat client tcp                 # say one line and leave
   chat client tcp --stay < /dev/null       # only listen
   chat client tcp old.example.org:23 --plain
@@ -92,7 +93,7 @@ not confirmed (stderr tells); 2 wrong usage; 128 + N ended by signal N.",
     after_long_help = "\
 Examples:
   chat client tcp
-  chat client tcp chat.example.org:5555 --mention ann --bell mentions
+  chat client tcp chat.example.org:5555 --name ann --bell mentions
   uptime | chat client tcp                 # say one line and leave
   chat client tcp --stay < /dev/null       # only listen
   chat client tcp old.example.org:23 --plain
@@ -101,6 +102,7 @@ Examples:
 
 Objects of --json, one per line. In:
   {\"type\":\"say\",\"text\":\"hello\"}          several lines become several messages
+  {\"type\":\"command\",\"text\":\"/nick ann\"}   answered with notices, then `done`
   {\"type\":\"who\"}                          answered with `present`
 Out (more types and fields may come, none will change):
   connected  you, members
@@ -108,10 +110,15 @@ Out (more types and fields may come, none will change):
   joined     seq, time, peer, members
   left       seq, time, peer, reason, members
   presence_summary   seq, time, joined, left, members   in large rooms, instead of the two before
+  renamed    seq, time, member, from, to
+  topic      seq, time, author, text
   not_said   text, why                      the host has refused a message of yours
   private    member, author, text           for you alone
   notice     text                           from the room, for you alone
   undelivered   to, why                     a private message of yours did not get there
+  done                                      a command of yours is dealt with
+  sent       to, text                       a private message of yours is on its way
+  ignoring   member, is_ignored             hide what it says
   present    members, peers, more           more: there are others, not listed
   missed     messages                       you were too slow for that many
   lost       error, retry_in_ms             with --reconnect
@@ -120,7 +127,7 @@ Out (more types and fields may come, none will change):
   refused    line, error                    that line of input was no request
   ended      reason                         the last one
 `seq` grows by one with each message; `time` is RFC 3339 in UTC; `member` tells who it is, whatever is
-shown; authors and peers are ip:port, the room itself is `*`.
+shown; authors and peers are names or ip:port, the room itself is `*`.
 
 Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or something was not said or
 not confirmed (stderr tells); 2 wrong usage; 128 + N ended by signal N."
@@ -145,10 +152,13 @@ pub(crate) struct ClientArgs {
     /// there yet. On a terminal the first is the default
     #[arg(long)]
     pub(crate) reconnect: bool,
+    /// The name to be shown by, if the room has it to give
+    #[arg(long, value_name = "NAME", conflicts_with = "plain")]
+    pub(crate) name: Option<Name>,
     /// Messages of the past to begin with, if the server gives so many [default: 100 on a terminal, else 0]
     #[arg(long, value_name = "N")]
     pub(crate) history: Option<u16>,
-    /// Highlight this word, such as your name; your address always is. May be given several times
+    /// Highlight this word; how you are shown always is. May be given several times
     #[arg(long, value_name = "WORD")]
     pub(crate) mention: Vec<String>,
     /// When the terminal's bell rings

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use chat_core::ClientEvent;
+use chat_proto::DirectItem;
 
 use super::json;
 use super::speak::Expected;
@@ -46,7 +47,9 @@ impl Answers {
     /// Notes what an event answers. To be called after the event is written to `out`.
     pub(super) fn on_event(&mut self, event: &ClientEvent, out: &mut String) {
         match event {
-            ClientEvent::Entry { own: true, .. } | ClientEvent::Refused { .. } => self.messages(1),
+            ClientEvent::Entry { own: true, .. }
+            | ClientEvent::Refused { .. }
+            | ClientEvent::Direct(DirectItem::Done { .. } | DirectItem::Sent { .. }) => self.messages(1),
             ClientEvent::Unsure(texts) => self.messages(texts.len()),
             ClientEvent::Present(_) if self.expected.front() == Some(&Expected::Present) => {
                 self.expected.pop_front();

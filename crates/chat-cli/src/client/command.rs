@@ -1,54 +1,57 @@
 //! What a line typed into the client means.
 
+use chat_core::CommandTable;
+
 /// What a line typed into the client means.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
     /// To be said.
     Say(String),
+    /// A command of the room, with its slash.
+    Line(String),
     Help,
     Quit,
-    Who,
-    /// Nothing, and nothing is sent; what to tell the user.
-    Refused(String),
 }
 
-/// The commands, for completion.
-pub(super) const COMMANDS: [&str; 4] = ["/help", "/me", "/quit", "/who"];
-
-/// What `/help` shows.
+/// What `/help` shows before the commands of the room.
 pub(super) const HELP: &str = "\
-/who              who is here
-/me TEXT          say what you do: /me waves
-/help             this
 /quit             leave (also Ctrl-D, or Ctrl-C on an empty line)
 //TEXT            say a line that begins with a slash
 Up, Down          lines you typed before
-Tab               complete a command, or the address of somebody who spoke
+Tab               complete a command, or how somebody is shown
 Ctrl-A, Ctrl-E    to the start, to the end
 Ctrl-W, U, K, Y   cut a word, to the start, to the end; paste what was cut
 Ctrl-C, L, Z      clear the line, clear the screen, to the background";
+
+/// The commands, for completion: those of every room.
+pub(super) fn names() -> Vec<String> {
+    CommandTable::default().iter().map(|command| format!("/{}", command.name())).collect()
+}
 
 /// Reads a line.
 pub(super) fn parse(line: &str) -> Option<Command> {
     if line.trim().is_empty() {
         return None;
     }
-    let Some(rest) = line.strip_prefix('/') else { return Some(Command::Say(line.to_owned())) };
-    if rest.starts_with('/') {
-        return Some(Command::Say(rest.to_owned()));
-    }
-    let (name, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    Some(match (name, argument.trim()) {
-        ("help", "") => Command::Help,
-        ("quit", "") => Command::Quit,
-        ("who", "") => Command::Who,
-        ("me", "") => Command::Refused("/me needs to know what you do: /me waves".to_owned()),
-        ("me", what) => Command::Say(format!("* {what}")),
-        ("help" | "quit" | "who", _) => Command::Refused(format!("/{name} stands alone; nothing was sent")),
-        _ => Command::Refused(format!(
-            "There is no command /{name}; nothing was sent. /help lists them; to say such a line, begin it with //"
-        )),
+    Some(match line.strip_prefix('/') {
+        None => Command::Say(line.to_owned()),
+        Some(rest) if rest.starts_with('/') => Command::Say(rest.to_owned()),
+        Some(rest) => match rest.trim_end() {
+            "help" => Command::Help,
+            "quit" => Command::Quit,
+            _ => Command::Line(line.to_owned()),
+        },
     })
+}
+
+/// How a line is shown while it is on its way: without a password.
+pub(super) fn shown(line: &str) -> &str {
+    if is_secret(line) { "/oper" } else { line }
+}
+
+/// Whether a line has a password in it.
+pub(crate) fn is_secret(line: &str) -> bool {
+    line.trim_start().get(..6).is_some_and(|command| command.eq_ignore_ascii_case("/oper "))
 }
 
 #[cfg(test)]
@@ -73,23 +76,25 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_known_by_name() {
+    fn whatever_else_begins_with_a_slash_is_a_command() {
         assert_eq!(parse("/help"), Some(Command::Help));
         assert_eq!(parse("/quit "), Some(Command::Quit));
-        assert_eq!(parse("/who"), Some(Command::Who));
-        assert_eq!(parse("/me waves  twice"), say("* waves  twice"));
-    }
-
-    #[test]
-    fn whatever_else_begins_with_a_slash_is_refused_and_not_sent() {
-        for line in ["/", "/quitt", "/quit now", "/me", "/home/ann", "/ hello", "/QUIT"] {
-            assert!(matches!(parse(line), Some(Command::Refused(_))), "{line}");
+        for line in ["/", "/who", "/me waves  twice", "/quitt", "/quit now", "/home/ann", "/ hello"] {
+            assert_eq!(parse(line), Some(Command::Line(line.to_owned())), "{line}");
         }
     }
 
     #[test]
-    fn every_command_is_in_the_help_and_each_of_its_lines_fits_a_terminal() {
-        assert!(COMMANDS.iter().all(|command| HELP.contains(command)));
+    fn a_password_is_not_shown() {
+        assert_eq!(shown("/oper open sesame"), "/oper");
+        assert_eq!(shown("/OPER open sesame"), "/oper");
+        assert_eq!(shown("/operate"), "/operate");
+        assert_eq!(shown("/o\u{e9}r"), "/o\u{e9}r");
+    }
+
+    #[test]
+    fn each_line_of_the_help_fits_a_terminal() {
         assert!(HELP.lines().all(|line| "-- ".len() + line.len() <= 80));
+        assert!(names().contains(&"/nick".to_owned()));
     }
 }

@@ -1,12 +1,13 @@
 //! The client in a pipe: one line in is one message, one message is one line out.
 
+use std::collections::HashSet;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use chat_core::{Client, ClientEnd, ClientEvent};
-use chat_proto::{DirectItem, Event};
+use chat_proto::{DirectItem, Event, MemberId};
 use crossbeam_channel::{Receiver, bounded, never, select};
 
 use super::answers::Answers;
@@ -62,6 +63,7 @@ pub(super) fn run(client: &Arc<Client>, args: &ClientArgs) -> io::Result<Filtere
         answers: Answers::new(is_plain),
         batch: String::new(),
         was_connected: false,
+        ignored: HashSet::new(),
         unsure: 0,
         not_said: 0,
     }
@@ -83,6 +85,8 @@ struct Listener<'a> {
     /// To be written.
     batch: String,
     was_connected: bool,
+    /// Whose messages are hidden. The room bounds how many there are.
+    ignored: HashSet<MemberId>,
     /// Messages of which it is not known whether the room has them.
     unsure: usize,
     /// Messages that the host has refused.
@@ -168,7 +172,12 @@ impl Listener<'_> {
 
     fn on_event(&mut self, event: &ClientEvent) {
         match event {
-            ClientEvent::Connected(_) => self.was_connected = true,
+            ClientEvent::Connected(welcome) => {
+                self.was_connected = true;
+                if !welcome.resumed {
+                    self.ignored.clear();
+                }
+            }
             ClientEvent::Unsure(texts) => self.unsure += texts.len(),
             ClientEvent::Refused { .. } => self.not_said += 1,
             _ => {}
@@ -185,14 +194,22 @@ impl Listener<'_> {
     fn line(&mut self, event: &ClientEvent) {
         match event {
             ClientEvent::Entry { entry, own } => match &entry.event {
-                Event::Said { author, text, .. } if !own => {
+                Event::Said { from, author, text } if !own && !self.ignored.contains(&from.member) => {
                     self.batch.push_str(&format!("[{author}] {text}\n"));
                 }
                 _ => {}
             },
             ClientEvent::Refused { why, .. } => tell(&format!("Not said: {why}")),
-            ClientEvent::Direct(DirectItem::Unknown { .. }) => {}
-            ClientEvent::Direct(item) => self.batch.push_str(&format!("{item}\n")),
+            ClientEvent::Direct(DirectItem::Ignoring { member, is_ignored: true }) => {
+                self.ignored.insert(*member);
+            }
+            ClientEvent::Direct(DirectItem::Ignoring { member, .. }) => drop(self.ignored.remove(member)),
+            ClientEvent::Direct(item) => {
+                let line = item.to_string();
+                if !line.is_empty() {
+                    self.batch.push_str(&(line + "\n"));
+                }
+            }
             ClientEvent::Line(text) => self.batch.push_str(&format!("{text}\n")),
             ClientEvent::Missed(messages) => tell(&format!("You missed {}", counted(*messages, "message"))),
             ClientEvent::Unsure(texts) => {

@@ -9,7 +9,7 @@ use chat_core::{Client, ClientEnd, ClientEvent, TrySayError};
 use chat_proto::Text;
 use crossbeam_channel::{Receiver, select};
 
-use super::command::{self, COMMANDS, Command, HELP};
+use super::command::{self, Command, HELP};
 use super::mention::Mentions;
 use super::status::Link;
 use super::view::{Look, Now, View};
@@ -62,9 +62,15 @@ struct Session<'a> {
     view: View,
     plain: bool,
     /// Lines that the client did not take yet.
-    outbox: VecDeque<Text>,
+    outbox: VecDeque<Outgoing>,
     leaving: Leaving,
     started: Instant,
+}
+
+/// What the user wants to be sent.
+enum Outgoing {
+    Say(Text),
+    Line(Text),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,11 +145,13 @@ impl Session<'_> {
             }
             Act::Interrupt | Act::EndOfInput => self.leave(),
             Act::Complete => {
-                let view = &self.view;
+                let (view, names) = (&self.view, command::names());
                 self.terminal.complete(|before| match before.rsplit_once(' ') {
-                    None if before.starts_with('/') => beginning_with(before, COMMANDS),
-                    None => view.addresses(before),
-                    Some((_, word)) => view.addresses(word),
+                    None if before.starts_with('/') => {
+                        beginning_with(before, names.iter().map(String::as_str))
+                    }
+                    None => view.completions(before),
+                    Some((_, word)) => view.completions(word),
                 });
             }
             Act::Suspend | Act::Clear => {} // the terminal's own
@@ -154,13 +162,18 @@ impl Session<'_> {
         match command::parse(line) {
             None => {}
             Some(Command::Say(line)) => self.say(&line),
-            Some(Command::Help) => self.view.note(Style::Faint, HELP),
+            Some(Command::Help) => {
+                self.view.note(Style::Faint, HELP);
+                if self.view.has_commands() && !self.plain {
+                    self.give("/help");
+                }
+            }
             Some(Command::Quit) => self.leave(),
-            // A plain server may know the word.
-            Some(Command::Who) if self.plain => self.say(line.trim()),
-            Some(Command::Who) if self.view.is_connected() => super::ask(self.client, Client::ask_who),
-            Some(Command::Who) => self.view.note(Style::Warning, "There is no connection to ask over."),
-            Some(Command::Refused(why)) => self.view.note(Style::Warning, &why),
+            Some(Command::Line(line)) if self.view.has_commands() => self.give(&line),
+            Some(Command::Line(_)) => {
+                let why = "This room has no commands; nothing was sent. To say such a line, begin it with //";
+                self.view.note(Style::Warning, why);
+            }
         }
     }
 
@@ -168,17 +181,33 @@ impl Session<'_> {
         let now = self.now();
         for text in Text::split(line.as_bytes()) {
             self.view.said(text.clone(), now);
-            self.outbox.push_back(text);
+            self.outbox.push_back(Outgoing::Say(text));
+        }
+    }
+
+    /// Gives the room a command.
+    fn give(&mut self, line: &str) {
+        let now = self.now();
+        match (Text::one_line(line.trim_end()), Text::one_line(command::shown(line))) {
+            (Ok(line), Ok(shown)) => {
+                self.view.said(shown, now);
+                self.outbox.push_back(Outgoing::Line(line));
+            }
+            _ => self.view.note(Style::Warning, "That command is too long; nothing was sent."),
         }
     }
 
     /// Hands the waiting lines to the client, as many as it takes.
     fn flush(&mut self) {
-        while let Some(text) = self.outbox.pop_front() {
-            match self.client.try_say(text) {
+        while let Some(next) = self.outbox.pop_front() {
+            let (result, back): (_, fn(Text) -> Outgoing) = match next {
+                Outgoing::Say(text) => (self.client.try_say(text), Outgoing::Say),
+                Outgoing::Line(line) => (self.client.try_command(line), Outgoing::Line),
+            };
+            match result {
                 Ok(()) => {}
                 Err(TrySayError::Full(text)) => {
-                    self.outbox.push_front(text);
+                    self.outbox.push_front(back(text));
                     return;
                 }
                 Err(TrySayError::Ended) => self.outbox.clear(), // the event that says why is on its way

@@ -14,6 +14,8 @@ use crate::terminal::rfc_3339;
 pub(super) enum Request {
     /// Says something, in several messages if it has several lines.
     Say { text: String },
+    /// Gives the room a command, with its slash.
+    Command { text: String },
     /// Asks for the members that are present.
     Who {},
 }
@@ -61,6 +63,19 @@ enum Report<'a> {
         left: u32,
         members: u32,
     },
+    Renamed {
+        seq: u64,
+        time: Option<String>,
+        member: String,
+        from: String,
+        to: String,
+    },
+    Topic {
+        seq: u64,
+        time: Option<String>,
+        author: String,
+        text: &'a str,
+    },
     /// The host has refused a message of this client.
     NotSaid {
         text: Option<&'a str>,
@@ -77,6 +92,17 @@ enum Report<'a> {
     Undelivered {
         to: String,
         why: &'a str,
+    },
+    /// A command is dealt with.
+    Done {},
+    /// A private message of this client is on its way to the other one.
+    Sent {
+        to: String,
+        text: &'a str,
+    },
+    Ignoring {
+        member: String,
+        is_ignored: bool,
     },
     /// Of a plain server.
     Line {
@@ -132,6 +158,16 @@ impl Reporter {
                         text: text.as_str(),
                         own: *own,
                     },
+                    Event::Renamed { member, from, to } => Report::Renamed {
+                        seq,
+                        time,
+                        member: member.to_string(),
+                        from: from.to_string(),
+                        to: to.to_string(),
+                    },
+                    Event::Topic { author, text, .. } => {
+                        Report::Topic { seq, time, author: author.to_string(), text: text.as_str() }
+                    }
                     Event::Joined { author, members, .. } => {
                         Report::Joined { seq, time, peer: author.to_string(), members: *members }
                     }
@@ -155,6 +191,11 @@ impl Reporter {
                     text: text.as_str(),
                 },
                 DirectItem::Notice { text } => Report::Notice { text: text.as_str() },
+                DirectItem::Done { .. } => Report::Done {},
+                DirectItem::Sent { to, text, .. } => Report::Sent { to: to.to_string(), text: text.as_str() },
+                DirectItem::Ignoring { member, is_ignored } => {
+                    Report::Ignoring { member: member.to_string(), is_ignored: *is_ignored }
+                }
                 DirectItem::Undelivered { to, why } => {
                     Report::Undelivered { to: to.to_string(), why: why.as_str() }
                 }
@@ -256,6 +297,11 @@ mod tests {
             ClientEvent::Direct(DirectItem::Private { from: member, author: peer(), text: text("psst") }),
             ClientEvent::Direct(DirectItem::Notice { text: text("hi") }),
             ClientEvent::Direct(DirectItem::Undelivered { to: peer(), why: text("left") }),
+            ClientEvent::Direct(DirectItem::Done { number: 1 }),
+            ClientEvent::Direct(DirectItem::Sent { number: 2, to: peer(), text: text("psst") }),
+            ClientEvent::Direct(DirectItem::Ignoring { member, is_ignored: true }),
+            entry(Event::Renamed { member, from: peer(), to: Author::Room }),
+            entry(Event::Topic { member, author: peer(), text: text("tea") }),
             ClientEvent::Direct(DirectItem::Unknown { kind: 77 }),
             ClientEvent::Line(text("[x] raw")),
             ClientEvent::Missed(5),
@@ -274,6 +320,11 @@ mod tests {
             r#"{"type":"private","member":"8","author":"127.0.0.1:57814","text":"psst"}"#,
             r#"{"type":"notice","text":"hi"}"#,
             r#"{"type":"undelivered","to":"127.0.0.1:57814","why":"left"}"#,
+            r#"{"type":"done"}"#,
+            r#"{"type":"sent","to":"127.0.0.1:57814","text":"psst"}"#,
+            r#"{"type":"ignoring","member":"8","is_ignored":true}"#,
+            r#"{"type":"renamed","seq":7,"time":"2026-11-23T02:50:43.123Z","member":"8","from":"127.0.0.1:57814","to":"*"}"#,
+            r#"{"type":"topic","seq":7,"time":"2026-11-23T02:50:43.123Z","author":"127.0.0.1:57814","text":"tea"}"#,
             r#"{"type":"line","text":"[x] raw"}"#,
             r#"{"type":"missed","messages":5}"#,
             r#"{"type":"present","members":2,"peers":["127.0.0.1:57814"],"more":false}"#,
@@ -301,6 +352,8 @@ mod tests {
     fn the_objects_on_stdin_are_these() {
         let say = Request::Say { text: "a\nb".to_owned() };
         assert_eq!(Request::parse(br#"{"type":"say","text":"a\nb"}"#), Ok(say));
+        let command = Request::Command { text: "/nick ann".to_owned() };
+        assert_eq!(Request::parse(br#"{"type":"command","text":"/nick ann"}"#), Ok(command));
         assert_eq!(Request::parse(br#"{"type":"who"}"#), Ok(Request::Who {}));
     }
 

@@ -9,18 +9,19 @@ use unicode_width::UnicodeWidthChar;
 pub(super) struct Mentions {
     /// In lower case.
     names: Vec<String>,
-    address: Option<String>,
+    /// In lower case.
+    shown: Option<String>,
 }
 
 impl Mentions {
     pub(super) fn new(names: &[String]) -> Self {
         let names = names.iter().map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty());
-        Self { names: names.collect(), address: None }
+        Self { names: names.collect(), shown: None }
     }
 
-    /// The user's address, as others see it.
-    pub(super) fn set_address(&mut self, address: String) {
-        self.address = Some(address);
+    /// How others see the user: the name, or the address.
+    pub(super) fn set_shown(&mut self, shown: &str) {
+        self.shown = Some(shown.to_lowercase());
     }
 
     /// Where `text` has one of the words: whole ones, in any case. In order, and none within another.
@@ -41,7 +42,7 @@ impl Mentions {
 
     /// How long the longest word is that `text` begins with.
     fn length_at(&self, text: &str) -> Option<usize> {
-        let words = self.names.iter().chain(&self.address);
+        let words = self.names.iter().chain(&self.shown);
         let lengths = words.filter_map(|word| {
             let mut rest = text.chars();
             let mut wanted = word.chars().peekable();
@@ -70,7 +71,7 @@ mod tests {
     fn found<'a>(names: &[&str], text: &'a str) -> Vec<&'a str> {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut mentions = Mentions::new(&names);
-        mentions.set_address("127.0.0.1:57814".to_owned());
+        mentions.set_shown("127.0.0.1:57814");
         mentions.find(text).into_iter().map(|range| &text[range]).collect()
     }
 

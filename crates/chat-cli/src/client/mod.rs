@@ -1,7 +1,7 @@
 //! `chat client`: a terminal to a room, or a filter between stdin, stdout and a room.
 
 mod answers;
-mod command;
+pub(crate) mod command;
 mod filter;
 mod interactive;
 mod json;
@@ -39,7 +39,8 @@ pub(crate) fn run(args: &ClientArgs, is_interactive: bool) -> Result<ExitCode, F
         .with_history(args.history.unwrap_or(if is_interactive { HISTORY_ON_A_TERMINAL } else { 0 }))
         .with_plain(args.plain)
         .with_reconnect(is_interactive || args.reconnect)
-        .with_retry_first(args.reconnect);
+        .with_retry_first(args.reconnect)
+        .with_name(args.name.clone());
     let client = Arc::new(transport::connect(args.transport, &args.address, &config)?);
     if is_interactive {
         let (signal, signalled) = bounded(1);

@@ -1,4 +1,4 @@
-//! Stdin of the client in a pipe: every line is said, or is a request of `--json`.
+//! Stdin of the client in a pipe: every line is said or is a command, or is a request of `--json`.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 
@@ -49,7 +49,7 @@ pub(super) fn lines(client: &Client, is_terminal: bool) -> io::Result<()> {
         }
         // Of a line that goes on, a character that is not whole yet is kept for the next part.
         let rest = if is_whole || count == 0 { Vec::new() } else { line.split_off(whole_characters(&line)) };
-        if !(is_terminal && line.trim_ascii().is_empty()) && say(client, &line).is_err() {
+        if !(is_terminal && line.trim_ascii().is_empty()) && give(client, &line).is_err() {
             return Ok(()); // how it ended is reported elsewhere
         }
         line = rest;
@@ -80,6 +80,10 @@ pub(super) fn requests(client: &Client, is_plain: bool, expected: &Sender<Expect
                 0 => refuse("there is nothing to say: the text is empty".to_owned()),
                 count => expect(Expected::Messages(count)).and_then(|()| say(client, text.as_bytes())),
             },
+            Ok(Request::Command { text }) => match command(&text) {
+                Ok(line) => expect(Expected::Messages(1)).and_then(|()| client.command(line)),
+                Err(error) => refuse(error),
+            },
             Ok(Request::Who {}) if is_plain => {
                 refuse("a plain server is not asked who is present".to_owned())
             }
@@ -96,6 +100,21 @@ pub(super) fn requests(client: &Client, is_plain: bool, expected: &Sender<Expect
 
 fn say(client: &Client, line: &[u8]) -> Result<(), Ended> {
     Text::split(line).try_for_each(|text| client.say(text))
+}
+
+/// Sends a line as a person would have typed it: what it begins with says whether it is a command.
+fn give(client: &Client, line: &[u8]) -> Result<(), Ended> {
+    let mut texts = Text::split(line);
+    texts.next().map_or(Ok(()), |first| client.command(first))?;
+    texts.try_for_each(|text| client.say(text))
+}
+
+/// A command of `--json`; what is wrong with it if it is none.
+fn command(text: &str) -> Result<Text, String> {
+    if !text.starts_with('/') {
+        return Err("a command begins with a slash".to_owned());
+    }
+    Text::one_line(text).map_err(|error| error.to_string())
 }
 
 /// Takes the byte order mark off the first line.

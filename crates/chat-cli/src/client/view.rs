@@ -2,13 +2,14 @@
 //!
 //! No terminal and no clock in here: the time is an argument, and the result is styled text.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use chat_core::ClientEvent;
-use chat_proto::{Author, DirectItem, Entry, Event, LeaveReason, Line, MemberId, Present, Text};
+use chat_proto::{Author, COMMANDS, DirectItem, Entry, Event, LeaveReason, Line, MemberId, Present, Text};
 use jiff::civil::Date;
 
+use super::command;
 use super::mention::Mentions;
 use super::pending::Pending;
 use super::status::{Link, Status};
@@ -16,8 +17,8 @@ use crate::args::Bell;
 use crate::failure::causes;
 use crate::terminal::{Clock, Hue, Pen, Style, day, shortened};
 
-/// How many who spoke are remembered, to complete their addresses.
-const SPEAKERS_MAX: usize = 64;
+/// How many members are remembered, to complete how they are shown.
+const SEEN_MAX: usize = 64;
 
 /// A moment: since the program began, and on the wall.
 #[derive(Clone, Copy, Debug)]
@@ -56,8 +57,11 @@ pub(super) struct View {
     pending: Pending,
     /// The day of the last line.
     date: Option<Date>,
-    /// The authors of messages, the last one first.
-    speakers: VecDeque<String>,
+    /// Who was seen, the last one first.
+    seen: VecDeque<String>,
+    /// Whose messages are hidden. The room bounds how many there are.
+    ignored: HashSet<MemberId>,
+    has_commands: bool,
 }
 
 /// Why a line has a mark in front.
@@ -84,7 +88,9 @@ impl View {
             missed: 0,
             pending: Pending::default(),
             date: None,
-            speakers: VecDeque::new(),
+            seen: VecDeque::new(),
+            ignored: HashSet::new(),
+            has_commands: true,
         }
     }
 
@@ -98,7 +104,11 @@ impl View {
                 self.member = Some(welcome.session.member);
                 self.members = Some(welcome.members);
                 self.began_unix_ms = welcome.began_unix_ms;
-                self.mentions.set_address(welcome.you.to_string());
+                self.mentions.set_shown(&welcome.you.to_string());
+                self.has_commands = welcome.capabilities & COMMANDS != 0;
+                if !welcome.resumed {
+                    self.ignored.clear();
+                }
                 match was {
                     None => self.note(
                         Style::Faint,
@@ -115,7 +125,6 @@ impl View {
                 let what = self.pending.confirm_oldest().map_or(String::new(), |text| format!(" ({text})"));
                 self.note(Style::Warning, &format!("Not said: {why}{what}"));
             }
-            ClientEvent::Direct(DirectItem::Unknown { .. }) => {}
             ClientEvent::Direct(item) => self.direct(item, now),
             ClientEvent::Line(text) => self.plain_line(text, now),
             ClientEvent::Missed(messages) => {
@@ -130,6 +139,7 @@ impl View {
             ClientEvent::Unsure(texts) => {
                 for text in texts {
                     self.pending.confirm(text);
+                    let text = command::shown(text.as_str());
                     self.note(
                         Style::Warning,
                         &format!("Not known whether the room has it (Up brings it back): {text}"),
@@ -233,14 +243,20 @@ impl View {
         countdown.into_iter().chain(self.pending.deadline(now)).min()
     }
 
-    /// Addresses that complete `word`, which is how one of them, or its port, begins.
-    pub(super) fn addresses(&self, word: &str) -> Vec<String> {
+    /// Whether the room takes what begins with `/` for a command; a plain server may.
+    pub(super) fn has_commands(&self) -> bool {
+        self.has_commands
+    }
+
+    /// Names and addresses that complete `word`, which is how one of them, or its port, begins.
+    pub(super) fn completions(&self, word: &str) -> Vec<String> {
         let word = word.strip_prefix('@').unwrap_or(word);
         let fits = |address: &&String| {
             let port = address.rsplit(':').next().unwrap_or_default();
-            address.starts_with(word) || port.starts_with(word.trim_start_matches(':'))
+            address.to_lowercase().starts_with(&word.to_lowercase())
+                || port.starts_with(word.trim_start_matches(':'))
         };
-        self.speakers.iter().filter(fits).map(|address| format!("{address} ")).collect()
+        self.seen.iter().filter(fits).map(|address| format!("{address} ")).collect()
     }
 
     /// The first line is taken to be of today, if no line says otherwise.
@@ -253,6 +269,7 @@ impl View {
     fn entry(&mut self, entry: &Entry, own: bool) {
         let at = Some(self.began_unix_ms.saturating_add(entry.at_ms));
         match &entry.event {
+            Event::Said { from, .. } if self.ignored.contains(&from.member) => {}
             Event::Said { author, text, .. } => {
                 if own {
                     self.pending.confirm(text);
@@ -263,6 +280,7 @@ impl View {
             Event::Joined { member, author, members } => {
                 self.members = Some(*members);
                 if Some(*member) != self.member {
+                    self.see(author);
                     self.notice(at, &format!("{author} joined, {members} present"));
                 }
             }
@@ -288,16 +306,53 @@ impl View {
                     self.notice(at, &format!("{counts}, {members} present"));
                 }
             }
+            Event::Renamed { member, from, to } => {
+                if Some(*member) == self.member {
+                    self.mentions.set_shown(&to.to_string());
+                    self.you = Some(to.clone());
+                } else {
+                    self.forget(from);
+                    self.see(to);
+                }
+                self.notice(at, &format!("{from} is now {to}"));
+            }
+            event @ Event::Topic { .. } => self.notice(at, event.to_string().trim_start_matches("[*] ")),
             _ => {}
         }
     }
 
     /// Something for this member alone.
     fn direct(&mut self, item: &DirectItem, now: Now) {
-        let mut line = self.start(Some(now.unix_ms), Mark::Mention);
-        self.look.pen.draw(&mut line, Style::Plain, &item.to_string());
-        self.lines.push(line);
-        self.rings |= self.look.bell != Bell::Never;
+        let pen = self.look.pen;
+        match item {
+            DirectItem::Private { author, text, .. } => {
+                let mut line = self.start(Some(now.unix_ms), Mark::Mention);
+                pen.draw(&mut line, Style::Mention, &format!("[{author} -> you]"));
+                pen.draw(&mut line, Style::Plain, &format!(" {text}"));
+                self.lines.push(line);
+                self.rings |= self.look.bell != Bell::Never;
+                self.see(author);
+            }
+            DirectItem::Sent { to, text, .. } => {
+                self.pending.confirm_oldest();
+                let mut line = self.start(Some(now.unix_ms), Mark::Own);
+                pen.draw(&mut line, Style::Mention, &format!("[you -> {to}]"));
+                pen.draw(&mut line, Style::Plain, &format!(" {text}"));
+                self.lines.push(line);
+            }
+            DirectItem::Done { .. } => drop(self.pending.confirm_oldest()),
+            DirectItem::Ignoring { member, is_ignored: true } => drop(self.ignored.insert(*member)),
+            DirectItem::Ignoring { member, .. } => drop(self.ignored.remove(member)),
+            DirectItem::Undelivered { .. } => {
+                self.note(Style::Warning, item.to_string().trim_start_matches("[*] "));
+            }
+            item => {
+                let line = item.to_string();
+                if !line.is_empty() {
+                    self.notice(Some(now.unix_ms), line.trim_start_matches("[*] "));
+                }
+            }
+        }
     }
 
     fn plain_line(&mut self, text: &Text, now: Now) {
@@ -343,8 +398,8 @@ impl View {
             Bell::Mentions => mark == Mark::Mention,
             Bell::All => mark != Mark::Own,
         };
-        if mark != Mark::Own && author.address().is_some() {
-            self.speaks(author);
+        if mark != Mark::Own && *author != Author::Room {
+            self.see(author);
         }
     }
 
@@ -389,11 +444,16 @@ impl View {
         self.note(Style::Faint, &format!("{members} present: {}{others}", list.join(", ")));
     }
 
-    fn speaks(&mut self, author: &Author) {
-        let peer = author.to_string();
-        self.speakers.retain(|speaker| *speaker != peer);
-        self.speakers.push_front(peer);
-        self.speakers.truncate(SPEAKERS_MAX);
+    /// Remembers how a member is shown.
+    fn see(&mut self, author: &Author) {
+        self.forget(author);
+        self.seen.push_front(author.to_string());
+        self.seen.truncate(SEEN_MAX);
+    }
+
+    fn forget(&mut self, author: &Author) {
+        let author = author.to_string();
+        self.seen.retain(|seen| *seen != author);
     }
 }
 

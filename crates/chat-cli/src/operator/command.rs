@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn commands_answer() {
         assert_eq!(said("/who").0, Outcome::Answer("Nobody is here.".to_owned()));
-        assert!(matches!(said("/stats").0, Outcome::Answer(text) if text.contains("0 present")));
+        assert!(matches!(said("/stats").0, Outcome::Answer(text) if text.contains("members: 0 now")));
         assert!(
             matches!(said("/help").0, Outcome::Answer(text) if COMMANDS.iter().all(|command| text.contains(command)))
         );

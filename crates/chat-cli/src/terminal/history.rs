@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::client::command::is_secret;
+
 /// How many lines are kept.
 const LINES_MAX: usize = 500;
 
@@ -16,10 +18,10 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Notes a line that was typed.
+    /// Notes a line that was typed, unless it has a password in it.
     pub(crate) fn add(&mut self, line: &str) {
         self.shown = None;
-        if line.trim().is_empty() || self.lines.back().is_some_and(|last| last == line) {
+        if line.trim().is_empty() || is_secret(line) || self.lines.back().is_some_and(|last| last == line) {
             return;
         }
         if self.lines.len() == LINES_MAX {

@@ -14,7 +14,7 @@ fn the_operator_speaks_looks_kicks_and_closes() {
     server.enters("/who");
     server.shows(&format!("-- 1 present: {ann_is}"));
     server.enters("/stats");
-    server.shows("-- messages  1 said");
+    server.shows("-- messages: 1 said");
     server.enters("/kik");
     server.shows("-- There is no command /kik; nothing was said.");
     server.presses(&["C-d"]);

@@ -138,11 +138,11 @@ fn a_command_that_is_none_says_so_and_sends_nothing() {
     let (ann, ann_is) = client(&tmux, &address, "");
     let (bob, _) = client(&tmux, &address, "");
     ann.enters("/nonsense with words");
-    ann.shows("-- There is no command /nonsense; nothing was sent.");
+    ann.shows("[*] There is no /nonsense.");
     ann.enters("/me waves");
     ann.enters("//slash");
     ann.enters("/who");
-    ann.shows(&format!("{ann_is} (you)"));
+    ann.shows(&format!("[*] {ann_is} (tcp, here for"));
     bob.shows("] /slash");
     let lines = bob.lines();
     let said: Vec<&str> = lines

@@ -10,8 +10,10 @@ use crossbeam_channel::Receiver;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Say this.
+    /// Say this, whatever it begins with.
     Say(Text),
+    /// Send this line as it is: if it begins with `/`, it is a command of the room.
+    Line(Text),
     /// Ask who is present.
     Who,
     /// Leave once everything said is confirmed.

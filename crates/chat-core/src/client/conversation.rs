@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
+use chat_proto::limits::TEXT_BYTES_MAX;
 use chat_proto::{
-    Direct, DirectItem, Event, Hello, MemberFrame, MemberId, Name, Resume, RoomFrame, Session, Text, Welcome,
+    COMMANDS, Direct, DirectItem, Event, Hello, MemberFrame, MemberId, Name, Resume, RoomFrame, Session,
+    Text, Welcome,
 };
 
 use super::event::ClientEvent;
@@ -34,11 +36,13 @@ pub struct Conversation {
     standing: Option<Standing>,
     /// Welcomed over the present connection.
     is_live: bool,
+    /// The room takes what begins with `/` for a command.
+    has_commands: bool,
     /// Messages up to this number are confirmed.
     confirmed: u64,
-    /// The unconfirmed messages after that, in order.
-    unconfirmed: VecDeque<Text>,
-    /// How many of them were sent over this connection; without a connection, over the last one.
+    /// Those that follow, in order.
+    unconfirmed: VecDeque<Said>,
+    /// How many of them were sent over this connection; of the last one while there is none.
     sent: usize,
     /// Unanswered requests for the list of members: for each, how many of the unconfirmed messages were said before
     /// it.
@@ -46,6 +50,24 @@ pub struct Conversation {
     /// The first of them was sent.
     is_asked: bool,
     wants: Wants,
+}
+
+/// A message that is not confirmed.
+#[derive(Debug)]
+struct Said {
+    text: Text,
+    /// It is sent as it is. Otherwise it must not become a command.
+    is_line: bool,
+}
+
+impl Said {
+    /// How it is sent to a room with or without commands.
+    fn on_the_wire(&self, has_commands: bool) -> Text {
+        if self.is_line || !has_commands || !self.text.as_str().starts_with('/') {
+            return self.text.clone();
+        }
+        Text::one_line(&format!("/{}", self.text)).expect("invariant: `say` has left a byte")
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +122,8 @@ impl Conversation {
         self.standing.map(|standing| standing.session.member)
     }
 
-    /// Queues `text` to be said.
+    /// Queues `text` to be said as it is. A text of the greatest length that begins with `/` becomes two messages:
+    /// in a room with commands a slash is put before it.
     ///
     /// # Errors
     ///
@@ -109,7 +132,28 @@ impl Conversation {
         if self.is_full() {
             return Err(text);
         }
-        self.unconfirmed.push_back(text);
+        if text.as_str().starts_with('/') && text.as_str().len() == TEXT_BYTES_MAX {
+            let last = text.as_str().chars().next_back().map_or(0, char::len_utf8);
+            let (front, rest) = text.as_str().split_at(TEXT_BYTES_MAX - last);
+            for text in [front, rest].iter().flat_map(|part| Text::one_line(part)) {
+                self.unconfirmed.push_back(Said { text, is_line: false });
+            }
+        } else {
+            self.unconfirmed.push_back(Said { text, is_line: false });
+        }
+        Ok(())
+    }
+
+    /// Queues a line that is sent as it is: `/nick ann` is a command.
+    ///
+    /// # Errors
+    ///
+    /// As [`say`](Self::say).
+    pub fn command(&mut self, line: Text) -> Result<(), Text> {
+        if self.is_full() {
+            return Err(line);
+        }
+        self.unconfirmed.push_back(Said { text: line, is_line: true });
         Ok(())
     }
 
@@ -165,7 +209,7 @@ impl Conversation {
             let may_ask = said_before == 0 && !std::mem::replace(&mut self.is_asked, said_before == 0);
             return may_ask.then_some(MemberFrame::Who);
         }
-        let text = self.unconfirmed.get(self.sent)?.clone();
+        let text = self.unconfirmed.get(self.sent)?.on_the_wire(self.has_commands);
         let number = self.confirmed.checked_add(self.sent as u64 + 1)?;
         self.sent += 1;
         Some(MemberFrame::Say { number, text })
@@ -217,7 +261,8 @@ impl Conversation {
     }
 
     fn welcome(&mut self, welcome: &Welcome, mut on_event: impl FnMut(ClientEvent)) {
-        let &Welcome { epoch, session, resumed, taken, .. } = welcome;
+        let &Welcome { epoch, session, resumed, taken, capabilities, .. } = welcome;
+        self.has_commands = capabilities & COMMANDS != 0;
         let before = self.standing.filter(|_| resumed);
         let direct = before.map_or(0, |standing| standing.direct);
         self.standing = Some(Standing { epoch, session, have: session.since, direct });
@@ -254,7 +299,7 @@ impl Conversation {
         for said_before in &mut self.questions {
             *said_before = said_before.saturating_sub(messages);
         }
-        self.unconfirmed.drain(..messages).collect()
+        self.unconfirmed.drain(..messages).map(|said| said.text).collect()
     }
 
     fn read_direct(&mut self, direct: &Direct, mut on_event: impl FnMut(ClientEvent)) {
@@ -271,7 +316,7 @@ impl Conversation {
                     .and_then(|place| usize::try_from(place.checked_sub(1)?).ok());
                 let text =
                     place.filter(|&place| place < self.sent).and_then(|place| self.unconfirmed.get(place));
-                let text = text.cloned();
+                let text = text.map(|said| said.text.clone());
                 self.confirm(*number);
                 on_event(ClientEvent::Refused { text, why: why.clone() });
             }

@@ -8,7 +8,7 @@ mod event;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_proto::Text;
+use chat_proto::{Name, Text};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
@@ -46,6 +46,8 @@ pub struct ClientConfig {
     /// With [`reconnect`](Self::reconnect): the first connection is tried again like any later one, and
     /// `connect` returns before there is one. Default no: if the first attempt fails, `connect` does.
     pub retry_first: bool,
+    /// The name to ask for, each time there is a connection. If the room does not give it, it says why. Default none.
+    pub name: Option<Name>,
 }
 
 impl ClientConfig {
@@ -74,6 +76,13 @@ impl ClientConfig {
     #[must_use]
     pub fn with_retry_first(mut self, retry_first: bool) -> Self {
         self.retry_first = retry_first;
+        self
+    }
+
+    /// Sets [`name`](Self::name).
+    #[must_use]
+    pub fn with_name(mut self, name: Option<Name>) -> Self {
+        self.name = name;
         self
     }
 }
@@ -105,14 +114,24 @@ impl Client {
         (Self { commands, leave, events: events_out, waker }, taken, events)
     }
 
-    /// Says `text`. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`]), so take
+    /// Says `text` as it is, also if it begins with `/`. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`]), so take
     /// the events on another thread, or use [`try_say`](Self::try_say).
     ///
     /// # Errors
     ///
     /// [`Ended`] if the client has ended.
     pub fn say(&self, text: Text) -> Result<(), Ended> {
-        self.command(Command::Say(text))
+        self.ask(Command::Say(text))
+    }
+
+    /// Gives the room a command, `/nick ann`; what begins otherwise is said. Answers come as
+    /// [`ClientEvent::Direct`], the last of them `Done` or `Sent`. Waits as [`say`](Self::say) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the client has ended.
+    pub fn command(&self, line: Text) -> Result<(), Ended> {
+        self.ask(Command::Line(line))
     }
 
     /// Says `text`, unless it would have to wait.
@@ -121,8 +140,21 @@ impl Client {
     ///
     /// [`TrySayError`], which gives the text back.
     pub fn try_say(&self, text: Text) -> Result<(), TrySayError> {
-        let result = self.commands.try_send(Command::Say(text)).map_err(|error| match error {
-            TrySendError::Full(Command::Say(text)) => TrySayError::Full(text),
+        self.try_ask(Command::Say(text))
+    }
+
+    /// Gives the room a command, unless that would mean to wait.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySayError`], which gives the line back.
+    pub fn try_command(&self, line: Text) -> Result<(), TrySayError> {
+        self.try_ask(Command::Line(line))
+    }
+
+    fn try_ask(&self, command: Command) -> Result<(), TrySayError> {
+        let result = self.commands.try_send(command).map_err(|error| match error {
+            TrySendError::Full(Command::Say(text) | Command::Line(text)) => TrySayError::Full(text),
             TrySendError::Full(_) | TrySendError::Disconnected(_) => TrySayError::Ended,
         });
         self.waker.wake();
@@ -135,7 +167,7 @@ impl Client {
     ///
     /// [`Ended`] if the client has ended.
     pub fn ask_who(&self) -> Result<(), Ended> {
-        self.command(Command::Who)
+        self.ask(Command::Who)
     }
 
     /// Leaves once everything said is confirmed.
@@ -144,7 +176,7 @@ impl Client {
     ///
     /// [`Ended`] if the client has ended.
     pub fn finish(&self) -> Result<(), Ended> {
-        self.command(Command::Finish)
+        self.ask(Command::Finish)
     }
 
     /// Leaves now. Never waits: commands that are still queued are dropped. Unconfirmed messages are counted
@@ -160,7 +192,7 @@ impl Client {
         &self.events
     }
 
-    fn command(&self, command: Command) -> Result<(), Ended> {
+    fn ask(&self, command: Command) -> Result<(), Ended> {
         self.commands.send(command).map_err(|_| Ended)?;
         self.waker.wake();
         Ok(())

@@ -2,6 +2,7 @@
 //! message once, in order, or counted as missed.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
+mod commands;
 mod net;
 mod questions;
 #[path = "../support/mod.rs"]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chat_core::{ClientEnd, ClientEvent, Command, Conversation};
+use chat_core::{ClientConfig, ClientEnd, ClientEvent, Command, Conversation};
 use chat_proto::{FrameDecoder, LeaveReason, MemberFrame, PREFACE, PrefaceDecoder, Text, VERSION};
 
 use super::link::Protocol;
@@ -40,9 +40,9 @@ pub(super) struct Framed {
 }
 
 impl Framed {
-    pub(super) fn new(history: u16) -> Self {
+    pub(super) fn new(config: &ClientConfig) -> Self {
         Self {
-            conversation: Conversation::new(history),
+            conversation: Conversation::new(config.history).with_name(config.name.clone()),
             incoming: Incoming::Nothing,
             opening: Vec::new(),
             answer_by: None,
@@ -132,6 +132,9 @@ impl Protocol for Framed {
         match command {
             Command::Say(text) => {
                 self.conversation.say(text).expect("asked only while the conversation is not full");
+            }
+            Command::Line(line) => {
+                self.conversation.command(line).expect("asked only while the conversation is not full");
             }
             Command::Who => self.conversation.ask_who(),
             Command::Finish => self.conversation.finish(),

@@ -64,12 +64,12 @@ pub fn connect(
     let link = Link::new(poll, commands, events);
     let mut carrier = Carrier { address, reconnect: config.reconnect, link };
     let first = if config.reconnect && config.retry_first { None } else { Some(carrier.dial()?) };
-    let (plain, history) = (config.plain, config.history);
+    let config = config.clone();
     let carry = move || {
-        if plain {
+        if config.plain {
             carrier.run(Plain::default(), first);
         } else {
-            carrier.run(Framed::new(history), first);
+            carrier.run(Framed::new(&config), first);
         }
     };
     Builder::new().name("chat-tcp-client".to_owned()).spawn(carry).map_err(ConnectError::System)?;

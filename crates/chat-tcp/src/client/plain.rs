@@ -100,7 +100,7 @@ impl Protocol for Plain {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Say(text) => {
+            Command::Say(text) | Command::Line(text) => {
                 self.outgoing.extend_from_slice(text.as_str().as_bytes());
                 self.outgoing.push(b'\n');
             }

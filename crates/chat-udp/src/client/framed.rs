@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
-use chat_core::{ClientEnd, ClientEvent, Command, Conversation};
+use chat_core::{ClientConfig, ClientEnd, ClientEvent, Command, Conversation};
 use chat_proto::LeaveReason;
 
 use super::link::Protocol;
@@ -22,9 +22,9 @@ pub(super) struct Framed {
 }
 
 impl Framed {
-    pub(super) fn new(history: u16) -> Self {
+    pub(super) fn new(config: &ClientConfig) -> Self {
         Self {
-            conversation: Conversation::new(history),
+            conversation: Conversation::new(config.history).with_name(config.name.clone()),
             session: None,
             events: VecDeque::new(),
             dismissed: None,
@@ -88,6 +88,9 @@ impl Protocol for Framed {
         match command {
             Command::Say(text) => {
                 self.conversation.say(text).expect("asked only while the conversation is not full");
+            }
+            Command::Line(line) => {
+                self.conversation.command(line).expect("asked only while the conversation is not full");
             }
             Command::Who => self.conversation.ask_who(),
             Command::Finish => self.conversation.finish(),

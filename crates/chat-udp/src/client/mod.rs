@@ -70,7 +70,7 @@ pub fn connect(
     if config.plain {
         carrier.spawn(Plain::default(), retry_first)?;
     } else {
-        carrier.spawn(Framed::new(config.history), retry_first)?;
+        carrier.spawn(Framed::new(config), retry_first)?;
     }
     Ok(client)
 }

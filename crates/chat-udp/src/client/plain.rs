@@ -86,7 +86,7 @@ impl Protocol for Plain {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Say(text) => self.texts.push_back(text),
+            Command::Say(text) | Command::Line(text) => self.texts.push_back(text),
             Command::Finish => self.finishing = true,
             Command::Leave => *self = Self { finishing: true, ..Self::default() },
             _ => {}

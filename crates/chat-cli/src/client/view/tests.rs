@@ -298,10 +298,10 @@ fn to_a_plain_server_own_lines_are_shown_at_once() {
 fn the_last_speaker_is_completed_first() {
     let mut view = view();
     after(&mut view, &[said(5001, "a"), said(5002, "b"), said(6003, "c"), said(5001, "d")]);
-    assert_eq!(view.addresses("50"), ["127.0.0.1:5001 ", "127.0.0.1:5002 "]);
-    assert_eq!(view.addresses("127"), ["127.0.0.1:5001 ", "127.0.0.1:6003 ", "127.0.0.1:5002 "]);
-    assert_eq!(view.addresses("@60"), ["127.0.0.1:6003 "]);
-    assert_eq!(view.addresses("9"), [""; 0]);
+    assert_eq!(view.completions("50"), ["127.0.0.1:5001 ", "127.0.0.1:5002 "]);
+    assert_eq!(view.completions("127"), ["127.0.0.1:5001 ", "127.0.0.1:6003 ", "127.0.0.1:5002 "]);
+    assert_eq!(view.completions("@60"), ["127.0.0.1:6003 "]);
+    assert_eq!(view.completions("9"), [""; 0]);
 }
 
 #[test]

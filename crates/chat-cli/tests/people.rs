@@ -1,0 +1,69 @@
+//! Names, private messages and commands, between `chat client` and a plain peer.
+
+mod support;
+
+use support::Server;
+
+#[test]
+fn clients_and_plain_peers_have_names_and_tell_each_other_things() {
+    let server = Server::start();
+    let (mut ann, _) = server.client(&["--name", "ann"]);
+    let mut bob = server.peer();
+    ann.type_line("hello");
+    bob.read_up_to("[ann] hello");
+    bob.send("/nick ann\n");
+    bob.read_up_to("[*] The name ann is taken. ann-2 is free.");
+    bob.send("/nick bob\n");
+    bob.read_up_to("[*] You are bob");
+    bob.send("/msg ann psst\n");
+    bob.read_up_to("[you -> ann] psst");
+    ann.stdout.wait_for_line("[bob -> you] psst");
+    ann.type_line("/reply what?");
+    ann.stdout.wait_for_line("[you -> bob] what?");
+    bob.read_up_to("[ann -> you] what?");
+    ann.type_line("/nik anna");
+    ann.stdout.wait_for_line("[*] There is no /nik. Did you mean /nick?");
+    ann.type_line("/ignore bob");
+    ann.stdout.wait_until("the answer", |output| {
+        output.lines.iter().any(|line| line.contains("no longer see what bob says")).then_some(())
+    });
+    bob.send("can you see me?\n/me waves\n");
+    ann.type_line("/unignore bob");
+    ann.stdout.wait_for_line("[*] You see what bob says again");
+    bob.send("and now?\n");
+    ann.stdout.wait_for_line("[bob] and now?");
+    ann.type_line("//etc/hosts");
+    ann.type_line("/me leaves");
+    let heard = bob.read_up_to("[ann] * leaves");
+    assert!(heard.contains(&"[ann] /etc/hosts".to_owned()), "{heard:?}");
+    assert!(!heard.concat().contains("nik"), "{heard:?}");
+    ann.end_of_input();
+    assert_eq!(ann.exit_code(), Some(0), "every command is confirmed");
+    let lines = ann.stdout.lines();
+    assert!(!lines.concat().contains("see me"), "{lines:?}");
+    assert!(lines.iter().all(|line| !line.is_empty()), "{lines:?}");
+}
+
+#[test]
+fn json_has_commands_and_what_says_begins_with_a_slash_is_said() {
+    let server = Server::start();
+    let mut bob = server.peer();
+    let (mut ann, _) = server.client(&["--json"]);
+    ann.type_line(r#"{"type":"command","text":"/nick ann"}"#);
+    ann.type_line(r#"{"type":"command","text":"nick ann"}"#);
+    ann.type_line(r#"{"type":"say","text":"/quit"}"#);
+    bob.read_up_to("[ann] /quit");
+    bob.send("/msg ann psst\n");
+    ann.stdout.wait_until("the private message", |output| {
+        output.lines.iter().any(|line| line.contains(r#""type":"private""#)).then_some(())
+    });
+    ann.end_of_input();
+    assert_eq!(ann.exit_code(), Some(1), "one line was no command");
+    let lines = ann.stdout.lines();
+    let place = |what: &str| {
+        lines.iter().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{lines:#?}"))
+    };
+    assert!(place(r#""type":"renamed""#) < place(r#""text":"/quit","own":true"#));
+    assert!(place(r#""type":"done""#) < place(r#""type":"refused","line":2"#));
+    assert!(place(r#""type":"refused","line":2"#) < place(r#""text":"/quit","own":true"#));
+}

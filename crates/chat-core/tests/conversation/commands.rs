@@ -1,0 +1,75 @@
+//! What begins with a slash: said as it is, or a command that the direct lane answers.
+
+use std::sync::Arc;
+
+use chat_core::{ClientEvent, Conversation};
+use chat_proto::limits::TEXT_BYTES_MAX;
+use chat_proto::{COMMANDS, Direct, DirectItem, MemberFrame, MemberId, RoomFrame, Session};
+
+use crate::says;
+use crate::support::{self, text};
+
+fn welcomed(capabilities: u64) -> Conversation {
+    let mut conversation = Conversation::new(0);
+    let session = Session { member: MemberId::new(1), since: 0, key: 2 };
+    let mut welcome = support::welcome(session);
+    welcome.capabilities = capabilities;
+    conversation.receive(RoomFrame::Welcome(Box::new(welcome)), |_| {});
+    conversation
+}
+
+#[test]
+fn what_is_said_is_no_command_and_a_command_is_sent_as_it_is() {
+    let mut conversation = welcomed(COMMANDS);
+    conversation.say(text("/quit")).unwrap();
+    conversation.command(text("/nick ann")).unwrap();
+    conversation.say(text("hello")).unwrap();
+    assert_eq!(conversation.next_frame(), says(1, "//quit"));
+    assert_eq!(conversation.next_frame(), says(2, "/nick ann"));
+    assert_eq!(conversation.next_frame(), says(3, "hello"));
+    let mut conversation = welcomed(0);
+    conversation.say(text("/quit")).unwrap();
+    assert_eq!(conversation.next_frame(), says(1, "/quit"), "a room without commands");
+}
+
+#[test]
+fn the_longest_text_with_a_slash_is_said_whole() {
+    let mut conversation = welcomed(COMMANDS);
+    let long = format!("/{}é", "x".repeat(TEXT_BYTES_MAX - 3));
+    conversation.say(text(&long)).unwrap();
+    assert_eq!(conversation.next_frame(), says(1, &format!("/{}", long.trim_end_matches('é'))));
+    assert_eq!(conversation.next_frame(), says(2, "é"));
+}
+
+#[test]
+fn the_end_of_an_answer_confirms_the_command() {
+    let mut conversation = welcomed(COMMANDS);
+    conversation.command(text("/nick ann")).unwrap();
+    conversation.command(text("/msg bob psst")).unwrap();
+    conversation.finish();
+    assert!(conversation.next_frame().is_some() && conversation.next_frame().is_some());
+    let sent = DirectItem::Sent { number: 2, to: "bob".parse().unwrap(), text: text("psst") };
+    for (number, item, left) in [
+        (1, DirectItem::Notice { text: text("You are ann") }, 2),
+        (2, DirectItem::Done { number: 1 }, 1),
+        (3, sent, 0),
+    ] {
+        let mut events = 0;
+        conversation.receive(RoomFrame::Direct(Arc::new(Direct { number, item })), |event| {
+            events += usize::from(matches!(event, ClientEvent::Direct(_)));
+        });
+        assert_eq!((events, conversation.unconfirmed()), (1, left));
+    }
+    assert_eq!(conversation.next_frame(), Some(MemberFrame::Got { direct: 3 }));
+    assert_eq!(conversation.next_frame(), Some(MemberFrame::Bye));
+}
+
+#[test]
+fn each_hello_asks_for_the_name() {
+    let mut conversation = Conversation::new(0).with_name(Some("ann".parse().unwrap()));
+    assert_eq!(conversation.hello().name, Some(text("ann")));
+    let session = Session { member: MemberId::new(1), since: 0, key: 2 };
+    conversation.receive(RoomFrame::Welcome(Box::new(support::welcome(session))), |_| {});
+    conversation.disconnected();
+    assert_eq!(conversation.hello().name, Some(text("ann")));
+}
