@@ -1,4 +1,4 @@
-//! Who says something, as people see it between the brackets.
+//! The author of a message, as people see it between the brackets.
 
 use std::{fmt, net::SocketAddr, str::FromStr, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     text,
 };
 
-/// Who speaks: a remote peer, the room itself, or a named local member in the room's own process.
+/// The author of a message: a remote peer, the room itself, or a named local member in the room's own process.
 ///
 /// `Display` is the part between the brackets of a [`Line`](crate::Line), and `FromStr` its inverse. No two members
 /// that are present at the same time are shown alike. But an author is only for people to see: whose message it is
@@ -35,7 +35,7 @@ pub enum Author {
     Tagged {
         /// The address, without the scope of an IPv6 address.
         address: PeerAddr,
-        /// What tells the two apart.
+        /// The tag that distinguishes the two.
         tag: Tag,
     },
     /// The room, in its notices: `*`.
@@ -131,14 +131,14 @@ impl Serialize for Author {
     }
 }
 
-/// Keeps what it does not know, as [`Author::from_shown`] does.
+/// Keeps an unknown author, like [`Author::from_shown`].
 impl<'de> Deserialize<'de> for Author {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Author, D::Error> {
         text::deserialize_str(deserializer, |s| Ok(Author::from_shown(s)))
     }
 }
 
-/// What tells two members with one address apart: the word of a transport and, if that is taken too, a number.
+/// Distinguishes two members with one address: the word of a transport and, if that is taken, too, a number.
 ///
 /// ```
 /// use chat_proto::Tag;
@@ -151,7 +151,7 @@ impl<'de> Deserialize<'de> for Author {
 pub struct Tag(Arc<str>);
 
 impl Tag {
-    /// The tag for the member number `count` that is told apart by `word`. The first one has no number.
+    /// The tag for the member number `count` with this `word`. The first one has no number.
     ///
     /// # Errors
     ///

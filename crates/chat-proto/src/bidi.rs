@@ -12,7 +12,7 @@ use crate::invisible::Fate;
 /// Embeddings and isolates within each other; UAX #9 ignores more (`max_depth`).
 const DEPTH_MAX: usize = 125;
 
-/// What a text says about the bidi controls in it.
+/// The effect of a text on the bidi controls in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bidi {
     marks: Fate,

@@ -1,4 +1,4 @@
-//! What may stand in a text: everything that people see, and nothing that only machines see.
+//! The characters of a text: everything that people see, and nothing that only machines see.
 //!
 //! | character | becomes | because |
 //! |---|---|---|
@@ -72,7 +72,7 @@ struct Cleaner<'a> {
     kept_invisible: bool,
     /// Tag characters that follow and belong to a flag.
     tags_left: u8,
-    /// What the whole text says about bidi controls; found out when the first one comes.
+    /// The effect of the whole text on bidi controls; computed at the first one.
     bidi: Option<Bidi>,
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn encode<T: Serialize>(fields: &T, out: &mut Vec<u8>) {
         .expect("invariant: a vector takes all bytes, and every field can be encoded");
 }
 
-/// Reads fields from the front of `bytes`, and returns what follows them. `None` if there are no such fields.
+/// Reads fields from the front of `bytes`, and returns the bytes after them. `None` if there are no such fields.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<(T, &'a [u8])> {
     // Borrowed, so that a text is copied once, into its place.
     let (fields, used) = bincode::serde::borrow_decode_from_slice(bytes, config()).ok()?;

@@ -25,7 +25,7 @@ pub fn is_framed(bytes: &[u8]) -> bool {
 
 /// Which session a datagram is of: a random number, and the proof that its sender may speak in it.
 ///
-/// Whoever knows it can speak as the member, so `Debug` leaves it out.
+/// Anyone who knows it can speak as the member, so `Debug` does not print it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionId([u8; 8]);
 
@@ -47,7 +47,7 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// What a server has a peer echo to prove its address. Means nothing to anyone but the server.
+/// The bytes that a peer echoes to the server to prove its address. Only the server knows their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cookie(pub [u8; 12]);
 
@@ -60,7 +60,7 @@ pub struct Ack {
     pub beyond: SlotSet,
 }
 
-/// What a member sends.
+/// A datagram of a member.
 ///
 /// ```
 /// use chat_proto::{MemberDatagram, SessionId, Text, Traffic};
@@ -76,21 +76,21 @@ pub struct Ack {
 pub enum MemberDatagram {
     /// Asks to join or to resume; without a cookie first, then again with the one it got.
     Hello {
-        /// Tells this attempt from others.
+        /// Distinguishes this attempt from others.
         nonce: u64,
-        /// What [`RoomDatagram::Retry`] brought.
+        /// The cookie of [`RoomDatagram::Retry`].
         cookie: Option<Cookie>,
         /// The hello itself.
         hello: Hello,
     },
-    /// What it has and what it says.
+    /// Its acknowledgements and its messages.
     Traffic {
         /// Its session.
         session: SessionId,
-        /// What it has and what it says.
+        /// Its acknowledgements and its messages.
         traffic: Traffic,
     },
-    /// Asks who is present.
+    /// Asks for the list of members.
     Who {
         /// Its session.
         session: SessionId,
@@ -99,7 +99,7 @@ pub enum MemberDatagram {
     Path {
         /// Its session.
         session: SessionId,
-        /// What [`RoomDatagram::Challenge`] brought.
+        /// The cookie of [`RoomDatagram::Challenge`].
         cookie: Cookie,
     },
     /// Leaves, or has heard that it was made to.
@@ -109,7 +109,7 @@ pub enum MemberDatagram {
     },
 }
 
-/// What a member has and what it says, in one datagram.
+/// A member's acknowledgements and messages, in one datagram.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// It wants an answer: is the server there?
@@ -126,7 +126,7 @@ pub struct Traffic {
     pub says: Vec<Text>,
 }
 
-/// What a room sends.
+/// A datagram of a room.
 ///
 /// ```
 /// use chat_proto::{RoomDatagram, SessionId};
@@ -145,7 +145,7 @@ pub enum RoomDatagram<'a> {
     Retry {
         /// Of the hello.
         nonce: u64,
-        /// What proves the address.
+        /// The cookie that proves the address.
         cookie: Cookie,
     },
     /// The member is in.
@@ -168,7 +168,7 @@ pub enum RoomDatagram<'a> {
         /// Why.
         reason: LeaveReason,
     },
-    /// Entries of the log; none if only `taken` is to be told.
+    /// Entries of the log; none if the datagram only reports `taken`.
     Entries {
         /// The member's session.
         session: SessionId,
@@ -179,13 +179,13 @@ pub enum RoomDatagram<'a> {
         /// [`RoomFrame::Entry`](crate::RoomFrame::Entry)s as in a stream, of consecutive slots.
         entries: &'a [u8],
     },
-    /// As [`Entries`](Self::Entries), where the log no longer reaches back to what the member lacks.
+    /// Like [`Entries`](Self::Entries), if the log no longer holds the entries that the member lacks.
     Lagged {
         /// The member's session.
         session: SessionId,
         /// The member's own messages up to this number are dealt with.
         taken: u64,
-        /// The oldest entry that is left. What the member lacks before it will not come.
+        /// The oldest entry that is left. Missing entries before it are lost to the member.
         slot: u64,
         /// Sequence number of the last message before it.
         seq: u64,
@@ -196,10 +196,10 @@ pub enum RoomDatagram<'a> {
     },
     /// Was that you? Echo this cookie from the address that it came to.
     Challenge {
-        /// What proves the address.
+        /// The cookie that proves the address.
         cookie: Cookie,
     },
-    /// Who is present.
+    /// The list of members.
     Present {
         /// The member's session.
         session: SessionId,
@@ -240,11 +240,11 @@ const PRESENT: u8 = 0x87;
 const ROOM_BYE: u8 = 0x88;
 const DIRECT: u8 = 0x89;
 
-/// What the header of a datagram leaves for the fields of [`Present`].
+/// The bytes that the header of a datagram leaves for the fields of [`Present`].
 const PRESENT_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - (PREFACE.len() + 1 + 8);
 
 impl MemberDatagram {
-    /// Appends the datagram to `out`, which is to be empty: it goes out alone.
+    /// Appends the datagram to `out`, which must be empty: it goes out alone.
     ///
     /// # Panics
     ///
@@ -303,7 +303,7 @@ impl MemberDatagram {
 }
 
 impl<'a> RoomDatagram<'a> {
-    /// Appends the datagram to `out`, which is to be empty: it goes out alone.
+    /// Appends the datagram to `out`, which must be empty: it goes out alone.
     ///
     /// Entries and items are its end, so that they may be appended later.
     pub fn encode(&self, out: &mut Vec<u8>) {
@@ -378,7 +378,7 @@ fn put<T: Serialize>(kind: u8, fields: &T, out: &mut Vec<u8>) {
     codec::encode(fields, out);
 }
 
-/// Checks what all datagrams have in common; returns the kind and what follows it.
+/// Checks the common part of all datagrams; returns the kind and the bytes after it.
 fn open(bytes: &[u8]) -> Result<(u8, &[u8]), DatagramError> {
     if bytes.len() > DATAGRAM_BYTES_MAX {
         return Err(DatagramError::TooLong { bytes: bytes.len() });
@@ -410,7 +410,7 @@ fn front<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DatagramError> {
     take(bytes).map(|(fields, _)| fields)
 }
 
-/// Why bytes are no datagram of the framed protocol; whoever sent them is to blame.
+/// Why bytes are not a datagram of the framed protocol. The sender is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatagramError {
@@ -441,7 +441,7 @@ pub enum DatagramError {
     /// Its fields make no sense.
     #[error("a datagram whose fields make no sense")]
     Malformed,
-    /// A hello that is shorter than an answer to it may be.
+    /// A hello that is shorter than the longest answer to it.
     #[error("a hello of less than {HELLO_DATAGRAM_BYTES_MIN} bytes")]
     Unpadded,
 }

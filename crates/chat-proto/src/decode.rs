@@ -48,7 +48,7 @@ impl FrameDecoder {
     ///
     /// # Errors
     ///
-    /// The peer broke the protocol. What follows in the stream cannot be trusted; close it.
+    /// The peer broke the protocol. The rest of the stream cannot be trusted; close it.
     pub fn next<F: Frame>(&mut self, input: &mut &[u8]) -> Result<Option<F>, FrameError> {
         if self.begun.is_empty()
             && let Some((length, rest)) = input.split_first_chunk()

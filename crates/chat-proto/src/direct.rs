@@ -1,4 +1,4 @@
-//! What concerns one member only, and so is not in the log.
+//! Items for one member only, which are not in the log.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::{
     text,
 };
 
-/// One item of a member's direct lane: what the room has for this member alone.
+/// One item of a member's direct lane, for this member alone.
 ///
 /// Items are numbered 1, 2, 3, … over the member's session. Each stays with the room until the member has
 /// acknowledged it ([`MemberFrame::Got`](crate::MemberFrame::Got)), so it may come twice after a lost connection. A
@@ -17,11 +17,11 @@ use crate::{
 pub struct Direct {
     /// The item's number.
     pub number: u64,
-    /// What it says.
+    /// The content.
     pub item: DirectItem,
 }
 
-/// What an item of the direct lane says.
+/// The content of an item of the direct lane.
 ///
 /// `Display` is the line that people read; [`to_lines`](Self::to_lines) is it for a plain member.
 ///
@@ -38,7 +38,7 @@ pub struct Direct {
 pub enum DirectItem {
     /// A private message.
     Private {
-        /// Who sent it.
+        /// The sender.
         from: MemberId,
         /// The sender as people see it.
         author: Author,
@@ -52,9 +52,9 @@ pub enum DirectItem {
         /// Why.
         why: Text,
     },
-    /// Something the room tells this member: an answer, for example.
+    /// A notice of the room to this member: an answer, for example.
     Notice {
-        /// What it says.
+        /// The content.
         text: Text,
     },
     /// A private message of this member did not reach the other one.
@@ -64,7 +64,7 @@ pub enum DirectItem {
         /// Why it did not get there.
         why: Text,
     },
-    /// A command of this member is dealt with: what it had to say came before.
+    /// A command of this member is dealt with: its answer came before.
     Done {
         /// Which of the member's messages it was.
         number: u64,
@@ -78,7 +78,7 @@ pub enum DirectItem {
         /// The message.
         text: Text,
     },
-    /// This member ignores another one from now on, or no longer: its client hides what that one says.
+    /// This member ignores another one from now on, or no longer: its client hides that one's messages.
     Ignoring {
         /// The other member.
         member: MemberId,

@@ -24,23 +24,23 @@ pub struct Entry {
     pub seq: u64,
     /// When it was accepted, in milliseconds since the room began.
     pub at_ms: u64,
-    /// What happened.
+    /// The event.
     pub event: Event,
 }
 
-/// What an entry reports.
+/// The event of an entry.
 ///
 /// `Display` is one line for people: `[192.0.2.1:5] hello`, `[*] 192.0.2.1:5 joined`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Somebody said something.
+    /// A message.
     Said {
         /// Which member, and which of its messages this is.
         from: Origin,
-        /// Who said it, as people see it.
+        /// The author, as people see it.
         author: Author,
-        /// What was said.
+        /// The text.
         text: Text,
     },
     /// A peer became a member.
@@ -63,7 +63,7 @@ pub enum Event {
         /// How many members are present after it.
         members: u32,
     },
-    /// Joins and leaves of a large room, counted in one entry so that they do not drown what is said.
+    /// A presence summary: joins and leaves of a large room, counted in one entry so that they do not drown the messages.
     PresenceSummary {
         /// How many joined since the last such entry.
         joined: u32,
@@ -91,7 +91,7 @@ pub enum Event {
         /// bytes.
         text: Text,
     },
-    /// What a later version of the protocol knows. It has its place in the log, and there is nothing to show.
+    /// An event of a later version of the protocol. It has its place in the log, and there is nothing to show.
     Unknown {
         /// Its kind on the wire.
         kind: u8,
@@ -104,7 +104,7 @@ impl Event {
         matches!(self, Event::Said { .. })
     }
 
-    /// Whether this tells who comes, who goes, and who has another name.
+    /// Whether this reports a join, a leave or a new name.
     pub fn is_presence(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! What a member and a room send each other in the framed protocol over a stream.
+//! The frames between a member and a room, in the framed protocol over a stream.
 //!
 //! ```text
 //! length u16 LE | kind u8 | fields
@@ -17,7 +17,7 @@ use crate::{
     limits::FRAME_BYTES_MAX,
 };
 
-/// What a member sends.
+/// A frame of a member.
 ///
 /// ```
 /// use chat_proto::{MemberFrame, Text};
@@ -39,7 +39,7 @@ pub enum MemberFrame {
         /// The message.
         text: Text,
     },
-    /// Asks who is present; answered with [`RoomFrame::Present`].
+    /// Asks for the list of members; the answer is [`RoomFrame::Present`].
     Who,
     /// Acknowledges the items of the direct lane up to this number.
     Got {
@@ -55,7 +55,7 @@ pub enum MemberFrame {
     },
 }
 
-/// What a room sends.
+/// A frame of a room.
 ///
 /// ```
 /// use chat_proto::{FrameDecoder, LeaveReason, RoomFrame};
@@ -76,7 +76,7 @@ pub enum RoomFrame {
     Lagged(Lagged),
     /// The next item of the direct lane.
     Direct(Arc<Direct>),
-    /// Who is present, as far as one frame can tell.
+    /// The members that are present, as many as fit into one frame.
     Present(Present),
     /// The room ends the membership, and why. Nothing follows it.
     Bye(LeaveReason),
@@ -143,7 +143,7 @@ impl RoomFrame {
     }
 }
 
-/// What a frame leaves for the fields of [`Present`].
+/// The bytes that a frame leaves for the fields of [`Present`].
 const PRESENT_BYTES_MAX: usize = FRAME_BYTES_MAX - 1;
 
 /// Appends an entry to `out`, byte for byte as [`RoomFrame::Entry`] does, without an [`Arc`]
@@ -200,7 +200,7 @@ impl Frame for RoomFrame {}
 pub(crate) mod sealed {
     use crate::FrameError;
 
-    /// How a [`FrameDecoder`](crate::FrameDecoder) reads what it has cut out.
+    /// How a [`FrameDecoder`](crate::FrameDecoder) reads a frame that it has cut out.
     pub trait Sealed: Sized {
         /// Reads the frame of this kind.
         fn decode(kind: u8, fields: &[u8]) -> Result<Self, FrameError>;

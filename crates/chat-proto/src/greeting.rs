@@ -1,4 +1,4 @@
-//! How a member and a room introduce themselves, and what else a room tells about itself.
+//! How a member and a room introduce themselves, and what else a room reports about itself.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub struct Hello {
     /// The versions of the protocol that it speaks, the one it likes best first. At most [`VERSIONS_MAX`].
     #[serde(deserialize_with = "codec::deserialize_list::<_, _, VERSIONS_MAX>")]
     pub versions: Vec<u8>,
-    /// What it can do beyond the version, one bit each. This version knows none.
+    /// Its capabilities beyond the version, one bit each. This version knows none.
     pub capabilities: u64,
     /// The room it wants to join; the server's first one if none is named.
     pub room: Option<Text>,
@@ -46,7 +46,7 @@ impl Default for Hello {
     }
 }
 
-/// What identifies a membership across connections.
+/// The identity of a membership across connections.
 ///
 /// Whoever knows the key can resume the session, so that it is a secret between the member and the
 /// room: `Debug` leaves it out.
@@ -82,23 +82,23 @@ pub struct Resume {
     pub direct: u64,
 }
 
-/// What a room says to a new or resumed member.
+/// The answer of a room to a new or resumed member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
-    /// The version that is spoken from here on, one of those in the [`Hello`].
+    /// The version for the rest of the session, one of those in the [`Hello`].
     pub version: u8,
-    /// What the server can do beyond the version, one bit each: [`COMMANDS`].
+    /// The server's capabilities beyond the version, one bit each: [`COMMANDS`].
     pub capabilities: u64,
     /// Which life of the room this is; sequence numbers and members compare only within one.
     pub epoch: u64,
-    /// What to show when resuming.
+    /// The session to show when resuming.
     pub session: Session,
     /// Whether the session that was asked for goes on. If not this is a new one.
     pub resumed: bool,
     /// The room has dealt with the member's messages up to this number, over whatever connection they came; `None`
     /// if it no longer knows.
     pub taken: Option<u64>,
-    /// How others see what the member says.
+    /// How others see the member's messages.
     pub you: Author,
     /// The member's address as the server sees it.
     pub address: Text,
@@ -112,11 +112,11 @@ pub struct Welcome {
     pub began_unix_ms: u64,
     /// How many members are present, this one included.
     pub members: u32,
-    /// What the room is about, if its topic was set.
+    /// The topic of the room, if it was set.
     pub topic: Option<Text>,
 }
 
-/// Says that the log's tail passed the member's cursor, and what that cost it.
+/// Says that the log's tail passed the member's cursor, and how many messages the member missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lagged {
     /// How many messages were missed, exactly. Notices are not counted.
@@ -130,7 +130,7 @@ pub struct Lagged {
     pub taken: u64,
 }
 
-/// Who is present, as far as one frame or datagram can tell.
+/// The members that are present, as many as fit into one frame or datagram.
 ///
 /// `Display` is a phrase for people: `2 present: 192.0.2.1:5, 192.0.2.2:6`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

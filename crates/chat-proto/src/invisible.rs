@@ -38,7 +38,7 @@ const BLACK_FLAG: char = '\u{1F3F4}';
 const CANCEL_TAG: char = '\u{E007F}';
 const VIRAMA: u8 = 9;
 
-/// What becomes of an invisible character.
+/// How to treat an invisible character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Keep,

@@ -21,7 +21,7 @@ const ESCAPE: u8 = 0x1B;
 /// The longest sequence of bytes that one key sends: `ESC [ 2 4 ; 5 ~` and the like.
 const KEY_BYTES_MAX: usize = 8;
 
-/// Whether what a read has brought is what one key sends: a character, or an escape sequence.
+/// Whether the bytes of a read are those of one key: a character, or an escape sequence.
 pub(crate) fn is_one_key(bytes: &[u8]) -> bool {
     match bytes {
         [_] => true,
@@ -36,7 +36,7 @@ pub(crate) fn is_editing_key(bytes: &[u8]) -> bool {
     matches!(bytes, [BACKSPACE | DELETE | KILL_LINE | KILL_WORD])
 }
 
-/// Does to a line what its editing keys ask for, as a terminal driver does.
+/// Applies the editing keys in a line, like a terminal driver.
 pub(crate) fn edit(line: &mut Vec<u8>) {
     let Some(first) = line.iter().position(|&byte| is_editing_key(&[byte])) else { return };
     let typed = line.split_off(first);
@@ -53,7 +53,7 @@ pub(crate) fn edit(line: &mut Vec<u8>) {
     }
 }
 
-/// Erases the last character of what is UTF-8, the last byte of what is not.
+/// Erases the last character if the line is UTF-8, otherwise the last byte.
 fn erase_character(line: &mut Vec<u8>) {
     let is_continuation = |byte: &u8| (0x80..0xC0).contains(byte);
     let continuation = line.iter().rev().take(3).take_while(|byte| is_continuation(byte)).count();

@@ -5,12 +5,12 @@
 //!
 //! | you have | you want | use |
 //! |---|---|---|
-//! | bytes somebody typed | clean messages | [`Text::split`] |
+//! | bytes that a person typed | clean messages | [`Text::split`] |
 //! | an author and a message | the line people read | [`Line`] |
 //! | reads from a plain peer (netcat, telnet, a simple program) | its lines | [`PlainSplitter`] |
 //! | a plain peer's line or datagram | whether it is text at all | [`TextKind`] |
 //! | reads from a framed peer | frames | [`PrefaceDecoder`], then [`FrameDecoder`] |
-//! | a datagram of a framed peer | what it says | [`MemberDatagram::decode`], [`RoomDatagram::decode`] |
+//! | a datagram of a framed peer | its content | [`MemberDatagram::decode`], [`RoomDatagram::decode`] |
 //! | a frame | bytes to send | [`MemberFrame::encode`], [`RoomFrame::encode`], [`encode_entry`], [`encode_direct`] |
 //!
 //! # The framed stream

@@ -21,9 +21,9 @@ use crate::{Author, AuthorError, Text, TextError};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Line {
-    /// Who says it.
+    /// The author.
     pub author: Author,
-    /// What is said.
+    /// The text.
     pub text: Text,
 }
 
@@ -44,17 +44,17 @@ impl FromStr for Line {
     }
 }
 
-/// Why a string is no [`Line`]; whoever wrote it is to blame.
+/// Why a string is not a [`Line`]. Its author is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineError {
     /// It does not begin with an author in brackets and a space.
     #[error("a line begins with an author in brackets and a space")]
     NoBrackets,
-    /// What stands between the brackets is no author.
+    /// The string between the brackets is not an author.
     #[error("no author between the brackets")]
     Author(#[from] AuthorError),
-    /// What follows is no clean text.
+    /// The rest is not clean text.
     #[error("no clean text after the brackets")]
     Text(#[from] TextError),
 }

@@ -41,7 +41,7 @@ impl fmt::Display for MemberId {
 
 /// Where a message comes from: the member that said it, and the number that this member gave it.
 ///
-/// This is how a member recognises its own messages. What is shown, the [`Author`](crate::Author), is for people.
+/// This is how a member recognises its own messages. The [`Author`](crate::Author) is only for people.
 ///
 /// ```
 /// use chat_proto::{MemberId, Origin};
@@ -52,7 +52,7 @@ impl fmt::Display for MemberId {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Origin {
-    /// Who said it.
+    /// The member that said it.
     pub member: MemberId,
     /// Which of that member's messages it is: 1, 2, 3, … over its session. Numbers may be left out, but never come
     /// again.

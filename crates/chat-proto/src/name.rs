@@ -41,7 +41,7 @@ impl Name {
         &self.0
     }
 
-    /// What other names are compared by: two names that share one of these strings look alike, or differ
+    /// The strings by which names are compared: two names that share one of these strings look alike, or differ
     /// only in case. Not for people to read.
     ///
     /// The first is the skeleton of UTS #39, section 4, of the name as it is, the second that of the
@@ -139,7 +139,7 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-/// Why a string is no [`Name`]; whoever chose it is to blame. The message says what a name may be.
+/// Why a string is not a [`Name`]. The person who chose it is to blame. The message says what a name may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What a room tells a plain peer, as `[*] NOTICE`. `Display` is the notice without its author.
+/// A notice of a room to a plain peer, as `[*] NOTICE`. `Display` is the notice without its author.
 ///
 /// ```
 /// use chat_proto::Notice;

@@ -1,4 +1,4 @@
-//! Cuts what a plain peer sends into lines, and learns how it ends them.
+//! Cuts a plain peer's input into lines, and learns its line ending.
 
 use memchr::{memchr, memchr3};
 
@@ -67,19 +67,19 @@ pub struct PlainSplitter {
     line_ending: Option<LineEnding>,
     /// How the unfinished line has come until this read.
     arrival: Option<Arrival>,
-    /// What this read has brought.
+    /// The content of this read.
     read: Read,
     /// A line was not empty.
     spoke: bool,
     /// A telnet option was seen, so that lines end as RFC 854 says.
     negotiated: bool,
-    /// `line` was returned and is to be let go.
+    /// `line` was returned and must be freed.
     lent: bool,
     #[cfg(test)]
     examined: usize,
 }
 
-/// How a plain peer ends what it says, and so how to end what is sent to it.
+/// How a plain peer ends its messages, and so how to end lines to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LineEnding {
     /// LF.
@@ -99,7 +99,7 @@ pub struct LineTooLong;
 enum Break {
     Lf,
     Cr,
-    /// A CR, and no data since: an LF or NUL that comes now belongs to it.
+    /// A CR, and no data since: an LF or NUL that arrives now belongs to it.
     JustCr,
 }
 
@@ -239,7 +239,7 @@ impl PlainSplitter {
     pub fn finish(&mut self) -> Option<Vec<u8>> {
         self.let_go();
         if self.telnet == State::Command && self.line.len() < PLAIN_LINE_BYTES_MAX {
-            // No command followed, so that it was data.
+            // No command followed, so it was data.
             self.line.push(IAC);
         }
         self.telnet = State::Data;
@@ -257,7 +257,7 @@ impl PlainSplitter {
         !self.unfinished().is_empty() || self.telnet != State::Data
     }
 
-    /// How the peer ends what it says; `None` while that is not known.
+    /// The peer's line ending; `None` while it is not known.
     pub fn line_ending(&self) -> Option<LineEnding> {
         if self.negotiated { Some(LineEnding::CrLf) } else { self.line_ending }
     }

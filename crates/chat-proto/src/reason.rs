@@ -30,7 +30,7 @@ pub enum LeaveReason {
     Lost,
     /// The lease ran out: nothing was heard from the peer for too long.
     Idle,
-    /// The peer took none of what was written to it for too long.
+    /// The peer took none of its pending output for too long.
     TooSlow,
     /// The peer fell behind the tail of the log, in a room that closes such members instead of
     /// telling them what they missed.
@@ -47,7 +47,7 @@ pub enum LeaveReason {
     Replaced,
     /// The operator kicked the member.
     Kicked {
-        /// What the operator said about it; may be empty. At most [`REASON_BYTES_MAX`] bytes, which
+        /// The operator's words about it; may be empty. At most [`REASON_BYTES_MAX`] bytes, which
         /// [`LeaveReason::kicked`] checks: a longer one is cut when it is encoded.
         why: Text,
     },
@@ -72,7 +72,7 @@ pub enum LeaveReason {
     Other {
         /// Its code on the wire.
         code: u8,
-        /// What to show for it.
+        /// The text to show for it.
         text: Text,
     },
 }

@@ -1,4 +1,4 @@
-//! Which of the next entries are there: what an acknowledgement tells beyond its number.
+//! The set of next entries that were received: the part of an acknowledgement beyond its number.
 
 use std::fmt;
 
@@ -47,13 +47,13 @@ impl SlotSet {
         self.0.iter().all(|&word| word == 0)
     }
 
-    /// The last slot that is in.
+    /// The last slot in the set.
     pub fn last(&self) -> Option<u64> {
         let word = self.0.iter().rposition(|&word| word != 0)?;
         Some(word as u64 * 64 + 63 - u64::from(self.0[word].leading_zeros()))
     }
 
-    /// Counts from a slot `by` further on; what lies before it is out.
+    /// Counts from a slot `by` further on; slots before it leave the set.
     pub fn shift(&mut self, by: u64) {
         let words = usize::try_from(by / 64).map_or(WORDS, |words| words.min(WORDS));
         let bits = by % 64;
@@ -84,7 +84,7 @@ impl SlotSet {
         })
     }
 
-    /// The bitmap, and how many bytes of it are to be sent.
+    /// The bitmap, and how many bytes of it to send.
     fn to_bytes(self) -> ([u8; BYTES], usize) {
         let mut bytes = [0; BYTES];
         for (chunk, word) in bytes.chunks_exact_mut(8).zip(self.0) {

@@ -36,7 +36,7 @@ pub(crate) enum State {
     SubnegotiationCommand,
 }
 
-/// What the byte after IAC turned out to be.
+/// The meaning of the byte after IAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// An escaped FF: that byte is data.

@@ -77,7 +77,7 @@ impl Text {
         Split { bytes, line: Cow::Borrowed(""), has_invisible: false, at: 0 }
     }
 
-    /// A text of what is known to be clean.
+    /// A text from a string that is known to be clean.
     fn checked(clean: &str) -> Result<Text, TextError> {
         match clean.len() {
             bytes if bytes > TEXT_BYTES_MAX => Err(TextError::TooLong { bytes }),
@@ -125,7 +125,7 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// Why a string is no [`Text`]; whoever wrote it is to blame.
+/// Why a string is not a [`Text`]. Its author is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
@@ -144,7 +144,7 @@ pub enum TextError {
 }
 
 struct Split<'a> {
-    /// What has not been looked at, from the beginning of a line.
+    /// The input that was not read yet, from the beginning of a line.
     bytes: &'a [u8],
     /// The clean line that is being handed out in pieces; borrowed, it is printable ASCII.
     line: Cow<'a, str>,
@@ -182,7 +182,7 @@ impl Split<'_> {
     fn next_piece(&mut self) -> Text {
         let rest = &self.line[self.at..];
         if let Cow::Borrowed(_) = self.line {
-            // No character depends on another one, so that any place to cut is as good.
+            // No character depends on another one, so any place to cut is good.
             let piece = &rest[..rest.len().min(TEXT_BYTES_MAX)];
             self.at += piece.len();
             return Text(piece.into());

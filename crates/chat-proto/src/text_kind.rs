@@ -8,7 +8,7 @@ use memchr::memchr2;
 
 use crate::{clean::is_printable_ascii, foreign};
 
-/// What a plain peer's bytes are, as far as bytes can tell.
+/// The kind of a plain peer's bytes, judged from the bytes alone.
 ///
 /// ```
 /// use chat_proto::TextKind;
@@ -44,7 +44,7 @@ impl TextKind {
         lines.map(|line| of_line(&line[without_padding(line)..])).fold(first, Ord::max)
     }
 
-    /// Judges what a peer says first, or a whole datagram: also by how other protocols begin.
+    /// Judges a peer's first bytes, or a whole datagram, also by how other protocols begin.
     pub fn of_first(bytes: &[u8]) -> TextKind {
         let begins = bytes.iter().find(|byte| !matches!(byte, b'\n' | b'\r'));
         if begins.is_some_and(|&first| !TextKind::may_begin_with(first)) || foreign::is_foreign(bytes) {
@@ -53,7 +53,7 @@ impl TextKind {
         TextKind::of(bytes)
     }
 
-    /// What the peer is to be told about such bytes, without the author; say it once about an encoding.
+    /// The notice to the peer about such bytes, without the author; say it once about an encoding.
     pub fn remark(self) -> Option<&'static str> {
         match self {
             TextKind::Utf8 => None,

@@ -1,4 +1,4 @@
-//! What the splitter costs.
+//! The cost of the splitter.
 
 use super::PlainSplitter;
 use crate::limits::PLAIN_LINE_BYTES_MAX;
