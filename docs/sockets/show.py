@@ -143,7 +143,7 @@ def partial(kind):
         meet(talker, slow)
         thread.start()
         thread.join()
-        print(f"{LINES} lines were said while one member did not read. Now he does:")
+        print(f"{LINES} lines were said while one member did not read. Now it does:")
         lines = read_lines(slow, kind, lambda data: data.endswith(LAST_LINE))
     numbers = whole_lines(lines)
     told = [line for line in lines if line.startswith("[*]")]

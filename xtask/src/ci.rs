@@ -52,7 +52,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     files::warn_about_long_ones(root)?;
 
     heading("english: a peer is \"it\"");
-    english::warn_about_pronouns(root)?;
+    english::check(root)?;
 
     heading("documents: the tests they name");
     documents::check(root)?;

@@ -8,7 +8,7 @@ use std::thread;
 use support::{CHAT, Process, Server};
 
 #[test]
-fn peers_of_every_kind_hear_each_other_once_in_one_order_and_none_hears_himself() {
+fn peers_of_every_kind_hear_each_other_once_in_one_order_and_none_hears_itself() {
     let server = Server::start();
     let mut undelimited = [server.peer(), server.peer()];
     let (mut line_peer, mut telnet) = (server.peer(), server.peer());

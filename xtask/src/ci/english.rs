@@ -7,30 +7,33 @@ use std::process::Command;
 use super::files;
 use crate::failure::Failure;
 
-/// What is read: code, documents, manifests and scripts.
+/// The files to read: code, documents, manifests and scripts.
 const FILES: [&str; 4] = ["*.rs", "*.md", "*.toml", "*.py"];
 
 /// The words that must not occur, in any case. In two parts, so that this file passes, too.
 const WORDS: [[&str; 2]; 6] =
     [["h", "e"], ["h", "im"], ["h", "is"], ["h", "imself"], ["s", "he"], ["h", "er"]];
 
-pub(super) fn warn_about_pronouns(root: &Path) -> Result<(), Failure> {
+pub(super) fn check(root: &Path) -> Result<(), Failure> {
     let mut all = 0;
     for name in tracked(root)? {
         let path = root.join(&name);
         let text = fs::read_to_string(&path).map_err(|error| files::unreadable(&path, &error))?;
         let count = pronouns_in(&text);
         if count > 0 {
-            println!("warning: {name}: {count}");
+            println!("{name}: {count}");
         }
         all += count;
     }
     if all == 0 {
         println!("ok");
-    } else {
-        println!("warning: {all} in all; a peer is \"it\", people are \"they\"");
+        return Ok(());
     }
-    Ok(())
+    let words = WORDS.map(|parts| parts.concat()).join("|");
+    Err(Failure {
+        reason: format!("{all} pronouns in the files above; a peer is \"it\", people are \"they\""),
+        command: format!("git grep -nwiE '{words}'"),
+    })
 }
 
 /// The files in git, and those that are new.
