@@ -345,7 +345,7 @@ mod tests {
         let mut beyond = SlotSet::default();
         (0..20).for_each(|offset| assert!(beyond.insert(offset + 10)));
         outgoing.acknowledged(&Ack { next: 10, beyond }, &log, later);
-        assert_eq!(send_all(&mut outgoing, &log, later), [], "it may only have been overtaken");
+        assert_eq!(send_all(&mut outgoing, &log, later), [], "it may only have been reordered");
         let due = outgoing.deadline().expect("the gap");
         assert_eq!(due, later + Duration::from_millis(10), "a quarter of the round trip");
         outgoing.on_deadline(due);
