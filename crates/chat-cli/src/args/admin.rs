@@ -8,7 +8,7 @@ use super::LookArgs;
 
 /// Look after a running server.
 ///
-/// Has a server on this machine do a command of its console, such as `who`, `kick` or `say`; `help` lists
+/// Has a server on this machine do a command of its console, such as `who`, `ban` or `say`; `help` lists
 /// them. Without a command it is the console itself, or does each line of a pipe. Ctrl-D leaves; the server goes on.
 #[derive(Debug, Parser)]
 #[command(after_help = "\

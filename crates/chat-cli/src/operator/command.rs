@@ -1,21 +1,15 @@
 //! What a line typed at an operator's console means.
 
-use chat_core::{KickError, Room, Stats};
-use chat_proto::Author;
+use chat_core::{CommandTable, LocalMember};
 
-/// The commands, for completion.
-pub(crate) const COMMANDS: [&str; 6] = ["/help", "/kick", "/quit", "/say", "/stats", "/who"];
+/// What only the console has.
+const OWN: [&str; 3] = ["/quit", "/say", "/stop"];
 
 const HELP: &str = "\
-TEXT                 say it to everyone, as [*] TEXT; or /say TEXT
-/who                 who is here
-/kick ADDR [REASON]  make somebody leave; Tab completes the address
-/stats               what the room has counted
-/quit                close the room and stop the server
-/help                this
-//TEXT               say a line that begins with a slash";
+TEXT, /say TEXT: Say it to everyone, as [*] TEXT
+/quit, /stop: Close the room and stop the server";
 
-/// What else is to be done.
+/// What is to be done besides.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Nothing.
@@ -28,73 +22,62 @@ pub(crate) enum Outcome {
     Quit,
 }
 
-/// Carries out a line.
-pub(crate) fn run(room: &Room, line: &str) -> Outcome {
+/// The commands, for completion.
+pub(crate) fn names() -> Vec<String> {
+    let table = CommandTable::default();
+    let rooms = table.iter().map(|command| format!("/{}", command.name()));
+    let mut names: Vec<String> = rooms.chain(OWN.map(str::to_owned)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Does what a line says: a command of the room is given by `local`.
+pub(crate) fn run(local: &LocalMember, line: &str) -> Outcome {
     if line.trim().is_empty() {
         return Outcome::Done;
     }
-    let Some(rest) = line.strip_prefix('/') else { return say(room, line) };
+    let Some(rest) = line.strip_prefix('/') else { return say(local, line) };
     if rest.starts_with('/') {
-        return say(room, rest);
+        return say(local, rest);
     }
     let (name, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     match (name, argument.trim()) {
-        ("help", "") => Outcome::Answer(HELP.to_owned()),
-        ("who", "") => Outcome::Answer(who(room)),
-        ("stats", "") => Outcome::Answer(stats(&room.stats())),
-        ("quit", "") => Outcome::Quit,
+        ("quit" | "stop", "") => Outcome::Quit,
+        ("quit" | "stop", _) => Outcome::Refused(format!("/{name} stands alone; nothing was done")),
         ("say", "") => Outcome::Refused("/say needs a text; nothing was said".to_owned()),
-        ("say", text) => say(room, text),
-        ("kick", argument) => kick(room, argument),
-        ("help" | "who" | "stats" | "quit", _) => {
-            Outcome::Refused(format!("/{name} stands alone; nothing was said"))
-        }
-        _ => Outcome::Refused(format!(
-            "There is no command /{name}; nothing was said. /help lists them; to say such a line, begin it with //"
-        )),
+        ("say", text) => say(local, text),
+        _ => command(local, rest.trim_end()),
     }
 }
 
-fn say(room: &Room, text: &str) -> Outcome {
-    match room.notice(text) {
+fn say(local: &LocalMember, text: &str) -> Outcome {
+    match local.room().notice(text) {
         Ok(()) => Outcome::Done,
         Err(error) => Outcome::Refused(format!("Nothing was said: {error}")),
     }
 }
 
-fn kick(room: &Room, argument: &str) -> Outcome {
-    let (address, why) = argument.split_once(char::is_whitespace).unwrap_or((argument, ""));
-    let Some(who) = address.parse::<Author>().ok().filter(|who| who.address().is_some()) else {
-        return Outcome::Refused(
-            "/kick needs an address, such as /kick 127.0.0.1:57814 no spam please".to_owned(),
-        );
+fn command(local: &LocalMember, line: &str) -> Outcome {
+    let reply = match local.command(line) {
+        Ok(reply) => reply,
+        Err(error) => return Outcome::Refused(error.to_string()),
     };
-    match room.kick(who, why.trim()) {
-        Ok(()) => Outcome::Done, // the room tells
-        Err(error @ KickError::NotPresent) => Outcome::Refused(format!("{error}; /who lists them")),
-        Err(error) => Outcome::Refused(error.to_string()),
+    let mut lines: Vec<&str> = reply.lines.iter().map(chat_proto::Text::as_str).collect();
+    if line == "help" {
+        lines.retain(|line| !line.starts_with("/quit:"));
+        lines.extend(HELP.lines());
     }
-}
-
-fn who(room: &Room) -> String {
-    let mut members = room.members();
-    members.sort_unstable();
-    match members.len() {
-        0 => "Nobody is here.".to_owned(),
-        count => {
-            let members: Vec<String> = members.iter().map(ToString::to_string).collect();
-            format!("{count} present: {}", members.join(", "))
-        }
+    match lines.join("\n") {
+        text if reply.is_refused => Outcome::Refused(text),
+        text if text.is_empty() => Outcome::Done,
+        text => Outcome::Answer(text),
     }
-}
-
-fn stats(stats: &Stats) -> String {
-    stats.lines().join("\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use chat_core::{Heard, RoomConfig};
+    use chat_core::{Heard, Room, RoomConfig};
     use chat_proto::Event;
 
     use super::*;
@@ -102,7 +85,9 @@ mod tests {
     fn said(line: &str) -> (Outcome, Vec<String>) {
         let room = Room::new(RoomConfig::default());
         let local = room.join("ann").expect("free");
-        let outcome = run(&room, line);
+        let console = room.join("console").expect("free");
+        console.set_operator(true);
+        let outcome = run(&console, line);
         let mut said = Vec::new();
         while let Ok(heard) = local.try_recv() {
             if let Heard::Entry(entry) = heard
@@ -124,8 +109,16 @@ mod tests {
 
     #[test]
     fn an_unknown_command_says_nothing() {
-        for line in ["/", "/say", "/kik 127.0.0.1:1", "/quit now", "/kick", "/kick bob", "/kick 127.0.0.1:1"]
-        {
+        for line in [
+            "/",
+            "/say",
+            "/kik 127.0.0.1:1",
+            "/quit now",
+            "/kick bob",
+            "/kick 127.0.0.1:1",
+            "/mute bob",
+            "/unban bob",
+        ] {
             let (outcome, said) = said(line);
             assert!(matches!(outcome, Outcome::Refused(_)), "{line}");
             assert!(said.is_empty(), "{line}");
@@ -134,18 +127,21 @@ mod tests {
 
     #[test]
     fn commands_answer() {
-        assert_eq!(said("/who").0, Outcome::Answer("Nobody is here.".to_owned()));
-        assert!(matches!(said("/stats").0, Outcome::Answer(text) if text.contains("members: 0 now")));
         assert!(
-            matches!(said("/help").0, Outcome::Answer(text) if COMMANDS.iter().all(|command| text.contains(command)))
+            matches!(said("/who").0, Outcome::Answer(text) if text.starts_with("2 present\nann (local, "))
         );
+        assert!(matches!(said("/stats").0, Outcome::Answer(text) if text.contains("members: 0 now")));
+        let Outcome::Answer(help) = said("/help").0 else { panic!("help answers") };
+        assert!(names().iter().all(|name| help.contains(name)), "{help}");
+        assert_eq!(said("/stop").0, Outcome::Quit);
         assert_eq!(said("/quit").0, Outcome::Quit);
     }
 
     #[test]
     fn in_a_closing_room_the_operator_is_told_that_nothing_was_said() {
         let room = Room::new(RoomConfig::default());
+        let console = room.join("console").expect("free");
         room.close("", std::time::Duration::ZERO);
-        assert!(matches!(run(&room, "hello"), Outcome::Refused(_)));
+        assert!(matches!(run(&console, "hello"), Outcome::Refused(_)));
     }
 }

@@ -168,7 +168,7 @@ impl Console {
     }
 
     fn enter(&mut self, line: String) {
-        if line.trim() == "/quit" && self.place == Place::Server {
+        if matches!(line.trim(), "/quit" | "/stop") && self.place == Place::Server {
             return self.stop();
         }
         if self.requests.try_send(Request::Line(line)).is_err() {

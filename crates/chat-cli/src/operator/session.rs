@@ -6,7 +6,7 @@ use chat_core::{LocalMember, Room, TryRecvError};
 use chat_proto::Author;
 use crossbeam_channel::{Receiver, never, select};
 
-use super::command::{self, COMMANDS, Outcome};
+use super::command::{self, Outcome};
 use super::wording::wording;
 use super::{Request, Status, Update};
 use crate::server;
@@ -17,8 +17,10 @@ const STATUS_PERIOD: Duration = Duration::from_secs(1);
 /// A console's place at a room.
 pub(crate) struct Session<F> {
     room: Room,
-    /// Joined when the console watches.
+    /// Joined when the console watches, or says its first line.
     local: Option<LocalMember>,
+    /// Tells what happens.
+    watches: bool,
     listening: String,
     /// As told last.
     status: Option<Status>,
@@ -32,12 +34,14 @@ struct Over;
 impl<F: FnMut(Update) -> bool> Session<F> {
     /// For a room that is listened for at `listening`.
     pub(crate) fn new(room: Room, listening: String, tell: F) -> Self {
-        Self { room, local: None, listening, status: None, tell }
+        Self { room, local: None, watches: false, listening, status: None, tell }
     }
 
     /// Tells from now on what `local` hears.
     pub(crate) fn watch(mut self, local: LocalMember) -> Self {
+        local.set_operator(true);
         self.local = Some(local);
+        self.watches = true;
         self
     }
 
@@ -52,12 +56,15 @@ impl<F: FnMut(Update) -> bool> Session<F> {
         join: impl Fn() -> Option<LocalMember>,
     ) -> Result<(), Over> {
         loop {
-            let ready = self.local.as_ref().map_or_else(never, |local| local.ready().clone());
+            let watched = self.local.as_ref().filter(|_| self.watches);
+            let ready = watched.map_or_else(never, |local| local.ready().clone());
             select! {
                 recv(requests) -> request => match request.map_err(|_| Over)? {
-                    Request::Watch if self.local.is_none() => self.local = join(),
-                    Request::Watch => {}
-                    Request::Line(line) => self.line(&line)?,
+                    Request::Watch => self.watches = self.is_member(&join),
+                    Request::Line(line) => {
+                        self.is_member(&join);
+                        self.line(&line)?;
+                    }
                     Request::Complete(line) => self.tell(Update::Choices(self.choices(&line)))?,
                 },
                 recv(ready) -> _ => {}
@@ -71,8 +78,20 @@ impl<F: FnMut(Update) -> bool> Session<F> {
         if (self.tell)(update) { Ok(()) } else { Err(Over) }
     }
 
+    /// Becomes a member of the room, an operator, unless it is one. False if the room does not let it.
+    fn is_member(&mut self, join: impl Fn() -> Option<LocalMember>) -> bool {
+        if self.local.is_none() {
+            self.local = join();
+            self.local.iter().for_each(|local| local.set_operator(true));
+        }
+        self.local.is_some()
+    }
+
     fn line(&mut self, line: &str) -> Result<(), Over> {
-        let outcome = command::run(&self.room, line);
+        let outcome = match &self.local {
+            Some(local) => command::run(local, line),
+            None => Outcome::Refused("The room takes no more members; nothing was done".to_owned()),
+        };
         let quits = outcome == Outcome::Quit;
         match outcome {
             Outcome::Done => {}
@@ -89,7 +108,7 @@ impl<F: FnMut(Update) -> bool> Session<F> {
 
     /// Tells what was heard, and what has changed.
     fn hear(&mut self) -> Result<(), Over> {
-        if self.local.is_none() {
+        if !self.watches {
             return Ok(());
         }
         let is_over = loop {
@@ -122,20 +141,22 @@ impl<F: FnMut(Update) -> bool> Session<F> {
 
     fn choices(&self, line: &str) -> Vec<String> {
         match line.rsplit_once(' ') {
-            None if line.starts_with('/') => crate::terminal::beginning_with(line, COMMANDS),
+            None if line.starts_with('/') => {
+                crate::terminal::beginning_with(line, command::names().iter().map(String::as_str))
+            }
             None => addresses(&self.room, line),
             Some((_, word)) => addresses(&self.room, word),
         }
     }
 }
 
-/// Members whose address, or its port, begins with `word`.
+/// Members whose name or address, or its port, begins with `word`.
 fn addresses(room: &Room, word: &str) -> Vec<String> {
     let mut members = room.members();
     members.sort_unstable();
     let fits = |member: &Author| {
         let port = member.address().map(|address| address.port().to_string());
-        member.to_string().starts_with(word)
+        member.to_string().to_lowercase().starts_with(&word.to_lowercase())
             || port.is_some_and(|port| port.starts_with(word.trim_start_matches(':')))
     };
     members.into_iter().filter(fits).map(|member| format!("{member} ")).collect()

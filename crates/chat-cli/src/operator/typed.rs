@@ -35,7 +35,8 @@ pub(crate) fn spawn(room: Room) -> io::Result<()> {
             }
             _ => true,
         };
-        Session::new(room, String::new(), tell).run(&requested, || None);
+        let join = || room.join("operator").ok();
+        Session::new(room.clone(), String::new(), tell).run(&requested, join);
     })?;
     Ok(())
 }

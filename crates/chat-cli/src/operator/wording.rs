@@ -24,7 +24,10 @@ pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
     let entry = match heard {
         Heard::Entry(entry) => entry,
         Heard::Missed(messages) => return notice(format!("{messages} messages were not shown here")),
-        Heard::Direct(item) => return notice(item.to_string()),
+        Heard::Direct(item) => {
+            let line = item.to_string();
+            return if line.is_empty() { None } else { notice(line.trim_start_matches("[*] ").to_owned()) };
+        }
         _ => return None,
     };
     match &entry.event {
@@ -40,6 +43,9 @@ pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
         }
         // By us.
         Event::Left { author, reason, .. } => notice(format!("Connection of {author} closed ({reason})")),
+        event @ (Event::Renamed { .. } | Event::Topic { .. }) => {
+            notice(event.to_string().trim_start_matches("[*] ").to_owned())
+        }
         _ => None,
     }
 }

@@ -26,8 +26,8 @@ fn a_console_elsewhere_is_like_the_servers_own_and_goes_without_it() {
     ann.shows(" [*] good morning");
     admin.shows("[*] good morning");
     admin.enters("/kik");
-    admin.shows("-- There is no command /kik; nothing was said.");
-    admin.types("/k");
+    admin.shows("-- There is no /kik. Did you mean /kick?");
+    admin.types("/ki");
     admin.presses(&["Tab"]);
     admin.shows("> /kick");
     admin.types(&ann_is[..5]);
@@ -57,7 +57,7 @@ fn what_is_typed_is_taken_although_stdout_goes_elsewhere() {
     window.enters("good morning");
     ann.shows(" [*] good morning");
     window.enters("/who");
-    window.shows(&format!("-- 1 present: {ann_is}"));
+    window.shows(&format!("-- {ann_is} (tcp, here for"));
     // The end of input is none of a terminal, and a room is not closed by it.
     window.presses(&["C-d"]);
     window.enters("still here");

@@ -12,11 +12,11 @@ fn the_operator_speaks_looks_kicks_and_closes() {
     ann.shows(" [*] good morning");
     server.shows("[*] good morning");
     server.enters("/who");
-    server.shows(&format!("-- 1 present: {ann_is}"));
+    server.shows(&format!("-- {ann_is} (tcp, here for"));
     server.enters("/stats");
     server.shows("-- messages: 1 said");
     server.enters("/kik");
-    server.shows("-- There is no command /kik; nothing was said.");
+    server.shows("-- There is no /kik. Did you mean /kick?");
     server.presses(&["C-d"]);
     server.shows("-- The room stays open");
     ann.enters("still here");

@@ -63,6 +63,8 @@ pub struct Reply {
     pub lines: Vec<Text>,
     /// The effect besides the answer.
     pub action: Option<Action>,
+    /// Whether the command was not done, for the reason in `lines`.
+    pub is_refused: bool,
 }
 
 /// The effect of a command beyond its answer.
@@ -145,7 +147,7 @@ impl CommandTable {
         }
         match self.find(name) {
             Some(row) if row.for_operators && !caller.is_operator => {
-                Reply::line(format!("/{} is for operators", row.name))
+                Reply::refuse(format!("/{} is for operators", row.name))
             }
             Some(row) => (row.run)(caller, arguments.trim()),
             None => self.unknown(caller, name),
@@ -177,10 +179,10 @@ impl CommandTable {
     fn unknown(&self, caller: &Caller<'_>, name: &str) -> Reply {
         let distance = |row: &&RoomCommand| edits(row.name, name);
         match self.of(caller).min_by_key(distance).filter(|row| distance(row) <= 2) {
-            Some(near) => Reply::line(format!("There is no /{name}. Did you mean /{}?", near.name)),
-            None => {
-                Reply::line(format!("There is no /{name}. /help lists the commands; //{name} says /{name}."))
-            }
+            Some(near) => Reply::refuse(format!("There is no /{name}. Did you mean /{}?", near.name)),
+            None => Reply::refuse(format!(
+                "There is no /{name}. /help lists the commands; //{name} says /{name}."
+            )),
         }
     }
 }
@@ -280,10 +282,15 @@ impl Reply {
         Self::default().and(text)
     }
 
+    /// Says why the command was not done.
+    pub fn refuse(why: impl AsRef<str>) -> Self {
+        Self { is_refused: true, ..Self::line(why) }
+    }
+
     /// The member says this.
     pub fn say(text: impl AsRef<str>) -> Self {
         let text = Text::lossy(text.as_ref());
-        Self { lines: Vec::new(), action: Some(Action::Say(text)) }
+        Self::action(Action::Say(text))
     }
 
     /// Adds a line to the answer.
@@ -303,7 +310,7 @@ impl Reply {
     }
 
     pub(crate) fn action(action: Action) -> Self {
-        Self { lines: Vec::new(), action: Some(action) }
+        Self { action: Some(action), ..Self::default() }
     }
 
     /// The items for the member's lane, no more than may be in an answer.

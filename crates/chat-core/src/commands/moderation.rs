@@ -43,12 +43,12 @@ fn topic(caller: &Caller<'_>, text: &str) -> Reply {
             Some(topic) => Reply::line(format!("The topic is: {topic}")),
             None => Reply::line("There is no topic"),
         },
-        (_, false) => Reply::line("Only operators set the topic"),
+        (_, false) => Reply::refuse("Only operators set the topic"),
         (text, true) => {
             let text = if text == "-" { "" } else { text };
             match caller.room().set_topic(caller.member(), text) {
                 Ok(()) => Reply::default(),
-                Err(error) => Reply::line(sentence(&error.to_string())),
+                Err(error) => Reply::refuse(sentence(&error.to_string())),
             }
         }
     }
@@ -57,36 +57,36 @@ fn topic(caller: &Caller<'_>, text: &str) -> Reply {
 fn kick(caller: &Caller<'_>, arguments: &str) -> Reply {
     let (who, why) = arguments.split_once(' ').unwrap_or((arguments, ""));
     if who.is_empty() {
-        return Reply::line("Type /kick NAME [WHY]");
+        return Reply::refuse("Type /kick NAME [WHY]");
     }
     let kicked = caller.room().find(who).ok_or_else(|| not_here(who));
     match kicked.and_then(|member| {
         caller.room().kick_member(member, why.trim()).map_err(|e| sentence(&e.to_string()))
     }) {
         Ok(()) => Reply::line(format!("{who} was kicked")),
-        Err(why) => Reply::line(why),
+        Err(why) => Reply::refuse(why),
     }
 }
 
 fn ban(caller: &Caller<'_>, arguments: &str) -> Reply {
     let (who, rest) = arguments.split_once(' ').unwrap_or((arguments, ""));
     if who.is_empty() {
-        return Reply::line("Type /ban NAME|ADDRESS|NETWORK [for 2h] [WHY]");
+        return Reply::refuse("Type /ban NAME|ADDRESS|NETWORK [for 2h] [WHY]");
     }
     let who = match banned(who) {
         Ok(who) => who,
-        Err(why) => return Reply::line(why),
+        Err(why) => return Reply::refuse(why),
     };
     let (duration, why) = match duration_in_front(rest.trim()) {
         Ok(parts) => parts,
-        Err(why) => return Reply::line(why),
+        Err(why) => return Reply::refuse(why),
     };
     let until_unix_ms = duration.map(|duration| caller.room().unix_ms() + milliseconds(duration));
     let why = Text::lossy(why);
     let shown = who.to_string();
     match caller.room().ban(&Ban { who, why, until_unix_ms }) {
         Ok(kicked) => Reply::line(format!("{shown} is banned. {kicked} present were made to leave.")),
-        Err(error) => Reply::line(sentence(&error.to_string())),
+        Err(error) => Reply::refuse(sentence(&error.to_string())),
     }
 }
 
@@ -101,8 +101,8 @@ fn unban(caller: &Caller<'_>, who: &str) -> Reply {
     let lifted = banned(who).map(|banned| caller.room().unban(&banned).is_some());
     match lifted {
         Ok(true) => Reply::line(format!("{who} may come again")),
-        Ok(false) => Reply::line(format!("{who} is not banned. /bans lists the bans.")),
-        Err(why) => Reply::line(why),
+        Ok(false) => Reply::refuse(format!("{who} is not banned. /bans lists the bans.")),
+        Err(why) => Reply::refuse(why),
     }
 }
 
@@ -120,9 +120,9 @@ fn bans(caller: &Caller<'_>, _: &str) -> Reply {
 }
 
 fn mute(caller: &Caller<'_>, who: &str, is_muted: bool) -> Reply {
-    let Some(member) = caller.room().find(who) else { return Reply::line(not_here(who)) };
+    let Some(member) = caller.room().find(who) else { return Reply::refuse(not_here(who)) };
     if !caller.room().mute(member, is_muted) {
-        return Reply::line(not_here(who));
+        return Reply::refuse(not_here(who));
     }
     Reply::line(if is_muted { format!("{who} is muted") } else { format!("{who} may speak") })
 }
@@ -138,7 +138,7 @@ fn slow(caller: &Caller<'_>, pause: &str) -> Reply {
         "off" | "0" => None,
         pause => match duration(pause) {
             Some(pause) => Some(pause),
-            None => return Reply::line("Type /slow 5s, /slow 2m or /slow off"),
+            None => return Reply::refuse("Type /slow 5s, /slow 2m or /slow off"),
         },
     };
     caller.room().set_slow(pause);

@@ -39,7 +39,7 @@ fn nick(caller: &Caller<'_>, name: &str) -> Reply {
         Err(NickError::Taken { name, suggestion: Some(free) }) => {
             Reply::line(format!("The name {name} is taken. {free} is free."))
         }
-        Err(error) => Reply::line(sentence(&error.to_string())),
+        Err(error) => Reply::refuse(sentence(&error.to_string())),
     }
 }
 
@@ -54,11 +54,11 @@ fn who(caller: &Caller<'_>, _: &str) -> Reply {
 
 fn msg(caller: &Caller<'_>, arguments: &str) -> Reply {
     let Some((to, text)) = arguments.split_once(' ') else {
-        return Reply::line("Type /msg NAME TEXT");
+        return Reply::refuse("Type /msg NAME TEXT");
     };
     match caller.room.find(to) {
         Some(to) => send(caller, to, text),
-        None => Reply::line(format!("{to} is not here. /who tells who is.")),
+        None => Reply::refuse(format!("{to} is not here. /who tells who is.")),
     }
 }
 
@@ -72,11 +72,11 @@ fn reply(caller: &Caller<'_>, text: &str) -> Reply {
 
 fn send(caller: &Caller<'_>, to: MemberId, text: &str) -> Reply {
     let Ok(text) = Text::one_line(text.trim()) else {
-        return Reply::line("That is too long for a private message");
+        return Reply::refuse("That is too long for a private message");
     };
     match caller.room.tell_private(caller.member, to, text.clone()) {
         Ok(to) => Reply::action(Action::Sent { to, text }),
-        Err(error) => Reply::line(format!("Not delivered: {error}")),
+        Err(error) => Reply::refuse(format!("Not delivered: {error}")),
     }
 }
 
@@ -95,12 +95,12 @@ fn ignore(caller: &Caller<'_>, who: &str) -> Reply {
         });
     }
     match caller.room.find(who) {
-        None => Reply::line(format!("{who} is not here. /who tells who is.")),
+        None => Reply::refuse(format!("{who} is not here. /who tells who is.")),
         Some(whom) if whom == caller.member => Reply::line("You cannot ignore yourself"),
         Some(whom) => match caller.room.ignore(caller.member, whom) {
             Ok(()) => Reply::action(Action::Ignore { member: whom, is_ignored: true })
                 .and(format!("You no longer see what {who} says. /unignore {who} ends that.")),
-            Err(error) => Reply::line(sentence(&error.to_string())),
+            Err(error) => Reply::refuse(sentence(&error.to_string())),
         },
     }
 }
