@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::time::Instant;
 
-use chat_proto::{Entry, encode_entry};
+use chat_proto::{Entry, Event, encode_entry};
 
 use crate::attachment::{Attachment, Dismissed, Told, Update};
 use crate::config::RoomConfig;
@@ -194,9 +194,10 @@ fn encode(entry: &Entry, format: Format, announce: bool, out: &mut Vec<u8>) {
     if event.is_crowd() {
         return; // a join or leave in a large room: it costs more than it tells
     }
+    let is_for_all = event.is_message() || matches!(event, Event::Topic { .. });
     match format {
         Format::Framed => encode_entry(entry, out),
-        Format::Lf | Format::CrLf if event.is_message() || (announce && event.is_presence()) => {
+        Format::Lf | Format::CrLf if is_for_all || (announce && event.is_presence()) => {
             write!(out, "{event}{}", format.line_break()).expect("writing to a Vec does not fail");
         }
         Format::Lf | Format::CrLf => {}

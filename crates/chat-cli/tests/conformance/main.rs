@@ -10,6 +10,7 @@ mod corpus;
 mod datagrams;
 mod endings;
 mod frames;
+mod moderation;
 mod namespaces;
 mod opening;
 mod room;
