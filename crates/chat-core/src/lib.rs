@@ -91,7 +91,7 @@ pub use client::{
 };
 pub use commands::{ANSWER_LINES_MAX, Action, Caller, CommandTable, Reply, RoomCommand};
 pub use config::{LagPolicy, Names, Rate, RoomConfig};
-pub use deadlines::Deadlines;
+pub use deadlines::{Deadlines, Listed};
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
 pub use error::{
     IgnoreError, JoinError, KickError, NickError, RecvTimeoutError, RoomClosed, RoomError, SayError,

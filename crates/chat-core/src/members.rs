@@ -67,9 +67,19 @@ struct Place {
     member: Option<Member>,
 }
 
+/// Places in one chunk: about 7 KiB.
+const CHUNK_PLACES: usize = 64;
+
+/// The places of a room, in chunks. One table would have to move to grow, and leave holes in the memory.
+#[derive(Debug, Default)]
+struct Places {
+    /// All but the last are full.
+    chunks: Vec<Vec<Place>>,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Members {
-    places: Vec<Place>,
+    places: Places,
     free: Vec<u32>,
     by_id: Index,
     by_address: Index,
@@ -86,10 +96,9 @@ impl Members {
         self.count += 1;
         let (id, address) = (member.id, name(member.address));
         let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place::default());
-            u32::try_from(self.places.len() - 1).expect("a room cannot hold 2^32 members in memory")
+            u32::try_from(self.places.add()).expect("a room cannot hold 2^32 members in memory")
         });
-        let place = &mut self.places[index as usize];
+        let place = self.places.get_mut(index as usize).expect("it is free, or was just added");
         place.member = Some(member);
         let membership = Membership { index, generation: place.generation };
         self.by_id.insert(&id, index as usize, |place| at(&self.places, place).map(|member| member.id));
@@ -150,7 +159,7 @@ impl Members {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Membership, &Member)> {
-        (0u32..).zip(&self.places).filter_map(|(index, place)| {
+        (0u32..).zip(self.places.iter()).filter_map(|(index, place)| {
             let member = place.member.as_ref()?;
             Some((Membership { index, generation: place.generation }, member))
         })
@@ -162,7 +171,8 @@ impl Members {
 
     fn key_at(&self, place: usize) -> Membership {
         let index = u32::try_from(place).expect("places are numbered by u32");
-        Membership { index, generation: self.places[place].generation }
+        let generation = self.places.get(place).map_or(0, |place| place.generation);
+        Membership { index, generation }
     }
 
     fn places_at(&self, address: PeerAddr) -> impl Iterator<Item = usize> {
@@ -186,17 +196,20 @@ impl Members {
         };
         match others.iter().copied().find(is_bare) {
             None if others.is_empty() || newcomer.is_proven => 0,
-            Some(holder) if newcomer.is_proven && !self.places[holder].is_proven() => {
-                let word =
-                    self.places[holder].member.as_ref().map_or("", |member| word_of(member.attachment));
+            Some(holder) if newcomer.is_proven && !self.is_proven_at(holder) => {
+                let word = at(&self.places, holder).map_or("", |member| word_of(member.attachment));
                 let tag = self.free_tag(&others, word, word_of);
-                if let Some(member) = &mut self.places[holder].member {
+                if let Some(member) = self.places.get_mut(holder).and_then(|place| place.member.as_mut()) {
                     member.tag = tag;
                 }
                 0
             }
             _ => self.free_tag(&others, word_of(newcomer.attachment), word_of),
         }
+    }
+
+    fn is_proven_at(&self, place: usize) -> bool {
+        at(&self.places, place).is_some_and(|member| member.is_proven)
     }
 
     fn free_tag(&self, others: &[usize], word: &str, word_of: &impl Fn(u32) -> &'static str) -> u16 {
@@ -210,9 +223,30 @@ impl Members {
     }
 }
 
-impl Place {
-    fn is_proven(&self) -> bool {
-        self.member.as_ref().is_some_and(|member| member.is_proven)
+impl Places {
+    fn get(&self, index: usize) -> Option<&Place> {
+        self.chunks.get(index / CHUNK_PLACES)?.get(index % CHUNK_PLACES)
+    }
+
+    fn get_mut(&mut self, index: usize) -> Option<&mut Place> {
+        self.chunks.get_mut(index / CHUNK_PLACES)?.get_mut(index % CHUNK_PLACES)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Place> {
+        self.chunks.iter().flatten()
+    }
+
+    /// Adds a place and returns its index.
+    fn add(&mut self) -> usize {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_PLACES) {
+            // Most rooms are small, so the first chunk grows as needed.
+            let capacity = if self.chunks.is_empty() { 0 } else { CHUNK_PLACES };
+            self.chunks.push(Vec::with_capacity(capacity));
+        }
+        let before = (self.chunks.len() - 1) * CHUNK_PLACES;
+        let chunk = self.chunks.last_mut().expect("there is one with room");
+        chunk.push(Place::default());
+        before + chunk.len() - 1
     }
 }
 
@@ -236,7 +270,7 @@ impl Member {
     }
 }
 
-fn at(places: &[Place], place: usize) -> Option<&Member> {
+fn at(places: &Places, place: usize) -> Option<&Member> {
     places.get(place)?.member.as_ref()
 }
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Deadlines, Dismissed, Feed, Room, RoomConfig, Told, Turn, Waker};
+use chat_core::{Deadlines, Dismissed, Feed, Room, RoomConfig, Told, Turn, Waker, network_of};
 use chat_proto::LeaveReason;
 use slab::Slab;
 
@@ -143,15 +143,26 @@ impl<S: Stream> Endpoint<S> {
         self.generation = self.generation.wrapping_add(1);
         let key = self.peers.vacant_key();
         let is_exempt = !self.limits_loopback && address.ip().to_canonical().is_loopback();
-        let per_address_max = if is_exempt { usize::MAX } else { self.newcomers_per_address_max };
-        let crowded_out = self.newcomers.insert(key, address, now, per_address_max);
+        let peers = &self.peers;
+        let is_newcomer =
+            |key, generation| peers.get(key).is_some_and(|peer| peer.is_newcomer_of(generation));
+        self.newcomers.insert(key, self.generation, is_newcomer);
+        let crowded_out = if is_exempt {
+            None
+        } else {
+            self.newcomers.insert_from(network_of(address), key, self.newcomers_per_address_max)
+        };
         let mut peer = Box::new(Peer::new(stream, Connection::new(address, now), self.generation));
         peer.open(&mut Context { feed: &mut self.feed, key, now, room_left: 0, line_left: 0 });
         self.peers.insert(peer);
         self.queue.push_back(key);
         self.tell_peers(now);
         let full = self.peers.len() > self.peers_max;
-        if let Some(oldest) = crowded_out.or_else(|| self.newcomers.oldest().filter(|_| full)) {
+        let peers = &self.peers;
+        let is_newcomer =
+            |key, generation| peers.get(key).is_some_and(|peer| peer.is_newcomer_of(generation));
+        let oldest = crowded_out.or_else(|| self.newcomers.oldest(is_newcomer).filter(|_| full));
+        if let Some(oldest) = oldest {
             tracing::debug!("a newcomer makes way for a later one");
             let mut cx = Context { feed: &mut self.feed, key: oldest, now, room_left: 0, line_left: 0 };
             self.peers[oldest].connection.lose(LeaveReason::Lost, &mut cx);

@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
-use std::time::Instant;
 
-use chat_core::Deadlines;
+use chat_core::{Deadlines, Listed};
 
 use crate::connection::Connection;
 use crate::context::Context;
@@ -31,7 +30,7 @@ pub(crate) struct Peer<S> {
     /// In the loop's queue of peers to serve.
     queued: bool,
     /// The deadline under which the peer is listed; the true one may be later.
-    listed: Option<Instant>,
+    listed: Listed,
 }
 
 impl<S: Stream> Peer<S> {
@@ -48,13 +47,18 @@ impl<S: Stream> Peer<S> {
             hung_up: false,
             newcomer: true,
             queued: true,
-            listed: None,
+            listed: Listed::default(),
         }
     }
 
     /// Whether the peer counted as a newcomer until now, and no longer is one.
     pub(crate) fn is_newcomer_no_more(&mut self) -> bool {
         std::mem::replace(&mut self.newcomer, self.connection.is_newcomer()) && !self.newcomer
+    }
+
+    /// Whether it is the peer of that generation, and counts as a newcomer.
+    pub(crate) fn is_newcomer_of(&self, generation: u16) -> bool {
+        self.newcomer && self.is_of(generation)
     }
 
     /// Whether it is the peer of that generation.
@@ -91,7 +95,7 @@ impl<S: Stream> Peer<S> {
 
     /// The listed deadline has passed.
     pub(crate) fn on_deadline(&mut self, cx: &mut Context<'_>) {
-        self.listed = None;
+        self.listed = Listed::default();
         // The socket takes bytes again, and we have not tried yet: the delay is ours, not the peer's.
         if !(self.writable && self.connection.is_blocked()) {
             self.connection.on_deadline(cx);
@@ -175,7 +179,7 @@ impl<S: Stream> Peer<S> {
         queue: &mut VecDeque<usize>,
     ) -> bool {
         if self.connection.is_done() {
-            deadlines.remove(key, &mut self.listed);
+            deadlines.remove(&mut self.listed);
             return false;
         }
         if let Some(deadline) = self.connection.deadline() {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use chat_core::{Deadlines, Index, Membership};
+use chat_core::{Deadlines, Index, Listed, Membership};
 use chat_proto::SessionId;
 use slab::Slab;
 
@@ -56,7 +56,7 @@ struct Place {
     /// In the queue.
     queued: bool,
     /// The deadline under which it is listed; the true one may be later.
-    listed: Option<Instant>,
+    listed: Listed,
     /// In the list of ended sessions.
     gone: bool,
 }
@@ -80,7 +80,13 @@ impl Peers {
     pub(crate) fn insert(&mut self, peer: Peer) -> usize {
         let (address, session) = (peer.address(), session_of(&peer));
         debug_assert!(self.at(address).is_none(), "two peers at {address}");
-        let key = self.places.insert(Place { peer, local: 0, queued: false, listed: None, gone: false });
+        let key = self.places.insert(Place {
+            peer,
+            local: 0,
+            queued: false,
+            listed: Listed::default(),
+            gone: false,
+        });
         self.by_address.insert(&address, key, |key| address_at(&self.places, key));
         if let Some(session) = session {
             self.by_session.insert(&session, key, |key| session_at(&self.places, key));
@@ -95,7 +101,7 @@ impl Peers {
 
     pub(crate) fn remove(&mut self, key: usize) -> Peer {
         let Place { peer, mut listed, .. } = self.places.remove(key);
-        self.deadlines.remove(key, &mut listed);
+        self.deadlines.remove(&mut listed);
         self.by_address.remove(&peer.address(), key);
         if let Some(session) = session_of(&peer) {
             self.by_session.remove(&session, key);
@@ -229,7 +235,7 @@ impl Peers {
         loop {
             let key = self.deadlines.pop_due(now)?;
             let Some(place) = self.places.get_mut(key) else { continue };
-            place.listed = None;
+            place.listed = Listed::default();
             if place.peer.deadline() <= now {
                 return Some(key);
             }
