@@ -8,7 +8,7 @@ use support::Server;
 fn clients_and_plain_peers_have_names_and_tell_each_other_things() {
     let server = Server::start();
     let (mut ann, _) = server.client(&["--name", "ann"]);
-    let mut bob = server.peer();
+    let (mut bob, mut carol) = (server.peer(), server.peer());
     ann.type_line("hello");
     bob.read_up_to("[ann] hello");
     bob.send("/nick ann\n");
@@ -24,10 +24,14 @@ fn clients_and_plain_peers_have_names_and_tell_each_other_things() {
     ann.type_line("/nik anna");
     ann.stdout.wait_for_line("[*] There is no /nik. Did you mean /nick?");
     ann.type_line("/ignore bob");
-    ann.stdout.wait_until("the answer", |output| {
-        output.lines.iter().any(|line| line.contains("no longer see what bob says")).then_some(())
-    });
+    // The lane is in order: with this answer the client has all of the one before.
+    ann.type_line("/ignore");
+    ann.stdout.wait_for_line("[*] You ignore bob");
     bob.send("can you see me?\n/me waves\n");
+    server.process.stdout.wait_for_line("[bob] * waves");
+    // What comes later in the log tells that the client has what came before.
+    carol.send("next\n");
+    ann.stdout.wait_for_line(&carol.line("next"));
     ann.type_line("/unignore bob");
     ann.stdout.wait_for_line("[*] You see what bob says again");
     bob.send("and now?\n");
