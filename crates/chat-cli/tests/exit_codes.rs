@@ -111,8 +111,7 @@ fn a_server_that_dies_ends_the_client_with_one_and_the_reason() {
     let mut server = Server::start();
     let (client, _) = server.client(&["--stay"]);
     let mut speaker = server.peer();
-    speaker.send("hello\n");
-    client.stdout.wait_for_line(&speaker.line("hello"));
+    client.hears(&mut speaker);
     server.process.kill();
     let (code, stderr) = ended(client);
     assert_eq!(code, Some(1));

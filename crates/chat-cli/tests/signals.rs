@@ -95,12 +95,10 @@ fn a_server_that_stops_ends_the_client_with_one_and_says_so() {
     let mut server = Server::start();
     let (mut client, _) = server.client(&["--stay"]);
     let mut speaker = server.peer();
-    speaker.send("hello\n");
-    client.stdout.wait_for_line(&speaker.line("hello"));
+    client.hears(&mut speaker);
     server.process.terminate();
     assert_eq!(server.process.exit_code(), Some(0));
-    let farewell = client.stdout.wait_until("the farewell", |output| output.lines.get(1).cloned());
-    assert_eq!(farewell, "[*] The server is stopping");
+    client.stdout.wait_for_line("[*] The server is stopping");
     assert_eq!(client.exit_code(), Some(1));
     assert_eq!(client.stderr.lines(), ["error: the server closed the connection: server is stopping"]);
 }
@@ -157,8 +155,7 @@ fn a_client_ends_with_the_code_of_the_signal_that_ended_it() {
         }
         let (mut client, _) = server.client(&["--stay"]);
         // What it prints it prints after it has taken charge of signals.
-        speaker.send("hello\n");
-        client.stdout.wait_for_line(&speaker.line("hello"));
+        client.hears(&mut speaker);
         client.signal(signal);
         assert_eq!(client.exit_code(), Some(code), "{signal}");
     }

@@ -47,8 +47,7 @@ fn clients_of_a_server_that_is_killed_learn_of_it() {
     let mut server = Server::start();
     let mut clients: Vec<(Process, String)> = (0..3).map(|_| server.client(&["--stay"])).collect();
     let mut speaker = server.peer();
-    speaker.send("hello\n");
-    clients.iter().for_each(|(client, _)| client.stdout.wait_for_line(&speaker.line("hello")));
+    clients.iter().for_each(|(client, _)| client.hears(&mut speaker));
     server.process.kill();
     for (client, _) in &mut clients {
         assert_eq!(client.exit_code(), Some(1));

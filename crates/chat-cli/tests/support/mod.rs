@@ -87,6 +87,20 @@ impl Process {
         self.child.0.wait().expect("it is a child of ours").code()
     }
 
+    /// Returns once this client prints what `speaker` says, which is said again until then. A client that is slow to
+    /// send its hello counts as a silent listener at first, and drops what it is sent before it is welcomed.
+    pub(crate) fn hears(&self, speaker: &mut Peer) {
+        let line = speaker.line("can you hear me?");
+        let deadline = now() + PATIENCE;
+        loop {
+            speaker.send("can you hear me?\n");
+            if self.stdout.has_line_within(&line, Duration::from_secs(1)) {
+                return;
+            }
+            assert!(now() < deadline, "it hears nothing: {:?}", self.stdout.lines());
+        }
+    }
+
     pub(crate) fn kill(&mut self) {
         self.child.0.kill().expect("it still runs");
     }
@@ -198,7 +212,7 @@ impl Server {
     }
 
     /// `chat client tcp` in a pipe. Returns it with its address, once the server has accepted it. Nobody else may
-    /// connect meanwhile.
+    /// connect meanwhile. If its hello is late, it may not have been welcomed yet: see [`Process::hears`].
     pub(crate) fn client(&self, flags: &[&str]) -> (Process, String) {
         let before = self.process.stdout.written().lines.len();
         let client = Process::start(&mut client_command(self.address, flags));
@@ -319,6 +333,14 @@ impl Output {
             let last = written.lines[written.lines.len().saturating_sub(20)..].join("\n  ");
             panic!("waited in vain for {what}; the output (ended: {}) closes with\n  {last}", written.ended)
         })
+    }
+
+    fn has_line_within(&self, line: &str, time: Duration) -> bool {
+        let is_missing =
+            |written: &mut Written| !written.ended && written.lines.iter().all(|there| there != line);
+        let waited = self.0.1.wait_timeout_while(self.written(), time, is_missing);
+        let (written, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        written.lines.iter().any(|there| there == line)
     }
 
     pub(crate) fn wait_for_line(&self, line: &str) {
