@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::Command;
 
 use crate::datagrams::Plain;
-use crate::support::{Process, Server};
+use crate::support::{Peer, Process, Server};
 
 /// All that a chat program needs: it says a line when it has typed one, and prints what each `recv` returns.
 const TEN_LINES_OF_PYTHON: &str = r#"
@@ -89,8 +89,8 @@ impl Stock {
     /// The lines of members that it has printed.
     fn read(lines: &[String]) -> Vec<String> {
         // telnet prints about itself, and what it read with the breaks of a terminal.
-        let lines = lines.iter().map(|line| line.trim_end_matches('\r').to_owned());
-        lines.filter(|line| line.starts_with('[')).collect()
+        let lines = lines.iter().map(|line| line.trim_end_matches('\r'));
+        lines.filter(|line| line.starts_with('[')).flat_map(Peer::unglued).collect()
     }
 
     fn has_read(&self, line: &str) {

@@ -25,7 +25,7 @@ const NEGOTIATIONS: [(&str, &[u8], &[u8]); 9] = [
 
 /// Sends `pieces` one by one and reads what comes back before the line of a peer that speaks after it.
 fn answers(server: &Server, reader: &mut Peer, speaker: &mut Peer, pieces: &[&[u8]]) -> Vec<u8> {
-    let mut peer = server.peer();
+    let mut peer = Peer::connect(server.address);
     peer.socket.set_nodelay(true).unwrap();
     peer.send("begin\n"); // a line peer: a pause between two pieces means nothing
     reader.read_up_to(&peer.line("begin"));

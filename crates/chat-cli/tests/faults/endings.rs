@@ -31,8 +31,7 @@ fn last_words_are_heard_even_if_a_reset_follows_them() {
     let mut speaker = server.peer();
     let mut expected = BTreeSet::new();
     for number in 0..500 {
-        let mut peer = server.peer();
-        peer.send("hello\n");
+        let mut peer = server.peer_that_says("hello\n");
         speaker.send("hello\n");
         peer.socket.peek(&mut [0]).expect("it is spoken to");
         peer.send(format!("last words {number}\n"));

@@ -181,7 +181,13 @@ impl Server {
 
     /// A plain peer that the server has accepted.
     pub(crate) fn peer(&self) -> Peer {
-        let peer = Peer::connect(self.address);
+        self.peer_that_says("")
+    }
+
+    /// The same, which says something at once: the server waits a moment for what a silent one speaks.
+    pub(crate) fn peer_that_says(&self, first: &str) -> Peer {
+        let mut peer = Peer::connect(self.address);
+        peer.send(first);
         // After a reset the system may give the same port once more.
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         let count = peers.entry(peer.name.clone()).or_default();
