@@ -287,6 +287,15 @@ impl Attachment {
         self.say_as(member, None, text, now)
     }
 
+    /// As [`say`](Self::say), for what did not fit into one message: it is said as it is, and never a command.
+    ///
+    /// # Errors
+    ///
+    /// As [`say`](Self::say).
+    pub fn say_rest(&self, member: Membership, text: Text, now: Instant) -> Result<Said, SayError> {
+        self.say_text(member, None, text, now)
+    }
+
     /// Like [`say`](Self::say), for a member that numbers its messages itself. A message is not said if its number is not
     /// greater than all earlier ones.
     ///
@@ -326,6 +335,16 @@ impl Attachment {
             Some((_, Line::Text(Some(said)))) => said,
             _ => text,
         };
+        self.say_text(member, number, text, now)
+    }
+
+    fn say_text(
+        &self,
+        member: Membership,
+        number: Option<u64>,
+        text: Text,
+        now: Instant,
+    ) -> Result<Said, SayError> {
         let verdict = match self.room.moderator() {
             Some(moderator) => {
                 let speaker = self.room.lock().speaker(member)?;
@@ -386,6 +405,12 @@ impl Attachment {
     #[must_use]
     pub fn is_member(&self, member: Membership) -> bool {
         self.room.lock().identity(member).is_some()
+    }
+
+    /// Whom `member` ignores, sorted. A plain member is not to be sent what these say; the client of a framed one hides it.
+    #[must_use]
+    pub fn ignored(&self, member: Membership) -> Vec<MemberId> {
+        self.room.lock().ignored_ids(member)
     }
 
     /// How many of `member`'s messages the room has dealt with.

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
-use chat_proto::{Entry, Event, encode_entry};
+use chat_proto::{Entry, Event, MemberId, encode_entry};
 
 use crate::attachment::{Attachment, Dismissed, Told, Update};
 use crate::config::RoomConfig;
 use crate::encoded::EncodedLog;
 use crate::room::Room;
+use crate::said_by::SaidBy;
 use crate::waker::Waker;
 
 /// How a peer reads the log.
@@ -67,6 +69,8 @@ pub struct Feed {
     told: VecDeque<Told>,
     /// A log has grown since the last query.
     grown: bool,
+    /// Who said what, once a member of this thread does not want to read all of it.
+    said_by: Option<SaidBy>,
 }
 
 impl Feed {
@@ -83,6 +87,7 @@ impl Feed {
             dismissed: Vec::new(),
             told: VecDeque::new(),
             grown: false,
+            said_by: None,
         }
     }
 
@@ -111,6 +116,13 @@ impl Feed {
         self.told.extend(self.update.direct.drain(..));
         let (update, announce) = (&self.update, self.announce);
         self.grown |= update.missed_up_to.is_some();
+        if let Some(said_by) = &mut self.said_by {
+            for entry in &update.entries {
+                if let Event::Said { from, .. } = entry.event {
+                    said_by.push(entry.seq, from.member);
+                }
+            }
+        }
         for (log, format) in self.logs.iter_mut().zip([Format::Framed, Format::Lf, Format::CrLf]) {
             let Some(log) = log else { continue };
             if let Some(seq) = update.missed_up_to {
@@ -149,6 +161,25 @@ impl Feed {
         self.logs[format as usize]
             .as_ref()
             .expect("a format is opened before anyone reads it, and never closed")
+    }
+
+    /// Notes from now on who said the messages that are pulled: a member of this thread ignores somebody.
+    pub fn note_authors(&mut self) {
+        self.said_by.get_or_insert_default();
+    }
+
+    /// The first message after `seq` that one of these members has said, which must be sorted. Only messages that were pulled
+    /// after [`note_authors`](Self::note_authors) are known. Costs nothing if there are no members, otherwise O(messages after `seq`).
+    #[must_use]
+    pub fn next_said_by(&self, members: &[MemberId], seq: u64) -> Option<u64> {
+        self.said_by.as_ref().filter(|_| !members.is_empty())?.next(members, seq)
+    }
+
+    /// How many of these messages one of these members has said, as [`next_said_by`](Self::next_said_by) finds them.
+    #[must_use]
+    pub fn count_said_by(&self, members: &[MemberId], seqs: RangeInclusive<u64>) -> u64 {
+        let said_by = self.said_by.as_ref().filter(|_| !members.is_empty());
+        said_by.map_or(0, |said_by| said_by.count(members, seqs))
     }
 
     /// Whether pulls since the last call have brought entries that members of this thread get.

@@ -64,6 +64,7 @@ mod rate;
 mod room;
 mod rooms;
 mod running;
+mod said_by;
 mod server;
 mod sessions;
 mod state;

@@ -20,10 +20,13 @@ pub enum Notice<'a> {
     Closed(&'a str),
     /// It has ended its side of the connection, and stays as a listener.
     SideEnded,
+    /// Its command was longer than a message may be, and the rest of the line was dropped.
+    CommandCut,
 }
 
 const MISSED: &str = "You missed ";
 const CLOSED: &str = "Closed: ";
+const COMMAND_CUT: &str = "A command has at most 960 bytes, so the rest of the line was dropped";
 const SIDE_ENDED: &str = "You ended your side; you still hear the room";
 
 impl<'a> Notice<'a> {
@@ -37,7 +40,11 @@ impl<'a> Notice<'a> {
         if let Some(messages) = notice.strip_prefix(MISSED) {
             return messages.split(' ').next()?.parse().ok().map(Self::Missed);
         }
-        (notice == SIDE_ENDED).then_some(Self::SideEnded)
+        match notice {
+            SIDE_ENDED => Some(Self::SideEnded),
+            COMMAND_CUT => Some(Self::CommandCut),
+            _ => None,
+        }
     }
 }
 
@@ -48,6 +55,7 @@ impl fmt::Display for Notice<'_> {
             Self::Missed(messages) => write!(f, "{MISSED}{messages} messages"),
             Self::Closed(reason) => write!(f, "{CLOSED}{reason}"),
             Self::SideEnded => f.write_str(SIDE_ENDED),
+            Self::CommandCut => f.write_str(COMMAND_CUT),
         }
     }
 }

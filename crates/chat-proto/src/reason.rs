@@ -104,6 +104,12 @@ impl LeaveReason {
         LeaveReason::Version { text: cut(&text, PHRASE_BYTES_MAX) }
     }
 
+    /// What a plain peer reads behind `[*] Closed: `: the phrase, or for [`Quit`](Self::Quit) that it has left.
+    #[must_use]
+    pub fn farewell(&self) -> String {
+        if *self == Self::Quit { "you have left".to_owned() } else { self.to_string() }
+    }
+
     /// The number of the reason on the wire (PROTOCOL.md, section 7).
     #[must_use]
     pub fn code(&self) -> u8 {

@@ -14,6 +14,9 @@
 //!      |  of silence   +---> Draining ------->+                                              |
 //!      |               |     the room closes, |                                              |
 //!      |               |     all is written   |                                              |
+//!      |               +---> Quitting ------->+                                              |
+//!      |               |     told to leave,   |                                              |
+//!      |               |     all is written   |                                              |
 //!      +--- refused, with a reason ---------->+                                              |
 //!      |               +------------ lost, or not worth a word ------------------------------+
 //!      +---------------------------- lost, not chat, or 10 s --------------------------------+
@@ -54,6 +57,8 @@ enum Phase {
     Paused,
     /// Still a member, but its input is ignored: it gets its pending output, then leaves.
     Draining,
+    /// It has given the command to leave: it gets what it is owed, then leaves.
+    Quitting,
     /// Not a member; its last words are in the outbox.
     Leaving,
     /// Everything is written and our side is shut down: waits for the peer to shut down its side.
@@ -152,7 +157,7 @@ impl Connection {
 
     /// Something for this member alone.
     pub(crate) fn tell(&mut self, direct: Arc<Direct>, now: Instant) {
-        if !matches!(self.phase, Phase::Member | Phase::Paused | Phase::Draining) {
+        if !matches!(self.phase, Phase::Member | Phase::Paused | Phase::Draining | Phase::Quitting) {
             return;
         }
         match self.outgoing.format() {
@@ -207,7 +212,7 @@ impl Connection {
                 self.outgoing.outbox_len() <= OUTBOX_BYTES_MAX
             }
             Phase::Paused | Phase::Done => false,
-            Phase::Draining | Phase::Leaving | Phase::Lingering => true,
+            Phase::Draining | Phase::Quitting | Phase::Leaving | Phase::Lingering => true,
         }
     }
 
@@ -231,6 +236,7 @@ impl Connection {
             match (self.outgoing.flush(listener, cx, socket), self.phase) {
                 (Ok(Flushed::Lagged), _) => self.end(LeaveReason::Lagged, cx),
                 (Ok(Flushed::All), Phase::Draining) => self.end(LeaveReason::Stopping, cx),
+                (Ok(Flushed::All), Phase::Quitting) => self.end(LeaveReason::Quit, cx),
                 (Ok(Flushed::All), Phase::Leaving) => {
                     self.phase = if self.peer_ended { Phase::Done } else { Phase::Lingering };
                     self.due = Some(cx.now + LINGER_TIMEOUT);
@@ -303,6 +309,7 @@ impl Connection {
                     self.due = Some(cx.now + HALF_CLOSED_TIMEOUT);
                 }
             }
+            Phase::Quitting => self.end(LeaveReason::Quit, cx),
             Phase::Draining | Phase::Leaving | Phase::Lingering | Phase::Done => self.phase = Phase::Done,
         }
     }

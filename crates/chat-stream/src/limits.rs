@@ -21,6 +21,9 @@ pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// unread input into a reset, which can destroy the last lines on their way.
 pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long a member that has given the command to leave may take to be written what it is owed.
+pub(crate) const QUITTING_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long a plain peer that has ended its side after it spoke waits for an answer. If nobody says anything meanwhile it
 /// leaves, or a program like `nc -N`, which waits for our end, would never end.
 pub(crate) const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(10);

@@ -176,7 +176,7 @@ impl Outgoing {
         match self.format() {
             Format::Framed => self.push_frame(&RoomFrame::Bye(reason.clone())),
             Format::Lf | Format::CrLf => {
-                self.push_notice(&Notice::Closed(&reason.to_string()).to_string(), now);
+                self.push_notice(&Notice::Closed(&reason.farewell()).to_string(), now);
             }
         }
     }
@@ -211,7 +211,7 @@ impl Outgoing {
                 blocked
             } else if let Some(speaker) = &mut speaker {
                 let log = cx.feed.log(self.format());
-                match log.pending_before(self.cursor, speaker.next_own()) {
+                match log.pending_before(self.cursor, speaker.next_skipped(self.cursor.seq(), cx.feed)) {
                     Pending::Bytes(a, b) => self.write_log(log, a, b, cx.now, socket)?,
                     Pending::Lagged { missed, resume } => {
                         if !self.catch_up(missed, resume, speaker, cx) {
@@ -219,7 +219,7 @@ impl Outgoing {
                         }
                         false
                     }
-                    Pending::Nothing => match speaker.step_over_own(log, self.cursor) {
+                    Pending::Nothing => match speaker.step_over(log, self.cursor, cx.feed) {
                         Some(cursor) => {
                             self.cursor = cursor;
                             false
@@ -335,7 +335,7 @@ impl Outgoing {
     /// Tells the member how many messages it missed; false if the room closes lagged members.
     fn catch_up(&mut self, missed: u64, resume: Cursor, speaker: &mut Speaker, cx: &Context<'_>) -> bool {
         self.cursor = resume;
-        let missed = missed - speaker.own_passed_up_to(resume.seq());
+        let missed = missed - speaker.skipped_up_to(resume.seq() - missed, resume.seq(), cx.feed);
         if missed == 0 {
             return true;
         }

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use chat_core::{Cursor, EncodedLog, Membership, Outcome};
-use chat_proto::Text;
+use chat_core::{Action, Cursor, EncodedLog, Feed, Membership, Outcome};
+use chat_proto::{MemberId, Text};
 
 use crate::context::Context;
 use crate::own::Own;
@@ -12,66 +12,124 @@ use crate::own::Own;
 #[derive(Debug)]
 pub(crate) struct Speaker {
     member: Membership,
-    /// A plain member's own messages, which it does not get back. `None` for a member that only listens.
-    own: Option<Box<Own>>,
+    /// What a plain member is not to get. Nothing for one that only listens.
+    skipped: Option<Box<Skipped>>,
+}
+
+/// The messages of the log that a member is not sent.
+#[derive(Debug, Default)]
+struct Skipped {
+    /// Its own ones.
+    own: Own,
+    /// The members whose messages it does not want, sorted.
+    ignored: Vec<MemberId>,
+}
+
+/// What follows from what a member has said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    /// Nothing more is to be taken from it before this moment.
+    pub(crate) pause_until: Option<Instant>,
+    /// It has given the command to leave.
+    pub(crate) leaves: bool,
+    /// The line was longer than a command may be, and its rest was dropped.
+    pub(crate) is_cut: bool,
 }
 
 impl Speaker {
     pub(crate) fn new(member: Membership) -> Self {
-        Self { member, own: None }
+        Self { member, skipped: None }
     }
 
     pub(crate) fn member(&self) -> Membership {
         self.member
     }
 
-    /// Says one message of a framed member, which gets it back as confirmation. If it is over its rate limit, returns
-    /// until when nothing more is to be taken from it.
+    /// Says one message of a framed member, which gets it back as confirmation.
     ///
-    /// A message that the room does not take is dropped: the room is closing, or has kicked the member, and the transport is
-    /// about to learn of it.
-    pub(crate) fn say(&mut self, number: u64, text: Text, cx: &mut Context<'_>) -> Option<Instant> {
+    /// What the room does not take is dropped: it is closing, or has made the member leave, and the transport is about
+    /// to learn it.
+    pub(crate) fn say(&mut self, number: u64, text: Text, cx: &mut Context<'_>) -> Spoken {
         cx.count_heard(&text);
-        let said = cx.feed.attachment().say_numbered(self.member, number, text, cx.now);
-        said.ok()?.pause_until
+        let Ok(said) = cx.feed.attachment().say_numbered(self.member, number, text, cx.now) else {
+            return Spoken::default();
+        };
+        // Its client hides the members that it ignores.
+        let leaves = matches!(said.outcome, Outcome::Answered { action: Some(Action::Leave) });
+        Spoken { pause_until: said.pause_until, leaves, is_cut: false }
     }
 
     /// Says what a plain member wrote in one line, in several messages if it is long. The member does not get it
     /// back. What is empty, or only invisible, says nothing: someone has only pressed Enter. `tail` is where the log
-    /// begins that the member reads. Returns until when nothing more is to be taken from it, if it is over its rate
-    /// limit.
-    pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &mut Context<'_>) -> Option<Instant> {
-        let mut pause_until = None;
+    /// begins that the member reads.
+    pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &mut Context<'_>) -> Spoken {
+        let mut spoken = Spoken::default();
+        let (mut is_first, mut is_command) = (true, false);
         for text in Text::split(line).filter(|text| !text.as_str().is_empty()) {
+            // The rest of a command must not be said to the room: it may be a private message.
+            if is_command {
+                spoken.is_cut = true;
+                break;
+            }
             cx.count_heard(&text);
-            let Ok(said) = cx.feed.attachment().say(self.member, text, cx.now) else { break };
-            pause_until = said.pause_until;
-            if let Outcome::Accepted { seq } = said.outcome {
-                self.own.get_or_insert_default().add(seq, tail);
+            let attachment = cx.feed.attachment();
+            let said = match std::mem::take(&mut is_first) {
+                true => attachment.say(self.member, text, cx.now),
+                false => attachment.say_rest(self.member, text, cx.now),
+            };
+            let Ok(said) = said else { break };
+            spoken.pause_until = said.pause_until;
+            match said.outcome {
+                Outcome::Accepted { seq } => self.skipped.get_or_insert_default().own.add(seq, tail),
+                Outcome::Answered { action } => {
+                    self.obey(action.as_ref(), &mut spoken, cx);
+                    is_command = true;
+                }
+                _ => {}
             }
         }
-        pause_until
+        spoken
     }
 
-    /// The next message in the log that must not be sent to the member; past the end if there is none.
-    pub(crate) fn next_own(&self) -> u64 {
-        self.own.as_ref().and_then(|own| own.next()).unwrap_or(u64::MAX)
+    fn obey(&mut self, action: Option<&Action>, spoken: &mut Spoken, cx: &mut Context<'_>) {
+        match action {
+            Some(Action::Leave) => spoken.leaves = true,
+            Some(Action::Ignore { .. }) => {
+                cx.feed.note_authors();
+                let ignored = cx.feed.attachment().ignored(self.member);
+                self.skipped.get_or_insert_default().ignored = ignored;
+                self.let_go();
+            }
+            _ => {}
+        }
     }
 
-    /// The cursor after its own message, if that is the next entry.
-    pub(crate) fn step_over_own(&mut self, log: &EncodedLog, cursor: Cursor) -> Option<Cursor> {
-        let own = self.own.as_mut()?;
-        let seq = own.next()?;
+    /// The next message after `seq` that is not to be sent to the member; past the end if there is none.
+    pub(crate) fn next_skipped(&self, seq: u64, feed: &Feed) -> u64 {
+        let Some(skipped) = &self.skipped else { return u64::MAX };
+        let ignored = feed.next_said_by(&skipped.ignored, seq);
+        skipped.own.next().into_iter().chain(ignored).min().unwrap_or(u64::MAX)
+    }
+
+    /// The cursor behind a message that is not to be sent to the member, if that is what comes next.
+    pub(crate) fn step_over(&mut self, log: &EncodedLog, cursor: Cursor, feed: &Feed) -> Option<Cursor> {
+        let seq = self.next_skipped(cursor.seq(), feed);
         let cursor = log.step_over(cursor, seq)?;
-        own.went_past(seq);
-        if own.is_empty() {
-            self.own = None;
+        if let Some(skipped) = &mut self.skipped {
+            skipped.own.went_past(seq);
+            self.let_go();
         }
         Some(cursor)
     }
 
-    /// How many of the messages that it missed, up to `seq`, were its own.
-    pub(crate) fn own_passed_up_to(&mut self, seq: u64) -> u64 {
-        self.own.as_mut().map_or(0, |own| own.passed_up_to(seq))
+    /// How many of the messages that the tail has passed, those after `from` up to `seq`, were not for the member.
+    pub(crate) fn skipped_up_to(&mut self, from: u64, seq: u64, feed: &Feed) -> u64 {
+        let Some(skipped) = &mut self.skipped else { return 0 };
+        skipped.own.passed_up_to(seq) + feed.count_said_by(&skipped.ignored, from + 1..=seq)
+    }
+
+    /// Gives back memory that is not needed any more.
+    fn let_go(&mut self) {
+        self.skipped.take_if(|skipped| skipped.own.is_empty() && skipped.ignored.is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 use std::vec;
 
-use chat_core::{Attachment, Membership};
+use chat_core::{Action, Attachment, Membership, Outcome};
 use chat_proto::Text;
 
 /// The receiving half of a session.
@@ -45,7 +45,7 @@ impl Inbox {
         }
     }
 
-    /// Takes messages with consecutive numbers from `first` on.
+    /// Takes in messages with consecutive numbers from `first` on. True if one is the command to leave.
     pub(crate) fn receive(
         &mut self,
         first: u64,
@@ -53,23 +53,25 @@ impl Inbox {
         member: Membership,
         attachment: &Attachment,
         now: Instant,
-    ) {
+    ) -> bool {
         // How many of them are dealt with already; `None` if those before them are missing.
-        let Some(known) = self.taken.checked_add(1).and_then(|next| next.checked_sub(first)) else { return };
+        let Some(known) = self.taken.checked_add(1).and_then(|next| next.checked_sub(first)) else {
+            return false;
+        };
         says.drain(..usize::try_from(known).unwrap_or(usize::MAX).min(says.len()));
         let says = says.into_iter();
         match &mut self.paused {
-            Some(paused) if paused.held.len() > 0 => {}
+            Some(paused) if paused.held.len() > 0 => return false,
             Some(paused) if paused.until > now => paused.held = says,
-            _ => self.say(says, member, attachment, now),
+            _ => return self.say(says, member, attachment, now),
         }
+        false
     }
 
-    /// Says the held messages, as far as the rate limit allows.
-    pub(crate) fn say_held(&mut self, member: Membership, attachment: &Attachment, now: Instant) {
-        if let Some(paused) = self.paused.take_if(|paused| paused.until <= now) {
-            self.say(paused.held, member, attachment, now);
-        }
+    /// Says what is held, as far as the rate limit allows. True if something of it is the command to leave.
+    pub(crate) fn say_held(&mut self, member: Membership, attachment: &Attachment, now: Instant) -> bool {
+        let paused = self.paused.take_if(|paused| paused.until <= now);
+        paused.is_some_and(|paused| self.say(paused.held, member, attachment, now))
     }
 
     fn say(
@@ -78,19 +80,23 @@ impl Inbox {
         member: Membership,
         attachment: &Attachment,
         now: Instant,
-    ) {
+    ) -> bool {
         self.paused = None;
         while let Some(text) = texts.next() {
-            let Some(number) = self.taken.checked_add(1) else { return };
-            // An error means that the member was kicked, or the room is closing: nothing is taken from it
+            let Some(number) = self.taken.checked_add(1) else { return false };
+            // An error means that it has been made to leave, or the room is closing: nothing is taken from it
             // any more.
-            let Ok(said) = attachment.say_numbered(member, number, text, now) else { return };
+            let Ok(said) = attachment.say_numbered(member, number, text, now) else { return false };
             self.taken = number;
+            if matches!(said.outcome, Outcome::Answered { action: Some(Action::Leave) }) {
+                return true;
+            }
             if let Some(until) = said.pause_until.filter(|&until| until > now) {
                 self.paused = Some(Box::new(Paused { until, held: texts }));
-                return;
+                return false;
             }
         }
+        false
     }
 
     /// When to call [`say_held`](Self::say_held).

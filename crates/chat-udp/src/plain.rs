@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Cursor, Format, LagPolicy, Membership, Pending, Said};
+use chat_core::{Action, Cursor, Format, LagPolicy, Membership, Outcome, Pending, Said};
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
-use chat_proto::{Author, Direct, LeaveReason, Line, Notice, PeerAddr, Text, TextKind};
+use chat_proto::{Author, Direct, LeaveReason, Line, MemberId, Notice, PeerAddr, Text, TextKind};
 use memchr::memmem;
 
 use crate::limits::LEASE;
@@ -35,6 +35,10 @@ pub(crate) struct Plain {
     remark: Option<&'static str>,
     /// It was told that its encoding cannot be read.
     told_encoding: bool,
+    /// A command of it was too long, and it is to be told that the rest was dropped.
+    is_cut: bool,
+    /// The members whose messages it does not get, sorted.
+    ignored: Box<[MemberId]>,
 }
 
 /// Whether a datagram comes from a chat server rather than a person: a notice of a room, or
@@ -52,7 +56,7 @@ pub(crate) fn challenge(number: u32, bytes: &[u8]) -> Vec<u8> {
 
 /// The line for a peer that the room refuses.
 pub(crate) fn refusal(reason: &LeaveReason, bytes: &[u8]) -> Vec<u8> {
-    notice(&Notice::Closed(&reason.to_string()).to_string(), line_end(bytes).unwrap_or_default())
+    notice(&Notice::Closed(&reason.farewell()).to_string(), line_end(bytes).unwrap_or_default())
 }
 
 /// The number that a datagram consists of.
@@ -99,6 +103,8 @@ impl Plain {
             lane: VecDeque::new(),
             remark: None,
             told_encoding: false,
+            is_cut: false,
+            ignored: Box::default(),
         }
     }
 
@@ -117,7 +123,7 @@ impl Plain {
 
     /// The last line that it is sent, if its membership ends otherwise than by itself.
     pub(crate) fn farewell(&self, reason: &LeaveReason) -> Vec<u8> {
-        self.notice(&Notice::Closed(&reason.to_string()).to_string())
+        self.notice(&Notice::Closed(&reason.farewell()).to_string())
     }
 
     fn notice(&self, text: &str) -> Vec<u8> {
@@ -129,15 +135,22 @@ impl Plain {
         self.lane.extend(direct.item.to_lines().into_iter().map(|line| (line, direct.number)));
     }
 
-    /// Says the lines of a datagram. An empty one only shows that the peer is there.
-    pub(crate) fn receive(&mut self, bytes: &[u8], cx: &Context<'_>) {
+    /// Whether it ignores somebody.
+    pub(crate) fn ignores_somebody(&self) -> bool {
+        !self.ignored.is_empty()
+    }
+
+    /// Says the lines of a datagram. An empty one only shows that the peer is there. True if one is the command to
+    /// leave.
+    pub(crate) fn receive(&mut self, bytes: &[u8], cx: &Context<'_>) -> bool {
         self.heard = cx.now;
         self.line_end = line_end(bytes).unwrap_or(self.line_end);
         if self.proof.is_some() && number(bytes) == self.proof {
-            return;
+            return false;
         }
         if self.pause_until.is_some_and(|until| until > cx.now) {
-            return tracing::debug!(address = %self.address, "datagram of a plain member over the rate limit is dropped");
+            tracing::debug!(address = %self.address, "datagram of a plain member over the rate limit is dropped");
+            return false;
         }
         if TextKind::of(bytes) == TextKind::OtherEncoding && !std::mem::replace(&mut self.told_encoding, true)
         {
@@ -145,14 +158,39 @@ impl Plain {
         }
         let bytes = without_padding(bytes);
         let taken = &bytes[..bytes.len().min(PLAIN_DATAGRAM_BYTES_MAX)];
+        taken.split_inclusive(|&byte| byte == b'\n').any(|line| self.say_line(line, cx))
+    }
+
+    /// Says a line, in several messages if it is long. True if it is the command to leave.
+    fn say_line(&mut self, line: &[u8], cx: &Context<'_>) -> bool {
+        let attachment = cx.feed.attachment();
+        let (mut is_first, mut is_command) = (true, false);
         // A person that has only pressed Enter has said nothing.
-        for text in Text::split(taken).filter(|text| !text.as_str().is_empty()) {
-            // An error means that the room is closing, or has ended the membership; the room reports that itself.
-            let Ok(Said { pause_until, .. }) = cx.feed.attachment().say(self.member, text, cx.now) else {
-                return;
+        for text in Text::split(line).filter(|text| !text.as_str().is_empty()) {
+            // The rest of a command must not be said to the room: it may be a private message.
+            if is_command {
+                self.is_cut = true;
+                break;
+            }
+            let said = match std::mem::take(&mut is_first) {
+                true => attachment.say(self.member, text, cx.now),
+                false => attachment.say_rest(self.member, text, cx.now),
             };
+            // An error means that the room is closing, or has ended the membership: it tells so itself.
+            let Ok(Said { outcome, pause_until, .. }) = said else { return false };
             self.pause_until = pause_until;
+            match outcome {
+                Outcome::Answered { action: Some(Action::Leave) } => return true,
+                Outcome::Answered { action } => {
+                    is_command = true;
+                    if let Some(Action::Ignore { .. }) = action {
+                        self.ignored = attachment.ignored(self.member).into();
+                    }
+                }
+                _ => {}
+            }
         }
+        false
     }
 
     /// Writes the next datagram into `out`, which is empty; false if there is none. An error is the
@@ -166,6 +204,10 @@ impl Plain {
             out.extend(self.notice(remark));
             return Ok(true);
         }
+        if std::mem::take(&mut self.is_cut) {
+            out.extend(self.notice(&Notice::CommandCut.to_string()));
+            return Ok(true);
+        }
         if let Some((line, direct)) = self.lane.pop_front() {
             out.extend(format!("{line}{}", self.line_end).into_bytes());
             cx.feed.attachment().got(self.member, direct);
@@ -173,9 +215,15 @@ impl Plain {
         }
         let log = cx.feed.log(Format::Lf);
         loop {
-            match log.pending(self.cursor) {
-                Pending::Nothing => return Ok(false),
+            let ignored = cx.feed.next_said_by(&self.ignored, self.cursor.seq());
+            match log.pending_before(self.cursor, ignored.unwrap_or(u64::MAX)) {
+                Pending::Nothing => match ignored.and_then(|seq| log.step_over(self.cursor, seq)) {
+                    Some(cursor) => self.cursor = cursor,
+                    None => return Ok(false),
+                },
                 Pending::Lagged { missed, resume } => {
+                    let passed = self.cursor.seq() + 1..=resume.seq();
+                    let missed = missed - cx.feed.count_said_by(&self.ignored, passed);
                     self.cursor = resume;
                     if missed > 0 && cx.feed.config().lag_policy == LagPolicy::Close {
                         return Err(LeaveReason::Lagged);
@@ -190,7 +238,9 @@ impl Plain {
                     let slot = self.cursor.slot();
                     // Lines in the log end in LF, and so do those inside a datagram, except to a peer that wants
                     // CR LF: it gets one line at a time.
-                    let end = if self.line_end == "\r\n" { slot + 1 } else { log.head().slot() };
+                    // What it is not to get may be between two others.
+                    let is_alone = self.line_end == "\r\n" || ignored.is_some();
+                    let end = if is_alone { slot + 1 } else { log.head().slot() };
                     // Without a break at its end a datagram has room for one byte more.
                     let bytes_max = PLAIN_ANSWER_BYTES_MAX + usize::from(self.line_end.is_empty());
                     let (end, a, b) = log.batch(slot..end, bytes_max);

@@ -139,7 +139,7 @@ impl Session {
                     cx.feed.attachment().set_unanswered(member, false);
                 }
             }
-            Phase::Member | Phase::Draining => {}
+            Phase::Member | Phase::Draining | Phase::Quitting => {}
             Phase::Leaving(leaving) if is_bye => {
                 self.phase = Phase::gone(leaving.reason.clone(), cx.now);
                 self.owed.bye = false; // this is its answer to ours
@@ -179,8 +179,8 @@ impl Session {
         if matches!(self.phase, Phase::Member) {
             self.inbox.settle(settled);
             // What is not taken now is said again.
-            if !self.lane_is_full() {
-                self.inbox.receive(first, says, member, cx.feed.attachment(), cx.now);
+            if !self.lane_is_full() && self.inbox.receive(first, says, member, cx.feed.attachment(), cx.now) {
+                self.quit();
             }
         }
     }
@@ -219,7 +219,7 @@ impl Session {
             Phase::Leaving(leaving) => return self.transmit_bye(leaving.reason.clone(), out),
             Phase::Gone(gone) => return self.transmit_bye(gone.reason.clone(), out),
             Phase::Opening(_) => return false,
-            Phase::Member | Phase::Draining => {}
+            Phase::Member | Phase::Draining | Phase::Quitting => {}
         }
         if std::mem::take(&mut self.owed.present) {
             RoomDatagram::Present { session, present: cx.feed.attachment().room().present() }.encode(out);
@@ -235,6 +235,10 @@ impl Session {
         let has_all = self.outgoing.has_all_messages(log) && self.lane.is_none();
         if matches!(self.phase, Phase::Draining) && has_all {
             self.end(LeaveReason::Stopping, cx);
+            return self.transmit(cx, out);
+        }
+        if matches!(self.phase, Phase::Quitting) && self.lane.is_none() {
+            self.end(LeaveReason::Quit, cx);
             return self.transmit(cx, out);
         }
         let bytes_max = entries_bytes_max(taken, log.head().slot());
@@ -278,7 +282,7 @@ impl Session {
             Phase::Opening(opening) => opening.until,
             Phase::Gone(gone) => gone.until,
             Phase::Leaving(leaving) => leaving.next,
-            Phase::Member | Phase::Draining => {
+            Phase::Member | Phase::Draining | Phase::Quitting => {
                 let lane = self.lane.as_ref().and_then(|lane| lane.deadline());
                 let held = self.inbox.deadline().filter(|_| !self.lane_is_full());
                 let due = [self.outgoing.deadline(), held, lane];
@@ -294,17 +298,19 @@ impl Session {
                 self.leave(LeaveReason::Lost, cx);
                 self.phase = Phase::gone(LeaveReason::Lost, cx.now);
             }
-            Phase::Member | Phase::Draining if self.heard + LEASE <= cx.now => {
+            Phase::Member | Phase::Draining | Phase::Quitting if self.heard + LEASE <= cx.now => {
                 self.end(LeaveReason::Idle, cx);
             }
-            Phase::Member | Phase::Draining => {
+            Phase::Member | Phase::Draining | Phase::Quitting => {
                 self.outgoing.on_deadline(cx.now);
                 if self.lane.as_mut().is_some_and(|lane| lane.on_deadline(cx.now)) {
                     self.outgoing.rtt().back_off();
                 }
                 let taken = self.inbox.taken();
-                if let Some(member) = self.member.filter(|_| !self.lane_is_full()) {
-                    self.inbox.say_held(member, cx.feed.attachment(), cx.now);
+                if let Some(member) = self.member.filter(|_| !self.lane_is_full())
+                    && self.inbox.say_held(member, cx.feed.attachment(), cx.now)
+                {
+                    self.quit();
                 }
                 self.owed.ack |= self.inbox.taken() > taken;
             }
@@ -332,8 +338,14 @@ impl Session {
                 self.inbox.close();
                 self.phase = Phase::Draining;
             }
-            Phase::Draining | Phase::Leaving(_) | Phase::Gone(_) => {}
+            Phase::Draining | Phase::Quitting | Phase::Leaving(_) | Phase::Gone(_) => {}
         }
+    }
+
+    /// It has given the command to leave.
+    fn quit(&mut self) {
+        self.inbox.close();
+        self.phase = Phase::Quitting;
     }
 
     /// The membership ends without a word to the peer. Returns what it would have to be told.
@@ -353,7 +365,7 @@ impl Session {
 
     /// The room has ended the membership: the peer is told why.
     pub(crate) fn dismiss(&mut self, reason: LeaveReason, now: Instant) {
-        if matches!(self.phase, Phase::Opening(_) | Phase::Member | Phase::Draining) {
+        if matches!(self.phase, Phase::Opening(_) | Phase::Member | Phase::Draining | Phase::Quitting) {
             self.member = None;
             self.inbox.close();
             let next = now + self.outgoing.rtt().timeout();

@@ -1225,3 +1225,26 @@ fn a_silent_path_is_sent_less_and_less() {
     // The first window of ten, then two each time, every 2 s once the timeout has doubled.
     assert!((20..=80).contains(&datagrams), "{datagrams}");
 }
+
+#[test]
+fn a_framed_member_that_quits_leaves_once_it_has_the_confirmation() {
+    let mut now = begin();
+    let mut server = Server::new(now);
+    let peer = address("192.0.2.7:4000");
+    let session = server.join(peer, 1, now);
+    server.heard();
+    let answers = server.answers(peer, &traffic(session, 1, &["/quit", "not said"]), now);
+    let done = answers
+        .iter()
+        .any(|(_, bytes)| matches!(RoomDatagram::decode(bytes), Ok(RoomDatagram::Direct { .. })));
+    assert!(done, "{answers:?}");
+    assert_eq!(server.heard(), Vec::<String>::new(), "it may not know that its command was taken");
+    // The confirmation is lost, and sent again.
+    now += 3 * SECOND;
+    assert!(!server.sends(now).is_empty());
+    let got = Traffic { direct: 1, first: 3, ..Traffic::default() };
+    let answers = server.answers(peer, &encode(&traffic_of(session, got)), now);
+    let [.., (_, bye)] = &answers[..] else { panic!("nothing is sent") };
+    assert_eq!(RoomDatagram::decode(bye).unwrap(), RoomDatagram::Bye { session, reason: LeaveReason::Quit });
+    assert_eq!(server.heard(), [format!("[*] {peer} left")]);
+}

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod clauses;
+mod commands;
 mod corpus;
 mod datagrams;
 mod endings;

@@ -7,6 +7,7 @@ use chat_proto::{Author, DirectItem, Event, MemberId, Name, PeerAddr, Text};
 use super::readers::LOCAL_WORD;
 use super::{State, Wakes};
 use crate::error::{IgnoreError, NickError, TellError};
+use crate::members::Membership;
 use crate::names;
 use crate::people::Presence;
 use crate::profile::{IGNORED_MAX, Profile};
@@ -214,6 +215,13 @@ impl State {
     pub(crate) fn ignored(&self, id: MemberId) -> Vec<Author> {
         let ignored = self.profile(id).map_or(&[][..], |profile| &profile.ignored);
         ignored.iter().filter_map(|&ignored| self.author_of(ignored)).collect()
+    }
+
+    pub(crate) fn ignored_ids(&self, membership: Membership) -> Vec<MemberId> {
+        let profile = self.members.get(membership).and_then(|member| member.profile.as_deref());
+        let mut ids = profile.map_or_else(Vec::new, |profile| profile.ignored.clone());
+        ids.sort_unstable();
+        ids
     }
 
     fn ignores(&self, id: MemberId, whom: MemberId) -> bool {

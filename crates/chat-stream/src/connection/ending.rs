@@ -24,7 +24,7 @@ impl Connection {
                 self.phase = Phase::Draining;
             }
             Phase::Member | Phase::Paused => self.end(LeaveReason::Stopping, cx),
-            Phase::Draining | Phase::Leaving | Phase::Lingering | Phase::Done => {}
+            Phase::Draining | Phase::Quitting | Phase::Leaving | Phase::Lingering | Phase::Done => {}
         }
     }
 
@@ -86,7 +86,7 @@ impl Connection {
     pub(crate) fn fail(&mut self, error: &io::Error, cx: &mut Context<'_>) {
         tracing::debug!(member = ?self.member(), %error, "connection failed");
         let reason = match self.hear_last_line(cx) {
-            Ok(()) if self.peer_ended => LeaveReason::Quit,
+            Ok(()) if self.peer_ended || self.phase == Phase::Quitting => LeaveReason::Quit,
             Ok(()) => LeaveReason::Lost,
             Err(reason) => reason,
         };

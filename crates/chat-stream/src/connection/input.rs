@@ -8,9 +8,11 @@ use chat_proto::{Hello, LeaveReason, LineEnding, MemberFrame, Notice, RoomFrame,
 
 use super::{Connection, Context, Phase, Who};
 use crate::incoming::{Heard, Wait};
-use crate::limits::{HALF_CLOSED_TIMEOUT, LINE_BYTES_FREE, OPENING_TIMEOUT, UNFINISHED_TIMEOUT};
+use crate::limits::{
+    HALF_CLOSED_TIMEOUT, LINE_BYTES_FREE, OPENING_TIMEOUT, QUITTING_TIMEOUT, UNFINISHED_TIMEOUT,
+};
 use crate::outgoing::{Outgoing, Reading};
-use crate::speaker::Speaker;
+use crate::speaker::{Speaker, Spoken};
 
 impl Connection {
     /// Takes in bytes from the peer. After the end they are dropped: they were read only because
@@ -27,8 +29,8 @@ impl Connection {
                 Heard::Hello(hello) => self.greet(&hello, cx),
                 Heard::Line(line, kind) => match &mut self.who {
                     Who::Member(speaker) => {
-                        let pause_until = hear_line(line, kind, speaker, &mut self.outgoing, cx);
-                        self.pause(pause_until);
+                        let spoken = hear_line(line, kind, speaker, &mut self.outgoing, cx);
+                        self.spoke(spoken, cx.now);
                     }
                     // Someone has only pressed Enter, or another protocol begins with a line break.
                     Who::Newcomer(_) if line.is_empty() => {}
@@ -56,7 +58,12 @@ impl Connection {
                 self.set_due(progress, cx.now);
             }
             Phase::Paused => self.backlog = input.into(),
-            Phase::Handshake | Phase::Draining | Phase::Leaving | Phase::Lingering | Phase::Done => {}
+            Phase::Handshake
+            | Phase::Draining
+            | Phase::Quitting
+            | Phase::Leaving
+            | Phase::Lingering
+            | Phase::Done => {}
         }
     }
 
@@ -67,8 +74,8 @@ impl Connection {
         let Who::Member(speaker) = &mut self.who else { return };
         match frame {
             MemberFrame::Say { number, text } => {
-                let pause = speaker.say(number, text, cx);
-                self.pause(pause);
+                let spoken = speaker.say(number, text, cx);
+                self.spoke(spoken, cx.now);
             }
             MemberFrame::Got { direct } => cx.feed.attachment().got(speaker.member(), direct),
             MemberFrame::Who => {
@@ -132,10 +139,14 @@ impl Connection {
         self.receive(&backlog, cx);
     }
 
-    fn pause(&mut self, until: Option<Instant>) {
-        if until.is_some() {
+    fn spoke(&mut self, spoken: Spoken, now: Instant) {
+        if spoken.leaves {
+            self.stop_listening();
+            self.phase = Phase::Quitting;
+            self.due = Some(now + QUITTING_TIMEOUT);
+        } else if spoken.pause_until.is_some() {
             self.phase = Phase::Paused;
-            self.due = until;
+            self.due = spoken.pause_until;
         }
     }
 
@@ -190,7 +201,7 @@ impl Connection {
             Phase::Opening => {}
             Phase::Member => self.due = has_spoken.then_some(cx.now + HALF_CLOSED_TIMEOUT),
             Phase::Paused => {} // it waits for an answer once that is over
-            _ => return,        // its last line was refused
+            _ => return,        // its last line was refused, or told us that it leaves
         }
         self.outgoing.push_notice(&Notice::SideEnded.to_string(), cx.now);
     }
@@ -207,31 +218,30 @@ impl Connection {
     /// A line of a plain member.
     pub(super) fn hear_line(&mut self, line: &[u8], kind: TextKind, cx: &mut Context<'_>) {
         let Who::Member(speaker) = &mut self.who else { return };
-        let pause_until = hear_line(line, kind, speaker, &mut self.outgoing, cx);
-        self.pause(pause_until);
+        let spoken = hear_line(line, kind, speaker, &mut self.outgoing, cx);
+        self.spoke(spoken, cx.now);
     }
 }
 
-/// What a plain member wrote: a message, or the one question that it can ask. Returns until when nothing
-/// more may be taken from it, if it is throttled.
+/// What a plain member wrote: a message or a command.
 fn hear_line(
     line: &[u8],
     kind: TextKind,
     speaker: &mut Speaker,
     outgoing: &mut Outgoing,
     cx: &mut Context<'_>,
-) -> Option<Instant> {
+) -> Spoken {
     outgoing.expect_answer();
     if let Some(remark) = kind.remark() {
         outgoing.push_notice(remark, cx.now);
     }
     if kind == TextKind::NotText {
-        return None;
-    }
-    if line == b"/who" {
-        outgoing.push_notice(&cx.feed.attachment().room().present().to_string(), cx.now);
-        return None;
+        return Spoken::default();
     }
     let tail = cx.feed.log(outgoing.format()).tail_seq();
-    speaker.say_line(line, tail, cx)
+    let spoken = speaker.say_line(line, tail, cx);
+    if spoken.is_cut {
+        outgoing.push_notice(Notice::CommandCut.to_string().as_str(), cx.now);
+    }
+    spoken
 }

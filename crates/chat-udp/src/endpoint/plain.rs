@@ -33,8 +33,15 @@ impl Endpoint {
         else {
             return;
         };
-        plain.receive(bytes, &Context { feed: &self.feed, now });
+        let leaves = plain.receive(bytes, &Context { feed: &self.feed, now });
+        let ignores_somebody = plain.ignores_somebody();
         self.peers.set_local(key, self.asked);
+        if leaves {
+            return self.end_plain(key, LeaveReason::Quit, now);
+        }
+        if ignores_somebody {
+            self.feed.note_authors();
+        }
         self.peers.enqueue(key);
         self.peers.settle(key);
     }

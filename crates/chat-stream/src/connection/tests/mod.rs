@@ -1,5 +1,6 @@
 //! Connections without sockets: bytes in, bytes out, and the tests move the clock.
 
+mod commands;
 mod framed;
 mod lagging;
 mod leaving;
