@@ -239,7 +239,8 @@ impl State {
         let mut member = Member {
             rate_limit,
             taken,
-            direct,
+            // A late hello may have taken the session up with an older number than the client has come to by now.
+            direct: direct.max(resume.direct),
             lane,
             profile,
             spoke_s,

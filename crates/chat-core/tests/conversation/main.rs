@@ -117,6 +117,29 @@ fn a_refused_message_is_dealt_with_and_never_said_again() {
 }
 
 #[test]
+fn an_answer_is_never_taken_for_one_that_came_over_an_older_connection() {
+    let mut net = Net::moderated();
+    net.connect();
+    net.settle();
+    net.disconnect(0);
+    net.connect();
+    net.disconnect(1); // its hello is under way, and very late
+    net.connect();
+    net.settle();
+    (0..2).for_each(|_| net.say());
+    net.settle();
+    net.disconnect(0);
+    net.old_line(true); // the room notices that this one is gone
+    net.old_line(false); // and now the late hello takes the session up
+    net.connect();
+    net.settle();
+    (0..3).for_each(|_| net.say());
+    net.settle();
+    assert_eq!(net.seen.refused, BTreeSet::from([1, 4]));
+    net.check();
+}
+
+#[test]
 fn messages_that_the_welcome_confirms_are_not_said_again_and_the_others_are() {
     let mut net = Net::new();
     net.connect();
