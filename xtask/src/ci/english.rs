@@ -12,7 +12,7 @@ const FILES: [&str; 4] = ["*.rs", "*.md", "*.toml", "*.py"];
 
 /// The words that must not occur, in any case. In two parts, so that this file passes, too.
 const WORDS: [[&str; 2]; 6] =
-    [["h", "e"], ["h", "im"], ["h", "is"], ["h", "imself"], ["s", "he"], ["h", "er"]];
+    [["h", "e"], ["h", "im"], ["h", "is"], ["h", "imself"], ["sh", "e"], ["h", "er"]];
 
 pub(super) fn check(root: &Path) -> Result<(), Failure> {
     let mut all = 0;

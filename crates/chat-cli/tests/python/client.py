@@ -86,19 +86,24 @@ class Reader:
 
 WELCOME = (
     "u:version i:capabilities i:epoch i:member i:since i:key b:resumed oi:taken t:you t:address ot:room ot:name "
-    "i:head i:began_unix_ms i:members"
+    "i:head i:began_unix_ms i:members ot:topic"
 )
 EVENTS = {
     1: ("Said", "i:member i:number t:author t:text"),
     2: ("Joined", "i:member t:author i:members"),
     3: ("Left", "i:member t:author u:reason t:phrase i:members"),
     4: ("PresenceSummary", "i:joined i:left i:members"),
+    5: ("Renamed", "i:member t:from t:to"),
+    6: ("Topic", "i:member t:author t:text"),
 }
 ITEMS = {
     1: ("Private", "i:from t:author t:text"),
     2: ("Refused", "i:number t:why"),
     3: ("Notice", "t:text"),
     4: ("Undelivered", "t:to t:why"),
+    5: ("Done", "i:number"),
+    6: ("Sent", "i:number t:to t:text"),
+    7: ("Ignoring", "i:member b:is_ignored"),
 }
 
 
