@@ -136,12 +136,14 @@ impl Drop for Example {
     }
 }
 
-/// A plain member: an empty line says nothing, but tells what the peer speaks.
+/// A plain member: a peer whose question is answered has joined.
 fn join(path: &Path) -> BufReader<UnixStream> {
     let mut socket = UnixStream::connect(path).unwrap();
-    socket.write_all(b"\n").unwrap();
+    socket.write_all(b"/help nick\n").unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    BufReader::new(socket)
+    let mut peer = BufReader::new(socket);
+    assert!(hear(&mut peer).starts_with("[*] /nick"));
+    peer
 }
 
 fn hear(peer: &mut BufReader<UnixStream>) -> String {

@@ -159,7 +159,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             left,
             members
         }),
-        (5..=u8::MAX).prop_map(|kind| Event::Unknown { kind }),
+        (7..=u8::MAX).prop_map(|kind| Event::Unknown { kind }),
     ]
 }
 
@@ -173,7 +173,7 @@ pub(crate) fn direct() -> impl Strategy<Value = Direct> {
         (any::<u64>(), text()).prop_map(|(number, why)| DirectItem::Refused { number, why }),
         text().prop_map(|text| DirectItem::Notice { text }),
         (shown(), text()).prop_map(|(to, why)| DirectItem::Undelivered { to, why }),
-        (5..=u8::MAX).prop_map(|kind| DirectItem::Unknown { kind }),
+        (8..=u8::MAX).prop_map(|kind| DirectItem::Unknown { kind }),
     ];
     (any::<u64>(), item).prop_map(|(number, item)| Direct { number, item })
 }
