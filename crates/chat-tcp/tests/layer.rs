@@ -88,7 +88,7 @@ fn a_server_may_put_a_layer_between_its_sockets_and_the_chat() {
         heard.push(byte[0] ^ 0x80);
     }
     let heard = String::from_utf8(heard).unwrap();
-    assert!(heard.starts_with("[*] ") && heard.contains(&ann.local_addr().unwrap().to_string()), "{heard}");
+    assert_eq!(heard, "[*] 1 present\n");
     assert_eq!(room.stats().joined, 1);
     drop(ann);
     room.close("That was all", Duration::from_secs(5));

@@ -109,7 +109,7 @@ impl Lines {
             self.told = Some(reason.to_owned());
             return Ok(());
         }
-        let is_answer = notice.starts_with("You ended your side") || notice.contains(" present");
+        let is_answer = notice.starts_with("You ended your side") || notice == "There is no topic";
         if is_answer { Ok(()) } else { Err(format!("was shown {line:?}, not {expected:?}")) }
     }
 }

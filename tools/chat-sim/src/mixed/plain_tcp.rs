@@ -228,7 +228,7 @@ impl Person for PlainTcp {
             (Act::Say(_, messages), _) if self.kind == Kind::Chunk => self.say(messages.min(CHUNKS_MAX)),
             (Act::Say(_, messages), _) => self.say(messages),
             (Act::Who(_, times), _) if self.kind != Kind::Chunk && self.has_spoken && !self.ends_side => {
-                let question = format!("/who{}", self.line_break()).into_bytes();
+                let question = format!("/topic{}", self.line_break()).into_bytes();
                 self.to_write.extend((0..times).map(|_| (Piece::Question, question.clone())));
             }
             (Act::Stall(_), membership) => {
