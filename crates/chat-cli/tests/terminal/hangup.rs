@@ -12,17 +12,27 @@ use super::{CHAT, named, server, signal};
 fn member(address: &str) -> TcpStream {
     let mut member = TcpStream::connect(address).expect("the server listens");
     member.set_read_timeout(Some(Duration::from_secs(30))).expect("not zero");
-    member.write_all(b"/who\n").expect("it reads");
-    read_up_to(&mut member, "[*] 1 present");
+    is_answered(&mut member);
     member
 }
 
-/// Reads up to a line that begins with `start`.
-fn read_up_to(member: &mut TcpStream, start: &str) {
+/// Asks who is here, and reads up to the row of the member itself, which is the last one.
+fn is_answered(member: &mut TcpStream) {
+    member.write_all(b"/who\n").expect("it reads");
+    read_up_to(member, |line| line.contains(" (tcp, here for "));
+}
+
+/// Reads up to the notice that the server is stopping.
+fn is_told_the_end(member: &mut TcpStream) {
+    read_up_to(member, |line| line.starts_with("[*] The server is stopping"));
+}
+
+/// Reads up to a line that is `wanted`.
+fn read_up_to(member: &mut TcpStream, wanted: impl Fn(&str) -> bool) {
     let mut text = Vec::new();
     let is_there = |text: &[u8]| {
         let text = String::from_utf8_lossy(text);
-        text.lines().any(|line| line.starts_with(start)) && text.ends_with('\n')
+        text.ends_with('\n') && text.lines().any(&wanted)
     };
     while !is_there(&text) {
         let mut byte = [0];
@@ -37,7 +47,7 @@ fn the_room_closes_in_order_with_its_terminal() {
     let (server, address) = server(&tmux);
     let mut member = member(&address);
     server.closes();
-    read_up_to(&mut member, "[*] The server is stopping");
+    is_told_the_end(&mut member);
 }
 
 #[test]
@@ -54,10 +64,9 @@ fn after_nohup_the_room_outlives_its_terminal() {
     shell.closes();
     // Its signals have come when the terminal is gone, and the room is as it was.
     signal(&tmux, "server", "HUP");
-    member.write_all(b"/who\n").expect("it reads");
-    read_up_to(&mut member, "[*] 1 present");
+    is_answered(&mut member);
     signal(&tmux, "server", "TERM");
-    read_up_to(&mut member, "[*] The server is stopping");
+    is_told_the_end(&mut member);
 }
 
 #[cfg(target_os = "linux")]
@@ -84,8 +93,7 @@ fn a_console_that_ignores_the_end_of_its_terminal_leaves_the_room_to_itself() {
     let spent = ticks() - before;
     assert!(spent < 30, "{spent} hundredths of a second of processor time without a terminal");
     member.set_read_timeout(Some(Duration::from_secs(30))).expect("not zero");
-    member.write_all(b"/who\n").expect("it reads");
-    read_up_to(&mut member, "[*] 1 present");
+    is_answered(&mut member);
     signal(&tmux, "server", "TERM");
-    read_up_to(&mut member, "[*] The server is stopping");
+    is_told_the_end(&mut member);
 }
