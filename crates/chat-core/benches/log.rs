@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use chat_core::{Cursor, EncodedLog, Pending};
-use chat_proto::{Author, Entry, Event, Origin, Text, encode_entry};
+use chat_proto::{Author, Entry, Event, Origin, Spelling, Text, encode_entry};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -25,9 +25,10 @@ fn entry(seq: u64) -> Entry {
 fn full_log() -> EncodedLog {
     let mut log = EncodedLog::new(LOG_BYTES);
     let mut entry = entry(0);
+    let mut spelling = Spelling::default();
     for seq in 1..=FULL {
         entry.seq = seq;
-        log.push(&entry, encode_entry);
+        log.push(&entry, |entry, out| encode_entry(entry, &mut spelling, out));
     }
     log
 }
@@ -36,9 +37,10 @@ fn full_log() -> EncodedLog {
 fn append_to_a_full_log(bencher: Bencher<'_, '_>) {
     let mut log = full_log();
     let mut entry = entry(FULL);
+    let mut spelling = Spelling::default();
     bencher.bench_local(|| {
         entry.seq += 1;
-        log.push(black_box(&entry), encode_entry);
+        log.push(black_box(&entry), |entry, out| encode_entry(entry, &mut spelling, out));
     });
 }
 

@@ -360,7 +360,7 @@ impl Attachment {
             }
             None => Verdict::Accept,
         };
-        let mut state = self.room.lock();
+        let mut state = self.room.lock_at(now);
         let result = match verdict {
             Verdict::Accept => state.say(member, number, Ok(text), now),
             Verdict::Change(text) => state.say(member, number, Ok(text), now),

@@ -15,7 +15,7 @@
 //! So the tail can pass any cursor at any time without breaking a peer's framing.
 
 use std::collections::VecDeque;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use chat_proto::Entry;
 
@@ -195,8 +195,8 @@ impl EncodedLog {
     }
 
     /// Like [`pending`](Self::pending), but stops before message `seq` if that is ahead of the cursor.
-    /// `seq` is the next message that this member said itself and must not get. O(log entries) if that
-    /// message is in the log.
+    /// `seq` is the next message that this member said itself and must not get. O(log entries) if joins or leaves are in the
+    /// log before that message, otherwise O(1).
     #[must_use]
     pub fn pending_before(&self, cursor: Cursor, seq: u64) -> Pending<'_> {
         if cursor.slot < self.tail || cursor.seq < self.tail_seq {
@@ -206,7 +206,7 @@ impl EncodedLog {
         let stop = if seq > self.seq || seq <= cursor.seq {
             self.end
         } else {
-            self.start_of(self.tail + self.slots.partition_point(|slot| slot.seq < seq) as u64)
+            self.start_of(self.slot_of(cursor, seq))
         };
         let start = self.start_of(cursor.slot);
         if start >= stop {
@@ -238,12 +238,19 @@ impl EncodedLog {
         Advanced { cursor: Cursor { slot, seq }, torn }
     }
 
-    /// The cursor after the message `seq`, if that is the next entry.
+    /// The cursor after the messages `seqs`, if they are the next entries. If something else follows the first of them,
+    /// the cursor after that one. O(1).
     #[must_use]
-    pub fn step_over(&self, cursor: Cursor, seq: u64) -> Option<Cursor> {
-        let index = usize::try_from(cursor.slot.checked_sub(self.tail)?).ok()?;
-        let is_next = self.slots.get(index)?.seq == seq && cursor.seq + 1 == seq;
-        is_next.then_some(Cursor { slot: cursor.slot + 1, seq })
+    pub fn step_over(&self, cursor: Cursor, seqs: RangeInclusive<u64>) -> Option<Cursor> {
+        let (first, last) = seqs.into_inner();
+        let is_next =
+            cursor.slot >= self.tail && cursor.seq + 1 == first && self.seq_of(cursor.slot) == Some(first);
+        let slot = cursor.slot + (last - first);
+        match is_next {
+            true if self.seq_of(slot) == Some(last) => Some(Cursor { slot: slot + 1, seq: last }),
+            true => Some(Cursor { slot: cursor.slot + 1, seq: first }),
+            false => None,
+        }
     }
 
     /// The slots held: entries are numbered 0, 1, 2, …, whether they are messages or not.
@@ -313,6 +320,22 @@ impl EncodedLog {
     #[must_use]
     pub fn bytes_total(&self) -> u64 {
         self.end
+    }
+
+    /// The slot of message `seq`, which is held and ahead of `cursor`. O(1) if nothing but messages is between them, as
+    /// nearly always; otherwise O(log entries).
+    fn slot_of(&self, cursor: Cursor, seq: u64) -> u64 {
+        let guess = cursor.slot + (seq - cursor.seq - 1);
+        match self.seq_of(guess) {
+            Some(found) if found == seq => guess,
+            _ => self.tail + self.slots.partition_point(|slot| slot.seq < seq) as u64,
+        }
+    }
+
+    /// Sequence number of the newest message once the entry `slot` is read, if it is held.
+    fn seq_of(&self, slot: u64) -> Option<u64> {
+        let index = usize::try_from(slot.checked_sub(self.tail)?).ok()?;
+        Some(self.slots.get(index)?.seq)
     }
 
     fn start_of(&self, slot: u64) -> u64 {

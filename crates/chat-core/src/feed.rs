@@ -5,7 +5,7 @@ use std::io::Write;
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
-use chat_proto::{Entry, Event, MemberId, encode_entry};
+use chat_proto::{Entry, Event, MemberId, Spelling, encode_entry};
 
 use crate::attachment::{Attachment, Dismissed, Told, Update};
 use crate::config::RoomConfig;
@@ -62,9 +62,8 @@ pub struct Feed {
     attachment: Attachment,
     config: RoomConfig,
     update: Update,
-    /// Joins and leaves are shown to plain members.
-    announce: bool,
     logs: [Option<EncodedLog>; Format::COUNT],
+    encoder: Encoder,
     dismissed: Vec<Dismissed>,
     told: VecDeque<Told>,
     /// A log has grown since the last query.
@@ -82,8 +81,8 @@ impl Feed {
             attachment: room.attach(waker),
             config: room.config(),
             update: Update::default(),
-            announce,
             logs: [const { None }; Format::COUNT],
+            encoder: Encoder { announce, spelling: Spelling::default() },
             dismissed: Vec::new(),
             told: VecDeque::new(),
             grown: false,
@@ -114,7 +113,7 @@ impl Feed {
         self.attachment.pull(&mut self.update);
         self.dismissed.append(&mut self.update.dismissed);
         self.told.extend(self.update.direct.drain(..));
-        let (update, announce) = (&self.update, self.announce);
+        let (update, encoder) = (&self.update, &mut self.encoder);
         self.grown |= update.missed_up_to.is_some();
         if let Some(said_by) = &mut self.said_by {
             for entry in &update.entries {
@@ -130,7 +129,7 @@ impl Feed {
             }
             let head = log.head().slot();
             for entry in &update.entries {
-                log.push(entry, |entry, out| encode(entry, format, announce, out));
+                log.push(entry, |entry, out| encoder.encode(entry, format, out));
             }
             self.grown |= log.head().slot() != head;
         }
@@ -138,14 +137,14 @@ impl Feed {
 
     /// The log in `format`, made from the room's log if this is its first reader. Contains what was pulled so far.
     pub fn open(&mut self, format: Format) -> &EncodedLog {
-        let Self { attachment, config, announce, logs, .. } = self;
+        let Self { attachment, config, encoder, logs, .. } = self;
         logs[format as usize].get_or_insert_with(|| {
             let mut log = EncodedLog::new(config.log_bytes_max);
             let mut entries = Vec::new();
             let seq = attachment.replay(|entry| entries.push(entry.clone()));
             log.restart_after(seq);
             for entry in &entries {
-                log.push(entry, |entry, out| encode(entry, format, *announce, out));
+                log.push(entry, |entry, out| encoder.encode(entry, format, out));
             }
             log
         })
@@ -219,18 +218,34 @@ impl Feed {
     }
 }
 
-/// Appends `entry` in this format; nothing if members of this format do not get it.
-fn encode(entry: &Entry, format: Format, announce: bool, out: &mut Vec<u8>) {
-    let event = &entry.event;
-    if event.is_crowd() {
-        return; // a join or leave in a large room: it costs more than it tells
-    }
-    let is_for_all = event.is_message() || matches!(event, Event::Topic { .. });
-    match format {
-        Format::Framed => encode_entry(entry, out),
-        Format::Lf | Format::CrLf if is_for_all || (announce && event.is_presence()) => {
-            write!(out, "{event}{}", format.line_break()).expect("writing to a Vec does not fail");
+/// Writes entries in the formats of the peers.
+#[derive(Debug)]
+struct Encoder {
+    /// Joins and leaves are shown to plain members.
+    announce: bool,
+    spelling: Spelling,
+}
+
+impl Encoder {
+    /// Appends `entry` in this format; nothing if members of this format do not get it.
+    fn encode(&mut self, entry: &Entry, format: Format, out: &mut Vec<u8>) {
+        let event = &entry.event;
+        if event.is_crowd() {
+            return; // a join or leave in a large room: it costs more than it tells
         }
-        Format::Lf | Format::CrLf => {}
+        match (format, event) {
+            (Format::Framed, _) => return encode_entry(entry, &mut self.spelling, out),
+            (_, Event::Said { author, text, .. }) => {
+                for part in ["[", self.spelling.of(author), "] ", text.as_str()] {
+                    out.extend_from_slice(part.as_bytes());
+                }
+            }
+            (_, Event::Topic { .. }) => write!(out, "{event}").expect("writing to a Vec does not fail"),
+            _ if self.announce && event.is_presence() => {
+                write!(out, "{event}").expect("writing to a Vec does not fail");
+            }
+            _ => return,
+        }
+        out.extend_from_slice(format.line_break().as_bytes());
     }
 }

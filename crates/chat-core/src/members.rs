@@ -263,10 +263,8 @@ impl Member {
 
     /// The author that is shown without a name.
     pub(crate) fn bare_author(&self, word: &str) -> Author {
-        match Tag::new(word, u32::from(self.tag)) {
-            Ok(tag) if self.tag > 0 => Author::tagged(self.address, tag),
-            _ => Author::Peer(self.address),
-        }
+        let tag = (self.tag > 0).then(|| Tag::new(word, u32::from(self.tag)).ok()).flatten();
+        tag.map_or(Author::Peer(self.address), |tag| Author::tagged(self.address, tag))
     }
 }
 

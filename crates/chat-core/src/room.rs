@@ -318,4 +318,14 @@ impl Room {
         state.unix_ms = (self.0.unix_clock)();
         state
     }
+
+    /// As [`lock`](Self::lock), `now`. The wall clock is read once for all messages of one moment: reading it takes as
+    /// long as everything else that is done under the lock.
+    pub(crate) fn lock_at(&self, now: Instant) -> MutexGuard<'_, State> {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.heard_at.replace(now) != Some(now) {
+            state.unix_ms = (self.0.unix_clock)();
+        }
+        state
+    }
 }

@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) began_unix_ms: u64,
     /// The time, in milliseconds of Unix time. The function that takes the lock sets it.
     pub(crate) unix_ms: u64,
+    /// The moment for which [`Room::lock_at`](crate::Room) has read the wall clock last.
+    pub(crate) heard_at: Option<Instant>,
     epoch: u64,
     /// Hides how much of a password is right.
     key_words: (u64, u64),
@@ -78,6 +80,7 @@ impl State {
             began,
             began_unix_ms,
             unix_ms: began_unix_ms,
+            heard_at: None,
             epoch,
             key_words: (key_1, key_0),
             keys: SipHasher24::new_with_keys(key_0, key_1),

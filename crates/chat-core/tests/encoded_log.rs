@@ -174,15 +174,30 @@ fn a_plain_member_does_not_get_its_own_line() {
     message(&mut log, b"four\n");
 
     assert_eq!(bytes_before(&log, member, 2), "one\n+a\n");
-    assert_eq!(log.step_over(member, 2), None, "something comes before it");
+    assert_eq!(log.step_over(member, 2..=2), None, "something comes before it");
     let at_own = log.advance(member, 7).cursor;
     assert_eq!(log.pending_before(at_own, 2), Pending::Nothing);
-    assert_eq!(log.step_over(at_own, 3), None);
-    let behind = log.step_over(at_own, 2).unwrap();
+    assert_eq!(log.step_over(at_own, 3..=3), None);
+    let behind = log.step_over(at_own, 2..=2).unwrap();
     assert_eq!((behind.seq(), bytes(&log, behind).as_str()), (2, "+b\nfour\n"));
-    assert_eq!(log.step_over(behind, 2), None, "what comes now is who came after it");
-    assert_eq!(log.step_over(behind, 3), None, "somebody came before it");
+    assert_eq!(log.step_over(behind, 2..=2), None, "what comes now is who came after it");
+    assert_eq!(log.step_over(behind, 3..=3), None, "somebody came before it");
     assert_eq!(bytes_before(&log, behind, 4), "+b\nfour\n", "not said yet");
+}
+
+#[test]
+fn own_messages_in_a_row_are_stepped_over_at_once() {
+    let mut log = EncodedLog::new(1_000);
+    let member = log.head();
+    for line in [b"1\n", b"2\n", b"3\n"] {
+        message(&mut log, line);
+    }
+    assert_eq!(log.step_over(member, 1..=3), Some(log.head()));
+    assert_eq!(log.step_over(member, 2..=3), None, "something comes before them");
+    presence(&mut log, b"+a\n");
+    message(&mut log, b"5\n");
+    let behind = log.step_over(member, 1..=4).unwrap();
+    assert_eq!((behind.seq(), bytes(&log, behind).as_str()), (1, "2\n3\n+a\n5\n"), "only the first of them");
 }
 
 #[test]
@@ -191,7 +206,7 @@ fn an_own_message_behind_the_cursor_does_not_stop_the_member() {
     let member = log.head();
     message(&mut log, b"own\n");
     message(&mut log, b"two\n");
-    let behind = log.step_over(member, 1).unwrap();
+    let behind = log.step_over(member, 1..=1).unwrap();
     assert_eq!(bytes_before(&log, behind, 1), "two\n");
     message(&mut log, b"333\n");
     let (_, resume) = lagged(&log, member);

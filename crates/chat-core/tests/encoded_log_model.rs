@@ -194,14 +194,16 @@ impl Pair {
                 assert_eq!(pending, self.bytes(reader.next..end));
                 self.advance(reader, &pending[..pending.len() * share / 1_000]);
             }
-            Pending::Nothing => match self.log.step_over(reader.cursor, own) {
-                Some(cursor) => {
-                    assert_eq!(reader.next, self.index_of(own), "the reader's own message is next");
-                    (reader.cursor, reader.next) = (cursor, reader.next + 1);
-                    reader.own.pop_first();
+            Pending::Nothing => {
+                match self.log.step_over(reader.cursor, own..=Self::end_of_row(&reader.own, own)) {
+                    Some(cursor) => {
+                        assert_eq!(reader.next, self.index_of(own), "the reader's own message is next");
+                        (reader.cursor, reader.next) = (cursor, self.index_of(cursor.seq()) + 1);
+                        reader.own = reader.own.split_off(&(cursor.seq() + 1));
+                    }
+                    None => assert_eq!(reader.next, self.shown.len(), "the reader has everything"),
                 }
-                None => assert_eq!(reader.next, self.shown.len(), "the reader has everything"),
-            },
+            }
         }
     }
 
@@ -219,6 +221,15 @@ impl Pair {
             reader.next += 1;
         }
         assert_eq!(reader.torn.len(), begun - written.len());
+    }
+
+    /// The last of the numbers in `own` that follow `first` without a gap.
+    fn end_of_row(own: &BTreeSet<u64>, first: u64) -> u64 {
+        own.range(first..)
+            .zip(first..)
+            .take_while(|(own, seq)| *own == seq)
+            .last()
+            .map_or(first, |(_, seq)| seq)
     }
 
     /// Where message `seq` is among the entries; past their end if it was not said yet.

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use chat_proto::{
-    Author, Entry, Event, FrameDecoder, Line, MemberFrame, MemberId, Origin, Text, encode_entry,
+    Author, Entry, Event, FrameDecoder, Line, MemberFrame, MemberId, Origin, Spelling, Text, encode_entry,
 };
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
@@ -39,9 +39,10 @@ fn entry() -> Entry {
 fn encode_entry_as_a_frame(bencher: Bencher<'_, '_>) {
     let entry = entry();
     let mut out = Vec::with_capacity(4096);
+    let mut spelling = Spelling::default();
     bencher.bench_local(|| {
         out.clear();
-        encode_entry(black_box(&entry), &mut out);
+        encode_entry(black_box(&entry), &mut spelling, &mut out);
         out.len()
     });
 }

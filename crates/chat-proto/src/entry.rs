@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::{Author, FrameError, LeaveReason, MemberId, Origin, Text, codec, limits::PRESENCE_MEMBERS_MAX};
+use crate::{
+    Author, FrameError, LeaveReason, MemberId, Origin, Spelling, Text, codec, limits::PRESENCE_MEMBERS_MAX,
+};
 
 /// One entry of a room's log.
 ///
@@ -155,11 +157,11 @@ const TOPIC: u8 = 6;
 
 impl Entry {
     /// Appends the fields of an `Entry` frame.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, spelling: &mut Spelling, out: &mut Vec<u8>) {
         let Entry { seq, at_ms, event } = self;
         match event {
             Event::Said { from, author, text } => {
-                codec::encode(&(seq, at_ms, SAID, from, author, text), out);
+                codec::encode(&(seq, at_ms, SAID, from, spelling.of(author), text), out);
             }
             Event::Joined { member, author, members } => {
                 codec::encode(&(seq, at_ms, JOINED, member, author, members), out);

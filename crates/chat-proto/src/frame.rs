@@ -13,8 +13,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    Direct, DirectItem, Entry, FrameError, Hello, Lagged, LeaveReason, Present, Text, Welcome, codec,
-    limits::FRAME_BYTES_MAX,
+    Direct, DirectItem, Entry, FrameError, Hello, Lagged, LeaveReason, Present, Spelling, Text, Welcome,
+    codec, limits::FRAME_BYTES_MAX,
 };
 
 /// A frame of a member.
@@ -133,7 +133,7 @@ impl RoomFrame {
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             RoomFrame::Welcome(welcome) => put(WELCOME, welcome, out),
-            RoomFrame::Entry(entry) => encode_entry(entry, out),
+            RoomFrame::Entry(entry) => encode_entry(entry, &mut Spelling::default(), out),
             RoomFrame::Lagged(lagged) => put(LAGGED, lagged, out),
             RoomFrame::Direct(direct) => encode_direct(direct, out),
             RoomFrame::Present(present) => put(PRESENT, &present.fitting(PRESENT_BYTES_MAX), out),
@@ -148,8 +148,8 @@ const PRESENT_BYTES_MAX: usize = FRAME_BYTES_MAX - 1;
 
 /// Appends an entry to `out`, byte for byte as [`RoomFrame::Entry`] does, without an [`Arc`]
 /// around it.
-pub fn encode_entry(entry: &Entry, out: &mut Vec<u8>) {
-    frame(ENTRY, out, |out| entry.encode(out));
+pub fn encode_entry(entry: &Entry, spelling: &mut Spelling, out: &mut Vec<u8>) {
+    frame(ENTRY, out, |out| entry.encode(spelling, out));
 }
 
 /// Appends an item of the direct lane to `out`, byte for byte as [`RoomFrame::Direct`] does.

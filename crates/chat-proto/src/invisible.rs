@@ -101,9 +101,12 @@ pub(crate) fn fate(c: char, before: Option<char>, base: Option<char>, after: Opt
         let styles = before.is_some_and(UnicodeEmoji::is_emoji_char);
         return if styles { Fate::Keep } else { Fate::Drop };
     }
-    let after = after.filter(|&after| !is_invisible(after));
+    let is_hidden_after = after.is_some_and(is_invisible);
+    let after = after.filter(|_| !is_hidden_after);
     let is_kept = match c {
-        ZERO_WIDTH_JOINER | ZERO_WIDTH_NON_JOINER => joins_letters(c, before, after),
+        // At the end of a word a joiner stays. But if it is followed by something invisible, which may be dropped, the word
+        // may not end there.
+        ZERO_WIDTH_JOINER | ZERO_WIDTH_NON_JOINER => !is_hidden_after && joins_letters(c, before, after),
         ZERO_WIDTH_SPACE => both(before, after, is_of_a_script_without_spaces),
         GRAPHEME_JOINER => {
             before.is_some_and(|before| !is_invisible(before) && is_letter_or_mark(before))

@@ -7,7 +7,7 @@ use std::{slice, sync::Arc};
 
 use chat_proto::{
     Author, Direct, DirectItem, Entry, Event, Frame, FrameDecoder, FrameError, LeaveReason, MemberFrame,
-    MemberId, Origin, Present, RoomFrame, Text, encode_entry,
+    MemberId, Origin, Present, RoomFrame, Spelling, Text, encode_entry,
     limits::{FRAME_BYTES_MAX, PRESENT_AUTHORS_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX},
 };
 use proptest::prelude::*;
@@ -282,7 +282,7 @@ proptest! {
     #[test]
     fn an_entry_has_the_same_bytes_with_and_without_a_frame_around_it(entry in common::entry()) {
         let mut bytes = vec![1, 2, 3];
-        encode_entry(&entry, &mut bytes);
+        encode_entry(&entry, &mut Spelling::default(), &mut bytes);
         prop_assert_eq!(&bytes[3..], encoded(&[RoomFrame::Entry(Arc::new(entry))]));
     }
 

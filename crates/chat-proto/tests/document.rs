@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chat_proto::{
     Ack, Author, Cookie, Direct, DirectItem, Entry, Event, FrameDecoder, Hello, Lagged, LeaveReason,
     MemberDatagram, MemberFrame, MemberId, Origin, Present, Resume, RoomDatagram, RoomFrame, Session,
-    SessionId, SlotSet, Text, Traffic, Welcome, encode_direct, encode_entry,
+    SessionId, SlotSet, Spelling, Text, Traffic, Welcome, encode_direct, encode_entry,
 };
 
 const SESSION: SessionId = SessionId::new(0x0807_0605_0403_0201);
@@ -138,7 +138,7 @@ fn datagrams() -> Vec<(&'static str, Vec<u8>)> {
     let from = Origin { member: MemberId::new(8), number: 9 };
     let (mut entries, mut items) = (Vec::new(), Vec::new());
     let said = Event::Said { from, author: Author::Room, text: text("h") };
-    encode_entry(&Entry { seq: 1, at_ms: 2, event: said }, &mut entries);
+    encode_entry(&Entry { seq: 1, at_ms: 2, event: said }, &mut Spelling::default(), &mut entries);
     encode_direct(&Direct { number: 3, item: DirectItem::Notice { text: text("hi") } }, &mut items);
     let present = Present { members: 5, authors: vec![Author::Room], more: true };
     let lagged = RoomDatagram::Lagged { session, taken: 3, slot: 12, seq: 11, head: 40, entries: &[] };

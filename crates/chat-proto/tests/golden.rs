@@ -8,8 +8,8 @@ use std::{fmt::Write as _, sync::Arc};
 
 use chat_proto::{
     Author, Direct, DirectItem, Entry, Event, FrameDecoder, Hello, Lagged, LeaveReason, MemberFrame,
-    MemberId, Origin, PREFACE, Present, Resume, RoomFrame, Session, Text, VERSION, Welcome, encode_direct,
-    encode_entry,
+    MemberId, Origin, PREFACE, Present, Resume, RoomFrame, Session, Spelling, Text, VERSION, Welcome,
+    encode_direct, encode_entry,
 };
 
 const SESSION: Session = Session { member: MemberId::new(1), since: 2, key: 0x0102_0304_0506_0708 };
@@ -50,7 +50,7 @@ fn check_room(frame: &RoomFrame, expected: &str) {
 fn check_event(event: Event, expected: &str) {
     let entry = Entry { seq: 1, at_ms: 2, event };
     let mut bytes = Vec::new();
-    encode_entry(&entry, &mut bytes);
+    encode_entry(&entry, &mut Spelling::default(), &mut bytes);
     assert_eq!(hex(&bytes), expected.replace(' ', ""), "{entry:?}");
     check_room(&RoomFrame::Entry(Arc::new(entry)), expected);
 }

@@ -209,6 +209,8 @@ fn purely_invisible_text_is_dropped() {
         ("a\u{200d}b", "ab"),
         ("a\u{200c}b", "ab"),
         ("Auf\u{200c}lage", "Auflage"),
+        // Once the word joiner is dropped, a letter that does not join follows.
+        ("\u{62e}\u{200d}\u{2060}a", "\u{62e}a"),
         ("1\u{200d}2", "12"),
         ("\u{200d}\u{1f680}", "\u{1f680}"),
         ("\u{1f680}\u{200d}", "\u{1f680}"),

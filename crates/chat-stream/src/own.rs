@@ -24,9 +24,9 @@ impl Own {
         }
     }
 
-    /// The next own message.
-    pub(crate) fn next(&self) -> Option<u64> {
-        self.ranges.front().map(|range| *range.start())
+    /// The next own messages that follow each other.
+    pub(crate) fn next(&self) -> Option<RangeInclusive<u64>> {
+        self.ranges.front().cloned()
     }
 
     /// The cursor went past all messages up to `seq`; each of them was sent or is the member's own.
@@ -72,11 +72,11 @@ mod tests {
         (5..=9).for_each(|seq| own.add(seq, 0));
         own.add(20, 0);
         assert_eq!(own.ranges, [5..=9, 20..=20]);
-        assert_eq!(own.next(), Some(5));
+        assert_eq!(own.next().map(|seqs| *seqs.start()), Some(5));
         own.went_past(7);
-        assert_eq!(own.next(), Some(8));
+        assert_eq!(own.next().map(|seqs| *seqs.start()), Some(8));
         own.went_past(9);
-        assert_eq!(own.next(), Some(20));
+        assert_eq!(own.next().map(|seqs| *seqs.start()), Some(20));
     }
 
     #[test]
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(own.ranges.len(), 3, "2 and 4 are only counted now");
         assert_eq!(own.passed_up_to(8), 4);
         assert_eq!(own.passed_up_to(9), 0);
-        assert_eq!(own.next(), Some(10));
+        assert_eq!(own.next().map(|seqs| *seqs.start()), Some(10));
         own.went_past(10);
         assert!(own.is_empty());
     }

@@ -1,5 +1,6 @@
 //! The speaking side of a member.
 
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use chat_core::{Action, Cursor, EncodedLog, Feed, Membership, Outcome};
@@ -106,20 +107,25 @@ impl Speaker {
 
     /// The next message after `seq` that is not to be sent to the member; past the end if there is none.
     pub(crate) fn next_skipped(&self, seq: u64, feed: &Feed) -> u64 {
-        let Some(skipped) = &self.skipped else { return u64::MAX };
-        let ignored = feed.next_said_by(&skipped.ignored, seq);
-        skipped.own.next().into_iter().chain(ignored).min().unwrap_or(u64::MAX)
+        self.skipped_after(seq, feed).map_or(u64::MAX, |seqs| *seqs.start())
     }
 
-    /// The cursor behind a message that is not to be sent to the member, if that is what comes next.
+    /// The cursor behind messages that are not to be sent to the member, if they come next.
     pub(crate) fn step_over(&mut self, log: &EncodedLog, cursor: Cursor, feed: &Feed) -> Option<Cursor> {
-        let seq = self.next_skipped(cursor.seq(), feed);
-        let cursor = log.step_over(cursor, seq)?;
+        let seqs = self.skipped_after(cursor.seq(), feed)?;
+        let cursor = log.step_over(cursor, seqs)?;
         if let Some(skipped) = &mut self.skipped {
-            skipped.own.went_past(seq);
+            skipped.own.went_past(cursor.seq());
             self.let_go();
         }
         Some(cursor)
+    }
+
+    /// The next messages after `seq`, in a row, that are not to be sent to the member.
+    fn skipped_after(&self, seq: u64, feed: &Feed) -> Option<RangeInclusive<u64>> {
+        let skipped = self.skipped.as_ref()?;
+        let ignored = feed.next_said_by(&skipped.ignored, seq).map(|seq| seq..=seq);
+        skipped.own.next().into_iter().chain(ignored).min_by_key(|seqs| *seqs.start())
     }
 
     /// How many of the messages that the tail has passed, those after `from` up to `seq`, were not for the member.

@@ -217,7 +217,7 @@ impl Plain {
         loop {
             let ignored = cx.feed.next_said_by(&self.ignored, self.cursor.seq());
             match log.pending_before(self.cursor, ignored.unwrap_or(u64::MAX)) {
-                Pending::Nothing => match ignored.and_then(|seq| log.step_over(self.cursor, seq)) {
+                Pending::Nothing => match ignored.and_then(|seq| log.step_over(self.cursor, seq..=seq)) {
                     Some(cursor) => self.cursor = cursor,
                     None => return Ok(false),
                 },

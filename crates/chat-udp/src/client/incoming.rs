@@ -173,7 +173,9 @@ impl Incoming {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chat_proto::{Author, Direct, DirectItem, Event, Origin, Text, encode_direct, encode_entry};
+    use chat_proto::{
+        Author, Direct, DirectItem, Event, Origin, Spelling, Text, encode_direct, encode_entry,
+    };
 
     fn said(seq: u64, text: &str) -> Entry {
         Entry {
@@ -189,7 +191,7 @@ mod tests {
 
     fn bytes(seqs: impl IntoIterator<Item = u64>) -> Vec<u8> {
         let mut out = Vec::new();
-        seqs.into_iter().for_each(|seq| encode_entry(&said(seq, "x"), &mut out));
+        seqs.into_iter().for_each(|seq| encode_entry(&said(seq, "x"), &mut Spelling::default(), &mut out));
         out
     }
 
@@ -245,7 +247,7 @@ mod tests {
         assert!(incoming.held.is_empty(), "too far ahead");
         for slot in 1..SLOTS_AHEAD_MAX {
             let mut out = Vec::new();
-            encode_entry(&said(slot, &"x".repeat(900)), &mut out);
+            encode_entry(&said(slot, &"x".repeat(900)), &mut Spelling::default(), &mut out);
             incoming.entries(slot, &out, &mut frames);
         }
         assert!(incoming.held_bytes <= HELD_BYTES_MAX);
