@@ -89,7 +89,10 @@ pub enum Outcome {
         /// Its sequence number.
         seq: u64,
     },
-    /// The [`Moderator`](crate::Moderator) has refused it. The member is told why over its direct lane.
+    /// It is on its way to the room's [`Journal`](crate::Journal): it enters the order once the journal has it, or the member
+    /// is told over its direct lane why it does not.
+    Submitted,
+    /// The [`Moderator`](crate::Moderator) has refused it, or the room's journal is full. The member is told why over its direct lane.
     Refused,
     /// The room has dealt with a message of this number, or a greater one, before. Nothing was said.
     Repeated,
@@ -276,7 +279,8 @@ impl Attachment {
     }
 
     /// Says `text` as `member`, with the next number. When this returns, the message has its place in the one order, or
-    /// the room's [`Moderator`](crate::Moderator) has refused it.
+    /// the room's [`Moderator`](crate::Moderator) has refused it. In a room with a [`Journal`](crate::Journal) the place is
+    /// decided later ([`Outcome::Submitted`]).
     ///
     /// The attachment's own transport is not woken: it pulls at the end of its turn.
     ///
@@ -417,6 +421,22 @@ impl Attachment {
     #[must_use]
     pub fn taken(&self, member: Membership) -> Taken {
         self.room.lock().taken(member)
+    }
+
+    /// How many of the messages up to `said`, which this attachment's transport has passed on for `member`, the room has dealt
+    /// with. Without a [`Journal`](crate::Journal) these are all of them, and it costs nothing.
+    #[must_use]
+    pub fn taken_of(&self, member: Membership, said: u64) -> u64 {
+        match self.room.journal() {
+            Some(_) => self.taken(member).number.min(said),
+            None => said,
+        }
+    }
+
+    /// Which member of the room it is; `None` if it is none any more.
+    #[must_use]
+    pub fn id_of(&self, member: Membership) -> Option<MemberId> {
+        self.room.lock().identity(member).map(|(id, _)| id)
     }
 
     /// Replaces the content of `update` with everything since the last pull.

@@ -3,6 +3,8 @@
 use chat_proto::{LeaveReason, Name, NameError, Text, TextError};
 use thiserror::Error;
 
+use crate::journal::JournalError;
+
 /// Why a peer may not join. Usually this is not the peer's fault. The peer gets it as a [`LeaveReason`].
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
@@ -55,6 +57,10 @@ pub enum SayError {
     /// The room is closing and accepts no more messages.
     #[error("the room is closing")]
     Closing,
+    /// Too many messages wait for the room's [`Journal`](crate::Journal). What a local member says is refused then, from the
+    /// first message on that did not fit: say it again later.
+    #[error("the history cannot keep up")]
+    Behind,
 }
 
 /// Why a private message was not sent.
@@ -152,6 +158,9 @@ pub enum RoomError {
         /// How many were configured, with those that could be opened.
         rooms: usize,
     },
+    /// Its past cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// Two rooms have the same name, or names that look alike.
     #[error("there are two rooms {name}")]
     Twice {
@@ -167,6 +176,9 @@ pub enum TopicError {
     /// It is longer than [`TOPIC_BYTES_MAX`](chat_proto::limits::TOPIC_BYTES_MAX).
     #[error("the topic is longer than {} bytes", chat_proto::limits::TOPIC_BYTES_MAX)]
     TooLong,
+    /// Too much waits for the room's [`Journal`](crate::Journal): set it again later.
+    #[error("the history cannot keep up")]
+    Behind,
     /// There is no such member.
     #[error("not a member of the room any more")]
     NotPresent,

@@ -49,9 +49,11 @@ mod error;
 mod feed;
 mod gate;
 mod index;
+mod journal;
 mod lane;
 mod local_member;
 mod log;
+mod lookback;
 mod members;
 mod moderation;
 mod moderator;
@@ -101,7 +103,12 @@ pub use error::{
 pub use feed::{Feed, Format};
 pub use gate::{Gate, Knock, Refusal};
 pub use index::Index;
+pub use journal::{
+    Committer, Filter, Full, IDS_SET_ASIDE, Journal, JournalError, Journals, Kept, PAGE_BYTES_MAX, Page,
+    Past, PastSession, Query, ReadRequest, Record,
+};
 pub use local_member::{Heard, LocalMember};
+pub use lookback::HistoryError;
 pub use members::Membership;
 pub use moderator::{Moderator, Offer, Verdict};
 pub use operators::{Entered, OperatorPassword, PasswordError};
@@ -111,6 +118,7 @@ pub use room::{Clock, Room, UnixClock, World};
 pub use rooms::{ROOMS_MAX, RoomInfo, Rooms, RoomsConfig};
 pub use running::{RunError, Running, run};
 pub use server::{BindError, bind_first};
+pub use sessions::SESSIONS_REMEMBERED_MAX;
 pub use stats::Stats;
 pub use transport::{Transport, Turn};
 pub use waker::Waker;

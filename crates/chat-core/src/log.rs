@@ -37,6 +37,11 @@ impl Log {
         Self { entries: VecDeque::new(), tail: 0, evicted_seq: 0, seq: 0, bytes: 0, bytes_max }
     }
 
+    /// Begins after message `seq`, while it is empty.
+    pub(crate) fn begin_after(&mut self, seq: u64) {
+        (self.seq, self.evicted_seq) = (seq, seq);
+    }
+
     /// Appends `event` and drops the oldest entries that no longer fit.
     pub(crate) fn append(&mut self, event: Event, at_ms: u64) -> &Arc<Entry> {
         if event.is_message() {

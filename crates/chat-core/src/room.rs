@@ -13,10 +13,11 @@ use crate::commands::CommandTable;
 use crate::config::RoomConfig;
 use crate::error::{NickError, SayError};
 use crate::gate::{Gate, Knock};
+use crate::journal::{Committer, Journal, JournalError, Journals, Past};
 use crate::local_member::LocalMember;
 use crate::moderator::Moderator;
 use crate::rooms::{self, RoomInfo, Rooms};
-use crate::state::State;
+use crate::state::{InFlight, State};
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
 use crate::waker::Waker;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     rooms: Weak<rooms::Inner>,
     admission: Arc<Admission>,
     state: Mutex<State>,
+    /// The state has it, too; here it is reached without the lock.
+    journal: Option<Arc<dyn Journal>>,
     clock: Clock,
     unix_clock: UnixClock,
     moderator: Option<Moderator>,
@@ -127,7 +130,32 @@ impl Room {
     #[must_use]
     pub fn in_world(config: RoomConfig, world: World) -> Self {
         let admission = Arc::new(Admission::new(&config));
-        Self::build(config, world, None, admission, Weak::new())
+        Self::build(config, world, None, admission, Weak::new(), None)
+    }
+
+    /// A room whose messages a journal keeps: it goes on where it stopped. Its members may resume their sessions, and nothing
+    /// that was confirmed is lost or said twice.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] if the past cannot be read.
+    pub fn restore(config: RoomConfig, journals: &dyn Journals) -> Result<Self, JournalError> {
+        Self::restore_in_world(config, World::real(), journals)
+    }
+
+    /// As [`restore`](Self::restore), in a world of your own. The journal decides about the seed.
+    ///
+    /// # Errors
+    ///
+    /// As [`restore`](Self::restore).
+    pub fn restore_in_world(
+        config: RoomConfig,
+        world: World,
+        journals: &dyn Journals,
+    ) -> Result<Self, JournalError> {
+        let admission = Arc::new(Admission::new(&config));
+        let opened = journals.open(None, log_bytes(&config))?;
+        Ok(Self::build(config, world, None, admission, Weak::new(), Some(opened)))
     }
 
     /// A room among others.
@@ -137,8 +165,10 @@ impl Room {
         name: Name,
         admission: Arc<Admission>,
         rooms: Weak<rooms::Inner>,
-    ) -> Self {
-        Self::build(config.clone(), world, Some(name), admission, rooms)
+        journals: Option<&dyn Journals>,
+    ) -> Result<Self, JournalError> {
+        let opened = journals.map(|journals| journals.open(Some(&name), log_bytes(config))).transpose()?;
+        Ok(Self::build(config.clone(), world, Some(name), admission, rooms, opened))
     }
 
     fn build(
@@ -147,23 +177,36 @@ impl Room {
         name: Option<Name>,
         admission: Arc<Admission>,
         rooms: Weak<rooms::Inner>,
+        opened: Option<(Past, Arc<dyn Journal>)>,
     ) -> Self {
         let World { clock, unix_clock, seed } = world;
         let RoomConfig { moderator, commands, gate, bans, .. } = config.clone();
-        let state = State::new(config, Arc::clone(&admission), clock(), unix_clock(), seed);
+        let began = opened.as_ref().and_then(|(past, _)| past.began);
+        let (seed, began_unix_ms) = began.unwrap_or_else(|| (seed, unix_clock()));
+        let mut state = State::new(config, Arc::clone(&admission), clock(), began_unix_ms, seed);
+        let journal = opened.map(|(past, journal)| {
+            state.in_flight = Some(InFlight::new(Arc::clone(&journal), past.ids_up_to));
+            state.restore(past);
+            journal
+        });
         let state = Mutex::new(state);
-        Self(Arc::new(Shared {
+        let room = Self(Arc::new(Shared {
             name,
             rooms,
             admission,
             state,
+            journal: journal.clone(),
             clock,
             unix_clock,
             moderator,
             commands,
             gate,
             bans,
-        }))
+        }));
+        if let Some(journal) = journal {
+            journal.start(Committer::new(room.downgrade()));
+        }
+        room
     }
 
     /// Its name; `None` for a room that is the only one.
@@ -292,6 +335,10 @@ impl Room {
         self.0.commands.as_ref()
     }
 
+    pub(crate) fn journal(&self) -> Option<&Arc<dyn Journal>> {
+        self.0.journal.as_ref()
+    }
+
     pub(crate) fn ban_list(&self) -> &BanList {
         &self.0.bans
     }
@@ -328,4 +375,9 @@ impl Room {
         }
         state
     }
+}
+
+/// Bytes that the room's log may hold.
+fn log_bytes(config: &RoomConfig) -> usize {
+    config.log_bytes_max.max(RoomConfig::LOG_BYTES_MIN)
 }

@@ -10,6 +10,7 @@ use chat_proto::{Name, Text};
 use crate::admission::Admission;
 use crate::config::RoomConfig;
 use crate::error::RoomError;
+use crate::journal::Journals;
 use crate::room::{Room, Shared, World};
 use crate::sync::Mutex;
 
@@ -75,6 +76,7 @@ pub(crate) struct Inner {
     configured: Vec<Room>,
     /// Makes the world of each room.
     world: Box<dyn Fn() -> World + Send + Sync>,
+    journals: Option<Arc<dyn Journals>>,
     /// The rooms that members have opened, by the looks of their names. Its members keep a room alive.
     open: Mutex<BTreeMap<String, Weak<Shared>>>,
 }
@@ -132,8 +134,26 @@ impl Rooms {
     ///
     /// As [`new`](Self::new).
     pub fn in_worlds(
-        mut config: RoomsConfig,
+        config: RoomsConfig,
         world: impl Fn() -> World + Send + Sync + 'static,
+    ) -> Result<Self, RoomError> {
+        Self::build(config, Box::new(world), None)
+    }
+
+    /// The rooms that are configured, each of which goes on where it stopped, as [`Room::restore`] does it. Rooms that members
+    /// have opened do so when they are opened again.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and [`RoomError::Journal`] if the past of a room cannot be read.
+    pub fn restore(config: RoomsConfig, journals: Arc<dyn Journals>) -> Result<Self, RoomError> {
+        Self::build(config, Box::new(World::real), Some(journals))
+    }
+
+    fn build(
+        mut config: RoomsConfig,
+        world: Box<dyn Fn() -> World + Send + Sync>,
+        journals: Option<Arc<dyn Journals>>,
     ) -> Result<Self, RoomError> {
         if config.names.is_empty() {
             config.names.push("lobby".parse().expect("it is a name"));
@@ -150,19 +170,20 @@ impl Rooms {
         let share = (config.logs_bytes_max / rooms_max).max(RoomConfig::LOG_BYTES_MIN);
         config.room.log_bytes_max = config.room.log_bytes_max.min(share);
         let admission = Arc::new(Admission::new(&config.room));
-        Ok(Self(Arc::new_cyclic(|rooms| Inner {
-            configured: config
-                .names
-                .iter()
-                .map(|name| {
-                    Room::in_rooms(&config.room, world(), name.clone(), Arc::clone(&admission), rooms.clone())
-                })
-                .collect(),
-            config,
-            admission,
-            world: Box::new(world),
-            open: Mutex::default(),
-        })))
+        let mut failed = None;
+        let rooms = Self(Arc::new_cyclic(|rooms| {
+            let make = |name: &Name| {
+                let (admission, rooms) = (Arc::clone(&admission), rooms.clone());
+                Room::in_rooms(&config.room, world(), name.clone(), admission, rooms, journals.as_deref())
+            };
+            let configured = config.names.iter().map(make).collect::<Result<Vec<Room>, _>>();
+            let configured = configured.unwrap_or_else(|error| {
+                failed = Some(error);
+                Vec::new()
+            });
+            Inner { configured, config, admission, world, journals, open: Mutex::default() }
+        }));
+        failed.map_or(Ok(rooms), |error| Err(RoomError::Journal(error)))
     }
 
     /// The room where a peer begins if it names none.
@@ -213,7 +234,8 @@ impl Rooms {
             name.clone(),
             Arc::clone(&self.0.admission),
             rooms,
-        );
+            self.0.journals.as_deref(),
+        )?;
         open.insert(key(name), room.downgrade());
         Ok(room)
     }
@@ -247,7 +269,8 @@ impl From<Room> for Rooms {
         let config = RoomsConfig { room: room.config(), ..RoomsConfig::default() };
         let admission = Arc::clone(room.admission());
         let world = Box::new(World::real);
-        Self(Arc::new(Inner { config, admission, configured: vec![room], world, open: Mutex::default() }))
+        let configured = vec![room];
+        Self(Arc::new(Inner { config, admission, configured, world, journals: None, open: Mutex::default() }))
     }
 }
 

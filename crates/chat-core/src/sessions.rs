@@ -7,7 +7,7 @@ use chat_proto::{MemberId, Name};
 /// Sessions whose progress the room remembers. For an older session it searches the log.
 ///
 /// As many as there may be members by default, so that all of them may come back after a broken network.
-const SESSIONS_REMEMBERED_MAX: usize = 10_000;
+pub const SESSIONS_REMEMBERED_MAX: usize = 10_000;
 
 /// The state of a session while it has no member.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub(crate) struct Sessions {
     /// In the order in which they were left.
     order: BTreeMap<u64, MemberId>,
     next: u64,
+    has_forgotten: bool,
 }
 
 impl Sessions {
@@ -35,10 +36,16 @@ impl Sessions {
         let oldest =
             if self.sessions.len() == SESSIONS_REMEMBERED_MAX { self.order.pop_first() } else { None };
         let forgotten = oldest.and_then(|(_, oldest)| self.sessions.remove(&oldest));
+        self.has_forgotten |= oldest.is_some();
         self.order.insert(self.next, member);
         self.sessions.insert(member, (self.next, left));
         self.next += 1;
         forgotten.map(|(_, left)| left)
+    }
+
+    /// Whether there were ever more sessions than are remembered. If not, one that is unknown has said nothing.
+    pub(crate) fn has_forgotten(&self) -> bool {
+        self.has_forgotten
     }
 
     /// Takes the state of this session, which is resumed.
@@ -51,6 +58,11 @@ impl Sessions {
     /// The state of this session.
     pub(crate) fn get(&self, member: MemberId) -> Option<&Left> {
         self.sessions.get(&member).map(|(_, left)| left)
+    }
+
+    /// The state of this session, to change it.
+    pub(crate) fn get_mut(&mut self, member: MemberId) -> Option<&mut Left> {
+        self.sessions.get_mut(&member).map(|(_, left)| left)
     }
 
     /// The session gives up its name.

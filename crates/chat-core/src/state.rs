@@ -1,6 +1,7 @@
 //! The room's state and its rules. No clock, no lock, no I/O: `now` is an argument, and the wakers to call are handed
 //! back to the caller.
 
+mod kept;
 mod membership;
 mod moderation;
 mod people;
@@ -23,6 +24,7 @@ use crate::presence::PresenceSummary;
 use crate::sessions::Sessions;
 use crate::stats::Stats;
 
+pub(crate) use kept::InFlight;
 pub(crate) use membership::Newcomer;
 use readers::{AttachmentState, Wakes};
 pub(crate) use readers::{LocalState, WORD};
@@ -34,6 +36,8 @@ const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub(crate) struct State {
     pub(crate) config: RoomConfig,
     pub(crate) log: Log,
+    /// `None` if the room decides the order itself.
+    pub(crate) in_flight: Option<InFlight>,
     began: Instant,
     pub(crate) began_unix_ms: u64,
     /// The time, in milliseconds of Unix time. The function that takes the lock sets it.
@@ -76,6 +80,7 @@ impl State {
         let log = Log::new(config.log_bytes_max);
         Self {
             log,
+            in_flight: None,
             config,
             began,
             began_unix_ms,
@@ -108,14 +113,15 @@ impl State {
         if self.closing.is_some() {
             return Wakes::default();
         }
-        let said = self.say_as_room(vec![farewell]);
+        // A journal that is full keeps no farewell.
+        let said = self.say_as_room(vec![farewell]).unwrap_or_default();
         self.closing = Some(now + grace.min(GRACE_MAX));
-        said.expect("it was not closing until now")
+        said
     }
 
     /// Nothing more will be appended: the room is closing and no transport is left.
     pub(crate) fn is_over(&self) -> bool {
-        self.closing.is_some() && self.attachments.iter().all(Option::is_none)
+        self.closing.is_some() && self.is_settled() && self.attachments.iter().all(Option::is_none)
     }
 
     pub(crate) fn is_closing(&self) -> bool {

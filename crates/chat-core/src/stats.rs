@@ -25,6 +25,8 @@ pub struct Stats {
     pub messages: u64,
     /// Messages that were refused: by the moderator, by a mute, by slow mode, or because a name was missing.
     pub moderated: u64,
+    /// Messages and topics that the room's [`Journal`](crate::Journal) could not keep, and that were refused for it.
+    pub not_kept: u64,
     /// Messages that slow members were told they missed, counted once per member.
     pub missed: u64,
     /// Private messages whose recipients left before they acknowledged them.
@@ -53,6 +55,7 @@ impl Stats {
             refused,
             messages,
             moderated,
+            not_kept,
             missed,
             undelivered,
             unknown,
@@ -65,6 +68,7 @@ impl Stats {
             format!("came and went: {joined} joined, {left} left, {refused} not let in"),
             format!("messages: {messages} said, {moderated} refused, {missed} missed by slow members"),
             format!("slowed down: {throttled} times; private messages not delivered: {undelivered}"),
+            format!("not kept in the history: {not_kept}"),
             format!("of a later protocol: {unknown} frames and datagrams"),
             format!("log: {log_entries} entries, {} KiB", log_bytes.div_ceil(1024)),
         ]

@@ -24,6 +24,8 @@ struct Skipped {
     own: Own,
     /// The members whose messages it does not want, sorted.
     ignored: Vec<MemberId>,
+    /// Itself, if its own messages are found among those of `ignored`: a journal decides their numbers.
+    itself: Option<MemberId>,
 }
 
 /// What follows from what a member has said.
@@ -82,6 +84,8 @@ impl Speaker {
             spoken.pause_until = said.pause_until;
             match said.outcome {
                 Outcome::Accepted { seq } => self.skipped.get_or_insert_default().own.add(seq, tail),
+                // Its number is not known yet: the message is recognised by who said it.
+                Outcome::Submitted => self.skip_by_author(cx),
                 Outcome::Answered { action } => {
                     self.obey(action.as_ref(), &mut spoken, cx);
                     is_command = true;
@@ -98,10 +102,30 @@ impl Speaker {
             Some(Action::Ignore { .. }) => {
                 cx.feed.note_authors();
                 let ignored = cx.feed.attachment().ignored(self.member);
+                let by_author = self.skipped.as_ref().and_then(|skipped| skipped.itself);
                 self.skipped.get_or_insert_default().ignored = ignored;
+                by_author.into_iter().for_each(|itself| self.skip_author(itself));
                 self.let_go();
             }
             _ => {}
+        }
+    }
+
+    fn skip_by_author(&mut self, cx: &mut Context<'_>) {
+        if self.skipped.as_ref().is_some_and(|skipped| skipped.itself.is_some()) {
+            return;
+        }
+        cx.feed.note_authors();
+        if let Some(itself) = cx.feed.attachment().id_of(self.member) {
+            self.skip_author(itself);
+        }
+    }
+
+    fn skip_author(&mut self, itself: MemberId) {
+        let skipped = self.skipped.get_or_insert_default();
+        skipped.itself = Some(itself);
+        if let Err(place) = skipped.ignored.binary_search(&itself) {
+            skipped.ignored.insert(place, itself);
         }
     }
 

@@ -5,6 +5,7 @@
 //! | a transport of your own | the [`conformance`] kit: what every transport promises, one test each |
 //! | a bot, a host, a moderator | [`MemoryTransport`]: a room with peers that say and hear lines, stall and vanish, without a network |
 //! | protocol code without sockets | [`Network`] and [`Streams`]: loss, delay, small buffers and resets, drawn from a seed |
+//! | a journal, or what must hold with one | [`ScriptedJournal`]: it keeps, fails and crashes when it is told to |
 //! | a transport that strangers reach | [`STRANGERS_TCP`], [`STRANGERS_UDP`]: what other protocols begin with |
 //! | anything with a clock | [`VirtualTime`] |
 //!
@@ -12,6 +13,7 @@
 //! serves real sockets runs here, thousands of times faster, and the same way each time.
 
 pub mod conformance;
+mod journal;
 mod memory;
 mod network;
 mod strangers;
@@ -19,6 +21,7 @@ mod streams;
 mod time;
 mod welcome;
 
+pub use journal::ScriptedJournal;
 pub use memory::{MemoryDoor, MemoryPeer, MemoryTransport};
 pub use network::{Conditions, Datagram, Network};
 pub use strangers::{STRANGERS_TCP, STRANGERS_UDP, Stranger};

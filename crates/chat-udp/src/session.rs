@@ -206,7 +206,8 @@ impl Session {
 
     /// Writes the next datagram into `out`, which is empty; false if there is none.
     pub(crate) fn transmit(&mut self, cx: &Context<'_>, out: &mut Vec<u8>) -> bool {
-        let (session, taken) = (self.id, self.inbox.taken());
+        let (session, said) = (self.id, self.inbox.taken());
+        let taken = self.member.map_or(said, |member| cx.feed.attachment().taken_of(member, said));
         if let (Phase::Opening(opening), true) = (&self.phase, self.owed.welcome) {
             self.owed.welcome = false;
             let Opened { nonce, .. } = self.opened;

@@ -2,6 +2,7 @@
 //!
 //! One table serves every member over any protocol. Help, suggestions and documents come from the same rows.
 
+mod history;
 mod moderation;
 mod people;
 
@@ -190,7 +191,11 @@ impl CommandTable {
 impl Default for CommandTable {
     /// The commands of every room.
     fn default() -> Self {
-        people::rows().into_iter().chain(moderation::rows()).fold(Self::empty(), Self::with)
+        people::rows()
+            .into_iter()
+            .chain(history::rows())
+            .chain(moderation::rows())
+            .fold(Self::empty(), Self::with)
     }
 }
 

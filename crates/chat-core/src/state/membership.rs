@@ -68,6 +68,7 @@ impl State {
                 let left = self.left.take(session.member);
                 let name = left.as_ref().and_then(|left| left.name.clone());
                 let taken = left.map(|left| left.taken).or_else(|| self.log.newest_number_of(session.member));
+                let taken = taken.or_else(|| (!self.left.has_forgotten()).then_some(0));
                 let member = Member {
                     taken: taken.unwrap_or(0),
                     direct,
@@ -204,6 +205,7 @@ impl State {
 
     fn next_id(&mut self) -> MemberId {
         self.newest_id += 1;
+        self.set_ids_aside();
         MemberId::new(self.newest_id)
     }
 
@@ -365,6 +367,7 @@ impl State {
             }
         } else if let Some(name) = name {
             self.names.release(&name);
+            self.keep_name(member.id, None);
         }
         let mut wakes = self.return_undelivered(&author, member.lane.as_deref(), &reason);
         self.counted.left += 1;

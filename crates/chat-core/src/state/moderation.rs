@@ -9,6 +9,7 @@ use super::{State, Wakes};
 use crate::ban_list::{Ban, Banned};
 use crate::commands::in_words;
 use crate::error::TopicError;
+use crate::journal::Full;
 use crate::members::{Member, Membership};
 use crate::operators::Entered;
 
@@ -73,8 +74,10 @@ impl State {
         if text.as_str().len() > TOPIC_BYTES_MAX {
             return Err(TopicError::TooLong);
         }
-        self.topic = Some(text.clone()).filter(|text| !text.as_str().is_empty());
-        Ok(self.append(Event::Topic { member: id, author, text }, None))
+        if self.in_flight.is_none() {
+            self.topic = Some(text.clone()).filter(|text| !text.as_str().is_empty());
+        }
+        self.propose(Event::Topic { member: id, author, text }, None).map_err(|Full| TopicError::Behind)
     }
 
     /// Whether a member may say something now; if not, why.

@@ -48,9 +48,12 @@ impl State {
         }
         match self.local_place(id) {
             Some(place) => {
-                self.local_mut(place).0.name = name.expect("a local member never gives up its name");
+                self.local_mut(place).0.name = name.clone().expect("a local member never gives up its name");
             }
-            None => self.profile_mut(id).ok_or(NickError::NotPresent)?.name = name,
+            None => self.profile_mut(id).ok_or(NickError::NotPresent)?.name = name.clone(),
+        }
+        if self.local_place(id).is_none() {
+            self.keep_name(id, name);
         }
         let to = self.author_of(id).ok_or(NickError::NotPresent)?;
         let wakes = self.append(Event::Renamed { member: id, from, to: to.clone() }, None);
@@ -78,6 +81,7 @@ impl State {
         if !is_reserved && let Some(name) = left.and_then(|left| left.name) {
             self.names.release(&name);
             self.left.release_name(holder);
+            self.keep_name(holder, None);
         }
         !is_reserved
     }

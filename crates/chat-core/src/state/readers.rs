@@ -10,6 +10,7 @@ use chat_proto::{Author, DirectItem, Entry, Event, LeaveReason, MemberId, Name, 
 use super::State;
 use crate::attachment::{Dismissed, Told, Update};
 use crate::error::{NickError, SayError, TellError};
+use crate::journal::Full;
 use crate::log::Log;
 use crate::waker::Waker;
 
@@ -128,9 +129,11 @@ impl State {
         for text in texts {
             *said += 1;
             let from = Origin { member, number: *said };
-            wakes.0.extend(self.append(Event::Said { from, author: author.clone(), text }, None).0);
+            let event = Event::Said { from, author: author.clone(), text };
+            wakes.0.extend(self.propose(event, None).map_err(|Full| SayError::Behind)?.0);
         }
-        Ok((last, wakes))
+        // The journal decides the number later.
+        Ok((last.filter(|_| self.in_flight.is_none()), wakes))
     }
 
     /// Stamps `event`, and lists the readers to wake: all but the attachment whose own turn this
@@ -146,7 +149,7 @@ impl State {
         u64::try_from(at.saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn wake_readers(&mut self, except: Option<usize>) -> Wakes {
+    pub(super) fn wake_readers(&mut self, except: Option<usize>) -> Wakes {
         let attachments = self.attachments.iter_mut().enumerate().filter(|&(id, _)| Some(id) != except);
         let attachments = attachments.filter_map(|(_, attachment)| Some(&mut attachment.as_mut()?.reader));
         let locals = self.locals.iter_mut().filter_map(|local| Some(&mut local.as_mut()?.reader));
@@ -214,13 +217,16 @@ impl State {
             Some(gathered) => self.append(gathered, Some(attachment)),
             None => Wakes::default(),
         };
-        self.deliver(attachment, update);
+        self.deliver(attachment, update, now);
         wakes
     }
 
-    fn deliver(&mut self, attachment: usize, update: &mut Update) {
-        update.closing = self.closing;
-        update.pull_by = self.gathered.due();
+    fn deliver(&mut self, attachment: usize, update: &mut Update, now: Instant) {
+        // Nobody leaves before the last accepted message is in the log, unless it takes too long.
+        let is_settled = self.is_settled();
+        update.closing = self.closing.filter(|&closing| is_settled || closing <= now);
+        let settles_by = self.closing.filter(|_| !is_settled);
+        update.pull_by = [self.gathered.due(), settles_by].into_iter().flatten().min();
         let Some(attachment) = &mut self.attachments[attachment] else {
             return;
         };

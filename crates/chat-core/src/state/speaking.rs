@@ -8,6 +8,7 @@ use super::{State, Wakes};
 use crate::attachment::{Outcome, Said, Taken, Told};
 use crate::commands::{Action, Reply};
 use crate::error::{SayError, TellError};
+use crate::journal::Full;
 use crate::members::{Member, Membership};
 
 /// How long a speaker waits while some transport has still to pull more than half of the log, or many items of the
@@ -27,6 +28,7 @@ struct Count {
 pub(crate) struct Speaker {
     pub(crate) id: MemberId,
     pub(crate) address: PeerAddr,
+    /// The newest of its numbers that is dealt with, or in flight.
     pub(crate) taken: u64,
     pub(crate) author: Author,
     pub(crate) is_operator: bool,
@@ -49,12 +51,23 @@ impl State {
         let (outcome, wakes) = match text {
             Ok(text) => {
                 let from = Origin { member: id, number };
-                let wakes = self.append(Event::Said { from, author, text }, Some(attachment));
-                (Outcome::Accepted { seq: self.log.seq() }, wakes)
+                match self.propose(Event::Said { from, author, text }, Some(attachment)) {
+                    Ok(wakes) if self.in_flight.is_none() => {
+                        self.settle(membership, number, Vec::new());
+                        (Outcome::Accepted { seq: self.log.seq() }, wakes)
+                    }
+                    Ok(wakes) => (Outcome::Submitted, wakes),
+                    Err(Full) => {
+                        self.counted.not_kept += 1;
+                        let why = Self::behind();
+                        self.settle(membership, number, vec![DirectItem::Refused { number, why }]);
+                        (Outcome::Refused, Wakes::default())
+                    }
+                }
             }
             Err(why) => {
                 self.counted.moderated += 1;
-                self.confirm(membership, DirectItem::Refused { number, why });
+                self.settle(membership, number, vec![DirectItem::Refused { number, why }]);
                 (Outcome::Refused, Wakes::default())
             }
         };
@@ -74,19 +87,19 @@ impl State {
             return Ok(Said { outcome: Outcome::Repeated, pause_until: None });
         };
         let action = reply.action.clone();
+        let mut items = Vec::new();
         if let Some(Action::Ignore { member, is_ignored }) = action {
-            self.confirm(membership, DirectItem::Ignoring { member, is_ignored });
+            items.push(DirectItem::Ignoring { member, is_ignored });
         }
-        for item in reply.items() {
-            self.confirm(membership, item);
-        }
+        items.extend(reply.items());
         let last = match &action {
             Some(Action::Sent { to, text }) => {
                 DirectItem::Sent { number, to: to.clone(), text: text.clone() }
             }
             _ => DirectItem::Done { number },
         };
-        self.confirm(membership, last);
+        items.push(last);
+        self.settle(membership, number, items);
         let outcome = Outcome::Answered { action };
         Ok(Said { outcome, pause_until: self.pause_until(membership, throttled, now) })
     }
@@ -108,12 +121,13 @@ impl State {
         let (since_began, rate) = (now.saturating_duration_since(self.began), self.config.rate);
         let address = self.members.get(membership).ok_or(SayError::NotMember)?.address;
         let rate = rate.filter(|_| !self.is_exempt(address));
+        let member = self.members.get(membership).ok_or(SayError::NotMember)?;
+        let newest = self.newest_number(member.id, member.taken);
         let member = self.members_mut().get_mut(membership).ok_or(SayError::NotMember)?;
-        let number = number.unwrap_or(member.taken + 1);
-        if number <= member.taken {
+        let number = number.unwrap_or(newest + 1);
+        if number <= newest {
             return Ok(None);
         }
-        member.taken = number;
         member.spoke_s = u32::try_from(since_began.as_secs()).unwrap_or(u32::MAX);
         let within = rate.and_then(|rate| member.rate_limit.count(rate, since_began));
         let attachment = member.attachment as usize;
@@ -128,7 +142,8 @@ impl State {
         now: Instant,
     ) -> Option<Instant> {
         let lane_is_crowded = || self.members.get(membership).is_some_and(Member::is_lane_crowded);
-        throttled.max((self.is_crowded() || lane_is_crowded()).then(|| now + CROWDED_PAUSE))
+        let is_crowded = self.is_crowded() || lane_is_crowded() || self.is_journal_behind();
+        throttled.max(is_crowded.then(|| now + CROWDED_PAUSE))
     }
 
     /// A member that may speak.
@@ -139,7 +154,8 @@ impl State {
         let member = self.members.get(membership).ok_or(SayError::NotMember)?;
         let is_operator = member.profile.as_ref().is_some_and(|profile| profile.is_operator);
         let author = member.author(self.word(member));
-        Ok(Speaker { id: member.id, address: member.address, taken: member.taken, author, is_operator })
+        let taken = self.newest_number(member.id, member.taken);
+        Ok(Speaker { id: member.id, address: member.address, taken, author, is_operator })
     }
 
     pub(crate) fn taken(&self, membership: Membership) -> Taken {
@@ -163,11 +179,18 @@ impl State {
     }
 
     /// Tells a member the result of its message. Its transport, whose turn this is, pulls at the end of the turn.
-    fn confirm(&mut self, membership: Membership, item: DirectItem) {
+    pub(super) fn confirm(&mut self, membership: Membership, item: DirectItem) {
         let Some(member) = self.members.get_mut(membership) else { return };
         let direct = member.push_confirmation(item);
         let (attachment, key) = (member.attachment as usize, member.key as usize);
         self.hand_over(attachment, Told { key, member: membership, direct });
+    }
+
+    /// As [`confirm`](Self::confirm), for what became of a message later: it is nobody's turn.
+    pub(super) fn confirm_later(&mut self, membership: Membership, item: DirectItem) -> Wakes {
+        self.confirm(membership, item);
+        let attachment = self.members.get(membership).map(|member| member.attachment as usize);
+        attachment.map(|attachment| self.wake_attachment(attachment)).unwrap_or_default()
     }
 
     /// Hands everything in a member's lane to its new transport.

@@ -1,0 +1,149 @@
+//! Commands that look back: what was said, by whom, and when.
+
+use chat_proto::{DirectItem, MemberId, Text};
+
+use super::{Caller, Reply, RoomCommand};
+use crate::journal::{Filter, Kept, Page, Query};
+use crate::room::Room;
+
+/// Messages that one answer shows, unless the member asks for fewer.
+const SHOWN: usize = 20;
+
+/// Most messages in one answer. Together with the lines around them they fit into a direct lane.
+const SHOWN_MAX: usize = 40;
+
+/// Most bytes of texts in one answer: half of what a direct lane holds.
+const SHOWN_BYTES_MAX: usize = 4 * 1024;
+
+pub(super) fn rows() -> Vec<RoomCommand> {
+    vec![
+        RoomCommand::new("history", "[N] [NAME] [before N]", "What was said before", history),
+        RoomCommand::new("search", "WORDS [before N]", "Find old messages", search),
+    ]
+}
+
+fn history(caller: &Caller<'_>, arguments: &str) -> Reply {
+    let (mut messages, mut filter) = (SHOWN, Filter::default());
+    let (rest, seq) = before(arguments);
+    for word in rest.split_whitespace() {
+        match word.parse::<usize>() {
+            Ok(number) => messages = number.clamp(1, SHOWN_MAX),
+            Err(_) => filter.author = Some(word.to_owned()),
+        }
+    }
+    look_back(caller, "/history", rest, Query::Before { seq, messages, filter })
+}
+
+fn search(caller: &Caller<'_>, arguments: &str) -> Reply {
+    let (words, seq) = before(arguments);
+    if words.is_empty() {
+        return Reply::refuse("Type /search WORDS");
+    }
+    let filter = Filter { words: Some(words.to_owned()), author: None };
+    look_back(caller, "/search", words, Query::Before { seq, messages: SHOWN, filter })
+}
+
+/// What is asked for, and before which message.
+fn before(arguments: &str) -> (&str, u64) {
+    let split = arguments.rsplit_once("before ").filter(|(rest, _)| rest.is_empty() || rest.ends_with(' '));
+    match split.and_then(|(rest, seq)| Some((rest.trim(), seq.trim().parse().ok()?))) {
+        Some((rest, seq)) => (rest, seq),
+        None => (arguments, u64::MAX),
+    }
+}
+
+/// The answer comes over the member's direct lane, when the journal has read it.
+fn look_back(caller: &Caller<'_>, command: &'static str, rest: &str, query: Query) -> Reply {
+    let (room, member, again) = (caller.room.downgrade(), caller.member, format!("{command} {rest}"));
+    caller.room.read(query, move |page| {
+        let Some(room) = Room::upgrade(&room) else { return };
+        let lines = match page {
+            Ok(page) => lines(&page, again.trim()),
+            Err(why) => vec![format!("The history cannot be read: {why}")],
+        };
+        tell(&room, member, &lines);
+    });
+    Reply::default()
+}
+
+/// One line for each message, and how to see older ones.
+fn lines(page: &Page, again: &str) -> Vec<String> {
+    let mut bytes = 0;
+    let line = |kept: &Kept| format!("{} {}", date(kept.unix_ms), kept.event);
+    let shown = page.messages.iter().rev().take_while(|kept| {
+        bytes += line(kept).len();
+        bytes <= SHOWN_BYTES_MAX
+    });
+    let shown = shown.count().max(usize::from(!page.messages.is_empty()));
+    let shown = &page.messages[page.messages.len() - shown..];
+    let is_more = page.more || shown.len() < page.messages.len();
+    let older =
+        shown.first().filter(|_| is_more).map(|oldest| format!("Older: {again} before {}", oldest.seq));
+    let nothing = shown.is_empty().then(|| "There is nothing".to_owned());
+    nothing.into_iter().chain(shown.iter().map(line)).chain(older).collect()
+}
+
+/// A member that has left, or does not read what it asked for, is not told.
+fn tell(room: &Room, member: MemberId, lines: &[String]) {
+    for text in lines.iter().flat_map(|line| Text::split(line.as_bytes())) {
+        let result = room.lock().tell(member, DirectItem::Notice { text });
+        let Ok(wakes) = result else { return };
+        wakes.wake();
+    }
+}
+
+/// `2026-11-26 10:03`, in UTC.
+fn date(unix_ms: u64) -> String {
+    let minutes = unix_ms / 60_000;
+    let (days, minute) = (minutes / (24 * 60), minutes % (24 * 60));
+    let (year, month, day) = civil(days);
+    format!("{year}-{month:02}-{day:02} {:02}:{:02}", minute / 60, minute % 60)
+}
+
+/// The date so many days after 1970-01-01, in the Gregorian calendar.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let length = |year: u64| match (year % 4, year % 100, year % 400) {
+        (_, _, 0) => 366,
+        (_, 0, _) => 365,
+        (0, _, _) => 366,
+        _ => 365,
+    };
+    let (mut year, mut left) = (1970, days);
+    while left >= length(year) {
+        left -= length(year);
+        year += 1;
+    }
+    let february = length(year) - 337;
+    let months = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 1;
+    for days in months {
+        if left < days {
+            break;
+        }
+        left -= days;
+        month += 1;
+    }
+    (year, month, left + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        assert_eq!(date(0), "1970-01-01 00:00");
+        assert_eq!(date(951_782_400_000), "2000-02-29 00:00");
+        assert_eq!(date(1_795_687_439_999), "2026-11-26 10:03");
+        assert_eq!(date(1_798_761_599_000), "2026-12-31 23:59");
+    }
+
+    #[test]
+    fn what_is_asked_for_may_end_with_a_place() {
+        assert_eq!(before("20 ann before 7"), ("20 ann", 7));
+        assert_eq!(before("before 7"), ("", 7));
+        assert_eq!(before("the day before"), ("the day before", u64::MAX));
+        assert_eq!(before("the day before it"), ("the day before it", u64::MAX));
+        assert_eq!(before("therebefore 7"), ("therebefore 7", u64::MAX));
+    }
+}

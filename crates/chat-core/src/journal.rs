@@ -1,0 +1,238 @@
+//! The journal of a room: who decides the order of its messages and keeps them, if not the room itself.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use chat_proto::{Entry, Event, MemberId, Name, Text};
+use thiserror::Error;
+
+use crate::room::{Room, Shared};
+
+/// Ids of members that are set aside at a time: more than join while one record is kept.
+pub const IDS_SET_ASIDE: u64 = 65_536;
+
+/// Most bytes of entries in one [`Page`].
+pub const PAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// Decides the order of a room's messages and keeps them. **Never blocks**: it is called under the room's lock, and its own
+/// thread does the work.
+///
+/// Nobody sees a message before the journal has it:
+///
+/// ```text
+///   say --> submit(Record) --> the journal's thread keeps it --> Committer::commit --> the log, and everyone
+///                                            | it cannot
+///                                            +-----------------> Committer::failed --> the speaker alone is told why
+/// ```
+pub trait Journal: fmt::Debug + Send + Sync {
+    /// Gives the journal the way back to the room. Called once, before anything else.
+    fn start(&self, committer: Committer);
+
+    /// Takes charge of a record. An event comes back through [`Committer::commit`] or [`Committer::failed`], the events of
+    /// one room in the order in which they were submitted. Other records do not come back.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if too many wait to be kept. The speaker is told, and says it again.
+    fn submit(&self, record: Record) -> Result<(), Full>;
+
+    /// Reads old messages. Answer with [`ReadRequest::answer`], from another thread.
+    fn read(&self, request: ReadRequest);
+}
+
+/// Opens the journals of rooms: a file, a database, a stream.
+pub trait Journals: fmt::Debug + Send + Sync {
+    /// Opens the journal of a room; `None` is a room without a name. `log_bytes_max` is how much of the newest past fits into
+    /// the room's log. Before it returns, it keeps that ids up to [`IDS_SET_ASIDE`] more than [`Past::ids_up_to`] are in use
+    /// from now on, so that no id is given twice. May wait for a disk.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] if the past cannot be read.
+    fn open(
+        &self,
+        room: Option<&Name>,
+        log_bytes_max: usize,
+    ) -> Result<(Past, Arc<dyn Journal>), JournalError>;
+}
+
+/// Why a journal cannot be opened.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("the history cannot be read: {0}")]
+pub struct JournalError(pub String);
+
+/// The journal has no room for another record.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the history cannot keep up")]
+pub struct Full;
+
+/// Something to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Record {
+    /// A message or a topic, with the time at which it was submitted, in milliseconds of Unix time.
+    Event {
+        /// [`Event::Said`] or [`Event::Topic`].
+        event: Event,
+        /// When it was said.
+        unix_ms: u64,
+    },
+    /// The name that a session has from now on. It stays reserved for the session while that may be resumed.
+    Named {
+        /// Which session.
+        member: MemberId,
+        /// Its name.
+        name: Option<Name>,
+    },
+    /// Members may have ids up to this one.
+    Ids {
+        /// The greatest of them.
+        up_to: u64,
+    },
+}
+
+/// A record that the journal has kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The sequence number of a message: one more than that of the message before. For another event, the number of the
+    /// message before it.
+    pub seq: u64,
+    /// When it was said, in milliseconds of Unix time.
+    pub unix_ms: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// What a journal holds of a room when it is opened. The default is a room that begins now.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// The seed of the room's epoch and session keys, and when it began, in milliseconds of Unix time. A journal chooses
+    /// them when the room is opened for the first time, and keeps them. `None`: as [`World`](crate::World) says.
+    pub began: Option<([u8; 32], u64)>,
+    /// No greater id of a member was in use.
+    pub ids_up_to: u64,
+    /// Sequence number of the last message before `newest`.
+    pub before: u64,
+    /// The newest messages, oldest first.
+    pub newest: Vec<Kept>,
+    /// The topic.
+    pub topic: Option<Text>,
+    /// The sessions that were there last, oldest first: at most one more than [`SESSIONS_REMEMBERED_MAX`](crate::SESSIONS_REMEMBERED_MAX),
+    /// which tells the room that there were others.
+    pub sessions: Vec<PastSession>,
+}
+
+/// A session that may be resumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastSession {
+    /// Which.
+    pub member: MemberId,
+    /// The number of the newest of its messages that is kept.
+    pub taken: u64,
+    /// The name that is reserved for it.
+    pub name: Option<Name>,
+}
+
+/// Which old messages to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Query {
+    /// Those after this sequence number, oldest first.
+    After(u64),
+    /// The newest ones before this sequence number, at most so many; [`u64::MAX`] for the newest of all.
+    Before {
+        /// The sequence number.
+        seq: u64,
+        /// How many.
+        messages: usize,
+        /// Only those that match.
+        filter: Filter,
+    },
+}
+
+/// Which messages match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Shown as of this author, in any case of letters.
+    pub author: Option<String>,
+    /// With all of these words, in any case of letters.
+    pub words: Option<String>,
+}
+
+/// Old messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// At most [`PAGE_BYTES_MAX`] bytes of them, oldest first.
+    pub messages: Vec<Kept>,
+    /// Whether there are more: after the last one for [`Query::After`], before the first one for [`Query::Before`].
+    pub more: bool,
+}
+
+type Answer = dyn FnOnce(Result<Page, Text>) + Send;
+
+/// A question to a [`Journal`].
+pub struct ReadRequest {
+    /// Which messages.
+    pub query: Query,
+    answer: Option<Box<Answer>>,
+}
+
+impl ReadRequest {
+    pub(crate) fn new(query: Query, answer: impl FnOnce(Result<Page, Text>) + Send + 'static) -> Self {
+        Self { query, answer: Some(Box::new(answer)) }
+    }
+
+    /// Answers. An error is the reason for people. Dropping a request answers that it was not read.
+    pub fn answer(mut self, page: Result<Page, Text>) {
+        if let Some(answer) = self.answer.take() {
+            answer(page);
+        }
+    }
+}
+
+impl Drop for ReadRequest {
+    fn drop(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            answer(Err(Text::lossy("the history is closed")));
+        }
+    }
+}
+
+impl fmt::Debug for ReadRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ReadRequest").field(&self.query).finish()
+    }
+}
+
+/// A journal's way back to its room. It does not keep the room alive.
+#[derive(Clone, Debug)]
+pub struct Committer(Weak<Shared>);
+
+impl Committer {
+    pub(crate) fn new(room: Weak<Shared>) -> Self {
+        Self(room)
+    }
+
+    /// These events are kept, in this order: they enter the room's log, and everyone reads them. An event that the room has
+    /// already is left out.
+    pub fn commit(&self, batch: Vec<Kept>) {
+        let Some(room) = Room::upgrade(&self.0) else { return };
+        let wakes = room.lock().commit(batch);
+        wakes.wake();
+    }
+
+    /// These records are not kept. Their authors are told why, and nobody else sees them.
+    pub fn failed(&self, batch: Vec<Record>, why: &str) {
+        let Some(room) = Room::upgrade(&self.0) else { return };
+        let wakes = room.lock().not_kept(batch, &Text::lossy(why));
+        wakes.wake();
+    }
+}
+
+impl Kept {
+    /// As an entry of a room that began at that moment.
+    #[must_use]
+    pub fn into_entry(self, began_unix_ms: u64) -> Entry {
+        Entry { seq: self.seq, at_ms: self.unix_ms.saturating_sub(began_unix_ms), event: self.event }
+    }
+}

@@ -1,0 +1,134 @@
+//! Looking back: a room's old messages, from its journal or, without one, from its log.
+
+use chat_proto::{Event, Text};
+use thiserror::Error;
+
+use crate::journal::{Filter, Kept, PAGE_BYTES_MAX, Page, Query, ReadRequest};
+use crate::log::Log;
+use crate::room::Room;
+use crate::sync::bounded;
+
+/// Why old messages were not read.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("the history was not read: {0}")]
+pub struct HistoryError(pub Text);
+
+impl Room {
+    /// The newest messages before sequence number `before`, at most `messages` of them and [`PAGE_BYTES_MAX`] bytes, oldest
+    /// first. `u64::MAX` is for the newest of all. For the page before, ask again with the `seq` of the first one.
+    ///
+    /// A room without a [`Journal`](crate::Journal) has only what its log holds.
+    ///
+    /// Waits for the disk, so it is not for an I/O thread; [`read`](Self::read) is.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`] if the journal cannot be read.
+    ///
+    /// ```
+    /// use chat_core::{Room, RoomConfig};
+    ///
+    /// let room = Room::new(RoomConfig::default());
+    /// (1..=3).try_for_each(|number| room.notice(&format!("message {number}")))?;
+    /// let newest = room.history(u64::MAX, 2)?;
+    /// assert_eq!(newest.messages[0].event.to_string(), "[*] message 2");
+    /// let older = room.history(newest.messages[0].seq, 2)?;
+    /// assert_eq!((older.messages.len(), older.more), (1, false));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn history(&self, before: u64, messages: usize) -> Result<Page, HistoryError> {
+        self.search(before, messages, Filter::default())
+    }
+
+    /// As [`history`](Self::history), and only messages that match.
+    ///
+    /// # Errors
+    ///
+    /// As [`history`](Self::history).
+    pub fn search(&self, before: u64, messages: usize, filter: Filter) -> Result<Page, HistoryError> {
+        let (answer, answered) = bounded(1);
+        let query = Query::Before { seq: before, messages, filter };
+        self.read(query, move |page| drop(answer.try_send(page)));
+        let page = answered.recv().unwrap_or_else(|_| Err(Text::lossy("the history is closed")));
+        page.map_err(HistoryError)
+    }
+
+    /// Reads old messages without waiting: `answer` is called once, at once or later on a thread of the journal, which it must
+    /// not keep long. An error is the reason for people.
+    pub fn read(&self, query: Query, answer: impl FnOnce(Result<Page, Text>) + Send + 'static) {
+        match self.journal() {
+            Some(journal) => journal.read(ReadRequest::new(query, answer)),
+            None => {
+                let state = self.lock();
+                let page = page_of(&state.log, &query, state.began_unix_ms);
+                drop(state);
+                answer(Ok(page));
+            }
+        }
+    }
+}
+
+/// What the log has. O(entries).
+fn page_of(log: &Log, query: &Query, began_unix_ms: u64) -> Page {
+    let messages = log.from(log.tail()).filter(|entry| entry.event.is_message());
+    let kept = messages.map(|entry| Kept {
+        seq: entry.seq,
+        unix_ms: began_unix_ms + entry.at_ms,
+        event: entry.event.clone(),
+    });
+    match query {
+        Query::After(seq) => Page::of(kept.filter(|kept| kept.seq > *seq), usize::MAX),
+        Query::Before { seq, messages, filter } => {
+            let mut newest: Vec<Kept> =
+                kept.filter(|kept| kept.seq < *seq && filter.matches(&kept.event)).collect();
+            newest.reverse();
+            Page::of(newest, *messages).reversed()
+        }
+    }
+}
+
+impl Page {
+    /// As many of these messages as a page may have, and at most `messages`.
+    pub fn of(kept: impl IntoIterator<Item = Kept>, messages: usize) -> Self {
+        let (mut page, mut bytes) = (Self::default(), 0);
+        for kept in kept {
+            bytes += kept.bytes();
+            if page.messages.len() == messages || bytes > PAGE_BYTES_MAX {
+                page.more = true;
+                break;
+            }
+            page.messages.push(kept);
+        }
+        page
+    }
+
+    /// The other way round.
+    #[must_use]
+    pub fn reversed(mut self) -> Self {
+        self.messages.reverse();
+        self
+    }
+}
+
+impl Kept {
+    /// About how many bytes it takes in a frame.
+    fn bytes(&self) -> usize {
+        const FRAME_BYTES: usize = 96;
+        match &self.event {
+            Event::Said { text, .. } | Event::Topic { text, .. } => FRAME_BYTES + text.as_str().len(),
+            _ => FRAME_BYTES,
+        }
+    }
+}
+
+impl Filter {
+    /// Whether a message matches. A journal may find words by other rules, those of its own index.
+    #[must_use]
+    pub fn matches(&self, event: &Event) -> bool {
+        let Event::Said { author, text, .. } = event else { return false };
+        let is_author = |wanted: &String| author.to_string().to_lowercase() == wanted.to_lowercase();
+        let text = text.as_str().to_lowercase();
+        let has = |words: &String| words.to_lowercase().split_whitespace().all(|word| text.contains(word));
+        self.author.as_ref().is_none_or(is_author) && self.words.as_ref().is_none_or(has)
+    }
+}

@@ -1,0 +1,238 @@
+//! Messages on their way through the journal, and what a room takes over from its past.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use chat_proto::{DirectItem, Event, MemberId, Name, Text};
+
+use super::{State, Wakes};
+use crate::journal::{Full, IDS_SET_ASIDE, Journal, Kept, Past, Record};
+use crate::members::Membership;
+use crate::sessions::Left;
+
+/// Messages of one room that may wait for its journal before speakers are paused.
+const WAITING_MAX: usize = 4_096;
+
+/// A room's journal, and what has not come back from it.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    journal: Arc<dyn Journal>,
+    /// For each member that has something in flight, in order.
+    steps: HashMap<MemberId, VecDeque<Step>>,
+    /// Events in flight.
+    waiting: usize,
+    /// The journal knows that ids up to this one are given.
+    ids_up_to: u64,
+}
+
+/// Something that a member has said, in the order of its numbers.
+#[derive(Debug)]
+enum Step {
+    /// This message is in flight.
+    Message(u64),
+    /// It was dealt with at once, but the messages before it are in flight: the member is told after those.
+    Settled(u64, Vec<DirectItem>),
+}
+
+impl Step {
+    fn number(&self) -> u64 {
+        match self {
+            Self::Message(number) | Self::Settled(number, _) => *number,
+        }
+    }
+}
+
+impl InFlight {
+    pub(crate) fn new(journal: Arc<dyn Journal>, ids_up_to: u64) -> Self {
+        Self { journal, steps: HashMap::new(), waiting: 0, ids_up_to: ids_up_to + IDS_SET_ASIDE }
+    }
+}
+
+impl State {
+    /// Takes over what the journal holds.
+    pub(crate) fn restore(&mut self, past: Past) {
+        self.newest_id = past.ids_up_to;
+        self.topic = past.topic;
+        self.log.begin_after(past.before);
+        for Kept { unix_ms, event, .. } in past.newest {
+            self.log.append(event, unix_ms.saturating_sub(self.began_unix_ms));
+        }
+        for session in past.sessions {
+            if let Some(name) = &session.name {
+                self.names.give(name, session.member);
+            }
+            // A name is reserved as if the member had left just now.
+            let left = Left { taken: session.taken, name: session.name, left_ms: 0 };
+            self.left.remember(session.member, left);
+        }
+    }
+
+    /// Whether everything that was accepted is in the log.
+    pub(super) fn is_settled(&self) -> bool {
+        self.in_flight.as_ref().is_none_or(|in_flight| in_flight.waiting == 0)
+    }
+
+    /// Whether the journal is so far behind that speakers must wait.
+    pub(super) fn is_journal_behind(&self) -> bool {
+        self.in_flight.as_ref().is_some_and(|in_flight| in_flight.waiting >= WAITING_MAX)
+    }
+
+    /// The newest number of a member that needs not be said again: it is in flight, or dealt with.
+    pub(super) fn newest_number(&self, member: MemberId, taken: u64) -> u64 {
+        let steps = self.in_flight.as_ref().and_then(|in_flight| in_flight.steps.get(&member));
+        steps.and_then(|steps| steps.back()).map_or(taken, |step| step.number().max(taken))
+    }
+
+    /// Passes an event to the log or, if there is one, to the journal. Without a journal it is in the log when this
+    /// returns.
+    pub(super) fn propose(&mut self, event: Event, except: Option<usize>) -> Result<Wakes, Full> {
+        let unix_ms = self.unix_ms;
+        let Some(in_flight) = &mut self.in_flight else { return Ok(self.append(event, except)) };
+        let from = match &event {
+            Event::Said { from, .. } => Some(*from),
+            _ => None,
+        };
+        in_flight.journal.submit(Record::Event { event, unix_ms })?;
+        in_flight.waiting += 1;
+        if let Some(from) = from.filter(|from| self.members.key_of(from.member).is_some()) {
+            in_flight.steps.entry(from.member).or_default().push_back(Step::Message(from.number));
+        }
+        Ok(Wakes::default())
+    }
+
+    /// The room has dealt with this message of a member, and `items` tell it how. The member learns it after what became of
+    /// its earlier messages.
+    pub(super) fn settle(&mut self, membership: Membership, number: u64, items: Vec<DirectItem>) {
+        let Some(member) = self.members.get_mut(membership) else { return };
+        let steps = self.in_flight.as_mut().and_then(|in_flight| in_flight.steps.get_mut(&member.id));
+        if let Some(steps) = steps {
+            return steps.push_back(Step::Settled(number, items));
+        }
+        member.taken = number;
+        items.into_iter().for_each(|item| self.confirm(membership, item));
+    }
+
+    /// Messages of this session up to `number` are dealt with.
+    fn take(&mut self, member: MemberId, number: u64) {
+        if let Some(membership) = self.members.key_of(member)
+            && let Some(member) = self.members.get_mut(membership)
+        {
+            member.taken = member.taken.max(number);
+        } else if let Some(left) = self.left.get_mut(member) {
+            left.taken = left.taken.max(number);
+        }
+    }
+
+    /// These events have come back from the journal.
+    pub(crate) fn commit(&mut self, batch: Vec<Kept>) -> Wakes {
+        let mut wakes = Wakes::default();
+        for Kept { seq, unix_ms, event } in batch {
+            if event.is_message() && seq <= self.log.seq() {
+                continue; // the room has it already
+            }
+            self.came_back();
+            let from = match &event {
+                Event::Said { from, .. } => Some(*from),
+                _ => None,
+            };
+            if let Event::Topic { text, .. } = &event {
+                self.topic = Some(text.clone()).filter(|text| !text.as_str().is_empty());
+            }
+            self.log.append(event, unix_ms.saturating_sub(self.began_unix_ms));
+            if let Some(from) = from {
+                wakes.0.extend(self.advance(from.member, from.number, Vec::new()).0);
+            }
+        }
+        wakes.0.extend(self.wake_readers(None).0);
+        wakes
+    }
+
+    /// The journal could not keep these records.
+    pub(crate) fn not_kept(&mut self, batch: Vec<Record>, why: &Text) -> Wakes {
+        let mut wakes = Wakes::default();
+        for record in batch {
+            let Record::Event { event, .. } = record else { continue };
+            self.came_back();
+            self.counted.not_kept += 1;
+            match event {
+                Event::Said { from, .. } if from.member != MemberId::ROOM => {
+                    let refused = DirectItem::Refused { number: from.number, why: why.clone() };
+                    wakes.0.extend(self.advance(from.member, from.number, vec![refused]).0);
+                }
+                Event::Topic { member, .. } => {
+                    let text = Text::lossy(&format!("The topic was not set: {why}"));
+                    wakes.0.extend(self.tell(member, DirectItem::Notice { text }).unwrap_or_default().0);
+                }
+                _ => {}
+            }
+        }
+        if self.closing.is_some() {
+            wakes.0.extend(self.wake_readers(None).0);
+        }
+        wakes
+    }
+
+    /// One event less is in flight.
+    fn came_back(&mut self) {
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.waiting = in_flight.waiting.saturating_sub(1);
+        }
+    }
+
+    /// A message of a member has come back, with `items` for the member: these, and everything that had to wait for it.
+    fn advance(&mut self, member: MemberId, number: u64, items: Vec<DirectItem>) -> Wakes {
+        let mut settled = vec![(number, items)];
+        if let Some(in_flight) = &mut self.in_flight
+            && let Some(steps) = in_flight.steps.get_mut(&member)
+        {
+            while let Some(step) = steps.pop_front() {
+                match step {
+                    Step::Message(ahead) if ahead > number => {
+                        steps.push_front(Step::Message(ahead));
+                        break;
+                    }
+                    Step::Message(_) => {}
+                    Step::Settled(number, items) => settled.push((number, items)),
+                }
+            }
+            if steps.is_empty() {
+                in_flight.steps.remove(&member);
+            }
+        }
+        let mut wakes = Wakes::default();
+        for (number, items) in settled {
+            self.take(member, number);
+            for item in items {
+                match self.members.key_of(member) {
+                    Some(membership) => wakes.0.extend(self.confirm_later(membership, item).0),
+                    None => wakes.0.extend(self.tell(member, item).unwrap_or_default().0),
+                }
+            }
+        }
+        wakes
+    }
+
+    /// The journal keeps the name of a session.
+    pub(super) fn keep_name(&self, member: MemberId, name: Option<Name>) {
+        if let Some(in_flight) = &self.in_flight {
+            // If there is no room for it, the name is free after a restart, and nothing else.
+            let _full = in_flight.journal.submit(Record::Named { member, name });
+        }
+    }
+
+    /// The journal keeps which ids were given, before they are.
+    pub(super) fn set_ids_aside(&mut self) {
+        let Some(in_flight) = &mut self.in_flight else { return };
+        if self.newest_id + IDS_SET_ASIDE / 2 > in_flight.ids_up_to {
+            let up_to = self.newest_id + IDS_SET_ASIDE;
+            if in_flight.journal.submit(Record::Ids { up_to }).is_ok() {
+                in_flight.ids_up_to = up_to;
+            }
+        }
+    }
+
+    /// How the room says that its journal is full.
+    pub(super) fn behind() -> Text {
+        Text::lossy("The history cannot keep up. Say it again")
+    }
+}
