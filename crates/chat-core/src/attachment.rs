@@ -11,7 +11,7 @@ use crate::error::{JoinError, SayError, TellError};
 use crate::members::Membership;
 use crate::moderator::{Offer, Verdict};
 use crate::room::Room;
-use crate::state::{Newcomer, WORD};
+use crate::state::{Luggage, Newcomer, WORD};
 use crate::waker::Waker;
 
 /// A transport's place at a room: its members join, speak and leave here, and here it pulls
@@ -278,6 +278,35 @@ impl Attachment {
         Some(result)
     }
 
+    /// Takes a plain `member` to the room of another attachment, with its name and whether it is an operator. In this room it
+    /// leaves; there it joins, and is told where it is. `key` is the transport's own number for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](Self::join). If a gate keeps it out of the other room, it stays in this one; after another error it is a
+    /// member of neither. `None` if it is no member (any more).
+    pub fn move_to(
+        &self,
+        member: Membership,
+        other: &Attachment,
+        key: usize,
+        now: Instant,
+    ) -> Option<Result<Joined, JoinError>> {
+        let luggage = self.room.lock().luggage(member)?;
+        if let Err(refused) = other.admit(luggage.address, luggage.name.as_ref()) {
+            return Some(Err(refused));
+        }
+        let wakes = self.room.lock().leave(member, LeaveReason::Quit, now);
+        wakes.wake();
+        let Luggage { address, is_proven, .. } = luggage;
+        let newcomer = Newcomer { attachment: other.id, key, address, is_proven, came: now };
+        let result = other.room.lock().join_with(newcomer, luggage, now);
+        Some(result.map(|(joined, wakes)| {
+            wakes.wake();
+            joined
+        }))
+    }
+
     /// Says `text` as `member`, with the next number. When this returns, the message has its place in the one order, or
     /// the room's [`Moderator`](crate::Moderator) has refused it. In a room with a [`Journal`](crate::Journal) the place is
     /// decided later ([`Outcome::Submitted`]).
@@ -403,6 +432,12 @@ impl Attachment {
         let (reason, wakes) = self.room.lock().leave_by_attachment(self.id, member, reason, now);
         wakes.wake();
         reason
+    }
+
+    /// The address of `member`; `None` if it is no member (any more).
+    #[must_use]
+    pub fn address(&self, member: Membership) -> Option<SocketAddr> {
+        self.room.lock().luggage(member).map(|luggage| luggage.address.into())
     }
 
     /// Whether it is still a member.

@@ -47,6 +47,7 @@ mod deadlines;
 mod encoded;
 mod error;
 mod feed;
+mod feeds;
 mod gate;
 mod index;
 mod journal;
@@ -101,6 +102,7 @@ pub use error::{
     TellError, TopicError, TryRecvError,
 };
 pub use feed::{Feed, Format};
+pub use feeds::{FeedId, Feeds};
 pub use gate::{Gate, Knock, Refusal};
 pub use index::Index;
 pub use journal::{

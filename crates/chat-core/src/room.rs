@@ -183,7 +183,8 @@ impl Room {
         let RoomConfig { moderator, commands, gate, bans, .. } = config.clone();
         let began = opened.as_ref().and_then(|(past, _)| past.began);
         let (seed, began_unix_ms) = began.unwrap_or_else(|| (seed, unix_clock()));
-        let mut state = State::new(config, Arc::clone(&admission), clock(), began_unix_ms, seed);
+        let mut state =
+            State::new(config, name.clone(), Arc::clone(&admission), clock(), began_unix_ms, seed);
         let journal = opened.map(|(past, journal)| {
             state.in_flight = Some(InFlight::new(Arc::clone(&journal), past.ids_up_to));
             state.restore(past);

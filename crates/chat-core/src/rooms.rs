@@ -240,6 +240,23 @@ impl Rooms {
         Ok(room)
     }
 
+    /// The room that a hello asks for: the first one if it names none, otherwise as [`open`](Self::open) does.
+    ///
+    /// # Errors
+    ///
+    /// Why the peer cannot have that room, for it to read.
+    pub fn named(&self, name: Option<&Text>) -> Result<Room, Text> {
+        let Some(name) = name else { return Ok(self.first()) };
+        let why = match name.as_str().parse::<Name>() {
+            Ok(name) => match self.open(&name) {
+                Ok(room) => return Ok(room),
+                Err(error) => error.to_string(),
+            },
+            Err(error) => format!("'{name}' cannot be a room: {error}"),
+        };
+        Err(Text::lossy(&why))
+    }
+
     /// The present rooms: the configured ones first, then those that members have opened.
     #[must_use]
     pub fn list(&self) -> Vec<RoomInfo> {
@@ -253,9 +270,9 @@ impl Rooms {
         self.0.configured.iter().cloned().chain(open.values().filter_map(Room::upgrade)).collect()
     }
 
-    /// Closes every room, as [`Room::close`] does.
+    /// Closes every room, as [`Room::close`] does. The first one closes last: with it the transports end.
     pub fn close(&self, farewell: &str, grace: Duration) {
-        self.all().iter().for_each(|room| room.close(farewell, grace));
+        self.all().iter().rev().for_each(|room| room.close(farewell, grace));
     }
 
     pub(crate) fn upgrade(rooms: &Weak<Inner>) -> Option<Self> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::room::Room;
+use crate::rooms::Rooms;
 use crate::transport::{Transport, Turn};
 
 /// How long members may take to read their pending output after a transport has failed.
@@ -25,14 +25,14 @@ pub fn run<T: Transport>(mut transport: T) -> Result<(), T::Error> {
     Ok(())
 }
 
-/// Transports of one room, each on a thread of its own.
+/// Transports of one room, or of all rooms of a server, each on a thread of its own.
 ///
-/// [`join`](Self::join) waits for their end; [`Room::close`] ends them. A transport that
-/// fails or panics closes the room, so that the others end in order, too.
+/// [`join`](Self::join) waits for their end; [`Rooms::close`], or [`Room::close`](crate::Room::close), ends them. A transport that
+/// fails or panics closes the rooms, so that the others end in order, too.
 #[derive(Debug)]
 #[must_use = "dropping it leaves the threads to themselves; call `join` to wait for them and to learn why they ended"]
 pub struct Running {
-    room: Room,
+    rooms: Rooms,
     threads: Vec<JoinHandle<Result<(), BoxedError>>>,
 }
 
@@ -40,8 +40,8 @@ type BoxedError = Box<dyn Error + Send + Sync>;
 
 impl Running {
     /// Nothing runs yet.
-    pub fn new(room: &Room) -> Self {
-        Self { room: room.clone(), threads: Vec::new() }
+    pub fn new(rooms: impl Into<Rooms>) -> Self {
+        Self { rooms: rooms.into(), threads: Vec::new() }
     }
 
     /// Runs `transport` on a new thread called `name`.
@@ -50,9 +50,9 @@ impl Running {
     ///
     /// If the system has no thread to give.
     pub fn spawn<T: Transport + 'static>(&mut self, name: &str, transport: T) -> io::Result<()> {
-        let room = self.room.clone();
+        let rooms = self.rooms.clone();
         let thread = Builder::new().name(name.to_owned()).spawn(move || {
-            let _closes = ClosesOnDrop(room);
+            let _closes = ClosesOnDrop(rooms);
             run(transport).map_err(BoxedError::from)
         })?;
         self.threads.push(thread);
@@ -99,9 +99,9 @@ pub enum RunError {
     },
 }
 
-/// Closes the room when a transport's thread ends, also by a panic. If the thread ends in order, the room is
+/// Closes the rooms when a transport's thread ends, also by a panic. If the thread ends in order, they are
 /// already closed.
-struct ClosesOnDrop(Room);
+struct ClosesOnDrop(Rooms);
 
 impl Drop for ClosesOnDrop {
     fn drop(&mut self) {

@@ -11,7 +11,7 @@ mod speaking;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_proto::Text;
+use chat_proto::{Name, Text};
 use siphasher::sip::SipHasher24;
 
 use crate::admission::Admission;
@@ -25,7 +25,7 @@ use crate::sessions::Sessions;
 use crate::stats::Stats;
 
 pub(crate) use kept::InFlight;
-pub(crate) use membership::Newcomer;
+pub(crate) use membership::{Luggage, Newcomer};
 use readers::{AttachmentState, Wakes};
 pub(crate) use readers::{LocalState, WORD};
 
@@ -35,6 +35,8 @@ const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) config: RoomConfig,
+    /// The room's name, if it is one of several.
+    name: Option<Name>,
     pub(crate) log: Log,
     /// `None` if the room decides the order itself.
     pub(crate) in_flight: Option<InFlight>,
@@ -70,6 +72,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(
         mut config: RoomConfig,
+        name: Option<Name>,
         admission: Arc<Admission>,
         began: Instant,
         began_unix_ms: u64,
@@ -82,6 +85,7 @@ impl State {
             log,
             in_flight: None,
             config,
+            name,
             began,
             began_unix_ms,
             unix_ms: began_unix_ms,

@@ -85,6 +85,11 @@ pub enum DirectItem {
         /// Whether it is ignored.
         is_ignored: bool,
     },
+    /// This member goes to another room: its client ends this connection and begins anew, with a hello that names the room.
+    Move {
+        /// The room's name.
+        room: Text,
+    },
     /// Something that a later version of the protocol knows. There is nothing to show.
     Unknown {
         /// Its kind on the wire.
@@ -120,7 +125,10 @@ impl fmt::Display for DirectItem {
             DirectItem::Notice { text } => write!(f, "[*] {text}"),
             DirectItem::Undelivered { to, why } => write!(f, "[*] Not delivered to {to}: {why}"),
             DirectItem::Sent { to, text, .. } => write!(f, "[you -> {to}] {text}"),
-            DirectItem::Done { .. } | DirectItem::Ignoring { .. } | DirectItem::Unknown { .. } => Ok(()),
+            DirectItem::Done { .. }
+            | DirectItem::Ignoring { .. }
+            | DirectItem::Move { .. }
+            | DirectItem::Unknown { .. } => Ok(()),
         }
     }
 }

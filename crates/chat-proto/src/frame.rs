@@ -107,6 +107,7 @@ const UNDELIVERED: u8 = 4;
 const DONE: u8 = 5;
 const SENT: u8 = 6;
 const IGNORING: u8 = 7;
+const MOVE: u8 = 8;
 
 impl MemberFrame {
     /// Appends the frame to `out`, its length first.
@@ -167,6 +168,7 @@ pub fn encode_direct(direct: &Direct, out: &mut Vec<u8>) {
         DirectItem::Ignoring { member, is_ignored } => {
             put(DIRECT, &(number, IGNORING, member, is_ignored), out);
         }
+        DirectItem::Move { room } => put(DIRECT, &(number, MOVE, room), out),
         DirectItem::Unknown { kind } => put(DIRECT, &(number, kind), out),
     }
 }
@@ -185,6 +187,7 @@ fn decode_direct(payload: &[u8]) -> Option<Direct> {
         IGNORING => {
             codec::decode(fields).map(|((member, is_ignored), _)| DirectItem::Ignoring { member, is_ignored })
         }
+        MOVE => codec::decode(fields).map(|(room, _)| DirectItem::Move { room }),
         kind => Some(DirectItem::Unknown { kind }),
     };
     item.map(|item| Direct { number, item })

@@ -68,6 +68,11 @@ pub enum LeaveReason {
         /// What the peer is told about it; may be empty. At most [`REASON_BYTES_MAX`] bytes.
         why: Text,
     },
+    /// The peer has named a room that it cannot join. Made by [`LeaveReason::no_room`].
+    NoRoom {
+        /// What to show for it: which room, and why not.
+        text: Text,
+    },
     /// What a later version of the protocol knows.
     Other {
         /// Its code on the wire.
@@ -104,6 +109,12 @@ impl LeaveReason {
         LeaveReason::Version { text: cut(&text, PHRASE_BYTES_MAX) }
     }
 
+    /// [`LeaveReason::NoRoom`] with this text, of which as much is kept as a reason may have.
+    #[must_use]
+    pub fn no_room(why: &Text) -> LeaveReason {
+        LeaveReason::NoRoom { text: cut(why.as_str(), PHRASE_BYTES_MAX) }
+    }
+
     /// What a plain peer reads behind `[*] Closed: `: the phrase, or for [`Quit`](Self::Quit) that it has left.
     #[must_use]
     pub fn farewell(&self) -> String {
@@ -130,6 +141,7 @@ impl LeaveReason {
             LeaveReason::AddressFull => 13,
             LeaveReason::Version { .. } => 14,
             LeaveReason::Banned { .. } => 15,
+            LeaveReason::NoRoom { .. } => 16,
             LeaveReason::Other { code, .. } => *code,
         }
     }
@@ -153,6 +165,7 @@ impl LeaveReason {
             13 => LeaveReason::AddressFull,
             14 => LeaveReason::Version { text: cut(phrase, PHRASE_BYTES_MAX) },
             15 => LeaveReason::Banned { why: why(phrase, BANNED) },
+            16 => LeaveReason::NoRoom { text: cut(phrase, PHRASE_BYTES_MAX) },
             code => LeaveReason::Other { code, text: cut(phrase, PHRASE_BYTES_MAX) },
         }
     }
@@ -184,7 +197,9 @@ impl fmt::Display for LeaveReason {
             LeaveReason::AddressFull => "too many members from this address",
             LeaveReason::Banned { why } if why.as_str().is_empty() => BANNED,
             LeaveReason::Banned { why } => return write!(f, "{BANNED}: {why}"),
-            LeaveReason::Version { text } | LeaveReason::Other { text, .. } => text.as_str(),
+            LeaveReason::Version { text }
+            | LeaveReason::NoRoom { text }
+            | LeaveReason::Other { text, .. } => text.as_str(),
         })
     }
 }

@@ -14,6 +14,9 @@
 //!      |  of silence   +---> Draining ------->+                                              |
 //!      |               |     the room closes, |                                              |
 //!      |               |     all is written   |                                              |
+//!      |               +---> Moving           |                                              |
+//!      |               |     to another room, |                                              |
+//!      |               |     then Member again|                                              |
 //!      |               +---> Quitting ------->+                                              |
 //!      |               |     told to leave,   |                                              |
 //!      |               |     all is written   |                                              |
@@ -57,6 +60,8 @@ enum Phase {
     Paused,
     /// Still a member, but its input is ignored: it gets its pending output, then leaves.
     Draining,
+    /// It has given the command to go to another room: it gets what it is owed, then moves. Until then nothing is taken from it.
+    Moving,
     /// It has given the command to leave: it gets what it is owed, then leaves.
     Quitting,
     /// Not a member; its last words are in the outbox.
@@ -134,10 +139,10 @@ impl Connection {
     /// The peer joins, or is told why it may not. True if it is a member.
     fn join(&mut self, format: Format, cx: &mut Context<'_>) -> bool {
         let Who::Newcomer(newcomer) = &self.who else { return self.member().is_some() };
-        match cx.feed.attachment().join(cx.key, newcomer.address, cx.now) {
+        match cx.feed().attachment().join(cx.key, newcomer.address, cx.now) {
             Ok(joined) => {
-                cx.feed.pull(); // the log must reach the start of the peer
-                let cursor = cx.feed.open(format).after(joined.seq);
+                cx.feed_mut().pull(); // the log must reach the start of the peer
+                let cursor = cx.feed_mut().open(format).after(joined.seq);
                 self.outgoing.start(Reading::Delimited(format), cursor);
                 self.who = Who::Member(Speaker::new(joined.member));
                 self.phase = Phase::Member;
@@ -157,7 +162,10 @@ impl Connection {
 
     /// Something for this member alone.
     pub(crate) fn tell(&mut self, direct: Arc<Direct>, now: Instant) {
-        if !matches!(self.phase, Phase::Member | Phase::Paused | Phase::Draining | Phase::Quitting) {
+        if !matches!(
+            self.phase,
+            Phase::Member | Phase::Paused | Phase::Moving | Phase::Draining | Phase::Quitting
+        ) {
             return;
         }
         match self.outgoing.format() {
@@ -211,7 +219,7 @@ impl Connection {
             Phase::Handshake | Phase::Opening | Phase::Member => {
                 self.outgoing.outbox_len() <= OUTBOX_BYTES_MAX
             }
-            Phase::Paused | Phase::Done => false,
+            Phase::Paused | Phase::Moving | Phase::Done => false,
             Phase::Draining | Phase::Quitting | Phase::Leaving | Phase::Lingering => true,
         }
     }
@@ -236,6 +244,7 @@ impl Connection {
             match (self.outgoing.flush(listener, cx, socket), self.phase) {
                 (Ok(Flushed::Lagged), _) => self.end(LeaveReason::Lagged, cx),
                 (Ok(Flushed::All), Phase::Draining) => self.end(LeaveReason::Stopping, cx),
+                (Ok(Flushed::All), Phase::Moving) => self.enter_room(cx),
                 (Ok(Flushed::All), Phase::Quitting) => self.end(LeaveReason::Quit, cx),
                 (Ok(Flushed::All), Phase::Leaving) => {
                     self.phase = if self.peer_ended { Phase::Done } else { Phase::Lingering };
@@ -309,6 +318,7 @@ impl Connection {
                     self.due = Some(cx.now + HALF_CLOSED_TIMEOUT);
                 }
             }
+            Phase::Moving => self.enter_room(cx),
             Phase::Quitting => self.end(LeaveReason::Quit, cx),
             Phase::Draining | Phase::Leaving | Phase::Lingering | Phase::Done => self.phase = Phase::Done,
         }

@@ -2,14 +2,16 @@
 
 use std::time::Instant;
 
-use chat_core::Feed;
+use chat_core::{Feed, FeedId, Feeds};
 use chat_proto::Text;
 
 use crate::limits::ENTRY_BYTES;
 
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
-    pub(crate) feed: &'a mut Feed,
+    pub(crate) feeds: &'a mut Feeds,
+    /// The peer's room. A connection that moves changes it.
+    pub(crate) at: FeedId,
     /// The peer's place among those of this thread.
     pub(crate) key: usize,
     pub(crate) now: Instant,
@@ -20,6 +22,15 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The feed of the peer's room.
+    pub(crate) fn feed(&self) -> &Feed {
+        self.feeds.feed(self.at)
+    }
+
+    pub(crate) fn feed_mut(&mut self) -> &mut Feed {
+        self.feeds.feed_mut(self.at)
+    }
+
     /// Counts a message that was said.
     pub(crate) fn count_heard(&mut self, text: &Text) {
         self.room_left = self.room_left.saturating_sub(ENTRY_BYTES + text.as_str().len());

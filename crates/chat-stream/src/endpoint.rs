@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Deadlines, Dismissed, Feed, Room, RoomConfig, Told, Turn, Waker, network_of};
+use chat_core::{Deadlines, Dismissed, FeedId, Feeds, RoomConfig, Rooms, Told, Turn, Waker, network_of};
 use chat_proto::LeaveReason;
 use slab::Slab;
 
@@ -22,7 +22,7 @@ use crate::peer::Peer;
 use crate::stream::{Readiness, Stream};
 use crate::token;
 
-/// A room on one I/O thread over any stream of bytes, without a poll: **hand it the new connections, tell it what
+/// The rooms of a server on one I/O thread over any stream of bytes, without a poll: **hand it the new connections, tell it what
 /// they are ready for, call it when it was woken or its deadline has passed**.
 ///
 /// `TcpTransport` of chat-tcp does that with sockets; a simulator does it with streams of its own
@@ -67,7 +67,7 @@ use crate::token;
 /// ```
 #[derive(Debug)]
 pub struct Endpoint<S> {
-    feed: Feed,
+    feeds: Feeds,
     /// Each has its own allocation: a table of them would have to move to grow, and would leave holes.
     peers: Slab<Box<Peer<S>>>,
     /// Peers at once, including those that are not members.
@@ -84,6 +84,8 @@ pub struct Endpoint<S> {
     queue: VecDeque<usize>,
     /// Peers that did something in this turn and so may have output.
     touched: Vec<usize>,
+    /// Members to write to, while that is done.
+    behind: Vec<u32>,
     deadlines: Deadlines,
     /// Bytes that may be said before everyone is served.
     heard_bytes_max: usize,
@@ -92,15 +94,15 @@ pub struct Endpoint<S> {
 }
 
 impl<S: Stream> Endpoint<S> {
-    /// An endpoint for `room` without peers, which calls `waker` when it needs a [`turn`](Self::turn).
-    /// With `announce`, plain members are told of joins and leaves.
+    /// An endpoint for the rooms of a server, or for a single room, without peers. It calls `waker` when it needs a
+    /// [`turn`](Self::turn). With `announce`, plain members are told of joins and leaves.
     #[must_use]
-    pub fn new(room: &Room, waker: Waker, announce: bool) -> Self {
-        let feed = Feed::new(room, waker, announce);
+    pub fn new(rooms: impl Into<Rooms>, waker: Waker, announce: bool) -> Self {
+        let feeds = Feeds::new(rooms, waker, announce);
         let RoomConfig { log_bytes_max, members_max, members_per_address_max, limit_loopback, .. } =
-            *feed.config();
+            *feeds.feed(FeedId::FIRST).config();
         Self {
-            feed,
+            feeds,
             peers: Slab::new(),
             peers_max: members_max.saturating_add(BEYOND_MEMBERS_MAX),
             newcomers: Newcomers::default(),
@@ -110,6 +112,7 @@ impl<S: Stream> Endpoint<S> {
             generation: 0,
             queue: VecDeque::new(),
             touched: Vec::new(),
+            behind: Vec::new(),
             deadlines: Deadlines::default(),
             heard_bytes_max: HEARD_BYTES_PER_FANOUT.min(log_bytes_max / 4),
             draining: false,
@@ -121,7 +124,7 @@ impl<S: Stream> Endpoint<S> {
     /// [`Attachment::with_word`](chat_core::Attachment::with_word).
     #[must_use]
     pub fn with_word(mut self, word: &'static str) -> Self {
-        self.feed = self.feed.with_word(word);
+        self.feeds = self.feeds.with_word(word);
         self
     }
 
@@ -153,10 +156,13 @@ impl<S: Stream> Endpoint<S> {
             self.newcomers.insert_from(network_of(address), key, self.newcomers_per_address_max)
         };
         let mut peer = Box::new(Peer::new(stream, Connection::new(address, now), self.generation));
-        peer.open(&mut Context { feed: &mut self.feed, key, now, room_left: 0, line_left: 0 });
+        let mut cx = Context { feeds: &mut self.feeds, at: peer.at(), key, now, room_left: 0, line_left: 0 };
+        peer.open(&mut cx);
+        let at = cx.at;
         self.peers.insert(peer);
+        self.place(key, at);
         self.queue.push_back(key);
-        self.tell_peers(now);
+        self.tell_peers(at, now);
         let full = self.peers.len() > self.peers_max;
         let peers = &self.peers;
         let is_newcomer =
@@ -164,7 +170,8 @@ impl<S: Stream> Endpoint<S> {
         let oldest = crowded_out.or_else(|| self.newcomers.oldest(is_newcomer).filter(|_| full));
         if let Some(oldest) = oldest {
             tracing::debug!("a newcomer makes way for a later one");
-            let mut cx = Context { feed: &mut self.feed, key: oldest, now, room_left: 0, line_left: 0 };
+            let (feeds, at) = (&mut self.feeds, FeedId::FIRST);
+            let mut cx = Context { feeds, at, key: oldest, now, room_left: 0, line_left: 0 };
             self.peers[oldest].connection.lose(LeaveReason::Lost, &mut cx);
             self.settle(oldest);
         }
@@ -190,19 +197,19 @@ impl<S: Stream> Endpoint<S> {
     /// The memory that the members cost now. O(peers).
     #[must_use]
     pub fn held(&self) -> Held {
-        Held::of(&self.feed, self.peers.iter().map(|(_, peer)| &**peer))
+        Held::of(&self.feeds, self.peers.iter().map(|(_, peer)| &**peer))
     }
 
     // ---- a turn --------------------------------------------------------------------------------
 
-    /// Serves the peers that are ready, and all of them if there is anything new in the room. Once the room is closing,
+    /// Serves the peers that are ready, and all members of the rooms in which there is anything new. Once the first room is closing,
     /// input from members is ignored, and they leave once they have their pending output; when the time for that
     /// is up, they are cut off.
     pub fn turn(&mut self, now: Instant) -> Turn {
         self.read_queue(now);
         self.expire(now);
         self.serve(now);
-        let Some(deadline) = self.feed.closing() else { return Turn::Open };
+        let Some(deadline) = self.feeds.feed(FeedId::FIRST).closing() else { return Turn::Open };
         if !self.draining {
             self.drain(now);
         }
@@ -218,27 +225,48 @@ impl<S: Stream> Endpoint<S> {
     /// has left work to do.
     #[must_use]
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
-        if !self.queue.is_empty() {
+        if !self.queue.is_empty() || self.feeds.is_marked() {
             return Some(now);
         }
-        let pull_by = if self.draining { self.feed.closing() } else { self.feed.pull_by() };
+        let first = self.feeds.feed(FeedId::FIRST);
+        let pull_by = if self.draining { first.closing() } else { self.feeds.pull_by() };
         [self.deadlines.next(), pull_by].into_iter().flatten().min()
     }
 
+    /// The first room is closing, and with it the server.
     fn drain(&mut self, now: Instant) {
-        self.pull(now);
-        for (key, peer) in &mut self.peers {
-            let mut cx =
-                Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max, line_left: 0 };
-            peer.connection.drain(&mut cx);
+        for feed in self.feeds.ids() {
+            self.feeds.mark(feed);
         }
+        self.pull(now);
         self.draining = true;
-        self.flush_all(now);
+        for feed in self.feeds.ids() {
+            self.feeds.stop(feed);
+        }
+        for (key, peer) in &mut self.peers {
+            let (feeds, at) = (&mut self.feeds, peer.at());
+            let mut cx = Context { feeds, at, key, now, room_left: self.heard_bytes_max, line_left: 0 };
+            peer.connection.drain(&mut cx);
+            self.touched.push(key);
+        }
+        self.flush_touched(now);
+    }
+
+    /// A room that is not the first one is closing.
+    fn drain_room(&mut self, feed: FeedId, now: Instant) {
+        self.behind.extend_from_slice(self.feeds.members(feed));
+        for key in self.behind.drain(..).map(|key| key as usize) {
+            let Some(peer) = self.peers.get_mut(key) else { continue };
+            let (feeds, room_left) = (&mut self.feeds, self.heard_bytes_max);
+            peer.connection.drain(&mut Context { feeds, at: feed, key, now, room_left, line_left: 0 });
+            self.touched.push(key);
+        }
     }
 
     fn cut_off(&mut self, now: Instant) {
         for (key, peer) in &mut self.peers {
-            let mut cx = Context { feed: &mut self.feed, key, now, room_left: 0, line_left: 0 };
+            let (feeds, at) = (&mut self.feeds, peer.at());
+            let mut cx = Context { feeds, at, key, now, room_left: 0, line_left: 0 };
             peer.connection.lose(LeaveReason::Stopping, &mut cx);
         }
         self.peers.clear();
@@ -258,11 +286,12 @@ impl<S: Stream> Endpoint<S> {
             peer.dequeued();
             self.touched.push(key);
             let line_left = UNFINISHED_LINES_BYTES_MAX.saturating_sub(self.unfinished - peer.unfinished());
-            let mut cx = Context { feed: &mut self.feed, key, now, room_left, line_left };
+            let mut cx = Context { feeds: &mut self.feeds, at: peer.at(), key, now, room_left, line_left };
             peer.read(&mut self.buffer, &mut cx);
+            let at = cx.at;
             room_left = cx.room_left;
             peer.count_unfinished(&mut self.unfinished);
-            self.tell_peers(now);
+            self.after(key, at, now);
             if room_left == 0 {
                 room_left = self.heard_bytes_max;
                 self.serve(now);
@@ -272,75 +301,108 @@ impl<S: Stream> Endpoint<S> {
 
     fn expire(&mut self, now: Instant) {
         while let Some(key) = self.deadlines.pop_due(now) {
-            let mut cx =
-                Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max, line_left: 0 };
             let peer = &mut self.peers[key];
+            let (feeds, at) = (&mut self.feeds, peer.at());
+            let mut cx = Context { feeds, at, key, now, room_left: self.heard_bytes_max, line_left: 0 };
             peer.on_deadline(&mut cx);
+            let at = cx.at;
             peer.count_unfinished(&mut self.unfinished);
             self.touched.push(key);
-            self.tell_peers(now);
+            self.after(key, at, now);
+        }
+    }
+
+    /// A peer may have joined, spoken or left, which does not wake its own thread.
+    fn after(&mut self, key: usize, at: FeedId, now: Instant) {
+        self.place(key, at);
+        self.feeds.mark(at);
+        self.tell_peers(at, now);
+    }
+
+    /// Lists a peer among the members of its room: it may have joined, moved or left.
+    fn place(&mut self, key: usize, at: FeedId) {
+        let peer = &mut self.peers[key];
+        let room = peer.connection.member().map(|_| at);
+        let before = std::mem::replace(&mut peer.room, room);
+        if before != room {
+            if let Some(before) = before {
+                self.feeds.mark(before);
+                self.feeds.remove_member(before, key);
+            }
+            if let Some(room) = room {
+                self.feeds.add_member(room, key);
+                self.feeds.mark(room);
+            }
+        }
+        if room.is_none() {
+            self.feeds.close_if_empty(at); // it could not join there
         }
     }
 
     // ---- bytes out -----------------------------------------------------------------------------
 
-    /// Pulls the room's updates into the logs, and delivers the items for single members.
-    fn pull(&mut self, now: Instant) {
-        self.feed.pull();
-        self.tell_peers(now);
+    /// Pulls the updates of the rooms that have any into the logs, and delivers the items for single members.
+    fn pull(&mut self, now: Instant) -> Vec<FeedId> {
+        let pulled = self.feeds.pull(now);
+        pulled.iter().for_each(|&feed| self.tell_peers(feed, now));
+        pulled
     }
 
-    fn tell_peers(&mut self, now: Instant) {
-        while let Some(Told { key, member, direct }) = self.feed.take_told() {
-            let peer = self.peers.get_mut(key).filter(|peer| peer.connection.member() == Some(member));
-            if let Some(peer) = peer {
+    fn tell_peers(&mut self, feed: FeedId, now: Instant) {
+        if !self.feeds.is_open(feed) {
+            return;
+        }
+        while let Some(Told { key, member, direct }) = self.feeds.feed_mut(feed).take_told() {
+            if let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.is_member(feed, member)) {
                 peer.connection.tell(direct, now);
                 self.touched.push(key);
             }
         }
-        while let Some(Dismissed { key, member, reason }) = self.feed.take_dismissed() {
-            let peer = self.peers.get_mut(key).filter(|peer| peer.connection.member() == Some(member));
-            if let Some(peer) = peer {
+        while let Some(Dismissed { key, member, reason }) = self.feeds.feed_mut(feed).take_dismissed() {
+            if let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.is_member(feed, member)) {
                 peer.connection.dismiss(&reason, now);
                 self.touched.push(key);
             }
         }
     }
 
-    /// Pulls, and writes to every member if there are new entries; otherwise to those that did something.
+    /// Pulls, and writes to every member of a room with new entries, and to those that did something.
     fn serve(&mut self, now: Instant) {
-        if !self.draining {
-            self.pull(now);
+        let mut grown = self.pull(now);
+        for &feed in &grown {
+            let is_closing = feed != FeedId::FIRST && self.feeds.feed(feed).closing().is_some();
+            if is_closing && self.feeds.stop(feed) {
+                self.drain_room(feed, now);
+            }
         }
-        if self.feed.take_grown() {
-            return self.flush_all(now);
+        grown.retain(|&feed| self.feeds.feed_mut(feed).take_grown());
+        for &feed in &grown {
+            self.behind.extend_from_slice(self.feeds.members(feed));
         }
+        let mut behind = std::mem::take(&mut self.behind);
+        behind.drain(..).for_each(|key| self.flush(key as usize, now));
+        self.behind = behind;
+        // What was written to already is not tried again.
+        let is_served = |peer: &Box<Peer<S>>| peer.room.is_some_and(|room| grown.contains(&room));
+        self.touched.retain(|&key| self.peers.get(key).is_some_and(|peer| !is_served(peer)));
+        self.flush_touched(now);
+    }
+
+    fn flush_touched(&mut self, now: Instant) {
         let mut touched = std::mem::take(&mut self.touched);
-        for key in touched.drain(..) {
-            let Some(peer) = self.peers.get_mut(key) else { continue };
-            let mut cx =
-                Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max, line_left: 0 };
-            peer.flush(&mut cx);
-            self.settle(key);
-        }
+        touched.drain(..).for_each(|key| self.flush(key, now));
         self.touched = touched;
     }
 
-    fn flush_all(&mut self, now: Instant) {
-        self.touched.clear();
-        let mut done = Vec::new();
-        for (key, peer) in &mut self.peers {
-            let mut cx =
-                Context { feed: &mut self.feed, key, now, room_left: self.heard_bytes_max, line_left: 0 };
-            peer.flush(&mut cx);
-            if peer.is_newcomer_no_more() {
-                self.newcomers.remove(key);
-            }
-            if !peer.settle(key, &mut self.deadlines, &mut self.queue) {
-                done.push(key);
-            }
-        }
-        done.into_iter().for_each(|key| self.remove(key));
+    /// Writes to a peer, if it is still there.
+    fn flush(&mut self, key: usize, now: Instant) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let (feeds, at) = (&mut self.feeds, peer.at());
+        let mut cx = Context { feeds, at, key, now, room_left: self.heard_bytes_max, line_left: 0 };
+        peer.flush(&mut cx);
+        let at = cx.at;
+        self.place(key, at);
+        self.settle(key);
     }
 
     /// Lists a peer where it must be served again, or drops it.
@@ -357,5 +419,9 @@ impl<S: Stream> Endpoint<S> {
     fn remove(&mut self, key: usize) {
         let peer = self.peers.remove(key);
         self.unfinished -= peer.unfinished();
+        if let Some(room) = peer.room {
+            self.feeds.mark(room);
+            self.feeds.remove_member(room, key);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The memory that an endpoint holds for its members.
 
-use chat_core::Feed;
+use chat_core::{Feed, Feeds};
 
 use crate::peer::Peer;
 
@@ -22,8 +22,9 @@ pub struct Held {
 }
 
 impl Held {
-    pub(crate) fn of<'a, S: 'a>(feed: &Feed, peers: impl Iterator<Item = &'a Peer<S>>) -> Self {
-        let held = Self { log_bytes_most: feed.log_bytes_most(), ..Self::default() };
+    pub(crate) fn of<'a, S: 'a>(feeds: &Feeds, peers: impl Iterator<Item = &'a Peer<S>>) -> Self {
+        let log_bytes_most = feeds.iter().map(Feed::log_bytes_most).max().unwrap_or(0);
+        let held = Self { log_bytes_most, ..Self::default() };
         peers.fold(held, |held, peer| Self {
             outbox_bytes_most: held.outbox_bytes_most.max(peer.connection.outbox_len()),
             backlog_bytes_most: held.backlog_bytes_most.max(peer.connection.backlog_len()),

@@ -80,7 +80,7 @@ impl Outgoing {
     /// Changes how the member reads, and goes on after the same message.
     pub(crate) fn read_as(&mut self, reading: Reading, cx: &mut Context<'_>) {
         if reading.format() != self.reading.format() {
-            self.cursor = cx.feed.open(reading.format()).after(self.cursor.seq());
+            self.cursor = cx.feed_mut().open(reading.format()).after(self.cursor.seq());
         }
         self.reading = reading;
     }
@@ -88,6 +88,11 @@ impl Outgoing {
     /// Goes on at another cursor, in a log that is open.
     pub(crate) fn start(&mut self, reading: Reading, cursor: Cursor) {
         (self.reading, self.cursor) = (reading, cursor);
+    }
+
+    /// Goes on at a cursor in the log of another room, in the same format.
+    pub(crate) fn go_on_at(&mut self, cursor: Cursor) {
+        self.cursor = cursor;
     }
 
     /// The peer has said something: output from now on may be an answer to it.
@@ -206,12 +211,12 @@ impl Outgoing {
             let blocked = if self.outbox_len() > 0 {
                 let blocked = self.write_outbox(socket)?;
                 if let (Some(speaker), Some(direct)) = (&speaker, self.take_written_direct()) {
-                    cx.feed.attachment().got(speaker.member(), direct);
+                    cx.feed().attachment().got(speaker.member(), direct);
                 }
                 blocked
             } else if let Some(speaker) = &mut speaker {
-                let log = cx.feed.log(self.format());
-                match log.pending_before(self.cursor, speaker.next_skipped(self.cursor.seq(), cx.feed)) {
+                let log = cx.feed().log(self.format());
+                match log.pending_before(self.cursor, speaker.next_skipped(self.cursor.seq(), cx.feed())) {
                     Pending::Bytes(a, b) => self.write_log(log, a, b, cx.now, socket)?,
                     Pending::Lagged { missed, resume } => {
                         if !self.catch_up(missed, resume, speaker, cx) {
@@ -219,7 +224,7 @@ impl Outgoing {
                         }
                         false
                     }
-                    Pending::Nothing => match speaker.step_over(log, self.cursor, cx.feed) {
+                    Pending::Nothing => match speaker.step_over(log, self.cursor, cx.feed()) {
                         Some(cursor) => {
                             self.cursor = cursor;
                             false
@@ -335,16 +340,16 @@ impl Outgoing {
     /// Tells the member how many messages it missed; false if the room closes lagged members.
     fn catch_up(&mut self, missed: u64, resume: Cursor, speaker: &mut Speaker, cx: &Context<'_>) -> bool {
         self.cursor = resume;
-        let missed = missed - speaker.skipped_up_to(resume.seq() - missed, resume.seq(), cx.feed);
+        let missed = missed - speaker.skipped_up_to(resume.seq() - missed, resume.seq(), cx.feed());
         if missed == 0 {
             return true;
         }
-        if cx.feed.config().lag_policy == LagPolicy::Close {
+        if cx.feed().config().lag_policy == LagPolicy::Close {
             return false;
         }
-        cx.feed.attachment().count_missed(missed);
+        cx.feed().attachment().count_missed(missed);
         if self.format() == Format::Framed {
-            let Taken { number: taken, head } = cx.feed.attachment().taken(speaker.member());
+            let Taken { number: taken, head } = cx.feed().attachment().taken(speaker.member());
             let lagged = Lagged { messages: missed, next: resume.seq() + 1, head, taken };
             self.push_frame(&RoomFrame::Lagged(lagged));
         } else {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 
-use chat_core::{Deadlines, Listed};
+use chat_core::{Deadlines, FeedId, Listed, Membership};
 
 use crate::connection::Connection;
 use crate::context::Context;
@@ -15,6 +15,8 @@ pub(crate) struct Peer<S> {
     pub(crate) connection: Connection,
     /// Distinguishes the peers that used the same place one after the other.
     generation: u16,
+    /// The feed that has it among its members.
+    pub(crate) room: Option<FeedId>,
     /// Bytes of its unfinished line that its endpoint has counted.
     unfinished: u32,
     /// Reading may bring bytes; false once it would block.
@@ -40,6 +42,7 @@ impl<S: Stream> Peer<S> {
             stream,
             connection,
             generation,
+            room: None,
             unfinished: 0,
             readable: true,
             ended: false,
@@ -51,9 +54,19 @@ impl<S: Stream> Peer<S> {
         }
     }
 
+    /// The feed of the room that it is in, or where it begins.
+    pub(crate) fn at(&self) -> FeedId {
+        self.room.unwrap_or(FeedId::FIRST)
+    }
+
     /// Whether the peer counted as a newcomer until now, and no longer is one.
     pub(crate) fn is_newcomer_no_more(&mut self) -> bool {
         std::mem::replace(&mut self.newcomer, self.connection.is_newcomer()) && !self.newcomer
+    }
+
+    /// Whether it is this member of this room.
+    pub(crate) fn is_member(&self, room: FeedId, member: Membership) -> bool {
+        self.room == Some(room) && self.connection.member() == Some(member)
     }
 
     /// Whether it is the peer of that generation, and counts as a newcomer.

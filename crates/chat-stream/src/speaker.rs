@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
-use chat_core::{Action, Cursor, EncodedLog, Feed, Membership, Outcome};
+use chat_core::{Action, Cursor, EncodedLog, Feed, Membership, Outcome, Room};
 use chat_proto::{MemberId, Text};
 
 use crate::context::Context;
@@ -13,14 +13,16 @@ use crate::own::Own;
 #[derive(Debug)]
 pub(crate) struct Speaker {
     member: Membership,
-    /// What a plain member is not to get. Nothing for one that only listens.
-    skipped: Option<Box<Skipped>>,
+    /// Nothing for a member that only listens.
+    extra: Option<Box<Extra>>,
 }
 
-/// The messages of the log that a member is not sent.
+/// State that only members need that speak.
 #[derive(Debug, Default)]
-struct Skipped {
-    /// Its own ones.
+struct Extra {
+    /// The room that it has asked to be taken to.
+    goal: Option<Room>,
+    /// Its own messages in the log, which a plain member is not sent.
     own: Own,
     /// The members whose messages it does not want, sorted.
     ignored: Vec<MemberId>,
@@ -35,17 +37,24 @@ pub(crate) struct Spoken {
     pub(crate) pause_until: Option<Instant>,
     /// It has given the command to leave.
     pub(crate) leaves: bool,
+    /// It has given the command to go to another room.
+    pub(crate) moves: bool,
     /// The line was longer than a command may be, and its rest was dropped.
     pub(crate) is_cut: bool,
 }
 
 impl Speaker {
     pub(crate) fn new(member: Membership) -> Self {
-        Self { member, skipped: None }
+        Self { member, extra: None }
     }
 
     pub(crate) fn member(&self) -> Membership {
         self.member
+    }
+
+    /// The room that it has asked to be taken to.
+    pub(crate) fn take_goal(&mut self) -> Option<Room> {
+        self.extra.as_mut()?.goal.take()
     }
 
     /// Says one message of a framed member, which gets it back as confirmation.
@@ -54,12 +63,14 @@ impl Speaker {
     /// to learn it.
     pub(crate) fn say(&mut self, number: u64, text: Text, cx: &mut Context<'_>) -> Spoken {
         cx.count_heard(&text);
-        let Ok(said) = cx.feed.attachment().say_numbered(self.member, number, text, cx.now) else {
+        let Ok(said) = cx.feed().attachment().say_numbered(self.member, number, text, cx.now) else {
             return Spoken::default();
         };
         // Its client hides the members that it ignores.
-        let leaves = matches!(said.outcome, Outcome::Answered { action: Some(Action::Leave) });
-        Spoken { pause_until: said.pause_until, leaves, is_cut: false }
+        let action = if let Outcome::Answered { action } = said.outcome { action } else { None };
+        // It has been told to come back to another room.
+        let leaves = matches!(action, Some(Action::Leave | Action::Move(_)));
+        Spoken { pause_until: said.pause_until, leaves, ..Spoken::default() }
     }
 
     /// Says what a plain member wrote in one line, in several messages if it is long. The member does not get it
@@ -75,7 +86,7 @@ impl Speaker {
                 break;
             }
             cx.count_heard(&text);
-            let attachment = cx.feed.attachment();
+            let attachment = cx.feed().attachment();
             let said = match std::mem::take(&mut is_first) {
                 true => attachment.say(self.member, text, cx.now),
                 false => attachment.say_rest(self.member, text, cx.now),
@@ -83,7 +94,7 @@ impl Speaker {
             let Ok(said) = said else { break };
             spoken.pause_until = said.pause_until;
             match said.outcome {
-                Outcome::Accepted { seq } => self.skipped.get_or_insert_default().own.add(seq, tail),
+                Outcome::Accepted { seq } => self.extra.get_or_insert_default().own.add(seq, tail),
                 // Its number is not known yet: the message is recognised by who said it.
                 Outcome::Submitted => self.skip_by_author(cx),
                 Outcome::Answered { action } => {
@@ -99,11 +110,16 @@ impl Speaker {
     fn obey(&mut self, action: Option<&Action>, spoken: &mut Spoken, cx: &mut Context<'_>) {
         match action {
             Some(Action::Leave) => spoken.leaves = true,
+            Some(Action::Move(room)) => {
+                self.extra.get_or_insert_default().goal = Some(room.clone());
+                spoken.moves = true;
+            }
             Some(Action::Ignore { .. }) => {
-                cx.feed.note_authors();
-                let ignored = cx.feed.attachment().ignored(self.member);
-                let by_author = self.skipped.as_ref().and_then(|skipped| skipped.itself);
-                self.skipped.get_or_insert_default().ignored = ignored;
+                cx.feed_mut().note_authors();
+                let ignored = cx.feed().attachment().ignored(self.member);
+                let extra = self.extra.get_or_insert_default();
+                extra.ignored = ignored;
+                let by_author = extra.itself;
                 by_author.into_iter().for_each(|itself| self.skip_author(itself));
                 self.let_go();
             }
@@ -112,20 +128,20 @@ impl Speaker {
     }
 
     fn skip_by_author(&mut self, cx: &mut Context<'_>) {
-        if self.skipped.as_ref().is_some_and(|skipped| skipped.itself.is_some()) {
+        if self.extra.as_ref().is_some_and(|extra| extra.itself.is_some()) {
             return;
         }
-        cx.feed.note_authors();
-        if let Some(itself) = cx.feed.attachment().id_of(self.member) {
+        cx.feed_mut().note_authors();
+        if let Some(itself) = cx.feed().attachment().id_of(self.member) {
             self.skip_author(itself);
         }
     }
 
     fn skip_author(&mut self, itself: MemberId) {
-        let skipped = self.skipped.get_or_insert_default();
-        skipped.itself = Some(itself);
-        if let Err(place) = skipped.ignored.binary_search(&itself) {
-            skipped.ignored.insert(place, itself);
+        let extra = self.extra.get_or_insert_default();
+        extra.itself = Some(itself);
+        if let Err(place) = extra.ignored.binary_search(&itself) {
+            extra.ignored.insert(place, itself);
         }
     }
 
@@ -138,8 +154,8 @@ impl Speaker {
     pub(crate) fn step_over(&mut self, log: &EncodedLog, cursor: Cursor, feed: &Feed) -> Option<Cursor> {
         let seqs = self.skipped_after(cursor.seq(), feed)?;
         let cursor = log.step_over(cursor, seqs)?;
-        if let Some(skipped) = &mut self.skipped {
-            skipped.own.went_past(cursor.seq());
+        if let Some(extra) = &mut self.extra {
+            extra.own.went_past(cursor.seq());
             self.let_go();
         }
         Some(cursor)
@@ -147,19 +163,19 @@ impl Speaker {
 
     /// The next messages after `seq`, in a row, that are not to be sent to the member.
     fn skipped_after(&self, seq: u64, feed: &Feed) -> Option<RangeInclusive<u64>> {
-        let skipped = self.skipped.as_ref()?;
-        let ignored = feed.next_said_by(&skipped.ignored, seq).map(|seq| seq..=seq);
-        skipped.own.next().into_iter().chain(ignored).min_by_key(|seqs| *seqs.start())
+        let extra = self.extra.as_ref()?;
+        let ignored = feed.next_said_by(&extra.ignored, seq).map(|seq| seq..=seq);
+        extra.own.next().into_iter().chain(ignored).min_by_key(|seqs| *seqs.start())
     }
 
     /// How many of the messages that the tail has passed, those after `from` up to `seq`, were not for the member.
     pub(crate) fn skipped_up_to(&mut self, from: u64, seq: u64, feed: &Feed) -> u64 {
-        let Some(skipped) = &mut self.skipped else { return 0 };
-        skipped.own.passed_up_to(seq) + feed.count_said_by(&skipped.ignored, from + 1..=seq)
+        let Some(extra) = &mut self.extra else { return 0 };
+        extra.own.passed_up_to(seq) + feed.count_said_by(&extra.ignored, from + 1..=seq)
     }
 
     /// Gives back memory that is not needed any more.
     fn let_go(&mut self) {
-        self.skipped.take_if(|skipped| skipped.own.is_empty() && skipped.ignored.is_empty());
+        self.extra.take_if(|extra| extra.goal.is_none() && extra.own.is_empty() && extra.ignored.is_empty());
     }
 }

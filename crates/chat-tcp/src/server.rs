@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use chat_core::{BindError, Room, Running, bind_first};
+use chat_core::{BindError, Rooms, Running, bind_first};
 use crossbeam_channel::bounded;
 use mio::Interest;
 
@@ -31,20 +31,24 @@ use crate::transport::{LISTEN, TcpTransport};
 /// ```
 #[derive(Debug)]
 pub struct TcpServer<L: Layer = Bare> {
-    room: Room,
+    rooms: Rooms,
     address: SocketAddr,
     transports: Vec<TcpTransport<L>>,
 }
 
 impl TcpServer {
-    /// Listens on the first of the addresses that is free. Port 0 takes any free port. Connections are
-    /// accepted once the transports run.
+    /// Listens on the first of the addresses that is free, for a room or for all [`Rooms`] of a server. Port 0 takes any free
+    /// port. Connections are accepted once the transports run.
     ///
     /// # Errors
     ///
     /// [`BindError`], with the address that was tried last.
-    pub fn bind(address: impl ToSocketAddrs, room: &Room, config: &TcpConfig) -> Result<Self, BindError> {
-        Self::bind_over(address, room, config, &Bare)
+    pub fn bind(
+        address: impl ToSocketAddrs,
+        rooms: impl Into<Rooms>,
+        config: &TcpConfig,
+    ) -> Result<Self, BindError> {
+        Self::bind_over(address, rooms, config, &Bare)
     }
 }
 
@@ -56,14 +60,15 @@ impl<L: Layer> TcpServer<L> {
     /// As [`bind`](TcpServer::bind).
     pub fn bind_over(
         address: impl ToSocketAddrs,
-        room: &Room,
+        rooms: impl Into<Rooms>,
         config: &TcpConfig,
         layer: &L,
     ) -> Result<Self, BindError> {
-        bind_first(address, |address| Self::listen(address, room, config, layer))
+        let rooms = rooms.into();
+        bind_first(address, |address| Self::listen(address, &rooms, config, layer))
     }
 
-    fn listen(address: SocketAddr, room: &Room, config: &TcpConfig, layer: &L) -> Result<Self, BindError> {
+    fn listen(address: SocketAddr, rooms: &Rooms, config: &TcpConfig, layer: &L) -> Result<Self, BindError> {
         let listen = |source| BindError::Listen { address, source };
         let mut listener = socket::listen(address).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -72,7 +77,7 @@ impl<L: Layer> TcpServer<L> {
         for _ in 0..config.threads.max(1) {
             let (inbox, dealt) = bounded(DEALT_MAX);
             let transport =
-                TcpTransport::new(room, config.announce, dealt, layer.clone()).map_err(BindError::Poll)?;
+                TcpTransport::new(rooms, config.announce, dealt, layer.clone()).map_err(BindError::Poll)?;
             others.push(Share { inbox, waker: transport.mio_waker() });
             transports.push(transport);
         }
@@ -81,7 +86,7 @@ impl<L: Layer> TcpServer<L> {
         let first = &mut transports[0];
         first.registry().register(&mut listener, LISTEN, Interest::READABLE).map_err(BindError::Poll)?;
         first.set_acceptor(Acceptor::new(listener, others));
-        Ok(Self { room: room.clone(), address, transports })
+        Ok(Self { rooms: rooms.clone(), address, transports })
     }
 
     /// The address that the server listens on, with the real port where 0 was asked for.
@@ -90,18 +95,18 @@ impl<L: Layer> TcpServer<L> {
         self.address
     }
 
-    /// Runs each transport on a thread of its own until the room is closed.
+    /// Runs each transport on a thread of its own until the first room is closed.
     ///
     /// # Errors
     ///
     /// If the system has no thread to give.
     pub fn spawn(self) -> io::Result<Running> {
-        let mut running = Running::new(&self.room);
+        let mut running = Running::new(&self.rooms);
         self.spawn_into(&mut running)?;
         Ok(running)
     }
 
-    /// As [`spawn`](Self::spawn), beside other transports of the room.
+    /// As [`spawn`](Self::spawn), beside other transports of the same rooms.
     ///
     /// # Errors
     ///

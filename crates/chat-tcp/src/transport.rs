@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{Room, Transport, Turn, Waker};
+use chat_core::{Rooms, Transport, Turn, Waker};
 use chat_stream::Endpoint;
 use crossbeam_channel::Receiver;
 use mio::net::TcpStream;
@@ -19,7 +19,7 @@ use crate::limits::EVENTS_PER_TURN;
 use crate::socket;
 use crate::stream::{self, TcpSocket};
 
-/// The token of the room's wakes.
+/// The token of the rooms' wakes.
 const WAKE: Token = Token(usize::MAX);
 /// The token of the listening socket.
 pub(crate) const LISTEN: Token = Token(usize::MAX - 1);
@@ -41,7 +41,7 @@ pub struct TcpTransport<L: Layer = Bare> {
 }
 
 impl<L: Layer> TcpTransport<L> {
-    pub(crate) fn new(room: &Room, announce: bool, inbox: Receiver<Dealt>, layer: L) -> io::Result<Self> {
+    pub(crate) fn new(rooms: &Rooms, announce: bool, inbox: Receiver<Dealt>, layer: L) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(mio::Waker::new(poll.registry(), WAKE)?);
         let wake = Arc::clone(&waker);
@@ -56,7 +56,7 @@ impl<L: Layer> TcpTransport<L> {
             waker,
             acceptor: None,
             inbox,
-            endpoint: Endpoint::new(room, wake, announce),
+            endpoint: Endpoint::new(rooms, wake, announce),
             layer,
             has_more: false,
             is_closing: false,

@@ -88,7 +88,7 @@ impl Inbox {
             // any more.
             let Ok(said) = attachment.say_numbered(member, number, text, now) else { return false };
             self.taken = number;
-            if matches!(said.outcome, Outcome::Answered { action: Some(Action::Leave) }) {
+            if matches!(said.outcome, Outcome::Answered { action: Some(Action::Leave | Action::Move(_)) }) {
                 return true;
             }
             if let Some(until) = said.pause_until.filter(|&until| until > now) {

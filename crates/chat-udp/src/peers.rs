@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use chat_core::{Deadlines, Index, Listed, Membership};
+use chat_core::{Deadlines, FeedId, Index, Listed, Membership};
 use chat_proto::SessionId;
 use slab::Slab;
 
@@ -50,6 +50,8 @@ impl Peer {
 #[derive(Debug)]
 struct Place {
     peer: Peer,
+    /// The feed that has it among its members.
+    room: Option<FeedId>,
     /// Which of the server's addresses the peer uses: one of [`Peers::locals`], counted from 1, or 0 if the system
     /// chooses. The address itself would take 16 more bytes per member.
     local: u8,
@@ -77,11 +79,12 @@ pub(crate) struct Peers {
 
 impl Peers {
     /// Adds a peer, at an address where there is none.
-    pub(crate) fn insert(&mut self, peer: Peer) -> usize {
+    pub(crate) fn insert(&mut self, peer: Peer, room: FeedId) -> usize {
         let (address, session) = (peer.address(), session_of(&peer));
         debug_assert!(self.at(address).is_none(), "two peers at {address}");
         let key = self.places.insert(Place {
             peer,
+            room: Some(room),
             local: 0,
             queued: false,
             listed: Listed::default(),
@@ -111,6 +114,16 @@ impl Peers {
 
     pub(crate) fn get_mut(&mut self, key: usize) -> Option<&mut Peer> {
         self.places.get_mut(key).map(|place| &mut place.peer)
+    }
+
+    /// The feed of the room that the peer is in.
+    pub(crate) fn room(&self, key: usize) -> Option<FeedId> {
+        self.places.get(key)?.room
+    }
+
+    /// The room that the peer is in from now on, and the one before.
+    pub(crate) fn set_room(&mut self, key: usize, room: Option<FeedId>) -> Option<FeedId> {
+        std::mem::replace(&mut self.places.get_mut(key)?.room, room)
     }
 
     /// Which of the server's addresses the peer uses from now on.
@@ -151,10 +164,6 @@ impl Peers {
         self.by_address.insert(&address, key, |key| address_at(&self.places, key));
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut Peer)> {
-        self.places.iter_mut().map(|(key, place)| (key, &mut place.peer))
-    }
-
     /// How many peers there are, members or not.
     pub(crate) fn len(&self) -> usize {
         self.places.len()
@@ -182,14 +191,6 @@ impl Peers {
             && !std::mem::replace(&mut place.queued, true)
         {
             self.queue.push_back(key);
-        }
-    }
-
-    pub(crate) fn enqueue_all(&mut self) {
-        for (key, place) in &mut self.places {
-            if !std::mem::replace(&mut place.queued, true) {
-                self.queue.push_back(key);
-            }
         }
     }
 

@@ -7,13 +7,25 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Action, Cursor, Format, LagPolicy, Membership, Outcome, Pending, Said};
+use chat_core::{Action, Cursor, Format, LagPolicy, Membership, Outcome, Pending, Room, Said};
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
 use chat_proto::{Author, Direct, LeaveReason, Line, MemberId, Notice, PeerAddr, Text, TextKind};
 use memchr::memmem;
 
 use crate::limits::LEASE;
 use crate::session::Context;
+
+/// What a plain member wants from its endpoint.
+#[derive(Debug)]
+pub(crate) enum Wish<'a> {
+    Nothing,
+    Leave,
+    /// To be taken to this room, and to say the rest there.
+    Move {
+        room: Room,
+        rest: &'a [u8],
+    },
+}
 
 #[derive(Debug)]
 pub(crate) struct Plain {
@@ -140,17 +152,23 @@ impl Plain {
         !self.ignored.is_empty()
     }
 
-    /// Says the lines of a datagram. An empty one only shows that the peer is there. True if one is the command to
-    /// leave.
-    pub(crate) fn receive(&mut self, bytes: &[u8], cx: &Context<'_>) -> bool {
+    /// It is this member of another room now.
+    pub(crate) fn moved(&mut self, member: Membership, cursor: Cursor) {
+        (self.member, self.cursor) = (member, cursor);
+        self.ignored = Box::default();
+        self.lane.iter_mut().for_each(|(_, direct)| *direct = 0); // numbers of the other room's lane
+    }
+
+    /// Says the lines of a datagram. An empty one only shows that the peer is there.
+    pub(crate) fn receive<'a>(&mut self, bytes: &'a [u8], cx: &Context<'_>) -> Wish<'a> {
         self.heard = cx.now;
         self.line_end = line_end(bytes).unwrap_or(self.line_end);
         if self.proof.is_some() && number(bytes) == self.proof {
-            return false;
+            return Wish::Nothing;
         }
         if self.pause_until.is_some_and(|until| until > cx.now) {
             tracing::debug!(address = %self.address, "datagram of a plain member over the rate limit is dropped");
-            return false;
+            return Wish::Nothing;
         }
         if TextKind::of(bytes) == TextKind::OtherEncoding && !std::mem::replace(&mut self.told_encoding, true)
         {
@@ -158,11 +176,22 @@ impl Plain {
         }
         let bytes = without_padding(bytes);
         let taken = &bytes[..bytes.len().min(PLAIN_DATAGRAM_BYTES_MAX)];
-        taken.split_inclusive(|&byte| byte == b'\n').any(|line| self.say_line(line, cx))
+        let mut rest = taken;
+        while !rest.is_empty() {
+            let end = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |at| at + 1);
+            let (line, after) = rest.split_at(end);
+            rest = after;
+            match self.say_line(line, cx) {
+                Some(Action::Leave) => return Wish::Leave,
+                Some(Action::Move(room)) => return Wish::Move { room, rest },
+                _ => {}
+            }
+        }
+        Wish::Nothing
     }
 
-    /// Says a line, in several messages if it is long. True if it is the command to leave.
-    fn say_line(&mut self, line: &[u8], cx: &Context<'_>) -> bool {
+    /// Says a line, in several messages if it is long. Returns what the endpoint has to do for it.
+    fn say_line(&mut self, line: &[u8], cx: &Context<'_>) -> Option<Action> {
         let attachment = cx.feed.attachment();
         let (mut is_first, mut is_command) = (true, false);
         // A person that has only pressed Enter has said nothing.
@@ -177,10 +206,12 @@ impl Plain {
                 false => attachment.say_rest(self.member, text, cx.now),
             };
             // An error means that the room is closing, or has ended the membership: it tells so itself.
-            let Ok(Said { outcome, pause_until, .. }) = said else { return false };
+            let Ok(Said { outcome, pause_until, .. }) = said else { return None };
             self.pause_until = pause_until;
             match outcome {
-                Outcome::Answered { action: Some(Action::Leave) } => return true,
+                Outcome::Answered { action: action @ Some(Action::Leave | Action::Move(_)) } => {
+                    return action;
+                }
                 Outcome::Answered { action } => {
                     is_command = true;
                     if let Some(Action::Ignore { .. }) = action {
@@ -190,7 +221,7 @@ impl Plain {
                 _ => {}
             }
         }
-        false
+        None
     }
 
     /// Writes the next datagram into `out`, which is empty; false if there is none. An error is the

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use chat_core::{BindError, Room, Running, bind_first};
+use chat_core::{BindError, Rooms, Running, bind_first};
 
 use crate::config::UdpConfig;
 use crate::socket::Socket;
@@ -26,28 +26,33 @@ use crate::transport::UdpTransport;
 /// ```
 #[derive(Debug)]
 pub struct UdpServer {
-    room: Room,
+    rooms: Rooms,
     address: SocketAddr,
     transport: UdpTransport,
 }
 
 impl UdpServer {
-    /// Binds the first of the addresses that is free. Port 0 takes any free port; to share a number with
+    /// Binds the first of the addresses that is free, for a room or for all [`Rooms`] of a server. Port 0 takes any free port; to share a number with
     /// TCP bind that first, and here the port it got. Datagrams are taken once the transport runs.
     ///
     /// # Errors
     ///
     /// [`BindError`], with the address that was tried last.
-    pub fn bind(address: impl ToSocketAddrs, room: &Room, config: &UdpConfig) -> Result<Self, BindError> {
-        bind_first(address, |address| Self::bind_to(address, room, config))
+    pub fn bind(
+        address: impl ToSocketAddrs,
+        rooms: impl Into<Rooms>,
+        config: &UdpConfig,
+    ) -> Result<Self, BindError> {
+        let rooms = rooms.into();
+        bind_first(address, |address| Self::bind_to(address, &rooms, config))
     }
 
-    fn bind_to(address: SocketAddr, room: &Room, config: &UdpConfig) -> Result<Self, BindError> {
+    fn bind_to(address: SocketAddr, rooms: &Rooms, config: &UdpConfig) -> Result<Self, BindError> {
         let bind = |source| BindError::Listen { address, source };
         let socket = Socket::bind(address).map_err(bind)?;
         let address = socket.local_addr().map_err(bind)?;
-        let transport = UdpTransport::new(room, config, socket, address).map_err(BindError::Poll)?;
-        Ok(Self { room: room.clone(), address, transport })
+        let transport = UdpTransport::new(rooms, config, socket, address).map_err(BindError::Poll)?;
+        Ok(Self { rooms: rooms.clone(), address, transport })
     }
 
     /// The address that the server listens on, with the real port where 0 was asked for.
@@ -56,18 +61,18 @@ impl UdpServer {
         self.address
     }
 
-    /// Runs the transport on a thread of its own until the room is closed.
+    /// Runs the transport on a thread of its own until the first room is closed.
     ///
     /// # Errors
     ///
     /// If the system has no thread to give.
     pub fn spawn(self) -> io::Result<Running> {
-        let mut running = Running::new(&self.room);
+        let mut running = Running::new(&self.rooms);
         self.spawn_into(&mut running)?;
         Ok(running)
     }
 
-    /// As [`spawn`](Self::spawn), beside other transports of the room.
+    /// As [`spawn`](Self::spawn), beside other transports of the same rooms.
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{Room, Transport, Turn, Waker};
+use chat_core::{Rooms, Transport, Turn, Waker};
 use mio::{Events, Poll, Token};
 
 use crate::arrivals::Arrivals;
@@ -52,7 +52,7 @@ pub struct UdpTransport {
 
 impl UdpTransport {
     pub(crate) fn new(
-        room: &Room,
+        rooms: &Rooms,
         config: &UdpConfig,
         mut socket: Socket,
         address: SocketAddr,
@@ -66,7 +66,7 @@ impl UdpTransport {
             }
         };
         let now = clock();
-        let endpoint = Endpoint::new(room, Waker::new(wake), config.clone(), address, rand::random(), now);
+        let endpoint = Endpoint::new(rooms, Waker::new(wake), config.clone(), address, rand::random(), now);
         Ok(Self {
             poll,
             events: Events::with_capacity(8),

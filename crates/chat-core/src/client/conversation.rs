@@ -32,6 +32,10 @@ pub struct Conversation {
     history: u16,
     /// The name that it wants to have.
     name: Option<Name>,
+    /// The room that it wants to be in, or is in.
+    room: Option<Text>,
+    /// The room has sent it to another one: it takes nothing more over this connection.
+    moves: bool,
     /// The session, once there was one.
     standing: Option<Standing>,
     /// Welcomed over the present connection.
@@ -103,6 +107,13 @@ impl Conversation {
         self
     }
 
+    /// Asks for this room with the first hello. Default: the server's first room.
+    #[must_use]
+    pub fn with_room(mut self, room: Option<Name>) -> Self {
+        self.room = room.and_then(|room| Text::one_line(room.as_str()).ok());
+        self
+    }
+
     /// The first frame on a new connection.
     #[must_use]
     pub fn hello(&self) -> Hello {
@@ -113,7 +124,7 @@ impl Conversation {
             direct,
         });
         let name = self.name.as_ref().and_then(|name| Text::one_line(name.as_str()).ok());
-        Hello { resume, name, history: self.history, ..Hello::default() }
+        Hello { resume, name, room: self.room.clone(), history: self.history, ..Hello::default() }
     }
 
     /// Which member of the room it is, once it was welcomed.
@@ -199,6 +210,9 @@ impl Conversation {
         if std::mem::take(&mut self.wants.got) {
             return self.standing.map(|standing| MemberFrame::Got { direct: standing.direct });
         }
+        if self.moves {
+            return None; // what it says is for the other room
+        }
         if self.is_leaving() {
             self.wants.left = true;
             return Some(MemberFrame::Bye);
@@ -257,12 +271,25 @@ impl Conversation {
     pub fn disconnected(&mut self) -> bool {
         self.is_live = false;
         self.is_asked = false;
+        if self.moves {
+            // The old room has taken nothing after the command to move, so that nothing is in doubt.
+            self.sent = 0;
+            self.standing = None;
+        }
         self.wants.left
+    }
+
+    /// Whether the room has sent it to another one: connect again at once.
+    #[must_use]
+    pub fn moves(&self) -> bool {
+        self.moves
     }
 
     fn welcome(&mut self, welcome: &Welcome, mut on_event: impl FnMut(ClientEvent)) {
         let &Welcome { epoch, session, resumed, taken, capabilities, .. } = welcome;
         self.has_commands = capabilities & COMMANDS != 0;
+        self.room = welcome.room.clone();
+        self.moves = false;
         let before = self.standing.filter(|_| resumed);
         let direct = before.map_or(0, |standing| standing.direct);
         self.standing = Some(Standing { epoch, session, have: session.since, direct });
@@ -321,8 +348,10 @@ impl Conversation {
                 on_event(ClientEvent::Refused { text, why: why.clone() });
             }
             item => {
-                if let DirectItem::Done { number } | DirectItem::Sent { number, .. } = item {
-                    self.confirm(*number);
+                match item {
+                    DirectItem::Done { number } | DirectItem::Sent { number, .. } => self.confirm(*number),
+                    DirectItem::Move { room } => (self.room, self.moves) = (Some(room.clone()), true),
+                    _ => {}
                 }
                 on_event(ClientEvent::Direct(item.clone()));
             }

@@ -48,6 +48,8 @@ pub struct ClientConfig {
     pub retry_first: bool,
     /// The name to ask for, each time there is a connection. If the room does not give it, it says why. Default none.
     pub name: Option<Name>,
+    /// The room to be in. Default: the server's first one.
+    pub room: Option<Name>,
 }
 
 impl ClientConfig {
@@ -76,6 +78,13 @@ impl ClientConfig {
     #[must_use]
     pub fn with_retry_first(mut self, retry_first: bool) -> Self {
         self.retry_first = retry_first;
+        self
+    }
+
+    /// Sets [`room`](Self::room).
+    #[must_use]
+    pub fn with_room(mut self, room: Option<Name>) -> Self {
+        self.room = room;
         self
     }
 

@@ -31,6 +31,16 @@ pub(crate) struct Newcomer {
     pub(crate) came: Instant,
 }
 
+/// What a plain member takes along to another room.
+#[derive(Clone, Debug)]
+pub(crate) struct Luggage {
+    pub(crate) address: PeerAddr,
+    pub(crate) is_proven: bool,
+    pub(crate) name: Option<Name>,
+    is_operator: bool,
+    rate_limit: RateLimit,
+}
+
 impl State {
     pub(crate) fn join(&mut self, newcomer: Newcomer, now: Instant) -> Result<(Joined, Wakes), JoinError> {
         let mut wakes = self.admit(newcomer.address, None, now)?;
@@ -80,7 +90,9 @@ impl State {
             }
             (None, _) => {
                 let id = self.next_id();
-                let member = Member { is_framed: true, ..self.new_member(newcomer, id, head) };
+                let mut member = Member { is_framed: true, ..self.new_member(newcomer, id, head) };
+                let name = hello.name.as_ref().and_then(|name| name.as_str().parse().ok());
+                self.name_at_once(&mut member, name, now);
                 let start = Start::History(hello.history.min(self.config.history_max));
                 (start, Some(0), self.enter(member, now))
             }
@@ -136,7 +148,7 @@ impl State {
             taken,
             you: member.author(self.word(member)),
             address: Text::lossy(&member.address.to_string()),
-            room: None,
+            room: self.name.as_ref().and_then(|name| Text::one_line(name.as_str()).ok()),
             name: member.name().and_then(|name| Text::one_line(name.as_str()).ok()),
             topic: self.topic.clone(),
             head,
@@ -146,7 +158,18 @@ impl State {
         Welcomed { member: membership, seq: head, welcome, start }
     }
 
-    /// Gives a member the name that its hello asks for, or tells it why not. A resumed session has its name already.
+    /// Gives a member that is about to enter the name that it wants, if it can have that: then nobody sees its address.
+    fn name_at_once(&mut self, member: &mut Member, name: Option<Name>, now: Instant) {
+        if let Some(name) = name
+            && self.config.names.are_allowed()
+            && self.check_name(&name, member.id, now).is_ok()
+        {
+            self.names.give(&name, member.id);
+            member.profile.get_or_insert_default().name = Some(name);
+        }
+    }
+
+    /// Gives a member the name that its hello asks for, unless it entered with it, or tells it why not. A resumed session has its name already.
     fn take_name_of_hello(
         &mut self,
         membership: Membership,
@@ -299,6 +322,50 @@ impl State {
     pub(crate) fn identity(&self, membership: Membership) -> Option<(MemberId, Author)> {
         let member = self.members.get(membership)?;
         Some((member.id, member.author(self.word(member))))
+    }
+
+    // ---- moving to another room ----------------------------------------------------------------
+
+    /// What a plain member takes along to another room.
+    pub(crate) fn luggage(&self, membership: Membership) -> Option<Luggage> {
+        let member = self.members.get(membership)?;
+        Some(Luggage {
+            address: member.address,
+            is_proven: member.is_proven,
+            name: member.name().cloned(),
+            is_operator: member.profile.as_ref().is_some_and(|profile| profile.is_operator),
+            rate_limit: member.rate_limit,
+        })
+    }
+
+    /// A plain member of another room, which it has left, joins this one.
+    pub(crate) fn join_with(
+        &mut self,
+        newcomer: Newcomer,
+        luggage: Luggage,
+        now: Instant,
+    ) -> Result<(Joined, Wakes), JoinError> {
+        let mut wakes = self.admit(newcomer.address, None, now)?;
+        let (id, seq) = (self.next_id(), self.log.seq());
+        let mut member = Member { rate_limit: luggage.rate_limit, ..self.new_member(newcomer, id, seq) };
+        if luggage.is_operator {
+            member.profile.get_or_insert_default().is_operator = true;
+        }
+        self.name_at_once(&mut member, luggage.name.clone(), now);
+        let lost_name = luggage.name.filter(|_| member.name().is_none());
+        let (membership, more) = self.enter(member, now);
+        wakes.0.extend(more.0);
+        let count = self.members.len() + self.locals.iter().flatten().count();
+        let here = self.name.as_ref().map_or_else(|| "this room".to_owned(), ToString::to_string);
+        let mut lines = vec![format!("You are in {here} now, with {} others", count - 1)];
+        lines.extend(self.topic.as_ref().map(|topic| format!("The topic is: {topic}")));
+        lines.extend(
+            lost_name.map(|name| format!("{name} is somebody else here. /nick NAME gives you another name.")),
+        );
+        for line in lines {
+            self.confirm(membership, DirectItem::Notice { text: Text::lossy(&line) });
+        }
+        Ok((Joined { member: membership, id, seq }, wakes))
     }
 
     // ---- leaving -------------------------------------------------------------------------------

@@ -19,11 +19,11 @@ impl Connection {
                 self.lose(LeaveReason::Stopping, cx);
             }
             Phase::Opening => self.end(LeaveReason::Stopping, cx),
-            Phase::Member | Phase::Paused if self.incoming.is_decided() => {
+            Phase::Member | Phase::Paused | Phase::Moving if self.incoming.is_decided() => {
                 self.stop_listening();
                 self.phase = Phase::Draining;
             }
-            Phase::Member | Phase::Paused => self.end(LeaveReason::Stopping, cx),
+            Phase::Member | Phase::Paused | Phase::Moving => self.end(LeaveReason::Stopping, cx),
             Phase::Draining | Phase::Quitting | Phase::Leaving | Phase::Lingering | Phase::Done => {}
         }
     }
@@ -40,7 +40,7 @@ impl Connection {
             return self.lose(reason, cx); // a web page or a scanner: say nothing
         }
         let reason = match self.member() {
-            Some(member) => cx.feed.attachment().leave(member, reason, cx.now),
+            Some(member) => cx.feed().attachment().leave(member, reason, cx.now),
             None => reason,
         };
         self.dismiss(&reason, cx.now);
@@ -51,7 +51,7 @@ impl Connection {
     pub(super) fn end_half_closed(&mut self, cx: &mut Context<'_>) {
         self.due = None;
         let Some(member) = self.member().filter(|_| !self.outgoing.was_answered()) else { return };
-        match cx.feed.attachment().leave(member, LeaveReason::Quit, cx.now) {
+        match cx.feed().attachment().leave(member, LeaveReason::Quit, cx.now) {
             reason @ LeaveReason::Quit => {
                 self.outgoing.push_notice("Closed: you ended your side, and nobody has spoken since", cx.now);
                 self.leave(&reason);
@@ -96,7 +96,7 @@ impl Connection {
     /// The connection ends without another word.
     pub(crate) fn lose(&mut self, reason: LeaveReason, cx: &mut Context<'_>) {
         match std::mem::replace(&mut self.who, Who::Stranger) {
-            Who::Member(speaker) => drop(cx.feed.attachment().leave(speaker.member(), reason, cx.now)),
+            Who::Member(speaker) => drop(cx.feed().attachment().leave(speaker.member(), reason, cx.now)),
             Who::Newcomer(newcomer) => newcomer.log_end(&reason),
             Who::Stranger => {}
         }

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use chat_core::{Format, Start, Welcomed};
 use chat_proto::limits::QUIET;
-use chat_proto::{Hello, LeaveReason, LineEnding, MemberFrame, Notice, RoomFrame, TextKind, VERSION};
+use chat_proto::{Hello, LeaveReason, LineEnding, MemberFrame, Notice, RoomFrame, Text, TextKind, VERSION};
 
-use super::{Connection, Context, Phase, Who};
+use super::{Connection, Context, Newcomer, Phase, Who};
 use crate::incoming::{Heard, Wait};
 use crate::limits::{
     HALF_CLOSED_TIMEOUT, LINE_BYTES_FREE, OPENING_TIMEOUT, QUITTING_TIMEOUT, UNFINISHED_TIMEOUT,
@@ -57,7 +57,7 @@ impl Connection {
                 self.follow_line_ending(cx);
                 self.set_due(progress, cx.now);
             }
-            Phase::Paused => self.backlog = input.into(),
+            Phase::Paused | Phase::Moving => self.backlog = input.into(),
             Phase::Handshake
             | Phase::Draining
             | Phase::Quitting
@@ -69,7 +69,7 @@ impl Connection {
 
     fn receive_frame(&mut self, frame: MemberFrame, cx: &mut Context<'_>) {
         if let MemberFrame::Unknown { .. } = frame {
-            return cx.feed.attachment().count_unknown();
+            return cx.feed().attachment().count_unknown();
         }
         let Who::Member(speaker) = &mut self.who else { return };
         match frame {
@@ -77,9 +77,9 @@ impl Connection {
                 let spoken = speaker.say(number, text, cx);
                 self.spoke(spoken, cx.now);
             }
-            MemberFrame::Got { direct } => cx.feed.attachment().got(speaker.member(), direct),
+            MemberFrame::Got { direct } => cx.feed().attachment().got(speaker.member(), direct),
             MemberFrame::Who => {
-                self.outgoing.push_frame(&RoomFrame::Present(cx.feed.attachment().room().present()));
+                self.outgoing.push_frame(&RoomFrame::Present(cx.feed().attachment().room().present()));
             }
             MemberFrame::Bye => self.end(LeaveReason::Quit, cx),
             MemberFrame::Hello(_) | MemberFrame::Unknown { .. } => self.end(LeaveReason::Protocol, cx),
@@ -99,7 +99,10 @@ impl Connection {
         if !hello.versions.contains(&VERSION) {
             return self.end(LeaveReason::version(), cx);
         }
-        let attachment = cx.feed.attachment();
+        if let Err(why) = self.find_room(hello.room.as_ref(), cx) {
+            return self.end(LeaveReason::no_room(&why), cx);
+        }
+        let attachment = cx.feed().attachment();
         let result = match &self.who {
             Who::Newcomer(newcomer) => {
                 let came = newcomer.until - OPENING_TIMEOUT;
@@ -115,8 +118,8 @@ impl Connection {
             Ok(welcomed) => welcomed,
             Err(error) => return self.dismiss(&LeaveReason::from(error), cx.now),
         };
-        cx.feed.pull(); // what the peer says it has must be in the log
-        let log = cx.feed.open(Format::Framed);
+        cx.feed_mut().pull(); // what the peer says it has must be in the log
+        let log = cx.feed_mut().open(Format::Framed);
         let have = match start {
             Start::After(seq) => seq,
             Start::History(messages) => seq.saturating_sub(u64::from(messages)).max(log.tail_seq()).min(seq),
@@ -125,6 +128,47 @@ impl Connection {
         self.outgoing.push_frame(&RoomFrame::Welcome(Box::new(welcome)));
         self.who = Who::Member(Speaker::new(member));
         self.phase = Phase::Member;
+    }
+
+    /// The peer is to join the room that its hello names. If it was taken for a silent listener, it is in the first room.
+    fn find_room(&mut self, named: Option<&Text>, cx: &mut Context<'_>) -> Result<(), Text> {
+        let room = cx.feeds.rooms().named(named)?;
+        if *cx.feed().attachment().room() == room {
+            return Ok(());
+        }
+        if let Who::Member(speaker) = &self.who {
+            let attachment = cx.feed().attachment();
+            let Some(address) = attachment.address(speaker.member()) else { return Ok(()) };
+            drop(attachment.leave(speaker.member(), LeaveReason::Quit, cx.now));
+            self.who = Who::Newcomer(Box::new(Newcomer { address, until: cx.now + OPENING_TIMEOUT }));
+        }
+        cx.feeds.mark(cx.at);
+        cx.at = cx.feeds.open(&room);
+        Ok(())
+    }
+
+    /// A plain member goes to the room that it asked for, once it has everything of the one that it is in.
+    pub(super) fn enter_room(&mut self, cx: &mut Context<'_>) {
+        self.phase = Phase::Member;
+        self.due = None;
+        let Who::Member(speaker) = &mut self.who else { return };
+        let Some(room) = speaker.take_goal() else { return };
+        let (old, new) = (cx.at, cx.feeds.open(&room));
+        let (from, to) = (cx.feeds.feed(old).attachment(), cx.feeds.feed(new).attachment());
+        match from.move_to(speaker.member(), to, cx.key, cx.now) {
+            Some(Ok(joined)) => {
+                self.who = Who::Member(Speaker::new(joined.member));
+                cx.at = new;
+                cx.feed_mut().pull(); // the log must reach the start of the member
+                let cursor = cx.feed_mut().open(self.outgoing.format()).after(joined.seq);
+                self.outgoing.go_on_at(cursor);
+            }
+            Some(Err(error)) => {
+                cx.feeds.close_if_empty(new);
+                self.end(LeaveReason::from(error), cx);
+            }
+            None => cx.feeds.close_if_empty(new), // it was dismissed, and is about to be told so
+        }
     }
 
     /// Whether bytes were received that can be taken now.
@@ -143,6 +187,9 @@ impl Connection {
         if spoken.leaves {
             self.stop_listening();
             self.phase = Phase::Quitting;
+            self.due = Some(now + QUITTING_TIMEOUT);
+        } else if spoken.moves {
+            self.phase = Phase::Moving;
             self.due = Some(now + QUITTING_TIMEOUT);
         } else if spoken.pause_until.is_some() {
             self.phase = Phase::Paused;
@@ -200,8 +247,8 @@ impl Connection {
             // It has said nothing, and may be gone altogether: then it was never a member.
             Phase::Opening => {}
             Phase::Member => self.due = has_spoken.then_some(cx.now + HALF_CLOSED_TIMEOUT),
-            Phase::Paused => {} // it waits for an answer once that is over
-            _ => return,        // its last line was refused, or told us that it leaves
+            Phase::Paused | Phase::Moving => {} // it waits for an answer once that is over
+            _ => return,                        // its last line was refused, or told us that it leaves
         }
         self.outgoing.push_notice(&Notice::SideEnded.to_string(), cx.now);
     }
@@ -238,7 +285,7 @@ fn hear_line(
     if kind == TextKind::NotText {
         return Spoken::default();
     }
-    let tail = cx.feed.log(outgoing.format()).tail_seq();
+    let tail = cx.feed().log(outgoing.format()).tail_seq();
     let spoken = speaker.say_line(line, tail, cx);
     if spoken.is_cut {
         outgoing.push_notice(Notice::CommandCut.to_string().as_str(), cx.now);

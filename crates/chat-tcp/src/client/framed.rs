@@ -42,7 +42,9 @@ pub(super) struct Framed {
 impl Framed {
     pub(super) fn new(config: &ClientConfig) -> Self {
         Self {
-            conversation: Conversation::new(config.history).with_name(config.name.clone()),
+            conversation: Conversation::new(config.history)
+                .with_name(config.name.clone())
+                .with_room(config.room.clone()),
             incoming: Incoming::Nothing,
             opening: Vec::new(),
             answer_by: None,
@@ -161,6 +163,10 @@ impl Protocol for Framed {
 
     fn connections(&self) -> u64 {
         self.connections
+    }
+
+    fn moves(&self) -> bool {
+        self.conversation.moves()
     }
 
     fn unconfirmed(&self) -> usize {

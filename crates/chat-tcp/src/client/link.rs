@@ -56,6 +56,9 @@ pub(super) trait Protocol {
     /// How many connections have got a welcome so far.
     fn connections(&self) -> u64;
 
+    /// The room has sent the member to another one: the next connection is to be made at once.
+    fn moves(&self) -> bool;
+
     /// Messages said and not confirmed.
     fn unconfirmed(&self) -> usize;
 }

@@ -141,6 +141,10 @@ impl<A: ToSocketAddrs> Carrier<A> {
                     if protocol.connections() > begun {
                         pause = RETRY_PAUSE.0;
                     }
+                    if protocol.moves() && !self.link.is_leaving() {
+                        next = self.dial();
+                        continue;
+                    }
                     match end {
                         LinkEnd::Lost(error) => error,
                         LinkEnd::Ended(ClientEnd::Left) => break ClientEnd::left(protocol.unconfirmed()),

@@ -129,6 +129,10 @@ impl Protocol for Plain {
         self.connections
     }
 
+    fn moves(&self) -> bool {
+        false
+    }
+
     fn unconfirmed(&self) -> usize {
         0 // nothing ever is
     }

@@ -24,7 +24,9 @@ pub(super) struct Framed {
 impl Framed {
     pub(super) fn new(config: &ClientConfig) -> Self {
         Self {
-            conversation: Conversation::new(config.history).with_name(config.name.clone()),
+            conversation: Conversation::new(config.history)
+                .with_name(config.name.clone())
+                .with_room(config.room.clone()),
             session: None,
             events: VecDeque::new(),
             dismissed: None,
@@ -139,6 +141,10 @@ impl Protocol for Framed {
                 Err(io::Error::new(ErrorKind::TimedOut, end))
             }
         })
+    }
+
+    fn moves(&self) -> bool {
+        self.conversation.moves()
     }
 
     fn unconfirmed(&self) -> usize {

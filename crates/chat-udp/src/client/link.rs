@@ -55,6 +55,9 @@ pub(super) trait Protocol {
     /// How it ended, if it has, and all events are taken. An `Err` may be tried again.
     fn end(&mut self) -> Option<Result<ClientEnd, io::Error>>;
 
+    /// The room has sent the member to another one: the next connection is to be made at once.
+    fn moves(&self) -> bool;
+
     /// Messages said and not confirmed.
     fn unconfirmed(&self) -> usize;
 }

@@ -154,6 +154,10 @@ impl<A: ToSocketAddrs + Send + 'static> Carrier<A> {
             if self.user.connections > begun {
                 pause = RETRY_PAUSE.0;
             }
+            if protocol.moves() && !self.user.is_leaving() {
+                next = self.reach(&mut protocol);
+                continue;
+            }
             let error = match result {
                 Ok(ClientEnd::Left) => break ClientEnd::left(protocol.unconfirmed()),
                 Ok(end) if self.reconnect && end.may_pass(self.user.connections > 0) => io::Error::other(end),

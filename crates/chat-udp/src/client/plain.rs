@@ -116,6 +116,10 @@ impl Protocol for Plain {
         self.is_over(crate::transport::clock()).then_some(Ok(ClientEnd::Left))
     }
 
+    fn moves(&self) -> bool {
+        false
+    }
+
     fn unconfirmed(&self) -> usize {
         self.texts.len()
     }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use chat_core::{Dismissed, Feed, Format, Room, Told, Waker};
+use chat_core::{Dismissed, Feed, FeedId, Feeds, Membership, Rooms, Told, Waker};
 use chat_proto::{LeaveReason, RoomDatagram};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -20,7 +20,7 @@ use crate::route::Route;
 use crate::session::Context;
 use crate::strangers::Strangers;
 
-/// The UDP side of a room, without a socket: **feed it what arrives, send what it returns, call it when
+/// The UDP side of a room, or of all rooms of a server, without a socket: **feed it what arrives, send what it returns, call it when
 /// its deadline has passed**.
 ///
 /// [`UdpTransport`](crate::UdpTransport) does that with a socket; a simulator with virtual time can do
@@ -50,7 +50,7 @@ use crate::strangers::Strangers;
 /// ```
 #[derive(Debug)]
 pub struct Endpoint {
-    feed: Feed,
+    feeds: Feeds,
     config: UdpConfig,
     local: SocketAddr,
     /// The own address that the present datagram was sent to.
@@ -61,16 +61,15 @@ pub struct Endpoint {
     strangers: Strangers,
     /// For peers without a session.
     outbox: VecDeque<(Route, Vec<u8>)>,
-    draining: bool,
 }
 
 impl Endpoint {
-    /// The endpoint at the address `local` for `room`, which calls `waker` when it is to be
+    /// The endpoint at the address `local` for the rooms of a server, or for a single room. It calls `waker` when it is to be
     /// [`pull`](Self::pull)ed. Session ids and the cookies' key are drawn from `seed`, which nobody else
     /// may know.
     #[must_use]
     pub fn new(
-        room: &Room,
+        rooms: impl Into<Rooms>,
         waker: Waker,
         config: UdpConfig,
         local: SocketAddr,
@@ -78,10 +77,8 @@ impl Endpoint {
         now: Instant,
     ) -> Self {
         let mut random = StdRng::from_seed(seed);
-        let mut feed = Feed::new(room, waker, config.announce).with_word("udp");
-        feed.open(Format::Framed);
         Self {
-            feed,
+            feeds: Feeds::new(rooms, waker, config.announce).with_word("udp"),
             config,
             local,
             asked: None,
@@ -90,43 +87,87 @@ impl Endpoint {
             peers: Peers::default(),
             strangers: Strangers::default(),
             outbox: VecDeque::new(),
-            draining: false,
         }
     }
 
     // ---- datagrams out -------------------------------------------------------------------------
 
-    /// Takes the room's updates.
+    /// Takes the updates of the rooms that have any.
     pub fn pull(&mut self, now: Instant) {
-        self.feed.pull();
-        self.tell_peers(now);
-        if self.feed.take_grown() {
-            self.peers.enqueue_all();
+        for feed in self.feeds.pull(now) {
+            self.tell_peers(feed, now);
+            if !self.feeds.is_open(feed) {
+                continue;
+            }
+            let is_closing = feed != FeedId::FIRST && self.feeds.feed(feed).closing().is_some();
+            if is_closing && self.feeds.stop(feed) {
+                self.drain_room(feed, now);
+            }
+            if self.feeds.feed_mut(feed).take_grown() {
+                self.feeds.members(feed).iter().for_each(|&key| self.peers.enqueue(key as usize));
+            }
         }
     }
 
-    /// Delivers the items for single members, and tells dismissed members that they are out.
-    fn tell_peers(&mut self, now: Instant) {
-        while let Some(Told { key, member, direct }) = self.feed.take_told() {
-            match self.peers.get_mut(key).filter(|peer| peer.member() == Some(member)) {
+    /// Delivers the items for single members of a room, and tells dismissed members that they are out.
+    fn tell_peers(&mut self, feed: FeedId, now: Instant) {
+        while let Some(Told { key, member, direct }) = self.open_feed(feed).and_then(Feed::take_told) {
+            match self.member(key, feed, member) {
                 Some(Peer::Session(session)) => session.tell(direct),
                 Some(Peer::Plain(plain)) => plain.tell(&direct),
                 None => continue,
             }
             self.peers.enqueue(key);
-            self.peers.settle(key);
+            self.settle(key);
         }
-        while let Some(Dismissed { key, member, reason }) = self.feed.take_dismissed() {
-            match self.peers.get_mut(key).filter(|peer| peer.member() == Some(member)) {
+        while let Some(Dismissed { key, member, reason }) =
+            self.open_feed(feed).and_then(Feed::take_dismissed)
+        {
+            match self.member(key, feed, member) {
                 Some(Peer::Session(session)) => {
                     session.dismiss(reason, now);
                     self.peers.enqueue(key);
-                    self.peers.settle(key);
+                    self.settle(key);
                 }
                 Some(Peer::Plain(_)) => self.dismiss_plain(key, &reason),
                 None => {}
             }
         }
+    }
+
+    fn open_feed(&mut self, feed: FeedId) -> Option<&mut Feed> {
+        self.feeds.is_open(feed).then(|| self.feeds.feed_mut(feed))
+    }
+
+    /// The peer with this key, if it is this member of this room.
+    fn member(&mut self, key: usize, room: FeedId, member: Membership) -> Option<&mut Peer> {
+        let is_there = self.peers.room(key) == Some(room);
+        self.peers.get_mut(key).filter(|peer| is_there && peer.member() == Some(member))
+    }
+
+    /// The feed of the room that a peer is in, or where it begins.
+    fn at(&self, key: usize) -> FeedId {
+        self.peers.room(key).unwrap_or(FeedId::FIRST)
+    }
+
+    /// Lists the peer where it must be served again, and no longer as a member if it is none any more.
+    fn settle(&mut self, key: usize) {
+        if self.peers.get_mut(key).is_some_and(|peer| peer.member().is_none()) {
+            self.leave_room(key);
+        }
+        self.peers.settle(key);
+    }
+
+    fn leave_room(&mut self, key: usize) {
+        if let Some(room) = self.peers.set_room(key, None) {
+            self.feeds.mark(room);
+            self.feeds.remove_member(room, key);
+        }
+    }
+
+    fn remove(&mut self, key: usize) -> Peer {
+        self.leave_room(key);
+        self.peers.remove(key)
     }
 
     /// Writes the next datagram into `out`, whose content is replaced, and returns where to send it.
@@ -141,7 +182,13 @@ impl Endpoint {
                 *out = datagram;
                 return Some(to);
             }
-            let key = self.peers.dequeue()?;
+            let Some(key) = self.peers.dequeue() else {
+                if !self.feeds.is_marked() {
+                    return None;
+                }
+                self.pull(now); // a member has left meanwhile
+                continue;
+            };
             if let Some(to) = self.transmit_to(key, out, now) {
                 return Some(to);
             }
@@ -149,12 +196,13 @@ impl Endpoint {
     }
 
     fn transmit_to(&mut self, key: usize, out: &mut Vec<u8>, now: Instant) -> Option<Route> {
-        let cx = Context { feed: &self.feed, now };
+        let at = self.at(key);
+        let cx = Context { feed: self.feeds.feed(at), now };
         let to = self.peers.route(key)?;
         let wrote = match self.peers.get_mut(key)? {
             Peer::Session(session) => session.transmit(&cx, out),
             Peer::Plain(plain) => match plain.transmit(&cx, out) {
-                Ok(false) if self.draining => {
+                Ok(false) if self.feeds.is_stopped(at) => {
                     self.expel(key, LeaveReason::Stopping, now);
                     return None;
                 }
@@ -165,7 +213,7 @@ impl Endpoint {
                 }
             },
         };
-        self.peers.settle(key);
+        self.settle(key);
         if !wrote {
             return None;
         }
@@ -191,20 +239,22 @@ impl Endpoint {
     /// When to call [`on_deadline`](Self::on_deadline) and [`pull`](Self::pull) next.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.peers.next_deadline().into_iter().chain(self.feed.pull_by()).min()
+        self.peers.next_deadline().into_iter().chain(self.feeds.pull_by()).min()
     }
 
     /// Does the work that is due.
     pub fn on_deadline(&mut self, now: Instant) {
         while let Some(key) = self.peers.pop_due(now) {
-            let cx = Context { feed: &self.feed, now };
+            let at = self.at(key);
+            let cx = Context { feed: self.feeds.feed(at), now };
             match self.peers.get_mut(key) {
-                Some(Peer::Session(session)) if session.is_over(now) => drop(self.peers.remove(key)),
+                Some(Peer::Session(session)) if session.is_over(now) => drop(self.remove(key)),
                 Some(Peer::Session(session)) => {
                     session.on_deadline(&cx);
                     debug_assert!(session.deadline() > now, "what is due is done: {session:?}");
+                    self.feeds.mark(at);
                     self.peers.enqueue(key);
-                    self.peers.settle(key);
+                    self.settle(key);
                 }
                 Some(Peer::Plain(_)) => self.end_plain(key, LeaveReason::Idle, now),
                 None => {}
@@ -212,23 +262,32 @@ impl Endpoint {
         }
     }
 
-    /// The room is closing: all pending output must be sent by then.
+    /// The first room is closing, and with it the server: all pending output must be sent by then.
     #[must_use]
     pub fn closing(&self) -> Option<Instant> {
-        self.feed.closing()
+        self.feeds.feed(FeedId::FIRST).closing()
     }
 
     /// Ignores further input; each member leaves with a goodbye once it has all its pending output.
     pub fn drain(&mut self, now: Instant) {
+        let all = self.feeds.ids();
+        all.iter().for_each(|&feed| self.feeds.mark(feed));
         self.pull(now);
-        self.draining = true;
-        let cx = Context { feed: &self.feed, now };
-        for (_, peer) in self.peers.iter_mut() {
-            if let Peer::Session(session) = peer {
-                session.drain(&cx);
+        for feed in all {
+            if self.feeds.stop(feed) {
+                self.drain_room(feed, now);
             }
         }
-        self.peers.enqueue_all();
+    }
+
+    fn drain_room(&mut self, feed: FeedId, now: Instant) {
+        for key in self.feeds.members(feed).to_vec() {
+            let key = key as usize;
+            if let Some(Peer::Session(session)) = self.peers.get_mut(key) {
+                session.drain(&Context { feed: self.feeds.feed(feed), now });
+            }
+            self.peers.enqueue(key);
+        }
     }
 
     /// Whether all members have their pending output, and know that they have left.
@@ -245,8 +304,10 @@ impl Endpoint {
 
     /// Removes a peer without a word to it.
     fn expel(&mut self, key: usize, reason: LeaveReason, now: Instant) {
-        if let Some(member) = self.peers.remove(key).member() {
-            self.feed.attachment().leave(member, reason, now);
+        let at = self.at(key);
+        if let Some(member) = self.peers.get_mut(key).and_then(|peer| peer.member()) {
+            self.feeds.feed(at).attachment().leave(member, reason, now);
         }
+        self.remove(key);
     }
 }

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Format, Joined};
+use chat_core::{FeedId, Format, Joined, Room};
 use chat_proto::{LeaveReason, PeerAddr, TextKind};
 
 use super::Endpoint;
 use crate::config::{Admission, PlainPolicy};
 use crate::peers::Peer;
-use crate::plain::{self, Plain};
+use crate::plain::{self, Plain, Wish};
 use crate::route::Route;
 use crate::session::Context;
 
@@ -28,22 +28,60 @@ impl Endpoint {
                 Admission::Admit => self.join_plain(from, bytes, None, now),
             },
         };
+        let Some(key) = key else { return };
+        let at = self.at(key);
         // A framed member says nothing in plain text; another program may be using its address.
-        let Some((key, Peer::Plain(plain))) = key.and_then(|key| Some((key, self.peers.get_mut(key)?)))
-        else {
-            return;
-        };
-        let leaves = plain.receive(bytes, &Context { feed: &self.feed, now });
+        let Some(Peer::Plain(plain)) = self.peers.get_mut(key) else { return };
+        let wish = plain.receive(bytes, &Context { feed: self.feeds.feed(at), now });
         let ignores_somebody = plain.ignores_somebody();
+        self.feeds.mark(at);
         self.peers.set_local(key, self.asked);
-        if leaves {
-            return self.end_plain(key, LeaveReason::Quit, now);
+        match wish {
+            Wish::Nothing => {}
+            Wish::Leave => return self.end_plain(key, LeaveReason::Quit, now),
+            Wish::Move { room, rest } => {
+                if self.move_plain(key, &room, now) && !rest.is_empty() {
+                    self.receive_plain(from, rest, now);
+                }
+                return;
+            }
         }
         if ignores_somebody {
-            self.feed.note_authors();
+            self.feeds.feed_mut(at).note_authors();
         }
         self.peers.enqueue(key);
-        self.peers.settle(key);
+        self.settle(key);
+    }
+
+    /// Takes a plain member to another room. False if it is not there.
+    fn move_plain(&mut self, key: usize, room: &Room, now: Instant) -> bool {
+        let (old, new) = (self.at(key), self.feeds.open(room));
+        let Some(Peer::Plain(plain)) = self.peers.get_mut(key) else { return false };
+        let (from, to) = (self.feeds.feed(old).attachment(), self.feeds.feed(new).attachment());
+        match from.move_to(plain.member(), to, key, now) {
+            Some(Ok(joined)) => {
+                let feed = self.feeds.feed_mut(new);
+                feed.pull();
+                let cursor = feed.open(Format::Lf).after(joined.seq);
+                plain.moved(joined.member, cursor);
+                self.leave_room(key);
+                self.peers.set_room(key, Some(new));
+                self.feeds.add_member(new, key);
+                self.feeds.mark(new);
+                self.tell_peers(new, now);
+                self.peers.enqueue(key);
+                true
+            }
+            Some(Err(error)) => {
+                self.feeds.close_if_empty(new);
+                self.end_plain(key, LeaveReason::from(error), now);
+                false
+            }
+            None => {
+                self.feeds.close_if_empty(new);
+                false // it was dismissed, and is about to be told so
+            }
+        }
     }
 
     /// A peer that must prove its address joins if it says its number. Otherwise it is asked for the number,
@@ -69,18 +107,22 @@ impl Endpoint {
         now: Instant,
     ) -> Option<usize> {
         let Joined { member, seq, .. } =
-            match self.feed.attachment().join_unproven(self.peers.next_key(), from, now) {
+            match self.feeds.feed(FeedId::FIRST).attachment().join_unproven(self.peers.next_key(), from, now)
+            {
                 Ok(joined) => joined,
                 Err(error) => {
                     self.answer_stranger(from, bytes, plain::refusal(&error.into(), bytes), now);
                     return None;
                 }
             };
-        self.feed.pull();
-        let cursor = self.feed.open(Format::Lf).after(seq);
+        let feed = self.feeds.feed_mut(FeedId::FIRST);
+        feed.pull();
+        let cursor = feed.open(Format::Lf).after(seq);
         let plain = Plain::new(from, member, cursor, proof, now);
-        let key = self.peers.insert(Peer::Plain(Box::new(plain)));
-        self.tell_peers(now); // the key is taken by now
+        let key = self.peers.insert(Peer::Plain(Box::new(plain)), FeedId::FIRST);
+        self.feeds.add_member(FeedId::FIRST, key);
+        self.feeds.mark(FeedId::FIRST);
+        self.tell_peers(FeedId::FIRST, now); // the key is taken by now
         Some(key)
     }
 
@@ -94,15 +136,16 @@ impl Endpoint {
 
     /// Ends a plain membership, and tells the peer why.
     pub(super) fn end_plain(&mut self, key: usize, reason: LeaveReason, now: Instant) {
+        let at = self.at(key);
         if let Some(Peer::Plain(plain)) = self.peers.get_mut(key) {
-            let reason = self.feed.attachment().leave(plain.member(), reason, now);
+            let reason = self.feeds.feed(at).attachment().leave(plain.member(), reason, now);
             self.dismiss_plain(key, &reason);
         }
     }
 
     /// A plain peer that is no longer a member gets a last line.
     pub(super) fn dismiss_plain(&mut self, key: usize, reason: &LeaveReason) {
-        if let (Some(route), Peer::Plain(plain)) = (self.peers.route(key), self.peers.remove(key)) {
+        if let (Some(route), Peer::Plain(plain)) = (self.peers.route(key), self.remove(key)) {
             self.push_answer(route, plain.farewell(reason));
         }
     }

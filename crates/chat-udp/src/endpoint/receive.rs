@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Format, JoinError, Start, Welcomed};
+use chat_core::{FeedId, Format, JoinError, Start, Welcomed};
 use chat_proto::limits::HELLO_DATAGRAM_BYTES_MIN;
 use chat_proto::{
     Cookie, DatagramError, Hello, LeaveReason, MemberDatagram, PeerAddr, RoomDatagram, SessionId, is_framed,
@@ -45,7 +45,7 @@ impl Endpoint {
             }
             Err(error) => {
                 if matches!(error, DatagramError::Unknown { .. }) {
-                    self.feed.attachment().count_unknown();
+                    self.feeds.feed(FeedId::FIRST).attachment().count_unknown();
                 }
                 tracing::debug!(%from, %error, "datagram ignored");
             }
@@ -88,8 +88,8 @@ impl Endpoint {
             self.expel(key, LeaveReason::Replaced, now);
         }
         match self.welcome(from, opened, hello, now) {
-            Ok(welcomed) => self.open_session(from, opened, welcomed, now),
-            Err(error) => self.answer(from, &RoomDatagram::Refused { nonce, reason: error.into() }),
+            Ok((room, welcomed)) => self.open_session(from, opened, room, welcomed, now),
+            Err(reason) => self.answer(from, &RoomDatagram::Refused { nonce, reason }),
         }
     }
 
@@ -101,22 +101,40 @@ impl Endpoint {
         opened: Opened,
         hello: &Hello,
         now: Instant,
-    ) -> Result<Welcomed, JoinError> {
+    ) -> Result<(FeedId, Welcomed), LeaveReason> {
+        let room = self.feeds.rooms().named(hello.room.as_ref()).map_err(|why| LeaveReason::no_room(&why))?;
         let came = self.baker.moment(opened.baked);
-        let result = self.feed.attachment().welcome(self.peers.next_key(), from, hello, came, now);
+        let mut at = self.feeds.open(&room);
+        let mut result =
+            self.feeds.feed(at).attachment().welcome(self.peers.next_key(), from, hello, came, now);
         if let (Err(JoinError::RoomFull { .. }), Some(key)) = (&result, self.peers.stalest_plain()) {
             self.end_plain(key, LeaveReason::RoomFull, now);
-            return self.feed.attachment().welcome(self.peers.next_key(), from, hello, came, now);
+            at = self.feeds.open(&room); // that may have been its last member
+            result = self.feeds.feed(at).attachment().welcome(self.peers.next_key(), from, hello, came, now);
         }
-        result
+        match result {
+            Ok(welcomed) => Ok((at, welcomed)),
+            Err(error) => {
+                self.feeds.close_if_empty(at);
+                Err(error.into())
+            }
+        }
     }
 
-    fn open_session(&mut self, from: SocketAddr, opened: Opened, welcomed: Welcomed, now: Instant) {
+    fn open_session(
+        &mut self,
+        from: SocketAddr,
+        opened: Opened,
+        room: FeedId,
+        welcomed: Welcomed,
+        now: Instant,
+    ) {
         let Welcomed { member, seq, welcome, start, .. } = welcomed;
-        self.feed.attachment().set_unanswered(member, true);
+        let feed = self.feeds.feed_mut(room);
+        feed.attachment().set_unanswered(member, true);
         // The entries that the peer says it has must be in the log.
-        self.feed.pull();
-        let log = self.feed.log(Format::Framed);
+        feed.pull();
+        let log = feed.open(Format::Framed);
         let start = match start {
             Start::After(have) => log.after(have),
             Start::History(messages) => {
@@ -126,11 +144,13 @@ impl Endpoint {
         };
         let id = SessionId::new(self.random.next_u64());
         let session = Session::new(id, from, opened, member, welcome, start, now);
-        let key = self.peers.insert(Peer::Session(Box::new(session)));
+        let key = self.peers.insert(Peer::Session(Box::new(session)), room);
+        self.feeds.add_member(room, key);
+        self.feeds.mark(room);
         self.peers.set_local(key, self.asked);
         self.peers.enqueue(key);
         self.peers.settle(key);
-        self.tell_peers(now); // the key is taken by now
+        self.tell_peers(room, now); // the key is taken by now
     }
 
     fn receive_session(
@@ -146,10 +166,13 @@ impl Endpoint {
             let cookie = self.baker.bake(Purpose::Path(id), from.into(), now);
             return self.challenge(from, cookie, bytes);
         }
-        session.receive(datagram, &Context { feed: &self.feed, now });
+        let at = self.at(key);
+        let Some(Peer::Session(session)) = self.peers.get_mut(key) else { return };
+        session.receive(datagram, &Context { feed: self.feeds.feed(at), now });
+        self.feeds.mark(at);
         self.peers.set_local(key, self.asked);
         self.peers.enqueue(key);
-        self.peers.settle(key);
+        self.settle(key);
     }
 
     /// A session's datagram arrived from another address: asks for proof, with no more bytes than arrived. Until the

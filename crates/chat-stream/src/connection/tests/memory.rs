@@ -27,10 +27,9 @@ fn an_idle_connection_holds_no_memory_besides() {
             assert!(guest.connection.backlog.is_empty());
             assert!(guest.connection.outgoing.holds_nothing());
             assert!(
-                guest
-                    .connection
-                    .speaker()
-                    .is_some_and(|speaker| speaker.next_skipped(0, &stage.feed) == u64::MAX)
+                guest.connection.speaker().is_some_and(|speaker| speaker
+                    .next_skipped(0, stage.feeds.feed(FeedId::FIRST))
+                    == u64::MAX)
             );
         }
     }

@@ -15,7 +15,9 @@ use std::io::{self, ErrorKind, IoSlice, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_core::{Dismissed, Feed, Heard, LocalMember, Membership, Room, RoomConfig, Told, Waker, World};
+use chat_core::{
+    Dismissed, FeedId, Feeds, Heard, LocalMember, Membership, Room, RoomConfig, Told, Waker, World,
+};
 use chat_proto::{
     Event, FrameDecoder, Hello, LeaveReason, MemberFrame, PREFACE, Resume, RoomFrame, Text, Welcome,
 };
@@ -33,7 +35,7 @@ const ROOM: usize = 2_000;
 /// A room, the feed of one I/O thread, and the clock of both.
 struct Stage {
     room: Room,
-    feed: Feed,
+    feeds: Feeds,
     /// Hears every entry of the room.
     witness: LocalMember,
     /// A member without a connection, to say messages that the others read.
@@ -87,10 +89,15 @@ impl Stage {
             config,
             World { clock: Box::new(move || now), unix_clock: Box::new(|| 0), seed: [7; 32] },
         );
-        let feed = Feed::new(&room, Waker::new(|| {}), false);
-        let other = feed.attachment().join(0, "192.0.2.99:9".parse().unwrap(), now).unwrap().member;
+        let feeds = Feeds::new(&room, Waker::new(|| {}), false);
+        let other = feeds
+            .feed(FeedId::FIRST)
+            .attachment()
+            .join(0, "192.0.2.99:9".parse().unwrap(), now)
+            .unwrap()
+            .member;
         let witness = room.join("witness").unwrap();
-        Self { room, feed, witness, other, dismissed: Vec::new(), told: Vec::new(), guests: 0, now }
+        Self { room, feeds, witness, other, dismissed: Vec::new(), told: Vec::new(), guests: 0, now }
     }
 
     fn join(&mut self) -> Guest {
@@ -128,7 +135,8 @@ impl Stage {
 
     fn with_context<T>(&mut self, act: impl FnOnce(&mut Context<'_>) -> T) -> T {
         act(&mut Context {
-            feed: &mut self.feed,
+            feeds: &mut self.feeds,
+            at: FeedId::FIRST,
             key: 1,
             now: self.now,
             room_left: ROOM,
@@ -137,9 +145,10 @@ impl Stage {
     }
 
     fn pull(&mut self) {
-        self.feed.pull();
-        self.dismissed.extend(std::iter::from_fn(|| self.feed.take_dismissed()));
-        self.told.extend(std::iter::from_fn(|| self.feed.take_told()));
+        let feed = self.feeds.feed_mut(FeedId::FIRST);
+        feed.pull();
+        self.dismissed.extend(std::iter::from_fn(|| feed.take_dismissed()));
+        self.told.extend(std::iter::from_fn(|| feed.take_told()));
     }
 
     /// The guest sends `bytes`, which arrive in one read.
@@ -155,7 +164,12 @@ impl Stage {
     }
 
     fn say(&mut self, text: &str) {
-        let _said = self.feed.attachment().say(self.other, Text::one_line(text).unwrap(), self.now).unwrap();
+        let _said = self
+            .feeds
+            .feed(FeedId::FIRST)
+            .attachment()
+            .say(self.other, Text::one_line(text).unwrap(), self.now)
+            .unwrap();
     }
 
     /// Serves the guest like a turn of the poll loop, as far as its socket takes bytes.
