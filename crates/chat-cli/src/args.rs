@@ -83,7 +83,7 @@ impl fmt::Display for TransportKind {
     after_help = "\
 Examples:
   chat client tcp
-  chat client tcp chat.example.org:5555 --name ann --bell mentions
+  chat client tcp chat.example.org:5555 --name ann --room dev --bell mentions
   uptime | chat client tcp                 # say one line and leave
   chat client tcp --stay < /dev/null       # only listen
   chat client tcp old.example.org:23 --plain
@@ -93,7 +93,7 @@ not confirmed (stderr tells); 2 wrong usage; 128 + N ended by signal N.",
     after_long_help = "\
 Examples:
   chat client tcp
-  chat client tcp chat.example.org:5555 --name ann --bell mentions
+  chat client tcp chat.example.org:5555 --name ann --room dev --bell mentions
   uptime | chat client tcp                 # say one line and leave
   chat client tcp --stay < /dev/null       # only listen
   chat client tcp old.example.org:23 --plain
@@ -155,6 +155,9 @@ pub(crate) struct ClientArgs {
     /// The name to be shown by, if the room has it to give
     #[arg(long, value_name = "NAME", conflicts_with = "plain")]
     pub(crate) name: Option<Name>,
+    /// The room to join [default: the server's first one]
+    #[arg(long, value_name = "ROOM", conflicts_with = "plain")]
+    pub(crate) room: Option<Name>,
     /// Messages of the past to begin with, if the server gives so many [default: 100 on a terminal, else 0]
     #[arg(long, value_name = "N")]
     pub(crate) history: Option<u16>,

@@ -1,4 +1,4 @@
-//! The limits of members: in all rooms of a server together, and from one address.
+//! What all rooms of a server count together: members, in all and from one address, and attempts at the operators' password.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,7 +8,8 @@ use chat_proto::PeerAddr;
 
 use crate::config::RoomConfig;
 use crate::error::JoinError;
-use crate::sync::Mutex;
+use crate::operators::Attempts;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Counts the members of one room, or of several that share it.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Admission {
     members_per_address_max: usize,
     limit_loopback: bool,
     counts: Mutex<Counts>,
+    /// At the operators' password.
+    attempts: Mutex<Attempts>,
 }
 
 #[derive(Debug, Default)]
@@ -28,7 +31,13 @@ struct Counts {
 impl Admission {
     pub(crate) fn new(config: &RoomConfig) -> Self {
         let &RoomConfig { members_max, members_per_address_max, limit_loopback, .. } = config;
-        Self { members_max, members_per_address_max, limit_loopback, counts: Mutex::new(Counts::default()) }
+        Self {
+            members_max,
+            members_per_address_max,
+            limit_loopback,
+            counts: Mutex::new(Counts::default()),
+            attempts: Mutex::default(),
+        }
     }
 
     /// Counts a member that comes from `address`, in place of one at `instead`.
@@ -53,6 +62,11 @@ impl Admission {
             *counts.by_network.entry(network).or_default() += 1;
         }
         Ok(())
+    }
+
+    /// The attempts at the operators' password, in all rooms together.
+    pub(crate) fn attempts(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A member that came from `address` is gone.

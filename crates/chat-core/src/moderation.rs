@@ -48,17 +48,20 @@ impl Room {
         Ok(())
     }
 
-    /// Adds a ban and kicks the members that it covers. Returns how many those were.
+    /// Adds a ban, and kicks the members that it covers from all rooms of the server. Returns how many those were.
     ///
     /// # Errors
     ///
     /// [`BanListFull`]; then no ban was added.
     pub fn ban(&self, ban: &Ban) -> Result<usize, BanListFull> {
         self.ban_list().ban(ban.clone())?;
-        let now = self.now();
-        let (count, wakes) = self.lock().kick_banned(ban, now);
-        wakes.wake();
-        Ok(count)
+        let rooms = self.rooms().map_or_else(|| vec![self.clone()], |rooms| rooms.all());
+        let kicked = rooms.iter().map(|room| {
+            let (count, wakes) = room.lock().kick_banned(ban, room.now());
+            wakes.wake();
+            count
+        });
+        Ok(kicked.sum())
     }
 
     /// Lifts a ban, and returns it if there was one.

@@ -94,7 +94,7 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// Enters `guess`. Times are milliseconds since the room began.
+    /// Enters `guess`. Times are milliseconds of Unix time.
     pub(crate) fn enter(
         &mut self,
         password: Option<&OperatorPassword>,

@@ -19,7 +19,6 @@ use crate::config::RoomConfig;
 use crate::log::Log;
 use crate::members::Members;
 use crate::names::Names;
-use crate::operators::Attempts;
 use crate::presence::PresenceSummary;
 use crate::sessions::Sessions;
 use crate::stats::Stats;
@@ -58,7 +57,6 @@ pub(crate) struct State {
     /// Sessions of members that have left.
     left: Sessions,
     names: Names,
-    attempts: Attempts,
     pub(crate) topic: Option<Text>,
     /// Messages of the room itself.
     said_by_room: u64,
@@ -98,7 +96,6 @@ impl State {
             newest_id: 0,
             left: Sessions::default(),
             names: Names::default(),
-            attempts: Attempts::default(),
             topic: None,
             said_by_room: 0,
             attachments: Vec::new(),

@@ -4,7 +4,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chat_core::{BanList, Names, OperatorPassword, RoomConfig};
+use chat_core::{
+    BanList, Name, Names, OperatorPassword, ROOMS_MAX, Room, RoomConfig, RoomError, Rooms, RoomsConfig,
+};
 use chat_proto::Network;
 use chat_udp::{PlainPolicy, UdpConfig};
 use clap::{Parser, ValueEnum};
@@ -13,9 +15,9 @@ use super::number::number;
 use super::{LookArgs, TransportKind};
 use crate::address::Address;
 
-/// Open a room.
+/// Open a room, or several.
 ///
-/// Prints who comes and goes and what is said. Ctrl-C or SIGTERM closes the room: everyone gets what was
+/// Prints who comes and goes and what is said in the first room. Ctrl-C or SIGTERM closes the room: everyone gets what was
 /// said, and a goodbye. On a terminal, what you type is said to everyone as `[*] text`; `/help` lists the
 /// commands.
 #[derive(Debug, Parser)]
@@ -25,6 +27,7 @@ Examples:
   chat server tcp udp                      # one room, one port, both transports
   chat server tcp --bind 0.0.0.0:5555      # for the whole network
   chat server tcp --bind '[::]:5555'       # IPv6 and IPv4
+  chat server tcp --room lobby --room dev --open-rooms 100
   chat server tcp --log-file chat.log &    # in the background")]
 pub(crate) struct ServerArgs {
     /// What members may come over
@@ -33,6 +36,14 @@ pub(crate) struct ServerArgs {
     /// Address to listen on; port 0 takes any free one. May be given several times
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5555")]
     pub(crate) bind: Vec<Address>,
+    /// A room; members begin in the first one, and change with `/join`. May be given several times [default: one room
+    /// without a name]
+    #[arg(long = "room", value_name = "NAME")]
+    pub(crate) rooms: Vec<Name>,
+    /// Further rooms at once that members may open by joining them; a room vanishes with its last member
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0,
+        value_parser = number(0_usize..=ROOMS_MAX, "a number of rooms"))]
+    pub(crate) open_rooms: usize,
     /// I/O threads for TCP, shared out among the addresses [default: the machine's cores, at most 4]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number(1_u16..=64, "a number of threads"))]
     pub(crate) threads: Option<u16>,
@@ -110,7 +121,21 @@ impl ServerArgs {
         self.udp_trust.iter().fold(config, |config, &network| config.with_trusted(network))
     }
 
-    pub(crate) fn room(&self, password: Option<OperatorPassword>, bans: BanList) -> RoomConfig {
+    /// The rooms that are asked for.
+    pub(crate) fn rooms(
+        &self,
+        password: Option<OperatorPassword>,
+        bans: BanList,
+    ) -> Result<Rooms, RoomError> {
+        let config = self.room(password, bans);
+        if self.rooms.is_empty() && self.open_rooms == 0 {
+            return Ok(Room::new(config).into());
+        }
+        let rooms = RoomsConfig::default().with_room_config(config).with_open_max(self.open_rooms);
+        Rooms::new(self.rooms.iter().cloned().fold(rooms, RoomsConfig::with_room))
+    }
+
+    fn room(&self, password: Option<OperatorPassword>, bans: BanList) -> RoomConfig {
         let mut config = RoomConfig::default();
         config.operator_password = password;
         config

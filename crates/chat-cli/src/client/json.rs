@@ -34,6 +34,7 @@ enum Report<'a> {
     Connected {
         you: String,
         members: u32,
+        room: Option<&'a str>,
     },
     Message {
         seq: u64,
@@ -145,7 +146,11 @@ impl Reporter {
         let report = match event {
             ClientEvent::Connected(welcome) => {
                 self.began_unix_ms = welcome.began_unix_ms;
-                Report::Connected { you: welcome.you.to_string(), members: welcome.members }
+                Report::Connected {
+                    you: welcome.you.to_string(),
+                    members: welcome.members,
+                    room: welcome.room.as_ref().map(Text::as_str),
+                }
             }
             ClientEvent::Entry { entry, own } => {
                 let (seq, time) = (entry.seq, rfc_3339(self.began_unix_ms.saturating_add(entry.at_ms)));

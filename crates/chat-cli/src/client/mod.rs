@@ -40,7 +40,8 @@ pub(crate) fn run(args: &ClientArgs, is_interactive: bool) -> Result<ExitCode, F
         .with_plain(args.plain)
         .with_reconnect(is_interactive || args.reconnect)
         .with_retry_first(args.reconnect)
-        .with_name(args.name.clone());
+        .with_name(args.name.clone())
+        .with_room(args.room.clone());
     let client = Arc::new(transport::connect(args.transport, &args.address, &config)?);
     if is_interactive {
         let (signal, signalled) = bounded(1);

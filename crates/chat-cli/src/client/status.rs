@@ -24,6 +24,7 @@ pub(super) struct Status<'a> {
     /// Transport and address of the server.
     pub(super) server: &'a str,
     pub(super) you: Option<String>,
+    pub(super) room: Option<&'a str>,
     pub(super) members: Option<u32>,
     pub(super) missed: u64,
     pub(super) pending: usize,
@@ -61,6 +62,9 @@ impl Status<'_> {
         };
         let part = |rank, style, text| Part { rank, style, text };
         let mut parts = vec![part(0, style, state), part(2, Style::Faint, self.server.to_owned())];
+        if let Some(room) = self.room {
+            parts.push(part(2, Style::Faint, room.to_owned()));
+        }
         if let (Some(members), Link::Connected) = (self.members, self.link) {
             parts.push(part(3, Style::Faint, format!("{members} present")));
         }
@@ -103,6 +107,7 @@ mod tests {
             link: Link::Connected,
             server: "tcp 127.0.0.1:5555",
             you: Some("127.0.0.1:57814".to_owned()),
+            room: None,
             members: Some(3),
             missed: 12,
             pending: 2,

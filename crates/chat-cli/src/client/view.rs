@@ -6,7 +6,9 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use chat_core::ClientEvent;
-use chat_proto::{Author, COMMANDS, DirectItem, Entry, Event, LeaveReason, Line, MemberId, Present, Text};
+use chat_proto::{
+    Author, COMMANDS, DirectItem, Entry, Event, LeaveReason, Line, MemberId, Present, Text, Welcome,
+};
 use jiff::civil::Date;
 
 use super::command;
@@ -50,6 +52,7 @@ pub(super) struct View {
     link: Link,
     began_unix_ms: u64,
     you: Option<Author>,
+    room: Option<Text>,
     /// Which member of the room this is.
     member: Option<MemberId>,
     members: Option<u32>,
@@ -83,6 +86,7 @@ impl View {
             link,
             began_unix_ms: 0,
             you: None,
+            room: None,
             member: None,
             members: None,
             missed: 0,
@@ -100,6 +104,7 @@ impl View {
         match event {
             ClientEvent::Connected(welcome) => {
                 let was = self.you.replace(welcome.you.clone());
+                let room = std::mem::replace(&mut self.room, welcome.room.clone());
                 self.link = Link::Connected;
                 self.member = Some(welcome.session.member);
                 self.members = Some(welcome.members);
@@ -110,6 +115,7 @@ impl View {
                     self.ignored.clear();
                 }
                 match was {
+                    Some(_) if room != welcome.room => self.entered(welcome),
                     None => self.note(
                         Style::Faint,
                         &format!("You are {}. /help shows what you can type.", welcome.you),
@@ -221,6 +227,7 @@ impl View {
             link: self.link,
             server: &self.look.server,
             you: self.you.as_ref().map(ToString::to_string),
+            room: self.room.as_ref().map(Text::as_str),
             members: self.members,
             missed: self.missed,
             pending: self.pending.shown(now, is_broken).count(),
@@ -322,6 +329,15 @@ impl View {
     }
 
     /// Something for this member alone.
+    /// The member has come to another room.
+    fn entered(&mut self, welcome: &Welcome) {
+        let room = welcome.room.as_ref().map_or("another room", Text::as_str);
+        self.note(Style::Good, &format!("You are in {room} now: {} present.", welcome.members));
+        if let Some(topic) = &welcome.topic {
+            self.note(Style::Faint, &format!("The topic is: {topic}"));
+        }
+    }
+
     fn direct(&mut self, item: &DirectItem, now: Now) {
         let pen = self.look.pen;
         match item {

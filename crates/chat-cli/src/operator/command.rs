@@ -1,6 +1,6 @@
 //! What a line typed at an operator's console means.
 
-use chat_core::{CommandTable, LocalMember};
+use chat_core::{Action, CommandTable, LocalMember, Room};
 
 /// What only the console has.
 const OWN: [&str; 3] = ["/quit", "/say", "/stop"];
@@ -18,6 +18,8 @@ pub(crate) enum Outcome {
     Answer(String),
     /// To be shown as something that went wrong.
     Refused(String),
+    /// The operator wants to be in this room.
+    Move(Room),
     /// The operator wants to stop the server.
     Quit,
 }
@@ -63,6 +65,9 @@ fn command(local: &LocalMember, line: &str) -> Outcome {
         Ok(reply) => reply,
         Err(error) => return Outcome::Refused(error.to_string()),
     };
+    if let Some(Action::Move(room)) = reply.action {
+        return Outcome::Move(room);
+    }
     let mut lines: Vec<&str> = reply.lines.iter().map(chat_proto::Text::as_str).collect();
     if line == "help" {
         lines.retain(|line| !line.starts_with("/quit:"));
@@ -77,7 +82,7 @@ fn command(local: &LocalMember, line: &str) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use chat_core::{Heard, Room, RoomConfig};
+    use chat_core::{Heard, RoomConfig};
     use chat_proto::Event;
 
     use super::*;

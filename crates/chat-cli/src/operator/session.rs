@@ -97,6 +97,10 @@ impl<F: FnMut(Update) -> bool> Session<F> {
             Outcome::Done => {}
             Outcome::Answer(text) => self.tell(Update::Answer(text))?,
             Outcome::Refused(why) => self.tell(Update::Refused(why))?,
+            Outcome::Move(room) => {
+                let moved = self.enter(room);
+                self.tell(moved)?;
+            }
             Outcome::Quit => self.tell(Update::Answer("Closing the room.".to_owned()))?,
         }
         self.tell(Update::Done)?;
@@ -104,6 +108,22 @@ impl<F: FnMut(Update) -> bool> Session<F> {
             server::close(&self.room);
         }
         Ok(())
+    }
+
+    /// Goes to another room, which the console watches and speaks in from now on.
+    fn enter(&mut self, room: Room) -> Update {
+        let Some(local) = &self.local else { return Update::Answer(String::new()) };
+        match room.join(&local.author().to_string()) {
+            Ok(joined) => {
+                joined.set_operator(true);
+                let here = room.info();
+                self.local = Some(joined);
+                self.room = room;
+                let name = here.name.map_or_else(|| "this room".to_owned(), |name| name.to_string());
+                Update::Answer(format!("You are in {name} now: {} members", here.members))
+            }
+            Err(error) => Update::Refused(error.to_string()),
+        }
     }
 
     /// Tells what was heard, and what has changed.

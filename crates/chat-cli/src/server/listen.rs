@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::thread::available_parallelism;
 
-use chat_core::{BindError, Room, Running};
+use chat_core::{BindError, Rooms, Running};
 use chat_tcp::{TcpConfig, TcpServer};
 use chat_udp::UdpServer;
 
@@ -37,12 +37,12 @@ impl fmt::Display for Place {
 
 /// Opens the room to each transport at each address, and runs them. Over every transport an address has the same
 /// port number.
-pub(super) fn listen(args: &ServerArgs, room: &Room, running: &mut Running) -> Result<Vec<Place>, Failure> {
+pub(super) fn listen(args: &ServerArgs, rooms: &Rooms, running: &mut Running) -> Result<Vec<Place>, Failure> {
     let targets = targets(&args.bind)?;
     let mut tries = 0;
     let servers = loop {
         tries += 1;
-        match bind(args, &targets, room) {
+        match bind(args, &targets, rooms) {
             Ok(servers) => break servers,
             // By somebody else since the system has picked the port, so it may pick another.
             Err(error) if error.is_picked() && error.is_taken() && tries < TRIES_MAX => {}
@@ -111,7 +111,7 @@ enum Server {
 fn bind(
     args: &ServerArgs,
     targets: &[Target<'_>],
-    room: &Room,
+    rooms: &Rooms,
 ) -> Result<Vec<(Place, Server)>, CannotListen> {
     let mut transports = args.transports.clone();
     transports.sort_unstable();
@@ -125,7 +125,7 @@ fn bind(
         'addresses: for &(mut address) in addresses {
             for &transport in &transports {
                 address.set_port(port);
-                match bind_to(address, transport, args, count, room) {
+                match bind_to(address, transport, args, count, rooms) {
                     Ok((bound, server)) => {
                         port = bound.port();
                         let is_one_of_several = transports.len() > 1;
@@ -155,7 +155,7 @@ fn bind_to(
     transport: TransportKind,
     args: &ServerArgs,
     addresses: usize,
-    room: &Room,
+    rooms: &Rooms,
 ) -> Result<(SocketAddr, Server), BindError> {
     match transport {
         TransportKind::Tcp => {
@@ -163,11 +163,11 @@ fn bind_to(
             let threads = args.threads.map_or_else(cores, usize::from);
             let config =
                 TcpConfig::default().with_announce(args.announce).with_threads((threads / addresses).max(1));
-            let server = TcpServer::bind(address, room, &config)?;
+            let server = TcpServer::bind(address, rooms, &config)?;
             Ok((server.local_addr(), Server::Tcp(server)))
         }
         TransportKind::Udp => {
-            let server = UdpServer::bind(address, room, &args.udp())?;
+            let server = UdpServer::bind(address, rooms, &args.udp())?;
             Ok((server.local_addr(), Server::Udp(Box::new(server))))
         }
     }

@@ -43,9 +43,10 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     }
     let password = args.operator_password_file.as_deref().map(password::read).transpose()?;
     let list = BanList::new();
-    let room = Room::new(args.room(password, list.clone()));
+    let rooms = args.rooms(password, list.clone())?;
+    let room = rooms.first();
     let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;
-    let mut running = Running::new(&room);
+    let mut running = Running::new(&rooms);
     // Before anyone can come, so that they tell of everyone.
     let local = room.join("console")?;
     let log_file = match &args.log_file {
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     if tracing::enabled!(tracing::Level::INFO) {
         watch::spawn(room.join("watch")?)?;
     }
-    let places = listen(args, &room, &mut running)?;
+    let places = listen(args, &rooms, &mut running)?;
     let addresses = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     #[cfg(unix)]
     let _removed_at_the_end = control_socket(args, &places, &room, &addresses)?;
@@ -170,9 +171,12 @@ fn on_signals(room: &Room, reopen: Sender<()>, reread: Option<Sender<()>>) -> io
     })
 }
 
-/// Closes the room in order.
+/// Closes the room in order, and the server's other rooms.
 pub(crate) fn close(room: &Room) {
-    room.close("The server is stopping", GRACE);
+    match room.rooms() {
+        Some(rooms) => rooms.close("The server is stopping", GRACE),
+        None => room.close("The server is stopping", GRACE),
+    }
 }
 
 fn no_log_file(error: io::Error, path: &Path) -> Failure {

@@ -355,9 +355,9 @@ impl State {
         let lost_name = luggage.name.filter(|_| member.name().is_none());
         let (membership, more) = self.enter(member, now);
         wakes.0.extend(more.0);
-        let count = self.members.len() + self.locals.iter().flatten().count();
+        let present = self.members.len() + self.locals.iter().flatten().count();
         let here = self.name.as_ref().map_or_else(|| "this room".to_owned(), ToString::to_string);
-        let mut lines = vec![format!("You are in {here} now, with {} others", count - 1)];
+        let mut lines = vec![format!("You are in {here} now: {present} present")];
         lines.extend(self.topic.as_ref().map(|topic| format!("The topic is: {topic}")));
         lines.extend(
             lost_name.map(|name| format!("{name} is somebody else here. /nick NAME gives you another name.")),

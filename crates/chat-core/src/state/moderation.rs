@@ -16,9 +16,10 @@ use crate::operators::Entered;
 impl State {
     pub(crate) fn enter_password(&mut self, id: MemberId, password: &str) -> Entered {
         let Some((Some(address), _)) = self.origin_of(id) else { return Entered::Wrong };
-        let now_ms = self.unix_ms.saturating_sub(self.began_unix_ms);
         let configured = self.config.operator_password.as_ref();
-        let entered = self.attempts.enter(configured, password, address.ip(), self.key_words, now_ms);
+        let mut attempts = self.admission.attempts();
+        let entered = attempts.enter(configured, password, address.ip(), self.key_words, self.unix_ms);
+        drop(attempts);
         if entered == Entered::Operator {
             self.set_operator(id, true);
         }
