@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::Server;
+use support::{Process, Server, client_command_over};
 
 #[test]
 fn clients_and_plain_peers_have_names_and_tell_each_other_things() {
@@ -70,4 +70,42 @@ fn json_has_commands_and_what_says_begins_with_a_slash_is_said() {
     assert!(place(r#""type":"renamed""#) < place(r#""text":"/quit","own":true"#));
     assert!(place(r#""type":"done""#) < place(r#""type":"refused","line":2"#));
     assert!(place(r#""type":"refused","line":2"#) < place(r#""text":"/quit","own":true"#));
+}
+
+#[test]
+fn a_client_goes_to_another_room_and_says_there_what_it_said_meanwhile() {
+    for transport in ["tcp", "udp"] {
+        let server = Server::over(&["tcp", "udp"], &["--room", "lobby", "--room", "dev"]);
+        let (mut lobby, mut dev) = (server.peer(), server.peer());
+        lobby.is_in();
+        dev.send("/join dev\n");
+        dev.read_up_to("[*] You are in dev now: 1 present");
+        let mut ann =
+            Process::start(&mut client_command_over(transport, server.address, &["--name", "ann", "--json"]));
+        for line in ["hello lobby", "/join dev", "hello dev", "/join lobby", "back"] {
+            ann.type_line(&format!(r#"{{"type":"command","text":"{line}"}}"#));
+        }
+        ann.end_of_input();
+        assert_eq!(ann.exit_code(), Some(0), "everything is confirmed");
+        assert_eq!(dev.read_up_to("[ann] hello dev"), ["[ann] hello dev"]);
+        assert_eq!(lobby.read_up_to("[ann] back"), ["[ann] hello lobby", "[ann] back"]);
+        let rooms = ann.stdout.lines().iter().filter(|line| line.contains(r#""type":"connected""#)).count();
+        assert_eq!(rooms, 3, "{:?}", ann.stdout.lines());
+    }
+}
+
+#[test]
+fn a_client_asks_for_a_room_and_is_told_if_there_is_none() {
+    let server = Server::over(&["tcp", "udp"], &["--room", "lobby", "--room", "dev"]);
+    for transport in ["tcp", "udp"] {
+        let command = |room| client_command_over(transport, server.address, &["--room", room, "--json"]);
+        let mut dev = Process::start(&mut command("dev"));
+        dev.end_of_input();
+        assert_eq!(dev.exit_code(), Some(0));
+        assert!(dev.stdout.lines()[0].ends_with(r#""room":"dev"}"#), "{:?}", dev.stdout.lines());
+        let mut none = Process::start(&mut command("music"));
+        none.end_of_input();
+        assert_eq!(none.exit_code(), Some(1));
+        assert!(none.stderr.all().concat().contains("music"), "{:?}", none.stderr.all());
+    }
 }

@@ -147,7 +147,7 @@ pub enum RoomError {
         name: Name,
     },
     /// Members have opened as many rooms as they may.
-    #[error("there is no room for another room: {open_max} are open")]
+    #[error("no more rooms can be opened: the server allows {open_max}")]
     TooManyOpen {
         /// [`RoomsConfig::open_max`](crate::RoomsConfig::open_max).
         open_max: usize,

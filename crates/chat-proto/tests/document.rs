@@ -106,6 +106,7 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("Done", item(DirectItem::Done { number: 9 })),
         ("Sent", item(DirectItem::Sent { number: 9, to: shown("ann"), text: text("hi") })),
         ("Ignoring", item(DirectItem::Ignoring { member, is_ignored: true })),
+        ("Move", item(DirectItem::Move { room: text("dev") })),
         ("Present", of_room(&RoomFrame::Present(present))),
         ("Bye of a room", of_room(&RoomFrame::Bye(LeaveReason::RoomFull))),
     ]

@@ -34,6 +34,7 @@ enum Report<'a> {
     Connected {
         you: String,
         members: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
         room: Option<&'a str>,
     },
     Message {

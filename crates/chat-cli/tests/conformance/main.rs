@@ -15,6 +15,7 @@ mod moderation;
 mod namespaces;
 mod opening;
 mod room;
+mod rooms;
 mod stock_clients;
 mod strangers;
 #[path = "../support/mod.rs"]

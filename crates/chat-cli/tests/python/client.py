@@ -104,6 +104,7 @@ ITEMS = {
     5: ("Done", "i:number"),
     6: ("Sent", "i:number t:to t:text"),
     7: ("Ignoring", "i:member b:is_ignored"),
+    8: ("Move", "t:room"),
 }
 
 
