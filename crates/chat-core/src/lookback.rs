@@ -126,7 +126,13 @@ impl Filter {
     #[must_use]
     pub fn matches(&self, event: &Event) -> bool {
         let Event::Said { author, text, .. } = event else { return false };
-        let is_author = |wanted: &String| author.to_string().to_lowercase() == wanted.to_lowercase();
+        *self == Self::default() || self.matches_shown(&author.to_string(), text)
+    }
+
+    /// Whether a text matches whose author is shown like this.
+    #[must_use]
+    pub fn matches_shown(&self, author: &str, text: &Text) -> bool {
+        let is_author = |wanted: &String| author.to_lowercase() == wanted.to_lowercase();
         let text = text.as_str().to_lowercase();
         let has = |words: &String| words.to_lowercase().split_whitespace().all(|word| text.contains(word));
         self.author.as_ref().is_none_or(is_author) && self.words.as_ref().is_none_or(has)

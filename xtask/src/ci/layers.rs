@@ -11,10 +11,11 @@ use crate::failure::Failure;
 /// What each library must not depend on, directly or through others, beside [`IN_NO_LIBRARY`].
 const LAYERS: &[(&str, &[&str])] = &[
     ("chat-proto", &["chat-core", "mio", "socket2", "crossbeam-channel", "rand"]),
-    ("chat-core", &["chat-stream", "chat-tcp", "chat-udp", "mio", "socket2"]),
+    ("chat-core", &["chat-stream", "chat-tcp", "chat-udp", "chat-store", "rusqlite", "mio", "socket2"]),
     ("chat-stream", &["chat-tcp", "chat-udp", "mio", "socket2", "rustix"]),
-    ("chat-tcp", &["chat-udp"]),
-    ("chat-udp", &["chat-tcp"]),
+    ("chat-tcp", &["chat-udp", "rusqlite"]),
+    ("chat-udp", &["chat-tcp", "rusqlite"]),
+    ("chat-store", &["chat-stream", "chat-tcp", "chat-udp", "mio", "socket2"]),
 ];
 
 const IN_NO_LIBRARY: &[&str] = &["tokio", "async-std", "clap"];

@@ -1,0 +1,228 @@
+//! A history without a room: reading it, also while a server writes it; bringing messages in, and taking some out.
+
+use std::path::{Path, PathBuf};
+
+use chat_core::{Author, Filter, Text};
+use rusqlite::{Connection, params};
+
+use crate::error::{OpenError, ReadError};
+use crate::lock::Lock;
+use crate::past::{self, unsigned};
+use crate::reader;
+use crate::schema::{self, id, seq};
+use crate::writer::signed;
+
+/// What a removed message is replaced by. It keeps its place, because messages are numbered without gaps.
+const REMOVED: &str = "(removed)";
+
+/// A history that is read, or changed while no server has it.
+///
+/// ```no_run
+/// use chat_store::{Archive, Selection};
+///
+/// let archive = Archive::open("chat.db")?;
+/// archive.each(&Selection::default(), |message| {
+///     println!("{} [{}] {}", message.unix_ms, message.author, message.text);
+///     true
+/// })?;
+/// # Ok::<(), chat_store::ReadError>(())
+/// ```
+#[derive(Debug)]
+pub struct Archive {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// Which messages of an [`Archive`]. The default is all of them.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Of the room of this name; of all rooms if there is none.
+    pub room: Option<String>,
+    /// Not older than this time, in milliseconds of Unix time.
+    pub since_unix_ms: u64,
+    /// Of this author, or with these words.
+    pub filter: Filter,
+}
+
+/// A message in an [`Archive`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The name of its room; empty for a room without a name.
+    pub room: String,
+    /// Its sequence number there.
+    pub seq: u64,
+    /// When it was said, in milliseconds of Unix time.
+    pub unix_ms: u64,
+    /// Its author, as people saw it.
+    pub author: String,
+    /// The text.
+    pub text: Text,
+}
+
+impl Archive {
+    /// Opens a history to read it.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        let connection = reader::connect(path)?;
+        match schema::check(&connection)? {
+            0 => Err(OpenError::NotHistory),
+            _ => Ok(Self { connection, path: path.to_owned() }),
+        }
+    }
+
+    /// The names of its rooms.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`].
+    pub fn rooms(&self) -> Result<Vec<String>, ReadError> {
+        let mut query = self.connection.prepare("SELECT name FROM rooms ORDER BY id")?;
+        let rooms = query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        Ok(rooms)
+    }
+
+    /// Calls `each` with the messages selected, room by room, oldest first, until it returns false.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::NoRoom`] if there is no such room; [`ReadError::Open`] if the file cannot be read.
+    pub fn each(
+        &self,
+        selection: &Selection,
+        mut each: impl FnMut(Message) -> bool,
+    ) -> Result<(), ReadError> {
+        let (first, end) = match &selection.room {
+            Some(name) => {
+                let room = self.room(name)?;
+                (id(room, 0), id(room, u64::MAX))
+            }
+            None => (0, i64::MAX),
+        };
+        let mut query = self.connection.prepare(
+            "SELECT messages.id, at_ms, author, text, rooms.name FROM messages JOIN rooms ON rooms.id = messages.id >> 40
+             WHERE messages.id > ?1 AND messages.id <= ?2 AND at_ms >= ?3 ORDER BY messages.id",
+        )?;
+        let mut rows = query.query(params![first, end, signed(selection.since_unix_ms)])?;
+        while let Some(row) = rows.next()? {
+            let message = Message {
+                seq: seq(row.get(0)?),
+                unix_ms: unsigned(row.get(1)?),
+                author: row.get(2)?,
+                text: Text::lossy(&row.get::<_, String>(3)?),
+                room: row.get(4)?,
+            };
+            if selection.filter.matches_shown(&message.author, &message.text) && !each(message) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces what these authors have said, or these messages of a room, by `(removed)`, and removes every trace of the old
+    /// texts from the file. Returns how many were replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::InUse`] while a server has the history; [`ReadError`].
+    pub fn redact(self, room: Option<&str>, author: Option<&str>, seqs: &[u64]) -> Result<usize, ReadError> {
+        let rooms = match room {
+            Some(name) => vec![self.room(name)?],
+            None => {
+                let mut query = self.connection.prepare("SELECT id FROM rooms")?;
+                query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?
+            }
+        };
+        let (_lock, connection) = self.write()?;
+        connection.pragma_update(None, "secure_delete", "ON")?;
+        let mut replaced = 0;
+        for room in rooms {
+            for seq in seqs {
+                replaced += connection.execute(
+                    "UPDATE messages SET text = ?1 WHERE id = ?2 AND (?3 IS NULL OR lower(author) = lower(?3))",
+                    params![REMOVED, id(room, *seq), author],
+                )?;
+            }
+            if let Some(author) = author.filter(|_| seqs.is_empty()) {
+                replaced += connection.execute(
+                    "UPDATE messages SET text = ?1, author = '*'
+                     WHERE id > ?2 AND id <= ?3 AND lower(author) = lower(?4)",
+                    params![REMOVED, id(room, 0), id(room, u64::MAX), author],
+                )?;
+            }
+        }
+        // Old texts may be left in free pages and in the log beside the file.
+        connection.execute_batch("INSERT INTO words(words) VALUES ('optimize'); VACUUM;")?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(replaced)
+    }
+
+    /// Adds the lines `[author] text` of a log to a room of a history, as said at this time. The file and the room are made if there
+    /// are none. A line without an author is the room's. Returns how many messages were added.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::InUse`] while a server has the history; [`ReadError`].
+    pub fn import<'a>(
+        path: impl AsRef<Path>,
+        room: &str,
+        unix_ms: u64,
+        lines: impl IntoIterator<Item = &'a str>,
+    ) -> Result<usize, ReadError> {
+        let _lock = Lock::take(path.as_ref())?;
+        let mut connection = Connection::open(path)?;
+        schema::prepare(&mut connection)?;
+        let (room, ..) = past::open(&mut connection, room, 0)?;
+        let transaction = connection.transaction()?;
+        let mut newest: i64 =
+            transaction.query_row("SELECT seq FROM rooms WHERE id = ?1", [room], |row| row.get(0))?;
+        let mut added = 0;
+        for line in lines {
+            let (author, text) = split(line);
+            for text in Text::split(text.as_bytes()).filter(|text| !text.as_str().is_empty()) {
+                newest += 1;
+                added += transaction
+                    .prepare_cached(
+                        "INSERT INTO messages(id, at_ms, member, number, author, text) VALUES (?1, ?2, 0, 0, ?3, ?4)",
+                    )?
+                    .execute(params![
+                        id(room, newest.unsigned_abs()),
+                        signed(unix_ms),
+                        author.to_string(),
+                        text.as_str()
+                    ])?;
+            }
+        }
+        transaction.execute("UPDATE rooms SET seq = ?2 WHERE id = ?1", [room, newest])?;
+        transaction.commit()?;
+        Ok(added)
+    }
+
+    fn room(&self, name: &str) -> Result<i64, ReadError> {
+        let found =
+            self.connection
+                .query_row("SELECT id FROM rooms WHERE lower(name) = lower(?1)", [name], |row| row.get(0));
+        match found {
+            Err(rusqlite::Error::QueryReturnedNoRows) => Err(ReadError::NoRoom { room: name.to_owned() }),
+            found => Ok(found?),
+        }
+    }
+
+    /// A connection that writes, while no server does.
+    fn write(self) -> Result<(Lock, Connection), ReadError> {
+        let lock = Lock::take(&self.path)?;
+        Ok((lock, Connection::open(&self.path).map_err(OpenError::from)?))
+    }
+}
+
+/// The author and the text of a line.
+fn split(line: &str) -> (Author, &str) {
+    let parts = line.strip_prefix('[').and_then(|line| line.split_once("] "));
+    match parts.and_then(|(author, text)| Some((author.parse().ok()?, text))) {
+        Some(parts) => parts,
+        None => (Author::Room, line),
+    }
+}

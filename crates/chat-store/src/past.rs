@@ -1,0 +1,97 @@
+//! What a room takes over when it is opened.
+
+use chat_core::{
+    Author, Event, IDS_SET_ASIDE, Kept, MemberId, Origin, Past, PastSession, SESSIONS_REMEMBERED_MAX, Text,
+};
+use rusqlite::{Connection, Row, params};
+
+use crate::schema::{id, seq};
+use crate::writer::signed;
+
+/// About what an entry of a log costs besides its text.
+const ENTRY_BYTES: usize = 160;
+
+/// Opens a room, which is made if there is none: its id, its newest sequence number, its past. Its ids are set aside before
+/// this returns.
+pub(crate) fn open(
+    connection: &mut Connection,
+    name: &str,
+    log_bytes_max: usize,
+) -> rusqlite::Result<(i64, u64, Past)> {
+    let transaction = connection.transaction()?;
+    transaction.execute(
+        "INSERT INTO rooms(name, seed, began_ms)
+         VALUES (?1, randomblob(32), CAST(unixepoch('subsec') * 1000 AS INTEGER)) ON CONFLICT DO NOTHING",
+        [name],
+    )?;
+    let (room, seed, began_ms, ids_up_to, topic, newest): (i64, [u8; 32], i64, i64, Option<String>, i64) =
+        transaction.query_row(
+            "SELECT id, seed, began_ms, ids_up_to, topic, seq FROM rooms WHERE name = ?1",
+            [name],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)),
+        )?;
+    transaction.execute(
+        "UPDATE rooms SET ids_up_to = ids_up_to + ?2 WHERE id = ?1",
+        params![room, signed(IDS_SET_ASIDE)],
+    )?;
+    let mut messages = Vec::new();
+    {
+        let mut bytes = 0;
+        let mut query = transaction.prepare(
+            "SELECT id, at_ms, member, number, author, text FROM messages WHERE id > ?1 AND id <= ?2 ORDER BY id DESC",
+        )?;
+        let mut rows = query.query([id(room, 0), id(room, u64::MAX)])?;
+        while let Some(row) = rows.next()? {
+            let kept = kept(row)?;
+            if let Event::Said { text, .. } = &kept.event {
+                bytes += ENTRY_BYTES + text.as_str().len();
+            }
+            if bytes > log_bytes_max {
+                break;
+            }
+            messages.push(kept);
+        }
+    }
+    messages.reverse();
+    let mut sessions: Vec<PastSession> = {
+        let mut query = transaction.prepare(
+            "SELECT member, taken, name FROM sessions WHERE room = ?1 ORDER BY member DESC LIMIT ?2",
+        )?;
+        let rows = query.query_map(params![room, signed(SESSIONS_REMEMBERED_MAX as u64 + 1)], |row| {
+            let name: Option<String> = row.get(2)?;
+            Ok(PastSession {
+                member: MemberId::new(unsigned(row.get(0)?)),
+                taken: unsigned(row.get(1)?),
+                name: name.and_then(|name| name.parse().ok()),
+            })
+        })?;
+        rows.collect::<rusqlite::Result<_>>()?
+    };
+    sessions.reverse();
+    transaction.commit()?;
+    let newest = unsigned(newest);
+    let past = Past {
+        began: Some((seed, unsigned(began_ms))),
+        ids_up_to: unsigned(ids_up_to),
+        before: messages.first().map_or(newest, |kept: &Kept| kept.seq - 1),
+        newest: messages,
+        topic: topic.and_then(|topic| Text::one_line(&topic).ok()).filter(|topic| !topic.as_str().is_empty()),
+        sessions,
+    };
+    Ok((room, newest, past))
+}
+
+/// A row of `id, at_ms, member, number, author, text`.
+pub(crate) fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    let author: String = row.get(4)?;
+    let text: String = row.get(5)?;
+    let from = Origin { member: MemberId::new(unsigned(row.get(2)?)), number: unsigned(row.get(3)?) };
+    // Somebody may have edited the file.
+    let author: Author = author.parse().unwrap_or(Author::Room);
+    let event = Event::Said { from, author, text: Text::lossy(&text) };
+    Ok(Kept { seq: seq(row.get(0)?), unix_ms: unsigned(row.get(1)?), event })
+}
+
+pub(crate) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,47 @@
+//! The journal of one room in the file.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use chat_core::{Committer, Full, Journal, ReadRequest, Record};
+use crossbeam_channel::Sender;
+
+use crate::reader::Readers;
+use crate::writer::Job;
+
+/// The way from the writer back to a room, once the room is there.
+pub(crate) type Way = Arc<OnceLock<Committer>>;
+
+pub(crate) struct RoomJournal {
+    room: i64,
+    way: Way,
+    jobs: Sender<Job>,
+    readers: Readers,
+}
+
+impl RoomJournal {
+    pub(crate) fn new(room: i64, jobs: Sender<Job>, readers: Readers) -> Self {
+        Self { room, way: Way::default(), jobs, readers }
+    }
+}
+
+impl Journal for RoomJournal {
+    fn start(&self, committer: Committer) {
+        let _once = self.way.set(committer);
+    }
+
+    fn submit(&self, record: Record) -> Result<(), Full> {
+        let job = Job::Keep { room: self.room, record, way: Arc::clone(&self.way) };
+        self.jobs.try_send(job).map_err(|_| Full)
+    }
+
+    fn read(&self, request: ReadRequest) {
+        self.readers.read(self.room, request);
+    }
+}
+
+impl fmt::Debug for RoomJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RoomJournal({})", self.room)
+    }
+}

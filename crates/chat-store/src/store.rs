@@ -1,0 +1,151 @@
+//! The handle on a history that is open to be written.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use chat_core::{Journal, JournalError, Journals, Name, Past};
+use crossbeam_channel::{Sender, bounded};
+use rusqlite::Connection;
+
+use crate::error::OpenError;
+use crate::lock::Lock;
+use crate::reader::Readers;
+use crate::room_journal::RoomJournal;
+use crate::schema;
+use crate::writer::{Job, Writer};
+
+/// Records that may wait to be written. With the longest texts about 36 MiB.
+const QUEUE_MAX: usize = 32_768;
+
+/// Pages of the log beside the file, before they are moved into it: 16 MiB.
+const WAL_PAGES_MAX: u32 = 4_096;
+
+/// When a confirmed message is safe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sync {
+    /// A confirmed message is with the operating system: it survives the end of the process, also by `kill -9`. Loss of power may
+    /// cost the newest messages, and never damages the file.
+    #[default]
+    Os,
+    /// A confirmed message is on the disk: it survives loss of power, too, as far as the disk does not lie.
+    Disk,
+}
+
+/// How a history is kept.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct StoreConfig {
+    /// When a message counts as kept. Default [`Sync::Os`].
+    pub sync: Sync,
+    /// Older messages are deleted. Default: none are.
+    pub keep: Option<Duration>,
+    /// Only so many of the newest messages of each room are kept. Default: all are.
+    pub keep_messages: Option<u64>,
+}
+
+impl StoreConfig {
+    /// Sets [`sync`](Self::sync).
+    #[must_use]
+    pub fn with_sync(mut self, sync: Sync) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// Sets [`keep`](Self::keep).
+    #[must_use]
+    pub fn with_keep(mut self, keep: Option<Duration>) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Sets [`keep_messages`](Self::keep_messages).
+    #[must_use]
+    pub fn with_keep_messages(mut self, keep_messages: Option<u64>) -> Self {
+        self.keep_messages = keep_messages;
+        self
+    }
+}
+
+/// A history that is open to be written: one SQLite file with the messages, topics, names and sessions of rooms.
+///
+/// `Store` is a handle: clones share the file. When the last one is dropped, everything that was submitted is written and the
+/// file is closed; the rooms made from it refuse messages then.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    jobs: Sender<Job>,
+    readers: Readers,
+    writer: Option<JoinHandle<()>>,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens a history, or begins one.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; then the file is as it was.
+    pub fn open(path: impl AsRef<Path>, config: StoreConfig) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        let lock = Lock::take(path)?;
+        let mut connection = Connection::open(path)?;
+        schema::check(&connection)?; // before anything is changed
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+        let synchronous = if config.sync == Sync::Disk { "FULL" } else { "NORMAL" };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
+        connection.pragma_update(None, "secure_delete", "FAST")?;
+        schema::prepare(&mut connection)?;
+        // A file that can be read and not written is found out now, and not by the first message.
+        connection.execute("UPDATE rooms SET seq = seq WHERE id = 0", [])?;
+        let (jobs, queue) = bounded(QUEUE_MAX);
+        let readers = Readers::new(path)?;
+        let writer = Writer::new(connection, config, lock);
+        let writer = thread::Builder::new().name("history".to_owned()).spawn(move || writer.run(&queue))?;
+        Ok(Self(Arc::new(Inner { jobs, readers, writer: Some(writer), path: path.to_owned() })))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Waits until everything that was submitted so far is written, and the words of all messages can be searched.
+    pub fn flush(&self) {
+        let (done, written) = bounded(1);
+        if self.0.jobs.send(Job::Flush(done)).is_ok() {
+            let _gone = written.recv(); // then there is nothing to wait for
+        }
+    }
+}
+
+impl Journals for Store {
+    fn open(
+        &self,
+        room: Option<&Name>,
+        log_bytes_max: usize,
+    ) -> Result<(Past, Arc<dyn Journal>), JournalError> {
+        let closed = || JournalError("it is closed".to_owned());
+        let (answer, opened) = bounded(1);
+        let name = room.map(ToString::to_string).unwrap_or_default();
+        self.0.jobs.send(Job::Open { name, log_bytes_max, answer }).map_err(|_| closed())?;
+        let (room, past) = opened.recv().map_err(|_| closed())?.map_err(JournalError)?;
+        let journal = RoomJournal::new(room, self.0.jobs.clone(), self.0.readers.clone());
+        Ok((past, Arc::new(journal)))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let _gone = self.jobs.send(Job::Stop);
+        if let Some(writer) = self.writer.take() {
+            let _panicked = writer.join(); // its panic was printed where it happened
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! A room whose history is a file: what is in it after the room has gone, and what goes wrong with files.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chat_core::{Filter, Heard, Room, RoomConfig, Rooms, RoomsConfig};
+use chat_store::{Archive, OpenError, ReadError, Selection, Store, StoreConfig, Sync};
+use rusqlite::Connection;
+
+/// A directory of a test's own, which is empty.
+fn directory(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _not_there = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+fn open(path: &Path) -> Store {
+    Store::open(path, StoreConfig::default()).unwrap()
+}
+
+fn room(store: &Store) -> Room {
+    Room::restore(RoomConfig::default(), store).unwrap()
+}
+
+/// Says this many messages as ann, and waits until all of them are in the log.
+fn say(room: &Room, from: u64, up_to: u64) {
+    let ann = room.join("ann").unwrap();
+    for number in from..=up_to {
+        ann.say(&format!("message number {number}")).unwrap();
+    }
+    hear(&ann, &format!("[ann] message number {up_to}"));
+}
+
+fn hear(local: &chat_core::LocalMember, line: &str) {
+    loop {
+        match local.recv().unwrap() {
+            Heard::Direct(item) => panic!("{item}"),
+            heard if heard.to_string() == line => return,
+            _ => {}
+        }
+    }
+}
+
+fn texts(page: &chat_core::Page) -> Vec<String> {
+    page.messages.iter().map(|kept| kept.event.to_string()).collect()
+}
+
+#[test]
+fn a_room_goes_on_where_it_stopped() {
+    let path = directory("goes-on").join("chat.db");
+    let (store, before) = {
+        let store = open(&path);
+        let before = room(&store);
+        (store, before)
+    };
+    say(&before, 1, 300);
+    let page = before.history(u64::MAX, 2).unwrap();
+    assert_eq!(texts(&page), ["[ann] message number 299", "[ann] message number 300"]);
+    drop((store, before));
+    let after = room(&open(&path));
+    assert_eq!(after.stats().messages, 300);
+    assert_eq!(after.history(u64::MAX, 2).unwrap(), page, "with the same times");
+}
+
+#[test]
+fn old_messages_are_read_page_by_page_and_found_by_their_words() {
+    let store = open(&directory("pages").join("chat.db"));
+    let room = room(&store);
+    say(&room, 1, 2_000);
+    let mut before = u64::MAX;
+    let mut all = Vec::new();
+    loop {
+        let page = room.history(before, 700).unwrap();
+        before = page.messages[0].seq;
+        all.splice(0..0, texts(&page));
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(all.len(), 2_000);
+    assert_eq!(all[1_233], "[ann] message number 1234");
+    let search = |words: &str, author: Option<&str>| {
+        let filter = Filter { words: Some(words.to_owned()), author: author.map(ToOwned::to_owned) };
+        texts(&room.search(u64::MAX, 10, filter).unwrap())
+    };
+    for is_indexed in [false, true] {
+        assert_eq!(search("NUMBER 1234", None), ["[ann] message number 1234"], "indexed: {is_indexed}");
+        assert_eq!(search("1234", Some("Ann")), ["[ann] message number 1234"], "indexed: {is_indexed}");
+        assert_eq!(search("1234", Some("bob")), [""; 0], "indexed: {is_indexed}");
+        assert_eq!(search("\" OR text:*", None), [""; 0], "it is no operator");
+        store.flush();
+    }
+}
+
+#[test]
+fn rooms_of_one_file_have_histories_of_their_own() {
+    let path = directory("rooms").join("chat.db");
+    let config =
+        || RoomsConfig::default().with_room("lobby".parse().unwrap()).with_room("dev".parse().unwrap());
+    let restore = |store: &Store| Rooms::restore(config(), std::sync::Arc::new(store.clone())).unwrap();
+    let store = open(&path);
+    let rooms = restore(&store);
+    say(&rooms.first(), 1, 3);
+    say(&rooms.get(&"dev".parse().unwrap()).unwrap(), 1, 5);
+    drop((rooms, store));
+    let rooms = restore(&open(&path));
+    assert_eq!(rooms.all().iter().map(|room| room.stats().messages).collect::<Vec<_>>(), [3, 5]);
+}
+
+#[test]
+fn retention_deletes_the_oldest_messages_and_nothing_is_numbered_twice() {
+    let path = directory("retention").join("chat.db");
+    let config = || StoreConfig::default().with_keep_messages(Some(100));
+    let store = Store::open(&path, config()).unwrap();
+    let before = room(&store);
+    say(&before, 1, 2_000);
+    store.flush();
+    let page = before.history(u64::MAX, 1_000).unwrap();
+    assert_eq!((page.messages.len(), page.messages[0].seq), (100, 1_901));
+    let filter = Filter { words: Some("7".to_owned()), author: None };
+    assert_eq!(before.search(u64::MAX, 10, filter).unwrap().messages.len(), 0, "and so do their words");
+    drop((before, store));
+    let nothing = StoreConfig::default().with_keep(Some(Duration::ZERO));
+    let store = Store::open(&path, nothing).unwrap();
+    let after = room(&store);
+    store.flush();
+    assert_eq!(after.history(u64::MAX, 10).unwrap().messages, []);
+    say(&after, 2_001, 2_001);
+    assert_eq!(after.stats().messages, 2_001);
+}
+
+#[test]
+fn a_file_of_a_newer_version_of_something_else_or_damaged_is_left_alone() {
+    let directory = directory("errors");
+    let newer = directory.join("newer.db");
+    drop(open(&newer));
+    let connection = Connection::open(&newer).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let other = directory.join("other.db");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE photos(name)").unwrap();
+    let text = directory.join("text.db");
+    fs::write(&text, "dear diary, ".repeat(500)).unwrap();
+    let damaged = directory.join("damaged.db");
+    drop(open(&damaged));
+    let mut bytes = fs::read(&damaged).unwrap();
+    bytes[100..3_000].fill(0x5a);
+    fs::write(&damaged, &bytes).unwrap();
+    type IsIt = fn(&OpenError) -> bool;
+    let cases: [(&Path, IsIt); 4] = [
+        (&newer, |error| matches!(error, OpenError::Newer { version: 99, known: 1 })),
+        (&other, |error| matches!(error, OpenError::NotHistory)),
+        (&text, |error| matches!(error, OpenError::Damaged(_))),
+        (&damaged, |error| matches!(error, OpenError::Damaged(_))),
+    ];
+    for (path, is_it) in cases {
+        let before = fs::read(path).unwrap();
+        let error = Store::open(path, StoreConfig::default()).unwrap_err();
+        assert!(is_it(&error), "{}: {error:?}", path.display());
+        assert_eq!(fs::read(path).unwrap(), before, "{}", path.display());
+    }
+    let missing = Store::open(directory.join("no/such/directory.db"), StoreConfig::default()).unwrap_err();
+    assert!(matches!(missing, OpenError::System(_)), "{missing:?}");
+}
+
+#[test]
+fn a_history_has_one_writer_and_any_number_of_readers() {
+    let path = directory("in-use").join("chat.db");
+    let store = Store::open(&path, StoreConfig::default().with_sync(Sync::Disk)).unwrap();
+    let room = room(&store);
+    say(&room, 1, 3);
+    assert!(matches!(Store::open(&path, StoreConfig::default()), Err(OpenError::InUse)));
+    let redacted = Archive::open(&path).unwrap().redact(None, Some("ann"), &[]);
+    assert!(matches!(redacted, Err(ReadError::Open(OpenError::InUse))), "{redacted:?}");
+    assert_eq!(
+        all(&path, &Selection::default()),
+        [" 1 [ann] message number 1", " 2 [ann] message number 2", " 3 [ann] message number 3"]
+    );
+    drop((room, store));
+    assert!(Store::open(&path, StoreConfig::default()).is_ok());
+}
+
+fn all(path: &Path, selection: &Selection) -> Vec<String> {
+    let mut lines = Vec::new();
+    let each = |message: chat_store::Message| {
+        lines.push(format!("{} {} [{}] {}", message.room, message.seq, message.author, message.text));
+        true
+    };
+    Archive::open(path).unwrap().each(selection, each).unwrap();
+    lines
+}
+
+#[test]
+fn a_message_that_is_redacted_leaves_no_trace_in_the_file() {
+    let path = directory("redact").join("chat.db");
+    let store = open(&path);
+    let before = room(&store);
+    let ann = before.join("ann").unwrap();
+    for text in ["hello", "my secret is xyzzy42", "bye"] {
+        ann.say(text).unwrap();
+    }
+    hear(&ann, "[ann] bye");
+    store.flush();
+    drop((ann, before, store));
+    assert_eq!(Archive::open(&path).unwrap().redact(Some(""), None, &[2]).unwrap(), 1);
+    assert_eq!(all(&path, &Selection::default()), [" 1 [ann] hello", " 2 [ann] (removed)", " 3 [ann] bye"]);
+    for file in fs::read_dir(path.parent().unwrap()).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(7).any(|window| window == b"xyzzy42"));
+    }
+    assert_eq!(Archive::open(&path).unwrap().redact(None, Some("Ann"), &[]).unwrap(), 3);
+    assert_eq!(all(&path, &Selection::default())[0], " 1 [*] (removed)");
+}
+
+#[test]
+fn a_plain_log_is_brought_in_and_found() {
+    let path = directory("import").join("chat.db");
+    let lines = ["[ann] good morning", "[192.0.2.1:5] hello", "a line of nobody", ""];
+    assert_eq!(Archive::import(&path, "", 1_000_000, lines).unwrap(), 3);
+    let store = open(&path);
+    let room = room(&store);
+    let page = room.history(u64::MAX, 10).unwrap();
+    assert_eq!(texts(&page), ["[ann] good morning", "[192.0.2.1:5] hello", "[*] a line of nobody"]);
+    let selection = Selection {
+        room: Some(String::new()),
+        filter: Filter { words: Some("MORNING".to_owned()), author: None },
+        ..Selection::default()
+    };
+    assert_eq!(all(&path, &selection), [" 1 [ann] good morning"]);
+    let nowhere = Selection { room: Some("nowhere".to_owned()), ..Selection::default() };
+    let result = Archive::open(&path).unwrap().each(&nowhere, |_| true);
+    assert!(matches!(result, Err(ReadError::NoRoom { .. })), "{result:?}");
+}
+
+#[test]
+fn the_view_is_for_people() {
+    let path = directory("view").join("chat.db");
+    Archive::import(&path, "lobby", 1_795_687_439_000, ["[ann] hello"]).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let row = connection.query_row("SELECT * FROM history", [], |row| {
+        Ok(format!(
+            "{}|{}|{}|{}|{}",
+            row.get::<_, String>(0)?,
+            row.get::<_, i64>(1)?,
+            row.get::<_, String>(2)?,
+            row.get::<_, String>(3)?,
+            row.get::<_, String>(4)?
+        ))
+    });
+    assert_eq!(row.unwrap(), "lobby|1|2026-11-26 10:03:59|ann|hello");
+}
+
+#[test]
+fn when_writing_fails_speakers_are_told_and_it_goes_on_by_itself() {
+    let path = directory("full").join("chat.db");
+    let store = open(&path);
+    let room = room(&store);
+    say(&room, 1, 10);
+    store.flush();
+    // Another connection cannot limit the size for us, so the table itself refuses.
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch("CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'full'); END")
+        .unwrap();
+    let ann = room.join("ann").unwrap();
+    ann.say("lost").unwrap();
+    loop {
+        if let Heard::Direct(item) = ann.recv().unwrap() {
+            assert!(item.to_string().contains("The history does not work"), "{item}");
+            break;
+        }
+    }
+    connection.execute_batch("DROP TRIGGER full").unwrap();
+    drop(connection);
+    ann.say("it works again").unwrap();
+    hear(&ann, "[ann] it works again");
+    assert_eq!(room.stats().messages, 11);
+}
