@@ -83,7 +83,8 @@ fn a_client_goes_to_another_room_and_says_there_what_it_said_meanwhile() {
         let mut ann =
             Process::start(&mut client_command_over(transport, server.address, &["--name", "ann", "--json"]));
         for line in ["hello lobby", "/join dev", "hello dev", "/join lobby", "back"] {
-            ann.type_line(&format!(r#"{{"type":"command","text":"{line}"}}"#));
+            let kind = if line.starts_with('/') { "command" } else { "say" };
+            ann.type_line(&format!(r#"{{"type":"{kind}","text":"{line}"}}"#));
         }
         ann.end_of_input();
         assert_eq!(ann.exit_code(), Some(0), "everything is confirmed");

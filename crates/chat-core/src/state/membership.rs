@@ -165,6 +165,7 @@ impl State {
             && self.check_name(&name, member.id, now).is_ok()
         {
             self.names.give(&name, member.id);
+            self.keep_name(member.id, Some(name.clone()));
             member.profile.get_or_insert_default().name = Some(name);
         }
     }
@@ -425,16 +426,17 @@ impl State {
         };
         let Some(member) = self.members.remove(membership) else { return Wakes::default() };
         self.admission.leave(member.address);
-        let name = member.name().cloned();
+        // Who leaves by its own choice does not come back with the session, but may with another one.
+        let mut reserved = member.name().filter(|_| member.is_framed && reason != LeaveReason::Quit).cloned();
+        if let Some(name) = member.name().filter(|_| reserved.is_none()) {
+            self.names.release(name);
+            self.keep_name(member.id, None);
+        }
         if member.is_framed {
-            let left_ms = self.since_began_ms(now);
-            let forgotten = self.left.remember(member.id, Left { taken: member.taken, name, left_ms });
-            if let Some(name) = forgotten.and_then(|left| left.name) {
+            let left = Left { taken: member.taken, name: reserved.take(), left_ms: self.since_began_ms(now) };
+            if let Some(name) = self.left.remember(member.id, left).and_then(|forgotten| forgotten.name) {
                 self.names.release(&name);
             }
-        } else if let Some(name) = name {
-            self.names.release(&name);
-            self.keep_name(member.id, None);
         }
         let mut wakes = self.return_undelivered(&author, member.lane.as_deref(), &reason);
         self.counted.left += 1;
