@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod admin;
+mod history;
 mod number;
 mod server;
 
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 
 #[cfg(unix)]
 pub(crate) use self::admin::AdminArgs;
+pub(crate) use self::history::{HistoryArgs, HistoryCommand, ImportArgs, KeepArgs, RedactArgs};
 pub(crate) use self::server::{LogFormat, ServerArgs};
 use crate::address::Address;
 
@@ -49,6 +51,7 @@ pub(crate) enum Command {
     Client(ClientArgs),
     #[cfg(unix)]
     Admin(AdminArgs),
+    History(HistoryArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -229,11 +232,12 @@ pub(crate) struct CompletionsArgs {
 }
 
 /// What there is a manual page about.
-const COMMANDS: [&str; if cfg!(unix) { 5 } else { 4 }] = [
+const COMMANDS: [&str; if cfg!(unix) { 6 } else { 5 }] = [
     "server",
     "client",
     #[cfg(unix)]
     "admin",
+    "history",
     "completions",
     "man",
 ];

@@ -11,6 +11,7 @@ mod client;
 mod diagnostics;
 mod failure;
 mod generate;
+mod history;
 mod operator;
 mod server;
 mod signals;
@@ -51,6 +52,7 @@ fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Client(args) => client::run(&args, is_interactive),
         #[cfg(unix)]
         Command::Admin(args) => admin::run(&args, is_interactive),
+        Command::History(args) => history::run(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
     }

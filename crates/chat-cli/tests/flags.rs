@@ -28,7 +28,7 @@ fn a_number_that_is_none_or_out_of_range_is_told_what_is_expected() {
         ("--max-per-ip", "0", "expected a number of members, 1 to 1000000"),
         ("--rate", "-5", "expected messages per second, 0 to 1000000"),
         ("--rate", "1.5", "expected messages per second"),
-        ("--history", "100000", "0 to 65535"),
+        ("--history-max", "100000", "0 to 65535"),
         ("--threads", "0", "expected a number of threads, 1 to 64"),
     ];
     for (flag, value, expected) in cases {

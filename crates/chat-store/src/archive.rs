@@ -10,6 +10,7 @@ use crate::lock::Lock;
 use crate::past::{self, unsigned};
 use crate::reader;
 use crate::schema::{self, id, seq};
+use crate::store;
 use crate::writer::signed;
 
 /// What a removed message is replaced by. It keeps its place, because messages are numbered without gaps.
@@ -173,6 +174,7 @@ impl Archive {
         lines: impl IntoIterator<Item = &'a str>,
     ) -> Result<usize, ReadError> {
         let _lock = Lock::take(path.as_ref())?;
+        store::make(path.as_ref())?;
         let mut connection = Connection::open(path)?;
         schema::prepare(&mut connection)?;
         let (room, ..) = past::open(&mut connection, room, 0)?;

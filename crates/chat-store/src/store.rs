@@ -1,7 +1,9 @@
 //! The handle on a history that is open to be written.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -80,7 +82,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     jobs: Sender<Job>,
     readers: Readers,
-    writer: Option<JoinHandle<()>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
     path: PathBuf,
 }
 
@@ -93,6 +95,7 @@ impl Store {
     pub fn open(path: impl AsRef<Path>, config: StoreConfig) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let lock = Lock::take(path)?;
+        make(path)?;
         let mut connection = Connection::open(path)?;
         schema::check(&connection)?; // before anything is changed
         connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
@@ -107,7 +110,7 @@ impl Store {
         let readers = Readers::new(path)?;
         let writer = Writer::new(connection, config, lock);
         let writer = thread::Builder::new().name("history".to_owned()).spawn(move || writer.run(&queue))?;
-        Ok(Self(Arc::new(Inner { jobs, readers, writer: Some(writer), path: path.to_owned() })))
+        Ok(Self(Arc::new(Inner { jobs, readers, writer: Mutex::new(Some(writer)), path: path.to_owned() })))
     }
 
     /// The file.
@@ -116,12 +119,30 @@ impl Store {
         &self.0.path
     }
 
+    /// Writes what was submitted so far, and closes the file. Rooms made from it refuse messages from now on.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
     /// Waits until everything that was submitted so far is written, and the words of all messages can be searched.
     pub fn flush(&self) {
         let (done, written) = bounded(1);
         if self.0.jobs.send(Job::Flush(done)).is_ok() {
             let _gone = written.recv(); // then there is nothing to wait for
         }
+    }
+}
+
+/// Makes the file if there is none. What is in it is not for everyone: the messages, and the secret of the session keys.
+pub(crate) fn make(path: &Path) -> Result<(), OpenError> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(OpenError::System(error)),
     }
 }
 
@@ -141,11 +162,18 @@ impl Journals for Store {
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
+impl Inner {
+    fn close(&self) {
         let _gone = self.jobs.send(Job::Stop);
-        if let Some(writer) = self.writer.take() {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
             let _panicked = writer.join(); // its panic was printed where it happened
         }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
     }
 }

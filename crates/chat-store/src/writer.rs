@@ -104,6 +104,8 @@ impl Writer {
                 }
                 Job::Stop => {
                     self.keep(records);
+                    // So that a copy of the one file is the whole history.
+                    let _later = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
                     return false;
                 }
             }

@@ -383,7 +383,7 @@ impl<S: Stream> Endpoint<S> {
         behind.drain(..).for_each(|key| self.flush(key as usize, now));
         self.behind = behind;
         // What was written to already is not tried again.
-        let is_served = |peer: &Box<Peer<S>>| peer.room.is_some_and(|room| grown.contains(&room));
+        let is_served = |peer: &Peer<S>| peer.room.is_some_and(|room| grown.contains(&room));
         self.touched.retain(|&key| self.peers.get(key).is_some_and(|peer| !is_served(peer)));
         self.flush_touched(now);
     }

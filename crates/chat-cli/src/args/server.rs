@@ -2,17 +2,19 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_core::{
     BanList, Name, Names, OperatorPassword, ROOMS_MAX, Room, RoomConfig, RoomError, Rooms, RoomsConfig,
 };
 use chat_proto::Network;
+use chat_store::Store;
 use chat_udp::{PlainPolicy, UdpConfig};
 use clap::{Parser, ValueEnum};
 
 use super::number::number;
-use super::{LookArgs, TransportKind};
+use super::{KeepArgs, LookArgs, TransportKind};
 use crate::address::Address;
 
 /// Open a room, or several.
@@ -28,6 +30,7 @@ Examples:
   chat server tcp --bind 0.0.0.0:5555      # for the whole network
   chat server tcp --bind '[::]:5555'       # IPv6 and IPv4
   chat server tcp --room lobby --room dev --open-rooms 100
+  chat server tcp --history chat.db --keep 30d   # goes on after a restart
   chat server tcp --log-file chat.log &    # in the background")]
 pub(crate) struct ServerArgs {
     /// What members may come over
@@ -64,11 +67,13 @@ pub(crate) struct ServerArgs {
     /// Have --max-per-ip and --rate hold for loopback, too
     #[arg(long)]
     pub(crate) limit_loopback: bool,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
     /// Messages of history for a member that asks for it
     #[arg(long, value_name = "N", allow_negative_numbers = true,
         default_value_t = RoomConfig::default().history_max,
         value_parser = number(0_u16..=u16::MAX, "a number of messages"))]
-    pub(crate) history: u16,
+    pub(crate) history_max: u16,
     /// MiB of messages that a slow member may lag behind before it misses some
     #[arg(long, value_name = "MIB", allow_negative_numbers = true, default_value_t = 4,
         value_parser = number(1_u16..=1024, "MiB of messages that are kept in memory (--log-file names a file)"))]
@@ -126,13 +131,21 @@ impl ServerArgs {
         &self,
         password: Option<OperatorPassword>,
         bans: BanList,
+        store: Option<&Store>,
     ) -> Result<Rooms, RoomError> {
         let config = self.room(password, bans);
         if self.rooms.is_empty() && self.open_rooms == 0 {
-            return Ok(Room::new(config).into());
+            return Ok(match store {
+                Some(store) => Room::restore(config, store)?.into(),
+                None => Room::new(config).into(),
+            });
         }
         let rooms = RoomsConfig::default().with_room_config(config).with_open_max(self.open_rooms);
-        Rooms::new(self.rooms.iter().cloned().fold(rooms, RoomsConfig::with_room))
+        let rooms = self.rooms.iter().cloned().fold(rooms, RoomsConfig::with_room);
+        match store {
+            Some(store) => Rooms::restore(rooms, Arc::new(store.clone())),
+            None => Rooms::new(rooms),
+        }
     }
 
     fn room(&self, password: Option<OperatorPassword>, bans: BanList) -> RoomConfig {
@@ -151,7 +164,7 @@ impl ServerArgs {
                     .map(|per_second| chat_core::Rate { burst: per_second.saturating_mul(TEN), per_second }),
             )
             .with_limit_loopback(self.limit_loopback)
-            .with_history_max(self.history)
+            .with_history_max(self.history_max)
     }
 }
 

@@ -25,6 +25,7 @@ use self::listen::listen;
 use crate::admin;
 use crate::args::{LookArgs, ServerArgs};
 use crate::failure::Failure;
+use crate::history;
 use crate::operator::QUEUE_MAX;
 use crate::operator::console::{self, Console};
 use crate::operator::session::Session;
@@ -43,7 +44,8 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     }
     let password = args.operator_password_file.as_deref().map(password::read).transpose()?;
     let list = BanList::new();
-    let rooms = args.rooms(password, list.clone())?;
+    let store = history::open(&args.keep)?;
+    let rooms = args.rooms(password, list.clone(), store.as_ref())?;
     let room = rooms.first();
     let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;
     let mut running = Running::new(&rooms);
@@ -80,6 +82,9 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     let result = running.join();
     if let Some(bans) = bans {
         bans.finish();
+    }
+    if let Some(store) = store {
+        store.close();
     }
     // The reader of stdout may have stalled, and must not keep the program from ending.
     let (done, ended) = bounded::<()>(0);

@@ -1,0 +1,131 @@
+//! `chat history`: the file of a server's history, without the server.
+
+use std::fs;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use chat_core::Filter;
+use chat_store::{Archive, Message, OpenError, ReadError, Selection, Store};
+use serde::Serialize;
+
+use crate::args::{HistoryArgs, HistoryCommand, ImportArgs, KeepArgs, RedactArgs};
+use crate::failure::Failure;
+use crate::terminal::{Clock, rfc_3339, unix_ms};
+
+pub(crate) fn run(args: &HistoryArgs) -> Result<ExitCode, Failure> {
+    match (&args.command, &args.file) {
+        (Some(HistoryCommand::Import(args)), _) => import(args),
+        (Some(HistoryCommand::Redact(args)), _) => redact(args),
+        (None, Some(file)) => print(file, args),
+        (None, None) => unreachable!("clap asks for the file"),
+    }
+}
+
+/// Opens the history of a server.
+pub(crate) fn open(args: &KeepArgs) -> Result<Option<Store>, Failure> {
+    let Some(path) = &args.history else { return Ok(None) };
+    let store = Store::open(path, args.store()).map_err(|error| cannot_open(path, error.into()))?;
+    Ok(Some(store))
+}
+
+fn print(path: &Path, args: &HistoryArgs) -> Result<ExitCode, Failure> {
+    let HistoryArgs { room, since, author, search, json, .. } = args;
+    let since = since
+        .map_or(0, |since| unix_ms().saturating_sub(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)));
+    let filter = Filter { author: author.clone(), words: search.clone() };
+    let selection = Selection { room: room.clone(), since_unix_ms: since, filter };
+    let archive = Archive::open(path).map_err(|error| cannot_open(path, error.into()))?;
+    let has_rooms = archive.rooms().map_err(|error| cannot_open(path, error))?.len() > 1;
+    let (clock, mut out, mut written) = (Clock::local(), BufWriter::new(io::stdout().lock()), Ok(()));
+    let each = |message: Message| {
+        let line = if *json { object(&message) } else { line(&message, &clock, has_rooms && room.is_none()) };
+        written = writeln!(out, "{line}");
+        written.is_ok()
+    };
+    archive.each(&selection, each).map_err(|error| cannot_open(path, error))?;
+    match written.and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        result => {
+            result?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn line(message: &Message, clock: &Clock, shows_room: bool) -> String {
+    let time = clock.rfc_3339(message.unix_ms).unwrap_or_default();
+    let room = if shows_room { format!("{} ", message.room) } else { String::new() };
+    format!("{time} {room}[{}] {}", message.author, message.text)
+}
+
+/// As `--json` of a client has a message.
+fn object(message: &Message) -> String {
+    #[derive(Serialize)]
+    #[serde(tag = "type", rename = "message")]
+    struct Object<'a> {
+        #[serde(skip_serializing_if = "str::is_empty")]
+        room: &'a str,
+        seq: u64,
+        time: Option<String>,
+        author: &'a str,
+        text: &'a str,
+    }
+    let Message { room, seq, unix_ms, author, text } = message;
+    let object = Object { room, seq: *seq, time: rfc_3339(*unix_ms), author, text: text.as_str() };
+    serde_json::to_string(&object).expect("a struct of strings and numbers is an object")
+}
+
+fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
+    let log = fs::read(&args.log).map_err(|error| cannot_read(&args.log, error))?;
+    let log = String::from_utf8_lossy(&log);
+    let added = Archive::import(&args.file, &args.room, unix_ms(), log.lines());
+    let added = added.map_err(|error| cannot_open(&args.file, error))?;
+    say(&format!("{added} messages added"))
+}
+
+fn redact(args: &RedactArgs) -> Result<ExitCode, Failure> {
+    let RedactArgs { file, room, author, seq } = args;
+    let archive = Archive::open(file).map_err(|error| cannot_open(file, error.into()))?;
+    let rooms = archive.rooms().map_err(|error| cannot_open(file, error))?;
+    if !seq.is_empty() && room.is_none() && rooms.len() > 1 {
+        let hint = Some(format!("the rooms are {}", rooms.join(", ")));
+        return Err(Failure::new("each room numbers its messages: name one with --room", hint));
+    }
+    let replaced = archive.redact(room.as_deref(), author.as_deref(), seq);
+    let replaced = replaced.map_err(|error| cannot_open(file, error))?;
+    say(&format!("{replaced} messages replaced"))
+}
+
+fn say(line: &str) -> Result<ExitCode, Failure> {
+    writeln!(io::stdout(), "{line}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the history {path}")]
+struct CannotUse {
+    path: String,
+    source: ReadError,
+}
+
+fn cannot_open(path: &Path, error: ReadError) -> Failure {
+    let hint = match &error {
+        ReadError::Open(OpenError::InUse) => Some("`chat history FILE` reads it meanwhile"),
+        ReadError::NoRoom { .. } => Some("without --room all rooms are shown"),
+        _ => None,
+    };
+    let path = path.display().to_string();
+    Failure::new(CannotUse { path, source: error }, hint.map(str::to_owned))
+}
+
+fn cannot_read(path: &Path, error: io::Error) -> Failure {
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read {path}")]
+    struct CannotRead {
+        path: String,
+        source: io::Error,
+    }
+    Failure::new(CannotRead { path: path.display().to_string(), source: error }, None)
+}

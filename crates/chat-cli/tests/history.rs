@@ -1,0 +1,146 @@
+//! The history of a server: kept over its end, however it ends, and read with and without it.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+mod support;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use support::{CHAT, Peer, Process, Server, client_command, free_address};
+
+/// The path of a history that is not there yet.
+fn file(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("history-{name}"));
+    let _not_there = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    directory.join("chat.db")
+}
+
+fn server(address: SocketAddr, file: &Path, flags: &[&str]) -> Server {
+    let history = ["--history", file.to_str().unwrap()];
+    Server::at(&address.to_string(), &["tcp"], &[&history, flags].concat())
+}
+
+fn history(arguments: &[&str]) -> Output {
+    Command::new(CHAT).arg("history").args(arguments).output().unwrap()
+}
+
+/// What `chat history` prints, without the dates.
+fn printed(arguments: &[&str]) -> Vec<String> {
+    let output = history(arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
+}
+
+/// A member with a name, which has joined.
+fn member(server: &Server, name: &str) -> Peer {
+    let mut peer = server.peer();
+    peer.send(format!("/nick {name}\n"));
+    peer.read_up_to(&format!("[*] You are {name}"));
+    peer
+}
+
+#[test]
+fn what_was_said_survives_kill_9_and_its_members_come_back() {
+    let (address, file) = (free_address(), file("kill"));
+    let mut before = server(address, &file, &[]);
+    let flags = ["--stay", "--reconnect", "--name", "ann"];
+    let mut client = Process::start(&mut client_command(address, &flags));
+    let mut bob = before.peer();
+    client.hears(&mut bob);
+    client.type_line("from ann, before");
+    bob.read_up_to("[ann] from ann, before");
+    before.process.kill();
+    drop(before);
+    let after = server(address, &file, &[]);
+    client.type_line("from ann, after");
+    after.process.stdout.wait_for_line("[ann] from ann, after");
+    let mut zoe = member(&after, "zoe");
+    zoe.send("/search before\n");
+    zoe.read_up_to(" [ann] from ann, before");
+}
+
+#[test]
+fn a_history_is_read_while_the_server_runs_and_without_it() {
+    let file = file("read");
+    let path = file.to_str().unwrap();
+    let mut server = server(free_address(), &file, &[]);
+    let mut ann = member(&server, "ann");
+    ann.send("hello\nthe deploy failed\n");
+    server.process.stdout.wait_for_line("[ann] the deploy failed");
+    for is_running in [true, false] {
+        assert_eq!(printed(&[path]), ["[ann] hello", "[ann] the deploy failed"], "running: {is_running}");
+        assert_eq!(printed(&[path, "--search", "FAILED deploy"]), ["[ann] the deploy failed"]);
+        assert_eq!(printed(&[path, "--author", "bob"]), [""; 0]);
+        assert_eq!(printed(&[path, "--since", "1h"]).len(), 2);
+        let json = String::from_utf8(history(&[path, "--json"]).stdout).unwrap();
+        assert!(json.starts_with(r#"{"type":"message","seq":1,"time":"20"#), "{json}");
+        if is_running {
+            server.process.kill();
+            server.process.exit_code();
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_stopped_leaves_one_file_that_is_the_whole_history() {
+    let file = file("copy");
+    let mut server = server(free_address(), &file, &["--history-sync", "disk", "--keep", "30d"]);
+    let mut ann = member(&server, "ann");
+    ann.send("hello\n");
+    server.process.stdout.wait_for_line("[ann] hello");
+    if !Process::heeds("TERM") {
+        return;
+    }
+    server.process.terminate();
+    assert_eq!(server.process.exit_code(), Some(0));
+    let copy = file.with_file_name("copy.db");
+    fs::copy(&file, &copy).unwrap();
+    assert_eq!(printed(&[copy.to_str().unwrap()]), ["[ann] hello", "[*] The server is stopping"]);
+}
+
+#[test]
+fn two_servers_cannot_share_a_history() {
+    let file = file("shared");
+    let _first = server(free_address(), &file, &[]);
+    let second = Command::new(CHAT)
+        .args(["server", "tcp", "--bind", "127.0.0.1:0", "--history", file.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let stderr = String::from_utf8(second.stderr).unwrap();
+    assert!(stderr.contains("another program has it open"), "{stderr}");
+    assert!(history(&["redact", file.to_str().unwrap(), "--author", "ann"]).status.code() == Some(1));
+}
+
+#[test]
+fn a_file_of_something_else_is_refused_and_left_alone() {
+    let file = file("other");
+    fs::write(&file, "dear diary\n".repeat(100)).unwrap();
+    let output =
+        Command::new(CHAT).args(["server", "tcp", "--history", file.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("damaged"), "{output:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "dear diary\n".repeat(100));
+}
+
+#[test]
+fn a_log_is_imported_and_one_person_is_redacted() {
+    let file = file("import");
+    let (path, log) = (file.to_str().unwrap(), file.with_file_name("old.log"));
+    fs::write(&log, "[ann] hello\n[bob] my password is hunter2\nno author\n").unwrap();
+    let output = history(&["import", path, log.to_str().unwrap()]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "3 messages added\n");
+    let output = history(&["redact", path, "--author", "Bob"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1 messages replaced\n");
+    assert_eq!(printed(&[path]), ["[ann] hello", "[*] (removed)", "[*] no author"]);
+    assert!(!fs::read(&file).unwrap().windows(7).any(|window| window == b"hunter2"));
+    let mut server = server(free_address(), &file, &[]);
+    let mut ann = member(&server, "ann");
+    ann.send("/history 1 before 2\n");
+    ann.read_up_to(" [ann] hello");
+    server.process.kill();
+}
