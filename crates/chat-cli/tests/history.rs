@@ -64,6 +64,31 @@ fn what_was_said_survives_kill_9_and_its_members_come_back() {
 }
 
 #[test]
+fn history_on_join_is_as_long_as_the_client_asks_also_after_kill_9() {
+    const MESSAGES: usize = 20_000;
+    const ASKED: usize = 15_000;
+    let (address, file) = (free_address(), file("long"));
+    let lines: String = (1..=MESSAGES).map(|number| format!("line {number}\n")).collect();
+    let log = file.with_file_name("many.log");
+    fs::write(&log, lines).unwrap();
+    assert!(history(&["import", file.to_str().unwrap(), log.to_str().unwrap()]).status.success());
+    for _life in 0..2 {
+        // The log in memory holds a third of what is asked for.
+        let mut server = server(address, &file, &["--log", "1"]);
+        let asked = ASKED.to_string();
+        let flags = ["--stay", "--history", &asked];
+        let client = Process::start(&mut client_command(address, &flags));
+        client.stdout.wait_for_line(&format!("[*] line {MESSAGES}"));
+        let lines = client.stdout.lines();
+        let expected: Vec<String> =
+            (MESSAGES - ASKED + 1..=MESSAGES).map(|number| format!("[*] line {number}")).collect();
+        assert!(lines == expected, "{} lines from {:?}", lines.len(), lines.first());
+        server.process.kill();
+        server.process.exit_code();
+    }
+}
+
+#[test]
 fn a_history_is_read_while_the_server_runs_and_without_it() {
     let file = file("read");
     let path = file.to_str().unwrap();

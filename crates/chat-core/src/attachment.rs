@@ -8,6 +8,7 @@ use chat_proto::{Direct, Entry, Hello, LeaveReason, MemberId, Name, PeerAddr, Ta
 
 use crate::commands::{self, Action, Caller, Line};
 use crate::error::{JoinError, SayError, TellError};
+use crate::journal::{Page, Query};
 use crate::members::Membership;
 use crate::moderator::{Offer, Verdict};
 use crate::room::Room;
@@ -134,6 +135,19 @@ pub struct Told {
     pub direct: Arc<Direct>,
 }
 
+/// Old messages for a member whose cursor is before the log's tail: the answer to [`Attachment::read_for`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaughtUp {
+    /// The transport's own number for its peer, as given to [`Attachment::join`].
+    pub key: usize,
+    /// The member that they are for.
+    pub member: Membership,
+    /// They follow this message.
+    pub after: u64,
+    /// The messages. An error is the reason for which they cannot be read.
+    pub page: Result<Page, Text>,
+}
+
 /// The result of an attachment's pull, in a buffer that the transport keeps.
 #[derive(Debug, Default)]
 #[non_exhaustive]
@@ -148,6 +162,8 @@ pub struct Update {
     /// New items of direct lanes, those of each member in the order of their numbers. Acknowledge them with
     /// [`Attachment::got`].
     pub direct: Vec<Told>,
+    /// Old messages for members that catch up.
+    pub caught_up: Vec<CaughtUp>,
     /// Pull again by then, even without a wake: something will be due.
     pub pull_by: Option<Instant>,
     /// The room is closing: all pending output must be written by then.
@@ -160,6 +176,7 @@ impl Update {
         self.missed_up_to = None;
         self.dismissed.clear();
         self.direct.clear();
+        self.caught_up.clear();
         self.pull_by = None;
         self.closing = None;
     }
@@ -456,6 +473,23 @@ impl Attachment {
     #[must_use]
     pub fn taken(&self, member: Membership) -> Taken {
         self.room.lock().taken(member)
+    }
+
+    /// Whether the room has a [`Journal`](crate::Journal), so that a member may catch up on what the log no longer holds.
+    #[must_use]
+    pub fn has_journal(&self) -> bool {
+        self.room.journal().is_some()
+    }
+
+    /// Asks the room's journal for a page of what follows message `after`. A later [`pull`](Self::pull) returns it
+    /// ([`Update::caught_up`]).
+    pub fn read_for(&self, key: usize, member: Membership, after: u64) {
+        let (room, id) = (self.room.downgrade(), self.id);
+        self.room.read(Query::After(after), move |page| {
+            let Some(room) = Room::upgrade(&room) else { return };
+            let wakes = room.lock().hand_page(id, CaughtUp { key, member, after, page });
+            wakes.wake();
+        });
     }
 
     /// How many of the messages up to `said`, which this attachment's transport has passed on for `member`, the room has dealt

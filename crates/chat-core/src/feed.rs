@@ -7,12 +7,16 @@ use std::time::Instant;
 
 use chat_proto::{Entry, Event, MemberId, Spelling, encode_entry};
 
-use crate::attachment::{Attachment, Dismissed, Told, Update};
+use crate::attachment::{Attachment, CaughtUp, Dismissed, Told, Update};
 use crate::config::RoomConfig;
 use crate::encoded::EncodedLog;
+use crate::members::Membership;
 use crate::room::Room;
 use crate::said_by::SaidBy;
 use crate::waker::Waker;
+
+/// Pages of old messages that one thread reads at once in a room.
+const PAGES_ASKED_MAX: usize = 4;
 
 /// How a peer reads the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +70,13 @@ pub struct Feed {
     encoder: Encoder,
     dismissed: Vec<Dismissed>,
     told: VecDeque<Told>,
+    /// Pages that have come for members that catch up.
+    caught_up: VecDeque<CaughtUp>,
+    /// Members that wait until they may ask for a page.
+    behind: VecDeque<(usize, Membership, u64)>,
+    /// Pages that the journal was asked for.
+    asked: usize,
+    began_unix_ms: u64,
     /// A log has grown since the last query.
     grown: bool,
     /// Who said what, once a member of this thread does not want to read all of it.
@@ -85,6 +96,10 @@ impl Feed {
             encoder: Encoder { announce, spelling: Spelling::default() },
             dismissed: Vec::new(),
             told: VecDeque::new(),
+            caught_up: VecDeque::new(),
+            behind: VecDeque::new(),
+            asked: 0,
+            began_unix_ms: room.began_unix_ms(),
             grown: false,
             said_by: None,
         }
@@ -113,6 +128,9 @@ impl Feed {
         self.attachment.pull(&mut self.update);
         self.dismissed.append(&mut self.update.dismissed);
         self.told.extend(self.update.direct.drain(..));
+        self.asked = self.asked.saturating_sub(self.update.caught_up.len());
+        self.caught_up.extend(self.update.caught_up.drain(..));
+        self.ask();
         let (update, encoder) = (&self.update, &mut self.encoder);
         self.grown |= update.missed_up_to.is_some();
         if let Some(said_by) = &mut self.said_by {
@@ -196,6 +214,33 @@ impl Feed {
     /// their numbers; ask after every [`pull`](Self::pull), before a key can belong to another peer.
     pub fn take_told(&mut self) -> Option<Told> {
         self.told.pop_front()
+    }
+
+    /// Reads a page of what follows message `after` for a member whose cursor the log's tail has passed, or notes it if too
+    /// many read at once. Only in a room with a journal: see [`Attachment::has_journal`].
+    pub fn catch_up(&mut self, key: usize, member: Membership, after: u64) {
+        self.behind.push_back((key, member, after));
+        self.ask();
+    }
+
+    fn ask(&mut self) {
+        while self.asked < PAGES_ASKED_MAX
+            && let Some((key, member, after)) = self.behind.pop_front()
+        {
+            self.asked += 1;
+            self.attachment.read_for(key, member, after);
+        }
+    }
+
+    /// A page that was asked for with [`catch_up`](Self::catch_up). Each is returned once; ask after every [`pull`](Self::pull).
+    pub fn take_caught_up(&mut self) -> Option<CaughtUp> {
+        self.caught_up.pop_front()
+    }
+
+    /// As [`Room::began_unix_ms`](crate::Room::began_unix_ms).
+    #[must_use]
+    pub fn began_unix_ms(&self) -> u64 {
+        self.began_unix_ms
     }
 
     /// When [`pull`](Self::pull) is due even if the waker is not called.

@@ -87,7 +87,9 @@ pub use chat_proto::{
 pub use crossbeam_channel;
 
 pub use admission::network_of;
-pub use attachment::{Attachment, Dismissed, Joined, Outcome, Said, Start, Taken, Told, Update, Welcomed};
+pub use attachment::{
+    Attachment, CaughtUp, Dismissed, Joined, Outcome, Said, Start, Taken, Told, Update, Welcomed,
+};
 pub use ban_list::{BANS_MAX, Ban, BanList, BanListFull, Banned, BannedError};
 pub use client::{
     ADDRESSES_MAX, ATTEMPT_DELAY, Client, ClientConfig, ClientEnd, ClientEvent, Command, Commands,

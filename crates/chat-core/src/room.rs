@@ -326,6 +326,12 @@ impl Room {
         self.0.moderator.as_ref()
     }
 
+    /// When the room began, in milliseconds of Unix time: what the times of its entries count from.
+    #[must_use]
+    pub fn began_unix_ms(&self) -> u64 {
+        self.lock().began_unix_ms
+    }
+
     /// The time of the wall clock, in milliseconds of Unix time.
     #[must_use]
     pub fn unix_ms(&self) -> u64 {

@@ -35,7 +35,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{Cursor, Format, Membership};
+use chat_core::{CaughtUp, Cursor, Format, Membership};
 use chat_proto::{Direct, LeaveReason, RoomFrame};
 
 use crate::context::Context;
@@ -174,6 +174,14 @@ impl Connection {
         }
     }
 
+    /// Old messages for this member, which was before the log's tail.
+    pub(crate) fn catch_up(&mut self, caught_up: CaughtUp, cx: &mut Context<'_>) {
+        let Who::Member(speaker) = &mut self.who else { return };
+        if !self.outgoing.take_page(caught_up, speaker, cx) {
+            self.end(LeaveReason::Lagged, cx);
+        }
+    }
+
     fn speaker(&self) -> Option<&Speaker> {
         if let Who::Member(speaker) = &self.who { Some(speaker) } else { None }
     }
@@ -243,6 +251,15 @@ impl Connection {
             };
             match (self.outgoing.flush(listener, cx, socket), self.phase) {
                 (Ok(Flushed::Lagged), _) => self.end(LeaveReason::Lagged, cx),
+                // It takes up its session where it stopped, once the server is back.
+                (Ok(Flushed::Behind { .. }), Phase::Draining) => self.end(LeaveReason::Stopping, cx),
+                (Ok(Flushed::Behind { ask }), _) => {
+                    if let (true, Some(member)) = (ask, self.member()) {
+                        let (key, after) = (cx.key, self.outgoing.seq());
+                        cx.feed_mut().catch_up(key, member, after);
+                    }
+                    return Ok(false);
+                }
                 (Ok(Flushed::All), Phase::Draining) => self.end(LeaveReason::Stopping, cx),
                 (Ok(Flushed::All), Phase::Moving) => self.enter_room(cx),
                 (Ok(Flushed::All), Phase::Quitting) => self.end(LeaveReason::Quit, cx),

@@ -358,6 +358,15 @@ impl<S: Stream> Endpoint<S> {
                 self.touched.push(key);
             }
         }
+        while let Some(caught_up) = self.feeds.feed_mut(feed).take_caught_up() {
+            let (key, member) = (caught_up.key, caught_up.member);
+            if let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.is_member(feed, member)) {
+                let feeds = &mut self.feeds;
+                let mut cx = Context { feeds, at: feed, key, now, room_left: 0, line_left: 0 };
+                peer.connection.catch_up(caught_up, &mut cx);
+                self.touched.push(key);
+            }
+        }
         while let Some(Dismissed { key, member, reason }) = self.feeds.feed_mut(feed).take_dismissed() {
             if let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.is_member(feed, member)) {
                 peer.connection.dismiss(&reason, now);

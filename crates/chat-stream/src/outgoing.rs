@@ -7,7 +7,7 @@
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::time::Instant;
 
-use chat_core::{Cursor, EncodedLog, Format, LagPolicy, Pending, Taken};
+use chat_core::{CaughtUp, Cursor, EncodedLog, Format, Kept, LagPolicy, Pending, Taken};
 use chat_proto::limits::QUIET;
 use chat_proto::{Author, Direct, DirectItem, Lagged, LeaveReason, Line, Notice, PREFACE, RoomFrame, Text};
 
@@ -43,6 +43,11 @@ pub(crate) enum Flushed {
     Blocked,
     /// The member lagged in a room that closes such members.
     Lagged,
+    /// Everything is written until a page of old messages comes from the journal. The first time, it is to be asked for.
+    Behind {
+        /// It is to be asked for now.
+        ask: bool,
+    },
 }
 
 /// The sending half of a connection.
@@ -66,6 +71,10 @@ struct Extra {
     unbroken_since: Option<Instant>,
     /// Items of the direct lane up to this number are in the outbox of a plain member, or already written.
     direct: u64,
+    /// A page of old messages was asked for.
+    waits_for_page: bool,
+    /// The next page begins the history of a newcomer, which has missed nothing.
+    is_history: bool,
 }
 
 impl Outgoing {
@@ -88,6 +97,16 @@ impl Outgoing {
     /// Goes on at another cursor, in a log that is open.
     pub(crate) fn start(&mut self, reading: Reading, cursor: Cursor) {
         (self.reading, self.cursor) = (reading, cursor);
+    }
+
+    /// What comes first is history, which may be shorter than was asked for.
+    pub(crate) fn begin_with_history(&mut self) {
+        self.extra().is_history = true;
+    }
+
+    /// Sequence number of the last message that is written, or in the outbox.
+    pub(crate) fn seq(&self) -> u64 {
+        self.cursor.seq()
     }
 
     /// Goes on at a cursor in the log of another room, in the same format.
@@ -218,6 +237,13 @@ impl Outgoing {
                 let log = cx.feed().log(self.format());
                 match log.pending_before(self.cursor, speaker.next_skipped(self.cursor.seq(), cx.feed())) {
                     Pending::Bytes(a, b) => self.write_log(log, a, b, cx.now, socket)?,
+                    Pending::Lagged { .. } if cx.feed().attachment().has_journal() => {
+                        let ask = !std::mem::replace(&mut self.extra().waits_for_page, true);
+                        return match self.flush_stream(cx.now, socket)? {
+                            Flushed::All => Ok(Flushed::Behind { ask }),
+                            flushed => Ok(flushed),
+                        };
+                    }
                     Pending::Lagged { missed, resume } => {
                         if !self.catch_up(missed, resume, speaker, cx) {
                             return Ok(Flushed::Lagged);
@@ -289,6 +315,8 @@ impl Outgoing {
                 && extra.stalled_since.is_none()
                 && extra.unbroken_since.is_none()
                 && extra.direct == 0
+                && !extra.waits_for_page
+                && !extra.is_history
         });
     }
 
@@ -335,6 +363,47 @@ impl Outgoing {
             self.push_bytes(b);
         }
         Ok(false)
+    }
+
+    /// Takes a page of old messages into the outbox. What retention has deleted is missed, and so is everything if the journal
+    /// cannot be read. False if the room closes members that miss something.
+    pub(crate) fn take_page(&mut self, caught_up: CaughtUp, speaker: &mut Speaker, cx: &Context<'_>) -> bool {
+        let CaughtUp { after, page, .. } = caught_up;
+        self.extra().waits_for_page = false;
+        let is_history = std::mem::take(&mut self.extra().is_history);
+        if after != self.cursor.seq() {
+            return true; // it reads another way, or in another room, by now
+        }
+        let log = cx.feed().log(self.format());
+        // What was not pulled yet comes with the log.
+        let messages = page.map(|page| page.messages).unwrap_or_default();
+        let messages: Vec<Kept> = messages.into_iter().take_while(|kept| kept.seq <= log.seq()).collect();
+        let Some((first, last)) = messages.first().zip(messages.last()) else {
+            return match log.pending(self.cursor) {
+                Pending::Lagged { resume, .. } if is_history => {
+                    self.cursor = resume;
+                    true
+                }
+                Pending::Lagged { missed, resume } => self.catch_up(missed, resume, speaker, cx),
+                _ => true,
+            };
+        };
+        let (before, next) = (log.after(first.seq - 1), log.after(last.seq));
+        let deleted = before.seq().saturating_sub(after);
+        if deleted > 0 && !is_history && !self.catch_up(deleted, before, speaker, cx) {
+            return false;
+        }
+        self.cursor = next;
+        self.was_answered = true;
+        let began_unix_ms = cx.feed().began_unix_ms();
+        for kept in messages {
+            if self.format() == Format::Framed {
+                self.push_frame(&RoomFrame::Entry(kept.into_entry(began_unix_ms).into()));
+            } else if !speaker.ignores(&kept.event) {
+                self.push_line(&kept.event.to_string(), cx.now);
+            }
+        }
+        true
     }
 
     /// Tells the member how many messages it missed; false if the room closes lagged members.

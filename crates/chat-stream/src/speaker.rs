@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use chat_core::{Action, Cursor, EncodedLog, Feed, Membership, Outcome, Room};
-use chat_proto::{MemberId, Text};
+use chat_proto::{Event, MemberId, Text};
 
 use crate::context::Context;
 use crate::own::Own;
@@ -50,6 +50,12 @@ impl Speaker {
 
     pub(crate) fn member(&self) -> Membership {
         self.member
+    }
+
+    /// Whether a plain member is not sent this message: it ignores the author, or is the author.
+    pub(crate) fn ignores(&self, event: &Event) -> bool {
+        let Event::Said { from, .. } = event else { return false };
+        self.extra.as_ref().is_some_and(|extra| extra.ignored.binary_search(&from.member).is_ok())
     }
 
     /// The room that it has asked to be taken to.

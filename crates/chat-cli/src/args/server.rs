@@ -69,11 +69,10 @@ pub(crate) struct ServerArgs {
     pub(crate) limit_loopback: bool,
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
-    /// Messages of history for a member that asks for it
+    /// Messages of history for a member that asks for it [default: 20; with --history as many as it asks for]
     #[arg(long, value_name = "N", allow_negative_numbers = true,
-        default_value_t = RoomConfig::default().history_max,
         value_parser = number(0_u16..=u16::MAX, "a number of messages"))]
-    pub(crate) history_max: u16,
+    pub(crate) history_max: Option<u16>,
     /// MiB of messages that a slow member may lag behind before it misses some
     #[arg(long, value_name = "MIB", allow_negative_numbers = true, default_value_t = 4,
         value_parser = number(1_u16..=1024, "MiB of messages that are kept in memory (--log-file names a file)"))]
@@ -151,6 +150,7 @@ impl ServerArgs {
     fn room(&self, password: Option<OperatorPassword>, bans: BanList) -> RoomConfig {
         let mut config = RoomConfig::default();
         config.operator_password = password;
+        let history_max = if self.keep.history.is_some() { u16::MAX } else { config.history_max };
         config
             .with_bans(bans)
             .with_names(self.names.into())
@@ -164,7 +164,7 @@ impl ServerArgs {
                     .map(|per_second| chat_core::Rate { burst: per_second.saturating_mul(TEN), per_second }),
             )
             .with_limit_loopback(self.limit_loopback)
-            .with_history_max(self.history_max)
+            .with_history_max(self.history_max.unwrap_or(history_max))
     }
 }
 

@@ -8,7 +8,7 @@ use chat_proto::limits::DIRECT_ITEMS_MAX;
 use chat_proto::{Author, DirectItem, Entry, Event, LeaveReason, MemberId, Name, Origin, Text};
 
 use super::State;
-use crate::attachment::{Dismissed, Told, Update};
+use crate::attachment::{CaughtUp, Dismissed, Told, Update};
 use crate::error::{NickError, SayError, TellError};
 use crate::journal::Full;
 use crate::log::Log;
@@ -59,6 +59,8 @@ pub(crate) struct AttachmentState {
     /// Items of direct lanes that wait for a pull. The limits of a lane bound them, and for refusals the pause of their
     /// speaker.
     pub(super) direct: Vec<Told>,
+    /// Pages for members that catch up, which wait for a pull: as many as the transport has asked for.
+    caught_up: Vec<CaughtUp>,
 }
 
 #[derive(Debug)]
@@ -163,6 +165,14 @@ impl State {
         Wakes(attachment.and_then(|attachment| attachment.reader.wake()).into_iter().collect())
     }
 
+    /// Hands a page to the transport that has asked for it.
+    pub(crate) fn hand_page(&mut self, attachment: usize, caught_up: CaughtUp) -> Wakes {
+        if let Some(Some(attachment)) = self.attachments.get_mut(attachment) {
+            attachment.caught_up.push(caught_up);
+        }
+        self.wake_attachment(attachment)
+    }
+
     pub(crate) fn set_word(&mut self, attachment: usize, word: &'static str) {
         if let Some(Some(attachment)) = self.attachments.get_mut(attachment) {
             attachment.word = word;
@@ -186,7 +196,13 @@ impl State {
         // An attachment begins before the tail, so that its first members can have history.
         let mut reader = Reader { position: 0, seq: 0, ..self.new_reader(waker) };
         let wakes = reader.wake_if(self.log.head() > 0);
-        let attachment = AttachmentState { reader, word: WORD, dismissed: Vec::new(), direct: Vec::new() };
+        let attachment = AttachmentState {
+            reader,
+            word: WORD,
+            dismissed: Vec::new(),
+            direct: Vec::new(),
+            caught_up: Vec::new(),
+        };
         (insert(&mut self.attachments, attachment), wakes)
     }
 
@@ -232,6 +248,7 @@ impl State {
         };
         std::mem::swap(&mut update.dismissed, &mut attachment.dismissed);
         std::mem::swap(&mut update.direct, &mut attachment.direct);
+        std::mem::swap(&mut update.caught_up, &mut attachment.caught_up);
         for told in &update.direct {
             if let Some(member) = self.members.get_mut(told.member) {
                 member.direct_pulled(told.direct.number);

@@ -119,12 +119,18 @@ impl Connection {
             Err(error) => return self.dismiss(&LeaveReason::from(error), cx.now),
         };
         cx.feed_mut().pull(); // what the peer says it has must be in the log
+        let has_journal = cx.feed().attachment().has_journal();
         let log = cx.feed_mut().open(Format::Framed);
+        let oldest = if has_journal { 0 } else { log.tail_seq() };
         let have = match start {
             Start::After(seq) => seq,
-            Start::History(messages) => seq.saturating_sub(u64::from(messages)).max(log.tail_seq()).min(seq),
+            Start::History(messages) => seq.saturating_sub(u64::from(messages)).max(oldest).min(seq),
         };
+        let is_history = matches!(start, Start::History(_)) && have < log.tail_seq();
         self.outgoing.start(Reading::Delimited(Format::Framed), log.after(have));
+        if is_history {
+            self.outgoing.begin_with_history();
+        }
         self.outgoing.push_frame(&RoomFrame::Welcome(Box::new(welcome)));
         self.who = Who::Member(Speaker::new(member));
         self.phase = Phase::Member;

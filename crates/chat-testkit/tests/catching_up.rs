@@ -1,0 +1,118 @@
+//! Members that are further behind than the log reaches, in a room with a journal.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+use chat_core::{Room, RoomConfig, Transport, World};
+use chat_testkit::{MemoryDoor, MemoryPeer, MemoryTransport, ScriptedJournal, VirtualTime};
+
+/// More than the smallest log holds.
+const MESSAGES: u64 = 3_000;
+
+struct Stage {
+    journal: ScriptedJournal,
+    room: Room,
+    transport: MemoryTransport,
+    door: MemoryDoor,
+    time: VirtualTime,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let (journal, time) = (ScriptedJournal::default(), VirtualTime::default());
+        let config = RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN).with_rate(None);
+        let world = World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [3; 32] };
+        let room = Room::restore_in_world(config, world, &journal).unwrap();
+        let (transport, door) = MemoryTransport::in_time(&room, &time);
+        Self { journal, room, transport, door, time }
+    }
+
+    fn turn(&mut self) {
+        if let Some(due) = self.transport.due() {
+            self.time.advance_to(due.min(self.time.now() + std::time::Duration::from_millis(100)));
+        }
+        let _open = self.transport.turn(None).unwrap();
+        self.journal.run();
+    }
+
+    /// Connects a peer that has said something, and so is a member.
+    fn peer(&mut self) -> MemoryPeer {
+        let mut peer = self.door.connect();
+        assert!(peer.say(b"/who"));
+        while peer.hear().is_none() {
+            self.turn();
+        }
+        self.hear_all(&mut peer);
+        peer
+    }
+
+    fn flood(&mut self) {
+        for number in 1..=MESSAGES {
+            self.room.notice(&format!("flood {number}")).unwrap();
+        }
+        self.journal.run();
+    }
+
+    /// What a peer hears until there is nothing more for it.
+    fn hear_all(&mut self, peer: &mut MemoryPeer) -> Vec<String> {
+        let mut heard = Vec::new();
+        let mut quiet = 0;
+        while quiet < 10 {
+            self.turn();
+            let answered = self.journal.answer(usize::MAX);
+            let before = heard.len();
+            heard.extend(std::iter::from_fn(|| peer.hear()));
+            quiet = if heard.len() > before || answered > 0 { 0 } else { quiet + 1 };
+        }
+        heard
+    }
+}
+
+#[test]
+fn a_slow_member_misses_nothing_that_the_journal_holds() {
+    let mut stage = Stage::new();
+    let (mut slow, other) = (stage.peer(), stage.peer());
+    assert!(slow.say(b"mine") && other.say(b"not mine"));
+    slow.set_unread_max(0);
+    stage.turn();
+    stage.flood();
+    assert!(slow.say(b"mine, too"));
+    stage.turn();
+    slow.set_unread_max(64 * 1024);
+    let heard = stage.hear_all(&mut slow);
+    let expected: Vec<String> = (1..=MESSAGES).map(|number| format!("[*] flood {number}")).collect();
+    assert_eq!(heard[1..], expected, "in order, without a gap, and without its own");
+    assert_eq!(stage.room.stats().missed, 0);
+}
+
+#[test]
+fn only_what_retention_has_deleted_is_missed() {
+    let mut stage = Stage::new();
+    let mut slow = stage.peer();
+    slow.set_unread_max(0);
+    stage.turn();
+    stage.flood();
+    stage.journal.delete_up_to(100);
+    stage.turn();
+    slow.set_unread_max(64 * 1024);
+    let heard = stage.hear_all(&mut slow);
+    assert_eq!(heard[0], "[*] You missed 100 messages");
+    assert_eq!(heard[1], "[*] flood 101");
+    assert_eq!(heard.len() as u64, 1 + MESSAGES - 100);
+    assert_eq!(stage.room.stats().missed, 100);
+}
+
+#[test]
+fn members_that_catch_up_wait_for_each_other_and_all_get_there() {
+    let mut stage = Stage::new();
+    let mut slow: Vec<MemoryPeer> = (0..20).map(|_| stage.peer()).collect();
+    slow.iter().for_each(|peer| peer.set_unread_max(0));
+    stage.turn();
+    stage.flood();
+    stage.turn();
+    slow.iter().for_each(|peer| peer.set_unread_max(64 * 1024));
+    stage.turn();
+    assert!(stage.journal.answer(usize::MAX) <= 4, "not all read at once");
+    for peer in &mut slow {
+        let heard = stage.hear_all(peer);
+        assert_eq!(heard.len() as u64, MESSAGES);
+    }
+}
