@@ -198,6 +198,22 @@ fn a_host_speaks_listens_moderates_and_kicks() {
 }
 
 #[test]
+fn a_room_goes_on_where_it_stopped() {
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("history-example");
+    let _not_there = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("chat.db");
+    for before in 0..3 {
+        let mut example = Example::start("history", &[file.to_str().unwrap()]);
+        assert_eq!(example.line(), format!("there were {before} messages"));
+        for number in 1..=before + 1 {
+            assert_eq!(example.line(), format!("{number} [bot] the tea is ready"));
+        }
+        assert_eq!(example.ends(), "");
+    }
+}
+
+#[test]
 fn one_thread_waits_for_the_room_and_for_its_own_channels() {
     let (mut example, address) = Example::server("select");
     let mut peer = Peer::join(&address);
