@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chat_proto::limits::{DIRECT_BYTES_MAX, DIRECT_ITEMS_MAX};
 use chat_proto::{Direct, DirectItem, MemberId};
 
-use crate::members::Member;
+use crate::profile::Profile;
 
 /// If the transport has this many items still to pull, their member must wait before it says more.
 const UNPULLED_MAX: u64 = DIRECT_ITEMS_MAX as u64 / 2;
@@ -50,7 +50,7 @@ impl Lane {
     }
 }
 
-impl Member {
+impl Profile {
     /// Puts an item into the lane; `None` if it is full. The caller must hand the item to the transport.
     pub(crate) fn push_direct(&mut self, item: DirectItem) -> Option<Arc<Direct>> {
         let is_full = self.lane.as_ref().is_some_and(|lane| !lane.has_room_for(&item));

@@ -6,9 +6,8 @@ use std::fmt;
 use chat_proto::{Author, MemberId, Name, PeerAddr, Tag};
 
 use crate::index::Index;
-use crate::lane::Lane;
+use crate::places::Chunks;
 use crate::profile::Profile;
-use crate::rate::RateLimit;
 
 /// One membership over one connection: a transport's handle on a member.
 ///
@@ -26,7 +25,7 @@ impl fmt::Debug for Membership {
     }
 }
 
-/// The room's state of a remote member: about a hundred bytes.
+/// The room's state of a remote member.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) id: MemberId,
@@ -42,24 +41,15 @@ pub(crate) struct Member {
     pub(crate) is_proven: bool,
     /// It was welcomed, and so can resume its session.
     pub(crate) is_framed: bool,
-    /// When it spoke last, in seconds since the room began.
-    pub(crate) spoke_s: u32,
     /// When its connection was made, in milliseconds since the room began.
     pub(crate) came_ms: u64,
     /// The message after which the membership began, or went on.
     pub(crate) since: u64,
-    pub(crate) rate_limit: RateLimit,
-    /// The number of the newest of its messages that the room has dealt with.
-    pub(crate) taken: u64,
-    /// The number of the newest item of its direct lane.
-    pub(crate) direct: u64,
-    /// `None` while it is empty.
-    pub(crate) lane: Option<Box<Lane>>,
-    /// `None` for a member without a name or other settings.
+    /// `None` for a member that has only listened.
     pub(crate) profile: Option<Box<Profile>>,
 }
 
-const _: () = assert!(size_of::<Member>() <= 104, "there may be ten thousand");
+const _: () = assert!(size_of::<Member>() <= 72, "there may be ten thousand");
 
 #[derive(Debug, Default)]
 struct Place {
@@ -67,19 +57,9 @@ struct Place {
     member: Option<Member>,
 }
 
-/// Places in one chunk: about 7 KiB.
-const CHUNK_PLACES: usize = 64;
-
-/// The places of a room, in chunks. One table would have to move to grow, and leave holes in the memory.
-#[derive(Debug, Default)]
-struct Places {
-    /// All but the last are full.
-    chunks: Vec<Vec<Place>>,
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct Members {
-    places: Places,
+    places: Chunks<Place>,
     free: Vec<u32>,
     by_id: Index,
     by_address: Index,
@@ -96,7 +76,8 @@ impl Members {
         self.count += 1;
         let (id, address) = (member.id, name(member.address));
         let index = self.free.pop().unwrap_or_else(|| {
-            u32::try_from(self.places.add()).expect("a room cannot hold 2^32 members in memory")
+            u32::try_from(self.places.push(Place::default()))
+                .expect("a room cannot hold 2^32 members in memory")
         });
         let place = self.places.get_mut(index as usize).expect("it is free, or was just added");
         place.member = Some(member);
@@ -223,34 +204,16 @@ impl Members {
     }
 }
 
-impl Places {
-    fn get(&self, index: usize) -> Option<&Place> {
-        self.chunks.get(index / CHUNK_PLACES)?.get(index % CHUNK_PLACES)
-    }
-
-    fn get_mut(&mut self, index: usize) -> Option<&mut Place> {
-        self.chunks.get_mut(index / CHUNK_PLACES)?.get_mut(index % CHUNK_PLACES)
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Place> {
-        self.chunks.iter().flatten()
-    }
-
-    /// Adds a place and returns its index.
-    fn add(&mut self) -> usize {
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_PLACES) {
-            // Most rooms are small, so the first chunk grows as needed.
-            let capacity = if self.chunks.is_empty() { 0 } else { CHUNK_PLACES };
-            self.chunks.push(Vec::with_capacity(capacity));
-        }
-        let before = (self.chunks.len() - 1) * CHUNK_PLACES;
-        let chunk = self.chunks.last_mut().expect("there is one with room");
-        chunk.push(Place::default());
-        before + chunk.len() - 1
-    }
-}
-
 impl Member {
+    /// The number of the newest of its messages that the room has dealt with.
+    pub(crate) fn taken(&self) -> u64 {
+        self.profile.as_ref().map_or(0, |profile| profile.taken)
+    }
+
+    pub(crate) fn profile_mut(&mut self) -> &mut Profile {
+        self.profile.get_or_insert_default()
+    }
+
     /// The name that it has taken.
     pub(crate) fn name(&self) -> Option<&Name> {
         self.profile.as_ref()?.name.as_ref()
@@ -268,7 +231,7 @@ impl Member {
     }
 }
 
-fn at(places: &Places, place: usize) -> Option<&Member> {
+fn at(places: &Chunks<Place>, place: usize) -> Option<&Member> {
     places.get(place)?.member.as_ref()
 }
 
@@ -299,11 +262,6 @@ mod tests {
             is_framed: false,
             came_ms: 0,
             since: 0,
-            rate_limit: RateLimit::default(),
-            taken: 0,
-            direct: 0,
-            lane: None,
-            spoke_s: 0,
             profile: None,
         }
     }

@@ -1,13 +1,25 @@
-//! Optional settings of a member, made by itself or by an operator. Most members have none.
+//! What a member has once it has done something, or something was done for it. A member that only listens has nothing of it.
 
 use chat_proto::{MemberId, Name};
+
+use crate::lane::Lane;
+use crate::rate::RateLimit;
 
 /// Members that one member can ignore at a time.
 pub const IGNORED_MAX: usize = 64;
 
-/// Kept behind a pointer that is null for a member without any settings.
-#[derive(Clone, Debug, Default)]
+/// Kept behind a pointer that is null for a member that only listens.
+#[derive(Debug, Default)]
 pub(crate) struct Profile {
+    pub(crate) rate_limit: RateLimit,
+    /// The number of the newest of its messages that the room has dealt with.
+    pub(crate) taken: u64,
+    /// When it spoke last, in seconds since the room began.
+    pub(crate) spoke_s: u32,
+    /// The number of the newest item of its direct lane.
+    pub(crate) direct: u64,
+    /// `None` while it is empty.
+    pub(crate) lane: Option<Box<Lane>>,
     pub(crate) name: Option<Name>,
     pub(crate) is_operator: bool,
     pub(crate) is_muted: bool,

@@ -35,7 +35,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{CaughtUp, Cursor, Format, Membership};
+use chat_core::{CaughtUp, Cursor, FeedId, Format, Membership};
 use chat_proto::{Direct, LeaveReason, RoomFrame};
 
 use crate::context::Context;
@@ -95,6 +95,8 @@ pub(crate) struct Connection {
     phase: Phase,
     /// The peer has shut down its side.
     peer_ended: bool,
+    /// The feed that has it among its members.
+    pub(crate) room: Option<FeedId>,
     who: Who,
     incoming: Incoming,
     /// Bytes received and not processed yet: at most the bytes of one read.
@@ -110,6 +112,7 @@ impl Connection {
         Self {
             phase: Phase::Handshake,
             peer_ended: false,
+            room: None,
             who: Who::Newcomer(Box::new(Newcomer { address, until: now + OPENING_TIMEOUT })),
             incoming: Incoming::Opening,
             backlog: Box::default(),

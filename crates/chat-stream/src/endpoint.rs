@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Deadlines, Dismissed, FeedId, Feeds, RoomConfig, Rooms, Told, Turn, Waker, network_of};
+use chat_core::{
+    Deadlines, Dismissed, FeedId, Feeds, Places, RoomConfig, Rooms, Told, Turn, Waker, network_of,
+};
 use chat_proto::LeaveReason;
-use slab::Slab;
 
 use crate::connection::Connection;
 use crate::context::Context;
@@ -68,8 +69,7 @@ use crate::token;
 #[derive(Debug)]
 pub struct Endpoint<S> {
     feeds: Feeds,
-    /// Each has its own allocation: a table of them would have to move to grow, and would leave holes.
-    peers: Slab<Box<Peer<S>>>,
+    peers: Places<Peer<S>>,
     /// Peers at once, including those that are not members.
     peers_max: usize,
     /// The peers that are not members yet.
@@ -84,8 +84,6 @@ pub struct Endpoint<S> {
     queue: VecDeque<usize>,
     /// Peers that did something in this turn and so may have output.
     touched: Vec<usize>,
-    /// Members to write to, while that is done.
-    behind: Vec<u32>,
     deadlines: Deadlines,
     /// Bytes that may be said before everyone is served.
     heard_bytes_max: usize,
@@ -103,7 +101,7 @@ impl<S: Stream> Endpoint<S> {
             *feeds.feed(FeedId::FIRST).config();
         Self {
             feeds,
-            peers: Slab::new(),
+            peers: Places::default(),
             peers_max: members_max.saturating_add(BEYOND_MEMBERS_MAX),
             newcomers: Newcomers::default(),
             newcomers_per_address_max: members_per_address_max,
@@ -112,7 +110,6 @@ impl<S: Stream> Endpoint<S> {
             generation: 0,
             queue: VecDeque::new(),
             touched: Vec::new(),
-            behind: Vec::new(),
             deadlines: Deadlines::default(),
             heard_bytes_max: HEARD_BYTES_PER_FANOUT.min(log_bytes_max / 4),
             draining: false,
@@ -133,7 +130,7 @@ impl<S: Stream> Endpoint<S> {
     /// The token under which to report events of the next adopted peer.
     #[must_use]
     pub fn next_token(&self) -> usize {
-        token::of(self.peers.vacant_key(), self.generation.wrapping_add(1))
+        token::of(self.peers.next_key(), self.generation.wrapping_add(1))
     }
 
     /// Adds the connection of the peer at `address`; it is read from and written to in the next turn. The peer
@@ -144,7 +141,7 @@ impl<S: Stream> Endpoint<S> {
     /// one session, the one that was accepted later gets it.
     pub fn adopt(&mut self, stream: S, address: SocketAddr, now: Instant) {
         self.generation = self.generation.wrapping_add(1);
-        let key = self.peers.vacant_key();
+        let key = self.peers.next_key();
         let is_exempt = !self.limits_loopback && address.ip().to_canonical().is_loopback();
         let peers = &self.peers;
         let is_newcomer =
@@ -155,7 +152,7 @@ impl<S: Stream> Endpoint<S> {
         } else {
             self.newcomers.insert_from(network_of(address), key, self.newcomers_per_address_max)
         };
-        let mut peer = Box::new(Peer::new(stream, Connection::new(address, now), self.generation));
+        let mut peer = Peer::new(stream, Connection::new(address, now), self.generation);
         let mut cx = Context { feeds: &mut self.feeds, at: peer.at(), key, now, room_left: 0, line_left: 0 };
         peer.open(&mut cx);
         let at = cx.at;
@@ -197,7 +194,7 @@ impl<S: Stream> Endpoint<S> {
     /// The memory that the members cost now. O(peers).
     #[must_use]
     pub fn held(&self) -> Held {
-        Held::of(&self.feeds, self.peers.iter().map(|(_, peer)| &**peer))
+        Held::of(&self.feeds, self.peers.iter().map(|(_, peer)| peer))
     }
 
     // ---- a turn --------------------------------------------------------------------------------
@@ -243,7 +240,8 @@ impl<S: Stream> Endpoint<S> {
         for feed in self.feeds.ids() {
             self.feeds.stop(feed);
         }
-        for (key, peer) in &mut self.peers {
+        for key in self.peers.keys() {
+            let peer = &mut self.peers[key];
             let (feeds, at) = (&mut self.feeds, peer.at());
             let mut cx = Context { feeds, at, key, now, room_left: self.heard_bytes_max, line_left: 0 };
             peer.connection.drain(&mut cx);
@@ -254,8 +252,8 @@ impl<S: Stream> Endpoint<S> {
 
     /// A room that is not the first one is closing.
     fn drain_room(&mut self, feed: FeedId, now: Instant) {
-        self.behind.extend_from_slice(self.feeds.members(feed));
-        for key in self.behind.drain(..).map(|key| key as usize) {
+        for key in self.feeds.members(feed).to_vec() {
+            let key = key as usize;
             let Some(peer) = self.peers.get_mut(key) else { continue };
             let (feeds, room_left) = (&mut self.feeds, self.heard_bytes_max);
             peer.connection.drain(&mut Context { feeds, at: feed, key, now, room_left, line_left: 0 });
@@ -264,12 +262,13 @@ impl<S: Stream> Endpoint<S> {
     }
 
     fn cut_off(&mut self, now: Instant) {
-        for (key, peer) in &mut self.peers {
+        for key in self.peers.keys() {
+            let peer = &mut self.peers[key];
             let (feeds, at) = (&mut self.feeds, peer.at());
             let mut cx = Context { feeds, at, key, now, room_left: 0, line_left: 0 };
             peer.connection.lose(LeaveReason::Stopping, &mut cx);
         }
-        self.peers.clear();
+        self.peers = Places::default();
         (self.deadlines, self.newcomers) = (Deadlines::default(), Newcomers::default());
         self.queue.clear();
     }
@@ -323,7 +322,7 @@ impl<S: Stream> Endpoint<S> {
     fn place(&mut self, key: usize, at: FeedId) {
         let peer = &mut self.peers[key];
         let room = peer.connection.member().map(|_| at);
-        let before = std::mem::replace(&mut peer.room, room);
+        let before = std::mem::replace(&mut peer.connection.room, room);
         if before != room {
             if let Some(before) = before {
                 self.feeds.mark(before);
@@ -386,13 +385,12 @@ impl<S: Stream> Endpoint<S> {
         }
         grown.retain(|&feed| self.feeds.feed_mut(feed).take_grown());
         for &feed in &grown {
-            self.behind.extend_from_slice(self.feeds.members(feed));
+            for key in self.feeds.members(feed).to_vec() {
+                self.flush(key as usize, now);
+            }
         }
-        let mut behind = std::mem::take(&mut self.behind);
-        behind.drain(..).for_each(|key| self.flush(key as usize, now));
-        self.behind = behind;
         // What was written to already is not tried again.
-        let is_served = |peer: &Peer<S>| peer.room.is_some_and(|room| grown.contains(&room));
+        let is_served = |peer: &Peer<S>| peer.connection.room.is_some_and(|room| grown.contains(&room));
         self.touched.retain(|&key| self.peers.get(key).is_some_and(|peer| !is_served(peer)));
         self.flush_touched(now);
     }
@@ -426,9 +424,9 @@ impl<S: Stream> Endpoint<S> {
     }
 
     fn remove(&mut self, key: usize) {
-        let peer = self.peers.remove(key);
+        let Some(peer) = self.peers.remove(key) else { return };
         self.unfinished -= peer.unfinished();
-        if let Some(room) = peer.room {
+        if let Some(room) = peer.connection.room {
             self.feeds.mark(room);
             self.feeds.remove_member(room, key);
         }

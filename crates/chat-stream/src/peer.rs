@@ -15,8 +15,6 @@ pub(crate) struct Peer<S> {
     pub(crate) connection: Connection,
     /// Distinguishes the peers that used the same place one after the other.
     generation: u16,
-    /// The feed that has it among its members.
-    pub(crate) room: Option<FeedId>,
     /// Bytes of its unfinished line that its endpoint has counted.
     unfinished: u32,
     /// Reading may bring bytes; false once it would block.
@@ -42,7 +40,6 @@ impl<S: Stream> Peer<S> {
             stream,
             connection,
             generation,
-            room: None,
             unfinished: 0,
             readable: true,
             ended: false,
@@ -56,7 +53,7 @@ impl<S: Stream> Peer<S> {
 
     /// The feed of the room that it is in, or where it begins.
     pub(crate) fn at(&self) -> FeedId {
-        self.room.unwrap_or(FeedId::FIRST)
+        self.connection.room.unwrap_or(FeedId::FIRST)
     }
 
     /// Whether the peer counted as a newcomer until now, and no longer is one.
@@ -66,7 +63,7 @@ impl<S: Stream> Peer<S> {
 
     /// Whether it is this member of this room.
     pub(crate) fn is_member(&self, room: FeedId, member: Membership) -> bool {
-        self.room == Some(room) && self.connection.member() == Some(member)
+        self.connection.room == Some(room) && self.connection.member() == Some(member)
     }
 
     /// Whether it is the peer of that generation, and counts as a newcomer.

@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use chat_core::{Deadlines, FeedId, Index, Listed, Membership};
+use chat_core::{Deadlines, FeedId, Index, Listed, Membership, Places};
 use chat_proto::SessionId;
-use slab::Slab;
 
 use crate::limits::GONE_MAX;
 use crate::plain::Plain;
@@ -66,7 +65,7 @@ struct Place {
 /// One peer per address, one address per peer.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
-    places: Slab<Place>,
+    places: Places<Place>,
     /// Addresses of the server that peers use, at most 255.
     locals: Vec<IpAddr>,
     by_session: Index,
@@ -99,11 +98,11 @@ impl Peers {
 
     /// The key that the next added peer gets.
     pub(crate) fn next_key(&self) -> usize {
-        self.places.vacant_key()
+        self.places.next_key()
     }
 
     pub(crate) fn remove(&mut self, key: usize) -> Peer {
-        let Place { peer, mut listed, .. } = self.places.remove(key);
+        let Place { peer, mut listed, .. } = self.places.remove(key).expect("there is a peer with this key");
         self.deadlines.remove(&mut listed);
         self.by_address.remove(&peer.address(), key);
         if let Some(session) = session_of(&peer) {
@@ -259,11 +258,11 @@ fn number_of(locals: &mut Vec<IpAddr>, local: IpAddr) -> Option<u8> {
     Some(number)
 }
 
-fn address_at(places: &Slab<Place>, key: usize) -> Option<SocketAddr> {
+fn address_at(places: &Places<Place>, key: usize) -> Option<SocketAddr> {
     places.get(key).map(|place| place.peer.address())
 }
 
-fn session_at(places: &Slab<Place>, key: usize) -> Option<SessionId> {
+fn session_at(places: &Places<Place>, key: usize) -> Option<SessionId> {
     places.get(key).and_then(|place| session_of(&place.peer))
 }
 

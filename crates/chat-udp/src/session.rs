@@ -422,6 +422,6 @@ mod tests {
 
     #[test]
     fn a_session_takes_a_few_hundred_bytes() {
-        assert!(size_of::<Session>() <= 320, "{}", size_of::<Session>());
+        assert!(size_of::<Session>() <= 296, "{}", size_of::<Session>());
     }
 }

@@ -7,22 +7,22 @@ use chat_proto::limits::DATAGRAM_BYTES_MAX;
 /// halves when something is lost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
-    bytes: usize,
-    threshold: usize,
+    bytes: u32,
+    threshold: u32,
     /// It was full since the last acknowledgement; an unused window does not grow.
     was_full: bool,
 }
 
 impl Default for Window {
     fn default() -> Self {
-        Self { bytes: WINDOW_BYTES_INITIAL, threshold: WINDOW_BYTES_MAX, was_full: false }
+        Self { bytes: small(WINDOW_BYTES_INITIAL), threshold: small(WINDOW_BYTES_MAX), was_full: false }
     }
 }
 
 impl Window {
     /// Whether another datagram may go out while `in_flight` bytes are on their way.
     pub(crate) fn has_room(&mut self, in_flight: usize) -> bool {
-        let has_room = in_flight < self.bytes;
+        let has_room = in_flight < self.bytes as usize;
         self.was_full |= !has_room;
         has_room
     }
@@ -32,22 +32,27 @@ impl Window {
         if !std::mem::take(&mut self.was_full) {
             return;
         }
-        let growth =
-            if self.bytes < self.threshold { bytes } else { DATAGRAM_BYTES_MAX * bytes / self.bytes };
-        self.bytes = (self.bytes + growth).min(WINDOW_BYTES_MAX);
+        let window = self.bytes as usize;
+        let growth = if self.bytes < self.threshold { bytes } else { DATAGRAM_BYTES_MAX * bytes / window };
+        self.bytes = small((window + growth).min(WINDOW_BYTES_MAX));
     }
 
     /// A datagram was lost; call this once per window.
     pub(crate) fn lost(&mut self) {
-        self.threshold = (self.bytes / 2).max(WINDOW_BYTES_MIN);
+        self.threshold = (self.bytes / 2).max(small(WINDOW_BYTES_MIN));
         self.bytes = self.threshold;
     }
 
     /// No answer arrived at all: send one datagram at a time (RFC 5681, section 3.1).
     pub(crate) fn timed_out(&mut self) {
-        self.threshold = (self.bytes / 2).max(WINDOW_BYTES_MIN);
-        self.bytes = DATAGRAM_BYTES_MAX;
+        self.threshold = (self.bytes / 2).max(small(WINDOW_BYTES_MIN));
+        self.bytes = small(DATAGRAM_BYTES_MAX);
     }
+}
+
+/// Of a window or less. A session has no bytes to waste.
+fn small(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ impl State {
         if let Some(steps) = steps {
             return steps.push_back(Step::Settled(number, items));
         }
-        member.taken = number;
+        member.profile_mut().taken = number;
         items.into_iter().for_each(|item| self.confirm(membership, item));
     }
 
@@ -117,7 +117,8 @@ impl State {
         if let Some(membership) = self.members.key_of(member)
             && let Some(member) = self.members.get_mut(membership)
         {
-            member.taken = member.taken.max(number);
+            let profile = member.profile_mut();
+            profile.taken = profile.taken.max(number);
         } else if let Some(left) = self.left.get_mut(member) {
             left.taken = left.taken.max(number);
         }

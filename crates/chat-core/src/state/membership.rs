@@ -70,7 +70,7 @@ impl State {
         let mut wakes = self.admit(newcomer.address, present, now)?;
         let (start, taken, (membership, more)) = match (resume, present) {
             (Some(resume), Some(old)) => {
-                let taken = self.members.get(old).map(|member| member.taken);
+                let taken = self.members.get(old).map(Member::taken);
                 (Start::After(resume.have), taken, self.replace(old, newcomer, &resume))
             }
             (Some(resume), None) => {
@@ -79,11 +79,10 @@ impl State {
                 let name = left.as_ref().and_then(|left| left.name.clone());
                 let taken = left.map(|left| left.taken).or_else(|| self.log.newest_number_of(session.member));
                 let taken = taken.or_else(|| (!self.left.has_forgotten()).then_some(0));
+                let profile = Profile { name, taken: taken.unwrap_or(0), direct, ..Profile::default() };
                 let member = Member {
-                    taken: taken.unwrap_or(0),
-                    direct,
                     is_framed: true,
-                    profile: name.map(|name| Box::new(Profile { name: Some(name), ..Profile::default() })),
+                    profile: Some(Box::new(profile)),
                     ..self.new_member(newcomer, session.member, have)
                 };
                 (Start::After(have), taken, self.enter(member, now))
@@ -166,7 +165,7 @@ impl State {
         {
             self.names.give(&name, member.id);
             self.keep_name(member.id, Some(name.clone()));
-            member.profile.get_or_insert_default().name = Some(name);
+            member.profile_mut().name = Some(name);
         }
     }
 
@@ -261,19 +260,14 @@ impl State {
     fn replace(&mut self, old: Membership, newcomer: Newcomer, resume: &Resume) -> (Membership, Wakes) {
         let mut wakes = self.tell_dismissed(old, LeaveReason::Replaced);
         let old = self.members.remove(old).expect("it was just found");
-        let Member { id, rate_limit, taken, direct, lane, profile, spoke_s, .. } = old;
-        let mut member = Member {
-            rate_limit,
-            taken,
+        let Member { id, profile, .. } = old;
+        let mut member = Member { profile, is_framed: true, ..self.new_member(newcomer, id, resume.have) };
+        if resume.direct > 0 {
+            let profile = member.profile_mut();
             // A late hello may have taken the session up with an older number than the client has come to by now.
-            direct: direct.max(resume.direct),
-            lane,
-            profile,
-            spoke_s,
-            is_framed: true,
-            ..self.new_member(newcomer, id, resume.have)
-        };
-        member.direct_got(resume.direct);
+            profile.direct = profile.direct.max(resume.direct);
+            profile.direct_got(resume.direct);
+        }
         let membership = self.insert(member);
         wakes.0.extend(self.tell_again(membership).0);
         (membership, wakes)
@@ -292,11 +286,6 @@ impl State {
             is_framed: false,
             came_ms: self.since_began_ms(came),
             since,
-            rate_limit: RateLimit::default(),
-            taken: 0,
-            direct: 0,
-            lane: None,
-            spoke_s: 0,
             profile: None,
         }
     }
@@ -335,7 +324,7 @@ impl State {
             is_proven: member.is_proven,
             name: member.name().cloned(),
             is_operator: member.profile.as_ref().is_some_and(|profile| profile.is_operator),
-            rate_limit: member.rate_limit,
+            rate_limit: member.profile.as_ref().map_or_else(RateLimit::default, |profile| profile.rate_limit),
         })
     }
 
@@ -348,10 +337,9 @@ impl State {
     ) -> Result<(Joined, Wakes), JoinError> {
         let mut wakes = self.admit(newcomer.address, None, now)?;
         let (id, seq) = (self.next_id(), self.log.seq());
-        let mut member = Member { rate_limit: luggage.rate_limit, ..self.new_member(newcomer, id, seq) };
-        if luggage.is_operator {
-            member.profile.get_or_insert_default().is_operator = true;
-        }
+        let mut member = self.new_member(newcomer, id, seq);
+        member.profile_mut().rate_limit = luggage.rate_limit;
+        member.profile_mut().is_operator = luggage.is_operator;
         self.name_at_once(&mut member, luggage.name.clone(), now);
         let lost_name = luggage.name.filter(|_| member.name().is_none());
         let (membership, more) = self.enter(member, now);
@@ -433,12 +421,17 @@ impl State {
             self.keep_name(member.id, None);
         }
         if member.is_framed {
-            let left = Left { taken: member.taken, name: reserved.take(), left_ms: self.since_began_ms(now) };
+            let left =
+                Left { taken: member.taken(), name: reserved.take(), left_ms: self.since_began_ms(now) };
             if let Some(name) = self.left.remember(member.id, left).and_then(|forgotten| forgotten.name) {
                 self.names.release(&name);
             }
         }
-        let mut wakes = self.return_undelivered(&author, member.lane.as_deref(), &reason);
+        let mut wakes = self.return_undelivered(
+            &author,
+            member.profile.as_ref().and_then(|profile| profile.lane.as_deref()),
+            &reason,
+        );
         self.counted.left += 1;
         let left = Event::Left { member: member.id, author, reason, members: self.member_count() };
         self.gathered.count(&left, now);

@@ -97,7 +97,7 @@ impl State {
         let Some(pause) = slow.filter(|_| !profile.is_some_and(|profile| profile.is_operator)) else {
             return Ok(());
         };
-        let profile = member.profile.get_or_insert_default();
+        let profile = member.profile_mut();
         let left_ms = profile.slow_until_ms.saturating_sub(now_ms);
         if left_ms > 0 {
             let left = in_words(left_ms.div_ceil(1000));

@@ -7,7 +7,7 @@ use chat_proto::{Author, DirectItem, Event, MemberId, Name, PeerAddr, Text};
 use super::readers::LOCAL_WORD;
 use super::{State, Wakes};
 use crate::error::{IgnoreError, NickError, TellError};
-use crate::members::Membership;
+use crate::members::{Member, Membership};
 use crate::names;
 use crate::people::Presence;
 use crate::profile::{IGNORED_MAX, Profile};
@@ -118,7 +118,7 @@ impl State {
     pub(super) fn profile_mut(&mut self, id: MemberId) -> Option<&mut Profile> {
         let membership = self.members.key_of(id)?;
         let member = self.members.get_mut(membership)?;
-        Some(&mut **member.profile.get_or_insert_default())
+        Some(member.profile_mut())
     }
 
     pub(super) fn profile(&self, id: MemberId) -> Option<&Profile> {
@@ -146,7 +146,7 @@ impl State {
             address: Some(member.address),
             transport: self.word(member),
             here: since(member.came_ms),
-            idle: since(member.came_ms.max(u64::from(member.spoke_s) * 1000)),
+            idle: since(member.came_ms.max(spoke_ms(member))),
             is_operator: member.profile.as_ref().is_some_and(|profile| profile.is_operator),
             is_muted: member.profile.as_ref().is_some_and(|profile| profile.is_muted),
         });
@@ -231,4 +231,8 @@ impl State {
     fn ignores(&self, id: MemberId, whom: MemberId) -> bool {
         self.profile(id).is_some_and(|profile| profile.ignored.contains(&whom))
     }
+}
+
+fn spoke_ms(member: &Member) -> u64 {
+    member.profile.as_ref().map_or(0, |profile| u64::from(profile.spoke_s) * 1000)
 }

@@ -251,7 +251,7 @@ impl State {
         std::mem::swap(&mut update.caught_up, &mut attachment.caught_up);
         for told in &update.direct {
             if let Some(member) = self.members.get_mut(told.member) {
-                member.direct_pulled(told.direct.number);
+                member.profile_mut().direct_pulled(told.direct.number);
             }
         }
         attachment.reader.is_up_to_date();

@@ -128,15 +128,16 @@ impl State {
         let address = self.members.get(membership).ok_or(SayError::NotMember)?.address;
         let rate = rate.filter(|_| !self.is_exempt(address));
         let member = self.members.get(membership).ok_or(SayError::NotMember)?;
-        let newest = self.newest_number(member.id, member.taken);
+        let newest = self.newest_number(member.id, member.taken());
         let member = self.members_mut().get_mut(membership).ok_or(SayError::NotMember)?;
         let number = number.unwrap_or(newest + 1);
         if number <= newest {
             return Ok(None);
         }
-        member.spoke_s = u32::try_from(since_began.as_secs()).unwrap_or(u32::MAX);
-        let within = rate.and_then(|rate| member.rate_limit.count(rate, since_began));
         let attachment = member.attachment as usize;
+        let profile = member.profile_mut();
+        profile.spoke_s = u32::try_from(since_began.as_secs()).unwrap_or(u32::MAX);
+        let within = rate.and_then(|rate| profile.rate_limit.count(rate, since_began));
         self.counted.throttled += u64::from(within.is_some());
         Ok(Some(Count { number, attachment, throttled: within.map(|within| self.began + within) }))
     }
@@ -147,7 +148,12 @@ impl State {
         throttled: Option<Instant>,
         now: Instant,
     ) -> Option<Instant> {
-        let lane_is_crowded = || self.members.get(membership).is_some_and(Member::is_lane_crowded);
+        let lane_is_crowded = || {
+            self.members
+                .get(membership)
+                .and_then(|member| member.profile.as_ref())
+                .is_some_and(|profile| profile.is_lane_crowded())
+        };
         let is_crowded = self.is_crowded() || lane_is_crowded() || self.is_journal_behind();
         throttled.max(is_crowded.then(|| now + CROWDED_PAUSE))
     }
@@ -160,12 +166,12 @@ impl State {
         let member = self.members.get(membership).ok_or(SayError::NotMember)?;
         let is_operator = member.profile.as_ref().is_some_and(|profile| profile.is_operator);
         let author = member.author(self.word(member));
-        let taken = self.newest_number(member.id, member.taken);
+        let taken = self.newest_number(member.id, member.taken());
         Ok(Speaker { id: member.id, address: member.address, taken, author, is_operator })
     }
 
     pub(crate) fn taken(&self, membership: Membership) -> Taken {
-        let number = self.members.get(membership).map_or(0, |member| member.taken);
+        let number = self.members.get(membership).map_or(0, Member::taken);
         Taken { number, head: self.log.seq() }
     }
 
@@ -178,7 +184,7 @@ impl State {
         }
         let membership = self.members.key_of(to).ok_or(TellError::NotPresent)?;
         let member = self.members.get_mut(membership).ok_or(TellError::NotPresent)?;
-        let direct = member.push_direct(item).ok_or(TellError::Full)?;
+        let direct = member.profile_mut().push_direct(item).ok_or(TellError::Full)?;
         let (attachment, key) = (member.attachment as usize, member.key as usize);
         self.hand_over(attachment, Told { key, member: membership, direct });
         Ok(self.wake_attachment(attachment))
@@ -187,7 +193,7 @@ impl State {
     /// Tells a member the result of its message. Its transport, whose turn this is, pulls at the end of the turn.
     pub(super) fn confirm(&mut self, membership: Membership, item: DirectItem) {
         let Some(member) = self.members.get_mut(membership) else { return };
-        let direct = member.push_confirmation(item);
+        let direct = member.profile_mut().push_confirmation(item);
         let (attachment, key) = (member.attachment as usize, member.key as usize);
         self.hand_over(attachment, Told { key, member: membership, direct });
     }
@@ -203,7 +209,7 @@ impl State {
     pub(super) fn tell_again(&mut self, membership: Membership) -> Wakes {
         let Some(member) = self.members.get_mut(membership) else { return Wakes::default() };
         let (attachment, key) = (member.attachment as usize, member.key as usize);
-        let items = member.unacknowledged();
+        let items = member.profile_mut().unacknowledged();
         if items.is_empty() {
             return Wakes::default();
         }
@@ -220,8 +226,8 @@ impl State {
     }
 
     pub(crate) fn got(&mut self, membership: Membership, direct: u64) {
-        if let Some(member) = self.members.get_mut(membership) {
-            member.direct_got(direct);
+        if let Some(profile) = self.members.get_mut(membership).and_then(|member| member.profile.as_mut()) {
+            profile.direct_got(direct);
         }
     }
 }
