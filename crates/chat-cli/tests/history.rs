@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use support::{CHAT, Peer, Process, Server, client_command, free_address};
+use support::{CHAT, Peer, Process, Server, client_command, client_command_over, free_address};
 
 /// The path of a history that is not there yet.
 fn file(name: &str) -> PathBuf {
@@ -65,19 +65,26 @@ fn what_was_said_survives_kill_9_and_its_members_come_back() {
 
 #[test]
 fn history_on_join_is_as_long_as_the_client_asks_also_after_kill_9() {
+    for transport in ["tcp", "udp"] {
+        long_history(transport);
+    }
+}
+
+fn long_history(transport: &str) {
     const MESSAGES: usize = 20_000;
     const ASKED: usize = 15_000;
-    let (address, file) = (free_address(), file("long"));
+    let (address, file) = (free_address(), file(&format!("long-{transport}")));
     let lines: String = (1..=MESSAGES).map(|number| format!("line {number}\n")).collect();
     let log = file.with_file_name("many.log");
     fs::write(&log, lines).unwrap();
     assert!(history(&["import", file.to_str().unwrap(), log.to_str().unwrap()]).status.success());
     for _life in 0..2 {
         // The log in memory holds a third of what is asked for.
-        let mut server = server(address, &file, &["--log", "1"]);
+        let flags = ["--log", "1", "--history", file.to_str().unwrap()];
+        let mut server = Server::at(&address.to_string(), &[transport], &flags);
         let asked = ASKED.to_string();
         let flags = ["--stay", "--history", &asked];
-        let client = Process::start(&mut client_command(address, &flags));
+        let client = Process::start(&mut client_command_over(transport, address, &flags));
         client.stdout.wait_for_line(&format!("[*] line {MESSAGES}"));
         let lines = client.stdout.lines();
         let expected: Vec<String> =

@@ -49,6 +49,7 @@ mod inbox;
 mod lane;
 mod limits;
 mod outgoing;
+mod past;
 mod peers;
 mod phase;
 mod plain;

@@ -58,6 +58,8 @@ pub(crate) struct Outgoing {
     skip: Option<Cursor>,
     /// And no answer is overdue.
     skip_on_its_way: bool,
+    /// It goes on in another log, at `acked`, and must be told so.
+    goes_on: bool,
     /// A slot whose acknowledgement is timed: it was sent once.
     timed: Option<(u64, Instant)>,
     rtt: Rtt,
@@ -79,6 +81,7 @@ impl Outgoing {
             resend: 0..0,
             skip: None,
             skip_on_its_way: false,
+            goes_on: false,
             timed: None,
             rtt: Rtt::default(),
             window: Window::default(),
@@ -99,6 +102,17 @@ impl Outgoing {
         self.acked.seq() == log.seq()
     }
 
+    /// A slot beyond all that was sent, and beyond what the member may expect next.
+    pub(crate) fn unused(&self) -> u64 {
+        self.sent + 1
+    }
+
+    /// Goes on in another log, at this cursor. What the member has of the old one beyond `acked` it gets again.
+    pub(crate) fn go_on_at(&mut self, cursor: Cursor) {
+        let (rtt, window) = (std::mem::take(&mut self.rtt), std::mem::take(&mut self.window));
+        *self = Self { rtt, window, goes_on: true, ..Self::new(cursor) };
+    }
+
     /// How long to wait for an answer.
     pub(crate) fn rtt(&mut self) -> &mut Rtt {
         &mut self.rtt
@@ -112,6 +126,13 @@ impl Outgoing {
             }
             let slots = self.begin_skip(resume, log, bytes_max, now);
             return Next::Skip { resume, missed, slots };
+        }
+        if self.goes_on {
+            if self.skip_on_its_way {
+                return Next::Nothing;
+            }
+            let slots = self.begin_skip(self.acked, log, bytes_max, now);
+            return Next::Skip { resume: self.acked, missed: 0, slots };
         }
         if !self.window.has_room(self.in_flight(log)) {
             return Next::Nothing;
@@ -184,6 +205,7 @@ impl Outgoing {
             missed = skip.seq() - self.acked.seq();
             self.skip = None;
             self.skip_on_its_way = false;
+            self.goes_on = false;
         }
         let lacked = self.bytes_lacked(self.acked.slot()..self.sent, log);
         self.beyond.shift(reached.slot() - self.acked.slot());

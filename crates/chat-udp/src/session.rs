@@ -17,15 +17,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{Cursor, Feed, Format, LagPolicy, Membership};
+use chat_core::{CaughtUp, Cursor, Feed, Format, LagPolicy, Membership, Pending};
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
-use chat_proto::{Direct, LeaveReason, MemberDatagram, PREFACE, RoomDatagram, SessionId, Traffic, Welcome};
+use chat_proto::{
+    Ack, Direct, LeaveReason, MemberDatagram, PREFACE, RoomDatagram, SessionId, Traffic, Welcome,
+};
 
 use crate::cookie::Baked;
 use crate::inbox::Inbox;
 use crate::lane::Lane;
 use crate::limits::{BYE_TRIES, LEASE, OPENING_TIMEOUT};
 use crate::outgoing::{Next, Outgoing};
+use crate::past::Past;
 use crate::phase::{Leaving, Opening, Phase};
 
 /// What a peer works with, besides itself.
@@ -33,6 +36,14 @@ use crate::phase::{Leaving, Opening, Phase};
 pub(crate) struct Context<'a> {
     pub(crate) feed: &'a Feed,
     pub(crate) now: Instant,
+}
+
+impl Context<'_> {
+    fn count_missed(&self, messages: u64) {
+        if messages > 0 {
+            self.feed.attachment().count_missed(messages);
+        }
+    }
 }
 
 /// The hello that a session began with.
@@ -66,6 +77,8 @@ pub(crate) struct Session {
     inbox: Inbox,
     /// Items that are meant for this member alone; nothing while there are none.
     lane: Option<Box<Lane>>,
+    /// Nothing for a session that was never behind the log.
+    past: Option<Box<Past>>,
 }
 
 impl Session {
@@ -92,6 +105,7 @@ impl Session {
             outgoing: Outgoing::new(start),
             inbox,
             lane: None,
+            past: None,
         }
     }
 
@@ -166,10 +180,7 @@ impl Session {
     fn traffic(&mut self, traffic: Traffic, cx: &Context<'_>) {
         let Traffic { ping, ack, direct, settled, first, says } = traffic;
         self.owed.ack |= ping || !says.is_empty();
-        let missed = self.outgoing.acknowledged(&ack, cx.feed.log(Format::Framed), cx.now);
-        if missed > 0 {
-            cx.feed.attachment().count_missed(missed);
-        }
+        self.acknowledged(&ack, cx);
         let Some(member) = self.member else { return };
         if self.lane.as_mut().is_some_and(|lane| lane.acknowledged(direct)) {
             cx.feed.attachment().got(member, direct);
@@ -183,6 +194,60 @@ impl Session {
                 self.quit();
             }
         }
+    }
+
+    fn acknowledged(&mut self, ack: &Ack, cx: &Context<'_>) {
+        let shared = cx.feed.log(Format::Framed);
+        let Some(past) = &mut self.past else {
+            return cx.count_missed(self.outgoing.acknowledged(ack, shared, cx.now));
+        };
+        let Some(ack) = past.ack(ack, self.outgoing.acked().slot()) else { return };
+        let log = past.log().unwrap_or(shared);
+        cx.count_missed(self.outgoing.acknowledged(&ack, log, cx.now));
+        if past.log().is_some_and(|page| self.outgoing.has_all_messages(page)) {
+            let begin = shared.after(self.outgoing.acked().seq());
+            past.read_shared(begin, self.outgoing.unused());
+            self.outgoing.go_on_at(begin);
+        }
+    }
+
+    /// The message after which a page of the room's journal is to be asked for.
+    pub(crate) fn take_wish(&mut self) -> Option<u64> {
+        let wants = self.past.as_mut().is_some_and(|past| past.take_wish());
+        wants.then(|| self.outgoing.acked().seq())
+    }
+
+    /// The page that was asked for. Messages that the shared log has come from there.
+    pub(crate) fn catch_up(&mut self, caught_up: CaughtUp, cx: &Context<'_>) {
+        let Some(past) = &mut self.past else { return };
+        let CaughtUp { after, page, .. } = caught_up;
+        if after != self.outgoing.acked().seq() || past.log().is_some() {
+            return past.has_come(); // it had acknowledged more when the page came
+        }
+        let tail = cx.feed.log(Format::Framed).tail_seq();
+        let mut messages = page.map(|page| page.messages).unwrap_or_default();
+        messages.retain(|kept| kept.seq <= tail);
+        let Some(first) = messages.first().map(|kept| kept.seq) else { return past.gives_up() };
+        cx.count_missed(first - 1 - after); // retention has deleted them
+        let began_unix_ms = cx.feed.began_unix_ms();
+        let entries = messages.into_iter().map(|kept| kept.into_entry(began_unix_ms));
+        let begin = past.read(first - 1, entries, self.outgoing.unused());
+        self.outgoing.go_on_at(begin);
+    }
+
+    /// Whether it must wait for a page of the room's journal, because the shared log no longer has what it lacks.
+    fn is_behind(&mut self, cx: &Context<'_>) -> bool {
+        if !cx.feed.attachment().has_journal() || self.past.as_ref().is_some_and(|past| past.log().is_some())
+        {
+            return false;
+        }
+        let shared = cx.feed.log(Format::Framed);
+        let is_behind = matches!(shared.pending(self.outgoing.acked()), Pending::Lagged { missed: 1.., .. });
+        match &mut self.past {
+            Some(past) if !is_behind => past.has_come(),
+            _ => {}
+        }
+        is_behind && self.past.get_or_insert_default().waits()
     }
 
     fn lane_is_full(&self) -> bool {
@@ -230,11 +295,15 @@ impl Session {
         if self.lane.as_mut().is_some_and(|lane| lane.transmit(session, timeout, out)) {
             return true;
         }
-        let log = cx.feed.log(Format::Framed);
+        let is_behind = self.is_behind(cx);
+        let log = self.past.as_ref().and_then(|past| past.log()).unwrap_or(cx.feed.log(Format::Framed));
+        let wire = |slot: u64| self.past.as_ref().map_or(slot, |past| past.wire(slot));
         // The farewell is the last message. Leaves follow it: a wait for an acknowledgement of those, too,
         // would take one more round trip each time another member leaves.
-        let has_all = self.outgoing.has_all_messages(log) && self.lane.is_none();
-        if matches!(self.phase, Phase::Draining) && has_all {
+        let is_page = self.past.as_ref().is_some_and(|past| past.log().is_some());
+        let has_all = !is_page && self.outgoing.has_all_messages(log) && self.lane.is_none();
+        // One that is behind takes up its session where it stopped, once the server is back.
+        if matches!(self.phase, Phase::Draining) && (has_all || is_behind) {
             self.end(LeaveReason::Stopping, cx);
             return self.transmit(cx, out);
         }
@@ -242,10 +311,13 @@ impl Session {
             self.end(LeaveReason::Quit, cx);
             return self.transmit(cx, out);
         }
-        let bytes_max = entries_bytes_max(taken, log.head().slot());
-        match self.outgoing.next(log, bytes_max, cx.now) {
+        let head_slot = wire(log.head().slot());
+        let bytes_max = entries_bytes_max(taken, head_slot);
+        let next = if is_behind { Next::Nothing } else { self.outgoing.next(log, bytes_max, cx.now) };
+        match next {
             Next::Entries(slots) => {
-                RoomDatagram::Entries { session, taken, slot: slots.start, entries: &[] }.encode(out);
+                let slot = wire(slots.start);
+                RoomDatagram::Entries { session, taken, slot, entries: &[] }.encode(out);
                 append(log.batch(slots, bytes_max), out);
             }
             Next::Skip { missed, .. } if missed > 0 && cx.feed.config().lag_policy == LagPolicy::Close => {
@@ -255,12 +327,12 @@ impl Session {
             Next::Skip { resume, slots, .. } => {
                 let head =
                     self.member.map(|member| cx.feed.attachment().taken(member).head).unwrap_or_default();
-                let (slot, seq) = (resume.slot(), resume.seq());
+                let (slot, seq) = (wire(resume.slot()), resume.seq());
                 RoomDatagram::Lagged { session, taken, slot, seq, head, entries: &[] }.encode(out);
                 append(log.batch(slots, bytes_max), out);
             }
             Next::Nothing if self.owed.ack => {
-                RoomDatagram::Entries { session, taken, slot: log.head().slot(), entries: &[] }.encode(out);
+                RoomDatagram::Entries { session, taken, slot: head_slot, entries: &[] }.encode(out);
             }
             Next::Nothing => return false,
         }

@@ -120,6 +120,18 @@ impl Endpoint {
             self.peers.enqueue(key);
             self.settle(key);
         }
+        while let Some(caught_up) = self.open_feed(feed).and_then(Feed::take_caught_up) {
+            let key = caught_up.key;
+            let cx = Context { feed: self.feeds.feed(feed), now };
+            let is_there = self.peers.room(key) == Some(feed);
+            let peer =
+                self.peers.get_mut(key).filter(|peer| is_there && peer.member() == Some(caught_up.member));
+            if let Some(Peer::Session(session)) = peer {
+                session.catch_up(caught_up, &cx);
+                self.peers.enqueue(key);
+                self.settle(key);
+            }
+        }
         while let Some(Dismissed { key, member, reason }) =
             self.open_feed(feed).and_then(Feed::take_dismissed)
         {
@@ -213,12 +225,21 @@ impl Endpoint {
                 }
             },
         };
+        self.ask_for_page(key, at);
         self.settle(key);
         if !wrote {
             return None;
         }
         self.peers.enqueue(key); // the others first, then this one again
         Some(to)
+    }
+
+    /// Asks the room's journal for the messages that a session lacks and the log no longer has.
+    fn ask_for_page(&mut self, key: usize, at: FeedId) {
+        let Some(Peer::Session(session)) = self.peers.get_mut(key) else { return };
+        if let Some((member, after)) = session.member().zip(session.take_wish()) {
+            self.feeds.feed_mut(at).catch_up(key, member, after);
+        }
     }
 
     /// Answers the datagram that is being received.

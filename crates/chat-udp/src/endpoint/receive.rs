@@ -134,11 +134,13 @@ impl Endpoint {
         feed.attachment().set_unanswered(member, true);
         // The entries that the peer says it has must be in the log.
         feed.pull();
+        let has_journal = feed.attachment().has_journal();
         let log = feed.open(Format::Framed);
+        let oldest = if has_journal { 0 } else { log.tail_seq() };
         let start = match start {
             Start::After(have) => log.after(have),
             Start::History(messages) => {
-                let before = seq.saturating_sub(u64::from(messages)).max(log.tail_seq());
+                let before = seq.saturating_sub(u64::from(messages)).max(oldest);
                 log.after(before.min(seq))
             }
         };
