@@ -155,10 +155,11 @@ pub(crate) struct ClientArgs {
     /// there yet. On a terminal the first is the default
     #[arg(long)]
     pub(crate) reconnect: bool,
-    /// The name to be shown by, if the room has it to give
+    /// The name to be shown by, if the room has it to give [default: that of `chat/client.toml` in the directory for
+    /// configurations]
     #[arg(long, value_name = "NAME", conflicts_with = "plain")]
     pub(crate) name: Option<Name>,
-    /// The room to join [default: the server's first one]
+    /// The room to join [default: that of `chat/client.toml`, or the server's first one]
     #[arg(long, value_name = "ROOM", conflicts_with = "plain")]
     pub(crate) room: Option<Name>,
     /// Messages of the past to begin with, if the server gives so many [default: 100 on a terminal, else 0]

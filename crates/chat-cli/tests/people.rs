@@ -110,3 +110,29 @@ fn a_client_asks_for_a_room_and_is_told_if_there_is_none() {
         assert!(none.stderr.all().concat().contains("music"), "{:?}", none.stderr.all());
     }
 }
+
+#[test]
+fn a_client_takes_its_name_and_room_from_the_users_file_and_says_what_is_wrong_with_it() {
+    let server = Server::with(&["--room", "lobby", "--room", "dev"]);
+    let directory = std::env::temp_dir().join(format!("chat-client-toml-{}", std::process::id()));
+    std::fs::create_dir_all(directory.join("chat")).unwrap();
+    let file = directory.join("chat/client.toml");
+    let client = |flags: &[&str]| {
+        let mut command = client_command_over("tcp", server.address, flags);
+        let mut client = Process::start(command.env("XDG_CONFIG_HOME", &directory));
+        client.end_of_input();
+        let code = client.exit_code();
+        (code, client.stdout.lines().concat(), client.stderr.all().concat())
+    };
+    std::fs::write(&file, "name = \"ann\"\nroom = \"dev\"\n").unwrap();
+    let (code, said, _) = client(&["--json"]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains(r#""you":"ann""#) && said.contains(r#""room":"dev""#), "{said}");
+    let (_, said, _) = client(&["--json", "--name", "bob"]);
+    assert!(said.contains(r#""you":"bob""#), "{said}");
+    std::fs::write(&file, "nam = \"ann\"\n").unwrap();
+    let (code, _, why) = client(&[]);
+    assert_eq!(code, Some(1));
+    assert!(why.contains("unknown field `nam`") && why.contains("client.toml"), "{why}");
+    std::fs::remove_dir_all(&directory).unwrap();
+}

@@ -7,6 +7,7 @@ mod interactive;
 mod json;
 mod mention;
 mod pending;
+mod settings;
 mod speak;
 mod status;
 mod view;
@@ -21,6 +22,7 @@ use chat_core::{Client, ClientConfig, ClientEnd, Ended};
 use crossbeam_channel::bounded;
 
 use self::filter::Filtered;
+use self::settings::Settings;
 use crate::args::ClientArgs;
 use crate::failure::Failure;
 use crate::signals;
@@ -35,13 +37,15 @@ const LEAVE_TIMEOUT: Duration = Duration::from_millis(2_800);
 
 pub(crate) fn run(args: &ClientArgs, is_interactive: bool) -> Result<ExitCode, Failure> {
     let is_interactive = is_interactive && !args.json && !terminal::is_in_background();
+    // A server that is not ours has neither names nor rooms.
+    let settings = if args.plain { Settings::default() } else { Settings::read()? };
     let config = ClientConfig::default()
         .with_history(args.history.unwrap_or(if is_interactive { HISTORY_ON_A_TERMINAL } else { 0 }))
         .with_plain(args.plain)
         .with_reconnect(is_interactive || args.reconnect)
         .with_retry_first(args.reconnect)
-        .with_name(args.name.clone())
-        .with_room(args.room.clone());
+        .with_name(args.name.clone().or(settings.name))
+        .with_room(args.room.clone().or(settings.room));
     let client = Arc::new(transport::connect(args.transport, &args.address, &config)?);
     if is_interactive {
         let (signal, signalled) = bounded(1);
