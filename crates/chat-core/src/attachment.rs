@@ -492,6 +492,11 @@ impl Attachment {
         });
     }
 
+    /// Only what [`Update::caught_up`] would have, once nothing else is pulled any more.
+    pub(crate) fn take_pages(&mut self) -> Vec<CaughtUp> {
+        self.room.lock().take_pages(self.id)
+    }
+
     /// How many of the messages up to `said`, which this attachment's transport has passed on for `member`, the room has dealt
     /// with. Without a [`Journal`](crate::Journal) these are all of them, and it costs nothing.
     #[must_use]

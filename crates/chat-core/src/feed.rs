@@ -128,9 +128,8 @@ impl Feed {
         self.attachment.pull(&mut self.update);
         self.dismissed.append(&mut self.update.dismissed);
         self.told.extend(self.update.direct.drain(..));
-        self.asked = self.asked.saturating_sub(self.update.caught_up.len());
-        self.caught_up.extend(self.update.caught_up.drain(..));
-        self.ask();
+        let pages = std::mem::take(&mut self.update.caught_up);
+        self.came(pages);
         let (update, encoder) = (&self.update, &mut self.encoder);
         self.grown |= update.missed_up_to.is_some();
         if let Some(said_by) = &mut self.said_by {
@@ -151,6 +150,18 @@ impl Feed {
             }
             self.grown |= log.head().slot() != head;
         }
+    }
+
+    /// Takes the pages for members that catch up, and pulls nothing else: the room is closing.
+    pub(crate) fn pull_pages(&mut self) {
+        let pages = self.attachment.take_pages();
+        self.came(pages);
+    }
+
+    fn came(&mut self, pages: Vec<CaughtUp>) {
+        self.asked = self.asked.saturating_sub(pages.len());
+        self.caught_up.extend(pages);
+        self.ask();
     }
 
     /// The log in `format`, made from the room's log if this is its first reader. Contains what was pulled so far.

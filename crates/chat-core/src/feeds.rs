@@ -282,6 +282,7 @@ impl Feeds {
             let Some(Some(place)) = self.places.get_mut(feed.place()) else { continue };
             place.is_marked = false;
             if place.is_stopped {
+                place.feed.pull_pages();
                 continue;
             }
             place.feed.pull();

@@ -254,8 +254,6 @@ impl Connection {
             };
             match (self.outgoing.flush(listener, cx, socket), self.phase) {
                 (Ok(Flushed::Lagged), _) => self.end(LeaveReason::Lagged, cx),
-                // It takes up its session where it stopped, once the server is back.
-                (Ok(Flushed::Behind { .. }), Phase::Draining) => self.end(LeaveReason::Stopping, cx),
                 (Ok(Flushed::Behind { ask }), _) => {
                     if let (true, Some(member)) = (ask, self.member()) {
                         let (key, after) = (cx.key, self.outgoing.seq());

@@ -67,6 +67,12 @@ impl ScriptedJournal {
         self.lock().queue.len()
     }
 
+    /// How many questions wait for [`answer`](Self::answer).
+    #[must_use]
+    pub fn questions(&self) -> usize {
+        self.lock().reads.len()
+    }
+
     /// Keeps the oldest records that wait, at most so many. The room does not learn it before [`commit`](Self::commit).
     pub fn keep(&self, records: usize) {
         let mut inner = self.lock();

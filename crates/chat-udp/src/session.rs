@@ -301,9 +301,8 @@ impl Session {
         // The farewell is the last message. Leaves follow it: a wait for an acknowledgement of those, too,
         // would take one more round trip each time another member leaves.
         let is_page = self.past.as_ref().is_some_and(|past| past.log().is_some());
-        let has_all = !is_page && self.outgoing.has_all_messages(log) && self.lane.is_none();
-        // One that is behind takes up its session where it stopped, once the server is back.
-        if matches!(self.phase, Phase::Draining) && (has_all || is_behind) {
+        let has_all = !is_page && !is_behind && self.outgoing.has_all_messages(log) && self.lane.is_none();
+        if matches!(self.phase, Phase::Draining) && has_all {
             self.end(LeaveReason::Stopping, cx);
             return self.transmit(cx, out);
         }

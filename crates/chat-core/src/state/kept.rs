@@ -10,8 +10,12 @@ use crate::journal::{Full, IDS_SET_ASIDE, Journal, Kept, Past, Record};
 use crate::members::Membership;
 use crate::sessions::Left;
 
-/// Messages of one room that may wait for its journal before speakers are paused.
+/// Messages of one room that may wait for its journal before speakers are paused: they come back together, and must not push
+/// each other out of the log before anyone has read them.
 const WAITING_MAX: usize = 4_096;
+
+/// Bytes of the log for each of them.
+const LOG_BYTES_PER_WAITING: usize = 1_024;
 
 /// A room's journal, and what has not come back from it.
 #[derive(Debug)]
@@ -74,7 +78,8 @@ impl State {
 
     /// Whether the journal is so far behind that speakers must wait.
     pub(super) fn is_journal_behind(&self) -> bool {
-        self.in_flight.as_ref().is_some_and(|in_flight| in_flight.waiting >= WAITING_MAX)
+        let waiting_max = WAITING_MAX.min(self.config.log_bytes_max / LOG_BYTES_PER_WAITING);
+        self.in_flight.as_ref().is_some_and(|in_flight| in_flight.waiting >= waiting_max)
     }
 
     /// The newest number of a member that needs not be said again: it is in flight, or dealt with.

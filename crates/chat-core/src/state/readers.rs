@@ -165,6 +165,13 @@ impl State {
         Wakes(attachment.and_then(|attachment| attachment.reader.wake()).into_iter().collect())
     }
 
+    /// The pages for members that catch up, for a transport that pulls nothing else any more.
+    pub(crate) fn take_pages(&mut self, attachment: usize) -> Vec<CaughtUp> {
+        let Some(Some(attachment)) = self.attachments.get_mut(attachment) else { return Vec::new() };
+        attachment.reader.is_up_to_date();
+        std::mem::take(&mut attachment.caught_up)
+    }
+
     /// Hands a page to the transport that has asked for it.
     pub(crate) fn hand_page(&mut self, attachment: usize, caught_up: CaughtUp) -> Wakes {
         if let Some(Some(attachment)) = self.attachments.get_mut(attachment) {

@@ -19,6 +19,7 @@ mod forger;
 mod framed_tcp;
 mod framed_udp;
 mod interrupt;
+mod keeper;
 mod lines;
 mod person;
 mod plain_tcp;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use chat_core::{Room, Turn};
+use chat_core::{PAGE_BYTES_MAX, Room, Turn};
 use chat_proto::limits::{ENTRY_FRAME_BYTES_MAX, FRAME_BYTES_MAX};
 use chat_stream::{Endpoint, Held, Readiness, Stream};
 use chat_testkit::{StreamEnd, StreamEvent};
@@ -17,7 +17,7 @@ use super::interrupt::{Interrupt, waker};
 
 /// What may wait for one member alone: 4 KiB of answers, the one that went beyond, the rest of an entry, and a
 /// notice or a goodbye.
-const OUTBOX_BYTES_MAX: usize = 4 * 1024 + 2 * FRAME_BYTES_MAX + ENTRY_FRAME_BYTES_MAX;
+const OUTBOX_BYTES_MAX: usize = 4 * 1024 + 2 * FRAME_BYTES_MAX + ENTRY_FRAME_BYTES_MAX + PAGE_BYTES_MAX;
 
 /// What one turn reads of a member.
 const BACKLOG_BYTES_MAX: usize = 64 * 1024;

@@ -17,6 +17,7 @@ use crate::mixed::follower::Follower;
 use crate::mixed::forger::Forger;
 use crate::mixed::framed_tcp::FramedTcp;
 use crate::mixed::framed_udp::FramedUdp;
+use crate::mixed::keeper::Keeper;
 use crate::mixed::person::{Lone, Person, Surroundings};
 use crate::mixed::plain_tcp::PlainTcp;
 use crate::mixed::plain_udp::PlainUdp;
@@ -66,6 +67,7 @@ pub(super) struct Run<'s, const QUICK: bool> {
     random: StdRng,
     port: u16,
     lone: Lone,
+    keeper: Keeper,
     is_settled: bool,
     is_closing: bool,
     datagrams: u64,
@@ -80,7 +82,8 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
         let world = &script.world;
         let room_world =
             RoomWorld { clock: time.clock(), unix_clock: time.unix_clock(), seed: random.random() };
-        let room = Room::in_world(script.room(), room_world);
+        let keeper = Keeper::drawn(script.seed);
+        let room = keeper.room(script.room(), room_world);
         let truth = Rc::new(RefCell::new(Truth::new(&room)));
         let lazy = room.join("lazy").expect("the second local member");
         let server = SocketAddr::from(([192, 0, 2, 1], 5555));
@@ -108,6 +111,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             random,
             port: 0,
             lone: Lone::default(),
+            keeper,
             is_settled: false,
             is_closing: false,
             datagrams: 0,
@@ -201,6 +205,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             self.good_network.next_arrival(),
             self.threads.next(now),
             self.outage_until,
+            self.keeper.due(now, self.room.is_closing()),
             (!self.stirred.is_empty()).then_some(now),
         ];
         let next = deadlines.iter().chain(&others).copied().flatten().min();
@@ -226,6 +231,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             }
         }
         self.deliver(now)?;
+        self.keeper.run(now);
         self.threads.run(now);
         self.send(now);
         self.notice_closing();

@@ -1,0 +1,57 @@
+//! The journal of a simulated room: none, or one that is late, keeps a few records at a time, and answers a few questions.
+
+use std::time::{Duration, Instant};
+
+use chat_core::{Room, RoomConfig, World};
+use chat_testkit::ScriptedJournal;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// How late it may be.
+const LATENESS_MAX_MS: u64 = 50;
+
+/// Does what a journal's threads do.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    journal: Option<ScriptedJournal>,
+    random: StdRng,
+    due: Option<Instant>,
+}
+
+impl Keeper {
+    /// One run in three has a journal.
+    pub(super) fn drawn(seed: u64) -> Self {
+        let journal = (seed % 3 == 1).then(ScriptedJournal::default);
+        Self { journal, random: StdRng::seed_from_u64(seed ^ 0x6a6f_7572), due: None }
+    }
+
+    pub(super) fn room(&self, config: RoomConfig, world: World) -> Room {
+        match &self.journal {
+            Some(journal) => Room::restore_in_world(config, world, journal).expect("it is in memory"),
+            None => Room::in_world(config, world),
+        }
+    }
+
+    /// When it goes on, if it has anything to do. It is not late when the room closes: what is said between the end of the room and
+    /// its farewell is not taken, and that time is to be short.
+    pub(super) fn due(&mut self, now: Instant, is_closing: bool) -> Option<Instant> {
+        let journal = self.journal.as_ref()?;
+        if journal.waiting() + journal.questions() == 0 {
+            return None;
+        }
+        if is_closing {
+            self.due = Some(now);
+        }
+        let late = Duration::from_millis(self.random.random_range(0..=LATENESS_MAX_MS));
+        Some(*self.due.get_or_insert(now + late))
+    }
+
+    pub(super) fn run(&mut self, now: Instant) {
+        let Some(journal) = &self.journal else { return };
+        if self.due.take_if(|due| *due <= now).is_some() {
+            journal.keep([1, 10, 100][self.random.random_range(0..3)]);
+            journal.commit();
+            journal.answer([1, usize::MAX][self.random.random_range(0..2)]);
+        }
+    }
+}
