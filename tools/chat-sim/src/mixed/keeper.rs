@@ -10,6 +10,9 @@ use rand::{RngExt, SeedableRng};
 /// How late it may be.
 const LATENESS_MAX_MS: u64 = 50;
 
+/// Several messages of an undelimited peer.
+const BUFFER_BYTES_MIN: usize = 4 * 1024;
+
 /// Does what a journal's threads do.
 #[derive(Debug)]
 pub(super) struct Keeper {
@@ -19,9 +22,10 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// One run in three has a journal.
-    pub(super) fn drawn(seed: u64) -> Self {
-        let journal = (seed % 3 == 1).then(ScriptedJournal::default);
+    /// One run in three has a journal. Not if a message may not fit into the buffer of a stream: while its speaker is paused, the rest of
+    /// what an undelimited peer says comes so late that it is another message.
+    pub(super) fn drawn(seed: u64, buffer_bytes: usize) -> Self {
+        let journal = (seed % 3 == 1 && buffer_bytes >= BUFFER_BYTES_MIN).then(ScriptedJournal::default);
         Self { journal, random: StdRng::seed_from_u64(seed ^ 0x6a6f_7572), due: None }
     }
 

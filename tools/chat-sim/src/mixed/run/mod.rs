@@ -82,7 +82,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
         let world = &script.world;
         let room_world =
             RoomWorld { clock: time.clock(), unix_clock: time.unix_clock(), seed: random.random() };
-        let keeper = Keeper::drawn(script.seed);
+        let keeper = Keeper::drawn(script.seed, world.streams.buffer_bytes);
         let room = keeper.room(script.room(), room_world);
         let truth = Rc::new(RefCell::new(Truth::new(&room)));
         let lazy = room.join("lazy").expect("the second local member");
