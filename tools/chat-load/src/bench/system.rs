@@ -89,6 +89,19 @@ impl System {
                 Stream(Wire::Frames),
                 "tcp --threads 2",
             ))
+            // In the directory that the server has for itself.
+            .chain(chat(
+                "tcp-plain-1-history",
+                "chat tcp plain, 1 thread, history",
+                Stream(Wire::Lines),
+                "tcp --threads 1 --history chat.db",
+            ))
+            .chain(chat(
+                "tcp-framed-1-history",
+                "chat tcp framed, 1 thread, history",
+                Stream(Wire::Frames),
+                "tcp --threads 1 --history chat.db",
+            ))
             .chain([
                 own("tokio", "tokio task + broadcast", Stream(Wire::Lines)),
                 foreign("redis", "Redis pub/sub", Wire::Redis, Foreign::Redis),
