@@ -24,7 +24,7 @@ fn said(deliver: impl Fn(&mut Peer, &[Vec<u8>])) -> Vec<String> {
     // A line peer for good (5.2), so that no pause between two bytes means anything.
     speaker.send("begin\n");
     reader.read_up_to(&speaker.line("begin"));
-    let cases: Vec<Vec<u8>> = corpus().into_iter().map(|(bytes, _)| bytes).collect();
+    let cases: Vec<Vec<u8>> = cases().into_iter().map(|(bytes, _)| bytes).collect();
     deliver(&mut speaker, &cases);
     speaker.send("that is all\n");
     let lines = reader.read_up_to(&speaker.line("that is all"));
@@ -33,8 +33,14 @@ fn said(deliver: impl Fn(&mut Peer, &[Vec<u8>])) -> Vec<String> {
     lines[..lines.len() - 1].iter().map(text).collect()
 }
 
+/// The corpus without the DEL. One that a read returns alone is a key that erases (5.2), and which bytes come alone is not
+/// certain.
+fn cases() -> Vec<(Vec<u8>, Vec<String>)> {
+    corpus().into_iter().filter(|(bytes, _)| !bytes.contains(&0x7f)).collect()
+}
+
 fn expected() -> Vec<String> {
-    corpus().into_iter().flat_map(|(_, texts)| texts).collect()
+    cases().into_iter().flat_map(|(_, texts)| texts).collect()
 }
 
 #[test]
