@@ -18,6 +18,12 @@ use crate::store::StoreConfig;
 /// Records in one transaction.
 const BATCH_MAX: usize = 4_096;
 
+/// A batch of so many is followed by another one, as a rule.
+const BUSY_MIN: usize = 64;
+
+/// While it is busy, the longest time between two records of one batch.
+const GAP_MAX: Duration = Duration::from_micros(100);
+
 /// Messages whose words are indexed, or that are deleted, at a time. A few milliseconds, for which a message waits at worst.
 const IDLE_STEP: i64 = 512;
 
@@ -37,6 +43,8 @@ pub(crate) struct Writer {
     config: StoreConfig,
     /// The newest sequence number of each room.
     seqs: HashMap<i64, u64>,
+    /// The last batch was a large one: the next one is waited for a little.
+    is_busy: bool,
     _lock: Lock,
 }
 
@@ -48,7 +56,7 @@ struct Batch {
 
 impl Writer {
     pub(crate) fn new(connection: Connection, config: StoreConfig, lock: Lock) -> Self {
-        Self { connection, config, seqs: HashMap::new(), _lock: lock }
+        Self { connection, config, seqs: HashMap::new(), is_busy: false, _lock: lock }
     }
 
     /// Works until it is told to stop, or nobody is left to ask for anything.
@@ -84,7 +92,11 @@ impl Writer {
                 Job::Keep { room, record, way } => {
                     records.push((room, record, way));
                     if records.len() < BATCH_MAX {
-                        next = jobs.try_recv().ok();
+                        // Those that are read from one socket come in a row, and are to be written to everyone together.
+                        next = match self.is_busy {
+                            true => jobs.recv_timeout(GAP_MAX).ok(),
+                            false => jobs.try_recv().ok(),
+                        };
                     }
                 }
                 Job::Open { name, log_bytes_max, answer } => {
@@ -119,6 +131,7 @@ impl Writer {
         if records.is_empty() {
             return;
         }
+        self.is_busy = records.len() >= BUSY_MIN;
         let mut seqs = self.seqs.clone();
         match self.write(&records) {
             Ok(()) => {
