@@ -33,7 +33,7 @@ mod tests;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chat_core::{CaughtUp, Cursor, FeedId, Format, Membership};
 use chat_proto::{Direct, LeaveReason, RoomFrame};
@@ -102,7 +102,7 @@ pub(crate) struct Connection {
     /// Bytes received and not processed yet: at most the bytes of one read.
     backlog: Box<[u8]>,
     outgoing: Outgoing,
-    /// When something is due, by `phase`: of what is received, the end of a pause, or of lingering.
+    /// When something is due, by `phase`: of what is received, the end of a pause, of lingering, or of the first silence.
     due: Option<Instant>,
 }
 
@@ -117,7 +117,7 @@ impl Connection {
             incoming: Incoming::Opening,
             backlog: Box::default(),
             outgoing: Outgoing::new(Reading::Delimited(Format::Lf), Cursor::default()),
-            due: None,
+            due: Some(now + OPENING_GRACE),
         }
     }
 
@@ -126,11 +126,17 @@ impl Connection {
         self.phase == Phase::Handshake
     }
 
-    /// The stream is open.
-    pub(crate) fn opened(&mut self, speaks: Speaks, cx: &mut Context<'_>) {
+    /// Whether the stream is not open, and the peer has been silent for as long as a listener is.
+    pub(crate) fn is_silent(&self, now: Instant) -> bool {
+        self.is_handshaking() && self.due.is_some_and(|due| due <= now)
+    }
+
+    /// The stream is open. A peer that shows nothing of its protocol within `grace` is a listener.
+    pub(crate) fn opened(&mut self, speaks: Speaks, grace: Duration, cx: &mut Context<'_>) {
         self.phase = Phase::Opening;
+        self.due = None;
         match speaks {
-            Speaks::Any => self.due = Some(cx.now + OPENING_GRACE),
+            Speaks::Any => self.due = Some(cx.now + grace),
             Speaks::Framed => self.incoming = Incoming::framed(),
             Speaks::Plain => {
                 self.incoming = Incoming::plain();
@@ -304,7 +310,12 @@ impl Connection {
         }
         let is_quiet = self.due.is_some_and(|due| due <= cx.now);
         match self.phase {
-            Phase::Handshake => self.lose(LeaveReason::Unfinished, cx),
+            Phase::Handshake => {
+                self.due = None; // silent or not, it has its 10 s
+                if self.deadline().is_none_or(|deadline| deadline <= cx.now) {
+                    self.lose(LeaveReason::Unfinished, cx);
+                }
+            }
             Phase::Opening | Phase::Member if self.incoming.wait() == Wait::Rest => {
                 self.end(LeaveReason::Unfinished, cx);
             }

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use chat_core::{Deadlines, FeedId, Listed, Membership};
 
 use crate::connection::Connection;
 use crate::context::Context;
+use crate::limits::OPENING_GRACE;
 use crate::stream::{Readiness, Stream};
 
 #[derive(Debug)]
@@ -106,6 +108,9 @@ impl<S: Stream> Peer<S> {
     /// The listed deadline has passed.
     pub(crate) fn on_deadline(&mut self, cx: &mut Context<'_>) {
         self.listed = Listed::default();
+        if self.connection.is_silent(cx.now) && self.stream.silent() {
+            self.connection.opened(self.stream.speaks(), Duration::ZERO, cx);
+        }
         // The socket takes bytes again, and we have not tried yet: the delay is ours, not the peer's.
         if !(self.writable && self.connection.is_blocked()) {
             self.connection.on_deadline(cx);
@@ -115,7 +120,7 @@ impl<S: Stream> Peer<S> {
     /// Continues the handshake that must end before the first byte; true once it is done.
     pub(crate) fn open(&mut self, cx: &mut Context<'_>) -> bool {
         match self.stream.open() {
-            Ok(true) => self.connection.opened(self.stream.speaks(), cx),
+            Ok(true) => self.connection.opened(self.stream.speaks(), OPENING_GRACE, cx),
             Ok(false) if !self.hung_up => self.readable = false, // an event comes when there is more to do
             Ok(false) => self.connection.fail(&ErrorKind::BrokenPipe.into(), cx),
             Err(error) => self.connection.fail(&error, cx),

@@ -25,6 +25,12 @@ pub trait Stream: Read + Write {
         Ok(true)
     }
 
+    /// The peer has been silent for 200 ms, and the stream is not open. True if it is open now: a stream that waits for the
+    /// first byte to know what it is has a silent listener. Default: it is not.
+    fn silent(&mut self) -> bool {
+        false
+    }
+
     /// The peer's protocol, if the stream knows it once it is open. Default: the first byte shows it.
     fn speaks(&self) -> Speaks {
         Speaks::Any

@@ -229,6 +229,70 @@ fn a_stream_that_opens_with_a_handshake_and_keeps_bytes_back_is_flushed_to_the_l
     drop(idle);
 }
 
+/// Waits for a first byte before it is open.
+struct Waiting {
+    /// Whether it can do without.
+    can_do_without: bool,
+    written: std::rc::Rc<std::cell::Cell<usize>>,
+}
+
+impl Read for Waiting {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Write for Waiting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.written.set(self.written.get() + bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Waiting {
+    fn open(&mut self) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn silent(&mut self) -> bool {
+        self.can_do_without
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_listener_joins_after_200_ms_if_its_stream_can_open_without_a_byte() {
+    let time = VirtualTime::default();
+    let world = World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [7; 32] };
+    let room = Room::in_world(RoomConfig::default(), world);
+    let mut endpoint = Endpoint::new(&room, Waker::new(|| {}), false);
+    let written = [true, false].map(|can_do_without| {
+        let written = std::rc::Rc::<std::cell::Cell<usize>>::default();
+        let stream = Waiting { can_do_without, written: std::rc::Rc::clone(&written) };
+        endpoint.adopt(stream, "192.0.2.1:1".parse().unwrap(), time.now());
+        written
+    });
+    let begun = time.now();
+    let mut turn_at = |after| {
+        time.advance_to(begun + Duration::from_millis(after));
+        let _open = endpoint.turn(time.now());
+        endpoint.peers()
+    };
+    assert_eq!((turn_at(199), room.stats().members), (2, 0));
+    assert_eq!((turn_at(200), room.stats().members), (2, 1));
+    room.notice("welcome").unwrap();
+    assert_eq!(turn_at(9_999), 2);
+    assert_eq!((turn_at(10_000), room.stats().members), (1, 1), "the other one had its 10 s");
+    assert_eq!(written.map(|written| written.get() > 0), [true, false]);
+}
+
 /// A peer that has sent these bytes and takes everything.
 struct Sender(io::Cursor<Vec<u8>>);
 

@@ -11,6 +11,17 @@ use mio::net::TcpStream;
 #[derive(Debug)]
 pub struct TcpSocket(pub(crate) TcpStream);
 
+impl TcpSocket {
+    /// Reads what a read would return next, and leaves it there.
+    ///
+    /// # Errors
+    ///
+    /// Those of a read.
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.peek(buffer)
+    }
+}
+
 impl Read for TcpSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)

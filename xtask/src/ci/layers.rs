@@ -11,10 +11,14 @@ use crate::failure::Failure;
 /// What each library must not depend on, directly or through others, beside [`IN_NO_LIBRARY`].
 const LAYERS: &[(&str, &[&str])] = &[
     ("chat-proto", &["chat-core", "mio", "socket2", "crossbeam-channel", "rand"]),
-    ("chat-core", &["chat-stream", "chat-tcp", "chat-udp", "chat-store", "rusqlite", "mio", "socket2"]),
-    ("chat-stream", &["chat-tcp", "chat-udp", "mio", "socket2", "rustix"]),
-    ("chat-tcp", &["chat-udp", "rusqlite"]),
-    ("chat-udp", &["chat-tcp", "rusqlite"]),
+    (
+        "chat-core",
+        &["chat-stream", "chat-tcp", "chat-udp", "chat-store", "rusqlite", "rustls", "mio", "socket2"],
+    ),
+    ("chat-stream", &["rustls", "chat-tcp", "chat-udp", "mio", "socket2", "rustix"]),
+    ("chat-tcp", &["chat-udp", "chat-tls", "rusqlite", "rustls"]),
+    ("chat-tls", &["chat-udp", "rusqlite", "aws-lc-rs"]),
+    ("chat-udp", &["chat-tcp", "rusqlite", "rustls"]),
     ("chat-store", &["chat-stream", "chat-tcp", "chat-udp", "mio", "socket2"]),
 ];
 

@@ -30,6 +30,7 @@ Examples:
   chat server tcp --bind 0.0.0.0:5555      # for the whole network
   chat server tcp --bind '[::]:5555'       # IPv6 and IPv4
   chat server tcp --room lobby --room dev --open-rooms 100
+  chat server tcp --tls self-signed        # netcat and TLS on one port
   chat server tcp --history chat.db --keep 30d   # goes on after a restart
   chat server tcp --log-file chat.log &    # in the background")]
 pub(crate) struct ServerArgs {
@@ -84,6 +85,13 @@ pub(crate) struct ServerArgs {
     /// 10.0.0.0/8. May be given several times
     #[arg(long, value_name = "NETWORK")]
     pub(crate) udp_trust: Vec<Network>,
+    /// Offer TLS on the same TCP port, with a certificate and its key; `self-signed` makes them, new at each start, and
+    /// prints the fingerprint. SIGHUP reads the files again
+    #[arg(long, value_names = ["CERT.PEM", "KEY.PEM"], num_args = 1..=2)]
+    pub(crate) tls: Option<Vec<PathBuf>>,
+    /// Close TCP connections that do not speak TLS
+    #[arg(long, requires = "tls")]
+    pub(crate) tls_only: bool,
     /// Tell plain members (netcat, telnet) who joins and leaves
     #[arg(long)]
     pub(crate) announce: bool,

@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 
 use chat_core::{BindError, Rooms, Running};
 use chat_tcp::{TcpConfig, TcpServer};
+use chat_tls::Tls;
 use chat_udp::UdpServer;
 
 use crate::address::Address;
@@ -37,12 +38,17 @@ impl fmt::Display for Place {
 
 /// Opens the room to each transport at each address, and runs them. Over every transport an address has the same
 /// port number.
-pub(super) fn listen(args: &ServerArgs, rooms: &Rooms, running: &mut Running) -> Result<Vec<Place>, Failure> {
+pub(super) fn listen(
+    args: &ServerArgs,
+    tls: Option<&Tls>,
+    rooms: &Rooms,
+    running: &mut Running,
+) -> Result<Vec<Place>, Failure> {
     let targets = targets(&args.bind)?;
     let mut tries = 0;
     let servers = loop {
         tries += 1;
-        match bind(args, &targets, rooms) {
+        match bind(args, tls, &targets, rooms) {
             Ok(servers) => break servers,
             // By somebody else since the system has picked the port, so it may pick another.
             Err(error) if error.is_picked() && error.is_taken() && tries < TRIES_MAX => {}
@@ -56,6 +62,7 @@ pub(super) fn listen(args: &ServerArgs, rooms: &Rooms, running: &mut Running) ->
     for (place, server) in servers {
         match server {
             Server::Tcp(server) => server.spawn_into(running)?,
+            Server::Tls(server) => server.spawn_into(running)?,
             Server::Udp(server) => server.spawn_into(running)?,
         }
         places.push(place);
@@ -105,11 +112,13 @@ fn both_loopbacks(asked: &Address, mut addresses: Vec<SocketAddr>) -> Vec<Socket
 
 enum Server {
     Tcp(TcpServer),
+    Tls(TcpServer<Tls>),
     Udp(Box<UdpServer>),
 }
 
 fn bind(
     args: &ServerArgs,
+    tls: Option<&Tls>,
     targets: &[Target<'_>],
     rooms: &Rooms,
 ) -> Result<Vec<(Place, Server)>, CannotListen> {
@@ -125,7 +134,7 @@ fn bind(
         'addresses: for &(mut address) in addresses {
             for &transport in &transports {
                 address.set_port(port);
-                match bind_to(address, transport, args, count, rooms) {
+                match bind_to(address, transport, args, tls, count, rooms) {
                     Ok((bound, server)) => {
                         port = bound.port();
                         let is_one_of_several = transports.len() > 1;
@@ -154,6 +163,7 @@ fn bind_to(
     address: SocketAddr,
     transport: TransportKind,
     args: &ServerArgs,
+    tls: Option<&Tls>,
     addresses: usize,
     rooms: &Rooms,
 ) -> Result<(SocketAddr, Server), BindError> {
@@ -163,6 +173,10 @@ fn bind_to(
             let threads = args.threads.map_or_else(cores, usize::from);
             let config =
                 TcpConfig::default().with_announce(args.announce).with_threads((threads / addresses).max(1));
+            if let Some(tls) = tls {
+                let server = TcpServer::bind_over(address, rooms, &config, tls)?;
+                return Ok((server.local_addr(), Server::Tls(server)));
+            }
             let server = TcpServer::bind(address, rooms, &config)?;
             Ok((server.local_addr(), Server::Tcp(server)))
         }

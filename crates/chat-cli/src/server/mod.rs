@@ -4,6 +4,7 @@ mod bans;
 mod listen;
 mod password;
 mod printer;
+mod tls;
 mod watch;
 
 #[cfg(unix)]
@@ -21,6 +22,7 @@ use self::bans::BanFile;
 #[cfg(unix)]
 use self::listen::Place;
 use self::listen::listen;
+use self::tls::Encryption;
 #[cfg(unix)]
 use crate::admin;
 use crate::args::{LookArgs, ServerArgs};
@@ -48,6 +50,7 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     let rooms = args.rooms(password, list.clone(), store.as_ref())?;
     let room = rooms.first();
     let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;
+    let encryption = Encryption::open(args)?;
     let mut running = Running::new(&rooms);
     // Before anyone can come, so that they tell of everyone.
     let local = room.join("console")?;
@@ -58,18 +61,19 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     if tracing::enabled!(tracing::Level::INFO) {
         watch::spawn(room.join("watch")?)?;
     }
-    let places = listen(args, &rooms, &mut running)?;
+    let places = listen(args, encryption.as_ref().map(Encryption::tls), &rooms, &mut running)?;
     let addresses = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     #[cfg(unix)]
     let _removed_at_the_end = control_socket(args, &places, &room, &addresses)?;
-    let first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
+    let mut first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
+    first.extend(encryption.iter().map(Encryption::to_string));
     let (reopen, reopened) = bounded(1);
     let mut printers = Vec::new();
     if let Some((local, path)) = log_file {
         let printer = printer::spawn_file(local, first.clone(), path.clone(), reopened);
         printers.push(printer.map_err(|error| no_log_file(error, path))?);
     }
-    on_signals(&room, reopen, bans.as_ref().map(BanFile::changed))?;
+    on_signals(&room, reopen, bans.as_ref().map(BanFile::changed), encryption)?;
     printers.push(if is_interactive {
         console(local, first, addresses, args.look)?
     } else {
@@ -155,7 +159,12 @@ fn control_socket(
 }
 
 /// The first signal closes the room in order, the second one at once. SIGHUP opens files again.
-fn on_signals(room: &Room, reopen: Sender<()>, reread: Option<Sender<()>>) -> io::Result<()> {
+fn on_signals(
+    room: &Room,
+    reopen: Sender<()>,
+    reread: Option<Sender<()>>,
+    encryption: Option<Encryption>,
+) -> io::Result<()> {
     let room = room.clone();
     let mut is_closing = false;
     signals::on_each(move |signal| match signal {
@@ -172,6 +181,7 @@ fn on_signals(room: &Room, reopen: Sender<()>, reread: Option<Sender<()>>) -> io
             for reader in [Some(&reopen), reread.as_ref()].into_iter().flatten() {
                 let _there_already = reader.try_send(());
             }
+            encryption.iter().for_each(Encryption::reload);
         }
     })
 }

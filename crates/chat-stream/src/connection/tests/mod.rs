@@ -24,6 +24,7 @@ use chat_proto::{
 
 use super::Connection;
 use crate::context::Context;
+use crate::limits::OPENING_GRACE;
 use crate::stream::Speaks;
 
 const MS: Duration = Duration::from_millis(1);
@@ -104,7 +105,7 @@ impl Stage {
         self.guests += 1;
         let address = format!("192.0.2.1:{}", self.guests);
         let mut connection = Connection::new(address.parse().unwrap(), self.now);
-        self.with_context(|cx| connection.opened(Speaks::Any, cx));
+        self.with_context(|cx| connection.opened(Speaks::Any, OPENING_GRACE, cx));
         let wire = Wire { taken: Vec::new(), free: usize::MAX, bite: usize::MAX, broken: None };
         Guest { connection, address, wire, is_shut: false, is_gone: false, told: 0 }
     }
