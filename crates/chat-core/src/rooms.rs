@@ -1,6 +1,6 @@
 //! The rooms of one server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
@@ -74,6 +74,8 @@ pub(crate) struct Inner {
     admission: Arc<Admission>,
     /// The permanent rooms, in the order in which they were configured.
     configured: Vec<Room>,
+    /// Where each is among them, by the looks of its name.
+    by_looks: HashMap<String, usize>,
     /// Makes the world of each room.
     world: Box<dyn Fn() -> World + Send + Sync>,
     journals: Option<Arc<dyn Journals>>,
@@ -162,9 +164,12 @@ impl Rooms {
         if rooms_max > ROOMS_MAX {
             return Err(RoomError::TooMany { rooms: rooms_max });
         }
+        let mut by_looks = HashMap::new();
         for (place, name) in config.names.iter().enumerate() {
-            if config.names[..place].iter().any(|other| other.is_confusable_with(name)) {
-                return Err(RoomError::Twice { name: name.clone() });
+            for looks in name.lookalikes() {
+                if by_looks.insert(looks, place).is_some_and(|other| other != place) {
+                    return Err(RoomError::Twice { name: name.clone() });
+                }
             }
         }
         let share = (config.logs_bytes_max / rooms_max).max(RoomConfig::LOG_BYTES_MIN);
@@ -181,7 +186,7 @@ impl Rooms {
                 failed = Some(error);
                 Vec::new()
             });
-            Inner { configured, config, admission, world, journals, open: Mutex::default() }
+            Inner { configured, by_looks, config, admission, world, journals, open: Mutex::default() }
         }));
         failed.map_or(Ok(rooms), |error| Err(RoomError::Journal(error)))
     }
@@ -195,9 +200,8 @@ impl Rooms {
     /// The room of this name, or one that looks like it, if there is one.
     #[must_use]
     pub fn get(&self, name: &Name) -> Option<Room> {
-        let is_it = |room: &&Room| room.name().is_some_and(|of| of.is_confusable_with(name));
-        let configured = self.0.configured.iter().find(is_it);
-        configured.cloned().or_else(|| {
+        let place = name.lookalikes().iter().find_map(|looks| self.0.by_looks.get(looks).copied());
+        place.map(|place| self.0.configured[place].clone()).or_else(|| {
             let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
             Room::upgrade(open.get(&key(name))?)
         })
@@ -286,8 +290,15 @@ impl From<Room> for Rooms {
         let config = RoomsConfig { room: room.config(), ..RoomsConfig::default() };
         let admission = Arc::clone(room.admission());
         let world = Box::new(World::real);
-        let configured = vec![room];
-        Self(Arc::new(Inner { config, admission, configured, world, journals: None, open: Mutex::default() }))
+        Self(Arc::new(Inner {
+            config,
+            admission,
+            configured: vec![room],
+            by_looks: HashMap::new(),
+            world,
+            journals: None,
+            open: Mutex::default(),
+        }))
     }
 }
 

@@ -32,7 +32,8 @@ pub const ANSWER_LINES_MAX: usize = 40;
 /// ```
 #[derive(Clone, Debug)]
 pub struct CommandTable {
-    rows: Vec<RoomCommand>,
+    /// All rooms of a server share them.
+    rows: Arc<Vec<RoomCommand>>,
 }
 
 /// One row of the table.
@@ -116,7 +117,7 @@ impl CommandTable {
     /// An empty table.
     #[must_use]
     pub fn empty() -> Self {
-        Self { rows: Vec::new() }
+        Self { rows: Arc::default() }
     }
 
     /// Adds a command. One with the same name is replaced.
@@ -124,14 +125,14 @@ impl CommandTable {
     pub fn with(self, command: RoomCommand) -> Self {
         let mut table = self.without(command.name);
         let place = table.rows.partition_point(|row| row.name < command.name);
-        table.rows.insert(place, command);
+        Arc::make_mut(&mut table.rows).insert(place, command);
         table
     }
 
     /// Removes a command.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
-        self.rows.retain(|row| row.name != name);
+        Arc::make_mut(&mut self.rows).retain(|row| row.name != name);
         self
     }
 
