@@ -92,6 +92,10 @@ pub(crate) struct ServerArgs {
     /// Close TCP connections that do not speak TLS
     #[arg(long, requires = "tls")]
     pub(crate) tls_only: bool,
+    /// Serve /metrics (Prometheus) and /healthz over HTTP at this address, without a password; a port alone is one of
+    /// loopback
+    #[arg(long, value_name = "HOST:PORT", value_parser = loopback)]
+    pub(crate) admin: Option<Address>,
     /// Tell plain members (netcat, telnet) who joins and leaves
     #[arg(long)]
     pub(crate) announce: bool,
@@ -199,6 +203,14 @@ impl From<PlainUdp> for PlainPolicy {
             PlainUdp::Ask => Self::Ask,
             PlainUdp::Any => Self::Any,
         }
+    }
+}
+
+/// Reads an address that is one of loopback unless it says another host.
+fn loopback(text: &str) -> Result<Address, String> {
+    match text.parse::<u16>() {
+        Ok(port) => format!("127.0.0.1:{port}").parse(),
+        Err(_) => text.parse(),
     }
 }
 

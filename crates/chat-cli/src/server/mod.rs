@@ -2,6 +2,7 @@
 
 mod bans;
 mod listen;
+mod metrics;
 mod password;
 mod printer;
 mod tls;
@@ -22,6 +23,7 @@ use self::bans::BanFile;
 #[cfg(unix)]
 use self::listen::Place;
 use self::listen::listen;
+use self::metrics::Metrics;
 use self::tls::Encryption;
 #[cfg(unix)]
 use crate::admin;
@@ -67,6 +69,10 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     let _removed_at_the_end = control_socket(args, &places, &room, &addresses)?;
     let mut first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
     first.extend(encryption.iter().map(Encryption::to_string));
+    if let Some(address) = &args.admin {
+        let address = Metrics::new(&rooms, &args.rooms).serve(address)?;
+        first.push_str(&format!("[*] Metrics on http://{address}/metrics\n"));
+    }
     let (reopen, reopened) = bounded(1);
     let mut printers = Vec::new();
     if let Some((local, path)) = log_file {
