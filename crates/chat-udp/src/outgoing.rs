@@ -54,8 +54,8 @@ pub(crate) struct Outgoing {
     beyond: Beyond,
     /// Slots to send again, except those that the member has.
     resend: Range<u64>,
-    /// Where the member was told to go on after it lagged.
-    skip: Option<Cursor>,
+    /// Where the member was told to go on after it lagged. Rare, and so behind a pointer.
+    skip: Option<Box<Cursor>>,
     /// And no answer is overdue.
     skip_on_its_way: bool,
     /// It goes on in another log, at `acked`, and must be told so.
@@ -185,7 +185,7 @@ impl Outgoing {
         self.beyond = Beyond::default();
         self.gap_timeout = None;
         self.timed = None;
-        self.skip = Some(resume);
+        self.skip = Some(Box::new(resume));
         self.skip_on_its_way = true;
         self.timeout = Some(now + self.rtt.timeout());
         from..end
@@ -198,7 +198,7 @@ impl Outgoing {
             return 0; // an old one, or one for entries that the member cannot have
         }
         let mut missed = 0;
-        let skipped = self.skip.filter(|skip| skip.slot() <= ack.next);
+        let skipped = self.skip.as_deref().copied().filter(|skip| skip.slot() <= ack.next);
         // Unless the log's tail has passed the member in the meantime, its cursor is where it says.
         let Some(reached) = log.at_slot(ack.next).or(skipped) else { return 0 };
         if let Some(skip) = skipped {
