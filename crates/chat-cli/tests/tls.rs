@@ -74,6 +74,16 @@ impl Drop for Directory {
     }
 }
 
+/// How a Python peer connects to the address that is its first argument.
+const CONNECT: &str = "\
+import socket, ssl, sys
+context = ssl.create_default_context()
+context.check_hostname = False
+context.verify_mode = ssl.CERT_NONE
+host, port = sys.argv[1].rsplit(':', 1)
+peer = context.wrap_socket(socket.create_connection((host, int(port))))
+";
+
 #[test]
 fn openssl_and_netcat_talk_on_one_port() {
     if !has("openssl", "version") {
@@ -114,16 +124,12 @@ fn ncat_talks_inside_tls() {
 #[test]
 fn a_framed_client_speaks_inside_tls() {
     // The preface and what answers it: PROTOCOL.md, 6.1.
-    let script = "
-import socket, ssl, sys
-context = ssl.create_default_context()
-context.check_hostname = False
-context.verify_mode = ssl.CERT_NONE
-host, port = sys.argv[1].rsplit(':', 1)
-peer = context.wrap_socket(socket.create_connection((host, int(port))))
+    let script = format!(
+        "{CONNECT}
 peer.sendall(bytes.fromhex(sys.argv[2]))
 print(peer.recv(1).hex())
-";
+"
+    );
     if !has("python3", "--version") {
         return;
     }
@@ -131,7 +137,7 @@ print(peer.recv(1).hex())
     let preface: String = chat_proto::PREFACE.iter().map(|byte| format!("{byte:02x}")).collect();
     let preface = format!("{preface}{:02x}", chat_proto::VERSION);
     let address = server.address.to_string();
-    let python = Command::new("python3").args(["-c", script, &address, &preface]).output();
+    let python = Command::new("python3").args(["-c", &script, &address, &preface]).output();
     let python = python.expect("python is there");
     let (out, err) = (String::from_utf8_lossy(&python.stdout), String::from_utf8_lossy(&python.stderr));
     assert_eq!(out.trim(), "f5", "{err}");
@@ -205,25 +211,21 @@ fn a_handshake_that_stalls_ends_after_ten_seconds() {
 
 #[test]
 fn an_end_without_close_notify_is_a_lost_connection() {
-    let script = "
-import socket, ssl, sys
-context = ssl.create_default_context()
-context.check_hostname = False
-context.verify_mode = ssl.CERT_NONE
-host, port = sys.argv[1].rsplit(':', 1)
-peer = context.wrap_socket(socket.create_connection((host, int(port))))
+    let script = format!(
+        "{CONNECT}
 peer.sendall(b'first\\nlast\\n')
 if sys.argv[2] == 'notify':
     peer.unwrap()
 peer.close()
-";
+"
+    );
     if !has("python3", "--version") {
         return;
     }
     for (how, end) in [("notify", "[*] Connection closed by "), ("cut", "(connection lost)")] {
         let server = server(&[]);
         let address = server.address.to_string();
-        let done = Command::new("python3").args(["-c", script, &address, how]).output();
+        let done = Command::new("python3").args(["-c", &script, &address, how]).output();
         let done = done.expect("python is there");
         let lost = how == "cut";
         assert!(!lost || done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

@@ -1,18 +1,19 @@
 //! The connection between a transport and a room.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
-use chat_proto::{Direct, Entry, Hello, LeaveReason, MemberId, Name, PeerAddr, Tag, Text, Welcome};
+use chat_proto::{Entry, Hello, LeaveReason, MemberId, Name, PeerAddr, Tag, Text};
 
 use crate::commands::{self, Action, Caller, Line};
 use crate::error::{JoinError, SayError, TellError};
-use crate::journal::{Page, Query};
+use crate::journal::Query;
 use crate::members::Membership;
 use crate::moderator::{Offer, Verdict};
+use crate::outcome::{Joined, Outcome, Said, Taken, Welcomed};
 use crate::room::Room;
 use crate::state::{Luggage, Newcomer, WORD};
+use crate::update::{CaughtUp, Update};
 use crate::waker::Waker;
 
 /// A transport's place at a room: its members join, speak and leave here, and here it pulls
@@ -28,158 +29,6 @@ pub struct Attachment {
     room: Room,
     id: usize,
     word: &'static str,
-}
-
-/// A peer that has joined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-#[must_use = "a peer that is not made to leave stays a member"]
-pub struct Joined {
-    /// The transport's handle on the member.
-    pub member: Membership,
-    /// Which member of the room it is.
-    pub id: MemberId,
-    /// Sequence number of the newest message at that moment: the member gets what follows. [`Attachment::pull`] before
-    /// you look up its cursor with [`EncodedLog::after`](crate::EncodedLog::after).
-    pub seq: u64,
-}
-
-/// A framed peer that has joined, or whose session goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-#[must_use = "a peer that is not made to leave stays a member"]
-pub struct Welcomed {
-    /// The transport's handle on the member.
-    pub member: Membership,
-    /// Sequence number of the newest message at that moment. [`Attachment::pull`] before you look up the member's cursor.
-    pub seq: u64,
-    /// The answer to the hello.
-    pub welcome: Welcome,
-    /// Where the member starts to read.
-    pub start: Start,
-}
-
-/// Where a welcomed member starts to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// With this many of the newest messages as history.
-    History(u16),
-    /// After this message, the last one it has; if the log no longer reaches back to it, the member must
-    /// be told how many messages it missed.
-    After(u64),
-}
-
-/// The result of [`Attachment::say`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-#[must_use = "a member over its rate limit is to be paused"]
-pub struct Said {
-    /// The outcome for the message.
-    pub outcome: Outcome,
-    /// The member is over its rate limit, or it fills the log or its direct lane faster than a transport pulls: take
-    /// nothing more from it before this moment.
-    pub pause_until: Option<Instant>,
-}
-
-/// The outcome for a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// It has its place in the order.
-    Accepted {
-        /// Its sequence number.
-        seq: u64,
-    },
-    /// It is on its way to the room's [`Journal`](crate::Journal): it enters the order once the journal has it, or the member
-    /// is told over its direct lane why it does not.
-    Submitted,
-    /// The [`Moderator`](crate::Moderator) has refused it, or the room's journal is full. The member is told why over its direct lane.
-    Refused,
-    /// The room has dealt with a message of this number, or a greater one, before. Nothing was said.
-    Repeated,
-    /// It was a command. The answer is in the member's direct lane.
-    Answered {
-        /// An action for the transport: make the member leave, or take it to another room.
-        action: Option<Action>,
-    },
-}
-
-/// How many of a member's messages the room has dealt with, from [`Attachment::taken`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
-    /// The member's messages up to this number are dealt with; 0 if it is not a member.
-    pub number: u64,
-    /// The newest sequence number at that moment.
-    pub head: u64,
-}
-
-/// A member that the room has closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dismissed {
-    /// The transport's own number for its peer, as given to [`Attachment::join`].
-    pub key: usize,
-    /// The membership that has ended.
-    pub member: Membership,
-    /// The reason to tell the peer.
-    pub reason: LeaveReason,
-}
-
-/// An item of a member's direct lane, for its transport to deliver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// The transport's own number for its peer, as given to [`Attachment::join`].
-    pub key: usize,
-    /// The member that it is for.
-    pub member: Membership,
-    /// The item.
-    pub direct: Arc<Direct>,
-}
-
-/// Old messages for a member whose cursor is before the log's tail: the answer to [`Attachment::read_for`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CaughtUp {
-    /// The transport's own number for its peer, as given to [`Attachment::join`].
-    pub key: usize,
-    /// The member that they are for.
-    pub member: Membership,
-    /// They follow this message.
-    pub after: u64,
-    /// The messages. An error is the reason for which they cannot be read.
-    pub page: Result<Page, Text>,
-}
-
-/// The result of an attachment's pull, in a buffer that the transport keeps.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Update {
-    /// Entries since the last pull, oldest first.
-    pub entries: Vec<Arc<Entry>>,
-    /// The attachment itself has lagged (or has just been attached to a room with
-    /// a past): messages up to this one are gone. Deal with it before `entries`.
-    pub missed_up_to: Option<u64>,
-    /// Members that have already left the room, and whose peers must be told.
-    pub dismissed: Vec<Dismissed>,
-    /// New items of direct lanes, those of each member in the order of their numbers. Acknowledge them with
-    /// [`Attachment::got`].
-    pub direct: Vec<Told>,
-    /// Old messages for members that catch up.
-    pub caught_up: Vec<CaughtUp>,
-    /// Pull again by then, even without a wake: something will be due.
-    pub pull_by: Option<Instant>,
-    /// The room is closing: all pending output must be written by then.
-    pub closing: Option<Instant>,
-}
-
-impl Update {
-    fn clear(&mut self) {
-        self.entries.clear();
-        self.missed_up_to = None;
-        self.dismissed.clear();
-        self.direct.clear();
-        self.caught_up.clear();
-        self.pull_by = None;
-        self.closing = None;
-    }
 }
 
 impl Attachment {
@@ -295,8 +144,8 @@ impl Attachment {
         Some(result)
     }
 
-    /// Takes a plain `member` to the room of another attachment, with its name and whether it is an operator. In this room it
-    /// leaves; there it joins, and is told where it is. `key` is the transport's own number for it.
+    /// Takes a plain `member` to the room of another attachment, with its name, and as an operator or muted if it is that. In this
+    /// room it leaves; there it joins, and is told where it is. `key` is the transport's own number for it.
     ///
     /// # Errors
     ///
@@ -539,12 +388,6 @@ impl Attachment {
     /// Counts a frame or datagram of an unknown kind, for [`Stats`](crate::Stats).
     pub fn count_unknown(&self) {
         self.room.lock().count_unknown();
-    }
-}
-
-impl Newcomer {
-    fn new(attachment: usize, key: usize, peer: SocketAddr, is_proven: bool, came: Instant) -> Self {
-        Self { attachment, key, address: PeerAddr::from(peer), is_proven, came }
     }
 }
 

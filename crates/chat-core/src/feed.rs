@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use chat_proto::{Entry, Event, MemberId, Spelling, encode_entry};
 
-use crate::attachment::{Attachment, CaughtUp, Dismissed, Told, Update};
+use crate::attachment::Attachment;
 use crate::config::RoomConfig;
 use crate::encoded::EncodedLog;
 use crate::members::Membership;
 use crate::room::Room;
 use crate::said_by::SaidBy;
+use crate::update::{CaughtUp, Dismissed, Told, Update};
 use crate::waker::Waker;
 
 /// Pages of old messages that one thread reads at once in a room.

@@ -60,6 +60,7 @@ mod moderation;
 mod moderator;
 mod names;
 mod operators;
+mod outcome;
 mod people;
 mod places;
 mod presence;
@@ -75,6 +76,7 @@ mod state;
 mod stats;
 mod sync;
 mod transport;
+mod update;
 mod waker;
 
 /// The types of a room's values, so that an embedder needs only this crate.
@@ -88,9 +90,7 @@ pub use chat_proto::{
 pub use crossbeam_channel;
 
 pub use admission::network_of;
-pub use attachment::{
-    Attachment, CaughtUp, Dismissed, Joined, Outcome, Said, Start, Taken, Told, Update, Welcomed,
-};
+pub use attachment::Attachment;
 pub use ban_list::{BANS_MAX, Ban, BanList, BanListFull, Banned, BannedError};
 pub use client::{
     ADDRESSES_MAX, ATTEMPT_DELAY, Client, ClientConfig, ClientEnd, ClientEvent, Command, Commands,
@@ -117,6 +117,7 @@ pub use lookback::HistoryError;
 pub use members::Membership;
 pub use moderator::{Moderator, Offer, Verdict};
 pub use operators::{Entered, OperatorPassword, PasswordError};
+pub use outcome::{Joined, Outcome, Said, Start, Taken, Welcomed};
 pub use people::Presence;
 pub use places::Places;
 pub use profile::IGNORED_MAX;
@@ -127,4 +128,5 @@ pub use server::{BindError, bind_first};
 pub use sessions::SESSIONS_REMEMBERED_MAX;
 pub use stats::Stats;
 pub use transport::{Transport, Turn};
+pub use update::{CaughtUp, Dismissed, Told, Update};
 pub use waker::Waker;

@@ -2,8 +2,10 @@
 //! back to the caller.
 
 mod kept;
+mod leaving;
 mod membership;
 mod moderation;
+mod moving;
 mod people;
 mod readers;
 mod speaking;
@@ -24,7 +26,8 @@ use crate::sessions::Sessions;
 use crate::stats::Stats;
 
 pub(crate) use kept::InFlight;
-pub(crate) use membership::{Luggage, Newcomer};
+pub(crate) use membership::Newcomer;
+pub(crate) use moving::Luggage;
 use readers::{AttachmentState, Wakes};
 pub(crate) use readers::{LocalState, WORD};
 

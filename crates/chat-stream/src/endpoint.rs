@@ -3,6 +3,8 @@
 //! A turn: read from the ready peers and say their messages in the room; pull the room's updates and encode
 //! them once; write to every member that is behind and whose stream takes bytes.
 
+mod draining;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -230,49 +232,6 @@ impl<S: Stream> Endpoint<S> {
         [self.deadlines.next(), pull_by].into_iter().flatten().min()
     }
 
-    /// The first room is closing, and with it the server.
-    fn drain(&mut self, now: Instant) {
-        for feed in self.feeds.ids() {
-            self.feeds.mark(feed);
-        }
-        self.pull(now);
-        self.draining = true;
-        for feed in self.feeds.ids() {
-            self.feeds.stop(feed);
-        }
-        for key in self.peers.keys() {
-            let peer = &mut self.peers[key];
-            let (feeds, at) = (&mut self.feeds, peer.at());
-            let mut cx = Context { feeds, at, key, now, room_left: self.heard_bytes_max, line_left: 0 };
-            peer.connection.drain(&mut cx);
-            self.touched.push(key);
-        }
-        self.flush_touched(now);
-    }
-
-    /// A room that is not the first one is closing.
-    fn drain_room(&mut self, feed: FeedId, now: Instant) {
-        for key in self.feeds.members(feed).to_vec() {
-            let key = key as usize;
-            let Some(peer) = self.peers.get_mut(key) else { continue };
-            let (feeds, room_left) = (&mut self.feeds, self.heard_bytes_max);
-            peer.connection.drain(&mut Context { feeds, at: feed, key, now, room_left, line_left: 0 });
-            self.touched.push(key);
-        }
-    }
-
-    fn cut_off(&mut self, now: Instant) {
-        for key in self.peers.keys() {
-            let peer = &mut self.peers[key];
-            let (feeds, at) = (&mut self.feeds, peer.at());
-            let mut cx = Context { feeds, at, key, now, room_left: 0, line_left: 0 };
-            peer.connection.lose(LeaveReason::Stopping, &mut cx);
-        }
-        self.peers = Places::default();
-        (self.deadlines, self.newcomers) = (Deadlines::default(), Newcomers::default());
-        self.queue.clear();
-    }
-
     // ---- bytes in ------------------------------------------------------------------------------
 
     /// Reads from every peer in the queue, each its share, and serves all members in between if many messages
@@ -385,8 +344,11 @@ impl<S: Stream> Endpoint<S> {
         }
         grown.retain(|&feed| self.feeds.feed_mut(feed).take_grown());
         for &feed in &grown {
-            for key in self.feeds.members(feed).to_vec() {
-                self.flush(key as usize, now);
+            // From the end: who leaves meanwhile is replaced in the list by one that was served already.
+            for place in (0..self.feeds.members(feed).len()).rev() {
+                if let Some(&key) = self.feeds.members(feed).get(place) {
+                    self.flush(key as usize, now);
+                }
             }
         }
         // What was written to already is not tried again.

@@ -152,6 +152,12 @@ impl Plain {
         !self.ignored.is_empty()
     }
 
+    /// It stays where it is, and reads why.
+    pub(crate) fn refuse(&mut self, why: &str) {
+        let lines = Text::split(why.as_bytes()).map(|text| Line { author: Author::Room, text }.to_string());
+        self.lane.extend(lines.map(|line| (line, 0)));
+    }
+
     /// It is this member of another room now.
     pub(crate) fn moved(&mut self, member: Membership, cursor: Cursor) {
         (self.member, self.cursor) = (member, cursor);

@@ -13,6 +13,8 @@
 //!
 //! Addresses are the endpoint's business: what comes in here is from the proven one.
 
+mod ending;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,7 +31,7 @@ use crate::lane::Lane;
 use crate::limits::{BYE_TRIES, LEASE, OPENING_TIMEOUT};
 use crate::outgoing::{Next, Outgoing};
 use crate::past::Past;
-use crate::phase::{Leaving, Opening, Phase};
+use crate::phase::{Opening, Phase};
 
 /// What a peer works with, besides itself.
 #[derive(Debug)]
@@ -397,52 +399,6 @@ impl Session {
                 }
             }
             Phase::Opening(_) | Phase::Leaving(_) | Phase::Gone(_) => {}
-        }
-    }
-
-    // ---- the end -------------------------------------------------------------------------------
-
-    /// The room is closing: nothing more is heard from the peer, and it leaves once it has what it is owed.
-    pub(crate) fn drain(&mut self, cx: &Context<'_>) {
-        match self.phase {
-            Phase::Opening(_) => self.end(LeaveReason::Stopping, cx),
-            Phase::Member => {
-                self.inbox.close();
-                self.phase = Phase::Draining;
-            }
-            Phase::Draining | Phase::Quitting | Phase::Leaving(_) | Phase::Gone(_) => {}
-        }
-    }
-
-    /// It has given the command to leave.
-    fn quit(&mut self) {
-        self.inbox.close();
-        self.phase = Phase::Quitting;
-    }
-
-    /// The membership ends without a word to the peer. Returns what it would have to be told.
-    pub(crate) fn leave(&mut self, reason: LeaveReason, cx: &Context<'_>) -> LeaveReason {
-        self.inbox.close();
-        match self.member.take() {
-            Some(member) => cx.feed.attachment().leave(member, reason, cx.now),
-            None => reason,
-        }
-    }
-
-    /// The membership ends, and the peer is told why.
-    fn end(&mut self, reason: LeaveReason, cx: &Context<'_>) {
-        let reason = self.leave(reason, cx);
-        self.dismiss(reason, cx.now);
-    }
-
-    /// The room has ended the membership: the peer is told why.
-    pub(crate) fn dismiss(&mut self, reason: LeaveReason, now: Instant) {
-        if matches!(self.phase, Phase::Opening(_) | Phase::Member | Phase::Draining | Phase::Quitting) {
-            self.member = None;
-            self.inbox.close();
-            let next = now + self.outgoing.rtt().timeout();
-            self.phase = Phase::Leaving(Box::new(Leaving { reason, tries: 1, next }));
-            self.owed = Owed { bye: true, ..Owed::default() };
         }
     }
 }

@@ -20,6 +20,8 @@ use crate::failure::Failure;
 /// A scraper's request is short, and comes at once. They are served one after the other, so each has little time.
 const REQUEST_BYTES_MAX: usize = 8 * 1024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// Before the next attempt, if the system has refused a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -107,8 +109,12 @@ impl Metrics {
         registry.register_collector(Box::new(self));
         Builder::new().name("chat-metrics".to_owned()).spawn(move || {
             for scraper in listener.incoming() {
-                // An error of one scraper does not end the loop.
-                if let Err(error) = scraper.and_then(|scraper| answer(&scraper, &registry, &first)) {
+                let Ok(scraper) = scraper else {
+                    // The system lacks descriptors, for example. There is no event for the moment when it has one again.
+                    std::thread::park_timeout(ACCEPT_PAUSE);
+                    continue;
+                };
+                if let Err(error) = answer(&scraper, &registry, &first) {
                     tracing::debug!(%error, "a request for metrics has failed");
                 }
             }

@@ -15,7 +15,14 @@ fn named(name: &str) -> Hello {
 fn with_password(test: &str) -> Server {
     let file = std::env::temp_dir().join(format!("chat-password-{test}-{}", std::process::id()));
     fs::write(&file, "open sesame\n").unwrap();
-    let server = Server::with(&["--operator-password-file", file.to_str().unwrap()]);
+    let server = Server::with(&[
+        "--operator-password-file",
+        file.to_str().unwrap(),
+        "--room",
+        "lobby",
+        "--room",
+        "dev",
+    ]);
     fs::remove_file(&file).unwrap();
     server
 }
@@ -76,6 +83,24 @@ fn clause_13_8_an_operator_mutes_slows_down_kicks_and_sets_the_topic() {
 
     operator.send("/kick ann enough\n");
     assert_eq!(ann.read_to_end().last().unwrap(), "[*] Closed: kicked: enough");
+}
+
+#[test]
+fn clause_13_11_a_muted_member_stays_so_in_another_room_and_an_operator_one() {
+    let server = with_password("11");
+    let (mut operator, mut ann) = (server.peer(), server.peer());
+    operator.is_in();
+    ann.is_in();
+    ann.send("/nick ann\n");
+    ann.read_up_to("[*] You are ann");
+    operator.send("/oper open sesame\n/mute ann\n/join dev\n");
+    operator.read_up_to("[*] You are in dev now: 1 present");
+    ann.send("/join dev\nhello\n");
+    ann.read_up_to("[*] You are muted");
+    operator.send("/unmute ann\n");
+    operator.read_up_to("[*] ann may speak");
+    ann.send("hello again\n");
+    assert!(!operator.read_up_to("[ann] hello again").concat().contains("] hello["));
 }
 
 #[test]

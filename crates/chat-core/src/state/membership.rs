@@ -1,6 +1,7 @@
 //! Which peers are members: joining, resuming, leaving.
 
 use std::hash::Hasher;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use chat_proto::limits::PRESENT_AUTHORS_MAX;
@@ -10,13 +11,10 @@ use chat_proto::{
 };
 
 use super::{State, Wakes};
-use crate::attachment::{Dismissed, Joined, Start, Welcomed};
 use crate::error::JoinError;
-use crate::lane::Lane;
 use crate::members::{Member, Members, Membership};
+use crate::outcome::{Joined, Start, Welcomed};
 use crate::profile::Profile;
-use crate::rate::RateLimit;
-use crate::sessions::Left;
 
 /// A peer that wants to join.
 #[derive(Clone, Copy, Debug)]
@@ -31,14 +29,16 @@ pub(crate) struct Newcomer {
     pub(crate) came: Instant,
 }
 
-/// What a plain member takes along to another room.
-#[derive(Clone, Debug)]
-pub(crate) struct Luggage {
-    pub(crate) address: PeerAddr,
-    pub(crate) is_proven: bool,
-    pub(crate) name: Option<Name>,
-    is_operator: bool,
-    rate_limit: RateLimit,
+impl Newcomer {
+    pub(crate) fn new(
+        attachment: usize,
+        key: usize,
+        peer: SocketAddr,
+        is_proven: bool,
+        came: Instant,
+    ) -> Self {
+        Self { attachment, key, address: PeerAddr::from(peer), is_proven, came }
+    }
 }
 
 impl State {
@@ -158,7 +158,7 @@ impl State {
     }
 
     /// Gives a member that is about to enter the name that it wants, if it can have that: then nobody sees its address.
-    fn name_at_once(&mut self, member: &mut Member, name: Option<Name>, now: Instant) {
+    pub(super) fn name_at_once(&mut self, member: &mut Member, name: Option<Name>, now: Instant) {
         if let Some(name) = name
             && self.config.names.are_allowed()
             && self.check_name(&name, member.id, now).is_ok()
@@ -192,7 +192,7 @@ impl State {
 
     /// Whether a peer at `address` may be a member, if `instead` stops being one. In a full room the member
     /// that has not answered its welcome for the longest time makes way.
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         address: PeerAddr,
         instead: Option<Membership>,
@@ -226,7 +226,7 @@ impl State {
         address.is_loopback() && !self.config.limit_loopback
     }
 
-    fn next_id(&mut self) -> MemberId {
+    pub(super) fn next_id(&mut self) -> MemberId {
         self.newest_id += 1;
         self.set_ids_aside();
         MemberId::new(self.newest_id)
@@ -238,7 +238,7 @@ impl State {
     }
 
     /// Adds a member and announces it to the others.
-    fn enter(&mut self, member: Member, now: Instant) -> (Membership, Wakes) {
+    pub(super) fn enter(&mut self, member: Member, now: Instant) -> (Membership, Wakes) {
         let (id, attachment) = (member.id, member.attachment as usize);
         let membership = self.insert(member);
         self.counted.joined += 1;
@@ -273,7 +273,7 @@ impl State {
         (membership, wakes)
     }
 
-    fn new_member(&self, newcomer: Newcomer, id: MemberId, since: u64) -> Member {
+    pub(super) fn new_member(&self, newcomer: Newcomer, id: MemberId, since: u64) -> Member {
         let Newcomer { attachment, key, address, is_proven, came } = newcomer;
         let small = |number| u32::try_from(number).expect("a process has fewer of them than 2^32");
         Member {
@@ -314,135 +314,6 @@ impl State {
         Some((member.id, member.author(self.word(member))))
     }
 
-    // ---- moving to another room ----------------------------------------------------------------
-
-    /// What a plain member takes along to another room.
-    pub(crate) fn luggage(&self, membership: Membership) -> Option<Luggage> {
-        let member = self.members.get(membership)?;
-        Some(Luggage {
-            address: member.address,
-            is_proven: member.is_proven,
-            name: member.name().cloned(),
-            is_operator: member.profile.as_ref().is_some_and(|profile| profile.is_operator),
-            rate_limit: member.profile.as_ref().map_or_else(RateLimit::default, |profile| profile.rate_limit),
-        })
-    }
-
-    /// A plain member of another room, which it has left, joins this one.
-    pub(crate) fn join_with(
-        &mut self,
-        newcomer: Newcomer,
-        luggage: Luggage,
-        now: Instant,
-    ) -> Result<(Joined, Wakes), JoinError> {
-        let mut wakes = self.admit(newcomer.address, None, now)?;
-        let (id, seq) = (self.next_id(), self.log.seq());
-        let mut member = self.new_member(newcomer, id, seq);
-        member.profile_mut().rate_limit = luggage.rate_limit;
-        member.profile_mut().is_operator = luggage.is_operator;
-        self.name_at_once(&mut member, luggage.name.clone(), now);
-        let lost_name = luggage.name.filter(|_| member.name().is_none());
-        let (membership, more) = self.enter(member, now);
-        wakes.0.extend(more.0);
-        let present = self.members.len() + self.locals.iter().flatten().count();
-        let here = self.name.as_ref().map_or_else(|| "this room".to_owned(), ToString::to_string);
-        let mut lines = vec![format!("You are in {here} now: {present} present")];
-        lines.extend(self.topic.as_ref().map(|topic| format!("The topic is: {topic}")));
-        lines.extend(
-            lost_name.map(|name| format!("{name} is somebody else here. /nick NAME gives you another name.")),
-        );
-        for line in lines {
-            self.confirm(membership, DirectItem::Notice { text: Text::lossy(&line) });
-        }
-        Ok((Joined { member: membership, id, seq }, wakes))
-    }
-
-    // ---- leaving -------------------------------------------------------------------------------
-
-    /// A member leaves, and its transport knows that already.
-    pub(crate) fn leave(&mut self, membership: Membership, reason: LeaveReason, now: Instant) -> Wakes {
-        let attachment = self.members.get(membership).map(|member| member.attachment as usize);
-        self.remove(membership, reason, now, attachment)
-    }
-
-    /// Like [`leave`](Self::leave), and removes the member's dismissal from what `attachment` will pull: returns the reason
-    /// for its peer.
-    pub(crate) fn leave_by_attachment(
-        &mut self,
-        attachment: usize,
-        membership: Membership,
-        reason: LeaveReason,
-        now: Instant,
-    ) -> (LeaveReason, Wakes) {
-        let dismissed = self.attachments[attachment].as_mut().and_then(|attachment| {
-            let place = attachment.dismissed.iter().position(|dismissed| dismissed.member == membership)?;
-            Some(attachment.dismissed.remove(place).reason)
-        });
-        match dismissed {
-            Some(reason) => (reason, Wakes::default()),
-            None => (reason.clone(), self.leave(membership, reason, now)),
-        }
-    }
-
-    /// A member must go, and its transport must be told.
-    pub(super) fn dismiss(&mut self, membership: Membership, reason: &LeaveReason, now: Instant) -> Wakes {
-        let mut wakes = self.tell_dismissed(membership, reason.clone());
-        wakes.0.extend(self.remove(membership, reason.clone(), now, None).0);
-        wakes
-    }
-
-    fn tell_dismissed(&mut self, membership: Membership, reason: LeaveReason) -> Wakes {
-        let Some(&Member { attachment, key, .. }) = self.members.get(membership) else {
-            return Wakes::default();
-        };
-        if let Some(Some(attachment)) = self.attachments.get_mut(attachment as usize) {
-            attachment.dismissed.push(Dismissed { key: key as usize, member: membership, reason });
-        }
-        self.wake_attachment(attachment as usize)
-    }
-
-    /// Ends a membership, and tells the others.
-    fn remove(
-        &mut self,
-        membership: Membership,
-        reason: LeaveReason,
-        now: Instant,
-        except: Option<usize>,
-    ) -> Wakes {
-        let Some(author) = self.identity(membership).map(|(_, author)| author) else {
-            return Wakes::default();
-        };
-        let Some(member) = self.members.remove(membership) else { return Wakes::default() };
-        self.admission.leave(member.address);
-        // Who leaves by its own choice does not come back with the session, but may with another one.
-        let mut reserved = member.name().filter(|_| member.is_framed && reason != LeaveReason::Quit).cloned();
-        if let Some(name) = member.name().filter(|_| reserved.is_none()) {
-            self.names.release(name);
-            self.keep_name(member.id, None);
-        }
-        if member.is_framed {
-            let left =
-                Left { taken: member.taken(), name: reserved.take(), left_ms: self.since_began_ms(now) };
-            if let Some(name) = self.left.remember(member.id, left).and_then(|forgotten| forgotten.name) {
-                self.names.release(&name);
-            }
-        }
-        let mut wakes = self.return_undelivered(
-            &author,
-            member.profile.as_ref().and_then(|profile| profile.lane.as_deref()),
-            &reason,
-        );
-        self.counted.left += 1;
-        let left = Event::Left { member: member.id, author, reason, members: self.member_count() };
-        self.gathered.count(&left, now);
-        wakes.0.extend(self.append(left, except).0);
-        wakes
-    }
-
-    pub(super) fn those(&self, which: impl Fn(&Member) -> bool) -> Vec<Membership> {
-        self.members.iter().filter(|(_, member)| which(member)).map(|(membership, _)| membership).collect()
-    }
-
     // ---- present members -----------------------------------------------------------------------
 
     pub(crate) fn present(&self) -> Present {
@@ -457,21 +328,6 @@ impl State {
 
     pub(crate) fn members_mut(&mut self) -> &mut Members {
         &mut self.members
-    }
-
-    /// Tells the senders of a member's unacknowledged items that these were not delivered.
-    fn return_undelivered(&mut self, to: &Author, lane: Option<&Lane>, reason: &LeaveReason) -> Wakes {
-        let mut wakes = Wakes::default();
-        let why = Text::one_line(&format!("left ({reason})")).unwrap_or_default();
-        for from in lane.into_iter().flat_map(Lane::senders) {
-            let item = DirectItem::Undelivered { to: to.clone(), why: why.clone() };
-            self.counted.undelivered += 1;
-            // A sender that has left, or whose own lane is full, is not told.
-            if let Ok(told) = self.tell(from, item) {
-                wakes.0.extend(told.0);
-            }
-        }
-        wakes
     }
 }
 

@@ -8,10 +8,10 @@ use chat_proto::limits::DIRECT_ITEMS_MAX;
 use chat_proto::{Author, DirectItem, Entry, Event, LeaveReason, MemberId, Name, Origin, Text};
 
 use super::State;
-use crate::attachment::{CaughtUp, Dismissed, Told, Update};
 use crate::error::{NickError, SayError, TellError};
 use crate::journal::Full;
 use crate::log::Log;
+use crate::update::{CaughtUp, Dismissed, Told, Update};
 use crate::waker::Waker;
 
 /// A reader of the log on another thread: a transport's attachment or a local member.

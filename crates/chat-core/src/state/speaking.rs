@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use chat_proto::{Author, DirectItem, Event, MemberId, Origin, PeerAddr, Text};
 
 use super::{State, Wakes};
-use crate::attachment::{Outcome, Said, Taken, Told};
 use crate::commands::{Action, Reply};
 use crate::error::{SayError, TellError};
 use crate::journal::Full;
 use crate::members::{Member, Membership};
+use crate::outcome::{Outcome, Said, Taken};
+use crate::update::Told;
 
 /// How long a speaker waits while some transport has still to pull more than half of the log, or many items of the
 /// speaker's direct lane.

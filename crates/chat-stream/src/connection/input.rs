@@ -170,7 +170,11 @@ impl Connection {
                 self.outgoing.go_on_at(cursor);
             }
             Some(Err(error)) => {
+                let stays = from.is_member(speaker.member());
                 cx.feeds.close_if_empty(new);
+                if stays {
+                    return self.outgoing.push_notice(&error.to_string(), cx.now);
+                }
                 self.end(LeaveReason::from(error), cx);
             }
             None => cx.feeds.close_if_empty(new), // it was dismissed, and is about to be told so

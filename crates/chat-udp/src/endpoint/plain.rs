@@ -73,6 +73,12 @@ impl Endpoint {
                 true
             }
             Some(Err(error)) => {
+                if from.is_member(plain.member()) {
+                    plain.refuse(&error.to_string());
+                    self.feeds.close_if_empty(new);
+                    self.peers.enqueue(key);
+                    return true;
+                }
                 self.feeds.close_if_empty(new);
                 self.end_plain(key, LeaveReason::from(error), now);
                 false

@@ -1,0 +1,112 @@
+//! Members that leave: by themselves, for their transport, or because the room wants it.
+
+use std::time::Instant;
+
+use chat_proto::{Author, DirectItem, Event, LeaveReason, Text};
+
+use super::{State, Wakes};
+use crate::lane::Lane;
+use crate::members::{Member, Membership};
+use crate::sessions::Left;
+use crate::update::Dismissed;
+
+impl State {
+    /// A member leaves, and its transport knows that already.
+    pub(crate) fn leave(&mut self, membership: Membership, reason: LeaveReason, now: Instant) -> Wakes {
+        let attachment = self.members.get(membership).map(|member| member.attachment as usize);
+        self.remove(membership, reason, now, attachment)
+    }
+
+    /// Like [`leave`](Self::leave), and removes the member's dismissal from what `attachment` will pull: returns the reason
+    /// for its peer.
+    pub(crate) fn leave_by_attachment(
+        &mut self,
+        attachment: usize,
+        membership: Membership,
+        reason: LeaveReason,
+        now: Instant,
+    ) -> (LeaveReason, Wakes) {
+        let dismissed = self.attachments[attachment].as_mut().and_then(|attachment| {
+            let place = attachment.dismissed.iter().position(|dismissed| dismissed.member == membership)?;
+            Some(attachment.dismissed.remove(place).reason)
+        });
+        match dismissed {
+            Some(reason) => (reason, Wakes::default()),
+            None => (reason.clone(), self.leave(membership, reason, now)),
+        }
+    }
+
+    /// A member must go, and its transport must be told.
+    pub(super) fn dismiss(&mut self, membership: Membership, reason: &LeaveReason, now: Instant) -> Wakes {
+        let mut wakes = self.tell_dismissed(membership, reason.clone());
+        wakes.0.extend(self.remove(membership, reason.clone(), now, None).0);
+        wakes
+    }
+
+    pub(super) fn tell_dismissed(&mut self, membership: Membership, reason: LeaveReason) -> Wakes {
+        let Some(&Member { attachment, key, .. }) = self.members.get(membership) else {
+            return Wakes::default();
+        };
+        if let Some(Some(attachment)) = self.attachments.get_mut(attachment as usize) {
+            attachment.dismissed.push(Dismissed { key: key as usize, member: membership, reason });
+        }
+        self.wake_attachment(attachment as usize)
+    }
+
+    /// Ends a membership, and tells the others.
+    fn remove(
+        &mut self,
+        membership: Membership,
+        reason: LeaveReason,
+        now: Instant,
+        except: Option<usize>,
+    ) -> Wakes {
+        let Some(author) = self.identity(membership).map(|(_, author)| author) else {
+            return Wakes::default();
+        };
+        let Some(member) = self.members.remove(membership) else { return Wakes::default() };
+        self.admission.leave(member.address);
+        // Who leaves by its own choice does not come back with the session, but may with another one.
+        let mut reserved = member.name().filter(|_| member.is_framed && reason != LeaveReason::Quit).cloned();
+        if let Some(name) = member.name().filter(|_| reserved.is_none()) {
+            self.names.release(name);
+            self.keep_name(member.id, None);
+        }
+        if member.is_framed {
+            let left =
+                Left { taken: member.taken(), name: reserved.take(), left_ms: self.since_began_ms(now) };
+            if let Some(name) = self.left.remember(member.id, left).and_then(|forgotten| forgotten.name) {
+                self.names.release(&name);
+            }
+        }
+        let mut wakes = self.return_undelivered(
+            &author,
+            member.profile.as_ref().and_then(|profile| profile.lane.as_deref()),
+            &reason,
+        );
+        self.counted.left += 1;
+        let left = Event::Left { member: member.id, author, reason, members: self.member_count() };
+        self.gathered.count(&left, now);
+        wakes.0.extend(self.append(left, except).0);
+        wakes
+    }
+
+    pub(super) fn those(&self, which: impl Fn(&Member) -> bool) -> Vec<Membership> {
+        self.members.iter().filter(|(_, member)| which(member)).map(|(membership, _)| membership).collect()
+    }
+
+    /// Tells the senders of a member's unacknowledged items that these were not delivered.
+    fn return_undelivered(&mut self, to: &Author, lane: Option<&Lane>, reason: &LeaveReason) -> Wakes {
+        let mut wakes = Wakes::default();
+        let why = Text::one_line(&format!("left ({reason})")).unwrap_or_default();
+        for from in lane.into_iter().flat_map(Lane::senders) {
+            let item = DirectItem::Undelivered { to: to.clone(), why: why.clone() };
+            self.counted.undelivered += 1;
+            // A sender that has left, or whose own lane is full, is not told.
+            if let Ok(told) = self.tell(from, item) {
+                wakes.0.extend(told.0);
+            }
+        }
+        wakes
+    }
+}

@@ -1,0 +1,68 @@
+//! A plain member that goes to another room.
+
+use std::time::Instant;
+
+use chat_proto::{DirectItem, Name, PeerAddr, Text};
+
+use super::membership::Newcomer;
+use super::{State, Wakes};
+use crate::error::JoinError;
+use crate::members::Membership;
+use crate::outcome::Joined;
+use crate::rate::RateLimit;
+
+/// What a plain member takes along to another room.
+#[derive(Clone, Debug)]
+pub(crate) struct Luggage {
+    pub(crate) address: PeerAddr,
+    pub(crate) is_proven: bool,
+    pub(crate) name: Option<Name>,
+    is_operator: bool,
+    is_muted: bool,
+    rate_limit: RateLimit,
+}
+
+impl State {
+    /// What a plain member takes along to another room.
+    pub(crate) fn luggage(&self, membership: Membership) -> Option<Luggage> {
+        let member = self.members.get(membership)?;
+        Some(Luggage {
+            address: member.address,
+            is_proven: member.is_proven,
+            name: member.name().cloned(),
+            is_operator: member.profile.as_ref().is_some_and(|profile| profile.is_operator),
+            is_muted: member.profile.as_ref().is_some_and(|profile| profile.is_muted),
+            rate_limit: member.profile.as_ref().map_or_else(RateLimit::default, |profile| profile.rate_limit),
+        })
+    }
+
+    /// A plain member of another room, which it has left, joins this one.
+    pub(crate) fn join_with(
+        &mut self,
+        newcomer: Newcomer,
+        luggage: Luggage,
+        now: Instant,
+    ) -> Result<(Joined, Wakes), JoinError> {
+        let mut wakes = self.admit(newcomer.address, None, now)?;
+        let (id, seq) = (self.next_id(), self.log.seq());
+        let mut member = self.new_member(newcomer, id, seq);
+        member.profile_mut().rate_limit = luggage.rate_limit;
+        member.profile_mut().is_operator = luggage.is_operator;
+        member.profile_mut().is_muted = luggage.is_muted;
+        self.name_at_once(&mut member, luggage.name.clone(), now);
+        let lost_name = luggage.name.filter(|_| member.name().is_none());
+        let (membership, more) = self.enter(member, now);
+        wakes.0.extend(more.0);
+        let present = self.members.len() + self.locals.iter().flatten().count();
+        let here = self.name.as_ref().map_or_else(|| "this room".to_owned(), ToString::to_string);
+        let mut lines = vec![format!("You are in {here} now: {present} present")];
+        lines.extend(self.topic.as_ref().map(|topic| format!("The topic is: {topic}")));
+        lines.extend(
+            lost_name.map(|name| format!("{name} is somebody else here. /nick NAME gives you another name.")),
+        );
+        for line in lines {
+            self.confirm(membership, DirectItem::Notice { text: Text::lossy(&line) });
+        }
+        Ok((Joined { member: membership, id, seq }, wakes))
+    }
+}

@@ -1,0 +1,69 @@
+//! Plain members of a server with several rooms, over both transports.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chat_core::{Gate, RoomConfig, Rooms, RoomsConfig};
+use chat_tcp::{TcpConfig, TcpServer};
+use chat_udp::{UdpConfig, UdpServer};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Sends `line`, and receives until `answer` is among what has come.
+fn asks(send: &mut dyn FnMut(&str), receive: &mut dyn FnMut() -> String, line: &str, answer: &str) {
+    send(line);
+    let mut received = String::new();
+    while !received.contains(answer) {
+        received.push_str(&receive());
+    }
+}
+
+#[test]
+fn a_member_that_a_gate_keeps_out_of_another_room_stays_where_it_is_and_reads_why() {
+    let is_open = Arc::new(AtomicBool::new(true));
+    let opens = Arc::clone(&is_open);
+    let gate = Gate::new(move |_| if opens.load(Ordering::Relaxed) { Ok(()) } else { Err("not now".into()) });
+    let mut room = RoomConfig::default();
+    room.gate = Some(gate);
+    let config = RoomsConfig::default().with_room_config(room).with_open_max(1);
+    let rooms = Rooms::new(config).unwrap();
+    let tcp = TcpServer::bind("127.0.0.1:0", &rooms, &TcpConfig::default()).unwrap();
+    let udp = UdpServer::bind("127.0.0.1:0", &rooms, &UdpConfig::default()).unwrap();
+    let (tcp_address, udp_address) = (tcp.local_addr(), udp.local_addr());
+    let mut running = tcp.spawn().unwrap();
+    udp.spawn_into(&mut running).unwrap();
+
+    let stream = TcpStream::connect(tcp_address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(udp_address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut over_tcp = |line: &str| (&stream).write_all(format!("{line}\n").as_bytes()).unwrap();
+    let mut over_udp = |line: &str| assert_eq!(socket.send(line.as_bytes()).unwrap(), line.len());
+    let mut buffer = [0; 2048];
+    let mut from_tcp = || {
+        let count = (&stream).read(&mut buffer).unwrap();
+        assert!(count > 0, "it was closed");
+        String::from_utf8_lossy(&buffer[..count]).into_owned()
+    };
+    let mut buffer = [0; 2048];
+    let mut from_udp = || {
+        let count = socket.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..count]).into_owned()
+    };
+    asks(&mut over_tcp, &mut from_tcp, "/who", "present");
+    asks(&mut over_udp, &mut from_udp, "/who", "present");
+    is_open.store(false, Ordering::Relaxed);
+    asks(&mut over_tcp, &mut from_tcp, "/join dev", "banned: not now");
+    asks(&mut over_udp, &mut from_udp, "/join dev", "banned: not now");
+    assert_eq!(rooms.list().len(), 1, "nobody has opened it");
+    over_tcp("still here");
+    asks(&mut over_udp, &mut from_udp, "me too", "still here");
+
+    rooms.close("That was all", Duration::from_secs(1));
+    running.join().unwrap();
+}
