@@ -59,7 +59,7 @@ impl Attachment {
     }
 
     /// Joins the peer at `peer`, an address that the transport has verified. `key` is the transport's own number for it,
-    /// by which [`Dismissed`] and [`Told`] name it.
+    /// by which [`Dismissed`](crate::Dismissed) and [`Told`](crate::Told) name it.
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ pub struct Joined {
     pub member: Membership,
     /// Which member of the room it is.
     pub id: MemberId,
-    /// Sequence number of the newest message at that moment: the member gets what follows. [`Attachment::pull`] before
+    /// Sequence number of the newest message at that moment: the member gets what follows. [`Attachment::pull`](crate::Attachment::pull) before
     /// you look up its cursor with [`EncodedLog::after`](crate::EncodedLog::after).
     pub seq: u64,
 }
@@ -28,7 +28,7 @@ pub struct Joined {
 pub struct Welcomed {
     /// The transport's handle on the member.
     pub member: Membership,
-    /// Sequence number of the newest message at that moment. [`Attachment::pull`] before you look up the member's cursor.
+    /// Sequence number of the newest message at that moment. [`Attachment::pull`](crate::Attachment::pull) before you look up the member's cursor.
     pub seq: u64,
     /// The answer to the hello.
     pub welcome: Welcome,
@@ -46,7 +46,7 @@ pub enum Start {
     After(u64),
 }
 
-/// The result of [`Attachment::say`].
+/// The result of [`Attachment::say`](crate::Attachment::say).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a member over its rate limit is to be paused"]
@@ -81,7 +81,7 @@ pub enum Outcome {
     },
 }
 
-/// How many of a member's messages the room has dealt with, from [`Attachment::taken`].
+/// How many of a member's messages the room has dealt with, from [`Attachment::taken`](crate::Attachment::taken).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
     /// The member's messages up to this number are dealt with; 0 if it is not a member.
