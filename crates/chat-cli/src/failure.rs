@@ -18,9 +18,14 @@ impl Failure {
         Self { error: error.into(), hint }
     }
 
+    /// The chain of causes, in one line.
+    pub(crate) fn causes(&self) -> String {
+        causes(&*self.error)
+    }
+
     /// Prints the chain of causes on stderr.
     pub(crate) fn report(&self) -> ExitCode {
-        let mut text = format!("error: {}", causes(&*self.error));
+        let mut text = format!("error: {}", self.causes());
         if let Some(hint) = &self.hint {
             text.push_str(&format!("\n\nhint: {hint}"));
         }

@@ -14,6 +14,7 @@ mod generate;
 mod history;
 mod operator;
 mod server;
+mod settings;
 mod signals;
 mod sink;
 mod stdio;
@@ -21,26 +22,30 @@ mod terminal;
 mod tips;
 mod transport;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use crate::args::{Args, Command, LogFormat};
 use crate::failure::Failure;
+use crate::settings::{Settings, Unusable};
 
 fn main() -> ExitCode {
+    let typed: Vec<OsString> = std::env::args_os().collect();
     let arguments: Vec<String> =
-        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => return tips::explain(error, &arguments),
+        typed.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let result = match settings::read(typed) {
+        Ok((args, settings)) => run(args, settings),
+        Err(Unusable::Usage(error)) => return tips::explain(*error, &arguments),
+        Err(Unusable::File(refused)) => Err(Failure::new(
+            refused,
+            Some("`chat server --print-config` prints a file with all settings".to_owned()),
+        )),
     };
-    let result = run(args);
     diagnostics::flush();
     result.unwrap_or_else(|failure| failure.report())
 }
 
-fn run(args: Args) -> Result<ExitCode, Failure> {
+fn run(args: Args, settings: Settings) -> Result<ExitCode, Failure> {
     let format = match &args.command {
         Command::Server(args) => args.log_format,
         _ => LogFormat::Text,
@@ -48,7 +53,7 @@ fn run(args: Args) -> Result<ExitCode, Failure> {
     diagnostics::init(args.verbose, format)?;
     let is_interactive = terminal::is_interactive();
     match args.command {
-        Command::Server(args) => server::run(&args, is_interactive),
+        Command::Server(args) => server::run(&args, settings, is_interactive),
         Command::Client(args) => client::run(&args, is_interactive),
         #[cfg(unix)]
         Command::Admin(args) => admin::run(&args, is_interactive),

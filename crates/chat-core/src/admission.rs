@@ -14,8 +14,6 @@ use crate::sync::{Mutex, MutexGuard};
 /// Counts the members of one room, or of several that share it.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    members_max: usize,
-    members_per_address_max: usize,
     limit_loopback: bool,
     counts: Mutex<Counts>,
     /// At the operators' password.
@@ -24,20 +22,28 @@ pub(crate) struct Admission {
 
 #[derive(Debug, Default)]
 struct Counts {
+    members_max: usize,
+    members_per_address_max: usize,
     members: usize,
     by_network: HashMap<IpAddr, usize>,
 }
 
 impl Admission {
     pub(crate) fn new(config: &RoomConfig) -> Self {
-        let &RoomConfig { members_max, members_per_address_max, limit_loopback, .. } = config;
-        Self {
-            members_max,
-            members_per_address_max,
-            limit_loopback,
+        let admission = Self {
+            limit_loopback: config.limit_loopback,
             counts: Mutex::new(Counts::default()),
             attempts: Mutex::default(),
-        }
+        };
+        admission.set_limits(config);
+        admission
+    }
+
+    /// Takes over the limits of members. Members beyond a lower limit stay.
+    pub(crate) fn set_limits(&self, config: &RoomConfig) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.members_max = config.members_max;
+        counts.members_per_address_max = config.members_per_address_max;
     }
 
     /// Counts a member that comes from `address`, in place of one at `instead`.
@@ -46,13 +52,13 @@ impl Admission {
         let (network, old) = (self.network(address), instead.and_then(|old| self.network(old)));
         if let Some(network) = network {
             let there = counts.by_network.get(&network).copied().unwrap_or(0);
-            if there - usize::from(old == Some(network)) >= self.members_per_address_max {
-                let members_per_address_max = self.members_per_address_max;
+            if there - usize::from(old == Some(network)) >= counts.members_per_address_max {
+                let members_per_address_max = counts.members_per_address_max;
                 return Err(JoinError::AddressFull { members_per_address_max });
             }
         }
-        if counts.members - usize::from(instead.is_some()) >= self.members_max {
-            return Err(JoinError::RoomFull { members_max: self.members_max });
+        if counts.members - usize::from(instead.is_some()) >= counts.members_max {
+            return Err(JoinError::RoomFull { members_max: counts.members_max });
         }
         if instead.is_some() {
             counts.remove(old);
@@ -125,6 +131,19 @@ mod tests {
         assert!(enter("192.0.2.2:9") && enter("[2001:db8:0:1::1]:9") && enter("127.0.0.1:2"));
         admission.leave(address("192.0.2.1:1"));
         assert!(enter("192.0.2.1:9"));
+    }
+
+    #[test]
+    fn a_lower_limit_keeps_newcomers_out_and_nobody_in() {
+        let admission = Admission::new(&RoomConfig::default());
+        let (first, second) = (address("192.0.2.1:1"), address("192.0.2.2:1"));
+        assert!(admission.enter(first, None).is_ok() && admission.enter(second, None).is_ok());
+        admission.set_limits(&RoomConfig::default().with_members_max(1));
+        assert_eq!(admission.enter(first, None), Err(JoinError::RoomFull { members_max: 1 }));
+        admission.leave(first);
+        assert!(admission.enter(first, None).is_err());
+        admission.leave(second);
+        assert!(admission.enter(first, None).is_ok());
     }
 
     #[test]

@@ -197,6 +197,15 @@ impl RoomConfig {
         self.hides_addresses = hides_addresses;
         self
     }
+
+    /// Takes over what can change while members are there.
+    pub(crate) fn take_over(&mut self, to: &Self) {
+        self.members_max = to.members_max;
+        self.members_per_address_max = to.members_per_address_max;
+        self.rate = to.rate;
+        self.history_max = to.history_max;
+        self.operator_password.clone_from(&to.operator_password);
+    }
 }
 
 impl Default for RoomConfig {

@@ -70,7 +70,8 @@ pub struct RoomInfo {
 }
 
 pub(crate) struct Inner {
-    config: RoomsConfig,
+    /// [`Rooms::reconfigure`] changes the part about each room.
+    config: Mutex<RoomsConfig>,
     admission: Arc<Admission>,
     /// The permanent rooms, in the order in which they were configured.
     configured: Vec<Room>,
@@ -81,6 +82,8 @@ pub(crate) struct Inner {
     journals: Option<Arc<dyn Journals>>,
     /// The rooms that members have opened, by the looks of their names. Its members keep a room alive.
     open: Mutex<BTreeMap<String, Weak<Shared>>>,
+    /// Handles on those among them that stay without members.
+    added: Mutex<Vec<Room>>,
 }
 
 impl RoomsConfig {
@@ -186,7 +189,16 @@ impl Rooms {
                 failed = Some(error);
                 Vec::new()
             });
-            Inner { configured, by_looks, config, admission, world, journals, open: Mutex::default() }
+            Inner {
+                configured,
+                by_looks,
+                admission,
+                world,
+                journals,
+                open: Mutex::default(),
+                added: Mutex::default(),
+                config: Mutex::new(config.clone()),
+            }
         }));
         failed.map_or(Ok(rooms), |error| Err(RoomError::Journal(error)))
     }
@@ -217,10 +229,56 @@ impl Rooms {
         if let Some(room) = self.get(name) {
             return Ok(room);
         }
-        let open_max = self.0.config.open_max;
-        if open_max == 0 || self.first().name().is_none() {
+        let config = self.config();
+        if config.open_max == 0 || self.first().name().is_none() {
             return Err(RoomError::NotThere { name: name.clone() });
         }
+        let added = self.0.added.lock().unwrap_or_else(PoisonError::into_inner).len();
+        self.make(name, &config, config.open_max + added)
+    }
+
+    /// Adds a permanent room while the server runs; one that members have opened is permanent from now on. Its log gets the same share as the
+    /// others, on top of [`RoomsConfig::logs_bytes_max`].
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError::TooMany`] beyond [`ROOMS_MAX`]; [`RoomError::NotThere`] if the server has a single room without a name.
+    pub fn add(&self, name: &Name) -> Result<(), RoomError> {
+        if self.first().name().is_none() {
+            return Err(RoomError::NotThere { name: name.clone() });
+        }
+        let config = self.config();
+        let mut added = self.0.added.lock().unwrap_or_else(PoisonError::into_inner);
+        let rooms = self.0.configured.len() + config.open_max + added.len() + 1;
+        if rooms > ROOMS_MAX {
+            return Err(RoomError::TooMany { rooms });
+        }
+        let room = match self.get(name) {
+            Some(room) if self.0.configured.contains(&room) || added.contains(&room) => return Ok(()),
+            Some(room) => room,
+            None => self.make(name, &config, ROOMS_MAX)?,
+        };
+        added.push(room);
+        Ok(())
+    }
+
+    /// Takes over what of a room's configuration can change while members are there, for all present and later rooms: the limits of members
+    /// (members beyond a lower one stay), the rate limit, how much history a member may ask for, and the operators'
+    /// password.
+    pub fn reconfigure(&self, to: &RoomConfig) {
+        self.0.admission.set_limits(to);
+        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).room.take_over(to);
+        for room in self.all() {
+            room.lock().config.take_over(to);
+        }
+    }
+
+    fn config(&self) -> RoomsConfig {
+        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes a room, unless there are `open_max` besides the configured ones.
+    fn make(&self, name: &Name, config: &RoomsConfig, open_max: usize) -> Result<Room, RoomError> {
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(room) = open.get(&key(name)).and_then(Room::upgrade) {
             return Ok(room); // another thread was faster
@@ -229,11 +287,11 @@ impl Rooms {
             open.retain(|_, room| room.strong_count() > 0);
         }
         if open.len() >= open_max {
-            return Err(RoomError::TooManyOpen { open_max });
+            return Err(RoomError::TooManyOpen { open_max: config.open_max });
         }
         let rooms = Arc::downgrade(&self.0);
         let room = Room::in_rooms(
-            &self.0.config.room,
+            &config.room,
             (self.0.world)(),
             name.clone(),
             Arc::clone(&self.0.admission),
@@ -291,13 +349,14 @@ impl From<Room> for Rooms {
         let admission = Arc::clone(room.admission());
         let world = Box::new(World::real);
         Self(Arc::new(Inner {
-            config,
+            config: Mutex::new(config),
             admission,
             configured: vec![room],
             by_looks: HashMap::new(),
             world,
             journals: None,
             open: Mutex::default(),
+            added: Mutex::default(),
         }))
     }
 }

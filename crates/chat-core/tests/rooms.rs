@@ -77,6 +77,35 @@ fn an_open_room_vanishes_with_its_last_member() {
 }
 
 #[test]
+fn a_room_that_is_added_stays_without_members() {
+    let (rooms, _) = rooms(RoomsConfig::default().with_room(name("lobby")).with_open_max(1));
+    drop(rooms.open(&name("games")).unwrap());
+    rooms.add(&name("dev")).unwrap();
+    rooms.add(&name("Dev")).unwrap();
+    rooms.add(&name("lobby")).unwrap();
+    assert_eq!(rooms.list().len(), 2, "games is gone, dev is not");
+    assert!(rooms.open(&name("games")).is_ok(), "dev takes no place of those that members open");
+    let single = Rooms::from(Room::new(RoomConfig::default()));
+    assert_eq!(single.add(&name("dev")), Err(RoomError::NotThere { name: name("dev") }));
+}
+
+#[test]
+fn what_is_reconfigured_holds_for_members_that_are_there() {
+    let (rooms, time) = two(RoomConfig::default().with_rate(None));
+    let lobby = Carrier::new(&rooms.first(), &time);
+    let ann = lobby.join("192.0.2.1:5");
+    let one = std::num::NonZeroU32::new(1).unwrap();
+    let limited = RoomConfig::default().with_members_max(1).with_history_max(7);
+    rooms.reconfigure(&limited.with_rate(Some(chat_core::Rate { burst: one, per_second: one })));
+    assert_eq!(lobby.try_join("192.0.2.2:5"), Err(JoinError::RoomFull { members_max: 1 }));
+    assert_eq!(rooms.get(&name("dev")).unwrap().config().history_max, 7);
+    for text in ["first", "second"] {
+        lobby.say(ann, text);
+    }
+    assert_eq!(rooms.first().stats().throttled, 1);
+}
+
+#[test]
 fn the_limits_of_members_hold_for_all_rooms_together() {
     let (rooms, time) = two(RoomConfig::default().with_members_max(3).with_members_per_address_max(2));
     let (lobby, dev) =

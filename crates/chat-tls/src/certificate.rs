@@ -57,6 +57,14 @@ impl Certificate {
         Ok(Self(Arc::new(key)))
     }
 
+    /// The time from which and until which it is valid, in seconds of Unix time. `None` if that cannot be read from it.
+    #[must_use]
+    pub fn validity(&self) -> Option<(i64, i64)> {
+        let (_, certificate) = x509_parser::parse_x509_certificate(self.0.cert.first()?).ok()?;
+        let validity = certificate.validity();
+        Some((validity.not_before.timestamp(), validity.not_after.timestamp()))
+    }
+
     /// The SHA-256 of the certificate, as `openssl x509 -fingerprint -sha256` shows it.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {

@@ -90,7 +90,7 @@ pub(crate) struct RedactArgs {
 }
 
 /// How a server keeps its history.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct KeepArgs {
     /// Keep what is said in this file, and go on where it ends; `chat history` reads it
     #[arg(long, value_name = "FILE")]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chat_core::{
     BanList, Name, Names, OperatorPassword, ROOMS_MAX, Room, RoomConfig, RoomError, Rooms, RoomsConfig,
 };
-use chat_proto::Network;
+use chat_proto::{Network, Text};
 use chat_store::Store;
 use chat_udp::{PlainPolicy, UdpConfig};
 use clap::{Parser, ValueEnum};
@@ -22,7 +22,7 @@ use crate::address::Address;
 /// Prints who comes and goes and what is said in the first room. Ctrl-C or SIGTERM closes the room: everyone gets what was
 /// said, and a goodbye. On a terminal, what you type is said to everyone as `[*] text`; `/help` lists the
 /// commands.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(after_help = "\
 Examples:
   chat server tcp
@@ -32,11 +32,23 @@ Examples:
   chat server tcp --room lobby --room dev --open-rooms 100
   chat server tcp --tls self-signed        # netcat and TLS on one port
   chat server tcp --history chat.db --keep 30d   # goes on after a restart
-  chat server tcp --log-file chat.log &    # in the background")]
+  chat server tcp --log-file chat.log &    # in the background
+  chat server --config chat.toml           # flags of this help are its keys
+  chat server tcp --rate 10 --print-config > chat.toml")]
 pub(crate) struct ServerArgs {
     /// What members may come over
-    #[arg(required = true, value_name = "TRANSPORT")]
+    #[arg(required_unless_present_any = ["config", "print_config"], value_name = "TRANSPORT")]
     pub(crate) transports: Vec<TransportKind>,
+    /// Read settings from this file (TOML), whose keys are the flags of this help without their dashes, and `transport`; flags win.
+    /// SIGHUP and `/reload` read it again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print all settings as such a file, and end
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    /// Tell what is wrong with the settings and the files that they name, and end: with 1 if anything is
+    #[arg(long)]
+    pub(crate) check: bool,
     /// Address to listen on; port 0 takes any free one. May be given several times
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5555")]
     pub(crate) bind: Vec<Address>,
@@ -44,6 +56,9 @@ pub(crate) struct ServerArgs {
     /// without a name]
     #[arg(long = "room", value_name = "NAME")]
     pub(crate) rooms: Vec<Name>,
+    /// The topic of the first room, if it has none
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) topic: Option<Text>,
     /// Further rooms at once that members may open by joining them; a room vanishes with its last member
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0,
         value_parser = number(0_usize..=ROOMS_MAX, "a number of rooms"))]
@@ -159,7 +174,8 @@ impl ServerArgs {
         }
     }
 
-    fn room(&self, password: Option<OperatorPassword>, bans: BanList) -> RoomConfig {
+    /// The configuration of each room.
+    pub(crate) fn room(&self, password: Option<OperatorPassword>, bans: BanList) -> RoomConfig {
         let mut config = RoomConfig::default();
         config.operator_password = password;
         let history_max = if self.keep.history.is_some() { u16::MAX } else { config.history_max };

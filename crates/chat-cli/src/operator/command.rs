@@ -3,10 +3,11 @@
 use chat_core::{Action, CommandTable, LocalMember, Room};
 
 /// What only the console has.
-const OWN: [&str; 3] = ["/quit", "/say", "/stop"];
+const OWN: [&str; 4] = ["/quit", "/reload", "/say", "/stop"];
 
 const HELP: &str = "\
 TEXT, /say TEXT: Say it to everyone, as [*] TEXT
+/reload: Read the configuration, the bans, the password and the certificate again
 /quit, /stop: Close the room and stop the server";
 
 /// What is to be done besides.
@@ -20,6 +21,8 @@ pub(crate) enum Outcome {
     Refused(String),
     /// The operator wants to be in this room.
     Move(Room),
+    /// The operator wants the configuration to be read again.
+    Reload,
     /// The operator wants to stop the server.
     Quit,
 }
@@ -46,7 +49,10 @@ pub(crate) fn run(local: &LocalMember, line: &str) -> Outcome {
     let (name, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     match (name, argument.trim()) {
         ("quit" | "stop", "") => Outcome::Quit,
-        ("quit" | "stop", _) => Outcome::Refused(format!("/{name} stands alone; nothing was done")),
+        ("reload", "") => Outcome::Reload,
+        ("quit" | "stop" | "reload", _) => {
+            Outcome::Refused(format!("/{name} stands alone; nothing was done"))
+        }
         ("say", "") => Outcome::Refused("/say needs a text; nothing was said".to_owned()),
         ("say", text) => say(local, text),
         _ => command(local, rest.trim_end()),
@@ -119,6 +125,7 @@ mod tests {
             "/say",
             "/kik 127.0.0.1:1",
             "/quit now",
+            "/reload now",
             "/kick bob",
             "/kick 127.0.0.1:1",
             "/mute bob",
@@ -138,6 +145,7 @@ mod tests {
         assert!(matches!(said("/stats").0, Outcome::Answer(text) if text.contains("members: 0 now")));
         let Outcome::Answer(help) = said("/help").0 else { panic!("help answers") };
         assert!(names().iter().all(|name| help.contains(name)), "{help}");
+        assert_eq!(said("/reload").0, Outcome::Reload);
         assert_eq!(said("/stop").0, Outcome::Quit);
         assert_eq!(said("/quit").0, Outcome::Quit);
     }

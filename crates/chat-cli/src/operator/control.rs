@@ -11,14 +11,13 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
-use chat_core::Room;
 use crossbeam_channel::{Sender, bounded};
 use rustix::fs::Mode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::session::Session;
-use super::{QUEUE_MAX, Update};
+use super::{Desk, QUEUE_MAX, Update};
 
 /// Consoles at once.
 const CONSOLES_MAX: usize = 8;
@@ -55,12 +54,12 @@ impl ControlSocket {
         Ok(Self { listener, path })
     }
 
-    /// Serves consoles of `room` until the program ends.
+    /// Serves consoles of what `desk` looks after until the program ends.
     ///
     /// # Errors
     ///
     /// If the system has no thread or descriptor to give.
-    pub(crate) fn serve(&self, room: Room, listening: String) -> io::Result<()> {
+    pub(crate) fn serve(&self, desk: Desk) -> io::Result<()> {
         let listener = self.listener.try_clone()?;
         Builder::new().name("chat-control".to_owned()).spawn(move || {
             // Each session holds one.
@@ -72,7 +71,7 @@ impl ControlSocket {
                         let why = format!("{CONSOLES_MAX} consoles are there, which is all there may be");
                         return send(&mut &console, &Update::Refused(why));
                     }
-                    serve_console(console, room.clone(), listening.clone(), number, place)
+                    serve_console(console, desk.clone(), number, place)
                 });
                 if let Err(error) = result {
                     tracing::warn!(%error, "cannot serve a console");
@@ -111,13 +110,7 @@ fn is_abandoned(path: &Path) -> bool {
 }
 
 /// Reads the requests of a console on one thread, and does what they ask for on another.
-fn serve_console(
-    console: UnixStream,
-    room: Room,
-    listening: String,
-    number: u64,
-    place: Arc<()>,
-) -> io::Result<()> {
+fn serve_console(console: UnixStream, desk: Desk, number: u64, place: Arc<()>) -> io::Result<()> {
     console.set_write_timeout(Some(WRITE_TIMEOUT))?;
     let (requests, requested) = bounded(QUEUE_MAX);
     let reader = BufReader::new(console.try_clone()?);
@@ -127,9 +120,9 @@ fn serve_console(
         }
     })?;
     Builder::new().name("chat-control-out".to_owned()).spawn(move || {
-        let local_room = room.clone();
+        let local_room = desk.room.clone();
         let join = move || local_room.join(&format!("admin-{number}")).ok();
-        Session::new(room, listening, |update| send(&mut &console, &update).is_ok()).run(&requested, join);
+        Session::new(desk, |update| send(&mut &console, &update).is_ok()).run(&requested, join);
         // Ends the other thread, too.
         let _gone = console.shutdown(Shutdown::Both);
         drop(place);

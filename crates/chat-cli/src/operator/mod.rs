@@ -17,10 +17,30 @@ pub(crate) mod session;
 pub(crate) mod typed;
 pub(crate) mod wording;
 
+use std::fmt;
+use std::sync::Arc;
+
+use chat_core::Room;
 use serde::{Deserialize, Serialize};
 
 /// Requests and updates that may wait for the other side.
 pub(crate) const QUEUE_MAX: usize = 1024;
+
+/// What an operator looks after.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) room: Room,
+    /// The addresses that the server listens on.
+    pub(crate) listening: String,
+    /// Has the server read its configuration again, and tells what became of it.
+    pub(crate) reload: Arc<dyn Fn() -> Result<String, String> + Send + Sync>,
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").field("listening", &self.listening).finish_non_exhaustive()
+    }
+}
 
 /// What a console asks for.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, never, select};
 
 use super::command::{self, Outcome};
 use super::wording::wording;
-use super::{Request, Status, Update};
+use super::{Desk, Request, Status, Update};
 use crate::server;
 
 /// How old the numbers of a status may be.
@@ -16,12 +16,11 @@ const STATUS_PERIOD: Duration = Duration::from_secs(1);
 
 /// A console's place at a room.
 pub(crate) struct Session<F> {
-    room: Room,
+    desk: Desk,
     /// Joined when the console watches, or says its first line.
     local: Option<LocalMember>,
     /// Tells what happens.
     watches: bool,
-    listening: String,
     /// As told last.
     status: Option<Status>,
     /// Tells the console; false if it is gone.
@@ -32,9 +31,9 @@ pub(crate) struct Session<F> {
 struct Over;
 
 impl<F: FnMut(Update) -> bool> Session<F> {
-    /// For a room that is listened for at `listening`.
-    pub(crate) fn new(room: Room, listening: String, tell: F) -> Self {
-        Self { room, local: None, watches: false, listening, status: None, tell }
+    /// For what `desk` looks after.
+    pub(crate) fn new(desk: Desk, tell: F) -> Self {
+        Self { desk, local: None, watches: false, status: None, tell }
     }
 
     /// Tells from now on what `local` hears.
@@ -101,11 +100,15 @@ impl<F: FnMut(Update) -> bool> Session<F> {
                 let moved = self.enter(room);
                 self.tell(moved)?;
             }
+            Outcome::Reload => {
+                let reloaded = (self.desk.reload)();
+                self.tell(reloaded.map_or_else(Update::Refused, Update::Answer))?;
+            }
             Outcome::Quit => self.tell(Update::Answer("Closing the room.".to_owned()))?,
         }
         self.tell(Update::Done)?;
         if quits {
-            server::close(&self.room);
+            server::close(&self.desk.room);
         }
         Ok(())
     }
@@ -118,7 +121,7 @@ impl<F: FnMut(Update) -> bool> Session<F> {
                 joined.set_operator(true);
                 let here = room.info();
                 self.local = Some(joined);
-                self.room = room;
+                self.desk.room = room;
                 let name = here.name.map_or_else(|| "this room".to_owned(), |name| name.to_string());
                 Update::Answer(format!("You are in {name} now: {} members", here.members))
             }
@@ -145,12 +148,12 @@ impl<F: FnMut(Update) -> bool> Session<F> {
                 Err(TryRecvError::Closed) => break true,
             }
         };
-        let stats = self.room.stats();
+        let stats = self.desk.room.stats();
         let status = Status {
-            listening: self.listening.clone(),
+            listening: self.desk.listening.clone(),
             members: stats.members,
             messages: stats.messages,
-            is_closing: self.room.is_closing(),
+            is_closing: self.desk.room.is_closing(),
         };
         if self.status.as_ref() != Some(&status) {
             self.status = Some(status.clone());
@@ -164,8 +167,8 @@ impl<F: FnMut(Update) -> bool> Session<F> {
             None if line.starts_with('/') => {
                 crate::terminal::beginning_with(line, command::names().iter().map(String::as_str))
             }
-            None => addresses(&self.room, line),
-            Some((_, word)) => addresses(&self.room, word),
+            None => addresses(&self.desk.room, line),
+            Some((_, word)) => addresses(&self.desk.room, word),
         }
     }
 }

@@ -5,11 +5,10 @@
 use std::io::{self, Read, Write};
 use std::thread::Builder;
 
-use chat_core::Room;
 use crossbeam_channel::{Sender, bounded};
 
 use super::session::Session;
-use super::{QUEUE_MAX, Request, Update};
+use super::{Desk, QUEUE_MAX, Request, Update};
 use crate::terminal::{Keyboard, Ready, printable};
 
 /// The longest line that is taken; more of it would be another.
@@ -20,7 +19,7 @@ const LINE_BYTES_MAX: usize = 64 * 1024;
 /// # Errors
 ///
 /// If the system has no thread or descriptor to give.
-pub(crate) fn spawn(room: Room) -> io::Result<()> {
+pub(crate) fn spawn(desk: Desk) -> io::Result<()> {
     let (requests, requested) = bounded(QUEUE_MAX);
     let mut keyboard = Keyboard::new()?;
     // Not joined: they wait for keys.
@@ -35,8 +34,8 @@ pub(crate) fn spawn(room: Room) -> io::Result<()> {
             }
             _ => true,
         };
-        let join = || room.join("operator").ok();
-        Session::new(room.clone(), String::new(), tell).run(&requested, join);
+        let room = desk.room.clone();
+        Session::new(desk, tell).run(&requested, || room.join("operator").ok());
     })?;
     Ok(())
 }

@@ -53,13 +53,7 @@ impl BanFile {
         // What is put in the file's place must not take that of a link to it.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         let mut state = State { path, room: room.clone(), known: Bans::new() };
-        state.read().map_err(|error| {
-            let hint = match &error {
-                BanFileError::NotBans { .. } => Some("correct it, or name another file; it was not changed"),
-                _ => None,
-            };
-            Failure::new(error, hint.map(str::to_owned))
-        })?;
+        state.read().map_err(BanFileError::into_failure)?;
         let state = Arc::new(Mutex::new(state));
         let (changed, changes) = bounded(1);
         let wake = changed.clone();
@@ -82,6 +76,13 @@ impl BanFile {
     pub(super) fn finish(&self) {
         bring_together(&self.state);
     }
+}
+
+/// Whether the file at `path` can be used, if there is one.
+pub(super) fn check(path: &Path) -> Result<(), Failure> {
+    let room = Room::new(chat_core::RoomConfig::default());
+    let mut state = State { path: path.to_path_buf(), room, known: Bans::new() };
+    state.read().map_err(BanFileError::into_failure)
 }
 
 fn bring_together(state: &Mutex<State>) {
@@ -226,6 +227,16 @@ enum BanFileError {
     NotBans { path: PathBuf, source: Box<toml::de::Error> },
     #[error("the file of bans {} has more than {} of them", path.display(), chat_core::BANS_MAX)]
     TooMany { path: PathBuf },
+}
+
+impl BanFileError {
+    fn into_failure(self) -> Failure {
+        let hint = match &self {
+            Self::NotBans { .. } => Some("correct it, or name another file; it was not changed"),
+            _ => None,
+        };
+        Failure::new(self, hint.map(str::to_owned))
+    }
 }
 
 #[cfg(test)]

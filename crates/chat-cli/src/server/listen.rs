@@ -36,20 +36,18 @@ impl fmt::Display for Place {
     }
 }
 
-/// Opens the room to each transport at each address, and runs them. Over every transport an address has the same
-/// port number.
-pub(super) fn listen(
+/// Opens the room to each transport at each address. Over every transport an address has the same port number.
+pub(super) fn bind_all(
     args: &ServerArgs,
     tls: Option<&Tls>,
     rooms: &Rooms,
-    running: &mut Running,
-) -> Result<Vec<Place>, Failure> {
+) -> Result<Vec<(Place, Server)>, Failure> {
     let targets = targets(&args.bind)?;
     let mut tries = 0;
-    let servers = loop {
+    loop {
         tries += 1;
         match bind(args, tls, &targets, rooms) {
-            Ok(servers) => break servers,
+            Ok(servers) => return Ok(servers),
             // By somebody else since the system has picked the port, so it may pick another.
             Err(error) if error.is_picked() && error.is_taken() && tries < TRIES_MAX => {}
             Err(error) => {
@@ -57,7 +55,11 @@ pub(super) fn listen(
                 return Err(Failure::new(error, hint));
             }
         }
-    };
+    }
+}
+
+/// Runs the transports. Returns where they listen.
+pub(super) fn run(servers: Vec<(Place, Server)>, running: &mut Running) -> io::Result<Vec<Place>> {
     let mut places = Vec::new();
     for (place, server) in servers {
         match server {
@@ -110,7 +112,8 @@ fn both_loopbacks(asked: &Address, mut addresses: Vec<SocketAddr>) -> Vec<Socket
     addresses
 }
 
-enum Server {
+/// A transport at an address, ready to run.
+pub(super) enum Server {
     Tcp(TcpServer),
     Tls(TcpServer<Tls>),
     Udp(Box<UdpServer>),

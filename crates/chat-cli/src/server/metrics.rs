@@ -101,9 +101,8 @@ impl Metrics {
 
     /// Answers requests on a thread of its own. Returns the address.
     pub(super) fn serve(self, asked: &Address) -> Result<SocketAddr, Failure> {
-        let refused = |source| CannotServe { asked: asked.clone(), source };
-        let listener = TcpListener::bind(asked).map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
+        let listener = bind(asked)?;
+        let address = listener.local_addr()?;
         let first = self.rooms.first();
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self));
@@ -121,6 +120,11 @@ impl Metrics {
         })?;
         Ok(address)
     }
+}
+
+/// Listens there.
+pub(super) fn bind(asked: &Address) -> Result<TcpListener, Failure> {
+    TcpListener::bind(asked).map_err(|source| CannotServe { asked: asked.clone(), source }.into())
 }
 
 fn answer(scraper: &TcpStream, registry: &Registry, first: &Room) -> io::Result<()> {

@@ -1,47 +1,59 @@
 //! `chat server`.
 
 mod bans;
+mod check;
 mod listen;
 mod metrics;
 mod password;
 mod printer;
+mod reload;
 mod tls;
 mod watch;
 
 #[cfg(unix)]
 use std::io::IsTerminal;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use chat_core::{BanList, LocalMember, Room, Running};
-use crossbeam_channel::{Sender, bounded, never};
+use crossbeam_channel::{bounded, never};
 
 use self::bans::BanFile;
 #[cfg(unix)]
 use self::listen::Place;
-use self::listen::listen;
 use self::metrics::Metrics;
+use self::reload::Reloader;
 use self::tls::Encryption;
 #[cfg(unix)]
 use crate::admin;
 use crate::args::{LookArgs, ServerArgs};
 use crate::failure::Failure;
 use crate::history;
-use crate::operator::QUEUE_MAX;
 use crate::operator::console::{self, Console};
 use crate::operator::session::Session;
+use crate::operator::{Desk, QUEUE_MAX};
 #[cfg(unix)]
 use crate::operator::{control::ControlSocket, typed};
+use crate::settings::{self, Settings};
 use crate::signals::{self, Signal};
 use crate::terminal::{self, Clock};
 
 /// How long members may take to read what they are owed when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -> Result<ExitCode, Failure> {
+    if args.print_config {
+        io::stdout().write_all(settings::print(&settings).as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.check {
+        return check::run(args);
+    }
+    has_transport(args)?;
     // Each member needs a descriptor, and the usual soft limit is 1,024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "cannot raise the limit of open files");
@@ -52,6 +64,9 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     let rooms = args.rooms(password, list.clone(), store.as_ref())?;
     let room = rooms.first();
     let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;
+    if let Some(topic) = args.topic.as_ref().filter(|_| room.topic().is_none()) {
+        reload::set_topic(&rooms, topic.as_str()).map_err(|why| Failure::new(why, None))?;
+    }
     let encryption = Encryption::open(args)?;
     let mut running = Running::new(&rooms);
     // Before anyone can come, so that they tell of everyone.
@@ -63,10 +78,8 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     if tracing::enabled!(tracing::Level::INFO) {
         watch::spawn(room.join("watch")?)?;
     }
-    let places = listen(args, encryption.as_ref().map(Encryption::tls), &rooms, &mut running)?;
-    let addresses = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    #[cfg(unix)]
-    let _removed_at_the_end = control_socket(args, &places, &room, &addresses)?;
+    let servers = listen::bind_all(args, encryption.as_ref().map(Encryption::tls), &rooms)?;
+    let places = listen::run(servers, &mut running)?;
     let mut first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
     first.extend(encryption.iter().map(Encryption::to_string));
     if let Some(address) = &args.admin {
@@ -79,13 +92,30 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
         let printer = printer::spawn_file(local, first.clone(), path.clone(), reopened);
         printers.push(printer.map_err(|error| no_log_file(error, path))?);
     }
-    on_signals(&room, reopen, bans.as_ref().map(BanFile::changed), encryption)?;
+    let reloader = Arc::new(Reloader {
+        rooms: rooms.clone(),
+        encryption,
+        files: [Some(reopen), bans.as_ref().map(BanFile::changed)].into_iter().flatten().collect(),
+        started: settings.clone(),
+        settings: Mutex::new((args.clone(), settings)),
+    });
+    let desk = Desk {
+        room: room.clone(),
+        listening: places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        reload: {
+            let reloader = Arc::clone(&reloader);
+            Arc::new(move || reloader.reload())
+        },
+    };
+    #[cfg(unix)]
+    let _removed_at_the_end = control_socket(args, &places, &desk)?;
+    on_signals(&room, reloader)?;
     printers.push(if is_interactive {
-        console(local, first, addresses, args.look)?
+        console(local, first, desk, args.look)?
     } else {
         #[cfg(unix)]
         if io::stdin().is_terminal() {
-            typed::spawn(room.clone())?;
+            typed::spawn(desk)?;
         }
         printer::spawn(local, first, args.timestamps.then(Clock::local))?
     });
@@ -110,20 +140,23 @@ pub(crate) fn run(args: &ServerArgs, is_interactive: bool) -> Result<ExitCode, F
     Ok(ExitCode::SUCCESS)
 }
 
+/// A configuration file may leave the transports out.
+fn has_transport(args: &ServerArgs) -> Result<(), Failure> {
+    if args.transports.is_empty() {
+        let hint = "the file may say: transport = [\"tcp\", \"udp\"]".to_owned();
+        return Err(Failure::new("no transport is named that members may come over", Some(hint)));
+    }
+    Ok(())
+}
+
 /// The console on the server's own terminal.
-fn console(
-    local: LocalMember,
-    first: String,
-    listening: String,
-    look: LookArgs,
-) -> io::Result<JoinHandle<()>> {
+fn console(local: LocalMember, first: String, desk: Desk, look: LookArgs) -> io::Result<JoinHandle<()>> {
     let (requests, requested) = bounded(QUEUE_MAX);
     let (updates, updated) = bounded(QUEUE_MAX);
     // Here, so that the caller learns of a failure.
     let console = Console::take(console::Place::Server, look, requests, updated)?;
     Builder::new().name("chat-session".to_owned()).spawn(move || {
-        let room = local.room().clone();
-        let session = Session::new(room, listening, |update| updates.send(update).is_ok());
+        let session = Session::new(desk, |update| updates.send(update).is_ok());
         session.watch(local).run(&requested, || None);
     })?;
     Builder::new().name("chat-console".to_owned()).spawn(move || {
@@ -138,8 +171,7 @@ fn console(
 fn control_socket(
     args: &ServerArgs,
     places: &[Place],
-    room: &Room,
-    listening: &str,
+    desk: &Desk,
 ) -> Result<Option<ControlSocket>, Failure> {
     let default = || admin::default_socket(places.first()?.address.port());
     let Some(path) = args.socket.clone().or_else(default) else { return Ok(None) };
@@ -160,17 +192,12 @@ fn control_socket(
             return Ok(None);
         }
     };
-    socket.serve(room.clone(), listening.to_owned())?;
+    socket.serve(desk.clone())?;
     Ok(Some(socket))
 }
 
-/// The first signal closes the room in order, the second one at once. SIGHUP opens files again.
-fn on_signals(
-    room: &Room,
-    reopen: Sender<()>,
-    reread: Option<Sender<()>>,
-    encryption: Option<Encryption>,
-) -> io::Result<()> {
+/// The first signal closes the room in order, the second one at once. SIGHUP reads files again.
+fn on_signals(room: &Room, reloader: Arc<Reloader>) -> io::Result<()> {
     let room = room.clone();
     let mut is_closing = false;
     signals::on_each(move |signal| match signal {
@@ -183,12 +210,10 @@ fn on_signals(
         }
         // May come twice, from the system and from the shell.
         Signal::TerminalClosed => close(&room),
-        Signal::Reload => {
-            for reader in [Some(&reopen), reread.as_ref()].into_iter().flatten() {
-                let _there_already = reader.try_send(());
-            }
-            encryption.iter().for_each(Encryption::reload);
-        }
+        Signal::Reload => match reloader.reload() {
+            Ok(told) => tracing::info!("{told}"),
+            Err(wrong) => tracing::error!("{wrong}"),
+        },
     })
 }
 

@@ -12,62 +12,63 @@ use crate::failure::Failure;
 pub(super) struct Encryption {
     tls: Tls,
     fingerprint: Fingerprint,
-    /// The files that the certificate and its key are from.
-    files: Option<(PathBuf, PathBuf)>,
 }
 
 impl Encryption {
     /// Reads or makes the certificate that is asked for, if one is.
     pub(super) fn open(args: &ServerArgs) -> Result<Option<Self>, Failure> {
-        let Some(asked) = &args.tls else { return Ok(None) };
-        if !args.transports.contains(&TransportKind::Tcp) {
-            let hint = "add it, such as chat server tcp udp --tls self-signed".to_owned();
-            return Err(Failure::new(CannotEncrypt::NoTcp, Some(hint)));
-        }
-        let files = match asked.as_slice() {
-            [one] if one.as_os_str() == "self-signed" => None,
-            [certificate, key] if certificate.as_os_str() != "self-signed" => {
-                Some((certificate.clone(), key.clone()))
-            }
-            _ => {
-                let hint =
-                    "chat server tcp --tls CERT.pem KEY.pem, or chat server tcp --tls self-signed".to_owned();
-                return Err(Failure::new(CannotEncrypt::Files, Some(hint)));
-            }
-        };
-        let certificate = match &files {
-            Some((certificate, key)) => Certificate::read(certificate, key),
-            None => Certificate::self_signed(names(args)),
-        };
-        let certificate = certificate.map_err(|error| {
-            let hint = match error {
-                CertificateError::Use(_) => Some("the key must be the certificate's own".to_owned()),
-                _ => None,
-            };
-            Failure::new(error, hint)
-        })?;
+        let Some(certificate) = certificate(args)? else { return Ok(None) };
         let fingerprint = certificate.fingerprint();
-        Ok(Some(Self { tls: Tls::new(certificate).only(args.tls_only), fingerprint, files }))
+        Ok(Some(Self { tls: Tls::new(certificate).only(args.tls_only), fingerprint }))
     }
 
     pub(super) fn tls(&self) -> &Tls {
         &self.tls
     }
 
-    /// Reads the files again. If that fails the server goes on with the certificate that it has.
-    pub(super) fn reload(&self) {
-        let Some((certificate, key)) = &self.files else { return };
-        match Certificate::read(certificate, key) {
-            Ok(certificate) => {
-                tracing::info!(fingerprint = %certificate.fingerprint(), "the TLS certificate is read again");
-                self.tls.replace(certificate);
-            }
-            Err(error) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::error!(error, "the TLS certificate stays as it was");
-            }
+    /// Reads the files again, or others. If that fails the server goes on with the certificate that it has.
+    pub(super) fn reload(&self, args: &ServerArgs) -> Result<(), Failure> {
+        // One that is made anew would have another fingerprint, which nobody knows.
+        if args.tls.as_deref().is_none_or(is_self_signed) {
+            return Ok(());
         }
+        if let Some(certificate) = certificate(args)? {
+            tracing::info!(fingerprint = %certificate.fingerprint(), "the TLS certificate is read again");
+            self.tls.replace(certificate);
+        }
+        Ok(())
     }
+}
+
+/// Whether the certificate is to be made.
+fn is_self_signed(asked: &[PathBuf]) -> bool {
+    matches!(asked, [one] if one.as_os_str() == "self-signed")
+}
+
+/// The certificate that is asked for, if one is.
+pub(super) fn certificate(args: &ServerArgs) -> Result<Option<Certificate>, Failure> {
+    let Some(asked) = &args.tls else { return Ok(None) };
+    if !args.transports.contains(&TransportKind::Tcp) {
+        let hint = "add it, such as chat server tcp udp --tls self-signed".to_owned();
+        return Err(Failure::new(CannotEncrypt::NoTcp, Some(hint)));
+    }
+    let certificate = match asked.as_slice() {
+        asked if is_self_signed(asked) => Certificate::self_signed(names(args)),
+        [certificate, key] if certificate.as_os_str() != "self-signed" => Certificate::read(certificate, key),
+        _ => {
+            let hint =
+                "chat server tcp --tls CERT.pem KEY.pem, or chat server tcp --tls self-signed".to_owned();
+            return Err(Failure::new(CannotEncrypt::Files, Some(hint)));
+        }
+    };
+    let certificate = certificate.map_err(|error| {
+        let hint = match error {
+            CertificateError::Use(_) => Some("the key must be the certificate's own".to_owned()),
+            _ => None,
+        };
+        Failure::new(error, hint)
+    })?;
+    Ok(Some(certificate))
 }
 
 /// The line that says what certificate there is.

@@ -1,0 +1,99 @@
+//! `--check`: whether a server would start, and what is wrong if not.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use chat_core::{BanList, Room, RoomConfig, Rooms};
+
+use super::{bans, listen, metrics, password, tls};
+use crate::args::ServerArgs;
+use crate::failure::Failure;
+use crate::history;
+use crate::terminal::{rfc_3339, unix_ms};
+
+/// A certificate that ends sooner is worth a word.
+const EXPIRES_SOON_S: i64 = 14 * 24 * 60 * 60;
+
+/// Tries everything that a start does, without a trace.
+pub(super) fn run(args: &ServerArgs) -> Result<ExitCode, Failure> {
+    let is_running = is_running(args);
+    let no_rooms = args.rooms(None, BanList::new(), None).map(|rooms| drop(rooms.first()));
+    let checks = [
+        super::has_transport(args),
+        no_rooms.map_err(Failure::from),
+        args.operator_password_file.as_deref().map(password::read).transpose().map(drop),
+        certificate(args),
+        args.bans.as_deref().map_or(Ok(()), bans::check),
+        if is_running { Ok(()) } else { store(args) },
+        if is_running { Ok(()) } else { addresses(args) },
+    ];
+    let wrong: Vec<Failure> = checks.into_iter().filter_map(Result::err).collect();
+    for failure in &wrong {
+        failure.report();
+    }
+    if is_running {
+        writeln!(
+            io::stdout(),
+            "a server with these settings runs: its addresses and its history were not tried"
+        )?;
+    }
+    if wrong.is_empty() {
+        writeln!(io::stdout(), "nothing is wrong")?;
+    }
+    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether a server has the control socket of these settings.
+#[cfg(unix)]
+fn is_running(args: &ServerArgs) -> bool {
+    let default = || crate::admin::default_socket(args.bind.first()?.port);
+    let socket = args.socket.clone().or_else(default);
+    socket.is_some_and(|path| std::os::unix::net::UnixStream::connect(path).is_ok())
+}
+
+#[cfg(not(unix))]
+fn is_running(_: &ServerArgs) -> bool {
+    false
+}
+
+/// Opens the history if there is one already.
+fn store(args: &ServerArgs) -> Result<(), Failure> {
+    match &args.keep.history {
+        Some(path) if !path.exists() => {
+            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let directory = directory.unwrap_or_else(|| Path::new("."));
+            if directory.is_dir() {
+                return Ok(());
+            }
+            Err(Failure::new(format!("there is no directory {} for the history", directory.display()), None))
+        }
+        _ => history::open(&args.keep).map(drop),
+    }
+}
+
+/// Binds the addresses for a moment.
+fn addresses(args: &ServerArgs) -> Result<(), Failure> {
+    let room = Room::new(RoomConfig::default());
+    listen::bind_all(args, None, &Rooms::from(room))?;
+    args.admin.as_ref().map_or(Ok(()), |address| metrics::bind(address).map(drop))
+}
+
+fn certificate(args: &ServerArgs) -> Result<(), Failure> {
+    let Some(certificate) = tls::certificate(args)? else { return Ok(()) };
+    let Some((from, until)) = certificate.validity() else { return Ok(()) };
+    let now = i64::try_from(unix_ms() / 1000).unwrap_or(i64::MAX);
+    let time = |seconds: i64| rfc_3339(u64::try_from(seconds).unwrap_or(0) * 1000).unwrap_or_default();
+    if now < from {
+        return Err(Failure::new(format!("the TLS certificate is not valid before {}", time(from)), None));
+    }
+    if now > until {
+        let hint = "renew it; SIGHUP has a running server read it again".to_owned();
+        let expired = format!("the TLS certificate has expired at {}", time(until));
+        return Err(Failure::new(expired, Some(hint)));
+    }
+    if until - now < EXPIRES_SOON_S {
+        tracing::warn!("the TLS certificate expires at {}", time(until));
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! SIGHUP and `/reload`: files are read again, and what can change while members are there does.
+
+use std::sync::{Mutex, PoisonError};
+
+use chat_core::{BanList, Name, Rooms};
+use crossbeam_channel::Sender;
+
+use super::password;
+use super::tls::Encryption;
+use crate::args::ServerArgs;
+use crate::settings::Settings;
+
+/// The settings that can change while members are there. Every other one needs a restart.
+const LIVE: [&str; 9] = [
+    "history-max",
+    "max-members",
+    "max-per-ip",
+    "operator-password-file",
+    "rate",
+    "room",
+    "slow",
+    "tls",
+    "topic",
+];
+
+/// Applies what has changed to a running server.
+pub(super) struct Reloader {
+    pub(super) rooms: Rooms,
+    pub(super) encryption: Option<Encryption>,
+    /// Take a token when a file is to be opened or read again: the log file, the bans.
+    pub(super) files: Vec<Sender<()>>,
+    /// Those of the start, which hold for what cannot change.
+    pub(super) started: Settings,
+    /// Those that were read last.
+    pub(super) settings: Mutex<(ServerArgs, Settings)>,
+}
+
+impl Reloader {
+    /// Reads everything again. Returns what became of it, or what was wrong; then what could not be read stays as it was.
+    pub(super) fn reload(&self) -> Result<String, String> {
+        for file in &self.files {
+            let _there_already = file.try_send(());
+        }
+        // Replaced as a whole.
+        let mut current = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let (old_args, old) = &*current;
+        let (args, new) = match old.file() {
+            Some(_) => old.again().map_err(|why| format!("The configuration stays as it was: {why}"))?,
+            None => (old_args.clone(), old.clone()),
+        };
+        let is_live = |key: &String| LIVE.contains(&key.as_str());
+        let live: Vec<String> = old.difference(&new).into_iter().filter(is_live).collect();
+        let mut fixed = self.started.difference(&new);
+        fixed.retain(|key| !is_live(key));
+        let mut wrong = Vec::new();
+        match args.operator_password_file.as_deref().map(password::read).transpose() {
+            Ok(password) => self.rooms.reconfigure(&args.room(password, BanList::new())),
+            Err(failure) => {
+                wrong.push(format!("limits and password stay as they were: {}", failure.causes()))
+            }
+        }
+        match &self.encryption {
+            Some(encryption) if args.tls.is_some() => {
+                let failed = encryption.reload(&args).err();
+                wrong.extend(
+                    failed.map(|error| format!("the TLS certificate stays as it was: {}", error.causes())),
+                );
+            }
+            None if args.tls.is_none() => {}
+            // Connections that are there know nothing of it.
+            _ => fixed.push("tls".to_owned()),
+        }
+        if live.iter().any(|key| key == "slow") {
+            self.rooms.all().iter().for_each(|room| room.set_slow(args.slow));
+        }
+        if live.iter().any(|key| key == "topic") {
+            let topic = args.topic.as_ref().map_or("", |topic| topic.as_str());
+            wrong.extend(set_topic(&self.rooms, topic).err());
+        }
+        if live.iter().any(|key| key == "room") && !self.set_rooms(&old_args.rooms, &args.rooms, &mut wrong) {
+            fixed.push("room".to_owned());
+        }
+        let live: Vec<String> = live.into_iter().filter(|key| !fixed.contains(key)).collect();
+        let told = told(&live, &fixed);
+        *current = (args, new);
+        if wrong.is_empty() { Ok(told) } else { Err(format!("{told} But {}", wrong.join("; "))) }
+    }
+
+    /// Adds rooms. False if some should go, which takes a restart: there may be members in them.
+    fn set_rooms(&self, old: &[Name], new: &[Name], wrong: &mut Vec<String>) -> bool {
+        for name in new.iter().filter(|name| !old.contains(name)) {
+            wrong.extend(self.rooms.add(name).err().map(|error| format!("{name}: {error}")));
+        }
+        old.iter().all(|name| new.contains(name)) && old.first() == new.first()
+    }
+}
+
+/// Sets the topic of the first room.
+pub(super) fn set_topic(rooms: &Rooms, topic: &str) -> Result<(), String> {
+    let room = rooms.first();
+    let configuration = room.join("configuration").map_err(|error| error.to_string())?;
+    room.set_topic(configuration.id(), topic).map_err(|error| format!("the topic: {error}"))
+}
+
+fn told(live: &[String], fixed: &[String]) -> String {
+    let mut told = match live {
+        [] => "Read again.".to_owned(),
+        keys => format!("Read again. Changed: {}.", keys.join(", ")),
+    };
+    if !fixed.is_empty() {
+        told.push_str(&format!(" Needs a restart: {}.", fixed.join(", ")));
+    }
+    told
+}

@@ -1,0 +1,209 @@
+//! A configuration file, what is wrong with one, and what of it can change while members are there.
+#![cfg(unix)]
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use support::{CHAT, Process, Server};
+
+/// Files that are gone with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("chat-settings-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a directory for the test");
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("a plain name").to_owned()
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        fs::write(self.0.join(name), text).expect("it can be written");
+        self.path(name)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn chat(arguments: &[&str]) -> Output {
+    let mut command = Command::new(CHAT);
+    command.args(arguments).env_remove("XDG_RUNTIME_DIR").stdin(Stdio::null());
+    command.output().expect("it runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn start(config: &str, flags: &[&str]) -> Server {
+    let mut command = Command::new(CHAT);
+    command.args(["server", "--config", config]).args(flags).env_remove("XDG_RUNTIME_DIR");
+    Server::run(&mut command)
+}
+
+#[test]
+fn a_server_runs_as_its_file_says_and_flags_win() {
+    let directory = Directory::new("runs");
+    let file =
+        "transport = \"tcp\"\nbind = \"127.0.0.1:0\"\nannounce = true\nmax-members = 1\nverbose = true\n";
+    let config = directory.write("chat.toml", file);
+    let server = start(&config, &["--max-members", "2"]);
+    let mut ann = server.peer();
+    let bob = server.peer();
+    ann.read_up_to(&format!("[*] {} joined", bob.name));
+    let mut third = support::Peer::connect(server.address);
+    assert_eq!(third.read_to_end(), ["[*] Closed: room is full"]);
+    server.process.stderr.wait_until("-v from the file", |output| {
+        output.lines.iter().any(|line| line.contains("joined")).then_some(())
+    });
+}
+
+#[test]
+fn what_is_printed_is_a_file_that_says_the_same() {
+    let directory = Directory::new("printed");
+    let first =
+        chat(&["server", "tcp", "udp", "--rate", "7", "--room", "lobby", "--room", "dev", "--print-config"]);
+    let config = directory.write("chat.toml", &stdout(&first));
+    let again = chat(&["server", "--config", &config, "--print-config"]);
+    assert_eq!(stdout(&again), stdout(&first));
+    assert!(stdout(&first).contains("\nrate = 7\n"), "{}", stdout(&first));
+    assert!(chat(&["server", "--print-config"]).status.success(), "without a transport, too");
+}
+
+#[test]
+fn a_file_that_is_wrong_is_refused_with_all_that_is_wrong() {
+    let directory = Directory::new("wrong");
+    let config = directory.write("chat.toml", "transport = \"tcp\"\nmax-member = 3\nrate = -1\n");
+    let refused = chat(&["server", "--config", &config]);
+    let text = stderr(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{text}");
+    assert!(text.contains("line 2: there is no setting 'max-member'; did you mean 'max-members'?"), "{text}");
+    assert!(text.contains("line 3: invalid value '-1' for '--rate <N>'"), "{text}");
+    let config = directory.write("chat.toml", "rate = 3\n");
+    let text = stderr(&chat(&["server", "--config", &config]));
+    assert!(text.contains("no transport is named") && text.contains("transport = ["), "{text}");
+    let text = stderr(&chat(&["server", "--config", &directory.path("none.toml")]));
+    assert!(text.contains("none.toml") && text.contains("No such file"), "{text}");
+}
+
+#[test]
+fn sighup_and_reload_apply_what_can_change_and_say_what_cannot() {
+    if !Process::heeds("HUP") {
+        return;
+    }
+    let directory = Directory::new("reload");
+    let (socket, password) = (directory.path("control"), directory.write("password", "open sesame\n"));
+    let file = format!(
+        "transport = [\"tcp\"]\nbind = \"127.0.0.1:0\"\nroom = [\"lobby\"]\nsocket = {socket:?}\n\
+         operator-password-file = {password:?}\n"
+    );
+    let config = directory.write("chat.toml", &file);
+    let server = start(&config, &["-v"]);
+    let mut ann = server.peer();
+    let admin = |command: &str| chat(&["admin", "--socket", &socket, command]);
+    assert_eq!(stdout(&admin("reload")), "Read again.\n");
+    let changed = file.replace("[\"lobby\"]", "[\"lobby\", \"dev\"]")
+        + "max-members = 1\nslow = \"1h\"\nthreads = 1\ntopic = \"news\"\n";
+    directory.write("chat.toml", &changed);
+    directory.write("password", "another one\n");
+    let told = "Read again. Changed: max-members, room, slow, topic. Needs a restart: threads.\n";
+    assert_eq!(stdout(&admin("reload")), told);
+    ann.read_up_to("[*] configuration set the topic: news");
+    let mut second = support::Peer::connect(server.address);
+    assert_eq!(second.read_to_end(), ["[*] Closed: room is full"]);
+    ann.send("/oper open sesame\n/oper another one\n/join dev\n");
+    ann.read_up_to("[*] That is not the password");
+    ann.read_up_to("[*] You are an operator. /help lists what you can do.");
+    // What is wrong changes nothing.
+    directory.write("chat.toml", "rat = 1\n");
+    let refused = admin("reload");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("did you mean 'rate'?"), "{}", stderr(&refused));
+    directory.write("chat.toml", &file);
+    server.process.signal("HUP");
+    server.process.stderr.wait_until("what SIGHUP did", |output| {
+        let told = "Read again. Changed: max-members, slow, topic. Needs a restart: room.";
+        output.lines.iter().any(|line| line.contains(told)).then_some(())
+    });
+    server.peer();
+}
+
+#[test]
+fn a_check_tells_all_that_is_wrong() {
+    let directory = Directory::new("check");
+    let good = chat(&["server", "tcp", "--bind", "127.0.0.1:0", "--tls", "self-signed", "--check"]);
+    assert_eq!(
+        (good.status.code(), stdout(&good).as_str()),
+        (Some(0), "nothing is wrong\n"),
+        "{}",
+        stderr(&good)
+    );
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let (key, other) =
+        (rcgen::KeyPair::generate().expect("a key"), rcgen::KeyPair::generate().expect("a key"));
+    let certificate = directory.write("cert.pem", &params.self_signed(&key).expect("signed").pem());
+    let key = directory.write("key.pem", &key.serialize_pem());
+    let other = directory.write("other.pem", &other.serialize_pem());
+    let (password, bans) =
+        (directory.write("password", "short\n"), directory.write("bans", "[[ban]]\nwhom = 1\n"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let history = directory.write("history.db", "no database, but long enough to look at");
+    let checked = chat(&[
+        "server",
+        "tcp",
+        "--check",
+        "--bind",
+        &address,
+        "--tls",
+        &certificate,
+        &key,
+        "--operator-password-file",
+        &password,
+        "--bans",
+        &bans,
+        "--history",
+        &history,
+    ]);
+    let text = stderr(&checked);
+    assert_eq!(checked.status.code(), Some(1), "{text}");
+    for wrong in [
+        "the TLS certificate has expired at 2020-01-01T00:00:00",
+        "there is no operator password",
+        "cannot understand the file of bans",
+        "cannot use the history",
+        &format!("cannot listen on {address}"),
+    ] {
+        assert!(text.contains(wrong), "{wrong}: {text}");
+    }
+    let checked = chat(&["server", "tcp", "--check", "--bind", "127.0.0.1:0", "--tls", &certificate, &other]);
+    assert!(stderr(&checked).contains("the key must be the certificate's own"), "{}", stderr(&checked));
+}
+
+#[test]
+fn a_check_beside_the_running_server_leaves_its_addresses_alone() {
+    let directory = Directory::new("beside");
+    let (socket, history) = (directory.path("control"), directory.path("chat.db"));
+    let flags = ["--socket", &socket, "--history", &history];
+    let server = Server::with(&flags);
+    let address = server.address.to_string();
+    let mut arguments = vec!["server", "tcp", "--check", "--bind", &address];
+    arguments.extend(flags);
+    let checked = chat(&arguments);
+    assert!(checked.status.success() && stdout(&checked).contains("were not tried"), "{}", stderr(&checked));
+}
