@@ -108,7 +108,7 @@ Objects of --json, one per line. In:
   {\"type\":\"command\",\"text\":\"/nick ann\"}   answered with notices, then `done`
   {\"type\":\"who\"}                          answered with `present`
 Out (more types and fields may come, none will change):
-  connected  you, members, room           room: if the server has several
+  connected  you, members, room, topic    room: if the server has several
   message    seq, time, member, author, text, own   own: the confirmation of what you said
   joined     seq, time, peer, members
   left       seq, time, peer, reason, members

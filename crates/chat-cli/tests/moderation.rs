@@ -58,7 +58,7 @@ fn a_ban_survives_the_death_of_the_server() {
     ann.send("/kick nobody\n");
     ann.read_up_to("[*] nobody is not here. /who tells who is.");
     ann.send("/ban bob for 2h spam\n");
-    ann.read_up_to("[*] bob is banned. 1 present were made to leave.");
+    ann.read_up_to("[*] bob is banned. 1 member had to leave.");
     assert_eq!(bob.read_to_end().last().map(String::as_str), Some("[*] Closed: banned: spam"));
     wait_for_text(&bans, "who = \"bob\"");
     server.process.kill();

@@ -82,17 +82,36 @@ fn a_client_goes_to_another_room_and_says_there_what_it_said_meanwhile() {
         dev.read_up_to("[*] You are in dev now: 1 present");
         let mut ann =
             Process::start(&mut client_command_over(transport, server.address, &["--name", "ann", "--json"]));
-        for line in ["hello lobby", "/join dev", "hello dev", "/join lobby", "back"] {
+        for line in ["hello lobby", "/nick anna", "/join dev", "hello dev", "/join lobby", "back"] {
             let kind = if line.starts_with('/') { "command" } else { "say" };
             ann.type_line(&format!(r#"{{"type":"{kind}","text":"{line}"}}"#));
         }
         ann.end_of_input();
         assert_eq!(ann.exit_code(), Some(0), "everything is confirmed");
-        assert_eq!(dev.read_up_to("[ann] hello dev"), ["[ann] hello dev"]);
-        assert_eq!(lobby.read_up_to("[ann] back"), ["[ann] hello lobby", "[ann] back"]);
+        assert_eq!(dev.read_up_to("[anna] hello dev"), ["[anna] hello dev"], "the name comes along");
+        assert_eq!(lobby.read_up_to("[anna] back"), ["[ann] hello lobby", "[anna] back"]);
         let rooms = ann.stdout.lines().iter().filter(|line| line.contains(r#""type":"connected""#)).count();
         assert_eq!(rooms, 3, "{:?}", ann.stdout.lines());
     }
+}
+
+#[test]
+fn a_client_in_a_pipe_reads_where_it_is_and_what_the_topic_is() {
+    let password = std::env::temp_dir().join(format!("chat-topic-{}", std::process::id()));
+    std::fs::write(&password, "open sesame\n").unwrap();
+    let file = password.to_str().unwrap();
+    let server = Server::with(&["--room", "lobby", "--room", "dev", "--operator-password-file", file]);
+    let mut host = server.peer();
+    for command in ["/join dev", "/oper open sesame", "/topic Homework"] {
+        host.send(format!("{command}\n"));
+    }
+    host.read_up_to("Homework");
+    let (mut ann, _) = server.client(&[]);
+    ann.type_line("/join dev");
+    ann.end_of_input();
+    assert_eq!(ann.exit_code(), Some(0));
+    assert_eq!(ann.stdout.lines(), ["[*] You are in dev now: 2 present", "[*] The topic is: Homework"]);
+    std::fs::remove_file(&password).unwrap();
 }
 
 #[test]

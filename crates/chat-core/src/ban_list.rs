@@ -1,6 +1,6 @@
 //! The list of bans, with their ends and reasons.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -57,10 +57,10 @@ pub enum Banned {
 #[derive(Debug, Default)]
 struct Bans {
     networks: HashMap<Network, Ban>,
-    /// The prefix lengths in use: each is looked up.
-    prefixes: BTreeSet<u8>,
+    /// The prefix lengths in use, and of how many networks: each length is looked up.
+    prefixes: BTreeMap<u8, usize>,
     names: HashMap<Name, Ban>,
-    /// From the looks of a name to the banned name.
+    /// From the looks of a name to the banned name. No two banned names look alike.
     lookalikes: HashMap<String, Name>,
     on_change: Option<Waker>,
 }
@@ -72,14 +72,15 @@ impl BanList {
         Self::default()
     }
 
-    /// Adds a ban. One of the same subject is replaced.
+    /// Adds a ban. One of the same subject, or of a name that looks like this one, is replaced.
     ///
     /// # Errors
     ///
     /// [`BanListFull`] with the ban, if there are [`BANS_MAX`] others.
     pub fn ban(&self, ban: Ban) -> Result<(), BanListFull> {
         let mut bans = self.lock();
-        bans.remove(&ban.who);
+        // A name may look like two others that do not look alike.
+        while bans.remove(&ban.who).is_some() {}
         if bans.len() >= BANS_MAX {
             return Err(BanListFull { ban });
         }
@@ -88,7 +89,7 @@ impl BanList {
         Ok(())
     }
 
-    /// Lifts a ban, and returns it if there was one.
+    /// Lifts a ban, and returns it if there was one. For a name, this may be the ban of one that looks like it.
     pub fn unban(&self, who: &Banned) -> Option<Ban> {
         let mut bans = self.lock();
         let lifted = bans.remove(who);
@@ -127,6 +128,11 @@ impl BanList {
         self.find(knock).map_or(Ok(()), |ban| Err(Refusal { why: ban.why }))
     }
 
+    /// Makes room where bans have run out.
+    pub(crate) fn forget_ended(&self, unix_ms: u64) {
+        self.lock().forget_ended(unix_ms);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Bans> {
         // Every change is complete before anything can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -148,7 +154,7 @@ impl Bans {
     fn insert(&mut self, ban: Ban) {
         match &ban.who {
             Banned::Network(network) => {
-                self.prefixes.insert(network.prefix());
+                *self.prefixes.entry(network.prefix()).or_default() += 1;
                 self.networks.insert(*network, ban);
             }
             Banned::Name(name) => {
@@ -163,31 +169,37 @@ impl Bans {
     fn remove(&mut self, who: &Banned) -> Option<Ban> {
         match who {
             Banned::Network(network) => {
-                let ban = self.networks.remove(network);
+                let ban = self.networks.remove(network)?;
                 let prefix = network.prefix();
-                if !self.networks.keys().any(|network| network.prefix() == prefix) {
-                    self.prefixes.remove(&prefix);
+                if let Some(count) = self.prefixes.get_mut(&prefix) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.prefixes.remove(&prefix);
+                    }
                 }
-                ban
+                Some(ban)
             }
             Banned::Name(name) => {
-                let ban = self.names.remove(name);
-                if ban.is_some() {
-                    self.lookalikes.retain(|_, banned| banned != name);
+                let banned = self.banned_like(name)?.clone();
+                for lookalike in banned.lookalikes() {
+                    self.lookalikes.remove(&lookalike);
                 }
-                ban
+                self.names.remove(&banned)
             }
         }
     }
 
     fn of_address(&self, ip: IpAddr) -> impl Iterator<Item = &Ban> {
-        let networks = self.prefixes.iter().map(move |&prefix| Network::new(ip, prefix));
+        let networks = self.prefixes.keys().map(move |&prefix| Network::new(ip, prefix));
         networks.filter_map(|network| self.networks.get(&network))
     }
 
     fn of_name(&self, name: &Name) -> Option<&Ban> {
-        let banned = name.lookalikes().into_iter().find_map(|lookalike| self.lookalikes.get(&lookalike))?;
-        self.names.get(banned)
+        self.names.get(self.banned_like(name)?)
+    }
+
+    fn banned_like(&self, name: &Name) -> Option<&Name> {
+        name.lookalikes().iter().find_map(|lookalike| self.lookalikes.get(lookalike))
     }
 
     fn forget_ended(&mut self, unix_ms: u64) {
@@ -242,4 +254,58 @@ pub enum BannedError {
 pub struct BanListFull {
     /// The ban that was not added.
     pub ban: Ban,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ban(who: &str) -> Ban {
+        Ban { who: who.parse().unwrap(), why: Text::default(), until_unix_ms: None }
+    }
+
+    fn subjects(list: &BanList) -> Vec<String> {
+        list.bans(0).iter().map(|ban| ban.who.to_string()).collect()
+    }
+
+    #[test]
+    fn names_that_look_alike_have_one_ban() {
+        let list = BanList::new();
+        list.ban(ban("ann")).unwrap();
+        list.ban(ban("Ann")).unwrap();
+        assert_eq!(subjects(&list), ["Ann"]);
+        assert!(list.unban(&"ANN".parse().unwrap()).is_some(), "as it is typed");
+        assert!(list.unban(&"ann".parse().unwrap()).is_none());
+        assert!(list.lock().lookalikes.is_empty());
+    }
+
+    #[test]
+    fn a_name_replaces_the_bans_of_all_that_it_looks_like() {
+        let list = BanList::new();
+        list.ban(ban("iris")).unwrap();
+        list.ban(ban("lris")).unwrap();
+        assert_eq!(subjects(&list), ["iris", "lris"], "these two do not look alike");
+        list.ban(ban("Iris")).unwrap();
+        assert_eq!(subjects(&list), ["Iris"]);
+        assert_eq!(list.lock().lookalikes.len(), 2);
+    }
+
+    #[test]
+    fn there_are_at_most_so_many_bans_and_lifting_one_makes_room() {
+        let list = BanList::new();
+        let address = |number: u32| Ban {
+            who: Banned::Network(Network::new(IpAddr::from(number.to_be_bytes()), 32)),
+            why: Text::default(),
+            until_unix_ms: Some(1),
+        };
+        let most = u32::try_from(BANS_MAX).unwrap();
+        (0..most).for_each(|number| list.ban(address(number)).unwrap());
+        assert_eq!(list.ban(ban("ann")), Err(BanListFull { ban: ban("ann") }));
+        assert!(list.ban(address(7)).is_ok(), "it replaces another one");
+        assert!(list.unban(&address(7).who).is_some());
+        assert!(list.ban(ban("ann")).is_ok());
+        list.forget_ended(1);
+        assert_eq!(subjects(&list), ["ann"]);
+        assert!(list.lock().prefixes.is_empty());
+    }
 }

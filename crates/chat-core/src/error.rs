@@ -119,9 +119,22 @@ pub enum NickError {
     /// Members of this room must have a name, and so must local members.
     #[error("you need a name in this room")]
     Required,
+    /// It is muted: nobody is to read anything of it.
+    #[error("you are muted")]
+    Muted,
     /// There is no such member.
     #[error("not a member of the room any more")]
     NotPresent,
+}
+
+impl NickError {
+    /// What the member is told: why it does not get the name, and which one it could have.
+    pub(crate) fn advice(&self) -> String {
+        match self {
+            Self::Taken { suggestion: Some(free), .. } => sentence(&format!("{self}. {free} is free.")),
+            _ => sentence(&self.to_string()),
+        }
+    }
 }
 
 /// Why a member cannot ignore another one.
@@ -222,6 +235,12 @@ pub enum RecvTimeoutError {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the room is closed")]
 pub struct RoomClosed;
+
+/// An error as a sentence for people.
+pub(crate) fn sentence(error: &str) -> String {
+    let mut characters = error.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
 
 fn because(why: &Text) -> String {
     if why.as_str().is_empty() { String::new() } else { format!(": {why}") }

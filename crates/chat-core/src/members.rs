@@ -7,7 +7,7 @@ use chat_proto::{Author, MemberId, Name, PeerAddr, Tag};
 
 use crate::index::Index;
 use crate::places::Chunks;
-use crate::profile::Profile;
+use crate::profile::{Profile, Standing};
 
 /// One membership over one connection: a transport's handle on a member.
 ///
@@ -141,6 +141,7 @@ impl Members {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Membership, &Member)> {
         (0u32..).zip(self.places.iter()).filter_map(|(index, place)| {
+            count_a_look();
             let member = place.member.as_ref()?;
             Some((Membership { index, generation: place.generation }, member))
         })
@@ -215,6 +216,11 @@ impl Member {
     }
 
     /// The name that it has taken.
+    /// What it keeps while it has no connection; `None` if that is nothing.
+    pub(crate) fn standing(&self) -> Option<&Standing> {
+        self.profile.as_ref().map(|profile| &profile.standing)
+    }
+
     pub(crate) fn name(&self) -> Option<&Name> {
         self.profile.as_ref()?.name.as_ref()
     }
@@ -232,7 +238,22 @@ impl Member {
 }
 
 fn at(places: &Chunks<Place>, place: usize) -> Option<&Member> {
+    count_a_look();
     places.get(place)?.member.as_ref()
+}
+
+#[cfg(not(test))]
+fn count_a_look() {}
+
+/// Counts how many places this thread has looked at, so that a test can tell a lookup from a search.
+#[cfg(test)]
+fn count_a_look() {
+    LOOKS.with(|looks| looks.set(looks.get() + 1));
+}
+
+#[cfg(test)]
+thread_local! {
+    pub(crate) static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// The key of a member's address in the index. Tagged authors have no scope, so addresses that differ only in the

@@ -54,6 +54,7 @@ impl Room {
     ///
     /// [`BanListFull`]; then no ban was added.
     pub fn ban(&self, ban: &Ban) -> Result<usize, BanListFull> {
+        self.ban_list().forget_ended(self.unix_ms());
         self.ban_list().ban(ban.clone())?;
         let rooms = self.rooms().map_or_else(|| vec![self.clone()], |rooms| rooms.all());
         let kicked = rooms.iter().map(|room| {

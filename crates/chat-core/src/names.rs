@@ -1,6 +1,7 @@
 //! The taken names of a room: each belongs to one member, and so does every name that looks like it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use chat_proto::{MemberId, Name};
 
@@ -63,7 +64,11 @@ impl Names {
 
 /// Whether only the process of the room itself may use this name.
 pub(crate) fn is_reserved(name: &Name) -> bool {
-    RESERVED.iter().filter_map(|word| word.parse().ok()).any(|word| name.is_confusable_with(&word))
+    static LOOKS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let words = RESERVED.iter().filter_map(|word| word.parse::<Name>().ok());
+        words.flat_map(|word| word.lookalikes()).collect()
+    });
+    name.lookalikes().iter().any(|looks| LOOKS.contains(looks))
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// Enters `guess`. Times are milliseconds of Unix time.
+    /// Enters `guess`. `from` is an address, or the network that counts as one. Times are milliseconds of Unix time.
     pub(crate) fn enter(
         &mut self,
         password: Option<&OperatorPassword>,

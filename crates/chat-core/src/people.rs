@@ -138,3 +138,37 @@ impl Room {
         self.lock().ignored(member)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RoomConfig;
+    use crate::members::LOOKS;
+    use crate::waker::Waker;
+
+    /// At how many places of members a rename, a lookup and a private message look in a room of so many.
+    fn looks(members: u16) -> usize {
+        let config = RoomConfig::default().with_members_per_address_max(usize::from(u16::MAX));
+        let room = Room::new(config);
+        let attachment = room.attach(Waker::new(|| {}));
+        let ids: Vec<MemberId> = (1..=members)
+            .map(|port| {
+                let address = std::net::SocketAddr::from(([192, 0, 2, 1], port));
+                attachment.join(0, address, room.now()).expect("there is room").id
+            })
+            .collect();
+        let (one, other) = (ids[0], ids[ids.len() / 2]);
+        let before = LOOKS.get();
+        room.rename(one, Some("ann".parse().expect("a name"))).expect("free");
+        let found = room.find("ANN").expect("it is here");
+        room.tell_private(other, found, Text::lossy("hello")).expect("there is room");
+        LOOKS.get() - before
+    }
+
+    #[test]
+    fn a_rename_and_a_private_message_search_no_members() {
+        let (few, many) = (looks(10), looks(10_000));
+        // Keys that share a place of the index are looked at, too.
+        assert!(few >= 3 && many <= few + 30, "{few} among ten, {many} among ten thousand");
+    }
+}

@@ -21,12 +21,18 @@ pub(crate) struct Profile {
     /// `None` while it is empty.
     pub(crate) lane: Option<Box<Lane>>,
     pub(crate) name: Option<Name>,
-    pub(crate) is_operator: bool,
-    pub(crate) is_muted: bool,
-    /// At most [`IGNORED_MAX`].
-    pub(crate) ignored: Vec<MemberId>,
+    pub(crate) standing: Standing,
     /// The sender of the last private message.
     pub(crate) answers: Option<MemberId>,
     /// When it may speak again in slow mode, in milliseconds since the room began.
     pub(crate) slow_until_ms: u64,
+}
+
+/// What a session keeps while it has no connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) is_operator: bool,
+    pub(crate) is_muted: bool,
+    /// At most [`IGNORED_MAX`].
+    pub(crate) ignored: Vec<MemberId>,
 }

@@ -57,7 +57,7 @@ pub struct RoomsConfig {
     pub logs_bytes_max: usize,
 }
 
-/// One room, as `/rooms` lists it.
+/// One room. `Display` is its line in `/rooms`: `dev, 2 members: the topic`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoomInfo {
@@ -80,10 +80,18 @@ pub(crate) struct Inner {
     /// Makes the world of each room.
     world: Box<dyn Fn() -> World + Send + Sync>,
     journals: Option<Arc<dyn Journals>>,
-    /// The rooms that members have opened, by the looks of their names. Its members keep a room alive.
-    open: Mutex<BTreeMap<String, Weak<Shared>>>,
+    /// The rooms that members have opened. Its members keep a room alive.
+    open: Mutex<Open>,
     /// Handles on those among them that stay without members.
     added: Mutex<Vec<Room>>,
+}
+
+/// Rooms that members have opened; some of them may be gone.
+#[derive(Default)]
+struct Open {
+    rooms: BTreeMap<Name, Weak<Shared>>,
+    /// The name of each, by its looks.
+    by_looks: HashMap<String, Name>,
 }
 
 impl RoomsConfig {
@@ -215,7 +223,7 @@ impl Rooms {
         let place = name.lookalikes().iter().find_map(|looks| self.0.by_looks.get(looks).copied());
         place.map(|place| self.0.configured[place].clone()).or_else(|| {
             let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-            Room::upgrade(open.get(&key(name))?)
+            open.get(name)
         })
     }
 
@@ -280,13 +288,13 @@ impl Rooms {
     /// Makes a room, unless there are `open_max` besides the configured ones.
     fn make(&self, name: &Name, config: &RoomsConfig, open_max: usize) -> Result<Room, RoomError> {
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(room) = open.get(&key(name)).and_then(Room::upgrade) {
+        if let Some(room) = open.get(name) {
             return Ok(room); // another thread was faster
         }
-        if open.len() >= open_max {
-            open.retain(|_, room| room.strong_count() > 0);
+        if open.rooms.len() >= open_max {
+            open.forget_gone();
         }
-        if open.len() >= open_max {
+        if open.rooms.len() >= open_max {
             return Err(RoomError::TooManyOpen { open_max: config.open_max });
         }
         let rooms = Arc::downgrade(&self.0);
@@ -298,7 +306,7 @@ impl Rooms {
             rooms,
             self.0.journals.as_deref(),
         )?;
-        open.insert(key(name), room.downgrade());
+        open.insert(name, &room);
         Ok(room)
     }
 
@@ -329,7 +337,7 @@ impl Rooms {
     #[must_use]
     pub fn all(&self) -> Vec<Room> {
         let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.configured.iter().cloned().chain(open.values().filter_map(Room::upgrade)).collect()
+        self.0.configured.iter().cloned().chain(open.rooms.values().filter_map(Room::upgrade)).collect()
     }
 
     /// Closes every room, as [`Room::close`] does. The first one closes last: with it the transports end.
@@ -339,6 +347,18 @@ impl Rooms {
 
     pub(crate) fn upgrade(rooms: &Weak<Inner>) -> Option<Self> {
         rooms.upgrade().map(Self)
+    }
+}
+
+impl fmt::Display for RoomInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, members, topic } = self;
+        match name {
+            Some(name) => name.fmt(f)?,
+            None => f.write_str("This room")?,
+        }
+        write!(f, ", {members} {}", if *members == 1 { "member" } else { "members" })?;
+        topic.as_ref().map_or(Ok(()), |topic| write!(f, ": {topic}"))
     }
 }
 
@@ -379,8 +399,22 @@ impl fmt::Debug for Rooms {
     }
 }
 
-/// The key that distinguishes rooms.
-fn key(name: &Name) -> String {
-    let [_, folded] = name.lookalikes();
-    folded
+impl Open {
+    /// The room of this name, or one that looks like it, if it is still there.
+    fn get(&self, name: &Name) -> Option<Room> {
+        let mut names = name.lookalikes().into_iter().filter_map(|looks| self.by_looks.get(&looks));
+        names.find_map(|name| Room::upgrade(self.rooms.get(name)?))
+    }
+
+    fn insert(&mut self, name: &Name, room: &Room) {
+        for looks in name.lookalikes() {
+            self.by_looks.insert(looks, name.clone());
+        }
+        self.rooms.insert(name.clone(), room.downgrade());
+    }
+
+    fn forget_gone(&mut self) {
+        self.rooms.retain(|_, room| room.strong_count() > 0);
+        self.by_looks.retain(|_, name| self.rooms.contains_key(name));
+    }
 }

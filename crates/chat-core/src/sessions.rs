@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use chat_proto::{MemberId, Name};
 
+use crate::profile::Standing;
+
 /// Sessions whose progress the room remembers. For an older session it searches the log.
 ///
 /// As many as there may be members by default, so that all of them may come back after a broken network.
@@ -18,6 +20,8 @@ pub(crate) struct Left {
     pub(crate) name: Option<Name>,
     /// When the member left, in milliseconds since the room began.
     pub(crate) left_ms: u64,
+    /// What operators made of the member, and whom it ignored: a resume does not shake that off.
+    pub(crate) standing: Standing,
 }
 
 /// The newest sessions that have no member.
@@ -79,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_newest_sessions_are_remembered() {
-        let left = |taken| Left { taken, name: None, left_ms: 0 };
+        let left = |taken| Left { taken, name: None, left_ms: 0, standing: Standing::default() };
         let mut sessions = Sessions::default();
         for id in 0..SESSIONS_REMEMBERED_MAX as u64 {
             assert_eq!(sessions.remember(MemberId::new(id), left(id * 2)), None);

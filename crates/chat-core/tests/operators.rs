@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chat_core::{BanList, JoinError, LocalMember, OperatorPassword, Outcome, Room, RoomConfig};
 
+use chat_proto::{Hello, LeaveReason, Resume, Welcome};
 use support::{Carrier, hear, room_with, text};
 
 fn operator(room: &Room) -> LocalMember {
@@ -30,7 +31,7 @@ fn a_banned_peer_never_joins_and_learns_why() {
     let _said = tcp.try_say(ann, "/nick ann").unwrap();
     assert_eq!(
         run(&host, "ban 192.0.2.0/24 for 2h spam"),
-        ["192.0.2.0/24 is banned. 1 present were made to leave."]
+        ["192.0.2.0/24 is banned. 1 member had to leave."]
     );
     let _ = hear(&host);
     let update = tcp.pull();
@@ -49,14 +50,16 @@ fn a_banned_name_is_nobodys() {
     let host = operator(&room);
     let mut tcp = Carrier::new(&room, &time);
     let bob = tcp.join("198.51.100.2:5");
-    assert_eq!(run(&host, "ban Iris"), ["Iris is banned. 0 present were made to leave."]);
+    assert_eq!(run(&host, "ban Iris"), ["Iris is banned"]);
     for name in ["iris", "lris"] {
         let _said = tcp.try_say(bob, &format!("/nick {name}")).unwrap();
         let told = tcp.pull().direct[0].direct.item.to_string();
         assert_eq!(told, "[*] This name is banned", "{name}");
     }
-    assert_eq!(run(&host, "unban iris"), ["iris is not banned. /bans lists the bans."]);
-    assert_eq!(run(&host, "unban Iris"), ["Iris may come again"]);
+    assert_eq!(run(&host, "unban irma"), ["irma is not banned. /bans lists the bans."]);
+    assert_eq!(run(&host, "unban iris"), ["iris may come again"]);
+    let _said = tcp.try_say(bob, "/nick Iris").unwrap();
+    assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] You are Iris");
     assert_eq!(run(&host, "ban *"), ["Cannot ban '*': a name begins with a letter, not with '*'"]);
 }
 
@@ -82,9 +85,54 @@ fn a_muted_members_messages_cost_the_others_nothing() {
     assert_eq!(tcp.pull().direct.last().unwrap().direct.item.to_string(), "[*] You are muted");
     let _said = tcp.try_say(ann, "/msg host spam").unwrap();
     assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] Not delivered: you are muted");
+    let _said = tcp.try_say(ann, "/nick read-this").unwrap();
+    assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] You are muted");
     assert_eq!(room.stats().log_entries, entries);
     assert_eq!(run(&host, "unmute ann"), ["ann may speak"]);
     assert_eq!(tcp.say(ann, "sorry"), 1);
+}
+
+#[test]
+fn a_resume_shakes_off_no_mute_and_keeps_an_operator() {
+    let (room, time) = room_with(RoomConfig::default());
+    let mut tcp = Carrier::new(&room, &time);
+    let come = |tcp: &Carrier, resume: Option<&Welcome>| {
+        let resume = resume.map(|welcome| Resume {
+            epoch: welcome.epoch,
+            session: welcome.session,
+            have: welcome.session.since,
+            direct: 0,
+        });
+        tcp.welcome("192.0.2.1:5", &Hello { resume, ..Hello::default() })
+    };
+    let (first, other) = (come(&tcp, None), come(&tcp, None));
+    room.mute(first.welcome.session.member, true);
+    room.set_operator(other.welcome.session.member, true);
+    for joined in [&first, &other] {
+        tcp.leave(joined.member, LeaveReason::Lost);
+    }
+    let again = come(&tcp, Some(&first.welcome));
+    assert_eq!(tcp.try_say(again.member, "spam").unwrap().outcome, Outcome::Refused);
+    let back = come(&tcp, Some(&other.welcome));
+    let _said = tcp.try_say(back.member, "/bans").unwrap();
+    assert_eq!(tcp.pull().direct.last().unwrap().direct.item.to_string(), "");
+    assert!(room.presence(9).1.iter().any(|one| one.is_operator));
+    let anew = come(&tcp, None);
+    assert!(tcp.try_say(anew.member, "hello").is_ok_and(|said| said.outcome != Outcome::Refused));
+}
+
+#[test]
+fn the_addresses_of_one_network_share_their_attempts_at_the_password() {
+    let password = OperatorPassword::new("open sesame").unwrap();
+    let (room, time) = room_with(RoomConfig::default().with_operator_password(password));
+    let mut tcp = Carrier::new(&room, &time);
+    let mut told = Vec::new();
+    for last in 1..=4 {
+        let member = tcp.join(&format!("[2001:db8::{last}]:5"));
+        let _said = tcp.try_say(member, "/oper guess").unwrap();
+        told.push(tcp.pull().direct[0].direct.item.to_string());
+    }
+    assert_eq!(told[2..], ["[*] That is not the password", "[*] Too many attempts. Wait a minute."]);
 }
 
 #[test]
@@ -139,8 +187,11 @@ fn a_topic_is_an_entry_and_is_told_to_those_who_join_later() {
     let _said = tcp.try_say(ann, "/topic").unwrap();
     let told = tcp.pull().direct[0].direct.item.to_string();
     assert_eq!(told, "[*] The topic is: Rust and sockets");
-    let welcomed = tcp.welcome("192.0.2.9:5", &chat_core::Hello::default());
+    let welcomed = tcp.welcome("192.0.2.9:5", &Hello::default());
     assert_eq!(welcomed.welcome.topic, Some(text("Rust and sockets")));
+    tcp.join("192.0.2.8:5");
+    let told: Vec<String> = tcp.pull().direct.iter().map(|told| told.direct.item.to_string()).collect();
+    assert_eq!(told, ["[*] The topic is: Rust and sockets"], "a plain one reads it, too");
     let _said = tcp.try_say(ann, "/topic nonsense").unwrap();
     assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] Only operators set the topic");
     assert_eq!(run(&host, &format!("topic {}", "x".repeat(301))), ["The topic is longer than 300 bytes"]);

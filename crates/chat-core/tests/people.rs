@@ -7,8 +7,8 @@ mod support;
 use std::time::Duration;
 
 use chat_core::{
-    Action, Author, CommandTable, DirectItem, Hello, JoinError, LeaveReason, Name, Names, NickError, Outcome,
-    Reply, RoomCommand, RoomConfig, Text,
+    Action, Author, CommandTable, DirectItem, Hello, JoinError, LeaveReason, LocalMember, Name, Names,
+    NickError, Outcome, Reply, RoomCommand, RoomConfig, Text,
 };
 use chat_proto::{Resume, Welcome};
 
@@ -31,6 +31,11 @@ fn ask(carrier: &mut Carrier, member: chat_core::Membership, command: &str) -> V
     let said = carrier.try_say(member, command).unwrap();
     assert!(matches!(said.outcome, Outcome::Answered { .. }), "{command}: {said:?}");
     told(carrier)
+}
+
+/// What a local member that wants this name is told.
+fn nick(local: &LocalMember, name: &str) -> String {
+    local.command(&format!("nick {name}")).unwrap().lines[0].to_string()
 }
 
 fn resume(welcome: &Welcome) -> Hello {
@@ -114,7 +119,58 @@ fn a_hello_with_a_name_that_is_taken_joins_without_one_and_is_told_why() {
     let _ann = room.join("ann").unwrap();
     let welcomed = tcp.welcome("192.0.2.1:5", &Hello { name: Some(text("ann")), ..Hello::default() });
     assert_eq!((welcomed.welcome.you.to_string().as_str(), welcomed.welcome.name), ("192.0.2.1:5", None));
-    assert_eq!(told(&mut tcp), ["[*] the name ann is taken"]);
+    assert_eq!(told(&mut tcp), ["[*] The name ann is taken. ann-2 is free."]);
+}
+
+#[test]
+fn a_resumed_session_keeps_the_name_that_it_took_last() {
+    let (room, time) = room();
+    let mut tcp = Carrier::new(&room, &time);
+    let hello = Hello { name: Some(text("ann")), ..Hello::default() };
+    let first = tcp.welcome("192.0.2.1:5", &hello);
+    ask(&mut tcp, first.member, "/nick anna");
+    tcp.leave(first.member, LeaveReason::Lost);
+    let again = tcp.welcome("192.0.2.1:6", &Hello { name: Some(text("ann")), ..resume(&first.welcome) });
+    assert_eq!(again.welcome.you.to_string(), "anna");
+    assert!(told(&mut tcp).is_empty());
+}
+
+#[test]
+fn names_of_sessions_that_have_left_cannot_be_piled_up() {
+    let (room, time) = room();
+    let mut tcp = Carrier::new(&room, &time);
+    let most = chat_core::SESSIONS_REMEMBERED_MAX;
+    let mut come_and_go = |number: usize| {
+        let hello = Hello { name: Some(text(&format!("n{number}"))), ..Hello::default() };
+        let welcomed = tcp.welcome("192.0.2.1:5", &hello);
+        assert!(welcomed.welcome.name.is_some());
+        tcp.leave(welcomed.member, LeaveReason::Lost);
+        if number.is_multiple_of(1_000) {
+            let _ = tcp.pull();
+        }
+    };
+    (0..most).for_each(&mut come_and_go);
+    let bob = room.join("bob").unwrap();
+    assert_eq!(nick(&bob, "n0"), "The name n0 is taken. n0-2 is free.");
+    come_and_go(most);
+    assert_eq!(nick(&bob, "n0"), "You are n0", "the oldest session is forgotten, and its name is free");
+}
+
+#[test]
+fn a_member_ignores_at_most_so_many_others_and_those_that_leave_make_room() {
+    let (room, time) = room();
+    let mut tcp = Carrier::new(&room, &time);
+    let ann = tcp.join("192.0.2.1:5");
+    let others: Vec<_> =
+        (0..=chat_core::IGNORED_MAX).map(|number| tcp.join(&format!("192.0.2.2:{}", number + 1))).collect();
+    for number in 0..chat_core::IGNORED_MAX {
+        assert!(ask(&mut tcp, ann, &format!("/ignore 192.0.2.2:{}", number + 1))[0].contains("no longer"));
+        tcp.attachment.got(ann, u64::MAX);
+    }
+    let last = format!("/ignore 192.0.2.2:{}", others.len());
+    assert_eq!(ask(&mut tcp, ann, &last), ["[*] You ignore as many as you can"]);
+    tcp.leave(others[0], LeaveReason::Quit);
+    assert!(ask(&mut tcp, ann, &last)[0].contains("no longer"));
 }
 
 #[test]
@@ -212,6 +268,10 @@ fn a_mistyped_command_is_never_said() {
         ask(&mut tcp, ann, "/usr/bin"),
         ["[*] There is no /usr/bin. /help lists the commands; //usr/bin says /usr/bin."]
     );
+    for slash in ["/", "/ hello"] {
+        let why = "[*] A command follows the slash at once. /help lists the commands.";
+        assert_eq!(ask(&mut tcp, ann, slash), [why]);
+    }
     assert_eq!(ask(&mut tcp, ann, "/kick bob"), ["[*] /kick is for operators"]);
     assert_eq!(
         ask(&mut tcp, ann, "/help nick"),

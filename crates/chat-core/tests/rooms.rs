@@ -66,6 +66,7 @@ fn an_open_room_vanishes_with_its_last_member() {
     tcp.join("192.0.2.1:5");
     drop(games);
     assert_eq!(rooms.list().len(), 2);
+    assert_eq!(rooms.open(&name("garnes")).unwrap(), rooms.get(&name("GAMES")).unwrap(), "they look alike");
     let again = rooms.open(&name("Games")).unwrap();
     assert_eq!(again.info().members, 1, "it is the same room");
     let music = rooms.open(&name("music")).unwrap();

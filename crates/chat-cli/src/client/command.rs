@@ -18,7 +18,7 @@ pub(super) const HELP: &str = "\
 /quit             leave (also Ctrl-D, or Ctrl-C on an empty line)
 //TEXT            say a line that begins with a slash
 Up, Down          lines you typed before
-Tab               complete a command, or how somebody is shown
+Tab               complete a command, a member, or a room of /rooms
 Ctrl-A, Ctrl-E    to the start, to the end
 Ctrl-W, U, K, Y   cut a word, to the start, to the end; paste what was cut
 Ctrl-C, L, Z      clear the line, clear the screen, to the background";
@@ -28,11 +28,18 @@ pub(super) fn names() -> Vec<String> {
     CommandTable::default().iter().map(|command| format!("/{}", command.name())).collect()
 }
 
+/// Whether what follows this is the name of a room.
+pub(crate) fn takes_room(command: &str) -> bool {
+    ["/join", "/j"].contains(&command.trim_end())
+}
+
 /// Reads a line.
 pub(super) fn parse(line: &str) -> Option<Command> {
     if line.trim().is_empty() {
         return None;
     }
+    // A space typed before a password must not say it to everyone.
+    let line = if is_secret(line) { line.trim_start() } else { line };
     Some(match line.strip_prefix('/') {
         None => Command::Say(line.to_owned()),
         Some(rest) if rest.starts_with('/') => Command::Say(rest.to_owned()),
@@ -51,7 +58,8 @@ pub(super) fn shown(line: &str) -> &str {
 
 /// Whether a line has a password in it.
 pub(crate) fn is_secret(line: &str) -> bool {
-    line.trim_start().get(..6).is_some_and(|command| command.eq_ignore_ascii_case("/oper "))
+    let command = line.split_whitespace().next();
+    command.is_some_and(|command| command.eq_ignore_ascii_case("/oper"))
 }
 
 #[cfg(test)]
@@ -88,8 +96,15 @@ mod tests {
     fn a_password_is_not_shown() {
         assert_eq!(shown("/oper open sesame"), "/oper");
         assert_eq!(shown("/OPER open sesame"), "/oper");
+        assert_eq!(shown("/oper\topen sesame"), "/oper");
         assert_eq!(shown("/operate"), "/operate");
         assert_eq!(shown("/o\u{e9}r"), "/o\u{e9}r");
+    }
+
+    #[test]
+    fn a_password_is_not_said_because_of_a_space_before_it() {
+        assert_eq!(parse("  /oper open sesame"), Some(Command::Line("/oper open sesame".to_owned())));
+        assert_eq!(parse(" /home/ann"), say(" /home/ann"));
     }
 
     #[test]

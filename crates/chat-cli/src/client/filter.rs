@@ -7,7 +7,7 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use chat_core::{Client, ClientEnd, ClientEvent};
-use chat_proto::{DirectItem, Event, MemberId};
+use chat_proto::{DirectItem, Event, MemberId, Text, Welcome};
 use crossbeam_channel::{Receiver, bounded, never, select};
 
 use super::answers::Answers;
@@ -63,6 +63,7 @@ pub(super) fn run(client: &Arc<Client>, args: &ClientArgs) -> io::Result<Filtere
         answers: Answers::new(is_plain),
         batch: String::new(),
         was_connected: false,
+        room: None,
         ignored: HashSet::new(),
         unsure: 0,
         not_said: 0,
@@ -85,6 +86,8 @@ struct Listener<'a> {
     /// To be written.
     batch: String,
     was_connected: bool,
+    /// Where it is, if the server has several rooms.
+    room: Option<Text>,
     /// Whose messages are hidden. The room bounds how many there are.
     ignored: HashSet<MemberId>,
     /// Messages of which it is not known whether the room has them.
@@ -173,7 +176,12 @@ impl Listener<'_> {
     fn on_event(&mut self, event: &ClientEvent) {
         match event {
             ClientEvent::Connected(welcome) => {
+                let has_moved = self.was_connected && self.room != welcome.room;
                 self.was_connected = true;
+                self.room.clone_from(&welcome.room);
+                if has_moved && matches!(self.output, Output::Lines) {
+                    self.entered(welcome);
+                }
                 if !welcome.resumed {
                     self.ignored.clear();
                 }
@@ -188,6 +196,15 @@ impl Listener<'_> {
                 self.answers.on_event(event, &mut self.batch);
             }
             Output::Lines => self.line(event),
+        }
+    }
+
+    /// Tells of another room what a plain peer would read there.
+    fn entered(&mut self, welcome: &Welcome) {
+        let room = welcome.room.as_ref().map_or("another room", Text::as_str);
+        self.batch.push_str(&format!("[*] You are in {room} now: {} present\n", welcome.members));
+        if let Some(topic) = &welcome.topic {
+            self.batch.push_str(&format!("[*] The topic is: {topic}\n"));
         }
     }
 

@@ -151,6 +151,7 @@ impl Session<'_> {
                         beginning_with(before, names.iter().map(String::as_str))
                     }
                     None => view.completions(before),
+                    Some((command, word)) if command::takes_room(command) => view.rooms(word),
                     Some((_, word)) => view.completions(word),
                 });
             }

@@ -36,6 +36,8 @@ enum Report<'a> {
         members: u32,
         #[serde(skip_serializing_if = "Option::is_none")]
         room: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        topic: Option<&'a str>,
     },
     Message {
         seq: u64,
@@ -151,6 +153,7 @@ impl Reporter {
                     you: welcome.you.to_string(),
                     members: welcome.members,
                     room: welcome.room.as_ref().map(Text::as_str),
+                    topic: welcome.topic.as_ref().map(Text::as_str),
                 }
             }
             ClientEvent::Entry { entry, own } => {

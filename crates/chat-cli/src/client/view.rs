@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chat_core::ClientEvent;
 use chat_proto::{
-    Author, COMMANDS, DirectItem, Entry, Event, LeaveReason, Line, MemberId, Present, Text, Welcome,
+    Author, COMMANDS, DirectItem, Entry, Event, LeaveReason, Line, MemberId, Name, Present, Text, Welcome,
 };
 use jiff::civil::Date;
 
@@ -21,6 +21,9 @@ use crate::terminal::{Clock, Hue, Pen, Style, day, shortened};
 
 /// How many members are remembered, to complete how they are shown.
 const SEEN_MAX: usize = 64;
+
+/// How many names of rooms are remembered, to complete them.
+const ROOMS_MAX: usize = 64;
 
 /// A moment: since the program began, and on the wall.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +65,8 @@ pub(super) struct View {
     date: Option<Date>,
     /// Who was seen, the last one first.
     seen: VecDeque<String>,
+    /// Rooms that the user was in, or that the server has listed, the last one first.
+    rooms: VecDeque<String>,
     /// Whose messages are hidden. The room bounds how many there are.
     ignored: HashSet<MemberId>,
     has_commands: bool,
@@ -93,6 +98,7 @@ impl View {
             pending: Pending::default(),
             date: None,
             seen: VecDeque::new(),
+            rooms: VecDeque::new(),
             ignored: HashSet::new(),
             has_commands: true,
         }
@@ -114,12 +120,16 @@ impl View {
                 if !welcome.resumed {
                     self.ignored.clear();
                 }
+                if let Some(room) = &welcome.room {
+                    self.see_room(room.as_str());
+                }
                 match was {
                     Some(_) if room != welcome.room => self.entered(welcome),
-                    None => self.note(
-                        Style::Faint,
-                        &format!("You are {}. /help shows what you can type.", welcome.you),
-                    ),
+                    None => {
+                        let text = format!("You are {}. /help shows what you can type.", welcome.you);
+                        self.note(Style::Faint, &text);
+                        self.topic(welcome);
+                    }
                     Some(you) if you == welcome.you => self.note(Style::Good, "Connected again."),
                     Some(_) => {
                         self.note(Style::Good, &format!("Connected again. You are {} now.", welcome.you));
@@ -266,6 +276,13 @@ impl View {
         self.seen.iter().filter(fits).map(|address| format!("{address} ")).collect()
     }
 
+    /// Rooms whose names begin with `word`.
+    pub(super) fn rooms(&self, word: &str) -> Vec<String> {
+        let word = word.to_lowercase();
+        let fitting = self.rooms.iter().filter(|room| room.to_lowercase().starts_with(&word));
+        fitting.map(|room| format!("{room} ")).collect()
+    }
+
     /// The first line is taken to be of today, if no line says otherwise.
     fn begin_day(&mut self, now: Now) {
         if let (None, Some(clock)) = (self.date, &self.look.clock) {
@@ -328,16 +345,20 @@ impl View {
         }
     }
 
-    /// Something for this member alone.
     /// The member has come to another room.
     fn entered(&mut self, welcome: &Welcome) {
         let room = welcome.room.as_ref().map_or("another room", Text::as_str);
         self.note(Style::Good, &format!("You are in {room} now: {} present.", welcome.members));
+        self.topic(welcome);
+    }
+
+    fn topic(&mut self, welcome: &Welcome) {
         if let Some(topic) = &welcome.topic {
             self.note(Style::Faint, &format!("The topic is: {topic}"));
         }
     }
 
+    /// Something for this member alone.
     fn direct(&mut self, item: &DirectItem, now: Now) {
         let pen = self.look.pen;
         match item {
@@ -363,6 +384,11 @@ impl View {
                 self.note(Style::Warning, item.to_string().trim_start_matches("[*] "));
             }
             item => {
+                if let DirectItem::Notice { text } = item
+                    && let Some(room) = listed_room(text.as_str())
+                {
+                    self.see_room(room);
+                }
                 let line = item.to_string();
                 if !line.is_empty() {
                     self.notice(Some(now.unix_ms), line.trim_start_matches("[*] "));
@@ -467,10 +493,25 @@ impl View {
         self.seen.truncate(SEEN_MAX);
     }
 
+    fn see_room(&mut self, room: &str) {
+        self.rooms.retain(|seen| seen != room);
+        self.rooms.push_front(room.to_owned());
+        self.rooms.truncate(ROOMS_MAX);
+    }
+
     fn forget(&mut self, author: &Author) {
         let author = author.to_string();
         self.seen.retain(|seen| *seen != author);
     }
+}
+
+/// The name in a line of the answer to `/rooms`.
+fn listed_room(line: &str) -> Option<&str> {
+    let (name, rest) = line.split_once(", ")?;
+    let (members, rest) = rest.split_once(" member")?;
+    let is_listed =
+        members.parse::<usize>().is_ok() && ["", "s"].iter().any(|end| rest.split(':').next() == Some(end));
+    (is_listed && name.parse::<Name>().is_ok()).then_some(name)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, never, select};
 use super::command::{self, Outcome};
 use super::wording::wording;
 use super::{Desk, Request, Status, Update};
+use crate::client::command::takes_room;
 use crate::server;
 
 /// How old the numbers of a status may be.
@@ -168,9 +169,20 @@ impl<F: FnMut(Update) -> bool> Session<F> {
                 crate::terminal::beginning_with(line, command::names().iter().map(String::as_str))
             }
             None => addresses(&self.desk.room, line),
+            Some((command, word)) if takes_room(command) => rooms(&self.desk.room, word),
             Some((_, word)) => addresses(&self.desk.room, word),
         }
     }
+}
+
+/// Rooms whose names begin with `word`.
+fn rooms(room: &Room, word: &str) -> Vec<String> {
+    let rooms = room.rooms().map_or_else(Vec::new, |rooms| rooms.list());
+    let names = rooms.into_iter().filter_map(|room| room.name).map(|name| name.to_string());
+    names
+        .filter(|name| name.to_lowercase().starts_with(&word.to_lowercase()))
+        .map(|name| name + " ")
+        .collect()
 }
 
 /// Members whose name or address, or its port, begins with `word`.

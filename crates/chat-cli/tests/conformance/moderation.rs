@@ -110,7 +110,7 @@ fn clause_13_9_a_banned_peer_is_told_why_in_its_own_format_and_nobody_else_hears
     operator.is_in();
     ann.is_in();
     operator.send("/oper open sesame\n/ban 127.0.0.1 for 2h spam\n");
-    operator.read_up_to("[*] 127.0.0.1 is banned. 1 present were made to leave.");
+    operator.read_up_to("[*] 127.0.0.1 is banned. 1 member had to leave.");
     assert_eq!(ann.read_to_end().last().unwrap(), "[*] Closed: banned: spam");
 
     let mut plain = crate::support::Peer::connect(server.address);

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use chat_proto::limits::TEXT_BYTES_MAX;
 use chat_proto::{
-    COMMANDS, Direct, DirectItem, Event, Hello, MemberFrame, MemberId, Name, Resume, RoomFrame, Session,
-    Text, Welcome,
+    Author, COMMANDS, Direct, DirectItem, Event, Hello, MemberFrame, MemberId, Name, Resume, RoomFrame,
+    Session, Text, Welcome,
 };
 
 use super::event::ClientEvent;
@@ -100,7 +100,8 @@ impl Conversation {
         Self { history, ..Self::default() }
     }
 
-    /// Asks for this name with each hello. Whether the room gives it, its welcome says.
+    /// Asks for this name with the first hello. Whether the room gives it, its welcome says. Later hellos ask for the name that the
+    /// member took last, also in another room.
     #[must_use]
     pub fn with_name(mut self, name: Option<Name>) -> Self {
         self.name = name;
@@ -240,10 +241,15 @@ impl Conversation {
                 let Some(standing) = &mut self.standing else { return };
                 standing.have = standing.have.max(entry.seq);
                 let mine = standing.session.member;
-                let own = match entry.event {
+                let own = match &entry.event {
                     Event::Said { from, .. } if from.member == mine => {
                         self.confirm(from.number);
                         true
+                    }
+                    // The next hello asks for the name that it has now.
+                    Event::Renamed { member, to, .. } if *member == mine => {
+                        self.name = if let Author::Named(name) = to { Some(name.clone()) } else { None };
+                        false
                     }
                     _ => false,
                 };

@@ -179,6 +179,9 @@ impl CommandTable {
 
     /// A mistyped command says nothing: its author is told the most similar commands.
     fn unknown(&self, caller: &Caller<'_>, name: &str) -> Reply {
+        if name.is_empty() {
+            return Reply::refuse("A command follows the slash at once. /help lists the commands.");
+        }
         let distance = |row: &&RoomCommand| edits(row.name, name);
         match self.of(caller).min_by_key(distance).filter(|row| distance(row) <= 2) {
             Some(near) => Reply::refuse(format!("There is no /{name}. Did you mean /{}?", near.name)),

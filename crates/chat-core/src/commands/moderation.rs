@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chat_proto::{Author, Text};
 
-use super::people::sentence;
 use super::{Caller, Reply, RoomCommand};
 use crate::ban_list::{Ban, Banned};
+use crate::error::sentence;
 use crate::operators::Entered;
 
 pub(super) fn rows() -> Vec<RoomCommand> {
@@ -29,12 +29,12 @@ pub(super) fn rows() -> Vec<RoomCommand> {
 }
 
 fn oper(caller: &Caller<'_>, password: &str) -> Reply {
-    Reply::line(match caller.room().enter_password(caller.member(), password) {
-        Entered::Operator => "You are an operator. /help lists what you can do.",
-        Entered::Wrong => "That is not the password",
-        Entered::TooOften => "Too many attempts. Wait a minute.",
-        Entered::NoPassword => "This room has no operator password",
-    })
+    match caller.room().enter_password(caller.member(), password) {
+        Entered::Operator => Reply::line("You are an operator. /help lists what you can do."),
+        Entered::Wrong => Reply::refuse("That is not the password"),
+        Entered::TooOften => Reply::refuse("Too many attempts. Wait a minute."),
+        Entered::NoPassword => Reply::refuse("This room has no operator password"),
+    }
 }
 
 fn topic(caller: &Caller<'_>, text: &str) -> Reply {
@@ -85,7 +85,9 @@ fn ban(caller: &Caller<'_>, arguments: &str) -> Reply {
     let why = Text::lossy(why);
     let shown = who.to_string();
     match caller.room().ban(&Ban { who, why, until_unix_ms }) {
-        Ok(kicked) => Reply::line(format!("{shown} is banned. {kicked} present were made to leave.")),
+        Ok(0) => Reply::line(format!("{shown} is banned")),
+        Ok(1) => Reply::line(format!("{shown} is banned. 1 member had to leave.")),
+        Ok(kicked) => Reply::line(format!("{shown} is banned. {kicked} members had to leave.")),
         Err(error) => Reply::refuse(sentence(&error.to_string())),
     }
 }

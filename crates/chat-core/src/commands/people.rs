@@ -3,8 +3,7 @@
 use chat_proto::{MemberId, Name, Text};
 
 use super::{Action, Caller, Reply, RoomCommand};
-use crate::error::NickError;
-use crate::rooms::RoomInfo;
+use crate::error::sentence;
 
 /// Members that `/who` lists.
 const WHO_MAX: usize = 30;
@@ -31,15 +30,12 @@ fn nick(caller: &Caller<'_>, name: &str) -> Reply {
         "" => None,
         name => match name.parse::<Name>() {
             Ok(name) => Some(name),
-            Err(error) => return Reply::line(format!("'{name}' cannot be your name: {error}")),
+            Err(error) => return Reply::refuse(format!("'{name}' cannot be your name: {error}")),
         },
     };
     match caller.room.rename(caller.member, name) {
         Ok(author) => Reply::line(format!("You are {author}")),
-        Err(NickError::Taken { name, suggestion: Some(free) }) => {
-            Reply::line(format!("The name {name} is taken. {free} is free."))
-        }
-        Err(error) => Reply::refuse(sentence(&error.to_string())),
+        Err(error) => Reply::refuse(error.advice()),
     }
 }
 
@@ -64,8 +60,8 @@ fn msg(caller: &Caller<'_>, arguments: &str) -> Reply {
 
 fn reply(caller: &Caller<'_>, text: &str) -> Reply {
     match caller.room.last_private(caller.member) {
-        _ if text.is_empty() => Reply::line("Type /reply TEXT"),
-        None => Reply::line("Nobody has told you anything yet"),
+        _ if text.is_empty() => Reply::refuse("Type /reply TEXT"),
+        None => Reply::refuse("Nobody has told you anything yet, or it has left"),
         Some(to) => send(caller, to, text),
     }
 }
@@ -81,7 +77,7 @@ fn send(caller: &Caller<'_>, to: MemberId, text: &str) -> Reply {
 }
 
 fn me(_: &Caller<'_>, text: &str) -> Reply {
-    if text.is_empty() { Reply::line("Type /me TEXT") } else { Reply::say(format!("* {text}")) }
+    if text.is_empty() { Reply::refuse("Type /me TEXT") } else { Reply::say(format!("* {text}")) }
 }
 
 fn ignore(caller: &Caller<'_>, who: &str) -> Reply {
@@ -96,7 +92,7 @@ fn ignore(caller: &Caller<'_>, who: &str) -> Reply {
     }
     match caller.room.find(who) {
         None => Reply::refuse(format!("{who} is not here. /who tells who is.")),
-        Some(whom) if whom == caller.member => Reply::line("You cannot ignore yourself"),
+        Some(whom) if whom == caller.member => Reply::refuse("You cannot ignore yourself"),
         Some(whom) => match caller.room.ignore(caller.member, whom) {
             Ok(()) => Reply::action(Action::Ignore { member: whom, is_ignored: true })
                 .and(format!("You no longer see what {who} says. /unignore {who} ends that.")),
@@ -111,38 +107,27 @@ fn unignore(caller: &Caller<'_>, who: &str) -> Reply {
             Reply::action(Action::Ignore { member: whom, is_ignored: false })
                 .and(format!("You see what {who} says again"))
         }
-        _ => Reply::line(format!("You do not ignore {who}")),
+        _ => Reply::refuse(format!("You do not ignore {who}")),
     }
 }
 
 fn join(caller: &Caller<'_>, name: &str) -> Reply {
-    let Some(rooms) = caller.room.rooms() else { return Reply::line("There is only this room") };
+    let Some(rooms) = caller.room.rooms() else { return Reply::refuse("There is only this room") };
     let name: Name = match name.parse() {
         Ok(name) => name,
-        Err(_) if name.is_empty() => return Reply::line("Type /join ROOM. /rooms lists them."),
-        Err(error) => return Reply::line(format!("'{name}' cannot be a room: {error}")),
+        Err(_) if name.is_empty() => return Reply::refuse("Type /join ROOM. /rooms lists them."),
+        Err(error) => return Reply::refuse(format!("'{name}' cannot be a room: {error}")),
     };
     if caller.room.name().is_some_and(|here| here.is_confusable_with(&name)) {
         return Reply::line(format!("You are in {name}"));
     }
     match rooms.open(&name) {
         Ok(room) => Reply::action(Action::Move(room)),
-        Err(error) => Reply::line(format!("{}. /rooms lists what there is.", sentence(&error.to_string()))),
+        Err(error) => Reply::refuse(format!("{}. /rooms lists what there is.", sentence(&error.to_string()))),
     }
 }
 
 fn rooms(caller: &Caller<'_>, _: &str) -> Reply {
     let list = caller.room.rooms().map_or_else(|| vec![caller.room.info()], |rooms| rooms.list());
-    list.iter().fold(Reply::default(), |reply, RoomInfo { name, members, topic }| {
-        let name = name.as_ref().map_or_else(|| "This room".to_owned(), ToString::to_string);
-        let here = if *members == 1 { "1 member".to_owned() } else { format!("{members} members") };
-        let topic = topic.as_ref().map_or_else(String::new, |topic| format!(": {topic}"));
-        reply.and(format!("{name}, {here}{topic}"))
-    })
-}
-
-/// An error as a sentence for people.
-pub(super) fn sentence(error: &str) -> String {
-    let mut characters = error.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+    list.iter().fold(Reply::default(), |reply, room| reply.and(room.to_string()))
 }

@@ -8,6 +8,7 @@ use chat_proto::{DirectItem, Event, MemberId, Name, Text};
 use super::{State, Wakes};
 use crate::journal::{Full, IDS_SET_ASIDE, Journal, Kept, Past, Record};
 use crate::members::Membership;
+use crate::profile::Standing;
 use crate::sessions::Left;
 
 /// Messages of one room that may wait for its journal before speakers are paused: they come back together, and must not push
@@ -66,7 +67,8 @@ impl State {
                 self.names.give(name, session.member);
             }
             // A name is reserved as if the member had left just now.
-            let left = Left { taken: session.taken, name: session.name, left_ms: 0 };
+            let left =
+                Left { taken: session.taken, name: session.name, left_ms: 0, standing: Standing::default() };
             self.left.remember(session.member, left);
         }
     }

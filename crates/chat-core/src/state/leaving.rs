@@ -73,8 +73,12 @@ impl State {
             self.keep_name(member.id, None);
         }
         if member.is_framed {
-            let left =
-                Left { taken: member.taken(), name: reserved.take(), left_ms: self.since_began_ms(now) };
+            let left = Left {
+                taken: member.taken(),
+                name: reserved.take(),
+                left_ms: self.since_began_ms(now),
+                standing: member.standing().cloned().unwrap_or_default(),
+            };
             if let Some(name) = self.left.remember(member.id, left).and_then(|forgotten| forgotten.name) {
                 self.names.release(&name);
             }

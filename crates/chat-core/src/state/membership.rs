@@ -49,6 +49,9 @@ impl State {
         let seq = self.log.seq();
         let (member, more) = self.enter(member, now);
         wakes.0.extend(more.0);
+        if let Some(line) = self.topic_line() {
+            wakes.0.extend(self.confirm_later(member, DirectItem::Notice { text: line }).0);
+        }
         Ok((Joined { member, id, seq }, wakes))
     }
 
@@ -75,11 +78,18 @@ impl State {
             }
             (Some(resume), None) => {
                 let Resume { session, have, direct, .. } = resume;
-                let left = self.left.take(session.member);
+                let mut left = self.left.take(session.member);
+                let standing = left.as_mut().map(|left| std::mem::take(&mut left.standing));
                 let name = left.as_ref().and_then(|left| left.name.clone());
                 let taken = left.map(|left| left.taken).or_else(|| self.log.newest_number_of(session.member));
                 let taken = taken.or_else(|| (!self.left.has_forgotten()).then_some(0));
-                let profile = Profile { name, taken: taken.unwrap_or(0), direct, ..Profile::default() };
+                let profile = Profile {
+                    name,
+                    taken: taken.unwrap_or(0),
+                    direct,
+                    standing: standing.unwrap_or_default(),
+                    ..Profile::default()
+                };
                 let member = Member {
                     is_framed: true,
                     profile: Some(Box::new(profile)),
@@ -97,7 +107,12 @@ impl State {
             }
         };
         wakes.0.extend(more.0);
-        let wakes = self.take_name_of_hello(membership, hello, now, wakes);
+        // A session that goes on has the name that it took last.
+        let has_name = self.members.get(membership).is_some_and(|member| member.name().is_some());
+        let wakes = match resume {
+            Some(_) if has_name => wakes,
+            _ => self.take_name_of_hello(membership, hello, now, wakes),
+        };
         Ok((self.answer_hello(membership, resume.is_some(), taken, start), wakes))
     }
 
@@ -169,7 +184,7 @@ impl State {
         }
     }
 
-    /// Gives a member the name that its hello asks for, unless it entered with it, or tells it why not. A resumed session has its name already.
+    /// Gives a member the name that its hello asks for, unless it entered with it, or tells it why not.
     fn take_name_of_hello(
         &mut self,
         membership: Membership,
@@ -179,7 +194,7 @@ impl State {
     ) -> Wakes {
         let (Some(name), Some((id, _))) = (&hello.name, self.identity(membership)) else { return wakes };
         let result = match name.as_str().parse::<Name>() {
-            Ok(name) => self.rename(id, Some(name), now).map_err(|error| error.to_string()),
+            Ok(name) => self.rename(id, Some(name), now).map_err(|error| error.advice()),
             Err(error) => Err(format!("'{name}' cannot be your name: {error}")),
         };
         let told = match result {

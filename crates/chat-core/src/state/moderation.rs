@@ -6,6 +6,7 @@ use chat_proto::limits::TOPIC_BYTES_MAX;
 use chat_proto::{Event, LeaveReason, MemberId, Text};
 
 use super::{State, Wakes};
+use crate::admission::network_of;
 use crate::ban_list::{Ban, Banned};
 use crate::commands::in_words;
 use crate::error::TopicError;
@@ -18,7 +19,7 @@ impl State {
         let Some((Some(address), _)) = self.origin_of(id) else { return Entered::Wrong };
         let configured = self.config.operator_password.as_ref();
         let mut attempts = self.admission.attempts();
-        let entered = attempts.enter(configured, password, address.ip(), self.key_words, self.unix_ms);
+        let entered = attempts.enter(configured, password, network_of(address), self.key_words, self.unix_ms);
         drop(attempts);
         if entered == Entered::Operator {
             self.set_operator(id, true);
@@ -31,13 +32,13 @@ impl State {
             self.local_mut(place).0.is_operator = is_operator;
             return true;
         }
-        self.profile_mut(id).map(|profile| profile.is_operator = is_operator).is_some()
+        self.profile_mut(id).map(|profile| profile.standing.is_operator = is_operator).is_some()
     }
 
     pub(crate) fn is_operator(&self, id: MemberId) -> bool {
         match self.local_place(id) {
             Some(place) => self.locals[place].as_ref().is_some_and(|local| local.is_operator),
-            None => self.profile(id).is_some_and(|profile| profile.is_operator),
+            None => self.profile(id).is_some_and(|profile| profile.standing.is_operator),
         }
     }
 
@@ -55,7 +56,7 @@ impl State {
             (Banned::Name(_), None) => false,
         };
         let is_operator =
-            |member: &Member| member.profile.as_ref().is_some_and(|profile| profile.is_operator);
+            |member: &Member| member.profile.as_ref().is_some_and(|profile| profile.standing.is_operator);
         let banned = self.those(|member| !is_operator(member) && is_meant(member));
         let reason = LeaveReason::banned(&ban.why);
         let mut wakes = Wakes::default();
@@ -66,7 +67,7 @@ impl State {
     }
 
     pub(crate) fn mute(&mut self, id: MemberId, is_muted: bool) -> bool {
-        self.profile_mut(id).map(|profile| profile.is_muted = is_muted).is_some()
+        self.profile_mut(id).map(|profile| profile.standing.is_muted = is_muted).is_some()
     }
 
     pub(crate) fn set_topic(&mut self, id: MemberId, topic: &str) -> Result<Wakes, TopicError> {
@@ -81,6 +82,11 @@ impl State {
         self.propose(Event::Topic { member: id, author, text }, None).map_err(|Full| TopicError::Behind)
     }
 
+    /// What a plain member that joins is told of the topic. A framed one reads it in its welcome.
+    pub(super) fn topic_line(&self) -> Option<Text> {
+        self.topic.as_ref().map(|topic| Text::lossy(&format!("The topic is: {topic}")))
+    }
+
     /// Whether a member may say something now; if not, why.
     pub(super) fn may_speak(&mut self, membership: Membership, now: Instant) -> Result<(), Text> {
         let why = |text: &str| Text::lossy(text);
@@ -91,10 +97,11 @@ impl State {
             return Err(why("Choose a name first: type /nick NAME"));
         }
         let profile = member.profile.as_deref();
-        if profile.is_some_and(|profile| profile.is_muted) {
+        if profile.is_some_and(|profile| profile.standing.is_muted) {
             return Err(why("You are muted"));
         }
-        let Some(pause) = slow.filter(|_| !profile.is_some_and(|profile| profile.is_operator)) else {
+        let Some(pause) = slow.filter(|_| !profile.is_some_and(|profile| profile.standing.is_operator))
+        else {
             return Ok(());
         };
         let profile = member.profile_mut();

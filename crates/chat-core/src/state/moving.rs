@@ -9,6 +9,7 @@ use super::{State, Wakes};
 use crate::error::JoinError;
 use crate::members::Membership;
 use crate::outcome::Joined;
+use crate::profile::Standing;
 use crate::rate::RateLimit;
 
 /// What a plain member takes along to another room.
@@ -17,8 +18,7 @@ pub(crate) struct Luggage {
     pub(crate) address: PeerAddr,
     pub(crate) is_proven: bool,
     pub(crate) name: Option<Name>,
-    is_operator: bool,
-    is_muted: bool,
+    standing: Standing,
     rate_limit: RateLimit,
 }
 
@@ -30,8 +30,8 @@ impl State {
             address: member.address,
             is_proven: member.is_proven,
             name: member.name().cloned(),
-            is_operator: member.profile.as_ref().is_some_and(|profile| profile.is_operator),
-            is_muted: member.profile.as_ref().is_some_and(|profile| profile.is_muted),
+            // Whom it ignores are members of this room.
+            standing: Standing { ignored: Vec::new(), ..member.standing().cloned().unwrap_or_default() },
             rate_limit: member.profile.as_ref().map_or_else(RateLimit::default, |profile| profile.rate_limit),
         })
     }
@@ -47,21 +47,19 @@ impl State {
         let (id, seq) = (self.next_id(), self.log.seq());
         let mut member = self.new_member(newcomer, id, seq);
         member.profile_mut().rate_limit = luggage.rate_limit;
-        member.profile_mut().is_operator = luggage.is_operator;
-        member.profile_mut().is_muted = luggage.is_muted;
+        member.profile_mut().standing = luggage.standing;
         self.name_at_once(&mut member, luggage.name.clone(), now);
         let lost_name = luggage.name.filter(|_| member.name().is_none());
         let (membership, more) = self.enter(member, now);
         wakes.0.extend(more.0);
         let present = self.members.len() + self.locals.iter().flatten().count();
         let here = self.name.as_ref().map_or_else(|| "this room".to_owned(), ToString::to_string);
-        let mut lines = vec![format!("You are in {here} now: {present} present")];
-        lines.extend(self.topic.as_ref().map(|topic| format!("The topic is: {topic}")));
-        lines.extend(
-            lost_name.map(|name| format!("{name} is somebody else here. /nick NAME gives you another name.")),
-        );
-        for line in lines {
-            self.confirm(membership, DirectItem::Notice { text: Text::lossy(&line) });
+        let line = Text::lossy(&format!("You are in {here} now: {present} present"));
+        let lost = lost_name.map(|name| {
+            Text::lossy(&format!("{name} is somebody else here. /nick NAME gives you another name."))
+        });
+        for text in [Some(line), self.topic_line(), lost].into_iter().flatten() {
+            self.confirm(membership, DirectItem::Notice { text });
         }
         Ok((Joined { member: membership, id, seq }, wakes))
     }

@@ -28,6 +28,9 @@ impl State {
         if !self.config.names.are_allowed() {
             return Err(NickError::Off);
         }
+        if self.profile(id).is_some_and(|profile| profile.standing.is_muted) {
+            return Err(NickError::Muted);
+        }
         if let Some(name) = &name {
             self.check_name(name, id, now)?;
         } else if self.config.names.are_required() || self.local_place(id).is_some() {
@@ -147,8 +150,8 @@ impl State {
             transport: self.word(member),
             here: since(member.came_ms),
             idle: since(member.came_ms.max(spoke_ms(member))),
-            is_operator: member.profile.as_ref().is_some_and(|profile| profile.is_operator),
-            is_muted: member.profile.as_ref().is_some_and(|profile| profile.is_muted),
+            is_operator: member.profile.as_ref().is_some_and(|profile| profile.standing.is_operator),
+            is_muted: member.profile.as_ref().is_some_and(|profile| profile.standing.is_muted),
         });
         let count = self.locals.iter().flatten().count() + self.members.len();
         (count, locals.chain(members).take(max).collect())
@@ -164,7 +167,7 @@ impl State {
     ) -> Result<(Author, Wakes), TellError> {
         let author = self.author_of(from).ok_or(TellError::NotMember)?;
         let recipient = self.author_of(to).ok_or(TellError::NotPresent)?;
-        if self.profile(from).is_some_and(|profile| profile.is_muted) {
+        if self.profile(from).is_some_and(|profile| profile.standing.is_muted) {
             return Err(TellError::Muted);
         }
         if self.ignores(to, from) {
@@ -193,43 +196,44 @@ impl State {
     // ---- ignoring ------------------------------------------------------------------------------
 
     pub(crate) fn ignore(&mut self, id: MemberId, whom: MemberId) -> Result<(), IgnoreError> {
-        let here: Vec<MemberId> = self.profile(id).map_or_else(Vec::new, |profile| profile.ignored.clone());
+        let here: Vec<MemberId> =
+            self.profile(id).map_or_else(Vec::new, |profile| profile.standing.ignored.clone());
         let here: Vec<MemberId> =
             here.into_iter().filter(|&ignored| self.author_of(ignored).is_some()).collect();
         let profile = self.profile_mut(id).ok_or(IgnoreError::NotPresent)?;
         // Those that have left make room.
-        profile.ignored = here;
-        if profile.ignored.contains(&whom) {
+        profile.standing.ignored = here;
+        if profile.standing.ignored.contains(&whom) {
             return Ok(());
         }
-        if profile.ignored.len() >= IGNORED_MAX {
+        if profile.standing.ignored.len() >= IGNORED_MAX {
             return Err(IgnoreError::TooMany);
         }
-        profile.ignored.push(whom);
+        profile.standing.ignored.push(whom);
         Ok(())
     }
 
     pub(crate) fn unignore(&mut self, id: MemberId, whom: MemberId) -> bool {
         let Some(profile) = self.profile_mut(id) else { return false };
-        let before = profile.ignored.len();
-        profile.ignored.retain(|&ignored| ignored != whom);
-        profile.ignored.len() < before
+        let before = profile.standing.ignored.len();
+        profile.standing.ignored.retain(|&ignored| ignored != whom);
+        profile.standing.ignored.len() < before
     }
 
     pub(crate) fn ignored(&self, id: MemberId) -> Vec<Author> {
-        let ignored = self.profile(id).map_or(&[][..], |profile| &profile.ignored);
+        let ignored = self.profile(id).map_or(&[][..], |profile| &profile.standing.ignored);
         ignored.iter().filter_map(|&ignored| self.author_of(ignored)).collect()
     }
 
     pub(crate) fn ignored_ids(&self, membership: Membership) -> Vec<MemberId> {
         let profile = self.members.get(membership).and_then(|member| member.profile.as_deref());
-        let mut ids = profile.map_or_else(Vec::new, |profile| profile.ignored.clone());
+        let mut ids = profile.map_or_else(Vec::new, |profile| profile.standing.ignored.clone());
         ids.sort_unstable();
         ids
     }
 
     fn ignores(&self, id: MemberId, whom: MemberId) -> bool {
-        self.profile(id).is_some_and(|profile| profile.ignored.contains(&whom))
+        self.profile(id).is_some_and(|profile| profile.standing.ignored.contains(&whom))
     }
 }
 

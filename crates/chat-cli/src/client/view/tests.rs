@@ -356,3 +356,26 @@ fn what_the_operator_says_stands_out_and_may_mention() {
     assert!(lines[3].contains('!') && lines[3].contains("\x1b[1;7mann\x1b[0m"), "{lines:?}");
     assert!(lines[3].ends_with('\x07'), "a mention rings");
 }
+
+#[test]
+fn rooms_that_were_seen_or_listed_complete() {
+    let mut view = view();
+    let ClientEvent::Connected(welcome) = connected(peer(1)) else { unreachable!("it is one") };
+    view.on_event(&ClientEvent::Connected(Welcome { room: Some(text("lobby")), ..welcome }), NOW);
+    let listed = [
+        "dev, 2 members: the code, 3 members of it",
+        "Games, 1 member",
+        "This room, 3 members",
+        "hello, world",
+    ];
+    for line in listed {
+        view.on_event(&ClientEvent::Direct(DirectItem::Notice { text: text(line) }), NOW);
+    }
+    assert_eq!(view.rooms(""), ["Games ", "dev ", "lobby "]);
+    assert_eq!(view.rooms("g"), ["Games "]);
+    for number in 0..2 * ROOMS_MAX {
+        let line = format!("room-{number}, 0 members");
+        view.on_event(&ClientEvent::Direct(DirectItem::Notice { text: text(&line) }), NOW);
+    }
+    assert_eq!(view.rooms("").len(), ROOMS_MAX);
+}
