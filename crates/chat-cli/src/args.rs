@@ -107,6 +107,8 @@ Objects of --json, one per line. In:
   {\"type\":\"say\",\"text\":\"hello\"}          several lines become several messages
   {\"type\":\"command\",\"text\":\"/nick ann\"}   answered with notices, then `done`
   {\"type\":\"who\"}                          answered with `present`
+  {\"type\":\"history\"}                      answered with `history`: the newest messages, at most 50.
+      May have before (a seq: only older ones), messages (how many), author, words
 Out (more types and fields may come, none will change):
   connected  you, members, room, topic    room: if the server has several
   message    seq, time, member, author, text, own   own: the confirmation of what you said
@@ -123,6 +125,7 @@ Out (more types and fields may come, none will change):
   sent       to, text                       a private message of yours is on its way
   ignoring   member, is_ignored             hide what it says
   present    members, peers, more           more: there are others, not listed
+  history    messages, more, why            old messages: seq, time, member, author, text
   missed     messages                       you were too slow for that many
   lost       error, retry_in_ms             with --reconnect
   unsure     texts                          not known whether the room has them

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use support::{CHAT, Peer, Process, Server, client_command, client_command_over, free_address};
+use support::{CHAT, Peer, Process, Server, Written, client_command, client_command_over, free_address};
 
 /// The path of a history that is not there yet.
 fn file(name: &str) -> PathBuf {
@@ -175,4 +175,44 @@ fn a_log_is_imported_and_one_person_is_redacted() {
     ann.send("/history 1 before 2\n");
     ann.read_up_to(" [ann] hello");
     server.process.kill();
+}
+
+#[test]
+fn a_program_pages_back_over_tcp_and_udp() {
+    const MESSAGES: usize = 120;
+    for transport in ["tcp", "udp"] {
+        let (address, file) = (free_address(), file(&format!("page-{transport}")));
+        let lines: String = (1..=MESSAGES).map(|number| format!("[ann] line {number}\n")).collect();
+        let log = file.with_file_name("old.log");
+        fs::write(&log, lines).unwrap();
+        assert!(history(&["import", file.to_str().unwrap(), log.to_str().unwrap()]).status.success());
+        let flags = ["--history", file.to_str().unwrap()];
+        let _server = Server::at(&address.to_string(), &[transport], &flags);
+        let mut client = Process::start(&mut client_command_over(transport, address, &["--json", "--stay"]));
+        let (mut before, mut texts, mut pages) = (u64::MAX, Vec::new(), 0);
+        loop {
+            client.type_line(&format!(r#"{{"type":"history","before":{before},"messages":50}}"#));
+            pages += 1;
+            let answer = client.stdout.wait_until("a page", |output| {
+                let mut answers = output.lines.iter().filter(|line| line.starts_with(r#"{"type":"history""#));
+                answers.nth(pages - 1).cloned()
+            });
+            let page: serde_json::Value = serde_json::from_str(&answer).unwrap();
+            let messages = page["messages"].as_array().unwrap().clone();
+            texts.splice(0..0, messages.iter().map(|message| message["text"].as_str().unwrap().to_owned()));
+            before = messages[0]["seq"].as_u64().unwrap();
+            if page["more"] == false {
+                break;
+            }
+        }
+        let expected: Vec<String> = (1..=MESSAGES).map(|number| format!("line {number}")).collect();
+        assert_eq!((texts, pages), (expected, 3), "{transport}");
+        client.type_line(r#"{"type":"history","author":"ANN","words":"77 line"}"#);
+        let ends_with = |end: &'static str| {
+            move |output: &Written| output.lines.iter().any(|line| line.ends_with(end)).then_some(())
+        };
+        client.stdout.wait_until("line 77", ends_with(r#""text":"line 77"}],"more":false}"#));
+        client.type_line(r#"{"type":"history","author":"no name at all"}"#);
+        client.stdout.wait_until("a refusal", ends_with(r#""error":"no name at all is no author"}"#));
+    }
 }

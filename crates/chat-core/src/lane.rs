@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use chat_proto::limits::{DIRECT_BYTES_MAX, DIRECT_ITEMS_MAX};
-use chat_proto::{Direct, DirectItem, MemberId};
+use chat_proto::{Direct, DirectItem, Event, MemberId};
 
 use crate::profile::Profile;
 
@@ -124,8 +124,11 @@ impl Profile {
 
 /// Whether this answers a message of the member itself.
 fn is_answer(item: &DirectItem) -> bool {
-    use DirectItem::{Done, Notice, Refused, Sent};
-    matches!(item, Refused { .. } | Done { .. } | Sent { .. } | Notice { .. })
+    use DirectItem::{Done, Notice, OldEnd, OldMessage, Refused, Sent};
+    matches!(
+        item,
+        Refused { .. } | Done { .. } | Sent { .. } | Notice { .. } | OldMessage { .. } | OldEnd { .. }
+    )
 }
 
 fn cost(item: &DirectItem) -> usize {
@@ -134,6 +137,15 @@ fn cost(item: &DirectItem) -> usize {
             text.as_str().len()
         }
         DirectItem::Refused { why, .. } | DirectItem::Undelivered { why, .. } => why.as_str().len(),
+        DirectItem::OldMessage { entry, .. } => text_bytes(&entry.event),
+        _ => 0,
+    }
+}
+
+/// Bytes of text in an event.
+pub(crate) fn text_bytes(event: &Event) -> usize {
+    match event {
+        Event::Said { text, .. } | Event::Topic { text, .. } => text.as_str().len(),
         _ => 0,
     }
 }

@@ -94,7 +94,7 @@ pub use attachment::Attachment;
 pub use ban_list::{BANS_MAX, Ban, BanList, BanListFull, Banned, BannedError};
 pub use client::{
     ADDRESSES_MAX, ATTEMPT_DELAY, Client, ClientConfig, ClientEnd, ClientEvent, Command, Commands,
-    Conversation, Ended, TrySayError, UNCONFIRMED_MAX, interleaved,
+    Conversation, Ended, OldMessages, TrySayError, UNCONFIRMED_MAX, interleaved,
 };
 pub use commands::{ANSWER_LINES_MAX, Action, Caller, CommandTable, Reply, RoomCommand};
 pub use config::{LagPolicy, Names, Rate, RoomConfig};

@@ -1,11 +1,19 @@
 //! Looking back: a room's old messages, from its journal or, without one, from its log.
 
-use chat_proto::{Event, Text};
+use std::time::Instant;
+
+use chat_proto::limits::LOOK_BACK_MESSAGES_MAX;
+use chat_proto::{Event, LookBack, Text};
 use thiserror::Error;
 
+use crate::attachment::Attachment;
+use crate::error::SayError;
 use crate::journal::{Filter, Kept, PAGE_BYTES_MAX, Page, Query, ReadRequest};
+use crate::lane::text_bytes;
 use crate::log::Log;
+use crate::members::Membership;
 use crate::room::Room;
+use crate::state::Question;
 use crate::sync::bounded;
 
 /// Why old messages were not read.
@@ -66,6 +74,47 @@ impl Room {
             }
         }
     }
+
+    /// Reads what a member has asked for, and puts it into its direct lane.
+    pub(crate) fn answer(&self, question: Question) {
+        let Question { member, number, look_back: LookBack { before, messages, author, words } } = question;
+        let author = author.map(|author| author.to_string());
+        let words = words.map(|words| words.as_str().to_owned());
+        let messages = usize::from(messages.min(LOOK_BACK_MESSAGES_MAX));
+        let query = Query::Before { seq: before, messages, filter: Filter { author, words } };
+        let room = self.downgrade();
+        self.read(query, move |page| {
+            let Some(room) = Room::upgrade(&room) else { return };
+            let (wakes, next) = room.lock().answer_question(member, number, page);
+            wakes.wake();
+            if let Some(next) = next {
+                room.answer(next);
+            }
+        });
+    }
+}
+
+impl Attachment {
+    /// `member` asks for old messages. The answer comes over its direct lane: the messages, and then
+    /// [`OldEnd`](chat_proto::DirectItem::OldEnd). A number that is not greater than those of its earlier questions is ignored, and of
+    /// questions that wait only the last one is answered. Returns until when nothing more is to be taken from the member.
+    ///
+    /// # Errors
+    ///
+    /// As [`say`](Self::say).
+    pub fn look_back(
+        &self,
+        member: Membership,
+        number: u64,
+        question: LookBack,
+        now: Instant,
+    ) -> Result<Option<Instant>, SayError> {
+        let asked = self.room().lock().ask(member, number, question, now)?;
+        if let Some(question) = asked.question {
+            self.room().answer(question);
+        }
+        Ok(asked.pause_until)
+    }
 }
 
 /// What the log has. O(entries).
@@ -114,10 +163,7 @@ impl Kept {
     /// About how many bytes it takes in a frame.
     fn bytes(&self) -> usize {
         const FRAME_BYTES: usize = 96;
-        match &self.event {
-            Event::Said { text, .. } | Event::Topic { text, .. } => FRAME_BYTES + text.as_str().len(),
-            _ => FRAME_BYTES,
-        }
+        FRAME_BYTES + text_bytes(&self.event)
     }
 }
 

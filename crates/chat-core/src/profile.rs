@@ -4,6 +4,7 @@ use chat_proto::{MemberId, Name};
 
 use crate::lane::Lane;
 use crate::rate::RateLimit;
+use crate::state::Questions;
 
 /// Members that one member can ignore at a time.
 pub const IGNORED_MAX: usize = 64;
@@ -20,6 +21,8 @@ pub(crate) struct Profile {
     pub(crate) direct: u64,
     /// `None` while it is empty.
     pub(crate) lane: Option<Box<Lane>>,
+    /// `None` if it has never asked for old messages.
+    pub(crate) questions: Option<Box<Questions>>,
     pub(crate) name: Option<Name>,
     pub(crate) standing: Standing,
     /// The sender of the last private message.

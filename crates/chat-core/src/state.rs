@@ -3,6 +3,7 @@
 
 mod kept;
 mod leaving;
+mod looking_back;
 mod membership;
 mod moderation;
 mod moving;
@@ -26,6 +27,7 @@ use crate::sessions::Sessions;
 use crate::stats::Stats;
 
 pub(crate) use kept::InFlight;
+pub(crate) use looking_back::{Question, Questions};
 pub(crate) use membership::Newcomer;
 pub(crate) use moving::Luggage;
 use readers::{AttachmentState, Wakes};

@@ -13,7 +13,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Hello, LeaveReason, PREFACE, Present, SlotSet, Text, VERSION, Welcome, codec,
+    Hello, LeaveReason, LookBack, PREFACE, Present, SlotSet, Text, VERSION, Welcome, codec,
     limits::{DATAGRAM_BYTES_MAX, HELLO_DATAGRAM_BYTES_MIN, SAYS_PER_DATAGRAM_MAX},
 };
 
@@ -106,6 +106,15 @@ pub enum MemberDatagram {
     Bye {
         /// Its session.
         session: SessionId,
+    },
+    /// Asks for old messages; sent again until the answer comes.
+    LookBack {
+        /// Its session.
+        session: SessionId,
+        /// The question's number. One that is not greater than all earlier ones is a copy.
+        number: u64,
+        /// Which messages.
+        question: LookBack,
     },
 }
 
@@ -229,6 +238,7 @@ const TRAFFIC: u8 = 0x02;
 const WHO: u8 = 0x03;
 const PATH: u8 = 0x04;
 const MEMBER_BYE: u8 = 0x05;
+const LOOK_BACK: u8 = 0x06;
 
 const RETRY: u8 = 0x81;
 const WELCOME: u8 = 0x82;
@@ -264,6 +274,9 @@ impl MemberDatagram {
             MemberDatagram::Who { session } => put(WHO, session, out),
             MemberDatagram::Path { session, cookie } => put(PATH, &(session, cookie), out),
             MemberDatagram::Bye { session } => put(MEMBER_BYE, session, out),
+            MemberDatagram::LookBack { session, number, question } => {
+                put(LOOK_BACK, &(session, number, question), out);
+            }
         }
         debug_assert!(out.len() <= DATAGRAM_BYTES_MAX, "a datagram of {} bytes", out.len());
     }
@@ -297,6 +310,11 @@ impl MemberDatagram {
             WHO => front(fields).map(|session| MemberDatagram::Who { session }),
             PATH => front(fields).map(|(session, cookie)| MemberDatagram::Path { session, cookie }),
             MEMBER_BYE => front(fields).map(|session| MemberDatagram::Bye { session }),
+            LOOK_BACK => front(fields).map(|(session, number, question)| MemberDatagram::LookBack {
+                session,
+                number,
+                question,
+            }),
             kind => Err(DatagramError::Unknown { kind }),
         }
     }

@@ -1,9 +1,10 @@
 //! Items for one member only, which are not in the log.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{
-    Author, MemberId, Text,
+    Author, Entry, MemberId, Text,
     limits::{LINE_PREFIX_BYTES_MAX, TEXT_BYTES_MAX},
     text,
 };
@@ -90,6 +91,22 @@ pub enum DirectItem {
         /// The room's name.
         room: Text,
     },
+    /// An old message that this member has asked for; the oldest comes first.
+    OldMessage {
+        /// The number of the question ([`MemberFrame::LookBack`](crate::MemberFrame::LookBack)).
+        question: u64,
+        /// The message.
+        entry: Arc<Entry>,
+    },
+    /// The end of the answer to such a question.
+    OldEnd {
+        /// The number of the question.
+        question: u64,
+        /// Whether there are older messages that match.
+        more: bool,
+        /// Why they cannot be read, if they cannot.
+        why: Option<Text>,
+    },
     /// Something that a later version of the protocol knows. There is nothing to show.
     Unknown {
         /// Its kind on the wire.
@@ -125,9 +142,12 @@ impl fmt::Display for DirectItem {
             DirectItem::Notice { text } => write!(f, "[*] {text}"),
             DirectItem::Undelivered { to, why } => write!(f, "[*] Not delivered to {to}: {why}"),
             DirectItem::Sent { to, text, .. } => write!(f, "[you -> {to}] {text}"),
+            DirectItem::OldMessage { entry, .. } => entry.event.fmt(f),
+            DirectItem::OldEnd { why: Some(why), .. } => write!(f, "[*] The history cannot be read: {why}"),
             DirectItem::Done { .. }
             | DirectItem::Ignoring { .. }
             | DirectItem::Move { .. }
+            | DirectItem::OldEnd { why: None, .. }
             | DirectItem::Unknown { .. } => Ok(()),
         }
     }

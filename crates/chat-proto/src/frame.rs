@@ -13,8 +13,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    Direct, DirectItem, Entry, FrameError, Hello, Lagged, LeaveReason, Present, Spelling, Text, Welcome,
-    codec, limits::FRAME_BYTES_MAX,
+    Direct, DirectItem, Entry, FrameError, Hello, Lagged, LeaveReason, LookBack, Present, Spelling, Text,
+    Welcome, codec, limits::FRAME_BYTES_MAX,
 };
 
 /// A frame of a member.
@@ -48,6 +48,13 @@ pub enum MemberFrame {
     },
     /// Leaves. Nothing follows it.
     Bye,
+    /// Asks for old messages. [`DirectItem::OldMessage`]s answer, and then [`DirectItem::OldEnd`].
+    LookBack {
+        /// The question's number, which the answer repeats; greater than those of the questions before.
+        number: u64,
+        /// Which messages.
+        question: LookBack,
+    },
     /// A kind that only a later version of the protocol knows: to be skipped.
     Unknown {
         /// Its kind on the wire.
@@ -92,6 +99,7 @@ const SAY: u8 = 0x02;
 const WHO: u8 = 0x03;
 const GOT: u8 = 0x04;
 const MEMBER_BYE: u8 = 0x05;
+const LOOK_BACK: u8 = 0x06;
 
 const WELCOME: u8 = 0x81;
 const ENTRY: u8 = 0x82;
@@ -108,6 +116,8 @@ const DONE: u8 = 5;
 const SENT: u8 = 6;
 const IGNORING: u8 = 7;
 const MOVE: u8 = 8;
+const OLD_MESSAGE: u8 = 9;
+const OLD_END: u8 = 10;
 
 impl MemberFrame {
     /// Appends the frame to `out`, its length first.
@@ -121,6 +131,7 @@ impl MemberFrame {
             MemberFrame::Who => put(WHO, &(), out),
             MemberFrame::Got { direct } => put(GOT, direct, out),
             MemberFrame::Bye => put(MEMBER_BYE, &(), out),
+            MemberFrame::LookBack { number, question } => put(LOOK_BACK, &(number, question), out),
             MemberFrame::Unknown { kind } => put(*kind, &(), out),
         }
     }
@@ -169,6 +180,13 @@ pub fn encode_direct(direct: &Direct, out: &mut Vec<u8>) {
             put(DIRECT, &(number, IGNORING, member, is_ignored), out);
         }
         DirectItem::Move { room } => put(DIRECT, &(number, MOVE, room), out),
+        DirectItem::OldMessage { question, entry } => frame(DIRECT, out, |out| {
+            codec::encode(&(number, OLD_MESSAGE, question), out);
+            entry.encode(&mut Spelling::default(), out);
+        }),
+        DirectItem::OldEnd { question, more, why } => {
+            put(DIRECT, &(number, OLD_END, question, more, why), out);
+        }
         DirectItem::Unknown { kind } => put(DIRECT, &(number, kind), out),
     }
 }
@@ -188,6 +206,13 @@ fn decode_direct(payload: &[u8]) -> Option<Direct> {
             codec::decode(fields).map(|((member, is_ignored), _)| DirectItem::Ignoring { member, is_ignored })
         }
         MOVE => codec::decode(fields).map(|(room, _)| DirectItem::Move { room }),
+        OLD_MESSAGE => codec::decode(fields).and_then(|(question, entry)| {
+            let entry = Arc::new(Entry::decode(entry).ok()?);
+            Some(DirectItem::OldMessage { question, entry })
+        }),
+        OLD_END => {
+            codec::decode(fields).map(|((question, more, why), _)| DirectItem::OldEnd { question, more, why })
+        }
         kind => Some(DirectItem::Unknown { kind }),
     };
     item.map(|item| Direct { number, item })
@@ -218,6 +243,8 @@ impl sealed::Sealed for MemberFrame {
             WHO => Some(MemberFrame::Who),
             GOT => codec::decode(fields).map(|(direct, _)| MemberFrame::Got { direct }),
             MEMBER_BYE => Some(MemberFrame::Bye),
+            LOOK_BACK => codec::decode(fields)
+                .map(|((number, question), _)| MemberFrame::LookBack { number, question }),
             kind => Some(MemberFrame::Unknown { kind }),
         };
         frame.ok_or(FrameError::Malformed)

@@ -69,6 +69,14 @@ pub const DIRECT_ITEMS_MAX: usize = 64;
 /// Most bytes of texts in these items: eight messages of the longest kind.
 pub const DIRECT_BYTES_MAX: usize = 8 * 1024;
 
+/// Most messages in the answer to one [`LookBack`](crate::LookBack).
+///
+/// Together with the item that ends the answer they fit into an empty direct lane.
+pub const LOOK_BACK_MESSAGES_MAX: u8 = 50;
+
+/// Most bytes of texts in such an answer, unless a single message has more: half of what a direct lane holds.
+pub const LOOK_BACK_BYTES_MAX: usize = DIRECT_BYTES_MAX / 2;
+
 /// Most bytes of telnet refusals that wait to be sent.
 ///
 /// Enough to refuse each of the 256 options in both directions, with 3 bytes each. More in one read are repetitions,
@@ -137,6 +145,10 @@ pub const PRESENCE_MEMBERS_MAX: u32 = 50;
 const _: () = {
     // Around one entry: preface, kind, session, five numbers.
     assert!(6 + 1 + 8 + 5 * 9 + ENTRY_FRAME_BYTES_MAX <= DATAGRAM_BYTES_MAX);
+    // Around one old message: preface, kind, session, item before; number, item, question.
+    assert!(6 + 1 + 8 + 9 + (9 + 1 + 9) + ENTRY_FRAME_BYTES_MAX <= DATAGRAM_BYTES_MAX);
+    // A question: preface, kind, session, its number, message, count, author, words.
+    assert!(6 + 1 + 8 + 9 + 9 + 1 + (2 + AUTHOR_BYTES_MAX) + (4 + TEXT_BYTES_MAX) <= DATAGRAM_BYTES_MAX);
     // Around one message of a member: preface, kind, session, flag, four numbers, bitmap.
     assert!(6 + 1 + 8 + 1 + 4 * 9 + 1 + ACK_BITMAP_BYTES_MAX + 3 + TEXT_BYTES_MAX <= DATAGRAM_BYTES_MAX);
 };

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use chat_proto::{
     Ack, Author, Cookie, Direct, DirectItem, Entry, Event, FrameDecoder, Hello, Lagged, LeaveReason,
-    MemberDatagram, MemberFrame, MemberId, Origin, Present, Resume, RoomDatagram, RoomFrame, Session,
-    SessionId, SlotSet, Spelling, Text, Traffic, Welcome, encode_direct, encode_entry,
+    LookBack, MemberDatagram, MemberFrame, MemberId, Origin, Present, Resume, RoomDatagram, RoomFrame,
+    Session, SessionId, SlotSet, Spelling, Text, Traffic, Welcome, encode_direct, encode_entry,
 };
 
 const SESSION: SessionId = SessionId::new(0x0807_0605_0403_0201);
@@ -91,8 +91,9 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("Who", of_member(&MemberFrame::Who)),
         ("Got", of_member(&MemberFrame::Got { direct: 7 })),
         ("Bye of a member", of_member(&MemberFrame::Bye)),
+        ("LookBack", of_member(&MemberFrame::LookBack { number: 8, question: question() })),
         ("Welcome", of_room(&RoomFrame::Welcome(Box::new(welcome)))),
-        ("Said", event(said)),
+        ("Said", event(said.clone())),
         ("Joined", event(Event::Joined { member, author, members: 4 })),
         ("Left", event(left)),
         ("PresenceSummary", event(Event::PresenceSummary { joined: 5, left: 6, members: 7 })),
@@ -107,9 +108,19 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("Sent", item(DirectItem::Sent { number: 9, to: shown("ann"), text: text("hi") })),
         ("Ignoring", item(DirectItem::Ignoring { member, is_ignored: true })),
         ("Move", item(DirectItem::Move { room: text("dev") })),
+        ("OldMessage", item(old(said))),
+        ("OldEnd", item(DirectItem::OldEnd { question: 8, more: true, why: None })),
         ("Present", of_room(&RoomFrame::Present(present))),
         ("Bye of a room", of_room(&RoomFrame::Bye(LeaveReason::RoomFull))),
     ]
+}
+
+fn question() -> LookBack {
+    LookBack::newest(20).before(300).by(shown("ann")).with_words(text("tea"))
+}
+
+fn old(event: Event) -> DirectItem {
+    DirectItem::OldMessage { question: 8, entry: Arc::new(Entry { seq: 1, at_ms: 2, event }) }
 }
 
 fn datagrams() -> Vec<(&'static str, Vec<u8>)> {
@@ -149,6 +160,7 @@ fn datagrams() -> Vec<(&'static str, Vec<u8>)> {
         ("Who datagram", sent(&MemberDatagram::Who { session })),
         ("Path datagram", sent(&MemberDatagram::Path { session, cookie: COOKIE })),
         ("Bye datagram of a member", sent(&MemberDatagram::Bye { session })),
+        ("LookBack datagram", sent(&MemberDatagram::LookBack { session, number: 8, question: question() })),
         ("Retry datagram", got(&RoomDatagram::Retry { nonce: 7, cookie: COOKIE })),
         ("Welcome datagram", got(&RoomDatagram::Welcome { nonce: 7, session, slot: 10, seq: 9, welcome })),
         ("Refused datagram", got(&RoomDatagram::Refused { nonce: 7, reason: LeaveReason::RoomFull })),

@@ -7,9 +7,9 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use chat_proto::{
-    Author, Direct, DirectItem, Entry, Event, FrameDecoder, Hello, Lagged, LeaveReason, MemberFrame,
-    MemberId, Origin, PREFACE, Present, Resume, RoomFrame, Session, Spelling, Text, VERSION, Welcome,
-    encode_direct, encode_entry,
+    Author, Direct, DirectItem, Entry, Event, FrameDecoder, Hello, Lagged, LeaveReason, LookBack,
+    MemberFrame, MemberId, Origin, PREFACE, Present, Resume, RoomFrame, Session, Spelling, Text, VERSION,
+    Welcome, encode_direct, encode_entry,
 };
 
 const SESSION: Session = Session { member: MemberId::new(1), since: 2, key: 0x0102_0304_0506_0708 };
@@ -91,6 +91,17 @@ fn frames_of_a_member() {
     check_member(&MemberFrame::Who, "0100 03");
     check_member(&MemberFrame::Got { direct: 7 }, "0200 04 07");
     check_member(&MemberFrame::Bye, "0100 05");
+    // length, kind, number, before, messages, author, words
+    let newest = LookBack::newest(20);
+    check_member(
+        &MemberFrame::LookBack { number: 7, question: newest.clone() },
+        "0e00 06 07 fdffffffffffffffff 14 00 00",
+    );
+    let question = newest.before(300).by(shown("ann")).with_words(text("tea"));
+    check_member(
+        &MemberFrame::LookBack { number: 8, question },
+        "1000 06 08 fb2c01 14 01 03 616e6e 01 03 746561",
+    );
 }
 
 #[test]
@@ -186,6 +197,13 @@ fn items_of_the_direct_lane() {
     check(DirectItem::Refused { number: 9, why: text("no") }, "0700 84 03 02 09 02 6e6f");
     check(DirectItem::Notice { text: text("hi") }, "0600 84 03 03 02 6869");
     check(DirectItem::Undelivered { to: shown("ann"), why: text("no") }, "0a00 84 03 04 03 616e6e 02 6e6f");
+    let event =
+        Event::Said { from: Origin { member: from, number: 9 }, author: shown("ann"), text: text("hi") };
+    let entry = Arc::new(Entry { seq: 1, at_ms: 2, event });
+    check(DirectItem::OldMessage { question: 7, entry }, "1000 84 03 09 07 01 02 01 08 09 03 616e6e 02 6869");
+    check(DirectItem::OldEnd { question: 7, more: true, why: None }, "0600 84 03 0a 07 01 00");
+    let why = Some(text("no"));
+    check(DirectItem::OldEnd { question: 7, more: false, why }, "0900 84 03 0a 07 00 01 02 6e6f");
     check(DirectItem::Unknown { kind: 77 }, "0300 84 03 4d");
 }
 

@@ -7,7 +7,7 @@ use chat_core::{
     Attachment, DirectItem, Event, Heard, Hello, LeaveReason, MemberId, Membership, Outcome, Room,
     RoomConfig, SayError, Text, Update, Waker, Welcomed,
 };
-use chat_proto::Resume;
+use chat_proto::{LookBack, Resume};
 use chat_testkit::ScriptedJournal;
 
 /// A transport without a medium.
@@ -307,4 +307,75 @@ fn every_message_has_its_time_after_a_restart() {
     drop(before);
     journal.crash();
     assert_eq!(time(&Room::restore(RoomConfig::default(), &journal).unwrap()), at);
+}
+
+/// What a member is told in answer to its questions: `QUESTION SEQ TEXT`, and `QUESTION end` or `QUESTION more`.
+fn looked_back(items: Vec<DirectItem>) -> Vec<String> {
+    let line = |item: DirectItem| match item {
+        DirectItem::OldMessage { question, entry } => format!("{question} {} {}", entry.seq, entry.event),
+        DirectItem::OldEnd { question, more, why: None } => {
+            format!("{question} {}", if more { "more" } else { "end" })
+        }
+        item => panic!("{item:?}"),
+    };
+    items.into_iter().map(line).collect()
+}
+
+#[test]
+fn a_member_pages_back_through_what_it_asks_for() {
+    let journal = ScriptedJournal::default();
+    let mut carrier = Carrier::new(&journal);
+    let ann = carrier.welcome(None).member;
+    for (number, what) in (1..).zip(["tea", "coffee", "more tea", "milk"]) {
+        carrier.say(ann, number, what);
+    }
+    journal.run();
+    carrier.told();
+    let ask = |carrier: &mut Carrier, number, question: LookBack| {
+        carrier.attachment.look_back(ann, number, question, carrier.now).unwrap();
+        journal.answer(1);
+        looked_back(carrier.told())
+    };
+    let newest = ask(&mut carrier, 1, LookBack::newest(2));
+    assert_eq!(newest, ["1 3 [192.0.2.1:5] more tea", "1 4 [192.0.2.1:5] milk", "1 more"]);
+    let older = ask(&mut carrier, 2, LookBack::newest(2).before(3));
+    assert_eq!(older, ["2 1 [192.0.2.1:5] tea", "2 2 [192.0.2.1:5] coffee", "2 end"]);
+    let words = LookBack::newest(9).with_words(Text::one_line("TEA more").unwrap());
+    assert_eq!(ask(&mut carrier, 3, words), ["3 3 [192.0.2.1:5] more tea", "3 end"]);
+    assert_eq!(ask(&mut carrier, 4, LookBack::newest(9).by("ann".parse().unwrap())), ["4 end"]);
+    assert_eq!(ask(&mut carrier, 4, LookBack::newest(9)), [""; 0], "a copy of a question");
+}
+
+#[test]
+fn one_question_of_a_member_is_read_at_a_time_and_the_last_one_waits() {
+    let journal = ScriptedJournal::default();
+    let mut carrier = Carrier::new(&journal);
+    let ann = carrier.welcome(None).member;
+    for number in 1..=100 {
+        carrier.attachment.look_back(ann, number, LookBack::newest(9), carrier.now).unwrap();
+    }
+    assert_eq!(journal.questions(), 1);
+    journal.answer(1);
+    assert_eq!(looked_back(carrier.told()), ["1 end"]);
+    assert_eq!(journal.questions(), 1);
+    journal.answer(1);
+    assert_eq!(looked_back(carrier.told()), ["100 end"]);
+    assert_eq!(journal.questions(), 0);
+}
+
+#[test]
+fn an_answer_is_as_long_as_half_a_lane() {
+    let journal = ScriptedJournal::default();
+    let mut carrier = Carrier::new(&journal);
+    let ann = carrier.welcome(None).member;
+    for number in 1..=20 {
+        carrier.say(ann, number, &"x".repeat(900));
+    }
+    journal.run();
+    carrier.told();
+    carrier.attachment.look_back(ann, 1, LookBack::newest(50), carrier.now).unwrap();
+    journal.answer(1);
+    let answer = carrier.told();
+    assert_eq!(answer.len(), 4 + 1, "4 KiB of texts");
+    assert!(matches!(answer.last(), Some(DirectItem::OldEnd { more: true, .. })), "{answer:?}");
 }

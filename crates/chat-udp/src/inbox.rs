@@ -4,7 +4,7 @@ use std::time::Instant;
 use std::vec;
 
 use chat_core::{Action, Attachment, Membership, Outcome};
-use chat_proto::Text;
+use chat_proto::{LookBack, Text};
 
 /// The receiving half of a session.
 ///
@@ -66,6 +66,25 @@ impl Inbox {
             _ => return self.say(says, member, attachment, now),
         }
         false
+    }
+
+    /// Takes in a question about the past. While the member is over its rate limit it must be asked again.
+    pub(crate) fn ask(
+        &mut self,
+        number: u64,
+        question: LookBack,
+        member: Membership,
+        attachment: &Attachment,
+        now: Instant,
+    ) {
+        if self.paused.as_ref().is_some_and(|paused| paused.until > now) {
+            return;
+        }
+        // An error means that it has been made to leave, or the room is closing.
+        let until = attachment.look_back(member, number, question, now).unwrap_or_default();
+        if let (Some(until), None) = (until, &self.paused) {
+            self.paused = Some(Box::new(Paused { until, held: Vec::new().into_iter() }));
+        }
     }
 
     /// Says what is held, as far as the rate limit allows. True if something of it is the command to leave.

@@ -170,6 +170,13 @@ impl Session {
         match datagram {
             MemberDatagram::Traffic { traffic, .. } => self.traffic(traffic, cx),
             MemberDatagram::Who { .. } => self.owed.present = true,
+            MemberDatagram::LookBack { number, question, .. } => {
+                self.owed.ack = true;
+                if let (Some(member), Phase::Member, false) = (self.member, &self.phase, self.lane_is_full())
+                {
+                    self.inbox.ask(number, question, member, cx.feed.attachment(), cx.now);
+                }
+            }
             MemberDatagram::Bye { .. } => {
                 let reason = self.leave(LeaveReason::Quit, cx);
                 self.phase = Phase::gone(reason, cx.now);

@@ -235,7 +235,7 @@ impl Run {
                 let before = self.room.stats();
                 self.receive(
                     from,
-                    [&PREFACE[..], &[[6, 0x7f, 0x81, 0xff][choices.below(4)]], &more].concat(),
+                    [&PREFACE[..], &[[7, 0x7f, 0x81, 0xff][choices.below(4)]], &more].concat(),
                 );
                 let after = self.room.stats();
                 assert_eq!(after.unknown, before.unknown + 1, "it is counted");

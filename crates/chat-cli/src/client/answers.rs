@@ -54,6 +54,9 @@ impl Answers {
             ClientEvent::Present(_) if self.expected.front() == Some(&Expected::Present) => {
                 self.expected.pop_front();
             }
+            ClientEvent::OldMessages(_) if self.expected.front() == Some(&Expected::History) => {
+                self.expected.pop_front();
+            }
             // Confirmations may be among the missed messages, and then nothing tells whose turn it is.
             ClientEvent::Missed(_) => {
                 while matches!(self.expected.front(), Some(Expected::Messages(_))) {

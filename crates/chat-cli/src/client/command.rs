@@ -18,6 +18,7 @@ pub(super) const HELP: &str = "\
 /quit             leave (also Ctrl-D, or Ctrl-C on an empty line)
 //TEXT            say a line that begins with a slash
 Up, Down          lines you typed before
+Page Up           what was said before, page by page (also /history, /search)
 Tab               complete a command, a member, or a room of /rooms
 Ctrl-A, Ctrl-E    to the start, to the end
 Ctrl-W, U, K, Y   cut a word, to the start, to the end; paste what was cut

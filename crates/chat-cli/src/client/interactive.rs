@@ -144,6 +144,7 @@ impl Session<'_> {
                 lines.iter().filter(|line| !line.trim().is_empty()).for_each(|line| self.say(line));
             }
             Act::Interrupt | Act::EndOfInput => self.leave(),
+            Act::PageUp => self.look_back(),
             Act::Complete => {
                 let (view, names) = (&self.view, command::names());
                 self.terminal.complete(|before| match before.rsplit_once(' ') {
@@ -175,6 +176,15 @@ impl Session<'_> {
                 let why = "This room has no commands; nothing was sent. To say such a line, begin it with //";
                 self.view.note(Style::Warning, why);
             }
+        }
+    }
+
+    /// Shows what was said before the oldest message that is shown.
+    fn look_back(&mut self) {
+        let rows = self.terminal.rows();
+        let question = if self.plain { None } else { self.view.look_back(rows) };
+        if let Some(question) = question {
+            super::ask(self.client, move |client| client.history(question));
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! The fields are documented in `chat client --help`, and are added to, never changed.
 
-use chat_core::{ClientEnd, ClientEvent};
-use chat_proto::{DirectItem, Event, Text};
+use chat_core::{ClientEnd, ClientEvent, OldMessages};
+use chat_proto::limits::LOOK_BACK_MESSAGES_MAX;
+use chat_proto::{DirectItem, Entry, Event, LookBack, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::terminal::rfc_3339;
@@ -18,6 +19,17 @@ pub(super) enum Request {
     Command { text: String },
     /// Asks for the members that are present.
     Who {},
+    /// Asks for old messages.
+    History {
+        /// Those before this sequence number; default the newest.
+        before: Option<u64>,
+        /// At most so many; default, and at most, as many as one answer has.
+        messages: Option<u8>,
+        /// What this author said.
+        author: Option<String>,
+        /// What has all of these words.
+        words: Option<String>,
+    },
 }
 
 impl Request {
@@ -25,6 +37,23 @@ impl Request {
     pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(line).map_err(|error| error.to_string())
     }
+}
+
+/// The question of a [`Request::History`]; what is wrong with it if it is none.
+pub(super) fn look_back(
+    before: Option<u64>,
+    messages: Option<u8>,
+    author: Option<String>,
+    words: Option<String>,
+) -> Result<LookBack, String> {
+    let author = author.map(|author| author.parse().map_err(|_| format!("{author} is no author")));
+    let words = words.map(|words| Text::one_line(&words).map_err(|error| error.to_string()));
+    Ok(LookBack {
+        before: before.unwrap_or(u64::MAX),
+        messages: messages.unwrap_or(LOOK_BACK_MESSAGES_MAX).min(LOOK_BACK_MESSAGES_MAX),
+        author: author.transpose()?,
+        words: words.transpose()?,
+    })
 }
 
 /// An object on stdout.
@@ -120,6 +149,13 @@ enum Report<'a> {
         peers: Vec<String>,
         more: bool,
     },
+    /// Old messages.
+    History {
+        messages: Vec<Old<'a>>,
+        more: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<&'a str>,
+    },
     Unsure {
         texts: Vec<&'a str>,
     },
@@ -135,6 +171,16 @@ enum Report<'a> {
         line: u64,
         error: &'a str,
     },
+}
+
+/// A message of [`Report::History`], with the fields of [`Report::Message`].
+#[derive(Debug, Serialize)]
+struct Old<'a> {
+    seq: u64,
+    time: Option<String>,
+    member: String,
+    author: String,
+    text: &'a str,
 }
 
 /// Writes objects. Knows when the room began, and so the time of its entries.
@@ -217,6 +263,11 @@ impl Reporter {
                 peers: present.authors.iter().map(ToString::to_string).collect(),
                 more: present.more,
             },
+            ClientEvent::OldMessages(OldMessages { messages, more, why, .. }) => Report::History {
+                messages: messages.iter().filter_map(|entry| self.old(entry)).collect(),
+                more: *more,
+                why: why.as_ref().map(Text::as_str),
+            },
             ClientEvent::Unsure(texts) => Report::Unsure { texts: texts.iter().map(Text::as_str).collect() },
             ClientEvent::Lost { error, retry_in } => Report::Lost {
                 error: error.to_string(),
@@ -226,6 +277,17 @@ impl Reporter {
             _ => return,
         };
         write(out, &report);
+    }
+
+    fn old<'a>(&self, entry: &'a Entry) -> Option<Old<'a>> {
+        let Event::Said { from, author, text } = &entry.event else { return None };
+        Some(Old {
+            seq: entry.seq,
+            time: rfc_3339(self.began_unix_ms.saturating_add(entry.at_ms)),
+            member: from.member.to_string(),
+            author: author.to_string(),
+            text: text.as_str(),
+        })
     }
 }
 
@@ -253,7 +315,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use chat_proto::{Author, Entry, LeaveReason, MemberId, Origin, Present, Session, Welcome};
+    use chat_proto::{Author, LeaveReason, MemberId, Origin, Present, Session, Welcome};
 
     use super::*;
 
@@ -268,8 +330,12 @@ mod tests {
         "127.0.0.1:57814".parse().expect("an address")
     }
 
+    fn old(event: Event) -> Arc<Entry> {
+        Arc::new(Entry { seq: 7, at_ms: 123, event })
+    }
+
     fn entry(event: Event) -> ClientEvent {
-        ClientEvent::Entry { entry: Arc::new(Entry { seq: 7, at_ms: 123, event }), own: false }
+        ClientEvent::Entry { entry: old(event), own: false }
     }
 
     fn connected() -> ClientEvent {
@@ -315,6 +381,18 @@ mod tests {
             ClientEvent::Line(text("[x] raw")),
             ClientEvent::Missed(5),
             ClientEvent::Present(Present { members: 2, authors: vec![peer()], more: false }),
+            ClientEvent::OldMessages(OldMessages {
+                question: LookBack::newest(1),
+                messages: vec![old(Event::Said { from, author: peer(), text: text("hi") })],
+                more: true,
+                why: None,
+            }),
+            ClientEvent::OldMessages(OldMessages {
+                question: LookBack::newest(1),
+                messages: Vec::new(),
+                more: false,
+                why: Some(text("the disk is full")),
+            }),
             ClientEvent::Unsure(vec![text("lost?")]),
             ClientEvent::Lost { error: std::io::Error::other("gone"), retry_in: Duration::from_millis(500) },
             ClientEvent::Ended(ClientEnd::Dismissed(LeaveReason::kicked("spam").expect("short"))),
@@ -337,6 +415,8 @@ mod tests {
             r#"{"type":"line","text":"[x] raw"}"#,
             r#"{"type":"missed","messages":5}"#,
             r#"{"type":"present","members":2,"peers":["127.0.0.1:57814"],"more":false}"#,
+            r#"{"type":"history","messages":[{"seq":7,"time":"2026-11-23T02:50:43.123Z","member":"8","author":"127.0.0.1:57814","text":"hi"}],"more":true}"#,
+            r#"{"type":"history","messages":[],"more":false,"why":"the disk is full"}"#,
             r#"{"type":"unsure","texts":["lost?"]}"#,
             r#"{"type":"lost","error":"gone","retry_in_ms":500}"#,
             r#"{"type":"ended","reason":"kicked: spam"}"#,
@@ -364,6 +444,12 @@ mod tests {
         let command = Request::Command { text: "/nick ann".to_owned() };
         assert_eq!(Request::parse(br#"{"type":"command","text":"/nick ann"}"#), Ok(command));
         assert_eq!(Request::parse(br#"{"type":"who"}"#), Ok(Request::Who {}));
+        let newest = Request::History { before: None, messages: None, author: None, words: None };
+        assert_eq!(Request::parse(br#"{"type":"history"}"#), Ok(newest));
+        let (author, words) = (Some("ann".to_owned()), Some("deploy failed".to_owned()));
+        let found = Request::History { before: Some(9), messages: Some(20), author, words };
+        let line = br#"{"type":"history","before":9,"messages":20,"author":"ann","words":"deploy failed"}"#;
+        assert_eq!(Request::parse(line), Ok(found));
     }
 
     #[test]

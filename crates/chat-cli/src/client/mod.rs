@@ -6,6 +6,7 @@ mod filter;
 mod interactive;
 mod json;
 mod mention;
+mod past;
 mod pending;
 mod settings;
 mod speak;
@@ -112,7 +113,7 @@ fn leave_on_signal(leave: impl Fn() + Send + 'static) -> io::Result<Arc<AtomicU8
 }
 
 /// Asks something of the client without waiting: its thread may be waiting for us to take events.
-fn ask(client: &Arc<Client>, what: fn(&Client) -> Result<(), Ended>) {
+fn ask(client: &Arc<Client>, what: impl FnOnce(&Client) -> Result<(), Ended> + Send + 'static) {
     let client = Arc::clone(client);
     std::thread::spawn(move || what(&client));
 }

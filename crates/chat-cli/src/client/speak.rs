@@ -6,7 +6,7 @@ use chat_core::{Client, Ended};
 use chat_proto::Text;
 use crossbeam_channel::Sender;
 
-use super::json::Request;
+use super::json::{self, Request};
 use crate::stdio;
 
 /// A line of input longer than this is taken in several parts.
@@ -25,6 +25,8 @@ pub(super) enum Expected {
     Messages(usize),
     /// The request for the members that are present.
     Present,
+    /// The request for old messages.
+    History,
     /// A line of input was no request.
     Refused { line: u64, error: String },
 }
@@ -88,6 +90,15 @@ pub(super) fn requests(client: &Client, is_plain: bool, expected: &Sender<Expect
                 refuse("a plain server is not asked who is present".to_owned())
             }
             Ok(Request::Who {}) => expect(Expected::Present).and_then(|()| client.ask_who()),
+            Ok(Request::History { .. }) if is_plain => {
+                refuse("a plain server is not asked for old messages".to_owned())
+            }
+            Ok(Request::History { before, messages, author, words }) => {
+                match json::look_back(before, messages, author, words) {
+                    Ok(question) => expect(Expected::History).and_then(|()| client.history(question)),
+                    Err(error) => refuse(error),
+                }
+            }
             Err(_) if line.trim_ascii().is_empty() => Ok(()),
             Err(error) => refuse(error),
         };

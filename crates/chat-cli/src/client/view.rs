@@ -13,6 +13,7 @@ use jiff::civil::Date;
 
 use super::command;
 use super::mention::Mentions;
+use super::past::Past;
 use super::pending::Pending;
 use super::status::{Link, Status};
 use crate::args::Bell;
@@ -51,13 +52,13 @@ pub(super) struct View {
     look: Look,
     mentions: Mentions,
     lines: Vec<String>,
-    rings: bool,
+    pub(super) rings: bool,
     link: Link,
-    began_unix_ms: u64,
+    pub(super) began_unix_ms: u64,
     you: Option<Author>,
     room: Option<Text>,
     /// Which member of the room this is.
-    member: Option<MemberId>,
+    pub(super) member: Option<MemberId>,
     members: Option<u32>,
     missed: u64,
     pending: Pending,
@@ -68,13 +69,14 @@ pub(super) struct View {
     /// Rooms that the user was in, or that the server has listed, the last one first.
     rooms: VecDeque<String>,
     /// Whose messages are hidden. The room bounds how many there are.
-    ignored: HashSet<MemberId>,
+    pub(super) ignored: HashSet<MemberId>,
+    pub(super) past: Past,
     has_commands: bool,
 }
 
 /// Why a line has a mark in front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
+pub(super) enum Mark {
     None,
     Own,
     Mention,
@@ -100,6 +102,7 @@ impl View {
             seen: VecDeque::new(),
             rooms: VecDeque::new(),
             ignored: HashSet::new(),
+            past: Past::default(),
             has_commands: true,
         }
     }
@@ -111,6 +114,7 @@ impl View {
             ClientEvent::Connected(welcome) => {
                 let was = self.you.replace(welcome.you.clone());
                 let room = std::mem::replace(&mut self.room, welcome.room.clone());
+                self.past.connected(welcome);
                 self.link = Link::Connected;
                 self.member = Some(welcome.session.member);
                 self.members = Some(welcome.members);
@@ -152,6 +156,7 @@ impl View {
                 self.note(Style::Warning, &format!("You missed {what}."));
             }
             ClientEvent::Present(present) => self.present(present),
+            ClientEvent::OldMessages(page) => self.old_messages(page),
             ClientEvent::Unsure(texts) => {
                 for text in texts {
                     self.pending.confirm(text);
@@ -295,6 +300,7 @@ impl View {
         match &entry.event {
             Event::Said { from, .. } if self.ignored.contains(&from.member) => {}
             Event::Said { author, text, .. } => {
+                self.past.shows(entry.seq);
                 if own {
                     self.pending.confirm(text);
                 }
@@ -414,7 +420,14 @@ impl View {
     }
 
     /// Shows a message. One of the room itself is shown in `room_style`.
-    fn said_line(&mut self, at: Option<u64>, mark: Mark, author: &Author, room_style: Style, text: &Text) {
+    pub(super) fn said_line(
+        &mut self,
+        at: Option<u64>,
+        mark: Mark,
+        author: &Author,
+        room_style: Style,
+        text: &Text,
+    ) {
         let pen = self.look.pen;
         let is_notice = *author == Author::Room && room_style == Style::Faint;
         let found =

@@ -162,6 +162,7 @@ impl Console {
                 let (requests, updates, early) = (&self.requests, &self.updates, &mut self.early);
                 self.terminal.complete(|before| choices(before, requests, updates, early));
             }
+            Act::PageUp => self.enter("/history".to_owned()),
             Act::Suspend | Act::Clear => {} // the terminal's own
         }
         Next::GoOn

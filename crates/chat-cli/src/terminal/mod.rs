@@ -107,6 +107,11 @@ impl Terminal {
         })
     }
 
+    /// How many rows of lines are seen at a time.
+    pub(crate) fn rows(&self) -> usize {
+        self.screen.rows()
+    }
+
     /// Input from the terminal. Give each to [`on_input`](Self::on_input).
     pub(crate) fn input(&self) -> &Receiver<Input> {
         &self.input

@@ -33,6 +33,8 @@ pub(crate) enum Act {
     Clear,
     /// Tab: [`Prompt::complete`] is to be called.
     Complete,
+    /// Page Up: older messages are to be shown.
+    PageUp,
 }
 
 /// The line being typed, the lines typed before, and a question that waits for an answer.
@@ -77,6 +79,7 @@ impl Prompt {
             KeyCode::Char(c) => self.alt(c.to_ascii_lowercase()),
             KeyCode::Enter => return self.enter(),
             KeyCode::Tab => return Some(Act::Complete),
+            KeyCode::PageUp => return Some(Act::PageUp),
             KeyCode::Backspace if ctrl || alt => self.editor.cut_word_left(),
             KeyCode::Backspace => self.editor.delete_left(),
             KeyCode::Delete if ctrl || alt => self.editor.cut_word_right(),

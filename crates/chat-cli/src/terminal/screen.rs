@@ -64,6 +64,10 @@ impl Screen {
         self.columns
     }
 
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Rows that the footer may have.
     pub(crate) fn footer_rows_max(&self) -> usize {
         (self.rows * 2 / 3).clamp(1, 8)

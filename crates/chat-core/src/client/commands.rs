@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_proto::Text;
+use chat_proto::{LookBack, Text};
 use crossbeam_channel::Receiver;
 
 /// A command of a [`Client`](super::Client) to the thread that carries it.
@@ -16,6 +16,8 @@ pub enum Command {
     Line(Text),
     /// Ask who is present.
     Who,
+    /// Ask for old messages.
+    LookBack(LookBack),
     /// Leave once everything said is confirmed.
     Finish,
     /// Leave now.

@@ -1,14 +1,15 @@
 //! A member's side of the framed protocol, whatever carries the frames.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use chat_proto::limits::TEXT_BYTES_MAX;
+use chat_proto::limits::{LOOK_BACK_MESSAGES_MAX, TEXT_BYTES_MAX};
 use chat_proto::{
-    Author, COMMANDS, Direct, DirectItem, Event, Hello, MemberFrame, MemberId, Name, Resume, RoomFrame,
-    Session, Text, Welcome,
+    Author, COMMANDS, Direct, DirectItem, Entry, Event, Hello, LookBack, MemberFrame, MemberId, Name, Resume,
+    RoomFrame, Session, Text, Welcome,
 };
 
-use super::event::ClientEvent;
+use super::event::{ClientEvent, OldMessages};
 
 /// Most unconfirmed messages. Enough to fill a fast path, few enough that a slow path causes back-pressure
 /// on the user of the client.
@@ -48,12 +49,24 @@ pub struct Conversation {
     unconfirmed: VecDeque<Said>,
     /// How many of them were sent over this connection; of the last one while there is none.
     sent: usize,
-    /// Unanswered requests for the list of members: for each, how many of the unconfirmed messages were said before
-    /// it.
-    questions: VecDeque<usize>,
+    /// Unanswered questions.
+    questions: VecDeque<Question>,
     /// The first of them was sent.
     is_asked: bool,
+    /// The number of the newest question about the past.
+    looks: u64,
+    /// What has come of its answer.
+    old: Vec<Arc<Entry>>,
     wants: Wants,
+}
+
+/// A question that is not answered.
+#[derive(Debug)]
+struct Question {
+    /// How many of the unconfirmed messages were said before it.
+    said_before: usize,
+    /// What is asked for: old messages, or the list of members.
+    look_back: Option<LookBack>,
 }
 
 /// A message that is not confirmed.
@@ -179,7 +192,15 @@ impl Conversation {
     /// that all answers arrive in the order of the requests.
     pub fn ask_who(&mut self) {
         if !self.is_full() {
-            self.questions.push_back(self.unconfirmed.len());
+            self.questions.push_back(Question { said_before: self.unconfirmed.len(), look_back: None });
+        }
+    }
+
+    /// Asks for old messages, in the same order; [`ClientEvent::OldMessages`] answers.
+    pub fn look_back(&mut self, question: LookBack) {
+        if !self.is_full() {
+            let said_before = self.unconfirmed.len();
+            self.questions.push_back(Question { said_before, look_back: Some(question) });
         }
     }
 
@@ -218,11 +239,17 @@ impl Conversation {
             self.wants.left = true;
             return Some(MemberFrame::Bye);
         }
-        if let Some(&said_before) = self.questions.front()
-            && self.sent >= said_before
+        if let Some(question) = self.questions.front()
+            && self.sent >= question.said_before
         {
-            let may_ask = said_before == 0 && !std::mem::replace(&mut self.is_asked, said_before == 0);
-            return may_ask.then_some(MemberFrame::Who);
+            let is_due = question.said_before == 0;
+            if !is_due || std::mem::replace(&mut self.is_asked, true) {
+                return None;
+            }
+            let Some(question) = question.look_back.clone() else { return Some(MemberFrame::Who) };
+            self.looks += 1;
+            self.old.clear();
+            return Some(MemberFrame::LookBack { number: self.looks, question });
         }
         let text = self.unconfirmed.get(self.sent)?.on_the_wire(self.has_commands);
         let number = self.confirmed.checked_add(self.sent as u64 + 1)?;
@@ -263,7 +290,8 @@ impl Conversation {
             }
             RoomFrame::Direct(direct) => self.read_direct(&direct, on_event),
             RoomFrame::Present(present) => {
-                if std::mem::take(&mut self.is_asked) {
+                if self.is_asked && self.questions.front().is_some_and(|first| first.look_back.is_none()) {
+                    self.is_asked = false;
                     self.questions.pop_front();
                 }
                 on_event(ClientEvent::Present(present));
@@ -327,10 +355,31 @@ impl Conversation {
         self.confirmed += sent as u64;
     }
 
+    /// It leaves a room: questions about the past of that one are not answered.
+    fn forget_the_past(&mut self, on_event: &mut impl FnMut(ClientEvent)) {
+        for Question { said_before, look_back } in std::mem::take(&mut self.questions) {
+            match look_back {
+                Some(question) => {
+                    let why = Some(Text::lossy("you have left the room"));
+                    let none = OldMessages { question, messages: Vec::new(), more: false, why };
+                    on_event(ClientEvent::OldMessages(none));
+                }
+                None => self.questions.push_back(Question { said_before, look_back }),
+            }
+        }
+    }
+
+    /// Whether what comes belongs to the question that was asked last, over this connection.
+    fn is_answer(&self, question: u64) -> bool {
+        self.is_asked
+            && question == self.looks
+            && self.questions.front().is_some_and(|first| first.look_back.is_some())
+    }
+
     /// Removes the first messages, which are settled.
     fn drain(&mut self, messages: usize) -> Vec<Text> {
-        for said_before in &mut self.questions {
-            *said_before = said_before.saturating_sub(messages);
+        for question in &mut self.questions {
+            question.said_before = question.said_before.saturating_sub(messages);
         }
         self.unconfirmed.drain(..messages).map(|said| said.text).collect()
     }
@@ -353,10 +402,28 @@ impl Conversation {
                 self.confirm(*number);
                 on_event(ClientEvent::Refused { text, why: why.clone() });
             }
+            DirectItem::OldMessage { question, entry } => {
+                if self.is_answer(*question) && self.old.len() < usize::from(LOOK_BACK_MESSAGES_MAX) {
+                    self.old.push(Arc::clone(entry));
+                }
+            }
+            DirectItem::OldEnd { question, more, why } => {
+                if self.is_answer(*question)
+                    && let Some(Question { look_back: Some(question), .. }) = self.questions.pop_front()
+                {
+                    self.is_asked = false;
+                    let messages = std::mem::take(&mut self.old);
+                    let why = why.clone();
+                    on_event(ClientEvent::OldMessages(OldMessages { question, messages, more: *more, why }));
+                }
+            }
             item => {
                 match item {
                     DirectItem::Done { number } | DirectItem::Sent { number, .. } => self.confirm(*number),
-                    DirectItem::Move { room } => (self.room, self.moves) = (Some(room.clone()), true),
+                    DirectItem::Move { room } => {
+                        (self.room, self.moves) = (Some(room.clone()), true);
+                        self.forget_the_past(&mut on_event);
+                    }
                     _ => {}
                 }
                 on_event(ClientEvent::Direct(item.clone()));

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_proto::{DirectItem, Entry, FrameError, LeaveReason, Present, Text, Welcome};
+use chat_proto::{DirectItem, Entry, FrameError, LeaveReason, LookBack, Present, Text, Welcome};
 
 /// What happens to a [`Client`](super::Client).
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub enum ClientEvent {
     Missed(u64),
     /// The answer to [`Client::ask_who`](super::Client::ask_who).
     Present(Present),
+    /// The answer to [`Client::history`](super::Client::history).
+    OldMessages(OldMessages),
     /// These messages were on their way when the connection broke, and the room no longer knows whether it
     /// took them. They are not said again.
     Unsure(Vec<Text>),
@@ -53,6 +55,19 @@ pub enum ClientEvent {
     },
     /// The client has ended. This is the last event.
     Ended(ClientEnd),
+}
+
+/// Old messages that a client has asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldMessages {
+    /// The question.
+    pub question: LookBack,
+    /// The messages, oldest first: as many as fit into one answer.
+    pub messages: Vec<Arc<Entry>>,
+    /// Whether there are older ones: ask again for those before the first one.
+    pub more: bool,
+    /// Why they could not be read, if they could not.
+    pub why: Option<Text>,
 }
 
 /// How a [`Client`](super::Client) ended.

@@ -8,7 +8,7 @@ mod event;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_proto::{Name, Text};
+use chat_proto::{LookBack, Name, Text};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
@@ -17,7 +17,7 @@ use crate::waker::Waker;
 pub use commands::{Command, Commands};
 pub use conversation::{Conversation, UNCONFIRMED_MAX};
 pub use dial::{ADDRESSES_MAX, ATTEMPT_DELAY, interleaved};
-pub use event::{ClientEnd, ClientEvent};
+pub use event::{ClientEnd, ClientEvent, OldMessages};
 
 /// Events that may wait for the user.
 const EVENTS_MAX: usize = 1024;
@@ -177,6 +177,16 @@ impl Client {
     /// [`Ended`] if the client has ended.
     pub fn ask_who(&self) -> Result<(), Ended> {
         self.ask(Command::Who)
+    }
+
+    /// Asks for old messages, once everything said before is confirmed; [`ClientEvent::OldMessages`] answers. For the page
+    /// before, ask for those [`before`](LookBack::before) the first one of the answer. A plain server is not asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`] if the client has ended.
+    pub fn history(&self, question: LookBack) -> Result<(), Ended> {
+        self.ask(Command::LookBack(question))
     }
 
     /// Leaves once everything said is confirmed.

@@ -111,7 +111,7 @@ impl State {
         Ok(Said { outcome, pause_until: self.pause_until(membership, throttled, now) })
     }
 
-    fn may_be_heard(&self, membership: Membership) -> Result<(MemberId, Author), SayError> {
+    pub(super) fn may_be_heard(&self, membership: Membership) -> Result<(MemberId, Author), SayError> {
         if self.closing.is_some() {
             return Err(SayError::Closing);
         }
@@ -125,9 +125,6 @@ impl State {
         number: Option<u64>,
         now: Instant,
     ) -> Result<Option<Count>, SayError> {
-        let (since_began, rate) = (now.saturating_duration_since(self.began), self.config.rate);
-        let address = self.members.get(membership).ok_or(SayError::NotMember)?.address;
-        let rate = rate.filter(|_| !self.is_exempt(address));
         let member = self.members.get(membership).ok_or(SayError::NotMember)?;
         let newest = self.newest_number(member.id, member.taken());
         let member = self.members_mut().get_mut(membership).ok_or(SayError::NotMember)?;
@@ -136,14 +133,26 @@ impl State {
             return Ok(None);
         }
         let attachment = member.attachment as usize;
-        let profile = member.profile_mut();
+        Ok(Some(Count { number, attachment, throttled: self.throttle(membership, now)? }))
+    }
+
+    /// Counts something against a member's rate limit; until when it is over it.
+    pub(super) fn throttle(
+        &mut self,
+        membership: Membership,
+        now: Instant,
+    ) -> Result<Option<Instant>, SayError> {
+        let (since_began, rate) = (now.saturating_duration_since(self.began), self.config.rate);
+        let address = self.members.get(membership).ok_or(SayError::NotMember)?.address;
+        let rate = rate.filter(|_| !self.is_exempt(address));
+        let profile = self.members_mut().get_mut(membership).ok_or(SayError::NotMember)?.profile_mut();
         profile.spoke_s = u32::try_from(since_began.as_secs()).unwrap_or(u32::MAX);
         let within = rate.and_then(|rate| profile.rate_limit.count(rate, since_began));
         self.counted.throttled += u64::from(within.is_some());
-        Ok(Some(Count { number, attachment, throttled: within.map(|within| self.began + within) }))
+        Ok(within.map(|within| self.began + within))
     }
 
-    fn pause_until(
+    pub(super) fn pause_until(
         &self,
         membership: Membership,
         throttled: Option<Instant>,

@@ -194,7 +194,7 @@ impl Net {
                 line.member.iter().for_each(|&member| self.carrier.leave(member, LeaveReason::Quit));
                 line.down.push_back(RoomFrame::Bye(LeaveReason::Quit));
             }
-            MemberFrame::Who | MemberFrame::Unknown { .. } => {}
+            MemberFrame::Who | MemberFrame::LookBack { .. } | MemberFrame::Unknown { .. } => {}
         }
         true
     }

@@ -1,9 +1,12 @@
-//! Questions who is present: each is answered, in the order of what was said before and after it.
+//! Questions who is present, and what was said before: each is answered, in the order of what was said before and after it.
 
 use std::sync::Arc;
 
 use chat_core::{ClientEvent, Conversation};
-use chat_proto::{Author, Entry, Event, MemberFrame, MemberId, Origin, Present, RoomFrame, Session};
+use chat_proto::{
+    Author, Direct, DirectItem, Entry, Event, LookBack, MemberFrame, MemberId, Origin, Present, RoomFrame,
+    Session,
+};
 
 use crate::says;
 use crate::support::{self, text};
@@ -64,5 +67,77 @@ fn a_question_whose_answer_was_lost_is_asked_again() {
     welcome(&mut conversation, 0);
     assert_eq!(conversation.next_frame(), Some(MemberFrame::Who));
     answer(&mut conversation);
+    assert_eq!(conversation.next_frame(), None);
+}
+
+/// An answer to a question about the past: these messages, with `first` as the number of its first item.
+fn old(
+    conversation: &mut Conversation,
+    question: u64,
+    first: u64,
+    seqs: &[u64],
+    is_whole: bool,
+) -> Vec<Vec<u64>> {
+    let entry = |seq| {
+        let event = Event::Said { from: Origin::default(), author: Author::Room, text: text("old") };
+        DirectItem::OldMessage { question, entry: Arc::new(Entry { seq, at_ms: 0, event }) }
+    };
+    let end = is_whole.then_some(DirectItem::OldEnd { question, more: true, why: None });
+    let mut pages = Vec::new();
+    for (number, item) in (first..).zip(seqs.iter().map(|&seq| entry(seq)).chain(end)) {
+        conversation.receive(RoomFrame::Direct(Arc::new(Direct { number, item })), |event| {
+            if let ClientEvent::OldMessages(page) = event {
+                pages.push(page.messages.iter().map(|entry| entry.seq).collect());
+            }
+        });
+    }
+    pages
+}
+
+fn asks(conversation: &mut Conversation, number: u64, question: &LookBack) {
+    let frame = loop {
+        match conversation.next_frame() {
+            Some(MemberFrame::Got { .. }) => {}
+            frame => break frame,
+        }
+    };
+    assert_eq!(frame, Some(MemberFrame::LookBack { number, question: question.clone() }));
+}
+
+#[test]
+fn old_messages_come_as_one_page_and_a_broken_answer_is_asked_for_again() {
+    let mut conversation = Conversation::new(0);
+    welcome(&mut conversation, 0);
+    let question = LookBack::newest(3).before(9);
+    conversation.look_back(question.clone());
+    conversation.finish();
+    asks(&mut conversation, 1, &question);
+    assert_eq!(old(&mut conversation, 1, 1, &[6, 7], false), [[0; 0]; 0]);
+    conversation.disconnected();
+    welcome(&mut conversation, 0);
+    asks(&mut conversation, 2, &question);
+    assert_eq!(old(&mut conversation, 1, 3, &[8], true), [[0; 0]; 0], "the rest of the broken one");
+    assert_eq!(old(&mut conversation, 2, 5, &[6, 7, 8], true), [[6, 7, 8]]);
+    assert_eq!(old(&mut conversation, 2, 9, &[5], true), [[0; 0]; 0], "nobody has asked");
+    let rest: Vec<_> = std::iter::from_fn(|| conversation.next_frame()).collect();
+    assert_eq!(rest, [MemberFrame::Got { direct: 10 }, MemberFrame::Bye], "it waited for the answer");
+}
+
+#[test]
+fn the_past_of_a_room_that_was_left_is_not_asked_for_in_another_one() {
+    let mut conversation = Conversation::new(0);
+    welcome(&mut conversation, 0);
+    conversation.look_back(LookBack::newest(3));
+    asks(&mut conversation, 1, &LookBack::newest(3));
+    let item = DirectItem::Move { room: text("dev") };
+    let mut whys = Vec::new();
+    conversation.receive(RoomFrame::Direct(Arc::new(Direct { number: 1, item })), |event| {
+        if let ClientEvent::OldMessages(page) = event {
+            whys.push(page.why);
+        }
+    });
+    assert!(matches!(&whys[..], [Some(_)]), "{whys:?}");
+    conversation.disconnected();
+    welcome(&mut conversation, 0);
     assert_eq!(conversation.next_frame(), None);
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use chat_proto::{
-    Author, Direct, DirectItem, Entry, Event, Hello, Lagged, LeaveReason, MemberFrame, MemberId, Name,
-    Origin, PeerAddr, Present, Resume, RoomFrame, Session, Tag, Text, Welcome,
+    Author, Direct, DirectItem, Entry, Event, Hello, Lagged, LeaveReason, LookBack, MemberFrame, MemberId,
+    Name, Origin, PeerAddr, Present, Resume, RoomFrame, Session, Tag, Text, Welcome,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -164,17 +164,22 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
 }
 
 pub(crate) fn direct() -> impl Strategy<Value = Direct> {
-    let item = prop_oneof![
-        (member(), shown(), text()).prop_map(|(from, author, text)| DirectItem::Private {
-            from,
-            author,
-            text
-        }),
-        (any::<u64>(), text()).prop_map(|(number, why)| DirectItem::Refused { number, why }),
-        text().prop_map(|text| DirectItem::Notice { text }),
-        (shown(), text()).prop_map(|(to, why)| DirectItem::Undelivered { to, why }),
-        (8..=u8::MAX).prop_map(|kind| DirectItem::Unknown { kind }),
-    ];
+    let item =
+        prop_oneof![
+            (member(), shown(), text()).prop_map(|(from, author, text)| DirectItem::Private {
+                from,
+                author,
+                text
+            }),
+            (any::<u64>(), text()).prop_map(|(number, why)| DirectItem::Refused { number, why }),
+            text().prop_map(|text| DirectItem::Notice { text }),
+            (shown(), text()).prop_map(|(to, why)| DirectItem::Undelivered { to, why }),
+            (any::<u64>(), entry())
+                .prop_map(|(question, entry)| DirectItem::OldMessage { question, entry: Arc::new(entry) }),
+            (any::<(u64, bool)>(), option::of(text()))
+                .prop_map(|((question, more), why)| DirectItem::OldEnd { question, more, why }),
+            (11..=u8::MAX).prop_map(|kind| DirectItem::Unknown { kind }),
+        ];
     (any::<u64>(), item).prop_map(|(number, item)| Direct { number, item })
 }
 
@@ -206,6 +211,11 @@ pub(crate) fn hello() -> impl Strategy<Value = Hello> {
     )
 }
 
+pub(crate) fn look_back() -> impl Strategy<Value = LookBack> {
+    (any::<(u64, u8)>(), option::of(shown()), option::of(text()))
+        .prop_map(|((before, messages), author, words)| LookBack { before, messages, author, words })
+}
+
 pub(crate) fn member_frame() -> impl Strategy<Value = MemberFrame> {
     prop_oneof![
         hello().prop_map(MemberFrame::Hello),
@@ -213,7 +223,8 @@ pub(crate) fn member_frame() -> impl Strategy<Value = MemberFrame> {
         Just(MemberFrame::Who),
         any::<u64>().prop_map(|direct| MemberFrame::Got { direct }),
         Just(MemberFrame::Bye),
-        (6..0x80_u8).prop_map(|kind| MemberFrame::Unknown { kind }),
+        (any::<u64>(), look_back()).prop_map(|(number, question)| MemberFrame::LookBack { number, question }),
+        (7..0x80_u8).prop_map(|kind| MemberFrame::Unknown { kind }),
     ]
 }
 

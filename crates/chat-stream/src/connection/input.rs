@@ -81,6 +81,13 @@ impl Connection {
             MemberFrame::Who => {
                 self.outgoing.push_frame(&RoomFrame::Present(cx.feed().attachment().room().present()));
             }
+            MemberFrame::LookBack { number, question } => {
+                let attachment = cx.feed().attachment();
+                // An error means that the transport is about to learn that it has left, or the room is closing.
+                let pause_until =
+                    attachment.look_back(speaker.member(), number, question, cx.now).unwrap_or_default();
+                self.spoke(Spoken { pause_until, ..Spoken::default() }, cx.now);
+            }
             MemberFrame::Bye => self.end(LeaveReason::Quit, cx),
             MemberFrame::Hello(_) | MemberFrame::Unknown { .. } => self.end(LeaveReason::Protocol, cx),
         }

@@ -95,6 +95,7 @@ impl Protocol for Framed {
                 self.conversation.command(line).expect("asked only while the conversation is not full");
             }
             Command::Who => self.conversation.ask_who(),
+            Command::LookBack(question) => self.conversation.look_back(question),
             Command::Finish => self.conversation.finish(),
             Command::Leave => self.conversation.leave(),
             _ => {}

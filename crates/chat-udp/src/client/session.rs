@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use chat_proto::{
-    Cookie, DatagramError, Hello, LeaveReason, MemberDatagram, MemberFrame, RoomDatagram, RoomFrame,
-    SessionId, Traffic, Welcome,
+    Cookie, DatagramError, DirectItem, Hello, LeaveReason, LookBack, MemberDatagram, MemberFrame,
+    RoomDatagram, RoomFrame, SessionId, Traffic, Welcome,
 };
 use thiserror::Error;
 
@@ -52,6 +52,8 @@ pub struct ClientSession {
     ping_at: Option<Instant>,
     /// When to ask who is present, or ask again.
     who_at: Option<Instant>,
+    /// A question about the past that no item has answered yet.
+    question: Option<Asked>,
     /// The server wants the address proven.
     challenge: Option<Cookie>,
     heard: Instant,
@@ -79,6 +81,27 @@ enum Phase {
         session: SessionId,
     },
     Ended,
+}
+
+/// A question about the past.
+#[derive(Debug)]
+struct Asked {
+    number: u64,
+    question: LookBack,
+    /// When to ask it, or ask again.
+    at: Instant,
+}
+
+impl Asked {
+    fn is_answered_by(&self, frame: &RoomFrame) -> bool {
+        let RoomFrame::Direct(direct) = frame else { return false };
+        match &direct.item {
+            DirectItem::OldMessage { question, .. } | DirectItem::OldEnd { question, .. } => {
+                *question == self.number
+            }
+            _ => false,
+        }
+    }
 }
 
 /// How a session ended.
@@ -127,6 +150,7 @@ impl ClientSession {
             ack_at: None,
             ping_at: None,
             who_at: None,
+            question: None,
             challenge: None,
             heard: now,
             unanswered_since: None,
@@ -153,6 +177,9 @@ impl ClientSession {
         match frame {
             MemberFrame::Say { number, text } => self.says.push(number, text),
             MemberFrame::Who => self.who_at = Some(now),
+            MemberFrame::LookBack { number, question } => {
+                self.question = Some(Asked { number, question, at: now });
+            }
             MemberFrame::Bye => self.phase = Phase::Leaving { session, tries: 0, at: now },
             // Received entries are acknowledged here anyway.
             MemberFrame::Hello(_) | MemberFrame::Got { .. } | MemberFrame::Unknown { .. } => {}
@@ -274,7 +301,12 @@ impl ClientSession {
             }
             RoomDatagram::Direct { session: id, after, items } if id == session => {
                 self.heard(now);
+                let before = self.frames.len();
                 self.incoming.items(after, items, &mut self.frames);
+                let is_answered = |asked: &mut Asked| {
+                    self.frames.iter().skip(before).any(|frame| asked.is_answered_by(frame))
+                };
+                self.question.take_if(is_answered);
                 self.ack_at = Some(now);
             }
             RoomDatagram::Present { session: id, present } if id == session => {
@@ -375,6 +407,15 @@ impl ClientSession {
             self.expects_answer(now);
             return MemberDatagram::Who { session }.encode(out);
         }
+        if self.question.as_ref().is_some_and(|asked| asked.at <= now) {
+            let again_at = now + self.wait_longer();
+            self.expects_answer(now);
+            if let Some(Asked { number, question, at }) = &mut self.question {
+                *at = again_at;
+                let (number, question) = (*number, question.clone());
+                return MemberDatagram::LookBack { session, number, question }.encode(out);
+            }
+        }
         let (first, says) = self.says.next(now);
         let ping = self.ping_at.is_some_and(|at| at <= now);
         if says.is_empty() && !ping && self.ack_at.is_none_or(|at| at > now) {
@@ -413,7 +454,8 @@ impl ClientSession {
             Phase::Greeting { at, .. } => Some(given_up.map_or(at, |given_up| at.min(given_up))),
             Phase::Live { .. } => {
                 let ping = self.ping_at.unwrap_or(self.heard + KEEP_ALIVE);
-                [given_up, self.ack_at, self.who_at, self.says.deadline()]
+                let question = self.question.as_ref().map(|asked| asked.at);
+                [given_up, self.ack_at, self.who_at, question, self.says.deadline()]
                     .into_iter()
                     .flatten()
                     .chain([ping])

@@ -35,6 +35,7 @@ impl Endpoint {
             Ok(
                 datagram @ (MemberDatagram::Traffic { session, .. }
                 | MemberDatagram::Who { session }
+                | MemberDatagram::LookBack { session, .. }
                 | MemberDatagram::Bye { session }),
             ) => self.receive_session(from, session, datagram, bytes.len(), now),
             // The only answer that every version can give and understand. It is shorter than the hello.
