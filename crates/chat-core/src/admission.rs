@@ -9,6 +9,8 @@ use chat_proto::PeerAddr;
 use crate::config::RoomConfig;
 use crate::error::JoinError;
 use crate::operators::Attempts;
+use crate::stats::{ByTransport, Stats, TransportStats};
+use crate::survey::Surveyed;
 use crate::sync::{Mutex, MutexGuard};
 
 /// Counts the members of one room, or of several that share it.
@@ -18,6 +20,8 @@ pub(crate) struct Admission {
     counts: Mutex<Counts>,
     /// At the operators' password.
     attempts: Mutex<Attempts>,
+    vanished: Mutex<(Stats, ByTransport)>,
+    surveyed: Surveyed,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +38,8 @@ impl Admission {
             limit_loopback: config.limit_loopback,
             counts: Mutex::new(Counts::default()),
             attempts: Mutex::default(),
+            vanished: Mutex::default(),
+            surveyed: Surveyed::default(),
         };
         admission.set_limits(config);
         admission
@@ -79,6 +85,25 @@ impl Admission {
     pub(crate) fn leave(&self, address: PeerAddr) {
         let network = self.network(address);
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).remove(network);
+    }
+
+    /// A room is gone; its counters go on.
+    pub(crate) fn count_vanished(&self, stats: &Stats, by_transport: &[(&'static str, TransportStats)]) {
+        let mut vanished = self.vanished.lock().unwrap_or_else(PoisonError::into_inner);
+        vanished.0.add_counters(stats);
+        for (word, stats) in by_transport {
+            vanished.1.of(word).add_counters(stats);
+        }
+    }
+
+    pub(crate) fn vanished(&self) -> (Stats, Vec<(&'static str, TransportStats)>) {
+        let vanished = self.vanished.lock().unwrap_or_else(PoisonError::into_inner);
+        (vanished.0, vanished.1.all().to_vec())
+    }
+
+    /// The I/O threads of the server.
+    pub(crate) fn surveyed(&self) -> &Surveyed {
+        &self.surveyed
     }
 
     /// The network that a peer counts against; `None` if it is exempt.

@@ -52,6 +52,10 @@ impl Attachment {
         self
     }
 
+    pub(crate) fn word(&self) -> &'static str {
+        self.word
+    }
+
     /// The room.
     #[must_use]
     pub fn room(&self) -> &Room {
@@ -81,7 +85,7 @@ impl Attachment {
 
     fn admit(&self, address: PeerAddr, name: Option<&Name>) -> Result<(), JoinError> {
         self.room.admit(address, self.word, name).map_err(|why| {
-            self.room.lock().count_refused();
+            self.room.lock().count_banned(self.word);
             JoinError::Refused { why }
         })
     }
@@ -382,12 +386,17 @@ impl Attachment {
 
     /// Counts messages that a member was told it missed, for [`Stats`](crate::Stats).
     pub fn count_missed(&self, messages: u64) {
-        self.room.lock().count_missed(messages);
+        self.room.lock().count_missed(self.word, messages);
     }
 
     /// Counts a frame or datagram of an unknown kind, for [`Stats`](crate::Stats).
     pub fn count_unknown(&self) {
-        self.room.lock().count_unknown();
+        self.room.lock().count_unknown(self.word);
+    }
+
+    /// Counts a connection that has ended before it was a member, for [`TransportStats`](crate::TransportStats).
+    pub fn count_unopened(&self, in_handshake: bool) {
+        self.room.lock().count_unopened(self.word, in_handshake);
     }
 }
 

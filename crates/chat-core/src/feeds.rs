@@ -9,6 +9,7 @@ use crate::deadlines::{Deadlines, Listed};
 use crate::feed::Feed;
 use crate::room::Room;
 use crate::rooms::Rooms;
+use crate::survey::{Lags, Survey};
 use crate::sync::Mutex;
 use crate::waker::Waker;
 
@@ -59,6 +60,8 @@ pub struct Feeds {
     /// Feeds to pull next, besides those with news.
     marked: Vec<FeedId>,
     deadlines: Deadlines,
+    /// Questions that the thread has not answered.
+    surveys: Vec<Survey>,
 }
 
 #[derive(Debug)]
@@ -74,26 +77,40 @@ struct Place {
     listed: Listed,
 }
 
-/// The feeds whose rooms have called for a pull.
-struct News {
-    feeds: Mutex<Vec<FeedId>>,
+/// What the thread is to look at in its next pull.
+#[derive(Debug)]
+pub(crate) struct News {
+    waiting: Mutex<Waiting>,
     waker: Waker,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// The feeds whose rooms have called for a pull.
+    feeds: Vec<FeedId>,
+    surveys: Vec<Survey>,
 }
 
 impl News {
     /// Wakes the thread, unless another room has already done so since the last pull.
     fn add(&self, feed: FeedId) {
-        let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
-        feeds.push(feed);
-        let is_first = feeds.len() == 1;
-        drop(feeds);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.feeds.push(feed);
+        let is_first = waiting.feeds.len() == 1;
+        drop(waiting);
         if is_first {
             self.waker.wake();
         }
     }
 
-    fn take(&self) -> Vec<FeedId> {
-        std::mem::take(&mut *self.feeds.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Asks the thread a question.
+    pub(crate) fn survey(&self, survey: Survey) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).surveys.push(survey);
+        self.waker.wake();
+    }
+
+    fn take(&self) -> Waiting {
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -104,15 +121,18 @@ impl Feeds {
     pub fn new(rooms: impl Into<Rooms>, waker: Waker, announce: bool) -> Self {
         let rooms = rooms.into();
         let first = rooms.first();
+        let news = Arc::new(News { waiting: Mutex::default(), waker });
+        rooms.admission().surveyed().add(Arc::downgrade(&news));
         let mut feeds = Self {
             rooms,
             announce,
             word: None,
             places: Vec::new(),
             positions: Vec::new(),
-            news: Arc::new(News { feeds: Mutex::default(), waker }),
+            news,
             marked: Vec::new(),
             deadlines: Deadlines::default(),
+            surveys: Vec::new(),
         };
         feeds.open(&first);
         feeds
@@ -268,7 +288,9 @@ impl Feeds {
     /// Pulls every feed that has news, is marked, or is due, and returns them: ask each for what it has. Costs nothing for the others.
     pub fn pull(&mut self, now: Instant) -> Vec<FeedId> {
         let mut pulled = std::mem::take(&mut self.marked);
-        for feed in self.news.take() {
+        let Waiting { feeds, mut surveys } = self.news.take();
+        self.surveys.append(&mut surveys);
+        for feed in feeds {
             self.mark(feed);
         }
         while let Some(place) = self.deadlines.pop_due(now) {
@@ -293,6 +315,20 @@ impl Feeds {
         }
         pulled.retain(|feed| self.places.get(feed.place()).is_some_and(Option::is_some));
         pulled
+    }
+
+    /// Answers how far behind the members of the thread are, if that was asked before the last [`pull`](Self::pull). `read` is
+    /// the number of the last message that a member has, by its key.
+    pub fn survey(&mut self, read: impl Fn(usize) -> Option<u64>) {
+        for survey in self.surveys.drain(..) {
+            for Place { feed, members, .. } in self.places.iter().flatten() {
+                let (attachment, mut lags) = (feed.attachment(), Lags::default());
+                let newest = attachment.room().newest_seq();
+                let read = members.iter().filter_map(|&key| read(key as usize));
+                read.for_each(|read| lags.count(newest.saturating_sub(read)));
+                survey.answer(attachment.room(), attachment.word(), lags);
+            }
+        }
     }
 
     /// Pulls nothing more from a room that is closing. False if that was so already.

@@ -36,6 +36,11 @@ pub trait Journal: fmt::Debug + Send + Sync {
     /// [`Full`] if too many wait to be kept. The speaker is told, and says it again.
     fn submit(&self, record: Record) -> Result<(), Full>;
 
+    /// Records that wait to be kept, of all rooms that it serves. Default: it does not say.
+    fn queued(&self) -> usize {
+        0
+    }
+
     /// Reads old messages. Answer with [`ReadRequest::answer`], from another thread.
     fn read(&self, request: ReadRequest);
 }
@@ -65,6 +70,18 @@ pub struct JournalError(pub String);
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the history cannot keep up")]
 pub struct Full;
+
+/// What a room's journal is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalDepth {
+    /// Messages and topics of the room that have not come back.
+    pub in_flight: usize,
+    /// As [`Journal::queued`].
+    pub queued: usize,
+    /// Whether the last records that came back could not be kept.
+    pub is_failing: bool,
+}
 
 /// Something to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]

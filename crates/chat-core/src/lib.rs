@@ -74,6 +74,7 @@ mod server;
 mod sessions;
 mod state;
 mod stats;
+mod survey;
 mod sync;
 mod transport;
 mod update;
@@ -109,8 +110,8 @@ pub use feeds::{FeedId, Feeds};
 pub use gate::{Gate, Knock, Refusal};
 pub use index::Index;
 pub use journal::{
-    Committer, Filter, Full, IDS_SET_ASIDE, Journal, JournalError, Journals, Kept, PAGE_BYTES_MAX, Page,
-    Past, PastSession, Query, ReadRequest, Record,
+    Committer, Filter, Full, IDS_SET_ASIDE, Journal, JournalDepth, JournalError, Journals, Kept,
+    PAGE_BYTES_MAX, Page, Past, PastSession, Query, ReadRequest, Record,
 };
 pub use local_member::{Heard, LocalMember};
 pub use lookback::HistoryError;
@@ -126,7 +127,8 @@ pub use rooms::{ROOMS_MAX, RoomInfo, Rooms, RoomsConfig};
 pub use running::{RunError, Running, run};
 pub use server::{BindError, bind_first};
 pub use sessions::SESSIONS_REMEMBERED_MAX;
-pub use stats::Stats;
+pub use stats::{Measure, Stats, TransportStats};
+pub use survey::{LAG_BOUNDS, Lags, RoomLags};
 pub use transport::{Transport, Turn};
 pub use update::{CaughtUp, Dismissed, Told, Update};
 pub use waker::Waker;

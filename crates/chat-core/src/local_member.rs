@@ -10,7 +10,7 @@ use chat_proto::{Author, DirectItem, Entry, MemberId, Name, Notice};
 use crate::commands::{Action, Caller, Reply};
 use crate::error::{NickError, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
 use crate::room::Room;
-use crate::state::LocalState;
+use crate::state::{LOCAL_WORD, LocalState};
 use crate::sync::{Receiver, Sender, bounded};
 use crate::waker::Waker;
 
@@ -204,7 +204,7 @@ impl LocalMember {
             let _full = self.signal.try_send(());
         }
         if let Ok(Heard::Missed(messages)) = heard {
-            state.count_missed(messages);
+            state.count_missed(LOCAL_WORD, messages);
         }
         heard
     }

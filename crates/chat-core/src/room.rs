@@ -13,12 +13,12 @@ use crate::commands::CommandTable;
 use crate::config::RoomConfig;
 use crate::error::{NickError, SayError};
 use crate::gate::{Gate, Knock};
-use crate::journal::{Committer, Journal, JournalError, Journals, Past};
+use crate::journal::{Committer, Journal, JournalDepth, JournalError, Journals, Past};
 use crate::local_member::LocalMember;
 use crate::moderator::Moderator;
 use crate::rooms::{self, RoomInfo, Rooms};
 use crate::state::{InFlight, State};
-use crate::stats::Stats;
+use crate::stats::{Stats, TransportStats};
 use crate::sync::{Mutex, MutexGuard};
 use crate::waker::Waker;
 
@@ -66,6 +66,14 @@ impl PartialEq for Room {
 }
 
 impl Eq for Room {}
+
+/// The server goes on counting what was counted in a room that has vanished.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.admission.count_vanished(&state.stats(), &state.stats_by_transport());
+    }
+}
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -299,6 +307,25 @@ impl Room {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.lock().stats()
+    }
+
+    /// What the room has counted of each transport, by the transport's word.
+    #[must_use]
+    pub fn stats_by_transport(&self) -> Vec<(&'static str, TransportStats)> {
+        self.lock().stats_by_transport()
+    }
+
+    /// What the room's journal is busy with; `None` without a journal.
+    #[must_use]
+    pub fn journal_depth(&self) -> Option<JournalDepth> {
+        let queued = self.0.journal.as_ref()?.queued();
+        let state = self.lock();
+        let (in_flight, is_failing) = state.in_flight.as_ref()?.depth();
+        Some(JournalDepth { in_flight, queued, is_failing })
+    }
+
+    pub(crate) fn newest_seq(&self) -> u64 {
+        self.lock().log.seq()
     }
 
     /// Closes the room: nobody can join or speak any more. The room says `[*] farewell`, and the

@@ -12,6 +12,7 @@ use crate::config::RoomConfig;
 use crate::error::RoomError;
 use crate::journal::Journals;
 use crate::room::{Room, Shared, World};
+use crate::stats::{Stats, TransportStats};
 use crate::sync::Mutex;
 
 /// Rooms that one server may have at once.
@@ -343,6 +344,16 @@ impl Rooms {
     /// Closes every room, as [`Room::close`] does. The first one closes last: with it the transports end.
     pub fn close(&self, farewell: &str, grace: Duration) {
         self.all().iter().rev().for_each(|room| room.close(farewell, grace));
+    }
+
+    /// What was counted in rooms that have vanished, and of each transport there.
+    #[must_use]
+    pub fn stats_of_vanished(&self) -> (Stats, Vec<(&'static str, TransportStats)>) {
+        self.0.admission.vanished()
+    }
+
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.0.admission
     }
 
     pub(crate) fn upgrade(rooms: &Weak<Inner>) -> Option<Self> {

@@ -24,14 +24,14 @@ use crate::members::Members;
 use crate::names::Names;
 use crate::presence::PresenceSummary;
 use crate::sessions::Sessions;
-use crate::stats::Stats;
+use crate::stats::{ByTransport, Stats, TransportStats};
 
 pub(crate) use kept::InFlight;
 pub(crate) use looking_back::{Question, Questions};
 pub(crate) use membership::Newcomer;
 pub(crate) use moving::Luggage;
 use readers::{AttachmentState, Wakes};
-pub(crate) use readers::{LocalState, WORD};
+pub(crate) use readers::{LOCAL_WORD, LocalState, WORD};
 
 /// The longest time that members get to read their pending output; an `Instant` has a maximum.
 const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -70,6 +70,7 @@ pub(crate) struct State {
     gathered: PresenceSummary,
     closing: Option<Instant>,
     counted: Stats,
+    by_transport: ByTransport,
 }
 
 impl State {
@@ -108,6 +109,7 @@ impl State {
             gathered: PresenceSummary::default(),
             closing: None,
             counted: Stats::default(),
+            by_transport: ByTransport::default(),
         }
     }
 
@@ -134,16 +136,39 @@ impl State {
         self.closing.is_some()
     }
 
-    pub(crate) fn count_refused(&mut self) {
+    /// A gate or a ban has kept a peer of this transport out.
+    pub(crate) fn count_banned(&mut self, word: &'static str) {
         self.counted.refused += 1;
+        let stats = self.by_transport.of(word);
+        stats.refused += 1;
+        stats.banned += 1;
     }
 
-    pub(crate) fn count_missed(&mut self, messages: u64) {
+    pub(crate) fn count_missed(&mut self, word: &'static str, messages: u64) {
         self.counted.missed += messages;
+        self.by_transport.of(word).missed += messages;
     }
 
-    pub(crate) fn count_unknown(&mut self) {
+    pub(crate) fn count_unknown(&mut self, word: &'static str) {
         self.counted.unknown += 1;
+        self.by_transport.of(word).unknown += 1;
+    }
+
+    /// A connection has ended before it was a member.
+    pub(crate) fn count_unopened(&mut self, word: &'static str, in_handshake: bool) {
+        let stats = self.by_transport.of(word);
+        match in_handshake {
+            true => stats.handshakes_failed += 1,
+            false => stats.openings_failed += 1,
+        }
+    }
+
+    pub(crate) fn stats_by_transport(&self) -> Vec<(&'static str, TransportStats)> {
+        let mut by_transport = self.by_transport.clone();
+        for (_, member) in self.members.iter() {
+            by_transport.of(self.word(member)).members += 1;
+        }
+        by_transport.all().to_vec()
     }
 
     pub(crate) fn stats(&self) -> Stats {

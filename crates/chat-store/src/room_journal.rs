@@ -35,6 +35,10 @@ impl Journal for RoomJournal {
         self.jobs.try_send(job).map_err(|_| Full)
     }
 
+    fn queued(&self) -> usize {
+        self.jobs.len()
+    }
+
     fn read(&self, request: ReadRequest) {
         self.readers.read(self.room, request);
     }

@@ -195,6 +195,11 @@ impl Connection {
         if let Who::Member(speaker) = &self.who { Some(speaker) } else { None }
     }
 
+    /// Sequence number of the last message that is written to it.
+    pub(crate) fn seq(&self) -> u64 {
+        self.outgoing.seq()
+    }
+
     /// Whether it is undecided whether the peer becomes a member.
     pub(crate) fn is_newcomer(&self) -> bool {
         matches!(self.who, Who::Newcomer(_))

@@ -303,6 +303,8 @@ impl<S: Stream> Endpoint<S> {
     fn pull(&mut self, now: Instant) -> Vec<FeedId> {
         let pulled = self.feeds.pull(now);
         pulled.iter().for_each(|&feed| self.tell_peers(feed, now));
+        let peers = &self.peers;
+        self.feeds.survey(|key| peers.get(key).map(|peer| peer.connection.seq()));
         pulled
     }
 

@@ -1,6 +1,7 @@
 //! An endpoint on simulated streams, at moments that real sockets seldom meet.
 
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use chat_core::{Room, RoomConfig, Waker, World};
@@ -30,6 +31,65 @@ impl Stream for Socket {
     fn shutdown_write(&mut self) -> io::Result<()> {
         self.0.shutdown_write()
     }
+}
+
+/// A plain listener that takes so many bytes.
+struct Takes(usize);
+
+impl Read for Takes {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Write for Takes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0 == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let taken = bytes.len().min(self.0);
+        self.0 -= taken;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Takes {
+    fn speaks(&self) -> Speaks {
+        Speaks::Plain
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_survey_tells_how_far_behind_the_members_are() {
+    let (time, room) = (VirtualTime::default(), Room::new(RoomConfig::default()));
+    let rooms = chat_core::Rooms::from(&room);
+    let mut endpoint = Endpoint::new(&rooms, Waker::new(|| {}), false).with_word("mem");
+    for (port, takes) in [(1, usize::MAX), (2, 1_000), (3, 0)] {
+        endpoint.adopt(Takes(takes), SocketAddr::from(([192, 0, 2, 1], port)), time.now());
+    }
+    let _open = endpoint.turn(time.now());
+    for number in 0..150 {
+        room.notice(&format!("message {number:03}")).unwrap(); // 16 bytes each
+    }
+    let _open = endpoint.turn(time.now());
+    let asker = std::thread::spawn(move || rooms.survey(Duration::from_secs(60)));
+    while !asker.is_finished() {
+        let _open = endpoint.turn(time.now());
+        std::thread::yield_now();
+    }
+    let answers = asker.join().unwrap();
+    assert_eq!(answers.len(), 1);
+    assert_eq!((answers[0].room.clone(), answers[0].transport), (room, "mem"));
+    let members: Vec<u64> = answers[0].lags.up_to().map(|(_, members)| members).collect();
+    assert_eq!(members, [1, 1, 2, 3, 3, 3]);
 }
 
 #[test]

@@ -34,6 +34,14 @@ impl Peer {
         }
     }
 
+    /// Sequence number of the last message that it has got, as far as that is known.
+    pub(crate) fn seq(&self) -> u64 {
+        match self {
+            Peer::Session(session) => session.acked_seq(),
+            Peer::Plain(plain) => plain.seq(),
+        }
+    }
+
     fn deadline(&self) -> Instant {
         match self {
             Peer::Session(session) => session.deadline(),
@@ -109,6 +117,10 @@ impl Peers {
             self.by_session.remove(&session, key);
         }
         peer
+    }
+
+    pub(crate) fn get(&self, key: usize) -> Option<&Peer> {
+        self.places.get(key).map(|place| &place.peer)
     }
 
     pub(crate) fn get_mut(&mut self, key: usize) -> Option<&mut Peer> {

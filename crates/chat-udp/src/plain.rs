@@ -158,6 +158,11 @@ impl Plain {
         self.lane.extend(lines.map(|line| (line, 0)));
     }
 
+    /// Sequence number of the last message that was sent to it.
+    pub(crate) fn seq(&self) -> u64 {
+        self.cursor.seq()
+    }
+
     /// It is this member of another room now.
     pub(crate) fn moved(&mut self, member: Membership, cursor: Cursor) {
         (self.member, self.cursor) = (member, cursor);

@@ -124,6 +124,11 @@ impl Session {
         self.address
     }
 
+    /// Sequence number of the last message that it has acknowledged.
+    pub(crate) fn acked_seq(&self) -> u64 {
+        self.outgoing.acked().seq()
+    }
+
     pub(crate) fn member(&self) -> Option<Membership> {
         self.member
     }

@@ -25,7 +25,6 @@ use crossbeam_channel::{bounded, never};
 use self::bans::BanFile;
 #[cfg(unix)]
 use self::listen::Place;
-use self::metrics::Metrics;
 use self::reload::Reloader;
 use self::tls::Encryption;
 #[cfg(unix)]
@@ -83,7 +82,7 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     let mut first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
     first.extend(encryption.iter().map(Encryption::to_string));
     if let Some(address) = &args.admin {
-        let address = Metrics::new(&rooms, &args.rooms).serve(address)?;
+        let address = metrics::serve(address, &rooms, &args.rooms, &list)?;
         first.push_str(&format!("[*] Metrics on http://{address}/metrics\n"));
     }
     let (reopen, reopened) = bounded(1);

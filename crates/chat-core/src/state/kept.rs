@@ -28,6 +28,8 @@ pub(crate) struct InFlight {
     waiting: usize,
     /// The journal knows that ids up to this one are given.
     ids_up_to: u64,
+    /// The last records that came back could not be kept.
+    is_failing: bool,
 }
 
 /// Something that a member has said, in the order of its numbers.
@@ -49,7 +51,18 @@ impl Step {
 
 impl InFlight {
     pub(crate) fn new(journal: Arc<dyn Journal>, ids_up_to: u64) -> Self {
-        Self { journal, steps: HashMap::new(), waiting: 0, ids_up_to: ids_up_to + IDS_SET_ASIDE }
+        Self {
+            journal,
+            steps: HashMap::new(),
+            waiting: 0,
+            ids_up_to: ids_up_to + IDS_SET_ASIDE,
+            is_failing: false,
+        }
+    }
+
+    /// How much is in flight, and whether it comes back refused.
+    pub(crate) fn depth(&self) -> (usize, bool) {
+        (self.waiting, self.is_failing)
     }
 }
 
@@ -138,7 +151,7 @@ impl State {
             if event.is_message() && seq <= self.log.seq() {
                 continue; // the room has it already
             }
-            self.came_back();
+            self.came_back(true);
             let from = match &event {
                 Event::Said { from, .. } => Some(*from),
                 _ => None,
@@ -160,7 +173,7 @@ impl State {
         let mut wakes = Wakes::default();
         for record in batch {
             let Record::Event { event, .. } = record else { continue };
-            self.came_back();
+            self.came_back(false);
             self.counted.not_kept += 1;
             match event {
                 Event::Said { from, .. } if from.member != MemberId::ROOM => {
@@ -181,8 +194,9 @@ impl State {
     }
 
     /// One event less is in flight.
-    fn came_back(&mut self) {
+    fn came_back(&mut self, is_kept: bool) {
         if let Some(in_flight) = &mut self.in_flight {
+            in_flight.is_failing = !is_kept;
             in_flight.waiting = in_flight.waiting.saturating_sub(1);
         }
     }

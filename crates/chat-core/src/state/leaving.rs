@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use chat_proto::{Author, DirectItem, Event, LeaveReason, Text};
 
-use super::{State, Wakes};
+use super::{State, WORD, Wakes};
 use crate::lane::Lane;
 use crate::members::{Member, Membership};
 use crate::sessions::Left;
@@ -64,6 +64,7 @@ impl State {
         let Some(author) = self.identity(membership).map(|(_, author)| author) else {
             return Wakes::default();
         };
+        let word = self.members.get(membership).map_or(WORD, |member| self.word(member));
         let Some(member) = self.members.remove(membership) else { return Wakes::default() };
         self.admission.leave(member.address);
         // Who leaves by its own choice does not come back with the session, but may with another one.
@@ -87,8 +88,10 @@ impl State {
             &author,
             member.profile.as_ref().and_then(|profile| profile.lane.as_deref()),
             &reason,
+            word,
         );
         self.counted.left += 1;
+        self.by_transport.of(word).left += 1;
         let left = Event::Left { member: member.id, author, reason, members: self.member_count() };
         self.gathered.count(&left, now);
         wakes.0.extend(self.append(left, except).0);
@@ -100,12 +103,19 @@ impl State {
     }
 
     /// Tells the senders of a member's unacknowledged items that these were not delivered.
-    fn return_undelivered(&mut self, to: &Author, lane: Option<&Lane>, reason: &LeaveReason) -> Wakes {
+    fn return_undelivered(
+        &mut self,
+        to: &Author,
+        lane: Option<&Lane>,
+        reason: &LeaveReason,
+        word: &'static str,
+    ) -> Wakes {
         let mut wakes = Wakes::default();
         let why = Text::one_line(&format!("left ({reason})")).unwrap_or_default();
         for from in lane.into_iter().flat_map(Lane::senders) {
             let item = DirectItem::Undelivered { to: to.clone(), why: why.clone() };
             self.counted.undelivered += 1;
+            self.by_transport.of(word).undelivered += 1;
             // A sender that has left, or whose own lane is full, is not told.
             if let Ok(told) = self.tell(from, item) {
                 wakes.0.extend(told.0);

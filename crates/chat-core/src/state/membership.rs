@@ -43,7 +43,7 @@ impl Newcomer {
 
 impl State {
     pub(crate) fn join(&mut self, newcomer: Newcomer, now: Instant) -> Result<(Joined, Wakes), JoinError> {
-        let mut wakes = self.admit(newcomer.address, None, now)?;
+        let mut wakes = self.admit(&newcomer, None, now)?;
         let id = self.next_id();
         let member = self.new_member(newcomer, id, self.log.seq());
         let seq = self.log.seq();
@@ -67,10 +67,10 @@ impl State {
         let present = resume.and_then(|resume| self.members.key_of(resume.session.member));
         let holder = present.and_then(|membership| self.members.get(membership));
         if holder.is_some_and(|holder| self.since_began_ms(newcomer.came) < holder.came_ms) {
-            self.counted.refused += 1;
+            self.count_refused(newcomer.attachment);
             return Err(JoinError::Superseded);
         }
-        let mut wakes = self.admit(newcomer.address, present, now)?;
+        let mut wakes = self.admit(&newcomer, present, now)?;
         let (start, taken, (membership, more)) = match (resume, present) {
             (Some(resume), Some(old)) => {
                 let taken = self.members.get(old).map(Member::taken);
@@ -209,10 +209,11 @@ impl State {
     /// that has not answered its welcome for the longest time makes way.
     pub(super) fn admit(
         &mut self,
-        address: PeerAddr,
+        newcomer: &Newcomer,
         instead: Option<Membership>,
         now: Instant,
     ) -> Result<Wakes, JoinError> {
+        let address = newcomer.address;
         let result = match self.check_limits(address, instead) {
             Ok(()) => Ok(Wakes::default()),
             Err(full @ JoinError::RoomFull { .. }) => match self.members.oldest_unanswered(instead) {
@@ -224,8 +225,16 @@ impl State {
             },
             Err(error) => Err(error),
         };
-        self.counted.refused += u64::from(result.is_err());
+        if result.is_err() {
+            self.count_refused(newcomer.attachment);
+        }
         result
+    }
+
+    fn count_refused(&mut self, attachment: usize) {
+        self.counted.refused += 1;
+        let word = word_of(&self.attachments, u32::try_from(attachment).unwrap_or(u32::MAX));
+        self.by_transport.of(word).refused += 1;
     }
 
     fn check_limits(&self, address: PeerAddr, instead: Option<Membership>) -> Result<(), JoinError> {
@@ -257,6 +266,10 @@ impl State {
         let (id, attachment) = (member.id, member.attachment as usize);
         let membership = self.insert(member);
         self.counted.joined += 1;
+        if let Some(member) = self.members.get(membership) {
+            let word = self.word(member);
+            self.by_transport.of(word).joined += 1;
+        }
         self.counted.members_peak = self.counted.members_peak.max(self.members.len());
         let author =
             self.members.get(membership).map_or(Author::Room, |member| member.author(self.word(member)));

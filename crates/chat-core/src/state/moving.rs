@@ -43,7 +43,7 @@ impl State {
         luggage: Luggage,
         now: Instant,
     ) -> Result<(Joined, Wakes), JoinError> {
-        let mut wakes = self.admit(newcomer.address, None, now)?;
+        let mut wakes = self.admit(&newcomer, None, now)?;
         let (id, seq) = (self.next_id(), self.log.seq());
         let mut member = self.new_member(newcomer, id, seq);
         member.profile_mut().rate_limit = luggage.rate_limit;

@@ -47,7 +47,7 @@ impl Reader {
 pub(crate) const WORD: &str = "tcp";
 
 /// The word for members of this process.
-pub(super) const LOCAL_WORD: &str = "local";
+pub(crate) const LOCAL_WORD: &str = "local";
 
 #[derive(Debug)]
 pub(crate) struct AttachmentState {

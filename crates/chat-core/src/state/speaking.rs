@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chat_proto::{Author, DirectItem, Event, MemberId, Origin, PeerAddr, Text};
 
-use super::{State, Wakes};
+use super::{State, WORD, Wakes};
 use crate::commands::{Action, Reply};
 use crate::error::{SayError, TellError};
 use crate::journal::Full;
@@ -45,6 +45,7 @@ impl State {
         now: Instant,
     ) -> Result<(Said, Wakes), SayError> {
         let (id, author) = self.may_be_heard(membership)?;
+        let word = self.members.get(membership).map_or(WORD, |member| self.word(member));
         let Some(Count { number, attachment, throttled }) = self.count(membership, number, now)? else {
             return Ok((Said { outcome: Outcome::Repeated, pause_until: None }, Wakes::default()));
         };
@@ -68,10 +69,14 @@ impl State {
             }
             Err(why) => {
                 self.counted.moderated += 1;
+                self.by_transport.of(word).moderated += 1;
                 self.settle(membership, number, vec![DirectItem::Refused { number, why }]);
                 (Outcome::Refused, Wakes::default())
             }
         };
+        if outcome != Outcome::Refused {
+            self.by_transport.of(word).messages += 1;
+        }
         Ok((Said { outcome, pause_until: self.pause_until(membership, throttled, now) }, wakes))
     }
 
@@ -149,6 +154,12 @@ impl State {
         profile.spoke_s = u32::try_from(since_began.as_secs()).unwrap_or(u32::MAX);
         let within = rate.and_then(|rate| profile.rate_limit.count(rate, since_began));
         self.counted.throttled += u64::from(within.is_some());
+        if within.is_some()
+            && let Some(member) = self.members.get(membership)
+        {
+            let word = self.word(member);
+            self.by_transport.of(word).throttled += 1;
+        }
         Ok(within.map(|within| self.began + within))
     }
 

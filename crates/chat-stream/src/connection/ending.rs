@@ -41,7 +41,10 @@ impl Connection {
         }
         let reason = match self.member() {
             Some(member) => cx.feed().attachment().leave(member, reason, cx.now),
-            None => reason,
+            None => {
+                self.count_unopened(&reason, cx);
+                reason
+            }
         };
         self.dismiss(&reason, cx.now);
     }
@@ -95,6 +98,7 @@ impl Connection {
 
     /// The connection ends without another word.
     pub(crate) fn lose(&mut self, reason: LeaveReason, cx: &mut Context<'_>) {
+        self.count_unopened(&reason, cx);
         match std::mem::replace(&mut self.who, Who::Stranger) {
             Who::Member(speaker) => drop(cx.feed().attachment().leave(speaker.member(), reason, cx.now)),
             Who::Newcomer(newcomer) => newcomer.log_end(&reason),
@@ -102,6 +106,15 @@ impl Connection {
         }
         self.stop_listening();
         self.phase = Phase::Done;
+    }
+}
+
+impl Connection {
+    /// Counts a newcomer that does not become a member, unless the room is closing.
+    fn count_unopened(&self, reason: &LeaveReason, cx: &Context<'_>) {
+        if self.is_newcomer() && *reason != LeaveReason::Stopping {
+            cx.feed().attachment().count_unopened(self.is_handshaking());
+        }
     }
 }
 

@@ -107,6 +107,8 @@ impl Endpoint {
                 self.feeds.members(feed).iter().for_each(|&key| self.peers.enqueue(key as usize));
             }
         }
+        let peers = &self.peers;
+        self.feeds.survey(|key| peers.get(key).map(Peer::seq));
     }
 
     /// Delivers the items for single members of a room, and tells dismissed members that they are out.
