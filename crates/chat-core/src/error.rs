@@ -30,6 +30,10 @@ pub enum JoinError {
         /// What the peer is told.
         why: Text,
     },
+    /// The session that it resumes has read messages, through another server, which have not come here yet. It may try again
+    /// soon.
+    #[error("this server has still to catch up")]
+    Behind,
     /// The room is closing and accepts no new members.
     #[error("the room is closing")]
     Closing,
@@ -42,6 +46,8 @@ impl From<JoinError> for LeaveReason {
             JoinError::AddressFull { .. } => Self::AddressFull,
             JoinError::Superseded => Self::Replaced,
             JoinError::Refused { why } => Self::banned(&why),
+            // A client that is told this connects again.
+            JoinError::Behind => Self::Lost,
             JoinError::Closing => Self::Stopping,
         }
     }

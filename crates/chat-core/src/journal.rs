@@ -137,6 +137,11 @@ pub struct Past {
     /// The sessions that were there last, oldest first: at most one more than [`SESSIONS_REMEMBERED_MAX`](crate::SESSIONS_REMEMBERED_MAX),
     /// which tells the room that there were others.
     pub sessions: Vec<PastSession>,
+    /// Other servers pass their members' messages through the same journal. What they submit is committed here, too; a session
+    /// that began at one of them may be resumed here.
+    pub is_shared: bool,
+    /// There were sessions that are not among `sessions`.
+    pub has_forgotten: bool,
 }
 
 /// A session that may be resumed.
@@ -230,8 +235,9 @@ impl Committer {
         Self(room)
     }
 
-    /// These events are kept, in this order: they enter the room's log, and everyone reads them. An event that the room has
-    /// already is left out.
+    /// These events are kept, in this order: they enter the room's log, and everyone reads them. A message that the room has
+    /// already is left out. Messages that the journal has lost, so that their numbers are missing, count as those that the log no longer
+    /// holds.
     pub fn commit(&self, batch: Vec<Kept>) {
         let Some(room) = Room::upgrade(&self.0) else { return };
         let wakes = room.lock().commit(batch);
@@ -242,6 +248,13 @@ impl Committer {
     pub fn failed(&self, batch: Vec<Record>, why: &str) {
         let Some(room) = Room::upgrade(&self.0) else { return };
         let wakes = room.lock().not_kept(batch, &Text::lossy(why));
+        wakes.wake();
+    }
+
+    /// Tells every member that is here something that is not part of the conversation: how the journal is.
+    pub fn tell_everyone(&self, text: &str) {
+        let Some(room) = Room::upgrade(&self.0) else { return };
+        let wakes = room.lock().tell_everyone(&Text::lossy(text));
         wakes.wake();
     }
 }

@@ -42,6 +42,13 @@ impl Log {
         (self.seq, self.evicted_seq) = (seq, seq);
     }
 
+    /// The messages up to `seq` will not come: as if they had come and had left the log again, with everything before them.
+    pub(crate) fn skip_to(&mut self, seq: u64) {
+        self.tail += self.entries.len() as u64 + 1;
+        self.entries.clear();
+        (self.bytes, self.seq, self.evicted_seq) = (0, seq, seq);
+    }
+
     /// Appends `event` and drops the oldest entries that no longer fit.
     pub(crate) fn append(&mut self, event: Event, at_ms: u64) -> &Arc<Entry> {
         if event.is_message() {
@@ -138,6 +145,18 @@ mod tests {
         assert_eq!(log.append(Event::PresenceSummary { joined: 1, left: 0, members: 60 }, 0).seq, 1);
         assert_eq!(log.append(said("b"), 0).seq, 2);
         assert_eq!((log.tail(), log.head()), (0, 3));
+    }
+
+    #[test]
+    fn a_reader_of_everything_has_missed_what_never_came() {
+        let mut log = Log::new(1 << 20);
+        log.append(said("a"), 0);
+        let reader = log.head();
+        log.skip_to(5);
+        assert!(reader < log.tail(), "it lags");
+        assert_eq!((log.seq(), log.evicted_seq(), log.bytes()), (5, 5, 0));
+        assert_eq!(log.append(said("b"), 0).seq, 6);
+        assert_eq!(log.from(reader).map(|entry| entry.seq).collect::<Vec<_>>(), [6]);
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl Room {
         let mut state =
             State::new(config, name.clone(), Arc::clone(&admission), clock(), began_unix_ms, seed);
         let journal = opened.map(|(past, journal)| {
-            state.in_flight = Some(InFlight::new(Arc::clone(&journal), past.ids_up_to));
+            state.in_flight = Some(InFlight::new(Arc::clone(&journal), &past));
             state.restore(past);
             journal
         });

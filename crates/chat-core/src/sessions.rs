@@ -47,6 +47,11 @@ impl Sessions {
         forgotten.map(|(_, left)| left)
     }
 
+    /// There were sessions that are not remembered.
+    pub(crate) fn forget_others(&mut self) {
+        self.has_forgotten = true;
+    }
+
     /// Whether there were ever more sessions than are remembered. If not, one that is unknown has said nothing.
     pub(crate) fn has_forgotten(&self) -> bool {
         self.has_forgotten

@@ -121,8 +121,11 @@ impl State {
         if self.closing.is_some() {
             return Wakes::default();
         }
-        // A journal that is full keeps no farewell.
-        let said = self.say_as_room(vec![farewell]).unwrap_or_default();
+        // A journal that is full keeps no farewell. Members at other servers stay where they are, and need none.
+        let said = match self.is_shared() {
+            true => self.tell_everyone(&farewell),
+            false => self.say_as_room(vec![farewell]).unwrap_or_default(),
+        };
         self.closing = Some(now + grace.min(GRACE_MAX));
         said
     }

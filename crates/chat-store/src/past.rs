@@ -77,6 +77,7 @@ pub(crate) fn open(
         newest: messages,
         topic: topic.and_then(|topic| Text::one_line(&topic).ok()).filter(|topic| !topic.as_str().is_empty()),
         sessions,
+        ..Past::default()
     };
     Ok((room, newest, past))
 }

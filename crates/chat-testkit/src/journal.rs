@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_core::{
-    Committer, Event, Filter, Full, IDS_SET_ASIDE, Journal, JournalError, Journals, Kept, MemberId, Name,
-    Page, Past, PastSession, Query, ReadRequest, Record, Text,
+    Author, Committer, Event, Filter, Full, IDS_SET_ASIDE, Journal, JournalError, Journals, Kept, MemberId,
+    Name, Origin, Page, Past, PastSession, Query, ReadRequest, Record, Text,
 };
 
 /// The journal of one room. Clones share it, and it survives the room: restore another one from it
@@ -51,6 +51,7 @@ struct Inner {
     /// Records that may wait.
     queue_max: Option<usize>,
     reads: VecDeque<ReadRequest>,
+    is_shared: bool,
 }
 
 impl ScriptedJournal {
@@ -59,6 +60,22 @@ impl ScriptedJournal {
     pub fn with_queue_max(self, records: usize) -> Self {
         self.lock().queue_max = Some(records);
         self
+    }
+
+    /// Other servers use it, too: [`arrive`](Self::arrive).
+    #[must_use]
+    pub fn with_others(self) -> Self {
+        self.lock().is_shared = true;
+        self
+    }
+
+    /// A message that was said at another server is kept under this number. The room does not learn it before
+    /// [`commit`](Self::commit).
+    pub fn arrive(&self, seq: u64, from: Origin, author: Author, text: Text) {
+        let mut inner = self.lock();
+        let kept = Kept { seq, unix_ms: 1_000_000, event: Event::Said { from, author, text } };
+        inner.messages.push(kept.clone());
+        inner.kept.push(kept);
     }
 
     /// How many records wait.
@@ -217,6 +234,8 @@ impl Inner {
             newest: self.messages.clone(),
             topic: self.topic.clone(),
             sessions,
+            is_shared: self.is_shared,
+            has_forgotten: false,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! | a bot, a host, a moderator | [`MemoryTransport`]: a room with peers that say and hear lines, stall and vanish, without a network |
 //! | protocol code without sockets | [`Network`] and [`Streams`]: loss, delay, small buffers and resets, drawn from a seed |
 //! | a journal, or what must hold with one | [`ScriptedJournal`]: it keeps, fails and crashes when it is told to |
+//! | several servers on NATS | [`NatsServers`]: real `nats-server` processes that are killed, stopped and started again |
 //! | a transport that strangers reach | [`STRANGERS_TCP`], [`STRANGERS_UDP`]: what other protocols begin with |
 //! | anything with a clock | [`VirtualTime`] |
 //!
@@ -15,6 +16,7 @@
 pub mod conformance;
 mod journal;
 mod memory;
+mod nats;
 mod network;
 mod strangers;
 mod streams;
@@ -23,6 +25,7 @@ mod welcome;
 
 pub use journal::ScriptedJournal;
 pub use memory::{MemoryDoor, MemoryPeer, MemoryTransport};
+pub use nats::NatsServers;
 pub use network::{Conditions, Datagram, Network};
 pub use strangers::{STRANGERS_TCP, STRANGERS_UDP, Stranger};
 pub use streams::{StreamConditions, StreamEnd, StreamEvent, Streams};

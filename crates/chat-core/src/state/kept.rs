@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
-use chat_proto::{DirectItem, Event, MemberId, Name, Text};
+use chat_proto::{DirectItem, Event, MemberId, Name, Origin, Text};
 
 use super::{State, Wakes};
 use crate::journal::{Full, IDS_SET_ASIDE, Journal, Kept, Past, Record};
@@ -18,14 +19,22 @@ const WAITING_MAX: usize = 4_096;
 /// Bytes of the log for each of them.
 const LOG_BYTES_PER_WAITING: usize = 1_024;
 
+/// How long a speaker waits when so many messages wait for the journal; it grows with each further quarter of them,
+const JOURNAL_PAUSE: Duration = Duration::from_millis(1);
+
+/// up to this.
+const JOURNAL_PAUSE_MAX: Duration = Duration::from_secs(1);
+
 /// A room's journal, and what has not come back from it.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     journal: Arc<dyn Journal>,
     /// For each member that has something in flight, in order.
     steps: HashMap<MemberId, VecDeque<Step>>,
-    /// Events in flight.
+    /// Messages in flight.
     waiting: usize,
+    /// Other servers pass their messages through the same journal.
+    is_shared: bool,
     /// The journal knows that ids up to this one are given.
     ids_up_to: u64,
     /// The last records that came back could not be kept.
@@ -50,12 +59,13 @@ impl Step {
 }
 
 impl InFlight {
-    pub(crate) fn new(journal: Arc<dyn Journal>, ids_up_to: u64) -> Self {
+    pub(crate) fn new(journal: Arc<dyn Journal>, past: &Past) -> Self {
         Self {
             journal,
             steps: HashMap::new(),
             waiting: 0,
-            ids_up_to: ids_up_to + IDS_SET_ASIDE,
+            is_shared: past.is_shared,
+            ids_up_to: past.ids_up_to + IDS_SET_ASIDE,
             is_failing: false,
         }
     }
@@ -64,12 +74,39 @@ impl InFlight {
     pub(crate) fn depth(&self) -> (usize, bool) {
         (self.waiting, self.is_failing)
     }
+
+    /// What a member has in flight up to this number has come back, or never will. Returns what had to wait for it.
+    fn came_back(&mut self, from: Origin) -> Vec<(u64, Vec<DirectItem>)> {
+        let mut settled = Vec::new();
+        let Some(steps) = self.steps.get_mut(&from.member) else { return settled };
+        while let Some(step) = steps.pop_front() {
+            match step {
+                Step::Message(ahead) if ahead > from.number => {
+                    steps.push_front(Step::Message(ahead));
+                    break;
+                }
+                Step::Message(_) => self.waiting -= 1,
+                Step::Settled(number, items) => settled.push((number, items)),
+            }
+        }
+        if steps.is_empty() {
+            self.steps.remove(&from.member);
+        }
+        settled
+    }
 }
 
 impl State {
     /// Takes over what the journal holds.
     pub(crate) fn restore(&mut self, past: Past) {
         self.newest_id = past.ids_up_to;
+        if past.is_shared {
+            // The room speaks at every server, and no two of its messages have one number.
+            self.said_by_room = past.ids_up_to;
+        }
+        if past.has_forgotten {
+            self.left.forget_others();
+        }
         self.topic = past.topic;
         self.log.begin_after(past.before);
         for Kept { unix_ms, event, .. } in past.newest {
@@ -86,15 +123,23 @@ impl State {
         }
     }
 
+    /// Whether other servers have members in this room, too.
+    pub(super) fn is_shared(&self) -> bool {
+        self.in_flight.as_ref().is_some_and(|in_flight| in_flight.is_shared)
+    }
+
     /// Whether everything that was accepted is in the log.
     pub(super) fn is_settled(&self) -> bool {
         self.in_flight.as_ref().is_none_or(|in_flight| in_flight.waiting == 0)
     }
 
-    /// Whether the journal is so far behind that speakers must wait.
-    pub(super) fn is_journal_behind(&self) -> bool {
+    /// How long a speaker must wait because the journal is far behind. The further it is, the longer, so that members that go on
+    /// speaking do not fill the journal's own queue while it stands still.
+    pub(super) fn journal_pause(&self) -> Option<Duration> {
         let waiting_max = WAITING_MAX.min(self.config.log_bytes_max / LOG_BYTES_PER_WAITING);
-        self.in_flight.as_ref().is_some_and(|in_flight| in_flight.waiting >= waiting_max)
+        let waiting = self.in_flight.as_ref()?.waiting.checked_sub(waiting_max)?;
+        let steps = u32::try_from(waiting / (waiting_max / 4)).unwrap_or(u32::MAX);
+        Some(JOURNAL_PAUSE.saturating_mul(4_u32.saturating_pow(steps)).min(JOURNAL_PAUSE_MAX))
     }
 
     /// The newest number of a member that needs not be said again: it is in flight, or dealt with.
@@ -113,8 +158,8 @@ impl State {
             _ => None,
         };
         in_flight.journal.submit(Record::Event { event, unix_ms })?;
-        in_flight.waiting += 1;
-        if let Some(from) = from.filter(|from| self.members.key_of(from.member).is_some()) {
+        if let Some(from) = from {
+            in_flight.waiting += 1;
             in_flight.steps.entry(from.member).or_default().push_back(Step::Message(from.number));
         }
         Ok(Wakes::default())
@@ -141,6 +186,12 @@ impl State {
             profile.taken = profile.taken.max(number);
         } else if let Some(left) = self.left.get_mut(member) {
             left.taken = left.taken.max(number);
+        } else if self.is_shared() && member != MemberId::ROOM && self.local_place(member).is_none() {
+            // A member of another server, which may come here.
+            let left = Left { taken: number, name: None, standing: Standing::default(), left_ms: 0 };
+            if let Some(name) = self.left.remember(member, left).and_then(|forgotten| forgotten.name) {
+                self.names.release(&name);
+            }
         }
     }
 
@@ -151,7 +202,10 @@ impl State {
             if event.is_message() && seq <= self.log.seq() {
                 continue; // the room has it already
             }
-            self.came_back(true);
+            self.set_failing(false);
+            if event.is_message() && seq > self.log.seq() + 1 {
+                self.log.skip_to(seq - 1);
+            }
             let from = match &event {
                 Event::Said { from, .. } => Some(*from),
                 _ => None,
@@ -173,10 +227,13 @@ impl State {
         let mut wakes = Wakes::default();
         for record in batch {
             let Record::Event { event, .. } = record else { continue };
-            self.came_back(false);
+            self.set_failing(true);
             self.counted.not_kept += 1;
             match event {
-                Event::Said { from, .. } if from.member != MemberId::ROOM => {
+                Event::Said { from, .. } if from.member == MemberId::ROOM => {
+                    wakes.0.extend(self.advance(from.member, from.number, Vec::new()).0);
+                }
+                Event::Said { from, .. } => {
                     let refused = DirectItem::Refused { number: from.number, why: why.clone() };
                     wakes.0.extend(self.advance(from.member, from.number, vec![refused]).0);
                 }
@@ -193,33 +250,18 @@ impl State {
         wakes
     }
 
-    /// One event less is in flight.
-    fn came_back(&mut self, is_kept: bool) {
+    /// Whether the journal keeps what is said.
+    fn set_failing(&mut self, is_failing: bool) {
         if let Some(in_flight) = &mut self.in_flight {
-            in_flight.is_failing = !is_kept;
-            in_flight.waiting = in_flight.waiting.saturating_sub(1);
+            in_flight.is_failing = is_failing;
         }
     }
 
     /// A message of a member has come back, with `items` for the member: these, and everything that had to wait for it.
     fn advance(&mut self, member: MemberId, number: u64, items: Vec<DirectItem>) -> Wakes {
         let mut settled = vec![(number, items)];
-        if let Some(in_flight) = &mut self.in_flight
-            && let Some(steps) = in_flight.steps.get_mut(&member)
-        {
-            while let Some(step) = steps.pop_front() {
-                match step {
-                    Step::Message(ahead) if ahead > number => {
-                        steps.push_front(Step::Message(ahead));
-                        break;
-                    }
-                    Step::Message(_) => {}
-                    Step::Settled(number, items) => settled.push((number, items)),
-                }
-            }
-            if steps.is_empty() {
-                in_flight.steps.remove(&member);
-            }
+        if let Some(in_flight) = &mut self.in_flight {
+            settled.extend(in_flight.came_back(Origin { member, number }));
         }
         let mut wakes = Wakes::default();
         for (number, items) in settled {
@@ -251,6 +293,21 @@ impl State {
                 in_flight.ids_up_to = up_to;
             }
         }
+    }
+
+    /// Tells everyone who is here, beside the log.
+    pub(crate) fn tell_everyone(&mut self, text: &Text) -> Wakes {
+        let members = self.members.iter().map(|(_, member)| member.id);
+        let locals = self.locals.iter().flatten().map(|local| local.id);
+        let everyone: Vec<MemberId> = members.chain(locals).collect();
+        let mut wakes = Wakes::default();
+        for member in everyone {
+            // A member whose lane is full has more to read than this.
+            wakes
+                .0
+                .extend(self.tell(member, DirectItem::Notice { text: text.clone() }).unwrap_or_default().0);
+        }
+        wakes
     }
 
     /// How the room says that its journal is full.

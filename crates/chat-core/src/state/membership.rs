@@ -63,7 +63,11 @@ impl State {
         now: Instant,
     ) -> Result<(Welcomed, Wakes), JoinError> {
         let head = self.log.seq();
-        let resume = hello.resume.filter(|resume| self.is_proven(resume) && resume.have <= head);
+        let resume = hello.resume.filter(|resume| self.goes_on(resume));
+        if resume.is_some_and(|resume| resume.have > head) {
+            self.counted.refused += 1;
+            return Err(JoinError::Behind);
+        }
         let present = resume.and_then(|resume| self.members.key_of(resume.session.member));
         let holder = present.and_then(|membership| self.members.get(membership));
         if holder.is_some_and(|holder| self.since_began_ms(newcomer.came) < holder.came_ms) {
@@ -125,7 +129,7 @@ impl State {
         now: Instant,
     ) -> Option<(Result<Welcomed, JoinError>, Wakes)> {
         let head = self.log.seq();
-        if hello.resume.is_some_and(|resume| self.is_proven(&resume) && resume.have <= head) {
+        if hello.resume.is_some_and(|resume| self.goes_on(&resume)) {
             let &Member { attachment, key, address, is_proven, came_ms, .. } =
                 self.members.get(membership)?;
             let came = self.began + Duration::from_millis(came_ms);
@@ -329,6 +333,11 @@ impl State {
     fn is_proven(&self, resume: &Resume) -> bool {
         let Resume { epoch, session, have, .. } = *resume;
         epoch == self.epoch && session == self.session(session.member, session.since) && have >= session.since
+    }
+
+    /// Whether this is a session of the room that can go on: here and now, or once what it has read elsewhere has come here.
+    fn goes_on(&self, resume: &Resume) -> bool {
+        self.is_proven(resume) && (self.is_shared() || resume.have <= self.log.seq())
     }
 
     /// The word of the transport of a member.

@@ -175,8 +175,9 @@ impl State {
                 .and_then(|member| member.profile.as_ref())
                 .is_some_and(|profile| profile.is_lane_crowded())
         };
-        let is_crowded = self.is_crowded() || lane_is_crowded() || self.is_journal_behind();
-        throttled.max(is_crowded.then(|| now + CROWDED_PAUSE))
+        let is_crowded = self.is_crowded() || lane_is_crowded();
+        let pause = self.journal_pause().or_else(|| is_crowded.then_some(CROWDED_PAUSE));
+        throttled.max(pause.map(|pause| now + pause))
     }
 
     /// A member that may speak.

@@ -1,0 +1,58 @@
+//! The journal of one room: hands everything to the cluster's thread.
+
+use std::fmt;
+
+use chat_core::{Committer, Event, Full, Journal, ReadRequest, Record, Text};
+use tokio::sync::mpsc;
+
+/// Something for the task of a room.
+#[derive(Debug)]
+pub(crate) enum Job {
+    Start(Committer),
+    Keep(Record),
+    Read(ReadRequest),
+}
+
+/// What may wait for the task of a room. With the longest texts about 36 MiB.
+pub(crate) const JOBS_MAX: usize = 32_768;
+
+pub(crate) struct RoomJournal {
+    stream: String,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl RoomJournal {
+    pub(crate) fn new(stream: String, jobs: mpsc::Sender<Job>) -> Self {
+        Self { stream, jobs }
+    }
+}
+
+impl Journal for RoomJournal {
+    fn start(&self, committer: Committer) {
+        let _closed = self.jobs.try_send(Job::Start(committer));
+    }
+
+    fn submit(&self, record: Record) -> Result<(), Full> {
+        match &record {
+            Record::Event { event: Event::Said { .. } | Event::Topic { .. }, .. } => {
+                self.jobs.try_send(Job::Keep(record)).map_err(|_| Full)
+            }
+            // Ids are unique by their block, and names are those of one server.
+            _ => Ok(()),
+        }
+    }
+
+    fn read(&self, request: ReadRequest) {
+        if let Err(full) = self.jobs.try_send(Job::Read(request))
+            && let Job::Read(request) = full.into_inner()
+        {
+            request.answer(Err(Text::lossy("too many look back at once")));
+        }
+    }
+}
+
+impl fmt::Debug for RoomJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RoomJournal({})", self.stream)
+    }
+}

