@@ -47,7 +47,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Server(ServerArgs),
+    Server(Box<ServerArgs>),
     Client(ClientArgs),
     #[cfg(unix)]
     Admin(AdminArgs),

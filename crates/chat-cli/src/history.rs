@@ -29,6 +29,17 @@ pub(crate) fn open(args: &KeepArgs) -> Result<Option<Store>, Failure> {
     Ok(Some(store))
 }
 
+/// Whether the history of a server can be read, if there is one: also while another server writes it.
+#[cfg(unix)]
+pub(crate) fn check(args: &KeepArgs) -> Result<(), Failure> {
+    match &args.history {
+        Some(path) if path.exists() => {
+            Archive::open(path).map(drop).map_err(|error| cannot_open(path, error.into()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn print(path: &Path, args: &HistoryArgs) -> Result<ExitCode, Failure> {
     let HistoryArgs { room, since, author, search, json, .. } = args;
     let since = since

@@ -21,7 +21,7 @@ pub(crate) use print::print;
 const SERVER: &str = "server";
 
 /// Flags that say what to do with the settings.
-const NO_SETTINGS: [&str; 5] = ["config", "print-config", "check", "help", "version"];
+const NO_SETTINGS: [&str; 6] = ["config", "print-config", "check", "take-over", "help", "version"];
 
 /// The settings that a server runs with, and where they are from.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Settings {
     /// Why it cannot be used now, in words.
     pub(crate) fn again(&self) -> Result<(ServerArgs, Self), String> {
         match read(self.typed.clone()) {
-            Ok((Args { command: Command::Server(args), .. }, settings)) => Ok((args, settings)),
+            Ok((Args { command: Command::Server(args), .. }, settings)) => Ok((*args, settings)),
             Ok(_) => Err("it is no server's".to_owned()),
             Err(Unusable::Usage(error)) => Err(file::in_one_line(&error)),
             Err(Unusable::File(refused)) => Err(refused.to_string()),

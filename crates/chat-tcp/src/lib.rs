@@ -52,5 +52,6 @@ pub use client::{ConnectError, connect};
 pub use config::TcpConfig;
 pub use layer::{Bare, Layer};
 pub use server::TcpServer;
+pub use socket::listen;
 pub use stream::TcpSocket;
 pub use transport::TcpTransport;

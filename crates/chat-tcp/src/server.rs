@@ -6,6 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use chat_core::{BindError, Rooms, Running, bind_first};
 use crossbeam_channel::bounded;
 use mio::Interest;
+use mio::net::TcpListener;
 
 use crate::acceptor::{Acceptor, Share};
 use crate::config::TcpConfig;
@@ -69,9 +70,25 @@ impl<L: Layer> TcpServer<L> {
     }
 
     fn listen(address: SocketAddr, rooms: &Rooms, config: &TcpConfig, layer: &L) -> Result<Self, BindError> {
-        let listen = |source| BindError::Listen { address, source };
-        let mut listener = socket::listen(address).map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let listener = socket::listen(address).map_err(|source| BindError::Listen { address, source })?;
+        Self::over(listener, rooms, config, layer)
+    }
+
+    /// Serves a socket that listens already: one of [`listen`](crate::listen), of a service manager, or of the process before this one.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], if the system refuses.
+    pub fn over(
+        listener: std::net::TcpListener,
+        rooms: impl Into<Rooms>,
+        config: &TcpConfig,
+        layer: &L,
+    ) -> Result<Self, BindError> {
+        let rooms = &rooms.into();
+        let address = listener.local_addr().map_err(BindError::Poll)?;
+        listener.set_nonblocking(true).map_err(BindError::Poll)?;
+        let mut listener = TcpListener::from_std(listener);
         let mut others = Vec::new();
         let mut transports = Vec::new();
         for _ in 0..config.threads.max(1) {

@@ -3,13 +3,18 @@
 use std::io;
 use std::net::SocketAddr;
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpStream;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::limits::{KEEPALIVE, LISTEN_BACKLOG};
 
-/// A listening socket that takes IPv4 too where its address is the IPv6 wildcard.
-pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// A listening socket that takes IPv4 too where its address is the IPv6 wildcard: what [`TcpServer::bind`](crate::TcpServer::bind) makes, for
+/// [`TcpServer::over`](crate::TcpServer::over).
+///
+/// # Errors
+///
+/// If the address is in use, is not one of this machine, or needs a permission.
+pub fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() && address.ip().is_unspecified() {
         socket.set_only_v6(false)?;
@@ -20,8 +25,7 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(LISTEN_BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(TcpListener::from_std(socket.into()))
+    Ok(socket.into())
 }
 
 /// The options of every connection: no delay for small writes, since each write is a whole batch; and an end

@@ -81,7 +81,7 @@ mod tests {
     fn one_that_cannot_be_sent_keeps_no_other_back() {
         let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = receiver.local_addr().unwrap();
-        let socket = Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let socket = Socket::over(std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
         // The system refuses these at once: another address family, and too many bytes.
         let elsewhere = "[2001:db8::1]:9".parse().unwrap();
         let mut datagrams = vec![

@@ -72,4 +72,5 @@ pub use config::{PlainPolicy, UdpConfig};
 pub use endpoint::Endpoint;
 pub use route::Route;
 pub use server::UdpServer;
+pub use socket::bind;
 pub use transport::UdpTransport;

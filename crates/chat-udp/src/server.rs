@@ -6,7 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use chat_core::{BindError, Rooms, Running, bind_first};
 
 use crate::config::UdpConfig;
-use crate::socket::Socket;
+use crate::socket::{self, Socket};
 use crate::transport::UdpTransport;
 
 /// A bound socket and the [`UdpTransport`] that serves it, ready to run.
@@ -48,11 +48,25 @@ impl UdpServer {
     }
 
     fn bind_to(address: SocketAddr, rooms: &Rooms, config: &UdpConfig) -> Result<Self, BindError> {
-        let bind = |source| BindError::Listen { address, source };
-        let socket = Socket::bind(address).map_err(bind)?;
-        let address = socket.local_addr().map_err(bind)?;
-        let transport = UdpTransport::new(rooms, config, socket, address).map_err(BindError::Poll)?;
-        Ok(Self { rooms: rooms.clone(), address, transport })
+        let socket = socket::bind(address).map_err(|source| BindError::Listen { address, source })?;
+        Self::over(socket, rooms, config)
+    }
+
+    /// Serves a socket that is bound already: one of [`bind`](crate::bind), of a service manager, or of the process before this one.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], if the system refuses.
+    pub fn over(
+        socket: std::net::UdpSocket,
+        rooms: impl Into<Rooms>,
+        config: &UdpConfig,
+    ) -> Result<Self, BindError> {
+        let rooms = rooms.into();
+        let socket = Socket::over(socket).map_err(BindError::Poll)?;
+        let address = socket.local_addr().map_err(BindError::Poll)?;
+        let transport = UdpTransport::new(&rooms, config, socket, address).map_err(BindError::Poll)?;
+        Ok(Self { rooms, address, transport })
     }
 
     /// The address that the server listens on, with the real port where 0 was asked for.

@@ -29,28 +29,40 @@ pub(crate) struct Socket {
     is_v6: bool,
 }
 
+/// A bound socket that takes IPv4 too where its address is the IPv6 wildcard: what [`UdpServer::bind`](crate::UdpServer::bind) makes, for
+/// [`UdpServer::over`](crate::UdpServer::over).
+///
+/// # Errors
+///
+/// If the address is in use, is not one of this machine, or needs a permission.
+pub fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        socket.set_only_v6(false)?;
+    }
+    // No reuse of the address: for UDP that would let another process take it.
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
 impl Socket {
-    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        let is_wildcard = address.ip().is_unspecified();
-        if address.is_ipv6() && is_wildcard {
-            socket.set_only_v6(false)?;
-        }
+    /// Prepares a bound socket.
+    pub(crate) fn over(socket: std::net::UdpSocket) -> io::Result<Self> {
+        let address = socket.local_addr()?;
+        let buffers = SockRef::from(&socket);
         // The system may silently grant less. If it grants nothing, the server still works.
         for result in [
-            socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES),
-            socket.set_send_buffer_size(SOCKET_BUFFER_BYTES),
+            buffers.set_recv_buffer_size(SOCKET_BUFFER_BYTES),
+            buffers.set_send_buffer_size(SOCKET_BUFFER_BYTES),
         ] {
             if let Err(error) = result {
                 tracing::debug!(%error, "cannot enlarge the buffers of a socket");
             }
         }
-        // No reuse of the address: for UDP that would let another process take it.
-        socket.bind(&address.into())?;
         socket.set_nonblocking(true)?;
-        let socket = Self { io: UdpSocket::from_std(socket.into()), is_v6: address.is_ipv6() };
+        let socket = Self { io: UdpSocket::from_std(socket), is_v6: address.is_ipv6() };
         system::ask_for_errors(&socket)?;
-        if is_wildcard {
+        if address.ip().is_unspecified() {
             system::ask_for_own_address(&socket)?;
         }
         Ok(socket)

@@ -133,6 +133,15 @@ pub(crate) struct ServerArgs {
     #[cfg(unix)]
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
+    /// Take over the addresses of the running server that has this control socket, which then ends. With --history nothing is lost, and
+    /// members go on where they were
+    #[cfg(unix)]
+    #[arg(long)]
+    pub(crate) take_over: bool,
+    /// Become this user once all addresses are open, if started as root
+    #[cfg(unix)]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
     /// Write the conversation to a file too, with date and time; SIGHUP opens it again
     #[arg(long, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,

@@ -143,6 +143,9 @@ impl Console {
             Update::Refused(why) => self.terminal.note(Style::Warning, &why),
             Update::Status(status) => self.status = status,
             Update::Done | Update::Choices(_) => {}
+            // Not asked for by a console.
+            #[cfg(unix)]
+            Update::Sockets(_) => {}
         }
     }
 

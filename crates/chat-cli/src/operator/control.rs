@@ -4,10 +4,12 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ const ERROR_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
+    /// The file stays: another process has made it, or uses it now.
+    stays: AtomicBool,
 }
 
 impl ControlSocket {
@@ -51,7 +55,31 @@ impl ControlSocket {
             }
             result => result?,
         };
-        Ok(Self { listener, path })
+        Ok(Self { listener, path, stays: AtomicBool::default() })
+    }
+
+    /// One that another process has opened.
+    pub(crate) fn handed(listener: UnixListener, path: PathBuf, is_ours: bool) -> Self {
+        Self { listener, path, stays: AtomicBool::new(!is_ours) }
+    }
+
+    /// Another handle on it, for another process.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptor to give.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.listener.try_clone().map(OwnedFd::from)
+    }
+
+    /// Its file, if this process looks after it.
+    pub(crate) fn own_path(&self) -> Option<&Path> {
+        (!self.stays.load(Ordering::Acquire)).then_some(&self.path)
+    }
+
+    /// The file stays when this is dropped: the next server has it.
+    pub(crate) fn leave_file(&self) {
+        self.stays.store(true, Ordering::Release);
     }
 
     /// Serves consoles of what `desk` looks after until the program ends.
@@ -91,7 +119,9 @@ fn pause() {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        let _gone = std::fs::remove_file(&self.path);
+        if !self.stays.load(Ordering::Acquire) {
+            let _gone = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -122,9 +152,16 @@ fn serve_console(console: UnixStream, desk: Desk, number: u64, place: Arc<()>) -
     Builder::new().name("chat-control-out".to_owned()).spawn(move || {
         let local_room = desk.room.clone();
         let join = move || local_room.join(&format!("admin-{number}")).ok();
-        Session::new(desk, |update| send(&mut &console, &update).is_ok()).run(&requested, join);
-        // Ends the other thread, too.
-        let _gone = console.shutdown(Shutdown::Both);
+        let hand_over = Arc::clone(&desk.hand_over);
+        let tell = |update| match update {
+            Update::Sockets(_) => hand_over.send(&update, &console).is_ok(),
+            update => send(&mut &console, &update).is_ok(),
+        };
+        Session::new(desk, tell).run(&requested, join);
+        // Ends the other thread, too. The next server still waits for a word.
+        if !hand_over.is_done() {
+            let _gone = console.shutdown(Shutdown::Both);
+        }
         drop(place);
     })?;
     Ok(())

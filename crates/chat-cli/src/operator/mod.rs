@@ -23,6 +23,9 @@ use std::sync::Arc;
 use chat_core::Room;
 use serde::{Deserialize, Serialize};
 
+#[cfg(unix)]
+use crate::server::{HandOver, Kind};
+
 /// Requests and updates that may wait for the other side.
 pub(crate) const QUEUE_MAX: usize = 1024;
 
@@ -32,6 +35,9 @@ pub(crate) struct Desk {
     pub(crate) room: Room,
     /// The addresses that the server listens on.
     pub(crate) listening: String,
+    /// What the next server takes over.
+    #[cfg(unix)]
+    pub(crate) hand_over: Arc<HandOver>,
     /// Has the server read its configuration again, and tells what became of it.
     pub(crate) reload: Arc<dyn Fn() -> Result<String, String> + Send + Sync>,
 }
@@ -50,6 +56,9 @@ pub(crate) enum Request {
     Watch,
     /// Do what this line says. [`Update::Done`] closes the answer.
     Line(String),
+    /// Hand the listening sockets over, and end. Answered with [`Update::Sockets`], and when everything is closed with [`Update::Done`].
+    #[cfg(unix)]
+    TakeOver,
     /// How the last word of this line may go on. Answered with [`Update::Choices`].
     Complete(String),
 }
@@ -66,6 +75,9 @@ pub(crate) enum Update {
     Refused(String),
     /// The line is dealt with.
     Done,
+    /// The sockets that come with it, as descriptors.
+    #[cfg(unix)]
+    Sockets(Vec<Kind>),
     /// How a word may go on.
     Choices(Vec<String>),
     /// What stands below the input.

@@ -65,6 +65,8 @@ impl<F: FnMut(Update) -> bool> Session<F> {
                         self.is_member(&join);
                         self.line(&line)?;
                     }
+                    #[cfg(unix)]
+                    Request::TakeOver => self.hand_over()?,
                     Request::Complete(line) => self.tell(Update::Choices(self.choices(&line)))?,
                 },
                 recv(ready) -> _ => {}
@@ -112,6 +114,19 @@ impl<F: FnMut(Update) -> bool> Session<F> {
             server::close(&self.desk.room);
         }
         Ok(())
+    }
+
+    /// Hands over to the next server.
+    #[cfg(unix)]
+    fn hand_over(&mut self) -> Result<(), Over> {
+        match self.desk.hand_over.kinds() {
+            Some(kinds) => {
+                self.tell(Update::Sockets(kinds))?;
+                server::close_for_next(&self.desk.room);
+                Ok(())
+            }
+            None => self.tell(Update::Refused("another server takes over already".to_owned())),
+        }
     }
 
     /// Goes to another room, which the console watches and speaks in from now on.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use chat_core::{BanList, Room, RoomConfig, Rooms};
+use chat_core::BanList;
 
 use super::{bans, listen, metrics, password, tls};
 use crate::args::ServerArgs;
@@ -74,8 +74,7 @@ fn store(args: &ServerArgs) -> Result<(), Failure> {
 
 /// Binds the addresses for a moment.
 fn addresses(args: &ServerArgs) -> Result<(), Failure> {
-    let room = Room::new(RoomConfig::default());
-    listen::bind_all(args, None, &Rooms::from(room))?;
+    listen::bind_all(args)?;
     args.admin.as_ref().map_or(Ok(()), |address| metrics::bind(address).map(drop))
 }
 

@@ -1,12 +1,13 @@
 //! Opens the room to transports at addresses.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
 use std::thread::available_parallelism;
 
-use chat_core::{BindError, Rooms, Running};
-use chat_tcp::{TcpConfig, TcpServer};
+use chat_core::{Rooms, Running};
+use chat_tcp::{Bare, TcpConfig, TcpServer};
 use chat_tls::Tls;
 use chat_udp::UdpServer;
 
@@ -29,6 +30,12 @@ pub(super) struct Place {
     is_one_of_several: bool,
 }
 
+impl Place {
+    fn is(&self, transport: TransportKind, address: SocketAddr) -> bool {
+        (self.transport, self.address) == (transport, address)
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.address)?;
@@ -36,18 +43,26 @@ impl fmt::Display for Place {
     }
 }
 
-/// Opens the room to each transport at each address. Over every transport an address has the same port number.
-pub(super) fn bind_all(
-    args: &ServerArgs,
-    tls: Option<&Tls>,
-    rooms: &Rooms,
-) -> Result<Vec<(Place, Server)>, Failure> {
+/// A socket that is listened on, and where.
+pub(super) struct Bound {
+    pub(super) place: Place,
+    pub(super) socket: Socket,
+}
+
+/// A socket that was bound here or by another process.
+pub(super) enum Socket {
+    Tcp(TcpListener),
+    Udp(UdpSocket),
+}
+
+/// Binds each transport at each address. Over every transport an address has the same port number.
+pub(super) fn bind_all(args: &ServerArgs) -> Result<Vec<Bound>, Failure> {
     let targets = targets(&args.bind)?;
     let mut tries = 0;
     loop {
         tries += 1;
-        match bind(args, tls, &targets, rooms) {
-            Ok(servers) => return Ok(servers),
+        match bind(args, &targets) {
+            Ok(sockets) => return Ok(sockets),
             // By somebody else since the system has picked the port, so it may pick another.
             Err(error) if error.is_picked() && error.is_taken() && tries < TRIES_MAX => {}
             Err(error) => {
@@ -58,18 +73,68 @@ pub(super) fn bind_all(
     }
 }
 
-/// Runs the transports. Returns where they listen.
-pub(super) fn run(servers: Vec<(Place, Server)>, running: &mut Running) -> io::Result<Vec<Place>> {
-    let mut places = Vec::new();
-    for (place, server) in servers {
-        match server {
-            Server::Tcp(server) => server.spawn_into(running)?,
-            Server::Tls(server) => server.spawn_into(running)?,
-            Server::Udp(server) => server.spawn_into(running)?,
+/// The places of sockets that another process has opened.
+///
+/// # Errors
+///
+/// If one of them has no address.
+pub(super) fn handed(sockets: Vec<Socket>) -> io::Result<Vec<Bound>> {
+    let kinds: BTreeSet<TransportKind> = sockets.iter().map(Socket::transport).collect();
+    let bound = sockets.into_iter().map(|socket| {
+        let (transport, address) = (socket.transport(), socket.address()?);
+        Ok(Bound { place: Place { transport, address, is_one_of_several: kinds.len() > 1 }, socket })
+    });
+    bound.collect()
+}
+
+/// Opens the room over the sockets, and runs the transports.
+pub(super) fn serve(
+    sockets: Vec<Bound>,
+    args: &ServerArgs,
+    tls: Option<&Tls>,
+    rooms: &Rooms,
+    running: &mut Running,
+) -> Result<(), Failure> {
+    let cores = || available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX));
+    let threads = args.threads.map_or_else(cores, usize::from);
+    let listeners = sockets.iter().filter(|bound| bound.place.transport == TransportKind::Tcp).count();
+    let config =
+        TcpConfig::default().with_announce(args.announce).with_threads((threads / listeners.max(1)).max(1));
+    for Bound { socket, .. } in sockets {
+        match (socket, tls) {
+            (Socket::Tcp(listener), Some(tls)) => {
+                TcpServer::over(listener, rooms, &config, tls)?.spawn_into(running)?;
+            }
+            (Socket::Tcp(listener), None) => {
+                TcpServer::over(listener, rooms, &config, &Bare)?.spawn_into(running)?;
+            }
+            (Socket::Udp(socket), _) => UdpServer::over(socket, rooms, &args.udp())?.spawn_into(running)?,
         }
-        places.push(place);
     }
-    Ok(places)
+    Ok(())
+}
+
+impl Socket {
+    fn bind(transport: TransportKind, address: SocketAddr) -> io::Result<Self> {
+        match transport {
+            TransportKind::Tcp => chat_tcp::listen(address).map(Self::Tcp),
+            TransportKind::Udp => chat_udp::bind(address).map(Self::Udp),
+        }
+    }
+
+    fn transport(&self) -> TransportKind {
+        match self {
+            Self::Tcp(_) => TransportKind::Tcp,
+            Self::Udp(_) => TransportKind::Udp,
+        }
+    }
+
+    fn address(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr(),
+            Self::Udp(socket) => socket.local_addr(),
+        }
+    }
 }
 
 /// An address of `--bind`, and what it stands for.
@@ -112,93 +177,56 @@ fn both_loopbacks(asked: &Address, mut addresses: Vec<SocketAddr>) -> Vec<Socket
     addresses
 }
 
-/// A transport at an address, ready to run.
-pub(super) enum Server {
-    Tcp(TcpServer),
-    Tls(TcpServer<Tls>),
-    Udp(Box<UdpServer>),
-}
-
-fn bind(
-    args: &ServerArgs,
-    tls: Option<&Tls>,
-    targets: &[Target<'_>],
-    rooms: &Rooms,
-) -> Result<Vec<(Place, Server)>, CannotListen> {
+fn bind(args: &ServerArgs, targets: &[Target<'_>]) -> Result<Vec<Bound>, CannotListen> {
     let mut transports = args.transports.clone();
     transports.sort_unstable();
     transports.dedup();
-    let mut servers = Vec::new();
-    let count = targets.iter().map(|target| target.addresses.len()).sum();
+    let mut sockets: Vec<Bound> = Vec::new();
     for Target { asked, addresses } in targets {
         let mut port = asked.port;
         let mut absent = None;
-        let before = servers.len();
+        let before = sockets.len();
         'addresses: for &(mut address) in addresses {
             for &transport in &transports {
                 address.set_port(port);
-                match bind_to(address, transport, args, tls, count, rooms) {
-                    Ok((bound, server)) => {
+                // Two names may stand for one address.
+                if sockets.iter().any(|bound| bound.place.is(transport, address)) {
+                    continue;
+                }
+                let bound = Socket::bind(transport, address)
+                    .and_then(|socket| Ok((socket.address()?, socket)))
+                    .map_err(|source| CannotListen { transport, asked: (*asked).clone(), address, source });
+                match bound {
+                    Ok((bound, socket)) => {
                         port = bound.port();
                         let is_one_of_several = transports.len() > 1;
-                        servers.push((Place { transport, address: bound, is_one_of_several }, server));
+                        let place = Place { transport, address: bound, is_one_of_several };
+                        sockets.push(Bound { place, socket });
                     }
-                    Err(error) => {
-                        let error = CannotListen { transport, asked: (*asked).clone(), address, error };
-                        // A name may have addresses of a family that this machine does not speak.
-                        if error.is_not_ours() && addresses.len() > 1 {
-                            absent = Some(error);
-                            continue 'addresses;
-                        }
-                        return Err(error);
+                    // A name may have addresses of a family that this machine does not speak.
+                    Err(error) if error.is_not_ours() && addresses.len() > 1 => {
+                        absent = Some(error);
+                        continue 'addresses;
                     }
+                    Err(error) => return Err(error),
                 }
             }
         }
-        if let Some(error) = absent.filter(|_| servers.len() == before) {
+        if let Some(error) = absent.filter(|_| sockets.len() == before) {
             return Err(error);
         }
     }
-    Ok(servers)
-}
-
-fn bind_to(
-    address: SocketAddr,
-    transport: TransportKind,
-    args: &ServerArgs,
-    tls: Option<&Tls>,
-    addresses: usize,
-    rooms: &Rooms,
-) -> Result<(SocketAddr, Server), BindError> {
-    match transport {
-        TransportKind::Tcp => {
-            let cores = || available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX));
-            let threads = args.threads.map_or_else(cores, usize::from);
-            let config =
-                TcpConfig::default().with_announce(args.announce).with_threads((threads / addresses).max(1));
-            if let Some(tls) = tls {
-                let server = TcpServer::bind_over(address, rooms, &config, tls)?;
-                return Ok((server.local_addr(), Server::Tls(server)));
-            }
-            let server = TcpServer::bind(address, rooms, &config)?;
-            Ok((server.local_addr(), Server::Tcp(server)))
-        }
-        TransportKind::Udp => {
-            let server = UdpServer::bind(address, rooms, &args.udp())?;
-            Ok((server.local_addr(), Server::Udp(Box::new(server))))
-        }
-    }
+    Ok(sockets)
 }
 
 /// Why the room cannot be opened at an address.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot open the room over {}", name(*transport))]
+#[error("cannot open the room over {}: cannot listen on {address}", name(*transport))]
 struct CannotListen {
     transport: TransportKind,
     asked: Address,
     address: SocketAddr,
-    #[source]
-    error: BindError,
+    source: io::Error,
 }
 
 fn name(transport: TransportKind) -> &'static str {
@@ -209,27 +237,22 @@ fn name(transport: TransportKind) -> &'static str {
 }
 
 impl CannotListen {
-    /// What the system said of the address.
-    fn refusal(&self) -> Option<&io::Error> {
-        if let BindError::Listen { source, .. } = &self.error { Some(source) } else { None }
-    }
-
     /// Whether the system picks the port.
     fn is_picked(&self) -> bool {
         self.asked.port == 0
     }
 
     fn is_taken(&self) -> bool {
-        self.refusal().is_some_and(|error| error.kind() == ErrorKind::AddrInUse)
+        self.source.kind() == ErrorKind::AddrInUse
     }
 
     fn is_not_ours(&self) -> bool {
-        self.refusal().is_some_and(|error| error.kind() == ErrorKind::AddrNotAvailable || is_no_family(error))
+        self.source.kind() == ErrorKind::AddrNotAvailable || is_no_family(&self.source)
     }
 
     /// What to do about it.
     fn hint(&self) -> Option<String> {
-        let refusal = self.refusal()?;
+        let refusal = &self.source;
         let port = self.address.port();
         if is_no_family(refusal) {
             return Some(format!(
@@ -273,11 +296,10 @@ fn is_no_family(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    fn refused(asked: &str, error: io::Error) -> CannotListen {
+    fn refused(asked: &str, source: io::Error) -> CannotListen {
         let asked: Address = asked.parse().expect("an address");
         let address = SocketAddr::from(([127, 0, 0, 1], asked.port));
-        let error = BindError::Listen { address, source: error };
-        CannotListen { transport: TransportKind::Tcp, asked, address, error }
+        CannotListen { transport: TransportKind::Tcp, asked, address, source }
     }
 
     #[test]

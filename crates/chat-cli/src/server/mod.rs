@@ -2,11 +2,20 @@
 
 mod bans;
 mod check;
+#[cfg(unix)]
+mod hand_over;
+#[cfg(unix)]
+mod handed;
 mod listen;
 mod metrics;
+mod open;
 mod password;
 mod printer;
+#[cfg(unix)]
+mod privileges;
 mod reload;
+#[cfg(unix)]
+mod supervisor;
 mod tls;
 mod watch;
 
@@ -24,19 +33,21 @@ use crossbeam_channel::{bounded, never};
 
 use self::bans::BanFile;
 #[cfg(unix)]
+pub(crate) use self::hand_over::HandOver;
+#[cfg(unix)]
+pub(crate) use self::handed::Kind;
 use self::listen::Place;
+use self::open::Opened;
 use self::reload::Reloader;
 use self::tls::Encryption;
-#[cfg(unix)]
-use crate::admin;
 use crate::args::{LookArgs, ServerArgs};
 use crate::failure::Failure;
 use crate::history;
 use crate::operator::console::{self, Console};
 use crate::operator::session::Session;
-use crate::operator::{Desk, QUEUE_MAX};
 #[cfg(unix)]
-use crate::operator::{control::ControlSocket, typed};
+use crate::operator::typed;
+use crate::operator::{Desk, QUEUE_MAX};
 use crate::settings::{self, Settings};
 use crate::signals::{self, Signal};
 use crate::terminal::{self, Clock};
@@ -58,6 +69,15 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         tracing::warn!(%error, "cannot raise the limit of open files");
     }
     let password = args.operator_password_file.as_deref().map(password::read).transpose()?;
+    let encryption = Encryption::open(args)?;
+    // What only root may do comes first: it may not be root any more when it writes its first file.
+    let Opened {
+        sockets,
+        admin,
+        #[cfg(unix)]
+        control,
+    } = open::open(args)?;
+    let places: Vec<Place> = sockets.iter().map(|bound| bound.place).collect();
     let list = BanList::new();
     let store = history::open(&args.keep)?;
     let rooms = args.rooms(password, list.clone(), store.as_ref())?;
@@ -66,7 +86,6 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     if let Some(topic) = args.topic.as_ref().filter(|_| room.topic().is_none()) {
         reload::set_topic(&rooms, topic.as_str()).map_err(|why| Failure::new(why, None))?;
     }
-    let encryption = Encryption::open(args)?;
     let mut running = Running::new(&rooms);
     // Before anyone can come, so that they tell of everyone.
     let local = room.join("console")?;
@@ -77,13 +96,14 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     if tracing::enabled!(tracing::Level::INFO) {
         watch::spawn(room.join("watch")?)?;
     }
-    let servers = listen::bind_all(args, encryption.as_ref().map(Encryption::tls), &rooms)?;
-    let places = listen::run(servers, &mut running)?;
+    #[cfg(unix)]
+    let hand_over = Arc::new(open::hand_over(&sockets, admin.as_ref(), control.as_ref())?);
+    listen::serve(sockets, args, encryption.as_ref().map(Encryption::tls), &rooms, &mut running)?;
     let mut first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
     first.extend(encryption.iter().map(Encryption::to_string));
-    if let Some(address) = &args.admin {
-        let address = metrics::serve(address, &rooms, &args.rooms, &list)?;
-        first.push_str(&format!("[*] Metrics on http://{address}/metrics\n"));
+    if let Some(listener) = admin {
+        first.push_str(&format!("[*] Metrics on http://{}/metrics\n", listener.local_addr()?));
+        metrics::serve(listener, &rooms, &args.rooms, &list)?;
     }
     let (reopen, reopened) = bounded(1);
     let mut printers = Vec::new();
@@ -91,23 +111,29 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         let printer = printer::spawn_file(local, first.clone(), path.clone(), reopened);
         printers.push(printer.map_err(|error| no_log_file(error, path))?);
     }
+    let listening = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let reloader = Arc::new(Reloader {
         rooms: rooms.clone(),
         encryption,
         files: [Some(reopen), bans.as_ref().map(BanFile::changed)].into_iter().flatten().collect(),
+        listening: listening.clone(),
         started: settings.clone(),
         settings: Mutex::new((args.clone(), settings)),
     });
     let desk = Desk {
         room: room.clone(),
-        listening: places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        listening: listening.clone(),
+        #[cfg(unix)]
+        hand_over: Arc::clone(&hand_over),
         reload: {
             let reloader = Arc::clone(&reloader);
             Arc::new(move || reloader.reload())
         },
     };
     #[cfg(unix)]
-    let _removed_at_the_end = control_socket(args, &places, &desk)?;
+    if let Some(control) = &control {
+        control.serve(desk.clone())?;
+    }
     on_signals(&room, reloader)?;
     printers.push(if is_interactive {
         console(local, first, desk, args.look)?
@@ -118,12 +144,24 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         }
         printer::spawn(local, first, args.timestamps.then(Clock::local))?
     });
+    #[cfg(unix)]
+    {
+        supervisor::ready(&listening);
+        supervisor::watch(&rooms)?;
+    }
     let result = running.join();
     if let Some(bans) = bans {
         bans.finish();
     }
     if let Some(store) = store {
         store.close();
+    }
+    #[cfg(unix)]
+    if hand_over.is_done() {
+        if let Some(control) = &control {
+            control.leave_file();
+        }
+        hand_over.finish();
     }
     // The reader of stdout may have stalled, and must not keep the program from ending.
     let (done, ended) = bounded::<()>(0);
@@ -165,36 +203,6 @@ fn console(local: LocalMember, first: String, desk: Desk, look: LookArgs) -> io:
     })
 }
 
-/// The control socket that was asked for, or the one that this system has a place for.
-#[cfg(unix)]
-fn control_socket(
-    args: &ServerArgs,
-    places: &[Place],
-    desk: &Desk,
-) -> Result<Option<ControlSocket>, Failure> {
-    let default = || admin::default_socket(places.first()?.address.port());
-    let Some(path) = args.socket.clone().or_else(default) else { return Ok(None) };
-    let socket = match ControlSocket::bind(path.clone()) {
-        Ok(socket) => socket,
-        Err(error) if args.socket.is_some() => {
-            let hint = match error.kind() {
-                ErrorKind::AddrInUse => Some("another server has it, or it is no socket; name another file"),
-                ErrorKind::NotFound => Some("its directory does not exist"),
-                ErrorKind::InvalidInput => Some("the system takes no more than about 100 bytes for its name"),
-                _ => None,
-            };
-            let failed = CannotOpen { what: "control socket", path, source: error };
-            return Err(Failure::new(failed, hint.map(str::to_owned)));
-        }
-        Err(error) => {
-            tracing::warn!(%error, "no control socket at {}", path.display());
-            return Ok(None);
-        }
-    };
-    socket.serve(desk.clone())?;
-    Ok(Some(socket))
-}
-
 /// The first signal closes the room in order, the second one at once. SIGHUP reads files again.
 fn on_signals(room: &Room, reloader: Arc<Reloader>) -> io::Result<()> {
     let room = room.clone();
@@ -218,9 +226,21 @@ fn on_signals(room: &Room, reloader: Arc<Reloader>) -> io::Result<()> {
 
 /// Closes the room in order, and the server's other rooms.
 pub(crate) fn close(room: &Room) {
+    close_with(room, "The server is stopping", GRACE);
+}
+
+/// Closes all rooms for the server that takes over.
+#[cfg(unix)]
+pub(crate) fn close_for_next(room: &Room) {
+    close_with(room, "The server restarts", hand_over::GRACE);
+}
+
+fn close_with(room: &Room, farewell: &str, grace: Duration) {
+    #[cfg(unix)]
+    supervisor::stopping();
     match room.rooms() {
-        Some(rooms) => rooms.close("The server is stopping", GRACE),
-        None => room.close("The server is stopping", GRACE),
+        Some(rooms) => rooms.close(farewell, grace),
+        None => room.close(farewell, grace),
     }
 }
 

@@ -6,6 +6,8 @@ use chat_core::{BanList, Name, Rooms};
 use crossbeam_channel::Sender;
 
 use super::password;
+#[cfg(unix)]
+use super::supervisor;
 use super::tls::Encryption;
 use crate::args::ServerArgs;
 use crate::settings::Settings;
@@ -29,6 +31,8 @@ pub(super) struct Reloader {
     pub(super) encryption: Option<Encryption>,
     /// Take a token when a file is to be opened or read again: the log file, the bans.
     pub(super) files: Vec<Sender<()>>,
+    /// What a service manager is told.
+    pub(super) listening: String,
     /// Those of the start, which hold for what cannot change.
     pub(super) started: Settings,
     /// Those that were read last.
@@ -38,6 +42,15 @@ pub(super) struct Reloader {
 impl Reloader {
     /// Reads everything again. Returns what became of it, or what was wrong; then what could not be read stays as it was.
     pub(super) fn reload(&self) -> Result<String, String> {
+        #[cfg(unix)]
+        supervisor::reloading();
+        let result = self.read_again();
+        #[cfg(unix)]
+        supervisor::ready(&self.listening);
+        result
+    }
+
+    fn read_again(&self) -> Result<String, String> {
         for file in &self.files {
             let _there_already = file.try_send(());
         }
@@ -56,7 +69,7 @@ impl Reloader {
         match args.operator_password_file.as_deref().map(password::read).transpose() {
             Ok(password) => self.rooms.reconfigure(&args.room(password, BanList::new())),
             Err(failure) => {
-                wrong.push(format!("limits and password stay as they were: {}", failure.causes()))
+                wrong.push(format!("limits and password stay as they were: {}", failure.causes()));
             }
         }
         match &self.encryption {

@@ -4,7 +4,7 @@ mod http;
 mod numbers;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::thread::Builder;
 
 use chat_core::{BanList, Name, Rooms};
@@ -14,15 +14,12 @@ use self::numbers::Metrics;
 use crate::address::Address;
 use crate::failure::Failure;
 
-/// Answers requests at `asked` on a thread of its own. Returns the address.
-pub(super) fn serve(
-    asked: &Address,
-    rooms: &Rooms,
-    named: &[Name],
-    bans: &BanList,
-) -> Result<SocketAddr, Failure> {
-    let listener = bind(asked)?;
-    let address = listener.local_addr()?;
+/// Answers requests on a thread of its own.
+///
+/// # Errors
+///
+/// If the system has no thread or descriptor to give.
+pub(super) fn serve(listener: TcpListener, rooms: &Rooms, named: &[Name], bans: &BanList) -> io::Result<()> {
     let mut server = http::Server::new(listener)?;
     let first = rooms.first();
     let mut metrics = Metrics::new(rooms, named, bans);
@@ -42,7 +39,7 @@ pub(super) fn serve(
             tracing::error!(%error, "metrics and health are not served any more");
         }
     })?;
-    Ok(address)
+    Ok(())
 }
 
 /// Listens there.

@@ -1,0 +1,112 @@
+//! Everything that a server listens on: bound here, or handed over by another process.
+
+use std::net::TcpListener;
+#[cfg(unix)]
+use std::{io::ErrorKind, os::fd::OwnedFd, path::PathBuf};
+
+use super::listen::{self, Bound};
+use super::metrics;
+#[cfg(unix)]
+use super::{CannotOpen, HandOver, Kind, hand_over, handed::Handed, listen::Socket, privileges};
+use crate::args::ServerArgs;
+use crate::failure::Failure;
+#[cfg(unix)]
+use crate::{admin, history, operator::control::ControlSocket};
+
+/// What is open before the first file is written.
+pub(super) struct Opened {
+    pub(super) sockets: Vec<Bound>,
+    pub(super) admin: Option<TcpListener>,
+    #[cfg(unix)]
+    pub(super) control: Option<ControlSocket>,
+}
+
+/// Opens everything, and then gives up what it takes to do so.
+#[cfg(unix)]
+pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
+    let asked = || args.socket.clone().or_else(|| admin::default_socket(args.bind.first()?.port));
+    let mut handed = Handed::from_environment()?;
+    let is_manager = handed.control.is_some();
+    if args.take_over {
+        let path = asked().ok_or_else(|| {
+            let hint = "name its control socket: --socket PATH".to_owned();
+            Failure::new("there is no server to take over", Some(hint))
+        })?;
+        // The running server goes on if this one cannot.
+        history::check(&args.keep)?;
+        handed = hand_over::take_over(&path)?.unwrap_or(handed);
+    }
+    let sockets = match handed.rooms {
+        sockets if sockets.is_empty() => listen::bind_all(args)?,
+        sockets => listen::handed(sockets)?,
+    };
+    let admin = match (handed.admin, &args.admin) {
+        (Some(listener), _) => Some(listener),
+        (None, address) => address.as_ref().map(metrics::bind).transpose()?,
+    };
+    let control = match handed.control {
+        Some(listener) => Some(ControlSocket::handed(listener, asked().unwrap_or_default(), !is_manager)),
+        None => control_socket(args, &sockets)?,
+    };
+    privileges::become_user(args, control.as_ref().and_then(ControlSocket::own_path))?;
+    privileges::confine(args);
+    Ok(Opened { sockets, admin, control })
+}
+
+#[cfg(not(unix))]
+pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
+    let admin = args.admin.as_ref().map(metrics::bind).transpose()?;
+    Ok(Opened { sockets: listen::bind_all(args)?, admin })
+}
+
+/// What the next server may take over.
+#[cfg(unix)]
+pub(super) fn hand_over(
+    sockets: &[Bound],
+    admin: Option<&TcpListener>,
+    control: Option<&ControlSocket>,
+) -> Result<HandOver, Failure> {
+    let mut kept: Vec<(Kind, OwnedFd)> = Vec::new();
+    for Bound { socket, .. } in sockets {
+        kept.push(match socket {
+            Socket::Tcp(listener) => (Kind::Tcp, listener.try_clone()?.into()),
+            Socket::Udp(socket) => (Kind::Udp, socket.try_clone()?.into()),
+        });
+    }
+    if let Some(listener) = admin {
+        kept.push((Kind::Admin, listener.try_clone()?.into()));
+    }
+    if let Some(socket) = control {
+        kept.push((Kind::Control, socket.descriptor()?));
+    }
+    let hand_over = HandOver::default();
+    hand_over.keep(kept);
+    Ok(hand_over)
+}
+
+/// The control socket that was asked for, or the one that this system has a place for.
+#[cfg(unix)]
+fn control_socket(args: &ServerArgs, sockets: &[Bound]) -> Result<Option<ControlSocket>, Failure> {
+    let default = || admin::default_socket(sockets.first()?.place.address.port());
+    let Some(path) = args.socket.clone().or_else(default) else { return Ok(None) };
+    match ControlSocket::bind(path.clone()) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error) if args.socket.is_some() => Err(no_control_socket(error, path)),
+        Err(error) => {
+            tracing::warn!(%error, "no control socket at {}", path.display());
+            Ok(None)
+        }
+    }
+}
+
+#[cfg(unix)]
+fn no_control_socket(error: std::io::Error, path: PathBuf) -> Failure {
+    let hint = match error.kind() {
+        ErrorKind::AddrInUse => Some("another server has it, or it is no socket; name another file"),
+        ErrorKind::NotFound => Some("its directory does not exist"),
+        ErrorKind::InvalidInput => Some("the system takes no more than about 100 bytes for its name"),
+        _ => None,
+    };
+    let failed = CannotOpen { what: "control socket", path, source: error };
+    Failure::new(failed, hint.map(str::to_owned))
+}

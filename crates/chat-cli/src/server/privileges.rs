@@ -1,0 +1,75 @@
+//! What the server may do: as another user, and with no more files than it needs.
+
+use std::ffi::CString;
+use std::os::unix::fs::chown;
+use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::path::PathBuf;
+
+use nix::unistd::{Uid, User, initgroups, setgid, setuid};
+
+use crate::args::ServerArgs;
+use crate::failure::Failure;
+
+/// Becomes the user that is asked for, for good. All threads do. The control socket becomes the user's.
+///
+/// # Errors
+///
+/// If there is no such user, or this one may not become it.
+pub(super) fn become_user(args: &ServerArgs, control: Option<&Path>) -> Result<(), Failure> {
+    let Some(name) = &args.user else { return Ok(()) };
+    let no_user = || Failure::new(format!("there is no user '{name}'"), None);
+    let user = User::from_name(name)?.ok_or_else(no_user)?;
+    if Uid::current() == user.uid && Uid::effective() == user.uid {
+        return Ok(());
+    }
+    if !Uid::effective().is_root() {
+        let hint = "leave --user out, or start the server as root".to_owned();
+        return Err(Failure::new(format!("only root may become '{name}'"), Some(hint)));
+    }
+    let name = CString::new(user.name).map_err(|_| no_user())?;
+    if let Some(socket) = control {
+        chown(socket, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+    }
+    initgroups(&name, user.gid)?;
+    setgid(user.gid)?;
+    setuid(user.uid)?;
+    if !user.uid.is_root() && setuid(Uid::from_raw(0)).is_ok() {
+        return Err(Failure::new("the privileges of root cannot be given up", None));
+    }
+    Ok(())
+}
+
+/// Has the kernel refuse every write outside of the directories of the files that the settings name (Landlock). Holds for this thread and
+/// those that it starts. A kernel that cannot do so is no reason not to serve.
+#[cfg(target_os = "linux")]
+pub(super) fn confine(args: &ServerArgs) {
+    use landlock::{
+        ABI, AccessFs, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, path_beneath_rules,
+    };
+    let socket = args.socket.clone().or_else(|| crate::admin::default_socket(0));
+    let named = [&args.keep.history, &args.bans, &args.config, &args.log_file, &socket];
+    let directory = |path: &PathBuf| {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        parent.map_or_else(|| PathBuf::from("."), PathBuf::from)
+    };
+    // A name may be a link to elsewhere.
+    let named = named.into_iter().flatten();
+    let named = named.flat_map(|path| [Some(path.clone()), path.canonicalize().ok()]).flatten();
+    let named = named.map(|path| directory(&path));
+    // A terminal, and /dev/null.
+    let writable: Vec<PathBuf> = named.chain([PathBuf::from("/dev")]).collect();
+    let write = AccessFs::from_write(ABI::V3);
+    let confined = Ruleset::default()
+        .handle_access(write)
+        .and_then(Ruleset::create)
+        .and_then(|rules| rules.add_rules(path_beneath_rules(writable, write)))
+        .and_then(RulesetCreated::restrict_self);
+    match confined {
+        Ok(status) => tracing::debug!(landlock = ?status.ruleset, "writes are confined"),
+        Err(error) => tracing::debug!(%error, "writes are not confined"),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn confine(_: &ServerArgs) {}

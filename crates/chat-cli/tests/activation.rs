@@ -1,0 +1,126 @@
+//! A service manager: it opens the sockets, and is told how the server is.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use support::{CHAT, Killed, PATIENCE, Peer, Process};
+
+/// A socket that the server tells its state.
+struct Manager {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Manager {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("chat-notify-{name}-{}", std::process::id()));
+        let socket = UnixDatagram::bind(&path).expect("nobody else makes it");
+        socket.set_read_timeout(Some(PATIENCE)).expect("it is no zero");
+        Self { socket, path }
+    }
+
+    /// The next datagram but those about the watchdog.
+    fn told(&self) -> String {
+        loop {
+            let told = self.any();
+            if told != "WATCHDOG=1\n" {
+                return told;
+            }
+        }
+    }
+
+    fn any(&self) -> String {
+        let mut buffer = [0; 1024];
+        let count = self.socket.recv(&mut buffer).expect("the server tells something");
+        String::from_utf8_lossy(&buffer[..count]).into_owned()
+    }
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_file(&self.path);
+    }
+}
+
+/// `chat server`, which finds two sockets as its descriptors 3 and 4.
+fn activated(first: OwnedFd, second: OwnedFd, names: &str, flags: &str) -> (Killed, Process) {
+    let script = format!(
+        "exec 3<&0 4<&2 0</dev/null 2>&1; export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES={names}; exec {CHAT} server {flags}"
+    );
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).env_remove("XDG_RUNTIME_DIR");
+    let child = command.stdin(Stdio::from(first)).stderr(Stdio::from(second)).stdout(Stdio::piped()).spawn();
+    let mut child = child.expect("there is a shell");
+    let stdout = child.stdout.take().expect("piped");
+    // What it prints is read by a process whose output is collected.
+    let reader = Process::start_with(Command::new("cat").stdin(Stdio::from(stdout)));
+    (Killed(child), reader)
+}
+
+#[test]
+fn the_sockets_of_a_service_manager_are_served() {
+    let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let udp = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let addresses = [tcp.local_addr(), udp.local_addr()].map(|address| address.expect("bound"));
+    // Came before the server was there.
+    let mut early = Peer::connect(addresses[0]);
+    let (_server, output) = activated(tcp.into(), udp.into(), "chat:chat", "tcp udp");
+    output.stdout.wait_for_line(&format!("[*] Listening on {} (tcp)", addresses[0]));
+    output.stdout.wait_for_line(&format!("[*] Listening on {} (udp)", addresses[1]));
+    early.send("hello\n");
+    output.stdout.wait_for_line(&early.line("hello"));
+    let plain = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    plain.send_to(b"good morning\n", addresses[1]).expect("it is sent");
+    early.read_up_to(&format!("[{}] good morning", plain.local_addr().expect("bound")));
+}
+
+#[test]
+fn a_socket_that_is_called_admin_has_the_metrics() {
+    let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let admin = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = admin.local_addr().expect("bound");
+    let (_server, output) = activated(admin.into(), tcp.into(), "admin:chat", "tcp");
+    output.stdout.wait_for_line(&format!("[*] Metrics on http://{address}/metrics"));
+    assert!(healthz(address).ends_with("ok\n"));
+}
+
+fn healthz(address: SocketAddr) -> String {
+    use std::io::{Read, Write};
+    let mut socket = std::net::TcpStream::connect(address).expect("it listens");
+    socket.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("it answers");
+    answer
+}
+
+#[test]
+fn a_service_manager_is_told_how_the_server_is() {
+    if !Process::heeds("HUP") || !Process::heeds("TERM") {
+        return;
+    }
+    let manager = Manager::new("told");
+    let mut command = Command::new(CHAT);
+    command.args(["server", "tcp", "--bind", "127.0.0.1:0"]).env_remove("XDG_RUNTIME_DIR");
+    command.env("NOTIFY_SOCKET", &manager.path).env("WATCHDOG_USEC", "300000");
+    let mut server = support::Server::run(&mut command);
+    let address = server.address;
+    assert_eq!(manager.told(), format!("READY=1\nSTATUS=listening on {address}\n"));
+    // Again and again.
+    let mut alive = 0;
+    while alive < 3 {
+        alive += usize::from(manager.any() == "WATCHDOG=1\n");
+    }
+    server.process.signal("HUP");
+    let reloading = manager.told();
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert!(manager.told().starts_with("READY=1\n"));
+    server.process.terminate();
+    assert_eq!(manager.told(), "STOPPING=1\n");
+    assert_eq!(server.process.exit_code(), Some(0));
+}

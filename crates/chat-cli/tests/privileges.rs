@@ -1,0 +1,110 @@
+//! What a server may do that was started by root, and what no server may.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::PathBuf;
+use std::process::Command;
+
+use support::{CHAT, Process, Server};
+
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("chat-privileges-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a directory for the test");
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("a plain name").to_owned()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").expect("there is /proc").uid() == 0
+}
+
+#[test]
+fn root_binds_a_low_port_and_then_becomes_another_user() {
+    let id = |flag| {
+        let output = Command::new("id").args([flag, "nobody"]).output().ok()?;
+        String::from_utf8(output.stdout).ok()?.trim().parse::<u32>().ok()
+    };
+    let (true, Some(user), Some(group)) = (is_root(), id("-u"), id("-g")) else {
+        println!("skipped: not root, or no user nobody");
+        return;
+    };
+    let directory = Directory::new("user");
+    // As a package makes it.
+    let home = directory.0.join("lib");
+    fs::create_dir(&home).expect("a directory");
+    std::os::unix::fs::chown(&home, Some(user), Some(group)).expect("root may");
+    let (socket, history) = (directory.path("control"), directory.path("lib/chat.db"));
+    let bind = format!("{}:99", support::own_loopback());
+    let flags = ["--user", "nobody", "--socket", &socket, "--history", &history];
+    let server = Server::at(&bind, &["tcp"], &flags);
+    let status = fs::read_to_string(format!("/proc/{}/status", server.process.id())).expect("it runs");
+    let ids = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+        line.split_whitespace().map(|id| id.parse().expect("a number")).collect::<Vec<u32>>()
+    };
+    assert_eq!((ids("Uid:"), ids("Gid:")), (vec![user; 4], vec![group; 4]));
+    assert!(ids("Groups:").iter().all(|id| *id == group), "{status}");
+    for path in [&history, &socket] {
+        assert_eq!(fs::metadata(path).expect("it is there").uid(), user, "{path}");
+    }
+    server.peer();
+}
+
+#[test]
+fn a_user_that_cannot_be_is_refused() {
+    let mut command = Command::new(CHAT);
+    command.args(["server", "tcp", "--bind", "127.0.0.1:0", "--user", "no-such-user"]);
+    let mut server = Process::start(command.env_remove("XDG_RUNTIME_DIR"));
+    assert_eq!(server.exit_code(), Some(1));
+    assert!(server.stderr.all()[0].contains("there is no user 'no-such-user'"), "{:?}", server.stderr.all());
+}
+
+#[test]
+fn it_writes_nowhere_but_where_its_files_are() {
+    if !Process::heeds("HUP") {
+        return;
+    }
+    let (directory, other) = (Directory::new("confined"), Directory::new("elsewhere"));
+    fs::set_permissions(&other.0, fs::Permissions::from_mode(0o777)).expect("it is ours");
+    let log = directory.path("chat.log");
+    let server = Server::with(&["-v", "--log-file", &log]);
+    server.peer();
+    let confined = server.process.stderr.wait_until("whether the kernel can", |output| {
+        let line = output.lines.iter().find(|line| line.contains("writes are "))?;
+        Some(line.contains("Enforced") && !line.contains("NotEnforced"))
+    });
+    if !confined {
+        println!("skipped: the kernel has no Landlock");
+        return;
+    }
+    let reopen = |answer: &str| {
+        server.process.signal("HUP");
+        server
+            .process
+            .stderr
+            .wait_until(answer, |output| output.lines.iter().any(|line| line.contains(answer)).then_some(()));
+    };
+    fs::rename(&log, directory.path("chat.log.1")).expect("it is there");
+    reopen("opened ");
+    assert!(fs::metadata(&log).is_ok());
+    fs::remove_file(&log).expect("it is there");
+    std::os::unix::fs::symlink(other.path("chat.log"), &log).expect("it can be made");
+    reopen("cannot open ");
+    assert!(fs::metadata(other.path("chat.log")).is_err());
+}

@@ -1,0 +1,111 @@
+//! A new server takes over from the old one: nothing that was said is lost, nobody is refused.
+#![cfg(unix)]
+
+mod support;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+
+use support::{CHAT, Peer, Process, Server, client_command};
+
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("chat-take-over-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a directory for the test");
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("a plain name").to_owned()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// `chat server tcp udp` with a history, which takes over if there is somebody to take over from.
+fn start(directory: &Directory, bind: &str) -> Server {
+    let mut command = Command::new(CHAT);
+    command.args(["server", "tcp", "udp", "--bind", bind, "--take-over", "--limit-loopback", "--rate", "0"]);
+    command.args(["--socket", &directory.path("control"), "--history", &directory.path("chat.db")]);
+    Server::run(command.env_remove("XDG_RUNTIME_DIR"))
+}
+
+#[test]
+fn members_go_on_and_nothing_is_lost_or_said_twice() {
+    const LINES: usize = 600;
+    let directory = Directory::new("goes-on");
+    let mut old = start(&directory, &format!("{}:0", support::own_loopback()));
+    let address = old.address;
+    let listener = |transport| {
+        let mut command =
+            support::client_command_over(transport, address, &["--reconnect", "--stay", "--name", transport]);
+        let client = Process::start(&mut command);
+        old.process.stdout.wait_until("the listener", |output| {
+            output.lines.iter().any(|line| line.ends_with(&format!(" {transport}"))).then_some(())
+        });
+        client
+    };
+    let listeners = [listener("tcp"), listener("udp")];
+    let mut speaker = Process::start(&mut client_command(address, &["--reconnect", "--name", "ann"]));
+    let (mut stdin, heard) = (speaker.stdin(), listeners[0].stdout.clone());
+    let speaking = thread::spawn(move || {
+        for number in 0..LINES {
+            writeln!(stdin, "{number}").expect("the client reads");
+            // Never far ahead of those who listen, so that it speaks all the time.
+            if number % 5 == 4 {
+                heard.wait_for_line(&format!("[ann] {number}"));
+            }
+        }
+    });
+    listeners[0].stdout.wait_for_line("[ann] 99");
+    let mut plain = Peer::connect(address);
+    plain.send("hello\n");
+    old.has_accepted(&plain.name);
+    let new = start(&directory, &address.to_string());
+    assert_eq!(new.address, address);
+    assert_eq!(old.process.exit_code(), Some(0), "{:?}", old.process.stderr.lines());
+    plain.read_up_to("[*] The server restarts");
+    // At once, by the same address.
+    let mut again = Peer::connect(address);
+    again.send("I am back\n");
+    speaking.join().expect("everything was heard");
+    assert_eq!(speaker.exit_code(), Some(0), "everything is confirmed: {:?}", speaker.stderr.lines());
+    again.send("that was all\n");
+    let last = again.line("that was all");
+    for listener in &listeners {
+        listener.stdout.wait_for_line(&last);
+        let lines = listener.stdout.lines();
+        let said: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("[ann] ")).collect();
+        let expected: Vec<String> = (0..LINES).map(|number| number.to_string()).collect();
+        assert_eq!(said, expected, "in order, each once");
+    }
+    // The new one is looked after as the old one was, and hands over in its turn.
+    let mut who = Command::new(CHAT);
+    let who = who.args(["admin", "--socket", &directory.path("control"), "who"]).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&who.stdout).contains("\nudp 127."), "{who:?}");
+    let third = start(&directory, &address.to_string());
+    let mut late = Peer::connect(third.address);
+    late.send("and again\n");
+    third.process.stdout.wait_for_line(&late.line("and again"));
+}
+
+#[test]
+fn who_cannot_use_the_history_takes_nothing_over() {
+    let directory = Directory::new("cannot");
+    let old = start(&directory, &format!("{}:0", support::own_loopback()));
+    let bad = directory.path("other.db");
+    std::fs::write(&bad, "this is no database, however long one looks at it").expect("it can be written");
+    let mut command = Command::new(CHAT);
+    command.args(["server", "tcp", "--take-over", "--socket", &directory.path("control"), "--history", &bad]);
+    let mut new = Process::start(&mut command);
+    assert_eq!(new.exit_code(), Some(1));
+    old.peer();
+}
