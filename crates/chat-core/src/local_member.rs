@@ -9,8 +9,9 @@ use chat_proto::{Author, DirectItem, Entry, MemberId, Name, Notice};
 
 use crate::commands::{Action, Caller, Reply};
 use crate::error::{NickError, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
+use crate::journal::Query;
 use crate::room::Room;
-use crate::state::{LOCAL_WORD, LocalState};
+use crate::state::Next;
 use crate::sync::{Receiver, Sender, bounded};
 use crate::waker::Waker;
 
@@ -22,7 +23,8 @@ use crate::waker::Waker;
 pub enum Heard {
     /// An entry of the log: a message, a join or a leave.
     Entry(Arc<Entry>),
-    /// The log's tail has passed this local member: it missed this many messages, at least one. It goes on with the oldest entry held.
+    /// It missed this many messages, at least one: the log's tail has passed this local member, and the room has no journal that still
+    /// holds them. It goes on with the oldest entry held.
     Missed(u64),
     /// Something for this member alone: a private message, for example.
     Direct(DirectItem),
@@ -41,7 +43,7 @@ impl fmt::Display for Heard {
 /// A named membership in the same process as the room: a bot, a console, the embedding program.
 ///
 /// Like every member, it is a cursor into the log: it has no queue, and a local member that is not read harms
-/// nobody and is told how much it missed. It hears its own messages, too, at their place in the order.
+/// nobody and is told how much it missed. In a room with a journal it reads that from there, and misses nothing. It hears its own messages, too, at their place in the order.
 /// All methods take `&self`, so one thread may listen while another speaks; two that listen share
 /// the cursor, and each entry goes to one of them.
 ///
@@ -101,7 +103,7 @@ impl LocalMember {
         Ok(Self { room, place, id, ready, signal, also_wakes })
     }
 
-    /// Hears at most this many of the newest messages first, those from before it came, as far as the log holds them.
+    /// Hears at most this many of the newest messages first, those from before it came, as far as the log or the room's journal holds them.
     pub fn with_history(self, messages: u64) -> Self {
         self.room.lock().rewind_local(self.place, messages);
         let _full = self.signal.try_send(()); // there may be something to hear now
@@ -177,36 +179,30 @@ impl LocalMember {
     /// be: the room was closed, its transports are done, and everything was read.
     pub fn try_recv(&self) -> Result<Heard, TryRecvError> {
         let mut state = self.room.lock();
-        let is_over = state.is_over();
-        let (LocalState { reader, direct, .. }, log) = state.local_mut(self.place);
-        let mut missed = 0;
-        if reader.position < log.tail() {
-            missed = log.evicted_seq() - reader.seq;
-            (reader.position, reader.seq) = (log.tail(), log.evicted_seq());
-        }
-        let heard = if missed > 0 {
-            Ok(Heard::Missed(missed))
-        } else if let Some(item) = direct.pop_front() {
-            Ok(Heard::Direct(item))
-        } else if let Some(entry) = log.at(reader.position) {
-            (reader.position, reader.seq) = (reader.position + 1, entry.seq);
-            Ok(Heard::Entry(Arc::clone(entry)))
-        } else {
-            Err(if is_over { TryRecvError::Closed } else { TryRecvError::Empty })
-        };
-        let is_more = reader.position < log.head() || !direct.is_empty();
-        if !is_more {
-            reader.is_up_to_date();
-        }
-        if is_more || is_over {
+        let next = state.next_for_local(self.place);
+        let is_over = state.is_over() && !state.is_local_behind(self.place);
+        if state.has_more_for_local(self.place) || is_over {
             // A thread that takes one entry per token must get the rest, too, and all threads that listen here
             // must learn of the end.
             let _full = self.signal.try_send(());
         }
-        if let Ok(Heard::Missed(messages)) = heard {
-            state.count_missed(LOCAL_WORD, messages);
+        drop(state);
+        match next {
+            Next::Heard(heard) => return Ok(heard),
+            Next::Nothing => {}
+            Next::Ask { member, after } => self.ask(member, after),
         }
-        heard
+        Err(if is_over { TryRecvError::Closed } else { TryRecvError::Empty })
+    }
+
+    /// Reads a page of what the log no longer has.
+    fn ask(&self, member: MemberId, after: u64) {
+        let room = self.room.downgrade();
+        self.room.read(Query::After(after), move |page| {
+            let Some(room) = Room::upgrade(&room) else { return };
+            let wakes = room.lock().hand_local_page(member, after, page);
+            wakes.wake();
+        });
     }
 
     /// The next entry, waiting for it.

@@ -3,6 +3,7 @@
 
 mod kept;
 mod leaving;
+mod local_past;
 mod looking_back;
 mod membership;
 mod moderation;
@@ -27,6 +28,7 @@ use crate::sessions::Sessions;
 use crate::stats::{ByTransport, Stats, TransportStats};
 
 pub(crate) use kept::InFlight;
+pub(crate) use local_past::Next;
 pub(crate) use looking_back::{Question, Questions};
 pub(crate) use membership::Newcomer;
 pub(crate) use moving::Luggage;

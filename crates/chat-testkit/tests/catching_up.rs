@@ -1,7 +1,7 @@
 //! Members that are further behind than the log reaches, in a room with a journal.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
-use chat_core::{Room, RoomConfig, Transport, World};
+use chat_core::{LocalMember, Room, RoomConfig, Transport, World};
 use chat_testkit::{MemoryDoor, MemoryPeer, MemoryTransport, ScriptedJournal, VirtualTime};
 
 /// More than the smallest log holds.
@@ -115,4 +115,49 @@ fn members_that_catch_up_wait_for_each_other_and_all_get_there() {
         let heard = stage.hear_all(peer);
         assert_eq!(heard.len() as u64, MESSAGES);
     }
+}
+
+/// What a local member hears until there is nothing more for it.
+fn hears(local: &LocalMember, journal: &ScriptedJournal) -> Vec<String> {
+    let mut heard = Vec::new();
+    loop {
+        heard.extend(std::iter::from_fn(|| local.try_recv().ok()).map(|heard| heard.to_string()));
+        if journal.answer(1) == 0 {
+            return heard;
+        }
+        assert!(local.ready().try_recv().is_ok(), "the page wakes it");
+    }
+}
+
+#[test]
+fn a_member_of_this_process_misses_nothing_that_the_journal_holds() {
+    let mut stage = Stage::new();
+    let slow = stage.room.join("slow").unwrap();
+    stage.flood();
+    let expected: Vec<String> = (1..=MESSAGES).map(|number| format!("[*] flood {number}")).collect();
+    assert_eq!(hears(&slow, &stage.journal), expected);
+    assert_eq!(stage.room.stats().missed, 0);
+    stage.room.notice("and on").unwrap();
+    stage.journal.run();
+    assert_eq!(hears(&slow, &stage.journal), ["[*] and on"]);
+    let late = stage.room.join("late").unwrap().with_history(MESSAGES);
+    assert_eq!(hears(&late, &stage.journal).len() as u64, MESSAGES, "the log does not hold as many");
+}
+
+#[test]
+fn a_member_of_this_process_is_told_what_cannot_be_read() {
+    let mut stage = Stage::new();
+    let slow = stage.room.join("slow").unwrap();
+    stage.flood();
+    stage.journal.delete_up_to(100);
+    let heard = hears(&slow, &stage.journal);
+    assert_eq!(heard[..2], ["[*] You missed 100 messages", "[*] flood 101"]);
+    assert_eq!(heard.len() as u64, 1 + MESSAGES - 100);
+    stage.flood();
+    stage.journal.delete_up_to(2 * MESSAGES);
+    let heard = hears(&slow, &stage.journal);
+    assert!(heard[0].starts_with("[*] You missed "), "{:?}", heard[0]);
+    assert_eq!(heard.last().unwrap(), &format!("[*] flood {MESSAGES}"), "the log has the newest ones");
+    let told: u64 = heard[0].split(' ').nth(3).unwrap().parse().unwrap();
+    assert_eq!(told + heard.len() as u64 - 1, MESSAGES, "what it missed is exact");
 }

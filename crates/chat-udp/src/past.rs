@@ -13,7 +13,7 @@ use chat_core::{Cursor, EncodedLog, Entry};
 use chat_proto::{Ack, Spelling, encode_entry};
 
 /// More than the entries of a page take, with their index.
-const LOG_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const PAGE_LOG_BYTES_MAX: usize = 256 * 1024;
 
 /// What a session needs that was ever behind the log.
 #[derive(Debug, Default)]
@@ -25,8 +25,9 @@ pub(crate) struct Past {
     wish: Wish,
 }
 
+/// Whether a peer that is behind the log wants a page of the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Wish {
+pub(crate) enum Wish {
     #[default]
     Nothing,
     /// A page is to be asked for.
@@ -35,6 +36,25 @@ enum Wish {
     Asked,
     /// The journal has nothing for it: it is told what it missed.
     Missed,
+}
+
+impl Wish {
+    /// A page is needed. False if there is none, and the peer is to be told what it missed.
+    pub(crate) fn waits(&mut self) -> bool {
+        if *self == Wish::Nothing {
+            *self = Wish::Page;
+        }
+        *self != Wish::Missed
+    }
+
+    /// Whether a page is to be asked for now.
+    pub(crate) fn take(&mut self) -> bool {
+        let wants = *self == Wish::Page;
+        if wants {
+            *self = Wish::Asked;
+        }
+        wants
+    }
 }
 
 impl Past {
@@ -57,19 +77,12 @@ impl Past {
 
     /// Notes that the session has to read a page before it goes on. False if it is to be told what it missed.
     pub(crate) fn waits(&mut self) -> bool {
-        if self.wish == Wish::Nothing {
-            self.wish = Wish::Page;
-        }
-        self.wish != Wish::Missed
+        self.wish.waits()
     }
 
     /// Whether a page is to be asked for now.
     pub(crate) fn take_wish(&mut self) -> bool {
-        let wants = self.wish == Wish::Page;
-        if wants {
-            self.wish = Wish::Asked;
-        }
-        wants
+        self.wish.take()
     }
 
     /// The session is not behind the log any more.
@@ -85,7 +98,7 @@ impl Past {
     /// Reads these entries from now on, which follow message `after`; `unused` is a slot of the log so far that was never sent.
     /// Returns where it begins.
     pub(crate) fn read(&mut self, after: u64, entries: impl Iterator<Item = Entry>, unused: u64) -> Cursor {
-        let mut page = EncodedLog::new(LOG_BYTES_MAX);
+        let mut page = EncodedLog::new(PAGE_LOG_BYTES_MAX);
         page.restart_after(after);
         let begin = page.head();
         let mut spelling = Spelling::default();

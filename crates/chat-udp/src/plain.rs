@@ -7,12 +7,13 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Action, Cursor, Format, LagPolicy, Membership, Outcome, Pending, Room, Said};
+use chat_core::{Action, CaughtUp, Cursor, Format, LagPolicy, Membership, Outcome, Pending, Room, Said};
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
 use chat_proto::{Author, Direct, LeaveReason, Line, MemberId, Notice, PeerAddr, Text, TextKind};
 use memchr::memmem;
 
 use crate::limits::LEASE;
+use crate::plain_past::PlainPast;
 use crate::session::Context;
 
 /// What a plain member wants from its endpoint.
@@ -51,6 +52,8 @@ pub(crate) struct Plain {
     is_cut: bool,
     /// The members whose messages it does not get, sorted.
     ignored: Box<[MemberId]>,
+    /// Nothing while it is not behind the log.
+    past: Option<Box<PlainPast>>,
 }
 
 /// Whether a datagram comes from a chat server rather than a person: a notice of a room, or
@@ -117,6 +120,7 @@ impl Plain {
             told_encoding: false,
             is_cut: false,
             ignored: Box::default(),
+            past: None,
         }
     }
 
@@ -167,7 +171,30 @@ impl Plain {
     pub(crate) fn moved(&mut self, member: Membership, cursor: Cursor) {
         (self.member, self.cursor) = (member, cursor);
         self.ignored = Box::default();
+        self.past = None;
         self.lane.iter_mut().for_each(|(_, direct)| *direct = 0); // numbers of the other room's lane
+    }
+
+    /// The message after which a page of the room's journal is to be asked for.
+    pub(crate) fn take_wish(&mut self) -> Option<u64> {
+        let wants = self.past.as_mut().is_some_and(|past| past.take_wish());
+        wants.then(|| self.cursor.seq())
+    }
+
+    /// Whether it must wait for a page of the room's journal.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| past.is_waiting())
+    }
+
+    /// The page that was asked for.
+    pub(crate) fn catch_up(&mut self, caught_up: CaughtUp, cx: &Context<'_>) {
+        let Some(past) = &mut self.past else { return };
+        let Some((begin, deleted)) = past.read(caught_up, &self.ignored, cx.feed) else { return };
+        self.cursor = begin;
+        if deleted > 0 {
+            cx.feed.attachment().count_missed(deleted);
+            self.refuse(&Notice::Missed(deleted).to_string());
+        }
     }
 
     /// Says the lines of a datagram. An empty one only shows that the peer is there.
@@ -255,15 +282,26 @@ impl Plain {
             cx.feed.attachment().got(self.member, direct);
             return Ok(true);
         }
-        let log = cx.feed.log(Format::Lf);
+        let shared = cx.feed.log(Format::Lf);
         loop {
+            let page = self.past.as_ref().and_then(|past| past.page());
+            let log = page.unwrap_or(shared);
             let ignored = cx.feed.next_said_by(&self.ignored, self.cursor.seq());
             match log.pending_before(self.cursor, ignored.unwrap_or(u64::MAX)) {
                 Pending::Nothing => match ignored.and_then(|seq| log.step_over(self.cursor, seq..=seq)) {
                     Some(cursor) => self.cursor = cursor,
+                    None if page.is_some() => {
+                        self.cursor = shared.after(self.cursor.seq());
+                        self.past = None;
+                    }
                     None => return Ok(false),
                 },
                 Pending::Lagged { missed, resume } => {
+                    let has_journal = cx.feed.attachment().has_journal();
+                    if missed > 0 && has_journal && self.past.get_or_insert_default().waits() {
+                        return Ok(false);
+                    }
+                    self.past = None;
                     let passed = self.cursor.seq() + 1..=resume.seq();
                     let missed = missed - cx.feed.count_said_by(&self.ignored, passed);
                     self.cursor = resume;

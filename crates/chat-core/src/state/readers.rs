@@ -8,6 +8,7 @@ use chat_proto::limits::DIRECT_ITEMS_MAX;
 use chat_proto::{Author, DirectItem, Entry, Event, LeaveReason, MemberId, Name, Origin, Text};
 
 use super::State;
+use super::local_past::LocalPast;
 use crate::error::{NickError, SayError, TellError};
 use crate::journal::Full;
 use crate::log::Log;
@@ -28,7 +29,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// The waker to call, unless a wake is already on its way.
-    fn wake(&mut self) -> Option<Waker> {
+    pub(super) fn wake(&mut self) -> Option<Waker> {
         (!std::mem::replace(&mut self.woken, true)).then(|| self.waker.clone())
     }
 
@@ -65,13 +66,15 @@ pub(crate) struct AttachmentState {
 
 #[derive(Debug)]
 pub(crate) struct LocalState {
-    pub(crate) reader: Reader,
+    pub(super) reader: Reader,
+    /// What it reads while it is behind the log.
+    pub(super) past: LocalPast,
     pub(crate) name: Name,
     pub(super) id: MemberId,
     /// Messages that it has said.
     said: u64,
     /// What the room has for it alone: at most [`DIRECT_ITEMS_MAX`].
-    pub(crate) direct: VecDeque<DirectItem>,
+    pub(super) direct: VecDeque<DirectItem>,
     /// The sender of the last private message.
     pub(super) answers: Option<MemberId>,
     pub(super) is_operator: bool,
@@ -281,6 +284,7 @@ impl State {
         let (id, came_ms) = (self.next_local_id(), self.since_began_ms(now));
         let local = LocalState {
             reader,
+            past: LocalPast::default(),
             name: name.clone(),
             id,
             said: 0,
@@ -312,7 +316,8 @@ impl State {
 
     /// A local member reads the newest messages again, at most so many.
     pub(crate) fn rewind_local(&mut self, place: usize, messages: u64) {
-        let seq = self.log.seq().saturating_sub(messages).max(self.log.evicted_seq());
+        let oldest = if self.in_flight.is_some() { 0 } else { self.log.evicted_seq() };
+        let seq = self.log.seq().saturating_sub(messages).max(oldest);
         let position = self.log.position_after(seq);
         let (local, _) = self.local_mut(place);
         (local.reader.position, local.reader.seq) = (position, seq);

@@ -128,11 +128,13 @@ impl Endpoint {
             let is_there = self.peers.room(key) == Some(feed);
             let peer =
                 self.peers.get_mut(key).filter(|peer| is_there && peer.member() == Some(caught_up.member));
-            if let Some(Peer::Session(session)) = peer {
-                session.catch_up(caught_up, &cx);
-                self.peers.enqueue(key);
-                self.settle(key);
+            match peer {
+                Some(Peer::Session(session)) => session.catch_up(caught_up, &cx),
+                Some(Peer::Plain(plain)) => plain.catch_up(caught_up, &cx),
+                None => continue,
             }
+            self.peers.enqueue(key);
+            self.settle(key);
         }
         while let Some(Dismissed { key, member, reason }) =
             self.open_feed(feed).and_then(Feed::take_dismissed)
@@ -216,7 +218,7 @@ impl Endpoint {
         let wrote = match self.peers.get_mut(key)? {
             Peer::Session(session) => session.transmit(&cx, out),
             Peer::Plain(plain) => match plain.transmit(&cx, out) {
-                Ok(false) if self.feeds.is_stopped(at) => {
+                Ok(false) if self.feeds.is_stopped(at) && !plain.is_waiting() => {
                     self.expel(key, LeaveReason::Stopping, now);
                     return None;
                 }
@@ -238,8 +240,12 @@ impl Endpoint {
 
     /// Asks the room's journal for the messages that a session lacks and the log no longer has.
     fn ask_for_page(&mut self, key: usize, at: FeedId) {
-        let Some(Peer::Session(session)) = self.peers.get_mut(key) else { return };
-        if let Some((member, after)) = session.member().zip(session.take_wish()) {
+        let wish = match self.peers.get_mut(key) {
+            Some(Peer::Session(session)) => session.member().zip(session.take_wish()),
+            Some(Peer::Plain(plain)) => plain.take_wish().map(|after| (plain.member(), after)),
+            None => None,
+        };
+        if let Some((member, after)) = wish {
             self.feeds.feed_mut(at).catch_up(key, member, after);
         }
     }
