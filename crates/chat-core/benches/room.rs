@@ -19,7 +19,7 @@ fn main() {
 fn room_with(attachments: usize) -> (Vec<Attachment>, Membership, Instant) {
     let room = Room::new(RoomConfig::default().with_rate(None));
     let attachments: Vec<Attachment> = (0..attachments).map(|_| room.attach(Waker::new(|| {}))).collect();
-    let peer = "127.0.0.1:57814".parse().expect("an address");
+    let peer: std::net::SocketAddr = "127.0.0.1:57814".parse().expect("an address");
     let now = clock();
     let joined = attachments[0].join(0, peer, now).expect("an empty room has a place");
     (attachments, joined.member, now)
@@ -46,7 +46,7 @@ fn say_and_pull_256(bencher: Bencher<'_, '_>, attachments: usize) {
 #[divan::bench]
 fn join_and_leave(bencher: Bencher<'_, '_>) {
     let (attachments, _, now) = room_with(1);
-    let peer = "127.0.0.1:40000".parse().expect("an address");
+    let peer: std::net::SocketAddr = "127.0.0.1:40000".parse().expect("an address");
     bencher.bench_local(|| {
         let joined = attachments[0].join(0, peer, now).expect("the room has places");
         attachments[0].leave(joined.member, chat_proto::LeaveReason::Quit, now);

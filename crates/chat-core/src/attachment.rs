@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_proto::{Entry, Hello, LeaveReason, MemberId, Name, PeerAddr, Tag, Text};
+use chat_proto::{Entry, Hello, LeaveReason, MemberId, Name, Tag, Text};
 
 use crate::commands::{self, Action, Caller, Line};
 use crate::error::{JoinError, SayError, TellError};
+use crate::identity::Identity;
 use crate::journal::Query;
 use crate::members::Membership;
 use crate::moderator::{Offer, Verdict};
@@ -69,8 +70,8 @@ impl Attachment {
     ///
     /// [`JoinError`] if the room, or the peer's address, has the maximum of members, or if
     /// the room is closing.
-    pub fn join(&self, key: usize, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
-        self.join_as(Newcomer::new(self.id, key, peer, true, now), now)
+    pub fn join(&self, key: usize, peer: impl Into<Identity>, now: Instant) -> Result<Joined, JoinError> {
+        self.join_as(key, &peer.into(), true, now)
     }
 
     /// Like [`join`](Self::join), for a peer whose address may be forged. It never speaks under the address of a member
@@ -80,18 +81,25 @@ impl Attachment {
     ///
     /// As [`join`](Self::join).
     pub fn join_unproven(&self, key: usize, peer: SocketAddr, now: Instant) -> Result<Joined, JoinError> {
-        self.join_as(Newcomer::new(self.id, key, peer, false, now), now)
+        self.join_as(key, &peer.into(), false, now)
     }
 
-    fn admit(&self, address: PeerAddr, name: Option<&Name>) -> Result<(), JoinError> {
-        self.room.admit(address, self.word, name).map_err(|why| {
+    fn admit(&self, peer: &Identity, name: Option<&Name>) -> Result<(), JoinError> {
+        self.room.admit(peer, self.word, name).map_err(|why| {
             self.room.lock().count_banned(self.word);
             JoinError::Refused { why }
         })
     }
 
-    fn join_as(&self, newcomer: Newcomer, now: Instant) -> Result<Joined, JoinError> {
-        self.admit(newcomer.address, None)?;
+    fn join_as(
+        &self,
+        key: usize,
+        peer: &Identity,
+        is_proven: bool,
+        now: Instant,
+    ) -> Result<Joined, JoinError> {
+        self.admit(peer, None)?;
+        let newcomer = Newcomer::new(self.id, key, peer, is_proven, now);
         let result = self.room.lock().join(newcomer, now);
         let (joined, wakes) = result?;
         wakes.wake();
@@ -110,14 +118,15 @@ impl Attachment {
     pub fn welcome(
         &self,
         key: usize,
-        peer: SocketAddr,
+        peer: impl Into<Identity>,
         hello: &Hello,
         came: Instant,
         now: Instant,
     ) -> Result<Welcomed, JoinError> {
-        let newcomer = Newcomer::new(self.id, key, peer, true, came);
+        let peer = peer.into();
         let name = hello.name.as_ref().and_then(|name| name.as_str().parse().ok());
-        self.admit(newcomer.address, name.as_ref())?;
+        self.admit(&peer, name.as_ref())?;
+        let newcomer = Newcomer::new(self.id, key, &peer, true, came);
         let result = self.room.lock().welcome(newcomer, hello, now);
         let (welcomed, wakes) = result?;
         wakes.wake();
@@ -163,13 +172,13 @@ impl Attachment {
         now: Instant,
     ) -> Option<Result<Joined, JoinError>> {
         let luggage = self.room.lock().luggage(member)?;
-        if let Err(refused) = other.admit(luggage.address, luggage.name.as_ref()) {
+        if let Err(refused) = other.admit(&luggage.identity, luggage.name.as_ref()) {
             return Some(Err(refused));
         }
         let wakes = self.room.lock().leave(member, LeaveReason::Quit, now);
         wakes.wake();
-        let Luggage { address, is_proven, .. } = luggage;
-        let newcomer = Newcomer { attachment: other.id, key, address, is_proven, came: now };
+        let Luggage { identity, is_proven, .. } = &luggage;
+        let newcomer = Newcomer::new(other.id, key, identity, *is_proven, now);
         let result = other.room.lock().join_with(newcomer, luggage, now);
         Some(result.map(|(joined, wakes)| {
             wakes.wake();
@@ -304,10 +313,10 @@ impl Attachment {
         reason
     }
 
-    /// The address of `member`; `None` if it is no member (any more).
+    /// Where `member` comes from, and who it is known to be; `None` if it is no member (any more).
     #[must_use]
-    pub fn address(&self, member: Membership) -> Option<SocketAddr> {
-        self.room.lock().luggage(member).map(|luggage| luggage.address.into())
+    pub fn identity(&self, member: Membership) -> Option<Identity> {
+        self.room.lock().luggage(member).map(|luggage| luggage.identity)
     }
 
     /// Whether it is still a member.

@@ -29,6 +29,8 @@ type Decide = dyn Fn(&Knock<'_>) -> Result<(), Refusal> + Send + Sync;
 pub struct Knock<'a> {
     /// Where it comes from.
     pub address: PeerAddr,
+    /// Who it is, if its transport knows that: `uid:1000`. See [`Identity`](crate::Identity).
+    pub proof: Option<&'a Text>,
     /// Its transport: `tcp`, `udp`, …
     pub transport: &'static str,
     /// The name it asks for.

@@ -49,6 +49,7 @@ mod error;
 mod feed;
 mod feeds;
 mod gate;
+mod identity;
 mod index;
 mod journal;
 mod lane;
@@ -108,6 +109,7 @@ pub use error::{
 pub use feed::{Feed, Format};
 pub use feeds::{FeedId, Feeds};
 pub use gate::{Gate, Knock, Refusal};
+pub use identity::{Identity, PROOF_BYTES_MAX};
 pub use index::Index;
 pub use journal::{
     Committer, Filter, Full, IDS_SET_ASIDE, Journal, JournalDepth, JournalError, Journals, Kept,

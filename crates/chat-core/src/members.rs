@@ -1,10 +1,11 @@
-//! The remote members of the room: by place, by id and by address.
+//! The remote members of the room: by place, by id and by what they are shown as.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use chat_proto::{Author, MemberId, Name, PeerAddr, Tag};
+use chat_proto::{Author, MemberId, Name, PeerAddr, Tag, Text};
 
+use crate::identity::Identity;
 use crate::index::Index;
 use crate::places::Chunks;
 use crate::profile::{Profile, Standing};
@@ -62,7 +63,8 @@ pub(crate) struct Members {
     places: Chunks<Place>,
     free: Vec<u32>,
     by_id: Index,
-    by_address: Index,
+    /// By what they are shown as without a name.
+    by_base: Index,
     /// Members that have not answered their welcome yet, with the times of their joins.
     unanswered: BTreeSet<(u64, Membership)>,
     count: usize,
@@ -74,7 +76,7 @@ impl Members {
     pub(crate) fn insert(&mut self, mut member: Member, word_of: impl Fn(u32) -> &'static str) -> Membership {
         member.tag = self.choose_tag(&member, &word_of);
         self.count += 1;
-        let (id, address) = (member.id, name(member.address));
+        let (id, base) = (member.id, member.base());
         let index = self.free.pop().unwrap_or_else(|| {
             u32::try_from(self.places.push(Place::default()))
                 .expect("a room cannot hold 2^32 members in memory")
@@ -83,8 +85,7 @@ impl Members {
         place.member = Some(member);
         let membership = Membership { index, generation: place.generation };
         self.by_id.insert(&id, index as usize, |place| at(&self.places, place).map(|member| member.id));
-        let address_of = |place| at(&self.places, place).map(|member| name(member.address));
-        self.by_address.insert(&address, index as usize, address_of);
+        self.by_base.insert(&base, index as usize, |place| at(&self.places, place).map(Member::base));
         membership
     }
 
@@ -99,7 +100,7 @@ impl Members {
         self.count -= 1;
         self.unanswered.remove(&(member.came_ms, key));
         self.by_id.remove(&member.id, key.index as usize);
-        self.by_address.remove(&name(member.address), key.index as usize);
+        self.by_base.remove(&member.base(), key.index as usize);
         Some(member)
     }
 
@@ -134,9 +135,17 @@ impl Members {
         Some(self.key_at(place))
     }
 
-    /// The members at an address, whatever the scope of an IPv6 address is.
-    pub(crate) fn at_address(&self, address: PeerAddr) -> Vec<Membership> {
-        self.places_at(address).map(|place| self.key_at(place)).collect()
+    /// The members that are shown like this without a name, whatever their tag and the scope of an IPv6 address are.
+    pub(crate) fn based_like(&self, author: &Author) -> Vec<Membership> {
+        let base = match author {
+            Author::Peer(address) | Author::Tagged { address, .. } => Base::Address(address.without_scope()),
+            Author::Other(shown) => {
+                let proof = shown.as_str().split('/').next().unwrap_or_default();
+                Base::Proof(Text::one_line(proof).unwrap_or_default())
+            }
+            Author::Room | Author::Named(_) => return Vec::new(),
+        };
+        self.places_of(&base).map(|place| self.key_at(place)).collect()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Membership, &Member)> {
@@ -157,12 +166,9 @@ impl Members {
         Membership { index, generation }
     }
 
-    fn places_at(&self, address: PeerAddr) -> impl Iterator<Item = usize> {
+    fn places_of(&self, base: &Base) -> impl Iterator<Item = usize> {
         let places = &self.places;
-        let all: Vec<usize> = self
-            .by_address
-            .all(&name(address), |place| at(places, place).map(|member| name(member.address)))
-            .collect();
+        let all: Vec<usize> = self.by_base.all(base, |place| at(places, place).map(Member::base)).collect();
         all.into_iter()
     }
 
@@ -171,10 +177,11 @@ impl Members {
     /// The bare address belongs to the member whose transport proves it. A member that shares it gets a tag, also one
     /// that is there already.
     fn choose_tag(&mut self, newcomer: &Member, word_of: &impl Fn(u32) -> &'static str) -> u16 {
-        let others: Vec<usize> = self.places_at(newcomer.address).collect();
+        let others: Vec<usize> = self.places_of(&newcomer.base()).collect();
         let is_bare = |place: &usize| {
-            at(&self.places, *place)
-                .is_some_and(|member| member.tag == 0 && member.address == newcomer.address)
+            at(&self.places, *place).is_some_and(|member| {
+                member.tag == 0 && (member.proof().is_some() || member.address == newcomer.address)
+            })
         };
         match others.iter().copied().find(is_bare) {
             None if others.is_empty() || newcomer.is_proven => 0,
@@ -230,9 +237,32 @@ impl Member {
         self.name().map_or_else(|| self.bare_author(word), |name| Author::Named(name.clone()))
     }
 
+    /// Who its transport knows it to be.
+    pub(crate) fn proof(&self) -> Option<&Text> {
+        self.profile.as_ref()?.proof.as_ref()
+    }
+
+    /// Where it comes from, and who it is known to be.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity::new(self.address.into(), self.proof().cloned())
+    }
+
+    fn base(&self) -> Base {
+        match self.proof() {
+            Some(proof) => Base::Proof(proof.clone()),
+            None => Base::Address(self.address.without_scope()),
+        }
+    }
+
     /// The author that is shown without a name.
     pub(crate) fn bare_author(&self, word: &str) -> Author {
         let tag = (self.tag > 0).then(|| Tag::new(word, u32::from(self.tag)).ok()).flatten();
+        if let Some(proof) = self.proof() {
+            return tag.map_or_else(
+                || Author::Other(proof.clone()),
+                |tag| Author::from_shown(&format!("{proof}/{tag}")),
+            );
+        }
         tag.map_or(Author::Peer(self.address), |tag| Author::tagged(self.address, tag))
     }
 }
@@ -256,10 +286,12 @@ thread_local! {
     pub(crate) static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// The key of a member's address in the index. Tagged authors have no scope, so addresses that differ only in the
-/// scope have the same key.
-fn name(address: PeerAddr) -> PeerAddr {
-    address.without_scope()
+/// What members without a name are shown as, but for their tags, which have to differ if this is the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Base {
+    /// Without a scope, which tagged authors do not have.
+    Address(PeerAddr),
+    Proof(Text),
 }
 
 #[cfg(test)]

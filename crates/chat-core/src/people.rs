@@ -53,9 +53,9 @@ impl Room {
     /// [`NickError`]; then nothing has changed.
     pub fn rename(&self, member: MemberId, name: Option<Name>) -> Result<Author, NickError> {
         if let Some(name) = &name {
-            let (address, transport) = self.lock().origin_of(member).ok_or(NickError::NotPresent)?;
-            if let Some(address) = address {
-                self.admit(address, transport, Some(name)).map_err(|why| NickError::Refused { why })?;
+            let (peer, transport) = self.lock().origin_of(member).ok_or(NickError::NotPresent)?;
+            if let Some(peer) = peer {
+                self.admit(&peer, transport, Some(name)).map_err(|why| NickError::Refused { why })?;
             }
         }
         let now = self.now();
@@ -68,7 +68,7 @@ impl Room {
     /// The member that is shown like this: by its name, also in another case, or by its address.
     #[must_use]
     pub fn find(&self, who: &str) -> Option<MemberId> {
-        self.lock().find(&who.parse().ok()?)
+        self.lock().find(&Author::from_shown(who))
     }
 
     /// How many members are here, and the first `max` of them, local ones included.

@@ -1,6 +1,6 @@
 //! What a member has once it has done something, or something was done for it. A member that only listens has nothing of it.
 
-use chat_proto::{MemberId, Name};
+use chat_proto::{MemberId, Name, Text};
 
 use crate::lane::Lane;
 use crate::rate::RateLimit;
@@ -24,6 +24,8 @@ pub(crate) struct Profile {
     /// `None` if it has never asked for old messages.
     pub(crate) questions: Option<Box<Questions>>,
     pub(crate) name: Option<Name>,
+    /// Who its transport knows it to be.
+    pub(crate) proof: Option<Text>,
     pub(crate) standing: Standing,
     /// The sender of the last private message.
     pub(crate) answers: Option<MemberId>,

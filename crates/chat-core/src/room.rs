@@ -13,6 +13,7 @@ use crate::commands::CommandTable;
 use crate::config::RoomConfig;
 use crate::error::{NickError, SayError};
 use crate::gate::{Gate, Knock};
+use crate::identity::Identity;
 use crate::journal::{Committer, Journal, JournalDepth, JournalError, Journals, Past};
 use crate::local_member::LocalMember;
 use crate::moderator::Moderator;
@@ -380,11 +381,12 @@ impl Room {
     /// Whether a peer may join, or take this name. Without the room's lock: a gate may call the room.
     pub(crate) fn admit(
         &self,
-        address: PeerAddr,
+        peer: &Identity,
         transport: &'static str,
         name: Option<&Name>,
     ) -> Result<(), Text> {
-        let knock = Knock { address, transport, name, unix_ms: self.unix_ms() };
+        let (address, proof) = (PeerAddr::from(peer.address), peer.proof());
+        let knock = Knock { address, proof, transport, name, unix_ms: self.unix_ms() };
         let result = self
             .0
             .bans

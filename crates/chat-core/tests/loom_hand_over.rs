@@ -94,7 +94,7 @@ impl Carrier {
     }
 
     fn join(&self, peer: &str, now: Instant) -> Membership {
-        self.attachment.join(0, peer.parse().unwrap(), now).unwrap().member
+        self.attachment.join(0, peer.parse::<std::net::SocketAddr>().unwrap(), now).unwrap().member
     }
 
     fn say(&self, member: Membership, text: &str, now: Instant) -> Result<u64, SayError> {

@@ -204,7 +204,7 @@ fn a_session_goes_on_in_a_full_room_in_the_place_that_it_has() {
     let (room, time) = room_with(RoomConfig::default().with_members_max(1));
     let carrier = Carrier::new(&room, &time);
     let Welcomed { member: old, welcome: first, .. } = carrier.welcome("192.0.2.1:1", &fresh());
-    let address = "192.0.2.1:2".parse().unwrap();
+    let address: std::net::SocketAddr = "192.0.2.1:2".parse().unwrap();
     let refused = carrier.attachment.welcome(0, address, &fresh(), time.now(), time.now()).unwrap_err();
     assert!(matches!(refused, JoinError::RoomFull { .. }));
     let again = carrier.welcome("192.0.2.1:2", &resume(&first, 0));
@@ -213,7 +213,7 @@ fn a_session_goes_on_in_a_full_room_in_the_place_that_it_has() {
     // Once it has left, its place may be another one's.
     carrier.leave(again.member, LeaveReason::Lost);
     let other = carrier.join("192.0.2.2:1");
-    let address = "192.0.2.1:3".parse().unwrap();
+    let address: std::net::SocketAddr = "192.0.2.1:3".parse().unwrap();
     assert!(carrier.attachment.welcome(0, address, &resume(&first, 0), time.now(), time.now()).is_err());
     carrier.leave(other, LeaveReason::Quit);
     assert_eq!(
@@ -260,7 +260,7 @@ fn a_hello_that_was_long_on_its_way_does_not_end_a_newer_connection() {
     time.pass(Duration::from_secs(10));
     let newest = carrier.welcome("192.0.2.1:3", &resume(&first, 0));
     carrier.pull();
-    let address = "192.0.2.1:2".parse().unwrap();
+    let address: std::net::SocketAddr = "192.0.2.1:2".parse().unwrap();
     let late = carrier.attachment.welcome(0, address, &resume(&first, 0), came, time.now());
     assert_eq!(late.unwrap_err(), JoinError::Superseded);
     assert_eq!(carrier.pull().dismissed, []);

@@ -53,7 +53,7 @@ impl SpeakingAttachment {
     fn new(room: &Room, time: &Time, number: usize) -> Self {
         let (waker, woken) = waker();
         let attachment = room.attach(waker);
-        let peer = format!("127.0.0.1:{}", 1_000 + number).parse().unwrap();
+        let peer: std::net::SocketAddr = format!("127.0.0.1:{}", 1_000 + number).parse().unwrap();
         let member = attachment.join(0, peer, time.now()).unwrap().member;
         Self { attachment, woken, member, time: time.clone() }
     }

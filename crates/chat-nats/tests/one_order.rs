@@ -50,7 +50,7 @@ fn now() -> Instant {
 
 fn welcome(carrier: &Attachment, resume: Option<Resume>) -> Result<Welcomed, JoinError> {
     let hello = Hello { resume, ..Hello::default() };
-    carrier.welcome(0, "192.0.2.1:5".parse().unwrap(), &hello, now(), now())
+    carrier.welcome(0, "192.0.2.1:5".parse::<std::net::SocketAddr>().unwrap(), &hello, now(), now())
 }
 
 fn resume(welcomed: &Welcomed, have: u64) -> Option<Resume> {

@@ -42,8 +42,8 @@ pub enum Author {
     Room,
     /// A named local member in the room's own process: `bot`.
     Named(Name),
-    /// What a later version of the protocol shows, cleaned. Nothing in this version makes one, and none is ever
-    /// equal to one of the others in its spelling.
+    /// What the system or a certificate proves about a member without a name, `uid:1000`; or what a later version of the
+    /// protocol shows, cleaned. None is ever equal to one of the others in its spelling.
     Other(Text),
 }
 

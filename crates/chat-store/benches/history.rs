@@ -77,7 +77,8 @@ fn confirmed(path: PathBuf, sync: Sync) -> f64 {
     let room = Room::restore(RoomConfig::default().with_rate(None), &store).unwrap();
     let mut attachment = room.attach(Waker::new(|| {}));
     let began = Instant::now();
-    let member = attachment.join(0, "192.0.2.1:50312".parse().unwrap(), began).unwrap().member;
+    let member =
+        attachment.join(0, "192.0.2.1:50312".parse::<std::net::SocketAddr>().unwrap(), began).unwrap().member;
     let (text, mut update) = (Text::one_line(TEXT).unwrap(), Update::default());
     for number in 1..=SAID {
         let said = attachment.say_numbered(member, number, text.clone(), Instant::now()).unwrap();

@@ -35,7 +35,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_core::{CaughtUp, Cursor, FeedId, Format, Membership};
+use chat_core::{CaughtUp, Cursor, FeedId, Format, Identity, Membership};
 use chat_proto::{Direct, LeaveReason, RoomFrame};
 
 use crate::context::Context;
@@ -83,7 +83,7 @@ enum Who {
 /// The state of a peer until it is a member.
 #[derive(Debug)]
 struct Newcomer {
-    address: SocketAddr,
+    identity: Identity,
     /// It must be a member by then.
     until: Instant,
 }
@@ -113,7 +113,7 @@ impl Connection {
             phase: Phase::Handshake,
             peer_ended: false,
             room: None,
-            who: Who::Newcomer(Box::new(Newcomer { address, until: now + OPENING_TIMEOUT })),
+            who: Who::Newcomer(Box::new(Newcomer { identity: address.into(), until: now + OPENING_TIMEOUT })),
             incoming: Incoming::Opening,
             backlog: Box::default(),
             outgoing: Outgoing::new(Reading::Delimited(Format::Lf), Cursor::default()),
@@ -129,6 +129,13 @@ impl Connection {
     /// Whether the stream is not open, and the peer has been silent for as long as a listener is.
     pub(crate) fn is_silent(&self, now: Instant) -> bool {
         self.is_handshaking() && self.due.is_some_and(|due| due <= now)
+    }
+
+    /// The stream knows who its peer is.
+    pub(crate) fn identify(&mut self, identity: Identity) {
+        if let Who::Newcomer(newcomer) = &mut self.who {
+            newcomer.identity = identity;
+        }
     }
 
     /// The stream is open. A peer that shows nothing of its protocol within `grace` is a listener.
@@ -148,7 +155,7 @@ impl Connection {
     /// The peer joins, or is told why it may not. True if it is a member.
     fn join(&mut self, format: Format, cx: &mut Context<'_>) -> bool {
         let Who::Newcomer(newcomer) = &self.who else { return self.member().is_some() };
-        match cx.feed().attachment().join(cx.key, newcomer.address, cx.now) {
+        match cx.feed().attachment().join(cx.key, newcomer.identity.clone(), cx.now) {
             Ok(joined) => {
                 cx.feed_mut().pull(); // the log must reach the start of the peer
                 let cursor = cx.feed_mut().open(format).after(joined.seq);
@@ -203,6 +210,11 @@ impl Connection {
     /// Whether it is undecided whether the peer becomes a member.
     pub(crate) fn is_newcomer(&self) -> bool {
         matches!(self.who, Who::Newcomer(_))
+    }
+
+    /// Where a peer comes from that is not a member yet.
+    pub(crate) fn newcomer_address(&self) -> Option<SocketAddr> {
+        if let Who::Newcomer(newcomer) = &self.who { Some(newcomer.identity.address) } else { None }
     }
 
     /// Whether the socket can be dropped.

@@ -144,36 +144,46 @@ impl<S: Stream> Endpoint<S> {
     pub fn adopt(&mut self, stream: S, address: SocketAddr, now: Instant) {
         self.generation = self.generation.wrapping_add(1);
         let key = self.peers.next_key();
-        let is_exempt = !self.limits_loopback && address.ip().to_canonical().is_loopback();
         let peers = &self.peers;
         let is_newcomer =
             |key, generation| peers.get(key).is_some_and(|peer| peer.is_newcomer_of(generation));
         self.newcomers.insert(key, self.generation, is_newcomer);
-        let crowded_out = if is_exempt {
-            None
-        } else {
-            self.newcomers.insert_from(network_of(address), key, self.newcomers_per_address_max)
-        };
         let mut peer = Peer::new(stream, Connection::new(address, now), self.generation);
         let mut cx = Context { feeds: &mut self.feeds, at: peer.at(), key, now, room_left: 0, line_left: 0 };
         peer.open(&mut cx);
         let at = cx.at;
+        let comes_from = peer.connection.newcomer_address().unwrap_or(address);
         self.peers.insert(peer);
         self.place(key, at);
         self.queue.push_back(key);
         self.tell_peers(at, now);
+        self.count_newcomer(key, comes_from, now);
         let full = self.peers.len() > self.peers_max;
         let peers = &self.peers;
         let is_newcomer =
             |key, generation| peers.get(key).is_some_and(|peer| peer.is_newcomer_of(generation));
-        let oldest = crowded_out.or_else(|| self.newcomers.oldest(is_newcomer).filter(|_| full));
-        if let Some(oldest) = oldest {
-            tracing::debug!("a newcomer makes way for a later one");
-            let (feeds, at) = (&mut self.feeds, FeedId::FIRST);
-            let mut cx = Context { feeds, at, key: oldest, now, room_left: 0, line_left: 0 };
-            self.peers[oldest].connection.lose(LeaveReason::Lost, &mut cx);
-            self.settle(oldest);
+        if full && let Some(oldest) = self.newcomers.oldest(is_newcomer) {
+            self.crowd_out(oldest, now);
         }
+    }
+
+    /// Counts a newcomer against its address, which may turn out to be another one than that of its socket.
+    fn count_newcomer(&mut self, key: usize, address: SocketAddr, now: Instant) {
+        if !self.limits_loopback && address.ip().to_canonical().is_loopback() {
+            return;
+        }
+        let max = self.newcomers_per_address_max;
+        if let Some(oldest) = self.newcomers.insert_from(network_of(address), key, max) {
+            self.crowd_out(oldest, now);
+        }
+    }
+
+    fn crowd_out(&mut self, oldest: usize, now: Instant) {
+        tracing::debug!("a newcomer makes way for a later one");
+        let (feeds, at) = (&mut self.feeds, FeedId::FIRST);
+        let mut cx = Context { feeds, at, key: oldest, now, room_left: 0, line_left: 0 };
+        self.peers[oldest].connection.lose(LeaveReason::Lost, &mut cx);
+        self.settle(oldest);
     }
 
     /// Records what the peer with this token is ready for. An event may outlive its peer, and another peer may have
@@ -242,6 +252,7 @@ impl<S: Stream> Endpoint<S> {
             let Some(key) = self.queue.pop_front() else { break };
             let Some(peer) = self.peers.get_mut(key) else { continue };
             peer.dequeued();
+            let was_closed = peer.connection.is_handshaking();
             self.touched.push(key);
             let line_left = UNFINISHED_LINES_BYTES_MAX.saturating_sub(self.unfinished - peer.unfinished());
             let mut cx = Context { feeds: &mut self.feeds, at: peer.at(), key, now, room_left, line_left };
@@ -249,7 +260,11 @@ impl<S: Stream> Endpoint<S> {
             let at = cx.at;
             room_left = cx.room_left;
             peer.count_unfinished(&mut self.unfinished);
+            let opened = self.peers[key].connection.newcomer_address().filter(|_| was_closed);
             self.after(key, at, now);
+            if let Some(address) = opened {
+                self.count_newcomer(key, address, now);
+            }
             if room_left == 0 {
                 room_left = self.heard_bytes_max;
                 self.serve(now);

@@ -26,6 +26,7 @@ mod token;
 #[doc(no_inline)]
 pub use chat_core;
 
+pub use chat_core::Identity;
 pub use endpoint::Endpoint;
 pub use held::Held;
 pub use stream::{Readiness, Speaks, Stream};

@@ -38,9 +38,14 @@ impl Newcomers {
         self.count += 1;
     }
 
-    /// Counts a newcomer against its network. Returns the oldest one from there if there are more than `max` by now.
+    /// Counts a newcomer against its network, and no longer against another. Returns the oldest one from there if there are
+    /// more than `max` by now.
     pub(crate) fn insert_from(&mut self, network: IpAddr, key: usize, max: usize) -> Option<usize> {
-        self.networks.insert(number(key), network);
+        match self.networks.insert(number(key), network) {
+            Some(before) if before == network => return None,
+            Some(before) => self.remove_from(before, key),
+            None => {}
+        }
         let sharing = self.by_network.entry(network).or_default();
         sharing.push_back(number(key));
         sharing.front().filter(|_| sharing.len() > max).map(|&key| key as usize)
@@ -48,16 +53,20 @@ impl Newcomers {
 
     pub(crate) fn remove(&mut self, key: usize) {
         self.count -= 1;
-        if let Some(network) = self.networks.remove(&number(key))
-            && let Some(sharing) = self.by_network.get_mut(&network)
-        {
+        if let Some(network) = self.networks.remove(&number(key)) {
+            self.remove_from(network, key);
+        }
+        if self.count == 0 {
+            *self = Self::default(); // gives the memory back
+        }
+    }
+
+    fn remove_from(&mut self, network: IpAddr, key: usize) {
+        if let Some(sharing) = self.by_network.get_mut(&network) {
             sharing.retain(|&other| other as usize != key);
             if sharing.is_empty() {
                 self.by_network.remove(&network);
             }
-        }
-        if self.count == 0 {
-            *self = Self::default(); // gives the memory back
         }
     }
 
@@ -115,6 +124,8 @@ mod tests {
         newcomers.remove(0);
         newcomers.insert(3, 1, |_, _| true);
         assert_eq!(newcomers.insert_from(here, 3, 1), Some(2));
+        assert_eq!(newcomers.insert_from(there, 2, 1), Some(1), "it turned out to come from there");
+        assert_eq!(newcomers.insert_from(there, 2, 1), None, "which is counted once");
         (1..=3).for_each(|key| newcomers.remove(key));
         assert!(newcomers.networks.is_empty() && newcomers.by_network.is_empty());
     }

@@ -109,7 +109,7 @@ impl<S: Stream> Peer<S> {
     pub(crate) fn on_deadline(&mut self, cx: &mut Context<'_>) {
         self.listed = Listed::default();
         if self.connection.is_silent(cx.now) && self.stream.silent() {
-            self.connection.opened(self.stream.speaks(), Duration::ZERO, cx);
+            self.opened(Duration::ZERO, cx);
         }
         // The socket takes bytes again, and we have not tried yet: the delay is ours, not the peer's.
         if !(self.writable && self.connection.is_blocked()) {
@@ -120,12 +120,19 @@ impl<S: Stream> Peer<S> {
     /// Continues the handshake that must end before the first byte; true once it is done.
     pub(crate) fn open(&mut self, cx: &mut Context<'_>) -> bool {
         match self.stream.open() {
-            Ok(true) => self.connection.opened(self.stream.speaks(), OPENING_GRACE, cx),
+            Ok(true) => self.opened(OPENING_GRACE, cx),
             Ok(false) if !self.hung_up => self.readable = false, // an event comes when there is more to do
             Ok(false) => self.connection.fail(&ErrorKind::BrokenPipe.into(), cx),
             Err(error) => self.connection.fail(&error, cx),
         }
         !self.connection.is_handshaking()
+    }
+
+    fn opened(&mut self, grace: Duration, cx: &mut Context<'_>) {
+        if let Some(address) = self.connection.newcomer_address() {
+            self.connection.identify(self.stream.identity(address));
+        }
+        self.connection.opened(self.stream.speaks(), grace, cx);
     }
 
     /// Reads until it would block, the connection wants no more, or `buffer`, the peer's share of this turn,

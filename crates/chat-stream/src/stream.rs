@@ -1,6 +1,9 @@
 //! The interface between an endpoint and a connection's two-way stream of bytes.
 
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+
+use chat_core::Identity;
 
 /// A two-way stream of bytes that never blocks: an operation that would have to wait fails with
 /// [`WouldBlock`](io::ErrorKind::WouldBlock), and once it no longer would, that is reported with
@@ -34,6 +37,13 @@ pub trait Stream: Read + Write {
     /// The peer's protocol, if the stream knows it once it is open. Default: the first byte shows it.
     fn speaks(&self) -> Speaks {
         Speaks::Any
+    }
+
+    /// Who the peer is, asked once the stream is open. `address` is the one it was adopted with; the stream may know a truer
+    /// one, for example from a PROXY protocol header, which then counts for limits, bans and the gate, and a proof of who
+    /// it is. Default: the address alone.
+    fn identity(&self, address: SocketAddr) -> Identity {
+        address.into()
     }
 
     /// Ends our side: the peer reads the end of the stream after all written bytes. The stream can still be

@@ -48,7 +48,7 @@ pub use chat_core;
 pub use chat_stream;
 
 pub use chat_core::BindError;
-pub use client::{ConnectError, connect};
+pub use client::{ConnectError, connect, connect_over};
 pub use config::TcpConfig;
 pub use layer::{Bare, Layer};
 pub use server::TcpServer;

@@ -28,7 +28,9 @@ impl Carrier {
 
     fn welcome(&self, resume: Option<Resume>) -> Welcomed {
         let hello = Hello { resume, history: 100, ..Hello::default() };
-        self.attachment.welcome(0, "192.0.2.1:5".parse().unwrap(), &hello, self.now, self.now).unwrap()
+        self.attachment
+            .welcome(0, "192.0.2.1:5".parse::<std::net::SocketAddr>().unwrap(), &hello, self.now, self.now)
+            .unwrap()
     }
 
     fn say(&self, member: Membership, number: u64, what: &str) -> Outcome {

@@ -26,7 +26,13 @@ impl Server {
 
     fn welcome(&self, resume: Option<Resume>) -> Result<Welcomed, JoinError> {
         let hello = Hello { resume, ..Hello::default() };
-        self.attachment.welcome(0, "192.0.2.1:5".parse().unwrap(), &hello, self.now, self.now)
+        self.attachment.welcome(
+            0,
+            "192.0.2.1:5".parse::<std::net::SocketAddr>().unwrap(),
+            &hello,
+            self.now,
+            self.now,
+        )
     }
 
     fn say(&self, member: Membership, number: u64) -> Said {

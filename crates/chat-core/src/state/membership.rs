@@ -1,7 +1,6 @@
 //! Which peers are members: joining, resuming, leaving.
 
 use std::hash::Hasher;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use chat_proto::limits::PRESENT_AUTHORS_MAX;
@@ -12,17 +11,20 @@ use chat_proto::{
 
 use super::{State, Wakes};
 use crate::error::JoinError;
+use crate::identity::Identity;
 use crate::members::{Member, Members, Membership};
 use crate::outcome::{Joined, Start, Welcomed};
 use crate::profile::Profile;
 
 /// A peer that wants to join.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Newcomer {
     pub(crate) attachment: usize,
     /// The transport's own number for it.
     pub(crate) key: usize,
     pub(crate) address: PeerAddr,
+    /// Who it is known to be.
+    pub(crate) proof: Option<Text>,
     /// The transport knows that the peer is really at this address.
     pub(crate) is_proven: bool,
     /// When its connection was made.
@@ -33,11 +35,12 @@ impl Newcomer {
     pub(crate) fn new(
         attachment: usize,
         key: usize,
-        peer: SocketAddr,
+        peer: &Identity,
         is_proven: bool,
         came: Instant,
     ) -> Self {
-        Self { attachment, key, address: PeerAddr::from(peer), is_proven, came }
+        let (address, proof) = (PeerAddr::from(peer.address), peer.proof().cloned());
+        Self { attachment, key, address, proof, is_proven, came }
     }
 }
 
@@ -89,6 +92,7 @@ impl State {
                 let taken = taken.or_else(|| (!self.left.has_forgotten()).then_some(0));
                 let profile = Profile {
                     name,
+                    proof: newcomer.proof.clone(),
                     taken: taken.unwrap_or(0),
                     direct,
                     standing: standing.unwrap_or_default(),
@@ -130,12 +134,14 @@ impl State {
     ) -> Option<(Result<Welcomed, JoinError>, Wakes)> {
         let head = self.log.seq();
         if hello.resume.is_some_and(|resume| self.goes_on(&resume)) {
-            let &Member { attachment, key, address, is_proven, came_ms, .. } =
-                self.members.get(membership)?;
+            let member = self.members.get(membership)?;
+            let &Member { attachment, key, address, is_proven, came_ms, .. } = member;
+            let proof = member.proof().cloned();
             let came = self.began + Duration::from_millis(came_ms);
             let (attachment, key) = (attachment as usize, key as usize);
             let mut wakes = self.leave(membership, LeaveReason::Replaced, now);
-            let result = self.welcome(Newcomer { attachment, key, address, is_proven, came }, hello, now);
+            let result =
+                self.welcome(Newcomer { attachment, key, address, proof, is_proven, came }, hello, now);
             let result = result.map(|(welcomed, more)| {
                 wakes.0.extend(more.0);
                 welcomed
@@ -292,7 +298,10 @@ impl State {
     fn replace(&mut self, old: Membership, newcomer: Newcomer, resume: &Resume) -> (Membership, Wakes) {
         let mut wakes = self.tell_dismissed(old, LeaveReason::Replaced);
         let old = self.members.remove(old).expect("it was just found");
-        let Member { id, profile, .. } = old;
+        let Member { id, mut profile, .. } = old;
+        if newcomer.proof.is_some() || profile.is_some() {
+            profile.get_or_insert_default().proof = newcomer.proof.clone();
+        }
         let mut member = Member { profile, is_framed: true, ..self.new_member(newcomer, id, resume.have) };
         if resume.direct > 0 {
             let profile = member.profile_mut();
@@ -306,7 +315,7 @@ impl State {
     }
 
     pub(super) fn new_member(&self, newcomer: Newcomer, id: MemberId, since: u64) -> Member {
-        let Newcomer { attachment, key, address, is_proven, came } = newcomer;
+        let Newcomer { attachment, key, address, proof, is_proven, came } = newcomer;
         let small = |number| u32::try_from(number).expect("a process has fewer of them than 2^32");
         Member {
             id,
@@ -318,7 +327,7 @@ impl State {
             is_framed: false,
             came_ms: self.since_began_ms(came),
             since,
-            profile: None,
+            profile: proof.map(|proof| Box::new(Profile { proof: Some(proof), ..Profile::default() })),
         }
     }
 

@@ -16,10 +16,11 @@ use crate::operators::Entered;
 
 impl State {
     pub(crate) fn enter_password(&mut self, id: MemberId, password: &str) -> Entered {
-        let Some((Some(address), _)) = self.origin_of(id) else { return Entered::Wrong };
+        let Some((Some(peer), _)) = self.origin_of(id) else { return Entered::Wrong };
         let configured = self.config.operator_password.as_ref();
         let mut attempts = self.admission.attempts();
-        let entered = attempts.enter(configured, password, network_of(address), self.key_words, self.unix_ms);
+        let entered =
+            attempts.enter(configured, password, network_of(peer.address), self.key_words, self.unix_ms);
         drop(attempts);
         if entered == Entered::Operator {
             self.set_operator(id, true);

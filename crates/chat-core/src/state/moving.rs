@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use chat_proto::{DirectItem, Name, PeerAddr, Text};
+use chat_proto::{DirectItem, Name, Text};
 
 use super::membership::Newcomer;
 use super::{State, Wakes};
 use crate::error::JoinError;
+use crate::identity::Identity;
 use crate::members::Membership;
 use crate::outcome::Joined;
 use crate::profile::Standing;
@@ -15,7 +16,7 @@ use crate::rate::RateLimit;
 /// What a plain member takes along to another room.
 #[derive(Clone, Debug)]
 pub(crate) struct Luggage {
-    pub(crate) address: PeerAddr,
+    pub(crate) identity: Identity,
     pub(crate) is_proven: bool,
     pub(crate) name: Option<Name>,
     standing: Standing,
@@ -27,7 +28,7 @@ impl State {
     pub(crate) fn luggage(&self, membership: Membership) -> Option<Luggage> {
         let member = self.members.get(membership)?;
         Some(Luggage {
-            address: member.address,
+            identity: member.identity(),
             is_proven: member.is_proven,
             name: member.name().cloned(),
             // Whom it ignores are members of this room.

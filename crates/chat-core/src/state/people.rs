@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use chat_proto::{Author, DirectItem, Event, MemberId, Name, PeerAddr, Text};
+use chat_proto::{Author, DirectItem, Event, MemberId, Name, Text};
 
 use super::readers::LOCAL_WORD;
 use super::{State, Wakes};
 use crate::error::{IgnoreError, NickError, TellError};
+use crate::identity::Identity;
 use crate::members::{Member, Membership};
 use crate::names;
 use crate::people::Presence;
@@ -104,16 +105,16 @@ impl State {
         if let Author::Named(name) = who {
             return self.names.holder(name).filter(|&holder| self.author_of(holder).is_some());
         }
-        let at_address = self.members.at_address(who.address()?);
-        let ids = at_address.into_iter().filter_map(|membership| self.members.get(membership));
+        let based = self.members.based_like(who);
+        let members = based.into_iter().filter_map(|membership| self.members.get(membership));
         // A member with a name is found by its address, too, if it would be shown as the bare address without the name.
-        ids.filter(|member| member.bare_author(self.word(member)) == *who).map(|member| member.id).next()
+        members.filter(|member| member.bare_author(self.word(member)) == *who).map(|member| member.id).next()
     }
 
-    /// A member's address, and the word of its transport.
-    pub(crate) fn origin_of(&self, id: MemberId) -> Option<(Option<PeerAddr>, &'static str)> {
+    /// Where a member comes from and who it is known to be, unless it is local, and the word of its transport.
+    pub(crate) fn origin_of(&self, id: MemberId) -> Option<(Option<Identity>, &'static str)> {
         match self.members.key_of(id).and_then(|membership| self.members.get(membership)) {
-            Some(member) => Some((Some(member.address), self.word(member))),
+            Some(member) => Some((Some(member.identity()), self.word(member))),
             None => self.local_place(id).map(|_| (None, LOCAL_WORD)),
         }
     }

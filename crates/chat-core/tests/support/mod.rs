@@ -108,7 +108,7 @@ impl Carrier {
     }
 
     pub(crate) fn try_join(&self, peer: &str) -> Result<Joined, chat_core::JoinError> {
-        self.attachment.join(0, peer.parse().unwrap(), self.time.now())
+        self.attachment.join(0, peer.parse::<std::net::SocketAddr>().unwrap(), self.time.now())
     }
 
     pub(crate) fn join(&self, peer: &str) -> Membership {
@@ -117,7 +117,7 @@ impl Carrier {
 
     pub(crate) fn welcome(&self, peer: &str, hello: &Hello) -> Welcomed {
         let now = self.time.now();
-        self.attachment.welcome(0, peer.parse().unwrap(), hello, now, now).unwrap()
+        self.attachment.welcome(0, peer.parse::<std::net::SocketAddr>().unwrap(), hello, now, now).unwrap()
     }
 
     pub(crate) fn try_say(&self, member: Membership, what: &str) -> Result<Said, SayError> {

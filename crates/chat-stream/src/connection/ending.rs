@@ -121,6 +121,6 @@ impl Connection {
 impl Newcomer {
     /// Nobody in the room learns of it, but the operator may want to.
     fn log_end(&self, reason: &LeaveReason) {
-        tracing::debug!(peer = %self.address, %reason, "closed before it was a member");
+        tracing::debug!(peer = %self.identity.address, %reason, "closed before it was a member");
     }
 }

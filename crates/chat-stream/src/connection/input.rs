@@ -113,7 +113,7 @@ impl Connection {
         let result = match &self.who {
             Who::Newcomer(newcomer) => {
                 let came = newcomer.until - OPENING_TIMEOUT;
-                attachment.welcome(cx.key, newcomer.address, hello, came, cx.now)
+                attachment.welcome(cx.key, newcomer.identity.clone(), hello, came, cx.now)
             }
             Who::Member(speaker) => match attachment.upgrade(speaker.member(), hello, cx.now) {
                 Some(result) => result,
@@ -151,9 +151,9 @@ impl Connection {
         }
         if let Who::Member(speaker) = &self.who {
             let attachment = cx.feed().attachment();
-            let Some(address) = attachment.address(speaker.member()) else { return Ok(()) };
+            let Some(identity) = attachment.identity(speaker.member()) else { return Ok(()) };
             drop(attachment.leave(speaker.member(), LeaveReason::Quit, cx.now));
-            self.who = Who::Newcomer(Box::new(Newcomer { address, until: cx.now + OPENING_TIMEOUT }));
+            self.who = Who::Newcomer(Box::new(Newcomer { identity, until: cx.now + OPENING_TIMEOUT }));
         }
         cx.feeds.mark(cx.at);
         cx.at = cx.feeds.open(&room);

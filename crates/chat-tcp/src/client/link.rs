@@ -1,15 +1,17 @@
 //! One connection of a client: its poll loop.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use chat_core::{ClientEnd, ClientEvent, Command, Commands};
+use chat_stream::Stream;
 use crossbeam_channel::Sender;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-use crate::limits::{OUTBOX_BYTES_MAX, READ_BYTES};
+use crate::layer::Layer;
+use crate::limits::{OPENING_TIMEOUT, OUTBOX_BYTES_MAX, READ_BYTES};
 use crate::socket;
+use crate::stream::TcpSocket;
 
 /// Consecutive reads, after which the client's own messages get their turn: a server may send more than
 /// the user can take.
@@ -105,11 +107,20 @@ impl Link {
     }
 
     /// Carries one connection to its end.
-    pub(super) fn carry(&mut self, protocol: &mut impl Protocol, socket: TcpStream) -> LinkEnd {
-        let mut socket = match self.adopt(socket) {
-            Ok(socket) => socket,
+    pub(super) fn carry(
+        &mut self,
+        protocol: &mut impl Protocol,
+        socket: TcpStream,
+        layer: &impl Layer,
+    ) -> LinkEnd {
+        let adopted = self.adopt(socket).and_then(|socket| layer.wrap(TcpSocket(socket)));
+        let mut stream = match adopted {
+            Ok(stream) => stream,
             Err(error) => return LinkEnd::Lost(error),
         };
+        if let Err(end) = self.open(&mut stream, protocol) {
+            return end;
+        }
         protocol.connected(clock());
         self.reset = None;
         let mut events = Vec::new();
@@ -117,12 +128,12 @@ impl Link {
         let mut ready = Events::with_capacity(8);
         loop {
             self.take_commands(protocol, &outbox);
-            match send(&mut socket, &mut outbox, protocol) {
-                Ok(reset) => self.reset = self.reset.take().or(reset),
+            match send(&mut stream, &mut outbox, protocol, &mut self.reset) {
+                Ok(true) if protocol.all_sent(clock()) => {
+                    let _already_closed = stream.shutdown_write();
+                }
+                Ok(_) => {}
                 Err(error) => return LinkEnd::Lost(error),
-            }
-            if outbox.is_empty() && protocol.all_sent(clock()) {
-                let _already_closed = socket.shutdown(Shutdown::Write);
             }
             if self.leave_by.is_some_and(|by| by <= clock()) {
                 return LinkEnd::Ended(ClientEnd::Left);
@@ -136,7 +147,7 @@ impl Link {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return LinkEnd::Lost(error),
                 _ => {}
             }
-            let end = self.receive(&mut socket, protocol, &mut events);
+            let end = self.receive(&mut stream, protocol, &mut events);
             for event in events.drain(..) {
                 self.tell(event, protocol);
             }
@@ -144,6 +155,27 @@ impl Link {
                 return end;
             }
         }
+    }
+
+    /// Waits until the stream of a layer is open.
+    fn open(&mut self, stream: &mut impl Stream, protocol: &mut impl Protocol) -> Result<(), LinkEnd> {
+        let open_by = clock() + OPENING_TIMEOUT;
+        let mut ready = Events::with_capacity(8);
+        while !stream.open().map_err(LinkEnd::Lost)? {
+            self.take_commands(protocol, &[]);
+            if self.is_leaving() {
+                return Err(LinkEnd::Ended(ClientEnd::Left));
+            }
+            let left = open_by.saturating_duration_since(clock());
+            if left.is_zero() {
+                return Err(LinkEnd::Lost(ErrorKind::TimedOut.into()));
+            }
+            match self.poll.poll(&mut ready, Some(left)) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(LinkEnd::Lost(error)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn adopt(&self, mut socket: TcpStream) -> io::Result<TcpStream> {
@@ -168,14 +200,14 @@ impl Link {
     /// Reads the available bytes, and does the work that is due.
     fn receive(
         &mut self,
-        socket: &mut TcpStream,
+        stream: &mut impl Stream,
         protocol: &mut impl Protocol,
         events: &mut Vec<ClientEvent>,
     ) -> Option<LinkEnd> {
         for _ in 0..READS_PER_TURN {
             let now = clock();
             self.readable = true;
-            let result = match read(socket, &mut self.buffer) {
+            let result = match read(stream, &mut self.buffer) {
                 Ok(Some(count)) => protocol.receive(&self.buffer[..count], now, events),
                 Ok(None) => {
                     self.readable = false;
@@ -231,9 +263,9 @@ impl Link {
 }
 
 /// One read; `None` if there is nothing. The end is an error like any other.
-fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+fn read(stream: &mut impl Stream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     loop {
-        match socket.read(buffer) {
+        match stream.read(buffer) {
             Ok(0) => {
                 return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection"));
             }
@@ -245,31 +277,35 @@ fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> 
     }
 }
 
-/// Writes the protocol's output, until the socket takes no more. Returns the error if the connection was
-/// reset: the server's earlier bytes must still be read.
+/// Writes the protocol's output, until the stream takes no more. True if that is all. The error goes to `reset` if the
+/// connection was reset: the server's earlier bytes must still be read.
 fn send(
-    socket: &mut TcpStream,
+    stream: &mut impl Stream,
     outbox: &mut Vec<u8>,
     protocol: &mut impl Protocol,
-) -> io::Result<Option<io::Error>> {
+    reset: &mut Option<io::Error>,
+) -> io::Result<bool> {
     loop {
         if outbox.len() < OUTBOX_BYTES_MAX {
             protocol.send(outbox);
         }
-        if outbox.is_empty() {
-            return Ok(None);
-        }
-        match socket.write(outbox) {
+        let is_all = outbox.is_empty();
+        let result = if is_all { stream.flush().map(|()| 0) } else { stream.write(outbox) };
+        match result {
+            Ok(_) if is_all => return Ok(true),
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(written) => drop(outbox.drain(..written)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // The server may have said why before it closed; that is read first.
             Err(error)
                 if error.kind() == ErrorKind::BrokenPipe || error.kind() == ErrorKind::ConnectionReset =>
             {
                 outbox.clear();
-                return Ok((error.kind() == ErrorKind::ConnectionReset).then_some(error));
+                if error.kind() == ErrorKind::ConnectionReset {
+                    reset.get_or_insert(error);
+                }
+                return Ok(true);
             }
             Err(error) => return Err(error),
         }

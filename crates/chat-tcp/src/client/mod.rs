@@ -23,6 +23,7 @@ use self::dial::dial;
 use self::framed::Framed;
 use self::link::{Link, LinkEnd, Protocol, WAKE};
 use self::plain::Plain;
+use crate::layer::{Bare, Layer};
 
 /// Pauses between attempts to connect again: the first, and the longest it grows to.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
@@ -54,6 +55,20 @@ pub fn connect(
     address: impl ToSocketAddrs + Send + 'static,
     config: &ClientConfig,
 ) -> Result<Client, ConnectError> {
+    connect_over(address, config, &Bare)
+}
+
+/// As [`connect`], with `layer` between the socket of each connection and the chat. The conversation begins once the
+/// layer's stream is [open](chat_stream::Stream::open), for which it has 10 s.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub fn connect_over(
+    address: impl ToSocketAddrs + Send + 'static,
+    config: &ClientConfig,
+    layer: &impl Layer,
+) -> Result<Client, ConnectError> {
     let poll = Poll::new().map_err(ConnectError::System)?;
     let waker = Arc::new(mio::Waker::new(poll.registry(), WAKE).map_err(ConnectError::System)?);
     let (client, commands, events) = Client::new(Waker::new(move || {
@@ -62,7 +77,7 @@ pub fn connect(
         }
     }));
     let link = Link::new(poll, commands, events);
-    let mut carrier = Carrier { address, reconnect: config.reconnect, link };
+    let mut carrier = Carrier { address, layer: layer.clone(), reconnect: config.reconnect, link };
     let first = if config.reconnect && config.retry_first { None } else { Some(carrier.dial()?) };
     let config = config.clone();
     let carry = move || {
@@ -116,13 +131,14 @@ impl From<ConnectError> for io::Error {
 }
 
 /// One connection after the other.
-struct Carrier<A> {
+struct Carrier<A, L> {
     address: A,
+    layer: L,
     reconnect: bool,
     link: Link,
 }
 
-impl<A: ToSocketAddrs> Carrier<A> {
+impl<A: ToSocketAddrs, L: Layer> Carrier<A, L> {
     /// Resolves the address anew: a server may have moved.
     fn dial(&mut self) -> Result<TcpStream, ConnectError> {
         let addresses: Vec<SocketAddr> =
@@ -137,7 +153,7 @@ impl<A: ToSocketAddrs> Carrier<A> {
             let error = match next {
                 Ok(socket) => {
                     let begun = protocol.connections();
-                    let end = self.link.carry(&mut protocol, socket);
+                    let end = self.link.carry(&mut protocol, socket, &self.layer);
                     if protocol.connections() > begun {
                         pause = RETRY_PAUSE.0;
                     }

@@ -94,7 +94,7 @@ impl Stage {
         let other = feeds
             .feed(FeedId::FIRST)
             .attachment()
-            .join(0, "192.0.2.99:9".parse().unwrap(), now)
+            .join(0, "192.0.2.99:9".parse::<std::net::SocketAddr>().unwrap(), now)
             .unwrap()
             .member;
         let witness = room.join("witness").unwrap();
