@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod admin;
+mod doctor;
 mod history;
 mod number;
 mod server;
@@ -15,6 +16,7 @@ use clap_complete::Shell;
 
 #[cfg(unix)]
 pub(crate) use self::admin::AdminArgs;
+pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::history::{HistoryArgs, HistoryCommand, ImportArgs, KeepArgs, RedactArgs};
 pub(crate) use self::server::{LogFormat, ServerArgs};
 use crate::address::Address;
@@ -52,6 +54,7 @@ pub(crate) enum Command {
     #[cfg(unix)]
     Admin(AdminArgs),
     History(HistoryArgs),
+    Doctor(DoctorArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -236,12 +239,13 @@ pub(crate) struct CompletionsArgs {
 }
 
 /// What there is a manual page about.
-const COMMANDS: [&str; if cfg!(unix) { 6 } else { 5 }] = [
+const COMMANDS: [&str; if cfg!(unix) { 7 } else { 6 }] = [
     "server",
     "client",
     #[cfg(unix)]
     "admin",
     "history",
+    "doctor",
     "completions",
     "man",
 ];

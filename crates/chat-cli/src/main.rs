@@ -9,6 +9,7 @@ mod admin;
 mod args;
 mod client;
 mod diagnostics;
+mod doctor;
 mod failure;
 mod generate;
 mod history;
@@ -57,6 +58,7 @@ fn run(args: Args, settings: Settings) -> Result<ExitCode, Failure> {
         Command::Client(args) => client::run(&args, is_interactive),
         #[cfg(unix)]
         Command::Admin(args) => admin::run(&args, is_interactive),
+        Command::Doctor(args) => doctor::run(&args),
         Command::History(args) => history::run(&args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
