@@ -6,12 +6,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use chat_core::Filter;
+use chat_proto::json::Time;
 use chat_store::{Archive, Message, OpenError, ReadError, Selection, Store};
 use serde::Serialize;
 
 use crate::args::{HistoryArgs, HistoryCommand, ImportArgs, KeepArgs, RedactArgs};
 use crate::failure::Failure;
-use crate::terminal::{Clock, rfc_3339, unix_ms};
+use crate::terminal::{Clock, unix_ms};
 
 pub(crate) fn run(args: &HistoryArgs) -> Result<ExitCode, Failure> {
     match (&args.command, &args.file) {
@@ -79,12 +80,12 @@ fn object(message: &Message) -> String {
         #[serde(skip_serializing_if = "str::is_empty")]
         room: &'a str,
         seq: u64,
-        time: Option<String>,
+        time: Time,
         author: &'a str,
         text: &'a str,
     }
     let Message { room, seq, unix_ms, author, text } = message;
-    let object = Object { room, seq: *seq, time: rfc_3339(*unix_ms), author, text: text.as_str() };
+    let object = Object { room, seq: *seq, time: Time(*unix_ms), author, text: text.as_str() };
     serde_json::to_string(&object).expect("a struct of strings and numbers is an object")
 }
 

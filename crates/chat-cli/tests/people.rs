@@ -122,7 +122,7 @@ fn a_client_asks_for_a_room_and_is_told_if_there_is_none() {
         let mut dev = Process::start(&mut command("dev"));
         dev.end_of_input();
         assert_eq!(dev.exit_code(), Some(0));
-        assert!(dev.stdout.lines()[0].ends_with(r#""room":"dev"}"#), "{:?}", dev.stdout.lines());
+        assert!(dev.stdout.lines()[0].contains(r#""room":"dev","#), "{:?}", dev.stdout.lines());
         let mut none = Process::start(&mut command("music"));
         none.end_of_input();
         assert_eq!(none.exit_code(), Some(1));

@@ -77,7 +77,7 @@ fn json_speaks_in_objects_and_is_told_everything() {
     let mut other = Piped::start(&["client", "tcp", &address]);
     bot.prints(r#""type":"joined""#);
     other.writes("a \"quoted\" \\ line");
-    assert!(bot.prints(r#""type":"message""#).contains(r#""text":"a \"quoted\" \\ line","own":false}"#));
+    assert!(bot.prints(r#""type":"message""#).contains(r#""text":"a \"quoted\" \\ line","own":false,"#));
     assert_eq!(other.exit_code(), Some(0));
     assert!(bot.prints(r#""type":"left""#).contains(r#""reason":"by its own choice","#));
 

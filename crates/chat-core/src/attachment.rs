@@ -199,15 +199,6 @@ impl Attachment {
         self.say_as(member, None, text, now)
     }
 
-    /// As [`say`](Self::say), for what did not fit into one message: it is said as it is, and never a command.
-    ///
-    /// # Errors
-    ///
-    /// As [`say`](Self::say).
-    pub fn say_rest(&self, member: Membership, text: Text, now: Instant) -> Result<Said, SayError> {
-        self.say_text(member, None, text, now)
-    }
-
     /// Like [`say`](Self::say), for a member that numbers its messages itself. A message is not said if its number is not
     /// greater than all earlier ones.
     ///
@@ -247,10 +238,16 @@ impl Attachment {
             Some((_, Line::Text(Some(said)))) => said,
             _ => text,
         };
-        self.say_text(member, number, text, now)
+        self.say_as_it_is(member, number, text, now)
     }
 
-    fn say_text(
+    /// As [`say`](Self::say), or with a number as [`say_numbered`](Self::say_numbered): the text is said as it is, and never a
+    /// command.
+    ///
+    /// # Errors
+    ///
+    /// As [`say`](Self::say).
+    pub fn say_as_it_is(
         &self,
         member: Membership,
         number: Option<u64>,

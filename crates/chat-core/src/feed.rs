@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use chat_proto::{Entry, Event, MemberId, Spelling, encode_entry};
+#[cfg(feature = "web")]
+use chat_proto::{WebSocketFrame, json::Report};
 
 use crate::attachment::Attachment;
 use crate::config::RoomConfig;
@@ -28,19 +30,41 @@ pub enum Format {
     Lf,
     /// `[author] text` lines that end in CR LF.
     CrLf,
+    /// Messages of WebSocket with an object in each, as [`Report`](chat_proto::json::Report) writes it.
+    #[cfg(feature = "web")]
+    WebSocketText,
+    /// Messages of WebSocket with a frame in each, as [`encode_entry`] writes it.
+    #[cfg(feature = "web")]
+    WebSocketFramed,
 }
 
 impl Format {
-    const COUNT: usize = 3;
+    const ALL: &[Self] = &[
+        Self::Framed,
+        Self::Lf,
+        Self::CrLf,
+        #[cfg(feature = "web")]
+        Self::WebSocketText,
+        #[cfg(feature = "web")]
+        Self::WebSocketFramed,
+    ];
+
+    const COUNT: usize = Self::ALL.len();
 
     /// What ends a line; nothing for frames.
     #[must_use]
     pub fn line_break(self) -> &'static str {
         match self {
-            Self::Framed => "",
             Self::Lf => "\n",
             Self::CrLf => "\r\n",
+            _ => "",
         }
+    }
+
+    /// Whether its peers read lines, and no frames.
+    #[must_use]
+    pub fn is_plain(self) -> bool {
+        matches!(self, Self::Lf | Self::CrLf)
     }
 }
 
@@ -94,7 +118,12 @@ impl Feed {
             config: room.config(),
             update: Update::default(),
             logs: [const { None }; Format::COUNT],
-            encoder: Encoder { announce, spelling: Spelling::default() },
+            encoder: Encoder {
+                announce,
+                #[cfg(feature = "web")]
+                began_unix_ms: room.began_unix_ms(),
+                spelling: Spelling::default(),
+            },
             dismissed: Vec::new(),
             told: VecDeque::new(),
             caught_up: VecDeque::new(),
@@ -140,7 +169,7 @@ impl Feed {
                 }
             }
         }
-        for (log, format) in self.logs.iter_mut().zip([Format::Framed, Format::Lf, Format::CrLf]) {
+        for (log, &format) in self.logs.iter_mut().zip(Format::ALL) {
             let Some(log) = log else { continue };
             if let Some(seq) = update.missed_up_to {
                 log.restart_after(seq);
@@ -280,6 +309,8 @@ impl Feed {
 struct Encoder {
     /// Joins and leaves are shown to plain members.
     announce: bool,
+    #[cfg(feature = "web")]
+    began_unix_ms: u64,
     spelling: Spelling,
 }
 
@@ -292,6 +323,13 @@ impl Encoder {
         }
         match (format, event) {
             (Format::Framed, _) => return encode_entry(entry, &mut self.spelling, out),
+            #[cfg(feature = "web")]
+            (Format::WebSocketText, _) => return self.encode_object(entry, out),
+            #[cfg(feature = "web")]
+            (Format::WebSocketFramed, _) => {
+                return WebSocketFrame::Binary
+                    .encode(out, |out| encode_entry(entry, &mut self.spelling, out));
+            }
             (_, Event::Said { author, text, .. }) => {
                 for part in ["[", self.spelling.of(author), "] ", text.as_str()] {
                     out.extend_from_slice(part.as_bytes());
@@ -304,5 +342,16 @@ impl Encoder {
             _ => return,
         }
         out.extend_from_slice(format.line_break().as_bytes());
+    }
+
+    #[cfg(feature = "web")]
+    fn encode_object(&mut self, entry: &Entry, out: &mut Vec<u8>) {
+        let author = match &entry.event {
+            Event::Said { author, .. } => Some(self.spelling.of(author)),
+            _ => None,
+        };
+        if let Some(report) = Report::entry(entry, author, self.began_unix_ms) {
+            WebSocketFrame::Text.encode(out, |out| report.write(out));
+        }
     }
 }

@@ -101,7 +101,7 @@ fn an_attachment_that_missed_only_joins_and_leaves_is_told_so() {
     }
     let update = carrier.pull();
     assert_eq!(update.missed_up_to, Some(1), "no message is gone that it has not seen");
-    assert_eq!(seqs(&update.entries), []);
+    assert!(seqs(&update.entries).is_empty());
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! | reads from a framed peer | frames | [`PrefaceDecoder`], then [`FrameDecoder`] |
 //! | a datagram of a framed peer | its content | [`MemberDatagram::decode`], [`RoomDatagram::decode`] |
 //! | a frame | bytes to send | [`MemberFrame::encode`], [`RoomFrame::encode`], [`encode_entry`], [`encode_direct`] |
+//! | the same as JSON (feature `json`) | objects | `json::Request`, `json::Report` |
 //!
 //! # The framed stream
 //!
@@ -73,6 +74,8 @@ mod foreign;
 mod frame;
 mod greeting;
 mod invisible;
+#[cfg(feature = "json")]
+pub mod json;
 mod keys;
 pub mod limits;
 mod line;
@@ -89,6 +92,7 @@ mod spelling;
 mod telnet;
 mod text;
 mod text_kind;
+mod websocket;
 
 pub use addr::PeerAddr;
 pub use author::{Author, AuthorError, Tag};
@@ -111,3 +115,4 @@ pub use slots::SlotSet;
 pub use spelling::Spelling;
 pub use text::{Text, TextError};
 pub use text_kind::TextKind;
+pub use websocket::WebSocketFrame;

@@ -39,7 +39,7 @@ use chat_core::{CaughtUp, Cursor, FeedId, Format, Identity, Membership};
 use chat_proto::{Direct, LeaveReason, RoomFrame};
 
 use crate::context::Context;
-use crate::incoming::{Incoming, Wait};
+use crate::incoming::{Incoming, Offer, Wait};
 use crate::limits::{
     HALF_CLOSED_TIMEOUT, LINGER_TIMEOUT, OPENING_GRACE, OPENING_TIMEOUT, OUTBOX_BYTES_MAX, STALL_TIMEOUT,
     UNFINISHED_TIMEOUT,
@@ -108,13 +108,13 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// The connection of a new peer.
-    pub(crate) fn new(address: SocketAddr, now: Instant) -> Self {
+    pub(crate) fn new(address: SocketAddr, offer: Offer, now: Instant) -> Self {
         Self {
             phase: Phase::Handshake,
             peer_ended: false,
             room: None,
             who: Who::Newcomer(Box::new(Newcomer { identity: address.into(), until: now + OPENING_TIMEOUT })),
-            incoming: Incoming::Opening,
+            incoming: Incoming::Opening(offer),
             backlog: Box::default(),
             outgoing: Outgoing::new(Reading::Delimited(Format::Lf), Cursor::default()),
             due: Some(now + OPENING_GRACE),
@@ -176,17 +176,17 @@ impl Connection {
         self.speaker().map(Speaker::member)
     }
 
-    /// Something for this member alone.
-    pub(crate) fn tell(&mut self, direct: Arc<Direct>, now: Instant) {
+    /// Something for this member alone, of a room that began at this moment.
+    pub(crate) fn tell(&mut self, direct: Arc<Direct>, began_unix_ms: u64, now: Instant) {
         if !matches!(
             self.phase,
             Phase::Member | Phase::Paused | Phase::Moving | Phase::Draining | Phase::Quitting
         ) {
             return;
         }
-        match self.outgoing.format() {
-            Format::Framed => self.outgoing.push_frame(&RoomFrame::Direct(direct)),
-            Format::Lf | Format::CrLf => self.outgoing.push_direct(&direct, now),
+        match self.outgoing.format().is_plain() {
+            true => self.outgoing.push_direct(&direct, now),
+            false => self.outgoing.push_frame_of(&RoomFrame::Direct(direct), began_unix_ms),
         }
     }
 
@@ -245,7 +245,7 @@ impl Connection {
     /// Whether bytes that are read now can be processed. If not, they stay in the socket, which slows the
     /// peer down.
     pub(crate) fn wants_bytes(&self) -> bool {
-        self.backlog.is_empty() && self.takes_bytes()
+        self.backlog.is_empty() && !self.incoming.has_rest() && self.takes_bytes()
     }
 
     fn takes_bytes(&self) -> bool {
@@ -304,6 +304,14 @@ impl Connection {
         self.outgoing.give_up();
     }
 
+    /// Whether the peer is likely a connection that a browser keeps in reserve: it has its 10 s, and is no listener.
+    #[cfg(feature = "web")]
+    fn waits_in_reserve(&self, now: Instant) -> bool {
+        let Who::Newcomer(newcomer) = &self.who else { return false };
+        matches!(self.incoming, Incoming::Opening(_))
+            && (self.due.is_none() || self.incoming.is_spare(newcomer.identity.address, now))
+    }
+
     // ---- time ----------------------------------------------------------------------------------
 
     /// When to call [`on_deadline`](Self::on_deadline) next.
@@ -334,9 +342,15 @@ impl Connection {
                 }
             }
             Phase::Opening | Phase::Member if self.incoming.wait() == Wait::Rest => {
-                self.end(LeaveReason::Unfinished, cx);
+                self.end(self.blame(LeaveReason::Unfinished), cx);
             }
             Phase::Member if self.peer_ended => self.end_half_closed(cx),
+            #[cfg(feature = "web")]
+            Phase::Opening if self.waits_in_reserve(cx.now) => {
+                if self.due.take().is_none() {
+                    self.lose(LeaveReason::NotChat, cx);
+                }
+            }
             // Its first line takes long, but it is a line.
             Phase::Opening if !is_quiet || self.incoming.wait() == Wait::Line => {
                 self.due = Some(cx.now + UNFINISHED_TIMEOUT);

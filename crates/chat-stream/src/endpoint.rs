@@ -17,6 +17,7 @@ use chat_proto::LeaveReason;
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::held::Held;
+use crate::incoming::Offer;
 use crate::limits::{
     BEYOND_MEMBERS_MAX, HEARD_BYTES_PER_FANOUT, READ_BYTES_PER_TURN, UNFINISHED_LINES_BYTES_MAX,
 };
@@ -24,6 +25,8 @@ use crate::newcomers::Newcomers;
 use crate::peer::Peer;
 use crate::stream::{Readiness, Stream};
 use crate::token;
+#[cfg(feature = "web")]
+use crate::web::Web;
 
 /// The rooms of a server on one I/O thread over any stream of bytes, without a poll: **hand it the new connections, tell it what
 /// they are ready for, call it when it was woken or its deadline has passed**.
@@ -78,6 +81,8 @@ pub struct Endpoint<S> {
     newcomers: Newcomers,
     newcomers_per_address_max: usize,
     limits_loopback: bool,
+    /// What browsers are served.
+    offer: Offer,
     /// Bytes of lines that plain peers have begun and not ended, as far as the peers have counted them.
     unfinished: usize,
     /// Of the newest peer.
@@ -108,6 +113,7 @@ impl<S: Stream> Endpoint<S> {
             newcomers: Newcomers::default(),
             newcomers_per_address_max: members_per_address_max,
             limits_loopback: limit_loopback,
+            offer: Offer::default(),
             unfinished: 0,
             generation: 0,
             queue: VecDeque::new(),
@@ -124,6 +130,14 @@ impl<S: Stream> Endpoint<S> {
     #[must_use]
     pub fn with_word(mut self, word: &'static str) -> Self {
         self.feeds = self.feeds.with_word(word);
+        self
+    }
+
+    /// Serves browsers, too.
+    #[cfg(feature = "web")]
+    #[must_use]
+    pub fn with_web(mut self, web: Web) -> Self {
+        self.offer = Some(web);
         self
     }
 
@@ -148,7 +162,7 @@ impl<S: Stream> Endpoint<S> {
         let is_newcomer =
             |key, generation| peers.get(key).is_some_and(|peer| peer.is_newcomer_of(generation));
         self.newcomers.insert(key, self.generation, is_newcomer);
-        let mut peer = Peer::new(stream, Connection::new(address, now), self.generation);
+        let mut peer = Peer::new(stream, Connection::new(address, self.offer.clone(), now), self.generation);
         let mut cx = Context { feeds: &mut self.feeds, at: peer.at(), key, now, room_left: 0, line_left: 0 };
         peer.open(&mut cx);
         let at = cx.at;
@@ -327,9 +341,10 @@ impl<S: Stream> Endpoint<S> {
         if !self.feeds.is_open(feed) {
             return;
         }
+        let began_unix_ms = self.feeds.feed(feed).began_unix_ms();
         while let Some(Told { key, member, direct }) = self.feeds.feed_mut(feed).take_told() {
             if let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.is_member(feed, member)) {
-                peer.connection.tell(direct, now);
+                peer.connection.tell(direct, began_unix_ms, now);
                 self.touched.push(key);
             }
         }

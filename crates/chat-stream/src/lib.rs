@@ -4,6 +4,8 @@
 //! a simulated connection. The endpoint recognises a peer's protocol (frames or plain lines) from its first byte, and
 //! its line ending from its first words; PROTOCOL.md has the rules.
 //!
+//! With the feature `web`, browsers are served on the same port: a page, and the room over WebSocket.
+//!
 //! `chat-tcp` drives an endpoint with sockets and a poll loop. See [`Endpoint`] for an example without any.
 
 mod connection;
@@ -21,6 +23,8 @@ mod plain;
 mod speaker;
 mod stream;
 mod token;
+#[cfg(feature = "web")]
+mod web;
 
 /// The room crate, in the version that this crate carries.
 #[doc(no_inline)]
@@ -30,3 +34,5 @@ pub use chat_core::Identity;
 pub use endpoint::Endpoint;
 pub use held::Held;
 pub use stream::{Readiness, Speaks, Stream};
+#[cfg(feature = "web")]
+pub use web::Web;

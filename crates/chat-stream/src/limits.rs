@@ -35,6 +35,23 @@ pub(crate) const UNFINISHED_LINES_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of an unfinished line that a plain peer may always hold, whatever the others hold: more than anybody types.
 pub(crate) const LINE_BYTES_FREE: usize = 1024;
 
+/// The longest head of an HTTP request. Browsers send about 1 KiB, and cookies of other servers on the same host more.
+#[cfg(feature = "web")]
+pub(crate) const HTTP_HEAD_BYTES_MAX: usize = 8 * 1024;
+
+/// How long after a request a silent connection from the same address is one that the browser has opened in reserve, and no
+/// listener. Browsers open them together with the first request.
+#[cfg(feature = "web")]
+pub(crate) const SPARE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Requests that are remembered for that.
+#[cfg(feature = "web")]
+pub(crate) const ASKED_MAX: usize = 256;
+
+/// The longest message over WebSocket: the longest text with every character escaped, and everything around it.
+#[cfg(feature = "web")]
+pub(crate) const WEBSOCKET_MESSAGE_BYTES_MAX: usize = 8 * 1024;
+
 /// Bytes read from one peer in one turn; then the others have their share.
 pub(crate) const READ_BYTES_PER_TURN: usize = 64 * 1024;
 

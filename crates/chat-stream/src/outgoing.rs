@@ -4,12 +4,15 @@
 //! an entry that the socket took in part), and then the shared log from the member's cursor on. The outbox is
 //! nearly always empty, and then it holds no memory.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::time::Instant;
 
 use chat_core::{CaughtUp, Cursor, EncodedLog, Format, Kept, LagPolicy, Pending, Taken};
 use chat_proto::limits::QUIET;
 use chat_proto::{Author, Direct, DirectItem, Lagged, LeaveReason, Line, Notice, PREFACE, RoomFrame, Text};
+#[cfg(feature = "web")]
+use chat_proto::{WebSocketFrame, json::Report};
 
 use crate::context::Context;
 use crate::speaker::Speaker;
@@ -63,7 +66,7 @@ pub(crate) struct Outgoing {
 
 #[derive(Debug, Default)]
 struct Extra {
-    outbox: Vec<u8>,
+    outbox: Cow<'static, [u8]>,
     outbox_written: usize,
     /// Since when the socket has taken nothing.
     stalled_since: Option<Instant>,
@@ -149,15 +152,53 @@ impl Outgoing {
     }
 
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
-        self.extra().outbox.extend_from_slice(bytes);
+        self.outbox().extend_from_slice(bytes);
+    }
+
+    fn outbox(&mut self) -> &mut Vec<u8> {
+        self.extra().outbox.to_mut()
+    }
+
+    /// Bytes after which nothing follows. If nothing waits before them they are not copied.
+    #[cfg(feature = "web")]
+    pub(crate) fn push_last(&mut self, bytes: Cow<'static, [u8]>) {
+        match self.outbox_len() {
+            0 => (self.extra().outbox, self.extra().outbox_written) = (bytes, 0),
+            _ => self.push_bytes(&bytes),
+        }
     }
 
     pub(crate) fn push_preface(&mut self) {
-        self.push_bytes(&PREFACE);
+        match self.format() {
+            #[cfg(feature = "web")]
+            Format::WebSocketFramed => {
+                WebSocketFrame::Binary.encode(self.outbox(), |out| out.extend_from_slice(&PREFACE));
+            }
+            _ => self.push_bytes(&PREFACE),
+        }
     }
 
+    /// A frame without a time in it.
     pub(crate) fn push_frame(&mut self, frame: &RoomFrame) {
-        frame.encode(&mut self.extra().outbox);
+        self.push_frame_of(frame, 0);
+    }
+
+    /// A frame of a room that began at this moment.
+    #[cfg_attr(not(feature = "web"), expect(unused_variables, reason = "only objects have the time"))]
+    pub(crate) fn push_frame_of(&mut self, frame: &RoomFrame, began_unix_ms: u64) {
+        let format = self.format();
+        let out = self.outbox();
+        match format {
+            #[cfg(feature = "web")]
+            Format::WebSocketText => {
+                if let Some(report) = Report::frame(frame, began_unix_ms) {
+                    WebSocketFrame::Text.encode(out, |out| report.write(out));
+                }
+            }
+            #[cfg(feature = "web")]
+            Format::WebSocketFramed => WebSocketFrame::Binary.encode(out, |out| frame.encode(out)),
+            _ => frame.encode(out),
+        }
     }
 
     /// A `[*] text` line for a plain member; several if it is long.
@@ -197,11 +238,14 @@ impl Outgoing {
 
     /// The last words to a member that leaves for `reason`.
     pub(crate) fn push_farewell(&mut self, reason: &LeaveReason, now: Instant) {
-        match self.format() {
-            Format::Framed => self.push_frame(&RoomFrame::Bye(reason.clone())),
-            Format::Lf | Format::CrLf => {
-                self.push_notice(&Notice::Closed(&reason.farewell()).to_string(), now);
-            }
+        if self.format().is_plain() {
+            return self.push_notice(&Notice::Closed(&reason.farewell()).to_string(), now);
+        }
+        self.push_frame(&RoomFrame::Bye(reason.clone()));
+        #[cfg(feature = "web")]
+        if self.format() != Format::Framed {
+            let code = crate::web::close_code(reason);
+            WebSocketFrame::Close.encode(self.outbox(), |out| out.extend_from_slice(&code.to_be_bytes()));
         }
     }
 
@@ -266,7 +310,7 @@ impl Outgoing {
                 extra.stalled_since.get_or_insert(cx.now);
                 // The peer is behind, so its next `recv` may return several lines: write the separator now.
                 if extra.unbroken_since.take().is_some() {
-                    extra.outbox.push(b'\n');
+                    extra.outbox.to_mut().push(b'\n');
                 }
                 return Ok(Flushed::Blocked);
             }
@@ -303,7 +347,7 @@ impl Outgoing {
         extra.stalled_since = None;
         extra.outbox_written += written;
         if extra.outbox_written == extra.outbox.len() {
-            (extra.outbox, extra.outbox_written) = (Vec::new(), 0); // gives the memory back
+            (extra.outbox, extra.outbox_written) = (Cow::default(), 0); // gives the memory back
         }
         Ok(false)
     }
@@ -397,8 +441,8 @@ impl Outgoing {
         self.was_answered = true;
         let began_unix_ms = cx.feed().began_unix_ms();
         for kept in messages {
-            if self.format() == Format::Framed {
-                self.push_frame(&RoomFrame::Entry(kept.into_entry(began_unix_ms).into()));
+            if !self.format().is_plain() {
+                self.push_frame_of(&RoomFrame::Entry(kept.into_entry(began_unix_ms).into()), began_unix_ms);
             } else if !speaker.ignores(&kept.event) {
                 self.push_line(&kept.event.to_string(), cx.now);
             }
@@ -417,7 +461,7 @@ impl Outgoing {
             return false;
         }
         cx.feed().attachment().count_missed(missed);
-        if self.format() == Format::Framed {
+        if !self.format().is_plain() {
             let Taken { number: taken, head } = cx.feed().attachment().taken(speaker.member());
             let lagged = Lagged { messages: missed, next: resume.seq() + 1, head, taken };
             self.push_frame(&RoomFrame::Lagged(lagged));

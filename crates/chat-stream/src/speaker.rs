@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
-use chat_core::{Action, Cursor, EncodedLog, Feed, Membership, Outcome, Room};
+use chat_core::{Action, Cursor, EncodedLog, Feed, Membership, Outcome, Room, Said, SayError};
 use chat_proto::{Event, MemberId, Text};
 
 use crate::context::Context;
@@ -69,9 +69,29 @@ impl Speaker {
     /// to learn it.
     pub(crate) fn say(&mut self, number: u64, text: Text, cx: &mut Context<'_>) -> Spoken {
         cx.count_heard(&text);
-        let Ok(said) = cx.feed().attachment().say_numbered(self.member, number, text, cx.now) else {
-            return Spoken::default();
-        };
+        Self::said(cx.feed().attachment().say_numbered(self.member, number, text, cx.now))
+    }
+
+    /// As [`say`](Self::say), for a member that says whether it is a command.
+    #[cfg(feature = "web")]
+    pub(crate) fn say_object(
+        &mut self,
+        number: Option<u64>,
+        text: Text,
+        is_command: bool,
+        cx: &mut Context<'_>,
+    ) -> Spoken {
+        cx.count_heard(&text);
+        let attachment = cx.feed().attachment();
+        Self::said(match (is_command, number) {
+            (false, number) => attachment.say_as_it_is(self.member, number, text, cx.now),
+            (true, Some(number)) => attachment.say_numbered(self.member, number, text, cx.now),
+            (true, None) => attachment.say(self.member, text, cx.now),
+        })
+    }
+
+    fn said(result: Result<Said, SayError>) -> Spoken {
+        let Ok(said) = result else { return Spoken::default() };
         // Its client hides the members that it ignores.
         let action = if let Outcome::Answered { action } = said.outcome { action } else { None };
         // It has been told to come back to another room.
@@ -95,7 +115,7 @@ impl Speaker {
             let attachment = cx.feed().attachment();
             let said = match std::mem::take(&mut is_first) {
                 true => attachment.say(self.member, text, cx.now),
-                false => attachment.say_rest(self.member, text, cx.now),
+                false => attachment.say_as_it_is(self.member, None, text, cx.now),
             };
             let Ok(said) = said else { break };
             spoken.pause_until = said.pause_until;

@@ -2,6 +2,9 @@
 
 use std::thread::available_parallelism;
 
+#[cfg(feature = "web")]
+use chat_stream::Web;
+
 /// Options of a [`TcpServer`](crate::TcpServer).
 ///
 /// ```
@@ -17,6 +20,9 @@ pub struct TcpConfig {
     /// Whether plain members are told of joins and leaves. Default no: a plain peer that expects
     /// only `[ip:port] text` must not be surprised.
     pub announce: bool,
+    /// What browsers are served. Default: nothing, and HTTP is closed without a byte.
+    #[cfg(feature = "web")]
+    pub web: Option<Web>,
 }
 
 impl TcpConfig {
@@ -33,10 +39,23 @@ impl TcpConfig {
         self.announce = announce;
         self
     }
+
+    /// Sets [`web`](Self::web).
+    #[cfg(feature = "web")]
+    #[must_use]
+    pub fn with_web(mut self, web: Web) -> Self {
+        self.web = Some(web);
+        self
+    }
 }
 
 impl Default for TcpConfig {
     fn default() -> Self {
-        Self { threads: available_parallelism().map_or(1, |cores| cores.get().min(4)), announce: false }
+        Self {
+            threads: available_parallelism().map_or(1, |cores| cores.get().min(4)),
+            announce: false,
+            #[cfg(feature = "web")]
+            web: None,
+        }
     }
 }

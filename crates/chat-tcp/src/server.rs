@@ -94,7 +94,7 @@ impl<L: Layer> TcpServer<L> {
         for _ in 0..config.threads.max(1) {
             let (inbox, dealt) = bounded(DEALT_MAX);
             let transport =
-                TcpTransport::new(rooms, config.announce, dealt, layer.clone()).map_err(BindError::Poll)?;
+                TcpTransport::new(rooms, config, dealt, layer.clone()).map_err(BindError::Poll)?;
             others.push(Share { inbox, waker: transport.mio_waker() });
             transports.push(transport);
         }

@@ -14,6 +14,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::acceptor::{Acceptor, Dealt};
+use crate::config::TcpConfig;
 use crate::layer::{Bare, Layer};
 use crate::limits::EVENTS_PER_TURN;
 use crate::socket;
@@ -41,7 +42,12 @@ pub struct TcpTransport<L: Layer = Bare> {
 }
 
 impl<L: Layer> TcpTransport<L> {
-    pub(crate) fn new(rooms: &Rooms, announce: bool, inbox: Receiver<Dealt>, layer: L) -> io::Result<Self> {
+    pub(crate) fn new(
+        rooms: &Rooms,
+        config: &TcpConfig,
+        inbox: Receiver<Dealt>,
+        layer: L,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(mio::Waker::new(poll.registry(), WAKE)?);
         let wake = Arc::clone(&waker);
@@ -50,13 +56,19 @@ impl<L: Layer> TcpTransport<L> {
                 tracing::error!(%error, "cannot wake an I/O thread");
             }
         });
+        let endpoint = Endpoint::new(rooms, wake, config.announce);
+        #[cfg(feature = "web")]
+        let endpoint = match &config.web {
+            Some(web) => endpoint.with_web(web.clone()),
+            None => endpoint,
+        };
         Ok(Self {
             poll,
             events: Events::with_capacity(EVENTS_PER_TURN),
             waker,
             acceptor: None,
             inbox,
-            endpoint: Endpoint::new(rooms, wake, announce),
+            endpoint,
             layer,
             has_more: false,
             is_closing: false,

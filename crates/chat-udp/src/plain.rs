@@ -241,7 +241,7 @@ impl Plain {
             }
             let said = match std::mem::take(&mut is_first) {
                 true => attachment.say(self.member, text, cx.now),
-                false => attachment.say_rest(self.member, text, cx.now),
+                false => attachment.say_as_it_is(self.member, None, text, cx.now),
             };
             // An error means that the room is closing, or has ended the membership: it tells so itself.
             let Ok(Said { outcome, pause_until, .. }) = said else { return None };

@@ -10,6 +10,7 @@ use chat_core::{
 };
 use chat_proto::{Network, Text};
 use chat_store::Store;
+use chat_tcp::chat_stream::Web;
 use chat_udp::{PlainPolicy, UdpConfig};
 use clap::{Parser, ValueEnum};
 
@@ -31,6 +32,7 @@ Examples:
   chat server tcp --bind '[::]:5555'       # IPv6 and IPv4
   chat server tcp --room lobby --room dev --open-rooms 100
   chat server tcp --tls self-signed        # netcat and TLS on one port
+  chat server tcp --web                    # and browsers: open http://127.0.0.1:5555
   chat server tcp --history chat.db --keep 30d   # goes on after a restart
   chat server tcp --log-file chat.log &    # in the background
   chat server --config chat.toml           # flags of this help are its keys
@@ -107,6 +109,13 @@ pub(crate) struct ServerArgs {
     /// Close TCP connections that do not speak TLS
     #[arg(long, requires = "tls")]
     pub(crate) tls_only: bool,
+    /// Serve browsers on the same TCP port, too: open the server's address in one
+    #[arg(long)]
+    pub(crate) web: bool,
+    /// Origin whose pages may open a WebSocket, too, such as <https://chat.example.org>; its host is a name of this server.
+    /// May be given several times
+    #[arg(long, value_name = "ORIGIN", requires = "web", value_parser = origin)]
+    pub(crate) web_origin: Vec<String>,
     /// Serve /metrics (Prometheus) and /healthz over HTTP at this address, without a password; a port alone is one of
     /// loopback
     #[arg(long, value_name = "HOST:PORT", value_parser = loopback)]
@@ -156,6 +165,18 @@ pub(crate) struct ServerArgs {
 }
 
 impl ServerArgs {
+    /// What browsers are served, if they are.
+    pub(crate) fn web(&self) -> Option<Web> {
+        let hosts = self.bind.iter().map(|address| address.host().to_owned());
+        let origins = self.web_origin.iter().filter_map(|origin| {
+            let (_, authority) = origin.trim_end_matches('/').split_once("://")?;
+            Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host).to_owned())
+        });
+        let web = hosts.chain(origins).fold(Web::new(), Web::with_name);
+        let web = self.web_origin.iter().fold(web, Web::with_origin);
+        self.web.then_some(web)
+    }
+
     pub(crate) fn udp(&self) -> UdpConfig {
         let config = UdpConfig::default().with_plain(self.udp_plain.into()).with_announce(self.announce);
         self.udp_trust.iter().fold(config, |config, &network| config.with_trusted(network))
@@ -228,6 +249,19 @@ impl From<PlainUdp> for PlainPolicy {
             PlainUdp::Ask => Self::Ask,
             PlainUdp::Any => Self::Any,
         }
+    }
+}
+
+/// Reads the origin of a page (RFC 6454, section 6.2).
+fn origin(text: &str) -> Result<String, String> {
+    let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_authority = |authority: &str| {
+        let authority = authority.strip_suffix('/').unwrap_or(authority);
+        !authority.is_empty() && !authority.contains(['/', '?', '#', '@', ' ', '*'])
+    };
+    match authority.filter(|authority| is_authority(authority)) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("expected an origin such as https://chat.example.org".to_owned()),
     }
 }
 

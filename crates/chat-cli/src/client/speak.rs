@@ -4,9 +4,10 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 
 use chat_core::{Client, Ended};
 use chat_proto::Text;
+use chat_proto::json::Request;
 use crossbeam_channel::Sender;
 
-use super::json::{self, Request};
+use super::json;
 use crate::stdio;
 
 /// A line of input longer than this is taken in several parts.
@@ -77,12 +78,12 @@ pub(super) fn requests(client: &Client, is_plain: bool, expected: &Sender<Expect
         }
         let expect = |what| expected.send(what).map_err(|_| Ended);
         let refuse = |error: String| expect(Expected::Refused { line: number, error });
-        let result = match Request::parse(&line) {
-            Ok(Request::Say { text }) => match Text::split(text.as_bytes()).count() {
+        let result = match json::parse(&line) {
+            Ok(Request::Say { text, .. }) => match Text::split(text.as_bytes()).count() {
                 0 => refuse("there is nothing to say: the text is empty".to_owned()),
                 count => expect(Expected::Messages(count)).and_then(|()| say(client, text.as_bytes())),
             },
-            Ok(Request::Command { text }) => match command(&text) {
+            Ok(Request::Command { text, .. }) => match command(&text) {
                 Ok(line) => expect(Expected::Messages(1)).and_then(|()| client.command(line)),
                 Err(error) => refuse(error),
             },
@@ -93,14 +94,13 @@ pub(super) fn requests(client: &Client, is_plain: bool, expected: &Sender<Expect
             Ok(Request::History { .. }) if is_plain => {
                 refuse("a plain server is not asked for old messages".to_owned())
             }
-            Ok(Request::History { before, messages, author, words }) => {
-                match json::look_back(before, messages, author, words) {
-                    Ok(question) => expect(Expected::History).and_then(|()| client.history(question)),
-                    Err(error) => refuse(error),
-                }
-            }
+            Ok(request @ Request::History { .. }) => match request.to_look_back() {
+                Ok(question) => expect(Expected::History).and_then(|()| client.history(question)),
+                Err(error) => refuse(error),
+            },
             Err(_) if line.trim_ascii().is_empty() => Ok(()),
             Err(error) => refuse(error),
+            Ok(_) => refuse("the client does that itself".to_owned()),
         };
         if result.is_err() {
             break; // how it ended is reported elsewhere

@@ -34,6 +34,12 @@ impl Place {
     fn is(&self, transport: TransportKind, address: SocketAddr) -> bool {
         (self.transport, self.address) == (transport, address)
     }
+
+    /// Where a browser finds the room, if it is open over TCP.
+    pub(super) fn url(&self, is_tls: bool) -> Option<String> {
+        let scheme = if is_tls { "https" } else { "http" };
+        (self.transport == TransportKind::Tcp).then(|| format!("{scheme}://{}", self.address))
+    }
 }
 
 impl fmt::Display for Place {
@@ -98,8 +104,9 @@ pub(super) fn serve(
     let cores = || available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX));
     let threads = args.threads.map_or_else(cores, usize::from);
     let listeners = sockets.iter().filter(|bound| bound.place.transport == TransportKind::Tcp).count();
-    let config =
+    let mut config =
         TcpConfig::default().with_announce(args.announce).with_threads((threads / listeners.max(1)).max(1));
+    config.web = args.web();
     for Bound { socket, .. } in sockets {
         match (socket, tls) {
             (Socket::Tcp(listener), Some(tls)) => {

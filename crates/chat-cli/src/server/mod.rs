@@ -101,6 +101,10 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     listen::serve(sockets, args, encryption.as_ref().map(Encryption::tls), &rooms, &mut running)?;
     let mut first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
     first.extend(encryption.iter().map(Encryption::to_string));
+    if args.web {
+        let urls = places.iter().filter_map(|place| place.url(args.tls.is_some()));
+        first.extend(urls.map(|url| format!("[*] Open {url} in a browser\n")));
+    }
     if let Some(listener) = admin {
         first.push_str(&format!("[*] Metrics on http://{}/metrics\n", listener.local_addr()?));
         metrics::serve(listener, &rooms, &args.rooms, &list)?;

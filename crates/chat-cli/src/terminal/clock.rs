@@ -44,12 +44,6 @@ pub(crate) fn day(date: Date) -> String {
     date.strftime("%A, %-d %B %Y").to_string()
 }
 
-/// A moment in Unix time, as RFC 3339 has it.
-pub(crate) fn rfc_3339(unix_ms: u64) -> Option<String> {
-    let time = Timestamp::from_millisecond(i64::try_from(unix_ms).ok()?).ok()?;
-    Some(format!("{time:.3}"))
-}
-
 /// Now, in milliseconds of Unix time.
 #[expect(clippy::disallowed_methods, reason = "the shell is where wall time is read")]
 pub(crate) fn unix_ms() -> u64 {
@@ -67,13 +61,11 @@ mod tests {
         assert_eq!((time.as_str(), day(date).as_str()), ("02:50", "Monday, 23 November 2026"));
         let stamp = Clock::utc().rfc_3339(1_795_402_243_123);
         assert_eq!(stamp.as_deref(), Some("2026-11-23T02:50:43+00:00"));
-        assert_eq!(rfc_3339(1_795_402_243_123).as_deref(), Some("2026-11-23T02:50:43.123Z"));
     }
 
     #[test]
     fn a_moment_that_no_calendar_has_is_none() {
         assert_eq!(Clock::utc().at(u64::MAX), None);
         assert_eq!(Clock::utc().at(i64::MAX as u64), None);
-        assert_eq!(rfc_3339(u64::MAX), None);
     }
 }

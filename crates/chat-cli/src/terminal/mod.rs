@@ -26,7 +26,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-pub(crate) use self::clock::{Clock, day, rfc_3339, unix_ms};
+pub(crate) use chat_proto::json::rfc_3339;
+
+pub(crate) use self::clock::{Clock, day, unix_ms};
 use self::guard::Guard;
 pub(crate) use self::guard::{give_back, is_in_background};
 pub(crate) use self::input::Input;

@@ -1,9 +1,10 @@
 //! A connection's end: which peer is closed, for what reason, and what it still gets.
 
+#[cfg(feature = "web")]
+use std::borrow::Cow;
 use std::io;
 use std::time::Instant;
 
-use chat_core::Format;
 use chat_proto::LeaveReason;
 
 use super::{Connection, Context, Newcomer, Phase, Who};
@@ -15,9 +16,10 @@ impl Connection {
         match self.phase {
             Phase::Handshake => self.lose(LeaveReason::Stopping, cx),
             // We can tell a peer nothing before its protocol is known.
-            Phase::Opening if matches!(self.incoming, Incoming::Opening | Incoming::Preface(_)) => {
+            Phase::Opening if matches!(self.incoming, Incoming::Opening(_) | Incoming::Preface(_)) => {
                 self.lose(LeaveReason::Stopping, cx);
             }
+            Phase::Opening if self.incoming.is_request() => self.lose(LeaveReason::Stopping, cx),
             Phase::Opening => self.end(LeaveReason::Stopping, cx),
             Phase::Member | Phase::Paused | Phase::Moving if self.incoming.is_decided() => {
                 self.stop_listening();
@@ -32,6 +34,22 @@ impl Connection {
         self.incoming = Incoming::Ended;
         self.backlog = Box::default();
         self.due = None;
+    }
+
+    /// The reason of a peer that must be closed: one that has begun an HTTP request is told nothing.
+    pub(super) fn blame(&self, reason: LeaveReason) -> LeaveReason {
+        if self.incoming.is_request() { LeaveReason::NotChat } else { reason }
+    }
+
+    /// The peer gets these bytes as its last, and leaves if it is a member.
+    #[cfg(feature = "web")]
+    pub(super) fn part(&mut self, farewell: Cow<'static, [u8]>, reason: LeaveReason, cx: &mut Context<'_>) {
+        let reason = match self.member() {
+            Some(member) => cx.feed().attachment().leave(member, reason, cx.now),
+            None => reason,
+        };
+        self.outgoing.push_last(farewell);
+        self.leave(&reason);
     }
 
     /// The membership ends, if there is one, and the peer is told why.
@@ -69,7 +87,7 @@ impl Connection {
             return;
         }
         // A plain member that is drained has read the room's farewell in the log.
-        if self.phase != Phase::Draining || self.outgoing.format() == Format::Framed {
+        if self.phase != Phase::Draining || !self.outgoing.format().is_plain() {
             self.outgoing.push_farewell(reason, now);
         }
         self.leave(reason);

@@ -43,6 +43,26 @@ impl Connection {
                 },
                 Heard::Frame(frame) => self.receive_frame(frame, cx),
                 Heard::Fault(reason) => self.end(reason, cx),
+                #[cfg(feature = "web")]
+                Heard::Request { web, answer, is_upgrade } => {
+                    self.begin_again(cx);
+                    if let Who::Newcomer(newcomer) = &self.who {
+                        web.note(newcomer.identity.address, cx.now);
+                    }
+                    match is_upgrade {
+                        true => self.upgrade(&answer, cx),
+                        false => self.part(answer, LeaveReason::NotChat, cx),
+                    }
+                }
+                #[cfg(feature = "web")]
+                Heard::Said { number, text, is_command } => {
+                    if let Who::Member(speaker) = &mut self.who {
+                        let spoken = speaker.say_object(number, text, is_command, cx);
+                        self.spoke(spoken, cx.now);
+                    }
+                }
+                #[cfg(feature = "web")]
+                Heard::Farewell(farewell, reason) => self.part(farewell, reason, cx),
             }
         }
         match self.phase {
@@ -50,7 +70,7 @@ impl Connection {
                 self.end(LeaveReason::NotChat, cx);
             }
             Phase::Opening | Phase::Member if self.unfinished_len() > cx.line_left.max(LINE_BYTES_FREE) => {
-                self.end(LeaveReason::LineTooLong, cx);
+                self.end(self.blame(LeaveReason::LineTooLong), cx);
             }
             Phase::Opening | Phase::Member => {
                 self.backlog = input.into();
@@ -94,8 +114,8 @@ impl Connection {
     }
 
     fn answer_preface(&mut self, version: u8, cx: &mut Context<'_>) {
+        self.outgoing.read_as(Reading::Delimited(self.incoming.format()), cx);
         self.outgoing.push_preface(); // tells the peer our version, too
-        self.outgoing.read_as(Reading::Delimited(Format::Framed), cx);
         if version != VERSION {
             self.end(LeaveReason::version(), cx);
         }
@@ -127,14 +147,15 @@ impl Connection {
         };
         cx.feed_mut().pull(); // what the peer says it has must be in the log
         let has_journal = cx.feed().attachment().has_journal();
-        let log = cx.feed_mut().open(Format::Framed);
+        let format = self.incoming.format();
+        let log = cx.feed_mut().open(format);
         let oldest = if has_journal { 0 } else { log.tail_seq() };
         let have = match start {
             Start::After(seq) => seq,
             Start::History(messages) => seq.saturating_sub(u64::from(messages)).max(oldest).min(seq),
         };
         let is_history = matches!(start, Start::History(_)) && have < log.tail_seq();
-        self.outgoing.start(Reading::Delimited(Format::Framed), log.after(have));
+        self.outgoing.start(Reading::Delimited(format), log.after(have));
         if is_history {
             self.outgoing.begin_with_history();
         }
@@ -149,15 +170,28 @@ impl Connection {
         if *cx.feed().attachment().room() == room {
             return Ok(());
         }
-        if let Who::Member(speaker) = &self.who {
-            let attachment = cx.feed().attachment();
-            let Some(identity) = attachment.identity(speaker.member()) else { return Ok(()) };
-            drop(attachment.leave(speaker.member(), LeaveReason::Quit, cx.now));
-            self.who = Who::Newcomer(Box::new(Newcomer { identity, until: cx.now + OPENING_TIMEOUT }));
-        }
+        self.begin_again(cx);
         cx.feeds.mark(cx.at);
         cx.at = cx.feeds.open(&room);
         Ok(())
+    }
+
+    /// A peer that was taken for a silent listener is a newcomer again.
+    fn begin_again(&mut self, cx: &mut Context<'_>) {
+        if let Who::Member(speaker) = &self.who {
+            let attachment = cx.feed().attachment();
+            let Some(identity) = attachment.identity(speaker.member()) else { return };
+            drop(attachment.leave(speaker.member(), LeaveReason::Quit, cx.now));
+            self.who = Who::Newcomer(Box::new(Newcomer { identity, until: cx.now + OPENING_TIMEOUT }));
+        }
+    }
+
+    /// The peer has opened a WebSocket: its hello must follow.
+    #[cfg(feature = "web")]
+    fn upgrade(&mut self, answer: &[u8], cx: &mut Context<'_>) {
+        self.phase = Phase::Opening;
+        self.outgoing.push_bytes(answer);
+        self.outgoing.read_as(Reading::Delimited(self.incoming.format()), cx);
     }
 
     /// A plain member goes to the room that it asked for, once it has everything of the one that it is in.
@@ -190,7 +224,7 @@ impl Connection {
 
     /// Whether bytes were received that can be taken now.
     pub(crate) fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty() && self.takes_bytes()
+        (!self.backlog.is_empty() || self.incoming.has_rest()) && self.takes_bytes()
     }
 
     /// Goes on with the bytes that were received and not taken.

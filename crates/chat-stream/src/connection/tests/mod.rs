@@ -10,6 +10,8 @@ mod opening;
 mod output;
 mod plain;
 mod undelimited;
+#[cfg(feature = "web")]
+mod web;
 
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +26,7 @@ use chat_proto::{
 
 use super::Connection;
 use crate::context::Context;
+use crate::incoming::Offer;
 use crate::limits::OPENING_GRACE;
 use crate::stream::Speaks;
 
@@ -104,7 +107,7 @@ impl Stage {
     fn join(&mut self) -> Guest {
         self.guests += 1;
         let address = format!("192.0.2.1:{}", self.guests);
-        let mut connection = Connection::new(address.parse().unwrap(), self.now);
+        let mut connection = Connection::new(address.parse().unwrap(), Offer::default(), self.now);
         self.with_context(|cx| connection.opened(Speaks::Any, OPENING_GRACE, cx));
         let wire = Wire { taken: Vec::new(), free: usize::MAX, bite: usize::MAX, broken: None };
         Guest { connection, address, wire, is_shut: false, is_gone: false, told: 0 }
@@ -178,7 +181,7 @@ impl Stage {
         self.pull();
         for Told { member, direct, .. } in std::mem::take(&mut self.told) {
             if guest.connection.member() == Some(member) {
-                guest.connection.tell(direct, self.now);
+                guest.connection.tell(direct, 0, self.now);
             }
         }
         self.dismissed.retain(|Dismissed { member, reason, .. }| {
