@@ -230,7 +230,11 @@ impl<S: Stream> Endpoint<S> {
     /// is up, they are cut off.
     pub fn turn(&mut self, now: Instant) -> Turn {
         self.read_queue(now);
-        self.expire(now);
+        if self.deadlines.next().is_some_and(|deadline| deadline <= now) {
+            // What was said before comes first: it may be the answer that a peer waits for.
+            self.serve(now);
+            self.expire(now);
+        }
         self.serve(now);
         let Some(deadline) = self.feeds.feed(FeedId::FIRST).closing() else { return Turn::Open };
         if !self.draining {

@@ -415,3 +415,38 @@ fn unfinished_lines_share_a_budget_and_become_messages_after_half_a_minute() {
     let messages = 100 * 2 + long * LONG.div_ceil(TEXT_BYTES_MAX);
     assert_eq!(room.stats().messages - before, messages as u64, "nothing is lost");
 }
+
+#[test]
+fn an_answer_that_came_in_time_counts_although_the_thread_is_late() {
+    let time = VirtualTime::default();
+    let world = World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [7; 32] };
+    let room = Room::in_world(RoomConfig::default(), world);
+    let streams = Streams::new(1, &time);
+    let (mut peer, socket) = streams.connect(StreamConditions::default());
+    let mut endpoint = Endpoint::new(&room, Waker::new(|| {}), false);
+    let token = endpoint.next_token();
+    endpoint.adopt(Socket(socket), "192.0.2.1:1".parse().unwrap(), time.now());
+    peer.write_all(b"is anybody there?\n").unwrap();
+    peer.shutdown_write().unwrap();
+    let arrive = || {
+        while let Some(next) = streams.next_event() {
+            time.advance_to(next);
+            let _of_both = streams.events();
+        }
+    };
+    arrive();
+    endpoint.ready(token, Readiness { readable: true, ended: true, ..Readiness::default() });
+    let _open = endpoint.turn(time.now());
+    assert_eq!(room.stats().members, 1);
+
+    // The room answers within the 10 s that the peer waits. The thread learns of both only after them.
+    time.advance_to(time.now() + Duration::from_secs(9));
+    room.notice("I am").unwrap();
+    time.advance_to(time.now() + Duration::from_secs(2));
+    let _open = endpoint.turn(time.now());
+    arrive();
+    let mut got = [0; 200];
+    let count = peer.read(&mut got).unwrap();
+    assert!(got[..count].ends_with(b"[*] I am\n"), "{}", String::from_utf8_lossy(&got));
+    assert_eq!(room.stats().members, 1, "it goes on listening");
+}
