@@ -2,7 +2,7 @@
 //!
 //! The terminal is as it was: the system edits the lines and shows them. Answers go to stderr.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::thread::Builder;
 
 use crossbeam_channel::{Sender, bounded};
@@ -43,13 +43,11 @@ pub(crate) fn spawn(desk: Desk) -> io::Result<()> {
 fn read(keyboard: &mut Keyboard, requests: &Sender<Request>) -> io::Result<()> {
     let mut typed = Vec::new();
     loop {
-        if keyboard.wait()? == Ready::Continued {
+        if keyboard.wait(None)? != Ready::Bytes {
             continue;
         }
-        let mut bytes = [0; 4096];
-        // Zero is Ctrl-D, after which the terminal goes on.
-        let count = io::stdin().lock().read(&mut bytes)?;
-        typed.extend_from_slice(&bytes[..count]);
+        // No bytes are Ctrl-D, after which the terminal goes on.
+        keyboard.read(&mut typed)?;
         while let Some(end) = typed.iter().position(|&byte| byte == b'\n') {
             let line: Vec<u8> = typed.drain(..=end).collect();
             let line = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();

@@ -1,8 +1,9 @@
 //! A terminal that shows lines while somebody types.
 //!
 //! `editor`, `history`, `window` and `prompt` turn keys into lines, `screen` turns lines into bytes; none of
-//! them touches a terminal, so all of it is tested without one. `input` and `guard` are the shell: a thread that
-//! reads, and the modes that are put back on every way out. [`Terminal`] joins the two.
+//! them touches a terminal, so all of it is tested without one; nor does `keys`, which turns bytes into keys.
+//! `input`, `reader`, `keyboard` and `guard` are the shell: a thread that reads, and the modes that are put back on
+//! every way out. [`Terminal`] joins the two.
 
 mod clock;
 mod editor;
@@ -12,11 +13,15 @@ mod fold;
 mod guard;
 mod history;
 mod input;
-#[cfg_attr(not(unix), path = "keyboard_windows.rs")]
+#[cfg(unix)]
 mod keyboard;
+#[cfg(unix)]
+mod keys;
 mod pen;
 mod prompt;
 mod question;
+#[cfg_attr(not(unix), path = "reader_windows.rs")]
+mod reader;
 mod screen;
 mod symbols;
 mod window;
@@ -145,6 +150,7 @@ impl Terminal {
                 self.prompt.paste(&text);
                 self.note_of_prompt();
             }
+            Input::PasteTooLong => self.note(Style::Warning, prompt::PASTE_TOO_LONG),
             Input::Resizing { size, wants_column } => {
                 let _gone = wants_column.send(self.screen.wants_column(size));
                 let column = match self.input.recv_timeout(input::RESIZE_TIMEOUT) {

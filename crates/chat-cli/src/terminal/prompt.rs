@@ -13,6 +13,9 @@ use super::window::{Seen, Window, width};
 /// The most lines that are taken from one paste. For more there is the pipe.
 pub(crate) const PASTED_LINES_MAX: usize = 10_000;
 
+/// The notice that a paste was not taken.
+pub(crate) const PASTE_TOO_LONG: &str = "That is too much to paste. Pipe it: chat client ... < FILE";
+
 /// Into how many messages a line may be cut without a question.
 const MESSAGES_UNASKED: usize = 3;
 

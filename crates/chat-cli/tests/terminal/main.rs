@@ -9,6 +9,7 @@ mod console;
 mod hangup;
 mod hostile;
 mod job_control;
+mod keyboard;
 mod leaving;
 mod limits;
 #[path = "../support/mod.rs"]

@@ -122,6 +122,13 @@ impl Window<'_> {
         self.tmux.run(&[&["send-keys", "-t", &self.id], keys].concat());
     }
 
+    /// Sends these bytes at once, as no key of tmux does.
+    pub(crate) fn sends(&self, bytes: &[u8]) {
+        let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes: Vec<&str> = bytes.iter().map(String::as_str).collect();
+        self.tmux.run(&[&["send-keys", "-t", &self.id, "-H"], &bytes[..]].concat());
+    }
+
     /// Types a line and enters it.
     pub(crate) fn enters(&self, line: &str) {
         self.types(line);
@@ -130,11 +137,20 @@ impl Window<'_> {
 
     /// Pastes, as a terminal does that marks pasted text.
     pub(crate) fn pastes(&self, text: &str) {
+        self.pastes_with(&["-p"], text);
+    }
+
+    /// Pastes, as a terminal does that does not mark pasted text.
+    pub(crate) fn pastes_unmarked(&self, text: &str) {
+        self.pastes_with(&[], text);
+    }
+
+    fn pastes_with(&self, flags: &[&str], text: &str) {
         let mut load =
             self.tmux.command(&["load-buffer", "-"]).stdin(Stdio::piped()).spawn().expect("tmux runs");
         load.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("tmux reads");
         assert!(load.wait().expect("tmux ends").success());
-        self.tmux.run(&["paste-buffer", "-p", "-t", &self.id]);
+        self.tmux.run(&[&["paste-buffer", "-t", &self.id], flags].concat());
     }
 
     /// Closes the window, and with it the terminal.
