@@ -23,6 +23,51 @@ impl Address {
     }
 }
 
+/// One address, or several of servers that share their rooms: `a:5555,b:5555`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Addresses(Vec<Address>);
+
+impl Addresses {
+    /// The first of them.
+    pub(crate) fn first(&self) -> &Address {
+        &self.0[0]
+    }
+}
+
+impl FromStr for Addresses {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        s.split(',').map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addresses: Vec<String> = self.0.iter().map(Address::to_string).collect();
+        f.write_str(&addresses.join(","))
+    }
+}
+
+impl ToSocketAddrs for Addresses {
+    type Iter = std::vec::IntoIter<SocketAddr>;
+
+    /// Those of all hosts that can be found.
+    fn to_socket_addrs(&self) -> std::io::Result<Self::Iter> {
+        let (mut found, mut failed) = (Vec::new(), None);
+        for address in &self.0 {
+            match address.to_socket_addrs() {
+                Ok(addresses) => found.extend(addresses),
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed.filter(|_| found.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(found.into_iter()),
+        }
+    }
+}
+
 impl FromStr for Address {
     type Err = String;
 
@@ -115,6 +160,17 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Address>().expect(text).to_string(), text);
         }
+    }
+
+    #[test]
+    fn several_addresses_are_tried_and_those_that_cannot_be_found_left_out() {
+        let several: Addresses = "127.0.0.1:1,[::1],host.invalid:2".parse().expect("addresses");
+        assert_eq!(several.to_string(), "127.0.0.1:1,[::1]:5555,host.invalid:2");
+        let found: Vec<String> =
+            several.to_socket_addrs().expect("two").map(|address| address.to_string()).collect();
+        assert_eq!(found, ["127.0.0.1:1", "[::1]:5555"]);
+        assert!("127.0.0.1:1,".parse::<Addresses>().is_err());
+        assert!("host.invalid:2".parse::<Addresses>().expect("an address").to_socket_addrs().is_err());
     }
 
     #[test]

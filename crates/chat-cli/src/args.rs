@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod admin;
+mod cluster;
 mod doctor;
 mod history;
 mod number;
@@ -16,10 +17,11 @@ use clap_complete::Shell;
 
 #[cfg(unix)]
 pub(crate) use self::admin::AdminArgs;
+pub(crate) use self::cluster::ClusterArgs;
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::history::{HistoryArgs, HistoryCommand, ImportArgs, KeepArgs, RedactArgs};
 pub(crate) use self::server::{LogFormat, ServerArgs};
-use crate::address::Address;
+use crate::address::Addresses;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -145,9 +147,9 @@ pub(crate) struct ClientArgs {
     /// What the server is reached over
     #[arg(value_name = "TRANSPORT")]
     pub(crate) transport: TransportKind,
-    /// Where the server is
+    /// Where the server is. Several servers that share their rooms are tried in turn: a:5555,b:5555
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:5555")]
-    pub(crate) address: Address,
+    pub(crate) address: Addresses,
     /// Send and expect plain text lines, for a server that is not ours
     #[arg(long)]
     pub(crate) plain: bool,

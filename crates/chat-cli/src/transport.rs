@@ -6,32 +6,32 @@ use std::net::SocketAddr;
 
 use chat_core::{Client, ClientConfig};
 
-use crate::address::Address;
+use crate::address::Addresses;
 use crate::args::TransportKind;
 use crate::failure::Failure;
 
-/// Joins the room at `address`.
+/// Joins the room at the first of these addresses that answers.
 pub(crate) fn connect(
     kind: TransportKind,
-    address: &Address,
+    addresses: &Addresses,
     config: &ClientConfig,
 ) -> Result<Client, Failure> {
     match kind {
-        TransportKind::Tcp => chat_tcp::connect(address.clone(), config).map_err(|error| {
+        TransportKind::Tcp => chat_tcp::connect(addresses.clone(), config).map_err(|error| {
             let why = match &error {
                 chat_tcp::ConnectError::Resolve(_) => Why::Name,
                 chat_tcp::ConnectError::Connect { address, source } => Why::no_way(*address, source),
                 _ => Why::Other,
             };
-            no_connection(error, &why, kind, address)
+            no_connection(error, &why, kind, addresses)
         }),
-        TransportKind::Udp => chat_udp::connect(address.clone(), config).map_err(|error| {
+        TransportKind::Udp => chat_udp::connect(addresses.clone(), config).map_err(|error| {
             let why = match &error {
                 chat_udp::ConnectError::Resolve(_) => Why::Name,
                 chat_udp::ConnectError::Connect { address, source } => Why::no_way(*address, source),
                 _ => Why::Other,
             };
-            no_connection(error, &why, kind, address)
+            no_connection(error, &why, kind, addresses)
         }),
     }
 }
@@ -66,20 +66,21 @@ fn no_connection(
     error: impl Error + Send + Sync + 'static,
     why: &Why,
     kind: TransportKind,
-    address: &Address,
+    addresses: &Addresses,
 ) -> Failure {
+    let address = addresses.first();
     let hint = match why {
         Why::Name if address.host().contains('%') => {
             "is there such a network interface? `ip link` lists them".to_owned()
         }
-        Why::Name => format!("check the spelling of {address}"),
+        Why::Name => format!("check the spelling of {addresses}"),
         Why::NoWay(ErrorKind::ConnectionRefused) => {
             format!("nothing listens there. Start a room with: chat server {kind} --bind {address}")
         }
         Why::NoWay(ErrorKind::TimedOut) => {
-            format!("nothing answers there; check that {address} is right and no firewall is between")
+            format!("nothing answers there; check that {addresses} is right and no firewall is between")
         }
-        Why::NoWay(_) => format!("check that {address} is right and can be reached from here"),
+        Why::NoWay(_) => format!("check that {addresses} is right and can be reached from here"),
         Why::NoIpv6 => {
             "this machine has no way to that IPv6 address; try the server's IPv4 address".to_owned()
         }

@@ -127,7 +127,7 @@ pub(crate) enum SyncArg {
 }
 
 /// Reads a time such as `30d` or `1h30m`.
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     const DAY_S: u64 = 24 * 60 * 60;
     let days = text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok()?.checked_mul(DAY_S));
     let time = days.map(Duration::from_secs).or_else(|| {

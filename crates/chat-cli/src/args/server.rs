@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_core::{
-    BanList, Name, Names, OperatorPassword, ROOMS_MAX, Room, RoomConfig, RoomError, Rooms, RoomsConfig,
+    BanList, Journals, Name, Names, OperatorPassword, ROOMS_MAX, Room, RoomConfig, RoomError, Rooms,
+    RoomsConfig,
 };
 use chat_proto::{Network, Text};
-use chat_store::Store;
 use chat_tcp::chat_stream::Web;
 use chat_udp::{PlainPolicy, UdpConfig};
 use clap::{Parser, ValueEnum};
 
 use super::number::number;
-use super::{KeepArgs, LookArgs, TransportKind};
+use super::{ClusterArgs, KeepArgs, LookArgs, TransportKind};
 use crate::address::Address;
 
 /// Open a room, or several.
@@ -34,6 +34,7 @@ Examples:
   chat server tcp --tls self-signed        # netcat and TLS on one port
   chat server tcp --web                    # and browsers: open http://127.0.0.1:5555
   chat server tcp --history chat.db --keep 30d   # goes on after a restart
+  chat server tcp --nats nats://n1,nats://n2 --cluster-secret-file secret
   chat server tcp --log-file chat.log &    # in the background
   chat server --config chat.toml           # flags of this help are its keys
   chat server tcp --rate 10 --print-config > chat.toml")]
@@ -87,7 +88,9 @@ pub(crate) struct ServerArgs {
     pub(crate) limit_loopback: bool,
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
-    /// Messages of history for a member that asks for it [default: 20; with --history as many as it asks for]
+    #[command(flatten)]
+    pub(crate) cluster: Box<ClusterArgs>,
+    /// Messages of history for a member that asks for it [default: 20; with --history or --nats as many as it asks for]
     #[arg(long, value_name = "N", allow_negative_numbers = true,
         value_parser = number(0_u16..=u16::MAX, "a number of messages"))]
     pub(crate) history_max: Option<u16>,
@@ -187,19 +190,19 @@ impl ServerArgs {
         &self,
         password: Option<OperatorPassword>,
         bans: BanList,
-        store: Option<&Store>,
+        journals: Option<Arc<dyn Journals>>,
     ) -> Result<Rooms, RoomError> {
         let config = self.room(password, bans);
         if self.rooms.is_empty() && self.open_rooms == 0 {
-            return Ok(match store {
-                Some(store) => Room::restore(config, store)?.into(),
+            return Ok(match journals {
+                Some(journals) => Room::restore(config, &*journals)?.into(),
                 None => Room::new(config).into(),
             });
         }
         let rooms = RoomsConfig::default().with_room_config(config).with_open_max(self.open_rooms);
         let rooms = self.rooms.iter().cloned().fold(rooms, RoomsConfig::with_room);
-        match store {
-            Some(store) => Rooms::restore(rooms, Arc::new(store.clone())),
+        match journals {
+            Some(journals) => Rooms::restore(rooms, journals),
             None => Rooms::new(rooms),
         }
     }
@@ -208,7 +211,11 @@ impl ServerArgs {
     pub(crate) fn room(&self, password: Option<OperatorPassword>, bans: BanList) -> RoomConfig {
         let mut config = RoomConfig::default();
         config.operator_password = password;
-        let history_max = if self.keep.history.is_some() { u16::MAX } else { config.history_max };
+        let history_max = if self.keep.history.is_some() || !self.cluster.nats.is_empty() {
+            u16::MAX
+        } else {
+            config.history_max
+        };
         config
             .with_bans(bans)
             .with_names(self.names.into())

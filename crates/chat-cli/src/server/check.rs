@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use chat_core::BanList;
 
-use super::{bans, listen, metrics, password, tls};
+use super::{bans, cluster, listen, metrics, password, tls};
 use crate::args::ServerArgs;
 use crate::failure::Failure;
 use crate::history;
@@ -26,6 +26,7 @@ pub(super) fn run(args: &ServerArgs) -> Result<ExitCode, Failure> {
         certificate(args),
         args.bans.as_deref().map_or(Ok(()), bans::check),
         if is_running { Ok(()) } else { store(args) },
+        cluster(args),
         if is_running { Ok(()) } else { addresses(args) },
     ];
     let wrong: Vec<Failure> = checks.into_iter().filter_map(Result::err).collect();
@@ -70,6 +71,11 @@ fn store(args: &ServerArgs) -> Result<(), Failure> {
         }
         _ => history::open(&args.keep).map(drop),
     }
+}
+
+/// Connects to the cluster for a moment.
+fn cluster(args: &ServerArgs) -> Result<(), Failure> {
+    cluster::config(&args.cluster)?.map_or(Ok(()), |config| cluster::connect(config).map(drop))
 }
 
 /// Binds the addresses for a moment.

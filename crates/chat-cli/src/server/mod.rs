@@ -2,6 +2,7 @@
 
 mod bans;
 mod check;
+mod cluster;
 #[cfg(unix)]
 mod hand_over;
 #[cfg(unix)]
@@ -28,7 +29,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use chat_core::{BanList, LocalMember, Room, Running};
+use chat_core::{BanList, Journals, LocalMember, Room, Running};
+use chat_nats::Cluster;
+use chat_store::Store;
 use crossbeam_channel::{bounded, never};
 
 use self::bans::BanFile;
@@ -69,6 +72,7 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         tracing::warn!(%error, "cannot raise the limit of open files");
     }
     let password = args.operator_password_file.as_deref().map(password::read).transpose()?;
+    let cluster = cluster::config(&args.cluster)?;
     let encryption = Encryption::open(args)?;
     // What only root may do comes first: it may not be root any more when it writes its first file.
     let Opened {
@@ -80,7 +84,8 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     let places: Vec<Place> = sockets.iter().map(|bound| bound.place).collect();
     let list = BanList::new();
     let store = history::open(&args.keep)?;
-    let rooms = args.rooms(password, list.clone(), store.as_ref())?;
+    let cluster = cluster.map(cluster::connect).transpose()?;
+    let rooms = args.rooms(password, list.clone(), journals(store.as_ref(), cluster.as_ref()))?;
     let room = rooms.first();
     let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;
     if let Some(topic) = args.topic.as_ref().filter(|_| room.topic().is_none()) {
@@ -104,6 +109,9 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     if args.web {
         let urls = places.iter().filter_map(|place| place.url(args.tls.is_some()));
         first.extend(urls.map(|url| format!("[*] Open {url} in a browser\n")));
+    }
+    if let Some(cluster) = &cluster {
+        first.push_str(&format!("[*] Rooms are shared over {}\n", cluster.servers()));
     }
     if let Some(listener) = admin {
         first.push_str(&format!("[*] Metrics on http://{}/metrics\n", listener.local_addr()?));
@@ -188,6 +196,12 @@ fn has_transport(args: &ServerArgs) -> Result<(), Failure> {
         return Err(Failure::new("no transport is named that members may come over", Some(hint)));
     }
     Ok(())
+}
+
+/// Who keeps what is said in the rooms.
+fn journals(store: Option<&Store>, cluster: Option<&Cluster>) -> Option<Arc<dyn Journals>> {
+    let store = store.map(|store| Arc::new(store.clone()) as Arc<dyn Journals>);
+    cluster.map(|cluster| Arc::new(cluster.clone()) as Arc<dyn Journals>).or(store)
 }
 
 /// The console on the server's own terminal.

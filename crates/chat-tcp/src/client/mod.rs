@@ -77,7 +77,8 @@ pub fn connect_over(
         }
     }));
     let link = Link::new(poll, commands, events);
-    let mut carrier = Carrier { address, layer: layer.clone(), reconnect: config.reconnect, link };
+    let mut carrier =
+        Carrier { address, layer: layer.clone(), reconnect: config.reconnect, link, unwelcome: 0 };
     let first = if config.reconnect && config.retry_first { None } else { Some(carrier.dial()?) };
     let config = config.clone();
     let carry = move || {
@@ -136,13 +137,17 @@ struct Carrier<A, L> {
     layer: L,
     reconnect: bool,
     link: Link,
+    /// How often a server was reached that did not welcome us: of several, another one is tried first.
+    unwelcome: usize,
 }
 
 impl<A: ToSocketAddrs, L: Layer> Carrier<A, L> {
     /// Resolves the address anew: a server may have moved.
     fn dial(&mut self) -> Result<TcpStream, ConnectError> {
-        let addresses: Vec<SocketAddr> =
+        let mut addresses: Vec<SocketAddr> =
             self.address.to_socket_addrs().map_err(ConnectError::Resolve)?.collect();
+        let first = self.unwelcome % addresses.len().max(1);
+        addresses.rotate_left(first);
         dial(&mut self.link.poll, addresses, &self.link.commands)
     }
 
@@ -156,6 +161,8 @@ impl<A: ToSocketAddrs, L: Layer> Carrier<A, L> {
                     let end = self.link.carry(&mut protocol, socket, &self.layer);
                     if protocol.connections() > begun {
                         pause = RETRY_PAUSE.0;
+                    } else {
+                        self.unwelcome += 1;
                     }
                     if protocol.moves() && !self.link.is_leaving() {
                         next = self.dial();

@@ -1,0 +1,175 @@
+//! Several servers over a real NATS cluster, while any of them is killed or stopped: nothing that was confirmed is lost, nothing is
+//! said twice, and everyone reads one order with the same numbers.
+//!
+//! `CHAT_SCHEDULES=100 cargo test -p chat-cli --test cluster` tries a hundred schedules of faults; `CHAT_SEED=7` one again.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+mod checker;
+mod schedule;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use chat_testkit::NatsServers;
+use support::{CHAT, Peer, Process, Server, client_command_over, free_address};
+
+/// NATS, and chat servers that share their rooms over it.
+pub(crate) struct Cluster {
+    pub(crate) nats: NatsServers,
+    pub(crate) servers: Vec<Option<Server>>,
+    pub(crate) addresses: Vec<SocketAddr>,
+    secret: PathBuf,
+}
+
+impl Cluster {
+    /// `None` if there is no NATS on this machine.
+    pub(crate) fn start(name: &str, nats: usize, servers: usize) -> Option<Self> {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cluster-{name}"));
+        let nats = NatsServers::start(nats, &directory.join("nats"))?;
+        let secret = directory.join("secret");
+        fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
+        let addresses: Vec<SocketAddr> = (0..servers).map(|_| free_address()).collect();
+        let servers = (0..servers).map(|_| None).collect();
+        let mut cluster = Self { nats, servers, addresses, secret };
+        (0..cluster.servers.len()).for_each(|index| cluster.restart(index));
+        Some(cluster)
+    }
+
+    /// Starts a chat server that is not running.
+    pub(crate) fn restart(&mut self, index: usize) {
+        if self.servers[index].is_none() {
+            let urls = self.nats.urls();
+            let replicas = urls.len().to_string();
+            let (urls, secret) = (urls.join(","), self.secret.to_str().unwrap());
+            let flags = [
+                "--nats",
+                &urls,
+                "--nats-replicas",
+                &replicas,
+                "--cluster-secret-file",
+                secret,
+                "--rate",
+                "0",
+            ];
+            let bind = self.addresses[index].to_string();
+            self.servers[index] = Some(Server::at(&bind, &["tcp", "udp"], &flags));
+        }
+    }
+
+    /// Kills a chat server.
+    pub(crate) fn kill(&mut self, index: usize) {
+        if let Some(mut server) = self.servers[index].take() {
+            server.process.kill();
+            server.process.exit_code();
+        }
+    }
+
+    fn server(&self, index: usize) -> &Server {
+        self.servers[index].as_ref().unwrap()
+    }
+}
+
+/// `chat client` that may go to any of these servers.
+fn client(transport: &str, addresses: &[SocketAddr]) -> Process {
+    let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+    let mut command = Command::new(CHAT);
+    command.args(["client", transport, &addresses.join(","), "--json", "--stay", "--reconnect"]);
+    Process::start(&mut command)
+}
+
+/// Waits until a client reports this.
+fn reports(client: &Process, what: &str) {
+    client
+        .stdout
+        .wait_until(what, |output| output.lines.iter().any(|line| line.contains(what)).then_some(()));
+}
+
+#[test]
+fn members_of_all_servers_and_transports_read_what_anyone_says() {
+    let Some(cluster) = Cluster::start("talk", 1, 2) else { return };
+    let mut plain = cluster.server(0).peer();
+    let mut framed = Process::start(&mut client_command_over("udp", cluster.addresses[1], &["--stay"]));
+    framed.hears(&mut plain);
+    framed.type_line("hello from a framed one");
+    let heard = first_line(&mut plain);
+    assert!(heard.ends_with("] hello from a framed one"), "{heard}");
+}
+
+#[test]
+fn a_client_whose_server_dies_goes_on_at_another_one() {
+    for transport in ["tcp", "udp"] {
+        let Some(mut cluster) = Cluster::start(&format!("moves-{transport}"), 1, 2) else { return };
+        let mut moving = client(transport, &cluster.addresses);
+        moving.type_line(r#"{"type":"say","text":"before"}"#);
+        reports(&moving, r#""text":"before""#);
+        cluster.kill(0);
+        moving.type_line(r#"{"type":"say","text":"meanwhile"}"#);
+        reports(&moving, r#""text":"meanwhile""#);
+        cluster.server(1).process.stdout.wait_until("both messages", |output| {
+            let said: Vec<&str> =
+                output.lines.iter().filter_map(|line| Some(line.split_once("] ")?.1)).collect();
+            let said: Vec<&str> =
+                said.into_iter().filter(|text| ["before", "meanwhile"].contains(text)).collect();
+            (said == ["before", "meanwhile"]).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_server_that_stops_says_goodbye_to_its_own_members_only() {
+    let Some(cluster) = Cluster::start("stops", 1, 2) else { return };
+    let (mut here, mut there) = (cluster.server(0).peer(), cluster.server(1).peer());
+    cluster.server(0).process.terminate();
+    assert_eq!(first_line(&mut here), "[*] The server is stopping");
+    let mut third = cluster.server(1).peer();
+    third.send("still here\n");
+    assert_eq!(first_line(&mut there), third.line("still here"));
+}
+
+#[test]
+fn what_is_wrong_is_told_with_what_to_do() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster-wrong");
+    fs::create_dir_all(&directory).unwrap();
+    let short = directory.join("short");
+    fs::write(&short, "abc\n").unwrap();
+    let run = |secret: &Path| {
+        let mut command = Command::new(CHAT);
+        command.args(["server", "tcp", "--bind", "127.0.0.1:0", "--nats", "nats://127.0.0.1:1"]);
+        let output = command.arg("--cluster-secret-file").arg(secret).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = run(&directory.join("none"));
+    assert!(told.contains("openssl rand -hex 32"), "{told}");
+    let told = run(&short);
+    assert!(told.contains("3 bytes") && told.contains("32"), "{told}");
+}
+
+#[test]
+fn faults_of_all_kinds_lose_nothing_and_double_nothing() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let seeds = match number("CHAT_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("CHAT_SCHEDULES").unwrap_or(2),
+    };
+    for seed in seeds {
+        println!("CHAT_SEED={seed}");
+        let Some(cluster) = Cluster::start("faults", 3, 3) else { return };
+        schedule::run(seed, cluster);
+    }
+}
+
+/// The first line that a plain peer is sent.
+fn first_line(peer: &mut Peer) -> String {
+    loop {
+        if let Some(line) = peer.lines().into_iter().next() {
+            return line;
+        }
+        peer.recv();
+    }
+}

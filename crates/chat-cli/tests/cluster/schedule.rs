@@ -1,0 +1,117 @@
+//! Schedules of faults, drawn from a seed.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, bounded, never};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::Cluster;
+use crate::checker::{Heard, check, listen, speak};
+
+const SPEAKERS: usize = 6;
+
+/// Messages of each.
+const MESSAGES: u64 = 400;
+
+const FAULTS: u64 = 5;
+
+/// The stream of the servers' only room.
+const STREAM: &str = "chat_room";
+
+/// The longest time that something is away.
+const AWAY_MS_MAX: u64 = 3_000;
+
+/// How long the speakers may take until so many messages are confirmed.
+const PROGRESS_IN: Duration = Duration::from_secs(90);
+
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// A NATS server is killed.
+    NatsKilled(usize),
+    /// A NATS server stops, and its connections stay.
+    NatsStopped(usize),
+    /// The NATS server that decides the order is killed.
+    LeaderKilled,
+    /// The same is stopped.
+    LeaderStopped,
+    ChatKilled(usize),
+    ChatStopped(usize),
+}
+
+fn draw(random: &mut StdRng) -> Fault {
+    let which = random.random_range(0..3);
+    match random.random_range(0..6) {
+        0 => Fault::NatsKilled(which),
+        1 => Fault::NatsStopped(which),
+        2 => Fault::LeaderKilled,
+        3 => Fault::LeaderStopped,
+        4 => Fault::ChatKilled(which),
+        _ => Fault::ChatStopped(which),
+    }
+}
+
+/// Members talk at all servers while the faults of this seed happen one after the other.
+pub(crate) fn run(seed: u64, mut cluster: Cluster) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let all = SPEAKERS as u64 * MESSAGES;
+    let listeners: Vec<_> = (0..3).map(|number| listen(&cluster.addresses, number, all)).collect();
+    let (progress, confirmed) = bounded(usize::try_from(all).unwrap());
+    let speakers: Vec<_> =
+        (0..SPEAKERS).map(|number| speak(&cluster.addresses, number, MESSAGES, &progress)).collect();
+    for _ in 0..FAULTS {
+        wait_for(&confirmed, all / (FAULTS + 1));
+        let (what, away) = (draw(&mut random), Duration::from_millis(random.random_range(0..AWAY_MS_MAX)));
+        println!("{what:?} for {away:?}");
+        happen(&mut cluster, what, away);
+    }
+    let heard: Vec<Heard> =
+        speakers.into_iter().chain(listeners).map(|member| member.join().unwrap()).collect();
+    check(&heard, SPEAKERS, MESSAGES);
+}
+
+fn happen(cluster: &mut Cluster, fault: Fault, away: Duration) {
+    // The time that something is away is part of the fault.
+    let pass = || {
+        let _nothing = never::<()>().recv_timeout(away);
+    };
+    match fault {
+        Fault::NatsKilled(index) => {
+            cluster.nats.kill(index);
+            pass();
+            cluster.nats.restart(index);
+        }
+        Fault::NatsStopped(index) => {
+            cluster.nats.stop(index);
+            pass();
+            cluster.nats.go_on(index);
+        }
+        Fault::LeaderKilled => {
+            let leader = cluster.nats.leader(STREAM).unwrap_or(0);
+            happen(cluster, Fault::NatsKilled(leader), away);
+        }
+        Fault::LeaderStopped => {
+            let leader = cluster.nats.leader(STREAM).unwrap_or(0);
+            happen(cluster, Fault::NatsStopped(leader), away);
+        }
+        Fault::ChatKilled(index) => {
+            cluster.kill(index);
+            pass();
+            cluster.restart(index);
+        }
+        Fault::ChatStopped(index) => {
+            let server = cluster.servers[index].as_ref().expect("it runs");
+            server.process.signal("STOP");
+            pass();
+            server.process.signal("CONT");
+        }
+    }
+}
+
+/// Waits until so many more messages are confirmed.
+fn wait_for(confirmed: &Receiver<()>, count: u64) {
+    for there in 0..count {
+        let result = confirmed.recv_timeout(PROGRESS_IN);
+        assert!(result.is_ok(), "only {there} of {count} messages were confirmed since the last fault");
+    }
+}
