@@ -46,6 +46,9 @@ const RECONNECT_EVERY: Duration = Duration::from_secs(4);
 /// How long a publish may wait for the connection.
 const PUBLISH_TIMEOUT: Duration = Duration::from_millis(100);
 
+/// The code of a stream's answer that no later attempt would change: the message is too large, or the stream is sealed.
+const NEVER: u16 = 400;
+
 /// Pages that are read at once.
 const READS_MAX: usize = 16;
 
@@ -269,8 +272,9 @@ impl RoomTask {
             // It has come back before this answer, or was said through another server as well.
             None if seq <= self.last => self.pending.came(from),
             None => self.pending.stored(from, seq),
-            Some(Refused { code: 500.., description }) => {
-                tracing::debug!(description, "the stream takes no message now");
+            // It has no leader or no space now (5xx), or is still busy with the same message, which came before (409).
+            Some(Refused { code, description }) if code != NEVER => {
+                tracing::debug!(code, description, "the stream takes no message now");
             }
             Some(Refused { description, .. }) => {
                 let why = format!("the stream that all servers share does not take it: {description}");
