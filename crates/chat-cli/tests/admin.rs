@@ -142,7 +142,7 @@ fn the_only_server_of_a_user_is_found() {
     assert!(code == Some(1) && stderr.contains("--socket"), "{stderr}");
     let first = start();
     let (code, stdout, _) = admin("who");
-    assert!(code == Some(0) && stdout.contains("console (local, "), "{stdout}");
+    assert!(code == Some(0) && stdout.contains("(local, "), "{stdout}");
     let second = start();
     let (code, _, stderr) = admin("who");
     assert_eq!(code, Some(1));

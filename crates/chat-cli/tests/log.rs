@@ -75,6 +75,48 @@ fn the_log_file_has_the_conversation_with_date_and_time() {
 }
 
 #[test]
+fn with_several_rooms_each_line_says_in_which_one_it_was() {
+    let directory = Directory::new("rooms");
+    let file = directory.file("chat.log");
+    let flags = ["--room", "lobby", "--room", "dev", "--open-rooms", "1"];
+    let mut server =
+        Server::with(&[&flags[..], &["-v", "--log-file", file.to_str().expect("UTF-8")]].concat());
+    let (mut ann, mut bob) = (server.peer(), server.peer());
+    ann.send("hello\n");
+    bob.read_up_to("] hello");
+    for room in ["dev", "games"] {
+        bob.send(&format!("/join {room}\n"));
+        bob.read_up_to(&format!("[*] You are in {room} now: 1 present"));
+        bob.send(&format!("in {room}\n"));
+        lines_up_to(&file, &format!("] in {room}"));
+    }
+    bob.send("last words\n/quit\n");
+    bob.read_to_end();
+    ann.send("/who\n");
+    ann.read_up_to("[*] 1 present");
+    lines_up_to(&file, &format!("games [*] Connection closed by {}", bob.name));
+    server.process.terminate();
+    assert_eq!(server.process.exit_code(), Some(0));
+    let logged = lines_up_to(&file, "lobby [*] The server is stopping");
+    let logged: Vec<&str> = logged[1..].iter().map(|line| unstamped(line)).collect();
+    let of = |room: &str| -> Vec<&str> {
+        logged.iter().filter_map(|line| line.strip_prefix(room)?.strip_prefix(' ')).collect()
+    };
+    let (said, came) = (|text: &str| bob.line(text), format!("[*] Accepted connection from {}", bob.name));
+    let left = format!("[*] Connection closed by {}", bob.name);
+    assert_eq!(of("dev")[..3], [came.as_str(), &said("in dev"), &left]);
+    assert_eq!(of("games"), [came.as_str(), &said("in games"), &said("last words"), &left]);
+    assert!(of("lobby").contains(&ann.line("hello").as_str()));
+    let mut printed = server.process.stdout.lines()[1..].to_vec();
+    let mut logged: Vec<String> = logged.into_iter().map(str::to_owned).collect();
+    printed.sort_unstable();
+    logged.sort_unstable();
+    assert_eq!(printed, logged, "stdout has the same");
+    let told = server.process.stderr.lines().concat();
+    assert!(told.contains("room=games"), "{told}");
+}
+
+#[test]
 fn a_log_file_is_rotated_by_renaming_and_by_cutting() {
     if !Process::heeds("HUP") {
         return;

@@ -45,7 +45,7 @@ fn asked_to_end_under_load_the_server_gives_everyone_all_it_took_and_a_farewell(
     assert_eq!(framed.stdout.lines(), read[0]);
     let of_server = server.process.stdout.lines();
     let said: Vec<_> = of_server.iter().filter(|line| line.starts_with(&format!("[{name}] "))).collect();
-    assert_eq!(said.len(), messages, "the console is a member like any other");
+    assert_eq!(said.len(), messages, "stdout has them all");
     assert_eq!(speaker.read_to_end(), ["[*] The server is stopping"]);
 }
 

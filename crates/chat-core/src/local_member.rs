@@ -178,31 +178,13 @@ impl LocalMember {
     /// [`TryRecvError::Empty`] if there is nothing new; [`TryRecvError::Closed`] if there will never
     /// be: the room was closed, its transports are done, and everything was read.
     pub fn try_recv(&self) -> Result<Heard, TryRecvError> {
-        let mut state = self.room.lock();
-        let next = state.next_for_local(self.place);
-        let is_over = state.is_over() && !state.is_local_behind(self.place);
-        if state.has_more_for_local(self.place) || is_over {
+        let (is_more, heard) = self.room.hear(self.place);
+        if is_more {
             // A thread that takes one entry per token must get the rest, too, and all threads that listen here
             // must learn of the end.
             let _full = self.signal.try_send(());
         }
-        drop(state);
-        match next {
-            Next::Heard(heard) => return Ok(heard),
-            Next::Nothing => {}
-            Next::Ask { member, after } => self.ask(member, after),
-        }
-        Err(if is_over { TryRecvError::Closed } else { TryRecvError::Empty })
-    }
-
-    /// Reads a page of what the log no longer has.
-    fn ask(&self, member: MemberId, after: u64) {
-        let room = self.room.downgrade();
-        self.room.read(Query::After(after), move |page| {
-            let Some(room) = Room::upgrade(&room) else { return };
-            let wakes = room.lock().hand_local_page(member, after, page);
-            wakes.wake();
-        });
+        heard
     }
 
     /// The next entry, waiting for it.
@@ -255,6 +237,37 @@ impl LocalMember {
     #[must_use]
     pub fn ready(&self) -> &Receiver<()> {
         &self.ready
+    }
+}
+
+impl Room {
+    /// What a reader of this process hears next, and whether there is more, or will never be.
+    pub(crate) fn hear(&self, place: usize) -> (bool, Result<Heard, TryRecvError>) {
+        let mut state = self.lock();
+        let next = state.next_for_local(place);
+        let is_over = state.is_over() && !state.is_local_behind(place);
+        let is_more = state.has_more_for_local(place) || is_over;
+        drop(state);
+        let nothing = if is_over { TryRecvError::Closed } else { TryRecvError::Empty };
+        let heard = match next {
+            Next::Heard(heard) => Ok(heard),
+            Next::Nothing => Err(nothing),
+            Next::Ask { member, after } => {
+                self.ask_for_local(member, after);
+                Err(nothing)
+            }
+        };
+        (is_more, heard)
+    }
+
+    /// Reads a page of what the log no longer has.
+    fn ask_for_local(&self, member: MemberId, after: u64) {
+        let room = self.downgrade();
+        self.read(Query::After(after), move |page| {
+            let Some(room) = Self::upgrade(&room) else { return };
+            let wakes = room.lock().hand_local_page(member, after, page);
+            wakes.wake();
+        });
     }
 }
 

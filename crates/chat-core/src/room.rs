@@ -68,11 +68,14 @@ impl PartialEq for Room {
 
 impl Eq for Room {}
 
-/// The server goes on counting what was counted in a room that has vanished.
+/// The server goes on counting what was counted in a room that has vanished, and observers get what they have not heard of it.
 impl Drop for Shared {
     fn drop(&mut self) {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         self.admission.count_vanished(&state.stats(), &state.stats_by_transport());
+        let wakes = state.leave_the_rest();
+        drop(state);
+        wakes.wake();
     }
 }
 

@@ -1,8 +1,8 @@
 //! The rooms of one server.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use chat_proto::{Name, Text};
@@ -11,7 +11,8 @@ use crate::admission::Admission;
 use crate::config::RoomConfig;
 use crate::error::RoomError;
 use crate::journal::Journals;
-use crate::room::{Room, Shared, World};
+use crate::open_rooms::OpenRooms;
+use crate::room::{Room, World};
 use crate::stats::{Stats, TransportStats};
 use crate::sync::Mutex;
 
@@ -82,18 +83,14 @@ pub(crate) struct Inner {
     world: Box<dyn Fn() -> World + Send + Sync>,
     journals: Option<Arc<dyn Journals>>,
     /// The rooms that members have opened. Its members keep a room alive.
-    open: Mutex<Open>,
+    open: Mutex<OpenRooms>,
+    /// Called with each room that is opened.
+    on_open: OnceLock<Box<OnOpen>>,
     /// Handles on those among them that stay without members.
     added: Mutex<Vec<Room>>,
 }
 
-/// Rooms that members have opened; some of them may be gone.
-#[derive(Default)]
-struct Open {
-    rooms: BTreeMap<Name, Weak<Shared>>,
-    /// The name of each, by its looks.
-    by_looks: HashMap<String, Name>,
-}
+type OnOpen = dyn Fn(&Room) + Send + Sync;
 
 impl RoomsConfig {
     /// Adds a permanent room.
@@ -205,6 +202,7 @@ impl Rooms {
                 world,
                 journals,
                 open: Mutex::default(),
+                on_open: OnceLock::new(),
                 added: Mutex::default(),
                 config: Mutex::new(config.clone()),
             }
@@ -282,6 +280,12 @@ impl Rooms {
         }
     }
 
+    /// Calls `on_open` with each room that is opened from now on, before anyone is in it, so that an [`Observer`](crate::Observer) misses
+    /// nothing. It must be quick, and must not use the rooms. There is one; a later one is ignored.
+    pub fn on_open(&self, on_open: impl Fn(&Room) + Send + Sync + 'static) {
+        let _set_before = self.0.on_open.set(Box::new(on_open));
+    }
+
     fn config(&self) -> RoomsConfig {
         self.0.config.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -292,10 +296,10 @@ impl Rooms {
         if let Some(room) = open.get(name) {
             return Ok(room); // another thread was faster
         }
-        if open.rooms.len() >= open_max {
+        if open.len() >= open_max {
             open.forget_gone();
         }
-        if open.rooms.len() >= open_max {
+        if open.len() >= open_max {
             return Err(RoomError::TooManyOpen { open_max: config.open_max });
         }
         let rooms = Arc::downgrade(&self.0);
@@ -308,6 +312,7 @@ impl Rooms {
             self.0.journals.as_deref(),
         )?;
         open.insert(name, &room);
+        self.0.on_open.get().iter().for_each(|on_open| on_open(&room));
         Ok(room)
     }
 
@@ -338,7 +343,7 @@ impl Rooms {
     #[must_use]
     pub fn all(&self) -> Vec<Room> {
         let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.configured.iter().cloned().chain(open.rooms.values().filter_map(Room::upgrade)).collect()
+        self.0.configured.iter().cloned().chain(open.present()).collect()
     }
 
     /// Closes every room, as [`Room::close`] does. The first one closes last: with it the transports end.
@@ -387,6 +392,7 @@ impl From<Room> for Rooms {
             world,
             journals: None,
             open: Mutex::default(),
+            on_open: OnceLock::new(),
             added: Mutex::default(),
         }))
     }
@@ -407,25 +413,5 @@ impl From<&Rooms> for Rooms {
 impl fmt::Debug for Rooms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.list().iter().map(|room| &room.name)).finish()
-    }
-}
-
-impl Open {
-    /// The room of this name, or one that looks like it, if it is still there.
-    fn get(&self, name: &Name) -> Option<Room> {
-        let mut names = name.lookalikes().into_iter().filter_map(|looks| self.by_looks.get(&looks));
-        names.find_map(|name| Room::upgrade(self.rooms.get(name)?))
-    }
-
-    fn insert(&mut self, name: &Name, room: &Room) {
-        for looks in name.lookalikes() {
-            self.by_looks.insert(looks, name.clone());
-        }
-        self.rooms.insert(name.clone(), room.downgrade());
-    }
-
-    fn forget_gone(&mut self) {
-        self.rooms.retain(|_, room| room.strong_count() > 0);
-        self.by_looks.retain(|_, name| self.rooms.contains_key(name));
     }
 }

@@ -8,6 +8,7 @@ mod looking_back;
 mod membership;
 mod moderation;
 mod moving;
+mod observers;
 mod people;
 mod readers;
 mod speaking;
@@ -179,7 +180,7 @@ impl State {
     pub(crate) fn stats(&self) -> Stats {
         Stats {
             members: self.members.len(),
-            local_members: self.locals.iter().flatten().count(),
+            local_members: self.local_members().count(),
             messages: self.log.seq(),
             log_entries: usize::try_from(self.log.head() - self.log.tail()).unwrap_or(usize::MAX),
             log_bytes: self.log.bytes(),

@@ -20,7 +20,7 @@ use crate::address::Address;
 
 /// Open a room, or several.
 ///
-/// Prints who comes and goes and what is said in the first room. Ctrl-C or SIGTERM closes the room: everyone gets what was
+/// Prints who comes and goes and what is said; with several rooms, each line begins with the name of its room. Ctrl-C or SIGTERM closes the room: everyone gets what was
 /// said, and a goodbye. On a terminal, what you type is said to everyone as `[*] text`; `/help` lists the
 /// commands.
 #[derive(Clone, Debug, Parser)]

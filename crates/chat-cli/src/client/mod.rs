@@ -3,6 +3,8 @@
 mod answers;
 pub(crate) mod command;
 mod filter;
+#[cfg(test)]
+mod hostile_names;
 mod interactive;
 mod json;
 mod mention;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chat_core::Heard;
-use chat_proto::{Author, Event, LeaveReason};
+use chat_proto::{Author, DirectItem, Event, LeaveReason};
 
 /// A line of the console: `[author] what`.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +24,10 @@ pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
     let entry = match heard {
         Heard::Entry(entry) => entry,
         Heard::Missed(messages) => return notice(format!("{messages} messages were not shown here")),
+        Heard::Direct(DirectItem::Private { author, text, .. }) => {
+            let what = format!("(to you alone) {text}").into();
+            return Some(Wording { author: Cow::Borrowed(author), what });
+        }
         Heard::Direct(item) => {
             let line = item.to_string();
             return if line.is_empty() { None } else { notice(line.trim_start_matches("[*] ").to_owned()) };
@@ -85,6 +89,10 @@ mod tests {
             line(left(LeaveReason::Lost)).as_deref(),
             Some("[*] Connection closed by 127.0.0.1:57814 (connection lost)")
         );
+        let text = "psst".parse().expect("clean");
+        let private = Heard::Direct(DirectItem::Private { from: member, author: author.clone(), text });
+        let private = wording(&private).map(|line| line.to_string());
+        assert_eq!(private.as_deref(), Some("[127.0.0.1:57814] (to you alone) psst"));
         let missed = wording(&Heard::Missed(3)).map(|line| line.to_string());
         assert_eq!(missed.as_deref(), Some("[*] 3 messages were not shown here"));
     }

@@ -9,6 +9,7 @@ mod hand_over;
 mod handed;
 mod listen;
 mod metrics;
+mod observers;
 mod open;
 mod password;
 mod printer;
@@ -40,6 +41,7 @@ pub(crate) use self::hand_over::HandOver;
 #[cfg(unix)]
 pub(crate) use self::handed::Kind;
 use self::listen::Place;
+use self::observers::{Observers, observe};
 use self::open::Opened;
 use self::reload::Reloader;
 use self::tls::Encryption;
@@ -93,14 +95,13 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     }
     let mut running = Running::new(&rooms);
     // Before anyone can come, so that they tell of everyone.
-    let local = room.join("console")?;
-    let log_file = match &args.log_file {
-        Some(path) => Some((room.join("log-file")?, path)),
-        None => None,
-    };
-    if tracing::enabled!(tracing::Level::INFO) {
-        watch::spawn(room.join("watch")?)?;
-    }
+    let stdout = (!is_interactive).then(Observers::new);
+    let log_file = args.log_file.as_ref().map(|path| (Observers::new(), path));
+    let watch = tracing::enabled!(tracing::Level::INFO).then(Observers::new);
+    let all = [stdout.as_ref(), log_file.as_ref().map(|(observers, _)| observers), watch.as_ref()];
+    observe(&rooms, all.into_iter().flatten());
+    watch.map_or(Ok(()), watch::spawn)?;
+    let local = is_interactive.then(|| room.join("console")).transpose()?;
     #[cfg(unix)]
     let hand_over = Arc::new(open::hand_over(&sockets, admin.as_ref(), control.as_ref())?);
     listen::serve(sockets, args, encryption.as_ref().map(Encryption::tls), &rooms, &mut running)?;
@@ -119,8 +120,8 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     }
     let (reopen, reopened) = bounded(1);
     let mut printers = Vec::new();
-    if let Some((local, path)) = log_file {
-        let printer = printer::spawn_file(local, first.clone(), path.clone(), reopened);
+    if let Some((observers, path)) = log_file {
+        let printer = printer::spawn_file(observers, first.clone(), path.clone(), reopened);
         printers.push(printer.map_err(|error| no_log_file(error, path))?);
     }
     let listening = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -147,15 +148,15 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         control.serve(desk.clone())?;
     }
     on_signals(&room, reloader)?;
-    printers.push(if is_interactive {
-        console(local, first, desk, args.look)?
-    } else {
+    if let Some(local) = local {
+        printers.push(console(local, first, desk, args.look)?);
+    } else if let Some(observers) = stdout {
         #[cfg(unix)]
         if io::stdin().is_terminal() {
             typed::spawn(desk)?;
         }
-        printer::spawn(local, first, args.timestamps.then(Clock::local))?
-    });
+        printers.push(printer::spawn(observers, first, args.timestamps.then(Clock::local))?);
+    }
     #[cfg(unix)]
     {
         supervisor::ready(&listening);

@@ -1,7 +1,7 @@
 //! The conversation as lines: on stdout where no console has it, and in the log file.
 //!
-//! Each is a local member of the room, on a thread of its own. If the reader of stdout stalls, or a disk is full,
-//! only that printer lags, and the room does not notice.
+//! Each observes all rooms, on a thread of its own. If the reader of stdout stalls, or a disk is full, only that printer lags, and no
+//! room notices. On a server with several rooms each line begins with the name of its room.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use chat_core::{LocalMember, TryRecvError};
+use chat_core::TryRecvError;
 use crossbeam_channel::{Receiver, never, select};
 
+use super::observers::Observers;
 use crate::operator::wording::wording;
 use crate::sink::{Outcome, Sink};
 use crate::stdio;
@@ -20,12 +21,12 @@ use crate::terminal::{Clock, unix_ms};
 /// Lines are collected up to here before they are written.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// Prints `first`, and then what `local` hears, on stdout until the room is over or nobody reads any more.
+/// Prints `first`, and then what `observers` hear, on stdout until the rooms are over or nobody reads any more.
 ///
 /// # Errors
 ///
 /// If the system has no thread or descriptor to give.
-pub(super) fn spawn(local: LocalMember, first: String, clock: Option<Clock>) -> io::Result<JoinHandle<()>> {
+pub(super) fn spawn(observers: Observers, first: String, clock: Option<Clock>) -> io::Result<JoinHandle<()>> {
     let printer = Printer {
         name: "stdout".to_owned(),
         sink: Sink::new(stdio::stdout()?),
@@ -33,7 +34,7 @@ pub(super) fn spawn(local: LocalMember, first: String, clock: Option<Clock>) -> 
         open: Box::new(|| Ok(None)),
         reopen: never(),
     };
-    Builder::new().name("chat-stdout".to_owned()).spawn(move || printer.run(&local, &first))
+    Builder::new().name("chat-stdout".to_owned()).spawn(move || printer.run(&observers, &first))
 }
 
 /// As [`spawn`], with date and time, into the file at `path`; opens it again for each token of `reopen`.
@@ -42,7 +43,7 @@ pub(super) fn spawn(local: LocalMember, first: String, clock: Option<Clock>) -> 
 ///
 /// If the file cannot be opened, or the system has no thread to give.
 pub(super) fn spawn_file(
-    local: LocalMember,
+    observers: Observers,
     first: String,
     path: PathBuf,
     reopen: Receiver<()>,
@@ -54,7 +55,7 @@ pub(super) fn spawn_file(
         open: Box::new(move || open(&path).map(Some)),
         reopen,
     };
-    Builder::new().name("chat-log-file".to_owned()).spawn(move || printer.run(&local, &first))
+    Builder::new().name("chat-log-file".to_owned()).spawn(move || printer.run(&observers, &first))
 }
 
 /// Appends, even if another program writes to the file or has cut it.
@@ -74,20 +75,21 @@ struct Printer<W> {
 }
 
 impl<W: Write> Printer<W> {
-    fn run(mut self, local: &LocalMember, first: &str) {
+    fn run(mut self, observers: &Observers, first: &str) {
         let mut batch = String::new();
         first.lines().for_each(|line| self.add(&mut batch, line));
         while self.write(&batch) {
             batch.clear();
             select! {
                 recv(self.reopen) -> _ => self.reopen(),
-                recv(local.ready()) -> _ => gather(),
+                recv(observers.ready()) -> _ => gather(),
             }
             while batch.len() < BATCH_BYTES {
-                match local.try_recv() {
-                    Ok(heard) => {
+                match observers.try_recv() {
+                    Ok((room, heard)) => {
                         if let Some(line) = wording(&heard) {
-                            self.add(&mut batch, &line.to_string());
+                            let room = room.map_or_else(String::new, |room| format!("{room} "));
+                            self.add(&mut batch, &format!("{room}{line}"));
                         }
                     }
                     Err(TryRecvError::Empty) => break,

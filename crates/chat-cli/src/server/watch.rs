@@ -1,35 +1,48 @@
 //! With `-v`: what happens to connections, as diagnostics.
-//!
-//! A local member of the room like any other, so that nobody waits for it.
 
 use std::io;
 use std::thread::Builder;
 
-use chat_core::{Heard, LocalMember};
-use chat_proto::Event;
+use chat_core::{Heard, TryRecvError};
+use chat_proto::{Event, Name};
+use tracing::field::display;
 
-/// Tells what `local` hears of members until the room is over.
+use super::observers::Observers;
+
+/// Tells what `observers` hear of members until the rooms are over.
 ///
 /// # Errors
 ///
 /// If the system has no thread to give.
-pub(super) fn spawn(local: LocalMember) -> io::Result<()> {
+pub(super) fn spawn(observers: Observers) -> io::Result<()> {
     Builder::new().name("chat-watch".to_owned()).spawn(move || {
-        while let Ok(heard) = local.recv() {
-            match heard {
-                Heard::Entry(entry) => match &entry.event {
-                    Event::Joined { author, members, .. } => {
-                        tracing::info!(peer = %author, members, "joined");
-                    }
-                    Event::Left { author, reason, members, .. } => {
-                        tracing::info!(peer = %author, %reason, members, "left");
-                    }
-                    _ => {}
-                },
-                Heard::Missed(messages) => tracing::info!(messages, "more happened than could be told"),
-                _ => {}
+        while observers.ready().recv().is_ok() {
+            loop {
+                match observers.try_recv() {
+                    Ok((room, heard)) => tell(room.as_ref(), &heard),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Closed) => return,
+                }
             }
         }
     })?;
     Ok(())
+}
+
+/// `room` is told if the server has several.
+fn tell(room: Option<&Name>, heard: &Heard) {
+    let room = room.map(display);
+    match heard {
+        Heard::Entry(entry) => match &entry.event {
+            Event::Joined { author, members, .. } => {
+                tracing::info!(peer = %author, members, room, "joined");
+            }
+            Event::Left { author, reason, members, .. } => {
+                tracing::info!(peer = %author, %reason, members, room, "left");
+            }
+            _ => {}
+        },
+        Heard::Missed(messages) => tracing::info!(messages, room, "more happened than could be told"),
+        _ => {}
+    }
 }

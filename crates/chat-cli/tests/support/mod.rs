@@ -199,7 +199,7 @@ impl Server {
         *count += 1;
         let accepted = format!("[*] Accepted connection from {}", peer.name);
         self.process.stdout.wait_until(&accepted, |output| {
-            (output.lines.iter().filter(|line| **line == accepted).count() >= *count).then_some(())
+            (output.lines.iter().filter(|line| in_any_room(line) == accepted).count() >= *count).then_some(())
         });
         peer
     }
@@ -229,9 +229,18 @@ impl Server {
         let client = Process::start(&mut client_command(self.address, flags));
         let name = self.process.stdout.wait_until("the client", |output| {
             let mut new = output.lines[before..].iter();
-            new.find_map(|line| line.strip_prefix("[*] Accepted connection from ")).map(str::to_owned)
+            new.find_map(|line| in_any_room(line).strip_prefix("[*] Accepted connection from "))
+                .map(str::to_owned)
         });
         (client, name)
+    }
+}
+
+/// A line without the name of the room before it, which is there if the server has several.
+pub(crate) fn in_any_room(line: &str) -> &str {
+    match line.split_once(' ') {
+        Some((room, rest)) if rest.starts_with('[') && room.chars().all(char::is_alphanumeric) => rest,
+        _ => line,
     }
 }
 
@@ -355,7 +364,9 @@ impl Output {
     }
 
     pub(crate) fn wait_for_line(&self, line: &str) {
-        self.wait_until(line, |output| output.lines.iter().rev().any(|there| there == line).then_some(()));
+        self.wait_until(line, |output| {
+            output.lines.iter().rev().any(|there| in_any_room(there) == line).then_some(())
+        });
     }
 
     /// Waits until there are so many lines.

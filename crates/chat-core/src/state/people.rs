@@ -134,7 +134,7 @@ impl State {
     pub(crate) fn presence(&self, max: usize, now: Instant) -> (usize, Vec<Presence>) {
         let now_ms = self.since_began_ms(now);
         let since = |ms: u64| Duration::from_millis(now_ms.saturating_sub(ms));
-        let locals = self.locals.iter().flatten().map(|local| Presence {
+        let locals = self.local_members().map(|local| Presence {
             member: local.id,
             author: Author::Named(local.name.clone()),
             address: None,
@@ -154,7 +154,7 @@ impl State {
             is_operator: member.profile.as_ref().is_some_and(|profile| profile.standing.is_operator),
             is_muted: member.profile.as_ref().is_some_and(|profile| profile.standing.is_muted),
         });
-        let count = self.locals.iter().flatten().count() + self.members.len();
+        let count = self.local_members().count() + self.members.len();
         (count, locals.chain(members).take(max).collect())
     }
 

@@ -12,6 +12,8 @@ use super::local_past::LocalPast;
 use crate::error::{NickError, SayError, TellError};
 use crate::journal::Full;
 use crate::log::Log;
+use crate::observer::Rest;
+use crate::sync::Mutex;
 use crate::update::{CaughtUp, Dismissed, Told, Update};
 use crate::waker::Waker;
 
@@ -69,6 +71,8 @@ pub(crate) struct LocalState {
     pub(super) reader: Reader,
     /// What it reads while it is behind the log.
     pub(super) past: LocalPast,
+    /// Of an observer: where what it has not heard goes when the room does. Nobody sees one.
+    pub(super) rest: Option<Arc<Mutex<Rest>>>,
     pub(crate) name: Name,
     pub(super) id: MemberId,
     /// Messages that it has said.
@@ -279,22 +283,7 @@ impl State {
         waker: Waker,
         now: Instant,
     ) -> Result<(usize, MemberId, Wakes), NickError> {
-        let mut reader = self.new_reader(waker);
-        let wakes = reader.wake_if(self.is_over());
-        let (id, came_ms) = (self.next_local_id(), self.since_began_ms(now));
-        let local = LocalState {
-            reader,
-            past: LocalPast::default(),
-            name: name.clone(),
-            id,
-            said: 0,
-            direct: VecDeque::new(),
-            answers: None,
-            is_operator: false,
-            came_ms,
-            spoke_ms: came_ms,
-        };
-        let place = insert(&mut self.locals, local);
+        let (place, id, wakes) = self.add_local(name.clone(), waker, None, now);
         if let Err(error) = self.check_name(name, id, now) {
             self.locals[place] = None;
             return Err(error);
@@ -303,13 +292,45 @@ impl State {
         Ok((place, id, wakes))
     }
 
+    /// Adds a reader of this process. With a `rest` it is an observer, and nobody sees it.
+    pub(super) fn add_local(
+        &mut self,
+        name: Name,
+        waker: Waker,
+        rest: Option<Arc<Mutex<Rest>>>,
+        now: Instant,
+    ) -> (usize, MemberId, Wakes) {
+        let mut reader = self.new_reader(waker);
+        let wakes = reader.wake_if(self.is_over());
+        let (id, came_ms) = (self.next_local_id(), self.since_began_ms(now));
+        let local = LocalState {
+            reader,
+            past: LocalPast::default(),
+            rest,
+            name,
+            id,
+            said: 0,
+            direct: VecDeque::new(),
+            answers: None,
+            is_operator: false,
+            came_ms,
+            spoke_ms: came_ms,
+        };
+        (insert(&mut self.locals, local), id, wakes)
+    }
+
     pub(crate) fn leave_local(&mut self, local: usize) {
-        if let Some(LocalState { name, .. }) = self.locals[local].take() {
+        if let Some(LocalState { name, rest: None, .. }) = self.locals[local].take() {
             self.names.release(&name);
         }
     }
 
-    /// Where a local member is; `None` if this is no local member. There are few.
+    /// The members of this process, without the observers.
+    pub(super) fn local_members(&self) -> impl Iterator<Item = &LocalState> {
+        self.locals.iter().flatten().filter(|local| local.rest.is_none())
+    }
+
+    /// Where a local member or an observer is; `None` if this is no local member. There are few.
     pub(super) fn local_place(&self, id: MemberId) -> Option<usize> {
         self.locals.iter().position(|local| local.as_ref().is_some_and(|local| local.id == id))
     }
