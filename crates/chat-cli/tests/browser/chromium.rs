@@ -1,0 +1,203 @@
+//! A real Chromium, driven over its DevTools protocol.
+
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+use tungstenite::{Message, WebSocket};
+
+use crate::support::{Killed, PATIENCE};
+
+/// What else it would do, and what it cannot do as root in a container.
+const FLAGS: &[&str] = &[
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-port=0",
+];
+
+pub(crate) struct Browser {
+    link: RefCell<Link>,
+    _process: Killed,
+    _profile: Profile,
+}
+
+struct Link {
+    socket: WebSocket<TcpStream>,
+    calls: u64,
+}
+
+/// A directory that is gone with the browser.
+struct Profile(PathBuf);
+
+impl Drop for Profile {
+    fn drop(&mut self) {
+        let _written_to_by_a_process_that_ends = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Browser {
+    /// Starts one, with these flags beside the usual ones. `None` if there is none here.
+    pub(crate) fn start(flags: &[&str]) -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let profile =
+            Profile(std::env::temp_dir().join(format!("chat-browser-{}-{number}", std::process::id())));
+        let started = ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|program| {
+            let mut command = Command::new(program);
+            command.args(FLAGS).args(flags).arg(format!("--user-data-dir={}", profile.0.display()));
+            command.arg("about:blank").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+            command.spawn().ok()
+        });
+        let Some(mut process) = started else {
+            println!("skipped: no chromium here");
+            return None;
+        };
+        let mut stderr = BufReader::new(process.stderr.take().expect("piped")).lines().map_while(Result::ok);
+        let process = Killed(process);
+        let url = stderr.find_map(|line| line.strip_prefix("DevTools listening on ").map(str::to_owned));
+        let url = url.expect("it says where it listens");
+        std::thread::spawn(move || stderr.for_each(drop));
+        let address = url.trim_start_matches("ws://").split('/').next().expect("an address");
+        let stream = TcpStream::connect(address).expect("it listens");
+        stream.set_read_timeout(Some(2 * PATIENCE)).expect("a timeout");
+        let (socket, _) = tungstenite::client(&url, stream).expect("it speaks WebSocket");
+        Some(Self { link: RefCell::new(Link { socket, calls: 0 }), _process: process, _profile: profile })
+    }
+
+    fn call(&self, page: Option<&str>, method: &str, parameters: Value) -> Value {
+        let link = &mut *self.link.borrow_mut();
+        link.calls += 1;
+        let mut call = json!({ "id": link.calls, "method": method, "params": parameters });
+        if let Some(page) = page {
+            call["sessionId"] = page.into();
+        }
+        link.socket.send(Message::text(call.to_string())).expect("it reads");
+        loop {
+            let Message::Text(answer) = link.socket.read().expect("it answers in time") else { continue };
+            let mut answer: Value = serde_json::from_str(&answer).expect("it speaks JSON");
+            if answer["id"] == link.calls {
+                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+                return answer["result"].take();
+            }
+        }
+    }
+
+    /// A window of its own at this address, as large as that of a computer.
+    pub(crate) fn open(&self, url: &str) -> Page<'_> {
+        let target =
+            self.call(None, "Target.createTarget", json!({ "url": "about:blank", "newWindow": true }));
+        let target = json!({ "targetId": target["targetId"], "flatten": true });
+        let session = self.call(None, "Target.attachToTarget", target);
+        let session = session["sessionId"].as_str().expect("a session").to_owned();
+        let page = Page { browser: self, session };
+        page.resize(1280, 800);
+        page.call("Emulation.setFocusEmulationEnabled", json!({ "enabled": true }));
+        page.visit(url);
+        page
+    }
+}
+
+pub(crate) struct Page<'a> {
+    browser: &'a Browser,
+    session: String,
+}
+
+impl Page<'_> {
+    fn call(&self, method: &str, parameters: Value) -> Value {
+        self.browser.call(Some(&self.session), method, parameters)
+    }
+
+    pub(crate) fn visit(&self, url: &str) {
+        self.call("Page.navigate", json!({ "url": url }));
+        self.waits_for("document.readyState === 'complete'");
+    }
+
+    pub(crate) fn resize(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
+        self.call("Emulation.setDeviceMetricsOverride", size);
+    }
+
+    pub(crate) fn prefers(&self, scheme: &str) {
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
+    }
+
+    /// The value of an expression, once it is there if it is a promise.
+    pub(crate) fn value(&self, expression: &str) -> Value {
+        let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let mut result = self.call("Runtime.evaluate", parameters);
+        assert!(result["exceptionDetails"].is_null(), "{expression}: {}", result["exceptionDetails"]);
+        result["result"]["value"].take()
+    }
+
+    /// Waits until an expression is true, and returns its value.
+    pub(crate) fn waits_for(&self, expression: &str) -> Value {
+        let ms = PATIENCE.as_millis();
+        let found = self.value(&format!(
+            "new Promise((resolve) => {{
+                const watcher = new MutationObserver(() => check());
+                const end = (found) => {{ watcher.disconnect(); clearTimeout(timer); resolve(found); }};
+                const timer = setTimeout(() => end(null), {ms});
+                const check = () => {{ const found = {expression}; if (found) end(found); }};
+                watcher.observe(document, {{ subtree: true, childList: true, attributes: true, characterData: true }});
+                addEventListener('readystatechange', check, true);
+                addEventListener('load', check);
+                check();
+            }})"
+        ));
+        if found.is_null() {
+            let text = self.value("document.documentElement.innerText.slice(-3000)");
+            panic!("waited in vain for {expression}; the page reads {text}");
+        }
+        found
+    }
+
+    /// Joins by the form.
+    pub(crate) fn join(&self, name: &str) {
+        let name = json!(name);
+        self.value(&format!(
+            "(document.querySelector('#name').value = {name}, document.querySelector('#join').requestSubmit())"
+        ));
+        self.is_connected();
+    }
+
+    pub(crate) fn is_connected(&self) {
+        self.waits_for("document.querySelector('#link-text').textContent === 'Connected'");
+    }
+
+    /// Writes into the field for messages, and sends it.
+    pub(crate) fn says(&self, text: &str) {
+        let text = json!(text);
+        self.value(&format!(
+            "(document.querySelector('#text').value = {text}, document.querySelector('#say').requestSubmit())"
+        ));
+    }
+
+    /// Waits for a message that reads so, and is confirmed.
+    pub(crate) fn shows(&self, text: &str) {
+        let text = json!(text);
+        self.waits_for(&format!(
+            "[...document.querySelectorAll('.msg:not(.waiting) .text')].some((it) => it.textContent === {text})"
+        ));
+    }
+
+    /// The messages near the view, from the oldest to the newest.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let texts = self.value("[...document.querySelectorAll('.text')].map((it) => it.textContent)");
+        serde_json::from_value(texts).expect("a list of strings")
+    }
+}
