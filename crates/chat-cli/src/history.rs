@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use chat_core::Filter;
+use chat_core::{BanList, Filter};
 use chat_proto::json::Time;
 use chat_store::{Archive, Message, OpenError, ReadError, Selection, Store};
 use serde::Serialize;
@@ -28,6 +28,11 @@ pub(crate) fn open(args: &KeepArgs) -> Result<Option<Store>, Failure> {
     let Some(path) = &args.history else { return Ok(None) };
     let store = Store::open(path, args.store()).map_err(|error| cannot_open(path, error.into()))?;
     Ok(Some(store))
+}
+
+/// The bans of the server are in its history, too, from now on.
+pub(crate) fn keep_bans(store: &Store, bans: &BanList) -> Result<(), Failure> {
+    store.keep_bans(bans).map_err(|error| cannot_open(store.path(), error.into()))
 }
 
 /// Whether the history of a server can be read, if there is one: also while another server writes it.

@@ -79,6 +79,32 @@ fn a_ban_survives_the_death_of_the_server() {
 }
 
 #[test]
+fn a_history_keeps_bans_the_topic_and_slow_mode_over_kill_9() {
+    let directory = Directory::new("history");
+    let password = directory.file("password", "open sesame\n");
+    let history = directory.0.join("chat.db");
+    let flags = ["--operator-password-file", &password, "--history", history.to_str().expect("UTF-8")];
+    let mut server = Server::with(&flags);
+    let mut ann = server.peer();
+    ann.send("/oper open sesame\n");
+    ann.read_up_to("[*] You are an operator. /help lists what you can do.");
+    ann.send("/ban bob for 2h spam\n/slow 10m\n/topic tea\n");
+    // It is committed after what was given to the file before.
+    ann.read_up_to("set the topic: tea");
+    server.process.kill();
+    server.process.exit_code();
+
+    let server = Server::with(&flags);
+    let mut bob = server.peer();
+    bob.send("/nick Bob\n");
+    bob.read_up_to("[*] This name is banned: spam");
+    bob.send("/topic\n");
+    bob.read_up_to("tea");
+    bob.send("/oper open sesame\n/slow\n");
+    bob.read_up_to("Each member may speak every 10 min");
+}
+
+#[test]
 fn after_sighup_the_bans_are_those_of_the_file() {
     if !Process::heeds("HUP") {
         return;

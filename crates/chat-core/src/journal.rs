@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use chat_proto::{Entry, Event, MemberId, Name, Text};
 use thiserror::Error;
@@ -101,6 +102,11 @@ pub enum Record {
         /// Its name.
         name: Option<Name>,
     },
+    /// Slow mode from now on: how long a member waits between two messages.
+    Slow {
+        /// `None` turns it off.
+        pause: Option<Duration>,
+    },
     /// Members may have ids up to this one.
     Ids {
         /// The greatest of them.
@@ -134,6 +140,8 @@ pub struct Past {
     pub newest: Vec<Kept>,
     /// The topic.
     pub topic: Option<Text>,
+    /// Slow mode, as [`Record::Slow`] has set it. `None` if it was never set.
+    pub slow: Option<Option<Duration>>,
     /// The sessions that were there last, oldest first: at most one more than [`SESSIONS_REMEMBERED_MAX`](crate::SESSIONS_REMEMBERED_MAX),
     /// which tells the room that there were others.
     pub sessions: Vec<PastSession>,

@@ -88,9 +88,10 @@ impl Room {
         self.lock().config.slow
     }
 
-    /// Turns slow mode on, or with `None` off. Operators and local members are exempt.
+    /// Turns slow mode on, or with `None` off. Operators and local members are exempt. A [`Journal`](crate::Journal) may keep it over
+    /// a restart.
     pub fn set_slow(&self, pause: Option<Duration>) {
-        self.lock().config.slow = pause;
+        self.lock().set_slow(pause);
     }
 
     /// The topic of the room.

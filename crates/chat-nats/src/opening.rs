@@ -89,6 +89,7 @@ pub(crate) async fn open(
         sessions,
         is_shared: true,
         has_forgotten: has_forgotten || before > 0,
+        ..Past::default()
     };
     Ok(Opened { past, last, revision })
 }

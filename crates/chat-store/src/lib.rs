@@ -22,6 +22,7 @@
 //! never slows down talking. `sqlite3 chat.db 'SELECT * FROM history'` shows everything.
 
 mod archive;
+mod bans;
 mod error;
 mod lock;
 mod past;

@@ -4,12 +4,24 @@ use chat_core::{
     Author, Event, IDS_SET_ASIDE, Kept, MemberId, Origin, Past, PastSession, SESSIONS_REMEMBERED_MAX, Text,
 };
 use rusqlite::{Connection, Row, params};
+use std::time::Duration;
 
 use crate::schema::{id, seq};
 use crate::writer::signed;
 
 /// About what an entry of a log costs besides its text.
 const ENTRY_BYTES: usize = 160;
+
+/// What the file knows of a room besides messages and sessions.
+struct RoomRow {
+    room: i64,
+    seed: [u8; 32],
+    began_ms: i64,
+    ids_up_to: i64,
+    topic: Option<String>,
+    newest: i64,
+    slow_ms: Option<i64>,
+}
 
 /// Opens a room, which is made if there is none: its id, its newest sequence number, its past. Its ids are set aside before
 /// this returns.
@@ -24,12 +36,21 @@ pub(crate) fn open(
          VALUES (?1, randomblob(32), CAST(unixepoch('subsec') * 1000 AS INTEGER)) ON CONFLICT DO NOTHING",
         [name],
     )?;
-    let (room, seed, began_ms, ids_up_to, topic, newest): (i64, [u8; 32], i64, i64, Option<String>, i64) =
-        transaction.query_row(
-            "SELECT id, seed, began_ms, ids_up_to, topic, seq FROM rooms WHERE name = ?1",
-            [name],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)),
-        )?;
+    let RoomRow { room, seed, began_ms, ids_up_to, topic, newest, slow_ms } = transaction.query_row(
+        "SELECT id, seed, began_ms, ids_up_to, topic, seq, slow_ms FROM rooms WHERE name = ?1",
+        [name],
+        |row| {
+            Ok(RoomRow {
+                room: row.get(0)?,
+                seed: row.get(1)?,
+                began_ms: row.get(2)?,
+                ids_up_to: row.get(3)?,
+                topic: row.get(4)?,
+                newest: row.get(5)?,
+                slow_ms: row.get(6)?,
+            })
+        },
+    )?;
     transaction.execute(
         "UPDATE rooms SET ids_up_to = ids_up_to + ?2 WHERE id = ?1",
         params![room, signed(IDS_SET_ASIDE)],
@@ -76,6 +97,7 @@ pub(crate) fn open(
         before: messages.first().map_or(newest, |kept: &Kept| kept.seq - 1),
         newest: messages,
         topic: topic.and_then(|topic| Text::one_line(&topic).ok()).filter(|topic| !topic.as_str().is_empty()),
+        slow: slow_ms.map(|ms| Some(Duration::from_millis(unsigned(ms))).filter(|pause| !pause.is_zero())),
         sessions,
         ..Past::default()
     };

@@ -8,14 +8,16 @@ use crate::error::OpenError;
 const APPLICATION_ID: i32 = 0x4348_4154;
 
 /// The version of the tables below.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// Bits of a message's id that are its sequence number; those above are its room. So the messages of a room are neighbours, in
 /// order, and each is appended at the end of its room.
 pub(crate) const SEQ_BITS: u32 = 40;
 
 /// How each version is made from the one before; the first one from nothing.
-const MIGRATIONS: [&str; VERSION as usize] = ["
+const MIGRATIONS: [&str; VERSION as usize] = [FIRST, SECOND];
+
+const FIRST: &str = "
     CREATE TABLE rooms (
         id INTEGER PRIMARY KEY,
         -- Empty for a room without a name.
@@ -64,7 +66,19 @@ const MIGRATIONS: [&str; VERSION as usize] = ["
         SELECT rooms.name AS room, messages.id & 0xFFFFFFFFFF AS seq,
                strftime('%Y-%m-%d %H:%M:%S', messages.at_ms / 1000, 'unixepoch') AS at, author, text
         FROM messages JOIN rooms ON rooms.id = messages.id >> 40;
-"];
+";
+
+const SECOND: &str = "
+    -- How long a member waits between two messages; 0 if slow mode was turned off, nothing if it was never set.
+    ALTER TABLE rooms ADD COLUMN slow_ms INTEGER;
+    -- Those of all rooms.
+    CREATE TABLE bans (
+        -- An address, a network or a name.
+        who TEXT PRIMARY KEY,
+        why TEXT NOT NULL,
+        until_ms INTEGER
+    ) WITHOUT ROWID;
+";
 
 /// Makes the tables in a new file, or brings an older file to the present version. A file that is not ours, or of a newer
 /// version, is left alone.

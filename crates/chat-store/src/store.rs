@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use chat_core::{Journal, JournalError, Journals, Name, Past};
+use chat_core::{BanList, Journal, JournalError, Journals, Name, Past};
 use crossbeam_channel::{Sender, bounded};
 use rusqlite::Connection;
 
+use crate::bans::KeptBans;
 use crate::error::OpenError;
 use crate::lock::Lock;
 use crate::reader::Readers;
@@ -71,7 +72,7 @@ impl StoreConfig {
     }
 }
 
-/// A history that is open to be written: one SQLite file with the messages, topics, names and sessions of rooms.
+/// A history that is open to be written: one SQLite file with the messages, topics, names and sessions of rooms, and the bans of their server.
 ///
 /// `Store` is a handle: clones share the file. When the last one is dropped, everything that was submitted is written and the
 /// file is closed; the rooms made from it refuse messages then.
@@ -122,6 +123,19 @@ impl Store {
     /// Writes what was submitted so far, and closes the file. Rooms made from it refuse messages from now on.
     pub fn close(&self) {
         self.0.close();
+    }
+
+    /// Adds the bans in the file to `bans`, and keeps the list in the file from now on: each change is written. For
+    /// [`RoomConfig::with_bans`](chat_core::RoomConfig::with_bans).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if they cannot be read.
+    pub fn keep_bans(&self, bans: &BanList) -> Result<(), OpenError> {
+        crate::bans::read(&crate::reader::connect(self.path())?, bans)?;
+        let kept = KeptBans::follow(bans, self.0.jobs.clone());
+        let _closed = self.0.jobs.send(Job::KeepBans(kept)); // then there is nothing to keep them in
+        Ok(())
     }
 
     /// Waits until everything that was submitted so far is written, and the words of all messages can be searched.

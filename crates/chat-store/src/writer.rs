@@ -8,6 +8,7 @@ use chat_core::{Event, Kept, MemberId, Past, Record};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rusqlite::{Connection, params};
 
+use crate::bans::KeptBans;
 use crate::error::why;
 use crate::lock::Lock;
 use crate::past;
@@ -32,8 +33,19 @@ const RETENTION_EVERY: Duration = Duration::from_secs(10);
 
 /// Something for the writer to do.
 pub(crate) enum Job {
-    Keep { room: i64, record: Record, way: Way },
-    Open { name: String, log_bytes_max: usize, answer: Sender<Result<(i64, Past), String>> },
+    Keep {
+        room: i64,
+        record: Record,
+        way: Way,
+    },
+    Open {
+        name: String,
+        log_bytes_max: usize,
+        answer: Sender<Result<(i64, Past), String>>,
+    },
+    KeepBans(KeptBans),
+    /// The bans have changed.
+    WriteBans,
     Flush(Sender<()>),
     Stop,
 }
@@ -45,6 +57,7 @@ pub(crate) struct Writer {
     seqs: HashMap<i64, u64>,
     /// The last batch was a large one: the next one is waited for a little.
     is_busy: bool,
+    bans: Option<KeptBans>,
     _lock: Lock,
 }
 
@@ -56,7 +69,7 @@ struct Batch {
 
 impl Writer {
     pub(crate) fn new(connection: Connection, config: StoreConfig, lock: Lock) -> Self {
-        Self { connection, config, seqs: HashMap::new(), is_busy: false, _lock: lock }
+        Self { connection, config, seqs: HashMap::new(), is_busy: false, bans: None, _lock: lock }
     }
 
     /// Works until it is told to stop, or nobody is left to ask for anything.
@@ -109,13 +122,17 @@ impl Writer {
                         opened.map(|(room, _, past)| (room, past)).map_err(|error| error.to_string());
                     let _gone = answer.send(opened);
                 }
+                Job::KeepBans(bans) => self.bans = Some(bans),
+                Job::WriteBans => {} // below
                 Job::Flush(done) => {
                     self.keep(std::mem::take(&mut records));
+                    self.write_bans();
                     while self.is_work_left() {}
                     let _gone = done.send(());
                 }
                 Job::Stop => {
                     self.keep(records);
+                    self.write_bans();
                     // So that a copy of the one file is the whole history.
                     let _later = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
                     return false;
@@ -123,7 +140,15 @@ impl Writer {
             }
         }
         self.keep(records);
+        self.write_bans();
         true
+    }
+
+    /// Writes the bans if they have changed. If that fails, it is tried again with the next job.
+    fn write_bans(&mut self) {
+        if let Some(bans) = &self.bans {
+            let _later = bans.write(&mut self.connection);
+        }
     }
 
     /// Keeps these records in one transaction, and tells the rooms.
@@ -204,6 +229,13 @@ impl Writer {
                              ON CONFLICT DO UPDATE SET name = excluded.name",
                         )?;
                         keep.execute(params![room, signed(member.as_u64()), name])?;
+                    }
+                    Record::Slow { pause } => {
+                        let mut keep =
+                            transaction.prepare_cached("UPDATE rooms SET slow_ms = ?2 WHERE id = ?1")?;
+                        let ms =
+                            pause.map_or(0, |pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+                        keep.execute(params![room, ms])?;
                     }
                     Record::Ids { up_to } => {
                         let mut keep =

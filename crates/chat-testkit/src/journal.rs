@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chat_core::{
     Author, Committer, Event, Filter, Full, IDS_SET_ASIDE, Journal, JournalError, Journals, Kept, MemberId,
@@ -44,6 +45,7 @@ struct Inner {
     /// Everything that was kept.
     messages: Vec<Kept>,
     topic: Option<Text>,
+    slow: Option<Option<Duration>>,
     names: Vec<(MemberId, Option<Name>)>,
     ids_up_to: u64,
     /// Messages that retention has deleted.
@@ -108,6 +110,7 @@ impl ScriptedJournal {
                     inner.kept.push(kept);
                 }
                 Record::Named { member, name } => inner.names.push((member, name)),
+                Record::Slow { pause } => inner.slow = Some(pause),
                 Record::Ids { up_to } => inner.ids_up_to = up_to,
                 _ => {}
             }
@@ -233,6 +236,7 @@ impl Inner {
             before: self.messages.first().map_or(self.deleted, |kept| kept.seq - 1),
             newest: self.messages.clone(),
             topic: self.topic.clone(),
+            slow: self.slow,
             sessions,
             is_shared: self.is_shared,
             has_forgotten: false,

@@ -135,7 +135,7 @@ pub(crate) struct ServerArgs {
     /// Who types `/oper` and the first line of this file becomes an operator
     #[arg(long, value_name = "FILE")]
     pub(crate) operator_password_file: Option<PathBuf>,
-    /// Keep the bans in this file (TOML); SIGHUP reads it again
+    /// Keep the bans in this file (TOML) instead of the history; SIGHUP reads it again
     #[arg(long, value_name = "FILE")]
     pub(crate) bans: Option<PathBuf>,
     /// Slow mode: each member may speak once in this time, such as 5s or 2m; operators are exempt

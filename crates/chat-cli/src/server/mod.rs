@@ -90,6 +90,9 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     let rooms = args.rooms(password, list.clone(), journals(store.as_ref(), cluster.as_ref()))?;
     let room = rooms.first();
     let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;
+    if let (Some(store), None) = (&store, &bans) {
+        history::keep_bans(store, &list)?;
+    }
     if let Some(topic) = args.topic.as_ref().filter(|_| room.topic().is_none()) {
         reload::set_topic(&rooms, topic.as_str()).map_err(|why| Failure::new(why, None))?;
     }

@@ -108,6 +108,7 @@ impl State {
             self.left.forget_others();
         }
         self.topic = past.topic;
+        self.config.slow = past.slow.unwrap_or(self.config.slow);
         self.log.begin_after(past.before);
         for Kept { unix_ms, event, .. } in past.newest {
             self.log.append(event, unix_ms.saturating_sub(self.began_unix_ms));
@@ -281,6 +282,15 @@ impl State {
         if let Some(in_flight) = &self.in_flight {
             // If there is no room for it, the name is free after a restart, and nothing else.
             let _full = in_flight.journal.submit(Record::Named { member, name });
+        }
+    }
+
+    /// Sets slow mode, and the journal keeps it.
+    pub(crate) fn set_slow(&mut self, pause: Option<Duration>) {
+        self.config.slow = pause;
+        if let Some(in_flight) = &self.in_flight {
+            // If there is no room for it, it is as before after a restart, and nothing else.
+            let _full = in_flight.journal.submit(Record::Slow { pause });
         }
     }
 
