@@ -4,6 +4,7 @@
 
 mod cargo;
 mod ci;
+mod deb;
 mod failure;
 mod flaky;
 mod fuzz;
@@ -26,6 +27,8 @@ enum Command {
     Bench(load::Options),
     /// Checks everything that a change must pass
     Ci(ci::Options),
+    /// Makes a Debian package of the server (needs cargo-deb)
+    Deb(deb::Options),
     /// Puts each fault of the world on a running server at full size, and prints what it costs
     Faults(load::Options),
     /// Runs every test binary many times on a busy machine, to find tests that sometimes fail
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Bench(options) => load::run(root(), "bench", &options),
         Command::Ci(options) => ci::run(root(), &options),
+        Command::Deb(options) => deb::run(root(), &options),
         Command::Faults(options) => load::faults(root(), &options),
         Command::Flaky(options) => flaky::run(root(), &options),
         Command::Fuzz(options) => fuzz::run(root(), &options),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
-use chat_core::{Client, ClientConfig, ClientEnd, ClientEvent, Waker};
+use chat_core::{Client, ClientConfig, ClientEnd, ClientEvent, LeaveReason, Waker};
 use mio::Poll;
 use mio::net::TcpStream;
 use thiserror::Error;
@@ -27,6 +27,9 @@ use crate::layer::{Bare, Layer};
 
 /// Pauses between attempts to connect again: the first, and the longest it grows to.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+
+/// The first pause after a server has said that it stops. If another one has taken over, that one's sockets listen already.
+const STOPPED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connects to the room at `address`. It is resolved again for every attempt, and of several addresses the first that
 /// answers is taken (RFC 8305).
@@ -172,6 +175,10 @@ impl<A: ToSocketAddrs, L: Layer> Carrier<A, L> {
                         LinkEnd::Lost(error) => error,
                         LinkEnd::Ended(ClientEnd::Left) => break ClientEnd::left(protocol.unconfirmed()),
                         LinkEnd::Ended(end) if self.reconnect && end.may_pass(protocol.connections() > 0) => {
+                            let is_stopping = matches!(end, ClientEnd::Dismissed(LeaveReason::Stopping));
+                            if is_stopping && protocol.connections() > begun {
+                                pause = STOPPED_PAUSE;
+                            }
                             io::Error::other(end)
                         }
                         LinkEnd::Ended(end) => break end,

@@ -3,6 +3,7 @@
 mod churn;
 mod descriptors;
 mod flood;
+mod restart;
 mod stalled;
 
 use std::path::Path;
@@ -30,6 +31,8 @@ enum Fault {
     Stalled,
     /// One floods a room of 100
     Flood,
+    /// A new server takes over from the running one under 1,000 members
+    Restart,
 }
 
 pub(crate) fn run(chat: &Path, options: &Options) -> Result<()> {
@@ -45,6 +48,7 @@ pub(crate) fn run(chat: &Path, options: &Options) -> Result<()> {
             Fault::Churn => churn::run(chat, options.connections)?,
             Fault::Stalled => stalled::run(chat)?,
             Fault::Flood => flood::run(chat)?,
+            Fault::Restart => restart::run(chat)?,
         }
     }
     Ok(())
