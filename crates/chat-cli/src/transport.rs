@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use chat_core::{Client, ClientConfig};
+use chat_core::{Client, ClientConfig, ConnectError};
 
 use crate::address::Addresses;
 use crate::args::TransportKind;
@@ -16,24 +16,18 @@ pub(crate) fn connect(
     addresses: &Addresses,
     config: &ClientConfig,
 ) -> Result<Client, Failure> {
-    match kind {
-        TransportKind::Tcp => chat_tcp::connect(addresses.clone(), config).map_err(|error| {
-            let why = match &error {
-                chat_tcp::ConnectError::Resolve(_) => Why::Name,
-                chat_tcp::ConnectError::Connect { address, source } => Why::no_way(*address, source),
-                _ => Why::Other,
-            };
-            no_connection(error, &why, kind, addresses)
-        }),
-        TransportKind::Udp => chat_udp::connect(addresses.clone(), config).map_err(|error| {
-            let why = match &error {
-                chat_udp::ConnectError::Resolve(_) => Why::Name,
-                chat_udp::ConnectError::Connect { address, source } => Why::no_way(*address, source),
-                _ => Why::Other,
-            };
-            no_connection(error, &why, kind, addresses)
-        }),
-    }
+    let result = match kind {
+        TransportKind::Tcp => chat_tcp::connect(addresses.clone(), config),
+        TransportKind::Udp => chat_udp::connect(addresses.clone(), config),
+    };
+    result.map_err(|error| {
+        let why = match &error {
+            ConnectError::Resolve(_) => Why::Name,
+            ConnectError::Connect { address, source } => Why::no_way(*address, source),
+            _ => Why::Other,
+        };
+        no_connection(error, &why, kind, addresses)
+    })
 }
 
 /// Why no connection came about, whatever the transport.

@@ -97,8 +97,9 @@ pub use admission::network_of;
 pub use attachment::Attachment;
 pub use ban_list::{BANS_MAX, Ban, BanList, BanListFull, Banned, BannedError};
 pub use client::{
-    ADDRESSES_MAX, ATTEMPT_DELAY, Client, ClientConfig, ClientEnd, ClientEvent, Command, Commands,
-    Conversation, Ended, OldMessages, TrySayError, UNCONFIRMED_MAX, interleaved,
+    ADDRESSES_MAX, ATTEMPT_DELAY, Carrier, Client, ClientConfig, ClientEnd, ClientEvent, Command,
+    ConnectError, Conversation, Ended, OldMessages, Speaker, Talk, TrySayError, UNCONFIRMED_MAX, User,
+    interleaved,
 };
 pub use commands::{ANSWER_LINES_MAX, Action, Caller, CommandTable, Reply, RoomCommand};
 pub use config::{LagPolicy, Names, Rate, RoomConfig};

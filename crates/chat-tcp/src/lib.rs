@@ -47,8 +47,8 @@ pub use chat_core;
 #[doc(no_inline)]
 pub use chat_stream;
 
-pub use chat_core::BindError;
-pub use client::{ConnectError, connect, connect_over};
+pub use chat_core::{BindError, ConnectError};
+pub use client::{connect, connect_over};
 pub use config::TcpConfig;
 pub use layer::{Bare, Layer};
 pub use server::TcpServer;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use chat_core::{Client, ClientConfig, ClientEnd, ClientEvent, Room, RoomConfig};
+use chat_core::{Client, ClientConfig, ClientEnd, ClientEvent, Heard, Room, RoomConfig, Waker};
 use chat_proto::{
     Author, Entry, Event, FrameDecoder, LeaveReason, MemberFrame, Origin, PREFACE, RoomFrame, Text,
 };
@@ -156,7 +156,7 @@ fn over_a_line_that_breaks_again_and_again_nothing_is_lost_or_said_twice() {
 
     room.close("That was all", PATIENCE);
     let heard = std::iter::from_fn(|| witness.recv().ok()).filter_map(|heard| match heard {
-        chat_core::Heard::Entry(entry) => match &entry.event {
+        Heard::Entry(entry) => match &entry.event {
             Event::Said { author: Author::Peer(_), text, .. } => Some(text.to_string()),
             _ => None,
         },
@@ -185,4 +185,39 @@ fn breaking_line(server: SocketAddr, bytes_up: &'static [u64]) -> SocketAddr {
         }
     });
     address
+}
+
+#[test]
+fn a_client_whose_user_takes_no_events_still_speaks_and_leaves() {
+    let room = Room::new(RoomConfig::default().with_rate(None));
+    let server = TcpServer::bind("127.0.0.1:0", &room, &TcpConfig::default()).unwrap();
+    let address = server.local_addr();
+    let running = server.spawn().unwrap();
+    let (woken, wakes) = crossbeam_channel::bounded(1);
+    let deaf =
+        chat_tcp::connect(address, &ClientConfig::default()).unwrap().with_waker(Waker::new(move || {
+            let _full = woken.try_send(());
+        }));
+    wakes.recv_timeout(PATIENCE).unwrap();
+    // Another thread speaks, also while there is no room for what is heard.
+    let speaker = deaf.speaker();
+    thread::spawn(move || (0..3_000).try_for_each(|number| speaker.say(text(&number.to_string()))));
+    let witness = room.join("witness").unwrap();
+    loop {
+        match witness.recv_timeout(PATIENCE).unwrap() {
+            Heard::Entry(entry) if entry.event.to_string().ends_with("] 2000") => break,
+            _ => {}
+        }
+    }
+    deaf.leave();
+    loop {
+        match witness.recv_timeout(PATIENCE).unwrap() {
+            Heard::Entry(entry) if matches!(entry.event, Event::Left { .. }) => break,
+            _ => {}
+        }
+    }
+    assert!(matches!(end(&deaf), ClientEnd::Left | ClientEnd::Abandoned { .. }));
+    assert!(deaf.say(text("late")).is_err());
+    room.close("That was all", Duration::from_secs(5));
+    running.join().unwrap();
 }

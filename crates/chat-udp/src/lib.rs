@@ -67,8 +67,8 @@ mod window;
 #[doc(no_inline)]
 pub use chat_core;
 
-pub use chat_core::BindError;
-pub use client::{ClientSession, ConnectError, SessionEnd, connect};
+pub use chat_core::{BindError, ConnectError};
+pub use client::{ClientSession, SessionEnd, connect};
 pub use config::{PlainPolicy, UdpConfig};
 pub use endpoint::Endpoint;
 pub use route::Route;

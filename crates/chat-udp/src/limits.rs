@@ -135,8 +135,5 @@ pub(crate) const RECEIVE_ERRORS_MAX: usize = 10_000;
 /// acknowledgements of 10,000 members.
 pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long leaving at once may take. After that, the client does not wait for confirmations.
-pub(crate) const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How often to retry events for which the user had no room.
-pub(crate) const EVENTS_RETRY: Duration = Duration::from_millis(20);
+/// How often a client tries again to send a datagram that its socket did not take.
+pub(crate) const SEND_RETRY: Duration = Duration::from_millis(20);

@@ -169,7 +169,7 @@ impl Listener<'_> {
 
     /// The reader of our output has gone: says the lines that were read from stdin, and leaves.
     fn unread(&self) -> Receiver<Instant> {
-        super::ask(self.client, Client::finish);
+        super::ask(self.client, |client| client.finish());
         crossbeam_channel::after(FINISH_TIMEOUT)
     }
 

@@ -226,7 +226,7 @@ impl Session<'_> {
         }
         if let Leaving::Wanted { by } = self.leaving {
             self.leaving = Leaving::Asked { by };
-            super::ask(self.client, Client::finish);
+            super::ask(self.client, |client| client.finish());
         }
     }
 

@@ -28,7 +28,7 @@ pub enum Command {
 ///
 /// [`Command::Leave`] does not queue: it arrives at once, however many commands wait before it.
 #[derive(Debug)]
-pub struct Commands {
+pub(crate) struct Commands {
     pub(super) queue: Receiver<Command>,
     pub(super) leave: Arc<AtomicBool>,
     pub(super) left: bool,
@@ -36,7 +36,7 @@ pub struct Commands {
 
 impl Commands {
     /// The next command. While `is_full`, the queue is left alone and only [`Command::Leave`] is returned.
-    pub fn next(&mut self, is_full: bool) -> Option<Command> {
+    pub(crate) fn next(&mut self, is_full: bool) -> Option<Command> {
         if self.is_leaving() && !self.left {
             self.left = true;
             return Some(Command::Leave);
@@ -45,8 +45,7 @@ impl Commands {
     }
 
     /// Whether the user wants to leave now, or has dropped the client.
-    #[must_use]
-    pub fn is_leaving(&self) -> bool {
+    pub(crate) fn is_leaving(&self) -> bool {
         self.leave.load(Ordering::Acquire)
     }
 }

@@ -9,6 +9,7 @@ use chat_proto::{
     RoomFrame, Session, Text, Welcome,
 };
 
+use super::ClientConfig;
 use super::event::{ClientEvent, OldMessages};
 
 /// Most unconfirmed messages. Enough to fill a fast path, few enough that a slow path causes back-pressure
@@ -111,6 +112,12 @@ impl Conversation {
     #[must_use]
     pub fn new(history: u16) -> Self {
         Self { history, ..Self::default() }
+    }
+
+    /// The conversation that a client with this configuration has.
+    #[must_use]
+    pub fn of(config: &ClientConfig) -> Self {
+        Self::new(config.history).with_name(config.name.clone()).with_room(config.room.clone())
     }
 
     /// Asks for this name with the first hello. Whether the room gives it, its welcome says. Later hellos ask for the name that the

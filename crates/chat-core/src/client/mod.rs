@@ -1,12 +1,14 @@
 //! A client of a room on a server: the same handle over every transport.
 
+mod carrier;
 mod commands;
 mod conversation;
 mod dial;
 mod event;
 
-use std::sync::Arc;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use chat_proto::{LookBack, Name, Text};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -14,7 +16,9 @@ use thiserror::Error;
 
 use crate::waker::Waker;
 
-pub use commands::{Command, Commands};
+pub use carrier::{Carrier, ConnectError, Talk, User};
+pub use commands::Command;
+use commands::Commands;
 pub use conversation::{Conversation, UNCONFIRMED_MAX};
 pub use dial::{ADDRESSES_MAX, ATTEMPT_DELAY, interleaved};
 pub use event::{ClientEnd, ClientEvent, OldMessages};
@@ -102,27 +106,68 @@ impl ClientConfig {
 /// [`events`](Self::events); the last one is [`ClientEvent::Ended`]. The channel is bounded: if you do
 /// not take the events, the client stops reading, and the server sees a slow member.
 ///
-/// Dropping the handle leaves the room.
+/// What it says goes through its [`Speaker`], whose methods it has. Dropping the handle leaves the room.
 #[derive(Debug)]
 #[must_use = "dropping the client leaves the room"]
 pub struct Client {
-    commands: Sender<Command>,
-    leave: Arc<AtomicBool>,
+    speaker: Speaker,
     events: Receiver<ClientEvent>,
-    waker: Waker,
+    also_wakes: Arc<OnceLock<Waker>>,
 }
 
 impl Client {
-    /// A handle for the thread of a transport; that thread gets the other ends. It takes the user's commands when
-    /// `waker` wakes it, and sends what happens.
-    pub fn new(waker: Waker) -> (Self, Commands, Sender<ClientEvent>) {
+    /// A handle, and the other end of it for the thread of a transport, which takes the user's commands when
+    /// `waker` wakes it.
+    fn new(waker: Waker) -> (Self, User) {
         let (commands, queue) = bounded(COMMANDS_MAX);
         let (events, events_out) = bounded(EVENTS_MAX);
         let leave = Arc::new(AtomicBool::new(false));
         let taken = Commands { queue, leave: Arc::clone(&leave), left: false };
-        (Self { commands, leave, events: events_out, waker }, taken, events)
+        let also_wakes = Arc::new(OnceLock::<Waker>::new());
+        let other = Arc::clone(&also_wakes);
+        let tell = Waker::new(move || other.get().into_iter().for_each(Waker::wake));
+        let speaker = Speaker { commands, leave, waker };
+        (Self { speaker, events: events_out, also_wakes }, User::new(taken, events, tell))
     }
 
+    /// All events, in order; ends after [`ClientEvent::Ended`].
+    #[must_use]
+    pub fn events(&self) -> &Receiver<ClientEvent> {
+        &self.events
+    }
+
+    /// A handle to speak with, for other threads. It does not keep the client in the room.
+    #[must_use]
+    pub fn speaker(&self) -> Speaker {
+        self.speaker.clone()
+    }
+
+    /// Calls `waker` whenever there is an event to take: for a loop that waits for something other than channels. Then
+    /// take [`events`](Self::events) until there is none.
+    pub fn with_waker(self, waker: Waker) -> Self {
+        waker.wake(); // for earlier events
+        let _set_before = self.also_wakes.set(waker);
+        self
+    }
+}
+
+impl Deref for Client {
+    type Target = Speaker;
+
+    fn deref(&self) -> &Speaker {
+        &self.speaker
+    }
+}
+
+/// Says something as a [`Client`]. Clones speak as the same member.
+#[derive(Clone, Debug)]
+pub struct Speaker {
+    commands: Sender<Command>,
+    leave: Arc<AtomicBool>,
+    waker: Waker,
+}
+
+impl Speaker {
     /// Says `text` as it is, also if it begins with `/`. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`]), so take
     /// the events on another thread, or use [`try_say`](Self::try_say).
     ///
@@ -205,12 +250,6 @@ impl Client {
         self.waker.wake();
     }
 
-    /// All events, in order; ends after [`ClientEvent::Ended`].
-    #[must_use]
-    pub fn events(&self) -> &Receiver<ClientEvent> {
-        &self.events
-    }
-
     fn ask(&self, command: Command) -> Result<(), Ended> {
         self.commands.send(command).map_err(|_| Ended)?;
         self.waker.wake();
@@ -229,7 +268,7 @@ impl Drop for Client {
 #[error("the client has ended")]
 pub struct Ended;
 
-/// Why [`Client::try_say`] said nothing.
+/// Why [`Speaker::try_say`] said nothing.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TrySayError {
     /// Too many messages are on their way. Gives the text back.

@@ -4,11 +4,10 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use chat_core::{ATTEMPT_DELAY, Commands, interleaved};
+use chat_core::{ATTEMPT_DELAY, ConnectError, User, interleaved};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use super::ConnectError;
 use super::link::clock;
 
 /// How long a server may take to accept a connection.
@@ -33,7 +32,7 @@ struct Attempt {
 pub(super) fn dial(
     poll: &mut Poll,
     addresses: Vec<SocketAddr>,
-    commands: &Commands,
+    user: &User,
 ) -> Result<TcpStream, ConnectError> {
     let mut waiting = interleaved(addresses).into_iter().enumerate();
     let mut attempts: Vec<(Token, Attempt)> = Vec::new();
@@ -41,7 +40,7 @@ pub(super) fn dial(
     let mut next_at = Some(clock());
     let mut ready = Events::with_capacity(32);
     loop {
-        if commands.is_leaving() {
+        if user.is_leaving() {
             return Err(ConnectError::Interrupted);
         }
         let now = clock();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chat_core::{ClientConfig, ClientEnd, ClientEvent, Command, Conversation};
+use chat_core::{ClientConfig, ClientEnd, ClientEvent, Conversation, Talk};
 use chat_proto::{FrameDecoder, LeaveReason, MemberFrame, PREFACE, PrefaceDecoder, Text, VERSION};
 
 use super::link::Protocol;
@@ -36,20 +36,19 @@ pub(super) struct Framed {
     answer_by: Option<Instant>,
     /// The server's goodbye.
     dismissed: Option<LeaveReason>,
-    connections: u64,
+    /// A room has welcomed it before.
+    was_welcomed: bool,
 }
 
 impl Framed {
     pub(super) fn new(config: &ClientConfig) -> Self {
         Self {
-            conversation: Conversation::new(config.history)
-                .with_name(config.name.clone())
-                .with_room(config.room.clone()),
+            conversation: Conversation::of(config),
             incoming: Incoming::Nothing,
             opening: Vec::new(),
             answer_by: None,
             dismissed: None,
-            connections: 0,
+            was_welcomed: false,
         }
     }
 
@@ -61,7 +60,7 @@ impl Framed {
                 ClientEvent::Dismissed(reason) => self.dismissed = Some(reason),
                 event => {
                     if matches!(event, ClientEvent::Connected(_)) {
-                        self.connections += 1;
+                        self.was_welcomed = true;
                         self.answer_by = None;
                     }
                     events.push(event);
@@ -114,7 +113,7 @@ impl Protocol for Framed {
             _ if leaving => Err(ClientEnd::Left),
             (_, Some(reason)) => Err(ClientEnd::Dismissed(reason)),
             // If the server spoke our protocol before, it has only gone away again.
-            (Incoming::Preface { said, .. }, None) if self.connections == 0 => Err(not_framed(&said)),
+            (Incoming::Preface { said, .. }, None) if !self.was_welcomed => Err(not_framed(&said)),
             _ => Ok(()),
         }
     }
@@ -130,24 +129,8 @@ impl Protocol for Framed {
         }
     }
 
-    fn command(&mut self, command: Command) {
-        match command {
-            Command::Say(text) => {
-                self.conversation.say(text).expect("asked only while the conversation is not full");
-            }
-            Command::Line(line) => {
-                self.conversation.command(line).expect("asked only while the conversation is not full");
-            }
-            Command::Who => self.conversation.ask_who(),
-            Command::LookBack(question) => self.conversation.look_back(question),
-            Command::Finish => self.conversation.finish(),
-            Command::Leave => self.conversation.leave(),
-            _ => {}
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.conversation.is_full()
+    fn talk(&mut self) -> &mut dyn Talk {
+        &mut self.conversation
     }
 
     fn send(&mut self, out: &mut Vec<u8>) {
@@ -160,18 +143,6 @@ impl Protocol for Framed {
 
     fn all_sent(&mut self, _now: Instant) -> bool {
         false // the goodbye is a frame
-    }
-
-    fn connections(&self) -> u64 {
-        self.connections
-    }
-
-    fn moves(&self) -> bool {
-        self.conversation.moves()
-    }
-
-    fn unconfirmed(&self) -> usize {
-        self.conversation.unconfirmed()
     }
 }
 

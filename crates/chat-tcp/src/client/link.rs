@@ -1,11 +1,10 @@
 //! One connection of a client: its poll loop.
 
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use chat_core::{ClientEnd, ClientEvent, Command, Commands};
+use chat_core::{ClientEnd, ClientEvent, Talk, User};
 use chat_stream::Stream;
-use crossbeam_channel::Sender;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
 use crate::layer::Layer;
@@ -16,9 +15,6 @@ use crate::stream::TcpSocket;
 /// Consecutive reads, after which the client's own messages get their turn: a server may send more than
 /// the user can take.
 const READS_PER_TURN: usize = 4;
-
-/// How long leaving at once may take. After that, the client does not wait for confirmations.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The token of the handle's wakes.
 pub(super) const WAKE: Token = Token(0);
@@ -43,11 +39,8 @@ pub(super) trait Protocol {
     /// Does the work that is due.
     fn on_deadline(&mut self, now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd>;
 
-    /// A command of the user. Not called while [`is_full`](Self::is_full).
-    fn command(&mut self, command: Command);
-
-    /// Nothing more can be taken from the user for now.
-    fn is_full(&self) -> bool;
+    /// What the user commands.
+    fn talk(&mut self) -> &mut dyn Talk;
 
     /// Appends the next bytes to send, if any.
     fn send(&mut self, out: &mut Vec<u8>);
@@ -55,54 +48,35 @@ pub(super) trait Protocol {
     /// Everything is sent. True if our side must be shut down now.
     fn all_sent(&mut self, now: Instant) -> bool;
 
-    /// How many connections have got a welcome so far.
-    fn connections(&self) -> u64;
-
-    /// The room has sent the member to another one: the next connection is to be made at once.
-    fn moves(&self) -> bool;
-
-    /// Messages said and not confirmed.
-    fn unconfirmed(&self) -> usize;
-}
-
-/// How a connection ended.
-#[derive(Debug)]
-pub(super) enum LinkEnd {
-    /// With the client.
-    Ended(ClientEnd),
-    /// By itself.
-    Lost(io::Error),
+    /// Whether the server says when it has let the client in. Default: yes.
+    fn welcomes(&self) -> bool {
+        true
+    }
 }
 
 /// The state that outlives a connection.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) poll: Poll,
-    pub(super) commands: Commands,
-    events: Sender<ClientEvent>,
+    ready: Events,
     buffer: Box<[u8]>,
     /// There may be more bytes to read, which the poll has already reported.
     readable: bool,
-    /// Once the user wants to leave: when that is over at the latest.
-    leave_by: Option<Instant>,
     /// The reset that a write has reported; after it, a read only tells of an end.
     reset: Option<io::Error>,
 }
 
 impl Link {
-    pub(super) fn new(poll: Poll, commands: Commands, events: Sender<ClientEvent>) -> Self {
+    pub(super) fn new(poll: Poll) -> Self {
         let buffer = vec![0; READ_BYTES].into();
-        Self { poll, commands, events, buffer, readable: false, leave_by: None, reset: None }
+        Self { poll, ready: Events::with_capacity(8), buffer, readable: false, reset: None }
     }
 
-    pub(super) fn is_leaving(&self) -> bool {
-        self.leave_by.is_some() || self.commands.is_leaving()
-    }
-
-    /// Sends an event to the user. If nobody listens any more, this counts as a command to leave.
-    pub(super) fn tell(&mut self, event: ClientEvent, protocol: &mut impl Protocol) {
-        if self.events.send(event).is_err() && self.leave_by.is_none() {
-            self.command(Command::Leave, protocol);
+    /// Waits for the socket or the waker, until `until` at most.
+    pub(super) fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
+        match self.poll.poll(&mut self.ready, until.map(|until| until.saturating_duration_since(clock()))) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -112,70 +86,37 @@ impl Link {
         protocol: &mut impl Protocol,
         socket: TcpStream,
         layer: &impl Layer,
-    ) -> LinkEnd {
-        let adopted = self.adopt(socket).and_then(|socket| layer.wrap(TcpSocket(socket)));
-        let mut stream = match adopted {
-            Ok(stream) => stream,
-            Err(error) => return LinkEnd::Lost(error),
-        };
-        if let Err(end) = self.open(&mut stream, protocol) {
-            return end;
+        user: &mut User,
+    ) -> io::Result<ClientEnd> {
+        let mut stream = layer.wrap(TcpSocket(self.adopt(socket)?))?;
+        if !self.open(&mut stream, protocol, user)? {
+            return Ok(ClientEnd::Left);
         }
         protocol.connected(clock());
+        if !protocol.welcomes() {
+            user.count_connection();
+        }
         self.reset = None;
-        let mut events = Vec::new();
         let mut outbox = Vec::new();
-        let mut ready = Events::with_capacity(8);
         loop {
-            self.take_commands(protocol, &outbox);
-            match send(&mut stream, &mut outbox, protocol, &mut self.reset) {
-                Ok(true) if protocol.all_sent(clock()) => {
-                    let _already_closed = stream.shutdown_write();
-                }
-                Ok(_) => {}
-                Err(error) => return LinkEnd::Lost(error),
+            user.take_commands(protocol.talk(), outbox.len() >= OUTBOX_BYTES_MAX);
+            if send(&mut stream, &mut outbox, protocol, &mut self.reset)? && protocol.all_sent(clock()) {
+                let _already_closed = stream.shutdown_write();
             }
-            if self.leave_by.is_some_and(|by| by <= clock()) {
-                return LinkEnd::Ended(ClientEnd::Left);
+            if user.is_overdue() {
+                return Ok(ClientEnd::Left);
             }
-            let deadline = protocol.deadline().into_iter().chain(self.leave_by).min();
-            let timeout = match self.readable {
-                true => Some(Duration::ZERO),
-                false => deadline.map(|deadline| deadline.saturating_duration_since(clock())),
+            user.deliver(protocol.talk());
+            let due = match user.is_full() {
+                true => None,
+                false if self.readable => Some(clock()),
+                false => protocol.deadline(),
             };
-            match self.poll.poll(&mut ready, timeout) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return LinkEnd::Lost(error),
-                _ => {}
-            }
-            let end = self.receive(&mut stream, protocol, &mut events);
-            for event in events.drain(..) {
-                self.tell(event, protocol);
-            }
-            if let Some(end) = end {
+            self.wait(due.into_iter().chain(user.wake_by()).min())?;
+            if let Some(end) = self.receive(&mut stream, protocol, user) {
                 return end;
             }
         }
-    }
-
-    /// Waits until the stream of a layer is open.
-    fn open(&mut self, stream: &mut impl Stream, protocol: &mut impl Protocol) -> Result<(), LinkEnd> {
-        let open_by = clock() + OPENING_TIMEOUT;
-        let mut ready = Events::with_capacity(8);
-        while !stream.open().map_err(LinkEnd::Lost)? {
-            self.take_commands(protocol, &[]);
-            if self.is_leaving() {
-                return Err(LinkEnd::Ended(ClientEnd::Left));
-            }
-            let left = open_by.saturating_duration_since(clock());
-            if left.is_zero() {
-                return Err(LinkEnd::Lost(ErrorKind::TimedOut.into()));
-            }
-            match self.poll.poll(&mut ready, Some(left)) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(LinkEnd::Lost(error)),
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     fn adopt(&self, mut socket: TcpStream) -> io::Result<TcpStream> {
@@ -184,81 +125,74 @@ impl Link {
         Ok(socket)
     }
 
-    fn take_commands(&mut self, protocol: &mut impl Protocol, outbox: &[u8]) {
-        while let Some(command) = self.commands.next(protocol.is_full() || outbox.len() >= OUTBOX_BYTES_MAX) {
-            self.command(command, protocol);
+    /// Waits until the stream of a layer is open. False if the user wants to leave instead.
+    fn open(
+        &mut self,
+        stream: &mut impl Stream,
+        protocol: &mut impl Protocol,
+        user: &mut User,
+    ) -> io::Result<bool> {
+        let open_by = clock() + OPENING_TIMEOUT;
+        while !stream.open()? {
+            user.take_commands(protocol.talk(), false);
+            if user.is_leaving() {
+                return Ok(false);
+            }
+            if open_by <= clock() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            self.wait(Some(open_by))?;
         }
+        Ok(true)
     }
 
-    fn command(&mut self, command: Command, protocol: &mut impl Protocol) {
-        if command == Command::Leave {
-            self.leave_by = Some(clock() + LEAVE_TIMEOUT);
-        }
-        protocol.command(command);
-    }
-
-    /// Reads the available bytes, and does the work that is due.
+    /// Reads the available bytes, unless the user has no room for what they tell, and does the work that is due.
     fn receive(
         &mut self,
         stream: &mut impl Stream,
         protocol: &mut impl Protocol,
-        events: &mut Vec<ClientEvent>,
-    ) -> Option<LinkEnd> {
+        user: &mut User,
+    ) -> Option<io::Result<ClientEnd>> {
+        let mut events = Vec::new();
         for _ in 0..READS_PER_TURN {
+            if user.is_full() {
+                break;
+            }
             let now = clock();
             self.readable = true;
             let result = match read(stream, &mut self.buffer) {
-                Ok(Some(count)) => protocol.receive(&self.buffer[..count], now, events),
+                Ok(Some(count)) => protocol.receive(&self.buffer[..count], now, &mut events),
                 Ok(None) => {
                     self.readable = false;
                     if protocol.deadline().is_none_or(|deadline| deadline > now) {
                         return None;
                     }
-                    protocol.on_deadline(now, events)
+                    protocol.on_deadline(now, &mut events)
                 }
                 // Earlier bytes may have said why.
                 Err(error) => {
                     self.readable = false;
                     let error = self.reset.take().unwrap_or(error);
-                    return Some(match protocol.end_of_input(events) {
-                        Ok(()) => LinkEnd::Lost(error),
+                    let end = match protocol.end_of_input(&mut events) {
+                        Ok(()) => Err(error),
                         // A reset is not an answer in another protocol.
                         Err(ClientEnd::NotFramed { said })
                             if said.is_empty() && error.kind() != ErrorKind::UnexpectedEof =>
                         {
-                            LinkEnd::Lost(error)
+                            Err(error)
                         }
-                        Err(end) => LinkEnd::Ended(end),
-                    });
+                        Err(end) => Ok(end),
+                    };
+                    events.drain(..).for_each(|event| user.tell(event, protocol.talk()));
+                    return Some(end);
                 }
             };
+            events.drain(..).for_each(|event| user.tell(event, protocol.talk()));
             if let Err(end) = result {
-                return Some(LinkEnd::Ended(end));
-            }
-            for event in events.drain(..) {
-                self.tell(event, protocol);
+                return Some(Ok(end));
             }
         }
         None
-    }
-
-    /// Waits before the next attempt. True if the user wants to leave instead.
-    pub(super) fn rest(&mut self, protocol: &mut impl Protocol, pause: Duration) -> bool {
-        let until = clock() + pause;
-        let mut ready = Events::with_capacity(8);
-        loop {
-            self.take_commands(protocol, &[]);
-            let left = until.saturating_duration_since(clock());
-            if self.is_leaving() || left.is_zero() {
-                return self.is_leaving();
-            }
-            if let Err(error) = self.poll.poll(&mut ready, Some(left))
-                && error.kind() != ErrorKind::Interrupted
-            {
-                tracing::error!(%error, "cannot wait for the next attempt");
-                return true;
-            }
-        }
     }
 }
 

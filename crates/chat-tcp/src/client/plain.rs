@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chat_core::{ClientEnd, ClientEvent, Command};
+use chat_core::{ClientEnd, ClientEvent, Command, Talk};
 use chat_proto::limits::QUIET;
 use chat_proto::{PlainSplitter, Text};
 
@@ -23,7 +23,6 @@ pub(super) struct Plain {
     /// When a partly received line counts as whole.
     quiet_at: Option<Instant>,
     finishing: Finishing,
-    connections: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +44,6 @@ impl Plain {
 
 impl Protocol for Plain {
     fn connected(&mut self, _now: Instant) {
-        self.connections += 1;
         self.splitter = PlainSplitter::new();
         self.quiet_at = None;
     }
@@ -98,19 +96,12 @@ impl Protocol for Plain {
         }
     }
 
-    fn command(&mut self, command: Command) {
-        match command {
-            Command::Say(text) | Command::Line(text) => {
-                self.outgoing.extend_from_slice(text.as_str().as_bytes());
-                self.outgoing.push(b'\n');
-            }
-            Command::Finish | Command::Leave => self.finishing = Finishing::Wanted,
-            _ => {}
-        }
+    fn welcomes(&self) -> bool {
+        false
     }
 
-    fn is_full(&self) -> bool {
-        self.outgoing.len() >= OUTBOX_BYTES_MAX
+    fn talk(&mut self) -> &mut dyn Talk {
+        self
     }
 
     fn send(&mut self, out: &mut Vec<u8>) {
@@ -124,9 +115,22 @@ impl Protocol for Plain {
         }
         wanted
     }
+}
 
-    fn connections(&self) -> u64 {
-        self.connections
+impl Talk for Plain {
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Say(text) | Command::Line(text) => {
+                self.outgoing.extend_from_slice(text.as_str().as_bytes());
+                self.outgoing.push(b'\n');
+            }
+            Command::Finish | Command::Leave => self.finishing = Finishing::Wanted,
+            _ => {}
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.outgoing.len() >= OUTBOX_BYTES_MAX
     }
 
     fn moves(&self) -> bool {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
-use chat_core::{ClientConfig, ClientEnd, ClientEvent, Command, Conversation};
+use chat_core::{ClientConfig, ClientEnd, ClientEvent, Conversation, Talk};
 use chat_proto::LeaveReason;
 
 use super::link::Protocol;
@@ -24,9 +24,7 @@ pub(super) struct Framed {
 impl Framed {
     pub(super) fn new(config: &ClientConfig) -> Self {
         Self {
-            conversation: Conversation::new(config.history)
-                .with_name(config.name.clone())
-                .with_room(config.room.clone()),
+            conversation: Conversation::of(config),
             session: None,
             events: VecDeque::new(),
             dismissed: None,
@@ -86,24 +84,8 @@ impl Protocol for Framed {
         self.events.pop_front()
     }
 
-    fn command(&mut self, command: Command) {
-        match command {
-            Command::Say(text) => {
-                self.conversation.say(text).expect("asked only while the conversation is not full");
-            }
-            Command::Line(line) => {
-                self.conversation.command(line).expect("asked only while the conversation is not full");
-            }
-            Command::Who => self.conversation.ask_who(),
-            Command::LookBack(question) => self.conversation.look_back(question),
-            Command::Finish => self.conversation.finish(),
-            Command::Leave => self.conversation.leave(),
-            _ => {}
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.conversation.is_full()
+    fn talk(&mut self) -> &mut dyn Talk {
+        &mut self.conversation
     }
 
     fn is_asked(&self) -> bool {
@@ -142,13 +124,5 @@ impl Protocol for Framed {
                 Err(io::Error::new(ErrorKind::TimedOut, end))
             }
         })
-    }
-
-    fn moves(&self) -> bool {
-        self.conversation.moves()
-    }
-
-    fn unconfirmed(&self) -> usize {
-        self.conversation.unconfirmed()
     }
 }

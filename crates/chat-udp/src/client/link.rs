@@ -1,16 +1,14 @@
 //! The thread of a client: its socket, its poll loop, its user.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use chat_core::{ClientEnd, ClientEvent, Command, Commands};
-use crossbeam_channel::{Sender, TrySendError};
+use chat_core::{ClientEnd, ClientEvent, Talk, User};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::limits::{EVENTS_RETRY, LEAVE_TIMEOUT, RECEIVE_BUFFER_BYTES, RECEIVED_PER_FANOUT};
+use crate::limits::{RECEIVE_BUFFER_BYTES, RECEIVED_PER_FANOUT, SEND_RETRY};
 use crate::transport::clock;
 
 /// The token of the handle's wakes.
@@ -37,11 +35,8 @@ pub(super) trait Protocol {
     /// The next event for the user.
     fn next_event(&mut self) -> Option<ClientEvent>;
 
-    /// The user wants something. Not called while [`is_full`](Self::is_full).
-    fn command(&mut self, command: Command);
-
-    /// Nothing more can be taken from the user for now.
-    fn is_full(&self) -> bool;
+    /// What the user commands.
+    fn talk(&mut self) -> &mut dyn Talk;
 
     /// Whether the server is asked to let the client in, and answers.
     fn is_asked(&self) -> bool;
@@ -54,102 +49,6 @@ pub(super) trait Protocol {
 
     /// How it ended, if it has, and all events are taken. An `Err` may be tried again.
     fn end(&mut self) -> Option<Result<ClientEnd, io::Error>>;
-
-    /// The room has sent the member to another one: the next connection is to be made at once.
-    fn moves(&self) -> bool;
-
-    /// Messages said and not confirmed.
-    fn unconfirmed(&self) -> usize;
-}
-
-/// The user's end of a client.
-#[derive(Debug)]
-pub(super) struct User {
-    pub(super) commands: Commands,
-    events: Sender<ClientEvent>,
-    /// Events that the user has had no room for.
-    waiting: VecDeque<ClientEvent>,
-    /// How often a room has let the client in.
-    pub(super) connections: u64,
-    /// Once the user wants to leave: when that is over at the latest.
-    leave_by: Option<Instant>,
-}
-
-impl User {
-    pub(super) fn new(commands: Commands, events: Sender<ClientEvent>) -> Self {
-        Self { commands, events, waiting: VecDeque::new(), connections: 0, leave_by: None }
-    }
-
-    pub(super) fn is_leaving(&self) -> bool {
-        self.leave_by.is_some() || self.commands.is_leaving()
-    }
-
-    fn command(&mut self, command: Command, protocol: &mut impl Protocol) {
-        if command == Command::Leave {
-            self.leave_by = Some(clock() + LEAVE_TIMEOUT);
-        }
-        protocol.command(command);
-    }
-
-    fn leave(&mut self, protocol: &mut impl Protocol) {
-        if self.leave_by.is_none() {
-            self.command(Command::Leave, protocol);
-        }
-    }
-
-    fn take_commands(&mut self, protocol: &mut impl Protocol) {
-        while let Some(command) = self.commands.next(protocol.is_full()) {
-            self.command(command, protocol);
-        }
-    }
-
-    /// Tells the user as much as there is room for. While there is none, nothing more is taken from the protocol, and
-    /// the server sees a slow member that still says that it is there.
-    fn tell_all(&mut self, protocol: &mut impl Protocol) {
-        while let Some(event) = self.waiting.pop_front().or_else(|| self.next_event(protocol)) {
-            match self.events.try_send(event) {
-                Ok(()) => {}
-                Err(TrySendError::Full(event)) => return self.waiting.push_front(event),
-                // Nobody listens any more, which is as good as being told to leave.
-                Err(TrySendError::Disconnected(_)) => self.leave(protocol),
-            }
-        }
-    }
-
-    fn next_event(&mut self, protocol: &mut impl Protocol) -> Option<ClientEvent> {
-        let event = protocol.next_event()?;
-        self.connections += u64::from(matches!(event, ClientEvent::Connected(_)));
-        Some(event)
-    }
-
-    /// Tells the user something, waiting until there is room for it.
-    pub(super) fn tell(&mut self, event: ClientEvent, protocol: &mut impl Protocol) {
-        self.waiting.push_back(event);
-        while let Some(event) = self.waiting.pop_front() {
-            if self.events.send(event).is_err() {
-                return self.leave(protocol);
-            }
-        }
-    }
-
-    /// Waits before the next attempt. True if the user wants to leave instead.
-    pub(super) fn rest(&mut self, poll: &mut Poll, protocol: &mut impl Protocol, pause: Duration) -> bool {
-        let until = clock() + pause;
-        let mut ready = Events::with_capacity(8);
-        loop {
-            self.take_commands(protocol);
-            let left = until.saturating_duration_since(clock());
-            if self.is_leaving() || left.is_zero() {
-                return self.is_leaving();
-            }
-            if let Err(error) = poll.poll(&mut ready, Some(left))
-                && error.kind() != ErrorKind::Interrupted
-            {
-                tracing::error!(%error, "cannot wait for the next attempt");
-                return true;
-            }
-        }
-    }
 }
 
 /// A socket that only `server`'s datagrams reach, and whose errors tell if nobody listens there.
@@ -197,14 +96,14 @@ impl Link {
     pub(super) fn greet(
         &mut self,
         poll: &mut Poll,
-        commands: &Commands,
+        user: &User,
         protocol: &mut impl Protocol,
     ) -> io::Result<()> {
         let mut ready = Events::with_capacity(8);
         self.receive(protocol);
         self.send(protocol);
         while protocol.answered().is_none() {
-            if commands.is_leaving() {
+            if user.is_leaving() {
                 return Err(ErrorKind::Interrupted.into());
             }
             self.wait(poll, &mut ready, protocol.deadline())?;
@@ -223,32 +122,34 @@ impl Link {
     ) -> Result<ClientEnd, io::Error> {
         let mut ready = Events::with_capacity(8);
         loop {
-            user.take_commands(protocol);
+            user.take_commands(protocol.talk(), false);
             self.send(protocol);
-            user.tell_all(protocol);
-            if user.waiting.is_empty()
+            // While the user has no room, nothing more is taken from the protocol, and the server sees a slow member that
+            // still says that it is there.
+            user.deliver(protocol.talk());
+            while !user.is_full()
+                && let Some(event) = protocol.next_event()
+            {
+                user.tell(event, protocol.talk());
+            }
+            if !user.is_full()
                 && let Some(end) = protocol.end()
             {
                 return end;
             }
-            if user.leave_by.is_some_and(|by| by <= clock()) {
+            if user.is_overdue() {
                 return Ok(ClientEnd::Left);
             }
-            let retry = (!user.waiting.is_empty()).then(|| clock() + EVENTS_RETRY);
-            let until = protocol.deadline().into_iter().chain(retry).chain(user.leave_by).min();
+            let until = protocol.deadline().into_iter().chain(user.wake_by()).min();
             self.wait(poll, &mut ready, until)?;
             self.receive(protocol);
         }
     }
 
     fn wait(&mut self, poll: &mut Poll, ready: &mut Events, until: Option<Instant>) -> io::Result<()> {
-        let timeout = until.map(|until| until.saturating_duration_since(clock()));
         // While the socket takes nothing, what is due stays due.
-        let timeout = timeout.map(|timeout| if self.unsent { timeout.max(EVENTS_RETRY) } else { timeout });
-        match poll.poll(ready, timeout) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-            _ => {}
-        }
+        let until = until.map(|until| if self.unsent { until.max(clock() + SEND_RETRY) } else { until });
+        wait(poll, ready, until)?;
         self.writable |= ready.iter().any(|event| event.token() == SOCKET && event.is_writable());
         Ok(())
     }
@@ -290,5 +191,13 @@ impl Link {
         if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset) {
             protocol.refused();
         }
+    }
+}
+
+/// Waits for a socket or the waker, until `until` at most.
+pub(super) fn wait(poll: &mut Poll, ready: &mut Events, until: Option<Instant>) -> io::Result<()> {
+    match poll.poll(ready, until.map(|until| until.saturating_duration_since(clock()))) {
+        Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use chat_core::{ClientEnd, ClientEvent, Command};
+use chat_core::{ClientEnd, ClientEvent, Command, Talk};
 use chat_proto::Text;
 
 use super::link::Protocol;
@@ -84,17 +84,8 @@ impl Protocol for Plain {
         self.events.pop_front()
     }
 
-    fn command(&mut self, command: Command) {
-        match command {
-            Command::Say(text) | Command::Line(text) => self.texts.push_back(text),
-            Command::Finish => self.finishing = true,
-            Command::Leave => *self = Self { finishing: true, ..Self::default() },
-            _ => {}
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.texts.len() >= TEXTS_MAX
+    fn talk(&mut self) -> &mut dyn Talk {
+        self
     }
 
     fn is_heard(&self) -> bool {
@@ -114,6 +105,21 @@ impl Protocol for Plain {
             return Some(Err(kind.into()));
         }
         self.is_over(crate::transport::clock()).then_some(Ok(ClientEnd::Left))
+    }
+}
+
+impl Talk for Plain {
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Say(text) | Command::Line(text) => self.texts.push_back(text),
+            Command::Finish => self.finishing = true,
+            Command::Leave => *self = Self { finishing: true, ..Self::default() },
+            _ => {}
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.texts.len() >= TEXTS_MAX
     }
 
     fn moves(&self) -> bool {

@@ -2,14 +2,12 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::time::Instant;
 
-use chat_core::{ATTEMPT_DELAY, Commands, interleaved};
+use chat_core::{ATTEMPT_DELAY, ConnectError, User, interleaved};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 
-use super::ConnectError;
-use super::link::{Link, Protocol, bind, bind_blocking};
+use super::link::{Link, Protocol, bind, bind_blocking, wait};
 use super::plain::NOTHING;
 use crate::limits::RECEIVE_BUFFER_BYTES;
 use crate::transport::clock;
@@ -32,7 +30,7 @@ struct Candidate {
 pub(super) fn reach(
     poll: &mut Poll,
     addresses: Vec<SocketAddr>,
-    commands: &Commands,
+    user: &User,
     protocol: &mut impl Protocol,
 ) -> Result<Link, ConnectError> {
     let order = interleaved(addresses);
@@ -42,7 +40,7 @@ pub(super) fn reach(
         let registered = poll.registry().register(&mut candidate.socket, Token(FIRST_CANDIDATE), interest);
         registered.map_err(ConnectError::System)?;
         protocol.begin(clock());
-        return greet(candidate, poll, commands, protocol);
+        return greet(candidate, poll, user, protocol);
     }
     let mut waiting = order.into_iter().enumerate();
     let mut candidates: Vec<Candidate> = Vec::new();
@@ -52,7 +50,7 @@ pub(super) fn reach(
     let (mut hello, mut buffer) = (Vec::new(), vec![0; RECEIVE_BUFFER_BYTES]);
     protocol.begin(clock());
     loop {
-        if commands.is_leaving() {
+        if user.is_leaving() {
             return Err(ConnectError::Interrupted);
         }
         let now = clock();
@@ -83,14 +81,15 @@ pub(super) fn reach(
         if (candidates.is_empty() && next_at.is_none()) || protocol.answered() == Some(false) {
             return Err(no_answer(candidates.pop().map(|candidate| candidate.address), failed, protocol));
         }
-        wait(poll, &mut ready, protocol.deadline().into_iter().chain(next_at).min())?;
+        wait(poll, &mut ready, protocol.deadline().into_iter().chain(next_at).min())
+            .map_err(ConnectError::System)?;
         let mut index = 0;
         while let Some(Candidate { socket, address }) = candidates.get(index) {
             match socket.recv(&mut buffer) {
                 Ok(bytes) => {
                     protocol.receive(&buffer[..bytes], clock());
                     if protocol.is_heard() {
-                        return greet(candidates.swap_remove(index), poll, commands, protocol);
+                        return greet(candidates.swap_remove(index), poll, user, protocol);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -140,13 +139,13 @@ fn try_plain(address: SocketAddr, may_refuse: bool) -> io::Result<Candidate> {
 fn greet(
     candidate: Candidate,
     poll: &mut Poll,
-    commands: &Commands,
+    user: &User,
     protocol: &mut impl Protocol,
 ) -> Result<Link, ConnectError> {
     let Candidate { address, socket } = candidate;
     let mut link = Link::new(socket);
-    let greeted = link.register(poll).and_then(|()| link.greet(poll, commands, protocol));
-    if commands.is_leaving() {
+    let greeted = link.register(poll).and_then(|()| link.greet(poll, user, protocol));
+    if user.is_leaving() {
         return Err(ConnectError::Interrupted);
     }
     greeted.map_err(|source| ConnectError::Connect { address, source })?;
@@ -161,13 +160,6 @@ fn begin(poll: &Poll, token: Token, address: SocketAddr) -> io::Result<Candidate
     let mut socket = bind(address)?;
     poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
     Ok(Candidate { address, socket })
-}
-
-fn wait(poll: &mut Poll, ready: &mut Events, until: Option<Instant>) -> Result<(), ConnectError> {
-    match poll.poll(ready, until.map(|until| until.saturating_duration_since(clock()))) {
-        Err(error) if error.kind() != ErrorKind::Interrupted => Err(ConnectError::System(error)),
-        _ => Ok(()),
-    }
 }
 
 /// Why none of the addresses has answered: a silent one, or the last that failed.
