@@ -1,14 +1,18 @@
 //! A confirmed message is kept: the server is killed again and again while a client talks, and nothing is lost or doubled.
 //!
-//! `CHAT_KILLS=200 cargo test -p chat-cli --test durability` kills it 200 times.
+//! With `--history-sync disk` the power fails, too: what the disk has not is taken away.
+//!
+//! `CHAT_KILLS=200 cargo test -p chat-cli --test durability` does so 200 times.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
+#[cfg(target_os = "linux")]
+mod power;
 mod support;
 
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
@@ -31,17 +35,67 @@ fn confirmed(report: &str) -> Option<u64> {
     report.contains(r#""own":true"#).then(|| text.split('"').next()?.parse().ok()).flatten()
 }
 
-fn server(transport: &str, address: SocketAddr, file: &Path) -> Server {
-    Server::at(&address.to_string(), &[transport], &["--history", file.to_str().unwrap()])
+/// How a server runs, and how it ends.
+struct Life {
+    address: SocketAddr,
+    file: PathBuf,
+    transport: &'static str,
+    sync: &'static str,
+    /// Notes what is not on the disk.
+    #[cfg(target_os = "linux")]
+    library: Option<PathBuf>,
 }
 
-fn nothing_is_lost_or_doubled(transport: &str) {
+impl Life {
+    fn new(name: &str, transport: &'static str, sync: &'static str) -> Self {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("durability-{name}"));
+        let _not_there = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).unwrap();
+        Self {
+            address: free_address(),
+            file: directory.join("chat.db"),
+            transport,
+            sync,
+            #[cfg(target_os = "linux")]
+            library: None,
+        }
+    }
+
+    fn server(&self) -> Server {
+        let mut command = Command::new(CHAT);
+        command.args([
+            "server",
+            self.transport,
+            "--bind",
+            &self.address.to_string(),
+            "--history-sync",
+            self.sync,
+        ]);
+        command.arg("--history").arg(&self.file).env_remove("XDG_RUNTIME_DIR");
+        #[cfg(target_os = "linux")]
+        if let Some(library) = &self.library {
+            command.env("LD_PRELOAD", library);
+        }
+        Server::run(&mut command)
+    }
+
+    /// Kills the server and, if unsynced writes are noted, takes them away.
+    fn end(&self, running: &mut Server, kill: u32) {
+        running.process.kill();
+        running.process.exit_code();
+        #[cfg(target_os = "linux")]
+        if self.library.is_some() {
+            power::lose(&self.file, (kill % 2 == 1).then_some(u64::from(kill)));
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = kill;
+    }
+}
+
+fn nothing_is_lost_or_doubled(life: &Life) {
+    let (transport, address, file) = (life.transport, life.address, &life.file);
     let kills = std::env::var("CHAT_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("durability-{transport}"));
-    let _not_there = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).unwrap();
-    let (address, file) = (free_address(), directory.join("chat.db"));
-    let mut running = server(transport, address, &file);
+    let mut running = life.server();
     let mut client =
         Process::start(&mut client_command_over(transport, address, &["--json", "--stay", "--reconnect"]));
     let mut stdin = client.stdin();
@@ -65,18 +119,17 @@ fn nothing_is_lost_or_doubled(transport: &str) {
     for kill in 0..kills {
         // At another moment each time.
         seen = newest(seen + 1 + u64::from(kill) * 7919 % 2_000);
-        running.process.kill();
-        running.process.exit_code();
+        life.end(&mut running, kill);
         seen = newest(seen);
-        let kept = kept(&file);
+        let kept = kept(file);
         assert!(kept.contains(&seen), "line {seen} was confirmed, and is not there: {:?}", kept.last());
         assert!(kept.iter().copied().eq(1..=kept.len() as u64), "each line once, and in order");
-        running = server(transport, address, &file);
+        running = life.server();
     }
     drop(stop);
     let said = talking.join().unwrap();
     newest(said);
-    assert!(kept(&file).into_iter().eq(1..=said), "all {said} lines, each once");
+    assert!(kept(file).into_iter().eq(1..=said), "all {said} lines, each once");
     let reports = client.stdout.lines();
     assert!(
         !reports.iter().any(|line| line.contains(r#""type":"unsure""#)),
@@ -86,10 +139,43 @@ fn nothing_is_lost_or_doubled(transport: &str) {
 
 #[test]
 fn over_tcp_nothing_confirmed_is_lost_and_nothing_is_said_twice_however_often_the_server_is_killed() {
-    nothing_is_lost_or_doubled("tcp");
+    nothing_is_lost_or_doubled(&Life::new("tcp", "tcp", "os"));
 }
 
 #[test]
 fn over_udp_nothing_confirmed_is_lost_and_nothing_is_said_twice_however_often_the_server_is_killed() {
-    nothing_is_lost_or_doubled("udp");
+    nothing_is_lost_or_doubled(&Life::new("udp", "udp", "os"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn with_disk_nothing_confirmed_is_lost_however_often_the_power_fails() {
+    let Some(library) = power::library() else { return };
+    let life = Life { library: Some(library), ..Life::new("power", "tcp", "disk") };
+    nothing_is_lost_or_doubled(&life);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn with_os_a_loss_of_power_may_cost_the_newest_messages_and_never_the_file() {
+    const MESSAGES: u64 = 2_000;
+    let Some(library) = power::library() else { return };
+    let mut has_lost = false;
+    for kill in 0..4 {
+        let name = format!("power-os-{kill}");
+        let life = Life { library: Some(library.clone()), ..Life::new(&name, "tcp", "os") };
+        let mut running = life.server();
+        let mut client = Process::start(&mut client_command_over("tcp", life.address, &["--json", "--stay"]));
+        (1..=MESSAGES)
+            .for_each(|number| client.type_line(&format!(r#"{{"type":"say","text":"line {number}"}}"#)));
+        client.stdout.wait_until("the last confirmation", |output| {
+            output.lines.iter().rev().find_map(|line| confirmed(line)).filter(|&newest| newest == MESSAGES)
+        });
+        life.end(&mut running, kill);
+        let _again = life.server();
+        let kept = kept(&life.file);
+        has_lost |= (kept.len() as u64) < MESSAGES;
+        assert!(kept.iter().copied().eq(1..=kept.len() as u64), "what is left is the beginning");
+    }
+    assert!(has_lost, "else the power has not failed");
 }
