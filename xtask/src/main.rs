@@ -27,6 +27,8 @@ enum Command {
     Bench(load::Options),
     /// Checks everything that a change must pass
     Ci(ci::Options),
+    /// Measures three servers that share a room over NATS, beside what JetStream does alone
+    Cluster(load::Options),
     /// Makes a Debian package of the server (needs cargo-deb)
     Deb(deb::Options),
     /// Puts each fault of the world on a running server at full size, and prints what it costs
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Bench(options) => load::run(root(), "bench", &options),
         Command::Ci(options) => ci::run(root(), &options),
+        Command::Cluster(options) => load::run(root(), "cluster", &options),
         Command::Deb(options) => deb::run(root(), &options),
         Command::Faults(options) => load::faults(root(), &options),
         Command::Flaky(options) => flaky::run(root(), &options),

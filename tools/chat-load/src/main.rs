@@ -4,6 +4,7 @@
 //!  bench   work x system x round         medians beside the limit of the machine and other servers
 //!  soak    everything at once, for long  memory, descriptors and latency over time
 //!  faults  one fault at a time           what it costs, and that nothing is lost
+//!  cluster three servers over NATS       beside what JetStream does alone
 //!     |
 //!     '--> Process (the server)  <---- loopback ---->  Crowd (all members in one thread), Listener (one client)
 //!              |                                           |
@@ -11,10 +12,11 @@
 //! ```
 //!
 //! The server is always a process of its own, so that what it uses can be told apart from what the members use. Only
-//! one runs at a time. All traffic stays on loopback.
+//! one runs at a time, but for `cluster`. All traffic stays on loopback.
 
 mod bench;
 mod clock;
+mod cluster;
 mod crowd;
 mod failure;
 mod faults;
@@ -57,6 +59,8 @@ enum Command {
     Bench(bench::Options),
     /// Joins, leaves, talk, drops and slow readers, and what they do to memory, descriptors and latency over time
     Soak(soak::Options),
+    /// Three servers that share a room over NATS, beside what JetStream itself does
+    Cluster(cluster::Options),
     /// Each fault once, at full size
     Faults(faults::Options),
     /// Serve as one of the servers to compare with
@@ -90,6 +94,7 @@ fn run(args: Args) -> Result<()> {
     match args.command {
         Command::Bench(options) => bench::run(chat, &options),
         Command::Soak(options) => soak::run(&chat, &options),
+        Command::Cluster(options) => cluster::run(&chat, &options),
         Command::Faults(options) => faults::run(&chat, &options),
         Command::Serve { .. } => Ok(()),
     }
