@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
+#[cfg(unix)]
+use std::path::Path;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The port of a host that is named without one.
@@ -124,6 +127,45 @@ fn is_ipv6(s: &str) -> bool {
 fn is_name(s: &str) -> bool {
     let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
     !s.is_empty() && s.chars().all(is_of_name) && s.parse::<u64>().is_err()
+}
+
+/// A place on the network, or a file of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target<A = Address> {
+    Address(A),
+    /// What is written with a `/`.
+    File(PathBuf),
+}
+
+impl<A> Target<A> {
+    pub(crate) fn address(&self) -> Option<&A> {
+        if let Self::Address(address) = self { Some(address) } else { None }
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn file(&self) -> Option<&Path> {
+        if let Self::File(path) = self { Some(path) } else { None }
+    }
+}
+
+impl<A: FromStr<Err = String>> FromStr for Target<A> {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        match cfg!(unix) && s.contains('/') && !s.contains("://") {
+            true => Ok(Self::File(s.into())),
+            false => s.parse().map(Self::Address),
+        }
+    }
+}
+
+impl<A: fmt::Display> fmt::Display for Target<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 impl fmt::Display for Address {

@@ -11,6 +11,7 @@ mod server;
 use std::fmt;
 
 use chat_proto::Name;
+use chat_tls::Fingerprint;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -21,7 +22,7 @@ pub(crate) use self::cluster::ClusterArgs;
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::history::{HistoryArgs, HistoryCommand, ImportArgs, KeepArgs, RedactArgs};
 pub(crate) use self::server::{LogFormat, ServerArgs};
-use crate::address::Addresses;
+use crate::address::{Addresses, Target};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -68,6 +69,9 @@ pub(crate) enum TransportKind {
     Tcp,
     /// Datagrams
     Udp,
+    /// A socket file of this machine; the system tells who is at its other end
+    #[cfg(unix)]
+    Unix,
 }
 
 impl fmt::Display for TransportKind {
@@ -75,6 +79,8 @@ impl fmt::Display for TransportKind {
         f.write_str(match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            #[cfg(unix)]
+            Self::Unix => "unix",
         })
     }
 }
@@ -94,6 +100,7 @@ Examples:
   chat client tcp chat.example.org:5555 --name ann --room dev --bell mentions
   uptime | chat client tcp                 # say one line and leave
   chat client tcp --stay < /dev/null       # only listen
+  chat client tcp chat.example.org --tls
   chat client tcp old.example.org:23 --plain
 
 Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or something was not said or
@@ -104,6 +111,7 @@ Examples:
   chat client tcp chat.example.org:5555 --name ann --room dev --bell mentions
   uptime | chat client tcp                 # say one line and leave
   chat client tcp --stay < /dev/null       # only listen
+  chat client tcp chat.example.org --tls
   chat client tcp old.example.org:23 --plain
   chat client tcp --json --stay < /dev/null |
     jq -r 'select(.type == \"message\") | .text'
@@ -147,9 +155,19 @@ pub(crate) struct ClientArgs {
     /// What the server is reached over
     #[arg(value_name = "TRANSPORT")]
     pub(crate) transport: TransportKind,
-    /// Where the server is. Several servers that share their rooms are tried in turn: a:5555,b:5555
+    /// Where the server is. Several servers that share their rooms are tried in turn: a:5555,b:5555. For `unix` a file, with a `/`
+    /// in it
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:5555")]
-    pub(crate) address: Addresses,
+    pub(crate) address: Target<Addresses>,
+    /// Speak TLS, with a server whose certificate the system vouches for, or that is known from before
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Speak TLS with the server that has the certificate with this fingerprint, as the server prints it
+    #[arg(long, value_name = "SHA256", conflicts_with = "tls_first_use")]
+    pub(crate) tls_fingerprint: Option<Fingerprint>,
+    /// Speak TLS, and trust a server that nobody vouches for when it is seen for the first time; it is known then
+    #[arg(long)]
+    pub(crate) tls_first_use: bool,
     /// Send and expect plain text lines, for a server that is not ours
     #[arg(long)]
     pub(crate) plain: bool,

@@ -5,20 +5,44 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use chat_core::{Client, ClientConfig, ConnectError};
+use chat_tls::TlsClient;
 
-use crate::address::Addresses;
+use crate::address::{Addresses, Target};
 use crate::args::TransportKind;
 use crate::failure::Failure;
 
 /// Joins the room at the first of these addresses that answers.
 pub(crate) fn connect(
     kind: TransportKind,
-    addresses: &Addresses,
+    target: &Target<Addresses>,
     config: &ClientConfig,
+    tls: Option<&TlsClient>,
 ) -> Result<Client, Failure> {
+    let addresses = match (kind, target) {
+        #[cfg(unix)]
+        (TransportKind::Unix, Target::File(path)) => {
+            return chat_tcp::connect_unix(path, config).map_err(|error| {
+                let hint = format!("is a server there? chat server unix --bind {target}");
+                Failure::new(error, Some(hint))
+            });
+        }
+        #[cfg(unix)]
+        (TransportKind::Unix, Target::Address(_)) => {
+            let hint = "with a / in it, such as chat client unix ./chat.sock".to_owned();
+            return Err(Failure::new("unix needs the file of a server's socket", Some(hint)));
+        }
+        (_, Target::File(path)) => {
+            let hint = format!("chat client unix {}", path.display());
+            return Err(Failure::new(format!("{target} is a file, and {kind} needs HOST:PORT"), Some(hint)));
+        }
+        (_, Target::Address(addresses)) => addresses,
+    };
     let result = match kind {
-        TransportKind::Tcp => chat_tcp::connect(addresses.clone(), config),
         TransportKind::Udp => chat_udp::connect(addresses.clone(), config),
+        _ => match tls {
+            Some(tls) => chat_tcp::connect_over(addresses.clone(), config, tls),
+            None => chat_tcp::connect(addresses.clone(), config),
+        },
     };
     result.map_err(|error| {
         let why = match &error {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -20,6 +21,14 @@ pub enum BindError {
     Listen {
         /// The address that was tried.
         address: SocketAddr,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// The file of a Unix socket cannot be made, or another server listens at it.
+    #[error("cannot listen at {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
         /// The error of the system.
         source: io::Error,
     },

@@ -21,7 +21,7 @@ const HTTP_METHODS: [&[u8]; 11] = [
 const REQUEST_VERSIONS: [&[u8]; 3] = [b"HTTP/", b"RTSP/", b"SIP/"];
 
 /// The rest: fixed first bytes.
-const BEGINNINGS: [&[u8]; 6] = [
+const BEGINNINGS: [&[u8]; 8] = [
     b"SSH-2.0-",
     b"SSH-1.99-",
     // The DHT of BitTorrent: a query, a response, an error.
@@ -29,6 +29,9 @@ const BEGINNINGS: [&[u8]; 6] = [
     b"d1:rd2:id20:",
     b"d1:eli20",
     b"RFB 00",
+    // A proxy that speaks for somebody, version 1 of its protocol.
+    b"PROXY TCP",
+    b"PROXY UNKNOWN",
 ];
 
 /// The magic cookie of STUN (RFC 8489, section 5), at offset 4; over TCP behind a length (RFC 4571).

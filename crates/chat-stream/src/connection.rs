@@ -121,6 +121,12 @@ impl Connection {
         }
     }
 
+    /// If it is silent until then, it is a listener.
+    pub(crate) fn silent_at(mut self, at: Instant) -> Self {
+        self.due = Some(at);
+        self
+    }
+
     /// Whether the stream is not open yet: then nothing is read from it or written to it.
     pub(crate) fn is_handshaking(&self) -> bool {
         self.phase == Phase::Handshake

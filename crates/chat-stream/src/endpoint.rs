@@ -162,7 +162,8 @@ impl<S: Stream> Endpoint<S> {
         let is_newcomer =
             |key, generation| peers.get(key).is_some_and(|peer| peer.is_newcomer_of(generation));
         self.newcomers.insert(key, self.generation, is_newcomer);
-        let mut peer = Peer::new(stream, Connection::new(address, self.offer.clone(), now), self.generation);
+        let connection = Connection::new(address, self.offer.clone(), now).silent_at(now + S::SILENT_AFTER);
+        let mut peer = Peer::new(stream, connection, self.generation);
         let mut cx = Context { feeds: &mut self.feeds, at: peer.at(), key, now, room_left: 0, line_left: 0 };
         peer.open(&mut cx);
         let at = cx.at;

@@ -2,8 +2,11 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use chat_core::Identity;
+
+use crate::limits::OPENING_GRACE;
 
 /// A two-way stream of bytes that never blocks: an operation that would have to wait fails with
 /// [`WouldBlock`](io::ErrorKind::WouldBlock), and once it no longer would, that is reported with
@@ -17,6 +20,10 @@ pub trait Stream: Read + Write {
     /// system call per message if messages arrive one by one. Default: no.
     const SHORT_READ_IS_ALL: bool = false;
 
+    /// How long a new peer may be silent before it counts as a plain listener, and becomes a member. Default 200 ms: a framed client
+    /// sends its preface with the first packet. Longer where a peer must not be taken for a listener too early.
+    const SILENT_AFTER: Duration = OPENING_GRACE;
+
     /// Does the work before the first byte of the conversation, for example a handshake. It is called whenever the stream has
     /// become ready for something, until it returns true; false means that it waits for that. The peer is not a member before, and
     /// has 10 s. Default: there is nothing to do.
@@ -28,7 +35,7 @@ pub trait Stream: Read + Write {
         Ok(true)
     }
 
-    /// The peer has been silent for 200 ms, and the stream is not open. True if it is open now: a stream that waits for the
+    /// The peer has been silent for [`SILENT_AFTER`](Self::SILENT_AFTER), and the stream is not open. True if it is open now: a stream that waits for the
     /// first byte to know what it is has a silent listener. Default: it is not.
     fn silent(&mut self) -> bool {
         false

@@ -1,29 +1,47 @@
 //! Accepts connections and distributes them among the I/O threads.
 
+use std::fmt::Debug;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{Sender, TrySendError};
+use mio::event::Source;
 use mio::net::{TcpListener, TcpStream};
 
 use crate::limits::{ACCEPT_BACKOFF, ACCEPT_WARNING_PERIOD, ACCEPTS_PER_TURN};
 
+/// A listening socket.
+pub(crate) trait Listener: Source + Debug + Send + 'static {
+    type Socket: Source + Debug + Send + 'static;
+
+    /// Accepts a connection, from the peer at this address.
+    fn accept(&self) -> io::Result<(Self::Socket, SocketAddr)>;
+}
+
+impl Listener for TcpListener {
+    type Socket = TcpStream;
+
+    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.accept()
+    }
+}
+
 /// A connection on its way to the thread that will serve it, and when it was accepted.
-pub(crate) type Dealt = (TcpStream, SocketAddr, Instant);
+pub(crate) type Dealt<S> = (S, SocketAddr, Instant);
 
 /// Another I/O thread that takes its share.
 #[derive(Debug)]
-pub(crate) struct Share {
-    pub(crate) inbox: Sender<Dealt>,
+pub(crate) struct Share<S> {
+    pub(crate) inbox: Sender<Dealt<S>>,
     pub(crate) waker: Arc<mio::Waker>,
 }
 
 /// The listening socket, owned by one of the threads.
 #[derive(Debug)]
-pub(crate) struct Acceptor {
-    listener: TcpListener,
+pub(crate) struct Acceptor<L: Listener> {
+    listener: L,
     /// There may be connections waiting. The poll is edge-triggered, so this stays true until
     /// `accept` says that there is none.
     ready: bool,
@@ -31,13 +49,13 @@ pub(crate) struct Acceptor {
     resting_until: Option<Instant>,
     /// When the last warning about it was logged.
     warned: Option<Instant>,
-    others: Vec<Share>,
+    others: Vec<Share<L::Socket>>,
     /// Whose turn it is; 0 is the accepting thread itself.
     turn: usize,
 }
 
-impl Acceptor {
-    pub(crate) fn new(listener: TcpListener, others: Vec<Share>) -> Self {
+impl<L: Listener> Acceptor<L> {
+    pub(crate) fn new(listener: L, others: Vec<Share<L::Socket>>) -> Self {
         Self { listener, ready: true, resting_until: None, warned: None, others, turn: 0 }
     }
 
@@ -52,7 +70,7 @@ impl Acceptor {
 
     /// Accepts waiting connections, up to a turn's share. Returns the connections that this thread must
     /// serve; the others are on their way to their threads.
-    pub(crate) fn accept(&mut self, now: Instant) -> Vec<Dealt> {
+    pub(crate) fn accept(&mut self, now: Instant) -> Vec<Dealt<L::Socket>> {
         let mut ours = Vec::new();
         if !self.ready || self.resting_until.is_some_and(|until| until > now) {
             return ours;
@@ -80,7 +98,7 @@ impl Acceptor {
 
     /// Hands a connection to the thread whose turn it is. Returns it if that is this thread, or if the inbox is
     /// full.
-    fn deal(&mut self, dealt: Dealt) -> Option<Dealt> {
+    fn deal(&mut self, dealt: Dealt<L::Socket>) -> Option<Dealt<L::Socket>> {
         let turn = self.turn;
         self.turn = (turn + 1) % (self.others.len() + 1);
         let Some(share) = turn.checked_sub(1).map(|other| &self.others[other]) else {

@@ -35,10 +35,13 @@ mod client;
 mod config;
 mod layer;
 mod limits;
+mod proxy;
 mod server;
 mod socket;
 mod stream;
 mod transport;
+#[cfg(all(unix, feature = "unix"))]
+mod unix;
 
 /// The room crate, in the version that this transport carries.
 #[doc(no_inline)]
@@ -51,7 +54,10 @@ pub use chat_core::{BindError, ConnectError};
 pub use client::{connect, connect_over};
 pub use config::TcpConfig;
 pub use layer::{Bare, Layer};
+pub use proxy::{Proxied, ProxiedStream};
 pub use server::TcpServer;
 pub use socket::listen;
 pub use stream::TcpSocket;
 pub use transport::TcpTransport;
+#[cfg(all(unix, feature = "unix"))]
+pub use unix::{UnixFile, UnixServer, UnixSocket, UnixTransport, connect_unix};

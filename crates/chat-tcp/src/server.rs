@@ -4,16 +4,13 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use chat_core::{BindError, Rooms, Running, bind_first};
-use crossbeam_channel::bounded;
-use mio::Interest;
 use mio::net::TcpListener;
 
-use crate::acceptor::{Acceptor, Share};
 use crate::config::TcpConfig;
 use crate::layer::{Bare, Layer};
-use crate::limits::DEALT_MAX;
 use crate::socket;
-use crate::transport::{LISTEN, TcpTransport};
+use crate::stream::TcpSocket;
+use crate::transport::{self, TcpTransport};
 
 /// A listening socket and the [`TcpTransport`]s that serve its connections, ready to run.
 ///
@@ -88,21 +85,13 @@ impl<L: Layer> TcpServer<L> {
         let rooms = &rooms.into();
         let address = listener.local_addr().map_err(BindError::Poll)?;
         listener.set_nonblocking(true).map_err(BindError::Poll)?;
-        let mut listener = TcpListener::from_std(listener);
-        let mut others = Vec::new();
-        let mut transports = Vec::new();
-        for _ in 0..config.threads.max(1) {
-            let (inbox, dealt) = bounded(DEALT_MAX);
-            let transport =
-                TcpTransport::new(rooms, config, dealt, layer.clone()).map_err(BindError::Poll)?;
-            others.push(Share { inbox, waker: transport.mio_waker() });
-            transports.push(transport);
-        }
-        // The first one accepts, and keeps its own share.
-        others.remove(0);
-        let first = &mut transports[0];
-        first.registry().register(&mut listener, LISTEN, Interest::READABLE).map_err(BindError::Poll)?;
-        first.set_acceptor(Acceptor::new(listener, others));
+        let layer = layer.clone();
+        let wrap = move |socket| {
+            socket::set_options(&socket)?;
+            layer.wrap(TcpSocket(socket))
+        };
+        let transports = transport::threads(rooms, config, "tcp", TcpListener::from_std(listener), wrap)?;
+        let transports = transports.into_iter().map(TcpTransport).collect();
         Ok(Self { rooms: rooms.clone(), address, transports })
     }
 

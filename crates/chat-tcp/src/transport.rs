@@ -1,5 +1,6 @@
 //! The shell around an endpoint: one poll loop, all system calls.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 #[cfg(unix)]
@@ -7,46 +8,79 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{Rooms, Transport, Turn, Waker};
-use chat_stream::Endpoint;
-use crossbeam_channel::Receiver;
-use mio::net::TcpStream;
+use chat_core::{BindError, Rooms, Transport, Turn, Waker};
+use chat_stream::{Endpoint, Stream};
+use crossbeam_channel::{Receiver, bounded};
+use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::acceptor::{Acceptor, Dealt};
+use crate::acceptor::{Acceptor, Dealt, Listener, Share};
 use crate::config::TcpConfig;
 use crate::layer::{Bare, Layer};
-use crate::limits::EVENTS_PER_TURN;
-use crate::socket;
-use crate::stream::{self, TcpSocket};
+use crate::limits::{DEALT_MAX, EVENTS_PER_TURN};
+use crate::stream;
 
 /// The token of the rooms' wakes.
 const WAKE: Token = Token(usize::MAX);
 /// The token of the listening socket.
-pub(crate) const LISTEN: Token = Token(usize::MAX - 1);
+const LISTEN: Token = Token(usize::MAX - 1);
 
-/// One I/O thread's share of a TCP server: a [`Transport`]. Made by
-/// [`TcpServer::bind`](crate::TcpServer::bind).
+/// The poll loops of a server, one for each I/O thread. The first one accepts, and keeps its own share.
+pub(crate) fn threads<L: Listener, S: Stream + Send>(
+    rooms: &Rooms,
+    config: &TcpConfig,
+    word: &'static str,
+    mut listener: L,
+    wrap: impl Fn(L::Socket) -> io::Result<S> + Clone + Send + 'static,
+) -> Result<Vec<PollLoop<L, S>>, BindError> {
+    let mut others = Vec::new();
+    let mut loops = Vec::new();
+    for _ in 0..config.threads.max(1) {
+        let (inbox, dealt) = bounded(DEALT_MAX);
+        let poll_loop = PollLoop::new(rooms, config, word, dealt, wrap.clone()).map_err(BindError::Poll)?;
+        others.push(Share { inbox, waker: Arc::clone(&poll_loop.waker) });
+        loops.push(poll_loop);
+    }
+    others.remove(0);
+    let first = &mut loops[0];
+    let registry = first.poll.registry();
+    registry.register(&mut listener, LISTEN, Interest::READABLE).map_err(BindError::Poll)?;
+    first.acceptor = Some(Acceptor::new(listener, others));
+    Ok(loops)
+}
+
+/// One I/O thread: a poll loop around an endpoint, and perhaps the listening socket.
 #[derive(Debug)]
-pub struct TcpTransport<L: Layer = Bare> {
+pub(crate) struct PollLoop<L: Listener, S> {
     poll: Poll,
     events: Events,
     waker: Arc<mio::Waker>,
-    acceptor: Option<Acceptor>,
-    inbox: Receiver<Dealt>,
-    endpoint: Endpoint<L::Stream>,
-    layer: L,
+    acceptor: Option<Acceptor<L>>,
+    inbox: Receiver<Dealt<L::Socket>>,
+    endpoint: Endpoint<S>,
+    wrap: Wrap<L::Socket, S>,
     /// The poll has returned as many events as it can at once: there may be more.
     has_more: bool,
     is_closing: bool,
 }
 
-impl<L: Layer> TcpTransport<L> {
-    pub(crate) fn new(
+/// Makes a stream of a new socket.
+struct Wrap<T, S>(Box<dyn Fn(T) -> io::Result<S> + Send>);
+
+impl<T, S> fmt::Debug for Wrap<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wrap")
+    }
+}
+
+impl<L: Listener, S: Stream + Send> PollLoop<L, S> {
+    /// `word` names the medium; `wrap` makes a stream of a new socket.
+    fn new(
         rooms: &Rooms,
         config: &TcpConfig,
-        inbox: Receiver<Dealt>,
-        layer: L,
+        word: &'static str,
+        inbox: Receiver<Dealt<L::Socket>>,
+        wrap: impl Fn(L::Socket) -> io::Result<S> + Send + 'static,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(mio::Waker::new(poll.registry(), WAKE)?);
@@ -68,23 +102,11 @@ impl<L: Layer> TcpTransport<L> {
             waker,
             acceptor: None,
             inbox,
-            endpoint,
-            layer,
+            endpoint: endpoint.with_word(word),
+            wrap: Wrap(Box::new(wrap)),
             has_more: false,
             is_closing: false,
         })
-    }
-
-    pub(crate) fn registry(&self) -> &mio::Registry {
-        self.poll.registry()
-    }
-
-    pub(crate) fn mio_waker(&self) -> Arc<mio::Waker> {
-        Arc::clone(&self.waker)
-    }
-
-    pub(crate) fn set_acceptor(&mut self, acceptor: Acceptor) {
-        self.acceptor = Some(acceptor);
     }
 
     /// Waits for events until `until` at most and tells the endpoint of them.
@@ -110,7 +132,7 @@ impl<L: Layer> TcpTransport<L> {
 
     fn accept(&mut self, now: Instant) {
         let ours = self.acceptor.as_mut().map_or_else(Vec::new, |acceptor| acceptor.accept(now));
-        let dealt: Vec<Dealt> = self.inbox.try_iter().collect();
+        let dealt: Vec<Dealt<L::Socket>> = self.inbox.try_iter().collect();
         for (socket, peer, came) in ours.into_iter().chain(dealt) {
             if let Err(error) = self.adopt(socket, peer, came) {
                 tracing::debug!(%peer, %error, "connection failed at the start");
@@ -118,16 +140,15 @@ impl<L: Layer> TcpTransport<L> {
         }
     }
 
-    fn adopt(&mut self, mut socket: TcpStream, address: SocketAddr, came: Instant) -> io::Result<()> {
-        socket::set_options(&socket)?;
+    fn adopt(&mut self, mut socket: L::Socket, address: SocketAddr, came: Instant) -> io::Result<()> {
         let token = Token(self.endpoint.next_token());
         self.poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
-        self.endpoint.adopt(self.layer.wrap(TcpSocket(socket))?, address, came);
+        self.endpoint.adopt((self.wrap.0)(socket)?, address, came);
         Ok(())
     }
 }
 
-impl<L: Layer> Transport for TcpTransport<L> {
+impl<L: Listener, S: Stream + Send> Transport for PollLoop<L, S> {
     type Error = io::Error;
 
     fn turn(&mut self, until: Option<Instant>) -> io::Result<Turn> {
@@ -149,12 +170,36 @@ impl<L: Layer> Transport for TcpTransport<L> {
     }
 }
 
+#[cfg(unix)]
+impl<L: Listener, S> AsFd for PollLoop<L, S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.poll.registry().as_fd()
+    }
+}
+
+/// One I/O thread's share of a TCP server: a [`Transport`]. Made by
+/// [`TcpServer::bind`](crate::TcpServer::bind).
+#[derive(Debug)]
+pub struct TcpTransport<L: Layer = Bare>(pub(crate) PollLoop<TcpListener, L::Stream>);
+
+impl<L: Layer> Transport for TcpTransport<L> {
+    type Error = io::Error;
+
+    fn turn(&mut self, until: Option<Instant>) -> io::Result<Turn> {
+        self.0.turn(until)
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.0.due()
+    }
+}
+
 /// Readable when a [`turn`](Transport::turn) has something to do, before [`due`](Transport::due): for a loop that waits for
 /// many things at once. Take no events from it yourself.
 #[cfg(unix)]
 impl<L: Layer> AsFd for TcpTransport<L> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.poll.registry().as_fd()
+        self.0.as_fd()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use rustls::SupportedCipherSuite;
@@ -68,7 +69,7 @@ impl Certificate {
     /// The SHA-256 of the certificate, as `openssl x509 -fingerprint -sha256` shows it.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint(sha256(self.0.cert.first().map_or(&[], |first| first.as_ref())))
+        Fingerprint::of(self.0.cert.first().map_or(&[], |first| first.as_ref()))
     }
 }
 
@@ -85,6 +86,36 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 /// The SHA-256 of a certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Of a certificate in DER.
+    pub(crate) fn of(certificate: &[u8]) -> Self {
+        Self(sha256(certificate))
+    }
+}
+
+/// Reads 32 bytes in hexadecimal, with or without colons between them.
+impl FromStr for Fingerprint {
+    type Err = FingerprintError;
+
+    fn from_str(s: &str) -> Result<Self, FingerprintError> {
+        let digits: String = s.chars().filter(|&c| c != ':').collect();
+        let mut bytes = [0; 32];
+        if digits.len() != 2 * bytes.len() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(FingerprintError);
+        }
+        for (place, byte) in bytes.iter_mut().enumerate() {
+            *byte =
+                u8::from_str_radix(&digits[2 * place..2 * place + 2], 16).map_err(|_| FingerprintError)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// It is no fingerprint.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("expected the SHA-256 of a certificate: 64 hexadecimal digits, perhaps with colons between them")]
+pub struct FingerprintError;
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! TLS for a chat room over TCP, on the same port as everything else.
+//! TLS for a chat room over TCP, on the same port as everything else, and for its clients.
 //!
 //! [`Tls`] is a [`Layer`](chat_tcp::Layer) between a server's sockets and the chat. A peer whose first byte begins a TLS
 //! handshake gets one, and speaks inside it what it likes: frames or plain lines. Any other peer is served as without this
@@ -21,12 +21,29 @@
 //! running.join()?;
 //! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 //! ```
+//!
+//! [`TlsClient`] is the other end:
+//!
+//! ```no_run
+//! use chat_core::ClientConfig;
+//! use chat_tls::TlsClient;
+//!
+//! let tls = TlsClient::with_system_roots("chat.example.org")?;
+//! let client = chat_tcp::connect_over("chat.example.org:5555", &ClientConfig::default(), &tls)?;
+//! client.say("hello".parse()?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod certificate;
+mod client;
+mod error;
 mod layer;
 mod session;
 mod stream;
+mod verifier;
 
-pub use certificate::{Certificate, CertificateError, Fingerprint};
+pub use certificate::{Certificate, CertificateError, Fingerprint, FingerprintError};
+pub use client::{TlsClient, TlsClientError, TlsClientStream, Unknown};
+pub use error::HandshakeError;
 pub use layer::Tls;
 pub use stream::TlsStream;

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
 use chat_tcp::TcpSocket;
 use chat_tcp::chat_stream::Stream;
-use rustls::ServerConnection;
+use rustls::Connection;
 
 /// Bytes that are encrypted before the socket takes them. It is what a slow member's session holds at most, besides one
 /// record; large enough that a batch is few records.
@@ -13,11 +13,11 @@ const CIPHERTEXT_BYTES_MAX: usize = 32 * 1024;
 #[derive(Debug)]
 pub(crate) struct Session {
     socket: TcpSocket,
-    tls: ServerConnection,
+    tls: Connection,
 }
 
 impl Session {
-    pub(crate) fn new(socket: TcpSocket, mut tls: ServerConnection) -> Self {
+    pub(crate) fn new(socket: TcpSocket, mut tls: Connection) -> Self {
         tls.set_buffer_limit(Some(CIPHERTEXT_BYTES_MAX));
         Self { socket, tls }
     }

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chat_tcp::TcpSocket;
 use chat_tcp::chat_stream::Stream;
@@ -57,7 +58,7 @@ impl TlsStream {
         };
         if let Some(socket) = socket.take() {
             self.0 = match tls {
-                Some(tls) => State::Tls(Box::new(Session::new(socket, tls))),
+                Some(tls) => State::Tls(Box::new(Session::new(socket, tls.into()))),
                 None => State::Plain(socket),
             };
         }
@@ -66,6 +67,10 @@ impl TlsStream {
 }
 
 impl Stream for TlsStream {
+    /// A peer that has joined as a plain listener cannot begin TLS any more. The first packet of one that would may be lost, and TCP
+    /// sends it again after a second (RFC 6298).
+    const SILENT_AFTER: Duration = Duration::from_millis(1_500);
+
     fn open(&mut self) -> io::Result<bool> {
         if !self.recognise()? {
             return Ok(false);

@@ -1,6 +1,8 @@
 //! `chat server`.
 
 use std::num::NonZeroU32;
+#[cfg(unix)]
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use clap::{Parser, ValueEnum};
 
 use super::number::number;
 use super::{ClusterArgs, KeepArgs, LookArgs, TransportKind};
-use crate::address::Address;
+use crate::address::{Address, Target};
 
 /// Open a room, or several.
 ///
@@ -32,6 +34,7 @@ Examples:
   chat server tcp --bind '[::]:5555'       # IPv6 and IPv4
   chat server tcp --room lobby --room dev --open-rooms 100
   chat server tcp --tls self-signed        # netcat and TLS on one port
+  chat server tcp unix --bind localhost:5555 --bind ./chat.sock
   chat server tcp --web                    # and browsers: open http://127.0.0.1:5555
   chat server tcp --history chat.db --keep 30d   # goes on after a restart
   chat server tcp --nats nats://n1,nats://n2 --cluster-secret-file secret
@@ -52,9 +55,17 @@ pub(crate) struct ServerArgs {
     /// Tell what is wrong with the settings and the files that they name, and end: with 1 if anything is
     #[arg(long)]
     pub(crate) check: bool,
-    /// Address to listen on; port 0 takes any free one. May be given several times
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5555")]
-    pub(crate) bind: Vec<Address>,
+    /// Address to listen on; port 0 takes any free one. For `unix` a file, with a `/` in it. May be given several times
+    #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_ADDRESS)]
+    pub(crate) bind: Vec<Target>,
+    /// Who may use that file: its permissions as chmod takes them
+    #[cfg(unix)]
+    #[arg(long, value_name = "MODE", default_value = "600", value_parser = mode)]
+    pub(crate) mode: u32,
+    /// Network of proxies that tell whose connections they forward, with the PROXY protocol (haproxy, nginx). Every
+    /// connection from there must begin with it. Loopback is exempt from nothing then. May be given several times
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) proxy_from: Vec<Network>,
     /// A room; members begin in the first one, and change with `/join`. May be given several times [default: one room
     /// without a name]
     #[arg(long = "room", value_name = "NAME")]
@@ -167,10 +178,27 @@ pub(crate) struct ServerArgs {
     pub(crate) look: LookArgs,
 }
 
+const DEFAULT_ADDRESS: &str = "127.0.0.1:5555";
+
 impl ServerArgs {
+    /// The addresses to listen on.
+    pub(crate) fn addresses(&self) -> Vec<Address> {
+        let addresses: Vec<Address> = self.bind.iter().filter_map(Target::address).cloned().collect();
+        match addresses.is_empty() {
+            true => DEFAULT_ADDRESS.parse().into_iter().collect(),
+            false => addresses,
+        }
+    }
+
+    /// The files to listen at.
+    #[cfg(unix)]
+    pub(crate) fn files(&self) -> Vec<&Path> {
+        self.bind.iter().filter_map(Target::file).collect()
+    }
+
     /// What browsers are served, if they are.
     pub(crate) fn web(&self) -> Option<Web> {
-        let hosts = self.bind.iter().map(|address| address.host().to_owned());
+        let hosts = self.bind.iter().filter_map(Target::address).map(|address| address.host().to_owned());
         let origins = self.web_origin.iter().filter_map(|origin| {
             let (_, authority) = origin.trim_end_matches('/').split_once("://")?;
             Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host).to_owned())
@@ -228,7 +256,7 @@ impl ServerArgs {
                 NonZeroU32::new(self.rate)
                     .map(|per_second| chat_core::Rate { burst: per_second.saturating_mul(TEN), per_second }),
             )
-            .with_limit_loopback(self.limit_loopback)
+            .with_limit_loopback(self.limit_loopback || !self.proxy_from.is_empty())
             .with_history_max(self.history_max.unwrap_or(history_max))
     }
 }
@@ -278,6 +306,13 @@ fn loopback(text: &str) -> Result<Address, String> {
         Ok(port) => format!("127.0.0.1:{port}").parse(),
         Err(_) => text.parse(),
     }
+}
+
+/// Reads permissions.
+#[cfg(unix)]
+fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|&mode| mode <= 0o777);
+    mode.ok_or_else(|| "expected permissions such as 600, 660 or 666".to_owned())
 }
 
 /// Reads the pause of slow mode.

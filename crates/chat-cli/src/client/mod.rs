@@ -13,6 +13,7 @@ mod pending;
 mod settings;
 mod speak;
 mod status;
+mod tls;
 mod view;
 
 use std::io::{self, IsTerminal};
@@ -49,7 +50,9 @@ pub(crate) fn run(args: &ClientArgs, is_interactive: bool) -> Result<ExitCode, F
         .with_retry_first(args.reconnect)
         .with_name(args.name.clone().or(settings.name))
         .with_room(args.room.clone().or(settings.room));
-    let client = Arc::new(transport::connect(args.transport, &args.address, &config)?);
+    let layer = tls::layer(args)?;
+    let client = transport::connect(args.transport, &args.address, &config, layer.as_ref())?;
+    let client = Arc::new(client);
     if is_interactive {
         let (signal, signalled) = bounded(1);
         leave_on_signal(move || {
@@ -76,6 +79,9 @@ pub(crate) fn run(args: &ClientArgs, is_interactive: bool) -> Result<ExitCode, F
 /// What the program tells its caller.
 fn exit(end: ClientEnd, args: &ClientArgs, signalled: Option<u8>) -> Result<ExitCode, Failure> {
     let ClientArgs { transport, address, .. } = args;
+    if let Some(failure) = tls::failure(&end, args) {
+        return Err(failure);
+    }
     let hint = match &end {
         ClientEnd::Left => return Ok(signalled.map_or(ExitCode::SUCCESS, ExitCode::from)),
         ClientEnd::NotFramed { .. } | ClientEnd::NoAnswer => {

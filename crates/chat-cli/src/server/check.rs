@@ -48,7 +48,7 @@ pub(super) fn run(args: &ServerArgs) -> Result<ExitCode, Failure> {
 /// Whether a server has the control socket of these settings.
 #[cfg(unix)]
 fn is_running(args: &ServerArgs) -> bool {
-    let default = || crate::admin::default_socket(args.bind.first()?.port);
+    let default = || crate::admin::default_socket(args.addresses().first()?.port);
     let socket = args.socket.clone().or_else(default);
     socket.is_some_and(|path| std::os::unix::net::UnixStream::connect(path).is_ok())
 }
@@ -81,6 +81,8 @@ fn cluster(args: &ServerArgs) -> Result<(), Failure> {
 /// Binds the addresses for a moment.
 fn addresses(args: &ServerArgs) -> Result<(), Failure> {
     listen::bind_all(args)?;
+    #[cfg(unix)]
+    listen::bind_files(args)?;
     args.admin.as_ref().map_or(Ok(()), |address| metrics::bind(address).map(drop))
 }
 

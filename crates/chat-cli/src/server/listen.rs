@@ -4,10 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
+#[cfg(unix)]
+use std::path::Path;
 use std::thread::available_parallelism;
 
+#[cfg(unix)]
+use chat_core::BindError;
 use chat_core::{Rooms, Running};
-use chat_tcp::{Bare, TcpConfig, TcpServer};
+use chat_tcp::{Bare, Layer, Proxied, TcpConfig, TcpServer};
+#[cfg(unix)]
+use chat_tcp::{UnixFile, UnixServer};
 use chat_tls::Tls;
 use chat_udp::UdpServer;
 
@@ -63,7 +69,13 @@ pub(super) enum Socket {
 
 /// Binds each transport at each address. Over every transport an address has the same port number.
 pub(super) fn bind_all(args: &ServerArgs) -> Result<Vec<Bound>, Failure> {
-    let targets = targets(&args.bind)?;
+    if !args.proxy_from.is_empty() && !args.transports.contains(&TransportKind::Tcp) {
+        let hint =
+            "datagrams and Unix sockets have no such header; add tcp, or leave out --proxy-from".to_owned();
+        return Err(Failure::new("--proxy-from is for TCP, and the room is not open over it", Some(hint)));
+    }
+    let addresses = args.addresses();
+    let targets = targets(&addresses)?;
     let mut tries = 0;
     loop {
         tries += 1;
@@ -109,14 +121,74 @@ pub(super) fn serve(
     config.web = args.web();
     for Bound { socket, .. } in sockets {
         match (socket, tls) {
-            (Socket::Tcp(listener), Some(tls)) => {
-                TcpServer::over(listener, rooms, &config, tls)?.spawn_into(running)?;
-            }
-            (Socket::Tcp(listener), None) => {
-                TcpServer::over(listener, rooms, &config, &Bare)?.spawn_into(running)?;
-            }
+            (Socket::Tcp(listener), Some(tls)) => open(listener, tls, args, rooms, &config, running)?,
+            (Socket::Tcp(listener), None) => open(listener, &Bare, args, rooms, &config, running)?,
             (Socket::Udp(socket), _) => UdpServer::over(socket, rooms, &args.udp())?.spawn_into(running)?,
         }
+    }
+    Ok(())
+}
+
+/// Opens the room over a TCP socket, behind proxies if there are any.
+fn open<L: Layer + Sync>(
+    listener: TcpListener,
+    layer: &L,
+    args: &ServerArgs,
+    rooms: &Rooms,
+    config: &TcpConfig,
+    running: &mut Running,
+) -> Result<(), Failure> {
+    if args.proxy_from.is_empty() {
+        TcpServer::over(listener, rooms, config, layer)?.spawn_into(running)?;
+    } else {
+        let proxied = Proxied::new(args.proxy_from.iter().copied(), layer.clone());
+        TcpServer::over(listener, rooms, config, &proxied)?.spawn_into(running)?;
+    }
+    Ok(())
+}
+
+/// Binds the Unix sockets.
+#[cfg(unix)]
+pub(super) fn bind_files(args: &ServerArgs) -> Result<Vec<UnixFile>, Failure> {
+    let (files, is_asked) = (args.files(), args.transports.contains(&TransportKind::Unix));
+    if let (false, Some(path)) = (is_asked, files.first()) {
+        let hint = format!("chat server unix --bind {}", path.display());
+        return Err(Failure::new(format!("{} is a file, which is for unix", path.display()), Some(hint)));
+    }
+    if is_asked && files.is_empty() {
+        let hint = "with a / in it, such as --bind ./chat.sock".to_owned();
+        return Err(Failure::new("unix needs a file to listen at", Some(hint)));
+    }
+    let bind = |path: &Path| {
+        UnixFile::bind(path, args.mode).map_err(|source| {
+            let hint = match source.kind() {
+                ErrorKind::AddrInUse => {
+                    Some("another server listens there, or it is no socket; name another file")
+                }
+                ErrorKind::NotFound => Some("its directory does not exist"),
+                ErrorKind::PermissionDenied => Some("this user may not write there"),
+                ErrorKind::InvalidInput => Some("the system takes no more than about 100 bytes for its name"),
+                _ => None,
+            };
+            let failed = BindError::File { path: path.to_owned(), source };
+            Failure::new(failed, hint.map(str::to_owned))
+        })
+    };
+    files.into_iter().map(bind).collect()
+}
+
+/// Opens the room over the Unix sockets.
+#[cfg(unix)]
+pub(super) fn serve_files(
+    files: Vec<UnixFile>,
+    args: &ServerArgs,
+    rooms: &Rooms,
+    running: &mut Running,
+) -> Result<(), Failure> {
+    // One machine's own programs are few.
+    let config = TcpConfig::default().with_announce(args.announce).with_threads(1);
+    for file in files {
+        UnixServer::over(file, rooms, &config)?.spawn_into(running)?;
     }
     Ok(())
 }
@@ -126,6 +198,8 @@ impl Socket {
         match transport {
             TransportKind::Tcp => chat_tcp::listen(address).map(Self::Tcp),
             TransportKind::Udp => chat_udp::bind(address).map(Self::Udp),
+            #[cfg(unix)]
+            TransportKind::Unix => Err(ErrorKind::Unsupported.into()), // a file: `bind_files`
         }
     }
 
@@ -186,6 +260,8 @@ fn both_loopbacks(asked: &Address, mut addresses: Vec<SocketAddr>) -> Vec<Socket
 
 fn bind(args: &ServerArgs, targets: &[Target<'_>]) -> Result<Vec<Bound>, CannotListen> {
     let mut transports = args.transports.clone();
+    #[cfg(unix)]
+    transports.retain(|&transport| transport != TransportKind::Unix);
     transports.sort_unstable();
     transports.dedup();
     let mut sockets: Vec<Bound> = Vec::new();
@@ -240,6 +316,8 @@ fn name(transport: TransportKind) -> &'static str {
     match transport {
         TransportKind::Tcp => "TCP",
         TransportKind::Udp => "UDP",
+        #[cfg(unix)]
+        TransportKind::Unix => "a Unix socket",
     }
 }
 

@@ -79,6 +79,8 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     // What only root may do comes first: it may not be root any more when it writes its first file.
     let Opened {
         sockets,
+        #[cfg(unix)]
+        files,
         admin,
         #[cfg(unix)]
         control,
@@ -108,7 +110,13 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     #[cfg(unix)]
     let hand_over = Arc::new(open::hand_over(&sockets, admin.as_ref(), control.as_ref())?);
     listen::serve(sockets, args, encryption.as_ref().map(Encryption::tls), &rooms, &mut running)?;
+    #[cfg(unix)]
+    let at_files: Vec<String> = files.iter().map(|file| file.path().display().to_string()).collect();
+    #[cfg(unix)]
+    listen::serve_files(files, args, &rooms, &mut running)?;
     let mut first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
+    #[cfg(unix)]
+    first.extend(at_files.iter().map(|path| format!("[*] Listening on {path}\n")));
     first.extend(encryption.iter().map(Encryption::to_string));
     if args.web {
         let urls = places.iter().filter_map(|place| place.url(args.tls.is_some()));

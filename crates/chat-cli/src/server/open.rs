@@ -4,6 +4,9 @@ use std::net::TcpListener;
 #[cfg(unix)]
 use std::{io::ErrorKind, os::fd::OwnedFd, path::PathBuf};
 
+#[cfg(unix)]
+use chat_tcp::UnixFile;
+
 use super::listen::{self, Bound};
 use super::metrics;
 #[cfg(unix)]
@@ -16,6 +19,8 @@ use crate::{admin, history, operator::control::ControlSocket};
 /// What is open before the first file is written.
 pub(super) struct Opened {
     pub(super) sockets: Vec<Bound>,
+    #[cfg(unix)]
+    pub(super) files: Vec<UnixFile>,
     pub(super) admin: Option<TcpListener>,
     #[cfg(unix)]
     pub(super) control: Option<ControlSocket>,
@@ -24,7 +29,7 @@ pub(super) struct Opened {
 /// Opens everything, and then gives up what it takes to do so.
 #[cfg(unix)]
 pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
-    let asked = || args.socket.clone().or_else(|| admin::default_socket(args.bind.first()?.port));
+    let asked = || args.socket.clone().or_else(|| admin::default_socket(args.addresses().first()?.port));
     let mut handed = Handed::from_environment()?;
     let is_manager = handed.control.is_some();
     if args.take_over {
@@ -40,6 +45,7 @@ pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
         sockets if sockets.is_empty() => listen::bind_all(args)?,
         sockets => listen::handed(sockets)?,
     };
+    let files = listen::bind_files(args)?;
     let admin = match (handed.admin, &args.admin) {
         (Some(listener), _) => Some(listener),
         (None, address) => address.as_ref().map(metrics::bind).transpose()?,
@@ -50,7 +56,7 @@ pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
     };
     privileges::become_user(args, control.as_ref().and_then(ControlSocket::own_path))?;
     privileges::confine(args);
-    Ok(Opened { sockets, admin, control })
+    Ok(Opened { sockets, files, admin, control })
 }
 
 #[cfg(not(unix))]

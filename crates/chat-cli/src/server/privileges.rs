@@ -54,7 +54,8 @@ pub(super) fn confine(args: &ServerArgs) {
         parent.map_or_else(|| PathBuf::from("."), PathBuf::from)
     };
     // A name may be a link to elsewhere.
-    let named = named.into_iter().flatten();
+    let sockets: Vec<PathBuf> = args.files().into_iter().map(PathBuf::from).collect();
+    let named = named.into_iter().flatten().chain(&sockets);
     let named = named.flat_map(|path| [Some(path.clone()), path.canonicalize().ok()]).flatten();
     let named = named.map(|path| directory(&path));
     // A terminal, and /dev/null.

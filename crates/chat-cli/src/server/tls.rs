@@ -80,7 +80,7 @@ impl fmt::Display for Encryption {
 
 /// The names for a certificate of our own: this machine's own, and those that are listened on.
 fn names(args: &ServerArgs) -> Vec<String> {
-    let bound = args.bind.iter().map(|address| address.host().to_owned());
+    let bound = args.addresses().into_iter().map(|address| address.host().to_owned());
     let mut names: Vec<String> = bound.chain(["localhost", "127.0.0.1", "::1"].map(str::to_owned)).collect();
     names.sort_unstable();
     names.dedup();

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
@@ -308,6 +309,14 @@ pub enum ConnectError {
         /// there was no answer.
         source: io::Error,
     },
+    /// There is no server at the file of a Unix socket.
+    #[error("cannot connect to {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
     /// The user left before a connection was made.
     #[error("interrupted")]
     Interrupted,
@@ -332,6 +341,7 @@ impl From<ConnectError> for io::Error {
         let kind = match &error {
             ConnectError::Resolve(source)
             | ConnectError::Connect { source, .. }
+            | ConnectError::File { source, .. }
             | ConnectError::System(source) => source.kind(),
             ConnectError::NoAddress => ErrorKind::NotFound,
             ConnectError::Interrupted => ErrorKind::Interrupted,

@@ -95,6 +95,14 @@ pub enum ClientEnd {
         /// Messages that were not confirmed.
         unconfirmed: usize,
     },
+    /// The layer between the client and its socket refuses the server: its certificate is not trusted, for example, or it speaks no
+    /// TLS.
+    #[error("the connection was not opened")]
+    NotOpened {
+        /// What is wrong with the server.
+        #[source]
+        error: io::Error,
+    },
     /// The server does not speak the framed protocol; this is how its answer begins.
     #[error("the server does not speak the framed chat protocol{}", said_note(said))]
     NotFramed {
@@ -138,6 +146,7 @@ impl ClientEnd {
             Self::Lost { .. }
             | Self::NoAnswer
             | Self::Dismissed(LeaveReason::Stopping | LeaveReason::Idle) => true,
+            Self::NotOpened { error } => was_connected && error.kind() != io::ErrorKind::PermissionDenied,
             Self::NotFramed { .. } | Self::OtherVersion { .. } | Self::BadFrame { .. } => was_connected,
             Self::Dismissed(
                 LeaveReason::Lost

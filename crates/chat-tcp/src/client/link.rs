@@ -5,12 +5,9 @@ use std::time::Instant;
 
 use chat_core::{ClientEnd, ClientEvent, Talk, User};
 use chat_stream::Stream;
-use mio::{Events, Interest, Poll, Token, net::TcpStream};
+use mio::{Events, Poll, Token};
 
-use crate::layer::Layer;
 use crate::limits::{OPENING_TIMEOUT, OUTBOX_BYTES_MAX, READ_BYTES};
-use crate::socket;
-use crate::stream::TcpSocket;
 
 /// Consecutive reads, after which the client's own messages get their turn: a server may send more than
 /// the user can take.
@@ -18,7 +15,7 @@ const READS_PER_TURN: usize = 4;
 
 /// The token of the handle's wakes.
 pub(super) const WAKE: Token = Token(0);
-const SOCKET: Token = Token(1);
+pub(crate) const SOCKET: Token = Token(1);
 
 /// Interprets the bytes of a connection: a state machine without a socket. Events for the user are
 /// appended to `events`; an `Err` ends the client.
@@ -84,13 +81,17 @@ impl Link {
     pub(super) fn carry(
         &mut self,
         protocol: &mut impl Protocol,
-        socket: TcpStream,
-        layer: &impl Layer,
+        mut stream: impl Stream,
         user: &mut User,
     ) -> io::Result<ClientEnd> {
-        let mut stream = layer.wrap(TcpSocket(self.adopt(socket)?))?;
-        if !self.open(&mut stream, protocol, user)? {
-            return Ok(ClientEnd::Left);
+        match self.open(&mut stream, protocol, user) {
+            Ok(true) => {}
+            Ok(false) => return Ok(ClientEnd::Left),
+            // A server that is not what the layer expects, or cannot be trusted, will not be so the next time.
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::PermissionDenied) => {
+                return Ok(ClientEnd::NotOpened { error });
+            }
+            Err(error) => return Err(error),
         }
         protocol.connected(clock());
         if !protocol.welcomes() {
@@ -119,12 +120,6 @@ impl Link {
         }
     }
 
-    fn adopt(&self, mut socket: TcpStream) -> io::Result<TcpStream> {
-        socket::set_options(&socket)?;
-        self.poll.registry().reregister(&mut socket, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(socket)
-    }
-
     /// Waits until the stream of a layer is open. False if the user wants to leave instead.
     fn open(
         &mut self,
@@ -139,7 +134,8 @@ impl Link {
                 return Ok(false);
             }
             if open_by <= clock() {
-                return Err(ErrorKind::TimedOut.into());
+                let why = "the server has not opened the connection within 10 s";
+                return Err(io::Error::new(ErrorKind::TimedOut, why));
             }
             self.wait(Some(open_by))?;
         }

@@ -14,14 +14,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chat_core::{Carrier, Client, ClientConfig, ClientEnd, ConnectError, Talk, User, Waker};
-use mio::Poll;
-use mio::net::TcpStream;
+use chat_stream::Stream;
+use mio::{Interest, Poll};
 
 use self::dial::dial;
 use self::framed::Framed;
+pub(crate) use self::link::SOCKET;
 use self::link::{Link, Protocol, WAKE};
 use self::plain::Plain;
 use crate::layer::{Bare, Layer};
+use crate::socket;
+use crate::stream::TcpSocket;
 
 /// Connects to the room at `address`. It is resolved again for every attempt, and of several addresses the first that
 /// answers is taken (RFC 8305).
@@ -64,6 +67,11 @@ pub fn connect_over(
     config: &ClientConfig,
     layer: &impl Layer,
 ) -> Result<Client, ConnectError> {
+    connect_by(TcpDial { address, layer: layer.clone(), unwelcome: 0 }, config)
+}
+
+/// A client whose connections `dial` makes.
+pub(crate) fn connect_by(dial: impl Dial, config: &ClientConfig) -> Result<Client, ConnectError> {
     let poll = Poll::new().map_err(ConnectError::System)?;
     let waker = mio::Waker::new(poll.registry(), WAKE).map(Arc::new).map_err(ConnectError::System)?;
     let waker = Waker::new(move || {
@@ -71,46 +79,75 @@ pub fn connect_over(
             tracing::error!(%error, "cannot wake the client's thread");
         }
     });
-    let (layer, link) = (layer.clone(), Link::new(poll));
+    let link = Link::new(poll);
     if config.plain {
-        let carrier = TcpCarrier { address, layer, link, protocol: Plain::default(), unwelcome: 0 };
-        Client::carried_by(THREAD, carrier, config, waker)
+        Client::carried_by(THREAD, SocketCarrier { dial, link, protocol: Plain::default() }, config, waker)
     } else {
-        let carrier = TcpCarrier { address, layer, link, protocol: Framed::new(config), unwelcome: 0 };
-        Client::carried_by(THREAD, carrier, config, waker)
+        Client::carried_by(THREAD, SocketCarrier { dial, link, protocol: Framed::new(config) }, config, waker)
     }
 }
 
 const THREAD: &str = "chat-tcp-client";
 
-struct TcpCarrier<A, L, P> {
+/// Makes a client's connections.
+pub(crate) trait Dial: Send + 'static {
+    type Stream: Stream + Send;
+
+    /// Makes one, and registers its socket with `poll` as [`SOCKET`].
+    fn dial(&mut self, poll: &mut Poll, user: &User) -> Result<Self::Stream, ConnectError>;
+
+    /// The server that was reached has not welcomed us. Default: there is no other one.
+    fn was_unwelcome(&mut self) {}
+}
+
+struct TcpDial<A, L> {
     address: A,
     layer: L,
-    link: Link,
-    protocol: P,
     /// How often a server was reached that did not welcome us: of several, another one is tried first.
     unwelcome: usize,
 }
 
-impl<A, L, P> Carrier for TcpCarrier<A, L, P>
-where
-    A: ToSocketAddrs + Send + 'static,
-    L: Layer,
-    P: Protocol + Send + 'static,
-{
-    type Link = TcpStream;
+impl<A: ToSocketAddrs + Send + 'static, L: Layer> Dial for TcpDial<A, L> {
+    type Stream = L::Stream;
 
-    fn connect(&mut self, user: &User) -> Result<TcpStream, ConnectError> {
+    fn dial(&mut self, poll: &mut Poll, user: &User) -> Result<L::Stream, ConnectError> {
         let mut addresses = ConnectError::resolve(&self.address)?;
         let first = self.unwelcome % addresses.len().max(1);
         addresses.rotate_left(first);
-        dial(&mut self.link.poll, addresses, user)
+        let mut socket = dial(poll, addresses, user)?;
+        socket::set_options(&socket)
+            .and_then(|()| {
+                let interest = Interest::READABLE | Interest::WRITABLE;
+                poll.registry().reregister(&mut socket, SOCKET, interest)
+            })
+            .and_then(|()| self.layer.wrap(TcpSocket(socket)))
+            .map_err(ConnectError::System)
     }
 
-    fn carry(&mut self, socket: TcpStream, user: &mut User) -> io::Result<ClientEnd> {
+    fn was_unwelcome(&mut self) {
+        self.unwelcome += 1;
+    }
+}
+
+struct SocketCarrier<D, P> {
+    dial: D,
+    link: Link,
+    protocol: P,
+}
+
+impl<D: Dial, P: Protocol + Send + 'static> Carrier for SocketCarrier<D, P> {
+    type Link = D::Stream;
+
+    fn connect(&mut self, user: &User) -> Result<D::Stream, ConnectError> {
+        self.dial.dial(&mut self.link.poll, user)
+    }
+
+    fn carry(&mut self, stream: D::Stream, user: &mut User) -> io::Result<ClientEnd> {
         let begun = user.connections();
-        let end = self.link.carry(&mut self.protocol, socket, &self.layer, user);
-        self.unwelcome += usize::from(user.connections() == begun);
+        let end = self.link.carry(&mut self.protocol, stream, user);
+        if user.connections() == begun {
+            self.dial.was_unwelcome();
+        }
         end
     }
 

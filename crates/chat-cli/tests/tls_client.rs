@@ -1,0 +1,218 @@
+//! `chat client tcp --tls`: whom it trusts, and what it says of those whom it does not.
+
+mod support;
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use support::{CHAT, Process, Server, free_address};
+
+/// Files that are gone with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("chat-tls-client-{}-{number}", std::process::id()));
+        std::fs::create_dir(&path).expect("nobody else makes it");
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("a plain name").to_owned()
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.path(name), text).expect("it is ours");
+        self.path(name)
+    }
+
+    /// `chat client tcp` in a pipe, which knows the servers that this directory remembers, and trusts its `ca.pem`.
+    fn client(&self, server: &str, flags: &[&str]) -> Process {
+        let mut command = Command::new(CHAT);
+        command.args(["client", "tcp", server]).args(flags).env("XDG_STATE_HOME", &self.0);
+        command.env_remove("SSL_CERT_DIR").env("SSL_CERT_FILE", self.path("ca.pem"));
+        Process::start(&mut command)
+    }
+
+    /// A client that says a line and ends. Returns its exit code and its stderr.
+    fn says(&self, server: &str, flags: &[&str], line: &str) -> (Option<i32>, String) {
+        let mut client = self.client(server, flags);
+        client.type_line(line);
+        client.end_of_input();
+        (client.exit_code(), client.stderr.all().join("\n"))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _gone_already = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Writes `ca.pem`, and a certificate that it vouches for, until a year.
+fn vouched(directory: &Directory, name: &str, until: i32) -> (String, String) {
+    let ca_key = KeyPair::generate().expect("a key");
+    let mut ca = CertificateParams::new(Vec::new()).expect("no names");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    directory.write("ca.pem", &ca.self_signed(&ca_key).expect("a certificate").pem());
+    let issuer = Issuer::new(ca, ca_key);
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+    params.not_after = rcgen::date_time_ymd(until, 1, 1);
+    let certificate = params.signed_by(&key, &issuer).expect("a certificate");
+    (directory.write("cert.pem", &certificate.pem()), directory.write("key.pem", &key.serialize_pem()))
+}
+
+fn fingerprint(server: &Server) -> String {
+    server.process.stdout.wait_until("the fingerprint", |output| {
+        let line = output.lines.iter().find_map(|line| line.strip_prefix("[*] TLS certificate: SHA-256 "));
+        line.map(str::to_owned)
+    })
+}
+
+fn hears(server: &Server, text: &str) {
+    let end = format!("] {text}");
+    server
+        .process
+        .stdout
+        .wait_until(text, |output| output.lines.iter().any(|line| line.ends_with(&end)).then_some(()));
+}
+
+fn assert_says(stderr: &str, words: &[&str]) {
+    for word in words {
+        assert!(stderr.contains(word), "nothing of {word:?} in:\n{stderr}");
+    }
+}
+
+#[test]
+fn a_server_with_the_fingerprint_is_trusted_and_another_one_is_not() {
+    let (server, here) = (Server::with(&["--tls", "self-signed", "--tls-only"]), Directory::new());
+    let (address, shown) = (server.address.to_string(), fingerprint(&server));
+    assert_eq!(here.says(&address, &["--tls-fingerprint", &shown], "framed").0, Some(0));
+    hears(&server, "framed");
+    let bare = shown.replace(':', "").to_lowercase();
+    assert_eq!(here.says(&address, &["--tls-fingerprint", &bare, "--plain"], "plain").0, Some(0));
+    hears(&server, "plain");
+    let other = "00".repeat(32);
+    let (code, stderr) = here.says(&address, &["--tls-fingerprint", &other], "nothing");
+    assert_eq!(code, Some(1));
+    assert_says(&stderr, &["not trusted", &shown, "in between"]);
+    let (code, stderr) = here.says(&address, &["--tls-fingerprint", "zz"], "nothing");
+    assert_eq!(code, Some(2));
+    assert_says(&stderr, &["64 hexadecimal digits"]);
+}
+
+#[test]
+fn a_server_is_known_from_its_first_use_on_and_a_change_is_refused() {
+    let (address, here) = (free_address().to_string(), Directory::new());
+    let start = || Server::at(&address, &["tcp"], &["--tls", "self-signed"]);
+    let server = start();
+    let shown = fingerprint(&server);
+    let (code, stderr) = here.says(&address, &["--tls"], "too early");
+    assert_eq!(code, Some(1));
+    assert_says(&stderr, &["not trusted", &shown, "--tls-fingerprint", "--tls-first-use"]);
+    let (code, stderr) = here.says(&address, &["--tls-first-use"], "first");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_says(&stderr, &["trusted from now on", &shown]);
+    hears(&server, "first");
+    assert_eq!(here.says(&address, &["--tls"], "second").0, Some(0));
+    hears(&server, "second");
+    drop(server);
+
+    let server = start(); // with another certificate
+    for flags in [["--tls"], ["--tls-first-use"]] {
+        let (code, stderr) = here.says(&address, &flags, "refused");
+        assert_eq!(code, Some(1));
+        assert_says(&stderr, &["HAS CHANGED", &shown, &fingerprint(&server), "known_servers"]);
+    }
+    // It would not pass with time, so nobody waits for it.
+    assert_eq!(here.says(&address, &["--tls", "--reconnect"], "refused").0, Some(1));
+    std::fs::remove_file(here.path("chat/known_servers")).expect("it is there");
+    assert_eq!(here.says(&address, &["--tls-first-use"], "third").0, Some(0));
+    hears(&server, "third");
+}
+
+#[test]
+fn the_systems_roots_vouch_for_the_right_name_until_the_certificate_expires() {
+    for (name, until, wrong) in [
+        ("localhost", 2999, None),
+        ("localhost", 2020, Some("it has expired")),
+        ("chat.example.org", 2999, Some("it is for another name")),
+    ] {
+        let here = Directory::new();
+        let (certificate, key) = vouched(&here, name, until);
+        let server = Server::with(&["--tls", &certificate, &key]);
+        let address = format!("localhost:{}", server.address.port());
+        let (code, stderr) = here.says(&address, &["--tls"], "hello");
+        match wrong {
+            None => {
+                assert_eq!(code, Some(0), "{stderr}");
+                hears(&server, "hello");
+            }
+            Some(why) => {
+                assert_eq!(code, Some(1));
+                assert_says(&stderr, &["not trusted", why]);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_tls_server_is_told_apart() {
+    let here = Directory::new();
+    let plain = Server::start();
+    let (code, stderr) = here.says(&plain.address.to_string(), &["--tls"], "hello");
+    assert_eq!(code, Some(1));
+    assert_says(&stderr, &["ended the connection", "leave out --tls"]);
+
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let (code, stderr) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut socket, _) = listener.accept().expect("it comes");
+            socket.write_all(b"220 welcome to the mail\r\n").expect("it reads");
+            socket
+        });
+        here.says(&address, &["--tls"], "hello")
+    });
+    assert_eq!(code, Some(1));
+    assert_says(&stderr, &["does not speak TLS", "leave out --tls"]);
+
+    // Accepted by the system, and nobody answers.
+    let (code, stderr) = here.says(&address, &["--tls"], "hello");
+    assert_eq!(code, Some(1));
+    assert_says(&stderr, &["10 s"]);
+
+    let (code, stderr) = here.says("a_b..c:1", &["--tls"], "hello");
+    assert_eq!(code, Some(1));
+    assert_says(&stderr, &["neither a name nor an address"]);
+    let mut udp = Process::start(Command::new(CHAT).args(["client", "udp", "--tls"]));
+    assert_eq!(udp.exit_code(), Some(1));
+    assert_says(&udp.stderr.all().join("\n"), &["TLS is for tcp"]);
+}
+
+#[test]
+fn a_session_is_resumed_over_tls_when_the_server_comes_back() {
+    let (address, here) = (free_address().to_string(), Directory::new());
+    let (certificate, key) = vouched(&here, "localhost", 2999);
+    let history = here.path("chat.db");
+    let flags = ["--tls", &certificate, &key, "--history", &history];
+    let mut first = Server::at(&address, &["tcp"], &flags);
+    let shown = fingerprint(&first);
+    let mut client = here.client(&address, &["--reconnect", "--tls-fingerprint", &shown]);
+    client.type_line("one");
+    hears(&first, "one");
+    first.process.kill();
+    drop(first);
+    let second = Server::at(&address, &["tcp"], &flags);
+    client.type_line("two");
+    hears(&second, "two");
+    client.end_of_input();
+    assert_eq!(client.exit_code(), Some(0));
+}

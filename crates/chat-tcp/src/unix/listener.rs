@@ -1,0 +1,104 @@
+//! The listening socket and its file.
+
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use mio::event::Source;
+use mio::net::{UnixListener, UnixStream};
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::acceptor::Listener;
+use crate::limits::LISTEN_BACKLOG;
+
+/// A Unix socket that is listened on, and its file. Dropping it removes the file, unless another server has replaced it.
+#[derive(Debug)]
+pub struct UnixFile {
+    socket: UnixListener,
+    path: PathBuf,
+    /// The file's number: another server may have put its own in the place of ours.
+    inode: u64,
+}
+
+impl UnixFile {
+    /// Listens at `path`, with a file that has this `mode`: whoever may write to it may connect. A socket that a server has
+    /// left there is replaced, one that listens is not.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; [`AddrInUse`](ErrorKind::AddrInUse) if something is there.
+    pub fn bind(path: &Path, mode: u32) -> io::Result<Self> {
+        let (socket, address) = (Socket::new(Domain::UNIX, Type::STREAM, None)?, SockAddr::unix(path)?);
+        match socket.bind(&address) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {
+                fs::remove_file(path)?;
+                socket.bind(&address)?;
+            }
+            result => result?,
+        }
+        let inode = fs::symlink_metadata(path)?.ino();
+        // Nobody can connect before `listen`, and so nobody whom the mode keeps out.
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
+        socket.listen(LISTEN_BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        let socket = UnixListener::from_std(socket.into());
+        Ok(Self { socket, path: path.to_owned(), inode })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for UnixFile {
+    fn drop(&mut self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
+            // If it cannot be removed, the next server finds it stale.
+            let _left = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether a socket is left there of a server that has ended without removing it.
+fn is_stale(path: &Path) -> bool {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    is_socket && StdUnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+impl Listener for UnixFile {
+    type Socket = UnixStream;
+
+    fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let (socket, _unnamed) = self.socket.accept()?;
+        Ok((socket, stand_in()))
+    }
+}
+
+/// A peer has no address, but a member needs one: a loopback one, since it is on this machine, with a number that no other
+/// peer of this process has for the next 2^32 connections.
+fn stand_in() -> SocketAddr {
+    static NEXT_PEER: AtomicU32 = AtomicU32::new(1);
+    let [a, b, c, d] = NEXT_PEER.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    SocketAddr::from((Ipv4Addr::new(127, 1, a, b), u16::from_be_bytes([c, d])))
+}
+
+impl Source for UnixFile {
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.socket.register(registry, token, interests)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.socket.reregister(registry, token, interests)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.socket.deregister(registry)
+    }
+}
