@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     Author, MemberId, Text, VERSION, codec,
@@ -49,8 +50,8 @@ impl Default for Hello {
 /// The identity of a membership across connections.
 ///
 /// Whoever knows the key can resume the session, so that it is a secret between the member and the
-/// room: `Debug` leaves it out.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// room: `Debug` leaves it out, and so does everything for people that serde writes, JSON for example. On the wire it is there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 pub struct Session {
     /// Which member of the room. The same over all connections of the session.
     pub member: MemberId,
@@ -58,6 +59,19 @@ pub struct Session {
     pub since: u64,
     /// The secret that proves it.
     pub key: u64,
+}
+
+impl Serialize for Session {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let for_people = serializer.is_human_readable();
+        let mut fields = serializer.serialize_struct("Session", if for_people { 2 } else { 3 })?;
+        fields.serialize_field("member", &self.member)?;
+        fields.serialize_field("since", &self.since)?;
+        if !for_people {
+            fields.serialize_field("key", &self.key)?;
+        }
+        fields.end()
+    }
 }
 
 impl fmt::Debug for Session {
@@ -172,5 +186,18 @@ impl fmt::Display for Present {
             separator = ", ";
         }
         f.write_str(if self.more { ", and others" } else { "" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_a_session_is_on_the_wire_only() {
+        let session = Session { member: MemberId::new(3), since: 1, key: 123_456_789 };
+        assert_eq!(serde_json::to_string(&session).unwrap(), r#"{"member":3,"since":1}"#);
+        assert!(!format!("{session:?}").contains("123456789"));
+        assert_eq!(bincode::serde::encode_to_vec(session, bincode::config::standard()).unwrap().len(), 7);
     }
 }

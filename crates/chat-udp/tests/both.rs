@@ -1,10 +1,19 @@
 //! One room over TCP and UDP at once.
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, reason = "a loop of its own reads the clock")]
 
 mod support;
 
-use chat_core::{ClientConfig, ClientEvent, Heard, Moderator, Room, RoomConfig, Running, Verdict};
-use chat_proto::Text;
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use chat_core::crossbeam_channel;
+use chat_core::{
+    ClientConfig, ClientEnd, ClientEvent, Heard, Moderator, Room, RoomConfig, Running, Transport, Turn,
+    Verdict,
+};
+use chat_proto::{LeaveReason, Text};
 use chat_tcp::{TcpConfig, TcpServer};
 use chat_udp::{UdpConfig, UdpServer};
 
@@ -112,4 +121,55 @@ fn one_moderator_checks_messages_over_both_transports() {
     assert_eq!(room.stats().moderated, 3);
     room.close("bye", PATIENCE);
     running.join().unwrap();
+}
+
+#[test]
+fn a_stuck_tcp_peer_does_not_keep_udp_members_of_its_thread_from_being_told_of_the_end() {
+    let room = Room::new(RoomConfig::default());
+    let tcp = TcpServer::bind((own_loopback(), 0), &room, &TcpConfig::default().with_threads(1)).unwrap();
+    let address = tcp.local_addr();
+    let udp = UdpServer::bind(address, &room, &UdpConfig::default()).unwrap();
+    let (done, dones) = crossbeam_channel::unbounded();
+    let (mut tcp, mut udp) = (tcp.into_transports().pop(), Some(udp.into_transport()));
+    let serve = std::thread::spawn(move || {
+        while tcp.is_some() || udp.is_some() {
+            let soon = Instant::now() + Duration::from_millis(5);
+            if let Some(transport) = &mut tcp
+                && transport.turn(Some(soon)).unwrap() == Turn::Done
+            {
+                (tcp, _) = (None, done.send("tcp"));
+            }
+            if let Some(transport) = &mut udp
+                && transport.turn(Some(soon)).unwrap() == Turn::Done
+            {
+                (udp, _) = (None, done.send("udp"));
+            }
+        }
+    });
+
+    // It reads nothing, and there is more for it than its connection holds.
+    let mut stuck = TcpStream::connect(address).unwrap();
+    stuck.write_all(b"hello\n").unwrap();
+    let host = room.join("host").unwrap();
+    while room.stats().members == 0 {
+        let _heard = host.recv_timeout(PATIENCE).unwrap();
+    }
+    let line = "x".repeat(900);
+    (0..20_000).for_each(|_| assert!(host.say(&line).unwrap().is_some()));
+
+    let over_udp = connect(address);
+    room.close("That was all", PATIENCE);
+    let end =
+        support::wait_for(
+            &over_udp,
+            |event| {
+                if let ClientEvent::Ended(end) = event { Some(end) } else { None }
+            },
+        );
+    assert!(matches!(end, ClientEnd::Dismissed(LeaveReason::Stopping)), "{end}");
+    assert_eq!(dones.recv_timeout(PATIENCE), Ok("udp"));
+    assert!(dones.try_recv().is_err(), "the stuck one still has its grace");
+    drop(stuck);
+    assert_eq!(dones.recv_timeout(PATIENCE), Ok("tcp"));
+    serve.join().unwrap();
 }

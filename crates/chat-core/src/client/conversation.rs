@@ -11,6 +11,7 @@ use chat_proto::{
 
 use super::ClientConfig;
 use super::event::{ClientEvent, OldMessages};
+use super::saved::Place;
 
 /// Most unconfirmed messages. Enough to fill a fast path, few enough that a slow path causes back-pressure
 /// on the user of the client.
@@ -117,7 +118,13 @@ impl Conversation {
     /// The conversation that a client with this configuration has.
     #[must_use]
     pub fn of(config: &ClientConfig) -> Self {
-        Self::new(config.history).with_name(config.name.clone()).with_room(config.room.clone())
+        let new = Self::new(config.history).with_name(config.name.clone()).with_room(config.room.clone());
+        let Some(Place { epoch, session, have, number, room }) = config.resume.place().cloned() else {
+            return new;
+        };
+        // The room tells again what the other process may not have seen of the direct lane.
+        let standing = Some(Standing { epoch, session, have, direct: 0 });
+        Self { standing, confirmed: number, room, ..new }
     }
 
     /// Asks for this name with the first hello. Whether the room gives it, its welcome says. Later hellos ask for the name that the
@@ -293,7 +300,9 @@ impl Conversation {
                 let Some(standing) = &mut self.standing else { return };
                 standing.have = standing.have.max(lagged.next.saturating_sub(1));
                 self.confirm(lagged.taken);
-                on_event(ClientEvent::Missed(lagged.messages));
+                if lagged.messages > 0 {
+                    on_event(ClientEvent::Missed(lagged.messages));
+                }
             }
             RoomFrame::Direct(direct) => self.read_direct(&direct, on_event),
             RoomFrame::Present(present) => {

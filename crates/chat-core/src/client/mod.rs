@@ -5,6 +5,7 @@ mod commands;
 mod conversation;
 mod dial;
 mod event;
+mod saved;
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,8 @@ use crate::waker::Waker;
 
 pub use carrier::{Carrier, ConnectError, Talk, User};
 pub use commands::Command;
+pub use saved::{SavedSession, SavedSessionError};
+
 use commands::Commands;
 pub use conversation::{Conversation, UNCONFIRMED_MAX};
 pub use dial::{ADDRESSES_MAX, ATTEMPT_DELAY, interleaved};
@@ -54,6 +57,8 @@ pub struct ClientConfig {
     pub name: Option<Name>,
     /// The room to be in. Default: the server's first one.
     pub room: Option<Name>,
+    /// The session to go on with, in its room. Default none.
+    pub resume: SavedSession,
 }
 
 impl ClientConfig {
@@ -82,6 +87,13 @@ impl ClientConfig {
     #[must_use]
     pub fn with_retry_first(mut self, retry_first: bool) -> Self {
         self.retry_first = retry_first;
+        self
+    }
+
+    /// Sets [`resume`](Self::resume).
+    #[must_use]
+    pub fn with_resume(mut self, resume: SavedSession) -> Self {
+        self.resume = resume;
         self
     }
 

@@ -11,7 +11,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use chat_core::{ClientEvent, Conversation, UNCONFIRMED_MAX};
-use chat_proto::{MemberFrame, MemberId, RoomFrame, Session, Welcome};
+use chat_proto::{Lagged, MemberFrame, MemberId, RoomFrame, Session, Welcome};
 use net::Net;
 use proptest::prelude::*;
 use support::{text, welcome};
@@ -282,4 +282,18 @@ fn messages_that_a_gap_has_confirmed_are_not_confirmed_again_by_reading_them_lat
     net.settle();
     assert_eq!(net.accepted(), [0, 1, 2]);
     net.check();
+}
+
+#[test]
+fn having_missed_nothing_is_not_told() {
+    let mut conversation = Conversation::new(0);
+    let mut told = Vec::new();
+    let session = Session { member: MemberId::new(1), since: 0, key: 1 };
+    let welcome = RoomFrame::Welcome(Box::new(welcome(session)));
+    conversation.receive(welcome, |_| {});
+    for messages in [0, 2] {
+        let lagged = Lagged { messages, next: 10, head: 10, taken: 0 };
+        conversation.receive(RoomFrame::Lagged(lagged), |event| told.push(format!("{event:?}")));
+    }
+    assert_eq!(told, ["Missed(2)"]);
 }
