@@ -294,3 +294,34 @@ fn scrape(address: &str) -> String {
     scraper.read_to_string(&mut scraped).unwrap();
     scraped
 }
+
+#[test]
+fn web_server_has_browsers_and_netcat_in_one_room() {
+    let mut example = Example::start("web_server", &[]);
+    let (plain, web) = (example.address(), example.address());
+    let open = |origin: &str| {
+        let socket = TcpStream::connect(&web).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let request = tungstenite::handshake::client::generate_key();
+        let request = tungstenite::http::Request::get(format!("ws://{web}/ws"))
+            .header("Host", &web)
+            .header("Origin", origin)
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "websocket")
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", request);
+        tungstenite::client(request.body(()).unwrap(), socket)
+    };
+    assert!(open("http://evil.example").is_err());
+    let (mut browser, _) = open(&format!("http://{web}")).unwrap();
+    browser.send(r#"{"type":"hello","name":"ann"}"#.into()).unwrap();
+    // Once it is welcome it hears all that is said.
+    while !browser.read().unwrap().to_text().unwrap().contains("connected") {}
+    let mut netcat = Peer::join(&plain);
+    netcat.say("hello browser");
+    while !browser.read().unwrap().to_text().unwrap().contains("hello browser") {}
+    browser.send(r#"{"type":"say","text":"hello netcat"}"#.into()).unwrap();
+    let mut line = String::new();
+    netcat.0.read_line(&mut line).unwrap();
+    assert_eq!(line, "[ann] hello netcat\n");
+}

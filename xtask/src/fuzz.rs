@@ -13,7 +13,7 @@ use std::process::Command;
 use crate::failure::Failure;
 
 /// What may be searched: `fuzz/fuzz_targets/<name>.rs`.
-const TARGETS: [&str; 6] = ["stream", "plain", "strings", "endpoint", "session", "room"];
+const TARGETS: [&str; 7] = ["stream", "plain", "strings", "endpoint", "session", "room", "websocket"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {

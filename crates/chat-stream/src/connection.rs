@@ -127,6 +127,13 @@ impl Connection {
         self
     }
 
+    /// The connection of a new peer that has opened a WebSocket already.
+    #[cfg(feature = "web")]
+    pub(crate) fn websocket(address: SocketAddr, now: Instant) -> Self {
+        let incoming = Incoming::WebSocket(Box::default());
+        Self { incoming, ..Self::new(address, None, now) }
+    }
+
     /// Whether the stream is not open yet: then nothing is read from it or written to it.
     pub(crate) fn is_handshaking(&self) -> bool {
         self.phase == Phase::Handshake
@@ -149,6 +156,10 @@ impl Connection {
         self.phase = Phase::Opening;
         self.due = None;
         match speaks {
+            #[cfg(feature = "web")]
+            _ if matches!(self.incoming, Incoming::WebSocket(_)) => {
+                self.outgoing.read_as(Reading::Delimited(self.incoming.format()), cx);
+            }
             Speaks::Any => self.due = Some(cx.now + grace),
             Speaks::Framed => self.incoming = Incoming::framed(),
             Speaks::Plain => {

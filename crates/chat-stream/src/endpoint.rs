@@ -156,13 +156,24 @@ impl<S: Stream> Endpoint<S> {
     /// `now` is the moment when it was accepted, maybe by another thread. If two connections ask for
     /// one session, the one that was accepted later gets it.
     pub fn adopt(&mut self, stream: S, address: SocketAddr, now: Instant) {
+        self.add(stream, Connection::new(address, self.offer.clone(), now), address, now);
+    }
+
+    /// As [`adopt`](Self::adopt), for a peer whose WebSocket somebody else has opened: a web server that has checked where the
+    /// request came from, and answered it with 101.
+    #[cfg(feature = "web")]
+    pub fn adopt_websocket(&mut self, stream: S, address: SocketAddr, now: Instant) {
+        self.add(stream, Connection::websocket(address, now), address, now);
+    }
+
+    fn add(&mut self, stream: S, connection: Connection, address: SocketAddr, now: Instant) {
         self.generation = self.generation.wrapping_add(1);
         let key = self.peers.next_key();
         let peers = &self.peers;
         let is_newcomer =
             |key, generation| peers.get(key).is_some_and(|peer| peer.is_newcomer_of(generation));
         self.newcomers.insert(key, self.generation, is_newcomer);
-        let connection = Connection::new(address, self.offer.clone(), now).silent_at(now + S::SILENT_AFTER);
+        let connection = connection.silent_at(now + S::SILENT_AFTER);
         let mut peer = Peer::new(stream, connection, self.generation);
         let mut cx = Context { feeds: &mut self.feeds, at: peer.at(), key, now, room_left: 0, line_left: 0 };
         peer.open(&mut cx);

@@ -31,6 +31,8 @@
 //! bot, an orderly shutdown, and metrics.
 
 mod acceptor;
+#[cfg(feature = "web")]
+mod adopter;
 mod client;
 mod config;
 mod layer;
@@ -50,6 +52,8 @@ pub use chat_core;
 #[doc(no_inline)]
 pub use chat_stream;
 
+#[cfg(feature = "web")]
+pub use adopter::{AdoptError, Adopter};
 pub use chat_core::{BindError, ConnectError};
 pub use client::{connect, connect_over};
 pub use config::TcpConfig;

@@ -6,6 +6,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use chat_core::{BindError, Rooms, Running, bind_first};
 use mio::net::TcpListener;
 
+#[cfg(feature = "web")]
+use crate::adopter::Adopter;
 use crate::config::TcpConfig;
 use crate::layer::{Bare, Layer};
 use crate::socket;
@@ -32,6 +34,8 @@ pub struct TcpServer<L: Layer = Bare> {
     rooms: Rooms,
     address: SocketAddr,
     transports: Vec<TcpTransport<L>>,
+    #[cfg(feature = "web")]
+    adopter: Adopter,
 }
 
 impl TcpServer {
@@ -90,15 +94,30 @@ impl<L: Layer> TcpServer<L> {
             socket::set_options(&socket)?;
             layer.wrap(TcpSocket(socket))
         };
-        let transports = transport::threads(rooms, config, "tcp", TcpListener::from_std(listener), wrap)?;
-        let transports = transports.into_iter().map(TcpTransport).collect();
-        Ok(Self { rooms: rooms.clone(), address, transports })
+        let loops = transport::threads(rooms, config, "tcp", TcpListener::from_std(listener), wrap)?;
+        #[cfg(feature = "web")]
+        let (adopter, loops) = Adopter::before(loops);
+        let transports = loops.into_iter().map(TcpTransport).collect();
+        Ok(Self {
+            rooms: rooms.clone(),
+            address,
+            transports,
+            #[cfg(feature = "web")]
+            adopter,
+        })
     }
 
     /// The address that the server listens on, with the real port where 0 was asked for.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Takes over connections whose WebSocket another web server of this process has opened. They need no [`TcpConfig::with_web`].
+    #[cfg(feature = "web")]
+    #[must_use]
+    pub fn adopter(&self) -> Adopter {
+        self.adopter.clone()
     }
 
     /// Runs each transport on a thread of its own until the first room is closed.

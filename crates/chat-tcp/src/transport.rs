@@ -10,6 +10,8 @@ use std::time::Instant;
 
 use chat_core::{BindError, Rooms, Transport, Turn, Waker};
 use chat_stream::{Endpoint, Stream};
+#[cfg(feature = "web")]
+use crossbeam_channel::Sender;
 use crossbeam_channel::{Receiver, bounded};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
@@ -57,6 +59,9 @@ pub(crate) struct PollLoop<L: Listener, S> {
     waker: Arc<mio::Waker>,
     acceptor: Option<Acceptor<L>>,
     inbox: Receiver<Dealt<L::Socket>>,
+    /// WebSockets that another web server has opened.
+    #[cfg(feature = "web")]
+    upgraded: Option<Receiver<(L::Socket, SocketAddr)>>,
     endpoint: Endpoint<S>,
     wrap: Wrap<L::Socket, S>,
     /// The poll has returned as many events as it can at once: there may be more.
@@ -102,11 +107,33 @@ impl<L: Listener, S: Stream + Send> PollLoop<L, S> {
             waker,
             acceptor: None,
             inbox,
+            #[cfg(feature = "web")]
+            upgraded: None,
             endpoint: endpoint.with_word(word),
             wrap: Wrap(Box::new(wrap)),
             has_more: false,
             is_closing: false,
         })
+    }
+
+    /// The way for WebSockets that another web server has opened.
+    #[cfg(feature = "web")]
+    pub(crate) fn upgraded(&mut self) -> (Sender<(L::Socket, SocketAddr)>, Arc<mio::Waker>) {
+        let (sender, receiver) = bounded(DEALT_MAX);
+        self.upgraded = Some(receiver);
+        (sender, Arc::clone(&self.waker))
+    }
+
+    #[cfg(feature = "web")]
+    fn adopt_upgraded(&mut self, now: Instant) {
+        let upgraded: Vec<(L::Socket, SocketAddr)> =
+            self.upgraded.iter().flat_map(Receiver::try_iter).collect();
+        for (socket, address) in upgraded {
+            match self.stream(socket) {
+                Ok(stream) => self.endpoint.adopt_websocket(stream, address, now),
+                Err(error) => tracing::debug!(peer = %address, %error, "connection failed at the start"),
+            }
+        }
     }
 
     /// Waits for events until `until` at most and tells the endpoint of them.
@@ -140,11 +167,17 @@ impl<L: Listener, S: Stream + Send> PollLoop<L, S> {
         }
     }
 
-    fn adopt(&mut self, mut socket: L::Socket, address: SocketAddr, came: Instant) -> io::Result<()> {
+    fn adopt(&mut self, socket: L::Socket, address: SocketAddr, came: Instant) -> io::Result<()> {
+        let stream = self.stream(socket)?;
+        self.endpoint.adopt(stream, address, came);
+        Ok(())
+    }
+
+    /// The stream of a new socket, whose events are reported as those of the next peer.
+    fn stream(&self, mut socket: L::Socket) -> io::Result<S> {
         let token = Token(self.endpoint.next_token());
         self.poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
-        self.endpoint.adopt((self.wrap.0)(socket)?, address, came);
-        Ok(())
+        (self.wrap.0)(socket)
     }
 }
 
@@ -155,6 +188,8 @@ impl<L: Listener, S: Stream + Send> Transport for PollLoop<L, S> {
         let now = self.wait(until)?;
         if !self.is_closing {
             self.accept(now);
+            #[cfg(feature = "web")]
+            self.adopt_upgraded(now);
         }
         let turn = self.endpoint.turn(now);
         if turn != Turn::Open {

@@ -23,6 +23,14 @@ mod framed {
     chat_testkit::conformance_tests!(super::Framed);
 }
 
+#[cfg(feature = "web")]
+mod websocket {
+    chat_testkit::conformance_tests!(super::web::WebSocket);
+}
+#[cfg(feature = "web")]
+#[path = "support/websocket.rs"]
+mod web;
+
 fn open(room: &Room) -> (TcpTransport, SocketAddr) {
     let config = TcpConfig::default().with_threads(1);
     let server = TcpServer::bind("127.0.0.1:0", room, &config).unwrap();

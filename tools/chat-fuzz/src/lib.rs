@@ -11,6 +11,7 @@
 //! | [`strings`] | a string | what is read is written and read back the same; a text is clean |
 //! | [`endpoint`] | what peers, forgers and the clock do to a UDP server | no word of a stranger, no amplification, an end |
 //! | [`session`] | what a hostile server and the clock do to a UDP client | order, an end, memory |
+//! | [`websocket`] | what a peer sends to a server for browsers | the same is said in any pieces; whole frames and text in return; memory |
 //! | [`room`] | calls of a room's attachments and local members | one order, exact counts of what was missed, a wake for all news |
 
 mod choices;
@@ -21,6 +22,7 @@ mod room;
 mod session;
 mod stream;
 mod strings;
+mod websocket;
 
 pub use endpoint::endpoint;
 pub use plain::plain;
@@ -28,16 +30,18 @@ pub use room::room;
 pub use session::session;
 pub use stream::stream;
 pub use strings::strings;
+pub use websocket::websocket;
 
 /// The name of a target of the search, and what it calls.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("endpoint", endpoint),
     ("plain", plain),
     ("room", room),
     ("session", session),
     ("stream", stream),
     ("strings", strings),
+    ("websocket", websocket),
 ];

@@ -47,6 +47,11 @@ fn the_plain_splitter_keeps_its_promises_for_every_input_of_the_corpus() {
 }
 
 #[test]
+fn a_server_for_browsers_keeps_its_promises_for_every_input_of_the_corpus() {
+    replay("websocket");
+}
+
+#[test]
 fn strings_are_read_as_they_are_written_for_every_input_of_the_corpus() {
     replay("strings");
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,7 +29,7 @@ const FLAGS: &[&str] = &[
 
 pub(crate) struct Browser {
     link: RefCell<Link>,
-    _process: Killed,
+    _processes: Processes,
     _profile: Profile,
 }
 
@@ -42,7 +43,17 @@ struct Profile(PathBuf);
 
 impl Drop for Profile {
     fn drop(&mut self) {
-        let _written_to_by_a_process_that_ends = std::fs::remove_dir_all(&self.0);
+        let _still_written_to = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The browser and the processes that it has started.
+struct Processes(Killed);
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.0.0.id());
+        let _gone_already = Command::new("kill").args(["-KILL", "--", &group]).status();
     }
 }
 
@@ -57,14 +68,14 @@ impl Browser {
             let mut command = Command::new(program);
             command.args(FLAGS).args(flags).arg(format!("--user-data-dir={}", profile.0.display()));
             command.arg("about:blank").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-            command.spawn().ok()
+            command.process_group(0).spawn().ok()
         });
         let Some(mut process) = started else {
             println!("skipped: no chromium here");
             return None;
         };
         let mut stderr = BufReader::new(process.stderr.take().expect("piped")).lines().map_while(Result::ok);
-        let process = Killed(process);
+        let processes = Processes(Killed(process));
         let url = stderr.find_map(|line| line.strip_prefix("DevTools listening on ").map(str::to_owned));
         let url = url.expect("it says where it listens");
         std::thread::spawn(move || stderr.for_each(drop));
@@ -72,7 +83,7 @@ impl Browser {
         let stream = TcpStream::connect(address).expect("it listens");
         stream.set_read_timeout(Some(2 * PATIENCE)).expect("a timeout");
         let (socket, _) = tungstenite::client(&url, stream).expect("it speaks WebSocket");
-        Some(Self { link: RefCell::new(Link { socket, calls: 0 }), _process: process, _profile: profile })
+        Some(Self { link: RefCell::new(Link { socket, calls: 0 }), _processes: processes, _profile: profile })
     }
 
     fn call(&self, page: Option<&str>, method: &str, parameters: Value) -> Value {

@@ -15,6 +15,8 @@ pub(super) enum Foreign {
     Nats,
     Ngircd,
     Mosquitto,
+    /// Its server has uWebSockets inside.
+    Bun,
 }
 
 impl Foreign {
@@ -25,6 +27,7 @@ impl Foreign {
             Self::Nats => nats(address, dir),
             Self::Ngircd => ngircd(address, dir),
             Self::Mosquitto => mosquitto(address, dir),
+            Self::Bun => bun(address, dir),
         }
     }
 
@@ -34,6 +37,7 @@ impl Foreign {
             Self::Nats => version("nats-server", "--version"),
             Self::Ngircd => version("ngircd", "--version"),
             Self::Mosquitto => version("mosquitto", "-h"),
+            Self::Bun => version("bun", "--version"),
         }
     }
 }
@@ -84,6 +88,29 @@ fn mosquitto(address: SocketAddr, dir: &Path) -> Result<Command> {
     Ok(command)
 }
 
+/// `npm install --prefix target/npm bun` installs it.
+fn bun(address: SocketAddr, dir: &Path) -> Result<Command> {
+    let script = format!(
+        "Bun.serve({{
+            hostname: '{}', port: {},
+            fetch(request, server) {{
+                const {{ address, port }} = server.requestIP(request);
+                return server.upgrade(request, {{ data: `${{address}}:${{port}}` }}) ? undefined : new Response('');
+            }},
+            websocket: {{
+                idleTimeout: 0, perMessageDeflate: false, backpressureLimit: 4e9, closeOnBackpressureLimit: false,
+                open(socket) {{ socket.subscribe('room'); }},
+                message(socket, text) {{ socket.publish('room', `[${{socket.data}}] ${{text}}`); }},
+            }},
+        }});",
+        address.ip(),
+        address.port()
+    );
+    let mut command = program("bun")?;
+    command.arg("run").arg(file(dir, "server.js", &script)?);
+    Ok(command)
+}
+
 /// The first word that looks like a version in what the program prints.
 fn version(name: &str, flag: &str) -> Option<String> {
     let output = program(name).ok()?.arg(flag).output().ok()?;
@@ -94,12 +121,13 @@ fn version(name: &str, flag: &str) -> Option<String> {
         .map(|word| word.split('-').next().unwrap_or(word).to_owned())
 }
 
-/// The program from the search path, or from where daemons are, which often is not in it.
+/// The program from the search path, or from where daemons are, which often is not in it, or from where npm puts it for us.
 fn program(name: &str) -> Result<Command> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let daemons = ["/usr/sbin", "/usr/local/sbin"].map(Into::into);
+    let elsewhere = ["/usr/sbin", "/usr/local/sbin", "target/npm/node_modules/.bin"];
+    let elsewhere = elsewhere.into_iter().filter_map(|dir| std::path::absolute(dir).ok());
     env::split_paths(&path)
-        .chain(daemons)
+        .chain(elsewhere)
         .map(|dir| dir.join(name))
         .find(|path| path.is_file())
         .map(Command::new)

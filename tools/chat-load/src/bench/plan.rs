@@ -126,6 +126,11 @@ impl Case {
         if self.name.starts_with("udp_") != system.is_over_udp() || self.is_point && !is_plotted(system) {
             return Part::None;
         }
+        if system.is_over_websocket()
+            && !matches!(self.work, Work::Fanout { talkers: 1, members: 1000 } | Work::Idle { .. })
+        {
+            return Part::None;
+        }
         match (self.work, system.key.as_str()) {
             // Beside a send per read batch it says nothing new there, and takes long.
             (Work::Stalled { .. } | Work::Idle { .. }, "limit-message") => Part::None,

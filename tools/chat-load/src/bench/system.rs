@@ -102,6 +102,11 @@ impl System {
                 Stream(Wire::Frames),
                 "tcp --threads 1 --history chat.db",
             ))
+            .chain(chat("ws-1", "chat WebSocket, 1 thread", Stream(Wire::Objects), "tcp --threads 1 --web"))
+            .chain([
+                own("ws-axum", "axum WebSocket + broadcast", Stream(Wire::WebSocket)),
+                foreign("ws-bun", "Bun publish", Wire::WebSocket, Foreign::Bun),
+            ])
             .chain([
                 own("tokio", "tokio task + broadcast", Stream(Wire::Lines)),
                 foreign("redis", "Redis pub/sub", Wire::Redis, Foreign::Redis),
@@ -123,6 +128,10 @@ impl System {
 
     pub(super) fn is_over_udp(&self) -> bool {
         matches!(self.medium, Medium::Datagrams { .. })
+    }
+
+    pub(super) fn is_over_websocket(&self) -> bool {
+        matches!(self.medium, Medium::Stream(Wire::Objects | Wire::WebSocket))
     }
 
     pub(super) fn is_ours(&self) -> bool {

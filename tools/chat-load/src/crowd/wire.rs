@@ -20,6 +20,10 @@ pub(crate) enum Wire {
     Lines,
     /// The frames of `chat-proto`.
     Frames,
+    /// The objects of `chat-proto` over WebSocket.
+    Objects,
+    /// Text messages over WebSocket that everyone else gets.
+    WebSocket,
     /// `PUBLISH` and `SUBSCRIBE` of Redis, in its protocol 3, where one connection may do both.
     Redis,
     /// `PUB` and `SUB` of NATS.
@@ -43,6 +47,8 @@ impl Wire {
         match self {
             Self::Lines => Vec::new(),
             Self::Frames => vec![hello()],
+            Self::Objects => vec![upgrade(), objects_hello()],
+            Self::WebSocket => vec![upgrade()],
             Self::Redis => {
                 let send = "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n*2\r\n$9\r\nSUBSCRIBE\r\n$4\r\nroom\r\n";
                 vec![step(send, |heard| contains(heard, b"$4\r\nroom\r\n:1\r\n"))]
@@ -66,6 +72,11 @@ impl Wire {
     pub(crate) fn say(self, number: u64, text: &[u8; TEXT_BYTES], out: &mut Vec<u8>) {
         match self {
             Self::Lines => {}
+            Self::Objects => {
+                let text = str::from_utf8(text).expect("stamps are ASCII");
+                return message(&format!(r#"{{"type":"say","text":"{text}","number":{number}}}"#), out);
+            }
+            Self::WebSocket => return message(str::from_utf8(text).expect("stamps are ASCII"), out),
             Self::Frames => {
                 let text = str::from_utf8(text).ok().and_then(|text| Text::one_line(text).ok());
                 MemberFrame::Say { number, text: text.expect("stamps are short ASCII") }.encode(out);
@@ -80,13 +91,13 @@ impl Wire {
         match self {
             Self::Lines => out.push(b'\n'),
             Self::Redis | Self::Nats | Self::Irc => out.extend_from_slice(b"\r\n"),
-            Self::Frames | Self::Mqtt => {}
+            Self::Frames | Self::Objects | Self::WebSocket | Self::Mqtt => {}
         }
     }
 
     /// Whether an author gets its own message back.
     pub(crate) fn echoes(self) -> bool {
-        matches!(self, Self::Frames | Self::Redis | Self::Mqtt)
+        matches!(self, Self::Frames | Self::Objects | Self::Redis | Self::Mqtt)
     }
 }
 
@@ -104,6 +115,26 @@ fn hello() -> Step {
         let frame = heard.get(PREFACE.len()..).unwrap_or_default();
         frame.first_chunk().is_some_and(|length| frame.len() >= 2 + usize::from(u16::from_le_bytes(*length)))
     })
+}
+
+/// Opens a WebSocket, as RFC 6455 has it in its first example.
+fn upgrade() -> Step {
+    let request = "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    step(request, |heard| contains(heard, b"\r\n\r\n"))
+}
+
+fn objects_hello() -> Step {
+    let mut send = Vec::new();
+    message(r#"{"type":"hello"}"#, &mut send);
+    step(send, |heard| contains(heard, b"\"connected\"") && heard.ends_with(b"}"))
+}
+
+/// Appends a short text message of a client, whose mask changes nothing.
+fn message(text: &str, out: &mut Vec<u8>) {
+    let length = u8::try_from(text.len()).ok().filter(|length| *length < 126).expect("stamps are short");
+    out.extend_from_slice(&[0x81, 0x80 | length, 0, 0, 0, 0]);
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn irc(who: usize) -> Vec<Step> {

@@ -1,5 +1,6 @@
 //! The servers to compare with that one has to write oneself.
 
+mod axum_broadcast;
 mod limit;
 mod limit_udp;
 mod tokio_broadcast;
@@ -33,6 +34,7 @@ pub(crate) fn serve(system: &str, address: SocketAddr) -> Result<()> {
         "udp-limit-batch" => limit_udp::serve(address, Sends::ReadBatch),
         "udp-limit-message" => limit_udp::serve(address, Sends::Message),
         "tokio" => tokio_broadcast::serve(address),
+        "ws-axum" => axum_broadcast::serve(address),
         _ => Err(Failure::new(format!("there is no server {system}"))),
     }
 }
