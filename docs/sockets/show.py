@@ -21,7 +21,8 @@ import threading
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-CHAT = os.environ.get("CHAT", str(HERE.parent.parent / "target" / "debug" / "chat"))
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent.parent / "target"))
+CHAT = os.environ.get("CHAT", str(TARGET / "debug" / "chat"))
 WAIT = 20  # seconds until a demonstration gives up
 QUIET = 2  # seconds without a byte after which a naive server is taken to send no more; ours is waited for
 

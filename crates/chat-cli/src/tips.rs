@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::args::Args;
 
 /// Prints what is wrong with the command line, and what people usually mean by it.
 pub(crate) fn explain(mut error: clap::Error, arguments: &[String]) -> ExitCode {
@@ -11,10 +14,14 @@ pub(crate) fn explain(mut error: clap::Error, arguments: &[String]) -> ExitCode 
         ErrorKind::InvalidValue => error.get(ContextKind::InvalidValue),
         _ => None,
     };
-    if let Some(ContextValue::String(misunderstood)) = misunderstood
-        && let Some(tip) = tip(misunderstood, arguments)
-    {
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    if let Some(ContextValue::String(misunderstood)) = misunderstood {
+        match tip(misunderstood, arguments) {
+            Some(tip) => {
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+            }
+            // clap advises to pass a flag that it does not know as a value.
+            None => drop(error.remove(ContextKind::Suggested)),
+        }
     }
     // If stdout or stderr is gone there is nobody to tell.
     let _nobody = error.print();
@@ -56,8 +63,21 @@ fn tip(unknown: &str, arguments: &[String]) -> Option<String> {
             let address = if is_port(address) { joined("127.0.0.1", address) } else { address.to_owned() };
             Some(format!("'--bind {address}' is the address to listen on"))
         }
-        _ => None,
+        (command, flag) => {
+            let owner = owner(flag)?;
+            (owner != command).then(|| format!("'{flag}' is for 'chat {owner}'"))
+        }
     }
+}
+
+/// The command that has this flag.
+fn owner(flag: &str) -> Option<String> {
+    let flag = flag.strip_prefix("--")?;
+    let chat = Args::command();
+    let mut commands = chat.get_subcommands();
+    let owner =
+        commands.find(|command| command.get_arguments().any(|known| known.get_long() == Some(flag)))?;
+    Some(owner.get_name().to_owned())
 }
 
 fn joined(host: &str, port: &str) -> String {

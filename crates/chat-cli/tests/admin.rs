@@ -62,7 +62,10 @@ fn its_commands_are_those_of_the_console() {
     names.sort();
     let (code, stdout, _) = admin(&socket, &["who"]);
     assert_eq!(code, Some(0));
-    assert!(stdout.contains(" present\n") && names.iter().all(|name| stdout.contains(name)), "{stdout}");
+    assert!(
+        stdout.contains(" present, 1 local\n") && names.iter().all(|name| stdout.contains(name)),
+        "{stdout}"
+    );
     assert!(admin(&socket, &["/who"]).1.contains(&names[0]), "with a slash, too");
     assert_eq!(admin(&socket, &["say", "back", "at five"]), (Some(0), String::new(), String::new()));
     ann.read_up_to("[*] back at five");

@@ -10,9 +10,9 @@ use support::{CHAT, Peer, Process, Server};
 #[test]
 fn peers_of_every_kind_hear_each_other_once_in_one_order_and_none_hears_itself() {
     let server = Server::start();
+    let (mut framed, framed_name) = server.client_that_hears(&[]);
     let mut undelimited = [server.peer(), server.peer()];
     let (mut line_peer, mut telnet) = (server.peer(), server.peer());
-    let (mut framed, framed_name) = server.client(&[]);
     let printed = undelimited.each_ref().map(|peer| {
         let peer = peer.again();
         thread::spawn(|| peer.print_each_recv(|line| line.ends_with("that is all")))

@@ -15,7 +15,7 @@ use support::{Killed, PATIENCE, Peer, Process, Server, client_command};
 fn a_hundred_thousand_lines_arrive_whole_and_in_order_and_then_the_sender_ends() {
     const LINES: usize = 100_000;
     let server = Server::start();
-    let (mut listener, _) = server.client(&["--stay"]);
+    let (mut listener, _) = server.client_that_hears(&["--stay"]);
     listener.end_of_input();
     let (mut sender, name) = server.client(&[]);
     let mut stdin = sender.stdin();

@@ -39,6 +39,19 @@ fn a_number_that_is_none_or_out_of_range_is_told_what_is_expected() {
 }
 
 #[test]
+fn a_flag_of_another_command_is_told_whose_it_is() {
+    for (arguments, tip) in [
+        (["client", "tcp", "--log-file", "x"], "'--log-file' is for 'chat server'"),
+        (["server", "tcp", "--stay", "x"], "'--stay' is for 'chat client'"),
+    ] {
+        let stderr = wrong(&arguments);
+        assert!(stderr.contains(tip) && !stderr.contains("as a value"), "{stderr}");
+    }
+    let stderr = wrong(&["client", "tcp", "--nonsense"]);
+    assert!(stderr.contains("'--nonsense'") && !stderr.contains("tip:"), "{stderr}");
+}
+
+#[test]
 fn the_limits_hold_for_loopback_if_asked() {
     let server = Server::with(&["--limit-loopback", "--max-per-ip", "1", "--rate", "1"]);
     let mut ann = server.peer();

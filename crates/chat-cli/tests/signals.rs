@@ -13,12 +13,12 @@ use support::{CHAT, PATIENCE, Peer, Process, Server};
 #[test]
 fn asked_to_end_under_load_the_server_gives_everyone_all_it_took_and_a_farewell() {
     let mut server = Server::start();
+    let (mut framed, _) = server.client_that_hears(&["--stay"]);
+    framed.end_of_input();
     // They read all the time: the speaker says more than the system holds for one that does not.
     let readers: Vec<Peer> = (0..5).map(|_| server.peer()).collect();
     let reading: Vec<_> =
         readers.into_iter().map(|mut peer| thread::spawn(move || peer.read_to_end())).collect();
-    let (mut framed, _) = server.client(&["--stay"]);
-    framed.end_of_input();
     let mut speaker = server.peer();
     let mut hand = speaker.again();
     let name = speaker.name.clone();

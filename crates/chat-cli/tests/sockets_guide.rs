@@ -58,3 +58,21 @@ fn a_datagram_is_lost() {
 fn a_sender_is_forged() {
     fails_naively("spoofed", "0 forged messages in the room");
 }
+
+#[test]
+fn the_program_is_looked_for_where_cargo_puts_it() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("skipped: python3 is not installed");
+        return;
+    }
+    let show = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sockets/show.py");
+    let mut command = Command::new("python3");
+    command
+        .arg(show)
+        .args(["boundaries", "ours"])
+        .env_remove("CHAT")
+        .env("CARGO_TARGET_DIR", "/nowhere/target");
+    let output = command.output().expect("python3 runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("/nowhere/target/debug/chat is not there"), "{stderr}");
+}

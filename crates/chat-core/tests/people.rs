@@ -245,7 +245,7 @@ fn who_lists_names_and_addresses_unless_they_are_hidden() {
     let ann = tcp.join("192.0.2.1:5");
     ask(&mut tcp, ann, "/nick ann");
     time.pass(Duration::from_secs(180));
-    let all = ["[*] 2 present", "[*] @host (local, here for 3 min, idle for 3 min)"];
+    let all = ["[*] 1 present, 1 local", "[*] @host (local, here for 3 min, idle for 3 min)"];
     assert_eq!(
         ask(&mut tcp, ann, "/who"),
         [&all[..], &["[*] ann 192.0.2.1:5 (tcp, here for 3 min, idle for 3 min)"]].concat()

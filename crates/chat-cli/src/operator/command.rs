@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn commands_answer() {
         assert!(
-            matches!(said("/who").0, Outcome::Answer(text) if text.starts_with("2 present\nann (local, "))
+            matches!(said("/who").0, Outcome::Answer(text) if text.starts_with("0 present, 2 local\nann (local, "))
         );
         assert!(matches!(said("/stats").0, Outcome::Answer(text) if text.contains("members: 0 now")));
         let Outcome::Answer(help) = said("/help").0 else { panic!("help answers") };

@@ -9,7 +9,7 @@ use crate::support::{Process, Server};
 #[test]
 fn the_last_words_of_a_thousand_that_send_and_close_at_once_are_all_heard() {
     let server = Server::start();
-    let (mut listener, _) = server.client(&["--stay"]);
+    let (mut listener, _) = server.client_that_hears(&["--stay"]);
     listener.end_of_input();
     let mut expected = BTreeSet::new();
     for number in 0..1_000 {
@@ -26,7 +26,7 @@ fn the_last_words_of_a_thousand_that_send_and_close_at_once_are_all_heard() {
 #[test]
 fn last_words_are_heard_even_if_a_reset_follows_them() {
     let server = Server::start();
-    let (mut listener, _) = server.client(&["--stay"]);
+    let (mut listener, _) = server.client_that_hears(&["--stay"]);
     listener.end_of_input();
     let mut speaker = server.peer();
     let mut expected = BTreeSet::new();

@@ -6,6 +6,8 @@ mod churn;
 mod descriptors;
 mod endings;
 mod flood;
+#[cfg(target_os = "linux")]
+mod orphans;
 mod restart;
 mod stdout;
 mod stopped;

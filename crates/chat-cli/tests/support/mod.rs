@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test file is a crate of its own and uses its part of this")]
 
 mod peer;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use peer::Peer;
 use socket2::{Domain, Socket, Type};
+pub(crate) use watched::Watched;
 
 /// How long anything may take that takes milliseconds on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,6 +41,8 @@ impl Drop for Killed {
 /// A process whose output is collected.
 pub(crate) struct Process {
     child: Killed,
+    /// Kills it if this program ends and drops nothing.
+    _watched: Watched,
     stdin: Option<ChildStdin>,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
@@ -55,7 +59,8 @@ impl Process {
         let mut child = command.spawn().expect("the program starts");
         let stdout = Output::of(child.stdout.take().expect("piped"));
         let stderr = Output::of(child.stderr.take().expect("piped"));
-        Self { stdin: child.stdin.take(), child: Killed(child), stdout, stderr }
+        let watched = Watched::by(&format!("kill -9 {}", child.id()));
+        Self { stdin: child.stdin.take(), child: Killed(child), _watched: watched, stdout, stderr }
     }
 
     /// As [`start`](Self::start), but nobody reads its stdout unless the caller does.
@@ -65,7 +70,17 @@ impl Process {
         let unread = child.stdout.take().expect("piped");
         let stderr = Output::of(child.stderr.take().expect("piped"));
         let stdin = child.stdin.take();
-        (Self { stdin, child: Killed(child), stdout: Output::of(std::io::empty()), stderr }, unread)
+        let watched = Watched::by(&format!("kill -9 {}", child.id()));
+        (
+            Self {
+                stdin,
+                child: Killed(child),
+                _watched: watched,
+                stdout: Output::of(std::io::empty()),
+                stderr,
+            },
+            unread,
+        )
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -223,7 +238,8 @@ impl Server {
     }
 
     /// `chat client tcp` in a pipe. Returns it with its address, once the server has accepted it. Nobody else may
-    /// connect meanwhile. If its hello is late, it may not have been welcomed yet: see [`Process::hears`].
+    /// connect meanwhile. If its hello is late, it may not have been welcomed yet, and not hear everything:
+    /// [`client_that_hears`](Self::client_that_hears) does.
     pub(crate) fn client(&self, flags: &[&str]) -> (Process, String) {
         let before = self.process.stdout.written().lines.len();
         let client = Process::start(&mut client_command(self.address, flags));
@@ -232,6 +248,22 @@ impl Server {
             new.find_map(|line| in_any_room(line).strip_prefix("[*] Accepted connection from "))
                 .map(str::to_owned)
         });
+        (client, name)
+    }
+
+    /// As [`client`](Self::client), and it hears all that is said from now on. Before others connect: they would hear
+    /// how it is asked. What it has printed meanwhile is forgotten.
+    pub(crate) fn client_that_hears(&self, flags: &[&str]) -> (Process, String) {
+        let (client, name) = self.client(flags);
+        let mut speaker = self.peer();
+        client.hears(&mut speaker);
+        // It may have been asked several times.
+        speaker.send("so you can\n");
+        client.stdout.wait_for_line(&speaker.line("so you can"));
+        let asked_by = speaker.name.clone();
+        drop(speaker);
+        self.has_ended(&asked_by);
+        client.stdout.written().lines.clear();
         (client, name)
     }
 }

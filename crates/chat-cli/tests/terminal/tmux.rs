@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
+use super::support::Watched;
+
 /// How long anything may take to show on a screen. Generous: nothing passes by waiting for it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -28,6 +30,8 @@ pub(crate) struct Tmux {
     /// A control client, which tells when a screen changes.
     control: Option<Child>,
     changes: Receiver<()>,
+    /// tmux and what runs in it is no child of ours.
+    _watched: Watched,
 }
 
 impl Tmux {
@@ -43,7 +47,9 @@ impl Tmux {
         fs::create_dir_all(&directory).expect("a directory for the test");
         fs::write(directory.join("tmux.conf"), CONFIGURATION).expect("its configuration");
         let (change, changes) = bounded(1);
-        let mut tmux = Self { name, directory, control: None, changes };
+        let clean_up =
+            format!("tmux -L {name} kill-server; rm -r {}", directory.to_str().expect("it has a plain name"));
+        let mut tmux = Self { _watched: Watched::by(&clean_up), name, directory, control: None, changes };
         tmux.run(&["new-session", "-d", "-s", "test", "-x", "80", "-y", "24", "cat"]);
         let mut control = tmux.command(&["-C", "attach", "-t", "test"]);
         let mut control =

@@ -41,7 +41,12 @@ fn nick(caller: &Caller<'_>, name: &str) -> Reply {
 
 fn who(caller: &Caller<'_>, _: &str) -> Reply {
     let (count, present) = caller.room.presence(WHO_MAX);
-    let mut reply = Reply::line(format!("{count} present"));
+    // Everywhere else those that are present are the ones that came over a network.
+    let local = caller.room.stats().local_members.min(count);
+    let mut reply = Reply::line(match count - local {
+        present if local > 0 => format!("{present} present, {local} local"),
+        present => format!("{present} present"),
+    });
     for one in &present {
         reply = reply.and(one.line(caller.room.shows_addresses() || caller.is_operator()));
     }
