@@ -122,7 +122,7 @@ impl Run {
     }
 
     fn step(&mut self, choices: &mut Choices<'_>) {
-        match choices.below(16) {
+        match choices.below(18) {
             0..=1 => self.join(choices.below(PORTS), choices),
             2..=4 => self.say(choices),
             5 => self.leave(choices),
@@ -134,6 +134,7 @@ impl Run {
             12 => self.say_from_within(choices),
             13 => self.time.advance_to(self.time.now() + Duration::from_millis(choices.number().min(10_000))),
             14 => self.attach_or_detach(choices),
+            15..=16 => self.command(choices),
             _ => self.room_closes(choices),
         }
     }
@@ -205,6 +206,8 @@ impl Run {
         let member = &mut self.members[index];
         let Some(transport) = &self.attachments[member.attachment] else { return };
         let moderated = self.room.config().moderator.is_some();
+        let present = self.room.presence(usize::MAX).1;
+        let is_muted = present.iter().any(|one| one.member == member.id && one.is_muted);
         let said = transport.attachment.say(member.key, text.clone(), self.time.now());
         assert_eq!(said.is_ok(), member.is_here && !self.room.is_closing(), "a member is heard, nobody else");
         let Ok(said) = said else { return };
@@ -212,6 +215,7 @@ impl Run {
         match (said.outcome, moderated, length % 10) {
             // That is between the two.
             (Outcome::Refused, true, 9) => return,
+            (Outcome::Refused, ..) if is_muted => return,
             (Outcome::Accepted { seq }, _, _) => {
                 let text = if moderated && length % 10 == 8 { "changed" } else { text.as_str() };
                 self.truth.push((member.id, text.to_owned()));
@@ -221,6 +225,49 @@ impl Run {
         }
         let attachment = member.attachment;
         self.tell_all_but(Some(attachment));
+    }
+
+    /// A member gives a command, or an operator does something about members.
+    fn command(&mut self, choices: &mut Choices<'_>) {
+        let Some(index) = self.member(choices) else { return };
+        let member = &self.members[index];
+        let Some(transport) = &self.attachments[member.attachment] else { return };
+        let (key, id, own) = (member.key, member.id, member.attachment);
+        let who = ["ann", "Ann", "iris", "lris", "bob", "192.0.2.1:4", "127.0.0.1:1"][choices.below(7)];
+        let line = match choices.below(8) {
+            0..=1 => format!("/nick {who}"),
+            2 => "/nick".to_owned(),
+            3..=4 => format!("/msg {who} {}", "x".repeat(usize::from(choices.byte()))),
+            5 => format!("/ignore {who}"),
+            6 => format!("/unignore {who}"),
+            _ => ["/reply hi", "/who", "/rooms", "/topic", "/help", "/", "/kick ann", "/join dev"]
+                [choices.below(8)]
+            .to_owned(),
+        };
+        if choices.below(4) == 0 {
+            self.room.mute(id, choices.yes());
+        }
+        let (seq, was_here) = (self.truth.len() as u64, member.is_here && !self.room.is_closing());
+        let text = Text::one_line(&line).expect("short");
+        let said = transport.attachment.say(key, text, self.time.now());
+        assert_eq!(said.is_ok(), was_here, "a member is answered, nobody else");
+        let Ok(said) = said else { return };
+        assert!(matches!(said.outcome, Outcome::Answered { .. }), "{line} is not said: {said:?}");
+        self.members[index].taken += 1;
+        assert_eq!(self.room.stats().messages, seq, "{line} is no message");
+        if choices.yes() {
+            let transport = self.attachments[own].as_ref().expect("it was there");
+            transport.attachment.got(key, choices.number());
+        }
+        // Whether anyone else is concerned depends on names and lanes: a transport that was woken has an update.
+        for transport in self.attachments.iter_mut().flatten() {
+            transport.is_update |= transport.wakes.load(Ordering::Relaxed) > 0;
+        }
+        let mut shown = self.room.members();
+        let count = shown.len();
+        shown.sort_unstable();
+        shown.dedup();
+        assert_eq!(shown.len(), count, "no two are shown alike");
     }
 
     fn leave(&mut self, choices: &mut Choices<'_>) {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use allocation_counter::measure;
-use chat_core::{Room, RoomConfig, Waker, World};
+use chat_core::{Room, RoomConfig, Rooms, RoomsConfig, Update, Waker, World};
 use chat_proto::limits::{DATAGRAM_BYTES_MAX, FRAME_BYTES_MAX, PLAIN_LINE_BYTES_MAX, TEXT_BYTES_MAX};
 use chat_proto::{
     Author, Cookie, Entry, Event, Frame, FrameDecoder, Hello, MemberDatagram, MemberFrame, Origin, PREFACE,
@@ -198,4 +198,49 @@ fn hellos_from_a_hundred_thousand_addresses_leave_a_thousand_answers_and_nothing
     let mut datagram = Vec::new();
     let answers = std::iter::from_fn(|| endpoint.transmit(&mut datagram, time.now())).count();
     assert_eq!(answers, 1_024);
+}
+
+/// Rooms with nobody in them, each with an observer, as `chat server` has for its stdout.
+#[test]
+fn an_idle_room_takes_at_most_two_kib() {
+    const ROOMS: usize = 1_000;
+    const ROOM_BYTES_MAX: usize = 2 * 1024;
+    let names = (0..ROOMS).map(|number| format!("room-{number}").parse().expect("a name"));
+    let config = names.fold(RoomsConfig::default(), RoomsConfig::with_room);
+    holds_at_most(ROOMS * ROOM_BYTES_MAX, || {
+        let rooms = Rooms::new(config).expect("each has its name");
+        let observers: Vec<_> = rooms.all().iter().map(|room| room.observe(Waker::new(|| {}))).collect();
+        assert_eq!(observers.len(), ROOMS);
+    });
+}
+
+/// A member that gives one command after the other, of which each wants something kept.
+#[test]
+fn names_and_private_messages_do_not_pile_up() {
+    const COMMANDS: usize = 5_000;
+    const KEPT_BYTES_MAX: usize = 64 * 1024;
+    holds_at_most(2 * RoomConfig::LOG_BYTES_MIN + KEPT_BYTES_MAX, || {
+        let mut config = RoomConfig::default();
+        (config.log_bytes_max, config.rate) = (RoomConfig::LOG_BYTES_MIN, None);
+        let (room, time) = (Room::new(config), VirtualTime::default());
+        let mut attachment = room.attach(Waker::new(|| {}));
+        let [ann, _bob_reads_nothing] = [1, 2].map(|port| {
+            attachment.join(0, SocketAddr::from(([192, 0, 2, 1], port)), time.now()).expect("there is room")
+        });
+        let long = "x".repeat(900);
+        for number in 0..COMMANDS {
+            for line in [
+                format!("/nick n{number}"),
+                format!("/msg 192.0.2.1:2 {long}"),
+                "/ignore 192.0.2.1:2".to_owned(),
+                format!("/join r{number}"),
+            ] {
+                let said = attachment.say(ann.member, Text::lossy(&line), time.now());
+                assert!(said.is_ok(), "{line}");
+            }
+            attachment.pull(&mut Update::default());
+            attachment.got(ann.member, u64::MAX);
+        }
+        assert_eq!(room.stats().messages, 0);
+    });
 }

@@ -115,10 +115,16 @@ fn bans(caller: &Caller<'_>, _: &str) -> Reply {
         return Reply::line("Nobody is banned");
     }
     list.iter().fold(Reply::default(), |reply, Ban { who, why, until_unix_ms }| {
-        let left = until_unix_ms.map(|until| format!(" for {}", in_words(until.saturating_sub(now) / 1000)));
+        let left = until_unix_ms.map(|until| format!(" for {}", in_words(left_s(until, now))));
         let why = if why.as_str().is_empty() { String::new() } else { format!(": {why}") };
         reply.and(format!("{who}{}{why}", left.unwrap_or_default()))
     })
+}
+
+/// How long a ban still lasts: a long one to the next full minute, so that one for two hours does not begin as one for 119 minutes.
+fn left_s(until_unix_ms: u64, now_ms: u64) -> u64 {
+    let left = until_unix_ms.saturating_sub(now_ms).div_ceil(1_000);
+    if left > 60 { left.div_ceil(60) * 60 } else { left }
 }
 
 fn mute(caller: &Caller<'_>, who: &str, is_muted: bool) -> Reply {
@@ -216,6 +222,14 @@ mod tests {
         assert_eq!(duration_in_front("for 2h"), Ok((Some(Duration::from_secs(7_200)), "")));
         assert_eq!(duration_in_front("spam for 2h"), Ok((None, "spam for 2h")));
         assert!(duration_in_front("for ever").is_err());
+    }
+
+    #[test]
+    fn what_is_left_of_a_ban_is_told_in_full_minutes() {
+        assert_eq!(in_words(left_s(7_200_000, 1_900)), "2 h");
+        assert_eq!(in_words(left_s(604_800_000, 900)), "7 days");
+        assert_eq!(in_words(left_s(30_000, 900)), "30 s");
+        assert_eq!(in_words(left_s(1_000, 9_000)), "0 s");
     }
 
     #[test]

@@ -99,6 +99,8 @@ pub struct Promises {
     pub notices_end: bool,
     /// The room learns at once of a peer that vanishes without a goodbye.
     pub notices_loss: bool,
+    /// A member can go to another room, over its connection or by closing it ([`Action::Move`](chat_core::Action::Move)).
+    pub moves: bool,
     /// Most bytes that the medium itself holds for a peer that reads nothing: the system's buffers. No more may
     /// accumulate anywhere.
     pub unread_bytes_max: usize,
@@ -112,6 +114,7 @@ impl Default for Promises {
             tells_refused: true,
             notices_end: true,
             notices_loss: true,
+            moves: true,
             unread_bytes_max: 64 * 1024,
         }
     }
@@ -150,6 +153,13 @@ impl Promises {
     #[must_use]
     pub fn with_notices_loss(mut self, notices_loss: bool) -> Self {
         self.notices_loss = notices_loss;
+        self
+    }
+
+    /// Sets [`moves`](Self::moves).
+    #[must_use]
+    pub fn with_moves(mut self, moves: bool) -> Self {
+        self.moves = moves;
         self
     }
 

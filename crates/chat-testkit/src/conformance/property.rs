@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::medium::Medium;
-use super::properties::{closing, hearing, joining, leaving, slow, turning};
+use super::properties::{closing, hearing, joining, leaving, people, slow, turning};
 use super::stage::Checked;
 
 /// Checks a transport against every property.
@@ -140,6 +140,18 @@ properties! {
     MembersLeaveWithTheirTransport, members_leave_with_their_transport = leaving::dropped,
         "when a transport is dropped its members leave, and the room goes on",
         "chat_core::Attachment; docs/transport.md, \"Ends\"";
+    ANameIsItsMembersOwn, a_name_is_its_members_own = people::names,
+        "a member that takes a name is heard by it, nobody else gets it, and a command is never said",
+        "PROTOCOL.md 13.1, 13.3; docs/transport.md, \"Hearing peers\"";
+    ADirectLaneIsInOrder, a_direct_lane_is_in_order = people::lane_order,
+        "private messages reach one member, each once and in order, and their sender is told so",
+        "chat_core::Update::direct, PROTOCOL.md 13.6; docs/transport.md, \"Pulling\"";
+    ARefusedMessageIsToldToItsSender, a_refused_message_is_told_to_its_sender = people::refusal,
+        "the sender of a private message that is not delivered is told why",
+        "PROTOCOL.md 13.6, 13.7; docs/transport.md, \"Hearing peers\"";
+    AMemberGoesToAnotherRoom, a_member_goes_to_another_room = people::another_room,
+        "a member that goes to another room has left the old one, and says and hears nothing more there",
+        "chat_core::Action::Move, PROTOCOL.md 13.11, 13.12; docs/transport.md, \"Hearing peers\"";
     ATurnReturnsInTime, a_turn_returns_in_time = turning::in_time,
         "a turn ends when it has done some work, and at `until` at the latest",
         "chat_core::Transport::turn; docs/transport.md, \"Waiting\"";

@@ -72,7 +72,10 @@ pub(super) enum Admission<P> {
 
 impl<'m, M: Medium> Stage<'m, M> {
     pub(super) fn new(medium: &'m M, config: RoomConfig) -> Self {
-        let room = Room::new(config);
+        Self::of(medium, Room::new(config))
+    }
+
+    pub(super) fn of(medium: &'m M, room: Room) -> Self {
         let local = room.join("kit").expect("a name that nobody has");
         Self { medium, room, local, seen: Vec::new(), guests: 0, markers: 0 }
     }
@@ -165,6 +168,17 @@ impl<'m, M: Medium> Stage<'m, M> {
                         format!("the last was {}", last(&heard)),
                     );
                 }
+            }
+        }
+    }
+
+    /// Waits until a peer that goes elsewhere hears that it is there; false if it is to come over another connection.
+    pub(super) fn wait_for_arrival(&self, guest: &mut Guest<M::Peer>, line: &str) -> Checked<bool> {
+        loop {
+            match guest.hear()? {
+                Heard::Line(heard) if heard == line => return Ok(true),
+                Heard::Closed(_) | Heard::End => return Ok(false),
+                _ => {}
             }
         }
     }

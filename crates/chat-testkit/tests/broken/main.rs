@@ -23,7 +23,10 @@ impl Medium for Channels {
     type Peer = ChannelPeer;
 
     fn promises(&self) -> Promises {
-        Promises::default().with_echo(self.echo).with_unread_bytes_max(UNREAD_LINES_MAX * 1024)
+        Promises::default()
+            .with_echo(self.echo)
+            .with_moves(false)
+            .with_unread_bytes_max(UNREAD_LINES_MAX * 1024)
     }
 
     fn patience(&self) -> Duration {
