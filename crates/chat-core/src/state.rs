@@ -125,12 +125,14 @@ impl State {
             return Wakes::default();
         }
         // A journal that is full keeps no farewell. Members at other servers stay where they are, and need none.
-        let said = match self.is_shared() {
+        let mut wakes = match self.is_shared() {
             true => self.tell_everyone(&farewell),
             false => self.say_as_room(vec![farewell]).unwrap_or_default(),
         };
         self.closing = Some(now + grace.min(GRACE_MAX));
-        said
+        // A transport that has nothing to send learns of it, too.
+        wakes.0.extend(self.wake_readers(None).0);
+        wakes
     }
 
     /// Nothing more will be appended: the room is closing and no transport is left.

@@ -231,6 +231,8 @@ async fn options(config: &ClusterConfig) -> Result<ConnectOptions, OpenError> {
         .event_callback(|event| async move {
             match event {
                 Event::Connected => tracing::info!("connected to NATS"),
+                // An attempt that failed; the next one follows.
+                Event::ClientError(error) => tracing::debug!(%error, "NATS"),
                 event => tracing::warn!(%event, "NATS"),
             }
         });
