@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// Clauses that cannot be seen from outside the program, or not with it.
-const WITHOUT_A_TEST_HERE: [(&str, &str); 8] = [
+const WITHOUT_A_TEST_HERE: [(&str, &str); 17] = [
     ("1.7", "the program has no moderator; tests of chat-tcp, chat-udp and the examples have"),
     ("6.5", "the encoding: golden bytes in chat-proto; all frames are sent by the tests of section 6"),
     (
@@ -20,7 +20,19 @@ const WITHOUT_A_TEST_HERE: [(&str, &str); 8] = [
     ("11.3", "the encoding: golden bytes in chat-proto; all datagrams are read by the tests of section 11"),
     ("11.15", "the picture of what 11.4 to 11.14 say"),
     ("2.3", "part of the corpus, with which the tests of 2.2 and 6.2 go through every way to deliver it"),
+    ("14.1", WEB),
+    ("14.2", WEB),
+    ("14.3", WEB),
+    ("14.4", WEB),
+    ("14.5", WEB),
+    ("14.6", WEB),
+    ("14.7", WEB),
+    ("14.8", WEB),
+    ("14.9", WEB),
 ];
+
+/// Why no test here is about browsers.
+const WEB: &str = "browsers: tests/browser, and the tests of chat-stream and chat-tcp";
 
 /// Of the corpus, too.
 const IN_THE_CORPUS: [&str; 2] = ["2.4", "2.5"];
