@@ -59,8 +59,9 @@ fn secret_server(name: &str, year: i32) -> Server {
 
 #[test]
 fn a_server_that_is_well_is_found_well_and_does_not_notice() {
-    let server = Server::over(&["tcp", "udp"], &["--tls", "self-signed", "-v"]);
+    let server = Server::over(&["tcp", "udp"], &["--tls", "self-signed", "--web", "-v"]);
     let (code, text) = doctor(&server.address.to_string());
+    assert_eq!(about(&text, "WebSocket"), "works: the upgrade is accepted", "{text}");
     assert!(about(&text, "TCP").starts_with("works: round trip "), "{text}");
     assert!(about(&text, "UDP").starts_with("works: round trip ") && text.contains("no loss"), "{text}");
     let tls = about(&text, "TLS");

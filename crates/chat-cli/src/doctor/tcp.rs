@@ -107,7 +107,7 @@ pub(super) fn examine_web(address: SocketAddr, host: &str) -> Finding {
         let (mut socket, _) = connect(address)?;
         // The key of RFC 6455, section 1.3.
         let request = format!(
-            "GET / HTTP/1.1\r\nHost: {host}:{}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            "GET /ws HTTP/1.1\r\nHost: {host}:{}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
             address.port()
         );
