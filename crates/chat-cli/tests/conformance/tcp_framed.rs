@@ -7,8 +7,8 @@ use std::thread;
 
 use chat_proto::limits::{FRAME_BYTES_MAX, PRESENCE_MEMBERS_MAX, PRESENT_AUTHORS_MAX};
 use chat_proto::{
-    Author, Entry, Event, Hello, LeaveReason, MemberFrame, MemberId, Origin, PREFACE, Resume, RoomFrame,
-    Session, Welcome,
+    Author, DirectItem, Entry, Event, Hello, LeaveReason, LookBack, MemberFrame, MemberId, Origin, PREFACE,
+    Resume, RoomFrame, Session, Text, Welcome,
 };
 
 use crate::frames::{Framed, encoded, opening, say, text};
@@ -330,6 +330,46 @@ fn clause_6_12_who_is_answered_with_the_first_64_addresses() {
         (many.members as usize, many.authors.len(), many.more),
         (PRESENT_AUTHORS_MAX + 6, PRESENT_AUTHORS_MAX, true)
     );
+}
+
+#[test]
+fn clause_6_15_old_messages_come_page_by_page_and_a_question_is_answered_once() {
+    let server = Server::start();
+    let (mut ann, _) = Framed::join(&server);
+    for word in ["tea", "coffee", "more tea"] {
+        ann.say(word);
+    }
+    ann.texts_until("more tea");
+    let mut page = |number, question: LookBack| {
+        ann.send(&MemberFrame::LookBack { number, question });
+        let mut messages = Vec::new();
+        loop {
+            let RoomFrame::Direct(direct) = ann.next().expect("the connection stands") else { continue };
+            match &direct.item {
+                DirectItem::OldMessage { question, entry } if *question == number => {
+                    messages.push((entry.seq, text(&entry.event)));
+                }
+                DirectItem::OldEnd { question, more, why: None } if *question == number => {
+                    return (messages, *more);
+                }
+                item => panic!("{item:?}"),
+            }
+        }
+    };
+    let message = |seq, text: &str| (seq, text.to_owned());
+    assert_eq!(page(1, LookBack::newest(2)), (vec![message(2, "coffee"), message(3, "more tea")], true));
+    assert_eq!(page(2, LookBack::newest(2).before(2)), (vec![message(1, "tea")], false));
+    let words = LookBack::newest(50).with_words(Text::one_line("TEA").unwrap());
+    assert_eq!(page(3, words), (vec![message(1, "tea"), message(3, "more tea")], false));
+    // A copy of a question is not answered.
+    ann.send(&MemberFrame::LookBack { number: 3, question: LookBack::newest(1) });
+    ann.send(&MemberFrame::LookBack { number: 4, question: LookBack::newest(1).by("zoe".parse().unwrap()) });
+    let answer = loop {
+        if let RoomFrame::Direct(direct) = ann.next().expect("the connection stands") {
+            break direct.item.clone();
+        }
+    };
+    assert_eq!(answer, DirectItem::OldEnd { question: 4, more: false, why: None });
 }
 
 #[test]
