@@ -310,7 +310,7 @@ fn web_server_has_browsers_and_netcat_in_one_room() {
             .header("Upgrade", "websocket")
             .header("Sec-WebSocket-Version", "13")
             .header("Sec-WebSocket-Key", request);
-        tungstenite::client(request.body(()).unwrap(), socket)
+        tungstenite::client(request.body(()).unwrap(), socket).map_err(|error| error.to_string())
     };
     assert!(open("http://evil.example").is_err());
     let (mut browser, _) = open(&format!("http://{web}")).unwrap();

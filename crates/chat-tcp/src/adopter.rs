@@ -1,4 +1,4 @@
-//! WebSockets that a web server of the embedder has opened.
+//! Connections whose WebSocket a web server of the embedder has opened.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};

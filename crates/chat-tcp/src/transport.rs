@@ -59,7 +59,7 @@ pub(crate) struct PollLoop<L: Listener, S> {
     waker: Arc<mio::Waker>,
     acceptor: Option<Acceptor<L>>,
     inbox: Receiver<Dealt<L::Socket>>,
-    /// WebSockets that another web server has opened.
+    /// Connections whose WebSocket another web server has opened.
     #[cfg(feature = "web")]
     upgraded: Option<Receiver<(L::Socket, SocketAddr)>>,
     endpoint: Endpoint<S>,
@@ -116,7 +116,7 @@ impl<L: Listener, S: Stream + Send> PollLoop<L, S> {
         })
     }
 
-    /// The way for WebSockets that another web server has opened.
+    /// The way for connections whose WebSocket another web server has opened.
     #[cfg(feature = "web")]
     pub(crate) fn upgraded(&mut self) -> (Sender<(L::Socket, SocketAddr)>, Arc<mio::Waker>) {
         let (sender, receiver) = bounded(DEALT_MAX);

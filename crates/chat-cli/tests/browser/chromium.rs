@@ -1,4 +1,4 @@
-//! A real Chromium, driven over its DevTools protocol.
+//! A real Chromium, driven over its debugging protocol.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
@@ -86,6 +86,7 @@ impl Browser {
         Some(Self { link: RefCell::new(Link { socket, calls: 0 }), _processes: processes, _profile: profile })
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "they are made where it is called")]
     fn call(&self, page: Option<&str>, method: &str, parameters: Value) -> Value {
         let link = &mut *self.link.borrow_mut();
         link.calls += 1;

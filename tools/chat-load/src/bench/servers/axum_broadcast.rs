@@ -1,4 +1,4 @@
-//! What a good tutorial on WebSockets ends with: axum, a task per member and one broadcast channel.
+//! What a good tutorial on WebSocket ends with: axum, a task per member and one broadcast channel.
 //!
 //! It is not made weak on purpose: a text is formatted once and shared, and a task that has fallen behind hands over all that waits
 //! for it before it flushes.
