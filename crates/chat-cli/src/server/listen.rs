@@ -4,16 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
-#[cfg(unix)]
-use std::path::Path;
 use std::thread::available_parallelism;
 
-#[cfg(unix)]
-use chat_core::BindError;
 use chat_core::{Rooms, Running};
 use chat_tcp::{Bare, Layer, Proxied, TcpConfig, TcpServer};
-#[cfg(unix)]
-use chat_tcp::{UnixFile, UnixServer};
 use chat_tls::Tls;
 use chat_udp::UdpServer;
 
@@ -143,52 +137,6 @@ fn open<L: Layer + Sync>(
     } else {
         let proxied = Proxied::new(args.proxy_from.iter().copied(), layer.clone());
         TcpServer::over(listener, rooms, config, &proxied)?.spawn_into(running)?;
-    }
-    Ok(())
-}
-
-/// Binds the Unix sockets.
-#[cfg(unix)]
-pub(super) fn bind_files(args: &ServerArgs) -> Result<Vec<UnixFile>, Failure> {
-    let (files, is_asked) = (args.files(), args.transports.contains(&TransportKind::Unix));
-    if let (false, Some(path)) = (is_asked, files.first()) {
-        let hint = format!("chat server unix --bind {}", path.display());
-        return Err(Failure::new(format!("{} is a file, which is for unix", path.display()), Some(hint)));
-    }
-    if is_asked && files.is_empty() {
-        let hint = "with a / in it, such as --bind ./chat.sock".to_owned();
-        return Err(Failure::new("unix needs a file to listen at", Some(hint)));
-    }
-    let bind = |path: &Path| {
-        UnixFile::bind(path, args.mode).map_err(|source| {
-            let hint = match source.kind() {
-                ErrorKind::AddrInUse => {
-                    Some("another server listens there, or it is no socket; name another file")
-                }
-                ErrorKind::NotFound => Some("its directory does not exist"),
-                ErrorKind::PermissionDenied => Some("this user may not write there"),
-                ErrorKind::InvalidInput => Some("the system takes no more than about 100 bytes for its name"),
-                _ => None,
-            };
-            let failed = BindError::File { path: path.to_owned(), source };
-            Failure::new(failed, hint.map(str::to_owned))
-        })
-    };
-    files.into_iter().map(bind).collect()
-}
-
-/// Opens the room over the Unix sockets.
-#[cfg(unix)]
-pub(super) fn serve_files(
-    files: Vec<UnixFile>,
-    args: &ServerArgs,
-    rooms: &Rooms,
-    running: &mut Running,
-) -> Result<(), Failure> {
-    // One machine's own programs are few.
-    let config = TcpConfig::default().with_announce(args.announce).with_threads(1);
-    for file in files {
-        UnixServer::over(file, rooms, &config)?.spawn_into(running)?;
     }
     Ok(())
 }

@@ -4,6 +4,8 @@ mod bans;
 mod check;
 mod cluster;
 #[cfg(unix)]
+mod files;
+#[cfg(unix)]
 mod hand_over;
 #[cfg(unix)]
 mod handed;
@@ -113,7 +115,7 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     #[cfg(unix)]
     let at_files: Vec<String> = files.iter().map(|file| file.path().display().to_string()).collect();
     #[cfg(unix)]
-    listen::serve_files(files, args, &rooms, &mut running)?;
+    files::serve_files(files, args, &rooms, &mut running)?;
     let mut first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
     #[cfg(unix)]
     first.extend(at_files.iter().map(|path| format!("[*] Listening on {path}\n")));

@@ -45,7 +45,7 @@ pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
         sockets if sockets.is_empty() => listen::bind_all(args)?,
         sockets => listen::handed(sockets)?,
     };
-    let files = listen::bind_files(args)?;
+    let files = super::files::bind_files(args)?;
     let admin = match (handed.admin, &args.admin) {
         (Some(listener), _) => Some(listener),
         (None, address) => address.as_ref().map(metrics::bind).transpose()?,

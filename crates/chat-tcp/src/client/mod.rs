@@ -30,7 +30,7 @@ use crate::stream::TcpSocket;
 /// answers is taken (RFC 8305).
 ///
 /// Returns once the connection is made. Whether the server speaks our protocol shows later:
-/// [`ClientEvent::Connected`], or [`ClientEnd::NotFramed`].
+/// [`ClientEvent::Connected`](chat_core::ClientEvent::Connected), or [`ClientEnd::NotFramed`].
 ///
 /// # Errors
 ///

@@ -1,0 +1,54 @@
+//! Opens the room at files: Unix sockets.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use chat_core::{BindError, Rooms, Running};
+use chat_tcp::{TcpConfig, UnixFile, UnixServer};
+
+use crate::args::{ServerArgs, TransportKind};
+use crate::failure::Failure;
+
+/// Binds the Unix sockets.
+pub(super) fn bind_files(args: &ServerArgs) -> Result<Vec<UnixFile>, Failure> {
+    let (files, is_asked) = (args.files(), args.transports.contains(&TransportKind::Unix));
+    if let (false, Some(path)) = (is_asked, files.first()) {
+        let hint = format!("chat server unix --bind {}", path.display());
+        return Err(Failure::new(format!("{} is a file, which is for unix", path.display()), Some(hint)));
+    }
+    if is_asked && files.is_empty() {
+        let hint = "with a / in it, such as --bind ./chat.sock".to_owned();
+        return Err(Failure::new("unix needs a file to listen at", Some(hint)));
+    }
+    let bind = |path: &Path| {
+        UnixFile::bind(path, args.mode).map_err(|source| {
+            let hint = match source.kind() {
+                ErrorKind::AddrInUse => {
+                    Some("another server listens there, or it is no socket; name another file")
+                }
+                ErrorKind::NotFound => Some("its directory does not exist"),
+                ErrorKind::PermissionDenied => Some("this user may not write there"),
+                ErrorKind::InvalidInput => Some("the system takes no more than about 100 bytes for its name"),
+                _ => None,
+            };
+            let failed = BindError::File { path: path.to_owned(), source };
+            Failure::new(failed, hint.map(str::to_owned))
+        })
+    };
+    files.into_iter().map(bind).collect()
+}
+
+/// Opens the room over the Unix sockets.
+pub(super) fn serve_files(
+    files: Vec<UnixFile>,
+    args: &ServerArgs,
+    rooms: &Rooms,
+    running: &mut Running,
+) -> Result<(), Failure> {
+    // One machine's own programs are few.
+    let config = TcpConfig::default().with_announce(args.announce).with_threads(1);
+    for file in files {
+        UnixServer::over(file, rooms, &config)?.spawn_into(running)?;
+    }
+    Ok(())
+}
