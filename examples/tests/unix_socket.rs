@@ -45,7 +45,9 @@ impl Medium for Unix {
 
     fn promises(&self) -> Promises {
         // The system holds what was sent until it is read, about 200 KiB on Linux.
-        Promises::default().with_echo(false).with_unread_bytes_max(512 * 1024)
+        let promises = Promises::default().with_echo(false).with_unread_bytes_max(512 * 1024);
+        // The example serves one room.
+        promises.with_moves(false)
     }
 
     fn open(&self, room: &Room) -> (UnixTransport, PathBuf) {
