@@ -37,9 +37,9 @@ pub enum ClientEvent {
     Line(Text),
     /// The log's tail has passed its cursor: it missed exactly this many messages.
     Missed(u64),
-    /// The answer to [`Client::ask_who`](super::Client::ask_who).
+    /// The answer to [`Speaker::ask_who`](super::Speaker::ask_who).
     Present(Present),
-    /// The answer to [`Client::history`](super::Client::history).
+    /// The answer to [`Speaker::history`](super::Speaker::history).
     OldMessages(OldMessages),
     /// These messages were on their way when the connection broke, and the room no longer knows whether it
     /// took them. They are not said again.
@@ -77,7 +77,7 @@ pub enum ClientEnd {
     /// It left, and everything it said was confirmed (of a plain server: written out).
     #[error("left")]
     Left,
-    /// It left at once ([`Client::leave`](super::Client::leave)), before the room had confirmed everything.
+    /// It left at once ([`Speaker::leave`](super::Speaker::leave)), before the room had confirmed everything.
     #[error("left{}", unconfirmed_note(*unconfirmed))]
     Abandoned {
         /// Messages that were not confirmed.
