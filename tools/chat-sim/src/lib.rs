@@ -1,7 +1,7 @@
-//! The chat on networks that lose, double, delay and break, with every fault drawn from a seed.
+//! Runs the chat on networks that lose, duplicate, delay and break. Every fault is drawn from a seed.
 //!
-//! The protocol crates take time as an argument and leave the sending to the code that drives them, so the
-//! very code that serves real sockets runs here, thousands of times faster, and the same way each time:
+//! The protocol crates take time as an argument and leave the sending to the code that drives them. So the same
+//! code that serves real sockets runs here, thousands of times faster, and always in the same way:
 //! **a failure prints its seed, and the seed replays it**.
 //!
 //! ```

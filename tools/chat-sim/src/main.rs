@@ -8,24 +8,24 @@ use chat_sim::mixed::{Crowd, Drain, Mixed, Udp};
 use chat_sim::{Failure, Report, Scenario, Shortest, shrink};
 use clap::{Parser, ValueEnum};
 
-/// Runs the room on networks, with members and faults drawn from seeds, and shrinks the first run that fails
-/// to a short script that fails
+/// Runs a room on simulated networks, with members and faults drawn from seeds. Shrinks the first run that fails to a
+/// short script that still fails
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask sim")]
 struct Args {
-    /// What is played; left out, udp and mixed
+    /// Which scenario to run. Without this option: udp and mixed
     #[arg(long, value_enum)]
     scenario: Option<Which>,
-    /// Replay one seed and tell what its run was like
+    /// Replay one seed and print a report of its run
     #[arg(long, value_name = "N", conflicts_with_all = ["from", "count", "minutes"])]
     seed: Option<u64>,
     /// The first seed
     #[arg(long, value_name = "N", default_value_t = 0)]
     from: u64,
-    /// How many seeds of each scenario
+    /// How many seeds to run of each scenario
     #[arg(long, value_name = "N", default_value_t = 1_000, conflicts_with = "minutes")]
     count: u64,
-    /// Run seeds for so long instead
+    /// Run seeds for this many minutes instead
     #[arg(long, value_name = "M")]
     minutes: Option<u64>,
 }
@@ -34,11 +34,11 @@ struct Args {
 enum Which {
     /// A few members over UDP on bad networks
     Udp,
-    /// Members of every kind, on threads that interrupt each other
+    /// Members of every kind, served by threads that interrupt each other
     Mixed,
-    /// Fifty members that come, go and break off over 100,000 messages; takes minutes
+    /// Fifty members that join, leave and lose connections during 100,000 messages; takes minutes
     Crowd,
-    /// A thousand members with much to read when the room closes
+    /// A thousand members that still have much to read when the room closes
     Drain,
 }
 
@@ -52,7 +52,7 @@ impl Which {
         }
     }
 
-    /// Plays as many scripts as take a minute or so.
+    /// The shortest script that fails. The number of tries is limited so that the search takes about a minute.
     fn shortest(self, failure: &Failure) -> String {
         match self {
             Self::Udp => shortest::<Udp>(failure, 500),
@@ -99,7 +99,7 @@ fn search(args: &Args, scenarios: &[Which]) -> ExitCode {
             }
         }
         seed += 1;
-        // On a terminal one line that moves; in a log a line now and then.
+        // A terminal shows one line that is rewritten. A log gets a line now and then.
         let pause = Duration::from_millis(if is_seen { 100 } else { 30_000 });
         if clock() - told > pause {
             told = clock();
@@ -130,7 +130,7 @@ fn shortest<S: Scenario>(failure: &Failure, tries_max: usize) -> String {
     format!("the shortest of {tries}:\n{script}\n{fault}")
 }
 
-/// The commit that is checked out: a seed replays a run only of the same code.
+/// The commit that is checked out. A seed replays the same run only with the same code.
 fn commit() -> String {
     let described = Command::new("git").args(["describe", "--always", "--dirty"]).output();
     let described = described.ok().filter(|described| described.status.success());

@@ -1,4 +1,4 @@
-//! What every scenario has: a script drawn from a seed, and a way to play it.
+//! The trait of all scenarios: each draws a script from a seed and plays it.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,42 +6,42 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// A conversation that is drawn from a seed and can be played again, in full or in part.
+/// A conversation that is drawn from a seed. It can be played again, in full or in part.
 pub trait Scenario: Sized + Clone + fmt::Display {
     /// Its name on the command line.
     const NAME: &'static str;
 
-    /// The script of `seed`.
+    /// Draws the script of `seed`.
     fn draw(seed: u64) -> Self;
 
     /// Plays the script to its end. The same script gives the same run.
     ///
     /// # Errors
     ///
-    /// The first promise that is broken.
+    /// [`Fault`]: the first promise that is broken.
     fn play(&self) -> Result<Report, Fault>;
 
-    /// Shorter scripts to try in its place when it has failed, those that leave out most first.
+    /// Shorter scripts to try when this one has failed. The ones that leave out most come first.
     fn shorter(&self) -> Vec<Self>;
 }
 
-/// What a run was like.
+/// The numbers of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// Messages that the room took.
+    /// Messages that the room accepted.
     pub messages: u64,
-    /// Messages that members got whose runs are checked, all together.
+    /// Messages that reached the checked members, summed over these members.
     pub delivered: u64,
-    /// Messages that those members were told they missed, all together.
+    /// Messages that these members were told they missed, summed over these members.
     pub missed: u64,
-    /// Connections or sessions that framed members needed; as many as members if none broke.
+    /// Connections or sessions that framed members needed. If none broke, there is one for each of these members.
     pub sessions: usize,
-    /// Messages whose author is shown with a tag, since another member has its address.
+    /// Messages whose author is shown with a tag, because another member has the same address.
     pub tagged: u64,
     /// Datagrams sent.
     pub datagrams: u64,
-    /// Time that passed in the room.
+    /// Virtual time that passed.
     pub time: Duration,
 }
 
@@ -49,14 +49,14 @@ pub struct Report {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{what}: {detail}")]
 pub struct Fault {
-    /// Which promise.
+    /// Which promise was broken.
     pub what: &'static str,
-    /// How.
+    /// How it was broken.
     pub detail: String,
 }
 
 impl Fault {
-    /// A broken promise.
+    /// The promise `what` was broken, as `detail` explains.
     pub fn new(what: &'static str, detail: impl Into<String>) -> Self {
         Self { what, detail: detail.into() }
     }
@@ -68,11 +68,11 @@ impl Fault {
     "seed {seed} of {scenario}: {fault} (replay it with `cargo xtask sim --scenario {scenario} --seed {seed}`)"
 )]
 pub struct Failure {
-    /// What was played.
+    /// The name of the scenario.
     pub scenario: &'static str,
-    /// What replays it.
+    /// The seed that replays the run.
     pub seed: u64,
-    /// What was wrong.
+    /// The promise that was broken.
     pub fault: Fault,
 }
 
@@ -80,12 +80,12 @@ pub struct Failure {
 ///
 /// # Errors
 ///
-/// [`Failure`] if a promise was broken, or the code under test has panicked.
+/// [`Failure`] if a promise was broken or the code under test panicked.
 pub fn run<S: Scenario>(seed: u64) -> Result<Report, Failure> {
     attempt(&S::draw(seed)).map_err(|fault| Failure { scenario: S::NAME, seed, fault })
 }
 
-/// Plays a script; a panic is a fault as any other.
+/// Plays a script. A panic becomes a [`Fault`] too.
 pub(crate) fn attempt<S: Scenario>(script: &S) -> Result<Report, Fault> {
     catch_unwind(AssertUnwindSafe(|| script.play())).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);

@@ -1,20 +1,21 @@
-//! From a script that fails to a short one that fails.
+//! Turns a script that fails into a short one that still fails.
 
 use crate::scenario::{Fault, Scenario, attempt};
 
-/// A script that fails, and of which no shorter one was found to fail.
+/// The shortest script that was found to fail.
 #[derive(Clone, Debug)]
 pub struct Shortest<S> {
-    /// What fails.
+    /// The script.
     pub script: S,
-    /// What is wrong in it: the same promise as in the one it was made of.
+    /// How it fails. It breaks the same promise as the original script.
     pub fault: Fault,
-    /// Scripts that were played to find it.
+    /// How many scripts were played to find it.
     pub tries: usize,
 }
 
-/// Leaves out of `script`, which fails with `fault`, whatever it fails without, playing at most `tries_max`
-/// scripts. A shorter one counts if the same promise is broken in it.
+/// Removes everything from `script` that is not needed to make it fail. `fault` is how `script` fails.
+///
+/// Plays at most `tries_max` scripts. A shorter script counts only if it breaks the same promise.
 pub fn shrink<S: Scenario>(script: S, fault: Fault, tries_max: usize) -> Shortest<S> {
     let mut shortest = Shortest { script, fault, tries: 0 };
     'shorter: loop {
@@ -34,7 +35,7 @@ pub fn shrink<S: Scenario>(script: S, fault: Fault, tries_max: usize) -> Shortes
     }
 }
 
-/// `all` without a part of it: each half, each quarter, and so on down to each single one.
+/// Copies of `all`, each without one part: each half, each quarter, and so on down to each single element.
 pub fn without_parts<T: Clone>(all: &[T]) -> Vec<Vec<T>> {
     let mut shorter = Vec::new();
     let mut size = all.len().div_ceil(2);

@@ -10,7 +10,7 @@ use chat_udp::{ClientSession, Endpoint, UdpConfig};
 const FRAMED: usize = 8_000;
 const PLAIN: usize = 2_000;
 
-/// Members by the port of their address, on a network that is perfect.
+/// Members, indexed by the port of their address, on a perfect network.
 struct Crowd {
     time: VirtualTime,
     endpoint: Endpoint,
@@ -19,7 +19,7 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// Until nobody has anything to send now.
+    /// Exchanges datagrams until no member and no server has anything to send now.
     fn exchange(&mut self) {
         let now = self.time.now();
         let mut out = Vec::new();
@@ -35,7 +35,7 @@ impl Crowd {
                     *messages +=
                         usize::from(matches!(frame, RoomFrame::Entry(entry) if entry.event.is_message()));
                 }
-                // As a socket does: what came is answered before too much of it has come.
+                // A real server also answers datagrams before too many of them have arrived.
                 if number % 128 == 0 {
                     self.serve();
                 }
@@ -47,7 +47,7 @@ impl Crowd {
         }
     }
 
-    /// Has the endpoint send what it has; whether that was anything.
+    /// Lets the endpoint send everything it has. Returns whether it sent anything.
     fn serve(&mut self) -> bool {
         let now = self.time.now();
         let mut served = false;

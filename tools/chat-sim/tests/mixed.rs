@@ -1,4 +1,4 @@
-//! Members of every kind in one room, with everything that goes wrong.
+//! Members of every kind in one room, with every kind of fault.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ fn every_promise_is_kept_to_members_of_every_kind_over_300_runs() {
             Err(failure) => panic!("{failure}"),
         }
     }
-    // What is to be checked has happened.
+    // The events that these runs are meant to check have really occurred.
     assert!(
         all.delivered > 100_000 && all.missed > 10_000 && all.sessions > 800 && all.tagged > 100,
         "{all:?}"
@@ -42,11 +42,11 @@ fn fifty_members_that_come_and_go_and_break_off_have_one_order() {
 #[test]
 fn a_thousand_members_get_what_they_are_owed_and_a_goodbye_when_the_room_closes() {
     let report = run::<Drain>(1).unwrap();
-    // All but every tenth of them: everything.
+    // Nine tenths of the members read. They must get everything.
     assert!(report.delivered >= report.messages * 850, "{report:?}");
 }
 
-/// A real run with a false promise: that no member is ever told it missed something.
+/// A real run that is checked for a false promise: no member is ever told that it missed something.
 #[derive(Clone)]
 struct Planted(Mixed);
 
@@ -82,7 +82,7 @@ fn a_run_that_fails_is_shrunk_to_a_few_actions() {
     let seed = (0..).find(fails).unwrap();
     let failure = run::<Planted>(seed).unwrap_err();
     let shortest = shrink(Planted::draw(seed), failure.fault, 500);
-    // A member joins, misses something, and did not read meanwhile.
+    // A member joins, does not read, and misses something.
     assert!(shortest.script.0.actions() <= 5, "{}", shortest.script);
     assert_eq!(shortest.script.play(), Err(shortest.fault));
     assert!(shortest.tries <= 500);

@@ -1,4 +1,4 @@
-//! The last datagram of all, with no other one behind it to tell that it is missing.
+//! Loss of the very last datagram, when no later datagram shows that it is missing.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use chat_proto::{Hello, MemberFrame, RoomFrame, Text};
 use chat_testkit::{Conditions, Network, VirtualTime};
 use chat_udp::{ClientSession, Endpoint, UdpConfig};
 
-/// Where doubling a timer ends, unless the path itself is slower.
+/// A timer is doubled up to this value, unless the path itself is slower.
 const TIMER_MAX: Duration = Duration::from_secs(2);
 
-/// A server and one member, on a path that loses nothing but what a test takes off it.
+/// A server and one member, on a path that loses only the datagrams that a test removes.
 struct Path {
     time: VirtualTime,
     network: Network,
@@ -42,7 +42,7 @@ impl Path {
             server,
         };
         path.pass(Duration::from_secs(5), |_, _| true);
-        // The path is measured, and nothing is under way any more.
+        // These messages measure the round trip. Afterwards no datagram is on its way.
         for number in 0..10 {
             path.room.notice(&format!("before {number}")).expect("the room is open");
             path.pass(Duration::from_secs(1), |_, _| true);
@@ -52,7 +52,7 @@ impl Path {
         path
     }
 
-    /// Lets time pass; what `passes` refuses is lost. It is told who sent it and its kind.
+    /// Lets time pass. `passes` gets the sender and the kind of each datagram, and loses the datagram by returning false.
     fn pass(&mut self, duration: Duration, mut passes: impl FnMut(SocketAddr, u8) -> bool) {
         let until = self.time.now() + duration;
         loop {
@@ -98,7 +98,7 @@ impl Path {
     }
 }
 
-/// Loses the first three datagrams of this kind from `sender`; returns when each copy was sent.
+/// Loses the first three datagrams of this kind from `sender`. Returns when each copy was sent.
 fn lose_three(path: &mut Path, sender: SocketAddr, kind: u8) -> Vec<Instant> {
     let (mut copies, time) = (Vec::new(), path.time.clone());
     path.pass(Duration::from_secs(19), |from, of_kind| {
@@ -109,7 +109,7 @@ fn lose_three(path: &mut Path, sender: SocketAddr, kind: u8) -> Vec<Instant> {
     copies
 }
 
-/// Four copies, with three timers between them, each at most twice as long as the one before.
+/// Checks that there are four copies with three timers between them, each at most twice as long as the one before.
 fn three_timers(copies: &[Instant], round_trip: Duration) {
     let timers: Vec<Duration> = copies.windows(2).map(|copies| copies[1] - copies[0]).collect();
     assert_eq!(timers.len(), 3);

@@ -1,4 +1,4 @@
-//! The room over UDP on a thousand bad networks.
+//! A room over UDP on a thousand bad networks.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use chat_udp::{Endpoint, UdpConfig};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
-/// A failure prints its seed; `cargo xtask sim --seed N` replays it.
+/// Runs these seeds. A failure prints its seed, and `cargo xtask sim --seed N` replays it.
 fn run(seeds: std::ops::Range<u64>) {
     for seed in seeds {
         if let Err(failure) = chat_sim::run::<Udp>(seed) {

@@ -1,16 +1,16 @@
-//! Holds what a member is shown against what the room took, at the moment when it is shown.
+//! Compares what a member is shown with what the room accepted, at the moment when it is shown.
 
 use chat_proto::{Author, Entry, Event, PeerAddr};
 
 use super::truth::Truth;
 
-/// Follows a member through the room's messages: each once and in order; where some are missing, exactly as
-/// many as it was told.
+/// Follows a member through the room's messages. The member must see each message once and in order. If some are
+/// missing, it must have been told exactly how many.
 #[derive(Debug)]
 pub(super) struct Follower {
-    /// The last message that the member has, or was told it missed.
+    /// The number of the last message that the member has seen or was told it missed.
     has: u64,
-    /// Whose messages it is not to get: its own, if it is plain.
+    /// The author whose messages the member must not get: itself, if it is plain.
     not_shown: Option<PeerAddr>,
     pub(super) delivered: u64,
     pub(super) missed: u64,
@@ -21,7 +21,7 @@ impl Follower {
         Self { has, not_shown, delivered: 0, missed: 0 }
     }
 
-    /// What it must be shown next, if that is a message.
+    /// The message that the member must be shown next, if there is one.
     pub(super) fn next<'t>(&mut self, truth: &'t Truth) -> Option<&'t Entry> {
         loop {
             let entry = truth.message(self.has + 1)?;
@@ -33,13 +33,13 @@ impl Follower {
         }
     }
 
-    /// It was shown what came next.
+    /// Notes that the member was shown the next message.
     pub(super) fn shown(&mut self) {
         self.has += 1;
         self.delivered += 1;
     }
 
-    /// It was told that it missed so many.
+    /// Notes that the member was told it missed this many messages.
     pub(super) fn missed(&mut self, messages: u64, truth: &Truth) -> Result<(), String> {
         if messages == 0 {
             return Err("was told that it missed nothing".to_owned());
@@ -54,7 +54,7 @@ impl Follower {
         Ok(())
     }
 
-    /// A framed member was shown an entry.
+    /// Checks an entry that a framed member was shown.
     pub(super) fn entry(&mut self, entry: &Entry, truth: &Truth) -> Result<(), String> {
         if !entry.event.is_message() {
             return if entry.seq == self.has {
@@ -76,7 +76,7 @@ impl Follower {
         self.has
     }
 
-    /// Whether it has been shown everything.
+    /// Whether the member has been shown everything.
     pub(super) fn is_up_to_date(&mut self, truth: &Truth) -> bool {
         self.next(truth).is_none()
     }

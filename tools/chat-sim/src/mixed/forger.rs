@@ -1,4 +1,4 @@
-//! What an attacker can send over UDP: from any address, with anything made up that it cannot know.
+//! Sends what an attacker can send over UDP. It can use any source address, and it has to invent what it cannot know.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,18 +8,18 @@ use chat_testkit::Datagram;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
-/// What a forged text begins with, so that the log shows if one was taken.
+/// Every forged text begins with this, so the log shows if one was accepted.
 pub(super) const FORGED: &str = "forged";
 
-/// What UDP and IPv4 add to each datagram on the wire.
+/// The bytes that UDP and IPv4 add to each datagram on the wire.
 const HEADERS_BYTES: usize = 28;
 
-/// An address that proved nothing is sent at most so many times what it sent.
+/// An address that has proven nothing is sent at most this many times the bytes that it sent.
 const AMPLIFICATION_MAX: usize = 3;
 
 pub(super) struct Forger {
     random: StdRng,
-    /// Bytes that each address which proves nothing has sent, and was sent.
+    /// For each address that proves nothing: the bytes it sent, and the bytes it was sent.
     strangers: BTreeMap<SocketAddr, (usize, usize)>,
 }
 
@@ -28,7 +28,7 @@ impl Forger {
         Self { random: StdRng::seed_from_u64(seed), strangers: BTreeMap::new() }
     }
 
-    /// A datagram from one of these addresses of members, or from a stranger's.
+    /// A forged datagram, from the address of one of these members or from a stranger's address.
     pub(super) fn forge(&mut self, members: &[SocketAddr], server: SocketAddr) -> Datagram {
         let random = &mut self.random;
         let session = SessionId::new(random.next_u64());
@@ -72,14 +72,14 @@ impl Forger {
         self.strangers.contains_key(&address)
     }
 
-    /// The server sends this.
+    /// Counts a datagram that the server sends.
     pub(super) fn sent(&mut self, datagram: &Datagram) {
         if let Some((_, was_sent)) = self.strangers.get_mut(&datagram.to) {
             *was_sent += HEADERS_BYTES + datagram.bytes.len();
         }
     }
 
-    /// No address that proved nothing was sent much more than it sent.
+    /// Checks that no address that proved nothing was sent much more than it sent.
     pub(super) fn check(&self) -> Result<(), String> {
         match self.strangers.iter().find(|(_, (sent, was_sent))| *was_sent > AMPLIFICATION_MAX * sent) {
             None => Ok(()),

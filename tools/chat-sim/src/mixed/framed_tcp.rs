@@ -1,4 +1,4 @@
-//! A framed member over TCP, which connects again when its connection breaks.
+//! A framed member over TCP. When its connection breaks, it connects again.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -21,16 +21,16 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct FramedTcp {
     talk: Talk,
     link: Option<Link>,
-    /// Was welcomed at least once, and so goes on where it was.
+    /// The member was welcomed at least once, so a new connection resumes its session.
     has_begun: bool,
     retry_at: Option<Instant>,
-    /// Leaves once all is said.
+    /// The member leaves once everything is said.
     quits: bool,
     memberships: Vec<Membership>,
     attention: Attention,
-    /// The room is closing, and it is to get everything.
+    /// The room is closing, and the member must get everything.
     expects_all: bool,
-    /// Got the room's goodbye when it closed.
+    /// The member got the room's goodbye when the room closed.
     has_goodbye: bool,
     ended: bool,
 }
@@ -43,7 +43,7 @@ struct Link {
 }
 
 enum Incoming {
-    /// Before the server's preface: lines, for as long as the server takes it for a plain listener.
+    /// Lines, before the server's preface. The server sends them while it takes the member for a plain listener.
     Lines(Lines, PrefaceDecoder),
     Frames(FrameDecoder),
 }
@@ -97,7 +97,7 @@ impl FramedTcp {
         self.retry_at = (!self.ended).then(|| now + RETRY_PAUSE);
     }
 
-    /// Once its hello is on its way: whatever comes of that, the member never hears of it.
+    /// Breaks the connection after the hello was sent, if the world says so. The member never gets the welcome.
     fn lose_welcome(&mut self, cx: &mut Surroundings<'_>) {
         let is_sent = self.link.as_ref().is_some_and(|link| link.out.is_empty());
         if !(is_sent && self.has_begun && !self.talk.is_welcome && cx.world.loses_welcomes) {
@@ -110,7 +110,7 @@ impl FramedTcp {
         }
     }
 
-    /// Reads what there is; false if the connection is over.
+    /// Reads everything that has arrived. False if the connection is over.
     fn read(&mut self, truth: &Truth) -> Result<bool, String> {
         let mut buffer = [0; 2048];
         loop {
@@ -133,8 +133,8 @@ impl FramedTcp {
                 input = rest;
                 let address = membership.address.into();
                 if self.has_begun || (self.talk.follower.is_none() && truth.is_shared(address)) {
-                    // A member that goes on where it was has no use for the lines of a listener. Nor has one with a
-                    // twin: who of the two joined when is not to be told from the outside.
+                    // A member that resumes ignores the lines for a listener. So does a member that shares its address
+                    // with another one: from outside, nobody can tell when each of the two joined.
                     lines.skip_to_end(text);
                 } else if !text.is_empty() {
                     let since = truth.membership(address);
@@ -167,7 +167,7 @@ impl FramedTcp {
                 let Some(frame) = self.talk.next_frame() else { return };
                 frame.encode(&mut link.out);
             }
-            // An error is told by reading, once all is read that came before it.
+            // A read will report the error, after it has returned everything that arrived before.
             let Ok(written) = link.end.write(&link.out) else { return };
             link.out.drain(..written);
         }

@@ -1,4 +1,4 @@
-//! A framed member over UDP, which begins another session when its own has ended.
+//! A framed member over UDP. When its session has ended, it begins another one.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -15,26 +15,26 @@ use super::truth::{Stay, Truth};
 /// The pause before another attempt.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long it takes at most until the server has heard that a welcome has come. Before, the member is told of a closing
-/// room and no more.
+/// The longest time until the server knows that its welcome has arrived. If the room closes before that, the server
+/// tells the member so and sends it nothing more.
 const HEARD_OF: Duration = Duration::from_secs(5);
 
-/// How long it takes at most until the server knows of another address: a silent member says only now and then that
-/// it is there.
+/// The longest time until the server knows a member's new address. It can be long, because a silent member sends only
+/// a keep-alive now and then.
 const FOUND: Duration = Duration::from_secs(60);
 
 pub(super) struct FramedUdp {
     talk: Talk,
     session: Option<ClientSession>,
-    /// Of this session: where the member is now is the last. The room knows it by one of them, which is the first unless
-    /// it moved at once.
+    /// The addresses of this session. The last one is the member's present address. The room knows the member by one of
+    /// them: the first, unless the member moved at once.
     addresses: Vec<SocketAddr>,
     moved_at: Option<Instant>,
     nonce: u64,
     sessions: usize,
     welcome_at: Option<Instant>,
     retry_at: Option<Instant>,
-    /// Leaves once all is said, or has been kicked.
+    /// The member leaves once everything is said, or it has been kicked.
     goes: bool,
     attention: Attention,
     expects_all: bool,
@@ -177,7 +177,7 @@ impl Person for FramedUdp {
 
     fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String> {
         self.talk.check(truth)?;
-        // The goodbye is said three times, which may all be lost.
+        // The server sends the goodbye three times, and all three may be lost.
         let has_goodbye = self.has_goodbye || world.datagrams.loss > 0.0;
         if self.expects_all && !(self.talk.is_up_to_date(truth) && has_goodbye) {
             return Err(format!("did not get all until the end: {:?}", self.talk.follower));

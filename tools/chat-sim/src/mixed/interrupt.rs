@@ -1,4 +1,4 @@
-//! Where the threads of a run are interrupted: at each system call, and when one wakes another.
+//! Interrupts the threads of a run: at each system call, and when one thread wakes another.
 
 use std::cell::RefCell;
 use std::rc::Weak;
@@ -7,22 +7,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_core::Waker;
 
-/// Lets others run in the middle of what a thread does.
+/// Lets other threads run in the middle of a thread's turn.
 pub(super) trait Interrupt {
     fn interrupt(&self);
 }
 
 thread_local! {
-    /// The threads of the run that is played here. A waker must be `Send`, and so can hold none of them.
+    /// The threads of the run that is played on this real thread. A waker must be `Send`, so it cannot hold them.
     static RUNNING: RefCell<Option<Weak<dyn Interrupt>>> = const { RefCell::new(None) };
 }
 
-/// From now on these threads are interrupted.
+/// Sets the threads that are interrupted from now on.
 pub(super) fn interrupts(threads: Weak<dyn Interrupt>) {
     RUNNING.set(Some(threads));
 }
 
-/// Marks a thread as woken. The one that wakes it may be interrupted then.
+/// A waker that marks a thread as woken. The thread that calls the waker may be interrupted at that point.
 pub(super) fn waker(woken: &Arc<AtomicBool>) -> Waker {
     let woken = Arc::clone(woken);
     Waker::new(move || {

@@ -1,4 +1,5 @@
-//! The journal of a simulated room: none, or one that is late, keeps a few records at a time, and answers a few questions.
+//! The journal of a simulated room, if it has one. The journal is late, and keeps a few records and answers a few
+//! questions at a time.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +8,13 @@ use chat_testkit::ScriptedJournal;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// How late it may be.
+/// The most that the journal is late.
 const LATENESS_MAX_MS: u64 = 50;
 
-/// Several messages of an undelimited peer.
+/// With a smaller stream buffer the room has no journal. This holds several messages of an undelimited peer.
 const BUFFER_BYTES_MIN: usize = 4 * 1024;
 
-/// Does what a journal's threads do.
+/// Does the work of a journal's threads.
 #[derive(Debug)]
 pub(super) struct Keeper {
     journal: Option<ScriptedJournal>,
@@ -22,8 +23,9 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// One run in three has a journal. Not if a message may not fit into the buffer of a stream: while its speaker is paused, the rest of
-    /// what an undelimited peer says comes so late that it is another message.
+    /// One run in three has a journal, unless a message may not fit into the buffer of a stream. In that case the rest
+    /// of an undelimited peer's message would wait while the peer is paused. It would then arrive so late that it
+    /// becomes another message.
     pub(super) fn drawn(seed: u64, buffer_bytes: usize) -> Self {
         let journal = (seed % 3 == 1 && buffer_bytes >= BUFFER_BYTES_MIN).then(ScriptedJournal::default);
         Self { journal, random: StdRng::seed_from_u64(seed ^ 0x6a6f_7572), due: None }
@@ -36,8 +38,8 @@ impl Keeper {
         }
     }
 
-    /// When it goes on, if it has anything to do. It is not late when the room closes: what is said between the end of the room and
-    /// its farewell is not taken, and that time is to be short.
+    /// When the journal works next, if it has anything to do. It is never late while the room closes: the room accepts
+    /// nothing between the call that closes it and the farewell, so that time should be short.
     pub(super) fn due(&mut self, now: Instant, is_closing: bool) -> Option<Instant> {
         let journal = self.journal.as_ref()?;
         if journal.waiting() + journal.questions() == 0 {

@@ -1,4 +1,4 @@
-//! What a plain member reads, held against what the room took.
+//! Compares what a plain member reads with what the room accepted.
 
 use chat_proto::Entry;
 
@@ -7,15 +7,15 @@ use super::truth::Truth;
 
 const CLOSED: &str = "[*] Closed: ";
 
-/// How its lines end.
+/// How the lines that a member reads end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     Lf,
-    /// LF until it has spoken, then CR LF for good.
+    /// LF until the member has spoken, and CR LF from then on.
     CrLf {
         seen: bool,
     },
-    /// None: a line break only between two lines that may come together.
+    /// No line ending. A line break stands only between two lines, which may arrive together.
     Chunk {
         begun: bool,
     },
@@ -46,23 +46,23 @@ impl Lines {
         Ok(())
     }
 
-    /// Takes only note of it if the room ends the membership.
+    /// Ignores all lines except the one by which the room ends the membership.
     pub(super) fn skip_to_end(&mut self, bytes: &[u8]) {
         self.unread.extend_from_slice(bytes);
         let unread = String::from_utf8_lossy(&self.unread);
         self.told = unread.lines().find_map(|line| line.strip_prefix(CLOSED)).map(ToOwned::to_owned);
     }
 
-    /// Why the room has ended the membership, if it said so.
+    /// The reason for which the room has ended the membership, if it gave one.
     pub(super) fn told(&self) -> Option<String> {
         let Ending::Chunk { .. } = self.ending else { return self.told.clone() };
-        // Without a line break it is known to be whole only when nothing follows.
+        // Without a line break, the line is known to be complete only when nothing follows.
         let unread = String::from_utf8_lossy(&self.unread);
         let unread = unread.strip_suffix('\n').unwrap_or(&unread);
         unread.strip_prefix(CLOSED).map(ToOwned::to_owned)
     }
 
-    /// Whether it stands between two lines.
+    /// Whether every line that has begun is complete.
     pub(super) fn is_whole(&self) -> bool {
         self.unread.is_empty()
     }
@@ -114,7 +114,7 @@ impl Lines {
     }
 }
 
-/// Where a line without an end ends: at what is expected, or with a notice.
+/// Where the first line ends in text without line endings. It is either the expected line or a notice.
 fn end_of_chunk(unread: &[u8], expected: Option<&Entry>) -> Option<usize> {
     const ENDED: &str = "[*] You ended your side; you still hear the room";
     let expected = expected.map(|entry| entry.event.to_string());

@@ -1,18 +1,21 @@
-//! Members of every kind in one room, on threads that interrupt each other: real room, real connections and
-//! sessions, simulated streams and datagrams, virtual time.
+//! Members of every kind in one room, served by threads that interrupt each other. The room, the connections and the
+//! sessions are the real ones. Streams, datagrams and time are simulated.
 //!
-//! What must hold:
+//! These promises are checked:
 //!
-//! - each member is shown every message from its join to its leave once, in one order, except those that it
-//!   is told it missed, whose number is exact; a plain one over TCP is never shown its own;
-//! - what a member said is in the log once, in its order, all of it unless something happened that excuses it;
-//! - no two members are shown alike, also where one over TCP and one over UDP have one address and port, and what a
-//!   member says is its own, also if its welcome was lost when it came back;
-//! - each membership is announced once and ends once, for a reason that there was, which the member was told;
-//! - nothing forged is taken, and no address that proved nothing is sent more than three times what it sent;
-//! - nothing that is held for members exceeds its maximum;
-//! - a thread runs only when it was woken, has an event, or is due; still everyone gets everything;
-//! - when the room closes, each member that reads gets all that was accepted, the farewell and a goodbye.
+//! - A member is shown every message from its join to its leave once, and all members see the same order. If messages
+//!   are left out, the member is told exactly how many. A plain member over TCP never sees its own messages.
+//! - Each message of a member is in the log once, in the order in which the member said them. A message may be absent
+//!   only if something happened that excuses it.
+//! - No two members are shown alike, even if one over TCP and one over UDP share an address and port. What a member
+//!   says is shown as its own, even if its welcome was lost when it reconnected.
+//! - Each membership is announced once and ends once. It ends for a reason that really occurred, and the member was
+//!   told that reason.
+//! - The room accepts nothing forged. An address that has proven nothing is sent at most three times the bytes that it
+//!   sent.
+//! - Nothing that is held for members exceeds its maximum.
+//! - A thread runs only when it was woken, has an event, or is due. Still every member gets everything.
+//! - When the room closes, each member that reads gets every accepted message, the farewell and a goodbye.
 
 mod follower;
 mod forger;
@@ -39,36 +42,39 @@ use self::run::Run;
 use self::script::Script;
 use crate::scenario::{Fault, Report, Scenario};
 
-/// Members of the scenario [`Drain`].
+/// How many members the scenario [`Drain`] has.
 const DRAIN_MEMBERS: usize = 1_000;
 
-/// What members of the scenario [`Crowd`] have to say. Some of it is lost with members that are kicked before, so that
-/// the room takes a hundred thousand.
+/// How many messages the members of the scenario [`Crowd`] have to say. Some are lost because their member is kicked
+/// first, so the room accepts about a hundred thousand.
 const CROWD_MESSAGES: usize = 120_000;
 
-/// Framed and plain members over TCP and UDP, and local members. They join, talk, stall, break off, come back and are
-/// kicked, while a program in the room may flood it, on one to three TCP threads and one UDP thread; until
-/// the room closes, which may be at any moment.
+/// Framed and plain members over TCP and UDP, and local members, on one to three TCP threads and one UDP thread.
+///
+/// The members join, talk, stop reading, lose their connections, come back and are kicked. Meanwhile a program in the
+/// server's process may flood the room. The room may close at any moment.
 #[derive(Clone, Debug)]
 pub struct Mixed(Script);
 
-/// Framed and plain members over UDP, on a network of the matrix loss 0 to 30 %, duplicates 0 to 50 %, reordering 0 to
-/// 4 %, round trips of 1, 100 and 500 ms; some with members that change their address, with an outage, with a slow rate,
-/// with a flood that makes everyone lag; all with forged datagrams.
+/// Framed and plain members over UDP on bad networks.
+///
+/// The networks form a matrix: loss of 0 to 30 %, duplicates of 0 to 50 %, reordering of 0 to 4 %, and round trips of
+/// 1, 100 and 500 ms. In some runs members change their address, the network has an outage, the rate limit is low, or
+/// a flood makes every member lag. All runs have forged datagrams.
 #[derive(Clone, Debug)]
 pub struct Udp(Script);
 
-/// A thousand members with more to read than their sockets hold when the room closes; every tenth reads nothing
-/// any more.
+/// A thousand members that have more to read than their sockets hold when the room closes. Every tenth member has
+/// stopped reading.
 #[derive(Clone, Debug)]
 pub struct Drain(Script);
 
-/// Fifty members that say a hundred thousand messages while they come, go, break off and are kicked.
+/// Fifty members that say a hundred thousand messages while they join, leave, lose connections and are kicked.
 #[derive(Clone, Debug)]
 pub struct Crowd(Script);
 
 impl Mixed {
-    /// How many things happen in it.
+    /// How many actions the script has.
     #[must_use]
     pub fn actions(&self) -> usize {
         self.0.actions.len()
@@ -76,14 +82,14 @@ impl Mixed {
 }
 
 impl Crowd {
-    /// With so many messages.
+    /// The scenario of `seed` with this many messages.
     #[must_use]
     pub fn of(seed: u64, messages: usize) -> Self {
         Self(Script::busy(seed, messages))
     }
 }
 
-/// A scenario whose script is drawn by `$draw` and made shorter by `$shorter`.
+/// Implements [`Scenario`] for a type whose script is drawn by `$draw` and made shorter by `$shorter`.
 macro_rules! scenario {
     ($scenario:ident, $name:literal, $draw:expr, $shorter:expr) => {
         impl Scenario for $scenario {

@@ -1,4 +1,4 @@
-//! What all kinds of members have in common.
+//! The trait and the state that all kinds of members share.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,59 +11,59 @@ use super::plan::{Act, World};
 use super::threads::Door;
 use super::truth::Truth;
 
-/// How long a member must have been reading before the room closes, so that the server cannot have given it up
-/// already without the member knowing.
+/// A member must get everything only if it has been reading for this long when the room closes. Otherwise the server
+/// may already have closed its connection, and the member does not know it yet.
 const READING_MIN: Duration = Duration::from_secs(5);
 
-/// How long the server's system probes a peer that has vanished.
+/// How long the server's operating system probes a peer that has vanished before it gives up.
 pub(super) const PROBED: Duration = Duration::from_secs(130);
 
-/// A member's end of it all. Whatever breaks a promise is an error, at the moment when the member sees it.
+/// The member's side of a conversation. Its methods return an error as soon as the member sees a broken promise.
 pub(super) trait Person {
-    /// Does something of its own accord, or something happens to it.
+    /// Performs an act of the member, or something that happens to it.
     fn act(&mut self, act: Act, cx: &mut Surroundings<'_>);
 
-    /// Reads, answers and writes whatever can be at this moment.
+    /// Reads, answers and writes as much as is possible at this moment.
     fn step(&mut self, cx: &mut Surroundings<'_>) -> Result<(), String>;
 
-    /// A datagram has come for it.
+    /// Receives a datagram.
     fn datagram(&mut self, _to: SocketAddr, _bytes: &[u8], _cx: &mut Surroundings<'_>) -> Result<(), String> {
         Ok(())
     }
 
-    /// When it does something without being asked.
+    /// When the member does something by itself.
     fn deadline(&self) -> Option<Instant>;
 
-    /// Whether nothing is left that it should get or say.
+    /// Whether the member has got and said everything that it should.
     fn is_done(&mut self, truth: &Truth) -> bool;
 
-    /// The room is closing: notes whether it must get everything now.
+    /// Call this when the room begins to close. The member notes whether it must get everything.
     fn closing(&mut self, cx: &mut Surroundings<'_>);
 
-    /// What must hold when all is over.
+    /// Checks what must hold at the end of the run.
     fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String>;
 
-    /// Whether this end of a stream is its own.
+    /// Whether this end of a stream belongs to the member.
     fn has_end(&self, _end: usize) -> bool {
         false
     }
 
-    /// Where it is.
+    /// The member's present address, if it is connected.
     fn address(&self) -> Option<SocketAddr>;
 
-    /// Where it joined, if it can be kicked.
+    /// The address from which the member joined, if it can be kicked.
     fn joined_from(&self) -> Option<SocketAddr> {
         self.address()
     }
 
-    /// Whether it never comes back.
+    /// Whether the member has left for good.
     fn has_ended(&self) -> bool;
 
-    /// What it got, what it was told it missed, and how many connections that took.
+    /// How many messages the member got, how many it was told it missed, and how many connections it used.
     fn tally(&self) -> (u64, u64, usize);
 }
 
-/// What is around a member.
+/// Everything that a member can use or observe.
 pub(super) struct Surroundings<'a> {
     pub(super) now: Instant,
     pub(super) world: &'a World,
@@ -72,24 +72,24 @@ pub(super) struct Surroundings<'a> {
     pub(super) network: &'a mut Network,
     pub(super) truth: &'a Truth,
     pub(super) server: SocketAddr,
-    /// Everyone had heard and said all, and then the room began to close.
+    /// The room began to close after every member had heard and said everything.
     pub(super) is_settled: bool,
     /// No datagram gets through.
     pub(super) is_cut_off: bool,
     pub(super) is_closing: bool,
-    /// Of the newest address.
+    /// The number that the newest address was made from.
     pub(super) port: &'a mut u16,
     pub(super) lone: &'a mut Lone,
 }
 
-/// What carries a framed member's frames.
+/// The transport of a framed member.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Over {
     Tcp,
     Udp,
 }
 
-/// The newest address of a framed member over TCP that nobody has had over UDP, and the other way round.
+/// The newest address of a framed TCP member that no UDP member has had, and the other way round.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lone {
     tcp: Option<SocketAddr>,
@@ -97,15 +97,15 @@ pub(super) struct Lone {
 }
 
 impl Surroundings<'_> {
-    /// An address that nobody has had before.
+    /// An address that no member has had before.
     pub(super) fn new_address(&mut self, network: [u8; 2]) -> SocketAddr {
         *self.port += 1;
         let [high, low] = self.port.to_be_bytes();
         SocketAddr::from(([network[0], network[1], high, low], 10_000 + *self.port % 50_000))
     }
 
-    /// An address that nobody has had before over this transport; in a world of twins somebody may have it over the
-    /// other one.
+    /// An address that no member has had before over this transport. In a world of twins, a member over the other
+    /// transport may have it.
     pub(super) fn framed_address(&mut self, over: Over) -> SocketAddr {
         let other = match over {
             Over::Tcp => &mut self.lone.udp,
@@ -140,7 +140,7 @@ impl Surroundings<'_> {
     }
 }
 
-/// What has happened to a membership that may be why it ends.
+/// The events of a membership that may be the reason for its end.
 #[derive(Clone, Debug)]
 pub(super) struct Membership {
     pub(super) address: SocketAddr,
@@ -148,9 +148,9 @@ pub(super) struct Membership {
     pub(super) lost: bool,
     pub(super) stalled: bool,
     pub(super) kicked: bool,
-    /// Another connection of the member has taken over.
+    /// Another connection of the member has replaced it.
     pub(super) replaced: bool,
-    /// The reason that the room told it.
+    /// The reason that the room gave the member.
     pub(super) told: Option<String>,
 }
 
@@ -159,7 +159,7 @@ impl Membership {
         Self { address, quit: false, lost: false, stalled: false, kicked: false, replaced: false, told: None }
     }
 
-    /// It ended for a reason that there was, and the member was told that one.
+    /// Checks that the membership ended for a reason that really occurred, and that the member was told this reason.
     pub(super) fn check(&self, truth: &Truth, world: &World) -> Result<(), String> {
         let Some(membership) = truth.membership(self.address.into()) else { return Ok(()) };
         let Some(left) = &membership.left else { return Err(format!("{self:?}: has never left")) };
@@ -187,7 +187,7 @@ impl Membership {
     }
 }
 
-/// Since when a member reads.
+/// Whether a member reads, and since when.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Attention {
     stalled: bool,
@@ -209,7 +209,7 @@ impl Attention {
         !self.stalled
     }
 
-    /// Whether the server knows it too.
+    /// Whether the member has been reading long enough that the server knows it too.
     pub(super) fn is_known(&self, now: Instant) -> bool {
         self.reads() && self.since.is_none_or(|since| now.saturating_duration_since(since) > READING_MIN)
     }

@@ -1,4 +1,4 @@
-//! A plain member over TCP: netcat, telnet, or a program that sends each message as one chunk.
+//! A plain member over TCP, like netcat, telnet, or a program that sends each message as one chunk.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -16,10 +16,10 @@ use super::person::{Attention, Membership, PROBED, Person, Surroundings};
 use super::plan::{Act, Kind, World};
 use super::truth::{Stay, Truth};
 
-/// What a peer is told that has ended its side and was not answered.
+/// The beginning of the reason that is given to a peer that ended its side when nobody has spoken since.
 const UNANSWERED: &str = "you ended your side";
 
-/// Messages of an undelimited peer at once.
+/// The most messages that an undelimited peer says in one act.
 const CHUNKS_MAX: usize = 10;
 
 pub(super) struct PlainTcp {
@@ -30,21 +30,21 @@ pub(super) struct PlainTcp {
     follower: Option<Follower>,
     lines: Lines,
     attention: Attention,
-    /// What it still writes, each in one go as far as the socket takes it.
+    /// The pieces it still has to write. It writes each piece at once, as far as the socket takes it.
     to_write: VecDeque<(Piece, Vec<u8>)>,
-    /// Not before then, so that its first line, or one chunk, comes alone.
+    /// It writes nothing before this time, so that its first line, or each chunk, arrives alone.
     writes_at: Option<Instant>,
     said: Vec<String>,
     says: usize,
-    /// Messages that are written whole.
+    /// How many messages are written completely.
     written: usize,
     has_spoken: bool,
     ends_side: bool,
     has_ended_side: bool,
-    /// What it said last may be lost with the connection.
+    /// Its last messages may be lost with the connection.
     is_cut: bool,
     expects_all: bool,
-    /// The server has ended the stream in order.
+    /// The server has ended the stream properly.
     saw_end: bool,
     ended: bool,
 }
@@ -111,7 +111,7 @@ impl PlainTcp {
         while self.writes_at.is_none()
             && let (Some(stream), Some((piece, bytes))) = (&mut self.stream, self.to_write.front_mut())
         {
-            // An error is told by reading, once all is read that came before it.
+            // A read will report the error, after it has returned everything that arrived before.
             let Ok(written) = stream.write(bytes) else { return };
             bytes.drain(..written);
             if !bytes.is_empty() {
@@ -144,7 +144,7 @@ impl PlainTcp {
                 }
                 Ok(count) => {
                     let address = membership.address.into();
-                    // Before it is a member it may get a notice.
+                    // It may get a notice before it is a member.
                     let mut newcomer = Follower::new(truth.head(), Some(address));
                     let follower = match truth.membership(address) {
                         Some(there) => {
@@ -166,7 +166,7 @@ impl PlainTcp {
         self.to_write.clear();
     }
 
-    /// Everything of the room's that it has not seen; it may not have got a byte yet.
+    /// Whether it has seen everything that the room sends it. It may not have received a byte yet.
     fn is_up_to_date(&mut self, truth: &Truth) -> bool {
         let Some(membership) = &self.membership else { return true };
         let address = membership.address.into();
@@ -175,7 +175,7 @@ impl PlainTcp {
         follower.is_up_to_date(truth)
     }
 
-    /// What the room took must be the beginning of what it said; returns how much of it that is.
+    /// Checks that the messages which the room accepted are the first ones that it said. Returns how many these are.
     fn taken(&self, truth: &Truth) -> Result<usize, String> {
         let taken = truth.said(&self.who);
         if self.kind == Kind::Chunk {
@@ -185,7 +185,7 @@ impl PlainTcp {
         }
         for (number, text) in taken.iter().enumerate() {
             let said = self.said.get(number).map_or("", String::as_str);
-            // What came of a line whose rest never came is a message too.
+            // The beginning of a line is a message too if the rest of the line never arrived.
             let is_rest = self.ended && number + 1 == taken.len() && said.starts_with(text.as_str());
             if said != text.as_str() && !is_rest {
                 return Err(format!("{text:?} is not its message {number}"));
@@ -194,7 +194,7 @@ impl PlainTcp {
         Ok(taken.len())
     }
 
-    /// Whether all that it wrote must be in the log.
+    /// Whether everything that it wrote must be in the log.
     fn is_heard(&self, truth: &Truth, world: &World) -> bool {
         let Some(membership) = &self.membership else { return false };
         let there = truth.membership(membership.address.into());
@@ -224,7 +224,7 @@ impl Person for PlainTcp {
                 let (end, address) = cx.connect();
                 (self.stream, self.membership) = (Some(end), Some(Membership::new(address)));
             }
-            // One chunk at a time takes long.
+            // Each chunk is written alone, so many chunks would take too long.
             (Act::Say(_, messages), _) if self.kind == Kind::Chunk => self.say(messages.min(CHUNKS_MAX)),
             (Act::Say(_, messages), _) => self.say(messages),
             (Act::Who(_, times), _) if self.kind != Kind::Chunk && self.has_spoken && !self.ends_side => {
@@ -256,7 +256,7 @@ impl Person for PlainTcp {
                 membership.quit = true;
                 self.ends_side = true;
             }
-            // Its program ends.
+            // The peer's program ends.
             (Act::Quit(_), Some(membership)) => {
                 (membership.quit, membership.lost) = (true, true);
                 self.expects_all = false;
@@ -287,8 +287,8 @@ impl Person for PlainTcp {
     fn is_done(&mut self, truth: &Truth) -> bool {
         let Some(membership) = &self.membership else { return true };
         if self.ended {
-            // The server takes what a member said before it notes its end. It learns only when it writes that a member
-            // which has ended its side is gone altogether.
+            // The server accepts a member's messages before it notes the end of the stream. If the member has ended its
+            // side and then disappears, the server learns this only when it writes.
             return self.has_ended_side
                 || truth.membership(membership.address.into()).is_none_or(|there| there.left.is_some());
         }
@@ -309,7 +309,7 @@ impl Person for PlainTcp {
     fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String> {
         let taken = self.taken(truth)?;
         let Some(membership) = &mut self.membership else { return Ok(()) };
-        // Not what is left of it on a broken stream, or of what it did not read in time.
+        // Ignore what is left of a reason on a broken stream, and the reason of a member that did not read in time.
         membership.told = self.lines.told().filter(|_| self.saw_end && !membership.stalled);
         if self.has_ended_side && membership.told.as_deref().is_some_and(|told| told.starts_with(UNANSWERED))
         {

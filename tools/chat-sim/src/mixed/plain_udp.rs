@@ -1,5 +1,5 @@
-//! A plain member over UDP: `nc -u`. Nothing is lost on its way, so that it must get everything while its
-//! lease runs, and its own messages too.
+//! A plain member over UDP, like `nc -u`. Its network loses nothing, so it must get everything while its lease runs,
+//! including its own messages.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -13,9 +13,9 @@ use super::truth::Truth;
 pub(super) struct PlainUdp {
     who: String,
     address: Option<SocketAddr>,
-    /// Memberships that it knows to have ended.
+    /// How many of its memberships have ended, as far as it knows.
     ended: usize,
-    /// Of the one after those.
+    /// Follows the membership after those.
     follower: Option<Follower>,
     says: usize,
     said: Vec<String>,
@@ -76,7 +76,7 @@ impl Person for PlainUdp {
         let truth = cx.truth;
         let is_over = truth.memberships(to.into()).get(self.ended).is_some_and(|there| there.left.is_some());
         if bytes.starts_with(b"[*] Closed: ") && !is_over {
-            // Before it is a member it may be refused: and it may be one when it hears of that.
+            // The server may refuse it before it is a member. By the time it reads the refusal, it may have become one.
             return Ok(());
         }
         let mut lines = Lines::new(Ending::Lf);
@@ -111,7 +111,8 @@ impl Person for PlainUdp {
     fn closing(&mut self, _cx: &mut Surroundings<'_>) {}
 
     fn check(&mut self, truth: &Truth, _world: &World) -> Result<(), String> {
-        // A member over its rate is not heard: some may be missing, none is twice or in another order.
+        // The server ignores a member that exceeds its rate limit. So some messages may be missing, but none may be
+        // there twice or in another order.
         let mut taken = truth.said(&self.who).iter().peekable();
         for text in &self.said {
             let _missing = taken.next_if(|taken| taken.as_str() == text);

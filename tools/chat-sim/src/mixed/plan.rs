@@ -1,4 +1,4 @@
-//! What a run is made of: the world, the members, and what happens to them when.
+//! The parts of a run: the world, the members, and what happens to them at which time.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use rand::rngs::StdRng;
 
 pub(super) const MS: Duration = Duration::from_millis(1);
 
-/// What the run takes place in.
+/// The surroundings of a run: threads, networks and limits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct World {
     /// I/O threads of the TCP server.
     pub(super) threads: usize,
-    /// How late a thread may run that has something to do.
+    /// The longest time that a thread may wait before it runs although it has something to do.
     pub(super) lateness: Duration,
-    /// How often a thread is interrupted at a system call, and another one runs.
+    /// The probability that a thread is interrupted at a system call and another thread runs.
     pub(super) preempted: f64,
     pub(super) streams: StreamConditions,
     pub(super) datagrams: Conditions,
     pub(super) rate: Option<Rate>,
     pub(super) lag_policy: LagPolicy,
     pub(super) members_max: usize,
-    /// Framed members over TCP and over UDP have the same addresses, where that can be.
+    /// Framed members form pairs where possible: one over TCP and one over UDP with the same address.
     pub(super) twins: bool,
-    /// Of members that connect again every other one loses that connection before its welcome comes.
+    /// Every other connection of a framed TCP member that reconnects is lost before its welcome arrives.
     pub(super) loses_welcomes: bool,
-    /// How long members have to read what they are owed when the room closes.
+    /// When the room closes, members have this much time to read everything they are owed.
     pub(super) grace: Duration,
 }
 
-/// How a member takes part.
+/// The kind of a member: its transport and its line ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Framed,
@@ -42,7 +42,7 @@ pub(super) enum Kind {
     UdpPlain,
 }
 
-/// Something that happens at a time.
+/// An act and the time at which it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Action {
     pub(super) at: Duration,
@@ -51,11 +51,11 @@ pub(super) struct Action {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
-    /// A member connects, if it is not there.
+    /// A member connects, unless it is connected.
     Join(usize),
-    /// It says so many messages.
+    /// The member says this many messages.
     Say(usize, usize),
-    /// It asks so often who is present.
+    /// It asks this many times who is present.
     Who(usize, usize),
     /// It stops reading.
     Stall(usize),
@@ -63,22 +63,22 @@ pub(super) enum Act {
     GoOn(usize),
     /// Its connection breaks.
     Reset(usize),
-    /// Its machine is gone without a word.
+    /// Its machine vanishes without a goodbye.
     Vanish(usize),
-    /// It shuts down its side.
+    /// It ends its side of the connection and goes on reading.
     HalfClose(usize),
     /// It leaves.
     Quit(usize),
     Kick(usize),
     /// The network gives it another address.
     Move(usize),
-    /// Somebody sends what an attacker can.
+    /// An attacker sends a forged datagram.
     Forge,
-    /// For so long no datagram gets through to framed members or back.
+    /// For this long, no datagram between the server and framed members gets through.
     Outage(Duration),
-    /// A program in the room says so many messages.
+    /// A program in the server's process says this many messages.
     Flood(usize),
-    /// A local member that is seldom read is read.
+    /// The local member that is seldom read reads everything.
     LocalReads,
     Close,
 }
@@ -86,7 +86,8 @@ pub(super) enum Act {
 impl World {
     pub(super) fn drawn(random: &mut StdRng) -> Self {
         let delay = [0, 1, 20, 150][random.random_range(0..4)] * MS;
-        // Less than the silence by which a plain peer's line ending is told: its first line stays in one piece.
+        // The jitter is shorter than the silence that reveals a plain peer's line ending, so the first line of a peer
+        // stays in one piece.
         let jitter = [0, 0, 10, 40][random.random_range(0..4)] * MS;
         let streams = StreamConditions {
             delay: (delay, delay + jitter),
@@ -117,7 +118,7 @@ impl World {
         }
     }
 
-    /// A rate that members soon reach.
+    /// A rate limit that members soon reach.
     pub(super) fn slow() -> Rate {
         Rate { burst: 5.try_into().expect("not zero"), per_second: 20.try_into().expect("not zero") }
     }
@@ -138,7 +139,7 @@ impl World {
         }
     }
 
-    /// Worlds with one trouble less.
+    /// Copies of this world, each with one difficulty less.
     pub(super) fn calmer(self) -> impl Iterator<Item = Self> {
         let calm = Self::calm();
         let worlds = [
@@ -190,7 +191,7 @@ impl Act {
         self.member_mut().copied()
     }
 
-    /// Whom it is about.
+    /// The member that the act is about.
     pub(super) fn member_mut(&mut self) -> Option<&mut usize> {
         match self {
             Self::Join(member)
@@ -208,7 +209,7 @@ impl Act {
         }
     }
 
-    /// The same with less of it.
+    /// The same act with half the amount, if it has an amount above the minimum.
     pub(super) fn less(self) -> Option<Self> {
         match self {
             Self::Say(member, count) if count > 1 => Some(Self::Say(member, count / 2)),

@@ -1,4 +1,4 @@
-//! Conversations drawn from a seed, and how they are made shorter when they fail.
+//! Draws conversations from a seed, and makes them shorter when they fail.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use rand::{RngExt, SeedableRng};
 use super::plan::{Act, Action, Kind, MS, World};
 use crate::shrink::without_parts;
 
-/// The matrix of networks for members over UDP; each seed takes one of each.
+/// The matrix of networks for members over UDP. Each seed takes one value of each list.
 const LOSSES: [f64; 8] = [0.0, 0.001, 0.01, 0.02, 0.05, 0.10, 0.20, 0.30];
 const ROUND_TRIPS: [Duration; 3] = [MS, Duration::from_millis(100), Duration::from_millis(500)];
 const DUPLICATES: [f64; 4] = [0.0, 0.01, 0.1, 0.5];
 const REORDERS: [f64; 3] = [0.0, 0.01, 0.04];
 
-/// A conversation of members of every kind, with what goes wrong in it.
+/// A conversation of members of every kind, with the faults that occur in it.
 #[derive(Clone, Debug)]
 pub(super) struct Script {
-    /// What the dice of the network and of the threads begin with.
+    /// The seed of all random choices of a run: networks, threads and others.
     pub(super) seed: u64,
     pub(super) world: World,
     pub(super) members: Vec<Kind>,
@@ -48,8 +48,8 @@ impl Script {
         Self { seed, world, members, actions }
     }
 
-    /// A few members over UDP that move, are cut off and are attacked. Consecutive seeds walk through a matrix of
-    /// networks, so that a few hundred of them cover it.
+    /// A few members over UDP that change addresses, are cut off and are attacked. Consecutive seeds walk through the
+    /// matrix of networks, so a few hundred seeds cover it.
     pub(super) fn over_udp(seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let pick = |count: usize, step: u64| usize::try_from(seed / step).unwrap_or(0) % count;
@@ -85,7 +85,7 @@ impl Script {
         Self { seed, world, members, actions }
     }
 
-    /// A thousand members with more to read than their sockets hold when the room closes; some never read.
+    /// A crowd of `members` that have more to read than their sockets hold when the room closes. Some no longer read.
     pub(super) fn crowded_end(seed: u64, members: usize) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let world = World {
@@ -99,7 +99,8 @@ impl Script {
             ..World::calm()
         };
         let kinds: Vec<Kind> = (0..members).map(|_| Kind::drawn(&mut random)).collect();
-        // Over plain UDP one joins by saying something, which everyone is to get: silent TCP peers are members by then.
+        // A plain UDP member joins by saying something, and every member is to get that. So it joins later, when silent
+        // TCP peers have become members.
         let joins = |kind| if kind == Kind::UdpPlain { 1_000 * MS } else { MS };
         let mut actions: Vec<Action> =
             (0..members).map(|member| Action { at: joins(kinds[member]), act: Act::Join(member) }).collect();
@@ -112,7 +113,7 @@ impl Script {
         Self { seed, world, members: kinds, actions }
     }
 
-    /// Fifty members that say `messages` all together while they come, go, break off and are kicked.
+    /// Fifty members that together say `messages` messages while they join, leave, lose connections and are kicked.
     pub(super) fn busy(seed: u64, messages: usize) -> Self {
         const MEMBERS: usize = 50;
         const SAYS: usize = 20;
@@ -160,7 +161,7 @@ impl Script {
         shorter
     }
 
-    /// What happens if one member does what two did; `None` if that is no less.
+    /// The actions if one member does what two members did. `None` if these are not fewer actions.
     fn merged(&self, gone: usize, other: usize) -> Option<Vec<Action>> {
         let mut actions = self.actions.clone();
         actions.retain(|action| action.act != Act::Join(gone));
@@ -170,7 +171,7 @@ impl Script {
         (gone != other && actions.len() < self.actions.len()).then_some(actions)
     }
 
-    /// Without a part of what happens: each half, each quarter, and so on.
+    /// Scripts without a part of the actions: each half, each quarter, and so on.
     pub(super) fn without_parts(&self) -> Vec<Self> {
         let parts = without_parts(&self.actions).into_iter();
         parts.map(|actions| Self { actions, ..self.clone() }).collect()

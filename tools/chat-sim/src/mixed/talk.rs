@@ -1,4 +1,4 @@
-//! A framed member's conversation, whatever carries its frames.
+//! The conversation of a framed member, for every transport.
 
 use chat_core::{ClientEvent, Conversation};
 use chat_proto::{LeaveReason, MemberFrame, RoomFrame, Text};
@@ -8,16 +8,16 @@ use super::truth::Truth;
 
 #[derive(Debug)]
 pub(super) struct Talk {
-    /// What stands before the colon in everything it says.
+    /// The member's name in this run. Everything it says begins with this and a colon.
     pub(super) who: String,
     pub(super) conversation: Conversation,
     pub(super) follower: Option<Follower>,
     to_say: Vec<Text>,
     said: Vec<Text>,
-    /// What the room may have taken or not, as it was told.
+    /// Messages of which the member was told that the room may or may not have accepted them.
     unsure: Vec<Text>,
     says: usize,
-    /// A welcome has come on this connection.
+    /// A welcome has arrived on this connection.
     pub(super) is_welcome: bool,
     pub(super) dismissed: Option<LeaveReason>,
 }
@@ -59,7 +59,7 @@ impl Talk {
                 let since = welcome.session.since;
                 let has = follower.get_or_insert_with(|| Follower::new(since, None)).has();
                 self.is_welcome = true;
-                // It has read beyond its join only if it was a plain listener until now.
+                // A member can only have read beyond its join if it was a plain listener until now.
                 if since > has {
                     return Err(format!("is to go on after message {since}, and has read up to {has}"));
                 }
@@ -83,7 +83,7 @@ impl Talk {
         self.conversation.next_frame()
     }
 
-    /// The connection is gone; true if the member has left with it.
+    /// Call this when the connection is gone. True if the member has left with it.
     pub(super) fn disconnected(&mut self) -> bool {
         self.is_welcome = false;
         self.conversation.disconnected()
@@ -93,13 +93,13 @@ impl Talk {
         self.follower.as_mut().is_some_and(|follower| follower.is_up_to_date(truth))
     }
 
-    /// Whether all that it had to say is said and confirmed, and it has read everything.
+    /// Whether the member has said everything, all of it is confirmed, and it has read everything.
     pub(super) fn is_done(&mut self, truth: &Truth) -> bool {
         self.to_say.is_empty() && self.conversation.unconfirmed() == 0 && self.is_up_to_date(truth)
     }
 
-    /// What it said is in the log once and in its order: everything that it knows to be confirmed, and perhaps some
-    /// of the rest.
+    /// Checks that the log has what the member said, once and in its order. Every message that the member knows to be
+    /// confirmed must be there. The others may be there.
     pub(super) fn check(&self, truth: &Truth) -> Result<(), String> {
         let confirmed = self.said.len().saturating_sub(self.conversation.unconfirmed());
         let mut taken = truth.said(&self.who).iter().peekable();

@@ -1,4 +1,4 @@
-//! An I/O thread of the TCP server: what `TcpTransport` does, on simulated streams.
+//! An I/O thread of the TCP server. It does the work of `TcpTransport` on simulated streams.
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice, Read, Write};
@@ -15,37 +15,37 @@ use chat_testkit::{StreamEnd, StreamEvent};
 
 use super::interrupt::{Interrupt, waker};
 
-/// What may wait for one member alone: 4 KiB of answers, the one that went beyond, the rest of an entry, and a
-/// notice or a goodbye.
+/// The most bytes that may wait for one member alone: 4 KiB of answers, the answer that exceeded them, the rest of an
+/// entry, a notice or a goodbye, and a page.
 const OUTBOX_BYTES_MAX: usize = 4 * 1024 + 2 * FRAME_BYTES_MAX + ENTRY_FRAME_BYTES_MAX + PAGE_BYTES_MAX;
 
-/// What one turn reads of a member.
+/// The most bytes that one turn reads from a member.
 const BACKLOG_BYTES_MAX: usize = 64 * 1024;
 
-/// Lines that members have begun; there are fewer than a hundred members.
+/// The most bytes of unfinished lines, summed over all members. There are fewer than a hundred members.
 const UNFINISHED_BYTES_MAX: usize = 4 * 1024 * 1024 + 100 * 1024 + 64 * 1024;
 
-/// Peers up to which it is looked at, after each turn, what they cost.
+/// With more peers than this, a turn does not measure the memory that they take.
 const WATCHED_PEERS_MAX: usize = 60;
 
-/// A socket at which the thread may be interrupted. `QUICK`: a short read is all.
+/// A socket at which the thread may be interrupted. `QUICK`: a short read means that nothing is left to read.
 pub(super) struct Socket<const QUICK: bool> {
     end: StreamEnd,
     threads: Weak<dyn Interrupt>,
 }
 
 pub(super) struct TcpThread<const QUICK: bool> {
-    /// None once it has ended.
+    /// `None` once the thread has ended.
     endpoint: Option<Endpoint<Socket<QUICK>>>,
     woken: Arc<AtomicBool>,
-    /// Connections dealt to it.
+    /// Connections that were dealt to the thread and are not in the endpoint yet.
     inbox: Vec<(Socket<QUICK>, SocketAddr, Instant)>,
-    /// Under what the endpoint knows the streams.
+    /// The endpoint's token of each stream, by the id of the stream's end.
     tokens: HashMap<usize, usize>,
     events: Vec<(usize, Readiness)>,
-    /// What streams in the inbox are ready for: a poll tells when they are registered.
+    /// Events of streams in the inbox. A real poll reports them once the streams are registered.
     early: Vec<(usize, Readiness)>,
-    /// When it runs next, once it has something to do.
+    /// When the thread runs next, once it has something to do.
     runs_at: Option<Instant>,
     is_closing: bool,
     held: Held,
@@ -73,7 +73,7 @@ impl<const QUICK: bool> TcpThread<QUICK> {
         }
     }
 
-    /// Whether the event is one of its streams'.
+    /// Takes an event. False if the stream does not belong to this thread.
     pub(super) fn event(&mut self, event: StreamEvent) -> bool {
         let StreamEvent { end, readable, ended, writable, hung_up } = event;
         let readiness = Readiness { readable, ended, writable, hung_up };
@@ -88,7 +88,7 @@ impl<const QUICK: bool> TcpThread<QUICK> {
         is_ours
     }
 
-    /// Whether its poll would return.
+    /// Whether a real poll would return now.
     pub(super) fn has_work(&self, now: Instant) -> bool {
         let Some(endpoint) = &self.endpoint else { return false };
         self.woken.load(Ordering::Relaxed)
@@ -97,7 +97,7 @@ impl<const QUICK: bool> TcpThread<QUICK> {
             || endpoint.deadline(now).is_some_and(|deadline| deadline <= now)
     }
 
-    /// When it runs next; `late` tells when, if it has something to do by now.
+    /// When the thread runs next. If it has something to do now, `late` draws the time.
     pub(super) fn schedule(&mut self, now: Instant, late: impl FnOnce() -> Instant) -> Option<Instant> {
         let endpoint = self.endpoint.as_ref()?;
         if self.runs_at.is_none() && self.has_work(now) {
@@ -137,7 +137,7 @@ impl<const QUICK: bool> TcpThread<QUICK> {
         self.endpoint.is_none()
     }
 
-    /// What it holds more of than it may.
+    /// Describes the memory of the thread if it holds more than it may.
     pub(super) fn fault(&self, log_bytes_max: usize) -> Option<String> {
         let Held { log_bytes_most, outbox_bytes_most, backlog_bytes_most, unfinished_bytes, .. } = self.held;
         let is_within = log_bytes_most <= log_bytes_max

@@ -1,5 +1,5 @@
-//! The server's I/O threads, which take turns as the dice say: one may be late, and one may be interrupted
-//! by another at any of its system calls, waking others among them.
+//! The server's I/O threads, which take turns at random. A thread may be late. At each of its system calls, and when it
+//! wakes another thread, it may be interrupted.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ use super::tcp_thread::{Socket, TcpThread};
 use super::truth::{FAREWELL, Truth};
 use super::udp_thread::UdpThread;
 
-/// What a program in the server's process does.
+/// An act of a program in the server's process (the host).
 #[derive(Clone, Copy, Debug)]
 pub(super) enum HostAct {
     Say(usize),
@@ -28,7 +28,7 @@ pub(super) enum HostAct {
     Close(Duration),
 }
 
-/// Messages that a program says without looking up.
+/// How many messages the host says in a row before anything else may happen.
 const SAYS_AT_ONCE: usize = 50;
 
 pub(super) struct Threads<const QUICK: bool> {
@@ -40,10 +40,10 @@ pub(super) struct Threads<const QUICK: bool> {
     dice: RefCell<StdRng>,
     preempted: f64,
     lateness: Duration,
-    /// What the host does next: at once, or in the middle of what a thread does.
+    /// What the host does next, either between the turns of threads or in the middle of one.
     host: RefCell<VecDeque<HostAct>>,
     said_by_host: Cell<u64>,
-    /// Which thread has the next connection.
+    /// The TCP thread that gets the next connection.
     turn: Cell<usize>,
     me: Weak<Threads<QUICK>>,
 }
@@ -76,7 +76,7 @@ impl<const QUICK: bool> Threads<QUICK> {
         threads
     }
 
-    /// Tells the thread that has this end; false if none has.
+    /// Tells the thread that owns this end of a stream. False if no thread owns it.
     pub(super) fn event(&self, event: StreamEvent) -> bool {
         self.tcp.iter().any(|thread| thread.borrow_mut().event(event))
     }
@@ -101,7 +101,7 @@ impl<const QUICK: bool> Threads<QUICK> {
 
     // ---- turns ---------------------------------------------------------------------------------
 
-    /// When a thread, or the host, has something to do.
+    /// When a thread or the host runs next.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         if !self.host.borrow().is_empty() {
             return Some(now);
@@ -110,7 +110,7 @@ impl<const QUICK: bool> Threads<QUICK> {
         tcp.chain(self.udp.borrow_mut().schedule(now, || self.late(now))).min()
     }
 
-    /// When a thread runs that has something to do now.
+    /// Draws the time at which a thread runs that has something to do now.
     fn late(&self, now: Instant) -> Instant {
         if self.lateness.is_zero() || self.dice.borrow_mut().random_bool(0.7) {
             return now;
@@ -118,7 +118,7 @@ impl<const QUICK: bool> Threads<QUICK> {
         now + self.dice.borrow_mut().random_range(Duration::ZERO..=self.lateness)
     }
 
-    /// Runs every thread whose time has come, in an order of the dice's.
+    /// Runs every thread whose time has come, in random order.
     pub(super) fn run(&self, now: Instant) {
         let mut order: Vec<usize> = (0..=self.tcp.len()).collect();
         order.shuffle(&mut *self.dice.borrow_mut());
@@ -160,7 +160,7 @@ impl<const QUICK: bool> Threads<QUICK> {
         self.truth.borrow_mut().listen();
     }
 
-    /// A thread is in a system call: perhaps another one runs now, or the host does something.
+    /// Call this where a thread may be interrupted. By chance, the host acts and another thread runs.
     pub(super) fn interrupt(&self) {
         if self.preempted == 0.0 || !self.dice.borrow_mut().random_bool(self.preempted) {
             return;
@@ -189,7 +189,7 @@ impl<const QUICK: bool> Threads<QUICK> {
         }
     }
 
-    /// The local member that knows the truth must keep up with a burst of datagrams.
+    /// Lets the local member that records the truth listen after each datagram, so that it keeps up with a burst.
     fn datagram_is_taken(&self) {
         if let Ok(mut truth) = self.truth.try_borrow_mut() {
             truth.listen();
@@ -204,7 +204,7 @@ impl<const QUICK: bool> Threads<QUICK> {
         self.tcp.iter().all(|thread| thread.borrow().is_over()) && self.udp.borrow().is_over()
     }
 
-    /// What one of them holds that it must not.
+    /// Describes the memory of a thread that holds more than it may, if there is one.
     pub(super) fn fault(&self, log_bytes_max: usize) -> Option<String> {
         self.tcp.iter().find_map(|thread| thread.borrow().fault(log_bytes_max))
     }
@@ -216,14 +216,14 @@ impl<const QUICK: bool> Interrupt for Threads<QUICK> {
     }
 }
 
-/// Where connections come in.
+/// Accepts connections.
 pub(super) trait Door {
-    /// A connection has come from `address`.
+    /// Takes a connection from `address`.
     fn enter(&self, end: StreamEnd, address: SocketAddr);
 }
 
 impl<const QUICK: bool> Door for Threads<QUICK> {
-    /// The threads have the connections in turn.
+    /// Deals the connections to the threads in turn.
     fn enter(&self, end: StreamEnd, address: SocketAddr) {
         let turn = self.turn.get();
         self.turn.set((turn + 1) % self.tcp.len());

@@ -1,4 +1,4 @@
-//! What the room took, as a local member in it hears everything.
+//! Records what the room accepted, by a local member that hears everything.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -9,29 +9,29 @@ use chat_proto::{Author, Entry, Event, LeaveReason, MemberId, PeerAddr, Text};
 
 use super::forger::FORGED;
 
-/// The last message.
+/// The text with which the room is closed: its last message.
 pub(super) const FAREWELL: &str = "farewell.";
 
-/// Everything that has happened in the room, and whether it may happen.
+/// Everything that has happened in the room, and the first event that must not happen.
 #[derive(Debug)]
 pub(super) struct Truth {
     local: LocalMember,
     /// Message 1 first.
     messages: Vec<Arc<Entry>>,
-    /// What remote members said, by what stands before the colon.
+    /// The messages of remote members, by the name before the colon in each text.
     said: HashMap<String, Vec<Text>>,
-    /// One after the other.
+    /// All memberships, in the order in which they began.
     stays: Vec<Stay>,
-    /// Those that began or ended under an address.
+    /// The indexes of the stays that began or ended under each address.
     by_address: HashMap<PeerAddr, Vec<usize>>,
-    /// Addresses that a member over TCP and one over UDP have had.
+    /// Addresses that both a member over TCP and a member over UDP have had.
     shared: RefCell<HashSet<PeerAddr>>,
-    /// What stands before the colon in what a member says.
+    /// The name before the colon in the texts of each member.
     speakers: HashMap<MemberId, String>,
-    /// Messages of members that were shown with a tag because of their twins.
+    /// Messages whose author was shown with a tag because another member had the same address.
     tagged: u64,
     joined: u64,
-    /// The farewell was said.
+    /// The room has said the farewell.
     is_closed: bool,
     fault: Option<String>,
 }
@@ -40,15 +40,15 @@ pub(super) struct Truth {
 #[derive(Clone, Debug)]
 pub(super) struct Stay {
     member: MemberId,
-    /// The message before it.
+    /// The number of the last message before it began.
     pub(super) since: u64,
     pub(super) left: Option<LeaveReason>,
-    /// That was after the farewell.
+    /// It ended after the farewell.
     left_late: bool,
 }
 
 impl Stay {
-    /// Now that the room is closing: whether it did not end before.
+    /// Whether the member was still there when the room began to close. Ask only while the room is closing.
     pub(super) fn lasts_until_closing(&self) -> bool {
         self.left.is_none() || self.left_late
     }
@@ -71,7 +71,7 @@ impl Truth {
         }
     }
 
-    /// Takes in what is new.
+    /// Records everything that is new in the room.
     pub(super) fn listen(&mut self) {
         while let Ok(heard) = self.local.try_recv() {
             let Heard::Entry(entry) = heard else {
@@ -125,12 +125,12 @@ impl Truth {
         }
     }
 
-    /// Where the stay of a member is that is present.
+    /// The index of the member's present stay, if it is present.
     fn is_there(&self, member: MemberId) -> Option<usize> {
         self.stays.iter().rposition(|stay| stay.member == member && stay.left.is_none())
     }
 
-    /// A session may end under another address than it began with.
+    /// Lists the stay under the author's address. A session may end under another address than it began with.
     fn list(&mut self, author: &Author, place: usize) {
         let Some(address) = author.address() else { return };
         let places = self.by_address.entry(address).or_default();
@@ -143,7 +143,7 @@ impl Truth {
         self.fault.as_ref()
     }
 
-    /// The newest message.
+    /// The number of the newest message.
     pub(super) fn head(&self) -> u64 {
         self.messages.len() as u64
     }
@@ -152,8 +152,8 @@ impl Truth {
         self.messages.get(usize::try_from(seq.checked_sub(1)?).ok()?)
     }
 
-    /// The last membership that began or ended under this address.
-    /// None if it is not known whose.
+    /// The last membership that began or ended under this address. `None` if a TCP and a UDP member share the address:
+    /// then nobody can tell which of them it was.
     pub(super) fn membership(&self, peer: PeerAddr) -> Option<&Stay> {
         if self.is_shared(peer) {
             return None;
@@ -172,12 +172,12 @@ impl Truth {
         places.iter().map(|&place| self.stays[place].clone()).collect()
     }
 
-    /// Who has joined and not left.
+    /// How many members have joined and not left.
     pub(super) fn present(&self) -> usize {
         self.stays.iter().filter(|stay| stay.left.is_none()).count()
     }
 
-    /// A member over TCP and one over UDP have this address.
+    /// Notes that a member over TCP and one over UDP have this address.
     pub(super) fn share(&self, address: PeerAddr) {
         self.shared.borrow_mut().insert(address);
     }

@@ -1,4 +1,4 @@
-//! The I/O thread of the UDP server: what `UdpTransport` does, on simulated networks.
+//! The I/O thread of the UDP server. It does the work of `UdpTransport` on simulated networks.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use chat_udp::{Endpoint, UdpConfig};
 
 use super::interrupt::waker;
 
-/// Datagrams received before those that wait are sent.
+/// How many datagrams the thread receives before it sends the ones that wait.
 const RECEIVED_PER_FANOUT: usize = 128;
 
 pub(super) struct UdpThread {
     address: SocketAddr,
-    /// None once it has ended.
+    /// `None` once the thread has ended.
     endpoint: Option<Endpoint>,
     woken: Arc<AtomicBool>,
     arrived: Vec<Datagram>,
     runs_at: Option<Instant>,
     drain_by: Option<Instant>,
-    /// Datagrams to be sent.
+    /// Datagrams to send.
     out: Vec<Datagram>,
 }
 
 impl UdpThread {
     pub(super) fn new(room: &Room, address: SocketAddr, seed: [u8; 32], time: &VirtualTime) -> Self {
         let woken = Arc::new(AtomicBool::new(false));
-        // Plain members speak from there, and nobody asks them for a number.
+        // Plain members speak from this network. The server does not ask them for a number to prove their address.
         let config = UdpConfig::default().with_trusted("10.0.0.0/8".parse().expect("a network"));
         let endpoint = Endpoint::new(room, waker(&woken), config, address, seed, time.now());
         Self {
@@ -60,7 +60,7 @@ impl UdpThread {
         endpoint.deadline().into_iter().chain(self.drain_by).min()
     }
 
-    /// When it runs next; `late` tells when, if it has something to do by now.
+    /// When the thread runs next. If it has something to do now, `late` draws the time.
     pub(super) fn schedule(&mut self, now: Instant, late: impl FnOnce() -> Instant) -> Option<Instant> {
         let endpoint = self.endpoint.as_ref()?;
         if self.runs_at.is_none() && self.has_work(now) {
@@ -69,7 +69,7 @@ impl UdpThread {
         self.runs_at.or_else(|| self.deadline(endpoint))
     }
 
-    /// One turn of the loop, which calls `received` after each datagram.
+    /// One turn of the loop. Calls `received` after each datagram.
     pub(super) fn run(&mut self, now: Instant, received: impl Fn()) {
         self.runs_at = None;
         self.woken.store(false, Ordering::Relaxed);

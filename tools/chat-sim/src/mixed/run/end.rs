@@ -1,4 +1,4 @@
-//! What must hold during a run and at its end.
+//! Checks the promises that must hold during a run and at its end.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -10,8 +10,8 @@ use super::Run;
 use crate::scenario::{Fault, Report};
 
 impl<const QUICK: bool> Run<'_, QUICK> {
-    /// The local member that is seldom read hears everything, or how much it missed; and there is a token when there
-    /// is something to hear.
+    /// Reads the local member that is seldom read, and checks it. It must hear everything, or how much it missed. If
+    /// there is something to hear, its channel must hold a token.
     pub(super) fn read_local(&mut self) -> Result<(), Fault> {
         let (local, follower) = &mut self.lazy;
         let truth = self.truth.borrow();
@@ -33,7 +33,7 @@ impl<const QUICK: bool> Run<'_, QUICK> {
         }
     }
 
-    /// No two members are shown alike.
+    /// Checks that no two members are shown alike.
     pub(super) fn check_authors(&self) -> Result<(), Fault> {
         if !self.script.world.twins {
             return Ok(());

@@ -1,4 +1,4 @@
-//! One run: time, and everything that happens at its moments.
+//! One run: advances time from moment to moment, and lets everything happen.
 
 mod end;
 
@@ -28,17 +28,17 @@ use crate::mixed::truth::Truth;
 use crate::mixed::udp_thread::UdpThread;
 use crate::scenario::{Fault, Report};
 
-/// The longest that the members may take, once nothing more happens to them, to hear and say all.
+/// The longest time that members may take to hear and say everything, once nothing more happens to them.
 const SETTLING_MAX: Duration = Duration::from_secs(1_800);
 
-/// How long everyone rests after that.
+/// How long nothing happens after that.
 const REST: Duration = Duration::from_secs(6);
 
-/// Moments after which a run has no end: so many, and so many more for each thing that happens.
+/// A run with more moments than this is judged endless: a fixed number, and an additional number for each action.
 const STEPS_MAX: u64 = 300_000;
 const STEPS_PER_ACTION_MAX: u64 = 1_000;
 
-/// With so much time to drain, every member that reads must get everything.
+/// If the room has at least this much time to drain, every member that reads must get everything.
 const REACHES_ALL: Duration = Duration::from_secs(10);
 
 pub(super) struct Run<'s, const QUICK: bool> {
@@ -47,10 +47,10 @@ pub(super) struct Run<'s, const QUICK: bool> {
     time: VirtualTime,
     streams: Streams,
     network: Network,
-    /// Without loss: a plain peer over UDP is promised nothing on a bad one.
+    /// A network without loss, for plain peers over UDP. On a bad network they are promised nothing.
     good_network: Network,
     forger: Forger,
-    /// While nothing gets through.
+    /// The end of the present outage, during which nothing gets through.
     outage_until: Option<Instant>,
     room: Room,
     truth: Rc<RefCell<Truth>>,
@@ -59,9 +59,9 @@ pub(super) struct Run<'s, const QUICK: bool> {
     /// A local member that is seldom read.
     lazy: (LocalMember, Follower),
     people: Vec<Box<dyn Person>>,
-    /// Which of them each member of the script is at present.
+    /// For each member of the script, its present index in `people`.
     current: Vec<Option<usize>>,
-    /// Those that have something to do at this moment.
+    /// The indexes of people that have something to do at this moment.
     stirred: BTreeSet<usize>,
     actions: VecDeque<Action>,
     random: StdRng,
@@ -120,12 +120,12 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
         }
     }
 
-    /// Plays the script, lets everyone catch up, closes the room, and holds everything against the promises.
+    /// Plays the script, lets every member catch up, closes the room, and checks all promises.
     pub(super) fn play(&mut self) -> Result<Report, Fault> {
         while !self.actions.is_empty() {
             self.step()?;
         }
-        // Where the script closes the room, it closes on whatever there is.
+        // If the script closes the room itself, the members do not get time to catch up first.
         if !self.script.actions.iter().any(|action| action.act == Act::Close) {
             self.settle()?;
             self.threads.ask_host(HostAct::Close(self.script.world.grace));
@@ -135,7 +135,8 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
         Ok(self.report())
     }
 
-    /// Until everyone who is there has heard and said all, and a little longer, so that the server knows it, too.
+    /// Runs until every present member has heard and said everything. Then runs a little longer, so the server knows it
+    /// too.
     fn settle(&mut self) -> Result<(), Fault> {
         let deadline = self.time.now() + SETTLING_MAX;
         for index in 0..self.people.len() {
@@ -170,7 +171,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
         Ok(())
     }
 
-    /// Until every thread has ended, and everyone knows of it.
+    /// Runs until every thread has ended and every member knows of it.
     fn end(&mut self) -> Result<(), Fault> {
         let deadline = self.time.now() + self.script.world.grace + SETTLING_MAX;
         while !self.threads.are_over() {
@@ -190,7 +191,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
 
     // ---- one moment ----------------------------------------------------------------------------
 
-    /// Goes to the next moment at which something happens, and lets it happen.
+    /// Advances time to the next moment at which something happens, and lets it happen.
     fn step(&mut self) -> Result<(), Fault> {
         self.steps += 1;
         if self.steps > STEPS_MAX + STEPS_PER_ACTION_MAX * self.script.actions.len() as u64 {
@@ -226,7 +227,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
         }
         for event in self.streams.events() {
             if !self.threads.event(event) {
-                // A client's: who it is does not matter, for those with nothing to read find that out.
+                // The event belongs to a client. It does not matter what the event is: the client finds out by trying.
                 self.stirred.extend(self.owner(event.end));
             }
         }
@@ -263,7 +264,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
         }
     }
 
-    /// Whether this member is there and over UDP.
+    /// Whether this member uses UDP and is present at this address.
     fn is_at(&self, index: usize, address: SocketAddr) -> bool {
         matches!(self.kinds[index], Kind::UdpFramed | Kind::UdpPlain)
             && self.people[index].address() == Some(address)
@@ -305,7 +306,8 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
                 let members: Vec<SocketAddr> = members.filter_map(|(person, _)| person.address()).collect();
                 let datagram = self.forger.forge(&members, self.server);
                 if self.forger.is_stranger(datagram.from) {
-                    // What arrives counts, and how often that happens is the network's business.
+                    // The check counts bytes that arrive, and the network might lose or duplicate them. So this
+                    // datagram goes to the server directly.
                     self.threads.arrived(datagram);
                 } else {
                     self.network.send(datagram.from, self.server, &datagram.bytes, self.time.now());
@@ -335,7 +337,8 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
                 if let Some(index) = self.current[member]
                     && let Some(address) = self.people[index].joined_from()
                 {
-                    // Of twins the one is kicked that is shown by the address alone.
+                    // If two members share the address, the room kicks the one that is shown without a tag. Both
+                    // must expect it here.
                     for twin in 0..self.people.len() {
                         if twin == index || self.people[twin].joined_from() == Some(address) {
                             self.act_as(twin, act);
