@@ -52,7 +52,8 @@ impl Path {
         path
     }
 
-    /// Lets time pass. `passes` gets the sender and the kind of each datagram, and loses the datagram by returning false.
+    /// Lets time pass. `passes` gets the sender and the kind of each datagram. If it returns false, the datagram is
+    /// lost.
     fn pass(&mut self, duration: Duration, mut passes: impl FnMut(SocketAddr, u8) -> bool) {
         let until = self.time.now() + duration;
         loop {
