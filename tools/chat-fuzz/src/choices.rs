@@ -1,9 +1,9 @@
-//! Bytes as choices.
+//! Reads input bytes as choices.
 
-/// Choices read from the front of some bytes. When these are used up, every choice is the first.
+/// Choices that are read from the front of some bytes. When the bytes are used up, every choice is the first one.
 ///
-/// Small on purpose: an input means the same for as long as the function that reads it, and a byte that the search
-/// changes changes one choice.
+/// This is simple on purpose. An input keeps its meaning as long as the function that reads it stays the same. If the
+/// search changes one byte, it changes one choice.
 #[derive(Debug)]
 pub(crate) struct Choices<'a>(&'a [u8]);
 
@@ -47,7 +47,7 @@ impl<'a> Choices<'a> {
         bytes
     }
 
-    /// All that is left.
+    /// All bytes that are left.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }

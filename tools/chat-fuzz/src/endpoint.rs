@@ -1,4 +1,4 @@
-//! The UDP server's end of all sessions: peers, forgers and time against one [`Endpoint`].
+//! The server side of all UDP sessions: peers, forgers and time act on one [`Endpoint`].
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -15,18 +15,18 @@ use chat_udp::{Endpoint, UdpConfig};
 
 use crate::choices::Choices;
 
-/// More than any one step of these inputs can make an endpoint send: the log for every peer.
+/// An endpoint sends fewer datagrams than this after one step. At most it sends the whole log to every peer.
 const DATAGRAMS_PER_STEP_MAX: usize = 20_000;
 
-/// More deadlines than an endpoint whose peers are silent has until it has forgotten them.
+/// If all peers are silent, an endpoint has forgotten them after fewer deadlines than this.
 const DEADLINES_MAX: usize = 2_000;
 
-/// Two addresses whose plain peers are members at once, and four that must prove themselves.
+/// Two addresses whose plain peers become members at once, and four whose peers must prove their address.
 const ADDRESSES: [&str; 6] =
     ["127.0.0.1:1", "10.0.0.2:2", "198.51.100.3:3", "198.51.100.3:4", "[2001:db8::5]:5", "203.0.113.6:6"];
 const LOCAL_ADDRESSES: usize = 2;
 
-/// What happens to an endpoint, one choice after the other.
+/// Runs an endpoint. The bytes are the choices of what happens to it.
 pub fn endpoint(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let mut run = Run::new(&mut choices);
@@ -37,11 +37,11 @@ pub fn endpoint(bytes: &[u8]) {
     run.close();
 }
 
-/// What a peer knows, and what is known of it.
+/// What a peer knows, and what this test knows of it.
 #[derive(Debug)]
 struct Peer {
     address: SocketAddr,
-    /// Bytes from it, and to it before it proved its address.
+    /// Bytes that it sent, and bytes that it received. Both matter only until it has proven its address.
     sent: usize,
     received: usize,
     proven: bool,
@@ -49,7 +49,7 @@ struct Peer {
     challenge: Option<Cookie>,
     session: Option<SessionId>,
     welcome: Option<Welcome>,
-    /// The number of its next message, and the slot of the next entry.
+    /// The number of its next message, and the slot of the next entry that it expects.
     says: u64,
     slot: u64,
 }
@@ -60,14 +60,14 @@ struct Run {
     local: LocalMember,
     endpoint: Endpoint,
     peers: Vec<Peer>,
-    /// Who was let into a session, or has proven to be there now.
+    /// For each session, the peers that were admitted to it or proved that it has moved to their address.
     holders: HashMap<SessionId, Vec<usize>>,
     last: Vec<u8>,
     /// The newest message that the local member has heard.
     heard: u64,
-    /// What was accepted last from each session, by the number that its sender gave it.
+    /// For each session, the sender's number of the message that was accepted last.
     accepted: HashMap<u64, u64>,
-    /// A datagram was changed on its way, so that a message may have become another one.
+    /// A datagram was changed on its way, so a message may have become another one.
     is_tampered: bool,
 }
 
@@ -153,7 +153,7 @@ impl Run {
         }
     }
 
-    /// What the room's owner does.
+    /// The host of the room kicks a peer or says something.
     fn host(&mut self, choices: &mut Choices<'_>) {
         let peer = PeerAddr::from(self.peers[choices.below(ADDRESSES.len())].address);
         match choices.below(4) {
@@ -188,7 +188,7 @@ impl Run {
         self.send(from, &MemberDatagram::Hello { nonce: nonce(from), cookie, hello });
     }
 
-    /// Speaks as `whose`, which need not be the sender.
+    /// Sends traffic in the session of `whose`, who need not be the sender.
     fn traffic(&mut self, from: usize, whose: usize, choices: &mut Choices<'_>) {
         let Peer { session: Some(session), says: next, slot, .. } = self.peers[whose] else { return };
         let mut beyond = SlotSet::default();
@@ -214,7 +214,8 @@ impl Run {
         self.send(from, &MemberDatagram::Traffic { session, traffic });
     }
 
-    /// A peer of a later version sends what this one does not know: a kind, or more fields behind those it knows.
+    /// A peer of a later version sends something that this version does not know: a kind, or additional fields after the
+    /// known ones.
     fn later_version(&mut self, from: usize, choices: &mut Choices<'_>) {
         let more = usize::from(choices.byte());
         let more = choices.bytes(more).to_vec();
@@ -248,7 +249,7 @@ impl Run {
         };
         let mut bytes = Vec::new();
         known.encode(&mut bytes);
-        // Behind the fields of a hello there is padding, which may hold anything.
+        // Padding follows the fields of a hello, and it may hold anything.
         let end = if matches!(known, MemberDatagram::Hello { .. }) {
             bytes.len() - more.len()
         } else {
@@ -276,7 +277,7 @@ impl Run {
         self.receive(from, bytes);
     }
 
-    /// The endpoint receives it. Only a peer that is let in may be heard.
+    /// The endpoint receives the datagram. Only a peer that was admitted may get a message into the room.
     fn receive(&mut self, from: usize, bytes: Vec<u8>) {
         let said = self.room.stats().messages;
         self.peers[from].sent += wire_bytes(self.peers[from].address, &bytes);
@@ -292,9 +293,9 @@ impl Run {
         self.listen();
     }
 
-    // ---- what comes of it ----------------------------------------------------------------------
+    // ---- effects -------------------------------------------------------------------------------
 
-    /// The rest of an endpoint's turn.
+    /// Runs the rest of an endpoint's turn.
     fn settle(&mut self) {
         let now = self.time.now();
         self.endpoint.on_deadline(now);
@@ -354,7 +355,8 @@ impl Run {
         }
     }
 
-    /// The local member hears all, in order; and each message of a session once, in its sender's order.
+    /// Checks that the local member hears everything in order, and each message of a session once and in its sender's
+    /// order.
     fn listen(&mut self) {
         while let Ok(heard) = self.local.try_recv() {
             let Heard::Entry(entry) = heard else { panic!("a local member that listens misses nothing") };
@@ -368,7 +370,7 @@ impl Run {
             let Some((session, number)) = text.as_str().split_once(' ') else { continue };
             let (Ok(session), Ok(number)) = (session.parse(), number.parse::<u64>()) else { continue };
             let before = self.accepted.insert(session, number).unwrap_or(0);
-            // What the sender says is settled may be left out.
+            // A number may be left out if the sender says that it is settled.
             assert!(self.is_tampered || before < number, "{session}: {number} after {before}");
         }
     }
@@ -379,7 +381,7 @@ impl Run {
         }
     }
 
-    /// Everyone is silent from now on, and the endpoint comes to an end all the same.
+    /// Closes the room while all peers are silent, and checks that the endpoint ends all the same.
     fn close(&mut self) {
         self.room.close("That was all", Duration::from_secs(5));
         self.settle();
@@ -397,7 +399,7 @@ impl Run {
     }
 }
 
-/// Of the hellos of a peer.
+/// The nonce of a peer's hellos.
 fn nonce(peer: usize) -> u64 {
     7 + peer as u64
 }

@@ -1,6 +1,6 @@
-//! What a piece of code makes this process hold.
+//! Limits the memory that a piece of code makes this process hold.
 
-/// Runs `work`, and fails if at any moment it held more than `bytes_max` beyond what was held before.
+/// Runs `work`. Fails if it held more than `bytes_max` additional bytes at any moment.
 #[track_caller]
 pub(crate) fn at_most(bytes_max: usize, work: impl FnOnce()) {
     let held = allocation_counter::measure(work).bytes_max;

@@ -1,18 +1,20 @@
-//! What must hold **for any bytes**: each function here takes bytes and panics if a promise is broken.
+//! Promises that must hold **for any bytes**. Each function here takes bytes and panics if a promise is broken.
 //!
-//! `cargo xtask fuzz` searches for bytes that break one (the targets in `fuzz/` call these functions and do nothing
-//! else), and the tests of this crate run those that were found interesting before, from `fuzz/corpus`. So a fault
-//! that the search has found once is looked for by every `cargo test`.
+//! `cargo xtask fuzz` searches for bytes that break a promise. The targets in `fuzz/` only call these functions. The
+//! tests of this crate run the inputs in `fuzz/corpus`, which earlier searches found interesting. So every `cargo test`
+//! looks again for each fault that a search has found once.
 //!
-//! | function | the bytes are | must hold |
+//! | function | the bytes are | promises |
 //! |---|---|---|
-//! | [`stream`] | a framed stream, and the pieces it comes in | the same frames in any pieces, each encodes to itself; memory |
-//! | [`plain`] | what a plain peer sends, and when it pauses | the lines, refusals and texts of a slow and simple reading; memory |
-//! | [`strings`] | a string | what is read is written and read back the same; a text is clean |
-//! | [`endpoint`] | what peers, forgers and the clock do to a UDP server | no word of a stranger, no amplification, an end |
-//! | [`session`] | what a hostile server and the clock do to a UDP client | order, an end, memory |
-//! | [`websocket`] | what a peer sends to a server for browsers | the same is said in any pieces; whole frames and text in return; memory |
-//! | [`room`] | calls of a room's attachments and local members | one order, exact counts of what was missed, a wake for all news |
+//! | [`stream`] | a framed stream in pieces | any pieces give the same frames; each encodes to itself; memory |
+//! | [`plain`] | the bytes and pauses of a plain peer | the same result as a slow and simple parser; memory |
+//! | [`strings`] | a string | a parsed value can be written and parsed again without a change; a text is clean |
+//! | [`endpoint`] | peers, forgers and time at a UDP server | no message of a stranger, no amplification, an end |
+//! | [`session`] | a hostile server and time at a UDP client | order, an end, memory |
+//! | [`websocket`] | a peer of a server for browsers | any pieces give the same messages; valid answers; memory |
+//! | [`room`] | calls of attachments and local members | one order, exact counts of missed messages, one wake each |
+//!
+//! "Memory" means that the code never holds more than a fixed number of bytes.
 
 mod choices;
 mod endpoint;
@@ -32,10 +34,10 @@ pub use stream::stream;
 pub use strings::strings;
 pub use websocket::websocket;
 
-/// The name of a target of the search, and what it calls.
+/// The name of a target of the search, and the function that it calls.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All of them.
+/// All targets.
 pub const TARGETS: [Target; 7] = [
     ("endpoint", endpoint),
     ("plain", plain),

@@ -1,4 +1,4 @@
-//! The plain splitter, telnet and the peer's line ending; and the texts that its lines become.
+//! The plain splitter with telnet commands and line endings, and the texts that the lines become.
 
 use chat_proto::limits::{PLAIN_LINE_BYTES_MAX, TELNET_REPLY_BYTES_MAX, TEXT_BYTES_MAX};
 use chat_proto::{Author, Line, LineEnding, LineTooLong, PlainSplitter, Text};
@@ -6,15 +6,16 @@ use chat_proto::{Author, Line, LineEnding, LineTooLong, PlainSplitter, Text};
 use crate::choices::{Choices, pieces};
 use crate::held;
 
-/// An unfinished line, and for a moment the smaller buffer that it has outgrown.
+/// The splitter holds one unfinished line. While its buffer grows, it also holds the smaller buffer for a moment.
 const HELD_BYTES_MAX: usize = PLAIN_LINE_BYTES_MAX + 64 * 1024;
 
-/// Two lengths of pieces, how often the input comes, whether the peer pauses after each piece, then the input.
+/// Checks the splitter. The bytes are two lengths of pieces, how often the input is repeated, whether the peer pauses
+/// after each piece, and then the input.
 pub fn plain(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let lengths = [1 + usize::from(choices.byte()), 1 + usize::from(choices.byte())];
     let (times, pauses) = (1 + usize::from(choices.byte()), choices.yes());
-    // Once as a rule: most of what can go wrong is not about long lines.
+    // Most inputs are not repeated, because most faults do not need long lines.
     let input = choices.rest().repeat(if times > 200 { times } else { 1 });
 
     let whole = simple(&input);
@@ -32,9 +33,9 @@ pub fn plain(bytes: &[u8]) {
                 "few are not dropped"
             );
             if is_edited {
-                // Keys that come by themselves edit the line; `chat-proto` tests what they do.
+                // Editing keys that arrive in a piece of their own edit the line. `chat-proto` tests what they do.
             } else if undelimited {
-                // Pauses decide where a message ends. Nothing is lost all the same, except NULs before a message.
+                // Pauses decide where a message ends. Still nothing is lost, except NULs before a message.
                 let words = |lines: &[Vec<u8>]| {
                     lines.concat().into_iter().filter(|byte| *byte != 0).collect::<Vec<_>>()
                 };
@@ -54,11 +55,11 @@ pub fn plain(bytes: &[u8]) {
 
 struct Peer {
     refusals: Vec<u8>,
-    /// Some pause has ended a message.
+    /// A pause has ended at least one message.
     undelimited: bool,
 }
 
-/// Reads the pieces; what each line is, the last one too, goes to `each`.
+/// Reads the pieces, and passes each line to `each`, including the last one.
 fn read<'a>(
     pieces: impl Iterator<Item = &'a [u8]>,
     pauses: bool,
@@ -87,7 +88,8 @@ fn read<'a>(
     Ok(Peer { refusals, undelimited })
 }
 
-/// What a slow and simple reading makes of the whole input: commands first, lines then.
+/// The result of a slow and simple parser. It first removes the telnet commands of the whole input and then splits
+/// it into lines.
 struct Simple {
     lines: Vec<Vec<u8>>,
     refusals: Vec<u8>,
@@ -124,7 +126,7 @@ fn simple(input: &[u8]) -> Simple {
     Simple { lines: lines(&data), refusals }
 }
 
-/// What follows a subnegotiation. Within it IAC has a byte after it, whichever.
+/// The rest of the input after a subnegotiation. Within a subnegotiation, IAC and the byte after it belong together.
 fn subnegotiation(mut rest: &[u8], end: [u8; 2]) -> &[u8] {
     while let [first, after @ ..] = rest {
         match after {
@@ -160,9 +162,10 @@ fn lines(mut data: &[u8]) -> Vec<Vec<u8>> {
     lines
 }
 
-/// A line becomes as many lines on a screen as there are texts, and each is read back as it was written.
+/// Checks the texts of a line. Each text is shown as one line, and this line is parsed back to the same text.
 fn texts(line: &[u8]) {
-    // The cleaned line, up to three times as long, in a buffer that doubles; and the smaller one that it has outgrown.
+    // A cleaned line can be three times as long as the line. Its buffer doubles when it grows, and the smaller buffer
+    // still exists for a moment.
     held::at_most(6 * line.len() + 4 * TEXT_BYTES_MAX, || Text::split(line).for_each(drop));
     for text in Text::split(line) {
         assert!(text.as_str().len() <= TEXT_BYTES_MAX);

@@ -1,4 +1,4 @@
-//! A room, its attachments and its local members, against a simple model of them.
+//! Compares a room, its attachments and its local members with a simple model.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::choices::Choices;
 const PORTS: usize = 3;
 const SEATS: usize = 3;
 
-/// Addresses that members come from; some share a network.
+/// How many addresses members come from. Some of them share a network.
 const ADDRESSES: u16 = 8;
 
-/// What happens to a room, one choice after the other.
+/// Runs a room. The bytes are the choices of what happens to it.
 pub fn room(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let mut run = Run::new(&mut choices);
@@ -36,12 +36,12 @@ struct Run {
     room: Room,
     attachments: [Option<Transport>; PORTS],
     locals: [Option<Listener>; SEATS],
-    /// All who ever joined, and those of them who may still be here.
+    /// Every membership since the run began. Some of them may have ended.
     members: Vec<Member>,
-    /// All messages, in order, and whose they are.
+    /// All messages in order, each with its author.
     truth: Vec<(MemberId, String)>,
     joined: u64,
-    /// The newest entry that tells of joins and leaves together.
+    /// The newest presence summary.
     summary: Option<Arc<Entry>>,
 }
 
@@ -57,10 +57,10 @@ struct Member {
 struct Transport {
     attachment: Attachment,
     wakes: Arc<AtomicUsize>,
-    /// Something has happened since its last pull that was not its own doing.
+    /// Something that this transport did not cause has happened since its last pull.
     is_update: bool,
     reading: Reading,
-    /// Members who are to be dismissed with the next pull.
+    /// Members that the next pull must report as dismissed.
     dismissed: Vec<Membership>,
 }
 
@@ -69,7 +69,7 @@ struct Listener {
     reading: Reading,
 }
 
-/// How far somebody has read.
+/// How far a transport or a local member has read.
 #[derive(Default)]
 struct Reading {
     seq: u64,
@@ -184,7 +184,7 @@ impl Run {
         self.arrived(joined.member, joined.id, index, None);
     }
 
-    /// A member has come that is not one of those that are here.
+    /// A member has joined that was not here.
     fn arrived(&mut self, key: Membership, id: MemberId, attachment: usize, welcome: Option<Welcome>) {
         assert!(self.members.iter().all(|member| member.key != key), "a membership is given out once");
         let taken = welcome.as_ref().and_then(|welcome| welcome.taken).unwrap_or(0);
@@ -193,7 +193,7 @@ impl Run {
         self.tell_all_but(Some(attachment));
     }
 
-    /// One of all who ever joined.
+    /// Chooses one of all memberships, including ended ones.
     fn member(&self, choices: &mut Choices<'_>) -> Option<usize> {
         let back = usize::from(choices.byte()).min(self.members.len().checked_sub(1)?);
         Some(self.members.len() - 1 - back)
@@ -213,7 +213,7 @@ impl Run {
         let Ok(said) = said else { return };
         member.taken += 1;
         match (said.outcome, moderated, length % 10) {
-            // That is between the two.
+            // Only the speaker learns of a refusal, so no other transport has an update.
             (Outcome::Refused, true, 9) => return,
             (Outcome::Refused, ..) if is_muted => return,
             (Outcome::Accepted { seq }, _, _) => {
@@ -227,7 +227,7 @@ impl Run {
         self.tell_all_but(Some(attachment));
     }
 
-    /// A member gives a command, or an operator does something about members.
+    /// A member sends a command, or an operator acts on a member.
     fn command(&mut self, choices: &mut Choices<'_>) {
         let Some(index) = self.member(choices) else { return };
         let member = &self.members[index];
@@ -259,7 +259,8 @@ impl Run {
             let transport = self.attachments[own].as_ref().expect("it was there");
             transport.attachment.got(key, choices.number());
         }
-        // Whether anyone else is concerned depends on names and lanes: a transport that was woken has an update.
+        // It depends on names and direct lanes whether the command concerns another member. Take it as given that a
+        // transport that was woken has an update.
         for transport in self.attachments.iter_mut().flatten() {
             transport.is_update |= transport.wakes.load(Ordering::Relaxed) > 0;
         }
@@ -275,7 +276,7 @@ impl Run {
         let member = &mut self.members[index];
         let Some(transport) = &mut self.attachments[member.attachment] else { return };
         let told = transport.attachment.leave(member.key, LeaveReason::Quit, self.time.now());
-        // A peer that the room has dismissed is told so here, and not once more by the next pull.
+        // If the room has dismissed the peer, `leave` reports that, and the next pull does not report it again.
         let was_dismissed = transport.dismissed.contains(&member.key);
         transport.dismissed.retain(|dismissed| *dismissed != member.key);
         assert_eq!(told != LeaveReason::Quit, was_dismissed, "{told:?}");
@@ -290,7 +291,7 @@ impl Run {
         let Some(who) = members.get(choices.below(members.len().max(1))) else { return };
         assert!(members.iter().filter(|member| *member == who).count() == 1, "no two are shown alike");
         self.room.kick(who.clone(), "why not").expect("it is here");
-        // Which one that was shows by who is still heard.
+        // Find the kicked member: the one that is no longer a member.
         let gone: Vec<usize> = (0..self.members.len())
             .filter(|&index| {
                 let member = &self.members[index];
@@ -304,7 +305,7 @@ impl Run {
         self.tell_all_but(None);
     }
 
-    /// The room has made a member leave.
+    /// The room has ended a membership.
     fn dismissed(&mut self, index: usize) {
         let member = &mut self.members[index];
         member.is_here = false;
@@ -314,7 +315,7 @@ impl Run {
         transport.is_update = true;
     }
 
-    /// A framed peer comes, and may resume the session of one that has come before.
+    /// A framed peer joins. It may resume the session of an earlier peer.
     fn welcome(&mut self, choices: &mut Choices<'_>) {
         let (index, before) = (choices.below(PORTS), self.member(choices));
         let known = before.and_then(|before| self.members[before].welcome.clone()).filter(|_| choices.yes());
@@ -399,7 +400,7 @@ impl Run {
         }
     }
 
-    /// Hears at most so many.
+    /// Lets a local member hear at most this many entries.
     fn listen(&mut self, index: usize, entries: usize) {
         let Some(listener) = &mut self.locals[index] else { return };
         for _ in 0..entries {
@@ -447,7 +448,7 @@ impl Run {
     }
 
     fn room_closes(&mut self, choices: &mut Choices<'_>) {
-        // Rarely: nothing much happens after it.
+        // Close the room rarely, because little happens after that.
         if choices.below(8) == 7 && !self.room.is_closing() {
             self.room.close("That was all", Duration::from_secs(5));
             self.truth.push((MemberId::ROOM, "That was all".to_owned()));
@@ -463,7 +464,7 @@ impl Run {
         }
     }
 
-    /// Every reader that has something to read has been woken once.
+    /// Checks that every reader with something to read has been woken once, and that the counts are right.
     fn check_wakes(&self) {
         for transport in self.attachments.iter().flatten() {
             let wakes = transport.wakes.load(Ordering::Relaxed);
@@ -481,7 +482,7 @@ impl Run {
         assert!(stats.log_bytes <= RoomConfig::LOG_BYTES_MIN, "the log is bounded");
     }
 
-    /// All read what is left, and hear the end.
+    /// Lets all readers read everything that is left, and hear the end.
     fn end(&mut self) {
         (0..PORTS).for_each(|index| self.pull(index));
         for member in &self.members {

@@ -1,4 +1,4 @@
-//! The UDP client's end of a session, and the conversation on top: a hostile server against one [`ClientSession`].
+//! The client side of a UDP session and the conversation on top: a hostile server acts on one [`ClientSession`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,17 +18,18 @@ use crate::held;
 const NONCE: u64 = 7;
 const SESSION: SessionId = SessionId::new(9);
 
-/// What a session and its conversation may hold: the window of entries that came too early, a thousand frames that
-/// wait for the user, a thousand messages that wait for the server.
+/// The most that a session and its conversation may hold: the window of entries that arrived too early, a thousand
+/// frames that wait for the user, and a thousand messages that wait for the server.
 const HELD_BYTES_MAX: usize = 4 << 20;
 
-/// More datagrams than one step can make a client send: all that it keeps, each alone.
+/// A client sends fewer datagrams than this after one step. At most it sends every message that it keeps in a datagram
+/// of its own.
 const DATAGRAMS_PER_STEP_MAX: usize = 4_000;
 
-/// How long a client may wait for a server that says nothing: its keep-alive, the answer to it, and a goodbye.
+/// How long a client may wait for a silent server: until its keep-alive, for the answer to it, and for a goodbye.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What happens to a session, one choice after the other.
+/// Runs a session. The bytes are the choices of what happens to it.
 pub fn session(bytes: &[u8]) {
     held::at_most(HELD_BYTES_MAX, || {
         let mut choices = Choices::new(bytes);
@@ -52,7 +53,7 @@ struct Run {
     session: ClientSession,
     conversation: Conversation,
     last: Vec<u8>,
-    /// What the user has read of the room.
+    /// What the user has read so far.
     reading: Reading,
     /// True while the user reads nothing.
     is_busy: bool,
@@ -61,7 +62,7 @@ struct Run {
 #[derive(Debug, PartialEq, Eq)]
 enum Reading {
     Nothing,
-    /// The log, whatever a hostile server makes of it.
+    /// The welcome, and possibly entries. A hostile server may send anything as entries.
     Log,
     /// The goodbye.
     End,
@@ -126,7 +127,7 @@ impl Run {
                 let (after, items) = (choices.number(), items(choices));
                 self.receive(&RoomDatagram::Direct { session, after, items: &items });
             }
-            // A server of a later version, or another one.
+            // A server of a later or an unknown version.
             18 => {
                 let (version, kind, length) = (choices.below(4), choices.byte(), choices.below(40));
                 let mut bytes = PREFACE.to_vec();
@@ -165,7 +166,7 @@ impl Run {
         self.last = bytes;
     }
 
-    // ---- what comes of it ----------------------------------------------------------------------
+    // ---- effects -------------------------------------------------------------------------------
 
     fn settle(&mut self) {
         while !self.is_busy
@@ -223,7 +224,7 @@ impl Run {
         }
     }
 
-    /// The server says nothing more, and the user sees the session end.
+    /// Lets the server fall silent, and checks that the user sees the session end.
     fn fall_silent(&mut self) {
         self.is_busy = false;
         self.settle();
@@ -238,7 +239,7 @@ impl Run {
     }
 }
 
-/// Entries as they may stand in a datagram: none to four, perhaps the last of them cut.
+/// Zero to four entries, encoded as in a datagram. The last one may be cut.
 fn entries(choices: &mut Choices<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..choices.below(5) {
@@ -263,7 +264,7 @@ fn entries(choices: &mut Choices<'_>) -> Vec<u8> {
     bytes
 }
 
-/// Items of the direct lane, as entries stand in a datagram.
+/// Zero to four items of the direct lane, encoded as in a datagram.
 fn items(choices: &mut Choices<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..choices.below(5) {

@@ -8,11 +8,11 @@ use chat_proto::{Frame, FrameDecoder, FrameError, MemberFrame, PREFACE, PrefaceD
 use crate::choices::{Choices, pieces};
 use crate::held;
 
-/// What a decoder may hold while it works: a frame, and what it is decoded to. The text of a payload is cleaned before
-/// it is measured, and three times as long at most.
+/// The most that a decoder may hold while it works: a frame and its decoded value. A text is cleaned before its length
+/// is checked, and the cleaned text can be three times as long.
 const HELD_BYTES_MAX: usize = 8 * FRAME_BYTES_MAX;
 
-/// Two lengths of pieces, then a stream.
+/// Checks the decoders. The bytes are two lengths of pieces, and then a stream.
 pub fn stream(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let lengths = [1 + usize::from(choices.byte()), 1 + usize::from(choices.byte())];
@@ -27,7 +27,8 @@ pub fn stream(bytes: &[u8]) {
     }
 }
 
-/// The version that a preface names; or how many bytes of it came before one that is not of it.
+/// The version in the preface, or `None` if the preface is unfinished. The error is the number of bytes that matched
+/// the preface before the first byte that did not.
 fn open<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<Option<u8>, usize> {
     let mut decoder = PrefaceDecoder::new();
     for mut piece in pieces {
@@ -70,7 +71,7 @@ fn frames<F: Frame + Debug + PartialEq>(bytes: &[u8], lengths: [usize; 2], encod
     }
 }
 
-/// The same frame with more behind its fields, if that is not too long.
+/// The same frame with `more` after its fields, unless that is too long.
 fn longer(frame: &[u8], more: &[u8]) -> Option<Vec<u8>> {
     let (_length, payload) = frame.split_at_checked(2)?;
     let length = payload.len() + more.len();
@@ -78,7 +79,7 @@ fn longer(frame: &[u8], more: &[u8]) -> Option<Vec<u8>> {
     Some([&length.to_le_bytes()[..], payload, more].concat())
 }
 
-/// Whether the stream ends within a frame.
+/// Decodes the pieces and passes each frame to `each`. Returns whether the stream ends within a frame.
 fn decode<'a, F: Frame>(
     pieces: impl Iterator<Item = &'a [u8]>,
     mut each: impl FnMut(F),

@@ -1,4 +1,4 @@
-//! `FromStr` of all that has it.
+//! `FromStr` of all protocol types that have it.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use chat_proto::limits::{
 };
 use chat_proto::{Author, LeaveReason, Line, Name, PeerAddr, Text};
 
-/// A string, or bytes that nearly are one.
+/// Parses the bytes as each of the types. Bytes that are not UTF-8 are replaced first.
 pub fn strings(bytes: &[u8]) {
     let string = String::from_utf8_lossy(bytes);
     let s = string.as_ref();
@@ -44,7 +44,7 @@ pub fn strings(bytes: &[u8]) {
     }
 }
 
-/// What `s` reads as, if anything; that is written, and read back the same.
+/// Parses `s`. If that succeeds, checks that the value can be written and parsed again without a change.
 fn read_back<T: FromStr + Display + Debug + PartialEq>(s: &str) -> Option<T> {
     let value = s.parse::<T>().ok()?;
     let again = value.to_string().parse::<T>().ok();

@@ -1,4 +1,4 @@
-//! What a peer sends to a server for browsers.
+//! The server side of a connection from a browser.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -11,14 +11,15 @@ use chat_stream::{Endpoint, Readiness, Stream, Web};
 
 use crate::choices::{Choices, pieces};
 
-/// Bytes of an unfinished message and of its unfinished frame.
+/// The most bytes that an unfinished message and its unfinished frame take.
 const UNFINISHED_BYTES_MAX: usize = 2 * 8 * 1024 + 14;
 
 const REQUEST: &[u8] =
     b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// Two lengths of pieces, whether a WebSocket is open, and what the peer sends.
+/// Checks a server for browsers. The bytes are two lengths of pieces, whether a WebSocket is open, and then what the
+/// peer sends.
 pub fn websocket(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let lengths = [1 + usize::from(choices.byte()), 1 + usize::from(choices.byte())];
@@ -31,13 +32,13 @@ pub fn websocket(bytes: &[u8]) {
     let now = Instant::now();
     let whole = run(is_open, pieces(bytes, [bytes.len(); 2]), now);
     let cut = run(is_open, pieces(bytes, lengths), now);
-    // What a plain peer says may depend on them: see `plain`.
+    // The messages of a plain peer may depend on the pieces, see `plain`.
     if is_open || bytes.starts_with(b"GET /") {
         assert_eq!(cut, whole, "the same is said in any pieces");
     }
 }
 
-/// What the room hears; and how many peers are left.
+/// Returns what the room hears, and how many peers are left.
 fn run<'a>(is_open: bool, pieces: impl Iterator<Item = &'a [u8]>, now: Instant) -> (Vec<String>, usize) {
     let world = World { clock: Box::new(move || now), unix_clock: Box::new(|| 0), seed: [7; 32] };
     let room = Room::in_world(RoomConfig::default().with_rate(None), world);
@@ -72,7 +73,7 @@ fn run<'a>(is_open: bool, pieces: impl Iterator<Item = &'a [u8]>, now: Instant) 
     (heard, endpoint.peers())
 }
 
-/// Whatever is sent, it is whole frames, and text is text.
+/// Checks that the server sends only whole frames, and that text frames hold text.
 fn frames(sent: &[u8]) {
     let head = sent.windows(4).position(|end| end == b"\r\n\r\n").expect("the request is answered") + 4;
     let mut rest = &sent[head..];

@@ -1,4 +1,4 @@
-//! What the search has found interesting so far, run as plain tests.
+//! Runs the inputs that the search has found interesting so far as plain tests.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};

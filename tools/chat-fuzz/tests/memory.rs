@@ -1,7 +1,7 @@
-//! What the worst input of a peer makes us hold, counted at the allocator.
+//! Counts the memory that the worst inputs of a peer make us hold, at the allocator.
 //!
-//! The search counts the same for every input that it makes up ([`chat_fuzz::stream`] and others). Here are those that
-//! nobody finds by chance.
+//! The search counts the same for each of its inputs ([`chat_fuzz::stream`] and others). The inputs here are the ones
+//! that a search does not find by chance.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use chat_proto::{
 use chat_testkit::VirtualTime;
 use chat_udp::{ClientSession, Endpoint, UdpConfig};
 
-/// Runs `work`, and fails if it ever held more than `bytes_max`.
+/// Runs `work`. Fails if it held more than `bytes_max` at any moment.
 #[track_caller]
 fn holds_at_most(bytes_max: usize, work: impl FnOnce()) {
     let held = measure(work).bytes_max;
@@ -24,7 +24,7 @@ fn holds_at_most(bytes_max: usize, work: impl FnOnce()) {
     assert!(held > 0, "nothing was counted");
 }
 
-/// Feeds `bytes` in pieces until the decoder has had enough; what it decodes is dropped at once.
+/// Feeds `bytes` to a decoder in pieces, and drops the decoded frames at once.
 fn decode<F: Frame>(bytes: &[u8], piece: usize) {
     let mut decoder = FrameDecoder::new();
     for mut piece in bytes.chunks(piece) {
@@ -34,7 +34,7 @@ fn decode<F: Frame>(bytes: &[u8], piece: usize) {
     }
 }
 
-/// Numbers that a format may take for how much will come.
+/// Bytes that a decoder may read as a huge length.
 const ENDLESS: [&[u8]; 4] = [
     &[0xfd; 9],
     &[0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
@@ -78,7 +78,7 @@ fn a_frame_that_never_ends_makes_the_decoder_hold_no_more_than_a_frame() {
         let length = u16::try_from(length).expect("it is one");
         let bytes = [&length.to_le_bytes()[..], &vec![1; usize::from(length)]].concat();
         for piece in [1, 7, 1_460] {
-            // Growing, it holds the smaller buffer and the larger one for a moment.
+            // While its buffer grows, the decoder holds the old and the new buffer for a moment.
             holds_at_most(2 * FRAME_BYTES_MAX + 16, || {
                 let mut decoder = FrameDecoder::new();
                 for mut piece in bytes[..bytes.len() - 1].chunks(piece) {
@@ -136,7 +136,8 @@ fn the_worst_line_to_clean_is_held_once_and_its_texts_one_at_a_time() {
         ("joined emoji", fill("\u{1f469}\u{200d}")),
     ];
     for (what, line) in lines {
-        // The cleaned line, up to three times as long, in a buffer that doubles; and the smaller one that it has outgrown.
+        // A cleaned line can be three times as long as the line. Its buffer doubles when it grows, and the smaller
+        // buffer still exists for a moment.
         let held = measure(|| Text::split(&line).for_each(drop)).bytes_max;
         assert!(held <= 6 * line.len() as u64, "{what}: {held} bytes for {}", line.len());
     }
@@ -144,8 +145,8 @@ fn the_worst_line_to_clean_is_held_once_and_its_texts_one_at_a_time() {
 
 #[test]
 fn a_server_that_floods_a_udp_client_fills_no_more_than_its_window_and_its_frames() {
-    // What came too early is held up to 256 KiB of texts; what waits for the user up to 1,024 frames, and what was held
-    // then. A frame is an entry of its own, its text and its place.
+    // Entries that arrived too early are held up to 256 KiB of texts. Up to 1,024 frames wait for the user, and the
+    // held entries may follow them. A frame takes an entry of its own, its text and its place in the queue.
     const FRAMES: usize = 2 * 1_024;
     const FRAME_BYTES: usize = TEXT_BYTES_MAX + 256;
     let time = VirtualTime::default();
@@ -200,7 +201,7 @@ fn hellos_from_a_hundred_thousand_addresses_leave_a_thousand_answers_and_nothing
     assert_eq!(answers, 1_024);
 }
 
-/// Rooms with nobody in them, each with an observer, as `chat server` has for its stdout.
+/// The rooms are empty, but each has an observer, like the one that `chat server` has for its stdout.
 #[test]
 fn an_idle_room_takes_at_most_two_kib() {
     const ROOMS: usize = 1_000;
@@ -214,7 +215,7 @@ fn an_idle_room_takes_at_most_two_kib() {
     });
 }
 
-/// A member that gives one command after the other, of which each wants something kept.
+/// A member sends one command after the other, and each of them makes the room keep something.
 #[test]
 fn names_and_private_messages_do_not_pile_up() {
     const COMMANDS: usize = 5_000;
