@@ -214,8 +214,8 @@ impl Run {
         self.send(from, &MemberDatagram::Traffic { session, traffic });
     }
 
-    /// A peer of a later version sends something that this version does not know: a kind, or additional fields after the
-    /// known ones.
+    /// A peer of a later version sends something that this version does not know: a kind, or additional fields after
+    /// the known ones.
     fn later_version(&mut self, from: usize, choices: &mut Choices<'_>) {
         let more = usize::from(choices.byte());
         let more = choices.bytes(more).to_vec();
