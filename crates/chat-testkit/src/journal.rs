@@ -1,4 +1,4 @@
-//! A journal in memory that does what a test says: it keeps when it is told to, fails, is full, and loses power.
+//! A journal in memory that a test controls: it keeps records, fails, is full and crashes when the test says so.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,11 +10,12 @@ use chat_core::{
     Name, Origin, Page, Past, PastSession, Query, ReadRequest, Record, Text,
 };
 
-/// The journal of one room. Clones share it, and it survives the room: restore another one from it
-/// ([`Room::restore`](chat_core::Room::restore)), as after a crash.
+/// The journal of one room. Clones share the journal. It survives the room: restore another room from it with
+/// [`Room::restore`](chat_core::Room::restore), as after a crash.
 ///
-/// Nothing happens by itself. [`keep`](Self::keep) moves records from the queue to the kept ones; [`commit`](Self::commit)
-/// tells the room. A process may die between any two of these calls: [`crash`](Self::crash).
+/// Nothing happens by itself. [`keep`](Self::keep) moves records from the queue to the kept ones.
+/// [`commit`](Self::commit) tells the room. A process may die between any two of these calls, and
+/// [`crash`](Self::crash) simulates that.
 ///
 /// ```
 /// use chat_core::{Room, RoomConfig};
@@ -38,40 +39,40 @@ pub struct ScriptedJournal(Arc<Mutex<Inner>>);
 #[derive(Default)]
 struct Inner {
     committer: Option<Committer>,
-    /// Submitted, and lost in a crash.
+    /// Records that were submitted and not kept yet. A crash loses them.
     queue: VecDeque<Record>,
-    /// Kept, and the room does not know yet.
+    /// Records that were kept and that the room does not know of yet.
     kept: Vec<Kept>,
-    /// Everything that was kept.
+    /// All messages that were kept.
     messages: Vec<Kept>,
     topic: Option<Text>,
     slow: Option<Option<Duration>>,
     names: Vec<(MemberId, Option<Name>)>,
     ids_up_to: u64,
-    /// Messages that retention has deleted.
+    /// The number of the last message that retention has deleted.
     deleted: u64,
-    /// Records that may wait.
+    /// The most records that may wait. `None` means no limit.
     queue_max: Option<usize>,
     reads: VecDeque<ReadRequest>,
     is_shared: bool,
 }
 
 impl ScriptedJournal {
-    /// At most so many records may wait.
+    /// Sets how many records may wait at most. Default: no limit.
     #[must_use]
     pub fn with_queue_max(self, records: usize) -> Self {
         self.lock().queue_max = Some(records);
         self
     }
 
-    /// Other servers use it, too: [`arrive`](Self::arrive).
+    /// Makes the journal one that other servers also use. Their messages come with [`arrive`](Self::arrive).
     #[must_use]
     pub fn with_others(self) -> Self {
         self.lock().is_shared = true;
         self
     }
 
-    /// A message that was said at another server is kept under this number. The room does not learn it before
+    /// Keeps a message that was said at another server under the number `seq`. The room learns of it with the next
     /// [`commit`](Self::commit).
     pub fn arrive(&self, seq: u64, from: Origin, author: Author, text: Text) {
         let mut inner = self.lock();
@@ -92,7 +93,8 @@ impl ScriptedJournal {
         self.lock().reads.len()
     }
 
-    /// Keeps the oldest records that wait, at most so many. The room does not learn it before [`commit`](Self::commit).
+    /// Keeps at most `records` of the records that wait, the oldest first. The room learns of them with the next
+    /// [`commit`](Self::commit).
     pub fn keep(&self, records: usize) {
         let mut inner = self.lock();
         for _ in 0..records {
@@ -117,7 +119,7 @@ impl ScriptedJournal {
         }
     }
 
-    /// Tells the room what was kept.
+    /// Tells the room of the records that were kept since the last call.
     pub fn commit(&self) {
         let mut inner = self.lock();
         let (kept, committer) = (std::mem::take(&mut inner.kept), inner.committer.clone());
@@ -127,7 +129,7 @@ impl ScriptedJournal {
         }
     }
 
-    /// Tells the room everything once more.
+    /// Tells the room of every message once more.
     pub fn commit_again(&self) {
         let mut inner = self.lock();
         inner.kept = inner.messages.clone();
@@ -141,7 +143,7 @@ impl ScriptedJournal {
         self.commit();
     }
 
-    /// Cannot keep what waits, and says why.
+    /// Fails to keep the records that wait, and tells the room why.
     pub fn fail(&self, why: &str) {
         let mut inner = self.lock();
         let (failed, committer) = (inner.queue.drain(..).collect(), inner.committer.clone());
@@ -151,7 +153,8 @@ impl ScriptedJournal {
         }
     }
 
-    /// The process dies: what waits is lost, and so is the last of what was kept, if the disk loses it.
+    /// Simulates that the process dies. The records that wait are lost. The records that were kept survive, but the
+    /// commits that the room has not received are lost.
     pub fn crash(&self) {
         let mut inner = self.lock();
         inner.queue.clear();
@@ -160,14 +163,14 @@ impl ScriptedJournal {
         inner.reads.clear();
     }
 
-    /// Retention deletes the messages up to this number.
+    /// Deletes the messages up to this number, as retention does.
     pub fn delete_up_to(&self, seq: u64) {
         let mut inner = self.lock();
         inner.messages.retain(|kept| kept.seq > seq);
         inner.deleted = inner.deleted.max(seq);
     }
 
-    /// Answers the questions that wait, at most so many. Returns how many it answered.
+    /// Answers at most `questions` of the questions that wait. Returns how many it answered.
     pub fn answer(&self, questions: usize) -> usize {
         let mut answered = 0;
         while answered < questions {
@@ -181,7 +184,7 @@ impl ScriptedJournal {
         answered
     }
 
-    /// Every message that is kept, as people see it.
+    /// Every message that is kept, as text that people see.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
         self.lock().messages.iter().map(|kept| kept.event.to_string()).collect()

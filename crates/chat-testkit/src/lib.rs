@@ -1,17 +1,17 @@
-//! Tools to test what is built on a chat room.
+//! Tools to test code that uses a chat room.
 //!
 //! | you have | use |
 //! |---|---|
-//! | a transport of your own | the [`conformance`] kit: what every transport promises, one test each |
-//! | a bot, a host, a moderator | [`MemoryTransport`]: a room with peers that say and hear lines, stall and vanish, without a network |
-//! | protocol code without sockets | [`Network`] and [`Streams`]: loss, delay, small buffers and resets, drawn from a seed |
-//! | a journal, or what must hold with one | [`ScriptedJournal`]: it keeps, fails and crashes when it is told to |
-//! | several servers on NATS | [`NatsServers`]: real `nats-server` processes that are killed, stopped and started again |
-//! | a transport that strangers reach | [`STRANGERS_TCP`], [`STRANGERS_UDP`]: what other protocols begin with |
+//! | a transport of your own | the [`conformance`] kit: one test for each promise of a transport |
+//! | a bot, a host, a moderator | [`MemoryTransport`]: peers without a network that speak, hear, stall and vanish |
+//! | protocol code without sockets | [`Network`], [`Streams`]: seeded loss, delay, small buffers and resets |
+//! | code that uses a journal | [`ScriptedJournal`]: it keeps, fails and crashes when it is told to |
+//! | several servers on NATS | [`NatsServers`]: real processes that a test can kill, stop and restart |
+//! | a transport that strangers reach | [`STRANGERS_TCP`], [`STRANGERS_UDP`]: first bytes of other protocols |
 //! | anything with a clock | [`VirtualTime`] |
 //!
-//! The library crates take time as an argument and leave the sending to whoever drives them. So the very code that
-//! serves real sockets runs here, thousands of times faster, and the same way each time.
+//! The library crates take time as an argument and leave the sending to the code that drives them. So the same code
+//! that serves real sockets runs here, thousands of times faster, and always in the same way.
 
 pub mod conformance;
 mod journal;

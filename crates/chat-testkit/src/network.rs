@@ -1,4 +1,4 @@
-//! A network of datagrams that loses, doubles, delays and reorders them as a seed says.
+//! A network that loses, duplicates, delays and reorders datagrams. All choices are drawn from a seed.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,16 +17,16 @@ use rand::{RngExt, SeedableRng};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Conditions {
-    /// How long a datagram takes. Default 1 ms.
+    /// How long a datagram takes to arrive. Default 1 ms.
     pub delay: Duration,
-    /// Part of the datagrams that never arrive. Default 0.
+    /// The fraction of datagrams that never arrive, from 0 to 1. Default 0.
     pub loss: f64,
-    /// Part of the datagrams that arrive twice. Default 0.
+    /// The fraction of datagrams that are sent twice, from 0 to 1. Default 0.
     pub duplicate: f64,
-    /// Part of the datagrams, copies among them, that take longer by [`detour`](Self::detour), so
-    /// that others overtake them. Default 0.
+    /// The fraction of datagrams and copies that take longer by [`detour`](Self::detour), from 0 to 1. Others may
+    /// overtake them. Default 0.
     pub reorder: f64,
-    /// The least and the most that those take longer. Default 10 to 50 ms.
+    /// The least and the most additional time of such a datagram. Default 10 to 50 ms.
     pub detour: (Duration, Duration),
 }
 
@@ -42,14 +42,14 @@ impl Default for Conditions {
     }
 }
 
-/// A datagram at the end of its way.
+/// A datagram that has arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
-    /// Who sent it, or was made to look so.
+    /// The source address. It may be forged.
     pub from: SocketAddr,
-    /// Where it arrives.
+    /// The destination address.
     pub to: SocketAddr,
-    /// What is in it.
+    /// The payload.
     pub bytes: Vec<u8>,
 }
 
@@ -71,7 +71,7 @@ pub struct Datagram {
 pub struct Network {
     random: StdRng,
     conditions: Conditions,
-    /// By arrival; those that arrive together, in the order in which they were sent.
+    /// Sorted by arrival. Datagrams that arrive at the same time keep the order in which they were sent.
     on_the_way: BTreeMap<(Instant, u64), Datagram>,
     sent: u64,
 }
@@ -83,7 +83,7 @@ impl Network {
         Self { random: StdRng::seed_from_u64(seed), conditions, on_the_way: BTreeMap::new(), sent: 0 }
     }
 
-    /// Becomes better or worse; what is on its way arrives as it would have.
+    /// Changes the conditions. Datagrams that are on their way keep their times of arrival.
     pub fn set_conditions(&mut self, conditions: Conditions) {
         self.conditions = conditions;
     }
@@ -106,25 +106,25 @@ impl Network {
         if self.random.random_bool(reorder) { delay + self.random.random_range(least..=most) } else { delay }
     }
 
-    /// When the next datagram arrives.
+    /// When the next datagram arrives. `None` if nothing is on its way.
     #[must_use]
     pub fn next_arrival(&self) -> Option<Instant> {
         self.on_the_way.first_key_value().map(|(&(arrival, _), _)| arrival)
     }
 
-    /// A datagram that has arrived by `now`.
+    /// Takes a datagram that has arrived by `now`. `None` if there is none.
     pub fn receive(&mut self, now: Instant) -> Option<Datagram> {
         let next = self.on_the_way.first_entry()?;
         (next.key().0 <= now).then(|| next.remove())
     }
 
-    /// How many datagrams are on their way.
+    /// How many datagrams are on their way or not received yet.
     #[must_use]
     pub fn len(&self) -> usize {
         self.on_the_way.len()
     }
 
-    /// Whether nothing is on its way.
+    /// Whether no datagrams are on their way and all were received.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.on_the_way.is_empty()

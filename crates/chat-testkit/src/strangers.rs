@@ -1,10 +1,10 @@
-//! What programs of other protocols send first: browsers, scanners and programs with a wrong port number come to every
-//! port. A transport says none of it to the room.
+//! The first bytes of other protocols. Browsers, scanners and programs with a wrong port number connect to every port.
+//! A transport must not pass any of these bytes to the room.
 
-/// The first bytes of a protocol that is not chat, written from its specification.
+/// The first bytes of another protocol, written from its specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stranger {
-    /// The protocol, and which message of it.
+    /// The protocol, and which of its messages this is.
     pub protocol: &'static str,
     /// The bytes of the first write, or of the first datagram.
     pub bytes: &'static [u8],
@@ -14,7 +14,7 @@ const fn stranger(protocol: &'static str, bytes: &'static [u8]) -> Stranger {
     Stranger { protocol, bytes }
 }
 
-/// What comes over TCP.
+/// Protocols over TCP.
 pub const STRANGERS_TCP: &[Stranger] = &[
     stranger("HTTP GET", b"GET / HTTP/1.1\r\nHost: localhost:5555\r\n\r\n[127.0.0.1:1] hello\r\n"),
     stranger("HTTP 1.0", b"GET /index.html HTTP/1.0\r\n\r\n"),
@@ -30,7 +30,7 @@ pub const STRANGERS_TCP: &[Stranger] = &[
     stranger("TLS 1.2", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\nhello\n"),
     stranger("TLS 1.3", b"\x16\x03\x03\x02\0\x01\0\x01\xfc\x03\x03\0\x2b\0\x03\x02\x03\x04\nhello\n"),
     stranger("SSL 2", b"\x80\x2e\x01\x03\x01\0\x15\0\0\0\x10\0\0\x2f\0\0\x35"),
-    // A page's WebRTC: a binding request whose user name the page chooses, behind its length (RFC 4571).
+    // WebRTC of a web page. A binding request follows its length (RFC 4571), and the page chooses the user name in it.
     stranger(
         "STUN of a browser",
         b"\0\x34\0\x01\0\x20\x21\x12\xa4\x42abcdefghijkl\0\x06\0\x12Visit+evil/example\0\0\0\x24\0\x04\x6e\x7f\x1e\xff",
@@ -99,9 +99,9 @@ pub const STRANGERS_TCP: &[Stranger] = &[
     stranger("a gzip file", b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\x48\xcd\xc9\xc9\x07\0"),
 ];
 
-/// What comes over UDP.
+/// Protocols over UDP.
 pub const STRANGERS_UDP: &[Stranger] = &[
-    // A page's WebRTC: a binding request whose user name the page chooses.
+    // WebRTC of a web page: a binding request in which the page chooses the user name.
     stranger(
         "STUN of a browser",
         b"\0\x01\0\x20\x21\x12\xa4\x42abcdefghijkl\0\x06\0\x12Visit+evil/example\0\0\0\x24\0\x04\x6e\x7f\x1e\xff",

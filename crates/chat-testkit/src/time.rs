@@ -33,7 +33,7 @@ impl Default for VirtualTime {
 }
 
 impl VirtualTime {
-    /// What the clock shows.
+    /// The current time of the clock.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.began + self.passed()
@@ -45,20 +45,20 @@ impl VirtualTime {
         Duration::from_nanos(self.passed_ns.load(Ordering::Relaxed))
     }
 
-    /// Sets the clock; it never goes back.
+    /// Sets the clock. A time in the past changes nothing: the clock never goes back.
     pub fn advance_to(&self, to: Instant) {
         let passed = to.saturating_duration_since(self.began).as_nanos();
         self.passed_ns.fetch_max(u64::try_from(passed).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// The same clock for a [`Room`](chat_core::Room) in a [`World`](chat_core::World) of its own.
+    /// This clock for the [`World`](chat_core::World) of a [`Room`](chat_core::Room).
     #[must_use]
     pub fn clock(&self) -> Clock {
         let time = self.clone();
         Box::new(move || time.now())
     }
 
-    /// The same time as a wall clock, which began in 1970.
+    /// The same time as a wall clock that began in 1970.
     #[must_use]
     pub fn unix_clock(&self) -> UnixClock {
         let time = self.clone();

@@ -1,10 +1,10 @@
-//! What a server says first, for tests that play the server.
+//! The welcome of a server, for tests that play the server.
 
 use std::net::SocketAddr;
 
 use chat_proto::{MemberId, Session, Text, VERSION, Welcome};
 
-/// The welcome of a member that is the first and only one in a room in which nothing was said.
+/// The welcome for the first and only member of a room without messages.
 ///
 /// ```
 /// let welcome = chat_testkit::welcome("127.0.0.1:5".parse()?);

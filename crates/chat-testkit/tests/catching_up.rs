@@ -1,10 +1,10 @@
-//! Members that are further behind than the log reaches, in a room with a journal.
+//! Members that lag so far that the log no longer has their next message, in a room with a journal.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use chat_core::{LocalMember, Room, RoomConfig, Transport, World};
 use chat_testkit::{MemoryDoor, MemoryPeer, MemoryTransport, ScriptedJournal, VirtualTime};
 
-/// More than the smallest log holds.
+/// More messages than the smallest log holds.
 const MESSAGES: u64 = 3_000;
 
 struct Stage {
@@ -51,7 +51,7 @@ impl Stage {
         self.journal.run();
     }
 
-    /// What a peer hears until there is nothing more for it.
+    /// Everything that a peer hears until nothing more comes.
     fn hear_all(&mut self, peer: &mut MemoryPeer) -> Vec<String> {
         let mut heard = Vec::new();
         let mut quiet = 0;
@@ -117,7 +117,7 @@ fn members_that_catch_up_wait_for_each_other_and_all_get_there() {
     }
 }
 
-/// What a local member hears until there is nothing more for it.
+/// Everything that a local member hears until nothing more comes.
 fn hears(local: &LocalMember, journal: &ScriptedJournal) -> Vec<String> {
     let mut heard = Vec::new();
     loop {

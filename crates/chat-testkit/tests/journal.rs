@@ -1,4 +1,4 @@
-//! A room whose messages a journal keeps: slow, full, failing, or dying at any point.
+//! A room with a journal that is slow, full, fails, or crashes at any point.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::time::{Duration, Instant};
@@ -44,13 +44,13 @@ impl Carrier {
         update
     }
 
-    /// The messages that are new.
+    /// Pulls, and returns the new messages.
     fn read(&mut self) -> Vec<String> {
         let messages = self.pull().entries.into_iter().filter(|entry| entry.event.is_message());
         messages.map(|entry| format!("{} {}", entry.seq, entry.event)).collect()
     }
 
-    /// The items for single members that are new.
+    /// Pulls, and returns the new items for single members.
     fn told(&mut self) -> Vec<DirectItem> {
         self.pull().direct.iter().map(|told| told.direct.item.clone()).collect()
     }
@@ -311,7 +311,7 @@ fn every_message_has_its_time_after_a_restart() {
     assert_eq!(time(&Room::restore(RoomConfig::default(), &journal).unwrap()), at);
 }
 
-/// What a member is told in answer to its questions: `QUESTION SEQ TEXT`, and `QUESTION end` or `QUESTION more`.
+/// The answers to a member's questions, as lines: `QUESTION SEQ TEXT`, and `QUESTION end` or `QUESTION more`.
 fn looked_back(items: Vec<DirectItem>) -> Vec<String> {
     let line = |item: DirectItem| match item {
         DirectItem::OldMessage { question, entry } => format!("{question} {} {}", entry.seq, entry.event),

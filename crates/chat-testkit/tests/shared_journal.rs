@@ -1,4 +1,4 @@
-//! A room whose journal other servers use, too.
+//! A room with a journal that other servers use, too.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::time::{Duration, Instant};
@@ -56,7 +56,7 @@ fn arrive(journal: &ScriptedJournal, seq: u64, member: u64, number: u64) {
 #[test]
 fn the_sessions_of_other_servers_are_known_by_what_they_have_said() {
     let journal = ScriptedJournal::default().with_others();
-    // Servers make their keys from the same seed.
+    // All servers make their keys from the same seed.
     let (one, other) = (Server::new(&journal), Server::new(&ScriptedJournal::default().with_others()));
     let session = other.welcome(None).unwrap().welcome;
     let resume = |have| Some(Resume { epoch: session.epoch, session: session.session, have, direct: 0 });

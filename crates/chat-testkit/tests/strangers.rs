@@ -1,4 +1,4 @@
-//! Of other protocols nothing is text, and text is no other protocol.
+//! The first bytes of other protocols are not taken for text, and text is not taken for another protocol.
 
 use chat_proto::TextKind;
 use chat_testkit::{STRANGERS_TCP, STRANGERS_UDP, Stranger};
@@ -8,7 +8,7 @@ fn nothing_that_another_protocol_begins_with_is_text() {
     for Stranger { protocol, bytes } in STRANGERS_UDP {
         assert_eq!(TextKind::of_first(bytes), TextKind::NotText, "{protocol} over UDP");
     }
-    // Over TCP, telnet commands are stripped before.
+    // Bytes 0xff begin telnet commands, which are removed first over TCP.
     for Stranger { protocol, bytes } in STRANGERS_TCP.iter().filter(|stranger| stranger.bytes[0] != 0xff) {
         assert_eq!(TextKind::of_first(bytes), TextKind::NotText, "{protocol} over TCP");
     }
@@ -27,13 +27,13 @@ fn lines_of_people_and_programs_are_text() {
         b"\thello",
         "\u{feff}hello".as_bytes(),
         "\u{4f60}\u{597d} \u{1f600}".as_bytes(),
-        // Keys: arrows, backspace, an escape sequence that a terminal answers with.
+        // Keys: arrows, backspace, and escape sequences with which a terminal answers.
         b"\x1b[Ahello",
         b"\x1b",
         b"\x08\x08ok",
         b"\x1b[?62;22c\x1b[24;80R\x1b]0;gotcha\x07",
         b"a\x06b\x7fc",
-        // NULs that end or pad what a program sends.
+        // NULs that end or pad the messages of a program.
         b"hello\0",
         b"y\0",
         zeroed,
@@ -43,7 +43,7 @@ fn lines_of_people_and_programs_are_text() {
         b"hello\r\0y\r\0",
         b"hello\r\0wor",
         b"a nul\0\nsaid\0\r\n",
-        // Protocols of lines, which people type.
+        // Protocols of lines that people type.
         b"NICK ann\r\nUSER ann 0 * :Ann\r\n",
         b"EHLO mail.example.org\r\n",
         b"GET me a coffee",

@@ -5,43 +5,47 @@ use std::time::{Duration, Instant};
 use chat_core::{Room, Transport};
 use chat_proto::Notice;
 
-/// A transport's medium, as the kit uses it: opens transports, and connects peers to them.
+/// The medium of a transport. The kit uses it to open transports and to connect peers to them.
 pub trait Medium: Sync {
     /// The transport to be checked.
     type Transport: Transport + 'static;
-    /// Where peers find the transport: a socket's address, a path, a channel.
+    /// The place where peers find the transport: a socket's address, a path, a channel.
     type Address: Sync;
     /// The other end of a connection.
     type Peer: Peer;
 
-    /// What the medium promises beyond the promises of every transport. Default: everything.
+    /// The promises of this medium in addition to those of every transport. Default: [all](Promises::default).
     fn promises(&self) -> Promises {
         Promises::default()
     }
 
-    /// How long an operation may take that takes milliseconds on an idle machine. Default 30 s.
+    /// How long the kit waits for an operation that takes milliseconds on an idle machine. Default 30 s.
     fn patience(&self) -> Duration {
         Duration::from_secs(30)
     }
 
-    /// A transport for `room`, which the kit runs. It must be possible to open several at once.
+    /// Opens a transport for `room`. The kit runs it. It must be possible to open several at once.
     fn open(&self, room: &Room) -> (Self::Transport, Self::Address);
 
-    /// Connects a peer. The transport runs meanwhile. If a peer can join only after it has sent something, send
-    /// that here, but say nothing. If that needs an answer, wait for it at most [`patience`](Self::patience). A refused
-    /// peer is a peer, too, and [hears](Peer::hear) why.
+    /// Connects a peer. The transport runs meanwhile.
+    ///
+    /// If a peer must send something before it can join, send that here, but say nothing to the room. If that needs an
+    /// answer, wait for it at most [`patience`](Self::patience). Return a peer even if it was refused: it
+    /// [hears](Peer::hear) why.
     fn connect(&self, address: &Self::Address) -> Self::Peer;
 }
 
-/// A peer, which speaks and hears only when the kit tells it to. What the transport sends it in between stays in the
-/// medium's own buffers, and what does not fit there, in the transport.
+/// A peer. It speaks and hears only when the kit tells it to. In between, the medium's own buffers hold what the
+/// transport sends. Anything that does not fit there stays in the transport.
 pub trait Peer: Send {
-    /// Sends one line. It holds no LF and may hold anything else, be of any length, and not be UTF-8: a peer whose
-    /// protocol carries [texts](chat_proto::Text) only says what [`Text::split`](chat_proto::Text::split) makes of it.
-    /// True once the medium has taken it; false if it has not by `deadline`.
+    /// Sends one line. True once the medium has taken it, false if it has not by `deadline`.
+    ///
+    /// The line holds no LF. It may hold any other bytes, have any length, and be invalid UTF-8. If the protocol
+    /// carries only [texts](chat_proto::Text), say the texts that [`Text::split`](chat_proto::Text::split) makes of
+    /// the line.
     fn say(&mut self, line: &[u8], deadline: Instant) -> bool;
 
-    /// The next thing the peer hears; waits for it until `deadline`. `None` if there is nothing.
+    /// Waits until `deadline` for the next thing that the peer hears. `None` if there is nothing.
     fn hear(&mut self, deadline: Instant) -> Option<Heard>;
 
     /// Leaves by its own choice, in the medium's regular way.
@@ -51,22 +55,22 @@ pub trait Peer: Send {
     fn vanish(self);
 }
 
-/// What a peer hears, without joins, leaves, and refusals to others.
+/// Something that a peer hears. Joins, leaves and refusals to other peers are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// `[author] text`: a message, or a notice of the room to everyone or to this peer alone.
     Line(String),
     /// The peer has missed this many messages.
     Missed(u64),
-    /// The peer is out of the room, or was refused, for this reason.
+    /// The peer has left the room or was refused, for this reason.
     Closed(String),
     /// The connection has ended.
     End,
 }
 
 impl Heard {
-    /// The meaning of a line for a peer of a plain-text transport that writes notices as ours do: `[*] You missed N
-    /// messages`, `[*] Closed: REASON`.
+    /// Interprets a line of a plain-text transport that writes the same notices as ours: `[*] You missed N messages`
+    /// and `[*] Closed: REASON`.
     #[must_use]
     pub fn from_line(line: &str) -> Self {
         match Notice::of_line(line) {
@@ -77,7 +81,7 @@ impl Heard {
     }
 }
 
-/// The differences between media.
+/// The promises in which media differ.
 ///
 /// ```
 /// use chat_testkit::conformance::Promises;
@@ -88,10 +92,10 @@ impl Heard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Promises {
-    /// A member gets its own messages back. If not, they are left out of what it hears and of what it missed.
+    /// A member gets its own messages back. If false, it does not hear them, and they do not count as missed.
     pub echo: bool,
-    /// Every message reaches every member, or the member is told exactly how many did not. If not, it still hears
-    /// messages in order, and none twice; nothing is promised to a member that does not read.
+    /// Every message reaches every member, or the member is told exactly how many did not. If false, a member still
+    /// hears messages in order and none twice, but nothing is promised to a member that does not read.
     pub reliable: bool,
     /// A refused peer is told why.
     pub tells_refused: bool,
@@ -99,10 +103,11 @@ pub struct Promises {
     pub notices_end: bool,
     /// The room learns at once of a peer that vanishes without a goodbye.
     pub notices_loss: bool,
-    /// A member can go to another room, over its connection or by closing it ([`Action::Move`](chat_core::Action::Move)).
+    /// A member can go to another room, over its connection or by closing it
+    /// ([`Action::Move`](chat_core::Action::Move)).
     pub moves: bool,
-    /// Most bytes that the medium itself holds for a peer that reads nothing: the system's buffers. No more may
-    /// accumulate anywhere.
+    /// The most bytes that the medium itself, like the system's buffers, holds for a peer that reads nothing. No more
+    /// may accumulate anywhere.
     pub unread_bytes_max: usize,
 }
 

@@ -1,8 +1,8 @@
-//! The conformance kit: what every [`Transport`](chat_core::Transport) promises, as properties that any
-//! implementation can be put through.
+//! The conformance kit: the promises of every [`Transport`](chat_core::Transport), as properties that can be checked
+//! for any implementation.
 //!
-//! Tell the kit how to open your transport and what its peers do, by implementing [`Medium`] and [`Peer`]; then let it
-//! check everything at once, or make each property a test of its own:
+//! Implement [`Medium`] and [`Peer`] to tell the kit how to open your transport and what its peers do. Then check all
+//! properties at once, or make each property a test of its own:
 //!
 //! ```
 //! use std::net::SocketAddr;
@@ -56,9 +56,9 @@
 //! # Ok::<(), chat_testkit::conformance::Violation>(())
 //! ```
 //!
-//! The kit runs the transport as [`chat_core::run`] does, on a thread, with the real clock, and waits for what must
-//! happen with a deadline; it never sleeps. What a violation says: the property, what was expected and found instead,
-//! and where the contract stands.
+//! Like [`chat_core::run`], the kit runs the transport on a thread with the real clock. It waits for each expected
+//! event with a deadline and never sleeps. A violation names the property, says what was expected and what was found,
+//! and points to the contract.
 
 mod medium;
 mod properties;

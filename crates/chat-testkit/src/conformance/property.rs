@@ -1,4 +1,4 @@
-//! The list of checked properties, and how to check all of them.
+//! The list of the properties that the kit checks, and a function that checks all of them.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::stage::Checked;
 ///
 /// # Panics
 ///
-/// If a property does not hold. The message has all the [`Violation`]s.
+/// If a property does not hold. The message lists all [`Violation`]s.
 pub fn check<M: Medium>(medium: &M) {
     let violations: Vec<_> =
         Property::ALL.iter().filter_map(|property| property.check(medium).err()).collect();
@@ -20,12 +20,12 @@ pub fn check<M: Medium>(medium: &M) {
     assert!(violations.is_empty(), "the transport breaks its contract\n\n{}", report.join("\n\n"));
 }
 
-/// A property does not hold.
+/// A property that does not hold.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{property}\n  expected: {expected}\n     found: {found}\n  contract: {}", property.contract())]
 #[non_exhaustive]
 pub struct Violation {
-    /// Which one.
+    /// The property.
     pub property: Property,
     /// What should have happened.
     pub expected: String,
@@ -35,7 +35,7 @@ pub struct Violation {
 
 macro_rules! properties {
     ($($(#[$doc:meta])* $name:ident, $test:ident = $run:path, $statement:literal, $contract:literal;)*) => {
-        /// The promises of a transport, one each. `Display` is the promise.
+        /// The promises of a transport. `Display` writes the promise as text.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Property {
@@ -43,10 +43,10 @@ macro_rules! properties {
         }
 
         impl Property {
-            /// All of them.
+            /// All properties.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// Where the contract states the promise.
+            /// The place in the documentation where the promise is stated.
             #[must_use]
             pub fn contract(self) -> &'static str {
                 match self {
@@ -71,8 +71,8 @@ macro_rules! properties {
 
         /// Makes each [`Property`](crate::conformance::Property) of a [`Medium`](crate::conformance::Medium) a test.
         ///
-        /// `conformance_tests!(my_medium)` stands at the top of a test file, or of a module in one for each medium; the
-        /// argument is an expression that makes the medium.
+        /// Call `conformance_tests!(my_medium)` at the top of a test file. For several media, give each a module of
+        /// its own. The argument is an expression that makes the medium.
         #[macro_export]
         macro_rules! conformance_tests {
             ($medium:expr) => {
@@ -170,7 +170,7 @@ properties! {
 }
 
 impl Property {
-    /// Checks this one.
+    /// Checks this property.
     ///
     /// # Errors
     ///

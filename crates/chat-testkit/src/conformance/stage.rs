@@ -1,4 +1,4 @@
-//! A room with transports that run, its peers, and a local member that hears everything.
+//! The stage of a check: a room with running transports, its peers, and a local member that hears everything.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded};
 
 use super::medium::{Heard, Medium, Peer, Promises};
 
-/// A check failed.
+/// Why a check failed.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) expected: String,
@@ -30,7 +30,7 @@ pub(super) fn expect(holds: bool, expected: &str, found: impl FnOnce() -> String
     if holds { Ok(()) } else { fault(expected, found()) }
 }
 
-/// The smallest log, so that readers soon lag.
+/// A room with the smallest log, so readers soon lag.
 pub(super) fn small_log() -> RoomConfig {
     RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN)
 }
@@ -41,7 +41,7 @@ pub(super) struct Stage<'m, M: Medium> {
     local: LocalMember,
     /// Everything that the local member has heard.
     seen: Vec<Arc<Entry>>,
-    /// Joins that were matched with a guest.
+    /// How many joins were matched with a guest.
     guests: usize,
     markers: u64,
 }
@@ -53,12 +53,12 @@ pub(super) struct Guest<P> {
     patience: Duration,
 }
 
-/// A transport that runs on a thread, until the room closes.
+/// A transport that runs on a thread until the room closes.
 pub(super) struct Running {
     stop: Arc<AtomicBool>,
     hold: Arc<AtomicBool>,
     turns: Arc<AtomicU64>,
-    /// Has a token when a turn has ended and the next one waits; the next turn begins when one is sent.
+    /// `held` has a token when a turn has ended and the next turn waits. A token in `release` begins the next turn.
     held: Receiver<()>,
     release: Sender<()>,
     ended: Receiver<Result<(), String>>,
@@ -88,7 +88,7 @@ impl<'m, M: Medium> Stage<'m, M> {
         now() + self.medium.patience()
     }
 
-    /// A transport of the medium, running.
+    /// Opens a transport of the medium and runs it.
     pub(super) fn open(&self) -> (Running, M::Address) {
         let (transport, address) = self.medium.open(&self.room);
         (run(transport), address)
@@ -106,12 +106,12 @@ impl<'m, M: Medium> Stage<'m, M> {
         }
     }
 
-    /// Connects a peer and waits until it is clear whether it may join.
+    /// Connects a peer and waits until it has joined or was refused.
     pub(super) fn knock(&mut self, address: &M::Address) -> Checked<Admission<M::Peer>> {
         self.admit(self.medium.connect(address))
     }
 
-    /// Waits until it is clear whether a peer may join. Wait for peers in the order in which they connected.
+    /// Waits until a peer has joined or was refused. Call this for peers in the order in which they connected.
     pub(super) fn admit(&mut self, mut peer: M::Peer) -> Checked<Admission<M::Peer>> {
         let deadline = self.deadline();
         let patience = self.medium.patience();
@@ -131,7 +131,7 @@ impl<'m, M: Medium> Stage<'m, M> {
                     "nothing of the kind in time",
                 );
             }
-            // A member hears nothing yet, so only a refused peer hears something here.
+            // A new member has heard nothing yet, so only a refused peer hears something here.
             match peer.hear(now() + GLANCE) {
                 Some(Heard::Closed(why)) => return Ok(Admission::Refused(peer, why)),
                 Some(Heard::End) => {
@@ -142,12 +142,12 @@ impl<'m, M: Medium> Stage<'m, M> {
         }
     }
 
-    /// Says a line that ends a part of the test and returns what `guest` has heard up to it.
+    /// Says a marker line, and returns everything that `guest` has heard before it.
     pub(super) fn sync(&mut self, guest: &mut Guest<M::Peer>) -> Checked<Vec<Heard>> {
         let marker = self.say_marker();
         let deadline = self.deadline();
         let mut heard = Vec::new();
-        // A line that may be lost is said again.
+        // If the medium may lose the marker, say it again.
         let once =
             if self.promises().reliable { self.medium.patience() } else { self.medium.patience() / 100 };
         loop {
@@ -172,7 +172,8 @@ impl<'m, M: Medium> Stage<'m, M> {
         }
     }
 
-    /// Waits until a peer that goes elsewhere hears that it is there; false if it is to come over another connection.
+    /// Waits until a peer that moves to another room hears that it has arrived. False if its connection was closed, so
+    /// it has to join the other room over a new one.
     pub(super) fn wait_for_arrival(&self, guest: &mut Guest<M::Peer>, line: &str) -> Checked<bool> {
         loop {
             match guest.hear()? {
@@ -190,7 +191,7 @@ impl<'m, M: Medium> Stage<'m, M> {
         format!("[kit] {text}")
     }
 
-    /// The local member says something.
+    /// Lets the local member say something.
     pub(super) fn say(&self, text: &str) -> Checked {
         match self.local.say(text) {
             Ok(_) => Ok(()),
@@ -264,7 +265,7 @@ impl<'m, M: Medium> Stage<'m, M> {
         self.wait_for(&format!("{members} members stay"), |_| (room.stats().members == members).then_some(()))
     }
 
-    /// All messages, as lines with their authors, without the kit's markers.
+    /// All messages except the kit's markers, as lines with their authors.
     pub(super) fn said(&mut self) -> Vec<(Author, String)> {
         self.listen();
         let said = self.seen.iter().filter_map(|entry| match &entry.event {
@@ -274,7 +275,7 @@ impl<'m, M: Medium> Stage<'m, M> {
         said.filter(|(_, line)| !is_marker(line)).collect()
     }
 
-    /// The same as `guest` should hear it.
+    /// The lines of all messages that `guest` should hear.
     pub(super) fn said_to(&mut self, guest: PeerAddr) -> Vec<String> {
         let echo = self.promises().echo;
         let said = self.said().into_iter();
@@ -300,13 +301,13 @@ impl<'m, M: Medium> Stage<'m, M> {
 
     // ---- the end -------------------------------------------------------------------------------
 
-    /// Closes the room, in which no member reads any more, and checks that it ends in order.
+    /// Closes the room and checks that it ends properly. No member reads any more.
     pub(super) fn close(&mut self, running: impl IntoIterator<Item = Running>) -> Checked {
         self.room.close("the kit is done", GRACE);
         self.end(running)
     }
 
-    /// Waits until a room that was closed has ended, and checks that everyone has left once.
+    /// Waits until a closed room has ended, and checks that each member has left once.
     pub(super) fn end(&mut self, running: impl IntoIterator<Item = Running>) -> Checked {
         for running in running {
             running.end(self.medium.patience())?;
@@ -330,17 +331,17 @@ impl<'m, M: Medium> Stage<'m, M> {
     }
 }
 
-/// Ends everything that still runs when a property does not hold.
+/// When a property does not hold, this ends everything that still runs.
 impl<M: Medium> Drop for Stage<'_, M> {
     fn drop(&mut self) {
         self.room.close("the kit gives up", GRACE);
     }
 }
 
-/// How long a room may take to end if no member reads any more.
+/// The time for a room to end when no member reads any more.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// How long the kit looks for one thing before it looks for another.
+/// When the kit waits for two things, it waits for each in turn for this long.
 const GLANCE: Duration = Duration::from_millis(5);
 
 impl<P: Peer> Guest<P> {
@@ -349,7 +350,7 @@ impl<P: Peer> Guest<P> {
         expect(said, "what a peer says is taken in time", || "its connection takes nothing".into())
     }
 
-    /// The next thing the peer hears, without markers for others.
+    /// The next thing that the peer hears, without markers.
     pub(super) fn hear(&mut self) -> Checked<Heard> {
         let heard = self.hear_by(now() + self.patience);
         heard.map_or_else(|| fault("a peer hears something", "nothing in time"), Ok)
@@ -364,7 +365,7 @@ impl<P: Peer> Guest<P> {
         }
     }
 
-    /// The next thing the peer hears must be this line.
+    /// Checks that the next thing that the peer hears is this line.
     pub(super) fn hears(&mut self, line: &str) -> Checked {
         let heard = self.hear()?;
         expect(heard == Heard::Line(line.to_owned()), &format!("a peer hears {line:?}"), || {
@@ -373,7 +374,7 @@ impl<P: Peer> Guest<P> {
     }
 }
 
-/// Runs a transport like [`chat_core::run`], but can be told to drop it.
+/// Runs a transport like [`chat_core::run`], and drops it if told to.
 pub(super) fn run<T: Transport + 'static>(mut transport: T) -> Running {
     let (stop, hold) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let turns = Arc::new(AtomicU64::new(0));
@@ -385,7 +386,7 @@ pub(super) fn run<T: Transport + 'static>(mut transport: T) -> Running {
                 break Ok(());
             }
             if holding.swap(false, Ordering::SeqCst) {
-                // An error means that the kit has given up.
+                // An error means that the kit has given up waiting.
                 let _nobody_waits = tell.send(()).and_then(|()| released.recv().map_err(|_| SendError(())));
             }
             match transport.turn(None) {
@@ -414,12 +415,12 @@ impl Running {
         }
     }
 
-    /// Lets no turn begin after the present one, which the next message must end.
+    /// Holds the transport after its present turn. The next message must end this turn.
     pub(super) fn hold(&self) {
         self.hold.store(true, Ordering::SeqCst);
     }
 
-    /// Waits until it is held.
+    /// Waits until the transport is held.
     pub(super) fn wait_until_held(&self, patience: Duration) -> Checked {
         match self.held.recv_timeout(patience) {
             Ok(()) => Ok(()),
@@ -427,17 +428,17 @@ impl Running {
         }
     }
 
-    /// Goes on turning.
+    /// Lets a held transport go on.
     pub(super) fn release(&self) {
         let _ended = self.release.try_send(());
     }
 
-    /// Drops the transport after its turn, which some event must end.
+    /// Drops the transport after its present turn. Some event must end this turn.
     pub(super) fn drop_after_turn(&self) {
         self.stop.store(true, Ordering::SeqCst);
     }
 
-    /// Waits for its end.
+    /// Waits until the transport has ended, and checks that it ended properly.
     pub(super) fn end(self, patience: Duration) -> Checked {
         match self.ended.recv_timeout(patience) {
             Ok(Ok(())) => Ok(()),
@@ -462,7 +463,7 @@ fn last<T: Debug>(items: &[T]) -> String {
     items.last().map_or_else(|| "nothing".into(), |last| format!("{last:?}"))
 }
 
-/// Where two lists part.
+/// Describes the first difference between two lists.
 fn difference(said: &[Heard], heard: &[Heard]) -> String {
     let same = said.iter().zip(heard).take_while(|(said, heard)| said == heard).count();
     let at =

@@ -8,16 +8,16 @@ use std::time::Instant;
 use chat_core::Waker;
 use chat_stream::{Speaks, Stream};
 
-/// Bytes that may lie unread each way, as with a socket of a common system.
+/// How many bytes may be unread each way. Sockets of common systems hold about as many.
 pub(super) const UNREAD_BYTES_MAX: usize = 64 * 1024;
 
-/// A connection. The transport has one end of it, the peer the other.
+/// A connection. The transport has one end of it, and the peer has the other.
 #[derive(Debug)]
 pub(super) struct Pipe {
     state: Mutex<State>,
-    /// Something has changed that the peer may wait for.
+    /// Signals changes that the peer may wait for.
     moved: Condvar,
-    /// Gets the transport's attention.
+    /// Wakes the transport.
     bell: Waker,
 }
 
@@ -25,18 +25,18 @@ pub(super) struct Pipe {
 pub(super) struct State {
     pub(super) to_room: VecDeque<u8>,
     pub(super) to_peer: VecDeque<u8>,
-    /// Bytes that the peer lets lie unread.
+    /// How many bytes for the peer may be unread.
     pub(super) to_peer_max: usize,
     pub(super) peer: Peer,
     /// The transport has ended its side, or is gone.
     pub(super) is_closed: bool,
 }
 
-/// What the transport can see of a peer.
+/// The state of a peer, as its transport sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
     Here,
-    /// It has closed its end; what it sent before must still be heard.
+    /// It has closed its end. The bytes that it sent before must still be read.
     Ended,
     /// It has vanished without a goodbye, and its last bytes are lost.
     Vanished,
@@ -55,18 +55,19 @@ impl Pipe {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        // No thread leaves it half changed.
+        // A panic does not leave the state half changed, so a poisoned lock is safe to use.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The peer does something that the transport must learn of.
+    /// Performs an act of the peer, and wakes the transport.
     pub(super) fn act<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let done = act(&mut self.state());
         self.bell.wake();
         done
     }
 
-    /// The peer tries `attempt` until it succeeds, again whenever the transport has done something, until `deadline`.
+    /// Tries `attempt` for the peer until it succeeds or `deadline` has passed. It tries again whenever the transport
+    /// has done something.
     pub(super) fn attempt_by<T>(
         &self,
         deadline: Instant,
@@ -84,7 +85,7 @@ impl Pipe {
     }
 }
 
-/// The transport's end, which behaves like a socket that does not block. Dropping it closes it.
+/// The transport's end. It behaves like a non-blocking socket. Dropping it closes it.
 #[derive(Debug)]
 pub(super) struct RoomEnd(pub(super) Arc<Pipe>);
 

@@ -11,13 +11,13 @@ use super::peer::{Arrival, MemoryDoor};
 use super::pipe::{RoomEnd, now};
 use crate::VirtualTime;
 
-/// Peers that may wait to be taken in.
+/// How many peers may wait to be accepted.
 const ARRIVALS_MAX: usize = 1024;
 
 /// Carries a room to [`MemoryPeer`](crate::MemoryPeer)s in the same process, as `[author] text` lines.
 ///
-/// A member does not get its own lines back. Joins and leaves are not shown. Like every transport
-/// it may run on a thread of its own:
+/// A member does not get its own lines back. Joins and leaves are not shown. Like every transport, it may run on a
+/// thread of its own:
 ///
 /// ```
 /// use std::time::Duration;
@@ -77,21 +77,21 @@ pub struct MemoryTransport {
     /// Holds a token when there may be something to do. A token stays until it is taken, so it does not matter whether
     /// the transport waits when the bell rings.
     bell: Receiver<()>,
-    /// Of each peer. The bell does not tell which of them has rung it.
+    /// The endpoint's token of each peer. The bell does not tell which peer has rung it.
     tokens: Vec<usize>,
-    /// None: the real time.
+    /// `None`: the real clock.
     time: Option<VirtualTime>,
 }
 
 impl MemoryTransport {
-    /// A transport of `room`, and where its peers connect.
+    /// A transport of `room`, and the door where its peers connect.
     #[must_use]
     pub fn new(room: &Room) -> (Self, MemoryDoor) {
         Self::with_time(room, None)
     }
 
-    /// The same in virtual time: a turn does what is ready and returns. Move the clock on to
-    /// [`due`](Transport::due) when nothing else happens.
+    /// A transport in virtual time: a turn does everything that is ready, and returns without waiting. When nothing
+    /// else happens, advance the clock to [`due`](Transport::due).
     #[must_use]
     pub fn in_time(room: &Room, time: &VirtualTime) -> (Self, MemoryDoor) {
         Self::with_time(room, Some(time.clone()))
@@ -112,7 +112,7 @@ impl MemoryTransport {
         self.time.as_ref().map_or_else(now, VirtualTime::now)
     }
 
-    /// Waits until the bell rings, something is due, or `until`.
+    /// Waits until the bell rings, something is due, or `until` has come. In virtual time it does not wait.
     fn wait(&self, until: Option<Instant>) {
         let _rang = match until.into_iter().chain(self.due()).min() {
             _ if self.time.is_some() => self.bell.try_recv().is_ok(),

@@ -1,4 +1,4 @@
-//! A network of byte streams that take and give a few bytes at a time, stall, break and vanish.
+//! A network of byte streams that move a few bytes at a time, stall, break and vanish.
 
 mod state;
 #[cfg(test)]
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use self::state::State;
 use crate::VirtualTime;
 
-/// What a stream is like.
+/// The properties of a stream.
 ///
 /// ```
 /// use chat_testkit::StreamConditions;
@@ -21,18 +21,18 @@ use crate::VirtualTime;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamConditions {
-    /// The least and the most that bytes, or news of them, take to the other end. Nothing overtakes anything.
+    /// The least and the most time that bytes and signals take to the other end. Nothing overtakes anything.
     /// Default 1 ms for both.
     pub delay: (Duration, Duration),
-    /// The most bytes that one read or write moves; how many is drawn each time. Default: as many as there are.
+    /// The most bytes that one read or write moves. The number is drawn each time. Default: no limit.
     pub bite_bytes_max: usize,
-    /// Bytes each way that may be under way or unread before writing would block. Default 64 KiB.
+    /// How many bytes each way may be on their way or unread. With more, writing would block. Default 64 KiB.
     pub buffer_bytes: usize,
-    /// Reading returns all that has arrived, as far as there is place for it, and each arrival makes an event: so
-    /// do epoll and kqueue. Default no: a read may return less, and an event comes only after reading would
-    /// have blocked. No system does less than that.
+    /// A read returns everything that has arrived, as far as it fits into the buffer, and each arrival makes an event.
+    /// This is how epoll and kqueue behave. Default false: a read may return less, and an event comes only after a read
+    /// would have blocked. Every system does at least this much.
     pub short_read_is_all: bool,
-    /// A reset destroys what has arrived and is unread, as it does on some systems. Default no.
+    /// A reset destroys bytes that have arrived and are unread, as it does on some systems. Default false.
     pub reset_destroys: bool,
 }
 
@@ -49,16 +49,16 @@ impl Default for StreamConditions {
     }
 }
 
-/// What an end of a stream has become ready for, as an edge-triggered poll tells it: once.
+/// What an end of a stream has become ready for. Like an edge-triggered poll, this is reported once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamEvent {
-    /// Which end, as [`StreamEnd::id`] says.
+    /// The [`StreamEnd::id`] of the end.
     pub end: usize,
-    /// Reading has something to tell again.
+    /// A read would return bytes, the end or an error again.
     pub readable: bool,
-    /// The other side has ended: behind what is to be read is the end.
+    /// The other side has ended. The end follows the bytes that are still unread.
     pub ended: bool,
-    /// Writing takes bytes again, after it would have blocked.
+    /// A write would take bytes again, after one would have blocked.
     pub writable: bool,
     /// The stream has failed, or both sides have ended.
     pub hung_up: bool,
@@ -66,9 +66,8 @@ pub struct StreamEvent {
 
 /// Streams between pairs of ends. The same seed and the same calls give the same network.
 ///
-/// An end behaves as a TCP socket does that must not block: writing takes what the buffer has room for, an
-/// end that is dropped with unread bytes resets the connection, and bytes for who has closed come back as a
-/// reset.
+/// An end behaves like a non-blocking TCP socket. A write takes as many bytes as the buffer has room for. Dropping an
+/// end with unread bytes resets the connection. If bytes arrive at an end that is closed, the sender gets a reset.
 ///
 /// ```
 /// use std::io::{ErrorKind, Read, Write};
@@ -93,13 +92,13 @@ pub struct StreamEvent {
 pub struct Streams(Arc<Mutex<State>>);
 
 impl Streams {
-    /// A network without streams, in which time passes as `time` says.
+    /// A network without streams. `time` is its clock.
     #[must_use]
     pub fn new(seed: u64, time: &VirtualTime) -> Self {
         Self(Arc::new(Mutex::new(State::new(seed, time.clone()))))
     }
 
-    /// A new stream: its two ends.
+    /// Makes a new stream and returns its two ends.
     #[must_use]
     pub fn connect(&self, conditions: StreamConditions) -> (StreamEnd, StreamEnd) {
         let (a, b) = self.lock().connect(conditions);
@@ -107,13 +106,13 @@ impl Streams {
         (end(a), end(b))
     }
 
-    /// When something arrives next.
+    /// When something arrives next. `None` if nothing is on its way.
     #[must_use]
     pub fn next_event(&self) -> Option<Instant> {
         self.lock().next_arrival()
     }
 
-    /// Lets everything arrive whose time has come, and returns what that makes ends ready for, each at most once.
+    /// Lets everything arrive whose time has come. Returns at most one event for each end that this makes ready.
     #[must_use = "an event comes only once"]
     pub fn events(&self) -> Vec<StreamEvent> {
         self.lock().events()
@@ -124,7 +123,7 @@ impl Streams {
     }
 }
 
-/// One end of a stream. Dropping it closes it, as a socket.
+/// One end of a stream. Dropping it closes it, as with a socket.
 #[derive(Debug)]
 pub struct StreamEnd {
     id: usize,
@@ -132,13 +131,13 @@ pub struct StreamEnd {
 }
 
 impl StreamEnd {
-    /// Under what [`StreamEvent`]s name this end.
+    /// The number by which [`StreamEvent`]s name this end.
     #[must_use]
     pub fn id(&self) -> usize {
         self.id
     }
 
-    /// Ends this side: the other reads the end behind all that was written.
+    /// Ends this side. The other side reads the end after everything that was written.
     ///
     /// # Errors
     ///
@@ -147,13 +146,13 @@ impl StreamEnd {
         self.streams.lock().shutdown_write(self.id)
     }
 
-    /// Breaks the connection: the other side learns it by an error.
+    /// Breaks the connection. The other side gets an error.
     pub fn reset(self) {
         self.streams.lock().reset(self.id);
     }
 
-    /// Is gone without a word, as a machine without power. What was sent still arrives; nothing comes back. The
-    /// other side's system notices after `probed`.
+    /// Vanishes without a goodbye, like a machine that loses power. Bytes that were sent still arrive, but nothing
+    /// comes back. The other side's system notices after `probed`.
     pub fn vanish(self, probed: Duration) {
         self.streams.lock().vanish(self.id, probed);
     }

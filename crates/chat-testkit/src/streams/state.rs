@@ -1,4 +1,4 @@
-//! What is under way between the ends, and what each holds.
+//! The state of the network: what each end holds, and what is on its way between the ends.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, ErrorKind, IoSlice};
@@ -16,19 +16,19 @@ pub(super) struct State {
     random: StdRng,
     ends: HashMap<usize, End>,
     ids: usize,
-    /// By arrival, and what arrives together in the order in which it was sent.
+    /// Sorted by arrival. Things that arrive at the same time keep the order in which they were sent.
     on_the_way: BTreeMap<(Instant, u64), (usize, Arrival)>,
     sent: u64,
 }
 
-/// What comes to an end.
+/// What can arrive at an end of a stream.
 #[derive(Debug)]
 enum Arrival {
     Bytes(Vec<u8>),
-    /// The other side writes no more.
+    /// The other side has ended and writes nothing more.
     End,
     Reset,
-    /// The other side has read so many bytes.
+    /// The other side has read this many bytes.
     Room(usize),
     /// The other side has not answered for too long.
     Silence,
@@ -40,13 +40,13 @@ struct End {
     other: usize,
     conditions: StreamConditions,
     unread: VecDeque<u8>,
-    /// Bytes of ours that the other side has not read, as far as known here.
+    /// Bytes from this end that the other side has not read, as far as this end knows.
     held: usize,
-    /// The last thing sent arrives then; nothing overtakes it.
+    /// When the last thing that was sent arrives. Nothing overtakes it.
     arrives: Instant,
-    /// Reading would have blocked and no event has come since.
+    /// A read would have blocked, and no event has come since then.
     awaits_bytes: bool,
-    /// Writing would have blocked and no event has come since.
+    /// A write would have blocked, and no event has come since then.
     awaits_room: bool,
     ended: bool,
     other_ended: bool,
@@ -166,7 +166,7 @@ impl State {
         self.on_the_way.insert((at, self.sent), (to, arrival));
     }
 
-    /// How many of so many bytes are moved at once.
+    /// Draws how many of these bytes are moved at once.
     fn bite(&mut self, bytes: usize, bytes_max: usize) -> usize {
         if bytes_max == usize::MAX { bytes } else { bytes.min(self.random.random_range(1..=bytes_max)) }
     }
@@ -261,7 +261,7 @@ impl State {
         }
     }
 
-    /// The end is given up; what it had not read destroys the connection.
+    /// Closes an end. If it has unread bytes, this resets the connection.
     pub(super) fn close(&mut self, id: usize) {
         let Some(end) = self.ends.get_mut(&id) else { return };
         let (other, is_over) = (end.other, end.failed.is_some() || end.vanished);
@@ -297,7 +297,7 @@ impl End {
         }
     }
 
-    /// Whether what has come makes an event.
+    /// Whether an arrival makes an event.
     fn is_awaited(&mut self) -> bool {
         std::mem::take(&mut self.awaits_bytes) || self.conditions.short_read_is_all
     }

@@ -1,4 +1,4 @@
-//! Streams that move, break and end.
+//! Tests of streams: how bytes move, and how streams break and end.
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,4 @@
-//! The kit finds what is wrong: a transport passes, and the same one with any fault does not.
+//! The conformance kit finds faults: a sound transport passes, and the same transport with any one fault fails.
 
 mod transport;
 
@@ -9,7 +9,7 @@ use chat_testkit::conformance::{Heard, Medium, Peer, Promises, Property};
 
 use transport::{ChannelPeer, ChannelTransport, Door, Fault, UNREAD_LINES_MAX};
 
-/// Lines over channels, with a fault or without.
+/// A medium of lines over channels, with or without a fault.
 struct Channels {
     fault: Option<Fault>,
     echo: bool,
@@ -30,7 +30,7 @@ impl Medium for Channels {
     }
 
     fn patience(&self) -> Duration {
-        // What a fault never brings about is waited for.
+        // With a fault, the kit waits in vain for events that never come. So it gives up soon.
         Duration::from_millis(if self.fault.is_some() { 500 } else { 30_000 })
     }
 

@@ -15,7 +15,7 @@ use chat_proto::{LeaveReason, Text};
 use chat_testkit::conformance::Heard;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 
-/// Lines that may lie unread.
+/// How many lines may be unread.
 pub(crate) const UNREAD_LINES_MAX: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ struct Served {
     words: Receiver<Word>,
     to_peer: Sender<Heard>,
     is_gone: Arc<AtomicBool>,
-    /// Bytes for this peer alone, and only a few.
+    /// Items that wait for this peer alone. These are few unless a fault adds more.
     owed: VecDeque<Heard>,
     cursor: Cursor,
     pause_until: Option<Instant>,
@@ -217,7 +217,7 @@ impl ChannelTransport {
         let has = |one| fault == Some(one);
         let member = &mut self.members[at];
         while !member.leaving {
-            // The peer is gone, so stop listening.
+            // This fault stops listening as soon as the peer is gone.
             if has(Fault::DropsLastWords) && member.is_gone.load(Ordering::SeqCst) {
                 self.attachment.leave(member.member, LeaveReason::Quit, now);
                 member.leaving = true;
@@ -405,7 +405,7 @@ impl Transport for ChannelTransport {
 }
 
 impl ChannelTransport {
-    /// The room is closing: each member that has everything leaves.
+    /// Call this while the room is closing. Each member that has everything leaves.
     fn end(&mut self, deadline: Instant, now: Instant) -> Turn {
         self.arrivals = bounded(0).1;
         self.busy = false;

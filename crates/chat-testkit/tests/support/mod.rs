@@ -1,4 +1,4 @@
-//! The in-memory transport as the kit uses it.
+//! The in-memory transport as a medium of the conformance kit.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -8,7 +8,8 @@ use chat_core::Room;
 use chat_testkit::conformance::{Heard, Medium, Peer, Promises};
 use chat_testkit::{MemoryDoor, MemoryPeer, MemoryTransport};
 
-/// All peers are from one address that is not a loopback address, so the room's rate limit and its other limits apply.
+/// A medium whose peers all have the same IP address. It is not a loopback address, so the room's rate limit and its
+/// other limits apply.
 pub(crate) struct Memory;
 
 /// The next peer's port.

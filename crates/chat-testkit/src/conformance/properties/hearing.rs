@@ -66,7 +66,7 @@ pub(in crate::conformance) fn one_order<M: Medium>(medium: &M) -> Checked {
             .into_iter()
             .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
-    // Everything is in the log before the markers are.
+    // Wait until everything is in the log. The markers must come after it.
     let mut said = 0;
     stage.wait_for("what peers say reaches the room", |event| {
         said += usize::from(event.is_message());
@@ -161,7 +161,7 @@ pub(in crate::conformance) fn pause<M: Medium>(medium: &M) -> Checked {
     let rate = |number| NonZeroU32::new(number).expect("not zero");
     let rate = Rate { burst: rate(BURST), per_second: rate(PER_SECOND) };
     let mut stage = Stage::new(medium, small_log().with_rate(Some(rate)));
-    // A transport that does not pull makes every speaker pause, on loopback, too.
+    // A transport that does not pull makes every speaker pause, even on loopback.
     let idle = stage.room.attach(Waker::new(|| {}));
     let (running, address) = stage.open();
     let mut ann = stage.join(&address)?;
@@ -185,7 +185,8 @@ pub(in crate::conformance) fn pause<M: Medium>(medium: &M) -> Checked {
         let times: Vec<_> =
             stage.seen().iter().filter(|entry| is_own(entry)).map(|entry| entry.at_ms).collect();
         let took = times[times.len() - 1] - times[0];
-        // A whole unit of the medium may be taken before the pause begins: half of the burst, say.
+        // The medium may deliver several messages in one unit, and all of them may be taken before the pause begins.
+        // Allow half of the burst for that.
         let least = u64::from((LINES - BURST - BURST / 2) * 1000 / PER_SECOND);
         expect(took >= least, "nothing is taken from a member until its pause is over", || {
             format!("{LINES} lines took {took} ms, {least} would have been the least")

@@ -39,9 +39,9 @@ pub(in crate::conformance) fn what_follows<M: Medium>(medium: &M) -> Checked {
 
 pub(in crate::conformance) fn amid_talk<M: Medium>(medium: &M) -> Checked {
     const PEERS: usize = 20;
-    /// Messages said before the next peer connects, and on.
+    /// A further peer connects each time this many messages were said.
     const TALK: usize = 20;
-    /// So few that no member lags.
+    /// The most messages that are said. The log holds all of them, so no member lags.
     const MESSAGES_MAX: usize = 10_000;
     let mut stage = Stage::new(medium, RoomConfig::default());
     let (running, address) = stage.open();

@@ -11,7 +11,7 @@ use crate::conformance::stage::{Checked, Stage, expect, fault};
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(5).unwrap();
 
 pub(in crate::conformance) fn once<M: Medium>(medium: &M) -> Checked {
-    // So slow that some of the last words still wait when their author ends, if the rate limit applies.
+    // The rate is so low that some of the last words still wait when their author leaves, if the rate limit applies.
     let rate = Rate { burst: NonZeroU32::MIN, per_second: PER_SECOND };
     let mut stage = Stage::new(medium, RoomConfig::default().with_rate(Some(rate)));
     let (running, address) = stage.open();
@@ -83,7 +83,7 @@ pub(in crate::conformance) fn broken<M: Medium>(medium: &M) -> Checked {
     }
     if stage.promises().notices_loss {
         stage.wait_for_members(2)?;
-        // Too early to be members.
+        // These peers vanish before they are members.
         for _ in 0..BROKEN {
             medium.connect(&address).vanish();
         }

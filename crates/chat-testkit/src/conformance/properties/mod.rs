@@ -1,4 +1,4 @@
-//! The properties, by what they are about. Each builds its own room.
+//! The properties, grouped by topic. Each builds its own room.
 
 pub(super) mod closing;
 pub(super) mod hearing;

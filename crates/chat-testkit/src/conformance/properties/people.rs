@@ -8,10 +8,10 @@ use chat_proto::{Author, Event, LeaveReason};
 use crate::conformance::medium::{Heard, Medium, Peer};
 use crate::conformance::stage::{Checked, Stage, expect, now};
 
-/// How long a message may take that need not be taken.
+/// How long to wait for a message to be taken if it need not be taken.
 const TAKEN_WITHIN: Duration = Duration::from_millis(500);
 
-/// Private messages in a row, fewer than a direct lane holds.
+/// How many private messages follow each other. A direct lane holds more.
 const PRIVATE: usize = 20;
 
 pub(in crate::conformance) fn names<M: Medium>(medium: &M) -> Checked {
@@ -102,13 +102,13 @@ pub(in crate::conformance) fn another_room<M: Medium>(medium: &M) -> Checked {
     let (running, address) = stage.open();
     let (mut ann, mut bob) = (stage.join(&address)?, stage.join(&address)?);
     ann.say("/join dev")?;
-    // Over a medium with sessions this one may have ended already, and takes nothing more.
+    // Over a medium with sessions, this session may have ended already and take nothing more.
     let _taken = ann.peer.say(b"hello dev", now() + TAKEN_WITHIN);
     let reason = stage.wait_for_leave(ann.address)?;
     expect(reason == LeaveReason::Quit, "a member leaves the room that it goes from", || {
         format!("{reason:?}")
     })?;
-    // In the other room, or to come back there over another connection.
+    // The peer is in the other room now, or it has to join that room over another connection.
     let arrives = stage.wait_for_arrival(&mut ann, "[*] You are in dev now: 2 present")?;
     stage.say("in the lobby")?;
     stage.sync(&mut bob)?;
@@ -134,7 +134,7 @@ pub(in crate::conformance) fn another_room<M: Medium>(medium: &M) -> Checked {
     stage.end([running])
 }
 
-/// A line that a medium may lose is heard at most once.
+/// Checks that a line was heard exactly once, or at most once if the medium may lose it.
 fn hears_once<M: Medium>(stage: &Stage<'_, M>, heard: &[Heard], line: &str, expected: &str) -> Checked {
     let times = heard.iter().filter(|heard| **heard == Heard::Line(line.to_owned())).count();
     let holds = times == 1 || (times == 0 && !stage.promises().reliable);

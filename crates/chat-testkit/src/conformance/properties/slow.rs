@@ -6,10 +6,10 @@ use chat_proto::{Author, LeaveReason};
 use crate::conformance::medium::{Heard, Medium};
 use crate::conformance::stage::{Checked, Guest, Stage, expect, fault, small_log};
 
-/// Messages said before the readers have read them: far fewer than the log holds.
+/// How many messages are said before the readers read them. The log holds far more.
 const BATCH: usize = 20;
 
-/// Says so much that a member that does not read lags, however much the medium holds for it. `reader` hears
+/// Says so much that a member which does not read must lag, although the medium holds some of it. `reader` hears
 /// everything.
 pub(super) fn overtake<M: Medium>(stage: &mut Stage<'_, M>, reader: &mut Guest<M::Peer>) -> Checked {
     let text = "x".repeat(900);
@@ -34,7 +34,7 @@ pub(in crate::conformance) fn told<M: Medium>(medium: &M) -> Checked {
     let (running, address) = stage.open();
     let (mut slow, mut reader) = (stage.join(&address)?, stage.join(&address)?);
     overtake(&mut stage, &mut reader)?;
-    // The slow member's messages are heard all the same. Whether they count as missed depends on the echo.
+    // The slow member's own messages are heard all the same. They count as missed only if the medium has an echo.
     let author = Author::Peer(slow.address);
     for number in 0..3 {
         slow.say(format!("from behind {number}"))?;
@@ -95,7 +95,7 @@ fn account_for<M: Medium>(stage: &mut Stage<'_, M>, guest: &mut Guest<M::Peer>) 
 }
 
 pub(in crate::conformance) fn gap<M: Medium>(medium: &M) -> Checked {
-    /// More than the smallest log holds.
+    /// More messages than the smallest log holds.
     const MESSAGES: usize = 1000;
     if !medium.promises().reliable {
         return Ok(());
@@ -118,7 +118,7 @@ pub(in crate::conformance) fn gap<M: Medium>(medium: &M) -> Checked {
 }
 
 pub(in crate::conformance) fn tail<M: Medium>(medium: &M) -> Checked {
-    /// Less than the log holds, and more than a small buffer.
+    /// Fewer messages than the log holds, and more than a small buffer holds.
     const MESSAGES: usize = 500;
     if !medium.promises().reliable {
         return Ok(());
@@ -130,7 +130,7 @@ pub(in crate::conformance) fn tail<M: Medium>(medium: &M) -> Checked {
         stage.say(&format!("{number} {}", "long ".repeat(20)))?;
         stage.listen();
     }
-    // Nothing follows that could push out bytes that are kept back.
+    // Nothing more is said. If the transport kept bytes back, nothing would push them out.
     for (_, line) in stage.said() {
         slow.hears(&line)?;
     }
@@ -146,7 +146,7 @@ pub(in crate::conformance) fn closed<M: Medium>(medium: &M) -> Checked {
     let (running, address) = stage.open();
     let (mut slow, mut reader) = (stage.join(&address)?, stage.join(&address)?);
     overtake(&mut stage, &mut reader)?;
-    // The slow member reads on, and finds that it is closed.
+    // The slow member reads again and finds that it was closed.
     let why = loop {
         match slow.hear()? {
             Heard::Line(_) => {}

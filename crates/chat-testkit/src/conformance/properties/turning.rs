@@ -9,7 +9,7 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 use crate::conformance::medium::Medium;
 use crate::conformance::stage::{Checked, Stage, expect, fault, now};
 
-/// Turns a transport on another thread, so that one that does not return is found out.
+/// Runs a turn on another thread, so that a turn which does not return fails the check.
 fn turn<T: Transport + 'static>(
     mut transport: T,
     until: Option<Instant>,
@@ -50,7 +50,7 @@ pub(in crate::conformance) fn in_time<M: Medium>(medium: &M) -> Checked {
 }
 
 pub(in crate::conformance) fn wakes<M: Medium>(medium: &M) -> Checked {
-    // Before the wait: without a second thread there is no doubt what came first.
+    // Wake before the wait. Without a second thread, the order is certain.
     let stage = Stage::new(medium, RoomConfig::default());
     let (mut transport, _address) = medium.open(&stage.room);
     for number in 0..20 {
@@ -60,7 +60,7 @@ pub(in crate::conformance) fn wakes<M: Medium>(medium: &M) -> Checked {
     }
     drop(transport);
 
-    // During the wait, and at any moment before: each line has to wake the transport anew.
+    // Wake during the wait and at any moment before it. Each line has to wake the transport again.
     let mut stage = Stage::new(medium, RoomConfig::default());
     let (running, address) = stage.open();
     let mut ann = stage.join(&address)?;
