@@ -164,7 +164,7 @@ impl Membership {
         let Some(membership) = truth.membership(self.address.into()) else { return Ok(()) };
         let Some(left) = &membership.left else { return Err(format!("{self:?}: has never left")) };
         if self.replaced {
-            return Ok(()); // the session has gone on over other connections, which ended it
+            return Ok(()); // the session continued on other connections, and its end belongs to those
         }
         let is_right = match left {
             LeaveReason::Quit => self.quit,

@@ -12,7 +12,7 @@ use super::forger::FORGED;
 /// The text with which the room is closed: its last message.
 pub(super) const FAREWELL: &str = "farewell.";
 
-/// Everything that has happened in the room, and the first event that must not happen.
+/// Everything that has happened in the room, and the first event that must not have happened.
 #[derive(Debug)]
 pub(super) struct Truth {
     local: LocalMember,
