@@ -30,7 +30,7 @@ pub(super) fn expect(holds: bool, expected: &str, found: impl FnOnce() -> String
     if holds { Ok(()) } else { fault(expected, found()) }
 }
 
-/// A room with the smallest log, so readers soon lag.
+/// The configuration of a room with the smallest log, in which readers soon lag.
 pub(super) fn small_log() -> RoomConfig {
     RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN)
 }

@@ -248,7 +248,7 @@ impl State {
     pub(super) fn reset(&mut self, id: usize) {
         self.send(id, Arrival::Reset);
         if let Some(end) = self.ends.get_mut(&id) {
-            end.closed = true; // and nothing else is said about it
+            end.closed = true; // so dropping this end sends nothing more
         }
     }
 

@@ -347,7 +347,7 @@ impl Served {
                 Pending::Bytes(..) => {
                     let slot = self.cursor.slot();
                     if has(Fault::StrandsTheTail) && slot + 1 == log.slots().end {
-                        return; // until something pushes it out
+                        return; // the line stays until a later one pushes it out
                     }
                     let (next, a, b) = log.batch(slot..slot + 1, usize::MAX);
                     let line = Heard::Line(String::from_utf8_lossy(&[a, b].concat()).into_owned());

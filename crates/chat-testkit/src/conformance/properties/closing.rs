@@ -57,7 +57,7 @@ pub(in crate::conformance) fn stuck<M: Medium>(medium: &M) -> Checked {
         Heard::Line(line) if line == format!("[*] {FAREWELL}") => {}
         other => return fault("the others hear the farewell", format!("{other:?}")),
     }
-    // The patience is much longer than the grace. A transport that waits for the stuck peer still exceeds it.
+    // The patience is much longer than the grace. Only a transport that waits for the stuck peer exceeds it.
     stage.end([running])?;
     drop((stuck, reader));
     Ok(())
