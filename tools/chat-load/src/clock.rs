@@ -1,4 +1,4 @@
-//! Where time is read, and spent.
+//! The only place that reads the time or waits.
 
 use std::time::{Duration, Instant};
 

@@ -1,11 +1,11 @@
-//! Why a measurement did not happen, or a run did not end well: a sentence for the person who started it.
+//! The reason why a measurement did not happen or a run did not end well: a sentence for the person who started it.
 
 use std::error::Error;
 use std::fmt;
 
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
-/// A sentence.
+/// A sentence for a person.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure(String);
 
@@ -27,7 +27,7 @@ impl<E: Error> From<E> for Failure {
     }
 }
 
-/// Says what was tried when something fails.
+/// Adds what was tried to an error.
 pub(crate) trait Context<T> {
     fn when(self, doing: impl fmt::Display) -> Result<T>;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Beyond an hour it no longer matters how long exactly.
+/// Above an hour the exact age no longer matters.
 const NANOS_MAX: u64 = 3_600_000_000_000;
 
 /// Ages of messages, each with three significant digits.
@@ -33,7 +33,7 @@ impl Latencies {
         self.0.len()
     }
 
-    /// The age that this share of the messages did not exceed; zero if there are none.
+    /// The age that this share of the messages did not exceed. Zero if there are no messages.
     pub(crate) fn quantile(&self, share: f64) -> Duration {
         Duration::from_nanos(self.0.value_at_quantile(share))
     }

@@ -1,4 +1,4 @@
-//! Members that listen to everything, check it, and note how long it took.
+//! Members that listen to everything, check it, and note how long each message took.
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
@@ -38,12 +38,12 @@ struct Notes {
     welcomes: u64,
     /// Messages that it was told it had missed.
     missed: u64,
-    /// Why its membership has ended, if it has, and other notices.
+    /// Why its membership has ended, if it has ended, and other notices.
     troubles: Vec<String>,
 }
 
 impl Listener {
-    /// One of each kind joins, before anyone talks.
+    /// Lets one listener of each kind join before anyone talks.
     pub(crate) fn join_all(
         kinds: &[Kind],
         server: SocketAddr,
@@ -81,7 +81,7 @@ impl Listener {
         Ok(Self { kind, notes })
     }
 
-    /// The latencies of all `listeners` since last time.
+    /// The latencies of all `listeners` since the last call.
     pub(crate) fn take_latencies(listeners: &[Self]) -> Latencies {
         let mut all = Latencies::default();
         listeners
@@ -95,7 +95,7 @@ impl Listener {
         lock(&self.notes).missed
     }
 
-    /// Waits until it has heard that many messages of each talker, which is all.
+    /// Waits until it has heard all messages: this many of each talker.
     pub(crate) fn has_heard(&self, said: &[u64]) -> Result<()> {
         let deadline = clock::now() + PATIENCE;
         while lock(&self.notes).heard.last() != said && clock::now() < deadline {

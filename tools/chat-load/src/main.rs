@@ -11,8 +11,8 @@
 //!          probe: CPU, memory                     latencies, plots
 //! ```
 //!
-//! The server is always a process of its own, so that what it uses can be told apart from what the members use. Only
-//! one runs at a time, but for `cluster`. All traffic stays on loopback.
+//! The server is always a process of its own, so that its usage can be told apart from that of the members. Only one
+//! server runs at a time, except with `cluster`. All traffic stays on loopback.
 
 mod bench;
 mod clock;
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    // A member needs a descriptor, here and in the server, which inherits the limit.
+    // Each member needs a descriptor here and one in the server, which inherits the limit.
     rlimit::increase_nofile_limit(u64::MAX)?;
     if let Command::Serve { system, address } = args.command {
         return bench::serve(&system, address);
@@ -89,7 +89,7 @@ fn run(args: Args) -> Result<()> {
         std::process::exit(130);
     })?;
     let chat = args.chat.map_or_else(beside_this_program, Ok)?;
-    // Servers run in directories of their own.
+    // Make the path absolute, because servers run in directories of their own.
     let chat = chat.canonicalize().when(format!("there is no server {}", chat.display()))?;
     match args.command {
         Command::Bench(options) => bench::run(chat, &options),

@@ -11,14 +11,14 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 const WIDTH: u32 = 780;
 const FONT: &str = "sans-serif";
-/// As plotters counts: a pixel of the picture is 1.24 of these.
+/// In the unit of plotters: a pixel of the picture is 1.24 of these.
 const FONT_SIZE: u32 = 16;
 const TITLE_SIZE: u32 = 19;
 const LEGEND_WIDTH: u32 = 260;
-/// Pixels of a line of text.
+/// Height of a line of text in pixels.
 const LINE_HEIGHT: i32 = 20;
 const GREY: RGBColor = RGBColor(0x77, 0x77, 0x77);
-/// Ours first, then the others.
+/// The colors of our systems, then those of the others.
 const OURS: [RGBColor; 2] = [RGBColor(0x0b, 0x6b, 0xcb), RGBColor(0x12, 0x99, 0x8f)];
 const OTHERS: [RGBColor; 4] = [
     RGBColor(0xd9, 0x73, 0x0d),
@@ -27,7 +27,7 @@ const OTHERS: [RGBColor; 4] = [
     RGBColor(0x8a, 0x6d, 0x00),
 ];
 
-/// Points to be joined.
+/// Points to be joined by a line.
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) label: String,
@@ -35,14 +35,14 @@ pub(crate) struct Line {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// One plot of several that share a time.
+/// One of several plots that share a time axis.
 #[derive(Debug)]
 pub(crate) struct Panel {
     pub(crate) title: &'static str,
     pub(crate) lines: Vec<Line>,
 }
 
-/// Lines over logarithmic axes; the legend has them in the order in which they end.
+/// Draws lines over logarithmic axes. The legend lists them by their last values, the greatest first.
 pub(crate) fn over_members(title: &str, lines: &[Line]) -> Result<String> {
     draw(360, title, |area| {
         let values = |of: fn(&(f64, f64)) -> f64| lines.iter().flat_map(|line| &line.points).map(of);
@@ -79,7 +79,7 @@ pub(crate) fn over_members(title: &str, lines: &[Line]) -> Result<String> {
     })
 }
 
-/// Horizontal bars; the bool says which are ours.
+/// Draws horizontal bars. The bool says which are ours.
 pub(crate) fn bars(title: &str, bars: &[(String, f64, bool)]) -> Result<String> {
     let names = i32::try_from(LEGEND_WIDTH).unwrap_or(i32::MAX);
     let longest = bars.iter().map(|bar| bar.1).fold(f64::MIN_POSITIVE, f64::max);
@@ -98,7 +98,7 @@ pub(crate) fn bars(title: &str, bars: &[(String, f64, bool)]) -> Result<String> 
     })
 }
 
-/// Panels over minutes, one below the other.
+/// Draws panels over minutes, one below the other.
 pub(crate) fn over_time(title: &str, panels: &[Panel]) -> Result<String> {
     let count = u32::try_from(panels.len())?;
     draw(160 * count, title, |area| {
@@ -147,8 +147,8 @@ fn draw_panel(panel: &Panel, area: &Area<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The top of an axis for ascending `values`: that of nearly all of them, so that a single one that is far off does
-/// not press the others to the ground.
+/// The top of an axis for ascending `values`. It fits nearly all of them, so that one extreme value does not press
+/// the others to the ground.
 fn top(values: &[f64]) -> f64 {
     let Some(&max) = values.last() else { return 1.0 };
     let nearly_all = values[(values.len() - 1) * 98 / 100];
@@ -172,7 +172,7 @@ fn text(color: RGBColor, side: HPos) -> TextStyle<'static> {
     (FONT, FONT_SIZE).into_font().color(&color).pos(Pos::new(side, VPos::Center))
 }
 
-/// Ours are blue and green; what is to be compared with is grey if it is the limit.
+/// Ours are blue and green. The limit, which the others are compared with, is grey.
 fn colors(lines: &[Line]) -> Vec<RGBColor> {
     let (mut ours, mut others) = (OURS.iter().cycle(), OTHERS.iter().cycle());
     let color = |line: &Line| {
@@ -188,8 +188,8 @@ fn colors(lines: &[Line]) -> Vec<RGBColor> {
     lines.iter().map(color).collect()
 }
 
-/// A logarithmic axis around `values`, with a mark at 1, 2 and 5 of each power of ten; over more than three powers at
-/// 1 alone.
+/// A logarithmic axis around `values`, with marks at 1, 2 and 5 of each power of ten. If it spans more than three
+/// powers, only 1 has a mark.
 fn axis(values: impl Iterator<Item = f64> + Clone) -> WithKeyPoints<LogCoord<f64>> {
     let min = values.clone().fold(f64::INFINITY, f64::min) / 1.1;
     let max = values.fold(f64::MIN_POSITIVE, f64::max) * 1.1;
@@ -199,7 +199,7 @@ fn axis(values: impl Iterator<Item = f64> + Clone) -> WithKeyPoints<LogCoord<f64
     (min..max).log_scale().with_key_points(marks)
 }
 
-/// Without zeros that say nothing.
+/// The number without trailing zeros.
 fn plain(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -1,4 +1,4 @@
-//! What the operating system says that a process holds and has used. From /proc, which is Linux.
+//! What a process holds and has used, according to the operating system. It reads /proc, so it needs Linux.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use crate::failure::{Context, Failure, Result};
 
-/// CPU time of all threads of a process that are still alive, user and system together, in nanoseconds as the
-/// scheduler counts them: the usual clock ticks of 10 ms are coarser than some of our runs.
+/// CPU time of all threads of a process that are still alive, user and system together. It is exact to the
+/// nanoseconds that the scheduler counts, because the usual clock ticks of 10 ms are coarser than some of our runs.
 ///
-/// What the kernel does on behalf of a `send` over loopback (the receiving side's TCP) is charged to the sender.
+/// The kernel's work for a `send` over loopback (the receiving side's TCP) is charged to the sender.
 pub(crate) fn cpu(pid: u32) -> Result<Duration> {
     let mut nanos = 0;
     for task in
         fs::read_dir(format!("/proc/{pid}/task")).when("CPU time is read from /proc, which is Linux")?
     {
-        // A thread may end between being listed and being read.
+        // A thread may end after it was listed and before it is read.
         let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
         let first = text.split(' ').next().and_then(|field| field.parse::<u64>().ok());
         nanos += first.ok_or_else(|| Failure::new("schedstat of a thread is not as documented"))?;
@@ -23,7 +23,7 @@ pub(crate) fn cpu(pid: u32) -> Result<Duration> {
     Ok(Duration::from_nanos(nanos))
 }
 
-/// Bytes of memory that would be free if the process ended: what is shared with others does not count.
+/// Bytes of memory that would be free if the process ended. Memory shared with other processes does not count.
 pub(crate) fn memory(pid: u32) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).when("memory is read from /proc")?;
     let kib = text

@@ -1,4 +1,4 @@
-//! A server process that runs while it is measured, and not a moment longer.
+//! A server process that runs while it is measured and ends with the measurement.
 
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,17 +7,17 @@ use std::time::Duration;
 use crate::failure::{Context, Result};
 use crate::probe;
 
-/// The server that runs now. There is never a second one: it would disturb the first.
+/// The server that runs now. There is never a second one, because it would disturb the first.
 static RUNNING: Mutex<Option<Child>> = Mutex::new(None);
 
-/// A running server; killed when dropped.
+/// A running server. It is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: u32,
 }
 
 impl Process {
-    /// Starts `command`; `with` may take its pipes.
+    /// Starts `command`. `with` may take its pipes.
     pub(crate) fn start<T>(command: &mut Command, with: impl FnOnce(&mut Child) -> T) -> Result<(Self, T)> {
         let mut child = command.spawn().when("cannot be started")?;
         let result = with(&mut child);
@@ -40,7 +40,7 @@ impl Process {
         probe::cpu(self.pid)
     }
 
-    /// Bytes of memory of its own.
+    /// Bytes of private memory.
     pub(crate) fn memory(&self) -> Result<u64> {
         probe::memory(self.pid)
     }
@@ -60,10 +60,10 @@ impl Drop for Process {
     }
 }
 
-/// Ends the server that runs, if one does: also when a run is interrupted.
+/// Ends the server if one is running, also when a run is interrupted.
 pub(crate) fn end_what_runs() {
     if let Some(mut child) = running().take() {
-        // It may have ended by itself, and then there is nothing to do.
+        // It may have ended by itself. Then there is nothing to do.
         let _killed = child.kill();
         let _reaped = child.wait();
     }

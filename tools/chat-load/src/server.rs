@@ -1,4 +1,4 @@
-//! `chat server` with its console, which says who comes and goes and why.
+//! `chat server` with its console, which says who joins and leaves and why.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -19,7 +19,7 @@ pub(crate) struct Server {
     console: Arc<Mutex<Console>>,
 }
 
-/// What the console has said, except messages.
+/// What the console has printed, except messages.
 #[derive(Debug, Default)]
 pub(crate) struct Console {
     pub(crate) accepted: u64,
@@ -45,7 +45,7 @@ impl Server {
         Self::run(&mut command)
     }
 
-    /// A server over TCP that may have so many descriptors.
+    /// A server over TCP that may have this many descriptors.
     pub(crate) fn start_with_descriptors(chat: &Path, descriptors: u32) -> Result<Self> {
         let line = format!("ulimit -n {descriptors}; exec {} server tcp --bind 127.0.0.1:0", chat.display());
         Self::run(Command::new("sh").args(["-c", &line]))

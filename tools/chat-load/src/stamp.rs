@@ -1,4 +1,4 @@
-//! The message that everyone sends: 64 bytes of text that say who sent it, which one it is, and when.
+//! The message that everyone sends: 64 bytes of text that say who sent it, which message it is, and when it was sent.
 //!
 //! Receivers find the stamp wherever a system's own framing puts the text, so one scanner counts and times the
 //! messages of all systems.
@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 
 use memchr::memmem;
 
-/// What a message says, without any system's framing.
+/// The length of a message's text, without any system's framing.
 pub(crate) const TEXT_BYTES: usize = 64;
 
 /// Messages with a number from here on only ask whether everyone is there.
 pub(crate) const ROLL_CALL: u64 = 1 << 63;
 
 const MARK: &[u8] = b"~stamp:";
-/// Three numbers in hexadecimal after the mark.
+/// Numbers of digits of the three hexadecimal numbers after the mark.
 const DIGITS: [usize; 3] = [4, 16, 16];
 const STAMP_BYTES: usize = MARK.len() + DIGITS[0] + DIGITS[1] + DIGITS[2];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) talker: usize,
-    /// What the number counts is up to the run: messages of all, or of each talker.
+    /// The run decides what the number counts: the messages of all talkers or those of each one.
     pub(crate) number: u64,
-    /// Since the run began.
+    /// The time since the run began.
     pub(crate) at: Duration,
 }
 
@@ -35,8 +35,8 @@ impl Stamp {
         text
     }
 
-    /// The stamp that a text begins with. Elsewhere in a text it is not a talker's: on loopback another server may have
-    /// taken the port of a plain UDP visitor, and then it says what it is sent.
+    /// The stamp at the beginning of a text. A stamp elsewhere in a text is not a talker's: on loopback another
+    /// server may have taken the port of a plain UDP visitor, and then it repeats what it is sent.
     fn of_text(text: &[u8]) -> Option<Self> {
         if text.starts_with(MARK) { Self::decode(text.get(..STAMP_BYTES)?) } else { None }
     }
@@ -61,10 +61,10 @@ pub(crate) fn count(bytes: &[u8]) -> u64 {
     memmem::find_iter(bytes, MARK).count() as u64
 }
 
-/// Finds the stamps in a stream that comes in any pieces.
+/// Finds the stamps in a stream that arrives in pieces of any size.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scanner {
-    /// The end of what has come, if a stamp may have begun in it.
+    /// The end of the bytes received so far, if a stamp may have begun in it.
     begun: Vec<u8>,
 }
 
@@ -82,7 +82,7 @@ impl Scanner {
     }
 }
 
-/// Calls `found` with each whole stamp and returns the rest in which another may have begun.
+/// Calls `found` with each whole stamp. Returns the rest, in which another stamp may have begun.
 fn stamps(bytes: &[u8], mut found: impl FnMut(Stamp)) -> &[u8] {
     let mut rest = bytes;
     while let Some(at) = memmem::find(rest, MARK) {
@@ -96,7 +96,7 @@ fn stamps(bytes: &[u8], mut found: impl FnMut(Stamp)) -> &[u8] {
     memchr::memchr(MARK[0], last).map_or(&[], |at| &last[at..])
 }
 
-/// What one listener has heard of each talker, whose numbers are 1, 2, 3, ...
+/// What one listener has heard of each talker. Each talker numbers its messages 1, 2, 3, ...
 #[derive(Debug)]
 pub(crate) struct Heard {
     began: Instant,
@@ -104,7 +104,7 @@ pub(crate) struct Heard {
     last: Vec<u64>,
     /// Messages that were not the next one of their talker.
     pub(crate) faults: u64,
-    /// The first of them, and the number of the one before it.
+    /// The first of them, and the number of the message before it.
     first_fault: Option<(Stamp, u64)>,
 }
 
@@ -113,7 +113,7 @@ impl Heard {
         Self { began, last: vec![0; talkers], faults: 0, first_fault: None }
     }
 
-    /// Takes a text; returns how old it is if a talker has said it.
+    /// Takes a text. Returns how old it is if a talker has said it.
     pub(crate) fn hear(&mut self, text: &str, now: Instant) -> Option<Duration> {
         let stamp = Stamp::of_text(text.as_bytes()).filter(|stamp| stamp.number < ROLL_CALL)?;
         let last = self.last.get_mut(stamp.talker)?;

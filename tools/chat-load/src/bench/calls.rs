@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::failure::{Context, Failure, Result};
 
-/// Counts until it is finished. Needs `perf` and the right to use it.
+/// Counts system calls until it is finished. Needs `perf` and the right to use it.
 #[derive(Debug)]
 pub(super) struct CallCounter {
     perf: Child,
@@ -15,10 +15,10 @@ pub(super) struct CallCounter {
 }
 
 impl CallCounter {
-    /// Starts to count. `dir` takes what `perf` prints.
+    /// Starts to count. `perf` writes its output into `dir`.
     pub(super) fn start(pid: u32, dir: &Path) -> Result<Self> {
         let output = dir.join("calls");
-        // `perf` counts as long as the command runs that it is given, and `cat` runs until its input ends.
+        // `perf` counts for as long as the command that it is given runs, and `cat` runs until its input ends.
         let line = format!("stat -x , -e raw_syscalls:sys_enter -p {pid} -o");
         let perf = Command::new("perf")
             .args(line.split(' '))
@@ -30,7 +30,7 @@ impl CallCounter {
             .spawn()
             .when("perf cannot be started")?;
         let mut counter = Self { perf, output };
-        // What comes back from `cat` says that it runs, and so that counting has begun.
+        // When the line comes back from `cat`, `cat` is running, so `perf` has begun to count.
         let (Some(input), Some(echo)) = (&mut counter.perf.stdin, &mut counter.perf.stdout) else {
             return Err(Failure::new("perf has no pipes"));
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A quantity. The order is that of columns.
+/// A quantity. Tables have their columns in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Quantity {
@@ -12,7 +12,7 @@ pub(super) enum Quantity {
     CpuPerDelivery,
     /// Deliveries per second of wall time.
     DeliveriesPerSecond,
-    /// Deliveries that did not come, of all that there should have been.
+    /// Deliveries that did not arrive, as a share of all deliveries that were due.
     Lost,
     /// From send to receive, microseconds.
     LatencyP50,
@@ -29,7 +29,8 @@ pub(super) enum Quantity {
     CpuPerJoin,
     /// System calls of the server process per delivery.
     CallsPerDelivery,
-    /// 99th percentile of the members that read, with some stalled, over the same without.
+    /// The 99th percentile of the members that read while others are stalled, divided by the same when nobody is
+    /// stalled.
     StalledP99Ratio,
     /// Private memory that the server process took while members were stalled, bytes.
     StalledMemory,

@@ -1,4 +1,4 @@
-//! How the servers of others are started: in the foreground, without persistence, with limits lifted.
+//! How the servers of others are started: in the foreground, without persistence and with their limits lifted.
 
 use std::env;
 use std::fs;
@@ -8,19 +8,19 @@ use std::process::Command;
 
 use crate::failure::{Context, Failure, Result};
 
-/// A server of others.
+/// A server that others have written.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Foreign {
     Redis,
     Nats,
     Ngircd,
     Mosquitto,
-    /// Its server has uWebSockets inside.
+    /// The server that runs on it uses uWebSockets.
     Bun,
 }
 
 impl Foreign {
-    /// The command that serves on `address`; `dir` takes a configuration file.
+    /// The command that serves on `address`. A configuration file, if the server needs one, goes into `dir`.
     pub(super) fn command(self, address: SocketAddr, dir: &Path) -> Result<Command> {
         match self {
             Self::Redis => redis(address),
@@ -111,7 +111,7 @@ fn bun(address: SocketAddr, dir: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// The first word that looks like a version in what the program prints.
+/// The first word that looks like a version in the program's output.
 fn version(name: &str, flag: &str) -> Option<String> {
     let output = program(name).ok()?.arg(flag).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -121,7 +121,8 @@ fn version(name: &str, flag: &str) -> Option<String> {
         .map(|word| word.split('-').next().unwrap_or(word).to_owned())
 }
 
-/// The program from the search path, or from where daemons are, which often is not in it, or from where npm puts it for us.
+/// Finds the program on the search path, in the directories of daemons (which are often not on that path), or where
+/// npm installs it for us.
 fn program(name: &str) -> Result<Command> {
     let path = env::var_os("PATH").unwrap_or_default();
     let elsewhere = ["/usr/sbin", "/usr/local/sbin", "target/npm/node_modules/.bin"];

@@ -1,4 +1,4 @@
-//! Where the figures come from: without that they say nothing.
+//! The machine and the commit behind the figures. Without them the figures mean nothing.
 
 use std::fs;
 use std::process::Command;
@@ -6,27 +6,27 @@ use std::thread::available_parallelism;
 
 use serde::{Deserialize, Serialize};
 
-/// What figures depend on.
+/// The parts of the machine that figures depend on.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Machine {
     pub(super) processor: String,
     pub(super) cores: usize,
     pub(super) memory_gib: u64,
     pub(super) system: String,
-    /// Programs that ran in the minute before, on average: those that the figures had to share the cores with.
+    /// How many programs ran on average in the minute before. The bench had to share the cores with them.
     pub(super) busy_before: f64,
 }
 
-/// Above this many running programs figures of time are those of a busy machine.
+/// If more programs than this are running, the machine is busy and its figures of time are less exact.
 const BUSY: f64 = 0.5;
 
 impl Machine {
-    /// This one, as it is now.
+    /// This machine, as it is now.
     pub(super) fn this() -> Self {
         let memory_kib =
             field("/proc/meminfo", "MemTotal").and_then(|total| total.split(' ').next()?.parse::<u64>().ok());
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        // Only the version means something to others, not what the builder of the kernel added to it.
+        // Only the version means something to others. What the builder of the kernel added to it does not.
         let kernel = kernel.trim().split('-').next().unwrap_or_default();
         Self {
             processor: field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned()),
@@ -53,14 +53,14 @@ impl std::fmt::Display for Machine {
     }
 }
 
-/// The commit that is checked out, and whether anything was changed since.
+/// The commit that is checked out, and whether anything has changed since.
 pub(super) fn commit() -> String {
     let git = |args: &[&str]| {
         let output = Command::new("git").args(args).output().ok().filter(|output| output.status.success())?;
         Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let Some(commit) = git(&["rev-parse", "--short=10", "HEAD"]) else { return "unknown".to_owned() };
-    // The tools may have changed: what they measure is the server.
+    // Changes of the tools do not matter, because the server is what they measure.
     let changed = git(&["status", "--porcelain", "--", "crates", "Cargo.toml", "Cargo.lock"]);
     if changed.is_none_or(|changed| changed.is_empty()) { commit } else { format!("{commit} with changes") }
 }

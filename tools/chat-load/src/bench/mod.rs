@@ -1,7 +1,8 @@
-//! Measures the chat room beside the limit of the machine and what one would use instead: `cargo xtask bench`.
+//! Measures the chat room beside the limit of the machine and beside other programs that could do the same: `cargo
+//! xtask bench`.
 //!
-//! The plan is work x system x round. Each run starts a fresh server, lets a crowd work it, and takes figures; medians
-//! over the rounds become tables, JSON and plots.
+//! The plan is work x system x round. Each run starts a fresh server, puts it under the load of a crowd, and takes
+//! figures. The medians over the rounds become tables, JSON and plots.
 
 mod calls;
 mod figures;
@@ -25,7 +26,7 @@ pub(crate) use self::servers::serve;
 use self::system::{Programs, System};
 use crate::failure::{Context, Failure, Result};
 
-/// Where results go that nobody asked to be kept.
+/// Where results go if `--write` is not given.
 const OUTPUT: &str = "target/bench";
 
 #[derive(Debug, clap::Args)]
@@ -51,7 +52,7 @@ pub(crate) struct Options {
     other: Option<PathBuf>,
 }
 
-/// Measures, unless it has been done before, and reports.
+/// Measures, unless `--from` gives earlier results, and reports.
 pub(crate) fn run(chat: PathBuf, options: &Options) -> Result<()> {
     let other = options.other.as_ref().map(|path| path.canonicalize().when(path.display())).transpose()?;
     let systems = System::all(other.is_some());
@@ -66,7 +67,7 @@ pub(crate) fn run(chat: PathBuf, options: &Options) -> Result<()> {
     let systems = options.chosen(systems, |system| &system.key);
     let results = match &options.from {
         Some(file) => serde_json::from_slice(&fs::read(file).when(file.display())?).when(file.display())?,
-        // In this order: the machine is looked at before the bench keeps it busy.
+        // The order matters: look at the machine before the bench keeps it busy.
         None => Results {
             machine: Machine::this(),
             rows: session::run(&cases, &systems, &programs),
@@ -83,8 +84,8 @@ pub(crate) fn run(chat: PathBuf, options: &Options) -> Result<()> {
     keep(&results, &systems, &text, options.write)
 }
 
-/// Writes the results where a program finds them and the plots where a browser does; with `into_documents` where
-/// readers of the repository do.
+/// Writes the results where a program finds them and the plots where a browser finds them. With `into_documents` they
+/// go where readers of the repository find them.
 fn keep(results: &Results, systems: &[System], text: &str, into_documents: bool) -> Result<()> {
     let dir = Path::new(if into_documents { "docs" } else { OUTPUT });
     fs::create_dir_all(dir).when(format!("create {}", dir.display()))?;
@@ -112,7 +113,7 @@ impl Options {
         self.rounds.map_or(if self.quick { 1 } else { 5 }, usize::from)
     }
 
-    /// Those that `--only` names; all, if it names none of them. A whole name means that one alone.
+    /// The entries that `--only` names, or all of them if it names none. A complete name selects that entry alone.
     fn chosen<T>(&self, all: Vec<T>, name: impl Fn(&T) -> &String) -> Vec<T> {
         let is_chosen = |one: &T| {
             let is_meant = |only: &String| {
@@ -127,7 +128,7 @@ impl Options {
         pairs.filter(|(_, is_chosen)| *is_chosen || !is_any).map(|(one, _)| one).collect()
     }
 
-    /// The command that gives these results, without the paths of this machine.
+    /// The command that produces these results, without the paths of this machine.
     fn as_typed(&self) -> String {
         let mut line = "cargo xtask bench".to_owned();
         let mut add = |flag: &str, value: &str| line.push_str(&format!(" {flag}{value}"));

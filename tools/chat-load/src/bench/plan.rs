@@ -1,9 +1,9 @@
-//! Which work there is, and which systems do it.
+//! The pieces of work, and the systems that do each of them.
 
 use super::system::System;
 use super::work::{Effort, Work};
 
-/// One piece of work as it stands in results.
+/// One piece of work as the results list it.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     /// What `--only` and the results call it.
@@ -13,7 +13,7 @@ pub(super) struct Case {
     pub(super) work: Work,
     pub(super) effort: Effort,
     pub(super) rounds: usize,
-    /// Whether it is only a point of a plot, without a table of its own.
+    /// Whether it is only a point of a plot and has no table of its own.
     pub(super) is_point: bool,
 }
 
@@ -21,18 +21,18 @@ pub(super) struct Case {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Takes,
-    /// Not, and the table says why.
+    /// The system does not take part, and the table says why.
     Excused(&'static str),
-    /// Nobody would miss it.
+    /// The system does not take part, and the table does not mention it.
     None,
 }
 
-/// Deliveries per second of paced work. A machine that delivers no more than this in a second would show a queue, not
-/// the time that a message takes.
+/// Deliveries per second of paced work. If a machine could deliver no more than this in a second, the figures would
+/// show a queue and not the time that a message takes.
 const PACED_DELIVERIES_PER_SECOND: usize = 50_000;
 const PACED_PER_SECOND_MAX: usize = 50;
 
-/// The systems whose lines the plots have: enough to see where we stand.
+/// The systems that have a line in the plots: enough to see where we stand.
 const PLOTTED: [&str; 10] = [
     "limit-batch",
     "tcp-plain-1",
@@ -47,7 +47,7 @@ const PLOTTED: [&str; 10] = [
 ];
 
 impl Case {
-    /// Everything, in the order of the report. What is over UDP has a name that says so.
+    /// All pieces of work, in the order of the report. Work over UDP has a name that says so.
     pub(super) fn all(rounds: usize, is_quick: bool) -> Vec<Self> {
         let case = |name: &str, title: &str, work, seconds: f64| Self {
             name: name.to_owned(),
@@ -113,7 +113,7 @@ impl Case {
         Self { is_point: true, ..self }.at_most(2)
     }
 
-    /// Where more rounds would take more time than they tell.
+    /// Limits the rounds where more of them would take time and tell nothing new.
     fn at_most(self, rounds: usize) -> Self {
         Self { rounds: self.rounds.min(rounds), ..self }
     }
@@ -132,10 +132,10 @@ impl Case {
             return Part::None;
         }
         match (self.work, system.key.as_str()) {
-            // Beside a send per read batch it says nothing new there, and takes long.
+            // Here it tells nothing that a send per read batch does not tell, and it takes long.
             (Work::Stalled { .. } | Work::Idle { .. }, "limit-message") => Part::None,
             (Work::Idle { .. } | Work::PingPong, "udp-limit-message") => Part::None,
-            // What a stalled member does not take it loses: nothing to compare with.
+            // It drops the messages that a stalled member does not take, so there is nothing to compare with.
             (Work::Stalled { .. }, "limit-batch") => Part::None,
             (Work::Fanout { talkers, members }, "limit-message") if talkers > 1 || members > 1000 => {
                 Part::None

@@ -1,4 +1,4 @@
-//! What a run of the bench found, as it is kept in a file and read by the reports.
+//! The results of a run of the bench, as a file keeps them and the reports read them.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ pub(super) struct Row {
     /// Why there are no figures, or fewer.
     pub(super) note: Option<String>,
     pub(super) median: Figures,
-    /// The figures of each round; nothing for one that failed.
+    /// The figures of each round; `None` for a round that failed.
     pub(super) rounds: Vec<Option<Figures>>,
 }
 
@@ -59,8 +59,8 @@ impl Results {
         self.row(work, system)?.median.get(quantity)
     }
 
-    /// How much one system has of a quantity for each one that the other has: the median of the rounds' ratios. Both
-    /// ran within seconds of each other in a round, so what else the machine did then weighs on both.
+    /// The quantity of one system divided by that of the other: the median of the rounds' ratios. In each round both
+    /// ran within seconds of each other, so whatever else the machine did at that time affects both.
     pub(super) fn ratio(&self, work: &str, quantity: Quantity, of: &str, to: &str) -> Option<f64> {
         ratio(self.row(work, of)?, self.row(work, to)?, quantity)
     }

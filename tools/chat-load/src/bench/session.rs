@@ -1,4 +1,4 @@
-//! One go: all the work, all the systems, one after the other, and a line of progress.
+//! One session: all the work on all the systems, one after the other, with a line of progress.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
@@ -8,8 +8,8 @@ use super::results::Row;
 use super::system::{Programs, System};
 use crate::clock;
 
-/// Runs `cases` and returns a row for each system at each of them. In a round every system has its turn, every second
-/// round in the opposite order, so that what else happens on the machine hits all of them alike.
+/// Runs `cases` and returns a row for each system in each of them. Every system has its turn in a round, and every
+/// second round has the opposite order. So whatever else happens on the machine affects all systems alike.
 pub(super) fn run(cases: &[Case], systems: &[System], programs: &Programs) -> Vec<Row> {
     let mut progress = Progress::new(cases, systems);
     let mut rows = Vec::new();
@@ -52,7 +52,8 @@ fn row_after(case: &Case, system: &System, programs: &Programs, row: &mut Row) {
     }
 }
 
-/// What is going on, on stderr: one line that is written over on a terminal, one per piece of work elsewhere.
+/// Shows the progress on stderr: on a terminal as one line that is overwritten, elsewhere as one line per piece of
+/// work.
 struct Progress {
     began: Instant,
     done: usize,
@@ -89,7 +90,7 @@ impl Progress {
         );
         self.done += 1;
         let mut stderr = io::stderr().lock();
-        // Nobody to tell is no reason to stop.
+        // The bench goes on even if nobody can read the progress.
         let _told = if self.is_terminal {
             write!(stderr, "\r\x1b[K{line}").and_then(|()| stderr.flush())
         } else if self.last_case == case.name {

@@ -1,4 +1,4 @@
-//! The systems under test: what they are called, how they are started, what they speak.
+//! The systems under test: their names, how they are started, and what they speak.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -19,16 +19,16 @@ use crate::process::Process;
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const TRY_AGAIN: Duration = Duration::from_millis(5);
 
-/// What everything over TCP and over UDP is compared with.
+/// The systems that all others over TCP and over UDP are compared with.
 pub(super) const LIMIT: &str = "limit-batch";
 pub(super) const LIMIT_UDP: &str = "udp-limit-batch";
 
 /// A chat server, or something that could be used as one.
 #[derive(Clone, Debug)]
 pub(super) struct System {
-    /// As it stands on the command line and in results.
+    /// The name on the command line and in results.
     pub(super) key: String,
-    /// As it stands in tables.
+    /// The name in tables.
     pub(super) label: String,
     pub(super) medium: Medium,
     program: Program,
@@ -36,7 +36,7 @@ pub(super) struct System {
 
 #[derive(Clone, Debug)]
 enum Program {
-    /// This program as one of the servers to compare with.
+    /// This program, running as one of the servers to compare with.
     Own,
     /// `chat server` with these arguments.
     Chat {
@@ -58,7 +58,7 @@ pub(super) struct Programs {
 }
 
 impl System {
-    /// In the order of tables; `has_other` adds those of another build of `chat`.
+    /// All systems in the order of tables. `has_other` adds those of another build of `chat`.
     pub(super) fn all(has_other: bool) -> Vec<Self> {
         use self::Medium::{Datagrams, Stream};
         let system = |key: &str, label: &str, medium, program| Self {
@@ -89,7 +89,7 @@ impl System {
                 Stream(Wire::Frames),
                 "tcp --threads 2",
             ))
-            // In the directory that the server has for itself.
+            // In the directory that is the server's own.
             .chain(chat(
                 "tcp-plain-1-history",
                 "chat tcp plain, 1 thread, history",
@@ -121,7 +121,7 @@ impl System {
             .collect()
     }
 
-    /// What the program says of its version, if it is not one of this workspace.
+    /// The version that the program prints, if it is not one of this workspace.
     pub(super) fn version(&self) -> Option<String> {
         if let Program::Foreign(foreign) = self.program { foreign.version() } else { None }
     }
@@ -138,8 +138,8 @@ impl System {
         matches!(self.program, Program::Chat { .. })
     }
 
-    /// The command that serves on `address`, with every limit lifted that the work would meet. `dir` takes a
-    /// configuration file where there must be one.
+    /// The command that serves on `address`, with every limit lifted that the work would reach. A configuration file,
+    /// if the server needs one, goes into `dir`.
     fn command(&self, address: SocketAddr, programs: &Programs, dir: &Path) -> Result<Command> {
         let (program, line) = match self.program {
             Program::Own => (&programs.this, format!("serve {} {address}", self.key)),
@@ -166,7 +166,7 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn start(system: &System, programs: &Programs) -> Result<Self> {
         let address = free_address(system)?;
-        // Also where the server runs, so that nothing it might write ends up elsewhere.
+        // The server also runs in it, so that nothing it might write ends up elsewhere.
         let dir = std::env::temp_dir().join(format!("chat-bench-{}-{}", std::process::id(), address.port()));
         fs::create_dir_all(&dir).when(format!("create {}", dir.display()))?;
         let dir = Directory(dir);
@@ -174,7 +174,7 @@ impl Server {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir(&dir.0);
         let (process, ()) = Process::start(&mut command, |_| ())?;
         let deadline = clock::now() + START_TIMEOUT;
-        // A datagram to ask with could make a member.
+        // A datagram that asks could make its sender a member, so look at the system's list of sockets.
         let listens = || match system.is_over_udp() {
             true => probe::is_bound_over_udp(address),
             false => Ok(TcpStream::connect(address).is_ok()),
@@ -189,7 +189,7 @@ impl Server {
         Ok(Self { process, address, dir })
     }
 
-    /// Counts its system calls from now on.
+    /// Starts to count its system calls.
     pub(super) fn count_calls(&self) -> Result<CallCounter> {
         CallCounter::start(self.process.pid(), &self.dir.0)
     }
@@ -203,7 +203,7 @@ impl Deref for Server {
     }
 }
 
-/// Removed when dropped.
+/// A directory that is removed when this is dropped.
 #[derive(Debug)]
 struct Directory(PathBuf);
 
@@ -213,7 +213,7 @@ impl Drop for Directory {
     }
 }
 
-/// Not every server can be told to take any port and to say which.
+/// A port that is free now. Not every server can choose a free port and print it.
 fn free_address(system: &System) -> Result<SocketAddr> {
     let any = (Ipv4Addr::LOCALHOST, 0);
     let address = if system.is_over_udp() {

@@ -1,4 +1,4 @@
-//! What a client of JetStream does without a chat, over a stream of its own at the same NATS servers.
+//! A plain client of JetStream, without a chat, over a stream of its own on the same NATS servers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,16 +15,17 @@ use crate::clock;
 use crate::failure::{Failure, Result};
 use crate::latency::Latencies;
 
-/// About the bytes of a message of a room as it is in the stream.
+/// About as many bytes as a room's message has in the stream.
 const PAYLOAD: [u8; 180] = [b'.'; 180];
 
-/// Publishes that wait for an answer, as many as a chat server has.
+/// How many publishes may wait for an answer: as many as in a chat server.
 const IN_FLIGHT_MAX: usize = 4_096;
 
 /// How long one message may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Publishes so often per second until it `is_over`, and times each message from there to a consumer.
+/// Publishes `per_second` messages per second until `is_over` is set, and times each message on its way to a
+/// consumer.
 pub(super) fn publish_to_consume(
     nats: &NatsServers,
     per_second: u32,
@@ -49,7 +50,7 @@ pub(super) fn publish_to_consume(
     })
 }
 
-/// Publishes `count` messages as fast as they are acknowledged. Returns how many per second.
+/// Publishes `count` messages as fast as they are acknowledged. Returns the messages per second.
 pub(super) fn publish_rate(nats: &NatsServers, count: u64) -> Result<f64> {
     runtime()?.block_on(async {
         let (jetstream, _messages) = open(nats, "flood").await?;
@@ -81,7 +82,7 @@ async fn publish(
     Ok(jetstream.publish_with_headers(subject, headers, PAYLOAD.as_slice().into()).await?)
 }
 
-/// A stream of this name, and what a consumer of it gets: made as those of a room are.
+/// Opens a stream of this name and a consumer of it, made like those of a room.
 async fn open(nats: &NatsServers, name: &'static str) -> Result<(Context, Subscriber)> {
     let client = async_nats::connect(nats.urls()).await?;
     let jetstream = jetstream::new(client.clone());

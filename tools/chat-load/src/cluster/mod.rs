@@ -1,7 +1,9 @@
-//! Three chat servers that share a room over three NATS servers, beside what JetStream itself does meanwhile: `cargo xtask cluster`.
+//! Three chat servers that share a room over three NATS servers, beside what JetStream itself does at the same time:
+//! `cargo xtask cluster`.
 //!
-//! Two figures: how long a message takes to every member of every server, while JetStream is asked the same thing; and how many
-//! messages per second one chat server gets confirmed, beside what a client of JetStream does alone.
+//! There are two figures. The first is how long a message takes to every member of every server, while JetStream is
+//! asked to do the same. The second is how many messages per second one chat server gets confirmed, beside what a
+//! plain client of JetStream reaches.
 
 mod jetstream;
 
@@ -21,19 +23,19 @@ use crate::failure::{Failure, Result};
 use crate::latency::Latencies;
 use crate::stamp::{ROLL_CALL, Scanner, Stamp};
 
-/// Chat servers, and NATS servers.
+/// The number of chat servers, and the number of NATS servers.
 const SERVERS: usize = 3;
 
-/// Where the NATS servers keep their streams meanwhile.
+/// Where the NATS servers keep their streams during the run.
 const DIRECTORY: &str = "target/bench/cluster";
 
-/// Talkers at each server. Of one talker one message is on its way to the stream at a time.
+/// Talkers at each server. Each talker has one message at a time on its way to the stream.
 const TALKERS: usize = 100;
 
-/// After the last message was said: how long the last deliveries may take.
+/// How long the last deliveries may take after the last message was said.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// JetStream is asked so often per second, beside the chat.
+/// How many messages per second are published to JetStream, beside the chat.
 const PROBES_PER_SECOND: u32 = 100;
 
 #[derive(Debug, clap::Args)]
@@ -79,7 +81,8 @@ pub(crate) fn run(chat: &Path, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Talkers and members at each server, each crowd on a thread of its own: how old messages are when they are heard.
+/// Runs talkers and members at each server, each crowd on a thread of its own. Returns how old the messages are when
+/// they are heard.
 fn delivery(
     servers: &[Server],
     nats: &NatsServers,
@@ -114,7 +117,7 @@ fn delivery(
     })
 }
 
-/// Says `count` messages, a third of the rate, and hears those of all crowds.
+/// Says `count` messages at a third of `rate`, and hears those of all crowds.
 fn talk(crowd: &mut TcpCrowd, began: Instant, count: u64, rate: u32) -> Result<Latencies> {
     let mut scanners = vec![Scanner::default(); crowd.peers()];
     let interval = Duration::from_secs(1) * u32::try_from(SERVERS).unwrap_or(1) / rate;
@@ -151,7 +154,7 @@ fn talk(crowd: &mut TcpCrowd, began: Instant, count: u64, rate: u32) -> Result<L
     Ok(latencies)
 }
 
-/// How many messages per second one server gets back from the stream, when its talkers say all they have at once.
+/// How many messages per second one server gets back from the stream when its talkers say everything at once.
 fn flooded(server: &Server, count: u64) -> Result<f64> {
     let mut crowd = TcpCrowd::new(Wire::Lines, server.address, TALKERS)?;
     crowd.join(1, &|_| false)?;

@@ -1,7 +1,7 @@
-//! The members: as many connections as it takes, all in one thread, as cheap as possible.
+//! The members: as many connections as are needed, all in one thread, as cheap as possible.
 //!
-//! There is a crowd over TCP and one over UDP; the work does not see which it has. Peers are numbered as they come: the
-//! talkers first, which also hear, then the members, which only hear.
+//! There is a crowd over TCP and one over UDP, and the work cannot tell them apart. Peers are numbered in the order
+//! in which they join: first the talkers, which also hear, then the members, which only hear.
 
 mod roll;
 mod tcp;
@@ -18,7 +18,7 @@ use crate::clock;
 use crate::failure::{Result, ensure};
 use crate::stamp::Stamp;
 
-/// How long everyone together may take to come in, or to get what was said.
+/// How long all peers together may take to join, or to get what was said.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Talkers and members at one server.
@@ -28,50 +28,51 @@ pub(crate) trait Crowd {
     /// Talkers and members.
     fn peers(&self) -> usize;
 
-    /// How many get each message: the members that listen and the talkers, except the author where it does not get its
-    /// own message.
+    /// How many peers get each message: the members that listen and the talkers. The author is not counted where it
+    /// does not get its own message.
     fn hearers(&self) -> usize;
 
     /// The members that read.
     fn listening(&self) -> Vec<usize>;
 
-    /// Whether a message may be lost on its way and nobody is to blame.
+    /// Whether a message may be lost on its way without a fault of the server.
     fn may_lose(&self) -> bool;
 
-    /// `count` more members come in; `will_stall` says which of them, counted from 0, will stall later. Returns once all
-    /// are known to hear.
+    /// Lets `count` more members join. `will_stall` says which of them, counted from 0, will stall later. Returns
+    /// once all of them are known to hear.
     fn join(&mut self, count: usize, will_stall: &dyn Fn(usize) -> bool) -> Result<()>;
 
-    /// From here on the members that will stall read nothing.
+    /// Makes the members that will stall stop reading.
     fn stall(&mut self) -> Result<()>;
 
     /// Queues a message of the stamp's talker; [`send`](Self::send) sends it.
     fn say(&mut self, stamp: Stamp) -> Result<()>;
 
-    /// Sends what is queued, as far as the sockets take it; what is left goes when they take more.
+    /// Sends what is queued, as far as the sockets take it. The rest goes out when they take more.
     fn send(&mut self) -> Result<()>;
 
-    /// Waits for events, `timeout` at most, and reads what has come: `hear` is told which peer got which bytes.
+    /// Waits for events, for `timeout` at most, and reads what has arrived. Calls `hear` with each peer and the bytes
+    /// that it got.
     fn turn(&mut self, timeout: Duration, hear: &mut dyn FnMut(usize, &[u8])) -> Result<()>;
 
-    /// What is heard counts from here on.
+    /// Starts the count: only what is heard from here on counts.
     fn count_from_here(&mut self);
 
-    /// Reads until everyone who listens has got the `sent` messages since the count began, or those of them that are
-    /// not lost.
+    /// Reads until every peer that listens has got the `sent` messages since the count began, except those that are
+    /// lost.
     fn settle(&mut self, sent: u64) -> Result<Settled>;
 }
 
-/// What became of messages.
+/// The deliveries of some messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settled {
-    /// Messages that arrived, each counted for everyone it came to.
+    /// Messages that arrived. Each is counted once for every peer that got it.
     pub(crate) deliveries: u64,
-    /// When the last one did.
+    /// When the last one arrived.
     pub(crate) at: Instant,
 }
 
-/// A crowd of `talkers`; members come later.
+/// A crowd of `talkers`. Members join later.
 pub(crate) fn crowd(medium: Medium, address: SocketAddr, talkers: usize) -> Result<Box<dyn Crowd>> {
     Ok(match medium {
         Medium::Stream(wire) => Box::new(TcpCrowd::new(wire, address, talkers)?),

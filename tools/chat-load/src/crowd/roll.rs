@@ -1,4 +1,4 @@
-//! A roll call: is everyone there?
+//! A roll call finds out whether every member is in.
 
 use std::time::Duration;
 
@@ -7,11 +7,12 @@ use crate::clock;
 use crate::failure::Result;
 use crate::stamp::{ROLL_CALL, Scanner, Stamp};
 
-/// When no further member has heard a call for so long, another one is sent: not all were in at the time of this one.
+/// If no further member has heard a call for this long, another call is sent, because not all members were in at the
+/// time of this one.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The first talker says something until every member has heard it, and so everything that was said before. `calls`
-/// counts what was said. `remind` is told which member has not heard a call.
+/// Lets the first talker say something until every member has heard it, and therefore everything that was said
+/// before. `calls` counts these messages. `remind` is called with each member that has not heard a call.
 pub(super) fn call<C: Crowd>(
     crowd: &mut C,
     calls: &mut u64,

@@ -1,8 +1,8 @@
 //! Talkers and members of one server over TCP, in one poll loop.
 //!
-//! What a member receives is counted in bytes and otherwise dropped, since looking at it would cost more than the
-//! server takes to send it. A few observed members count messages; in the end every member must have as many bytes
-//! as they.
+//! The bytes that a member receives are counted and then dropped, because looking at them would cost more than the
+//! server spends on sending them. A few observed members count messages. In the end every member must have as many
+//! bytes as they have.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -18,8 +18,8 @@ use crate::clock;
 use crate::failure::{Context, Failure, Result};
 use crate::stamp::{Stamp, TEXT_BYTES};
 
-/// Segment size and receive buffer of members that will stall: as over a network. With what loopback has the system
-/// would take megabytes for each before the server notices anything.
+/// Segment size and receive buffer of members that will stall, as over a network. With loopback's defaults the system
+/// would take megabytes for each of them before the server notices anything.
 const SMALL_MSS: u32 = 1400;
 const SMALL_BUFFER_BYTES: usize = 16 * 1024;
 
@@ -41,10 +41,10 @@ struct Peer {
     /// Bytes received since the count began.
     heard_bytes: u64,
     unsent: Vec<u8>,
-    /// Messages that it has said.
+    /// Messages that this peer has said.
     said: u64,
     will_stall: bool,
-    /// Reads nothing any more.
+    /// Whether this peer has stopped reading.
     is_stalled: bool,
 }
 
@@ -70,8 +70,9 @@ impl TcpCrowd {
         Ok(crowd)
     }
 
-    /// The talkers of a crowd that speaks lines say so many messages per second, in turn and numbered each from 1, until
-    /// `is_done`; the others read meanwhile. Each message ends with `padding`. Returns how many each talker has said.
+    /// Lets the talkers of a crowd that speaks lines say `per_second` messages per second in total, in turn, until
+    /// `is_done`. Each talker numbers its messages from 1. The others read at the same time. Each message ends with
+    /// `padding`. Returns how many messages each talker has said.
     pub(crate) fn talk(
         &mut self,
         per_second: f64,
@@ -216,8 +217,8 @@ impl Crowd for TcpCrowd {
         self.peers.iter_mut().for_each(|peer| peer.heard_bytes = 0);
     }
 
-    /// Reads until no member that listens lacks a message that another one has: that is, 64 bytes or more. Less may be
-    /// a server's asking whether one member is still there.
+    /// Reads until no member that listens lacks a message that another one has. A message has 64 bytes or more. A
+    /// smaller difference may be a server's question whether one member is still there.
     fn settle(&mut self, sent: u64) -> Result<Settled> {
         let deadline = clock::now() + PATIENCE;
         let listening = self.listening();
@@ -234,7 +235,7 @@ impl Crowd for TcpCrowd {
     }
 }
 
-/// A connection whose system holds little of what it does not read.
+/// A connection whose system buffers little of what the program does not read.
 pub(crate) fn connect_with_small_buffers(server: SocketAddr) -> Result<std::net::TcpStream> {
     let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
     set_small_buffers(&socket)?;
@@ -253,7 +254,7 @@ fn set_small_buffers(_socket: &Socket) -> Result<()> {
     Err(Failure::new("members that stall need socket options of Unix"))
 }
 
-/// What a connect that goes on in the background says on Linux; the other systems' code is `WouldBlock`'s.
+/// The error code on Linux of a connect that goes on in the background. On other systems the error is `WouldBlock`.
 const IN_PROGRESS: i32 = 115;
 
 impl Peer {
@@ -283,7 +284,8 @@ impl Peer {
                         self.heard_bytes += count as u64;
                         hear(&buffer[..count]);
                     }
-                    // A socket that gave less than it was asked for is empty: no need to ask it once more.
+                    // A socket that returned less than the buffer holds is empty, so there is no need to ask it
+                    // again.
                     if count < buffer.len() {
                         return Ok(());
                     }
@@ -295,7 +297,7 @@ impl Peer {
         }
     }
 
-    /// Goes on to the next step on the way in, if the last one is answered.
+    /// Begins the next step of joining if the last one is answered.
     fn go_on_entering(&mut self) -> Result<()> {
         let Some(entering) = &mut self.entering else { return Ok(()) };
         if !(entering.is_answered)(&entering.heard) {
@@ -315,7 +317,7 @@ impl Peer {
                 self.entering = None;
                 let socket = SockRef::from(&self.socket);
                 socket.set_tcp_nodelay(true)?;
-                // A reset at the end: ten thousand connections leave nothing behind for the next run.
+                // Close with a reset, so that ten thousand connections leave nothing behind for the next run.
                 Ok(socket.set_linger(Some(Duration::ZERO))?)
             }
         }

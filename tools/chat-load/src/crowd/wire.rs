@@ -4,7 +4,7 @@ use chat_proto::{Hello, MemberFrame, PREFACE, Text};
 
 use crate::stamp::TEXT_BYTES;
 
-/// How a system's members reach it.
+/// How members reach a system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Medium {
     /// Over TCP.
@@ -13,10 +13,10 @@ pub(crate) enum Medium {
     Datagrams { framed: bool },
 }
 
-/// The bytes that a system's members exchange with it over TCP.
+/// The bytes that members exchange with a system over TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
-    /// Lines that everyone else gets. Nothing needs to be said to be a member.
+    /// Lines that everyone else gets. A connection is a member without saying anything.
     Lines,
     /// The frames of `chat-proto`.
     Frames,
@@ -24,7 +24,7 @@ pub(crate) enum Wire {
     Objects,
     /// Text messages over WebSocket that everyone else gets.
     WebSocket,
-    /// `PUBLISH` and `SUBSCRIBE` of Redis, in its protocol 3, where one connection may do both.
+    /// `PUBLISH` and `SUBSCRIBE` of Redis, in its protocol version 3, where one connection may do both.
     Redis,
     /// `PUB` and `SUB` of NATS.
     Nats,
@@ -34,7 +34,7 @@ pub(crate) enum Wire {
     Mqtt,
 }
 
-/// One exchange on the way in: what to send, and whether what came since is the whole answer.
+/// One exchange while joining: the bytes to send, and a test whether the bytes received since are the whole answer.
 #[derive(Clone)]
 pub(crate) struct Step {
     pub(crate) send: Vec<u8>,
@@ -42,7 +42,7 @@ pub(crate) struct Step {
 }
 
 impl Wire {
-    /// What makes a connection a member that receives everything and may speak. `who` is unique in the run.
+    /// The steps that make a connection a member that receives everything and may speak. `who` is unique in the run.
     pub(crate) fn join(self, who: usize) -> Vec<Step> {
         match self {
             Self::Lines => Vec::new(),
@@ -62,13 +62,13 @@ impl Wire {
         }
     }
 
-    /// How many may be on their way in at once. A connection beyond the server's queue of those to accept is not
-    /// refused but forgotten, and the queue of ngIRCd is short.
+    /// How many may be joining at once. If the server's queue of connections to accept is full, a further connection
+    /// is not refused but forgotten, and the queue of ngIRCd is short.
     pub(crate) fn entering_max(self) -> usize {
         if self == Self::Irc { 8 } else { 100 }
     }
 
-    /// Appends message number `number` of its author, as that sends it.
+    /// Appends message number `number` of its author, as the author sends it.
     pub(crate) fn say(self, number: u64, text: &[u8; TEXT_BYTES], out: &mut Vec<u8>) {
         match self {
             Self::Lines => {}
@@ -117,7 +117,7 @@ fn hello() -> Step {
     })
 }
 
-/// Opens a WebSocket, as RFC 6455 has it in its first example.
+/// Opens a WebSocket with the first example of RFC 6455.
 fn upgrade() -> Step {
     let request = "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -130,7 +130,7 @@ fn objects_hello() -> Step {
     step(send, |heard| contains(heard, b"\"connected\"") && heard.ends_with(b"}"))
 }
 
-/// Appends a short text message of a client, whose mask changes nothing.
+/// Appends a short text message of a client. Its mask is zero, so it changes nothing.
 fn message(text: &str, out: &mut Vec<u8>) {
     let length = u8::try_from(text.len()).ok().filter(|length| *length < 126).expect("stamps are short");
     out.extend_from_slice(&[0x81, 0x80 | length, 0, 0, 0, 0]);

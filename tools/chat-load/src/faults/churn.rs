@@ -1,4 +1,4 @@
-//! Connections that come and go as fast as they can, with FIN and with RST.
+//! Connections that open and close as fast as they can, with FIN and with RST.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -14,9 +14,9 @@ use crate::listener::{Kind, Listener};
 use crate::server::Server;
 use crate::stamp::Stamp;
 
-/// A member says something each time so many have come and gone.
+/// A member says something after each this many connections.
 const SAYS_EVERY: u64 = 10;
-/// Memory may grow by no more than this after it.
+/// How much the memory may grow after the warm-up.
 const GROWTH_MIB_MAX: f64 = 4.0;
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -42,7 +42,7 @@ pub(super) fn run(chat: &Path, connections: u64) -> Result<()> {
             // A talker that read nothing would be kicked as too slow.
             talker.turn(Duration::ZERO, &mut |_, _| {})?;
         }
-        // Until then tables, buffers and the log grow to their size.
+        // Up to here tables, buffers and the log grow to their full size.
         if number == connections / 2 {
             warm = server.memory_mib()?;
         }

@@ -1,4 +1,4 @@
-//! A server with 64 descriptors, and 200 connections that want in.
+//! A server with 64 descriptors, and 200 connections that want to join.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -30,7 +30,7 @@ pub(super) fn run(chat: &Path) -> Result<()> {
     let waiting = peers.split_off(inside);
     println!("{inside} members inside, {} wait", waiting.len());
 
-    // Members talk with each other, a message each tenth of a second.
+    // Members talk with each other, one message each tenth of a second.
     let mut reader = BufReader::new(peers[1].try_clone()?);
     let accepts = thread::spawn({
         let pid = server.pid();
@@ -69,7 +69,7 @@ pub(super) fn run(chat: &Path) -> Result<()> {
     Ok(())
 }
 
-/// How often `accept` fails in this time; `None` where there is no strace that may look.
+/// How often `accept` fails in this time; `None` where strace is missing or not allowed to trace.
 fn failed_accepts(pid: u32, time: Duration) -> Option<u64> {
     let seconds = time.as_secs();
     let line = format!("-s INT {seconds} strace -f -e trace=accept4,accept -p {pid}");
@@ -82,7 +82,7 @@ fn failed_accepts(pid: u32, time: Duration) -> Option<u64> {
     Some(traced.lines().filter(|line| line.contains("EMFILE")).count() as u64)
 }
 
-/// Once the others have gone, everyone that waited is in.
+/// Once the others have left, everyone that waited is let in.
 fn newcomers_are_let_in(
     server: SocketAddr,
     inside: Vec<TcpStream>,

@@ -1,4 +1,4 @@
-//! One member says as much as it can, a hundred others talk as people do.
+//! One member says as much as it can, while a hundred others talk as people do.
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
@@ -18,11 +18,11 @@ const PER_SECOND: f64 = 100.0;
 const LENGTH: Duration = Duration::from_secs(10);
 const WRITE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Whether somebody floods.
+/// Whether somebody floods, and from where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flood {
     None,
-    /// From an address that has to keep to the rate.
+    /// From an address that is subject to the rate limit.
     AtTheRate(IpAddr),
     /// From loopback, which is exempt.
     Exempt,
@@ -37,8 +37,8 @@ pub(super) fn run(chat: &Path) -> Result<()> {
     talk(chat, Flood::Exempt)
 }
 
-/// Talks for a while, and prints what that was like. Nothing may be lost, except at readers that are slower than a
-/// flood without any limit: they are told how much.
+/// Lets the members talk for a while and prints the figures. No message may be lost, except at readers that are
+/// slower than a flood without any limit. They are told how much they missed.
 fn talk(chat: &Path, kind: Flood) -> Result<()> {
     let ip = if let Flood::AtTheRate(ip) = kind { ip } else { IpAddr::from(Ipv4Addr::LOCALHOST) };
     let server = Server::start_at(chat, ip, &["--max-per-ip", "1000"])?;
@@ -82,7 +82,7 @@ fn pour(server: SocketAddr, stop: &AtomicBool, flood: &AtomicU64) {
     let Ok(()) = socket.set_write_timeout(Some(WRITE_TIMEOUT)) else { return };
     let lines = "flood\n".repeat(1_000);
     while !stop.load(Ordering::Relaxed) {
-        // Over its rate the server takes nothing for a while.
+        // While the peer is throttled, the server takes nothing.
         if let Ok(count) = socket.write(lines.as_bytes()) {
             flood.fetch_add(count as u64 / 6, Ordering::Relaxed);
         }
@@ -92,7 +92,7 @@ fn pour(server: SocketAddr, stop: &AtomicBool, flood: &AtomicU64) {
 /// An address of this machine that is not loopback. What is sent there does not leave the machine.
 fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    // Asks for the route, and sends nothing (RFC 5737: nobody has this address).
+    // This asks for the route and sends nothing (RFC 5737: nobody has this address).
     socket.connect("203.0.113.1:9").ok()?;
     let ip = socket.local_addr().ok()?.ip();
     (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)

@@ -1,4 +1,4 @@
-//! Each fault at full size, with numbers.
+//! Runs each fault at full size and prints figures.
 
 mod churn;
 mod descriptors;

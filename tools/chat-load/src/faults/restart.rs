@@ -14,17 +14,17 @@ use crate::server::Server;
 use crate::stamp::{Heard, Stamp};
 
 const MEMBERS: usize = 1_000;
-/// The first of them talk.
+/// The first members of the room talk.
 const TALKERS: usize = 10;
 const PER_SECOND: f64 = 100.0;
 /// How long they talk before and after the restart.
 const LENGTH: Duration = Duration::from_secs(10);
 const GAP_MAX: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often everything that was heard is taken: as exact as the gaps are.
+/// How often to take what was heard. The measured gaps are this exact.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Where the history and the control socket are; gone with the run.
+/// A directory for the history and the control socket, removed when this is dropped.
 struct Directory(PathBuf);
 
 impl Drop for Directory {
@@ -33,7 +33,7 @@ impl Drop for Directory {
     }
 }
 
-/// The server that takes over; killed with the run.
+/// The server that takes over. It is killed when this is dropped.
 struct Next(Child);
 
 impl Drop for Next {
@@ -109,12 +109,12 @@ fn join(server: SocketAddr, began: Instant) -> Result<Vec<Member>> {
         members.push(Member { client, heard, last: None, longest_gap: Duration::ZERO, welcomes: 1 });
         listen(&mut members)?;
     }
-    // From here on gaps count.
+    // Gaps count from here on.
     members.iter_mut().for_each(|member| member.last = None);
     Ok(members)
 }
 
-/// The talkers talk, in turn, and everyone listens.
+/// Lets the talkers talk in turn while everyone listens.
 fn talk(members: &mut [Member], said: &mut [u64], began: Instant, end: Instant) -> Result<()> {
     let mut next = clock::now();
     for talker in (0..TALKERS).cycle() {
@@ -131,7 +131,7 @@ fn talk(members: &mut [Member], said: &mut [u64], began: Instant, end: Instant) 
             .map_err(|error| Failure::new(error.to_string()))?;
         match members[talker].client.try_say(text) {
             Ok(()) => said[talker] += 1,
-            // While there is no server it keeps so many, and no more.
+            // While there is no server, the client keeps a limited number of messages.
             Err(TrySayError::Full(_)) => {}
             Err(TrySayError::Ended) => return Err(Failure::new("a talker has ended")),
         }
@@ -139,7 +139,7 @@ fn talk(members: &mut [Member], said: &mut [u64], began: Instant, end: Instant) 
     Ok(())
 }
 
-/// Takes what was heard.
+/// Takes what the members have heard.
 fn listen(members: &mut [Member]) -> Result<()> {
     for member in members {
         let now = clock::now();

@@ -16,13 +16,14 @@ const STALLED: usize = 100;
 const PER_SECOND: f64 = 50.0;
 /// Longer than the server waits for a member that takes nothing.
 const LENGTH: Duration = Duration::from_secs(100);
-/// Longer messages, so that the stalled ones stall soon.
+/// Longer messages, so that the stalled members stall soon.
 const PADDING_BYTES: usize = 600;
-/// What the server may hold more than without stalled members: nothing per member but the log, which is there anyway.
+/// How much more memory the server may hold than without stalled members. It keeps nothing per member except the log,
+/// and the log is there anyway.
 const GROWTH_MIB_MAX: f64 = 16.0;
 const TOO_SLOW: &str = "too slow to read";
 
-/// What a run shows.
+/// The figures of a run.
 struct Figures {
     latencies: Latencies,
     memory_mib: f64,
@@ -52,7 +53,7 @@ fn talk(chat: &Path, stalled: usize, length: Duration) -> Result<Figures> {
     let kinds = [Kind::FramedTcp, Kind::PlainTcp, Kind::FramedUdp];
     let listeners = Listener::join_all(&kinds, server.address, TALKERS, began)?;
     let mut crowd = TcpCrowd::new(Wire::Lines, server.address, TALKERS)?;
-    // The stalled ones are among the others, not the first or the last.
+    // The stalled members are in the middle, so they are neither the first nor the last.
     let will_stall = |member| (READERS / 2..READERS / 2 + stalled).contains(&member);
     crowd.join(READERS + stalled, &will_stall)?;
     crowd.stall()?;

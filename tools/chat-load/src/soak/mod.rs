@@ -1,4 +1,4 @@
-//! A long time of everything at once, sampled.
+//! Everything at once for a long time, with samples.
 
 mod report;
 mod slow;
@@ -18,7 +18,7 @@ use crate::server::Server;
 
 use report::{Sample, Summary};
 
-/// Where results go, from the root of the workspace.
+/// Where results go, relative to the root of the workspace.
 const OUTPUT: &str = "target/soak";
 
 /// Points in a plot.
@@ -44,7 +44,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(chat: &Path, options: &Options) -> Result<()> {
-    // A log so small that its tail passes slow readers.
+    // The log is so small that its tail passes slow readers.
     let server = Server::start(chat, &["--log", "1"])?;
     let began = clock::now();
     let kinds = [Kind::FramedTcp, Kind::FramedUdp, Kind::PlainTcp, Kind::FramedTcp, Kind::FramedUdp];
@@ -83,7 +83,7 @@ fn ended<T>(thread: thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
     thread.join().unwrap_or_else(|_| Err(Failure::new("a thread of the soak has panicked")))
 }
 
-/// Looks at the server again and again, and at how old messages were.
+/// Samples the server and the age of messages at regular intervals.
 fn sample(
     server: &Server,
     listeners: &[Listener],

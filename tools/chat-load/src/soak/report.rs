@@ -1,4 +1,4 @@
-//! What the samples say: figures for people, and a plot.
+//! The report on the samples: figures for people, and a plot.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::failure::Result;
 use crate::plot::{self, Line, Panel};
 
-/// What is left out of the slope: until then tables and buffers grow to their size, and the first ghosts'
-/// leases run out.
+/// The share of the run that the slope leaves out. During this time tables and buffers grow to their full size, and
+/// the leases of the first ghosts run out.
 const WARM_UP: f64 = 0.25;
 
 #[derive(Clone, Debug, Serialize)]
@@ -154,7 +154,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
     if count > 0.0 { sum / count } else { 0.0 }
 }
 
-/// Of the straight line that fits best.
+/// The slope of the straight line that fits best.
 fn slope(points: &[(f64, f64)]) -> f64 {
     let x_mean = mean(points.iter().map(|point| point.0));
     let y_mean = mean(points.iter().map(|point| point.1));

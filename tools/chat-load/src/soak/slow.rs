@@ -9,7 +9,7 @@ use crate::clock;
 use crate::crowd;
 use crate::failure::Result;
 
-/// The first half of the members reads nothing, the others read everything now and then.
+/// The first half of these members reads nothing. The others read everything from time to time.
 const MEMBERS: usize = 10;
 const READS_EVERY: u32 = 20;
 /// Longer than the server waits for a member that takes nothing.
@@ -41,7 +41,7 @@ fn connect(server: SocketAddr) -> Result<TcpStream> {
     Ok(socket)
 }
 
-/// Reads what there is; false if the connection has ended.
+/// Reads what has arrived. Returns false if the connection has ended.
 fn read_all(member: &mut TcpStream) -> bool {
     let mut buffer = [0; 64 * 1024];
     loop {

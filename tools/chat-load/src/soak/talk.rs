@@ -8,7 +8,7 @@ use super::Options;
 use crate::crowd::{Crowd, TcpCrowd, Wire};
 use crate::failure::Result;
 
-/// Returns how many messages each talker has said.
+/// Lets the talkers talk. Returns how many messages each of them has said.
 pub(super) fn talk(
     server: SocketAddr,
     options: &Options,

@@ -1,4 +1,4 @@
-//! Visitors: they come, perhaps say something, and go in every way there is.
+//! Visitors join, perhaps say something, and leave in every way there is.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -12,10 +12,10 @@ use socket2::SockRef;
 use crate::clock;
 use crate::failure::Result;
 
-/// How long anything may take that takes milliseconds.
+/// How long anything may take that normally takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A way to come and go.
+/// A way to join and leave.
 type Visit = fn(SocketAddr) -> Result<()>;
 
 const VISITS: [Visit; 8] = [
@@ -29,7 +29,7 @@ const VISITS: [Visit; 8] = [
     says_one_datagram,
 ];
 
-/// Lets visitors come at this rate; returns how many there were.
+/// Lets visitors come at this rate. Returns how many there were.
 pub(super) fn visit(server: SocketAddr, per_second: f64, stop: &AtomicBool) -> Result<u64> {
     let interval = Duration::from_secs_f64(1.0 / per_second);
     let mut next = clock::now();
@@ -81,7 +81,7 @@ fn breaks_off_within_a_frame(server: SocketAddr) -> Result<()> {
     Ok(socket.write_all(&[&PREFACE[..], &[9, 0, 0]].concat())?)
 }
 
-/// Joins over UDP, says something, and is never heard of again: the server has to notice by itself.
+/// Joins over UDP, says something, and is never heard of again. The server has to notice by itself.
 fn vanishes_over_udp(server: SocketAddr) -> Result<()> {
     let socket = datagrams(server)?;
     let nonce = fresh_nonce();
@@ -98,14 +98,14 @@ fn vanishes_over_udp(server: SocketAddr) -> Result<()> {
                     let traffic = Traffic { first: 1, says, ..Traffic::default() };
                     return send(&socket, &MemberDatagram::Traffic { session, traffic });
                 }
-                // For a ghost that had this port before.
+                // Meant for a ghost that had this port before.
                 _ => {}
             }
         };
     }
 }
 
-/// Does not wait for an answer: none comes to a port on which the server remembers a framed member.
+/// Does not wait for an answer, because none comes to a port on which the server remembers a framed member.
 fn says_one_datagram(server: SocketAddr) -> Result<()> {
     datagrams(server)?.send(b"hello in a datagram")?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The report: a heading that says where the figures come from, the targets, a table per piece of work.
+//! The report: a heading that says where the figures come from, the targets, and a table for each piece of work.
 
 use std::fs;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(in crate::bench) fn put_into(document: &Path, text: &str) -> Result<()> {
     fs::write(document, new).when(format!("write {}", document.display()))
 }
 
-/// Everything as Markdown that also reads well on a terminal.
+/// The whole report, in Markdown that also reads well on a terminal.
 pub(in crate::bench) fn markdown(results: &Results, cases: &[Case]) -> String {
     let Results { machine, commit, command, versions, .. } = results;
     let versions: Vec<String> = versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
@@ -108,7 +108,7 @@ fn name(quantity: Quantity) -> &'static str {
     }
 }
 
-/// What a figure is divided by for people.
+/// The divisor that turns a figure into the unit that people read.
 fn unit(quantity: Quantity) -> f64 {
     match quantity {
         Quantity::DeliveriesPerSecond => 1e6,

@@ -11,7 +11,7 @@ use crate::plot::{self, Line};
 
 const MEMBERS: [u32; 6] = [10, 50, 100, 200, 1000, 10_000];
 
-/// File name, title, work, quantity, and what the figure is divided by for people.
+/// File name, title, work, quantity, and the divisor that turns a figure into the unit that people read.
 const LINES: [(&str, &str, &str, Quantity, f64); 4] = [
     (
         "bench-throughput.svg",
@@ -43,7 +43,7 @@ const LINES: [(&str, &str, &str, Quantity, f64); 4] = [
     ),
 ];
 
-/// File names and drawings, of those plots that the results have figures for.
+/// File names and drawings of the plots for which the results have figures.
 pub(in crate::bench) fn plots(results: &Results, systems: &[System]) -> Result<Vec<(&'static str, String)>> {
     let mut plots = Vec::new();
     for (name, title, work, quantity, unit) in LINES {

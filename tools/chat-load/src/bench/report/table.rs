@@ -1,7 +1,7 @@
-//! Tables that read well on a terminal and are Markdown at the same time.
+//! Tables that read well on a terminal and are also Markdown.
 
-/// Rows of cells below a heading, as a Markdown table whose columns are aligned; the first one to the left, figures
-/// to the right.
+/// Rows of cells below a heading, as a Markdown table with aligned columns. The first column is aligned to the left,
+/// the figures to the right.
 pub(super) fn table(heading: &[String], rows: &[Vec<String>]) -> String {
     let cells = |row: &[String], column: usize| row.get(column).map_or(0, |cell| cell.chars().count());
     let width = |column: usize| {
@@ -30,7 +30,7 @@ pub(super) fn table(heading: &[String], rows: &[Vec<String>]) -> String {
     out
 }
 
-/// A figure with as many digits as it deserves.
+/// A figure, rounded to as many digits as are meaningful.
 pub(super) fn number(value: f64) -> String {
     let digits = match value.abs() {
         v if v >= 100.0 => 0,

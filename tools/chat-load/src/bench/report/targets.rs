@@ -1,4 +1,4 @@
-//! What we want the figures to be, and what they are.
+//! The targets for the figures, and the figures that were measured.
 
 use super::table::{number, table};
 use crate::bench::figures::Quantity::{
@@ -7,7 +7,7 @@ use crate::bench::figures::Quantity::{
 use crate::bench::results::Results;
 use crate::bench::system::LIMIT;
 
-/// The table of targets, as far as the results have what it takes.
+/// The table of targets, limited to those for which the results have figures.
 pub(super) fn targets(results: &Results) -> String {
     let heading = ["target", "at most", "seen", "met"].map(str::to_owned);
     let seen = |(what, at_most, seen): (&str, f64, Option<f64>)| {
@@ -19,7 +19,7 @@ pub(super) fn targets(results: &Results) -> String {
     if rows.is_empty() { String::new() } else { table(&heading, &rows) }
 }
 
-/// What, how much at most, and how much it is.
+/// For each target: its name, the greatest value allowed, and the measured value.
 fn all(results: &Results) -> Vec<(&'static str, f64, Option<f64>)> {
     let ratio = |work, quantity, of, to| results.ratio(work, quantity, of, to);
     let kib = |work, of| results.figure(work, of, MemoryPerMember).map(|bytes| bytes / 1024.0);
@@ -68,7 +68,8 @@ fn all(results: &Results) -> Vec<(&'static str, f64, Option<f64>)> {
     ]
 }
 
-/// How much more a delivery costs among 10,000 members than among 100, compared with the limit's own growth.
+/// The cost of a delivery among 10,000 members divided by the cost among 100, compared with the same ratio of the
+/// limit.
 fn growth(results: &Results, of: &str) -> Option<f64> {
     let cpu =
         |members: &str, system| results.figure(&format!("fanout_64x1x{members}"), system, CpuPerDelivery);

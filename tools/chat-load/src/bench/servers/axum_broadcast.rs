@@ -1,7 +1,7 @@
-//! What a good tutorial on WebSocket ends with: axum, a task per member and one broadcast channel.
+//! The server that a good tutorial on WebSocket ends with: axum, a task per member and one broadcast channel.
 //!
-//! It is not made weak on purpose: a text is formatted once and shared, and a task that has fallen behind hands over all that waits
-//! for it before it flushes.
+//! It is not made weak on purpose. A text is formatted once and shared, and a task that has fallen behind hands over
+//! everything that waits for it before it flushes.
 
 use std::net::SocketAddr;
 
@@ -28,7 +28,7 @@ struct Said {
     text: Utf8Bytes,
 }
 
-/// Serves until it is killed, with as many threads as tokio takes by itself.
+/// Serves until it is killed, with tokio's default number of threads.
 pub(super) fn serve(address: SocketAddr) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(accept(address))
@@ -56,7 +56,7 @@ async fn upgrade(
 async fn member(socket: WebSocket, peer: SocketAddr, room: Sender<Said>) {
     let heard = room.subscribe();
     let (output, input) = socket.split();
-    // Whichever half ends first ends the member.
+    // When either half ends, the member ends.
     tokio::select! {
         () = speak(input, peer, &room) => {}
         () = listen(output, peer, heard) => {}

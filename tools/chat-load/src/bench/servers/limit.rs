@@ -1,8 +1,8 @@
 //! The limit of the machine: a poll loop that passes bytes on and does nothing else.
 //!
-//! No room, no protocol, no order to keep, no memory of what was said: what one member sends is written to all the
-//! others, and what a socket does not take at once is lost. Whatever a chat server does beyond that can only cost
-//! more, so this is what it is measured against.
+//! It has no room, no protocol, no order to keep and no memory of earlier messages. It writes what one member sends
+//! to all the others, and it drops what a socket does not take at once. Everything that a chat server does beyond
+//! that can only cost more, so this is the limit to compare it with.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -43,7 +43,7 @@ pub(super) fn serve(address: SocketAddr, sends: Sends) -> Result<()> {
                         for message in sends.pieces(&buffer[..count]) {
                             pass_on(message, author, &mut members);
                         }
-                        // A socket that gave less than it was asked for is empty.
+                        // A socket that returned less than the buffer holds is empty.
                         if count < buffer.len() {
                             break;
                         }
@@ -84,7 +84,7 @@ fn accept(listener: &TcpListener, poll: &Poll, members: &mut Slab<TcpStream>) ->
 fn pass_on(message: &[u8], author: usize, members: &mut Slab<TcpStream>) {
     for (member, socket) in members {
         if member != author {
-            // Lost is lost: keeping it for later is what a room does.
+            // The rest is lost. A room would keep it for later.
             let _taken = socket.write(message);
         }
     }

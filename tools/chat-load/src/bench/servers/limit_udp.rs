@@ -1,7 +1,8 @@
 //! The limit of the machine over UDP: a poll loop that passes datagrams on and does nothing else.
 //!
-//! An address that has sent a datagram is a member from then on, and what one sends goes to all of them, the author
-//! included, as members of a chat over UDP expect it. There is no room, no protocol, no end of a lease, no second try.
+//! An address that has sent a datagram is a member from then on. What a member sends goes to all members, including
+//! the author, because members of a chat over UDP expect that. There is no room, no protocol, no end of a lease and
+//! no second try.
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -15,11 +16,11 @@ use super::Sends;
 use crate::failure::Result;
 use crate::stamp::TEXT_BYTES;
 
-/// As our server asks for: what waits while datagrams go out to everyone.
+/// The size that our server asks for. It holds the datagrams that arrive while others go out to everyone.
 const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 const RECEIVE_BYTES: usize = 64 * 1024;
 
-/// Serves until it is killed. What is shorter than a message only makes a member.
+/// Serves until it is killed. A datagram shorter than a message makes its sender a member and does nothing else.
 pub(super) fn serve(address: SocketAddr, sends: Sends) -> Result<()> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(8);
@@ -44,7 +45,7 @@ pub(super) fn serve(address: SocketAddr, sends: Sends) -> Result<()> {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                // What the system has to say of a member that is gone.
+                // The system reports that a member is gone.
                 Err(_) => {}
             }
         }
@@ -62,7 +63,7 @@ fn bind(address: SocketAddr) -> Result<UdpSocket> {
 
 fn pass_on(message: &[u8], members: &[SocketAddr], socket: &UdpSocket) {
     for &member in members {
-        // Lost is lost: telling so, or sending it again, is what a room does.
+        // The rest is lost. A room would report the loss or send the message again.
         let _taken = socket.send_to(message, member);
     }
 }

@@ -1,4 +1,4 @@
-//! The servers to compare with that one has to write oneself.
+//! The servers to compare with that nobody offers, so we write them ourselves.
 
 mod axum_broadcast;
 mod limit;
@@ -15,12 +15,12 @@ use crate::stamp::TEXT_BYTES;
 enum Sends {
     /// One message.
     Message,
-    /// All that one `read` brought.
+    /// Everything that one `read` returned.
     ReadBatch,
 }
 
 impl Sends {
-    /// The pieces in which what one `read` brought is passed on. A message is a text and a line feed.
+    /// Splits what one `read` returned into the pieces to pass on. A message is a text and a line feed.
     fn pieces(self, read: &[u8]) -> std::slice::Chunks<'_, u8> {
         read.chunks(if self == Self::Message { TEXT_BYTES + 1 } else { read.len().max(1) })
     }

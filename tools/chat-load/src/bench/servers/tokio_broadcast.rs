@@ -1,7 +1,7 @@
-//! What a good tutorial ends with: a tokio task per member and one broadcast channel.
+//! The server that a good tutorial ends with: a tokio task per member and one broadcast channel.
 //!
-//! It is not made weak on purpose: a line is formatted once and shared, and a task that has fallen behind collects
-//! all that waits for it into one write.
+//! It is not made weak on purpose. A line is formatted once and shared, and a task that has fallen behind collects
+//! everything that waits for it into one write.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ struct Said {
     line: Arc<str>,
 }
 
-/// Serves until it is killed, with as many threads as tokio takes by itself.
+/// Serves until it is killed, with tokio's default number of threads.
 pub(super) fn serve(address: SocketAddr) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().build()?;
     runtime.block_on(accept(address))
@@ -49,7 +49,7 @@ async fn member(socket: TcpStream, peer: SocketAddr, room: Sender<Said>) {
     }
     let heard = room.subscribe();
     let (input, output) = socket.into_split();
-    // Whichever half ends first ends the member.
+    // When either half ends, the member ends.
     tokio::select! {
         () = speak(input, peer, &room) => {}
         () = listen(output, peer, heard) => {}

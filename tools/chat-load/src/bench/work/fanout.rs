@@ -10,11 +10,11 @@ use crate::crowd::{self, Crowd, Settled};
 use crate::failure::{Failure, Result};
 use crate::stamp::{Scanner, Stamp};
 
-/// Messages that may be under way: sent, and not with all observed members yet.
+/// How many messages may be under way. A message is under way until all observed members have it.
 const WINDOW: u64 = 256;
-/// How long nobody may hear anything.
+/// If nobody hears anything for this long, the run fails.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// After so long without anyone hearing anything, what is under way is lost where that can happen.
+/// If nobody hears anything for this long, the messages under way are taken for lost, where messages can be lost.
 const LOST_AFTER: Duration = Duration::from_millis(50);
 const WARM_UP: Duration = Duration::from_millis(200);
 
@@ -47,7 +47,7 @@ pub(super) fn run(
     Ok(with_losses(figures, &*crowd, sent, settled))
 }
 
-/// Adds the share of deliveries that did not come, where that can happen.
+/// Adds the share of deliveries that did not arrive, where messages can be lost.
 pub(super) fn with_losses(figures: Figures, crowd: &dyn Crowd, sent: u64, settled: Settled) -> Figures {
     let all = (sent * crowd.hearers() as u64) as f64;
     if crowd.may_lose() {
@@ -57,11 +57,12 @@ pub(super) fn with_losses(figures: Figures, crowd: &dyn Crowd, sent: u64, settle
     }
 }
 
-/// Says as much as the window allows while `goes_on`, given the messages sent and the time since the beginning; then
-/// waits until everyone has everything. Returns the number of messages and what became of them.
+/// Sends as many messages as the window allows while `goes_on` returns true for the number of messages sent and the
+/// time since the beginning. Then waits until everyone has everything. Returns the number of messages and what became
+/// of them.
 ///
-/// Where messages may be lost, a member that has heard a later one no longer waits for an earlier one, and when nobody
-/// hears anything for a while, all that are under way are taken for lost.
+/// Where messages can be lost, a member that has heard a later message no longer waits for an earlier one. When
+/// nobody hears anything for a while, all messages under way are taken for lost.
 pub(super) fn closed_loop(
     crowd: &mut dyn Crowd,
     goes_on: impl Fn(u64, Duration) -> bool,
@@ -80,7 +81,7 @@ pub(super) fn closed_loop(
         let done = counts.iter().copied().min().unwrap_or(0);
         if goes_on(sent, began.elapsed()) {
             let free = WINDOW - (sent - done);
-            // Each talker says the same number, in one `send`.
+            // Each talker says the same number of messages, and sends them with one `send`.
             for _ in 0..free / talkers {
                 for talker in 0..crowd.talkers() {
                     crowd.say(Stamp { talker, number: sent, ..Stamp::default() })?;
@@ -111,7 +112,7 @@ pub(super) fn closed_loop(
     Ok((sent, crowd.settle(sent)?))
 }
 
-/// The first, the middle and the last of some members, who stand for all of them.
+/// The first, the middle and the last of some members. They stand for all of them.
 fn observed(members: &[usize]) -> Vec<usize> {
     let mut chosen = vec![0, members.len() / 2, members.len().saturating_sub(1)];
     chosen.dedup();

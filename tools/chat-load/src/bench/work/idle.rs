@@ -1,4 +1,4 @@
-//! Members that come and are silent: what they cost on the way in and while they are there.
+//! Members that join and stay silent: what joining costs, and what their presence costs.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use crate::clock;
 use crate::crowd;
 use crate::failure::Result;
 
-/// More than our log has room for. A server that keeps what was said has taken the memory for that once it is full;
-/// else the entries which tell of the joins would count as the members'.
+/// More messages than our log holds. A server that keeps messages then has already taken the memory for them.
+/// Otherwise the entries about the joins would count as memory of the members.
 const FILLING_MESSAGES: u64 = 60_000;
-/// ... unless a server takes too long over them.
+/// Stops earlier if a server takes too long over them.
 const FILLING_TIME: Duration = Duration::from_secs(2);
 
 pub(super) fn run(system: &System, programs: &Programs, members: usize) -> Result<Figures> {
     let server = Server::start(system, programs)?;
     let mut crowd = crowd::crowd(system.medium, server.address, 1)?;
-    // Somebody must hear what fills the log.
+    // Somebody must hear the messages that fill the log.
     crowd.join(1, &|_| false)?;
     fanout::closed_loop(&mut *crowd, |sent, elapsed| sent < FILLING_MESSAGES && elapsed < FILLING_TIME)?;
     let memory_before = server.memory()?;

@@ -1,4 +1,4 @@
-//! What a server has to do while it is measured.
+//! The work that a server does while it is measured.
 
 mod fanout;
 mod idle;
@@ -15,13 +15,13 @@ use crate::failure::Result;
 pub(super) enum Work {
     /// As fast as it goes, with a bounded number of messages under way.
     Fanout { talkers: usize, members: usize },
-    /// So many messages per second, each timed on its way to each member.
+    /// This many messages per second. Each is timed on its way to each member.
     Paced { members: usize, per_second: u32 },
-    /// Members come and do nothing.
+    /// Members join and do nothing.
     Idle { members: usize },
     /// Two members answer each other.
     PingPong,
-    /// Paced, without and with a tenth of the members reading nothing.
+    /// Paced work, first with all members reading, then with a tenth of them reading nothing.
     Stalled { members: usize },
 }
 
@@ -29,7 +29,8 @@ pub(super) enum Work {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Effort {
     pub(super) seconds: f64,
-    /// Counts system calls, which needs `perf` and slows the server down: figures of time mean little then.
+    /// Whether to count system calls. That needs `perf` and slows the server down, so figures of time then mean
+    /// little.
     pub(super) counts_calls: bool,
 }
 

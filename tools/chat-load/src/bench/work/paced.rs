@@ -1,5 +1,5 @@
-//! A steady rate far below what the server could do: an open loop that shows what one message costs and how long it
-//! takes.
+//! A steady rate far below what the server can do. This is an open loop that shows what one message costs and how
+//! long it takes.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::failure::{Failure, Result};
 use crate::latency::Latencies;
 use crate::stamp::{Scanner, Stamp};
 
-/// Messages before the measurement, so that nothing is done for the first time in it.
+/// Messages before the measurement. They make sure that the server does nothing for the first time during it.
 const WARM_UP_MESSAGES: u64 = 10;
-/// How long the last deliveries may take...
+/// How long the last deliveries may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// ... and after how long without one the rest is lost, where that can happen.
+/// If none comes for this long, the rest is taken for lost, where messages can be lost.
 const LOST_AFTER: Duration = Duration::from_millis(500);
 
 pub(super) fn run(
@@ -33,7 +33,7 @@ pub(super) fn run(
 
     let counter = effort.counts_calls.then(|| server.count_calls()).transpose()?;
     let cpu_before = server.cpu()?;
-    // A percentile of a few messages would be chance.
+    // With fewer messages a percentile would be chance.
     let messages = (effort.seconds * f64::from(per_second)).max(40.0);
     let (sent, settled, latencies) = open_loop(&mut *crowd, per_second, messages)?;
     let cpu = server.cpu()? - cpu_before;
@@ -55,7 +55,7 @@ pub(super) fn with_latencies(latencies: &Latencies) -> Figures {
         .with(Quantity::LatencyP999, micros(0.999))
 }
 
-/// Says `messages` at the given rate, whatever comes back, and times each at each member.
+/// Sends `messages` at the given rate, whatever comes back, and times each message at each member.
 pub(super) fn open_loop(
     crowd: &mut dyn Crowd,
     per_second: u32,

@@ -15,7 +15,8 @@ const WARM_UP_ROUNDS: usize = 200;
 const ROUNDS_MAX: usize = 10_000;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A server that says nothing on joining may not have the second member yet: then the first one tries again.
+/// A server that confirms no join may not have the second member yet. In that case the first member tries again after
+/// this time.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 const TRIES_MAX: u64 = 50;
 
@@ -57,8 +58,8 @@ struct Pair {
 }
 
 impl Pair {
-    /// The first says something, the second hears it and answers, the first hears the answer. False if one of them
-    /// hears nothing for so long.
+    /// The first member says something, the second hears it and answers, and the first hears the answer. Returns
+    /// false if one of them hears nothing for `patience`.
     fn round_trip(&mut self, patience: Duration) -> Result<bool> {
         self.number += 1;
         for (talker, hearer) in [(0, 1), (1, 0)] {

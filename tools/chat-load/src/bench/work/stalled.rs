@@ -1,4 +1,4 @@
-//! A tenth of the members stop reading: what the others feel of it, and what it costs in memory.
+//! A tenth of the members stop reading: how it affects the others, and what it costs in memory.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::bench::system::{Programs, Server, System};
 use crate::crowd;
 use crate::failure::Result;
 
-/// One in so many members stalls.
+/// One member in this many stalls.
 const ONE_IN: usize = 10;
-/// More than our log has room for and the system takes for a stalled member...
+/// More messages than our log and the system's buffers hold for a stalled member.
 const FILLING_MESSAGES: u64 = 60_000;
-/// ... unless a server takes too long over them.
+/// Stops earlier if a server takes too long over them.
 const FILLING_TIME: Duration = Duration::from_secs(6);
 const PER_SECOND: u32 = 50;
 
@@ -23,7 +23,8 @@ pub(super) fn run(system: &System, programs: &Programs, members: usize, effort: 
     crowd.join(members, &will_stall)?;
     let messages = effort.seconds * f64::from(PER_SECOND);
 
-    // The same before and after, so that what a server keeps anyway does not count as the price of the stalled.
+    // Fill the log before and after, so that the memory that a server uses in any case does not count as the price of
+    // the stalled members.
     let is_filling = |sent, elapsed| sent < FILLING_MESSAGES && elapsed < FILLING_TIME;
     fanout::closed_loop(&mut *crowd, is_filling)?;
     let (_, _, before) = paced::open_loop(&mut *crowd, PER_SECOND, messages)?;

@@ -1,7 +1,7 @@
 //! Talkers and members of one server over UDP, in one poll loop.
 //!
-//! Datagrams may be lost, and a plain member does not even learn of it. So what arrives is counted, message by
-//! message and member by member, and nothing else is taken for delivered.
+//! Datagrams may be lost, and a plain member does not even learn of it. So this crowd counts what arrives, message by
+//! message and member by member, and takes nothing else for delivered.
 
 mod peer;
 
@@ -20,11 +20,11 @@ use crate::clock;
 use crate::failure::{Context, Failure, Result};
 use crate::stamp::{self, Stamp};
 
-/// How many may be on their way in at once: what a socket's buffer holds of their first datagrams.
+/// How many peers may be joining at once: as many as a socket's buffer can hold first datagrams of.
 const ENTERING_MAX: usize = 64;
-/// How often we look which of them are in.
+/// How often to check which of them are in.
 const ENTERING_PAUSE: Duration = Duration::from_millis(10);
-/// When nobody has heard anything for so long, what has not come is lost.
+/// If nobody has heard anything for this long, the messages that are missing are lost.
 const LOST_AFTER: Duration = Duration::from_millis(200);
 
 /// Sockets connected to one server.
@@ -37,10 +37,10 @@ pub(super) struct UdpCrowd {
     out: Vec<u8>,
     peers: Vec<Place>,
     talkers: usize,
-    /// When which peer has something to send although nothing has come, the first one first.
+    /// Which peer has to send something at which time although it has received nothing, the earliest first.
     due: BTreeSet<(Instant, usize)>,
     calls: u64,
-    /// Messages heard since the count began, and when the last one was.
+    /// Messages heard since the count began, and the time of the last one.
     heard: u64,
     heard_at: Instant,
 }
@@ -48,7 +48,7 @@ pub(super) struct UdpCrowd {
 struct Place {
     socket: UdpSocket,
     peer: Peer,
-    /// Its place in the list of those that have something to send.
+    /// Its entry in the list of peers that have something to send.
     due: Option<Instant>,
 }
 
@@ -104,13 +104,13 @@ impl UdpCrowd {
         Ok(socket)
     }
 
-    /// Sends what a peer has to send for now.
+    /// Sends what a peer has to send now.
     fn flush(&mut self, key: usize, now: Instant) -> Result<()> {
         let place = &mut self.peers[key];
         while place.peer.transmit(&mut self.out, now) {
             match place.socket.send(&self.out) {
                 Ok(_) => {}
-                // Lost, as on any network.
+                // The datagram is lost, as on any network.
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error).when("a datagram cannot be sent"),
             }
@@ -133,7 +133,7 @@ impl UdpCrowd {
         Ok(())
     }
 
-    /// Receives all that there is for a peer.
+    /// Receives everything that has arrived for a peer.
     fn receive(&mut self, key: usize, hear: &mut dyn FnMut(usize, &[u8])) -> Result<()> {
         let now = clock::now();
         loop {
@@ -151,7 +151,7 @@ impl UdpCrowd {
                 hear(key, bytes);
             })?;
         }
-        // As our client does: what one look at the socket brought is acknowledged together.
+        // Acknowledge everything that one look at the socket brought together, as our client does.
         self.flush(key, now)
     }
 }
@@ -165,7 +165,7 @@ impl Crowd for UdpCrowd {
         self.peers.len()
     }
 
-    /// Everyone, for over UDP an author gets its own message back.
+    /// All peers, because an author gets its own message back over UDP.
     fn hearers(&self) -> usize {
         self.peers.len()
     }

@@ -1,4 +1,4 @@
-//! One peer over UDP: what it sends, and how it takes what it receives, without a socket.
+//! One peer over UDP, without a socket: what it sends, and how it handles what it receives.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,18 +10,18 @@ use chat_udp::ClientSession;
 use crate::failure::{Failure, Result};
 use crate::stamp::TEXT_BYTES;
 
-/// A plain peer sends something so often, or its lease runs out.
+/// A plain peer must send something this often, or its lease runs out.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// Joins a plain peer and renews its lease, and says nothing: an empty line is no message.
+/// Lets a plain peer join and renews its lease without saying anything, because an empty line is no message.
 const KNOCK: &[u8] = b"\n";
 
 pub(super) enum Peer {
     Plain {
-        /// What is to be sent next.
+        /// The datagrams to send next.
         outbox: VecDeque<Vec<u8>>,
         sent_at: Instant,
     },
-    /// Our client's session, so that it acknowledges as every client does.
+    /// The session of our client, so that this peer acknowledges as every client does.
     Framed {
         session: Box<ClientSession>,
         /// How many messages it has said.
@@ -39,7 +39,7 @@ impl Peer {
         }
     }
 
-    /// Whether the server has let it in, as far as it can know.
+    /// Whether the server has let it in, as far as this peer can know.
     pub(super) fn is_in(&self) -> bool {
         match self {
             Self::Plain { .. } => true,
@@ -47,19 +47,19 @@ impl Peer {
         }
     }
 
-    /// Shows the server once more that it is there, unless it does so by itself.
+    /// Shows the server once more that this peer is there, unless its session does that by itself.
     pub(super) fn knock(&mut self) {
         if let Self::Plain { outbox, .. } = self {
             outbox.push_back(KNOCK.to_vec());
         }
     }
 
-    /// Queues a message. Plain ones share datagrams as far as stock clients would read them whole.
+    /// Queues a message. Plain messages share a datagram as long as stock clients can read it whole.
     pub(super) fn say(&mut self, text: &[u8; TEXT_BYTES], now: Instant) -> Result<()> {
         match self {
             Self::Plain { outbox, .. } => {
                 let line = [text.as_slice(), b"\n"].concat();
-                // Not behind what is no message.
+                // Do not append to a datagram that holds no message.
                 let room = TEXT_BYTES..PLAIN_ANSWER_BYTES_MAX - TEXT_BYTES;
                 match outbox.back_mut().filter(|last| room.contains(&last.len())) {
                     Some(datagram) => datagram.extend_from_slice(&line),
@@ -80,7 +80,7 @@ impl Peer {
         }
     }
 
-    /// Takes a datagram; `hear` gets the messages that are new.
+    /// Takes a datagram. Calls `hear` with the messages that are new.
     pub(super) fn receive(
         &mut self,
         datagram: &[u8],
@@ -107,7 +107,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Writes the next datagram to be sent into `out`; false if there is none.
+    /// Writes the next datagram to send into `out`. Returns false if there is none.
     pub(super) fn transmit(&mut self, out: &mut Vec<u8>, now: Instant) -> bool {
         match self {
             Self::Framed { session, .. } => session.transmit(out, now),
@@ -122,7 +122,7 @@ impl Peer {
         }
     }
 
-    /// When it must send something only because time has passed.
+    /// When the peer must send something only because time has passed.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Plain { sent_at, .. } => Some(*sent_at + KEEP_ALIVE),
