@@ -1,4 +1,4 @@
-//! A service manager: it opens the sockets, and is told how the server is.
+//! A service manager opens the sockets and is told the state of the server.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use support::{CHAT, Killed, PATIENCE, Peer, Process};
 
-/// A socket that the server tells its state.
+/// A socket to which the server reports its state.
 struct Manager {
     socket: UnixDatagram,
     path: PathBuf,
@@ -25,7 +25,7 @@ impl Manager {
         Self { socket, path }
     }
 
-    /// The next datagram but those about the watchdog.
+    /// The next datagram that is not about the watchdog.
     fn told(&self) -> String {
         loop {
             let told = self.any();
@@ -48,7 +48,7 @@ impl Drop for Manager {
     }
 }
 
-/// `chat server`, which finds two sockets as its descriptors 3 and 4.
+/// Starts `chat server` with two sockets as its descriptors 3 and 4.
 fn activated(first: OwnedFd, second: OwnedFd, names: &str, flags: &str) -> (Killed, Process) {
     let script = format!(
         "exec 3<&0 4<&2 0</dev/null 2>&1; export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES={names}; exec {CHAT} server {flags}"
@@ -58,7 +58,7 @@ fn activated(first: OwnedFd, second: OwnedFd, names: &str, flags: &str) -> (Kill
     let child = command.stdin(Stdio::from(first)).stderr(Stdio::from(second)).stdout(Stdio::piped()).spawn();
     let mut child = child.expect("there is a shell");
     let stdout = child.stdout.take().expect("piped");
-    // What it prints is read by a process whose output is collected.
+    // Another process reads the server's output, and the output of that process is collected.
     let reader = Process::start_with(Command::new("cat").stdin(Stdio::from(stdout)));
     (Killed(child), reader)
 }
@@ -68,7 +68,7 @@ fn the_sockets_of_a_service_manager_are_served() {
     let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let udp = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let addresses = [tcp.local_addr(), udp.local_addr()].map(|address| address.expect("bound"));
-    // Came before the server was there.
+    // This peer connects before the server is there.
     let mut early = Peer::connect(addresses[0]);
     let (_server, output) = activated(tcp.into(), udp.into(), "chat:chat", "tcp udp");
     output.stdout.wait_for_line(&format!("[*] Listening on {} (tcp)", addresses[0]));
@@ -111,7 +111,7 @@ fn a_service_manager_is_told_how_the_server_is() {
     let mut server = support::Server::run(&mut command);
     let address = server.address;
     assert_eq!(manager.told(), format!("READY=1\nSTATUS=listening on {address}\n"));
-    // Again and again.
+    // The server reports it again and again.
     let mut alive = 0;
     while alive < 3 {
         alive += usize::from(manager.any() == "WATCHDOG=1\n");

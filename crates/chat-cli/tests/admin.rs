@@ -1,4 +1,4 @@
-//! A server without a terminal is looked after over its control socket.
+//! An operator controls a server without a terminal over its control socket.
 #![cfg(unix)]
 
 mod support;
@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use support::{CHAT, Process, Server};
 
-/// A directory of the test's own, which goes with it.
+/// A directory of the test's own, removed when this is dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -35,7 +35,7 @@ fn server_at(socket: &Path) -> Server {
     Server::with(&["--socket", socket.to_str().expect("UTF-8")])
 }
 
-/// Runs `chat admin`; returns the exit code, and what it wrote on stdout and stderr.
+/// Runs `chat admin`. Returns the exit code and what it wrote on stdout and stderr.
 fn admin(socket: &Path, command: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(CHAT)
         .args(["admin", "--socket"])
@@ -105,7 +105,7 @@ fn only_its_owner_may_use_the_socket_which_goes_with_the_server_and_is_taken_fro
     let mut first = server_at(&socket);
     let mode = fs::metadata(&socket).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // Not from one that lives.
+    // A second server does not take the socket from a running one.
     let mut command = Command::new(CHAT);
     command.args(["server", "tcp", "--bind", "127.0.0.1:0", "--socket"]).arg(&socket);
     let mut second = Process::start(&mut command);
@@ -121,7 +121,7 @@ fn only_its_owner_may_use_the_socket_which_goes_with_the_server_and_is_taken_fro
     third.process.terminate();
     assert_eq!(third.process.exit_code(), Some(0));
     assert!(!socket.exists());
-    // What is no socket is nobody's.
+    // A file that is not a socket belongs to somebody else and stays.
     fs::write(&socket, "precious").expect("it can be written");
     let mut fourth = Process::start(&mut command);
     assert_eq!(fourth.exit_code(), Some(1));
@@ -170,7 +170,7 @@ fn consoles_have_a_maximum_and_what_is_no_request_ends_one() {
         BufReader::new(console).read_line(&mut answer).expect("it answers");
         assert_eq!(answer, "{\"choices\":[\"/who \"]}\n");
     }
-    // The server closes without a question, be it before or after it was asked.
+    // The server closes the console without reading its request, before or after the request was sent.
     for _ in 0..20 {
         let (code, _, stderr) = admin(&directory.socket(), &["who"]);
         assert!(code == Some(1) && stderr.contains("8 consoles"), "{stderr}");

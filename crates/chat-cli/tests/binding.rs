@@ -1,4 +1,4 @@
-//! Where a server listens.
+//! The addresses that a server listens on.
 
 mod support;
 
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use support::{CHAT, Process, Server};
 
-/// The addresses that the server says it listens on.
+/// Waits for the addresses that the server prints.
 fn addresses(server: &Server, count: usize) -> Vec<String> {
     server.process.stdout.wait_until("all addresses", |output| {
         let addresses = output.lines.iter().filter_map(|line| line.strip_prefix("[*] Listening on "));
@@ -60,7 +60,7 @@ fn several_addresses_are_one_room() {
 
 #[test]
 fn the_transport_whose_port_is_taken_is_named() {
-    // Free for TCP, and taken for UDP; or the other way round.
+    // One port is free for TCP and taken for UDP. The other is free for UDP and taken for TCP.
     let udp = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken = [(udp.local_addr(), "UDP"), (tcp.local_addr(), "TCP")];
@@ -77,7 +77,7 @@ fn the_transport_whose_port_is_taken_is_named() {
 
 #[test]
 fn a_port_that_the_system_picks_is_free_for_each_transport() {
-    // It picks at random, so that most of these have been picked once.
+    // The system picks at random, so most of these ports are picked for the first time.
     let servers: Vec<_> = (0..8).map(|_| Server::at("localhost:0", &["tcp", "udp"], &[])).collect();
     for server in &servers {
         TcpStream::connect(server.address).expect("it listens");

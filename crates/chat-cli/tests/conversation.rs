@@ -1,4 +1,4 @@
-//! Peers of every kind in one room.
+//! Peers of every kind talk in one room.
 
 mod support;
 
@@ -35,7 +35,7 @@ fn peers_of_every_kind_hear_each_other_once_in_one_order_and_none_hears_itself()
         said.push(format!("[{framed_name}] hallo {round}"));
         server.process.stdout.wait_for_line(said.last().unwrap());
     }
-    // A peer that reads this has read everything before it.
+    // A peer that has read this line has read everything before it.
     let mut last = server.peer();
     last.send("that is all");
     said.push(last.line("that is all"));
@@ -68,7 +68,7 @@ fn the_servers_stdout_tells_who_comes_goes_and_says_what() {
     let mut bob = server.peer();
     bob.send("hello ann\r\n");
     server.process.stdout.wait_for_line(&bob.line("hello ann"));
-    ann.read_up_to("hello ann"); // or closing would be a reset
+    ann.read_up_to("hello ann"); // otherwise closing would cause a reset
     let names = [ann.name.clone(), bob.name.clone()];
     let [ann_name, bob_name] = &names;
     drop(ann);
@@ -125,7 +125,7 @@ fn over_ipv6_it_is_the_same() {
     assert_eq!(bob.read_up_to("hello"), [format!("[{}] hello", ann.name)]);
 }
 
-/// A link-local address of this machine with the name of its network interface, if it has one.
+/// A link-local address of this machine, with the name of its network interface, if there is one.
 #[cfg(target_os = "linux")]
 fn link_local() -> Option<String> {
     let addresses = std::fs::read_to_string("/proc/net/if_inet6").ok()?;

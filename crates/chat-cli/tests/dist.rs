@@ -1,4 +1,4 @@
-//! What is packed beside the program fits it.
+//! The files that are packed with the program fit it.
 #![cfg(unix)]
 
 mod support;
@@ -28,7 +28,7 @@ fn the_configuration_of_the_package_is_one() {
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(printed.contains("\nhistory = \"/var/lib/chat/chat.db\"\n"), "{printed}");
-    // What it leaves out in comments is right, too.
+    // The settings that the file leaves commented out are right, too.
     let with_comments: String = text("chat.toml")
         .lines()
         .map(|line| {
@@ -70,7 +70,7 @@ fn the_dashboard_asks_for_numbers_that_are_served() {
     std::fs::remove_dir_all(&directory).expect("it is ours");
 }
 
-/// The metrics that the expressions of a dashboard name.
+/// Collects the metrics that the expressions of a dashboard name.
 fn names(value: &serde_json::Value, found: &mut BTreeSet<String>) {
     match value {
         serde_json::Value::Array(values) => values.iter().for_each(|value| names(value, found)),
@@ -89,7 +89,7 @@ fn names(value: &serde_json::Value, found: &mut BTreeSet<String>) {
 fn the_units_are_understood_by_systemd_and_expose_little() {
     let directory = std::env::temp_dir().join(format!("chat-units-{}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("a directory for the test");
-    // systemd looks whether the program is there.
+    // systemd checks that the program exists.
     let unit =
         text("chat.service").replace("/usr/bin/chat", CHAT).replace("Documentation=man:chat-server(1)\n", "");
     let (service, socket) = (directory.join("chat.service"), directory.join("chat.socket"));

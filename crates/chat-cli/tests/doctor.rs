@@ -1,4 +1,4 @@
-//! `chat doctor` in situations that people meet.
+//! `chat doctor` in situations that people run into.
 
 mod support;
 
@@ -10,20 +10,20 @@ use std::thread;
 
 use support::{CHAT, Server};
 
-/// Runs the doctor; returns the exit code and what it says.
+/// Runs the doctor. Returns the exit code and its output.
 fn doctor(address: &str) -> (Option<i32>, String) {
     let output = Command::new(CHAT).args(["doctor", address]).output().expect("it runs");
     let text = String::from_utf8(output.stdout).expect("text") + &String::from_utf8_lossy(&output.stderr);
     (output.status.code(), text)
 }
 
-/// What it says of one protocol.
+/// What the output says about one protocol.
 fn about<'a>(text: &'a str, what: &str) -> &'a str {
     let line = text.lines().find_map(|line| line.trim_start().strip_prefix(what));
     line.unwrap_or_else(|| panic!("nothing about {what}: {text}")).trim_start()
 }
 
-/// A program that is no chat server: says `greeting` to the first bytes of each connection.
+/// A program that is not a chat server. It answers the first bytes of each connection with `greeting`.
 fn other_program(greeting: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -36,7 +36,7 @@ fn other_program(greeting: &'static [u8]) -> SocketAddr {
     address
 }
 
-/// A certificate and its key, which end with the year.
+/// A certificate that expires when `year` begins, and its key.
 fn certificate(name: &str, year: i32) -> (PathBuf, PathBuf) {
     let directory = std::env::temp_dir().join(format!("chat-doctor-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("a directory for the test");
@@ -49,7 +49,7 @@ fn certificate(name: &str, year: i32) -> (PathBuf, PathBuf) {
     files
 }
 
-/// A server with such a certificate.
+/// A server with a certificate that expires when `year` begins.
 fn secret_server(name: &str, year: i32) -> Server {
     let (certificate, key) = certificate(name, year);
     let server = Server::with(&["--tls", certificate.to_str().expect("UTF-8"), key.to_str().expect("UTF-8")]);
@@ -122,7 +122,7 @@ fn another_version_is_told_with_both_numbers() {
 #[test]
 fn udp_that_is_dropped_is_told_from_udp_that_is_off() {
     let server = Server::at(&format!("{}:0", support::own_loopback()), &["tcp"], &[]);
-    // Takes what comes and never answers, as a firewall does.
+    // This socket receives datagrams and never answers, as if a firewall dropped them.
     let _silent = UdpSocket::bind(server.address).expect("nobody else has it");
     let (code, text) = doctor(&server.address.to_string());
     assert_eq!(about(&text, "UDP"), "WRONG: no answer, and TCP works: a firewall drops UDP", "{text}");
@@ -147,11 +147,11 @@ fn certificates_that_are_wrong_are_told() {
     assert_eq!(code, Some(0), "{text}");
 }
 
-/// A network of its own, where what is sent to a neighbour vanishes.
+/// A network of the test's own, in which everything sent to a neighbour vanishes.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_black_hole_is_told_as_a_firewall_or_a_host_that_is_down() {
-    // A cable to a machine that takes everything and answers nothing.
+    // A cable to a machine that receives everything and answers nothing.
     let script = format!(
         "set -e; ip link add hole type veth peer name far; ip address add 192.0.2.1/24 dev hole; \
          ip link set hole up; ip link set far up; \

@@ -1,8 +1,9 @@
-//! A confirmed message is kept: the server is killed again and again while a client talks, and nothing is lost or doubled.
+//! A confirmed message is kept. The server is killed again and again while a client talks, and nothing is lost or
+//! doubled.
 //!
-//! With `--history-sync disk` the power fails, too: what the disk has not is taken away.
+//! With `--history-sync disk` the power fails, too: everything that is not on the disk is taken away.
 //!
-//! `CHAT_KILLS=200 cargo test -p chat-cli --test durability` does so 200 times.
+//! `CHAT_KILLS=200 cargo test -p chat-cli --test durability` kills it 200 times.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 #[cfg(target_os = "linux")]
@@ -18,10 +19,10 @@ use std::thread;
 
 use support::{CHAT, Process, Server, client_command_over, free_address};
 
-/// Kills unless `CHAT_KILLS` says otherwise.
+/// How often to kill the server unless `CHAT_KILLS` says otherwise.
 const KILLS: u32 = 8;
 
-/// The numbers of the lines that are in the history, in order.
+/// The numbers of the lines in the history, in order.
 fn kept(file: &Path) -> Vec<u64> {
     let output = Command::new(CHAT).args(["history", file.to_str().unwrap()]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -41,7 +42,7 @@ struct Life {
     file: PathBuf,
     transport: &'static str,
     sync: &'static str,
-    /// Notes what is not on the disk.
+    /// The library that notes which writes are not on the disk.
     #[cfg(target_os = "linux")]
     library: Option<PathBuf>,
 }
@@ -79,7 +80,7 @@ impl Life {
         Server::run(&mut command)
     }
 
-    /// Kills the server and, if unsynced writes are noted, takes them away.
+    /// Kills the server. If unsynced writes are noted, takes them away.
     fn end(&self, running: &mut Server, kill: u32) {
         running.process.kill();
         running.process.exit_code();
@@ -99,7 +100,7 @@ fn nothing_is_lost_or_doubled(life: &Life) {
     let mut client =
         Process::start(&mut client_command_over(transport, address, &["--json", "--stay", "--reconnect"]));
     let mut stdin = client.stdin();
-    // It says as much as the room takes, until it is told to stop: then its stdin is closed.
+    // The client says as much as the room takes until it is told to stop. Then its stdin is closed.
     let (stop, stopped) = std::sync::mpsc::sync_channel::<()>(0);
     let talking = thread::spawn(move || {
         let mut said = 0;
@@ -117,7 +118,7 @@ fn nothing_is_lost_or_doubled(life: &Life) {
     };
     let mut seen = 0;
     for kill in 0..kills {
-        // At another moment each time.
+        // Kill at another moment each time.
         seen = newest(seen + 1 + u64::from(kill) * 7919 % 2_000);
         life.end(&mut running, kill);
         seen = newest(seen);

@@ -1,4 +1,4 @@
-//! What goes wrong is said in words that help, and in an exit code.
+//! When something fails, the program says so in helpful words and with an exit code.
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::thread;
 
 use support::{CHAT, Process, Server, client_command, refusing_address};
 
-/// Runs it to its end; returns the exit code and what it wrote on stderr.
+/// Runs the program to its end. Returns the exit code and what it wrote on stderr.
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
     ended(Process::start(Command::new(CHAT).args(arguments)))
 }
@@ -96,7 +96,7 @@ fn a_server_of_another_kind_is_told_from_ours_with_a_hint() {
             let (mut socket, _) = listener.accept().unwrap();
             socket.write_all(greeting).unwrap();
             socket.shutdown(Shutdown::Write).unwrap();
-            // Closing with something unread would be a reset, which is no answer.
+            // Closing a socket with unread data would cause a reset, which is not an answer.
             socket.read_to_end(&mut Vec::new()).unwrap();
         });
         let (code, stderr) = run(&["client", "tcp", &address]);

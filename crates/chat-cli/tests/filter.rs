@@ -1,4 +1,4 @@
-//! `chat client tcp` in a pipe: lines in, lines out, and an exit code that can be trusted.
+//! `chat client tcp` in a pipe: lines go in, lines come out, and the exit code is reliable.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
@@ -26,7 +26,7 @@ fn a_hundred_thousand_lines_arrive_whole_and_in_order_and_then_the_sender_ends()
     assert_eq!(sender.exit_code(), Some(0), "{:?}", sender.stderr.lines());
     feed.join().expect("no panic").expect("the client reads all of its stdin");
 
-    // Everything is accepted by now, so a peer that joins later comes after it.
+    // Everything is accepted by now, so the lines of a peer that joins later come after it.
     let mut after = server.peer();
     after.send("after\n");
     listener.stdout.wait_for_line(&after.line("after"));
@@ -93,7 +93,7 @@ fn with_plain_it_talks_to_a_server_that_knows_nothing_but_accept_recv_and_send()
     short.stdin().write_all(b"one\ntwo").unwrap();
     short.end_of_input();
     assert_eq!(short.exit_code(), Some(0), "{:?}", short.stderr.lines());
-    // One `recv` of that server may have returned both.
+    // One `recv` of that server may have returned both lines.
     let prefix = format!("[{short_name}] ");
     let last = |line: &String| line.strip_prefix(&prefix).unwrap_or(line) == "two";
     bob.stdout.wait_until("its last word", |output| output.lines.iter().any(last).then_some(()));
@@ -120,7 +120,7 @@ fn the_reader_of_its_output_may_go_away() {
     assert_eq!((client.0.wait().unwrap().code(), stderr.as_str()), (Some(0), ""), "as `| head` expects");
 }
 
-/// What people write as their first chat server.
+/// A server as people write their first one.
 struct NaiveServer {
     address: SocketAddr,
     members: Arc<(Mutex<Members>, Condvar)>,
@@ -154,7 +154,7 @@ impl NaiveServer {
         Self { address, members }
     }
 
-    /// Waits until so many are connected; returns the newest one's address.
+    /// Waits until this many members are connected. Returns the newest one's address.
     fn wait_for_members(&self, count: usize) -> SocketAddr {
         let members = self.members.0.lock().unwrap();
         let waits = |members: &mut Members| members.len() < count;

@@ -1,4 +1,4 @@
-//! Flags that are not understood, and what the program says to type instead.
+//! Flags that the program does not understand, and what it suggests instead.
 
 mod support;
 
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use support::{CHAT, Server};
 
-/// What the program says on stderr when it does not begin.
+/// What the program says on stderr when it refuses to start.
 fn wrong(arguments: &[&str]) -> String {
     let output = Command::new(CHAT).args(arguments).stdin(Stdio::null()).output().expect("it runs");
     let stderr = String::from_utf8(output.stderr).expect("text");
@@ -57,7 +57,7 @@ fn the_limits_hold_for_loopback_if_asked() {
     let mut ann = server.peer();
     let mut second = support::Peer::connect(server.address);
     assert_eq!(second.read_to_end(), ["[*] Closed: too many members from this address"]);
-    // Ten at once, then one per second.
+    // The member may say ten messages at once, then one per second.
     (0..14).for_each(|number| ann.send(format!("{number}\n")));
     let began = support::now();
     server.process.stdout.wait_for_line(&ann.line("13"));

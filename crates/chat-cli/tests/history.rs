@@ -1,4 +1,4 @@
-//! The history of a server: kept over its end, however it ends, and read with and without it.
+//! The history of a server survives the server, however it ends, and can be read with and without a server.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use support::{CHAT, Peer, Process, Server, Written, client_command, client_command_over, free_address};
 
-/// The path of a history that is not there yet.
+/// A path for a history that does not exist yet.
 fn file(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("history-{name}"));
     let _not_there = fs::remove_dir_all(&directory);
@@ -35,7 +35,7 @@ fn printed(arguments: &[&str]) -> Vec<String> {
     lines.lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
 }
 
-/// A member with a name, which has joined.
+/// A named member that has joined.
 fn member(server: &Server, name: &str) -> Peer {
     let mut peer = server.peer();
     peer.send(format!("/nick {name}\n"));
@@ -79,7 +79,7 @@ fn long_history(transport: &str) {
     fs::write(&log, lines).unwrap();
     assert!(history(&["import", file.to_str().unwrap(), log.to_str().unwrap()]).status.success());
     for _life in 0..2 {
-        // The log in memory holds a third of what is asked for.
+        // The log in memory holds a third of the messages that are asked for.
         let flags = ["--log", "1", "--history", file.to_str().unwrap()];
         let mut server = Server::at(&address.to_string(), &[transport], &flags);
         let asked = ASKED.to_string();

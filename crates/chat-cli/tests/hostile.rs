@@ -1,4 +1,4 @@
-//! Whatever a peer sends, the others read clean lines that say truly who spoke.
+//! Whatever a peer sends, the others read clean lines with the true author.
 
 mod support;
 
@@ -6,7 +6,7 @@ use std::io::Write;
 
 use support::{Peer, Server};
 
-/// What is sent to hide, to move the cursor, to break a line or to put words into a victim's mouth.
+/// Texts that try to hide, to move the cursor, to break a line or to put words into a victim's mouth.
 fn attacks(victim: &str) -> Vec<Vec<u8>> {
     let forged = format!("[{victim}] I owe you money");
     let mut attacks: Vec<Vec<u8>> = [
@@ -73,7 +73,8 @@ fn no_trick_reaches_a_terminal_or_forges_a_line() {
             attacker.send([&attack[..], line_break.as_bytes()].concat());
             attacker.shut_down();
             authors.push(attacker.name.clone());
-            // Some say nothing in the end. When the server has read all there is, it tells so or closes.
+            // Some of these peers say nothing in the end. Once the server has read everything, it sends a notice or
+            // closes.
             let mut told = Vec::new();
             while !told.windows(4).any(|window| window == b"[*] ") {
                 match attacker.recv() {
@@ -113,7 +114,7 @@ fn a_dripping_and_a_silent_peer_cost_the_others_nothing() {
     let (mut ann, mut bob) = (server.peer(), server.peer());
     for round in 0..50 {
         for peer in &mut dripping {
-            // On a slow machine the time for an opening may have passed.
+            // On a slow machine the time for an opening may be over.
             let _closed = peer.socket.write_all(&[b"\xf5chat\x01\xff\x07 never finished"[round.min(20)]]);
         }
         ann.send(format!("message {round}\n"));

@@ -1,4 +1,4 @@
-//! What the server writes: the conversation on stdout and in a log file, what happens to it on stderr.
+//! What the server writes: the conversation goes to stdout and to a log file, and its own events go to stderr.
 #![cfg(unix)]
 
 mod support;
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use support::{CHAT, Process, Server, now};
 
-/// A directory of the test's own, which goes with it.
+/// A directory of the test's own, removed when this is dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -30,7 +30,7 @@ impl Drop for Directory {
     }
 }
 
-/// The lines of a file once one of them ends in `last`.
+/// Waits until a line of the file ends in `last`. Returns the lines up to it.
 fn lines_up_to(path: &Path, last: &str) -> Vec<String> {
     let deadline = now() + support::PATIENCE;
     loop {
@@ -141,7 +141,7 @@ fn a_log_file_is_rotated_by_renaming_and_by_cutting() {
     File::options().write(true).open(&file).and_then(|file| file.set_len(0)).expect("it can be cut");
     ann.send("three\n");
     assert_eq!(lines_up_to(&file, "] three").len(), 1);
-    // One that cannot be opened again goes on as it was.
+    // A log file that cannot be opened again is still written to.
     fs::rename(&file, directory.file("chat.log.2")).expect("it is there");
     fs::create_dir(&file).expect("nothing is there");
     server.process.signal("HUP");
@@ -168,7 +168,7 @@ fn a_log_file_that_cannot_be_opened_is_said_at_once() {
     }
 }
 
-// The largest file allowed stands for a full disk: it can be raised while the server runs.
+// A limit on the size of files stands for a full disk, because it can be raised while the server runs.
 #[cfg(target_os = "linux")]
 #[test]
 fn after_a_full_disk_the_log_goes_on_and_says_how_many_lines_are_missing() {
@@ -197,7 +197,7 @@ fn after_a_full_disk_the_log_goes_on_and_says_how_many_lines_are_missing() {
         .expect("the soft limit may be raised");
     for path in [&stdout, &file] {
         let deadline = now() + support::PATIENCE;
-        // It may have been lost with those before.
+        // This message may be lost like those before it.
         while !fs::read_to_string(path).expect("it is there").contains("] space again\n") {
             assert!(now() < deadline, "it never goes on");
             ann.send("space again\n");
@@ -214,7 +214,7 @@ fn after_a_full_disk_the_log_goes_on_and_says_how_many_lines_are_missing() {
         let count: usize =
             lines[missing].split(' ').rev().nth(4).expect("a number").parse().expect("a number");
         assert!(count > 10, "{lines:#?}");
-        // Up to there it was written; the line that it ends in is among the missing ones.
+        // The file was written up to this size. The line in which that part ends is one of the missing ones.
         let before = fs::read(path).expect("it is there").into_iter().take(full.try_into().expect("small"));
         let before = before.filter(|&byte| byte == b'\n').count();
         totals.push(before + count + lines.len() - missing - 1);
@@ -228,7 +228,7 @@ fn after_a_full_disk_the_log_goes_on_and_says_how_many_lines_are_missing() {
     );
 }
 
-/// A server with `-v` whose stderr is collected.
+/// A server with `-v`. Its stderr is collected.
 fn verbose(flags: &[&str]) -> Server {
     Server::with(&[&["-v"], flags].concat())
 }
@@ -302,11 +302,11 @@ fn a_stderr_that_nobody_reads_does_not_stop_the_room() {
     let mut bob = support::Peer::connect(address);
     ann.is_in();
     bob.is_in();
-    // Each is told of by the thread that serves ann and bob. A pipe holds 64 KiB, so that this is more than it and
-    // the queue together.
+    // The thread that serves ann and bob writes a line about each refusal. A pipe holds 64 KiB, so these lines are
+    // more than the pipe and the queue together.
     for _ in 0..2_000 {
         let mut refused = support::Peer::connect(address);
-        refused.send("hello\n"); // or the server waits a moment for what it speaks
+        refused.send("hello\n"); // a silent peer would wait, because the server first finds out what it speaks
         assert_eq!(refused.read_to_end(), ["[*] Closed: room is full"]);
     }
     for number in 0..100 {

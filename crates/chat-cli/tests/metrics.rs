@@ -1,4 +1,4 @@
-//! `--admin` serves the numbers of the server, and whether it is well.
+//! `--admin` serves the metrics of the server and its health.
 
 mod support;
 
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use support::{PATIENCE, Server};
 
-/// Where a server has its metrics.
+/// The address at which a server serves its metrics.
 fn admin(server: &Server) -> SocketAddr {
     server.process.stdout.wait_until("the address of the metrics", |output| {
         let line = output.lines.iter().find_map(|line| line.strip_prefix("[*] Metrics on http://"));
@@ -52,7 +52,7 @@ fn metrics_and_health_are_served_on_an_address_of_their_own() {
     assert!(get(admin, "/healthz").ends_with("\r\n\r\nok\n"));
     assert!(get(admin, "/elsewhere").starts_with("HTTP/1.1 404 "));
     assert!(ask(admin, "POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405 "));
-    // The room's own port serves none of it.
+    // The room's own port serves no metrics.
     let mut web = support::Peer::connect(server.address);
     web.send("GET /metrics HTTP/1.1\r\n\r\n");
     assert!(web.read_to_end().is_empty());
@@ -168,6 +168,6 @@ for family in text_string_to_metric_families(sys.stdin.read()):
     {
         has("gauge", &format!("chat_{name}"));
     }
-    // A room that has vanished goes on counting among the others.
+    // A room that no longer exists still counts among the others.
     assert!(body.contains("chat_joined_total{room=\"(other)\"} 1"), "{body}");
 }

@@ -1,4 +1,4 @@
-//! The flags for names, operators and bans, as members of the built server meet them.
+//! The flags for names, operators and bans, as members of the built server experience them.
 #![cfg(unix)]
 
 mod support;
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use support::{CHAT, Process, Server, now};
 
-/// A directory of the test's own, which goes with it.
+/// A directory of the test's own, removed when this is dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -19,7 +19,7 @@ impl Directory {
         Self(path)
     }
 
-    /// Writes a file; returns its path.
+    /// Writes a file. Returns its path.
     fn file(&self, name: &str, text: &str) -> String {
         let path = self.0.join(name);
         fs::write(&path, text).expect("it can be written");
@@ -72,7 +72,7 @@ fn a_ban_survives_the_death_of_the_server() {
     ann.read_up_to("[*] You are an operator. /help lists what you can do.");
     ann.send("/unban bob\n");
     ann.read_up_to("[*] bob may come again");
-    // What was not written yet is written at the end.
+    // Changes that are not yet in the file are written at the end.
     server.process.terminate();
     assert_eq!(server.process.exit_code(), Some(0));
     assert!(!fs::read_to_string(&bans).expect("it is there").contains("bob"));
@@ -89,7 +89,7 @@ fn a_history_keeps_bans_the_topic_and_slow_mode_over_kill_9() {
     ann.send("/oper open sesame\n");
     ann.read_up_to("[*] You are an operator. /help lists what you can do.");
     ann.send("/ban bob for 2h spam\n/slow 10m\n/topic tea\n");
-    // It is committed after what was given to the file before.
+    // The topic is committed after the changes that were handed to the history before it.
     ann.read_up_to("set the topic: tea");
     server.process.kill();
     server.process.exit_code();
@@ -117,7 +117,7 @@ fn after_sighup_the_bans_are_those_of_the_file() {
     bob.read_up_to("[*] This name is banned");
     bob.send("/nick bob\n");
     bob.read_up_to("[*] You are bob");
-    // One that is damaged changes nothing, and is not touched.
+    // A damaged file changes nothing and is left as it is.
     fs::write(&bans, "[[ban]\n").expect("it can be written");
     server.process.signal("HUP");
     server.process.stderr.wait_until("a warning", |output| {

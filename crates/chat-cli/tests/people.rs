@@ -24,12 +24,12 @@ fn clients_and_plain_peers_have_names_and_tell_each_other_things() {
     ann.type_line("/nik anna");
     ann.stdout.wait_for_line("[*] There is no /nik. Did you mean /nick?");
     ann.type_line("/ignore bob");
-    // The lane is in order: with this answer the client has all of the one before.
+    // The direct lane is in order: when the client has this answer, it also has the one before.
     ann.type_line("/ignore");
     ann.stdout.wait_for_line("[*] You ignore bob");
     bob.send("can you see me?\n/me waves\n");
     server.process.stdout.wait_for_line("[bob] * waves");
-    // What comes later in the log tells that the client has what came before.
+    // A later entry of the log shows that the client has the entries before it.
     carol.send("next\n");
     ann.stdout.wait_for_line(&carol.line("next"));
     ann.type_line("/unignore bob");

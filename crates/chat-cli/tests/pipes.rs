@@ -1,4 +1,4 @@
-//! `chat client` in pipes that are closed, full, non-blocking, no pipes at all, or hold something else than text.
+//! `chat client` with pipes that are closed, full or non-blocking, with no pipes, and with input that is not text.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
@@ -16,7 +16,7 @@ use support::{
     CHAT, Killed, PATIENCE, Process, Server, client_command, client_command_over, free_address, now,
 };
 
-/// Runs a client with this input to its end; returns the exit code, stdout and stderr.
+/// Runs a client with this input to its end. Returns the exit code, stdout and stderr.
 fn run(command: &mut Command, input: &[u8]) -> (Option<i32>, Vec<String>, String) {
     let mut client = Process::start(command);
     client.stdin().write_all(input).unwrap();
@@ -24,7 +24,7 @@ fn run(command: &mut Command, input: &[u8]) -> (Option<i32>, Vec<String>, String
     (code, client.stdout.all(), client.stderr.all().join("\n"))
 }
 
-/// What each object of `--json` is, by its type; of lines that were refused with their number.
+/// The type of each object of `--json`. A refused line also has its number.
 fn types(objects: &[String]) -> Vec<String> {
     let kind = |object: &String| {
         let object: serde_json::Value = serde_json::from_str(object).expect("an object");
@@ -108,7 +108,7 @@ fn a_stdin_that_another_program_has_made_non_blocking_is_waited_for() {
     let server = Server::start();
     let mut reader = server.peer();
     let (ours, theirs) = UnixStream::pair().unwrap();
-    theirs.set_nonblocking(true).unwrap(); // which is a property of the pipe, not of the descriptor
+    theirs.set_nonblocking(true).unwrap(); // this is a property of the pipe, not of the descriptor
     let mut command = client_command(server.address, &[]);
     command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null());
     let mut client = Killed(command.spawn().unwrap());
@@ -135,7 +135,7 @@ fn a_full_stdout_that_does_not_block_is_waited_for() {
     let mut speaker = server.peer();
     let long = "x".repeat(900);
     (0..LINES).for_each(|number| speaker.send(format!("{number} {long}\n")));
-    // All of it is in the room by now, and the pipe is full.
+    // By now everything is in the room, and the pipe is full.
     server.process.stdout.wait_for_line(&speaker.line(&format!("{} {long}", LINES - 1)));
     let mut lines = BufReader::new(ours).lines().map(Result::unwrap);
     for number in 0..LINES {
@@ -151,7 +151,7 @@ fn when_the_reader_of_its_output_ends_it_ends_too() {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut client = Killed(command.spawn().unwrap());
         drop(client.0.stdout.take());
-        // Nobody says anything.
+        // Nobody says anything, so the client has nothing to write.
         assert_eq!(client.0.wait().unwrap().code(), Some(0), "{flags:?}");
     }
 }
@@ -187,7 +187,7 @@ fn a_signal_ends_it_soon_whatever_the_server_does_and_it_says_what_is_not_confir
             output.lines.iter().any(|line| line.ends_with("] before")).then_some(())
         });
         server.process.signal("STOP");
-        // More than the pipe holds, so that the client has read some of it, and nearly all that the client holds.
+        // More than the pipe holds, so the client has read some of it, and nearly as much as the client can hold.
         let (mut stdin, (full, is_full)) = (client.stdin(), crossbeam_channel::bounded(1));
         let feed = thread::spawn(move || {
             let line = [&[b'x'; 899][..], b"\n"].concat();
@@ -238,7 +238,7 @@ fn a_client_that_was_in_once_does_not_give_up_for_a_silent_or_foreign_server() {
     let client = Process::start(&mut client_command(address, &["--reconnect", "--stay"]));
     server.process.stdout.wait_until("the client", |output| (output.lines.len() > 1).then_some(()));
     drop(server);
-    // In its place, one that hangs up, one that says something else, and one that says nothing.
+    // In its place come a server that hangs up, one that speaks another protocol, and one that says nothing.
     let listener = std::net::TcpListener::bind(address).unwrap();
     drop(listener.accept().unwrap());
     let (mut foreign, _) = listener.accept().unwrap();

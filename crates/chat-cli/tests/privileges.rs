@@ -1,4 +1,4 @@
-//! What a server may do that was started by root, and what no server may.
+//! What a server started by root may do, and what no server may do.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -45,7 +45,7 @@ fn root_binds_a_low_port_and_then_becomes_another_user() {
         return;
     };
     let directory = Directory::new("user");
-    // As a package makes it.
+    // Like the directory that a package creates.
     let home = directory.0.join("lib");
     fs::create_dir(&home).expect("a directory");
     std::os::unix::fs::chown(&home, Some(user), Some(group)).expect("root may");

@@ -1,4 +1,4 @@
-//! `--proxy-from`: real addresses behind a proxy, with headers of our own and with a real haproxy.
+//! `--proxy-from`: real addresses behind a proxy, tested with headers of our own and with a real haproxy.
 
 mod support;
 
@@ -9,7 +9,7 @@ use support::{CHAT, Peer, Process, Server, free_address};
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// The header of a proxy that forwards the connection of `from`.
+/// The header that a proxy sends when it forwards the connection of `from`.
 fn header(from: &str) -> Vec<u8> {
     let from: SocketAddr = from.parse().expect("an address");
     let SocketAddr::V4(from) = from else { panic!("an IPv4 address") };
@@ -31,7 +31,7 @@ fn authors_and_limits_are_those_of_the_real_addresses() {
     let mut ann = Peer::connect(server.address);
     ann.send([header("192.0.2.7:8080").as_slice(), b"hello\n"].concat());
     hears(&server, "[192.0.2.7:8080] hello");
-    // In pieces, and without a word behind it.
+    // The header arrives in pieces, and nothing follows it.
     let mut bob = Peer::connect(server.address);
     for byte in header("192.0.2.8:1") {
         bob.send([byte]);
@@ -41,7 +41,7 @@ fn authors_and_limits_are_those_of_the_real_addresses() {
     second.send([header("192.0.2.7:8081").as_slice(), b"hello\n"].concat());
     let refused = second.read_to_end().join("\n");
     assert!(refused.contains("address"), "{refused}");
-    // Version 1, as nginx sends it. Who is on the proxy's machine has no exemption.
+    // Version 1 of the header, as nginx sends it. A peer on the proxy's machine has no exemption from the limits.
     let mut own = Peer::connect(server.address);
     own.send("PROXY TCP4 127.0.0.1 127.0.0.1 4000 5555\r\nhere\n");
     hears(&server, "[127.0.0.1:4000] here");
@@ -86,7 +86,7 @@ fn datagrams_have_no_header() {
     assert!(stderr.contains("TCP"), "{stderr}");
 }
 
-/// A haproxy in front of a server. `None` if there is none here.
+/// A haproxy in front of a server. `None` if haproxy is not installed.
 fn haproxy(server: &Server, how: &str) -> Option<(Process, SocketAddr)> {
     if !Command::new("haproxy").arg("-v").output().is_ok_and(|output| output.status.success()) {
         println!("skipped: no haproxy here");
@@ -115,7 +115,7 @@ fn a_real_haproxy_tells_who_is_there_before_tls_and_without_it() {
         hears(&server, &ann.line("hello"));
         let mut listener = Peer::connect(front);
         server.has_accepted(&listener.name);
-        // TLS goes through it.
+        // TLS passes through it.
         let mut client = Process::start(Command::new(CHAT).args([
             "client",
             "tcp",

@@ -1,4 +1,4 @@
-//! A client in another language, written from PROTOCOL.md alone, against the built program.
+//! A client in another language, written from PROTOCOL.md alone, talks to the built program.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use support::Server;
 
-/// What the client has seen at its end; `None` if this machine cannot run it.
+/// What the client has seen at the end. `None` if this machine cannot run it.
 fn seen(arguments: &[&str]) -> Option<String> {
     if Command::new("python3").arg("--version").output().is_err() {
         println!("skipped: python3 is not installed");

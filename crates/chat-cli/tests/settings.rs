@@ -1,4 +1,4 @@
-//! A configuration file, what is wrong with one, and what of it can change while members are there.
+//! A configuration file, errors in one, and the settings that can change while members are there.
 #![cfg(unix)]
 
 mod support;
@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 use support::{CHAT, Process, Server};
 
-/// Files that are gone with the test.
+/// A directory of the test's own, removed when this is dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -128,7 +128,7 @@ fn sighup_and_reload_apply_what_can_change_and_say_what_cannot() {
     ann.send("/oper open sesame\n/oper another one\n/join dev\n");
     ann.read_up_to("[*] That is not the password");
     ann.read_up_to("[*] You are an operator. /help lists what you can do.");
-    // What is wrong changes nothing.
+    // A file with an error changes nothing.
     directory.write("chat.toml", "rat = 1\n");
     let refused = admin("reload");
     assert_eq!(refused.status.code(), Some(1));

@@ -1,4 +1,4 @@
-//! A server that is asked to end ends in order.
+//! A server ends in order when it is asked to.
 #![cfg(unix)]
 
 mod support;
@@ -15,7 +15,8 @@ fn asked_to_end_under_load_the_server_gives_everyone_all_it_took_and_a_farewell(
     let mut server = Server::start();
     let (mut framed, _) = server.client_that_hears(&["--stay"]);
     framed.end_of_input();
-    // They read all the time: the speaker says more than the system holds for one that does not.
+    // The readers read all the time, because the speaker says more than the system holds for a peer that does not
+    // read.
     let readers: Vec<Peer> = (0..5).map(|_| server.peer()).collect();
     let reading: Vec<_> =
         readers.into_iter().map(|mut peer| thread::spawn(move || peer.read_to_end())).collect();
@@ -103,13 +104,13 @@ fn a_server_that_stops_ends_the_client_with_one_and_says_so() {
     assert_eq!(client.stderr.lines(), ["error: the server closed the connection: server is stopping"]);
 }
 
-/// A server that `setup` has prepared in the shell that starts it.
+/// A server, started by a shell that runs `setup` first.
 fn server_after(setup: &str) -> Server {
     let line = format!("{setup} exec {CHAT} server tcp --bind 127.0.0.1:0");
     Server::run(Command::new("sh").args(["-c", &line]))
 }
 
-/// Everyone in the room hears everyone.
+/// Checks that everyone in the room hears everyone.
 fn the_room_goes_on(server: &Server) {
     let (mut ann, mut bob) = (server.peer(), server.peer());
     ann.send("still here?\n");
@@ -154,12 +155,12 @@ fn a_client_ends_with_the_code_of_the_signal_that_ended_it() {
             continue;
         }
         let (mut client, _) = server.client(&["--stay"]);
-        // What it prints it prints after it has taken charge of signals.
+        // The client handles signals before it prints anything, so wait until it prints.
         client.hears(&mut speaker);
         client.signal(signal);
         assert_eq!(client.exit_code(), Some(code), "{signal}");
     }
-    // And goes on if it was to be ignored.
+    // The client goes on if it was started with the signal ignored.
     let line = format!("trap '' INT; exec {CHAT} client tcp {}", server.address);
     let mut client = Process::start(Command::new("sh").args(["-c", &line]));
     client.type_line("before");

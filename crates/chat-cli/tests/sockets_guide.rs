@@ -1,11 +1,11 @@
-//! The guide in `docs/sockets` says what its commands show. They do.
+//! The guide in `docs/sockets` says what its commands show. These tests check that they do.
 
 #![cfg(unix)]
 
 use std::path::Path;
 use std::process::Command;
 
-/// The last line of a demonstration; `None` if this machine cannot run it.
+/// The last line of a demonstration. `None` if this machine cannot run it.
 fn seen(what: &str, server: &str) -> Option<String> {
     if Command::new("python3").arg("--version").output().is_err() {
         println!("skipped: python3 is not installed");
@@ -24,7 +24,7 @@ fn seen(what: &str, server: &str) -> Option<String> {
     Some(seen.unwrap_or_else(|| panic!("{what} {server} ended with {}: {stderr}", output.status)).to_owned())
 }
 
-/// What a naive server shows depends on the machine, but for its fault.
+/// What a naive server shows depends on the machine, but it never shows what ours shows.
 fn fails_naively(what: &str, ours: &str) {
     if let Some(seen) = seen(what, "naive") {
         assert_ne!(seen, ours, "the naive server is better than it should be");

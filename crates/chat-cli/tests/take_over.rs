@@ -1,4 +1,4 @@
-//! A new server takes over from the old one: nothing that was said is lost, nobody is refused.
+//! A new server takes over from the old one. No message is lost, and nobody is refused.
 #![cfg(unix)]
 
 mod support;
@@ -30,7 +30,7 @@ impl Drop for Directory {
     }
 }
 
-/// `chat server tcp udp` with a history, which takes over if there is somebody to take over from.
+/// `chat server tcp udp` with a history. It takes over if a server is already running.
 fn start(directory: &Directory, bind: &str) -> Server {
     let mut command = Command::new(CHAT);
     command.args(["server", "tcp", "udp", "--bind", bind, "--take-over", "--limit-loopback", "--rate", "0"]);
@@ -59,7 +59,7 @@ fn members_go_on_and_nothing_is_lost_or_said_twice() {
     let speaking = thread::spawn(move || {
         for number in 0..LINES {
             writeln!(stdin, "{number}").expect("the client reads");
-            // Never far ahead of those who listen, so that it speaks all the time.
+            // Do not get far ahead of the listeners, so that the client speaks all the time.
             if number % 5 == 4 {
                 heard.wait_for_line(&format!("[ann] {number}"));
             }
@@ -73,7 +73,7 @@ fn members_go_on_and_nothing_is_lost_or_said_twice() {
     assert_eq!(new.address, address);
     assert_eq!(old.process.exit_code(), Some(0), "{:?}", old.process.stderr.lines());
     plain.read_up_to("[*] The server restarts");
-    // At once, by the same address.
+    // Connect again at once, at the same address.
     let mut again = Peer::connect(address);
     again.send("I am back\n");
     speaking.join().expect("everything was heard");
@@ -87,7 +87,7 @@ fn members_go_on_and_nothing_is_lost_or_said_twice() {
         let expected: Vec<String> = (0..LINES).map(|number| number.to_string()).collect();
         assert_eq!(said, expected, "in order, each once");
     }
-    // The new one is looked after as the old one was, and hands over in its turn.
+    // The new server answers on the control socket as the old one did, and another server can take over from it.
     let mut who = Command::new(CHAT);
     let who = who.args(["admin", "--socket", &directory.path("control"), "who"]).output().expect("it runs");
     assert!(String::from_utf8_lossy(&who.stdout).contains("\nudp 127."), "{who:?}");

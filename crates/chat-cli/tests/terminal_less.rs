@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 const CHAT: &str = env!("CARGO_BIN_EXE_chat");
 
-/// A program with pipes for all it reads and says, ended when it is dropped.
+/// A program with pipes for everything that it reads and writes. It is ended when this is dropped.
 struct Piped {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -95,7 +95,7 @@ fn a_reader_that_has_enough_ends_the_filter_quietly() {
         let mut speaker = Piped::start(&["client", "tcp", &address]);
         speaker.writes("something to print");
         assert_eq!(speaker.exit_code(), Some(0));
-        // It may have joined too late to hear that, so there is more.
+        // The reader may have joined too late to hear that, so say more.
         let mut speaker = Piped::start(&["client", "tcp", &address]);
         let reader_stdin = reader.stdin.take();
         let code = std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! TLS on the port of everything else, with real programs at the other end.
+//! TLS on the same port as everything else, with real programs at the other end.
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use support::{Output, Peer, Process, Server};
 
-/// A server with a certificate of its own.
+/// A server with a certificate that it has made itself.
 fn server(flags: &[&str]) -> Server {
     let flags: Vec<&str> = flags.iter().chain(&["--announce", "--tls", "self-signed"]).copied().collect();
     Server::with(&flags)
@@ -36,7 +36,7 @@ fn s_client(server: &Server, flags: &[&str]) -> Process {
     Process::start(Command::new("openssl").args(["s_client", "-quiet", "-connect", &address]).args(flags))
 }
 
-/// Files that are gone with the test.
+/// A directory of the test's own, removed when this is dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -52,7 +52,7 @@ impl Directory {
         self.0.join(name).to_str().expect("a plain name").to_owned()
     }
 
-    /// Has openssl make a certificate. Returns its fingerprint.
+    /// Makes a certificate with openssl. Returns its fingerprint.
     fn certificate(&self) -> String {
         let (certificate, key) = (self.file("cert.pem"), self.file("key.pem"));
         let made = Command::new("openssl")
@@ -74,7 +74,7 @@ impl Drop for Directory {
     }
 }
 
-/// How a Python peer connects to the address that is its first argument.
+/// Connects a Python peer to the address in its first argument.
 const CONNECT: &str = "\
 import socket, ssl, sys
 context = ssl.create_default_context()
@@ -123,7 +123,7 @@ fn ncat_talks_inside_tls() {
 
 #[test]
 fn a_framed_client_speaks_inside_tls() {
-    // The preface and what answers it: PROTOCOL.md, 6.1.
+    // The preface and the answer to it: PROTOCOL.md, 6.1.
     let script = format!(
         "{CONNECT}
 peer.sendall(bytes.fromhex(sys.argv[2]))
@@ -178,13 +178,13 @@ fn without_a_certificate_a_handshake_is_closed_without_a_byte() {
 fn handshakes_that_make_no_sense_and_thousands_that_stop_halfway_hurt_nobody() {
     let server = server(&["--max-per-ip", "100000"]);
     let mut ann = server.peer();
-    // A handshake of garbage is answered by an alert (21) and closed.
+    // The server answers a handshake of garbage with an alert (21) and closes.
     let mut wrong = Peer::connect(server.address);
     wrong.send([[0x16_u8, 3, 1, 0, 9, 1, 0, 0, 5].as_slice(), b"chats"].concat());
     let mut answer = Vec::new();
     let _reset = wrong.socket.read_to_end(&mut answer);
     assert_eq!(answer.first(), Some(&21), "{answer:?}");
-    // Those that stop take no place from members, and the oldest make way for others.
+    // Peers that stop during the handshake take no place from members, and the oldest of them make way for others.
     let halves: Vec<Peer> = (0..2_000)
         .map(|_| {
             let mut half = Peer::connect(server.address);
@@ -246,7 +246,7 @@ fn renegotiation_is_refused_and_the_room_goes_on() {
     }
     let server = server(&[]);
     let mut ann = server.peer();
-    // Without -quiet, a line with R asks for it.
+    // Without -quiet, a line that begins with R asks for a renegotiation.
     let address = server.address.to_string();
     let mut asks = Process::start(Command::new("openssl").args([
         "s_client",
@@ -299,7 +299,7 @@ fn certificates_are_read_again_on_sighup_and_broken_ones_are_not_taken() {
     while shown_by(&address) != next {
         assert!(support::now() < deadline, "it still shows the old one");
     }
-    // The one that was open before goes on.
+    // The connection that was open before goes on.
     secret.type_line("still here");
     server.process.stdout.wait_until("the message", |output| {
         output.lines.iter().any(|line| line.ends_with("] still here")).then_some(())
@@ -313,7 +313,7 @@ fn certificates_are_read_again_on_sighup_and_broken_ones_are_not_taken() {
     assert_eq!(shown_by(&address), next);
 }
 
-/// The fingerprint of the certificate that a server shows.
+/// The fingerprint of the certificate that a server presents.
 fn shown_by(address: &str) -> String {
     let command = format!(
         "openssl s_client -connect {address} </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256"
@@ -392,7 +392,7 @@ mod memory {
         }
     }
 
-    /// The memory of a process that is its own, in bytes.
+    /// The private memory of a process, in bytes.
     fn held_by(process: &Process) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
@@ -400,7 +400,7 @@ mod memory {
         kib.expect("the kernel tells") * 1024
     }
 
-    /// Members that have been answered, and say nothing more.
+    /// Members that have received an answer and say nothing more.
     fn join(server: &Server, config: &Arc<ClientConfig>, members: u64) -> Vec<impl Sized> {
         let join = |_| {
             let name = ServerName::try_from("localhost").expect("a name");

@@ -1,4 +1,4 @@
-//! `chat client tcp --tls`: whom it trusts, and what it says of those whom it does not.
+//! `chat client tcp --tls`: which servers it trusts, and what it says about those that it does not trust.
 
 mod support;
 
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use support::{CHAT, Process, Server, free_address};
 
-/// Files that are gone with the test.
+/// A directory of the test's own, removed when this is dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -32,7 +32,7 @@ impl Directory {
         self.path(name)
     }
 
-    /// `chat client tcp` in a pipe, which knows the servers that this directory remembers, and trusts its `ca.pem`.
+    /// `chat client tcp` in a pipe. It knows the servers that this directory remembers and trusts its `ca.pem`.
     fn client(&self, server: &str, flags: &[&str]) -> Process {
         let mut command = Command::new(CHAT);
         command.args(["client", "tcp", server]).args(flags).env("XDG_STATE_HOME", &self.0);
@@ -40,7 +40,7 @@ impl Directory {
         Process::start(&mut command)
     }
 
-    /// A client that says a line and ends. Returns its exit code and its stderr.
+    /// Runs a client that says a line and ends. Returns its exit code and its stderr.
     fn says(&self, server: &str, flags: &[&str], line: &str) -> (Option<i32>, String) {
         let mut client = self.client(server, flags);
         client.type_line(line);
@@ -55,7 +55,7 @@ impl Drop for Directory {
     }
 }
 
-/// Writes `ca.pem`, and a certificate that it vouches for, until a year.
+/// Writes `ca.pem` and a certificate that it vouches for. The certificate expires when the year `until` begins.
 fn vouched(directory: &Directory, name: &str, until: i32) -> (String, String) {
     let ca_key = KeyPair::generate().expect("a key");
     let mut ca = CertificateParams::new(Vec::new()).expect("no names");
@@ -131,7 +131,7 @@ fn a_server_is_known_from_its_first_use_on_and_a_change_is_refused() {
         assert_eq!(code, Some(1));
         assert_says(&stderr, &["HAS CHANGED", &shown, &fingerprint(&server), "known_servers"]);
     }
-    // It would not pass with time, so nobody waits for it.
+    // The problem would not pass with time, so the client does not wait and try again.
     assert_eq!(here.says(&address, &["--tls", "--reconnect"], "refused").0, Some(1));
     std::fs::remove_file(here.path("chat/known_servers")).expect("it is there");
     assert_eq!(here.says(&address, &["--tls-first-use"], "third").0, Some(0));
@@ -184,7 +184,7 @@ fn what_is_no_tls_server_is_told_apart() {
     assert_eq!(code, Some(1));
     assert_says(&stderr, &["does not speak TLS", "leave out --tls"]);
 
-    // Accepted by the system, and nobody answers.
+    // The system accepts the connection, and nobody answers.
     let (code, stderr) = here.says(&address, &["--tls"], "hello");
     assert_eq!(code, Some(1));
     assert_says(&stderr, &["10 s"]);

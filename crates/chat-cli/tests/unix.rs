@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use support::{CHAT, PATIENCE, Process, Server};
 
-/// A file that is gone with the test.
+/// A socket file that is removed when this is dropped.
 struct File(PathBuf);
 
 impl File {
@@ -52,7 +52,7 @@ impl Drop for File {
     }
 }
 
-/// How the system calls whoever runs this test.
+/// The name that the system has for the user who runs this test.
 fn user() -> String {
     let id = Command::new("id").arg("-u").output().expect("it is everywhere");
     format!("uid:{}", String::from_utf8(id.stdout).expect("a number").trim())
@@ -63,7 +63,7 @@ fn say(peer: &BufReader<UnixStream>, line: &str) {
     socket.write_all(format!("{line}\n").as_bytes()).expect("it reads");
 }
 
-/// Reads lines up to one with this end, which is returned.
+/// Reads up to a line that ends with `end`. Returns that line.
 fn read_up_to(peer: &mut BufReader<UnixStream>, end: &str) -> String {
     loop {
         let mut line = String::new();

@@ -13,7 +13,7 @@ use tungstenite::{Message, WebSocket};
 
 use crate::support::{Killed, PATIENCE};
 
-/// What else it would do, and what it cannot do as root in a container.
+/// Switches off what else Chromium would do, and what it cannot do as root in a container.
 const FLAGS: &[&str] = &[
     "--headless",
     "--no-sandbox",
@@ -38,7 +38,7 @@ struct Link {
     calls: u64,
 }
 
-/// A directory that is gone with the browser.
+/// A directory that is removed with the browser.
 struct Profile(PathBuf);
 
 impl Drop for Profile {
@@ -58,7 +58,7 @@ impl Drop for Processes {
 }
 
 impl Browser {
-    /// Starts one, with these flags beside the usual ones. `None` if there is none here.
+    /// Starts a browser with these flags in addition to the usual ones. `None` if there is no browser here.
     pub(crate) fn start(flags: &[&str]) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -105,7 +105,7 @@ impl Browser {
         }
     }
 
-    /// A window of its own at this address, as large as that of a computer.
+    /// Opens this address in a window of its own, as large as one on a computer.
     pub(crate) fn open(&self, url: &str) -> Page<'_> {
         let target =
             self.call(None, "Target.createTarget", json!({ "url": "about:blank", "newWindow": true }));
@@ -148,7 +148,7 @@ impl Page<'_> {
         self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
 
-    /// The value of an expression, once it is there if it is a promise.
+    /// The value of an expression. If it is a promise, waits for its value.
     pub(crate) fn value(&self, expression: &str) -> Value {
         let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let mut result = self.call("Runtime.evaluate", parameters);
@@ -156,7 +156,7 @@ impl Page<'_> {
         result["result"]["value"].take()
     }
 
-    /// Waits until an expression is true, and returns its value.
+    /// Waits until an expression is true. Returns its value.
     pub(crate) fn waits_for(&self, expression: &str) -> Value {
         let ms = PATIENCE.as_millis();
         let found = self.value(&format!(
@@ -178,7 +178,7 @@ impl Page<'_> {
         found
     }
 
-    /// Joins by the form.
+    /// Joins with the form of the page.
     pub(crate) fn join(&self, name: &str) {
         let name = json!(name);
         self.value(&format!(
@@ -191,7 +191,7 @@ impl Page<'_> {
         self.waits_for("document.querySelector('#link-text').textContent === 'Connected'");
     }
 
-    /// Writes into the field for messages, and sends it.
+    /// Writes into the field for messages and sends the message.
     pub(crate) fn says(&self, text: &str) {
         let text = json!(text);
         self.value(&format!(
@@ -199,7 +199,7 @@ impl Page<'_> {
         ));
     }
 
-    /// Waits for a message that reads so, and is confirmed.
+    /// Waits for a confirmed message with this text.
     pub(crate) fn shows(&self, text: &str) {
         let text = json!(text);
         self.waits_for(&format!(

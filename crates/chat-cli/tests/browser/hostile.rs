@@ -1,4 +1,4 @@
-//! Texts that would like to be something else, and pages that would like to speak for their visitors.
+//! Texts that try to be something else, and pages that try to speak for their visitors.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use crate::chromium::{Browser, Page};
 use crate::server;
 
-/// What would run if a text were taken for HTML, or for a part of it.
+/// Texts that would run code if the page took them for HTML or for a part of it.
 fn injections() -> Vec<String> {
     let call = "window.hacked=1";
     let elements = [
@@ -45,7 +45,7 @@ fn injections() -> Vec<String> {
         .collect()
 }
 
-/// Waits until the page ends with these texts, and nothing else has come of them.
+/// Waits until the page ends with these texts. Checks that nothing else has come of them.
 fn shows_as_text(page: &Page<'_>, expected: &[String]) {
     page.shows(expected.last().unwrap());
     let texts = page.texts();
@@ -70,7 +70,7 @@ fn a_hundred_injections_stay_text() {
     assert_eq!(injections.len(), 100);
     let mut netcat = server.peer_that_says(&(injections.join("\n") + "\n"));
     shows_as_text(&page, &injections);
-    // The same from the page itself, and in a private message.
+    // The same from the page itself and in a private message.
     let last = &injections[26];
     page.says(last);
     page.shows(last);
@@ -93,7 +93,7 @@ fn every_character_of_unicode_stays_text() {
     page.shows("me too");
     listener.send("ready\n");
     page.shows("ready");
-    // Of the private planes, and of those without any character, the first of each thousand.
+    // All characters, but only every thousandth of the private planes and of the planes without characters.
     let characters = ('\u{1}'..=char::MAX).filter(|&c| {
         let is_sparse = matches!(u32::from(c), 0x4_0000..0xE_0000 | 0xE_1000..);
         !matches!(c, '\n' | '\r') && (!is_sparse || u32::from(c).is_multiple_of(1000))
@@ -125,7 +125,7 @@ fn a_page_of_another_origin_and_one_with_a_rebound_name_get_nothing() {
     let Some(browser) = Browser::start(&["--host-resolver-rules=MAP evil.example 127.0.0.1"]) else { return };
     let (server, url) = server(&[]);
     let port = server.address.port();
-    // A page of somebody else: the same machine, another port.
+    // A page of another site: the same machine, but another port.
     let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
     let foreign_url = format!("http://{}/", foreign.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -158,11 +158,11 @@ fn a_page_of_another_origin_and_one_with_a_rebound_name_get_nothing() {
         }})"
     );
     assert_eq!(evil.value(&frame), "blocked");
-    // A name of somebody else that leads here: of one origin with the server, as far as a browser knows.
+    // A name of another site that resolves to this server. For a browser it has the same origin as the server.
     let rebound = browser.open(&format!("http://evil.example:{port}/"));
     assert_eq!(rebound.value("document.body.innerText.trim()"), "403 Forbidden");
     assert_eq!(rebound.value(&attack.replace("127.0.0.1", "evil.example")), "closed 1006");
-    // The room has heard of nobody.
+    // None of these attempts has joined the room.
     let page = browser.open(&url);
     page.join("ann");
     let mut netcat = server.peer_that_says("hi\n");

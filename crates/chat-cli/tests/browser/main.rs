@@ -1,4 +1,5 @@
-//! The page of `chat server --web` in a real Chromium, and other programs that speak HTTP and WebSocket with it.
+//! The page of `chat server --web` in a real Chromium, and other programs that talk to the server over HTTP and
+//! WebSocket.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
@@ -12,7 +13,7 @@ mod talking;
 
 use support::Server;
 
-/// A server for browsers, and the address to open.
+/// A server for browsers, and the address to open in one.
 fn server(flags: &[&str]) -> (Server, String) {
     let flags: Vec<&str> = ["--web"].iter().chain(flags).copied().collect();
     let server = Server::with(&flags);

@@ -1,4 +1,4 @@
-//! Programs that are no browsers: curl, and Python's `websockets`.
+//! Programs that are not browsers: curl, and Python's `websockets`.
 
 use std::process::Command;
 
@@ -31,7 +31,7 @@ fn curl_gets_the_page_and_opens_a_websocket() {
     let ws = format!("{url}ws");
     arguments.push(&ws);
     let answer = curl(&arguments).unwrap();
-    // The example of RFC 6455, section 1.3.
+    // The key and the answer are the example of RFC 6455, section 1.3.
     assert!(
         answer.contains("101 Switching Protocols") && answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
         "{answer}"
@@ -59,7 +59,7 @@ fn without_web_a_request_is_closed_without_a_byte() {
     assert_eq!(answer, "");
 }
 
-/// Two members over WebSocket, with what they read printed.
+/// Two members over WebSocket that print what they read.
 const PYTHON: &str = r#"
 import asyncio, json, sys, websockets
 async def until(room, kind):

@@ -1,4 +1,4 @@
-//! People talk: with each other, with netcat, and over a server that is killed.
+//! People talk with each other, with netcat, and with a server that is killed meanwhile.
 
 use std::fmt::Write as _;
 
@@ -32,7 +32,7 @@ fn two_pages_talk_with_each_other_and_with_netcat() {
     assert_eq!(netcat.read_up_to("[ann] /slash"), ["[ann] /slash"], "nothing of the private message");
     assert_eq!(ann.value("document.querySelector('.own .text').textContent"), "one");
 
-    // To another room, by its button.
+    // Changes to another room with its button.
     ann.waits_for("document.querySelectorAll('#rooms li').length === 2");
     ann.value("[...document.querySelectorAll('#rooms button')].find((it) => it.textContent.includes('dev')).click()");
     ann.waits_for("document.querySelector('#title').textContent === 'dev'");
@@ -74,7 +74,7 @@ fn a_page_goes_on_where_it_was_when_the_server_is_killed_and_when_it_is_loaded_a
     let mut first = Server::at(&bind, &["tcp"], &["--web", "--history", path]);
     let address = first.address.to_string();
     let page = browser.open(&format!("http://{address}/"));
-    page.resize(1280, 6000); // so that all is near the view
+    page.resize(1280, 6000); // so that all messages are near the view
     page.join("ann");
     let mut said = Vec::new();
     let mut say = |count: usize| {
@@ -109,7 +109,7 @@ fn a_page_goes_on_where_it_was_when_the_server_is_killed_and_when_it_is_loaded_a
     page.says("loaded again");
     page.shows("loaded again");
     shown("after loading again");
-    // The room has heard each once, in order.
+    // The room has each message once, in order.
     let mut reader = second.peer_that_says("/history 40\n");
     let heard = reader.read_up_to("[ann] loaded again");
     let heard: Vec<&str> = heard.iter().filter_map(|line| line.split("[ann] ").nth(1)).collect();

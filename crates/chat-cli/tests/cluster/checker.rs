@@ -1,4 +1,4 @@
-//! Members that say and hear, and what must be true of all that they have heard.
+//! Members that speak and listen, and a check of everything that they have heard.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,13 +10,13 @@ use crossbeam_channel::Sender;
 
 use crate::support;
 
-/// Messages of a speaker that are not confirmed.
+/// How many messages of a speaker may be unconfirmed.
 const WINDOW: u64 = 8;
 
 /// How long a message may take to be confirmed: several elections, on a busy machine.
 const CONFIRMED_IN: Duration = Duration::from_secs(90);
 
-/// What one member has heard: texts by their numbers.
+/// The texts that one member has heard, by their numbers.
 #[derive(Default)]
 pub(crate) struct Heard {
     who: String,
@@ -31,7 +31,7 @@ fn connect(addresses: &[SocketAddr], first: usize) -> Client {
     chat_tcp::connect(RoundRobin(addresses), &config).unwrap()
 }
 
-/// Several addresses as one.
+/// Several addresses that a client takes as one.
 struct RoundRobin(Vec<SocketAddr>);
 
 impl std::net::ToSocketAddrs for RoundRobin {
@@ -43,7 +43,7 @@ impl std::net::ToSocketAddrs for RoundRobin {
 }
 
 impl Heard {
-    /// Takes an event. Returns the text of a message of its own, which is confirmed.
+    /// Takes an event. Returns the text if it is a message of this member, which is thereby confirmed.
     fn take(&mut self, event: ClientEvent, is_first: &mut bool) -> Option<String> {
         let who = &self.who;
         match event {
@@ -66,7 +66,7 @@ impl Heard {
     }
 }
 
-/// Says `count` messages, a few at a time, and ends when all are confirmed; each is told to `progress`.
+/// Says `count` messages, a few at a time, and ends when all are confirmed. Reports each confirmation to `progress`.
 pub(crate) fn speak(
     addresses: &[SocketAddr],
     number: usize,
@@ -120,7 +120,8 @@ pub(crate) fn listen(addresses: &[SocketAddr], number: usize, count: u64) -> Joi
     listening
 }
 
-/// What all have heard is one order of all that was said: `count` messages of each of `speakers`, each once.
+/// Checks that all members have heard the same order: `count` messages of each of `speakers`, each once, and nothing
+/// else.
 pub(crate) fn check(heard: &[Heard], speakers: usize, count: u64) {
     let mut all: BTreeMap<u64, &str> = BTreeMap::new();
     for (heard, (&seq, text)) in

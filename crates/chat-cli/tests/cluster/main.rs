@@ -1,7 +1,8 @@
-//! Several servers over a real NATS cluster, while any of them is killed or stopped: nothing that was confirmed is lost, nothing is
-//! said twice, and everyone reads one order with the same numbers.
+//! Several servers share rooms over a real NATS cluster while any of them is killed or stopped. No confirmed message
+//! is lost, none is said twice, and everyone reads one order with the same numbers.
 //!
-//! `CHAT_SCHEDULES=100 cargo test -p chat-cli --test cluster` tries a hundred schedules of faults; `CHAT_SEED=7` one again.
+//! `CHAT_SCHEDULES=100 cargo test -p chat-cli --test cluster` tries a hundred schedules of faults. `CHAT_SEED=7`
+//! repeats one schedule.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
@@ -74,7 +75,7 @@ impl Cluster {
     }
 }
 
-/// `chat client` that may go to any of these servers.
+/// `chat client` that may use any of these servers.
 fn client(transport: &str, addresses: &[SocketAddr]) -> Process {
     let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
     let mut command = Command::new(CHAT);
@@ -82,7 +83,7 @@ fn client(transport: &str, addresses: &[SocketAddr]) -> Process {
     Process::start(&mut command)
 }
 
-/// Waits until a client reports this.
+/// Waits until a client reports `what`.
 fn reports(client: &Process, what: &str) {
     client
         .stdout
@@ -164,7 +165,7 @@ fn faults_of_all_kinds_lose_nothing_and_double_nothing() {
     }
 }
 
-/// The first line that a plain peer is sent.
+/// The first line that a plain peer receives.
 fn first_line(peer: &mut Peer) -> String {
     loop {
         if let Some(line) = peer.lines().into_iter().next() {

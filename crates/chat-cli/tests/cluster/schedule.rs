@@ -11,7 +11,7 @@ use crate::checker::{Heard, check, listen, speak};
 
 const SPEAKERS: usize = 6;
 
-/// Messages of each.
+/// How many messages each speaker says.
 const MESSAGES: u64 = 400;
 
 const FAULTS: u64 = 5;
@@ -19,21 +19,21 @@ const FAULTS: u64 = 5;
 /// The stream of the servers' only room.
 const STREAM: &str = "chat_room";
 
-/// The longest time that something is away.
+/// The longest time that a server is away.
 const AWAY_MS_MAX: u64 = 3_000;
 
-/// How long the speakers may take until so many messages are confirmed.
+/// How long the speakers may take until enough messages are confirmed.
 const PROGRESS_IN: Duration = Duration::from_secs(90);
 
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     /// A NATS server is killed.
     NatsKilled(usize),
-    /// A NATS server stops, and its connections stay.
+    /// A NATS server stops, and its connections stay open.
     NatsStopped(usize),
     /// The NATS server that decides the order is killed.
     LeaderKilled,
-    /// The same is stopped.
+    /// The NATS server that decides the order is stopped.
     LeaderStopped,
     ChatKilled(usize),
     ChatStopped(usize),
@@ -51,7 +51,7 @@ fn draw(random: &mut StdRng) -> Fault {
     }
 }
 
-/// Members talk at all servers while the faults of this seed happen one after the other.
+/// Lets members talk at all servers while the faults of this seed happen one after the other.
 pub(crate) fn run(seed: u64, mut cluster: Cluster) {
     let mut random = StdRng::seed_from_u64(seed);
     let all = SPEAKERS as u64 * MESSAGES;
@@ -71,7 +71,7 @@ pub(crate) fn run(seed: u64, mut cluster: Cluster) {
 }
 
 fn happen(cluster: &mut Cluster, fault: Fault, away: Duration) {
-    // The time that something is away is part of the fault.
+    // The time for which a server is away is part of the fault.
     let pass = || {
         let _nothing = never::<()>().recv_timeout(away);
     };
@@ -108,7 +108,7 @@ fn happen(cluster: &mut Cluster, fault: Fault, away: Duration) {
     }
 }
 
-/// Waits until so many more messages are confirmed.
+/// Waits until `count` more messages are confirmed.
 fn wait_for(confirmed: &Receiver<()>, count: u64) {
     for there in 0..count {
         let result = confirmed.recv_timeout(PROGRESS_IN);

@@ -1,10 +1,11 @@
-//! Every clause of PROTOCOL.md has a test that bears its number, or stands here with the reason why not.
+//! Every clause of PROTOCOL.md has a test that bears its number, or it is listed here with the reason why it has
+//! none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Clauses that cannot be seen from outside the program, or not with it.
+/// Clauses that cannot be seen from outside the program or not with this program.
 const WITHOUT_A_TEST_HERE: [(&str, &str); 17] = [
     ("1.7", "the program has no moderator; tests of chat-tcp, chat-udp and the examples have"),
     ("6.5", "the encoding: golden bytes in chat-proto; all frames are sent by the tests of section 6"),
@@ -34,7 +35,7 @@ const WITHOUT_A_TEST_HERE: [(&str, &str); 17] = [
 /// Why no test here is about browsers.
 const WEB: &str = "browsers: tests/browser, and the tests of chat-stream and chat-tcp";
 
-/// Of the corpus, too.
+/// Clauses that the corpus tests.
 const IN_THE_CORPUS: [&str; 2] = ["2.4", "2.5"];
 
 #[test]
@@ -59,7 +60,7 @@ fn every_clause_has_a_test_or_a_reason_and_every_test_a_clause() {
         assert!(clauses.contains(*clause), "there is no clause {clause}");
         assert!(!tests.contains_key(*clause), "clause {clause} has a test now: {:?}", tests[*clause]);
     }
-    // Section 7 is a table whose rows have tests where their clause is; the section itself may have some.
+    // The rows of the table in section 7 have tests where their clauses are. The section itself may have some.
     let has_test = |clause: &String| {
         tests.contains_key(clause) || excused.contains(clause.as_str()) || !clause.contains('.')
     };
@@ -74,7 +75,7 @@ fn every_clause_has_a_test_or_a_reason_and_every_test_a_clause() {
     }
 }
 
-/// Numbers that begin a line, and those of sections.
+/// The numbers at the beginnings of lines, and those of sections.
 fn clauses(protocol: &str) -> BTreeSet<String> {
     let first_word = |line: &str| line.split(' ').next().unwrap_or("").to_owned();
     let is_number = |word: &String| {
@@ -92,7 +93,7 @@ fn tested(source: &str) -> Vec<String> {
     names.map(|name| format!("clause_{name}")).collect()
 }
 
-/// The clause that a test is named after: the longest number that exists.
+/// The clause that a test is named after: the longest number in the name that exists.
 fn the_clause_of(name: &str, clauses: &BTreeSet<String>) -> Option<String> {
     let mut parts = name.split('_').skip(1);
     let section = parts.next()?.to_owned();

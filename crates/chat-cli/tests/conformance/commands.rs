@@ -1,4 +1,4 @@
-//! Section 13: commands, names, private messages, as plain members use them.
+//! Section 13: commands, names and private messages, as plain members use them.
 
 use chat_proto::{DirectItem, Hello, LeaveReason, RoomFrame};
 
@@ -69,7 +69,7 @@ fn clause_13_2_a_member_that_quits_has_left_and_gets_what_it_is_owed_first() {
     framed.say("/quit");
     assert_eq!(framed.bye(), LeaveReason::Quit);
 
-    // Nobody but the reader is left.
+    // Only the reader is left.
     reader.send("/who\n");
     reader.read_up_to("[*] 1 present");
     assert!(!reader.text().contains("not said"));

@@ -1,9 +1,9 @@
-//! Messages that have broken chat servers, and what becomes of each.
+//! Messages that have broken chat servers, and what our server makes of each.
 
 use chat_proto::limits::TEXT_BYTES_MAX;
 
-/// Bytes as a plain peer sends them, each ending in a line break, with the messages they are. A case cites the
-/// clauses that say so.
+/// Each case has the bytes as a plain peer sends them, ending in a line break, and the messages that they are. A
+/// comment names the clauses that require it.
 pub(crate) fn corpus() -> Vec<(Vec<u8>, Vec<String>)> {
     let mut cases: Vec<(Vec<u8>, Vec<String>)> = LINES
         .iter()
@@ -66,9 +66,9 @@ const LINES: &[(&[u8], &[&str])] = &[
     (b"a\xff\xf1b\n", &["ab"]),
     (b"a\xff\xfa\x18\0xterm\xff\xf0b\n", &["ab"]),
     (b"a\xff\xffb\n", &["a\u{fffd}b"]),
-    // 4.2 is about a first line only.
+    // Clause 4.2 applies only to a first line.
     (b"GET / HTTP/1.1\r\n", &["GET / HTTP/1.1"]),
-    // 1.3, 3.1: what looks like somebody else's line is text.
+    // 1.3, 3.1: a line that looks like somebody else's is text.
     (b"[*] The server is stopping\n", &["[*] The server is stopping"]),
     (b"[127.0.0.1:1] hi\n", &["[127.0.0.1:1] hi"]),
 ];

@@ -1,4 +1,4 @@
-//! Peers over UDP made of a socket and `chat-proto`.
+//! Peers over UDP, made of a socket and `chat-proto`.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use socket2::SockRef;
 use crate::frames::text;
 use crate::support::{PATIENCE, Server};
 
-/// A program with nothing but a socket.
+/// A peer that has only a socket.
 pub(crate) struct Plain {
     pub(crate) socket: UdpSocket,
     pub(crate) name: String,
@@ -27,7 +27,8 @@ impl Plain {
 
     pub(crate) fn at(local: &str, server: SocketAddr) -> Self {
         let socket = UdpSocket::bind(local).unwrap();
-        // What does not fit is lost, and nobody reads while the test waits for something else.
+        // The system drops datagrams that do not fit into the buffer, and nobody reads while the test waits for
+        // something else.
         SockRef::from(&socket).set_recv_buffer_size(1024 * 1024).unwrap();
         socket.connect(server).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -54,7 +55,7 @@ impl Plain {
         String::from_utf8(self.recv()).expect("plain peers get UTF-8")
     }
 
-    /// Lines, in whatever datagrams they come, until one is `last`.
+    /// Reads lines, however datagrams hold them, until one is `last`.
     pub(crate) fn lines_until(&self, last: &str) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         while !lines.iter().any(|line| line == last) {
@@ -63,7 +64,7 @@ impl Plain {
         lines
     }
 
-    /// The cookie for a hello with this nonce.
+    /// Asks for the cookie for a hello with this nonce.
     pub(crate) fn cookie(&self, nonce: u64) -> Cookie {
         self.send_datagram(&hello(nonce, None));
         match RoomDatagram::decode(&self.recv()) {
@@ -72,8 +73,8 @@ impl Plain {
         }
     }
 
-    /// Fails if anything has been sent to this socket that it has not read: says hello, which is answered, and
-    /// before which all that was sent earlier would come.
+    /// Fails if this socket has received anything that it has not read. It says hello and waits for the answer.
+    /// Everything that was sent earlier would arrive before it.
     pub(crate) fn has_heard_nothing(&self) {
         self.cookie(fresh_nonce());
     }
@@ -84,9 +85,9 @@ pub(crate) struct Member {
     pub(crate) peer: Plain,
     pub(crate) session: SessionId,
     pub(crate) welcome: Welcome,
-    /// The first slot that it lacks.
+    /// The first slot that this member does not have yet.
     pub(crate) slot: u64,
-    /// Its messages up to this number are dealt with.
+    /// The room has handled this member's messages up to this number.
     pub(crate) taken: u64,
 }
 
@@ -102,11 +103,11 @@ impl Member {
         peer.send_datagram(&MemberDatagram::Hello { nonce, cookie, hello });
         let mut member = Self::welcomed(peer, nonce);
         member.acknowledge(true);
-        member.next(); // what the ping is answered with: from here on it is a member
+        member.next(); // reads the answer to the ping, after which it is a member
         member
     }
 
-    /// Reads the welcome to a hello of this nonce.
+    /// Reads the welcome that answers a hello with this nonce.
     pub(crate) fn welcomed(peer: Plain, nonce: u64) -> Self {
         let bytes = peer.recv();
         match RoomDatagram::decode(&bytes) {
@@ -125,7 +126,7 @@ impl Member {
         self.send_says(ping, 1, &[]);
     }
 
-    /// Says these as its messages from number `first` on.
+    /// Sends these texts as messages of this member, numbered from `first`.
     pub(crate) fn send_says(&self, ping: bool, first: u64, says: &[&str]) {
         let ack = Ack { next: self.slot, ..Ack::default() };
         let says = says.iter().map(|text| text.parse().expect("clean")).collect();
@@ -133,7 +134,7 @@ impl Member {
         self.peer.send_datagram(&MemberDatagram::Traffic { session: self.session, traffic });
     }
 
-    /// The next datagram, decoded. Entries that follow what it has are taken.
+    /// Reads and decodes the next datagram. Entries that follow what the member has are taken.
     pub(crate) fn next(&mut self) -> Got {
         let bytes = self.peer.recv();
         let (skip, taken, slot, entries) = match RoomDatagram::decode(&bytes).expect("the server makes sense")
@@ -163,7 +164,7 @@ impl Member {
         Got::Entries { slot, skip, entries, is_next }
     }
 
-    /// Texts of messages in order, each acknowledged, up to and with `last`.
+    /// Reads the texts of messages in order and acknowledges each, up to and including `last`.
     pub(crate) fn texts_until(&mut self, last: &str) -> Vec<String> {
         let mut texts: Vec<String> = Vec::new();
         while texts.last().is_none_or(|text| text != last) {
@@ -176,7 +177,7 @@ impl Member {
         texts
     }
 
-    /// The reason of the next goodbye.
+    /// Reads up to the next goodbye. Returns its reason.
     pub(crate) fn bye(&mut self) -> LeaveReason {
         loop {
             if let Got::Bye(reason) = self.next() {
@@ -193,7 +194,7 @@ pub(crate) enum Got {
         slot: u64,
         skip: Option<Skip>,
         entries: Vec<Arc<Entry>>,
-        /// Whether they follow what it had.
+        /// Whether they follow what the member had.
         is_next: bool,
     },
     Present(chat_proto::Present),

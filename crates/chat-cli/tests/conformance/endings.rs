@@ -1,4 +1,4 @@
-//! Sections 7 and 8: why memberships end, and how a room does.
+//! Sections 7 and 8: why memberships end, and how a room ends.
 
 use chat_proto::LeaveReason;
 use socket2::SockRef;
@@ -7,7 +7,7 @@ use crate::datagrams::{Member, Plain};
 use crate::frames::Framed;
 use crate::support::Server;
 
-// The other reasons have a test where their own clause is: 4.1, 4.2, 4.4, 5.5, 6.1, 6.2, 6.4, 6.9, 6.13.
+// The other reasons have their tests with their own clauses: 4.1, 4.2, 4.4, 5.5, 6.1, 6.2, 6.4, 6.9, 6.13.
 #[test]
 fn clause_7_a_reset_is_a_lost_connection() {
     let server = Server::start();
@@ -26,7 +26,8 @@ fn clause_8_1_a_room_that_closes_sends_each_member_what_it_is_owed_a_farewell_an
     let mut over_udp = Member::join(&server);
     speaker.send((0..1_000).map(|number| format!("{number}\n")).collect::<String>());
     server.process.stdout.wait_for_line(&speaker.line("999"));
-    // The system drops what a plain peer does not read in time: a thousand lines may be more than it keeps.
+    // The system drops datagrams that a plain peer does not read in time, and a thousand lines may be more than it
+    // keeps.
     let datagrams = Plain::new(&server);
     datagrams.send(b"hello");
     server.process.stdout.wait_for_line(&format!("[{}] hello", datagrams.name));

@@ -1,4 +1,4 @@
-//! A framed peer made of a socket and `chat-proto`.
+//! A framed peer, made of a socket and `chat-proto`.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -21,7 +21,7 @@ pub(crate) struct Framed {
 }
 
 impl Framed {
-    /// Connected, and silent so far.
+    /// A peer that has connected and sent nothing yet.
     pub(crate) fn connect(server: &Server) -> Self {
         let socket = TcpStream::connect(server.address).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -62,7 +62,7 @@ impl Framed {
         self.socket.write_all(bytes).expect("the server reads");
     }
 
-    /// The next frame; `None` at the end of the connection.
+    /// The next frame, or `None` at the end of the connection.
     pub(crate) fn next(&mut self) -> Option<RoomFrame> {
         let mut buffer = [0; 64 * 1024];
         while self.got.is_empty() {
@@ -88,7 +88,7 @@ impl Framed {
         self.got.pop_front()
     }
 
-    /// The next entry, a message or another.
+    /// The next frame, which must be an entry of any kind.
     pub(crate) fn entry(&mut self) -> Arc<Entry> {
         match self.next() {
             Some(RoomFrame::Entry(entry)) => entry,
@@ -96,7 +96,7 @@ impl Framed {
         }
     }
 
-    /// The next message, past joins and leaves.
+    /// The next message. Joins and leaves before it are skipped.
     pub(crate) fn message(&mut self) -> Arc<Entry> {
         loop {
             let entry = self.entry();
@@ -106,7 +106,7 @@ impl Framed {
         }
     }
 
-    /// The texts of messages up to and with `last`.
+    /// The texts of messages up to and including `last`.
     pub(crate) fn texts_until(&mut self, last: &str) -> Vec<String> {
         let mut texts: Vec<String> = Vec::new();
         while texts.last().is_none_or(|text| text != last) {
@@ -115,7 +115,7 @@ impl Framed {
         texts
     }
 
-    /// The reason of the goodbye that comes, after which comes the end.
+    /// Reads up to the goodbye, which must be followed by the end of the connection. Returns the reason.
     pub(crate) fn bye(&mut self) -> LeaveReason {
         loop {
             match self.next() {
@@ -141,7 +141,7 @@ pub(crate) fn encoded(frame: &MemberFrame) -> Vec<u8> {
     bytes
 }
 
-/// Something that a member says. Each has a greater number than those that were made before.
+/// A message of a member. Each has a greater number than those made before.
 pub(crate) fn say(text: &str) -> MemberFrame {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed) + 1;

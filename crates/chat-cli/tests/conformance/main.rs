@@ -1,8 +1,8 @@
-//! PROTOCOL.md, clause by clause, against the built program over real sockets. Each test is named after the
-//! clause it checks; `clauses.rs` sees to it that none is forgotten.
+//! Tests PROTOCOL.md, clause by clause, with the built program over real sockets. Each test is named after the clause
+//! that it checks, and `clauses.rs` makes sure that none is forgotten.
 //!
-//! What takes half a minute or more, because a timeout of that length must pass, is ignored by default; `cargo
-//! xtask faults` runs it, and `cargo test -p chat-cli --test conformance -- --ignored` does.
+//! Tests that take half a minute or more, because they wait for a timeout of that length, are ignored by default.
+//! `cargo xtask faults` runs them, and so does `cargo test -p chat-cli --test conformance -- --ignored`.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod clauses;

@@ -11,7 +11,7 @@ fn named(name: &str) -> Hello {
     Hello { name: Some(Text::lossy(name)), ..Hello::default() }
 }
 
-/// A server that has read its operators' password from a file.
+/// A server that reads its operators' password from a file.
 fn with_password(test: &str) -> Server {
     let file = std::env::temp_dir().join(format!("chat-password-{test}-{}", std::process::id()));
     fs::write(&file, "open sesame\n").unwrap();

@@ -1,5 +1,6 @@
-//! Clauses about peers on another machine: between two network namespaces, since loopback proves an address. Needs
-//! the rights of root and the program `ip`; where they are missing the test says so and is skipped.
+//! Clauses about peers on another machine. A peer on loopback counts as proven, so these tests run between two
+//! network namespaces. They need the rights of root and the program `ip`. Where these are missing, a test says so and
+//! is skipped.
 #![cfg(target_os = "linux")]
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,14 +14,15 @@ use crate::support::{CHAT, Peer, Server};
 /// Bytes that IPv4 and UDP add to a datagram.
 const HEADERS: usize = 28;
 
-/// Another machine: a network namespace, with a cable to this one.
+/// Another machine: a network namespace with a cable to this one.
 struct Machine {
     name: String,
     network: [u8; 3],
 }
 
 impl Machine {
-    /// `None`, with a word, if this system lets nobody make one. `which` tells those of one test run apart.
+    /// `None`, with a message, if this system does not let us make one. `which` tells apart the machines of one test
+    /// run.
     fn new(which: u8) -> Option<Self> {
         let id = std::process::id();
         let [.., high, low] = id.to_be_bytes();
@@ -50,12 +52,12 @@ impl Machine {
         Some(machine)
     }
 
-    /// The names of its ends, here and there.
+    /// The names of the cable's ends: here, and on the other machine.
     fn cable(&self) -> [String; 2] {
         ["a", "b"].map(|end| format!("{}{end}", self.name))
     }
 
-    /// 1 is there; 2 and 3 are here.
+    /// Host 1 is on the other machine. Hosts 2 and 3 are here.
     fn ip(&self, host: u8) -> IpAddr {
         let [a, b, c] = self.network;
         Ipv4Addr::new(a, b, c, host).into()
@@ -68,7 +70,7 @@ impl Machine {
         Server::run(&mut command)
     }
 
-    /// A program with a socket here.
+    /// A peer with a socket here.
     fn peer(&self, server: &Server, host: u8) -> Plain {
         Plain::at(&SocketAddr::new(self.ip(host), 0).to_string(), server.address)
     }
@@ -76,12 +78,12 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // The cable goes with it. Without it there is nothing to delete.
+        // This also deletes the cable. If the namespace is missing, there is nothing to delete.
         let _deleted = Command::new("ip").args(["netns", "delete", &self.name]).output();
     }
 }
 
-/// Everything that has been sent to a peer, up to the answer to a hello of its own.
+/// Returns everything that has been sent to a peer, up to the answer to a hello of its own.
 fn all_that_came(peer: &Plain) -> Vec<Vec<u8>> {
     let nonce = fresh_nonce();
     peer.send_datagram(&hello(nonce, None));
@@ -96,7 +98,7 @@ fn all_that_came(peer: &Plain) -> Vec<Vec<u8>> {
     }
 }
 
-/// Says a lot, which everyone gets who is a member.
+/// Says a lot. Every member gets it.
 fn talk(speaker: &mut Peer, reader: &mut Peer) {
     for number in 0..50 {
         speaker.send(format!("{number} {}\n", "x".repeat(500)));
@@ -110,7 +112,7 @@ fn clause_9_2_another_machine_gets_three_times_its_bytes_at_most_until_it_has_sa
     let Some(machine) = Machine::new(1) else { return };
     let server = machine.server(&[]);
     let (mut speaker, mut reader) = (server.peer(), server.peer());
-    // A datagram with the forged address of a victim.
+    // Send datagrams with the forged address of a victim.
     let many = vec![&b"x"[..]; 100];
     let long = [b'x'; 1_400];
     let forged: [&[&[u8]]; 5] =
@@ -172,7 +174,7 @@ fn clause_10_1_a_trusted_network_needs_no_number_and_whoever_is_not_there_has_le
     peer.send(b"hello");
     assert_eq!(peer.recv_text(), format!("[{}] hello", peer.name));
     let name = peer.name.clone();
-    // From now on its system answers with ICMP messages.
+    // From now on the peer's system answers with ICMP messages.
     drop(peer);
     talk(&mut speaker, &mut reader);
     server.has_closed(&name, Some("connection lost"));
@@ -183,7 +185,7 @@ fn clause_9_4_a_server_behind_a_wildcard_answers_another_machine_from_the_addres
     let Some(machine) = Machine::new(4) else { return };
     let mut command = Command::new("ip");
     command.args(["netns", "exec", &machine.name, CHAT, "server", "udp", "--bind", "0.0.0.0:0"]);
-    // A second address, which the system does not prefer.
+    // A second address that the system does not prefer.
     let [_, that] = machine.cable();
     let second = machine.ip(9).to_string() + "/24";
     let added =

@@ -1,4 +1,4 @@
-//! Section 4: who speaks what, and who may come in.
+//! Section 4: how the server tells protocols apart, and who may join.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -20,7 +20,7 @@ fn clause_4_1_the_first_byte_decides() {
     tls.send(b"\x16\x03\x01\x00\x05hello\n");
     assert_eq!(tls.read_to_end(), [""; 0], "closed without a byte");
 
-    // No text begins with most control characters.
+    // No text begins with one of these control characters.
     let of_keys = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r' | 0x08 | 0x15 | 0x17 | 0x1b | 0x7f);
     for byte in (0..0x20).filter(|&byte| !of_keys(byte)) {
         let mut peer = server.peer();
@@ -28,12 +28,12 @@ fn clause_4_1_the_first_byte_decides() {
         assert_eq!(peer.read_to_end(), [""; 0], "{byte:#x}: closed without a byte");
         server.has_closed(&peer.name, Some("not a chat client"));
     }
-    // Every other byte begins plain text; a telnet command alone says nothing.
+    // Every other byte begins plain text. A telnet command alone says nothing.
     for byte in (0..=255_u8).filter(|&byte| byte != 0xf5 && (byte >= 0x20 || of_keys(byte))) {
         let mut peer = server.peer();
         let mut first = [&[byte][..], b"x\n"].concat();
         if byte == 0xff {
-            first = b"\xff\xf1x\n".to_vec(); // two bytes of it
+            first = b"\xff\xf1x\n".to_vec(); // a whole telnet command has two bytes
         }
         peer.send(first);
         peer.send("there\n");
@@ -45,7 +45,7 @@ fn clause_4_1_the_first_byte_decides() {
 fn clause_4_2_a_path_longer_than_a_line_is_closed_without_a_byte() {
     let server = Server::start();
     let mut browser = server.peer();
-    // The server may close before it has all.
+    // The server may close before it has received everything.
     let _cut = browser.socket.write_all(&[&b"GET /"[..], &[b'x'; 70_000]].concat());
     assert_eq!(browser.read_to_end(), [""; 0]);
     server.has_closed(&browser.name, Some("not a chat client"));
@@ -170,7 +170,7 @@ fn clause_4_6_the_last_lines_are_not_destroyed_by_what_the_peer_still_sends() {
         let server = Server::start();
         let mut peer = server.peer();
         peer.send(vec![b'x'; PLAIN_LINE_BYTES_MAX + 1]);
-        // The server reads on, so that this does not become a reset. It may have been too quick for it.
+        // The server reads on, so that closing does not cause a reset. It may have closed too early for this write.
         let _closed = peer.socket.write_all(&[b'y'; 100_000]);
         let mut rest = String::new();
         peer.socket.read_to_string(&mut rest).expect("an end, and not a reset");
@@ -184,7 +184,7 @@ fn clause_4_6_the_server_shuts_down_its_side_and_waits_for_the_peers() {
     let (mut framed, _) = Framed::join(&server);
     framed.send_bytes(&[0, 0]);
     assert_eq!(framed.bye(), chat_proto::LeaveReason::Protocol);
-    // Its side is shut down, ours still open: what we send is read, and is nobody's business any more.
+    // The server has shut down its side and ours is still open. The server reads what we send and ignores it.
     framed.say("too late");
     framed.socket.shutdown(Shutdown::Write).unwrap();
     let mut reader = server.peer();

@@ -1,4 +1,4 @@
-//! Section 1: the room, seen by its members.
+//! Section 1: the room as its members see it.
 
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -71,12 +71,12 @@ fn clause_1_3_no_remote_peer_speaks_as_the_room_or_as_a_local_member() {
     }
 }
 
-/// Over TCP and over UDP at once, from one address and port.
+/// One member connects over TCP and one over UDP, both from the same address and port.
 #[test]
 fn clause_1_3_two_members_with_one_address_are_shown_apart() {
     let server = Server::over(&["tcp", "udp"], &[]);
     let (mut reader, _) = Framed::join(&server);
-    // Somebody else may have the port over UDP.
+    // Another program may have this port over UDP.
     let (mut tcp, udp) = loop {
         let tcp = server.peer();
         if let Ok(free) = UdpSocket::bind(&tcp.name) {
@@ -134,7 +134,7 @@ fn clause_1_5_joins_and_leaves_are_entries_between_messages_without_a_number_of_
         (1, format!("[*] {guest_name} left")),
         (2, speaker.line("two")),
     ];
-    // The clause leaves open whether its own join is among them.
+    // The clause leaves open whether the entries include the member's own join.
     assert_eq!(entries, expected[6 - entries.len()..]);
     assert!(entries.len() >= 5);
 }
@@ -153,14 +153,15 @@ fn clause_1_6_a_peer_that_speaks_faster_than_the_rate_loses_nothing_and_waits() 
         println!("skipped: this machine has only loopback addresses");
         return;
     };
-    // Twenty at once, and one more before the pause begins; then two per second.
+    // The speaker may send twenty messages at once and one more before it is throttled. After that it may send two
+    // per second.
     const FOUR_MORE: Duration = Duration::from_secs(2);
     let server = Server::at(&format!("{ip}:0"), &["tcp"], &["--rate", "2"]);
     let (mut reader, mut speaker) = (server.peer(), server.peer());
     let since = now();
     speaker.send((0..25).map(|number| format!("{number}\n")).collect::<String>());
     server.process.stdout.wait_for_line(&speaker.line("19"));
-    // Others are heard meanwhile.
+    // Others are heard at the same time.
     let mut other = server.peer();
     other.send("hello\n");
     let lines = reader.read_up_to(&other.line("hello"));

@@ -6,7 +6,7 @@ use crate::datagrams::Plain;
 use crate::frames::Framed;
 use crate::support::{Peer, Server};
 
-/// A server with the rooms lobby and dev, where members may open one more.
+/// A server with the rooms lobby and dev. Members may open one more.
 fn server(transports: &[&str]) -> Server {
     Server::over(transports, &["--room", "lobby", "--room", "dev", "--open-rooms", "1"])
 }

@@ -1,4 +1,4 @@
-//! The programs that people have already: they join, talk, end their input, and are interrupted.
+//! Programs that people already have: they join, talk, end their input, and are interrupted.
 #![cfg(unix)]
 
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::datagrams::Plain;
 use crate::support::{Peer, Process, Server};
 
-/// All that a chat program needs: it says a line when it has typed one, and prints what each `recv` returns.
+/// A minimal chat program. It sends each line that is typed, and prints what each `recv` returns.
 const TEN_LINES_OF_PYTHON: &str = r#"
 import socket, sys, threading
 room = socket.create_connection((sys.argv[1], int(sys.argv[2])))
@@ -59,7 +59,7 @@ struct Stock {
 }
 
 impl Stock {
-    /// `None` if it is not installed. Over UDP the server knows nothing of it before its `first` line.
+    /// `None` if the program is not installed. Over UDP the server does not know of it before its `first` line.
     fn start(program: Program, server: &Server, first: Option<&str>) -> Option<Self> {
         let (name, arguments) = program.split_first().expect("a program has a name");
         if Command::new(name).arg("--help").output().is_err() {
@@ -88,7 +88,7 @@ impl Stock {
 
     /// The lines of members that it has printed.
     fn read(lines: &[String]) -> Vec<String> {
-        // telnet prints about itself, and what it read with the breaks of a terminal.
+        // telnet prints messages of its own, and prints what it has read with the line breaks of a terminal.
         let lines = lines.iter().map(|line| line.trim_end_matches('\r'));
         lines.filter(|line| line.starts_with('[')).flat_map(Peer::unglued).collect()
     }
@@ -138,8 +138,8 @@ fn over_udp_they_talk_with_each_other_and_with_tcp() {
     }
     over_tcp.send("hello over TCP\n");
     server.process.stdout.wait_for_line(&over_tcp.line("hello over TCP"));
-    // Datagrams have no line break at their end, and these programs print them as they are. What came in one datagram
-    // is said at once, and so goes out in one, with breaks between the lines.
+    // Datagrams have no line break at their end, and these programs print them as they are. Messages that arrive in
+    // one datagram are said together. So they also go out in one datagram, with breaks between the lines.
     let last = Plain::new(&server);
     last.send(b"that is all\nthe end\nafter the end");
     for member in &members {
@@ -148,7 +148,7 @@ fn over_udp_they_talk_with_each_other_and_with_tcp() {
             output.lines.iter().any(|line| line.ends_with(&end)).then_some(())
         });
         let printed = member.process.stdout.lines().concat();
-        // Its own lines too (10.4), from its first message on.
+        // From its first message on it also gets its own lines (10.4).
         assert!(printed.contains(&format!("[{}] I am here", member.name)), "{}: {printed}", member.program);
         assert!(printed.contains(&over_tcp.line("hello over TCP")), "{}: {printed}", member.program);
         for Stock { program, name, .. } in &members {
@@ -189,7 +189,8 @@ fn interrupted_they_are_gone_and_nobody_else_is() {
         stock.process.type_line("hello");
         server.process.stdout.wait_for_line(&format!("[{}] hello", stock.name));
         stock.process.signal("INT");
-        // telnet takes that for a command to the other end, as it does at the keyboard. Killed it is gone, too.
+        // telnet takes the signal for a command to the other end, as it does at the keyboard. If it is killed, it
+        // leaves as well.
         if stock.program == "telnet" {
             stock.process.kill();
         }

@@ -1,11 +1,11 @@
-//! Clauses 2.7, 4.1 and 4.2 against what other programs send first: scanners, browsers and misconfigured clients
+//! Clauses 2.7, 4.1 and 4.2, tested with what other programs send first. Scanners, browsers and misconfigured clients
 //! come to every port.
 
 use chat_testkit::{STRANGERS_TCP, Stranger};
 
 use crate::support::{Peer, Server};
 
-/// Protocols of text: what a connection begins with.
+/// Text protocols, and how a connection of each begins.
 const TEXTS: &[(&str, &[u8])] = &[
     ("SMTP", b"EHLO mail.example.org\r\nMAIL FROM:<a@example.org>\r\n"),
     ("FTP", b"USER anonymous\r\nPASS guest@\r\n"),
@@ -21,7 +21,7 @@ const TEXTS: &[(&str, &[u8])] = &[
     ("a terminal that answers", b"\x1b[?62;22c\x1b[24;80R\x1b]0;gotcha\x07\n"),
 ];
 
-/// All members that a stranger might disturb.
+/// The members that a stranger might disturb.
 struct Room {
     server: Server,
     plain: Peer,
@@ -36,7 +36,7 @@ impl Room {
         Self { server, plain, speaker, spoken: 0 }
     }
 
-    /// The members go on talking, and hear what they must; returns what was heard besides since last time.
+    /// Lets the members go on talking and checks what they hear. Returns what else was heard since the last call.
     fn goes_on(&mut self) -> Vec<String> {
         self.spoken += 1;
         let text = format!("still here {}", self.spoken);

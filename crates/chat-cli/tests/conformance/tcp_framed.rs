@@ -113,7 +113,7 @@ fn clause_6_3_a_client_ignores_what_comes_before_the_preface() {
     server.join().unwrap();
 }
 
-/// What a server says first.
+/// The welcome with which a server begins.
 fn welcome_by_hand() -> Welcome {
     let you = "127.0.0.1:2";
     Welcome {
@@ -204,7 +204,7 @@ fn clause_6_9_a_resumed_member_goes_on_after_what_it_has_and_its_old_connection_
     assert_eq!(new.texts_until("4"), ["2", "3", "4"]);
 }
 
-/// Cases AU and BF: a `Welcome` that was lost on the way, and the same key again and again.
+/// Cases AU and BF: a `Welcome` that was lost on its way, and the same key used again and again.
 #[test]
 fn clause_6_9_a_session_is_one_member_however_often_it_is_resumed_and_says_everything_once() {
     let server = Server::start();
@@ -216,7 +216,7 @@ fn clause_6_9_a_session_is_one_member_however_often_it_is_resumed_and_says_every
         let (mut peer, again) = Framed::join_with(&server, Hello { resume, ..Hello::default() });
         assert_eq!((again.session.member, again.taken), (welcome.session.member, Some(number - 1)));
         assert_eq!(again.members, 2, "the witness, and this one");
-        // All that was said before is said again, as if no welcome had come.
+        // The client says everything again that it said before, as if no welcome had come.
         for number in 1..=number {
             peer.send(&MemberFrame::Say { number, text: number.to_string().parse().unwrap() });
         }
@@ -361,7 +361,7 @@ fn clause_6_15_old_messages_come_page_by_page_and_a_question_is_answered_once() 
     assert_eq!(page(2, LookBack::newest(2).before(2)), (vec![message(1, "tea")], false));
     let words = LookBack::newest(50).with_words(Text::one_line("TEA").unwrap());
     assert_eq!(page(3, words), (vec![message(1, "tea"), message(3, "more tea")], false));
-    // A copy of a question is not answered.
+    // A repeated question is not answered.
     ann.send(&MemberFrame::LookBack { number: 3, question: LookBack::newest(1) });
     ann.send(&MemberFrame::LookBack { number: 4, question: LookBack::newest(1).by("zoe".parse().unwrap()) });
     let answer = loop {

@@ -40,13 +40,13 @@ fn clause_5_2_a_line_peers_lines_end_as_its_own_do() {
         speaker.send("hello\n");
         peer.read_up_to(&speaker.line("hello"));
         assert_eq!(peer.text(), speaker.line("hello") + line_break, "{first:?}");
-        peers.push(peer); // or its unfinished line would be a message
+        peers.push(peer); // if it were dropped, its unfinished line would be a message
     }
 }
 
 #[test]
 fn clause_5_2_a_terminal_that_sends_each_key_says_lines_and_may_erase() {
-    // With one thread: an answer after a key shows that the key was read.
+    // With one thread, an answer after a key shows that the server has read the key.
     let server = Server::with(&["--threads", "1"]);
     let (mut reader, mut clock) = (server.peer(), server.peer());
     for (enter, line_break) in [("\n", "\n"), ("\r\n", "\r\n"), ("\r", "\r\n"), ("\r\0", "\r\n")] {
@@ -75,7 +75,7 @@ fn clause_5_2_the_first_guess_is_not_for_good() {
     let server = Server::with(&["--threads", "1"]);
     let (mut reader, mut clock) = (server.peer(), server.peer());
     let mut terminal = server.peer();
-    // Two keys at once look like a program's message.
+    // Two keys in one read look like a message of a program.
     terminal.send("ab");
     reader.read_up_to(&terminal.line("ab"));
     terminal.send("\r\n");
@@ -120,7 +120,8 @@ fn clause_5_3_a_chunk_is_a_message_and_each_recv_of_an_undelimited_peer_holds_wh
     for number in 0..100 {
         speaker.send(format!("{number}\n"));
         let line = speaker.line(&number.to_string());
-        // It prints what each `recv` returns. If a line follows soon, the line break before it is in there, too.
+        // The client prints what each `recv` returns. If a line follows another one soon, a `recv` may also return
+        // the line break between them.
         let mut printed = String::new();
         while printed.is_empty() {
             printed = String::from_utf8(undelimited.recv().to_vec()).expect("a line is in one piece");
@@ -173,7 +174,7 @@ fn clause_5_6_half_close_is_not_leaving_and_a_last_line_without_break_is_a_messa
     let told = "[*] You ended your side; you still hear the room".to_owned();
     assert_eq!(piped.read_up_to("still there?"), [told, other.line("still there?")]);
 
-    // Its program ends: the system says so when something is sent to it.
+    // The peer's program ends. The system reports that when something is sent to it.
     let name = piped.name.clone();
     drop(piped);
     other.send("and now?\n");
@@ -206,7 +207,7 @@ fn clause_5_5_unfinished_lines_of_all_peers_share_four_mebibytes() {
         let mut hoarder = server.peer();
         hoarder.send("hello\n");
         server.process.stdout.wait_for_line(&hoarder.line("hello"));
-        // It may be closed before it has sent all.
+        // The server may close it before it has sent everything.
         let _reset = hoarder.socket.write_all(&line);
         hoarders.push(hoarder);
     }
@@ -227,7 +228,7 @@ fn clause_5_8_a_lagged_member_is_told_exactly_how_many_messages_of_others_it_mis
     let (mut speaker, mut witness) = (server.peer(), server.peer());
     let long = "long ".repeat(150) + "end";
     for batch in 0..MESSAGES / 100 {
-        // Its own messages are not counted.
+        // Its own messages are not counted as missed.
         stalled.send("mine\n");
         server.process.stdout.wait_until("its own line", |output| {
             let own = stalled.line("mine");

@@ -2,7 +2,7 @@
 
 use crate::support::{Peer, Server};
 
-/// What telnet clients send on their own, with what is to be answered.
+/// What telnet clients send by themselves, and what the server must answer.
 const NEGOTIATIONS: [(&str, &[u8], &[u8]); 9] = [
     (
         "what PuTTY opens with",
@@ -23,11 +23,11 @@ const NEGOTIATIONS: [(&str, &[u8], &[u8]); 9] = [
     ),
 ];
 
-/// Sends `pieces` one by one and reads what comes back before the line of a peer that speaks after it.
+/// Sends `pieces` one by one. Returns what comes back before the line of another peer that speaks after it.
 fn answers(server: &Server, reader: &mut Peer, speaker: &mut Peer, pieces: &[&[u8]]) -> Vec<u8> {
     let mut peer = Peer::connect(server.address);
     peer.socket.set_nodelay(true).unwrap();
-    peer.send("begin\n"); // a line peer: a pause between two pieces means nothing
+    peer.send("begin\n"); // now it is a line peer, so a pause between two pieces means nothing
     reader.read_up_to(&peer.line("begin"));
     pieces.iter().for_each(|piece| peer.send(piece));
     reader.read_up_to(&peer.line("before after"));

@@ -1,4 +1,4 @@
-//! Sections 2 and 3: one message is one clean line, however its bytes come.
+//! Sections 2 and 3: one message is one clean line, however its bytes arrive.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -14,14 +14,14 @@ use chat_proto::MemberFrame;
 use crate::frames::{Framed, encoded};
 use crate::support::{Peer, Process, Server, client_command};
 
-/// Says the whole corpus as a line peer, in writes as `deliver` makes them of a case's bytes. Returns the
-/// texts that somebody else has read.
+/// Says the whole corpus as a line peer. `deliver` decides how the bytes of a case are split into writes. Returns the
+/// texts that another member has read.
 fn said(deliver: impl Fn(&mut Peer, &[Vec<u8>])) -> Vec<String> {
     let server = Server::start();
     let mut reader = server.peer();
     let mut speaker = server.peer();
     speaker.socket.set_nodelay(true).unwrap();
-    // A line peer for good (5.2), so that no pause between two bytes means anything.
+    // The speaker stays a line peer (5.2), so a pause between two bytes means nothing.
     speaker.send("begin\n");
     reader.read_up_to(&speaker.line("begin"));
     let cases: Vec<Vec<u8>> = cases().into_iter().map(|(bytes, _)| bytes).collect();
@@ -33,8 +33,8 @@ fn said(deliver: impl Fn(&mut Peer, &[Vec<u8>])) -> Vec<String> {
     lines[..lines.len() - 1].iter().map(text).collect()
 }
 
-/// The corpus without the DEL. One that a read returns alone is a key that erases (5.2), and which bytes come alone is not
-/// certain.
+/// The corpus without DEL. If a read returns a DEL alone, it is a key that erases (5.2), and it is not certain which
+/// bytes arrive alone.
 fn cases() -> Vec<(Vec<u8>, Vec<String>)> {
     corpus().into_iter().filter(|(bytes, _)| !bytes.contains(&0x7f)).collect()
 }
@@ -63,10 +63,10 @@ fn clause_2_2_what_is_sent_all_at_once_reads_the_same() {
 
 #[test]
 fn clause_2_2_over_udp_it_reads_the_same_in_datagrams_of_one_case_and_of_several() {
-    // Telnet is of TCP alone, and a datagram that looks like a line of its own sender is an echo (10.6).
+    // Telnet exists only over TCP, and a datagram that looks like a line of its own sender is an echo (10.6).
     let cases: Vec<_> = corpus().into_iter().filter(|(bytes, _)| !bytes.contains(&0xff)).collect();
     let cases: Vec<_> = cases.into_iter().filter(|(bytes, _)| !bytes.starts_with(b"[*] ")).collect();
-    // A NUL between two characters is of another protocol (9.3).
+    // A NUL between two characters belongs to another protocol (9.3).
     let cases: Vec<_> =
         cases.into_iter().filter(|(bytes, _)| TextKind::of_first(bytes) != TextKind::NotText).collect();
     assert!(cases.len() > 20, "{}", cases.len());
@@ -79,7 +79,7 @@ fn clause_2_2_over_udp_it_reads_the_same_in_datagrams_of_one_case_and_of_several
             let bytes: Vec<u8> = several.iter().flat_map(|(bytes, _)| bytes.clone()).collect();
             let last = several.last().unwrap().1.last().unwrap();
             speaker.send(&bytes);
-            // One after the other: nothing is lost on loopback, unless a buffer is full.
+            // Send one after the other, so that nothing is lost: loopback loses datagrams only when a buffer is full.
             speaker.lines_until(&format!("[{}] {last}", speaker.name));
         }
         speaker.send(b"that is all");
@@ -121,7 +121,7 @@ fn clause_2_1_a_framed_message_may_be_empty_and_has_at_most_960_bytes() {
         ann.say(text);
         assert_eq!(ann.message().event.to_string(), format!("[{}] {text}", ann.name));
     }
-    // One byte more is no message, so that the frame cannot be decoded (6.2).
+    // With one byte more it is not a message, so the frame cannot be decoded (6.2).
     let mut frame = encoded(&MemberFrame::Say { number: 200, text: full.parse().unwrap() });
     frame.splice(..2, u16::try_from(frame.len() - 1).unwrap().to_le_bytes());
     frame[4..7].copy_from_slice(&[0xfb, 0xc1, 0x03]);
@@ -174,6 +174,6 @@ fn clause_3_2_the_longest_line_fits_into_a_recv_of_1024_bytes() {
     let line = speaker.line(&"x".repeat(TEXT_BYTES_MAX)) + "\n";
     reader.read_up_to(line.trim_end());
     assert_eq!(reader.text(), line);
-    // What an IPv6 address with a scope would take more (chat_proto counts it out).
+    // Add the bytes that an IPv6 address with a scope would need in addition (chat_proto counts them).
     assert!(line.len() + chat_proto::limits::LINE_PREFIX_BYTES_MAX - speaker.line("").len() <= 1024);
 }

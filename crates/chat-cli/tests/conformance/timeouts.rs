@@ -1,4 +1,4 @@
-//! Clauses that are about half a minute or more of nothing. They run side by side, in a little over a minute.
+//! Clauses about half a minute or more of silence. The tests run side by side, in a little over a minute.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -11,10 +11,10 @@ use crate::datagrams::{Member, Plain, encoded, fresh_nonce, hello};
 use crate::frames::{Framed, encoded as frame, say};
 use crate::support::{Peer, Process, Server, client_command_over, now};
 
-/// Longer than any of the timeouts, and then some for a busy machine.
+/// Longer than any of the timeouts, with some extra time for a busy machine.
 const LONG: Duration = Duration::from_secs(150);
 
-/// Waits for the end of what `stream` gets; returns how long that took.
+/// Reads `stream` to its end. Returns what it got and how long that took.
 fn until_the_end(stream: &TcpStream) -> (Vec<u8>, Duration) {
     let since = now();
     let mut stream = stream;
@@ -43,7 +43,7 @@ fn clause_5_2_the_beginning_of_a_line_that_does_not_go_on_for_30_seconds_is_a_me
     reader.socket.set_read_timeout(Some(LONG)).unwrap();
     reader.read_up_to(&speaker.line("hello"));
     assert_took("an unfinished line", since.elapsed(), 30);
-    // It is known now to end its messages with nothing.
+    // The server now knows that this peer does not end its messages with line breaks.
     speaker.send("world");
     reader.read_up_to(&speaker.line("world"));
 }
@@ -62,7 +62,7 @@ fn clause_6_4_the_preface_and_the_hello_must_be_whole_within_10_seconds_and_a_fr
     });
     for peer in &peers {
         let (_, took) = until_the_end(&peer.socket);
-        // The others have waited meanwhile.
+        // The timeouts of the others have run at the same time.
         if peer.name == peers[0].name {
             assert_took("an unfinished preface", took, 10);
         }
@@ -75,20 +75,21 @@ fn clause_6_4_the_preface_and_the_hello_must_be_whole_within_10_seconds_and_a_fr
 #[ignore = "takes 60 s"]
 fn clause_4_5_a_peer_that_takes_nothing_for_60_seconds_is_too_slow() {
     let server = Server::start();
-    // With loopback's usual buffers the peer would seem to take megabytes.
+    // With loopback's default buffers the peer would seem to take megabytes.
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
     socket.set_tcp_mss(1_400).unwrap();
     socket.connect(&server.address.into()).unwrap();
     let (stalled, mut speaker, mut witness) = (Peer::of(socket.into()), server.peer(), server.peer());
     server.has_accepted(&stalled.name);
-    // Little by little: when the server's own buffer is full, the system has long seen that the peer takes nothing.
+    // Send little by little. When the server's own buffer is full, the system has long noticed that the peer takes
+    // nothing.
     let tick = "tick ".repeat(150) + "tock";
     let since = now();
     let closed = crate::support::closed(&stalled.name, Some("too slow to read"));
     while !server.process.stdout.written().lines.iter().rev().any(|line| *line == closed) {
         assert!(since.elapsed() < LONG);
-        // The room goes on meanwhile.
+        // Meanwhile the room goes on.
         speaker.send(format!("{tick}\n"));
         witness.read_up_to(&speaker.line(&tick));
         std::thread::park_timeout(Duration::from_millis(50));
@@ -142,7 +143,7 @@ fn clause_11_12_a_client_without_an_answer_for_10_seconds_takes_the_server_for_g
     let server = Server::over(&["udp"], &[]);
     let mut client = Process::start(&mut client_command_over("udp", server.address, &["--stay"]));
     server.process.stdout.wait_for_lines(2);
-    // Stopped it is there, and does not answer.
+    // While it is stopped, the server exists and does not answer.
     server.process.signal("STOP");
     client.type_line("anyone?");
     let since = now();
@@ -161,11 +162,11 @@ fn clause_11_12_what_has_arrived_is_read_before_an_idle_member_is_removed() {
     framed.peer.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     server.process.signal("STOP");
     let since = now();
-    // Longer than the lease, and both say often enough that they are there.
+    // This is longer than the lease. Both peers show often enough that they are there.
     while since.elapsed() < Duration::from_secs(65) {
         plain.send(b"");
         framed.acknowledge(true);
-        // Nothing comes while it stands still, so this takes ten seconds.
+        // Nothing arrives while the server is stopped, so this takes ten seconds.
         let _nothing = framed.peer.socket.recv(&mut [0; 1]);
     }
     server.process.signal("CONT");

@@ -24,7 +24,7 @@ fn clause_11_1_no_datagram_is_longer_than_1200_bytes() {
     let mut speaker = server.peer();
     let mut member = Member::join(&server);
     speaker.send((0..500).map(|number| format!("{}\n", "x".repeat(number))).collect::<String>());
-    // `recv` of our peers fails on a longer one.
+    // The peers' `recv` fails on a longer datagram.
     speaker.send("that is all\n");
     let texts = member.texts_until("that is all");
     assert_eq!(texts.len(), 500, "an empty line is none (5.1)");
@@ -40,7 +40,7 @@ fn clause_11_2_a_datagram_holds_at_most_64_messages() {
     let right =
         MemberDatagram::Traffic { session, traffic: Traffic { first: 1, says, ..Traffic::default() } };
     let bytes = encoded(&right);
-    // One more makes no sense, and is neither taken nor answered.
+    // A datagram with one message more makes no sense. The server neither takes nor answers it.
     member.peer.send(&[&bytes[..], &[1, b'x']].concat());
     member.peer.send(&bytes);
     let last = format!("[{}] 64", member.name());

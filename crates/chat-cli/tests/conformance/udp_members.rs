@@ -1,4 +1,4 @@
-//! Clauses 11.8 to 11.12: what a framed member over UDP is sent, and what it says.
+//! Clauses 11.8 to 11.12: what a framed member over UDP receives, and what it sends.
 
 use chat_proto::{Ack, Hello, LeaveReason, MemberDatagram, Resume, SlotSet, Traffic};
 
@@ -32,7 +32,7 @@ fn clause_11_9_what_is_not_acknowledged_is_sent_again() {
     let mut speaker = server.peer();
     let mut member = Member::join(&server);
     speaker.send("hello\n");
-    // It falls upon deaf ears four times.
+    // The member ignores the entry four times.
     let slot = member.slot;
     for _ in 0..4 {
         match member.next() {
@@ -49,7 +49,7 @@ fn clause_11_9_only_what_is_lacking_is_sent_again() {
     let server = Server::over(&["tcp", "udp"], &[]);
     let mut speaker = server.peer();
     let mut member = Member::join(&server);
-    // Datagrams of one entry each.
+    // The messages are so long that each datagram holds one entry.
     let long = "x".repeat(900);
     speaker.send((0..6).map(|number| format!("{number} {long}\n")).collect::<String>());
     let first = member.slot;
@@ -64,7 +64,7 @@ fn clause_11_9_only_what_is_lacking_is_sent_again() {
             slots.push(slot);
         }
     }
-    // The third is said to be lacking.
+    // The member reports that it lacks the third entry.
     let mut beyond = SlotSet::default();
     (1..4).for_each(|offset| assert!(beyond.insert(offset)));
     let lacking = slots[2];
@@ -95,7 +95,7 @@ fn clause_11_10_a_lagged_member_is_told_exactly_what_it_missed() {
     let (mut seq, mut missed) = (0, 0);
     while seq < head {
         let Got::Entries { skip, entries, is_next, .. } = member.next() else { panic!("it stays a member") };
-        // What comes again is not looked at again.
+        // Datagrams that repeat earlier entries are skipped.
         if is_next {
             if let Some(skip) = &skip {
                 assert!(skip.seq >= seq && skip.head <= head, "{skip:?}");
@@ -163,7 +163,7 @@ fn clause_6_9_over_udp_a_session_is_resumed_too() {
     assert_eq!(old.bye(), LeaveReason::Replaced);
     speaker.send("4\n");
     let mut texts = new.texts_until("4");
-    // What `join_with` has read on the way is before it.
+    // The texts before it are those that `join_with` has not read already.
     texts.retain(|text| text != "4");
     assert!(["2", "3"].ends_with(&texts.iter().map(String::as_str).collect::<Vec<_>>()), "{texts:?}");
 }

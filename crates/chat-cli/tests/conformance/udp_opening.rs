@@ -6,7 +6,8 @@ use chat_proto::{Cookie, LeaveReason, MemberDatagram, RoomDatagram, SessionId, T
 use crate::datagrams::{Got, Member, Plain, encoded, fresh_nonce, hello};
 use crate::support::Server;
 
-/// Who has joined so far, as the console tells it: somebody else joins, and what it says before that is old.
+/// The members that have joined so far, according to the console. Another member joins, and everything that the
+/// console prints before this join is older.
 fn joined_before_a_newcomer(server: &Server) -> Vec<String> {
     let member = Member::join(server);
     server.has_accepted(member.name());
@@ -43,7 +44,7 @@ fn clause_9_2_what_makes_no_sense_is_not_answered() {
         encoded(&MemberDatagram::Path { session: SessionId::new(7), cookie: Cookie([0; 12]) }),
         vec![0xf5; 60_000],
     ];
-    // What a server says, and kinds that nobody does.
+    // Datagrams that only a server sends, and kinds that do not exist.
     senseless.extend(
         (0..=255).filter(|kind| *kind != 1).map(|kind| [b"\xf5chat\x02", &[kind][..], &right[7..]].concat()),
     );
@@ -75,7 +76,7 @@ fn clause_11_4_a_peer_joins_with_a_cookie_and_hears_the_room_once_it_has_answere
     server.has_accepted(member.name());
     speaker.send("hello\n");
     server.process.stdout.wait_for_line(&speaker.line("hello"));
-    // It gets the welcome only, until it shows that it has it.
+    // The member gets only the welcome until it shows that it has received it.
     member.acknowledge(true);
     assert_eq!(member.texts_until("hello"), ["hello"]);
 }
@@ -87,7 +88,7 @@ fn clause_11_5_a_wrong_cookie_is_answered_as_none() {
     let cookie = peer.cookie(7);
     let mut bent = cookie;
     bent.0[5] ^= 1;
-    // Of another nonce, of another address, and not quite right.
+    // A cookie for another nonce, one for another address, and one with a wrong bit.
     for (from, nonce, cookie) in [(&peer, 8, cookie), (&other, 7, cookie), (&peer, 7, bent)] {
         from.send_datagram(&hello(nonce, Some(cookie)));
         let answer = from.recv();
@@ -160,7 +161,7 @@ fn clause_11_13_another_address_is_challenged_and_followed_once_it_is_proven() {
     let Ok(RoomDatagram::Challenge { cookie }) = RoomDatagram::decode(&challenge) else {
         panic!("{challenge:?}")
     };
-    // Until then everything goes to the old address, and nothing is taken from the new one.
+    // Until the new address is proven, everything goes to the old one, and nothing is taken from the new one.
     speaker.send("before\n");
     assert_eq!(member.texts_until("before"), ["before"]);
     elsewhere.send_datagram(&MemberDatagram::Path { session, cookie: Cookie([0; 12]) });
@@ -170,7 +171,7 @@ fn clause_11_13_another_address_is_challenged_and_followed_once_it_is_proven() {
     let old = std::mem::replace(&mut member.peer, elsewhere);
     member.send_says(true, 1, &["moved"]);
     assert_eq!(member.texts_until("moved"), ["moved"]);
-    server.process.stdout.wait_for_line(&format!("[{name}] moved")); // its author is where it joined from
+    server.process.stdout.wait_for_line(&format!("[{name}] moved")); // the address that it joined from
     speaker.send("after\n");
     assert_eq!(member.texts_until("after"), ["after"]);
     old.has_heard_nothing();
@@ -200,7 +201,7 @@ fn clause_11_14_the_servers_goodbye_is_repeated_until_it_is_answered_and_three_t
     for _ in 0..3 {
         assert_eq!(member.bye(), LeaveReason::Stopping);
     }
-    // What the server has sent by its end is here.
+    // Once the server has ended, everything that it has sent has arrived.
     assert_eq!(server.process.exit_code(), Some(0));
     member.peer.socket.set_nonblocking(true).unwrap();
     let fourth = member.peer.socket.recv(&mut [0; 1500]);

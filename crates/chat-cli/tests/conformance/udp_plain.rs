@@ -16,8 +16,8 @@ fn clause_10_1_where_plain_datagrams_are_off_they_are_met_with_silence() {
     peer.has_heard_nothing();
 }
 
-/// A peer that has said hello from an address other than loopback, to a server with these flags; `None` if this machine
-/// has none.
+/// A server with these flags, and a peer that has said hello to it from an address other than loopback. `None` if
+/// this machine has no such address.
 fn said_hello_from_elsewhere(flags: impl FnOnce(&str) -> Vec<String>) -> Option<(Server, Plain)> {
     let Some(ip) = own_address() else {
         println!("skipped: this machine has only loopback addresses");
@@ -141,7 +141,7 @@ fn clause_9_3_what_is_not_text_is_nobodys_message() {
 fn clause_9_4_answers_come_from_the_address_that_was_asked() {
     let server = Server::at("0.0.0.0:0", &["udp"], &[]);
     for asked in ["127.0.0.1", "127.0.0.2", "127.1.2.3"] {
-        // Connected: it takes nothing from another address.
+        // The peer is connected, so it accepts nothing from another address.
         let peer = Plain::at("127.0.0.1:0", SocketAddr::new(asked.parse().unwrap(), server.address.port()));
         peer.send(b"hello");
         assert_eq!(peer.recv_text(), format!("[{}] hello", peer.name));
@@ -176,14 +176,14 @@ fn clause_10_6_what_a_chat_server_says_is_ignored() {
         peer.send(echo.as_bytes());
     }
     peer.has_heard_nothing();
-    // A line of somebody else is a quotation.
+    // A line of somebody else is a quotation and is said.
     peer.send(b"[127.0.0.1:1] hello");
     assert_eq!(peer.recv_text(), format!("[{}] [127.0.0.1:1] hello", peer.name));
 }
 
 #[test]
 fn clause_10_6_two_servers_that_are_made_to_talk_fall_silent() {
-    // A relay that gives each what the other says is what a forged address makes of two servers.
+    // The test relays between two servers what each of them says. A forged address would have the same effect.
     let servers = [Server::over(&["udp"], &[]), Server::over(&["udp"], &[])];
     let relays = [Plain::new(&servers[0]), Plain::new(&servers[1])];
     relays[0].send(b"hello");
@@ -220,7 +220,7 @@ fn clause_10_7_in_a_full_room_the_one_silent_longest_makes_way_for_a_framed_peer
     silent.recv();
     talker.send(b"two");
     talker.recv();
-    // Not for another plain peer.
+    // Nobody makes way for another plain peer.
     third.send(b"three");
     assert_eq!(third.recv_text(), "[*] Closed: room is full");
 

@@ -1,4 +1,4 @@
-//! Connections that come and go, with FIN and with RST, faster than anyone could talk.
+//! Connections that open and close, with FIN and with RST, faster than anyone could talk.
 #![cfg(target_os = "linux")]
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -25,7 +25,7 @@ fn without_descriptors_left_the_room_goes_on_and_newcomers_wait_until_there_are_
     let mut waiting = members.split_off(64);
     members.retain(|member| accepted.contains(&member.name));
 
-    // It goes on, and does not burn the processor over it.
+    // The server goes on and does not waste CPU time on the failed accepts.
     let before = cpu_ticks(server.process.id());
     for round in 0..20 {
         let (speaker, others) = members.split_first_mut().unwrap();
@@ -40,11 +40,11 @@ fn without_descriptors_left_the_room_goes_on_and_newcomers_wait_until_there_are_
     let ticks = cpu_ticks(server.process.id()) - before;
     assert!(ticks < 100, "{ticks} hundredths of a second of processor time in two seconds of waiting");
 
-    // Who waits may have spoken already.
+    // The peers that wait may have spoken already.
     waiting.iter_mut().for_each(|newcomer| newcomer.send("may I come in?\n"));
     members.drain(1..10).for_each(drop);
     members[0].read_up_to("may I come in?");
-    // As long as it is full, each that leaves lets another one in.
+    // While the server is full, each peer that leaves lets another one in.
     for _ in 0..20 {
         drop(members.pop());
         let (speaker, others) = members.split_first_mut().unwrap();

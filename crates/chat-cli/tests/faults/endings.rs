@@ -1,4 +1,4 @@
-//! Members who end in a hurry, and a server that is killed.
+//! Members that end abruptly, and a server that is killed.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -21,7 +21,7 @@ fn the_last_words_of_a_thousand_that_send_and_close_at_once_are_all_heard() {
     listener.stdout.wait_until_all("last words", &expected);
 }
 
-// Other systems throw away what was received before a reset.
+// Other systems drop the data that was received before a reset.
 #[cfg(target_os = "linux")]
 #[test]
 fn last_words_are_heard_even_if_a_reset_follows_them() {
@@ -36,7 +36,7 @@ fn last_words_are_heard_even_if_a_reset_follows_them() {
         peer.socket.peek(&mut [0]).expect("it is spoken to");
         peer.send(format!("last words {number}\n"));
         expected.insert(peer.line(&format!("last words {number}")));
-        // Closing with something unread is a reset.
+        // Closing the socket with unread data causes a reset.
     }
     listener.stdout.wait_until_all("last words", &expected);
 }

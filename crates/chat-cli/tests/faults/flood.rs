@@ -1,4 +1,4 @@
-//! Who says too much.
+//! A peer that says too much.
 
 use std::io::{BufRead, BufReader, Write};
 use std::thread;
@@ -7,7 +7,7 @@ use crate::support::Server;
 
 #[test]
 fn one_peer_that_floods_costs_no_reader_a_message() {
-    // Short lines are the worst: many entries in one read.
+    // Short lines are the worst case, because one read holds many entries.
     let server = Server::start();
     let mut readers = [server.peer(), server.peer(), server.peer()];
     let mut flooder = server.peer();

@@ -1,5 +1,5 @@
-//! What the world does to a server: it is starved of descriptors, stopped, killed, flooded, and not listened to.
-//! `cargo xtask faults` does the same at full size and prints what it costs.
+//! What can happen to a server: it has no descriptors left, it is stopped, killed or flooded, or nobody reads its
+//! output. `cargo xtask faults` does the same at full size and prints what it costs.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod churn;

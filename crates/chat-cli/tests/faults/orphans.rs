@@ -7,7 +7,7 @@ use std::{env, thread};
 
 use super::support::{PATIENCE, Server, now};
 
-/// Run by the test below, which kills it.
+/// The test below runs this one and kills it.
 #[test]
 #[ignore = "never ends"]
 fn starts_a_server_and_waits() {

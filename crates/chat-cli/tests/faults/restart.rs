@@ -1,4 +1,4 @@
-//! A server that is killed, and one that takes its place.
+//! A server is killed, and another one takes its place.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Output, Peer, Process, Server, client_command_over, own_loopback};
 
-/// What a `chat client --json` has told of the texts that it said: confirmed or unsure, and how often.
+/// For each text that a `chat client --json` said: how often it was reported as confirmed and how often as unsure.
 fn fates(output: &Output) -> BTreeMap<String, (usize, usize)> {
     let mut fates: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for line in output.lines() {
@@ -51,7 +51,8 @@ fn killed_and_started_again_the_server_listens_at_once_and_of_each_message_its_a
         said.len()
     };
     say(&mut clients, 200);
-    // Connections of all kinds are open when it dies, some with something unread: the port is busy, and taken again.
+    // Connections of all kinds are open when the server dies, some with unread data. The port is busy, and the next
+    // server still gets it.
     let (_idle, mut reader) = (first.peer(), first.peer());
     reader.send("x");
     drop(first);
@@ -60,7 +61,7 @@ fn killed_and_started_again_the_server_listens_at_once_and_of_each_message_its_a
     assert_eq!(second.address, address);
     let mut witness = Peer::connect(address);
     witness.is_in();
-    // What is said once they are back is heard like anything else.
+    // Messages said after the clients are back are heard as usual.
     for client in &clients {
         client.stdout.wait_until("a second welcome", |output| {
             let welcomes = output.lines.iter().filter(|line| line.contains(r#""connected""#));
@@ -85,7 +86,7 @@ fn killed_and_started_again_the_server_listens_at_once_and_of_each_message_its_a
         println!("{confirmed} confirmed, {unsure} unsure");
         assert!(confirmed >= 101, "what was said to the second server is confirmed");
     }
-    // The room of the second server has what is confirmed and new, once.
+    // The room of the second server has each confirmed new message once.
     let last = (count - 1).to_string();
     second.process.stdout.wait_until("both last messages", |output| {
         let lasts = output.lines.iter().filter(|line| line.ends_with(&format!("] message {last}")));
@@ -99,12 +100,12 @@ fn a_client_ends_with_zero_if_and_only_if_everything_that_it_said_is_confirmed()
         let first = Server::at(&format!("{}:0", own_loopback()), &[transport], &[]);
         let address = first.address;
         let mut client = Process::start(&mut client_command_over(transport, address, &["--reconnect"]));
-        // The client knows that it is in. One that never was in would end, and say so.
+        // The client must know that it has joined. A client that never joined would end and say so.
         client.type_line("I am in");
         first.process.stdout.wait_for_lines(3);
         drop(first);
         let second = Server::at(&address.to_string(), &[transport], &[]);
-        // Over UDP the client does not notice until its user says something.
+        // Over UDP the client does not notice the restart until its user says something.
         client.type_line("anyone?");
         second
             .process
@@ -112,7 +113,7 @@ fn a_client_ends_with_zero_if_and_only_if_everything_that_it_said_is_confirmed()
             .wait_until("the client again", |output| (output.lines.len() >= 2).then_some(()));
         client.type_line("hello");
         client.end_of_input();
-        // Of what it said to the first server while that was gone, nobody knows.
+        // Nobody knows what became of a message that the client said to the first server while that was already gone.
         let code = client.exit_code();
         let stderr = client.stderr.all();
         let is_unsure =

@@ -1,4 +1,4 @@
-//! Nobody has to listen to what a program prints: the room goes on if the server's stdout is stuck, closed or full.
+//! Nobody has to read what a program prints: the room goes on if the server's stdout is stuck, closed or full.
 #![cfg(target_os = "linux")]
 
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::{CHAT, Peer, Process, Server, free_address};
 use crate::usage::cpu_ticks;
 
-/// Two members say more than a pipe holds, and miss nothing. Afterwards the server is idle.
+/// Two members say more than a pipe holds, and they miss nothing. Afterwards the server is idle.
 fn the_room_goes_on(process: &Process, address: SocketAddr) {
     let (mut ann, mut bob) = (Peer::connect_in_time(address), Peer::connect(address));
     ann.is_in();
@@ -31,7 +31,7 @@ fn the_room_goes_on(process: &Process, address: SocketAddr) {
     assert!(ticks < 20, "{ticks} hundredths of a second of processor time in a second of nothing");
 }
 
-/// The room goes on, the server ends in order, and has complained so often.
+/// Checks that the room goes on, that the server ends in order, and that it has printed this many complaints.
 fn goes_on_and_ends(mut process: Process, address: SocketAddr, complaints: usize) {
     the_room_goes_on(&process, address);
     process.terminate();
@@ -40,7 +40,7 @@ fn goes_on_and_ends(mut process: Process, address: SocketAddr, complaints: usize
     assert_eq!(stderr.len(), complaints, "{stderr:?}");
 }
 
-/// The server with its stdout as a shell makes it of `redirection`.
+/// Runs the server with a stdout that a shell sets up from `redirection`.
 fn redirected(redirection: &str, complaints: usize) {
     let address = free_address();
     let line = format!("exec {CHAT} server tcp --bind {address} {redirection}");

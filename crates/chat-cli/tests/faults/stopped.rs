@@ -1,4 +1,4 @@
-//! Processes that stand still for a while, as on a machine that swaps or sleeps (SIGSTOP), and go on.
+//! Processes that are stopped for a while (SIGSTOP) and then continue, as on a machine that swaps or sleeps.
 #![cfg(unix)]
 
 use std::io::Read;
@@ -9,7 +9,7 @@ use crate::support::{Peer, Process, Server, client_command_over};
 /// Longer than a heartbeat, shorter than any timeout.
 const STANDSTILL: Duration = Duration::from_secs(2);
 
-/// Lets time pass in which nothing may come to this peer.
+/// Lets some time pass, in which this peer must receive nothing.
 fn hears_nothing_for_a_while(peer: &mut Peer) {
     let patience = peer.socket.read_timeout().unwrap();
     peer.socket.set_read_timeout(Some(STANDSTILL)).unwrap();
@@ -18,7 +18,7 @@ fn hears_nothing_for_a_while(peer: &mut Peer) {
     peer.socket.set_read_timeout(patience).unwrap();
 }
 
-/// Clients over TCP and UDP that stay, once the server has let them in.
+/// Clients over TCP and UDP that stay in the room. Returns them once the server has let them in.
 fn clients(server: &Server) -> [Process; 2] {
     ["tcp", "udp"].map(|transport| {
         let before = server.process.stdout.lines().len();
@@ -46,7 +46,7 @@ fn a_server_that_stands_still_for_a_while_loses_nobody_and_nothing() {
     server.process.signal("CONT");
     say(&mut speaker, &mut clients, "after");
 
-    // Three speakers, each in its own order, and each heard once.
+    // Three speakers: each one's messages are in order, and each message is heard once.
     let heard = server.process.stdout.wait_until("all that was said", |output| {
         let said = output.lines.iter().filter(|line| !line.starts_with("[*] ")).cloned();
         let said: Vec<String> = said.collect();
@@ -68,7 +68,7 @@ fn a_server_that_stands_still_for_a_while_loses_nobody_and_nothing() {
     assert!(heard.ends_with(&lines), "everyone reads the same");
 }
 
-/// What the server had sent before it stood still may still come.
+/// Data that the server had sent before it was stopped may still arrive.
 fn hears_nothing_new_while_stopped(reader: &mut Peer) {
     reader.socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     let mut earlier = [0; 64 * 1024];

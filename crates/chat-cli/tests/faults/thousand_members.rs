@@ -1,5 +1,5 @@
-//! A thousand members, a hundred of which never read: the others do not notice, and the server's memory is
-//! the size of its log.
+//! A thousand members, of which a hundred never read. The others do not notice, and the server's memory is the size
+//! of its log.
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -9,7 +9,7 @@ use crate::usage::memory_bytes_max;
 const MEMBERS: usize = 1_000;
 const STALLED: usize = 100;
 const MESSAGES: usize = 10_000;
-/// Messages that everyone has read before the next ones are said, so that only the stalled ones lag.
+/// Everyone has read this many messages before the next ones are said, so that only the stalled members lag.
 const BATCH: usize = 250;
 
 #[test]
@@ -36,7 +36,7 @@ fn nine_hundred_read_everything_and_a_hundred_that_stall_are_told_exactly_what_t
     }
 
     if let (Some(before), Some(after)) = (before, memory_bytes_max(server.process.id())) {
-        // The room's log, and its lines once per I/O thread, each of a MiB; and some air.
+        // The room's log and its lines once per I/O thread have a MiB each. The rest is a margin.
         let grown = after.saturating_sub(before) / 1024 / 1024;
         assert!(grown < 16, "{before} -> {after}: {grown} MiB more");
     }

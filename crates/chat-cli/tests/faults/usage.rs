@@ -1,4 +1,4 @@
-//! What the system says that a process uses, where it does.
+//! What a process uses according to the system, where the system reports it.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ pub(crate) fn descriptors(process: u32) -> usize {
     fs::read_dir(format!("/proc/{process}/fd")).unwrap().count()
 }
 
-/// The most memory that it ever held.
+/// The most memory that the process has ever held.
 pub(crate) fn memory_bytes_max(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

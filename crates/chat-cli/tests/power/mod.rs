@@ -1,16 +1,18 @@
-//! Loss of power, without a machine: what was written and not synced is taken back after a kill.
+//! Simulates a loss of power without a machine: after a kill, everything that was written and not synced is taken
+//! back.
 //!
-//! The kernel may have written any part of it to the disk by then, in any order. So each block of it is taken back or not, as a seed says.
+//! By then the kernel may have written any part of it to the disk, in any order. So a seed decides for each block
+//! whether it is taken back.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What a disk writes or does not.
+/// The unit that a disk writes or does not write.
 const BLOCK: u64 = 4096;
 
-/// The library for `LD_PRELOAD`, or a word if it cannot be made here.
+/// The library for `LD_PRELOAD`. `None`, with a message, if it cannot be made here.
 pub(crate) fn library() -> Option<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/power/undo.c");
     let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("undo-{}.so", std::process::id()));
@@ -32,7 +34,7 @@ pub(crate) fn library() -> Option<PathBuf> {
     }
 }
 
-/// Takes back what the files of a history have not on the disk: all of it, or with `seed` a part.
+/// Takes back those writes to the files of a history that are not on the disk: all of them, or with `seed` a part.
 pub(crate) fn lose(file: &Path, mut seed: Option<u64>) {
     let mut is_lost = || {
         seed.as_mut().is_none_or(|seed| {
@@ -47,7 +49,7 @@ pub(crate) fn lose(file: &Path, mut seed: Option<u64>) {
         take_back(&path, &notes, &mut is_lost);
         fs::remove_file(undo).unwrap();
     }
-    // It is never read after a start.
+    // This file is never read after a start.
     let _none = fs::remove_file(beside(file, "-shm"));
 }
 
@@ -55,7 +57,7 @@ fn take_back(path: &Path, notes: &[u8], is_lost: &mut impl FnMut() -> bool) {
     let Ok(file) = File::options().write(true).open(path) else { return };
     let mut records = Vec::new();
     let mut rest = notes;
-    // The last record may not be whole: then what it is about was not written.
+    // The last record may be incomplete. Then the write that it describes did not happen.
     while let Some((head, after)) = rest.split_at_checked(24) {
         let number = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().unwrap());
         let (offset, length, size) = (number(0), number(8), number(16));

@@ -1,5 +1,5 @@
-//! The built program, and peers with nothing but a socket. Everything waits for what must happen, with a
-//! deadline, and ends with the test.
+//! Runs the built program, and peers that have only a socket. Everything waits for what must happen, with a deadline,
+//! and ends with the test.
 #![allow(dead_code, reason = "every test file is a crate of its own and uses its part of this")]
 
 mod peer;
@@ -41,7 +41,7 @@ impl Drop for Killed {
 /// A process whose output is collected.
 pub(crate) struct Process {
     child: Killed,
-    /// Kills it if this program ends and drops nothing.
+    /// Kills the process if this program ends without dropping anything.
     _watched: Watched,
     stdin: Option<ChildStdin>,
     pub(crate) stdout: Output,
@@ -53,7 +53,7 @@ impl Process {
         Self::start_with(command.stdin(Stdio::piped()))
     }
 
-    /// As [`start`](Self::start), with the stdin that `command` has.
+    /// Like [`start`](Self::start), but keeps the stdin that `command` has.
     pub(crate) fn start_with(command: &mut Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
@@ -63,7 +63,7 @@ impl Process {
         Self { stdin: child.stdin.take(), child: Killed(child), _watched: watched, stdout, stderr }
     }
 
-    /// As [`start`](Self::start), but nobody reads its stdout unless the caller does.
+    /// Like [`start`](Self::start), but nobody reads the stdout unless the caller does.
     pub(crate) fn start_unread(command: &mut Command) -> (Self, ChildStdout) {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
@@ -100,15 +100,15 @@ impl Process {
         self.stdin = None;
     }
 
-    /// Waits for its end; returns the exit code.
+    /// Waits for its end. Returns the exit code.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.stdout.wait_until("its end", |output| output.ended.then_some(()));
         self.stderr.wait_until("its end", |output| output.ended.then_some(()));
         self.child.0.wait().expect("it is a child of ours").code()
     }
 
-    /// Returns once this client prints what `speaker` says, which is said again until then. A client that is slow to
-    /// send its hello counts as a silent listener at first, and drops what it is sent before it is welcomed.
+    /// Returns once this client prints what `speaker` says. The speaker repeats it until then. At first a client that
+    /// is slow to send its hello counts as a silent listener, and it drops what it receives before its welcome.
     pub(crate) fn hears(&self, speaker: &mut Peer) {
         let line = speaker.line("can you hear me?");
         let deadline = now() + PATIENCE;
@@ -125,8 +125,8 @@ impl Process {
         self.child.0.kill().expect("it still runs");
     }
 
-    /// Whether SIGHUP, SIGINT or SIGTERM reaches the programs that a test starts. They inherit that it is ignored: so it
-    /// is after `nohup`, and in the background of a script.
+    /// Whether SIGHUP, SIGINT or SIGTERM reaches the programs that a test starts. If the signal is ignored here, they
+    /// inherit that. This is the case after `nohup` and in the background of a script.
     #[cfg(unix)]
     pub(crate) fn heeds(signal: &str) -> bool {
         let bit = match signal {
@@ -145,7 +145,7 @@ impl Process {
         !is_ignored
     }
 
-    /// Asks it to end, as a service manager does.
+    /// Asks the process to end, as a service manager does.
     #[cfg(unix)]
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
@@ -158,11 +158,11 @@ impl Process {
     }
 }
 
-/// `chat server`, over TCP unless said otherwise.
+/// `chat server`, over TCP unless specified otherwise.
 pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
-    /// How often each address was one of [`peer`](Self::peer)'s.
+    /// For each address, how often a peer of [`peer`](Self::peer) had it.
     peers: Mutex<BTreeMap<String, usize>>,
 }
 
@@ -175,7 +175,8 @@ impl Server {
         Self::over(&["tcp"], flags)
     }
 
-    /// Over several transports at an address of its own: a port that is free for one must be so for all.
+    /// A server over several transports, at an address of its own, because a port that is free for one transport must
+    /// be free for all.
     pub(crate) fn over(transports: &[&str], flags: &[&str]) -> Self {
         let ip = if transports.len() > 1 { own_loopback() } else { Ipv4Addr::LOCALHOST.into() };
         Self::at(&format!("{ip}:0"), transports, flags)
@@ -184,7 +185,7 @@ impl Server {
     pub(crate) fn at(bind: &str, transports: &[&str], flags: &[&str]) -> Self {
         let mut command = Command::new(CHAT);
         command.arg("server").args(transports).args(["--bind", bind]).args(flags);
-        // No control socket that a killed server would leave behind.
+        // Without this variable there is no control socket that a killed server would leave behind.
         command.env_remove("XDG_RUNTIME_DIR");
         Self::run(&mut command)
     }
@@ -192,8 +193,7 @@ impl Server {
     pub(crate) fn run(command: &mut Command) -> Self {
         let process = Process::start(command);
         let address = process.stdout.wait_until("the address it listens on", |output| {
-            // With several transports each has a line, and all the same address.
-            // Perhaps after a time stamp.
+            // With several transports each has a line, and all have the same address. A time stamp may come first.
             output.lines.first()?.split("[*] Listening on ").nth(1)?.split(' ').next()?.parse().ok()
         });
         Self { process, address, peers: Mutex::default() }
@@ -204,11 +204,12 @@ impl Server {
         self.peer_that_says("")
     }
 
-    /// The same, which says something at once: the server waits a moment for what a silent one speaks.
+    /// Like [`peer`](Self::peer), but it says something at once. The server waits a moment to find out what a silent
+    /// peer speaks.
     pub(crate) fn peer_that_says(&self, first: &str) -> Peer {
         let mut peer = Peer::connect(self.address);
         peer.send(first);
-        // After a reset the system may give the same port once more.
+        // After a reset the system may assign the same port again.
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         let count = peers.entry(peer.name.clone()).or_default();
         *count += 1;
@@ -223,12 +224,12 @@ impl Server {
         self.process.stdout.wait_for_line(&format!("[*] Accepted connection from {name}"));
     }
 
-    /// Waits until a member has left for this reason; `None` if by its own choice.
+    /// Waits until a member has left for this reason, or by its own choice if `None`.
     pub(crate) fn has_closed(&self, name: &str, reason: Option<&str>) {
         self.process.stdout.wait_for_line(&closed(name, reason));
     }
 
-    /// Waits until a member has left, for whatever reason.
+    /// Waits until a member has left for any reason.
     pub(crate) fn has_ended(&self, name: &str) {
         let (by, of) =
             (format!("[*] Connection closed by {name}"), format!("[*] Connection of {name} closed "));
@@ -237,9 +238,9 @@ impl Server {
         });
     }
 
-    /// `chat client tcp` in a pipe. Returns it with its address, once the server has accepted it. Nobody else may
-    /// connect meanwhile. If its hello is late, it may not have been welcomed yet, and not hear everything:
-    /// [`client_that_hears`](Self::client_that_hears) does.
+    /// `chat client tcp` in a pipe. Returns it with its address once the server has accepted it. Nobody else may
+    /// connect during the call. If the hello of the client is late, the client may not have its welcome yet and may
+    /// not hear everything. [`client_that_hears`](Self::client_that_hears) waits for that.
     pub(crate) fn client(&self, flags: &[&str]) -> (Process, String) {
         let before = self.process.stdout.written().lines.len();
         let client = Process::start(&mut client_command(self.address, flags));
@@ -251,13 +252,13 @@ impl Server {
         (client, name)
     }
 
-    /// As [`client`](Self::client), and it hears all that is said from now on. Before others connect: they would hear
-    /// how it is asked. What it has printed meanwhile is forgotten.
+    /// Like [`client`](Self::client), but the client hears everything that is said from now on. Call it before others
+    /// connect, because they would hear how it is asked. What it has printed during the call is forgotten.
     pub(crate) fn client_that_hears(&self, flags: &[&str]) -> (Process, String) {
         let (client, name) = self.client(flags);
         let mut speaker = self.peer();
         client.hears(&mut speaker);
-        // It may have been asked several times.
+        // The speaker may have asked several times.
         speaker.send("so you can\n");
         client.stdout.wait_for_line(&speaker.line("so you can"));
         let asked_by = speaker.name.clone();
@@ -268,7 +269,7 @@ impl Server {
     }
 }
 
-/// A line without the name of the room before it, which is there if the server has several.
+/// A line without the name of the room before it. The name is there if the server has several rooms.
 pub(crate) fn in_any_room(line: &str) -> &str {
     match line.split_once(' ') {
         Some((room, rest)) if rest.starts_with('[') && room.chars().all(char::is_alphanumeric) => rest,
@@ -276,7 +277,7 @@ pub(crate) fn in_any_room(line: &str) -> &str {
     }
 }
 
-/// What the server prints of a member that has left for this reason; `None` if by its own choice.
+/// What the server prints when a member has left for this reason, or by its own choice if `None`.
 pub(crate) fn closed(name: &str, reason: Option<&str>) -> String {
     match reason {
         None => format!("[*] Connection closed by {name}"),
@@ -295,8 +296,8 @@ pub(crate) fn client_command_over(transport: &str, address: SocketAddr, flags: &
     command
 }
 
-/// A loopback address of this test alone, where there are several: a port of it that is free once stays free, since
-/// nobody else listens there and no outgoing connection begins there.
+/// A loopback address that only this test uses, where the system has several. A port that was free there stays free,
+/// because nobody else listens there and no outgoing connection begins there.
 pub(crate) fn own_loopback() -> IpAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     if cfg!(target_os = "linux") {
@@ -314,7 +315,7 @@ pub(crate) fn free_address() -> SocketAddr {
         .expect("there is a free port")
 }
 
-/// An address at which nobody listens, as long as the socket is kept: it has the port and does not listen.
+/// An address at which nobody listens as long as the socket is kept. The socket has the port and does not listen.
 pub(crate) fn refusing_address() -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a descriptor is left");
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("there is a free port");
@@ -322,10 +323,10 @@ pub(crate) fn refusing_address() -> (Socket, SocketAddr) {
     (socket, address)
 }
 
-/// An address of this machine that is not loopback, if it has one. What is sent there does not leave the machine.
+/// An address of this machine that is not loopback, if it has one. Data sent to it does not leave the machine.
 pub(crate) fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    // Asks for the route, and sends nothing (RFC 5737: nobody has this address).
+    // This asks for the route and sends nothing (RFC 5737: nobody has this address).
     socket.connect("203.0.113.1:9").ok()?;
     let ip = socket.local_addr().ok()?.ip();
     (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
@@ -349,7 +350,7 @@ impl Output {
         output
     }
 
-    /// Line by line, by LF alone: whatever else a line may hold is for the tests to see.
+    /// Collects lines that end in LF. Anything else in a line is for the tests to see.
     fn collect(&self, pipe: impl Read) {
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
@@ -401,7 +402,7 @@ impl Output {
         });
     }
 
-    /// Waits until there are so many lines.
+    /// Waits until there are this many lines.
     pub(crate) fn wait_for_lines(&self, count: usize) {
         self.wait_until(&format!("{count} lines"), |output| (output.lines.len() >= count).then_some(()));
     }

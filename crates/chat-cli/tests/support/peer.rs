@@ -1,4 +1,4 @@
-//! A peer with nothing but a socket.
+//! A peer that has only a socket.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -12,9 +12,9 @@ pub(crate) struct Peer {
     pub(crate) socket: TcpStream,
     /// Its address, as the room shows it.
     pub(crate) name: String,
-    /// All it has received.
+    /// Everything it has received.
     got: Vec<u8>,
-    /// How much of that [`read_up_to`](Self::read_up_to) has returned.
+    /// How many of these bytes [`read_up_to`](Self::read_up_to) has returned.
     read_bytes: usize,
 }
 
@@ -23,7 +23,7 @@ impl Peer {
         Self::of(TcpStream::connect(server).expect("the server listens"))
     }
 
-    /// Connects as soon as somebody listens there.
+    /// Connects as soon as somebody listens at the address.
     pub(crate) fn connect_in_time(server: SocketAddr) -> Self {
         let deadline = now() + PATIENCE;
         loop {
@@ -46,8 +46,8 @@ impl Peer {
         self.socket.write_all(bytes.as_ref()).expect("the server reads");
     }
 
-    /// Sends piece after piece until the server has closed. False if there was a pause between two of them that is
-    /// long enough to make each a message of its own (clause 5.2).
+    /// Sends piece after piece until the server has closed the connection. Returns false if a pause between two
+    /// pieces was long enough to make each of them a message of its own (clause 5.2).
     pub(crate) fn send_without_a_pause<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>) -> bool {
         let mut last = now();
         for piece in pieces {
@@ -60,12 +60,13 @@ impl Peer {
         true
     }
 
-    /// The line in which others see `text` when this peer says it.
+    /// The line that others see when this peer says `text`.
     pub(crate) fn line(&self, text: &str) -> String {
         format!("[{}] {text}", self.name)
     }
 
-    /// One `recv`, as simple programs call it. Empty at the end. It may hold a part of a line or several lines.
+    /// Calls `recv` once, as simple programs do. The result is empty at the end. It may hold a part of a line or
+    /// several lines.
     pub(crate) fn recv(&mut self) -> &[u8] {
         let mut buffer = [0; 1024];
         let count = self.socket.read(&mut buffer).expect("something comes in time");
@@ -73,7 +74,8 @@ impl Peer {
         &self.got[self.got.len() - count..]
     }
 
-    /// What a program shows that prints each `recv` as a line of its own. Returns once one of the lines is `last`.
+    /// What a program shows that prints the result of each `recv` as a line of its own. Returns once one of the lines
+    /// is `last`.
     pub(crate) fn print_each_recv(mut self, last: impl Fn(&str) -> bool) -> Vec<String> {
         let mut printed = Vec::new();
         loop {
@@ -87,12 +89,12 @@ impl Peer {
         }
     }
 
-    /// A second handle to the same socket, to send with.
+    /// A second handle to the same socket, for sending.
     pub(crate) fn again(&self) -> Self {
         Self::of(self.socket.try_clone().expect("a descriptor is left"))
     }
 
-    /// All it has received so far.
+    /// Everything it has received so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.got.clone()).expect("plain peers get UTF-8")
     }
@@ -116,8 +118,8 @@ impl Peer {
         self.read_bytes = self.got.len();
     }
 
-    /// Reads until a line ends with `line`, whatever comes with it in the same `recv`. Returns the lines up to it,
-    /// from where the last call ended.
+    /// Reads until a line ends with `line`, even if more comes in the same `recv`. Returns the lines from the end of
+    /// the last call up to this one.
     pub(crate) fn read_up_to(&mut self, line: &str) -> Vec<String> {
         let begin = self.read_bytes;
         let mut unfinished = begin;
@@ -138,8 +140,9 @@ impl Peer {
         }
     }
 
-    /// The lines in what one `recv` of an undelimited peer has returned: with nothing between them where it did not call
-    /// `recv` for longer than 50 ms (clause 5.3), as on a busy machine. Their authors have IPv4 loopback addresses.
+    /// Splits what one `recv` of an undelimited peer has returned into lines. If the peer did not call `recv` for
+    /// more than 50 ms (clause 5.3), as happens on a busy machine, there is nothing between the lines. Their authors
+    /// must have IPv4 loopback addresses.
     pub(crate) fn unglued(received: &str) -> Vec<String> {
         const AUTHOR: &str = "[127.0.0.1:";
         let starts = received.match_indices(AUTHOR).map(|(at, _)| at).filter(|&at| at > 0);
@@ -148,7 +151,7 @@ impl Peer {
         begins.zip(&ends).map(|(begin, &end)| received[begin..end].to_owned()).collect()
     }
 
-    /// Reads to the end, be it a clean one or a reset. Returns all lines it has received.
+    /// Reads to the end, whether it is a clean end or a reset. Returns all lines that it has received.
     pub(crate) fn read_to_end(&mut self) -> Vec<String> {
         let mut rest = Vec::new();
         match self.socket.read_to_end(&mut rest) {

@@ -1,8 +1,8 @@
-//! What a test has started ends with the test, however that ends: a program that is killed drops nothing.
+//! Processes that a test has started end with the test, however it ends. A program that is killed drops nothing.
 
 use std::process::{Child, Command, Stdio};
 
-/// A shell that waits for this program to end, and cleans up then. Dropped, it does nothing.
+/// A shell that waits for this program to end and then cleans up. If this is dropped, the shell does nothing.
 pub(crate) struct Watched(Option<Child>);
 
 impl Watched {
@@ -11,7 +11,8 @@ impl Watched {
         if cfg!(not(unix)) {
             return Self(None);
         }
-        // Its stdin ends with this program. What ends a whole group of processes must not end it before.
+        // The shell's stdin ends with this program. A signal to the whole group of processes must not end the shell
+        // before that.
         let script = "trap '' HUP INT TERM; read -r line || eval \"$1\"";
         let mut shell = Command::new("sh");
         shell.args(["-c", script, "sh", clean_up]);
@@ -23,7 +24,7 @@ impl Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         let Some(mut shell) = self.0.take() else { return };
-        // Before its stdin ends.
+        // Kill the shell before its stdin ends.
         let _ended_already = shell.kill();
         let _reaped = shell.wait();
     }

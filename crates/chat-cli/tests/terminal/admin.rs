@@ -1,4 +1,4 @@
-//! The console of a server that has no terminal of its own, and one whose stdout goes elsewhere.
+//! The console for a server that has no terminal of its own, and the console of a server whose stdout goes elsewhere.
 
 use std::fs;
 
@@ -58,7 +58,7 @@ fn what_is_typed_is_taken_although_stdout_goes_elsewhere() {
     ann.shows(" [*] good morning");
     window.enters("/who");
     window.shows(&format!("-- {ann_is} (tcp, here for"));
-    // The end of input is none of a terminal, and a room is not closed by it.
+    // Ctrl-D on a terminal is not the end of the input, so it does not close the room.
     window.presses(&["C-d"]);
     window.enters("still here");
     ann.shows(" [*] still here");

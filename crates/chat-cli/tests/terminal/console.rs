@@ -39,7 +39,7 @@ fn the_operator_speaks_looks_kicks_and_closes() {
 #[test]
 fn in_the_background_the_server_only_prints() {
     let Some(tmux) = Tmux::start() else { return };
-    // An interactive shell gives a background process a group of its own, so that it may not touch the terminal.
+    // An interactive shell gives a background process a group of its own, so that process may not touch the terminal.
     let server = named(&tmux, "server", &format!("{CHAT} server tcp --bind 127.0.0.1:0"));
     let shell = tmux.window(&format!("set -m; {server} & wait"));
     let rows = shell.shows("[*] Listening on ");

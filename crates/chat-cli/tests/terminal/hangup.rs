@@ -1,4 +1,4 @@
-//! The terminal is closed: the room closes with it, unless it was told to outlive it.
+//! The terminal is closed. The room closes with it unless the server was told to outlive it.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::tmux::Tmux;
 use super::{CHAT, named, server, signal};
 
-/// A plain member, once it is in.
+/// A plain member that has joined.
 fn member(address: &str) -> TcpStream {
     let mut member = TcpStream::connect(address).expect("the server listens");
     member.set_read_timeout(Some(Duration::from_secs(30))).expect("not zero");
@@ -16,7 +16,7 @@ fn member(address: &str) -> TcpStream {
     member
 }
 
-/// Asks who is here, and reads up to the row of the member itself, which is the last one.
+/// Asks who is present and reads up to the member's own row, which is the last one.
 fn is_answered(member: &mut TcpStream) {
     member.write_all(b"/who\n").expect("it reads");
     read_up_to(member, |line| line.contains(" (tcp, here for "));
@@ -27,7 +27,7 @@ fn is_told_the_end(member: &mut TcpStream) {
     read_up_to(member, |line| line.starts_with("[*] The server is stopping"));
 }
 
-/// Reads up to a line that is `wanted`.
+/// Reads up to a line for which `wanted` is true.
 fn read_up_to(member: &mut TcpStream, wanted: impl Fn(&str) -> bool) {
     let mut text = Vec::new();
     let is_there = |text: &[u8]| {
@@ -62,7 +62,7 @@ fn after_nohup_the_room_outlives_its_terminal() {
     let address = rows.iter().find_map(|row| row.split("[*] Listening on ").nth(1)).expect("it says where");
     let mut member = member(address);
     shell.closes();
-    // Its signals have come when the terminal is gone, and the room is as it was.
+    // When the terminal is gone, the server has received its signals, and the room is as it was.
     signal(&tmux, "server", "HUP");
     is_answered(&mut member);
     signal(&tmux, "server", "TERM");

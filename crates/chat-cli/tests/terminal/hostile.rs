@@ -1,4 +1,4 @@
-//! Servers that mean harm.
+//! Servers that try to do harm.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,8 +12,8 @@ use chat_proto::{
 use super::CHAT;
 use super::tmux::{Tmux, Window};
 
-/// What must not work: moving the cursor, clearing, colours, the title, reports that come back as typed text, other
-/// character sets, 8-bit controls, hiding, and lines that seem to come from somebody else.
+/// Texts that must not have an effect: moving the cursor, clearing the screen, colours, the title, reports that come
+/// back as typed text, other character sets, 8-bit controls, hiding, and lines that seem to come from somebody else.
 const HOSTILE: [&str; 12] = [
     "\x1b[2J\x1b[Hcleared",
     "\x1b[1;1Hmoved",
@@ -57,7 +57,7 @@ fn hostile_text_of_a_plain_server_changes_nothing_but_its_own_line() {
     thread::spawn(move || {
         let (mut socket, _) = listener.accept().expect("a client");
         for text in HOSTILE {
-            // A line break is a line's end here, for good, and so is a NUL.
+            // Line breaks always end a line here, and so does a NUL.
             let text = text.replace(['\r', '\n', '\0'], "");
             socket.write_all(format!("[192.0.2.7:7] {text}\n").as_bytes()).expect("it reads");
         }
@@ -112,7 +112,7 @@ fn welcome(you: PeerAddr) -> Vec<u8> {
     bytes
 }
 
-/// A frame that no server of ours could send: its text is not clean.
+/// A frame that a server of ours cannot send, because its text is not clean.
 fn said(seq: u64, text: &str) -> Vec<u8> {
     let peer: PeerAddr = "192.0.2.7:7".parse().expect("an address");
     let stand_in = "~".repeat(text.len());

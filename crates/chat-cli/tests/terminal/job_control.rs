@@ -1,4 +1,4 @@
-//! Ctrl-Z, `bg` and `fg`: the room goes on without the terminal, and the console comes back with it.
+//! Ctrl-Z, `bg` and `fg`: the room goes on without the terminal, and the console returns with it.
 
 use super::tmux::{Tmux, Window};
 use super::{CHAT, named, pipe, server, signal};
@@ -17,13 +17,13 @@ fn address(window: &Window<'_>) -> String {
     address.expect("it was just there").to_owned()
 }
 
-/// Says `text` in the room from elsewhere, which must be shown in the window.
+/// Says `text` in the room from elsewhere. The window must show it.
 fn the_room_goes_on(window: &Window<'_>, address: &str, text: &str) {
     pipe(address, &format!("{text}\n"));
     window.shows(&format!("] {text}"));
 }
 
-/// The console takes keys and shows its status.
+/// Checks that the console takes keys and shows its status.
 fn the_console_works(window: &Window<'_>, text: &str) {
     window.waits_for("the console", |rows| {
         let at = rows.iter().rposition(|row| row.starts_with(" ● open"));
@@ -50,7 +50,7 @@ fn a_stopped_server_goes_on_in_the_background_and_its_console_in_the_foreground(
     shell.enters("fg");
     the_console_works(&shell, "back in the foreground");
     the_room_goes_on(&shell, &address, "so we are");
-    // Twice, for what the first time leaves behind; and straight back.
+    // Stop it a second time, because the first time may leave something behind, and bring it straight back.
     shell.presses(&["C-z"]);
     shell.waits_for("a second stop", |rows| rows.iter().filter(|row| row.contains("Stopped")).count() == 2);
     shell.enters("fg");
@@ -86,7 +86,7 @@ fn a_server_that_somebody_else_stops_has_its_console_again_when_it_goes_on() {
         let address = address(&shell);
         signal(&tmux, "server", stop);
         shell.shows("Stopped");
-        // This shell leaves the terminal in the console's modes, in which Enter is no line feed.
+        // This shell leaves the terminal in the modes of the console, where Enter is not a line feed.
         shell.types("stty sane; bg");
         shell.presses(&["C-j"]);
         the_room_goes_on(&shell, &address, &format!("after {stop}"));

@@ -1,4 +1,4 @@
-//! Keys that come in pieces, pastes without their marks, and terminals that other programs have made non-blocking.
+//! Keys that arrive in pieces, pastes without their marks, and terminals that other programs have made non-blocking.
 
 use super::tmux::Tmux;
 use super::{CHAT, client, pipe, server};
@@ -10,13 +10,13 @@ fn a_key_that_comes_in_pieces_is_a_key() {
     let (ann, _) = client(&tmux, &address, "");
     ann.types("held");
     ann.shows("> held");
-    // The left arrow, twice: each call is a read of its own.
+    // The left arrow, twice. Each call of `sends` is a read of its own.
     for pieces in [&[&b"\x1b"[..], b"[D"][..], &[b"\x1b", b"[", b"D"]] {
         pieces.iter().for_each(|piece| ann.sends(piece));
     }
     ann.types("l wor");
     ann.shows("> hel world");
-    // Half of a letter is none.
+    // Half of a letter is not a letter.
     let umlaut = "ü".as_bytes();
     ann.sends(&umlaut[..1]);
     ann.sends(&umlaut[1..]);
@@ -29,7 +29,7 @@ fn a_paste_without_its_end_takes_no_key_for_good() {
     let (_server, address) = server(&tmux);
     let (ann, _) = client(&tmux, &address, "");
     ann.sends(b"\x1b[200~half a paste");
-    ann.shows("> half a paste"); // after a while, in which nothing came
+    ann.shows("> half a paste"); // after a while in which nothing arrived
     ann.types(", and typed");
     ann.shows("> half a paste, and typed");
     ann.presses(&["C-c"]);
@@ -80,7 +80,7 @@ fn a_terminal_that_another_program_has_made_non_blocking_is_waited_for() {
     server.shows("] typed by ann");
     server.enters("typed by the operator");
     ann.shows("[*] typed by the operator");
-    // Without its console, too: the system edits the lines, and nothing of them may be lost.
+    // The same without its console: the system edits the lines, and no line may be lost.
     let teed = tmux.window(&format!("{python}; {CHAT} server tcp --bind 127.0.0.1:0 | cat"));
     teed.shows("Listening on");
     teed.enters("/who");

@@ -1,4 +1,4 @@
-//! The terminal, after it.
+//! The state of the terminal after the program.
 
 use std::fs;
 
@@ -36,7 +36,7 @@ fn every_way_out_leaves_the_terminal_as_it_was() {
         let read = |path| fs::read_to_string(path).expect("stty wrote it");
         assert_eq!(read(&before), read(&after));
         assert!(ann.cursor().2, "the cursor is shown");
-        // What is pasted now has no marks around it, and long lines wrap.
+        // Text that is pasted now has no marks around it, and long lines wrap.
         ann.pastes(&format!("{}\n", "x".repeat(100)));
         ann.waits_for("a pasted line without marks", |rows| rows.iter().any(|row| row == &"x".repeat(20)));
     };

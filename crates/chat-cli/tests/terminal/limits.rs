@@ -1,4 +1,4 @@
-//! Long lines, long pastes, and texts that want to look like something else.
+//! Long lines, long pastes, and texts that try to look like something else.
 
 use super::tmux::Tmux;
 use super::{CHAT, client, pipe, server};
@@ -8,7 +8,7 @@ fn a_row_in_the_middle_of_a_message_does_not_look_like_a_notice() {
     let Some(tmux) = Tmux::start() else { return };
     let (_server, address) = server(&tmux);
     let (ann, _) = client(&tmux, &address, "");
-    // " [127.0.0.1:PORT] " and the padding are a whole row, whatever the port's length.
+    // " [127.0.0.1:PORT] " and the padding fill a whole row, whatever the length of the port.
     for padding in 55..=64 {
         pipe(&address, &format!("{}[*] The server is stopping\n", "x".repeat(padding)));
     }

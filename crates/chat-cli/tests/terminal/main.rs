@@ -1,7 +1,7 @@
-//! The program on a real terminal: what people see while others talk, paste, resize and leave.
+//! The program on a real terminal: what people see while others talk, and when they paste, resize and leave.
 //!
-//! Each test has a tmux server of its own, types into its windows and reads their screens. Where there is no tmux
-//! they say so and do nothing.
+//! Each test has a tmux server of its own, types into its windows and reads their screens. If tmux is not installed,
+//! the tests say so and do nothing.
 #![cfg(unix)]
 
 mod admin;
@@ -30,7 +30,7 @@ fn server(tmux: &Tmux) -> (Window<'_>, String) {
     server_at(tmux, "127.0.0.1:0")
 }
 
-/// The same at an address of the caller's choice.
+/// A server on a terminal at an address that the caller chooses.
 fn server_at<'a>(tmux: &'a Tmux, bind: &str) -> (Window<'a>, String) {
     let window =
         tmux.window(&named(tmux, "server", &format!("{CHAT} server tcp --bind {bind} --no-timestamps")));
@@ -40,7 +40,7 @@ fn server_at<'a>(tmux: &'a Tmux, bind: &str) -> (Window<'a>, String) {
     (window, address)
 }
 
-/// A client on a terminal, and what it is to the others.
+/// A client on a terminal, and its name in the room.
 fn client<'a>(tmux: &'a Tmux, address: &str, flags: &str) -> (Window<'a>, String) {
     let window =
         tmux.window(&format!("{CHAT} client tcp {address} --no-timestamps {flags}; echo ended with $?"));
@@ -51,7 +51,7 @@ fn client<'a>(tmux: &'a Tmux, address: &str, flags: &str) -> (Window<'a>, String
     (window, you)
 }
 
-/// Pipes `lines` through a client that is no terminal.
+/// Pipes `lines` through a client without a terminal.
 fn pipe(address: &str, lines: &str) {
     let mut client = Command::new(CHAT);
     client.args(["client", "tcp", address]).stdin(Stdio::piped()).stdout(Stdio::null());

@@ -1,4 +1,4 @@
-//! People who talk while others type.
+//! People talk while others type.
 
 use super::support::own_loopback;
 use super::tmux::Tmux;
@@ -65,7 +65,7 @@ fn text_of_every_script_is_typed_and_read() {
         ann.shows(&format!("] meanwhile {text}"));
         let rows = ann.shows(&format!("> before {text}"));
         assert_eq!(rows.iter().filter(|row| row.contains('●')).count(), 1, "{rows:#?}");
-        // The cursor stands where the terminal itself would write next.
+        // The cursor is where the terminal itself would write next.
         ann.types("|");
         ann.shows(&format!("> before {text}|"));
         ann.presses(&["BSpace", "Home", "Delete", "End", "Enter"]);
@@ -89,7 +89,7 @@ fn a_burst_does_not_disturb_the_line_being_typed() {
         }
     });
     ann.shows("left, 1 present");
-    // Keys and messages come on different ways: the last ones typed may come after the last one said.
+    // Keys and messages take different ways, so the last keys may arrive after the last message.
     let rows = ann.shows(&format!("> {typed}"));
     assert_eq!(rows.len(), 24);
     assert_eq!(rows[22], format!("> {typed}"));
@@ -109,7 +109,7 @@ fn a_burst_does_not_disturb_the_line_being_typed() {
 #[test]
 fn a_lost_connection_is_taken_up_again_and_nothing_is_said_twice() {
     let Some(tmux) = Tmux::start() else { return };
-    // While nobody listens there, nobody else takes the port.
+    // Nobody else takes the port while nobody listens at it.
     let (first, address) = server_at(&tmux, &format!("{}:0", own_loopback()));
     let (ann, _) = client(&tmux, &address, "");
     ann.enters("before");

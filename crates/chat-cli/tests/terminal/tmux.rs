@@ -1,4 +1,4 @@
-//! A tmux server of the test's own: a real terminal whose screen can be read.
+//! A tmux server of the test's own: a real terminal with a screen that can be read.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::support::Watched;
 
-/// How long anything may take to show on a screen. Generous: nothing passes by waiting for it.
+/// How long anything may take to show on a screen. It is generous, because no test passes by waiting for it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const CONFIGURATION: &str = "\
@@ -23,19 +23,19 @@ set -g status off
 set -g escape-time 0
 ";
 
-/// A tmux server, ended when it is dropped.
+/// A tmux server that is ended when this is dropped.
 pub(crate) struct Tmux {
     name: String,
     directory: PathBuf,
-    /// A control client, which tells when a screen changes.
+    /// A control client. It reports when a screen changes.
     control: Option<Child>,
     changes: Receiver<()>,
-    /// tmux and what runs in it is no child of ours.
+    /// Ends the server with the test: tmux and the programs in it are not children of this process.
     _watched: Watched,
 }
 
 impl Tmux {
-    /// Starts a server; none, and a word about it, where there is no tmux.
+    /// Starts a server. Returns `None`, with a message, if tmux is not installed.
     pub(crate) fn start() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         if Command::new("tmux").arg("-V").output().is_err() {
@@ -59,7 +59,7 @@ impl Tmux {
         thread::spawn(move || {
             for line in output.split(b'\n') {
                 let Ok(line) = line else { return };
-                // Full: somebody is told already.
+                // If the channel is full, the reader will notice the change anyway.
                 if line.starts_with(b"%") && change.try_send(()).is_err_and(|error| error.is_disconnected()) {
                     return;
                 }
@@ -68,7 +68,7 @@ impl Tmux {
         Some(tmux)
     }
 
-    /// Opens a window of 80 x 24 that runs `script` in a shell and stays open after it.
+    /// Opens a window of 80 x 24 that runs `script` in a shell and stays open afterwards.
     pub(crate) fn window(&self, script: &str) -> Window<'_> {
         let script = format!("{script}; exec cat");
         let id = self.run(&["new-window", "-d", "-P", "-F", "#{window_id}", "-t", "test:", &script]);
@@ -111,7 +111,7 @@ impl Drop for Tmux {
     }
 }
 
-/// A window, and in it a terminal.
+/// A window with a terminal in it.
 pub(crate) struct Window<'a> {
     tmux: &'a Tmux,
     id: String,
@@ -128,7 +128,7 @@ impl Window<'_> {
         self.tmux.run(&[&["send-keys", "-t", &self.id], keys].concat());
     }
 
-    /// Sends these bytes at once, as no key of tmux does.
+    /// Sends these bytes at once. No key of tmux does that.
     pub(crate) fn sends(&self, bytes: &[u8]) {
         let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let bytes: Vec<&str> = bytes.iter().map(String::as_str).collect();
@@ -141,12 +141,12 @@ impl Window<'_> {
         self.presses(&["Enter"]);
     }
 
-    /// Pastes, as a terminal does that marks pasted text.
+    /// Pastes like a terminal that marks pasted text.
     pub(crate) fn pastes(&self, text: &str) {
         self.pastes_with(&["-p"], text);
     }
 
-    /// Pastes, as a terminal does that does not mark pasted text.
+    /// Pastes like a terminal that does not mark pasted text.
     pub(crate) fn pastes_unmarked(&self, text: &str) {
         self.pastes_with(&[], text);
     }
@@ -159,7 +159,7 @@ impl Window<'_> {
         self.tmux.run(&[&["paste-buffer", "-t", &self.id], flags].concat());
     }
 
-    /// Closes the window, and with it the terminal.
+    /// Closes the window and its terminal.
     pub(crate) fn closes(self) {
         self.tmux.run(&["kill-window", "-t", &self.id]);
     }
@@ -175,7 +175,7 @@ impl Window<'_> {
         rows(&screen)
     }
 
-    /// The same with its colours.
+    /// The rows of the screen with their colours.
     pub(crate) fn styled(&self) -> String {
         self.tmux.run(&["capture-pane", "-e", "-p", "-t", &self.id])
     }
@@ -194,7 +194,7 @@ impl Window<'_> {
         (numbers[0], numbers[1], numbers[2] == 1)
     }
 
-    /// Waits until the screen is as `is_right` wants it, and returns it.
+    /// Waits until `is_right` accepts the screen. Returns the screen.
     #[track_caller]
     pub(crate) fn waits_for(&self, what: &str, is_right: impl Fn(&[String]) -> bool) -> Vec<String> {
         let deadline = now() + PATIENCE;
@@ -212,7 +212,7 @@ impl Window<'_> {
         }
     }
 
-    /// Waits until some row has `text` in it.
+    /// Waits until a row has `text` in it.
     #[track_caller]
     pub(crate) fn shows(&self, text: &str) -> Vec<String> {
         self.waits_for(text, |rows| rows.iter().any(|row| row.contains(text)))

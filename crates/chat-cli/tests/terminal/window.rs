@@ -1,4 +1,4 @@
-//! What a window shows of long lines, when it is resized, of pastes, and in which colours.
+//! What a window shows when lines are long, when it is resized and when text is pasted, and in which colours.
 
 use super::tmux::{Tmux, Window};
 use super::{CHAT, client, server};
@@ -123,7 +123,7 @@ fn colours_are_left_out_on_request() {
     let (_server, address) = server(&tmux);
     let has_colour = |window: &Window<'_>| {
         let styled = window.styled();
-        // Not 39 and 49, which mean none.
+        // Skip the codes 39 and 49, which mean no colour.
         let codes = styled
             .split("\x1b[")
             .skip(1)
