@@ -80,7 +80,7 @@ fn an_attachment_that_the_tail_has_just_reached_has_missed_nothing() {
     let mut carrier = Carrier::new(&room, &time);
     room.notice("seen").unwrap();
     carrier.pull();
-    // Until the log is full, and then one more: the tail passes only what the attachment has seen.
+    // Fill the log and then add one more message, so that the tail passes only what the attachment has seen.
     while room.stats().log_entries as u64 == room.stats().messages {
         room.notice("filling").unwrap();
     }

@@ -1,4 +1,4 @@
-//! What members are shown as: no two alike, and nobody under the address of another one.
+//! How members are shown: no two alike, and none under the address of another member.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
@@ -9,7 +9,7 @@ use support::{Carrier, Time, hear, local, room};
 
 const ADDRESS: &str = "192.0.2.1:5";
 
-/// Two transports, and somebody who listens.
+/// A room with two transports and a local member that listens.
 fn stage() -> (Room, Time, Carrier, Carrier, LocalMember) {
     let (room, time) = room();
     let (tcp, udp) = (Carrier::new(&room, &time), Carrier::with_word(&room, &time, "udp"));

@@ -1,5 +1,5 @@
-//! What may go to another thread, and what several may share. It is part of the contract, and nothing in a signature
-//! shows it.
+//! Which types may go to another thread, and which several threads may share. This is part of the contract, and no
+//! signature shows it.
 
 use std::error::Error;
 use std::fmt::Debug;

@@ -151,7 +151,7 @@ fn the_end_is_signalled_to_all_threads_at_one_local_member() {
     hear(&bot);
     while bot.ready().try_recv().is_ok() {}
     drop(carrier);
-    // The first takes the signal and learns the end; the second must not wait for ever.
+    // The first thread takes the signal and learns that the room has ended. The second must not wait for ever.
     assert_eq!(bot.ready().try_recv(), Ok(()));
     assert_eq!(bot.try_recv(), Err(TryRecvError::Closed));
     assert_eq!(bot.ready().try_recv(), Ok(()));

@@ -1,5 +1,5 @@
-//! A member that fills the log faster than a transport pulls is throttled. So no member lags that is
-//! not slow itself.
+//! A member that fills the log faster than a transport pulls is throttled. So only a member that is slow itself can
+//! lag.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;

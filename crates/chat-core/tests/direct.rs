@@ -1,4 +1,5 @@
-//! The direct lane: what concerns one member only is numbered, in order, bounded, and never lost silently.
+//! The direct lane carries items for a single member. They are numbered, in order, bounded, and never lost without a
+//! notice.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
@@ -71,7 +72,7 @@ fn unacknowledged_items_come_again_over_the_connection_that_resumes_the_session(
     old.attachment.got(ann.member, 5);
     new.attachment.got(again.member, 5);
 
-    // After it has left nothing is in its lane, and the numbers go on.
+    // After the member has left, its lane is empty, and the numbers go on.
     new.leave(again.member, LeaveReason::Lost);
     let resume = Resume { direct: 5, session: again.welcome.session, ..resume };
     let back = new.welcome("192.0.2.1:3", &Hello { resume: Some(resume), ..Hello::default() });

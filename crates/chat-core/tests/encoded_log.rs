@@ -1,4 +1,4 @@
-//! The log as bytes, by example; `encoded_log_model.rs` compares it with a model.
+//! The log as bytes, tested by example. `encoded_log_model.rs` compares it with a model.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use chat_core::{Cursor, EncodedLog, Pending};
@@ -10,14 +10,14 @@ fn message(log: &mut EncodedLog, bytes: &[u8]) {
     log.push(&entry, |_, out| out.extend_from_slice(bytes));
 }
 
-/// Somebody comes or goes, in a format that shows it in `bytes`, or does not.
+/// Somebody joins or leaves. The format shows it as `bytes`, which may be empty.
 fn presence(log: &mut EncodedLog, bytes: &[u8]) {
     let entry =
         Entry { seq: log.seq(), at_ms: 0, event: Event::PresenceSummary { joined: 1, left: 0, members: 1 } };
     log.push(&entry, |_, out| out.extend_from_slice(bytes));
 }
 
-/// What is pending at `cursor`, in one piece.
+/// The bytes that are pending at `cursor`, in one piece.
 fn bytes(log: &EncodedLog, cursor: Cursor) -> String {
     bytes_before(log, cursor, u64::MAX)
 }
@@ -37,7 +37,7 @@ fn lagged(log: &EncodedLog, cursor: Cursor) -> (u64, Cursor) {
     }
 }
 
-/// A log for that many bytes in that many entries, each of which takes 16 bytes of index.
+/// A log for that many bytes in that many entries. Each entry takes 16 bytes of index.
 fn log_of(bytes: usize, entries: usize) -> EncodedLog {
     EncodedLog::new(bytes + 16 * entries)
 }

@@ -1,4 +1,4 @@
-//! The encoded log against a model that keeps everything, under generated histories.
+//! Compares the encoded log with a model that keeps everything, under generated histories.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::collections::BTreeSet;
@@ -8,24 +8,24 @@ use chat_core::{Cursor, EncodedLog, Pending};
 use chat_proto::{Author, Entry, Event, Origin, Text};
 use proptest::prelude::*;
 
-/// What happens to a log and its readers.
+/// A step in the history of a log and its readers.
 #[derive(Clone, Debug)]
 enum Step {
-    /// A message of this many bytes; of the reader with this number, if there is one.
+    /// A message of this many bytes. Its author is the reader with this number, if there is one.
     Message { bytes: usize, author: usize },
-    /// A join or a leave; 0 bytes if the format does not show it.
+    /// A join or a leave. It has 0 bytes if the format does not show it.
     Presence { bytes: usize },
-    /// The reader of the room lagged itself, by this many messages.
+    /// The log's own reader of the room has lagged and lost this many messages.
     Restart { lost: u64 },
-    /// A reader's socket takes some of the pending bytes, in thousandths of them.
+    /// A reader's socket takes this share of the pending bytes, in thousandths.
     Write { reader: usize, share: usize },
-    /// A reader begins at the head or after some message, in thousandths of all.
+    /// A reader begins at the head, or after this share of all messages, in thousandths.
     Join { gets_own: bool, after: Option<u64> },
 }
 
-/// Entries of at most `entry_max` bytes in a log that holds few of them.
+/// Histories with entries of at most `entry_max` bytes, in a log that holds few of them.
 fn histories() -> impl Strategy<Value = (usize, Vec<Step>)> {
-    // In the second kind of log the ring grows before it is full.
+    // In a log of the second kind the ring grows before it is full.
     let sizes = prop_oneof![(1..40_usize, 1..4_usize), (500..1_500_usize, 4..15_usize)];
     sizes.prop_flat_map(|(entry_max, entries)| {
         let bytes_max = (entry_max + 16) * entries + entries / 2;
@@ -43,7 +43,7 @@ fn histories() -> impl Strategy<Value = (usize, Vec<Step>)> {
     })
 }
 
-/// An entry that is shown, or a message that was lost with a restart.
+/// An entry that is shown, or a message that was lost in a restart.
 struct Shown {
     bytes: Vec<u8>,
     is_message: bool,
@@ -51,26 +51,26 @@ struct Shown {
 
 struct Reader {
     cursor: Cursor,
-    /// Which of the model's entries the reader gets next.
+    /// The index of the entry that the reader gets next, among the model's entries.
     next: usize,
-    /// The rest of an entry that the socket took in part.
+    /// The rest of an entry of which the socket took a part.
     torn: Vec<u8>,
     received: Vec<u8>,
-    /// What the reader should have received: whole entries.
+    /// What the reader should have received, in whole entries.
     expected: Vec<u8>,
     gets_own: bool,
-    /// The reader's own messages that it has not passed.
+    /// The reader's own messages that it has not reached yet.
     own: BTreeSet<u64>,
 }
 
 struct Pair {
     log: EncodedLog,
     bytes_max: usize,
-    /// Everything that was ever shown; the log holds the end of it.
+    /// Everything that was ever shown. The log holds the end of it.
     shown: Vec<Shown>,
-    /// The first that the log holds.
+    /// The index of the first entry that the log holds.
     tail: usize,
-    /// The slot after the newest entry ever; a slot never names two.
+    /// The slot after the newest entry ever. A slot never names two entries.
     slots_used: u64,
     readers: Vec<Reader>,
 }
@@ -147,7 +147,7 @@ impl Pair {
         self.readers.push(Reader { cursor, next, torn, received, expected, gets_own, own });
     }
 
-    /// Where a reader begins that has message `seq`.
+    /// The index at which a reader begins that already has message `seq`.
     fn index_after(&self, seq: u64) -> usize {
         if seq >= self.log.seq() {
             return self.shown.len();
@@ -165,7 +165,7 @@ impl Pair {
         self.shown[range].iter().flat_map(|shown| &shown.bytes).copied().collect()
     }
 
-    /// One `write` of a socket, as a transport does it.
+    /// One `write` to a socket, as a transport does it.
     fn write(&mut self, reader: usize, share: usize) {
         let mut reader = self.readers.swap_remove(reader);
         if reader.torn.is_empty() {
@@ -223,7 +223,7 @@ impl Pair {
         assert_eq!(reader.torn.len(), begun - written.len());
     }
 
-    /// The last of the numbers in `own` that follow `first` without a gap.
+    /// The last number in `own` that follows `first` without a gap.
     fn end_of_row(own: &BTreeSet<u64>, first: u64) -> u64 {
         own.range(first..)
             .zip(first..)
@@ -232,7 +232,7 @@ impl Pair {
             .map_or(first, |(_, seq)| seq)
     }
 
-    /// Where message `seq` is among the entries; past their end if it was not said yet.
+    /// The index of message `seq` among the entries, or their number if it was not said yet.
     fn index_of(&self, seq: u64) -> usize {
         if seq > self.log.seq() { self.shown.len() } else { self.index_of_held(seq) }
     }
@@ -241,7 +241,7 @@ impl Pair {
         (0..self.shown.len()).find(|&index| self.messages(..=index) == seq).unwrap()
     }
 
-    /// The invariants.
+    /// Checks the invariants.
     fn check(&self) {
         let log = &self.log;
         assert_eq!(log.seq(), self.messages(..self.shown.len()));
@@ -250,7 +250,7 @@ impl Pair {
         assert_eq!((log.head().seq(), log.pending(log.head())), (log.seq(), Pending::Nothing));
     }
 
-    /// Slots number the held entries consecutively, and any run of them can be read.
+    /// Checks that slots number the held entries consecutively, and that any run of them can be read.
     fn check_slots(&self, bytes_max: usize) {
         let log = &self.log;
         let slots = log.slots();
@@ -277,7 +277,7 @@ impl Pair {
         }
     }
 
-    /// A cursor after any message leads to the entries that followed it.
+    /// Checks that a cursor after any message leads to the entries that followed it.
     fn check_after(&self) {
         for seq in 0..=self.log.seq() + 2 {
             let cursor = self.log.after(seq);
@@ -297,7 +297,7 @@ impl Pair {
         }
     }
 
-    /// Everyone reads to the end.
+    /// Lets every reader read to the end.
     fn drain(&mut self) {
         for _ in 0..self.readers.len() {
             for _ in 0..=2 * self.shown.len() + 2 {

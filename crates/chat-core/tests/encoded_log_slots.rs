@@ -1,11 +1,11 @@
-//! The log by slots, for a wire format that names entries by their number.
+//! The log by slots, for a wire format that names entries by their numbers.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use chat_core::{EncodedLog, Pending};
 use chat_proto::{Author, Entry, Event, Origin, Text};
 use proptest::prelude::*;
 
-/// What an entry costs besides its bytes.
+/// The bytes that an entry takes in addition to its own.
 const INDEX: usize = 16;
 
 fn message(log: &mut EncodedLog, bytes: &[u8]) {
@@ -114,7 +114,7 @@ proptest! {
             let (end, a, b) = log.batch(slot..log.slots().end, batch_bytes);
             prop_assert!(end > slot && a.len() + b.len() <= batch_bytes);
             prop_assert_eq!(log.bytes_in(slot..end), a.len() + b.len());
-            // Another one would not have fitted.
+            // One more entry would not have fitted.
             prop_assert!(end == log.slots().end || log.bytes_in(slot..end + 1) > batch_bytes);
             read.extend_from_slice(a);
             read.extend_from_slice(b);

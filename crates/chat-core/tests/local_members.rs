@@ -1,4 +1,4 @@
-//! Memberships in the same process.
+//! Members in the same process.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;

@@ -1,7 +1,7 @@
 //! The hand-over between threads, in every order in which they can lock the room and sleep.
 //!
-//! Only with `--cfg loom`: `cargo xtask loom`. A reader that would sleep for ever is a deadlock, which the model
-//! checker reports with the schedule that leads to it. The channel is a model, too: this does not test
+//! This runs only with `--cfg loom`: `cargo xtask loom`. A reader that would sleep for ever is a deadlock, and the
+//! model checker reports it with the schedule that leads to it. The channel is a model as well, so this does not test
 //! crossbeam's channel.
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
@@ -35,7 +35,7 @@ fn begin() -> Instant {
     Instant::now()
 }
 
-/// Where a transport waits, as in a poll: a wake before the sleep ends the sleep at once.
+/// The place where a transport waits, as in a poll. A wake before the sleep ends the sleep at once.
 #[derive(Default)]
 struct Sleep {
     state: Mutex<Woken>,
@@ -75,7 +75,7 @@ impl Sleep {
     }
 }
 
-/// A transport without a medium, which keeps the entries that it has read.
+/// A transport without a medium that keeps the entries it has read.
 struct Carrier {
     attachment: Attachment,
     sleep: Arc<Sleep>,
@@ -119,7 +119,7 @@ impl Carrier {
         self.is_closing = update.closing.is_some();
     }
 
-    /// Sleeps and pulls until it has read so many messages.
+    /// Sleeps and pulls until it has read this many messages.
     fn read(&mut self, messages: usize) {
         while self.messages.len() < messages {
             self.sleep.until_woken();
@@ -142,7 +142,7 @@ fn a_reader_that_sleeps_until_it_is_woken_gets_every_message_and_no_wake_too_man
         reader.read(3);
         let _speaker = one.join().unwrap();
         other.join().unwrap();
-        // It pulls only when it was woken.
+        // The reader pulls only when it was woken.
         assert_eq!(reader.sleep.times(), reader.pulls);
         assert_eq!(reader.messages.len(), 3);
     });
@@ -217,7 +217,7 @@ fn two_threads_that_listen_at_one_local_member_share_its_messages_and_both_hear_
     });
 }
 
-/// How many messages this thread hears until the end.
+/// Listens until the end. Returns how many messages this thread has heard.
 fn listen(local: &LocalMember) -> usize {
     let mut messages = 0;
     loop {

@@ -1,4 +1,4 @@
-//! What operators do, by the commands that they type.
+//! The commands that operators type, and what they do.
 
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
@@ -17,7 +17,7 @@ fn operator(room: &Room) -> LocalMember {
     local
 }
 
-/// What a command of the operator answers.
+/// Runs a command of the operator. Returns the lines of the answer.
 fn run(operator: &LocalMember, command: &str) -> Vec<String> {
     operator.command(command).unwrap().lines.iter().map(ToString::to_string).collect()
 }

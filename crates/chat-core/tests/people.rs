@@ -1,4 +1,4 @@
-//! Names, private messages and who is here, by the commands that members type.
+//! Names, private messages and who is present, through the commands that members type.
 
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
@@ -14,7 +14,7 @@ use chat_proto::{Resume, Welcome};
 
 use support::{Carrier, hear, room, room_with, text};
 
-/// What the transport of these members is told for them since the last time, as people read it.
+/// The lines that the transport of these members has received for them since the last call.
 fn told(carrier: &mut Carrier) -> Vec<String> {
     carrier
         .pull()
@@ -25,7 +25,7 @@ fn told(carrier: &mut Carrier) -> Vec<String> {
         .collect()
 }
 
-/// What a command answers.
+/// Runs a command. Returns the lines of the answer.
 fn ask(carrier: &mut Carrier, member: chat_core::Membership, command: &str) -> Vec<String> {
     let _ = told(carrier);
     let said = carrier.try_say(member, command).unwrap();
@@ -33,7 +33,7 @@ fn ask(carrier: &mut Carrier, member: chat_core::Membership, command: &str) -> V
     told(carrier)
 }
 
-/// What a local member that wants this name is told.
+/// Asks for a name for a local member. Returns the answer.
 fn nick(local: &LocalMember, name: &str) -> String {
     local.command(&format!("nick {name}")).unwrap().lines[0].to_string()
 }

@@ -89,7 +89,8 @@ fn a_session_whose_member_has_left_comes_back() {
     assert_eq!(carrier.read(), ["192.0.2.1:2 joined, 1 here"]);
 }
 
-/// Cases AU and BF: the `Welcome` of a second connection is lost on the way, and its session key is used again and again.
+/// Cases AU and BF: the `Welcome` of a second connection is lost on its way, and its session key is used again and
+/// again.
 #[test]
 fn one_session_is_one_member_however_often_an_old_key_of_it_is_resumed() {
     let (room, time) = room();
@@ -210,7 +211,7 @@ fn a_session_goes_on_in_a_full_room_in_the_place_that_it_has() {
     let again = carrier.welcome("192.0.2.1:2", &resume(&first, 0));
     assert!(again.welcome.resumed && again.welcome.members == 1);
 
-    // Once it has left, its place may be another one's.
+    // Once it has left, another member may have its place.
     carrier.leave(again.member, LeaveReason::Lost);
     let other = carrier.join("192.0.2.2:1");
     let address: std::net::SocketAddr = "192.0.2.1:3".parse().unwrap();
@@ -237,14 +238,14 @@ fn a_room_that_no_longer_remembers_a_session_looks_for_its_messages_in_the_log()
     let ((passed, passed_welcome), (held, held_welcome)) = (session("192.0.2.1:1"), session("192.0.2.3:1"));
     carrier.leave(passed, LeaveReason::Lost);
     carrier.leave(held, LeaveReason::Lost);
-    // More sessions than are remembered come and go.
+    // More sessions join and leave than the room remembers.
     for _ in 0..10_000 {
         let other = carrier.welcome("192.0.2.2:1", &fresh()).member;
         carrier.leave(other, LeaveReason::Quit);
     }
     let again = carrier.welcome("192.0.2.1:2", &resume(&passed_welcome, 0));
     assert_eq!(again.welcome.taken, None, "what it said has left the log");
-    // The newest message of the other one is in the log again.
+    // The newest message of the other session is still in the log.
     let Welcomed { member, .. } = carrier.welcome("192.0.2.3:2", &resume(&held_welcome, 1));
     let said = carrier.attachment.say_numbered(member, 40, text("x"), time.now()).unwrap();
     assert!(matches!(said.outcome, Outcome::Accepted { .. }));

@@ -1,4 +1,4 @@
-//! One order for everyone, joins and leaves.
+//! One order for everyone, with joins and leaves.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
@@ -192,7 +192,7 @@ fn the_members_of_a_dropped_attachment_are_lost() {
         ["192.0.2.1:1 left (connection lost), 2 here", "192.0.2.3:1 left (connection lost), 1 here"]
     );
     assert_eq!(room.members(), ["192.0.2.2:1".parse().unwrap()]);
-    // The next attachment takes the place of the one that is gone, and nothing of its past.
+    // The next attachment takes the place of the one that is gone, but has nothing of its past.
     let mut next = Carrier::new(&room, &time);
     assert_eq!(next.try_say(lost, "ghost").unwrap_err(), SayError::NotMember);
     assert_eq!(next.pull().dismissed, []);

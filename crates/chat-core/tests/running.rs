@@ -1,4 +1,4 @@
-//! Threads that run transports, until the room is closed.
+//! Threads that run transports until the room is closed.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
@@ -13,20 +13,20 @@ use support::{NEVER, hear, in_time, local, room, waker};
 #[error("the cable is cut")]
 struct Cut;
 
-/// What a [`Scripted`] does when it first hears of something.
+/// What a [`Scripted`] does when the room wakes it.
 enum Plan {
     Serve,
     Fail,
     Panic,
 }
 
-/// A transport that waits for nothing but the room.
+/// A transport that waits only for the room.
 struct Scripted {
     attachment: Attachment,
     woken: Receiver<()>,
     waker: Waker,
     plan: Plan,
-    /// Turns that it takes to end.
+    /// How many turns it still takes to end.
     turns_left: usize,
     drained: Sender<Instant>,
 }

@@ -58,7 +58,7 @@ impl SpeakingAttachment {
         Self { attachment, woken, member, time: time.clone() }
     }
 
-    /// As an I/O thread does: says a few messages, pulls, and waits when there is nothing to do.
+    /// Says a few messages, pulls, and waits when there is nothing to do, as an I/O thread does.
     fn run(mut self) -> Read {
         let (mut read, mut update, mut said) = (Read::default(), Update::default(), 0);
         while read.seq < MESSAGES {
@@ -87,7 +87,7 @@ impl SpeakingAttachment {
     }
 }
 
-/// One thread speaks at the local member while another listens.
+/// One thread speaks through the local member while another listens.
 fn run_local(local: &LocalMember) -> Read {
     let mut read = Read::default();
     thread::scope(|scope| {
@@ -108,7 +108,7 @@ fn run_local(local: &LocalMember) -> Read {
     read
 }
 
-/// Lets everyone speak and read at once; returns what each has read.
+/// Lets everyone speak and read at once. Returns what each has read.
 fn everyone_at_once(config: RoomConfig) -> Vec<Read> {
     let (room, time) = room_with(config);
     let attachments: Vec<_> =

@@ -1,4 +1,4 @@
-//! What begins with a slash: said as it is, or a command that the direct lane answers.
+//! Texts that begin with a slash: they are said as they are, or they are commands that the direct lane answers.
 
 use std::sync::Arc;
 

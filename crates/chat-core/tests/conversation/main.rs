@@ -1,5 +1,5 @@
-//! A conversation outlives its connections: nothing it said is lost or said twice, and what it read is each
-//! message once, in order, or counted as missed.
+//! A conversation outlives its connections. None of its messages is lost or said twice. It reads each message once
+//! and in order, or the message is counted as missed.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod commands;
@@ -27,7 +27,7 @@ fn repeat(times: usize, mut act: impl FnMut() -> bool) {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Connect,
-    /// Of what is on its way to the server, so many frames still arrive.
+    /// This many frames on their way to the server still arrive.
     Disconnect(usize),
     Say,
     OtherSays,
@@ -107,7 +107,7 @@ fn a_refused_message_is_dealt_with_and_never_said_again() {
     net.settle();
     (0..4).for_each(|_| net.say());
     while net.client_sends() {}
-    // The room deals with three of four; the client hears of none.
+    // The room handles three of four messages, and the client hears of none.
     (0..3).for_each(|_| assert!(net.server_reads()));
     net.disconnect(0);
     net.settle();
@@ -146,7 +146,7 @@ fn messages_that_the_welcome_confirms_are_not_said_again_and_the_others_are() {
     net.settle();
     (0..3).for_each(|_| net.say());
     while net.client_sends() {}
-    // The room takes two of three; the client hears of none.
+    // The room takes two of three messages, and the client hears of none.
     (0..2).for_each(|_| assert!(net.server_reads()));
     net.disconnect(0);
     assert_eq!(net.conversation.unconfirmed(), 3);
@@ -215,7 +215,7 @@ fn messages_that_a_room_does_not_remember_are_handed_back_once_and_the_numbers_g
     receive(&mut conversation, welcome(true, Some(2)));
     assert_eq!(conversation.next_frame(), says(3, "three"));
     conversation.disconnected();
-    // Another room, or another life of it.
+    // Another room, or a later start of the same one.
     receive(&mut conversation, welcome(false, Some(0)));
     conversation.say(text("four")).unwrap();
     assert_eq!(conversation.next_frame(), says(1, "four"));

@@ -1,4 +1,4 @@
-//! The real room, a server of few lines, a network that loses connections, and a conversation over them.
+//! The real room, a small server, a network that loses connections, and a conversation over them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,43 +13,43 @@ use chat_proto::{
 
 use crate::support::{Carrier, Time, room_with, text};
 
-/// A connection between the conversation and the room: frames on their way.
+/// A connection between the conversation and the room, with the frames on their way.
 struct Line {
     address: PeerAddr,
     came: Instant,
-    /// `None` before its hello has come.
+    /// `None` before its hello has arrived.
     member: Option<Membership>,
     up: VecDeque<MemberFrame>,
     down: VecDeque<RoomFrame>,
-    /// Sequence number up to which the server has written.
+    /// The sequence number up to which the server has written.
     written: u64,
-    /// Items of the direct lane that the server is to write.
+    /// Items of the direct lane that the server still has to write.
     direct: VecDeque<Arc<Direct>>,
 }
 
-/// The real room, a server of few lines, a network that loses connections, and the conversation.
+/// The real room, a small server, a network that loses connections, and the conversation.
 pub(crate) struct Net {
     _room: Room,
     pub(crate) carrier: Carrier,
     time: Time,
-    /// Speaks too.
+    /// Another member that speaks, too.
     pub(crate) other: Membership,
     messages: Vec<Arc<Entry>>,
     /// Messages up to this one have left the log.
     tail: u64,
     pub(crate) conversation: Conversation,
     line: Option<Line>,
-    /// Connections that the client has given up and the server not yet.
+    /// Connections that the client has given up and the server has not.
     old_lines: Vec<Line>,
     is_moderated: bool,
     connections: u64,
-    /// Which members of the room the client was.
+    /// The members of the room that the client has been.
     members: BTreeSet<MemberId>,
     said: u64,
     pub(crate) seen: Seen,
 }
 
-/// What the conversation told its user.
+/// What the conversation has told its user.
 #[derive(Default)]
 pub(crate) struct Seen {
     begins_after: Option<u64>,
@@ -65,7 +65,7 @@ impl Net {
         Self::with_moderator(None)
     }
 
-    /// The host refuses one message of three, and tells by its number which one it was.
+    /// The host refuses one message of three and gives its number as the reason.
     pub(crate) fn moderated() -> Self {
         Self::with_moderator(Some(Moderator::new(|offer| match offer.text.as_str().parse::<u64>() {
             Ok(number) if number % 3 == 1 => Verdict::Refuse(offer.text.clone()),
@@ -110,7 +110,7 @@ impl Net {
         self.line = Some(Line { address, came: self.time.now(), member: None, up, down, written: 0, direct });
     }
 
-    /// Of what the client has sent, the first `arriving` frames still reach the server.
+    /// Ends the connection. The first `arriving` frames of those that the client has sent still reach the server.
     pub(crate) fn disconnect(&mut self, arriving: usize) {
         if let Some(mut line) = self.line.take() {
             line.up.truncate(arriving);
@@ -184,7 +184,7 @@ impl Net {
             MemberFrame::Hello(hello) => self.welcome(line, &hello),
             MemberFrame::Say { number, text } => {
                 let Some(member) = line.member else { return true };
-                // An error if the session goes on over another connection by then.
+                // This is an error if the session has gone on over another connection.
                 let _said = self.carrier.attachment.say_numbered(member, number, text, self.time.now());
             }
             MemberFrame::Got { direct } => {
@@ -203,7 +203,7 @@ impl Net {
         let address = line.address.as_socket_addr();
         let now = self.time.now();
         let Ok(welcomed) = self.carrier.attachment.welcome(0, address, hello, line.came, now) else {
-            return; // this connection was given up, and its hello is late
+            return; // this connection was given up, and its hello arrives late
         };
         line.member = Some(welcomed.member);
         line.written = match welcomed.start {
@@ -235,7 +235,7 @@ impl Net {
         true
     }
 
-    /// The log goes on so fast that only its newest `left` messages are still held.
+    /// The log moves on so fast that it holds only the newest `left` messages.
     pub(crate) fn overtake(&mut self, left: u64) {
         self.pull();
         self.tail = self.tail.max((self.messages.len() as u64).saturating_sub(left));
@@ -250,7 +250,7 @@ impl Net {
         }
     }
 
-    /// The network is kind again; everything comes to rest.
+    /// From here on the network loses nothing. Runs until everything has arrived.
     pub(crate) fn settle(&mut self) {
         self.connect();
         for _ in 0..100_000 {
@@ -263,7 +263,7 @@ impl Net {
         panic!("it never comes to rest");
     }
 
-    /// The numbers it said that reached the room, in the room's order.
+    /// The numbers of the conversation that reached the room, in the room's order.
     pub(crate) fn accepted(&self) -> Vec<u64> {
         let own = self.messages.iter().filter_map(|entry| match &entry.event {
             Event::Said { from, text, .. } if self.members.contains(&from.member) => Some(text),
@@ -272,7 +272,7 @@ impl Net {
         own.map(|text| text.as_str().parse().unwrap()).collect()
     }
 
-    /// The checks that hold whatever has happened.
+    /// The checks that hold in every case.
     pub(crate) fn check(&self) {
         let accepted = self.accepted();
         let mut times = BTreeMap::<u64, usize>::new();

@@ -1,4 +1,5 @@
-//! Questions who is present, and what was said before: each is answered, in the order of what was said before and after it.
+//! Questions about who is present and what was said before. Each is answered, in order with the messages before and
+//! after it.
 
 use std::sync::Arc;
 
@@ -70,7 +71,7 @@ fn a_question_whose_answer_was_lost_is_asked_again() {
     assert_eq!(conversation.next_frame(), None);
 }
 
-/// An answer to a question about the past: these messages, with `first` as the number of its first item.
+/// An answer to a question about the past: these messages. `first` is the number of its first item.
 fn old(
     conversation: &mut Conversation,
     question: u64,

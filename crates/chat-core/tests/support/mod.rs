@@ -1,4 +1,4 @@
-//! A room in virtual time, a transport without a medium, and entries as lines to compare.
+//! A room in virtual time, a transport without a medium, and entries as lines for comparison.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 #![allow(dead_code, reason = "every test file is a crate of its own and uses its part of this")]
 
@@ -36,12 +36,12 @@ impl Time {
         self.began + Duration::from_millis(self.passed_ms.load(Ordering::SeqCst))
     }
 
-    /// The wall clock, which began at 1,000 s and has been set by [`set_wall`](Self::set_wall) since.
+    /// The wall clock. It began at 1,000 s, and [`set_wall`](Self::set_wall) may have set it since.
     pub(crate) fn unix_ms(&self) -> u64 {
         1_000_000 + self.passed_ms.load(Ordering::SeqCst) + self.set_ms.load(Ordering::SeqCst)
     }
 
-    /// Sets the wall clock this much forward, from where it was at first.
+    /// Sets the wall clock this much ahead of its first setting.
     pub(crate) fn set_wall(&self, forward: Duration) {
         self.set_ms.store(u64::try_from(forward.as_millis()).unwrap(), Ordering::SeqCst);
     }
@@ -52,7 +52,7 @@ impl Time {
     }
 }
 
-/// A world whose clocks are the test's.
+/// A world with the test's clocks.
 pub(crate) fn world(time: &Time) -> World {
     let (clock, wall) = (time.clone(), time.clone());
     World {
@@ -62,7 +62,7 @@ pub(crate) fn world(time: &Time) -> World {
     }
 }
 
-/// A room whose clock, epoch and keys are the test's.
+/// A room with the test's clock, epoch and keys.
 pub(crate) fn room_with(config: RoomConfig) -> (Room, Time) {
     let time = Time::new();
     (Room::in_world(config, world(&time)), time)
@@ -72,7 +72,7 @@ pub(crate) fn room() -> (Room, Time) {
     room_with(RoomConfig::default())
 }
 
-/// A room with the smallest log there is.
+/// A room with the smallest log possible.
 pub(crate) fn small_room() -> (Room, Time) {
     room_with(RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN).with_rate(None))
 }
@@ -81,7 +81,7 @@ pub(crate) fn rate(burst: u32, per_second: u32) -> Rate {
     Rate { burst: NonZeroU32::new(burst).unwrap(), per_second: NonZeroU32::new(per_second).unwrap() }
 }
 
-/// A transport that carries nothing anywhere, and counts how often it was woken.
+/// A transport that carries nothing anywhere and counts how often it is woken.
 pub(crate) struct Carrier {
     pub(crate) attachment: Attachment,
     wakes: Arc<AtomicUsize>,
@@ -141,7 +141,7 @@ impl Carrier {
         update
     }
 
-    /// Pulls, and shows what came.
+    /// Pulls. Returns the new entries as lines.
     pub(crate) fn read(&mut self) -> Vec<String> {
         let update = self.pull();
         update.entries.iter().map(|entry| show(entry)).collect()
@@ -185,7 +185,7 @@ pub(crate) fn show(entry: &Entry) -> String {
     }
 }
 
-/// All that `local member` has to hear now.
+/// Everything that the local member has to hear now.
 pub(crate) fn hear(local: &LocalMember) -> Vec<String> {
     std::iter::from_fn(|| local.try_recv().ok())
         .map(|heard| match heard {
@@ -201,17 +201,17 @@ pub(crate) fn seqs<'a>(entries: impl IntoIterator<Item = &'a Arc<Entry>>) -> Vec
     entries.into_iter().filter(|entry| entry.event.is_message()).map(|entry| entry.seq).collect()
 }
 
-/// Long enough that a test which runs into it has failed.
+/// So long that a test which waits for it has failed.
 pub(crate) const NEVER: Duration = Duration::from_secs(60);
 
-/// What `result` returns; fails instead of waiting for ever.
+/// Returns what `result` returns, and fails instead of waiting for ever.
 pub(crate) fn in_time<T: Send + 'static>(result: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, returned) = bounded(1);
     thread::spawn(move || done.send(result()));
     returned.recv_timeout(NEVER).expect("it panicked, or waits for something that does not come")
 }
 
-/// A waker, and the channel that has a token once it was called.
+/// A waker, and a channel that has a token once the waker was called.
 pub(crate) fn waker() -> (Waker, Receiver<()>) {
     let (wake, woken) = bounded(1);
     let waker = Waker::new(move || {
@@ -220,7 +220,7 @@ pub(crate) fn waker() -> (Waker, Receiver<()>) {
     (waker, woken)
 }
 
-/// Messages that do not fit into the smallest log together.
+/// Messages that together do not fit into the smallest log.
 pub(crate) fn flood(room: &Room) {
     for number in 0..1_000 {
         room.notice(&format!("flood {number}")).unwrap();
