@@ -1,6 +1,6 @@
-//! The bytes of every kind of datagram, written down, and what is no datagram.
+//! The bytes of every kind of datagram, written down, and bytes that are not a datagram.
 //!
-//! They are the protocol. When one of these fails, either the change is a mistake or
+//! They define the protocol. If one of these tests fails, either the change is a mistake or
 //! [`VERSION`](chat_proto::VERSION) must change with it.
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 const SESSION: SessionId = SessionId::new(0x0807_0605_0403_0201);
 const COOKIE: Cookie = Cookie([0xC0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
 
-/// What all begin with.
+/// The bytes with which all datagrams begin.
 const MARK: &str = "f5 63686174 02";
 const COOKIE_HEX: &str = "c0 01 02 03 04 05 06 07 08 09 0a 0b";
 
@@ -42,7 +42,7 @@ fn room(datagram: &RoomDatagram<'_>) -> Vec<u8> {
     bytes
 }
 
-/// Compares with the bytes written down, where spaces are for the eye.
+/// Compares with the bytes written down. The spaces are only for the reader.
 #[track_caller]
 fn check_member(datagram: &MemberDatagram, expected: &str) {
     let bytes = member(datagram);
@@ -183,7 +183,7 @@ fn a_hello_is_padded_with_zeros_to_the_size_of_the_longest_answer() {
     assert_eq!(MemberDatagram::decode(&hello[..1199]), Err(DatagramError::Unpadded));
 }
 
-/// A later version may have put more fields there.
+/// A later version may put more fields there.
 #[test]
 fn bytes_after_the_known_fields_are_ignored_where_nothing_may_follow_them() {
     let tail = |bytes: Vec<u8>| [bytes, b"more".to_vec()].concat();

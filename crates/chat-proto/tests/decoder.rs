@@ -1,4 +1,4 @@
-//! Frames come out as they went in, in whatever pieces, and nothing else comes out.
+//! Frames come out as they went in, whatever pieces they arrive in, and nothing else comes out.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -42,7 +42,7 @@ fn with_length(payload: &[u8]) -> Vec<u8> {
     [&length.to_le_bytes(), payload].concat()
 }
 
-/// Small ones, so that every split point of all of them together can be tried.
+/// Frames so small that every split point of all of them together can be tried.
 fn corpus() -> Vec<RoomFrame> {
     let author: Author = "192.0.2.1:5".parse().unwrap();
     let text = Text::one_line("h\u{e9}llo").unwrap();
@@ -100,7 +100,7 @@ fn a_length_beyond_the_limit_is_refused_before_its_payload() {
     assert_eq!(decode_room(&[0, 0]), Err(FrameError::Empty));
 }
 
-/// A later version may have put more fields there.
+/// A later version may put more fields there.
 #[test]
 fn bytes_behind_the_known_fields_are_ignored() {
     for frame in corpus() {
@@ -124,7 +124,7 @@ fn things_of_a_later_version_are_reported_as_unknown() {
     assert_eq!(decode_room(&with_length(&[0x84, 5, 99, 1])), Ok(Some(RoomFrame::Direct(Arc::new(direct)))));
     let reason = LeaveReason::Other { code: 99, text: Text::one_line("x").unwrap() };
     assert_eq!(decode_room(&with_length(&[0x86, 99, 1, b'x', 7])), Ok(Some(RoomFrame::Bye(reason))));
-    // A frame of the other side is unknown, too.
+    // A frame of the other side is an unknown one as well.
     let said = FrameDecoder::new().next(&mut with_length(&[0x82, 5, 6, 99]).as_slice());
     assert_eq!(said, Ok(Some(MemberFrame::Unknown { kind: 0x82 })));
 }
@@ -242,7 +242,7 @@ fn the_key_of_a_session_is_not_printed() {
     assert_eq!(format!("{session:?}"), "Session { member: MemberId(7), since: 5, .. }");
 }
 
-/// Cuts `bytes` into pieces of the lengths given, over and over.
+/// Cuts `bytes` into pieces with these lengths, which are used over and over.
 fn pieces<'a>(bytes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
     let mut rest = bytes;
     let mut pieces = Vec::new();
@@ -308,7 +308,7 @@ proptest! {
         let at = 2 + at.index(bytes.len() - 2);
         bytes[at] = byte;
         if let Ok(Some(frame)) = decode_room(&bytes) {
-            // What it was taken for is a frame like any other.
+            // The frame that the bytes were taken for is a frame like any other.
             prop_assert_eq!(decode_room(&encoded(slice::from_ref(&frame))), Ok(Some(frame)));
         }
     }

@@ -1,4 +1,4 @@
-//! The bytes that PROTOCOL.md shows are those of this crate.
+//! The bytes that PROTOCOL.md shows are the bytes of this crate.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -173,7 +173,7 @@ fn datagrams() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// What stands in blocks that begin with ` ```wire NAME `, without the words to the right.
+/// The bytes in blocks that begin with ` ```wire NAME `, without the words to the right.
 fn shown_in(document: &str) -> BTreeMap<String, Vec<u8>> {
     let mut blocks = BTreeMap::new();
     let mut lines = document.lines();
@@ -197,7 +197,7 @@ fn shown_in(document: &str) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn the_document_shows_the_bytes_of_every_frame_and_datagram() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../PROTOCOL.md");
-    // A crate that was published alone has no such file.
+    // A crate that is published alone does not have this file.
     let Ok(document) = std::fs::read_to_string(path) else { return };
     let mut shown = shown_in(&document);
     for (name, bytes) in [frames(), datagrams()].concat() {

@@ -1,6 +1,6 @@
 //! The bytes of every kind of frame, written down.
 //!
-//! They are the protocol. When one of these fails, either the change is a mistake or
+//! They define the protocol. If one of these tests fails, either the change is a mistake or
 //! [`VERSION`](chat_proto::VERSION) must change with it.
 #![allow(clippy::unwrap_used)]
 
@@ -29,7 +29,7 @@ fn text(s: &str) -> Text {
     Text::one_line(s).unwrap()
 }
 
-/// Compares with the bytes written down, where spaces are for the eye.
+/// Compares with the bytes written down. The spaces are only for the reader.
 #[track_caller]
 fn check_member(frame: &MemberFrame, expected: &str) {
     let mut bytes = Vec::new();

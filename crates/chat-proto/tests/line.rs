@@ -1,4 +1,4 @@
-//! `[author] text` is written and read back the same.
+//! `[author] text` reads back as it was written.
 #![allow(clippy::unwrap_used)]
 
 mod common;

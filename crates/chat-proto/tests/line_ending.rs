@@ -1,13 +1,14 @@
-//! How a plain peer ends what it says is learned from what it sends, and learned again when that changes.
+//! The splitter learns from a plain peer's input how the peer ends its messages, and learns it again when that
+//! changes.
 
 use chat_proto::{LineEnding, PlainSplitter};
 
-/// A plain peer, as its splitter sees it.
+/// A plain peer as its splitter sees it.
 #[derive(Default)]
 struct Peer(PlainSplitter);
 
 impl Peer {
-    /// One read; the lines in it.
+    /// One read of these bytes. Returns the lines in it.
     fn sends(&mut self, read: &[u8]) -> Vec<String> {
         let (mut input, mut lines) = (read, Vec::new());
         while let Some(line) = self.0.next(&mut input).expect("short lines") {
@@ -16,7 +17,7 @@ impl Peer {
         lines
     }
 
-    /// Each character by itself, with a pause after each; the messages.
+    /// Sends each character by itself with a pause after it. Returns the messages.
     fn types(&mut self, keys: &str) -> Vec<String> {
         let mut messages = Vec::new();
         for key in keys.chars() {
@@ -59,7 +60,7 @@ fn words_without_a_break_and_a_pause_make_an_undelimited_peer() {
     assert!(!peer.0.is_unfinished());
     assert_eq!(peer.pauses(), None);
 
-    // A message may have a line break inside or at its end, and be as short as a key.
+    // A message may contain a line break or end with one, and it may be as short as a key.
     assert_eq!(peer.sends(b"three\n"), ["three"]);
     assert_eq!(peer.pauses(), None);
     peer.ends_with(LineEnding::Undelimited);
@@ -109,20 +110,20 @@ fn backspace_delete_and_their_like_are_obeyed_where_each_key_comes_by_itself() {
     assert_eq!(peer.types("gr\u{fc}n\x7f\x7fau\n"), ["grau"]);
     assert_eq!(peer.types("wrong\x15one two\x17three\n"), ["one three"]);
     assert_eq!(peer.types("\x7f\x08a\x7f\n"), [""]);
-    // The last keys may come together with Enter, and words may be pasted among them.
+    // The last keys may arrive together with Enter, and words may be pasted between keys.
     assert_eq!(peer.types("helo\x7f"), [""; 0]);
     assert_eq!(peer.sends(b"lo wor"), [""; 0]);
     assert_eq!(peer.types("d\x7f"), [""; 0]);
     assert_eq!(peer.sends(b"ld\r\n"), ["hello world"]);
-    // In what comes at once they are characters like others.
+    // In input that arrives at once the editing keys are ordinary characters.
     assert_eq!(peer.sends(b"a\x08b\x7f\n"), ["a\x08b\x7f"]);
-    // Nothing is left of what was typed before the line.
+    // Keys typed after a line do not edit the line before.
     assert_eq!(peer.types("\x08\x08ok\n"), ["ok"]);
 }
 
 #[test]
 fn the_first_guess_is_never_for_good() {
-    // Two keys came together, so that they looked like words.
+    // Two keys arrived together, so they looked like words.
     let mut peer = Peer::default();
     assert_eq!(peer.sends(b"ab"), [""; 0]);
     assert_eq!(peer.pauses().as_deref(), Some("ab"));
@@ -131,7 +132,7 @@ fn the_first_guess_is_never_for_good() {
     peer.ends_with(LineEnding::CrLf);
     assert_eq!(peer.types("hello\r"), ["hello"]);
 
-    // A first message that happened to end in a line break.
+    // The first message happened to end in a line break.
     let mut peer = Peer::default();
     assert_eq!(peer.sends(b"JOIN /lobby\n"), ["JOIN /lobby"]);
     peer.ends_with(LineEnding::Lf);
@@ -142,7 +143,7 @@ fn the_first_guess_is_never_for_good() {
     assert_eq!(peer.sends(b"world"), [""; 0]);
     assert_eq!(peer.pauses().as_deref(), Some("world"));
 
-    // Another program behind the same connection, or a line that was pasted.
+    // Another program uses the same connection, or a line was pasted.
     let mut peer = Peer::default();
     for (read, line_ending) in [
         ("a\n", LineEnding::Lf),
@@ -157,13 +158,13 @@ fn the_first_guess_is_never_for_good() {
 
 #[test]
 fn a_line_that_is_never_finished_is_a_message_at_last() {
-    // One key, of a program whose messages are that short or of a person who has gone.
+    // One key: of a program with messages that short, or of a person who has gone away.
     let mut peer = Peer::default();
     assert_eq!(peer.types("y"), [""; 0]);
     assert_eq!(peer.falls_silent().as_deref(), Some("y"));
     peer.ends_with(None);
     assert_eq!(peer.falls_silent(), None);
-    // What was typed is edited, and all of it may be erased.
+    // Typed text is edited, and all of it may be erased.
     assert_eq!(peer.types("ab\x7f"), [""; 0]);
     assert_eq!(peer.falls_silent().as_deref(), Some("a"));
     assert_eq!(peer.types("a\x7f"), [""; 0]);

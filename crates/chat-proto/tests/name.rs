@@ -1,4 +1,4 @@
-//! Which names there are, which look alike, and that none of them is more than a name on any output.
+//! Which names are valid, which look alike, and that a name is nothing but a name on any output.
 
 use chat_proto::{Author, Line, Name, NameError, Text, limits::NAME_BYTES_MAX};
 

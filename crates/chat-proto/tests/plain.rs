@@ -17,7 +17,7 @@ const WONT: u8 = 0xfc;
 const DO: u8 = 0xfd;
 const DONT: u8 = 0xfe;
 
-/// All that came out of a splitter.
+/// Everything that came out of a splitter.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outcome {
     lines: Vec<Vec<u8>>,
@@ -43,7 +43,7 @@ fn run(pieces: &[&[u8]]) -> Outcome {
     outcome
 }
 
-/// Runs the input whole, in two pieces at every point, and byte by byte.
+/// Runs the input in one piece, in two pieces split at every point, and byte by byte.
 fn run_every_way(input: &[u8], compare: impl Fn(&Outcome, &Outcome)) -> Outcome {
     let whole = run(&[input]);
     for at in 0..=input.len() {
@@ -58,7 +58,7 @@ fn assert_same(a: &Outcome, b: &Outcome) {
     assert_eq!(a, b);
 }
 
-/// The line ending of a peer that mixes line breaks depends on when they come.
+/// Compares everything else, because the line ending of a peer that mixes line breaks depends on when they arrive.
 fn assert_same_but_line_ending(a: &Outcome, b: &Outcome) {
     assert_eq!((&a.lines, &a.replies, &a.last), (&b.lines, &b.replies, &b.last));
 }
@@ -101,7 +101,7 @@ fn mixed_line_breaks_end_lines_at_any_split() {
 #[test]
 fn telnet_commands_are_stripped_and_refused_at_any_split() {
     for (input, lines, replies) in [
-        // Options: what is proposed is refused, what is refused is not answered.
+        // Options: an option that the peer proposes is refused. A refusal is not answered.
         (&[IAC, DO, 1, b'a', b'\n'][..], &[&b"a"[..]][..], &[IAC, WONT, 1][..]),
         (&[b'a', IAC, WILL, 31, b'b', b'\n'], &[b"ab"], &[IAC, DONT, 31]),
         (&[b'a', IAC, WONT, 3, IAC, DONT, 3, b'\n'], &[b"a"], &[]),
@@ -112,13 +112,13 @@ fn telnet_commands_are_stripped_and_refused_at_any_split() {
         // Subnegotiations, with line breaks and escapes inside.
         (&[b'a', IAC, SB, 24, 0, b'\n', b'\r', IAC, IAC, SE, IAC, SE, b'b', b'\n'], &[b"ab"], &[]),
         (&[IAC, SB, IAC, DO, 1, IAC, SE, b'\n'], &[b""], &[]),
-        // Escaped and stray.
+        // An escaped or a stray IAC.
         (&[b'a', IAC, IAC, b'b', b'\n'], &[b"a\xffb"], &[]),
         (&[IAC, IAC, IAC, IAC, b'\n'], &[b"\xff\xff"], &[]),
         (&[IAC, b'a', b'\n'], &[b"\xffa"], &[]),
         (&[b'a', IAC, b'\n'], &[b"a\xff"], &[]),
         (&[IAC, 0xef, b'\n'], &[b"\xff\xef"], &[]),
-        // Between the two bytes of a line break.
+        // Commands between the two bytes of a line break.
         (&[b'a', b'\r', IAC, NOP, b'\n', b'b', b'\r', b'\n'], &[b"a", b"b"], &[]),
         (&[b'a', b'\r', IAC, DO, 1, 0, b'b', b'\r'], &[b"a", b"b"], &[IAC, WONT, 1]),
         (&[b'a', b'\r', IAC, IAC, b'\r'], &[b"a", b"\xff"], &[]),
@@ -221,7 +221,7 @@ fn an_endless_subnegotiation_is_an_endless_line() {
     assert_eq!(error, LineTooLong);
     assert!(bytes <= PLAIN_LINE_BYTES_MAX && bytes + 100 > PLAIN_LINE_BYTES_MAX);
 
-    // Many short ones are none: a terminal reports each change of its size.
+    // Many short subnegotiations are not a line: a terminal reports each change of its size.
     let mut splitter = PlainSplitter::new();
     for _ in 0..PLAIN_LINE_BYTES_MAX {
         assert_eq!(splitter.next(&mut &[IAC, SB, 31, 0, 80, 0, 24, IAC, SE][..]), Ok(None));
@@ -253,14 +253,14 @@ proptest! {
     fn any_bytes_give_the_same_lines_at_any_split(
         input in prop::collection::vec(
             prop_oneof![
-                // Without the editing keys, which are obeyed only if they come by themselves.
+                // Without the editing keys, because they have an effect only if they arrive alone.
                 any::<u8>().prop_filter("an editing key", |byte| !matches!(byte, 0x08 | 0x15 | 0x17 | 0x7f)),
                 prop::sample::select(vec![b'\n', b'\r', b'\0', b'a', IAC, SB, SE, DO, WILL, DONT]),
             ],
             0..48,
         )
     ) {
-        // Few enough refusals that none is dropped.
+        // The input causes so few refusals that none is dropped.
         let outcome = run_every_way(&input, assert_same_but_line_ending);
         for line in outcome.lines {
             prop_assert!(!line.contains(&b'\n') && !line.contains(&b'\r'));

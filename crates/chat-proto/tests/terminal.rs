@@ -1,7 +1,7 @@
-//! What a terminal does with lines that come from anyone: it shows each as one, and nothing else about it changes.
+//! What a terminal does with lines from anyone: it shows each as one line, and nothing else about it changes.
 //!
-//! The terminal is an emulated one. Its callbacks tell of whatever a program may ask of a terminal besides showing
-//! text, so that a sequence the emulator does not carry out is noticed, too.
+//! The terminal is an emulated one. Its callbacks report everything that a program may ask of a terminal except
+//! showing text. So the test also notices a sequence that the emulator does not carry out.
 
 use std::num::NonZeroU16;
 
@@ -11,12 +11,12 @@ use rand::{RngExt, SeedableRng};
 use vt100::{Callbacks, Parser, Screen};
 
 const ROWS: u16 = 24;
-/// So narrow that long lines wrap, at any place; and so wide that none does.
+/// One terminal is so narrow that long lines wrap at any place. The other is so wide that none wraps.
 const COLUMNS: [u16; 2] = [37, 1_100];
-/// What stands above a message, and must go on standing there.
+/// The text above a message. It must stay there.
 const ABOVE: &str = "what stood here before";
 
-/// Notes that a terminal was asked for anything but to show text.
+/// Notes that a terminal was asked for something other than showing text.
 #[derive(Debug, Default)]
 struct Asked(Option<&'static str>);
 
@@ -61,7 +61,7 @@ fn terminal(columns: u16) -> Parser<Asked> {
     Parser::new_with_callbacks(cells(ROWS), cells(columns), 0, Asked::default())
 }
 
-/// Prints `line` below a row that stood there before; an error is what else the terminal did.
+/// Prints `line` below an existing row. An error says what else the terminal did.
 fn print(terminal: &mut Parser<Asked>, line: &str) -> Result<(), String> {
     terminal.process(b"\x1bc"); // resets it
     terminal.callbacks_mut().0 = None;
@@ -84,7 +84,7 @@ fn print(terminal: &mut Parser<Asked>, line: &str) -> Result<(), String> {
     let shown: String = (1..=usize::from(end)).map(row).collect();
     let prefix: String = line.chars().take(16.min(width)).collect();
     check(shown.starts_with(&prefix), "the line does not begin with its author")?;
-    // A row goes on in the next one only if it is full, but for a wide character that had no room there.
+    // A line continues in the next row only if its row is full, except for a wide character that did not fit.
     let columns = screen.size().1.get();
     let holds = |row, column| screen.cell(row, column).is_some_and(vt100::Cell::has_contents);
     let is_full = |row| (columns - 3..columns).any(|column| holds(row, column));
@@ -94,7 +94,7 @@ fn print(terminal: &mut Parser<Asked>, line: &str) -> Result<(), String> {
     check(!screen.hide_cursor() && !screen.alternate_screen(), "the screen or its cursor is another one")
 }
 
-/// What a hostile peer may send: pieces of everything that means something to a terminal, and noise.
+/// Input that a hostile peer may send: pieces of everything that means something to a terminal, and noise.
 fn hostile(random: &mut StdRng) -> Vec<u8> {
     const PIECES: [&[u8]; 40] = [
         b"\x1b[2J",
@@ -154,7 +154,7 @@ fn hostile(random: &mut StdRng) -> Vec<u8> {
     bytes
 }
 
-/// Prints so many messages of hostile peers, and returns how many lines they were.
+/// Prints this many messages of hostile peers. Returns how many lines they were.
 fn print_hostile(messages: u64) -> u64 {
     let mut random = StdRng::seed_from_u64(1);
     let mut terminals = COLUMNS.map(terminal);
@@ -190,7 +190,7 @@ fn each_line_of_a_million_hostile_messages_is_one_line_on_a_terminal() {
 fn every_character_is_shown_on_its_line_and_does_nothing_else() {
     let mut terminal = terminal(COLUMNS[1]);
     let author: Author = "192.0.2.1:54321".parse().expect("an address");
-    // Many at a time: the emulator is slow.
+    // Print many characters at a time, because the emulator is slow.
     let characters: Vec<char> = (0..=0x10_ffff).filter_map(char::from_u32).collect();
     for some in characters.chunks(200) {
         let bytes: String = some.iter().collect();

@@ -1,4 +1,4 @@
-//! A text is one clean line, whatever it was made of.
+//! A text is one clean line, whatever it was made from.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -15,7 +15,7 @@ fn split(bytes: &[u8]) -> Vec<String> {
     Text::split(bytes).map(|text| text.to_string()).collect()
 }
 
-/// What a character becomes that stands by itself.
+/// What a character becomes if it stands alone.
 fn alone(c: char) -> String {
     match c {
         '\t' => " ".to_owned(),
@@ -27,7 +27,7 @@ fn alone(c: char) -> String {
     }
 }
 
-/// Neither obeyed by terminals, nor drawn as nothing, nor hidden behind something else.
+/// Whether a terminal does not obey the character, draws it, and does not hide it behind something else.
 fn is_harmless(c: char) -> bool {
     let is_control = matches!(
         c.general_category(),
@@ -36,7 +36,7 @@ fn is_harmless(c: char) -> bool {
     !(is_control || is_ignorable(c) || matches!(c, '\u{fff9}'..='\u{fffb}'))
 }
 
-/// Drawn as nothing, and hides or reorders nothing by itself.
+/// Whether the character is drawn as nothing, but hides or reorders nothing by itself.
 fn is_merely_invisible(c: char) -> bool {
     let is_misleading = matches!(u32::from(c), 0x202d..=0x202e | 0x206a..=0x206f | 0xe0000..=0xe007f);
     is_ignorable(c)
@@ -44,7 +44,7 @@ fn is_merely_invisible(c: char) -> bool {
         && matches!(c.general_category(), GeneralCategory::Format | GeneralCategory::NonspacingMark)
 }
 
-/// `Default_Ignorable_Code_Point`, as the tables of the regex crate have it.
+/// `Default_Ignorable_Code_Point` according to the tables of the regex crate.
 fn is_ignorable(c: char) -> bool {
     static RANGES: LazyLock<Vec<(char, char)>> = LazyLock::new(|| {
         let class = regex_syntax::parse(r"\p{Default_Ignorable_Code_Point}").unwrap();
@@ -170,7 +170,7 @@ fn invisible_characters_stay_where_their_neighbours_justify_them() {
         "\u{2268}\u{fe00}",
         "\u{3001}\u{fe01}",
         "\u{1000}\u{fe00}",
-        // Mongolian, with a vowel separator; Phags-pa has its variants from the general ones.
+        // Mongolian, with a vowel separator. Phags-pa takes its variants from the general ones.
         "\u{182d}\u{180b}\u{1820}",
         "\u{1836}\u{180e}\u{1820}",
         // Signs that span what follows: Kaithi, Arabic.
@@ -247,7 +247,7 @@ fn purely_invisible_text_is_dropped() {
 #[test]
 fn misleading_characters_become_visible() {
     for (s, expected) in [
-        // A text in invisible letters, and what only begins like a flag.
+        // A text in invisible letters, and texts that only begin like a flag.
         ("hi\u{e0068}\u{e0069}", "hi\u{fffd}\u{fffd}"),
         ("\u{1f3f4}\u{e0067}", "\u{1f3f4}\u{fffd}"),
         ("\u{1f3f4}\u{e0067}\u{e007f}", "\u{1f3f4}\u{fffd}\u{fffd}"),
@@ -257,7 +257,7 @@ fn misleading_characters_become_visible() {
             "\u{1f3f4}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}",
         ),
         ("\u{e0001}a", "\u{fffd}a"),
-        // Overrides, and whatever is in their text; what is left open beside letters from right to left.
+        // Overrides and the characters in their text, and isolates left open beside letters from right to left.
         ("\u{202e}abc\u{2066}", "\u{fffd}abc\u{fffd}"),
         ("\u{202d}abc\u{202c}", "\u{fffd}abc\u{fffd}"),
         ("\u{5d4}\u{2066}abc", "\u{5d4}\u{fffd}abc"),
@@ -281,7 +281,7 @@ fn a_cut_within_a_direction_leaves_clean_pieces() {
     for piece in &pieces {
         assert_eq!(piece.parse::<Text>().unwrap().as_str(), piece);
     }
-    // What is left of the isolate shows in the first piece, and has no meaning in the last.
+    // The rest of the isolate shows in the first piece and has no meaning in the last.
     assert!(pieces[0].starts_with("\u{5d4}\u{fffd}word"));
     assert!(pieces.last().unwrap().ends_with("word "));
 }
@@ -332,7 +332,7 @@ fn no_character_that_people_see_is_cut() {
 
 #[test]
 fn a_word_is_not_cut_beside_its_joiner() {
-    // Each joiner belongs to the letter before it, and a boundary follows; it must not be used.
+    // Each joiner belongs to the letter before it. A boundary follows, and the text must not be cut there.
     for offset in 0..8 {
         let line = "x".repeat(offset) + &"\u{628}\u{200c}\u{628} ".repeat(300);
         let pieces = split(line.as_bytes());
@@ -373,7 +373,7 @@ fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A cleaner slower and simpler than the one tested: it asks for whole strings.
+/// A cleaner that is slower and simpler than the tested one, because it works on whole strings.
 fn clean_lines(s: &str) -> Vec<String> {
     let mut s = s.replace("\r\n", "\n").replace("\r\0", "\n").replace('\r', "\n");
     while s.contains("\0\0") {
@@ -383,7 +383,7 @@ fn clean_lines(s: &str) -> Vec<String> {
         .replace('\0', "\n")
         .split_terminator('\n')
         .map(|line| {
-            // In small parts, so that it fits `one_line`. Only bidi controls look beyond a space.
+            // Clean small parts, so that each fits `one_line`. Only bidi controls look beyond a space.
             line.split_inclusive(' ').map(|part| Text::one_line(part).unwrap().to_string()).collect()
         })
         .collect()
@@ -412,7 +412,7 @@ proptest! {
         for piece in &pieces {
             prop_assert!(piece.len() <= TEXT_BYTES_MAX);
         }
-        // Cut only where a character ends that people see.
+        // The line is cut only at the end of a character that people see.
         let boundaries: std::collections::HashSet<usize> =
             whole.grapheme_indices(true).map(|(at, _)| at).collect();
         let mut at = 0;

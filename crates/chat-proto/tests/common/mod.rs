@@ -48,7 +48,7 @@ pub(crate) fn member() -> impl Strategy<Value = MemberId> {
     any::<u64>().prop_map(MemberId::new)
 }
 
-/// Strings rich in what cleaning and cutting must look at.
+/// Strings with many characters that matter to cleaning and cutting.
 pub(crate) fn dirty() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<char>().prop_map(String::from),
