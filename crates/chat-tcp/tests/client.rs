@@ -1,4 +1,4 @@
-//! The client against servers that talk without end, break off, or are gone for a while.
+//! The client with servers that talk without end, break off, or are gone for a while.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::io::{Read, Write, copy};
@@ -33,7 +33,7 @@ fn end(client: &Client) -> ClientEnd {
     }
 }
 
-/// What a server says first, by hand.
+/// The welcome with which a server begins, made by hand.
 fn welcome(you: SocketAddr) -> Vec<u8> {
     let mut bytes = PREFACE.to_vec();
     RoomFrame::Welcome(Box::new(chat_testkit::welcome(you))).encode(&mut bytes);
@@ -88,7 +88,7 @@ fn its_own_words_get_through_however_much_the_server_has_to_say() {
     assert_eq!(hears.recv_timeout(PATIENCE), Ok(text("may I?")));
 }
 
-// Other systems throw away what was received before a reset.
+// Other systems drop the data that was received before a reset.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_reason_that_was_given_before_a_reset_is_the_one_that_counts() {
@@ -97,7 +97,7 @@ fn the_reason_that_was_given_before_a_reset_is_the_one_that_counts() {
         let mut bytes = welcome(peer);
         RoomFrame::Bye(LeaveReason::TooSlow).encode(&mut bytes);
         socket.write_all(&bytes).unwrap();
-        // Closing with the hello unread is a reset.
+        // Closing with the hello unread causes a reset.
     });
     let client = chat_tcp::connect(address, &ClientConfig::default()).unwrap();
     assert!(matches!(end(&client), ClientEnd::Dismissed(LeaveReason::TooSlow)));
@@ -166,7 +166,7 @@ fn over_a_line_that_breaks_again_and_again_nothing_is_lost_or_said_twice() {
     running.join().unwrap();
 }
 
-/// A line to `server` whose first connections break when so many bytes have gone up.
+/// An address that forwards to `server`. The first connections break when they have sent this many bytes up.
 fn breaking_line(server: SocketAddr, bytes_up: &'static [u64]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -199,7 +199,7 @@ fn a_client_whose_user_takes_no_events_still_speaks_and_leaves() {
             let _full = woken.try_send(());
         }));
     wakes.recv_timeout(PATIENCE).unwrap();
-    // Another thread speaks, also while there is no room for what is heard.
+    // Another thread speaks, even while there is no room for what is heard.
     let speaker = deaf.speaker();
     thread::spawn(move || (0..3_000).try_for_each(|number| speaker.say(text(&number.to_string()))));
     let witness = room.join("witness").unwrap();

@@ -11,8 +11,8 @@ use chat_tcp::{TcpConfig, TcpServer, TcpTransport};
 use chat_testkit::conformance::{Heard, Medium, Peer, Promises};
 use socket2::{Domain, SockRef, Socket, Type};
 
-/// Bytes that the system holds for a peer that does not read, if the peer's own buffer is small: the server's share,
-/// up to 4 MiB on Linux (`tcp_wmem`).
+/// Bytes that the system holds for a peer that does not read, if the peer's own buffer is small. This is the server's
+/// share, up to 4 MiB on Linux (`tcp_wmem`).
 const UNREAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 mod plain {
@@ -38,7 +38,7 @@ fn open(room: &Room) -> (TcpTransport, SocketAddr) {
     (server.into_transports().pop().unwrap(), address)
 }
 
-/// A socket that holds little unread.
+/// A socket that holds little unread data.
 fn connect(address: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
@@ -46,7 +46,7 @@ fn connect(address: SocketAddr) -> TcpStream {
     socket.into()
 }
 
-/// Reads the bytes that are there; `None` if there are none by `deadline`. Zero is the end.
+/// Reads the bytes that have arrived. `None` if there are none by `deadline`. Zero means the end.
 fn read(socket: &mut TcpStream, buffer: &mut [u8], deadline: Instant) -> Option<usize> {
     loop {
         let left = deadline.saturating_duration_since(now()).max(Duration::from_millis(1));
@@ -70,7 +70,7 @@ fn write(socket: &mut TcpStream, bytes: &[u8], deadline: Instant) -> bool {
     socket.write_all(bytes).is_ok()
 }
 
-/// Resets the connection.
+/// Makes closing the socket reset the connection.
 fn reset(socket: &TcpStream) {
     SockRef::from(socket).set_linger(Some(Duration::ZERO)).unwrap();
 }
@@ -103,7 +103,7 @@ impl Medium for Plain {
 
     fn connect(&self, address: &SocketAddr) -> PlainPeer {
         let mut socket = connect(*address);
-        // The peer says nothing, but shows its protocol; an error means that it was refused.
+        // The peer says nothing but shows its protocol. An error means that it was refused.
         let _refused = socket.write_all(b"\n");
         PlainPeer { socket, unread: Vec::new() }
     }
@@ -135,7 +135,7 @@ impl Peer for PlainPeer {
     }
 }
 
-/// Frames, as our own clients speak.
+/// Frames, as our own clients send and read them.
 struct Framed;
 
 struct FramedPeer {
@@ -179,7 +179,7 @@ impl FramedPeer {
                 match preface.next(&mut input) {
                     Ok(Some(_version)) => self.preface = None,
                     Ok(None) => break None,
-                    // A refused peer is told so before its protocol is known.
+                    // A refused peer is told so before its protocol is known, so the answer is a line.
                     Err(_) => {
                         let line = String::from_utf8_lossy(&self.unread);
                         match line.strip_suffix('\n') {

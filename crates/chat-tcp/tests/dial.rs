@@ -103,7 +103,7 @@ fn a_name_that_does_not_resolve_for_a_while_is_tried_again() {
     is_connected(&client);
 }
 
-// Other systems refuse where Linux drops.
+// Other systems refuse connections where Linux drops them.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_address_that_swallows_everything_does_not_keep_the_next_one_waiting() {
@@ -111,7 +111,7 @@ fn an_address_that_swallows_everything_does_not_keep_the_next_one_waiting() {
     hole.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     hole.listen(0).unwrap();
     let hole_address = hole.local_addr().unwrap().as_socket().unwrap();
-    // Its queue is full: the system drops what else comes.
+    // The hole's queue is full, so the system drops further connections.
     let fill = || {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_nonblocking(true).unwrap();
@@ -124,7 +124,7 @@ fn an_address_that_swallows_everything_does_not_keep_the_next_one_waiting() {
     host.is_at(&[hole_address, address]);
     let (done, is_done) = crossbeam_channel::bounded(1);
     thread::spawn(move || done.send(chat_tcp::connect(host, &ClientConfig::default())));
-    // Less than one attempt may take.
+    // This is less than one attempt may take.
     let client = is_done.recv_timeout(Duration::from_secs(9)).expect("in time").unwrap();
     is_connected(&client);
 }

@@ -1,4 +1,4 @@
-//! A layer between the sockets and the chat, as TLS is one.
+//! A layer between the sockets and the chat, as TLS is.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,17 +11,17 @@ use chat_core::{ClientConfig, ClientEvent, Gate, Room, RoomConfig, Text};
 use chat_stream::{Identity, Stream};
 use chat_tcp::{Layer, TcpConfig, TcpServer, TcpSocket, connect_over};
 
-/// The server's side: turns each byte over, once the peer has said which way.
+/// The server's side. The peer first sends a mask, and then the server applies it to each byte.
 #[derive(Clone, Debug, Default)]
 struct Turned {
     fails_next: Arc<AtomicBool>,
 }
 
-/// The client's side: says which way.
+/// The client's side. It sends the mask.
 #[derive(Clone, Debug)]
 struct Turns(u8);
 
-/// Keeps what is written until it is flushed.
+/// A stream that applies the mask. It holds written bytes back until a flush.
 #[derive(Debug)]
 struct TurnedSocket {
     socket: TcpSocket,
@@ -97,7 +97,7 @@ impl Stream for TurnedSocket {
         }
     }
 
-    /// The way a peer turns its bytes tells who it is, and where it really is.
+    /// The mask tells who the peer is and where it really is.
     fn identity(&self, address: SocketAddr) -> Identity {
         let address = SocketAddr::from(([192, 0, 2, self.mask], address.port()));
         Identity::from(address).with_proof(&format!("uid:{}", self.mask))
@@ -116,7 +116,7 @@ fn a_server_may_put_a_layer_between_its_sockets_and_the_chat() {
     let address = server.local_addr();
     let running = server.spawn().unwrap();
 
-    // A peer whose handshake makes no sense is closed without a word.
+    // A peer with a handshake that makes no sense is closed without a message.
     let mut wrong = TcpStream::connect(address).unwrap();
     wrong.write_all(&[0]).unwrap();
     assert_eq!(wrong.read(&mut [0]).unwrap(), 0);
@@ -138,7 +138,7 @@ fn a_server_may_put_a_layer_between_its_sockets_and_the_chat() {
     running.join().unwrap();
 }
 
-/// Waits for the line that somebody says, and returns how it is shown.
+/// Waits for the line that somebody says. Returns it as it is shown.
 fn heard(client: &chat_core::Client, text: &str) -> String {
     let lines = client.events().iter().filter_map(|event| match event {
         ClientEvent::Entry { entry, .. } => Some(entry.event.to_string()),
@@ -173,7 +173,7 @@ fn clients_connect_over_a_layer_that_shows_who_they_are() {
     assert_eq!(heard(&ann, "two"), "[uid:7/tcp] two");
     assert!(room.find("uid:7/tcp").is_some() && room.find("uid:7").is_some() && room.find("uid:8").is_none());
 
-    // A plain client, and one that loses its connection.
+    // A plain client, and one that loses its connection and reconnects.
     let plain = connect(8, ClientConfig::default().with_plain(true));
     plain.say("three".parse().unwrap()).unwrap();
     assert_eq!(heard(&ann, "three"), "[uid:8] three");
@@ -185,7 +185,7 @@ fn clients_connect_over_a_layer_that_shows_who_they_are() {
     assert_eq!(heard(&again, "four"), "[uid:9] four");
     assert!(!turned.fails_next.load(Ordering::Relaxed));
 
-    // The gate knows who comes, and the limits where it is.
+    // The gate sees who the peer is, and the limits use the address where it really is.
     let _carl = connect(7, ClientConfig::default()).events().recv().unwrap();
     let mut ends = Vec::new();
     for mask in [13, 7] {

@@ -1,4 +1,4 @@
-//! The source address of answers, and peers that are gone.
+//! The source addresses of answers, and peers that are gone.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ use chat_udp::UdpConfig;
 
 use support::{PATIENCE, Peer, Server};
 
-/// A server behind a wildcard address.
+/// A server that listens at a wildcard address.
 fn wildcard(address: &str) -> Option<Server> {
     if address.starts_with('[') && UdpSocket::bind("[::1]:0").is_err() {
         println!("skipped: this machine has no IPv6");
@@ -21,7 +21,7 @@ fn wildcard(address: &str) -> Option<Server> {
     Some(Server::bind(address.parse().unwrap(), RoomConfig::default(), &config))
 }
 
-/// Loopback addresses that a server at this wildcard address has.
+/// Loopback addresses at which a server with this wildcard address can be reached.
 fn addresses(server: &Server) -> Vec<SocketAddr> {
     let port = server.address.port();
     let v4 = [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 9, 9, 9)];
@@ -29,7 +29,7 @@ fn addresses(server: &Server) -> Vec<SocketAddr> {
     v4.map(|ip| SocketAddr::from((ip, port))).into_iter().chain(v6).collect()
 }
 
-/// A socket that takes datagrams from `server` alone.
+/// A socket that accepts datagrams only from `server`.
 fn connected(server: SocketAddr) -> UdpSocket {
     let socket = UdpSocket::bind(SocketAddr::new(server.ip(), 0)).unwrap();
     socket.connect(server).unwrap();
@@ -50,7 +50,7 @@ fn a_plain_peer_is_answered_from_the_address_that_it_asked() {
         for peer in &peers {
             peer.send(b"").unwrap();
         }
-        // All of them at once, so that answers from several addresses share a batch.
+        // All peers are sent to at once, so answers from several addresses share a batch.
         peers[0].send(b"hello").unwrap();
         let line = format!("[{}] hello", peers[0].local_addr().unwrap());
         for peer in &peers {

@@ -1,4 +1,4 @@
-//! What may go to another thread. It is part of the contract, and nothing in a signature shows it.
+//! Which types may go to another thread. This is part of the contract, and no signature shows it.
 
 use std::error::Error;
 use std::fmt::Debug;

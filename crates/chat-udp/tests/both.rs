@@ -49,7 +49,7 @@ fn members_over_any_transport_see_the_same_messages_in_the_same_order() {
                 local.say(&format!("seat {number}")).unwrap();
             }
         });
-        // A plain peer waits for its line, as such programs do, and so loses none on this machine.
+        // The plain peer waits for its own line, as such programs do, so it loses no lines on this machine.
         let plain = scope.spawn(|| {
             let mut lines = Vec::new();
             for number in 1..=MESSAGES / 4 {
@@ -101,7 +101,7 @@ fn one_moderator_checks_messages_over_both_transports() {
     for client in [chat_tcp::connect(address, &ClientConfig::default()).unwrap(), connect(address)] {
         say(&client, "spam");
         say(&client, "hello");
-        // Both were dealt with, so the room can close.
+        // The room has handled both messages, so it can close.
         client.finish().unwrap();
         let mut own = Vec::new();
         support::wait_for(&client, |event| {
@@ -147,7 +147,7 @@ fn a_stuck_tcp_peer_does_not_keep_udp_members_of_its_thread_from_being_told_of_t
         }
     });
 
-    // It reads nothing, and there is more for it than its connection holds.
+    // The peer reads nothing, and the server has more for it than its connection holds.
     let mut stuck = TcpStream::connect(address).unwrap();
     stuck.write_all(b"hello\n").unwrap();
     let host = room.join("host").unwrap();

@@ -38,7 +38,7 @@ impl Stage {
         self.journal.run();
     }
 
-    /// The lines that are sent until there is nothing more to send.
+    /// The lines that the server sends until it has nothing more to send.
     fn sends(&mut self) -> Vec<(SocketAddr, String)> {
         let (mut lines, mut out) = (Vec::new(), Vec::new());
         loop {
@@ -54,7 +54,7 @@ impl Stage {
         }
     }
 
-    /// What one of the peers is sent.
+    /// The lines that the server sends to one of the peers.
     fn reads(&mut self, peer: SocketAddr) -> Vec<String> {
         self.sends().into_iter().filter(|(to, _)| *to == peer).map(|(_, line)| line).collect()
     }

@@ -45,7 +45,7 @@ fn ten_thousand_lines_arrive_whole_and_in_order_through_a_path_that_loses_a_fift
     let (speaker, listener) = (connect(path.address), connect(server.address));
     std::thread::scope(|scope| {
         scope.spawn(|| (1..=10_000).for_each(|number| say(&speaker, &number.to_string())));
-        // Own messages come back over the bad path as well.
+        // The speaker's own messages come back over the bad path as well.
         scope.spawn(|| {
             for number in 1..=10_000 {
                 assert_eq!(text(&hear(&speaker).event), number.to_string());
@@ -62,7 +62,7 @@ fn ten_thousand_lines_arrive_whole_and_in_order_through_a_path_that_loses_a_fift
 
 #[test]
 fn a_client_that_finds_no_server_is_told_so() {
-    // A socket that is connected to itself has the port, and takes nothing from others.
+    // A socket that is connected to itself occupies the port and accepts nothing from others.
     let keeps_the_port = UdpSocket::bind("127.0.0.1:0").unwrap();
     let nobody = keeps_the_port.local_addr().unwrap();
     keeps_the_port.connect(nobody).unwrap();
@@ -130,7 +130,7 @@ fn a_closing_room_lets_everyone_read_to_the_end() {
 
 #[test]
 fn a_client_comes_back_when_its_server_does_and_repeats_the_messages_not_taken() {
-    // While nobody listens there, nobody else takes the port.
+    // Nobody else takes this port while nobody listens at it.
     let own = SocketAddr::from((own_loopback(), 0));
     let mut first = Server::bind(own, RoomConfig::default(), &UdpConfig::default());
     let address = first.address;
@@ -167,7 +167,7 @@ fn a_client_whose_user_does_not_read_lags_and_misses_nothing() {
     for number in 0..6_000 {
         server.room.notice(&number.to_string()).unwrap();
     }
-    // Everyone else is served meanwhile.
+    // Meanwhile everyone else is served.
     let other = connect(server.address);
     say(&other, "and on");
     assert_eq!(text(&hear(&other).event), "and on");
@@ -179,7 +179,7 @@ fn a_client_whose_user_does_not_read_lags_and_misses_nothing() {
 
 #[test]
 fn a_client_that_was_silent_for_longer_than_its_lease_goes_on_where_it_was() {
-    // A server with a clock that can be put forward: what a client finds that was stopped for a while.
+    // The test can put the server's clock forward. A client that was stopped for a while sees the same.
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
     let address = socket.local_addr().unwrap();
@@ -192,7 +192,7 @@ fn a_client_that_was_silent_for_longer_than_its_lease_goes_on_where_it_was() {
         let (mut buffer, mut out) = ([0; 2048], Vec::new());
         while !over.load(Ordering::Relaxed) {
             let now = instant() + Duration::from_secs(seconds.load(Ordering::Relaxed));
-            // The time of what comes after the clock was put forward is the new one.
+            // Datagrams that arrive after the clock was put forward have the new time.
             endpoint.on_deadline(now);
             if let Ok((bytes, from)) = socket.recv_from(&mut buffer) {
                 endpoint.receive(from, &buffer[..bytes], now);

@@ -1,4 +1,4 @@
-//! What the server does that a plain member's command asks for, over real sockets.
+//! What the server does when a plain member sends a command, over real sockets.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -41,7 +41,7 @@ fn what_an_ignored_member_says_is_not_sent() {
     ann.lines_until(&format!("[{}] hello", zoe.address));
     ann.send(format!("/ignore {}\n", bob.address).as_bytes());
     ann.lines_until("ends that.");
-    // Zoe reads all of them, and so knows their order.
+    // Zoe reads all of them and therefore knows their order.
     for (number, peer) in [&bob, &bob, &zoe, &ann, &bob, &zoe].into_iter().enumerate() {
         peer.send(format!("{number}\n").as_bytes());
         zoe.lines_until(&format!("[{}] {number}", peer.address));

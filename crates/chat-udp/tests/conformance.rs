@@ -33,12 +33,12 @@ fn connect(address: SocketAddr) -> UdpSocket {
     socket
 }
 
-/// Receives a datagram; `None` if there is none by `deadline`.
+/// Receives a datagram. `None` if there is none by `deadline`.
 fn receive(socket: &UdpSocket, buffer: &mut [u8], deadline: Instant) -> Option<usize> {
     loop {
         let left = deadline.saturating_duration_since(now()).max(Duration::from_millis(1));
         socket.set_read_timeout(Some(left)).unwrap();
-        // An error means that there is nothing, or is about an earlier datagram.
+        // An error means that nothing has arrived, or it belongs to an earlier datagram.
         if let Ok(count) = socket.recv(buffer) {
             return Some(count);
         }
@@ -53,13 +53,13 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// A session, which makes progress only while its peer says or hears something.
+/// A session that makes progress only while its peer says or hears something.
 struct Framed;
 
 struct FramedPeer {
     socket: UdpSocket,
     session: ClientSession,
-    /// Messages it has said.
+    /// Messages that it has said.
     said: u64,
 }
 
@@ -69,7 +69,8 @@ impl Medium for Framed {
     type Peer = FramedPeer;
 
     fn promises(&self) -> Promises {
-        // The server notices a vanished peer when its lease runs out; a datagram socket holds a few hundred KiB.
+        // The server notices a vanished peer only when its lease runs out. The buffer of a datagram socket holds a
+        // few hundred KiB.
         Promises::default().with_notices_loss(false).with_unread_bytes_max(512 * 1024)
     }
 
@@ -88,7 +89,7 @@ impl Medium for Framed {
 }
 
 impl FramedPeer {
-    /// Sends and receives until the condition holds; false if it does not by `deadline`.
+    /// Sends and receives until the condition holds. Returns false if it does not hold by `deadline`.
     fn drive_until(&mut self, deadline: Instant, is_so: impl Fn(&ClientSession) -> bool) -> bool {
         let mut datagram = Vec::new();
         let mut buffer = [0; 2048];
@@ -142,7 +143,7 @@ impl Peer for FramedPeer {
     fn hear(&mut self, deadline: Instant) -> Option<Heard> {
         loop {
             if let Some(heard) = self.next() {
-                // What was heard is acknowledged.
+                // Acknowledge what was heard.
                 self.drive_until(now(), |_| true);
                 return Some(heard);
             }
@@ -171,7 +172,7 @@ impl Peer for FramedPeer {
     fn vanish(self) {}
 }
 
-/// Bare datagrams: one line per datagram, and each received datagram is printed.
+/// Bare datagrams: the peer sends one line per datagram and prints each datagram that it receives.
 struct Plain;
 
 struct PlainPeer {
@@ -185,7 +186,7 @@ impl Medium for Plain {
     type Peer = PlainPeer;
 
     fn promises(&self) -> Promises {
-        // Best effort.
+        // Plain UDP promises only best effort.
         let promises = Promises::default().with_reliable(false);
         promises.with_notices_end(false).with_notices_loss(false)
     }

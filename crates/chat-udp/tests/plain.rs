@@ -66,7 +66,7 @@ fn where_plain_datagrams_are_off_there_is_silence() {
     let server = Server::with(RoomConfig::default(), &config);
     let peer = Peer::new(server.address);
     peer.send(b"hello");
-    // If a framed client is served afterwards, the server has seen the datagram.
+    // If the server serves a framed client afterwards, it has seen the datagram.
     let client = support::connect(server.address);
     support::say(&client, "on");
     support::hear(&client);

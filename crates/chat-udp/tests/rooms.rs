@@ -13,7 +13,7 @@ use chat_udp::{UdpConfig, UdpServer};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Sends `line`, and receives until `answer` is among what has come.
+/// Sends `line` and receives until `answer` has arrived.
 fn asks(send: &mut dyn FnMut(&str), receive: &mut dyn FnMut() -> String, line: &str, answer: &str) {
     send(line);
     let mut received = String::new();

@@ -1,4 +1,4 @@
-//! An endpoint on simulated streams, at moments that real sockets seldom meet.
+//! An endpoint on simulated streams, in situations that real sockets seldom meet.
 
 mod opening;
 
@@ -35,7 +35,7 @@ impl Stream for Socket {
     }
 }
 
-/// A plain listener that takes so many bytes.
+/// A plain listener that takes this many bytes.
 struct Takes(usize);
 
 impl Read for Takes {
@@ -114,7 +114,7 @@ fn a_socket_that_takes_bytes_again_is_tried_before_its_peer_counts_as_stalled() 
     room.notice("hello").unwrap();
     let _open = endpoint.turn(time.now());
 
-    // The peer reads in time, but the thread learns it only when the time is up: the thread was late, not the peer.
+    // The peer reads in time, but the thread learns it only after the deadline. The thread was late, not the peer.
     let mut got = [0; 4];
     while let Some(next) = streams.next_event() {
         time.advance_to(next);
@@ -135,7 +135,7 @@ fn a_socket_that_takes_bytes_again_is_tried_before_its_peer_counts_as_stalled() 
     assert_eq!(peer.read(&mut got).unwrap(), 4);
     assert_eq!(&got, b"hell");
 
-    // It does not read any more.
+    // The peer does not read any more.
     time.advance_to(time.now() + Duration::from_secs(120));
     let _open = endpoint.turn(time.now());
     assert_eq!(room.stats().members, 0);
@@ -163,7 +163,8 @@ fn idle_newcomers_lock_nobody_out() {
         peers.push(peer);
     };
 
-    // A framed client's hello that is never finished, from one address again and again: its own oldest ones make way.
+    // One address opens connections again and again and never finishes a framed client's hello. Its own oldest
+    // connections make way.
     for port in 1..=1_000 {
         connect(&mut endpoint, format!("192.0.2.1:{port}"), b"\xf5chat");
         assert!(endpoint.peers() <= 4);
@@ -171,7 +172,7 @@ fn idle_newcomers_lock_nobody_out() {
     connect(&mut endpoint, "192.0.2.2:1".into(), b"hello\n");
     assert_eq!((room.stats().members, room.stats().joined), (1, 1));
 
-    // From as many addresses: the oldest of all make way. Members never do.
+    // The same from many addresses: the oldest connections of all make way. Members never do.
     for address in 0..3_000 {
         connect(&mut endpoint, format!("198.18.{}.{}:1", address / 256, address % 256), b"\xf5chat");
         assert!(endpoint.peers() <= 4 + 1024);
@@ -227,7 +228,7 @@ fn unfinished_lines_share_a_budget_and_become_messages_after_half_a_minute() {
         let bytes = [b"hello\n".to_vec(), vec![b'x'; line]].concat();
         endpoint.adopt(Sender(io::Cursor::new(bytes)), ([192, 0, 2, 1], port).into(), time.now());
     };
-    // Those who type, and those who hold what they can.
+    // The first peers type. The others hold as much unfinished input as they can.
     (1..=100).for_each(|port| adopt(&mut endpoint, port, 1_000));
     (101..=300).for_each(|port| adopt(&mut endpoint, port, LONG));
     for _ in 0..300 {
@@ -238,7 +239,7 @@ fn unfinished_lines_share_a_budget_and_become_messages_after_half_a_minute() {
     let long = (BUDGET - 100 * 1_000) / LONG;
     assert_eq!(room.stats().members, 100 + long, "too much is closed, and nobody who types");
 
-    // Nothing more comes.
+    // Nothing more arrives.
     time.advance_to(time.now() + Duration::from_secs(30));
     let before = room.stats().messages;
     for _ in 0..10 {
@@ -272,7 +273,7 @@ fn an_answer_that_came_in_time_counts_although_the_thread_is_late() {
     let _open = endpoint.turn(time.now());
     assert_eq!(room.stats().members, 1);
 
-    // The room answers within the 10 s that the peer waits. The thread learns of both only after them.
+    // The room answers within the 10 s for which the peer waits. The thread learns of both only after these 10 s.
     time.advance_to(time.now() + Duration::from_secs(9));
     room.notice("I am").unwrap();
     time.advance_to(time.now() + Duration::from_secs(2));

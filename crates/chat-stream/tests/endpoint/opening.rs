@@ -1,8 +1,8 @@
-//! Streams that open with a handshake, or keep bytes back.
+//! Streams that open with a handshake or hold bytes back.
 
 use super::*;
 
-/// Keeps what is written until it is flushed, and finishes a handshake before, which takes one byte from the peer.
+/// Holds written bytes back until a flush. Its handshake comes first and takes one byte from the peer.
 struct Buffering {
     socket: Socket,
     kept: Vec<u8>,
@@ -100,16 +100,16 @@ fn a_stream_that_opens_with_a_handshake_and_keeps_bytes_back_is_flushed_to_the_l
     }
     assert!(!said.is_empty() && got == said, "{got}");
 
-    // The other one has 10 s for its handshake.
+    // The other peer has 10 s for its handshake.
     time.advance_to(time.now() + Duration::from_secs(10));
     let _open = endpoint.turn(time.now());
     assert_eq!((endpoint.peers(), room.stats().joined), (1, 1));
     drop(idle);
 }
 
-/// Waits for a first byte before it is open.
+/// A stream that waits for a first byte before it is open.
 struct Waiting {
-    /// Whether it can do without.
+    /// Whether it can open without that byte.
     can_do_without: bool,
     written: std::rc::Rc<std::cell::Cell<usize>>,
 }

@@ -1,4 +1,4 @@
-//! WebSocket, as a browser speaks.
+//! WebSocket, as a browser speaks it.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ pub(crate) struct WebSocket;
 pub(crate) struct WebPeer {
     socket: TcpStream,
     unread: Vec<u8>,
-    /// The answer to its request is read.
+    /// Whether the answer to its request has been read.
     is_open: bool,
     /// Messages that it has said.
     said: u64,
@@ -50,7 +50,7 @@ impl Medium for WebSocket {
     }
 }
 
-/// A text message of a client, whose mask changes nothing.
+/// A text message of a client. Its mask is zero, so it changes nothing.
 fn message(object: &Value) -> Vec<u8> {
     let text = object.to_string();
     let length = u16::try_from(text.len()).unwrap().to_be_bytes();
@@ -58,7 +58,7 @@ fn message(object: &Value) -> Vec<u8> {
 }
 
 impl WebPeer {
-    /// The next object, if it has come whole.
+    /// The next object, if it has arrived as a whole.
     fn object(&mut self) -> Option<Value> {
         if !self.is_open {
             let end = self.unread.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
@@ -76,7 +76,7 @@ impl WebPeer {
         Some(if first == 0x81 { serde_json::from_slice(&payload).unwrap() } else { Value::Null })
     }
 
-    /// What the next object means to people, if it means anything.
+    /// What the next object tells a person, if it tells anything.
     fn next(&mut self) -> Option<Heard> {
         loop {
             let object = self.object()?;

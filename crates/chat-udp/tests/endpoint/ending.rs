@@ -1,4 +1,4 @@
-//! How memberships end, begin again, and what is sent once more.
+//! How memberships end and begin again, and what is sent again.
 
 use super::*;
 
@@ -113,7 +113,7 @@ fn while_a_room_closes_members_that_leave_keep_nobody_from_its_goodbye() {
                 _ => None,
             }
         });
-        // Bob's acknowledgement was on its way when ann left: it does not cover that.
+        // Bob's acknowledgement was on its way when ann left, so it does not cover that.
         let ack = Ack { next: acks.max().unwrap(), ..Ack::default() };
         let traffic = traffic_of(session, Traffic { ack, first: 1, ..Traffic::default() });
         let answers = server.answers(peer, &encode(&traffic), now);
@@ -145,7 +145,7 @@ fn only_what_a_member_lacks_is_sent_again() {
     let mut ann = Client::new("198.51.100.1:1", now);
     ann.open(&mut server, now);
     ann.messages();
-    // Large ones, so that each has its own datagram.
+    // The messages are so large that each has its own datagram.
     let large = |number: u32| format!("{number} {}", "x".repeat(900));
     (0..8).for_each(|number| server.room.notice(&large(number)).unwrap());
     let mut sent = Vec::new();
@@ -224,7 +224,7 @@ fn a_silent_path_is_sent_less_and_less() {
         now = now.max(server.endpoint.deadline().unwrap());
     }
     assert_eq!(now - began, 60 * SECOND);
-    // The first window of ten, then two each time, every 2 s once the timeout has doubled.
+    // The first window has ten datagrams. Then two are sent each time, every 2 s once the timeout has doubled.
     assert!((20..=80).contains(&datagrams), "{datagrams}");
 }
 
@@ -241,7 +241,7 @@ fn a_framed_member_that_quits_leaves_once_it_has_the_confirmation() {
         .any(|(_, bytes)| matches!(RoomDatagram::decode(bytes), Ok(RoomDatagram::Direct { .. })));
     assert!(done, "{answers:?}");
     assert_eq!(server.heard(), Vec::<String>::new(), "it may not know that its command was taken");
-    // The confirmation is lost, and sent again.
+    // The confirmation is lost and sent again.
     now += 3 * SECOND;
     assert!(!server.sends(now).is_empty());
     let got = Traffic { direct: 1, first: 3, ..Traffic::default() };

@@ -1,4 +1,4 @@
-//! Datagrams that somebody else sends under an address, and machines that answer each other.
+//! Datagrams with a forged source address, and machines that answer each other.
 
 use super::*;
 
@@ -32,7 +32,7 @@ fn nonsense_is_not_answered() {
     let mut server = Server::new(now);
     let session = server.join(ann, 1, now);
     let mut datagrams = vec![vec![0xF5], b"\xf5chat\x03\x01".to_vec(), b"\xf5chat\x02\x7f".to_vec()];
-    // A server's line.
+    // Entries, which only a server sends.
     let mut entries = Vec::new();
     RoomDatagram::Entries { session, taken: 0, slot: 0, entries: b"x" }.encode(&mut entries);
     datagrams.push(entries);

@@ -1,4 +1,4 @@
-//! What members say and read, and the paths between.
+//! What members say and read, and the paths between them and the server.
 
 use super::*;
 
@@ -130,7 +130,7 @@ fn a_new_address_of_a_member_is_followed_only_after_it_is_proved() {
     server.room.notice("still to the old one").unwrap();
     assert!(server.sends(now).iter().all(|(to, _)| *to == old));
 
-    // The echo does.
+    // The echo of the right cookie moves the session.
     ann.address = new;
     ann.session.receive(&answers[0].1, now);
     ann.open(&mut server, now);
@@ -155,7 +155,7 @@ fn a_silent_member_is_asked_for_and_lost_after_a_minute() {
         ann.open(&mut server, at);
     }
     assert_eq!(server.room.stats().members, 1);
-    // Without them it leaves.
+    // Without keep-alives the member leaves.
     server.sends(at + 61 * SECOND);
     assert_eq!(server.room.stats().members, 0);
     assert!(server.heard().last().is_some_and(|line| line.ends_with("left (idle for too long)")));
@@ -169,7 +169,7 @@ fn a_client_that_is_asked_for_proof_again_and_again_says_a_hello_per_second_and_
     while session.end().is_none() {
         while session.transmit(&mut out, at) {
             hellos += 1;
-            // Another cookie each time, as from two servers behind one address. And copies of it.
+            // Each time another cookie arrives, as from two servers behind one address, and copies of it.
             for copy in 0..3 {
                 let mut retry = Vec::new();
                 let cookie = Cookie([hellos, copy, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -190,7 +190,7 @@ fn while_nothing_is_lost_a_client_acknowledges_every_eighth_datagram_and_after_a
     let mut server = Server::new(now);
     let mut ann = Client::new("198.51.100.1:1", now);
     ann.open(&mut server, now);
-    // Datagrams with entries, and acknowledgements, while so many messages pass.
+    // Counts datagrams with entries and acknowledgements while this many messages pass.
     let mut pass = |messages: usize, mut is_lost: Box<dyn FnMut(usize) -> bool>| {
         let (mut datagrams, mut acks) = (0, 0);
         ann.messages();

@@ -1,4 +1,4 @@
-//! The endpoint by example: datagrams in and out, time by hand.
+//! The endpoint by example: the tests pass datagrams in and out and set the time by hand.
 #![allow(clippy::unwrap_used)]
 
 mod ending;
@@ -47,13 +47,13 @@ impl Server {
         Self::with(RoomConfig::default(), "192.0.2.1:5555", now)
     }
 
-    /// With plain members from 10.0.0.0/8 that need not prove their address.
+    /// A server that trusts plain members from 10.0.0.0/8, so they need not prove their address.
     fn with(config: RoomConfig, at: &str, now: Instant) -> Self {
         let trusting = UdpConfig::default().with_trusted("10.0.0.0/8".parse().unwrap());
         Self::with_config(config, trusting, at, now)
     }
 
-    /// Asks every plain peer for a number, except on its own machine.
+    /// A server that asks every plain peer for a number, except peers on its own machine.
     fn asking(now: Instant) -> Self {
         Self::with_config(RoomConfig::default(), UdpConfig::default(), "192.0.2.1:5555", now)
     }
@@ -67,7 +67,7 @@ impl Server {
         Self { address, room, local, endpoint }
     }
 
-    /// The datagrams that it sends now.
+    /// The datagrams that the server sends now.
     fn sends(&mut self, now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
         self.endpoint.on_deadline(now);
         self.endpoint.pull(now);
@@ -76,13 +76,13 @@ impl Server {
             .collect()
     }
 
-    /// Its answers to a datagram.
+    /// The server's answers to a datagram.
     fn answers(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
         self.endpoint.receive(from, bytes, now);
         self.sends(now)
     }
 
-    /// What members of the room hear, including joins and leaves.
+    /// What the members of the room hear, including joins and leaves.
     fn heard(&self) -> Vec<String> {
         std::iter::from_fn(|| self.local.try_recv().ok()).map(|heard| heard.to_string()).collect()
     }
@@ -91,7 +91,7 @@ impl Server {
         self.heard().into_iter().filter(|line| !line.starts_with("[*]")).collect()
     }
 
-    /// The cookie for a hello.
+    /// Asks for the cookie for a hello.
     fn cookie(&mut self, from: SocketAddr, nonce: u64, now: Instant) -> Cookie {
         let hello = MemberDatagram::Hello { nonce, cookie: None, hello: Hello::default() };
         let answers = self.answers(from, &encode(&hello), now);
@@ -103,7 +103,7 @@ impl Server {
         }
     }
 
-    /// Joins a peer; returns its session.
+    /// Lets a peer join. Returns its session.
     fn join(&mut self, from: SocketAddr, nonce: u64, now: Instant) -> SessionId {
         self.join_with(from, nonce, Hello::default(), now).0
     }
@@ -150,7 +150,7 @@ fn begin() -> Instant {
     Instant::now()
 }
 
-/// Sends the number that the server asked for.
+/// Sends the number that the server asks for.
 fn prove(server: &mut Server, from: SocketAddr, now: Instant) -> String {
     let answers = server.answers(from, b"hello", now);
     let [(to, bytes)] = &answers[..] else { panic!("{answers:?}") };
@@ -183,8 +183,8 @@ impl Client {
         Self { address: address(at), session: ClientSession::new(9, hello, now), said: 0, heard: Vec::new() }
     }
 
-    /// Exchanges datagrams without delay until both are silent; `passes` tells which get through, by
-    /// whether they go to the server and what they are.
+    /// Exchanges datagrams without delay until both are silent. `passes` decides which datagrams get through. Its
+    /// arguments are whether a datagram goes to the server, and the bytes of the datagram.
     fn exchange(
         &mut self,
         server: &mut Server,

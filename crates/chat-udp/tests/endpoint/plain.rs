@@ -1,4 +1,4 @@
-//! Plain peers: leases, numbers, lines.
+//! Plain peers: their leases, numbers and lines.
 
 use super::*;
 
@@ -62,7 +62,7 @@ fn in_a_full_room_a_plain_member_makes_way_for_a_framed_one_and_never_the_other_
     }
     assert_eq!(server.said(), ["[10.0.0.1:1] I am in"]);
 
-    // After that no peer is left that could make room.
+    // After that, no peer is left that could make way.
     server.join(address("198.51.100.2:1"), 1, now);
     let cookie = Some(server.cookie(address("198.51.100.3:1"), 1, now));
     let hello = encode(&MemberDatagram::Hello { nonce: 1, cookie, hello: Hello::default() });
@@ -79,7 +79,7 @@ fn in_a_full_room_peers_that_said_a_valid_hello_and_nothing_more_make_way() {
     let now = begin();
     let mut server = Server::with(RoomConfig::default().with_members_max(3), "192.0.2.1:5555", now);
     let ann = server.join(address("198.51.100.1:1"), 1, now);
-    // A hundred sockets that take the cookie, say hello, and then fall silent.
+    // A hundred sockets get the cookie, say hello with it, and then fall silent.
     for port in 1_000..1_100 {
         let from = address(&format!("203.0.113.1:{port}"));
         let cookie = Some(server.cookie(from, 1, now));
@@ -181,7 +181,7 @@ fn an_unproven_address_gets_at_most_three_times_its_bytes_whatever_it_sends() {
 fn services_that_answer_everything_are_not_talked_to_for_ever() {
     let now = begin();
     let numbers = |bytes: &[u8]| [&b"[192.0.2.1:5555] "[..], bytes].concat();
-    // An echo, a character generator, another chat server, and empty datagrams.
+    // Services that answer: an echo, a character generator, another chat server, and one that sends empty datagrams.
     type Service<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
     let services: [Service<'_>; 5] = [
         &|bytes| bytes.to_vec(),
@@ -261,7 +261,7 @@ fn answers_go_out_from_the_address_that_was_asked() {
     server.room.kick(ann.into(), "enough").unwrap();
     assert_eq!(routes(&mut server), [Route { peer: ann, local: second }], "the last word, too");
 
-    // For a session only datagrams with its number count: anybody could forge the others.
+    // For a session only datagrams with its number count, because anybody could forge the others.
     let bob = address("198.51.100.1:1");
     let session = server.join(bob, 1, now);
     server.endpoint.receive(Route { peer: bob, local: first }, &traffic(session, 1, &["a"]), now);

@@ -1,4 +1,4 @@
-//! A server on a real socket, plain peers, and a path that loses things.
+//! A server on a real socket, plain peers, and a path that loses datagrams.
 #![allow(dead_code, reason = "every test file is a crate of its own and uses its part of this")]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
@@ -55,7 +55,8 @@ impl Drop for Server {
     }
 }
 
-/// A loopback address of this process alone, where there are several: a port of it that is free once stays free.
+/// A loopback address that only this process uses, where the system has several. A port that was free there stays
+/// free.
 pub(crate) fn own_loopback() -> IpAddr {
     if cfg!(target_os = "linux") {
         let [_, _, high, low] = std::process::id().to_be_bytes();
@@ -65,7 +66,7 @@ pub(crate) fn own_loopback() -> IpAddr {
     }
 }
 
-/// A program with nothing but a socket.
+/// A peer that has only a socket.
 pub(crate) struct Peer {
     pub(crate) socket: UdpSocket,
     pub(crate) address: SocketAddr,
@@ -74,7 +75,7 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn new(server: SocketAddr) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        // What does not fit is lost, and this machine may be slow to let the test read.
+        // The system drops datagrams that do not fit, and on a slow machine the test may read late.
         SockRef::from(&socket).set_recv_buffer_size(1024 * 1024).unwrap();
         socket.connect(server).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -86,14 +87,14 @@ impl Peer {
         self.socket.send(bytes).unwrap();
     }
 
-    /// As `recvfrom(1024)` does.
+    /// Receives like `recvfrom(1024)`.
     pub(crate) fn recv(&self) -> String {
         let mut buffer = [0; 1024];
         let bytes = self.socket.recv(&mut buffer).unwrap();
         String::from_utf8(buffer[..bytes].to_vec()).unwrap()
     }
 
-    /// Lines, whatever datagrams they come in, until `last` has come.
+    /// Reads lines, however datagrams hold them, until one ends with `last`.
     pub(crate) fn lines_until(&self, last: &str) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         while !lines.iter().any(|line| line.ends_with(last)) {
@@ -111,7 +112,7 @@ pub(crate) fn say(client: &Client, text: &str) {
     client.say(text.parse().unwrap()).unwrap();
 }
 
-/// The next event that `pick` has a use for.
+/// The next event for which `pick` returns something.
 pub(crate) fn wait_for<T>(client: &Client, mut pick: impl FnMut(ClientEvent) -> Option<T>) -> T {
     let deadline = instant() + PATIENCE;
     loop {
@@ -137,7 +138,7 @@ pub(crate) fn instant() -> Instant {
     Instant::now()
 }
 
-/// A path to a server that drops, doubles and reorders a part of what goes through, for one client.
+/// A path to a server for one client. It drops, doubles and reorders a part of the datagrams.
 pub(crate) struct LossyPath {
     pub(crate) address: SocketAddr,
     stop: Arc<AtomicBool>,
@@ -179,14 +180,14 @@ struct Path {
     front: UdpSocket,
     back: UdpSocket,
     client: Option<SocketAddr>,
-    /// Datagrams that others shall overtake: to the server or not.
+    /// Datagrams that are held so that others overtake them. The bool says whether one goes to the server.
     held: Vec<(bool, Vec<u8>)>,
     percent: u64,
     state: u64,
 }
 
 impl Path {
-    /// Carries a datagram each way; false if there was none.
+    /// Carries a datagram each way. Returns false if there was none.
     fn carry(&mut self) -> bool {
         let mut buffer = [0; 2048];
         let mut carried = false;
@@ -221,7 +222,7 @@ impl Path {
         }
     }
 
-    /// A generator good enough for this (xorshift64).
+    /// A simple random generator is good enough here (xorshift64).
     fn happens(&mut self) -> bool {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
