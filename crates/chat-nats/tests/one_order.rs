@@ -1,4 +1,4 @@
-//! Two chat servers in this process, and real NATS servers between them.
+//! Two chat servers in this process, with real NATS servers between them.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::path::Path;
@@ -17,7 +17,7 @@ fn nats(name: &str, count: usize) -> Option<NatsServers> {
     NatsServers::start(count, &Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
 }
 
-/// A chat server: what it has to do with the cluster, and its room.
+/// A chat server: its part in the cluster, and its room.
 struct Server {
     _cluster: Cluster,
     room: Room,
@@ -62,7 +62,7 @@ fn say(carrier: &Attachment, welcomed: &Welcomed, number: u64, text: &str) -> Ou
     carrier.say_numbered(welcomed.member, number, Text::one_line(text).unwrap(), now()).unwrap().outcome
 }
 
-/// Says this with the numbers 1, 2, 3, … after it.
+/// Says `what` with the numbers 1, 2, 3, … after it.
 fn say_all(local: &LocalMember, what: &str, count: u64) {
     for number in 1..=count {
         local.say(&format!("{what}{number}")).unwrap();
@@ -84,7 +84,7 @@ fn hear_count(local: &LocalMember, count: usize) -> Vec<String> {
     std::iter::repeat_with(|| next(local)).take(count).collect()
 }
 
-/// The next messages, until one with this text has come.
+/// The next messages, up to one that ends with this text.
 fn hear(local: &LocalMember, until: &str) -> Vec<String> {
     let mut heard = vec![next(local)];
     while !heard.last().is_some_and(|text| text.ends_with(until)) {
@@ -137,7 +137,7 @@ fn a_session_goes_on_at_another_server() {
     assert_eq!(say(&second, &moved, 2, "two"), Outcome::Submitted);
     assert_eq!(hear(&bob, "two"), ["2 [192.0.2.1:5] two"]);
 
-    // The second number came back here, too, so a client that returns says it in vain.
+    // The second number has come back here, too. So a client that returns says it in vain.
     let back = loop {
         match welcome(&first, resume(&moved, 2)) {
             Err(JoinError::Behind) => thread::yield_now(),
@@ -160,7 +160,7 @@ fn what_is_said_through_two_servers_is_said_once() {
     let (first, second) = (one.carrier(), other.carrier());
     let bob = other.room.join("bob").unwrap();
     let session = welcome(&first, None).unwrap();
-    // The first server dies before its client knows that the message was taken.
+    // The first server dies before its client learns that the message was taken.
     let moved = welcome(&second, resume(&session, 0)).unwrap();
     for number in 1..=50 {
         say(&first, &session, number, &format!("message {number}"));

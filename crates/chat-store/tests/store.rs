@@ -1,4 +1,4 @@
-//! A room whose history is a file: what is in it after the room has gone, and what goes wrong with files.
+//! A room with a file as its history: what the file holds after the room has gone, and what goes wrong with files.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::fs;
@@ -9,7 +9,7 @@ use chat_core::{Ban, BanList, Filter, Heard, Room, RoomConfig, Rooms, RoomsConfi
 use chat_store::{Archive, OpenError, ReadError, Selection, Store, StoreConfig, Sync};
 use rusqlite::Connection;
 
-/// A directory of a test's own, which is empty.
+/// An empty directory of the test's own.
 fn directory(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _not_there = fs::remove_dir_all(&directory);
@@ -25,7 +25,7 @@ fn room(store: &Store) -> Room {
     Room::restore(RoomConfig::default(), store).unwrap()
 }
 
-/// Says this many messages as ann, and waits until all of them are in the log.
+/// Says these messages as ann and waits until all of them are in the log.
 fn say(room: &Room, from: u64, up_to: u64) {
     let ann = room.join("ann").unwrap();
     for number in from..=up_to {
@@ -260,7 +260,7 @@ fn when_writing_fails_speakers_are_told_and_it_goes_on_by_itself() {
     let room = room(&store);
     say(&room, 1, 10);
     store.flush();
-    // Another connection cannot limit the size for us, so the table itself refuses.
+    // A second connection cannot limit the size for the store, so the table itself refuses.
     let connection = Connection::open(&path).unwrap();
     connection
         .execute_batch("CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'full'); END")
