@@ -1,4 +1,4 @@
-//! A member that answers, on any server: `!roll` throws a die, `!count` tells how much it has heard.
+//! A member that answers, on any server: `!roll` throws a die, `!count` tells how many messages the bot has heard.
 
 use std::error::Error;
 
@@ -13,11 +13,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for event in bot.events() {
         match event {
             ClientEvent::Connected(welcome) => println!("joined as {}", welcome.you),
-            // Its own messages come back, too; answering those could go on for ever.
+            // The bot's own messages come back, too. If it answered those, it could go on for ever.
             ClientEvent::Entry { entry, own: false } => {
                 heard += u64::from(entry.event.is_message());
                 if let Some(answer) = answer(&entry, heard) {
-                    // Does not wait: if too much is on its way, this answer is not worth it.
+                    // Do not wait. If too much is on its way already, drop this answer.
                     let _busy = bot.try_say(answer.parse()?);
                 }
             }

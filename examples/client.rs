@@ -1,4 +1,4 @@
-//! A client as a library, over TCP or UDP with one API: says what is typed, prints what is heard.
+//! A client as a library, over TCP or UDP with one API. It says what is typed and prints what it hears.
 
 use std::error::Error;
 use std::io::stdin;
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         match event {
             ClientEvent::Entry { entry, .. } => println!("{}", entry.event),
             ClientEvent::Missed(messages) => println!("(missed {messages} messages)"),
-            // All that was said is confirmed: the room has it.
+            // Everything that was said is confirmed, so the room has it.
             ClientEvent::Ended(ClientEnd::Left) => return Ok(()),
             ClientEvent::Ended(end) => return Err(end.into()),
             _ => {}
@@ -33,8 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says every line of input, then leaves once everything is confirmed. An error means that the client has ended, and
-/// its last event says why.
+/// Says every line of input, then leaves once everything is confirmed. An error means that the client has ended. Its
+/// last event says why.
 fn speak(client: &Client) {
     for line in stdin().lines().map_while(Result::ok) {
         for text in Text::split(line.as_bytes()) {

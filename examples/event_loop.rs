@@ -1,5 +1,5 @@
-//! One async runtime with one thread serves TCP, UDP, the keyboard and the program itself. The room brings no thread of its
-//! own: each transport is turned when its descriptor is readable, or when something is due.
+//! One async runtime with one thread serves TCP, UDP, the keyboard and the program itself. The room starts no thread.
+//! Each transport takes a turn when its descriptor is readable or when it has something due.
 
 #[cfg(unix)]
 #[tokio::main(flavor = "current_thread")]
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Turns `transport` until it is done.
+/// Gives `transport` its turns until it is done.
 #[cfg(unix)]
 async fn serve<T>(mut transport: T) -> std::io::Result<()>
 where
@@ -54,7 +54,7 @@ where
     use tokio::io::unix::AsyncFd;
     use tokio::time::{Instant, sleep_until};
 
-    // A duplicate that is ours, so that it stays open as long as the runtime watches it.
+    // A duplicate that belongs to this function, so it stays open as long as the runtime watches it.
     let descriptor = transport.as_fd().try_clone_to_owned()?;
     #[expect(deprecated, reason = "its successor is unsafe code: the caller must keep the descriptor open")]
     let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
@@ -67,7 +67,8 @@ where
             }
         };
         tokio::select! {
-            // Cleared before the turn: what becomes readable meanwhile is reported again.
+            // Clear the readiness before the turn. If the descriptor becomes readable during the turn, the runtime
+            // reports it again.
             ready = descriptor.readable() => ready?.clear_ready(),
             () = is_due => {}
         }

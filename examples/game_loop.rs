@@ -1,5 +1,5 @@
-//! A game with a chat in it: once per frame it serves the network and reads what was said. No thread, no waiting but
-//! for the next frame.
+//! A game with a chat in it. Once per frame it serves the network and reads what was said. It has no threads and
+//! waits only for the next frame.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use chat_tcp::{TcpConfig, TcpServer};
 
 const FRAME: Duration = Duration::from_millis(16);
 
-/// More than this much chat waits for the next frame.
+/// How much chat is read per frame. The rest waits for the next frame.
 const HEARD_PER_FRAME_MAX: usize = 100;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for frame in 1_u64.. {
         let next = now() + FRAME;
         update(&game, frame, &mut height)?;
-        // What is left of the frame belongs to the network. Always one turn, however late it is.
+        // The rest of the frame belongs to the network. It always gets one turn, however late the frame is.
         loop {
             if transport.turn(Some(next))? == Turn::Done {
                 return Ok(());
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One step of the world: what was said since the last one, then gravity.
+/// One step of the world: first what was said since the last step, then gravity.
 fn update(game: &LocalMember, frame: u64, height: &mut u32) -> Result<(), Box<dyn Error>> {
     for _ in 0..HEARD_PER_FRAME_MAX {
         let Ok(Heard::Entry(entry)) = game.try_recv() else { break };

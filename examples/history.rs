@@ -1,4 +1,4 @@
-//! A room that goes on where it stopped, and is searched: run it twice.
+//! A room that goes on where it stopped and can be searched. Run this twice.
 //!
 //! ```sh
 //! cargo run -p chat-examples --example history
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let bot = room.join("bot")?;
     bot.say("the tea is ready")?;
-    // It is in the file once everyone, the bot included, hears it.
+    // Once everyone hears the message, including the bot, it is in the file.
     while let Ok(heard) = bot.recv() {
         match heard {
             Heard::Entry(entry) if entry.event.to_string() == "[bot] the tea is ready" => break,

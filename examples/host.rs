@@ -1,7 +1,7 @@
-//! A room over TCP and UDP whose host speaks, listens, kicks and moderates, with a command of its own.
+//! A room over TCP and UDP. Its host speaks, listens, kicks and moderates, and adds a command of its own.
 //!
-//! Type a line to say it, `/help` for what an operator can do (`/kick NAME`); the end of input closes the room. Any member
-//! may `/roll 2d6`.
+//! Type a line to say it, or `/help` for the commands of an operator (`/kick NAME`). The end of input closes the
+//! room. Any member may type `/roll 2d6`.
 
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let commands = CommandTable::default().with(RoomCommand::new("roll", "2d6", "Roll dice", roll));
     let config = RoomConfig::default().with_moderator(Moderator::new(moderate)).with_commands(commands);
     let room = Room::new(config);
-    // Taken before anyone can come, so that it hears of everyone.
+    // Join before anyone else can, so that this member hears of everyone.
     let ears = room.join("ears")?;
     let listener = thread::spawn(move || listen(&ears));
     let mut running = Running::new(&room);
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// Prints everything until the room is closed and all is read.
+/// Prints everything until the room is closed and everything is read.
 fn listen(ears: &LocalMember) {
     while let Ok(heard) = ears.recv() {
         println!("{heard}");
@@ -64,7 +64,7 @@ fn roll(_: &Caller<'_>, dice: &str) -> Reply {
     Reply::say(format!("rolls {dice}: {}", (0..count).map(throw).sum::<u64>()))
 }
 
-/// Keeps one word out, and makes another one nicer.
+/// Refuses texts with one word, and replaces another word by a nicer one.
 fn moderate(offer: &Offer<'_>) -> Verdict {
     match offer.text.as_str() {
         said if said.contains("spam") => Verdict::refuse("no spam in here"),

@@ -1,4 +1,5 @@
-//! The examples are programs, each beside this file. Here the guides' snippets are compiled and run, as doc-tests.
+//! The examples are programs beside this file. This library compiles and runs the snippets of the guides as
+//! doc-tests.
 
 /// `docs/transport.md`.
 #[cfg(doctest)]

@@ -14,11 +14,11 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-/// A scraper sends little, and at once.
+/// A scraper sends a short request at once.
 const REQUEST_BYTES_MAX: u64 = 8 * 1024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Reads the room when it is asked: there is no second set of counters that could differ.
+/// Reads the room when it is asked, so there is no second set of counters that could differ.
 #[derive(Debug)]
 struct RoomMetrics(Room);
 
@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// Answers one request, whatever it asks for, with all the numbers.
+/// Answers one request with all the numbers, whatever it asks for.
 fn answer(mut scraper: &TcpStream, registry: &Registry) -> std::io::Result<()> {
     scraper.set_read_timeout(Some(REQUEST_TIMEOUT))?;
     scraper.set_write_timeout(Some(REQUEST_TIMEOUT))?;

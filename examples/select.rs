@@ -1,4 +1,4 @@
-//! One thread waits for a room and for the program's own channels at once.
+//! One thread waits for a room and for the program's own channels at the same time.
 
 use std::error::Error;
 use std::io::stdin;
@@ -12,7 +12,7 @@ use crossbeam_channel::{bounded, select, tick};
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5555".to_owned());
     let room = Room::new(RoomConfig::default());
-    // A local member hears what is said after it was taken, so it is taken before anyone can come.
+    // A local member hears what is said after it joined. So it joins before anyone else can.
     let host = room.join("host")?;
     let server = TcpServer::bind(address, &room, &TcpConfig::default())?;
     println!("Listening on {}", server.local_addr());
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let every_minute = tick(Duration::from_secs(60));
     loop {
         select! {
-            // A token says that there may be something to hear; the entries themselves wait in the room's log.
+            // A token says that there may be something to hear. The entries themselves wait in the room's log.
             recv(host.ready()) -> _ => match host.try_recv() {
                 Ok(heard) => println!("{heard}"),
                 Err(TryRecvError::Empty) => {}

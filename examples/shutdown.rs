@@ -1,4 +1,4 @@
-//! The host ends the room in order: Ctrl-C or SIGTERM, and everyone gets what was said, and a goodbye.
+//! The host ends the room in order on Ctrl-C or SIGTERM. Everyone gets all messages and a goodbye.
 
 use std::error::Error;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use chat_core::{Room, RoomConfig};
 use chat_tcp::{TcpConfig, TcpServer};
 
-/// How long members may take to read what they are owed.
+/// How long members may take to read the rest.
 const GRACE: Duration = Duration::from_secs(5);
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -17,11 +17,13 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let running = server.spawn()?;
 
     let closing = room.clone();
-    // Returns at once: it only says that the room is closing. Nobody joins any more and nothing more is said.
+    // This returns at once. It only says that the room is closing. Nobody can join any more, and nothing more is
+    // said.
     ctrlc::set_handler(move || closing.close("See you tomorrow", GRACE))?;
     println!("Listening on {address}; Ctrl-C ends it");
 
-    // Every member was sent what it was owed, and told why it must go. One that did not read it in time was cut off.
+    // Every member was sent all messages and the reason why it must go. A member that did not read them in time was
+    // cut off.
     running.join()?;
     let stats = room.stats();
     println!("{} messages were said by {} members", stats.messages, stats.joined);

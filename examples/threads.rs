@@ -1,4 +1,4 @@
-//! A room with no network at all: threads of one program talk.
+//! A room without any network: the threads of one program talk.
 
 use std::error::Error;
 use std::thread;
@@ -8,14 +8,14 @@ use chat_proto::Event;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let room = Room::new(RoomConfig::default());
-    // A local member hears what is said after it was taken, so all are taken before anyone speaks.
+    // A local member hears what is said after it joined. So all join before anyone speaks.
     let log = room.join("log")?;
     let workers = [room.join("ann")?, room.join("bob")?, room.join("eve")?];
     thread::scope(|scope| {
         for worker in workers {
             scope.spawn(move || work(&worker));
         }
-        // Everyone sees the same messages in the same order; this thread prints them.
+        // Everyone sees the same messages in the same order. This thread prints them.
         let mut done = 0;
         while done < 3 {
             let Ok(Heard::Entry(entry)) = log.recv() else { break };

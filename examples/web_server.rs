@@ -1,5 +1,5 @@
-//! The room at `/ws` of a web server that is there already: axum answers the requests and decides whose pages may come, and the
-//! room takes over the connection. Netcat is in the same room.
+//! The room at `/ws` of an existing web server. axum answers the requests and decides which pages may connect, and
+//! the room takes over the connection. Netcat is in the same room.
 //!
 //! ```sh
 //! cargo run -p chat-examples --example web_server
@@ -22,7 +22,7 @@ use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::net::{TcpListener, TcpStream};
 use tungstenite::handshake::server::create_response_with_body;
 
-/// PROTOCOL.md, section 14, has what such a page can do more.
+/// PROTOCOL.md, section 14, describes what else such a page can do.
 const PAGE: &str = "<!doctype html><title>chat</title><ol id=said></ol><form id=say><input id=text autofocus></form><script>
 const room = new WebSocket(location.origin.replace('http', 'ws') + '/ws');
 const send = (object) => room.send(JSON.stringify(object));
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?)
 }
 
-/// Opens a WebSocket, and hands its connection to the room.
+/// Opens a WebSocket and hands its connection to the room.
 async fn open(
     State(room): State<Adopter>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -72,12 +72,12 @@ async fn open(
     answer
 }
 
-/// Once the answer is written the connection is the room's.
+/// Once the answer is written, the room owns the connection.
 async fn hand_over(upgrade: OnUpgrade, peer: SocketAddr, room: Adopter) {
     let Ok(upgraded) = upgrade.await else { return };
-    // Over TLS it would be another stream: let a proxy in front do TLS, or `chat-tls`.
+    // Over TLS the stream would have another type. Let a proxy in front do TLS, or use `chat-tls`.
     let Ok(parts) = downcast::<TokioIo<TcpStream>>(upgraded) else { return };
-    // A client may say nothing before it has the answer.
+    // A client may send nothing before it has the answer.
     if parts.read_buf.is_empty()
         && let Ok(socket) = parts.io.into_inner().into_std()
         && let Err(error) = room.adopt_websocket(socket, peer)
@@ -86,8 +86,8 @@ async fn hand_over(upgrade: OnUpgrade, peer: SocketAddr, room: Adopter) {
     }
 }
 
-/// Whether the request is of a page of this server, or of a program that is no browser. A server with a name compares it, too: see
-/// docs/web.md.
+/// Whether the request comes from a page of this server or from a program that is not a browser. A server with a name
+/// also compares that: see docs/web.md.
 fn is_from_own_page(headers: &HeaderMap) -> bool {
     let value = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let origin = value(header::ORIGIN);

@@ -1,4 +1,4 @@
-//! Every example does what it says, as its user runs it.
+//! Runs every example as a user does and checks that it does what it says.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -44,7 +44,7 @@ impl Example {
         line.trim_end().to_owned()
     }
 
-    /// The address in its next line.
+    /// The address in the next line of its output.
     fn address(&mut self) -> String {
         let line = self.line();
         let from = line.find("127.0.0.1:").unwrap_or_else(|| panic!("no address: {line}"));
@@ -63,7 +63,7 @@ impl Example {
         self.stdin.as_mut().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
-    /// Closes its input; it must end well.
+    /// Closes its input. The example must end well.
     fn ends(mut self) -> String {
         self.stdin = None;
         let mut rest = String::new();
@@ -98,20 +98,20 @@ impl Peer {
         self.0.get_mut().write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
-    /// Returns once `other` hears this peer: then both are members.
+    /// Returns once `other` hears this peer. Then both are members.
     fn meet(&mut self, other: &mut Peer) {
         let timeout = |peer: &Peer, timeout| peer.0.get_ref().set_read_timeout(Some(timeout)).unwrap();
         timeout(other, PATIENCE / 100);
         let mut heard = String::new();
         while !heard.ends_with("are you there?\n") {
             self.say("are you there?");
-            // An error is the timeout; the line goes on where it was.
+            // An error is the timeout. The next read continues the same line.
             let _heard = other.0.read_line(&mut heard);
         }
         timeout(other, PATIENCE);
     }
 
-    /// The next line; empty at the end.
+    /// The next line, or an empty one at the end.
     fn hear(&mut self) -> String {
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();
@@ -175,7 +175,7 @@ fn a_host_speaks_listens_moderates_and_kicks() {
     for said in ["hello", "buy spam", "/roll", "/roll 3d1", "damn it"] {
         ann.say(said);
     }
-    // What ann is told comes at once; what is said, in its order.
+    // What ann is told comes at once, and what is said comes in the order of the room.
     assert_eq!(ann.hear(), "[*] no spam in here");
     assert_eq!(ann.hear(), "[*] Type /roll 2d6: two dice of six sides");
     let heard = example.lines_until("dear it");
@@ -315,7 +315,7 @@ fn web_server_has_browsers_and_netcat_in_one_room() {
     assert!(open("http://evil.example").is_err());
     let (mut browser, _) = open(&format!("http://{web}")).unwrap();
     browser.send(r#"{"type":"hello","name":"ann"}"#.into()).unwrap();
-    // Once it is welcome it hears all that is said.
+    // Once the browser has its welcome, it hears everything that is said.
     while !browser.read().unwrap().to_text().unwrap().contains("connected") {}
     let mut netcat = Peer::join(&plain);
     netcat.say("hello browser");

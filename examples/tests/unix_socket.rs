@@ -1,4 +1,4 @@
-//! The Unix-domain socket transport keeps the contract, and its program does what it says.
+//! The Unix-domain socket transport keeps the contract of a transport, and its program does what it says.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
@@ -44,7 +44,7 @@ impl Medium for Unix {
     type Peer = UnixPeer;
 
     fn promises(&self) -> Promises {
-        // The system holds what was sent until it is read, about 200 KiB on Linux.
+        // The system holds sent data until it is read, about 200 KiB on Linux.
         let promises = Promises::default().with_echo(false).with_unread_bytes_max(512 * 1024);
         // The example serves one room.
         promises.with_moves(false)
@@ -124,7 +124,7 @@ impl Example {
         Self(child)
     }
 
-    /// Ends in order.
+    /// Asks the example to end. It must end in order.
     fn stop(mut self) {
         let killed = Command::new("kill").arg("-TERM").arg(self.0.id().to_string()).status().unwrap();
         assert!(killed.success() && self.0.wait().unwrap().success());
@@ -138,7 +138,7 @@ impl Drop for Example {
     }
 }
 
-/// A plain member: a peer whose question is answered has joined.
+/// A plain member. A peer with an answered question has joined.
 fn join(path: &Path) -> BufReader<UnixStream> {
     let mut socket = UnixStream::connect(path).unwrap();
     socket.write_all(b"/help nick\n").unwrap();

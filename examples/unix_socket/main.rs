@@ -1,7 +1,8 @@
-//! A transport of one's own: a room behind a Unix-domain socket, for the programs of one machine.
+//! A transport of your own: a room behind a Unix-domain socket, for the programs of one machine.
 //!
-//! `cargo run -p chat-examples --example unix_socket`, then `nc -U chat.sock` or `socat - UNIX-CONNECT:chat.sock` in other
-//! terminals; Ctrl-C ends it. `transport/` is the transport, and docs/transport.md tells how one is written.
+//! Run `cargo run -p chat-examples --example unix_socket`, then `nc -U chat.sock` or `socat - UNIX-CONNECT:chat.sock`
+//! in other terminals. Ctrl-C ends it. The transport is in `transport/`, and docs/transport.md explains how to write
+//! one.
 
 use std::error::Error;
 
@@ -20,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let closing = room.clone();
     ctrlc::set_handler(move || closing.close("The server is stopping", Duration::from_secs(5)))?;
     println!("Listening on {path}; join with: nc -U {path}");
-    // On this thread until the room is closed and everyone was told.
+    // Run on this thread until the room is closed and everyone was told.
     Ok(chat_core::run(transport)?)
 }
 

@@ -10,19 +10,20 @@ use std::time::{Duration, Instant};
 use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 
-/// Connections accepted in one turn.
+/// How many connections are accepted in one turn.
 const ACCEPTS_PER_TURN: usize = 64;
 
-/// How long accepting rests when the system has no descriptor left. No event tells when it has one again.
+/// How long to wait before accepting again when the system has no descriptor left. No event tells when it has one
+/// again.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub(super) struct Listener {
     socket: UnixListener,
     path: PathBuf,
-    /// The file's number: another server may have put its own in the place of ours.
+    /// The inode of the file. Another server may have put its own file in this place.
     inode: u64,
-    /// There may be connections waiting; false once there are none.
+    /// Whether connections may be waiting. False once there are none.
     ready: bool,
     resting_until: Option<Instant>,
 }
@@ -45,12 +46,12 @@ impl Listener {
         self.ready = true;
     }
 
-    /// When [`accept`](Self::accept) is to be called at the latest.
+    /// The latest time at which [`accept`](Self::accept) must be called.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
         self.resting_until.or(self.ready.then_some(now))
     }
 
-    /// Accepts what is waiting, up to a turn's share.
+    /// Accepts waiting connections, up to the limit of a turn.
     pub(super) fn accept(&mut self, now: Instant) -> Vec<UnixStream> {
         let mut accepted = Vec::new();
         if !self.ready || self.resting_until.is_some_and(|until| until > now) {
@@ -81,13 +82,13 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
-            // If it cannot be removed, the next server finds it stale.
+            // If the file cannot be removed, the next server finds it stale.
             let _left = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Whether a socket is left there of a server that has ended without removing it.
+/// Whether the file is a socket of a server that has ended without removing it.
 fn is_stale(path: &Path) -> bool {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     is_socket && StdUnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)

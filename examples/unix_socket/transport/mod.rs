@@ -18,8 +18,8 @@ use listener::Listener;
 const WAKE: Token = Token(usize::MAX);
 const LISTEN: Token = Token(usize::MAX - 1);
 
-/// A peer has no address, but a member needs one: a loopback one, since it is on this machine, with a number that no other peer
-/// of this process has.
+/// A peer has no address, but a member needs one. It gets a loopback address, because it is on this machine, with a
+/// number that no other peer of this process has.
 static NEXT_PEER: AtomicU32 = AtomicU32::new(1);
 
 /// Carries a room over a Unix-domain socket: framed clients, and plain ones as over TCP.
@@ -27,18 +27,18 @@ static NEXT_PEER: AtomicU32 = AtomicU32::new(1);
 pub(crate) struct UnixTransport {
     poll: Poll,
     events: Events,
-    /// None once the room is closing.
+    /// `None` once the room is closing.
     listener: Option<Listener>,
     endpoint: Endpoint<Socket>,
 }
 
 impl UnixTransport {
-    /// Listens at `path`, on a socket that an earlier server has left there, too.
+    /// Listens at `path`, even if an earlier server has left its socket there.
     pub(crate) fn bind(path: impl AsRef<Path>, room: &Room) -> io::Result<Self> {
         let poll = Poll::new()?;
         let listener = Listener::bind(path.as_ref(), poll.registry(), LISTEN)?;
         let wake = mio::Waker::new(poll.registry(), WAKE)?;
-        // The waker may be called before the wait. Then the poll finds its event, and returns at once.
+        // The waker may be called before the wait. Then the poll finds its event and returns at once.
         let waker = Waker::new(move || {
             if let Err(error) = wake.wake() {
                 eprintln!("cannot wake the transport: {error}");
@@ -48,7 +48,7 @@ impl UnixTransport {
         Ok(Self { poll, events: Events::with_capacity(1024), listener: Some(listener), endpoint })
     }
 
-    /// Waits for events until `until` at most, and notes what they say.
+    /// Waits for events until `until` at most, and records them.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
         let next = until.into_iter().chain(self.due()).min();
         let timeout = next.map(|next| next.saturating_duration_since(clock()));
@@ -95,7 +95,7 @@ impl Transport for UnixTransport {
         }
         let turn = self.endpoint.turn(now);
         if turn != Turn::Open {
-            self.listener = None; // and with it its file
+            self.listener = None; // this also removes its file
         }
         Ok(turn)
     }
