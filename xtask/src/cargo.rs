@@ -1,4 +1,4 @@
-//! Running cargo, the same one that runs this program, from the workspace root.
+//! Runs cargo from the workspace root: the same cargo that runs this program.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::failure::Failure;
 
-/// Runs `cargo <line>` with `env` set; its output goes where ours goes. `line` is split at spaces.
+/// Runs `cargo <line>` with `env` set. Its output goes where ours goes. `line` is split at spaces.
 pub(crate) fn run(root: &Path, env: &[(&str, &str)], line: &str) -> Result<(), Failure> {
     let status = command(root, line)
         .envs(env.iter().copied())
@@ -16,7 +16,7 @@ pub(crate) fn run(root: &Path, env: &[(&str, &str)], line: &str) -> Result<(), F
     if status.success() { Ok(()) } else { Err(failure(env, line, &format!("cargo ended with {status}"))) }
 }
 
-/// Runs `cargo <line>` and returns what it printed on stdout; stderr goes where ours goes.
+/// Runs `cargo <line>` and returns what it printed on stdout. Its stderr goes where ours goes.
 pub(crate) fn output(root: &Path, line: &str) -> Result<String, Failure> {
     let output = command(root, line)
         .stderr(Stdio::inherit())

@@ -1,6 +1,6 @@
-//! `cargo xtask ci`: what continuous integration runs, in the order in which a change is cheapest to refuse.
+//! `cargo xtask ci`: the checks of continuous integration, in the order in which it is cheapest to refuse a change.
 //!
-//! The first step that fails ends the run, with the command that shows the failure alone.
+//! The first step that fails ends the run. It prints the command that shows the failure alone.
 
 mod documents;
 mod english;
@@ -75,7 +75,7 @@ fn heading(title: &str) {
     println!("\n== {title}");
 }
 
-/// Fails with the way to install a part of the toolchain that is not there.
+/// If a part of the toolchain is missing, fails with the command that installs it.
 fn component(root: &Path, subcommand: &str, name: &str) -> Result<(), Failure> {
     if cargo::has(root, subcommand) {
         return Ok(());

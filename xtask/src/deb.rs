@@ -7,10 +7,10 @@ use std::process::Command;
 use crate::cargo;
 use crate::failure::Failure;
 
-/// The commands with a page of their own.
+/// The commands that have a manual page of their own.
 const PAGES: [&str; 5] = ["server", "client", "admin", "history", "doctor"];
 
-/// Each shell, and what its file is called.
+/// Each shell and the name of its completion file.
 const SHELLS: [(&str, &str); 3] = [("bash", "chat.bash"), ("zsh", "_chat"), ("fish", "chat.fish")];
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     cargo::run(root, &[], pack)
 }
 
-/// Has the program print into a file.
+/// Lets the program print into a file.
 fn write(chat: &Path, arguments: &[&str], file: &Path) -> Result<(), Failure> {
     let output = Command::new(chat).args(arguments).output();
     match output {

@@ -1,13 +1,13 @@
-//! How a command fails: with the reason and with what the reader should run next.
+//! How a command fails: with the reason, and with the command to run next.
 
 use std::fmt;
 
-/// Why a step failed and how to go on.
+/// Why a step failed, and what to run next.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// What is wrong, in one line or a short list.
     pub(crate) reason: String,
-    /// A command to paste: it shows the problem alone, or mends it.
+    /// A command to paste. It shows the problem alone, or fixes it.
     pub(crate) command: String,
 }
 

@@ -1,8 +1,8 @@
-//! `cargo xtask flaky`: runs the test binaries again and again on a busy machine, to find tests that only mostly pass.
+//! `cargo xtask flaky`: runs the test binaries again and again on a busy machine, to find tests that sometimes fail.
 //!
-//! All test binaries are built once. Each then runs many times while all cores but one are kept busy by threads of
-//! this program, so that processes and threads meet in other orders than on an idle machine. The output of a failed
-//! run is kept in `target/flaky/`. Doc tests are not run: they are not binaries.
+//! All test binaries are built once. Each then runs many times while threads of this program keep all cores but one
+//! busy, so that processes and threads meet in other orders than on an idle machine. The output of a failed run is
+//! kept in `target/flaky/`. Doc tests are not binaries, so they are not run.
 
 use std::fs::{self, File};
 use std::hint;
@@ -18,9 +18,9 @@ use serde_json::Value;
 use crate::cargo;
 use crate::failure::Failure;
 
-/// A run that takes longer hangs, and counts as failed.
+/// A run that takes longer than this hangs and counts as failed.
 const RUN_TIME_MAX: Duration = Duration::from_secs(15 * 60);
-/// How often a run is asked whether it has ended.
+/// How often to check whether a run has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,7 @@ pub(crate) struct Options {
     /// Run only these binaries: a target (conformance), a package's directory (chat-cli) or both (chat-cli/conformance)
     #[arg(long, value_name = "NAME", num_args = 1..)]
     only: Vec<String>,
-    /// What each binary is told, for example a part of a test's name
+    /// Options for each binary, for example a part of a test's name
     #[arg(last = true, value_name = "TEST OPTIONS")]
     test_options: Vec<String>,
 }
@@ -99,7 +99,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     })
 }
 
-/// Runs one binary as often as asked, and prints a line about it. Returns how many runs failed.
+/// Runs one binary as often as requested and prints a line about it. Returns how many runs failed.
 fn repeat(binary: &Binary, options: &Options, kept: &Path) -> u32 {
     let mut failed = 0;
     let mut longest = Duration::ZERO;
@@ -125,7 +125,7 @@ fn repeat(binary: &Binary, options: &Options, kept: &Path) -> u32 {
     failed
 }
 
-/// Runs one binary once, with what it prints in `output`.
+/// Runs one binary once. Its output goes into the file `output`.
 fn run_once(binary: &Binary, test_options: &[String], output: &Path) -> Result<(), String> {
     let stdout = File::create(output).map_err(|error| format!("has no output file ({error})"))?;
     let stderr = stdout.try_clone().map_err(|error| format!("has no output file ({error})"))?;
@@ -156,7 +156,7 @@ fn told(result: &io::Result<std::process::ExitStatus>) -> String {
     result.as_ref().map_or_else(ToString::to_string, ToString::to_string)
 }
 
-/// The test binaries among what cargo says that it has built, in its order.
+/// The test binaries among the artifacts in cargo's messages, in cargo's order.
 fn binaries(messages: &str) -> Vec<Binary> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     messages.filter_map(|message| Binary::of(&message)).collect()
@@ -176,7 +176,7 @@ impl Binary {
         })
     }
 
-    /// Whether `name` is its directory's, its target's or both.
+    /// Whether `name` is the name of its directory, of its target, or both.
     fn is_called(&self, name: &str) -> bool {
         self.name == name || self.name.split('/').any(|part| part == name)
     }

@@ -1,10 +1,11 @@
 //! `cargo xtask fuzz`: searches for bytes that break a promise, with libFuzzer.
 //!
-//! The targets are the functions of `tools/chat-fuzz`. A search begins with `fuzz/corpus`, which is committed and which
-//! `cargo test` replays, and with what earlier searches on this machine have left in `fuzz/found`. There is no unsafe
-//! code here for a sanitizer to watch, so none is built in, and the search is about twice as fast.
+//! The targets are the functions of `tools/chat-fuzz`. A search begins with `fuzz/corpus`, which is committed and
+//! which `cargo test` replays, and with the inputs in `fuzz/found` from earlier searches on this machine. No
+//! sanitizer is built in, because there is no unsafe code here that it could watch. That makes the search about twice
+//! as fast.
 //!
-//! Needs a nightly compiler, a C++ compiler, and `cargo install --locked cargo-fuzz`.
+//! This needs a nightly compiler, a C++ compiler, and `cargo install --locked cargo-fuzz`.
 
 use std::fs;
 use std::path::Path;
@@ -12,18 +13,18 @@ use std::process::Command;
 
 use crate::failure::Failure;
 
-/// What may be searched: `fuzz/fuzz_targets/<name>.rs`.
+/// The targets that can be searched: `fuzz/fuzz_targets/<name>.rs`.
 const TARGETS: [&str; 7] = ["stream", "plain", "strings", "endpoint", "session", "room", "websocket"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// What to search; everything if nothing is named
+    /// Which targets to search; all of them if none is named
     #[arg(value_parser = TARGETS)]
     targets: Vec<String>,
-    /// How long to search each
+    /// How many seconds to search each target
     #[arg(long, value_name = "N", default_value_t = 60)]
     seconds: u64,
-    /// Replaces the corpus afterwards by the fewest and smallest inputs that reach as much
+    /// Replace the corpus afterwards by the fewest and smallest inputs that reach as much
     #[arg(long)]
     keep: bool,
 }
@@ -55,7 +56,7 @@ fn search(root: &Path, target: &str, seconds: u64) -> Result<(), Failure> {
     fuzz(root, &line)
 }
 
-/// Counts an edge as reached, however often: what is kept stays small.
+/// An edge counts as reached, however often it is taken, so the kept corpus stays small.
 fn keep(root: &Path, target: &str) -> Result<(), Failure> {
     let (found, corpus) = (format!("fuzz/found/{target}"), format!("fuzz/corpus/{target}"));
     let kept = format!("fuzz/found/{target}.kept");
@@ -75,7 +76,7 @@ fn make(folder: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Through rustup, since the cargo that runs this program is not a nightly one.
+/// Runs cargo-fuzz through rustup, because the cargo that runs this program is not a nightly one.
 fn fuzz(root: &Path, line: &str) -> Result<(), Failure> {
     let line = format!("run nightly cargo fuzz run --sanitizer none {line}");
     let failure = |reason: String| Failure {

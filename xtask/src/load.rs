@@ -1,4 +1,4 @@
-//! `cargo xtask bench`, `cargo xtask soak` and `cargo xtask faults`: build the server as it is released, and put it
+//! `cargo xtask bench`, `cargo xtask soak` and `cargo xtask faults`: builds the server as it is released and puts it
 //! under load with `tools/chat-load`.
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Options {
-    /// What the run is told; --help lists it
+    /// Options for the run; --help lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
     options: Vec<String>,
 }
@@ -22,7 +22,7 @@ pub(crate) fn run(root: &Path, command: &str, options: &Options) -> Result<(), F
     cargo::run(root, &[], line.trim_end())
 }
 
-/// Without options also the tests that take a minute, because a timeout of that length must pass.
+/// Without options it also runs the tests that take a minute because they wait for a timeout of that length.
 pub(crate) fn faults(root: &Path, options: &Options) -> Result<(), Failure> {
     run(root, "faults", options)?;
     if options.options.is_empty() {

@@ -1,6 +1,6 @@
-//! What developers of the chat room run: `cargo xtask ci`.
+//! The commands for developers of the chat room: `cargo xtask ci`.
 //!
-//! One file per command; this one only picks the command and turns its failure into an exit code.
+//! Each command has a file. This file only picks the command and turns its failure into an exit code.
 
 mod cargo;
 mod ci;
@@ -31,7 +31,7 @@ enum Command {
     Cluster(load::Options),
     /// Makes a Debian package of the server (needs cargo-deb)
     Deb(deb::Options),
-    /// Puts each fault of the world on a running server at full size, and prints what it costs
+    /// Puts a running server through each fault at full size, and prints what it costs
     Faults(load::Options),
     /// Runs every test binary many times on a busy machine, to find tests that sometimes fail
     Flaky(flaky::Options),
@@ -43,7 +43,7 @@ enum Command {
     Package(package::Options),
     /// Draws the picture of the README from the running program
     Screenshot(screenshot::Options),
-    /// Tells what has changed for users of the crates, as semantic versions count it
+    /// Tells what has changed for users of the crates, in terms of semantic versions
     Semver(semver::Options),
     /// Runs the room on simulated networks drawn from seeds
     Sim(sim::Options),
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The workspace: the directory above this crate.
+/// The root of the workspace: the directory above this crate.
 fn root() -> &'static Path {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().unwrap_or(xtask)

@@ -1,4 +1,4 @@
-//! `cargo xtask package`: a rehearsal of publishing every crate, in the order in which they depend on each other.
+//! `cargo xtask package`: rehearses the publication of every crate, in the order in which they depend on each other.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::failure::Failure;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Do not build each crate from its package alone, which takes minutes
+    /// Skip building each crate from its own package, which takes minutes
     #[arg(long)]
     pub(crate) no_verify: bool,
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask screenshot`: the picture of the README, made from the real program.
 //!
-//! Starts a server, a client on a terminal and netcat in tmux, lets them talk, reads their screens with colours and
-//! all, and draws them as one SVG. Needs tmux and nc, and port 5555 to be free.
+//! Starts a server, a client on a terminal and netcat in tmux, lets them talk, reads their screens with their
+//! colours, and draws them as one SVG. It needs tmux and nc, and port 5555 must be free.
 
 mod tmux;
 
@@ -23,13 +23,13 @@ pub(crate) struct Options {
     output: PathBuf,
 }
 
-/// Columns of every window, and rows of each.
+/// The columns of every window, and the rows of each.
 const COLUMNS: u16 = 64;
 const SERVER_ROWS: u16 = 26;
 const CLIENT_ROWS: u16 = 14;
 const NETCAT_ROWS: u16 = 10;
 
-/// Pixels, as `anstyle_svg` draws.
+/// Sizes in pixels, as `anstyle_svg` draws.
 const WINDOW_WIDTH: u32 = 560;
 const ROW_HEIGHT: u32 = 18;
 const PADDING: u32 = 10;
@@ -67,7 +67,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A screen below its title, as an SVG at this place of another one.
+/// Draws a screen below its title, as an SVG at this place of another SVG.
 fn drawn(title: &str, screen: &str, (x, y): (u32, u32)) -> String {
     let width = usize::from(COLUMNS);
     let term = Term::new().min_width_px((WINDOW_WIDTH - 2 * PADDING) as usize);
@@ -75,7 +75,7 @@ fn drawn(title: &str, screen: &str, (x, y): (u32, u32)) -> String {
     svg.replacen("<svg ", &format!("<svg x=\"{x}\" y=\"{y}\" "), 1)
 }
 
-/// What the picture shows.
+/// The conversation that the picture shows.
 fn talk(
     programs: &Path,
     server: &Window<'_>,

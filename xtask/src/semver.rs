@@ -1,5 +1,5 @@
 //! `cargo xtask semver`: compares the public API of each library with that of a release, and tells which version the
-//! next one must have.
+//! next release must have.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! `cargo xtask sim`: builds the simulator optimised and runs it.
+//! `cargo xtask sim`: builds the simulator with optimisations and runs it.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Options {
-    /// What the simulator is told; --help lists it
+    /// Options for the simulator; --help lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
     options: Vec<String>,
 }

@@ -1,5 +1,5 @@
-//! What documents say of the code: the tests that they name must be there, and the program that the README shows is
-//! the one that runs.
+//! Checks what the documents say about the code. The tests that they name must exist, and the program in the README
+//! must be the one that runs.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,7 +14,7 @@ const DOCUMENTS: &[&str] = &["PROTOCOL.md", "RELIABILITY.md", "SECURITY.md"];
 /// The program that the README shows.
 const EMBED: &str = "crates/chat-tcp/examples/embed.rs";
 
-/// Tests are sentences: a name in a document with so many underscores is one.
+/// Tests are sentences, so a name in a document with at least this many underscores is a test.
 const UNDERSCORES_MIN: usize = 4;
 
 pub(super) fn check(root: &Path) -> Result<(), Failure> {
@@ -43,7 +43,7 @@ fn readme_shows_the_example(root: &Path) -> Result<(), Failure> {
         fs::read_to_string(&path).map_err(|error| files::unreadable(&path, &error))
     };
     let (readme, example) = (read("README.md")?, read(EMBED)?);
-    // What follows the example's own heading.
+    // The program follows the example's own heading.
     let program = example.split_once("\n\n").map_or(example.as_str(), |(_, program)| program);
     if readme.contains(program) {
         println!("README.md: shows {EMBED}");
@@ -62,7 +62,7 @@ fn functions_in(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// What stands between backticks and reads like the name of a test.
+/// The words between backticks that look like the name of a test.
 fn tests_named_in(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).filter(|word| {
         word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')

@@ -1,4 +1,4 @@
-//! A peer is "it" and people are "they": no other pronoun for either in the repository.
+//! A peer is "it" and people are "they". The repository uses no other pronoun for either.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::failure::Failure;
 /// The files to read: code, documents, manifests and scripts.
 const FILES: [&str; 4] = ["*.rs", "*.md", "*.toml", "*.py"];
 
-/// The words that must not occur, in any case. In two parts, so that this file passes, too.
+/// The words that must not occur, in upper or lower case. Each is in two parts, so that this file passes, too.
 const WORDS: [[&str; 2]; 6] =
     [["h", "e"], ["h", "im"], ["h", "is"], ["h", "imself"], ["sh", "e"], ["h", "er"]];
 
@@ -36,7 +36,7 @@ pub(super) fn check(root: &Path) -> Result<(), Failure> {
     })
 }
 
-/// The files in git, and those that are new.
+/// The files in git, and new files.
 fn tracked(root: &Path) -> Result<Vec<String>, Failure> {
     let arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "--"];
     let failure = |reason: String| Failure { reason, command: format!("git {}", arguments.join(" ")) };
@@ -50,7 +50,7 @@ fn tracked(root: &Path) -> Result<Vec<String>, Failure> {
     Ok(names.lines().filter(|name| root.join(name).is_file()).map(str::to_owned).collect())
 }
 
-/// How many words of `text` are such pronouns. The parts of a `snake_case` name are words.
+/// How many words of `text` are such pronouns. The parts of a `snake_case` name count as words.
 fn pronouns_in(text: &str) -> usize {
     let words = text.split(|c: char| !c.is_alphabetic());
     words.filter(|word| WORDS.iter().any(|parts| word.eq_ignore_ascii_case(&parts.concat()))).count()

@@ -1,4 +1,4 @@
-//! The length of source files: a long one is a question to its author, never a failure.
+//! Checks the length of source files. A long file is a question to its author, never a failure.
 
 use std::fs;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
-/// Above this many lines a file asks to be split.
+/// A file with more lines than this should be split.
 const LINES_MAX: usize = 400;
 
 pub(super) fn warn_about_long_ones(root: &Path) -> Result<(), Failure> {
@@ -51,7 +51,7 @@ pub(super) fn sources(dir: &Path, each: &mut impl FnMut(&str)) -> Result<(), Fai
     Ok(())
 }
 
-/// What a directory holds, sorted, so that two runs print the same.
+/// The entries of a directory, sorted, so that two runs print the same.
 pub(super) fn list(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries: io::Result<Vec<PathBuf>> =
         fs::read_dir(dir).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());

@@ -1,14 +1,14 @@
-//! The layering invariants: what must not stand in the dependency tree of a library crate.
+//! Checks the layers: which packages must not be in the dependency tree of a library crate.
 //!
-//! The protocol and the room stay free of sockets so that they run in a simulator and in any embedder's loop;
-//! no library brings an async runtime or a flag parser along.
+//! The protocol and the room stay free of sockets, so that they run in a simulator and in any embedder's loop. No
+//! library brings an async runtime or a flag parser.
 
 use std::path::Path;
 
 use crate::cargo;
 use crate::failure::Failure;
 
-/// What each library must not depend on, directly or through others, beside [`IN_NO_LIBRARY`].
+/// The packages that a library must not depend on, directly or through others, in addition to [`IN_NO_LIBRARY`].
 const LAYERS: &[(&str, &[&str])] = &[
     ("chat-proto", &["chat-core", "mio", "socket2", "crossbeam-channel", "rand"]),
     (
@@ -33,7 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("chat-nats", &["chat-stream", "chat-tcp", "chat-udp", "rusqlite", "aws-lc-rs"]),
 ];
 
-/// The one library with an async runtime in its tree, which its callers do not see.
+/// The only library with an async runtime in its tree. Its callers do not see the runtime.
 const WITH_RUNTIME: (&str, &str) = ("chat-nats", "tokio");
 
 const IN_NO_LIBRARY: &[&str] = &["tokio", "async-std", "clap"];
@@ -59,7 +59,7 @@ pub(super) fn check(root: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a package stands in the output of `cargo tree --prefix none`: lines of `name v1.2.3 ...`.
+/// Whether a package is in the output of `cargo tree --prefix none`, which has lines of the form `name v1.2.3 ...`.
 fn contains(tree: &str, name: &str) -> bool {
     tree.lines().any(|line| line.split(' ').next() == Some(name))
 }

@@ -1,4 +1,4 @@
-//! Every crate inherits the lints of the workspace, and those forbid unsafe code.
+//! Checks that every crate inherits the lints of the workspace, and that these forbid unsafe code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ fn require(manifest: &Path, table: &str, line: &str) -> Result<(), Failure> {
     })
 }
 
-/// Whether `line` stands in the TOML table with that header: as much of TOML as our manifests use.
+/// Whether `line` is in the TOML table with this header. Handles only as much of TOML as our manifests use.
 fn table_has(text: &str, table: &str, line: &str) -> bool {
     text.lines()
         .map(str::trim)

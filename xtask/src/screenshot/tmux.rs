@@ -13,14 +13,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 const NAME: &str = "chat-screenshot";
 
-/// A tmux server of our own, ended when it is dropped.
+/// A tmux server of our own. It is ended when this is dropped.
 pub(super) struct Tmux {
-    /// What a shell is told, to find our programs first.
+    /// A shell assignment that makes the shell find our programs first.
     path: String,
 }
 
 impl Tmux {
-    /// Starts it; its shells find the programs in `programs`.
+    /// Starts the server. Its shells find the programs in `programs`.
     pub(super) fn start(programs: &Path) -> Result<Self, Failure> {
         let path = format!("PATH='{}':$PATH", programs.display());
         let tmux = Self { path };
@@ -35,8 +35,8 @@ impl Tmux {
         let id = run(&["new-window", "-d", "-P", "-F", "#{window_id}", "-t", "pictures:", "sh"])?;
         let window = Window { _tmux: self, id: id.trim().to_owned() };
         run(&["resize-window", "-t", &window.id, "-x", &columns.to_string(), "-y", &rows.to_string()])?;
-        // The prompt is that of a user, also if root takes the picture. The empty quotes keep the line itself from being
-        // what we wait for.
+        // The prompt is a user's prompt, even if root takes the picture. The empty quotes make sure that the typed
+        // line itself does not contain the word that we wait for.
         window.enters(&format!("{} PS1='$ '; clear; echo re''ady", self.path))?;
         window.shows("ready")?;
         window.enters("clear")?;
@@ -81,7 +81,7 @@ impl Window<'_> {
         run(&["capture-pane", "-e", "-p", "-t", &self.id])
     }
 
-    /// Waits until the screen has `text` on it.
+    /// Waits until the screen shows `text`.
     pub(super) fn shows(&self, text: &str) -> Result<(), Failure> {
         self.waits_for(text, |screen| screen.contains(text))
     }
