@@ -1,4 +1,4 @@
-//! The only place that reads the time or waits.
+//! Reads the time, and waits.
 
 use std::time::{Duration, Instant};
 

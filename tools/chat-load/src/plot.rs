@@ -18,7 +18,7 @@ const LEGEND_WIDTH: u32 = 260;
 /// Height of a line of text in pixels.
 const LINE_HEIGHT: i32 = 20;
 const GREY: RGBColor = RGBColor(0x77, 0x77, 0x77);
-/// The colors of our systems, then those of the others.
+/// The colours of our systems, then those of the others.
 const OURS: [RGBColor; 2] = [RGBColor(0x0b, 0x6b, 0xcb), RGBColor(0x12, 0x99, 0x8f)];
 const OTHERS: [RGBColor; 4] = [
     RGBColor(0xd9, 0x73, 0x0d),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::failure::{Context, Failure, Result};
 
-/// CPU time of all threads of a process that are still alive, user and system together. It is exact to the
-/// nanoseconds that the scheduler counts, because the usual clock ticks of 10 ms are coarser than some of our runs.
+/// CPU time of all threads of a process that are still alive, user and system together. The scheduler counts it in
+/// nanoseconds. The usual clock ticks of 10 ms are coarser than some of our runs.
 ///
 /// The kernel's work for a `send` over loopback (the receiving side's TCP) is charged to the sender.
 pub(crate) fn cpu(pid: u32) -> Result<Duration> {

@@ -14,7 +14,7 @@ pub(crate) const TEXT_BYTES: usize = 64;
 pub(crate) const ROLL_CALL: u64 = 1 << 63;
 
 const MARK: &[u8] = b"~stamp:";
-/// Numbers of digits of the three hexadecimal numbers after the mark.
+/// How many digits each of the three hexadecimal numbers after the mark has.
 const DIGITS: [usize; 3] = [4, 16, 16];
 const STAMP_BYTES: usize = MARK.len() + DIGITS[0] + DIGITS[1] + DIGITS[2];
 

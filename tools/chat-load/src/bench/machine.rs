@@ -17,7 +17,7 @@ pub(super) struct Machine {
     pub(super) busy_before: f64,
 }
 
-/// If more programs than this are running, the machine is busy and its figures of time are less exact.
+/// If more programs than this are running, figures of time are those of a busy machine.
 const BUSY: f64 = 0.5;
 
 impl Machine {

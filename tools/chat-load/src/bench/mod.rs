@@ -1,5 +1,5 @@
-//! Measures the chat room beside the limit of the machine and beside other programs that could do the same: `cargo
-//! xtask bench`.
+//! `cargo xtask bench`: measures the chat room beside the limit of the machine and beside other programs that could do
+//! the same.
 //!
 //! The plan is work x system x round. Each run starts a fresh server, puts it under the load of a crowd, and takes
 //! figures. The medians over the rounds become tables, JSON and plots.

@@ -14,7 +14,7 @@ use crate::listener::{Kind, Listener};
 use crate::server::Server;
 use crate::stamp::Stamp;
 
-/// A member says something after each this many connections.
+/// A member says something once per this many connections.
 const SAYS_EVERY: u64 = 10;
 /// How much the memory may grow after the warm-up.
 const GROWTH_MIB_MAX: f64 = 4.0;

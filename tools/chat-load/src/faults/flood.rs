@@ -89,7 +89,7 @@ fn pour(server: SocketAddr, stop: &AtomicBool, flood: &AtomicU64) {
     }
 }
 
-/// An address of this machine that is not loopback. What is sent there does not leave the machine.
+/// An address of this machine that is not loopback. Data sent to it does not leave the machine.
 fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     // This asks for the route and sends nothing (RFC 5737: nobody has this address).

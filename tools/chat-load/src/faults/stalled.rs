@@ -18,8 +18,8 @@ const PER_SECOND: f64 = 50.0;
 const LENGTH: Duration = Duration::from_secs(100);
 /// Longer messages, so that the stalled members stall soon.
 const PADDING_BYTES: usize = 600;
-/// How much more memory the server may hold than without stalled members. It keeps nothing per member except the log,
-/// and the log is there anyway.
+/// How much more memory the server may hold than without stalled members. It keeps nothing per member. It
+/// keeps only the log, which is there anyway.
 const GROWTH_MIB_MAX: f64 = 16.0;
 const TOO_SLOW: &str = "too slow to read";
 

@@ -98,7 +98,7 @@ fn vanishes_over_udp(server: SocketAddr) -> Result<()> {
                     let traffic = Traffic { first: 1, says, ..Traffic::default() };
                     return send(&socket, &MemberDatagram::Traffic { session, traffic });
                 }
-                // Meant for a ghost that had this port before.
+                // This datagram is for a ghost that had the port before.
                 _ => {}
             }
         };

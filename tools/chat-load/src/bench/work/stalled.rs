@@ -23,8 +23,8 @@ pub(super) fn run(system: &System, programs: &Programs, members: usize, effort: 
     crowd.join(members, &will_stall)?;
     let messages = effort.seconds * f64::from(PER_SECOND);
 
-    // Fill the log before and after, so that the memory that a server uses in any case does not count as the price of
-    // the stalled members.
+    // Do the same before and after the stall. So memory that a server keeps anyway does not count as the price of the
+    // stalled members.
     let is_filling = |sent, elapsed| sent < FILLING_MESSAGES && elapsed < FILLING_TIME;
     fanout::closed_loop(&mut *crowd, is_filling)?;
     let (_, _, before) = paced::open_loop(&mut *crowd, PER_SECOND, messages)?;

@@ -20,7 +20,7 @@ use crate::clock;
 use crate::failure::{Context, Failure, Result};
 use crate::stamp::{self, Stamp};
 
-/// How many peers may be joining at once: as many as a socket's buffer can hold first datagrams of.
+/// How many peers may be joining at once. A socket's buffer holds the first datagrams of this many.
 const ENTERING_MAX: usize = 64;
 /// How often to check which of them are in.
 const ENTERING_PAUSE: Duration = Duration::from_millis(10);
