@@ -41,7 +41,7 @@ fn localhost_means_both_families_under_one_port() {
     server.process.stdout.wait_for_line(&six.line("hello from the other family"));
 }
 
-#[cfg(target_os = "linux")] // Others have but one address of loopback.
+#[cfg(target_os = "linux")] // Other systems have only one loopback address.
 #[test]
 fn several_addresses_are_one_room() {
     let server = Server::at("127.0.0.1:0", &["tcp"], &["--bind", "127.0.0.2:0"]);

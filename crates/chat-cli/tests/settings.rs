@@ -1,4 +1,4 @@
-//! A configuration file, errors in one, and the settings that can change while members are there.
+//! Configuration files, errors in them, and the settings that can change while members are there.
 #![cfg(unix)]
 
 mod support;

@@ -101,7 +101,7 @@ fn clause_4_3_a_silent_peer_is_a_plain_listener_and_may_still_open_the_framed_pr
     let server = Server::start();
     let mut speaker = server.peer();
     let mut silent = Framed::connect(&server);
-    server.has_accepted(&silent.name); // the grace has passed
+    server.has_accepted(&silent.name); // the grace period has passed
     speaker.send("said after it\n");
     let line = speaker.line("said after it\n");
     let mut got = vec![0; line.len()];

@@ -1,8 +1,8 @@
 //! Simulates a loss of power without a machine: after a kill, everything that was written and not synced is taken
 //! back.
 //!
-//! By then the kernel may have written any part of it to the disk, in any order. So a seed decides for each block
-//! whether it is taken back.
+//! The kernel may already have written any part of this data to the disk, in any order. So a seed decides for each
+//! block whether it is taken back.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;

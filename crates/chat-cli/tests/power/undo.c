@@ -1,8 +1,8 @@
-// Loaded into a server (LD_PRELOAD): notes what every write to a history replaces, until the file is synced. So a test
-// can take back after a kill what a loss of power would have taken: see mod.rs.
+// This library is loaded into a server (LD_PRELOAD). It notes what every write to a history replaces, until the file is
+// synced. So after a kill a test can take back what a loss of power would have taken: see mod.rs.
 //
-// Beside FILE is FILE.undo: for each write since the last sync a record of three u64 (offset, length, size of the file before) and
-// the bytes that were there before.
+// The notes of FILE are in FILE.undo beside it. Each write since the last sync has a record there: three u64 (offset,
+// length, size of the file before) and the bytes that were there before.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,7 +24,7 @@ static int ends_with(const char *text, const char *end) {
     return length >= end_length && strcmp(text + length - end_length, end) == 0;
 }
 
-// Opens the notes of a file of a history; -1 if this is none.
+// Opens the notes of a file of a history. Returns -1 if the file does not belong to a history.
 static int notes(int fd, int flags) {
     char link[64], path[PATH_MAX + 8];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -45,7 +45,7 @@ static void note(int fd, uint64_t offset, uint64_t length) {
     char *record = calloc(1, sizeof head + length);
     if (!record) abort();
     memcpy(record, head, sizeof head);
-    // A writer's descriptor can be read, too. What is beyond the end stays zero.
+    // A descriptor for writing can also be read here. Bytes beyond the end stay zero.
     pread64(fd, record + sizeof head, length, (off64_t)offset);
     write_fn real = (write_fn)dlsym(RTLD_NEXT, "write");
     if (real(to, record, sizeof head + length) != (ssize_t)(sizeof head + length)) abort();
@@ -57,7 +57,7 @@ static int synced(int fd, const char *name) {
     int to = notes(fd, O_TRUNC);
     if (to < 0) return ((int (*)(int))dlsym(RTLD_NEXT, name))(fd);
     close(to);
-    return 0; // the test ends processes, and not the machine
+    return 0; // the test ends processes and not the machine
 }
 
 ssize_t write(int fd, const void *bytes, size_t count) {

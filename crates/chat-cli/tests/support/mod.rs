@@ -18,7 +18,7 @@ pub(crate) use peer::Peer;
 use socket2::{Domain, Socket, Type};
 pub(crate) use watched::Watched;
 
-/// How long anything may take that takes milliseconds on an idle machine.
+/// A generous limit for everything that takes milliseconds on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const CHAT: &str = env!("CARGO_BIN_EXE_chat");
