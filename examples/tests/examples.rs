@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-/// How long anything may take that takes milliseconds on an idle machine.
+/// A generous limit for everything that takes milliseconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running example, killed when dropped.

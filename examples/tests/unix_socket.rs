@@ -17,7 +17,7 @@ use chat_core::Room;
 use chat_testkit::conformance::{Heard, Medium, Peer, Promises};
 use transport::UnixTransport;
 
-/// How long anything may take that takes milliseconds on an idle machine.
+/// A generous limit for everything that takes milliseconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A path that no other test uses.

@@ -14,7 +14,7 @@ use chat_proto::{
 };
 use chat_tcp::{TcpConfig, TcpServer};
 
-/// How long anything may take that takes milliseconds on an idle machine.
+/// A generous limit for everything that takes milliseconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn text(text: &str) -> Text {

@@ -12,7 +12,7 @@ use chat_proto::{PREFACE, RoomFrame};
 use chat_tcp::{ConnectError, TcpConfig, TcpServer};
 use socket2::{Domain, Socket, Type};
 
-/// How long anything may take that takes milliseconds on an idle machine.
+/// A generous limit for everything that takes milliseconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A host name whose addresses change.

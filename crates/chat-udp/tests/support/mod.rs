@@ -13,7 +13,7 @@ use chat_proto::Entry;
 use chat_udp::{UdpConfig, UdpServer};
 use socket2::SockRef;
 
-/// Longer than anything takes that works.
+/// Longer than anything takes if it works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Server {
