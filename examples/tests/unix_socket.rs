@@ -45,9 +45,7 @@ impl Medium for Unix {
 
     fn promises(&self) -> Promises {
         // The system holds sent data until it is read, about 200 KiB on Linux.
-        let promises = Promises::default().with_echo(false).with_unread_bytes_max(512 * 1024);
-        // The example serves one room.
-        promises.with_moves(false)
+        Promises::default().with_echo(false).with_unread_bytes_max(512 * 1024)
     }
 
     fn open(&self, room: &Room) -> (UnixTransport, PathBuf) {

@@ -85,9 +85,9 @@ fn with_several_rooms_each_line_says_in_which_one_it_was() {
     ann.send("hello\n");
     bob.read_up_to("] hello");
     for room in ["dev", "games"] {
-        bob.send(&format!("/join {room}\n"));
+        bob.send(format!("/join {room}\n"));
         bob.read_up_to(&format!("[*] You are in {room} now: 1 present"));
-        bob.send(&format!("in {room}\n"));
+        bob.send(format!("in {room}\n"));
         lines_up_to(&file, &format!("] in {room}"));
     }
     bob.send("last words\n/quit\n");

@@ -64,8 +64,8 @@ fn json_speaks_in_objects_and_is_told_everything() {
     bot.writes(r#"{"type":"say","text":"one\ntwo"}"#);
     let one = bot.prints(r#""type":"message""#);
     assert!(one.starts_with(r#"{"type":"message","seq":1,"time":"20"#), "{one}");
-    assert!(one.ends_with(&format!(r#"","author":"{you}","text":"one","own":true}}"#)), "{one}");
-    bot.prints(r#""text":"two","own":true}"#);
+    assert!(one.ends_with(&format!(r#"","author":"{you}","text":"one","own":true,"number":1}}"#)), "{one}");
+    bot.prints(r#""text":"two","own":true,"number":2}"#);
     server.prints(&format!("[{you}] two"));
 
     bot.writes("hello?");

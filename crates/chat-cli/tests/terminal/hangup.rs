@@ -36,7 +36,8 @@ fn read_up_to(member: &mut TcpStream, wanted: impl Fn(&str) -> bool) {
     };
     while !is_there(&text) {
         let mut byte = [0];
-        assert_eq!(member.read(&mut byte).expect("something comes in time"), 1, "the end");
+        // Unlike `read`, it goes on after a signal.
+        member.read_exact(&mut byte).expect("something comes in time");
         text.extend(byte);
     }
 }

@@ -103,7 +103,8 @@ impl Peer for WebPeer {
         let mut bytes = Vec::new();
         for text in Text::split(line) {
             self.said += 1;
-            bytes.extend(message(&json!({ "type": "say", "text": text.as_str(), "number": self.said })));
+            let kind = if text.as_str().starts_with('/') { "command" } else { "say" };
+            bytes.extend(message(&json!({ "type": kind, "text": text.as_str(), "number": self.said })));
         }
         super::write(&mut self.socket, &bytes, deadline)
     }

@@ -52,6 +52,18 @@ impl Keeper {
         Some(*self.due.get_or_insert(now + late))
     }
 
+    /// Whether somebody waits for a page.
+    pub(super) fn is_asked(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.questions() > 0)
+    }
+
+    /// Answers all questions.
+    pub(super) fn answer(&self) {
+        if let Some(journal) = &self.journal {
+            journal.answer(usize::MAX);
+        }
+    }
+
     pub(super) fn run(&mut self, now: Instant) {
         let Some(journal) = &self.journal else { return };
         if self.due.take_if(|due| *due <= now).is_some() {

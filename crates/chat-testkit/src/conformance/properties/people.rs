@@ -109,7 +109,7 @@ pub(in crate::conformance) fn another_room<M: Medium>(medium: &M) -> Checked {
         format!("{reason:?}")
     })?;
     // The peer is in the other room now, or it has to join that room over another connection.
-    let arrives = stage.wait_for_arrival(&mut ann, "[*] You are in dev now: 2 present")?;
+    let arrives = stage.wait_for_arrival(&mut ann, "[*] You are in dev now: 1 present")?;
     stage.say("in the lobby")?;
     stage.sync(&mut bob)?;
     let said = stage.said();

@@ -1,4 +1,4 @@
-//! Checks the promises that must hold during a run and at its end.
+//! What must hold during a run and at its end.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -7,16 +7,18 @@ use chat_core::Heard;
 use chat_proto::Author;
 
 use super::Run;
+use crate::mixed::follower::Follower;
 use crate::scenario::{Fault, Report};
 
 impl<const QUICK: bool> Run<'_, QUICK> {
-    /// Reads the local member that is seldom read, and checks it. It must hear everything, or how much it missed. If
-    /// there is something to hear, its channel must hold a token.
+    /// The local member that is seldom read hears everything, or how much it missed; and there is a token when there
+    /// is something to hear. While a page of the journal is being read for it, it need not hear anything.
     pub(super) fn read_local(&mut self) -> Result<(), Fault> {
         let (local, follower) = &mut self.lazy;
         let truth = self.truth.borrow();
         let wrong = |detail: String| Fault::new("local member", detail);
-        if !follower.is_up_to_date(&truth) && local.ready().try_recv().is_err() {
+        let is_behind = |follower: &mut Follower| !follower.is_up_to_date(&truth) && !self.keeper.is_asked();
+        if is_behind(follower) && local.ready().try_recv().is_err() {
             return Err(wrong("there is something to hear, and no token".to_owned()));
         }
         while let Ok(heard) = local.try_recv() {
@@ -26,14 +28,10 @@ impl<const QUICK: bool> Run<'_, QUICK> {
                 other => return Err(wrong(format!("nobody tells a local member anything: {other}"))),
             }
         }
-        if follower.is_up_to_date(&truth) {
-            Ok(())
-        } else {
-            Err(wrong("has not heard everything".to_owned()))
-        }
+        if is_behind(follower) { Err(wrong("has not heard everything".to_owned())) } else { Ok(()) }
     }
 
-    /// Checks that no two members are shown alike.
+    /// No two members are shown alike.
     pub(super) fn check_authors(&self) -> Result<(), Fault> {
         if !self.script.world.twins {
             return Ok(());
@@ -47,8 +45,14 @@ impl<const QUICK: bool> Run<'_, QUICK> {
     }
 
     pub(super) fn check(&mut self) -> Result<(), Fault> {
-        self.truth.borrow_mut().listen();
-        self.read_local()?;
+        loop {
+            self.truth.borrow_mut().listen();
+            self.read_local()?;
+            if !self.keeper.is_asked() {
+                break;
+            }
+            self.keeper.answer();
+        }
         let truth = Rc::clone(&self.truth);
         let truth = truth.borrow();
         if let Some(fault) = truth.fault() {
