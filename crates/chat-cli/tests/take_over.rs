@@ -98,14 +98,23 @@ fn members_go_on_and_nothing_is_lost_or_said_twice() {
 }
 
 #[test]
-fn who_cannot_use_the_history_takes_nothing_over() {
+fn who_cannot_use_its_files_or_its_user_takes_nothing_over() {
     let directory = Directory::new("cannot");
     let old = start(&directory, &format!("{}:0", support::own_loopback()));
     let bad = directory.path("other.db");
     std::fs::write(&bad, "this is no database, however long one looks at it").expect("it can be written");
-    let mut command = Command::new(CHAT);
-    command.args(["server", "tcp", "--take-over", "--socket", &directory.path("control"), "--history", &bad]);
-    let mut new = Process::start(&mut command);
-    assert_eq!(new.exit_code(), Some(1));
-    old.peer();
+    let no_file = directory.path("missing/chat.log");
+    for wrong in [
+        ["--history", &bad],
+        ["--bans", &bad],
+        ["--log-file", &directory.path("")],
+        ["--log-file", &no_file],
+        ["--user", "no-such-user"],
+    ] {
+        let mut command = Command::new(CHAT);
+        command.args(["server", "tcp", "--take-over", "--socket", &directory.path("control")]).args(wrong);
+        let mut new = Process::start(&mut command);
+        assert_eq!(new.exit_code(), Some(1), "{wrong:?}");
+        old.peer();
+    }
 }

@@ -133,9 +133,12 @@ fn a_server_is_known_from_its_first_use_on_and_a_change_is_refused() {
     }
     // The problem would not pass with time, so the client does not wait and try again.
     assert_eq!(here.says(&address, &["--tls", "--reconnect"], "refused").0, Some(1));
-    std::fs::remove_file(here.path("chat/known_servers")).expect("it is there");
+    // Another server's line was not written to its end.
+    std::fs::write(here.path("chat/known_servers"), "192.0.2.1:5555 0123").expect("it can be written");
     assert_eq!(here.says(&address, &["--tls-first-use"], "third").0, Some(0));
     hears(&server, "third");
+    assert_eq!(here.says(&address, &["--tls"], "fourth").0, Some(0));
+    hears(&server, "fourth");
 }
 
 #[test]

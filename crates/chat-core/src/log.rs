@@ -80,7 +80,7 @@ impl Log {
     }
 
     /// The entries from `position` on, oldest first.
-    pub(crate) fn from(&self, position: u64) -> impl Iterator<Item = &Arc<Entry>> {
+    pub(crate) fn from(&self, position: u64) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
         let held = usize::try_from(position.saturating_sub(self.tail)).unwrap_or(usize::MAX);
         self.entries.iter().skip(held)
     }

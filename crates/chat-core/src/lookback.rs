@@ -1,9 +1,10 @@
 //! Looking back: a room's old messages, from its journal or, without one, from its log.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use chat_proto::limits::LOOK_BACK_MESSAGES_MAX;
-use chat_proto::{Event, LookBack, Text};
+use chat_proto::{Entry, Event, LookBack, Text};
 use thiserror::Error;
 
 use crate::attachment::Attachment;
@@ -117,21 +118,20 @@ impl Attachment {
     }
 }
 
-/// What the log has. O(entries).
+/// What the log has. O(entries), and only what goes into the page is copied.
 fn page_of(log: &Log, query: &Query, began_unix_ms: u64) -> Page {
     let messages = log.from(log.tail()).filter(|entry| entry.event.is_message());
-    let kept = messages.map(|entry| Kept {
+    let kept = |entry: &Arc<Entry>| Kept {
         seq: entry.seq,
         unix_ms: began_unix_ms + entry.at_ms,
         event: entry.event.clone(),
-    });
+    };
     match query {
-        Query::After(seq) => Page::of(kept.filter(|kept| kept.seq > *seq), usize::MAX),
-        Query::Before { seq, messages, filter } => {
-            let mut newest: Vec<Kept> =
-                kept.filter(|kept| kept.seq < *seq && filter.matches(&kept.event)).collect();
-            newest.reverse();
-            Page::of(newest, *messages).reversed()
+        Query::After(seq) => Page::of(messages.filter(|entry| entry.seq > *seq).map(kept), usize::MAX),
+        Query::Before { seq, messages: count, filter } => {
+            let wanted = Wanted::new(filter);
+            let newest = messages.rev().filter(|entry| entry.seq < *seq && wanted.matches(&entry.event));
+            Page::of(newest.map(kept), *count).reversed()
         }
     }
 }
@@ -171,16 +171,47 @@ impl Filter {
     /// Whether a message matches. A journal may find words by other rules, those of its own index.
     #[must_use]
     pub fn matches(&self, event: &Event) -> bool {
-        let Event::Said { author, text, .. } = event else { return false };
-        *self == Self::default() || self.matches_shown(&author.to_string(), text)
+        Wanted::new(self).matches(event)
     }
 
     /// Whether a text matches whose author is shown like this.
     #[must_use]
     pub fn matches_shown(&self, author: &str, text: &Text) -> bool {
-        let is_author = |wanted: &String| author.to_lowercase() == wanted.to_lowercase();
+        let wanted = Wanted::new(self);
+        wanted.is_by(|| author.to_owned()) && wanted.has_words(text)
+    }
+}
+
+/// What a filter asks for, in small letters.
+struct Wanted {
+    author: Option<String>,
+    words: Vec<String>,
+}
+
+impl Wanted {
+    fn new(filter: &Filter) -> Self {
+        let words = filter.words.as_deref().unwrap_or_default().to_lowercase();
+        Self {
+            author: filter.author.as_deref().map(str::to_lowercase),
+            words: words.split_whitespace().map(str::to_owned).collect(),
+        }
+    }
+
+    fn matches(&self, event: &Event) -> bool {
+        let Event::Said { author, text, .. } = event else { return false };
+        self.is_by(|| author.to_string()) && self.has_words(text)
+    }
+
+    /// Whether it is by the author who is wanted, if one is.
+    fn is_by(&self, shown: impl FnOnce() -> String) -> bool {
+        self.author.as_ref().is_none_or(|wanted| shown().to_lowercase() == *wanted)
+    }
+
+    fn has_words(&self, text: &Text) -> bool {
+        if self.words.is_empty() {
+            return true;
+        }
         let text = text.as_str().to_lowercase();
-        let has = |words: &String| words.to_lowercase().split_whitespace().all(|word| text.contains(word));
-        self.author.as_ref().is_none_or(is_author) && self.words.as_ref().is_none_or(has)
+        self.words.iter().all(|word| text.contains(word.as_str()))
     }
 }

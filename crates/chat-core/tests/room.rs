@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use chat_core::{Dismissed, KickError, SayError, Taken};
+use chat_core::{Dismissed, Filter, KickError, SayError, Taken};
 use chat_proto::limits::{PRESENCE_MEMBERS_MAX, PRESENT_AUTHORS_MAX, REASON_BYTES_MAX};
 use chat_proto::{Author, Event, LeaveReason, TextError};
 use support::{Carrier, hear, local, room, seqs, text};
@@ -268,4 +268,22 @@ fn a_message_is_stored_as_its_member_said_it() {
     let update = carrier.pull();
     let Event::Said { author, text: said, .. } = &update.entries[1].event else { panic!("{update:?}") };
     assert_eq!((author.to_string().as_str(), said), ("[2001:db8::1]:7", &text("grüß dich 👋")));
+}
+
+#[test]
+fn a_log_is_searched_from_its_newest_message_on() {
+    let (room, _) = room();
+    let bob = local(&room, "bob");
+    for text in ["Green tea", "tea", "black TEA", "coffee"] {
+        bob.say(text).unwrap();
+    }
+    room.notice("more tea").unwrap();
+    let search = |author: Option<&str>, words: Option<&str>| {
+        let filter = Filter { author: author.map(str::to_owned), words: words.map(str::to_owned) };
+        let page = room.search(5, 2, filter).unwrap();
+        (page.messages.iter().map(|kept| kept.seq).collect::<Vec<_>>(), page.more)
+    };
+    assert_eq!(search(Some("BOB"), Some("Tea")), (vec![2, 3], true));
+    assert_eq!(search(None, Some("tea green")), (vec![1], false));
+    assert_eq!(search(Some("*"), None), (vec![], false), "it is not before the fifth");
 }

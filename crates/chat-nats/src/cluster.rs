@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use async_nats::connection::State;
 use async_nats::jetstream::kv::Store;
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectOptions, Event};
@@ -181,7 +182,14 @@ impl Hub {
     }
 
     async fn run(self, mut openings: mpsc::Receiver<Opening>) {
+        let starts_until = Instant::now() + START_TIMEOUT;
         while let Some(Opening { name, log_bytes_max, answer }) = openings.recv().await {
+            // Later on an I/O thread may wait for the answer, so it is not kept while NATS is away.
+            if Instant::now() > starts_until && self.client.connection_state() != State::Connected {
+                let why = "the stream that all servers share does not answer".to_owned();
+                drop(answer.try_send(Err(why)));
+                continue;
+            }
             let (config, client) = (Arc::clone(&self.config), self.client.clone());
             let (jetstream, bucket) = (self.jetstream.clone(), self.bucket.clone());
             tokio::spawn(async move {

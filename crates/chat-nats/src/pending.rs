@@ -95,8 +95,12 @@ impl Pending {
         Some(item.record)
     }
 
-    /// It has come back, and so has everything that its session had said before.
+    /// It has come back, and so has everything that its session had said before. The room speaks at every server, so it says
+    /// nothing about ours if another server's room has said it.
     pub(crate) fn came(&mut self, from: Origin) {
+        if from.member == MemberId::ROOM && self.item(from).is_none() {
+            return;
+        }
         while let Some(items) = self.sessions.get_mut(&from.member)
             && items.front().is_some_and(|item| item.number <= from.number)
             && let Some(item) = items.pop_front()
@@ -198,6 +202,16 @@ mod tests {
         assert_eq!(pending.publish_again(asked, 7), 1, "it was lost although it was stored");
         assert_eq!(due(&mut pending, asked), [origin(2, 1)]);
         assert_eq!(pending.unanswered_since(), Some(asked));
+    }
+
+    #[test]
+    fn what_the_room_says_at_another_server_is_not_what_it_says_here() {
+        let room = MemberId::ROOM.as_u64();
+        let mut pending = pending(&[(room, 1), (room, 2)]);
+        pending.came(origin(room, 9));
+        assert_eq!(pending.len(), 2);
+        pending.came(origin(room, 2));
+        assert_eq!(pending.len(), 0);
     }
 
     #[test]

@@ -58,7 +58,10 @@ pub(crate) fn topic(payload: &[u8]) -> Option<Kept> {
 
 fn read(payload: &[u8]) -> Option<(Origin, Author, String, u64)> {
     let Stored { member, number, author, text, unix_ms } = serde_json::from_slice(payload).ok()?;
-    Some((Origin { member: MemberId::new(member), number }, author.parse().ok()?, text, unix_ms))
+    // Such as `uid:1000`. Nothing else that is unknown has a colon.
+    let unknown = || author.contains(':').then(|| Author::from_shown(&author));
+    let author = author.parse::<Author>().ok().or_else(unknown)?;
+    Some((Origin { member: MemberId::new(member), number }, author, text, unix_ms))
 }
 
 #[cfg(test)]
@@ -68,8 +71,8 @@ mod tests {
     #[test]
     fn what_is_said_comes_back_as_it_was() {
         let from = Origin { member: MemberId::new(5 << 32 | 7), number: 3 };
-        for author in ["ann", "192.0.2.1:5", "192.0.2.1:5/udp", "[2001:db8::1]:5", "*"] {
-            let author: Author = author.parse().unwrap();
+        for author in ["ann", "192.0.2.1:5", "192.0.2.1:5/udp", "[2001:db8::1]:5", "*", "uid:1000"] {
+            let author = Author::from_shown(author);
             let event = Event::Said { from, author, text: Text::one_line("“hello”").unwrap() };
             let payload = encode(&event, 9).unwrap();
             assert_eq!(message(4, &payload), Kept { seq: 4, unix_ms: 9, event });

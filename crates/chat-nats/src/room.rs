@@ -1,6 +1,7 @@
 //! The task of one room: publishes what is said here, and commits what comes back, whoever said it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -55,6 +56,9 @@ const READS_MAX: usize = 16;
 /// How often setting a topic is tried, and the pause between.
 const TOPIC_TRIES: (usize, Duration) = (10, Duration::from_secs(1));
 
+/// How long the task goes on without its room, for messages that have not come back.
+const GRACE: Duration = Duration::from_secs(30);
+
 const ON_HOLD: &str = "Messages are on hold: the stream that all servers share does not answer. What you say waits, and is not lost";
 const GOES_ON: &str = "Messages go on: the stream answers again";
 
@@ -72,6 +76,8 @@ pub(crate) struct RoomTask {
     /// What the subjects of answers begin with.
     inbox: String,
     pending: Pending,
+    /// How many topics were set here.
+    topics_set: Arc<AtomicU64>,
     /// The number of the last message that was committed.
     last: u64,
     /// Since when the stream does not answer.
@@ -135,6 +141,7 @@ pub(crate) async fn serve(
         answers,
         inbox,
         pending: Pending::default(),
+        topics_set: Arc::default(),
         last: opened.last,
         silent_since: None,
         is_told: false,
@@ -151,12 +158,19 @@ impl RoomTask {
     async fn run(mut self) {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut gone_since: Option<Instant> = None;
         loop {
             self.publish().await;
-            let takes = self.pending.len() < PENDING_MAX;
+            if gone_since.is_some_and(|since| self.pending.len() == 0 || since.elapsed() > GRACE) {
+                return;
+            }
+            let takes = gone_since.is_none() && self.pending.len() < PENDING_MAX;
             tokio::select! {
                 job = self.jobs.recv(), if takes => {
-                    let Some(job) = job else { return };
+                    let Some(job) = job else {
+                        gone_since = Some(Instant::now());
+                        continue;
+                    };
                     self.take(job);
                     for _ in 1..TURN_MAX {
                         let Ok(job) = self.jobs.try_recv() else { break };
@@ -214,6 +228,8 @@ impl RoomTask {
 
     fn set_topic(&self, payload: Bytes, record: Record) {
         let (bucket, key, committer) = (self.bucket.clone(), self.place.topic_key(), self.committer.clone());
+        let newest = Arc::clone(&self.topics_set);
+        let number = newest.fetch_add(1, Ordering::Relaxed) + 1;
         tokio::spawn(async move {
             let (tries, pause) = TOPIC_TRIES;
             for _ in 0..tries {
@@ -222,6 +238,9 @@ impl RoomTask {
                     Err(error) => tracing::debug!(%error, "the topic is not set yet"),
                 }
                 sleep(pause).await;
+                if newest.load(Ordering::Relaxed) != number {
+                    return; // it would replace a newer topic
+                }
             }
             committer.failed(vec![record], "the stream that all servers share does not answer");
         });

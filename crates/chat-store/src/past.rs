@@ -110,8 +110,7 @@ pub(crate) fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
     let text: String = row.get(5)?;
     let from = Origin { member: MemberId::new(unsigned(row.get(2)?)), number: unsigned(row.get(3)?) };
     // Somebody may have edited the file.
-    let author: Author = author.parse().unwrap_or(Author::Room);
-    let event = Event::Said { from, author, text: Text::lossy(&text) };
+    let event = Event::Said { from, author: Author::from_shown(&author), text: Text::lossy(&text) };
     Ok(Kept { seq: seq(row.get(0)?), unix_ms: unsigned(row.get(1)?), event })
 }
 

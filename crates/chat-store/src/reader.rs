@@ -50,7 +50,13 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    keep_temporary_in_memory(&connection)?;
     Ok(connection)
+}
+
+/// Keeps SQLite from making files in the directory for temporary ones: the server may be forbidden to write there.
+pub(crate) fn keep_temporary_in_memory(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "temp_store", "MEMORY")
 }
 
 fn run(connection: &Connection, asked: &Receiver<(i64, ReadRequest)>) {

@@ -104,6 +104,7 @@ impl Store {
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
         connection.pragma_update(None, "secure_delete", "FAST")?;
+        crate::reader::keep_temporary_in_memory(&connection)?;
         schema::prepare(&mut connection)?;
         // A file that can be read and not written is found out now, and not by the first message.
         connection.execute("UPDATE rooms SET seq = seq WHERE id = 0", [])?;

@@ -57,6 +57,8 @@ pub(crate) struct Writer {
     seqs: HashMap<i64, u64>,
     /// The last batch was a large one: the next one is waited for a little.
     is_busy: bool,
+    /// What can wait did not work when it was tried last.
+    is_idle_work_failing: bool,
     bans: Option<KeptBans>,
     _lock: Lock,
 }
@@ -69,7 +71,15 @@ struct Batch {
 
 impl Writer {
     pub(crate) fn new(connection: Connection, config: StoreConfig, lock: Lock) -> Self {
-        Self { connection, config, seqs: HashMap::new(), is_busy: false, bans: None, _lock: lock }
+        Self {
+            connection,
+            config,
+            seqs: HashMap::new(),
+            is_busy: false,
+            is_idle_work_failing: false,
+            bans: None,
+            _lock: lock,
+        }
     }
 
     /// Works until it is told to stop, or nobody is left to ask for anything.
@@ -263,7 +273,15 @@ impl Writer {
 
     /// Does a little of what can wait: indexing, deleting. False if there is nothing left, or it does not work now.
     fn is_work_left(&mut self) -> bool {
-        self.index().and_then(|is_left| if is_left { Ok(true) } else { self.delete_old() }).unwrap_or(false)
+        let result = self.index().and_then(|is_left| if is_left { Ok(true) } else { self.delete_old() });
+        let was_failing = std::mem::replace(&mut self.is_idle_work_failing, result.is_err());
+        result.unwrap_or_else(|error| {
+            // It is tried again every few seconds.
+            if !was_failing {
+                tracing::warn!(%error, "cannot index or delete messages of the history now");
+            }
+            false
+        })
     }
 
     /// Indexes the words of some messages. True if there are more.

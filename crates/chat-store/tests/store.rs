@@ -216,6 +216,16 @@ fn a_message_that_is_redacted_leaves_no_trace_in_the_file() {
 }
 
 #[test]
+fn an_author_without_a_name_or_an_address_is_not_taken_for_the_room() {
+    let path = directory("shown").join("chat.db");
+    assert_eq!(Archive::import(&path, "", 1_000_000, ["[ann] hello"]).unwrap(), 1);
+    Connection::open(&path).unwrap().execute("UPDATE messages SET author = 'uid:1000'", []).unwrap();
+    let store = open(&path);
+    let room = room(&store);
+    assert_eq!(texts(&room.history(u64::MAX, 10).unwrap()), ["[uid:1000] hello"]);
+}
+
+#[test]
 fn a_plain_log_is_brought_in_and_found() {
     let path = directory("import").join("chat.db");
     let lines = ["[ann] good morning", "[192.0.2.1:5] hello", "a line of nobody", ""];

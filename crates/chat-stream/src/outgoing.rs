@@ -99,7 +99,8 @@ impl Outgoing {
 
     /// Goes on at another cursor, in a log that is open.
     pub(crate) fn start(&mut self, reading: Reading, cursor: Cursor) {
-        (self.reading, self.cursor) = (reading, cursor);
+        self.reading = reading;
+        self.go_on_at(cursor);
     }
 
     /// What comes first is history, which may be shorter than was asked for.
@@ -115,6 +116,10 @@ impl Outgoing {
     /// Goes on at a cursor in the log of another room, in the same format.
     pub(crate) fn go_on_at(&mut self, cursor: Cursor) {
         self.cursor = cursor;
+        if let Some(extra) = &mut self.extra {
+            // A page that was asked for before is not for this cursor.
+            (extra.waits_for_page, extra.is_history) = (false, false);
+        }
     }
 
     /// The peer has said something: output from now on may be an answer to it.

@@ -121,7 +121,10 @@ impl<S: Stream> Peer<S> {
     pub(crate) fn open(&mut self, cx: &mut Context<'_>) -> bool {
         match self.stream.open() {
             Ok(true) => self.opened(OPENING_GRACE, cx),
-            Ok(false) if !self.hung_up => self.readable = false, // an event comes when there is more to do
+            Ok(false) if !self.hung_up => {
+                self.readable = false; // an event comes when there is more to do
+                self.identify(); // it may come from elsewhere, and counts there from now on
+            }
             Ok(false) => self.connection.fail(&ErrorKind::BrokenPipe.into(), cx),
             Err(error) => self.connection.fail(&error, cx),
         }
@@ -129,10 +132,14 @@ impl<S: Stream> Peer<S> {
     }
 
     fn opened(&mut self, grace: Duration, cx: &mut Context<'_>) {
+        self.identify();
+        self.connection.opened(self.stream.speaks(), grace, cx);
+    }
+
+    fn identify(&mut self) {
         if let Some(address) = self.connection.newcomer_address() {
             self.connection.identify(self.stream.identity(address));
         }
-        self.connection.opened(self.stream.speaks(), grace, cx);
     }
 
     /// Reads until it would block, the connection wants no more, or `buffer`, the peer's share of this turn,

@@ -46,9 +46,9 @@ pub trait Stream: Read + Write {
         Speaks::Any
     }
 
-    /// Who the peer is, asked once the stream is open. `address` is the one it was adopted with; the stream may know a truer
-    /// one, for example from a PROXY protocol header, which then counts for limits, bans and the gate, and a proof of who
-    /// it is. Default: the address alone.
+    /// Who the peer is, asked after each [`open`](Self::open) that has not failed. `address` is that of the last answer, at first
+    /// the one it was adopted with; the stream may know a truer one, for example from a PROXY protocol header, which then
+    /// counts for limits, bans and the gate, and a proof of who it is. Default: the address alone.
     fn identity(&self, address: SocketAddr) -> Identity {
         address.into()
     }

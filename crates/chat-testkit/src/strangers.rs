@@ -83,6 +83,7 @@ pub const STRANGERS_TCP: &[Stranger] = &[
     stranger("OPC UA", b"HELF\x2e\0\0\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0\0\x0e\0\0\0opc.tcp://host"),
     stranger("EtherNet/IP", b"\x65\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0"),
     stranger("git", b"0033git-upload-pack /project.git\0host=example.org\0"),
+    stranger("PROXY protocol 1", b"PROXY TCP4 203.0.113.5 203.0.113.6 5 6\r\n"),
     stranger("PROXY protocol 2", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x05\xcb\0\x71\x06\0\x05\0\x06"),
     stranger("Java RMI", b"JRMI\0\x02K"),
     stranger("Erlang distribution", b"\0\x15n\0\x05\0\x07\x49\x9cann@example"),

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use chat_core::crossbeam_channel::bounded;
 use chat_core::{
-    Attachment, DirectItem, Heard, Hello, JoinError, MemberId, Membership, Origin, Room, RoomConfig, Said,
-    Text, Update, Waker, Welcomed,
+    Attachment, DirectItem, Event, Heard, Hello, JoinError, MemberId, Membership, Origin, Room, RoomConfig,
+    Said, SayError, Text, Update, Waker, Welcomed,
 };
 use chat_proto::Resume;
 use chat_testkit::ScriptedJournal;
@@ -79,6 +79,34 @@ fn what_arrives_does_not_count_as_what_was_said_here() {
     assert!(server.pull().closing.is_none(), "nobody leaves before the message has come back");
     journal.run();
     assert!(server.pull().closing.is_some());
+}
+
+#[test]
+fn what_the_room_says_at_another_server_does_not_count_as_what_it_says_here() {
+    let journal = ScriptedJournal::default().with_others();
+    let server = Server::new(&journal);
+    server.room.notice("on its way").unwrap();
+    let in_flight = || server.room.journal_depth().unwrap().in_flight;
+    arrive(&journal, 1, MemberId::ROOM.as_u64(), 1 << 40);
+    assert_eq!(in_flight(), 1);
+    journal.run();
+    assert_eq!(in_flight(), 0);
+}
+
+#[test]
+fn after_a_full_journal_no_number_is_used_twice() {
+    let journal = ScriptedJournal::default().with_others().with_queue_max(1);
+    let mut server = Server::new(&journal);
+    let bob = server.room.join("bob").unwrap();
+    assert_eq!(bob.say("one\ntwo"), Err(SayError::Behind), "the first line is submitted");
+    journal.run();
+    bob.say("three").unwrap();
+    journal.run();
+    let said = server.pull().entries.into_iter().filter_map(|entry| match entry.event {
+        Event::Said { from, .. } => Some(from.number),
+        _ => None,
+    });
+    assert_eq!(said.collect::<Vec<_>>(), [1, 3]);
 }
 
 #[test]

@@ -286,12 +286,16 @@ impl Plain {
         loop {
             let page = self.past.as_ref().and_then(|past| past.page());
             let log = page.unwrap_or(shared);
-            let ignored = cx.feed.next_said_by(&self.ignored, self.cursor.seq());
+            // A page has nothing of those who are ignored.
+            let ignored = match page {
+                Some(_) => None,
+                None => cx.feed.next_said_by(&self.ignored, self.cursor.seq()),
+            };
             match log.pending_before(self.cursor, ignored.unwrap_or(u64::MAX)) {
                 Pending::Nothing => match ignored.and_then(|seq| log.step_over(self.cursor, seq..=seq)) {
                     Some(cursor) => self.cursor = cursor,
                     None if page.is_some() => {
-                        self.cursor = shared.after(self.cursor.seq());
+                        self.cursor = shared.after(log.seq()); // after everything that it stands for
                         self.past = None;
                     }
                     None => return Ok(false),

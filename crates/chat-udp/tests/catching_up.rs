@@ -112,6 +112,23 @@ fn what_an_ignored_member_said_is_left_out_of_the_past_too() {
 }
 
 #[test]
+fn a_past_of_nothing_but_an_ignored_member_comes_to_its_end() {
+    let mut stage = Stage::new();
+    let [ann, bob]: [SocketAddr; 2] = ["10.0.0.1:7", "10.0.0.2:7"].map(|peer| peer.parse().unwrap());
+    stage.join(ann, "\n");
+    stage.join(bob, "\n");
+    stage.endpoint.receive(ann, format!("/ignore {bob}\n").as_bytes(), stage.now);
+    stage.sends();
+    for number in 1..=MESSAGES {
+        stage.endpoint.receive(bob, format!("flood {number}\n").as_bytes(), stage.now);
+        stage.journal.run();
+        stage.endpoint.pull(stage.now);
+    }
+    stage.room.notice("and on").unwrap();
+    assert_eq!(stage.reads(ann), ["[*] and on"]);
+}
+
+#[test]
 fn a_closing_room_waits_for_the_pages_of_a_plain_peer() {
     let mut stage = Stage::new();
     let peer = "10.0.0.1:7".parse().unwrap();

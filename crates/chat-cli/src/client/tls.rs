@@ -139,8 +139,11 @@ impl Known {
         if let Some(directory) = self.path.parent() {
             fs::create_dir_all(directory)?;
         }
+        // Its last line may have no end, if the disk was full or somebody has edited it.
+        let is_torn = read(&self.path).is_ok_and(|text| !text.is_empty() && !text.ends_with('\n'));
+        let begin = if is_torn { "\n" } else { "" };
         let mut file = OpenOptions::new().append(true).create(true).open(&self.path)?;
-        file.write_all(format!("{server} {fingerprint}\n").as_bytes())
+        file.write_all(format!("{begin}{server} {fingerprint}\n").as_bytes())
     }
 }
 

@@ -78,6 +78,8 @@ impl HandOver {
 
     /// Sends the sockets with the line that says what they are.
     pub(crate) fn send(&self, kinds: &Update, to: &UnixStream) -> io::Result<()> {
+        // First, because nothing may fail once the other side has the sockets.
+        let heir = to.try_clone()?;
         let mut line = serde_json::to_vec(kinds)?;
         line.push(b'\n');
         let sockets: Vec<BorrowedFd<'_>> =
@@ -88,7 +90,7 @@ impl HandOver {
         if sendmsg(to, &[IoSlice::new(&line)], &mut with, SendFlags::empty())? < line.len() {
             return Err(ErrorKind::WriteZero.into());
         }
-        *self.heir() = Some(to.try_clone()?);
+        *self.heir() = Some(heir);
         Ok(())
     }
 

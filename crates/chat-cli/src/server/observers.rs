@@ -99,6 +99,8 @@ impl Shared {
         // Without the lock: it may call the waker.
         let observer = room.observe(Waker::new(move || shared.wake(place, VecDeque::push_back)));
         self.lock().observers[place] = Some(Arc::new(observer));
+        // A wake before may be gone, as nobody was there to be asked.
+        self.wake(place, VecDeque::push_back);
     }
 
     /// There may be something to hear in a room.

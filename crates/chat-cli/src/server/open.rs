@@ -10,7 +10,10 @@ use chat_tcp::UnixFile;
 use super::listen::{self, Bound};
 use super::metrics;
 #[cfg(unix)]
-use super::{CannotOpen, HandOver, Kind, hand_over, handed::Handed, listen::Socket, privileges};
+use super::{
+    CannotOpen, HandOver, Kind, bans, hand_over, handed::Handed, listen::Socket, no_log_file, printer,
+    privileges,
+};
 use crate::args::ServerArgs;
 use crate::failure::Failure;
 #[cfg(unix)]
@@ -39,6 +42,11 @@ pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
         })?;
         // The running server goes on if this one cannot.
         history::check(&args.keep)?;
+        args.bans.as_deref().map_or(Ok(()), bans::check)?;
+        privileges::other_user(args)?;
+        if let Some(path) = &args.log_file {
+            printer::check_file(path).map_err(|error| no_log_file(error, path))?;
+        }
         handed = hand_over::take_over(&path)?.unwrap_or(handed);
     }
     let sockets = match handed.rooms {

@@ -58,6 +58,20 @@ pub(super) fn spawn_file(
     Builder::new().name("chat-log-file".to_owned()).spawn(move || printer.run(&observers, &first))
 }
 
+/// Whether the file at `path` can be appended to, or there is a directory to make it in. Leaves no trace.
+#[cfg(unix)]
+pub(super) fn check_file(path: &Path) -> io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(file) if file.is_file() || file.is_dir() => OpenOptions::new().append(true).open(path).map(drop),
+        Ok(_) => Ok(()), // who reads a pipe would take this for its end
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            std::fs::metadata(directory.unwrap_or_else(|| Path::new("."))).map(drop)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Appends, even if another program writes to the file or has cut it.
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)

@@ -1,7 +1,7 @@
 //! What the server may do: as another user, and with no more files than it needs.
 
 use std::ffi::CString;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::lchown;
 use std::path::Path;
 #[cfg(target_os = "linux")]
 use std::path::PathBuf;
@@ -17,19 +17,11 @@ use crate::failure::Failure;
 ///
 /// If there is no such user, or this one may not become it.
 pub(super) fn become_user(args: &ServerArgs, control: Option<&Path>) -> Result<(), Failure> {
-    let Some(name) = &args.user else { return Ok(()) };
-    let no_user = || Failure::new(format!("there is no user '{name}'"), None);
-    let user = User::from_name(name)?.ok_or_else(no_user)?;
-    if Uid::current() == user.uid && Uid::effective() == user.uid {
-        return Ok(());
-    }
-    if !Uid::effective().is_root() {
-        let hint = "leave --user out, or start the server as root".to_owned();
-        return Err(Failure::new(format!("only root may become '{name}'"), Some(hint)));
-    }
-    let name = CString::new(user.name).map_err(|_| no_user())?;
+    let Some(user) = other_user(args)? else { return Ok(()) };
+    let name = CString::new(user.name).map_err(|_| Failure::new("the user's name has a zero byte", None))?;
     if let Some(socket) = control {
-        chown(socket, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+        // Whatever is there by now: what a link leads to is not ours.
+        lchown(socket, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
     }
     initgroups(&name, user.gid)?;
     setgid(user.gid)?;
@@ -38,6 +30,25 @@ pub(super) fn become_user(args: &ServerArgs, control: Option<&Path>) -> Result<(
         return Err(Failure::new("the privileges of root cannot be given up", None));
     }
     Ok(())
+}
+
+/// The user that is asked for, unless it is this one.
+///
+/// # Errors
+///
+/// If there is no such user, or this one may not become it.
+pub(super) fn other_user(args: &ServerArgs) -> Result<Option<User>, Failure> {
+    let Some(name) = &args.user else { return Ok(None) };
+    let no_user = || Failure::new(format!("there is no user '{name}'"), None);
+    let user = User::from_name(name)?.ok_or_else(no_user)?;
+    if Uid::current() == user.uid && Uid::effective() == user.uid {
+        return Ok(None);
+    }
+    if !Uid::effective().is_root() {
+        let hint = "leave --user out, or start the server as root".to_owned();
+        return Err(Failure::new(format!("only root may become '{name}'"), Some(hint)));
+    }
+    Ok(Some(user))
 }
 
 /// Has the kernel refuse every write outside of the directories of the files that the settings name (Landlock). Holds for this thread and

@@ -35,7 +35,7 @@ pub(super) struct Reloader {
     pub(super) listening: String,
     /// Those of the start, which hold for what cannot change.
     pub(super) started: Settings,
-    /// Those that were read last.
+    /// Those that were read last and could all be applied.
     pub(super) settings: Mutex<(ServerArgs, Settings)>,
 }
 
@@ -95,8 +95,12 @@ impl Reloader {
         }
         let live: Vec<String> = live.into_iter().filter(|key| !fixed.contains(key)).collect();
         let told = told(&live, &fixed);
+        if !wrong.is_empty() {
+            // The settings before stay the current ones, so that the next time all that differs is tried again.
+            return Err(format!("{told} But {}", wrong.join("; ")));
+        }
         *current = (args, new);
-        if wrong.is_empty() { Ok(told) } else { Err(format!("{told} But {}", wrong.join("; "))) }
+        Ok(told)
     }
 
     /// Adds rooms. False if some should go, which takes a restart: there may be members in them.

@@ -17,7 +17,6 @@ const TEXTS: &[(&str, &[u8])] = &[
     ("Redis RESP", b"*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n"),
     ("memcached text", b"set key 0 60 5\r\nvalue\r\n"),
     ("rsync", b"@RSYNCD: 31.0 sha512\n"),
-    ("PROXY protocol 1", b"PROXY TCP4 203.0.113.5 203.0.113.6 5 6\r\n"),
     ("a terminal that answers", b"\x1b[?62;22c\x1b[24;80R\x1b]0;gotcha\x07\n"),
 ];
 

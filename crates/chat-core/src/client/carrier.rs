@@ -244,7 +244,8 @@ fn run<C: Carrier>(mut carrier: C, mut user: User, reconnect: bool, first: Optio
         if user.connections > begun {
             pause = RETRY_PAUSE.0;
         }
-        if carrier.talk().moves() && !user.is_leaving() {
+        // Only the connection that was moved: if the next one fails, that is as with any other.
+        if user.connections > begun && carrier.talk().moves() && !user.is_leaving() {
             next = carrier.connect(&user);
             continue;
         }

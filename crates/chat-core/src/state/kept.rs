@@ -79,6 +79,10 @@ impl InFlight {
     fn came_back(&mut self, from: Origin) -> Vec<(u64, Vec<DirectItem>)> {
         let mut settled = Vec::new();
         let Some(steps) = self.steps.get_mut(&from.member) else { return settled };
+        // The room speaks at every server: a message of it may be another server's, which says nothing about ours.
+        if from.member == MemberId::ROOM && !steps.iter().any(|step| step.number() == from.number) {
+            return settled;
+        }
         while let Some(step) = steps.pop_front() {
             match step {
                 Step::Message(ahead) if ahead > from.number => {

@@ -1,6 +1,6 @@
 //! Members that ask for old messages.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chat_proto::limits::LOOK_BACK_BYTES_MAX;
 use chat_proto::{DirectItem, LookBack, MemberId, Text};
@@ -10,6 +10,9 @@ use crate::error::SayError;
 use crate::journal::Page;
 use crate::lane::text_bytes;
 use crate::members::Membership;
+
+/// How long a member waits after a question that may have the whole log searched, while the room is locked.
+const SEARCH_PAUSE: Duration = Duration::from_millis(100);
 
 /// A member's questions about the past. One of them is read at a time, and one waits at most.
 #[derive(Debug, Default)]
@@ -48,6 +51,8 @@ impl State {
     ) -> Result<Asked, SayError> {
         let (member, _) = self.may_be_heard(membership)?;
         let throttled = self.throttle(membership, now)?;
+        let is_search = look_back.author.is_some() || look_back.words.is_some();
+        let searched = (is_search && self.in_flight.is_none()).then(|| now + SEARCH_PAUSE);
         let place = self.members_mut().get_mut(membership).ok_or(SayError::NotMember)?;
         let questions = place.profile_mut().questions.get_or_insert_default();
         let mut question = None;
@@ -59,7 +64,7 @@ impl State {
                 false => question = Some(asked),
             }
         }
-        Ok(Asked { question, pause_until: self.pause_until(membership, throttled, now) })
+        Ok(Asked { question, pause_until: self.pause_until(membership, throttled, now).max(searched) })
     }
 
     /// Answers a question of a member. Returns the next one, which has waited.

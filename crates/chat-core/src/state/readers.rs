@@ -102,9 +102,9 @@ impl State {
     /// Says something as the room, all of it in a row. Returns the last one's number.
     pub(crate) fn say_as_room(&mut self, texts: Vec<Text>) -> Result<Wakes, SayError> {
         let mut said = self.said_by_room;
-        let (_, wakes) = self.say_in_a_row(MemberId::ROOM, &Author::Room, &mut said, texts)?;
-        self.said_by_room = said;
-        Ok(wakes)
+        let result = self.say_in_a_row(MemberId::ROOM, &Author::Room, &mut said, texts);
+        self.said_by_room = said; // in any case: no number is used twice
+        result.map(|(_, wakes)| wakes)
     }
 
     /// Says something as a local member, all of it in a row. Returns the last one's sequence number.
@@ -116,11 +116,14 @@ impl State {
     ) -> Result<(Option<u64>, Wakes), SayError> {
         let (state, _) = self.local_mut(local);
         let (id, author, mut said) = (state.id, Author::Named(state.name.clone()), state.said);
-        let result = self.say_in_a_row(id, &author, &mut said, texts)?;
+        let result = self.say_in_a_row(id, &author, &mut said, texts);
         let spoke_ms = self.since_began_ms(now);
         let (state, _) = self.local_mut(local);
-        (state.said, state.spoke_ms) = (said, spoke_ms);
-        Ok(result)
+        state.said = said; // in any case: no number is used twice
+        if result.is_ok() {
+            state.spoke_ms = spoke_ms;
+        }
+        result
     }
 
     fn say_in_a_row(

@@ -50,6 +50,8 @@ impl Connection {
         };
         self.outgoing.push_last(farewell);
         self.leave(&reason);
+        // However slowly it reads.
+        self.due = Some(cx.now + crate::limits::OPENING_TIMEOUT);
     }
 
     /// The membership ends, if there is one, and the peer is told why.

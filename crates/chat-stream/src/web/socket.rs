@@ -109,7 +109,7 @@ impl WebSocket {
             Request::Got { direct } => Some(Heard::Frame(MemberFrame::Got { direct: *direct })),
             Request::Bye {} => Some(Heard::Frame(MemberFrame::Bye)),
             Request::History { question: number, .. } => request.to_look_back().ok().map(|question| {
-                self.question = number.unwrap_or(self.question + 1);
+                self.question = number.unwrap_or_else(|| self.question.saturating_add(1));
                 Heard::Frame(MemberFrame::LookBack { number: self.question, question })
             }),
             _ => None,

@@ -1,5 +1,7 @@
 //! Streams that open with a handshake or hold bytes back.
 
+use chat_core::Identity;
+
 use super::*;
 
 /// Holds written bytes back until a flush. Its handshake comes first and takes one byte from the peer.
@@ -169,4 +171,55 @@ fn a_listener_joins_after_200_ms_if_its_stream_can_open_without_a_byte() {
     assert_eq!(turn_at(9_999), 2);
     assert_eq!((turn_at(10_000), room.stats().members), (1, 1), "the other one had its 10 s");
     assert_eq!(written.map(|written| written.get() > 0), [true, false]);
+}
+
+/// A stream that knows where its peer really is once it has been asked twice to open, and is not open then.
+struct Behind {
+    asked: u32,
+    at: SocketAddr,
+}
+
+impl Read for Behind {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Write for Behind {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Behind {
+    fn open(&mut self) -> io::Result<bool> {
+        self.asked += 1;
+        Ok(false)
+    }
+
+    fn identity(&self, address: SocketAddr) -> Identity {
+        if self.asked < 2 { address.into() } else { self.at.into() }
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_newcomer_counts_where_it_really_is_before_its_stream_is_open() {
+    let time = VirtualTime::default();
+    let world = World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [7; 32] };
+    let room = Room::in_world(RoomConfig::default().with_members_per_address_max(2), world);
+    let mut endpoint = Endpoint::new(&room, Waker::new(|| {}), false);
+    for (network, peers) in [(1, 1), (2, 2), (3, 3), (4, 4), (4, 5), (4, 5)] {
+        let at = SocketAddr::from(([192, 0, 2, network], 1));
+        endpoint.adopt(Behind { asked: 0, at }, "198.51.100.1:1".parse().unwrap(), time.now());
+        let _open = endpoint.turn(time.now());
+        assert_eq!(endpoint.peers(), peers, "{network}");
+    }
 }

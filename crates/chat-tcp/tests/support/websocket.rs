@@ -88,6 +88,9 @@ impl WebPeer {
                 Some("private") => {
                     return Some(Heard::Line(format!("[{} -> you] {}", text("author"), text("text"))));
                 }
+                Some("sent") => {
+                    return Some(Heard::Line(format!("[you -> {}] {}", text("to"), text("text"))));
+                }
                 Some("notice") => return Some(Heard::Line(format!("[*] {}", text("text")))),
                 Some("not_said") => return Some(Heard::Line(format!("[*] {}", text("why")))),
                 Some("missed") => return Some(Heard::Missed(object["messages"].as_u64().unwrap())),

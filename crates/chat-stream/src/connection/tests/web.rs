@@ -201,6 +201,20 @@ fn the_page_is_served_and_its_peer_is_no_member() {
 }
 
 #[test]
+fn who_reads_the_page_slowly_has_10_s() {
+    let mut stage = Stage::new();
+    let mut guest = stage.browser();
+    stage.hear(&mut guest, b"GET / HTTP/1.1\r\nHost: localhost:5555\r\n\r\n");
+    for step in 1..=20 {
+        assert!(!guest.connection.is_done(), "{step}");
+        guest.wire.free = 100;
+        stage.serve(&mut guest);
+        stage.pass(&mut guest, SECOND / 2);
+    }
+    assert!(guest.connection.is_done());
+}
+
+#[test]
 fn a_browser_that_was_silent_at_first_is_served_all_the_same() {
     let mut stage = Stage::new();
     let mut guest = stage.browser();
