@@ -136,6 +136,7 @@ mod tests {
         observe(&rooms, [&observers]);
         for round in ["one", "two"] {
             let dev = rooms.open(&name("dev")).expect("there may be one");
+            assert!(heard(&observers).is_empty(), "a new room is looked at, and nobody has spoken");
             rooms.first().notice(round).expect("it is open");
             dev.notice(round).expect("it is open");
             dev.notice("bye").expect("it is open");
