@@ -186,7 +186,8 @@ fn clients_connect_over_a_layer_that_shows_who_they_are() {
     assert!(!turned.fails_next.load(Ordering::Relaxed));
 
     // The gate sees who the peer is, and the limits use the address where it really is.
-    let _carl = connect(7, ClientConfig::default()).events().recv().unwrap();
+    let carl = connect(7, ClientConfig::default());
+    assert!(matches!(carl.events().recv().unwrap(), ClientEvent::Connected(_)));
     let mut ends = Vec::new();
     for mask in [13, 7] {
         let refused = connect(mask, ClientConfig::default());
