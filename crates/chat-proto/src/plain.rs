@@ -1,6 +1,11 @@
 //! Cuts a plain peer's input into lines, and learns its line ending.
 
+mod line_ending;
+
 use memchr::{memchr, memchr3};
+
+pub use line_ending::LineEnding;
+use line_ending::{Break, Read};
 
 use crate::{
     buffer,
@@ -79,37 +84,10 @@ pub struct PlainSplitter {
     examined: usize,
 }
 
-/// How a plain peer ends its messages, and so how to end lines to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LineEnding {
-    /// LF.
-    Lf,
-    /// CR LF, CR NUL or CR.
-    CrLf,
-    /// Nothing: each `send` is a message.
-    Undelimited,
-}
-
 /// A plain peer's line is longer than [`PLAIN_LINE_BYTES_MAX`]; the peer is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("peer sent a line of more than {PLAIN_LINE_BYTES_MAX} bytes")]
 pub struct LineTooLong;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Break {
-    Lf,
-    Cr,
-    /// A CR, and no data since: an LF or NUL that arrives now belongs to it.
-    JustCr,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Read {
-    /// A line break.
-    has_break: bool,
-    /// A line that had words in it, rather than keys.
-    has_words: bool,
-}
 
 impl PlainSplitter {
     /// A splitter at the beginning of a line, for a peer whose line ending is not known.
@@ -198,19 +176,6 @@ impl PlainSplitter {
         Ok(None)
     }
 
-    /// Whether [`quiet`](Self::quiet) would return the unfinished bytes as a message, so that the caller is to
-    /// wait for [`QUIET`](crate::limits::QUIET). Otherwise they wait for the rest of their line, for
-    /// [`lapse`](Self::lapse) at most.
-    pub fn ends_when_quiet(&self) -> bool {
-        let is_held = self.lent || self.line.is_empty() || self.negotiated;
-        let awaits_break = match self.line_ending {
-            Some(LineEnding::Undelimited) => false,
-            Some(LineEnding::Lf | LineEnding::CrLf) => true,
-            None => self.arrival == Some(Arrival::Keys),
-        };
-        !(is_held || awaits_break)
-    }
-
     /// Says that no byte came for [`QUIET`](crate::limits::QUIET); the clock is the caller's.
     ///
     /// Returns the unfinished bytes if they are a message: those of a peer that ends its messages with nothing, or of one
@@ -257,11 +222,6 @@ impl PlainSplitter {
         !self.unfinished().is_empty() || self.telnet != State::Data
     }
 
-    /// The peer's line ending; `None` while it is not known.
-    pub fn line_ending(&self) -> Option<LineEnding> {
-        if self.negotiated { Some(LineEnding::CrLf) } else { self.line_ending }
-    }
-
     /// Bytes to send back, if any: refusals of the telnet options that the peer proposed.
     ///
     /// Of those at most [`TELNET_REPLY_BYTES_MAX`](crate::limits::TELNET_REPLY_BYTES_MAX) bytes
@@ -292,52 +252,6 @@ impl PlainSplitter {
             _ => self.read.has_words |= !self.line.is_empty(),
         }
         self.line_before = 0;
-    }
-
-    fn swallow_rest_of_break(&mut self, input: &mut &[u8]) {
-        if self.last_break == Some(Break::JustCr) {
-            match input[0] {
-                // A command between CR and LF is no data.
-                IAC => return,
-                b'\n' | b'\0' => self.skip(input),
-                _ => {}
-            }
-            self.last_break = Some(Break::Cr);
-        }
-    }
-
-    fn note_break(&mut self, stop: Option<u8>) {
-        self.read.has_break = true;
-        self.last_break = Some(match stop {
-            Some(b'\r') => Break::JustCr,
-            _ => Break::Lf,
-        });
-    }
-
-    /// All of a read is taken: it tells how its last line comes, and how the peer ends its lines.
-    fn end_read(&mut self) {
-        let read = std::mem::take(&mut self.read);
-        if self.line.is_empty() {
-            // An undelimited message may have a line break at its end. One without any words was no message.
-            let is_one_message = self.line_ending == Some(LineEnding::Undelimited) && read.has_words;
-            if read.has_break && !is_one_message {
-                self.line_ending = self.last_break.map(|last| match last {
-                    Break::Lf => LineEnding::Lf,
-                    Break::Cr | Break::JustCr => LineEnding::CrLf,
-                });
-            }
-            return;
-        }
-        let line_before = self.line_before as usize;
-        if self.line.len() > line_before {
-            let new = &self.line[line_before..];
-            self.arrival = Some(match self.arrival {
-                None if !read.has_break && keys::is_one_key(new) => Arrival::Keys,
-                Some(Arrival::Words) if keys::is_editing_key(new) => Arrival::Keys,
-                before => before.unwrap_or(Arrival::Words),
-            });
-            self.line_before = u32::try_from(self.line.len()).expect("invariant: the limit of a line fits");
-        }
     }
 
     fn append(&mut self, data: &[u8]) -> Result<(), LineTooLong> {
