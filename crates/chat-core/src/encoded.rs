@@ -14,10 +14,13 @@
 //! caller keeps the few bytes that are left of it ([`Advanced::torn`]) and the cursor moves on.
 //! So the tail can pass any cursor at any time without breaking a peer's framing.
 
+mod ring;
+
 use std::collections::VecDeque;
 use std::ops::{Range, RangeInclusive};
 
 use chat_proto::Entry;
+use ring::{Ring, distance};
 
 /// A member's position in an [`EncodedLog`]: before the next entry it will get.
 ///
@@ -100,7 +103,7 @@ struct Slot {
 /// ```
 #[derive(Debug)]
 pub struct EncodedLog {
-    ring: Vec<u8>,
+    ring: Ring,
     bytes_max: usize,
     slots: VecDeque<Slot>,
     /// Number of the oldest slot held.
@@ -119,7 +122,7 @@ impl EncodedLog {
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
         Self {
-            ring: Vec::new(),
+            ring: Ring::default(),
             bytes_max,
             slots: VecDeque::new(),
             tail: 0,
@@ -145,7 +148,8 @@ impl EncodedLog {
         if !scratch.is_empty() {
             self.make_room(scratch.len());
             self.slots.push_back(Slot { start: self.end, seq: entry.seq });
-            self.copy_in(&scratch);
+            self.ring.write(self.end, &scratch);
+            self.end += scratch.len() as u64;
         }
         self.seq = entry.seq;
         self.scratch = scratch;
@@ -212,7 +216,7 @@ impl EncodedLog {
         if start >= stop {
             return Pending::Nothing;
         }
-        let (a, b) = self.bytes(start..stop);
+        let (a, b) = self.ring.read(start..stop);
         Pending::Bytes(a, b)
     }
 
@@ -234,7 +238,7 @@ impl EncodedLog {
         let slot = self.tail + index as u64;
         let start = self.start_of(slot);
         let seq = self.slots.get(index.wrapping_sub(1)).map_or(self.tail_seq, |read| read.seq);
-        let torn = (start > at).then(|| self.bytes(at..start));
+        let torn = (start > at).then(|| self.ring.read(at..start));
         Advanced { cursor: Cursor { slot, seq }, torn }
     }
 
@@ -287,7 +291,7 @@ impl EncodedLog {
             let starts = self.slots.range(first + 1..).map(|slot| slot.start);
             end = held.start + starts.take_while(|&at| distance(start, at) <= bytes_max).count() as u64;
         }
-        let (a, b) = self.bytes(start..self.start_of(end));
+        let (a, b) = self.ring.read(start..self.start_of(end));
         (end, a, b)
     }
 
@@ -358,53 +362,7 @@ impl EncodedLog {
             self.tail_seq = oldest.seq;
         }
         if self.len() + needed > self.ring.len() {
-            self.grow(self.len() + needed);
+            self.ring.grow(self.end - self.len() as u64..self.end, needed, self.bytes_max);
         }
     }
-
-    /// Moves the held bytes into a ring of at least twice the size, each to the place of its byte
-    /// position there.
-    fn grow(&mut self, needed: usize) {
-        let size = needed.max(self.ring.len() * 2).max(4096).min(self.bytes_max);
-        let held = self.end - self.len() as u64..self.end;
-        let mut ring = vec![0; size];
-        let (a, b) = self.bytes(held.clone());
-        let mut at = offset(held.start, size);
-        for part in [a, b] {
-            let first = part.len().min(size - at);
-            ring[at..at + first].copy_from_slice(&part[..first]);
-            ring[..part.len() - first].copy_from_slice(&part[first..]);
-            at = (at + part.len()) % size;
-        }
-        self.ring = ring;
-    }
-
-    fn copy_in(&mut self, bytes: &[u8]) {
-        let size = self.ring.len();
-        let at = offset(self.end, size);
-        let first = bytes.len().min(size - at);
-        self.ring[at..at + first].copy_from_slice(&bytes[..first]);
-        self.ring[..bytes.len() - first].copy_from_slice(&bytes[first..]);
-        self.end += bytes.len() as u64;
-    }
-
-    /// The bytes at these positions, in two parts where the ring wraps.
-    fn bytes(&self, positions: Range<u64>) -> (&[u8], &[u8]) {
-        let length = distance(positions.start, positions.end);
-        if length == 0 {
-            return (&[], &[]);
-        }
-        let at = offset(positions.start, self.ring.len());
-        let first = length.min(self.ring.len() - at);
-        (&self.ring[at..at + first], &self.ring[..length - first])
-    }
-}
-
-/// How far apart two positions within the ring are; never more than the ring's size.
-fn distance(start: u64, end: u64) -> usize {
-    usize::try_from(end - start).expect("positions held are at most a ring apart")
-}
-
-fn offset(position: u64, size: usize) -> usize {
-    usize::try_from(position % size as u64).expect("smaller than the ring, which is in memory")
 }

@@ -71,6 +71,7 @@ mod profile;
 mod rate;
 mod room;
 mod rooms;
+mod rooms_config;
 mod running;
 mod said_by;
 mod server;
@@ -82,6 +83,7 @@ mod sync;
 mod transport;
 mod update;
 mod waker;
+mod world;
 
 /// The types of a room's values, so that an embedder needs only this crate.
 #[doc(no_inline)]
@@ -128,8 +130,9 @@ pub use outcome::{Joined, Outcome, Said, Start, Taken, Welcomed};
 pub use people::Presence;
 pub use places::Places;
 pub use profile::IGNORED_MAX;
-pub use room::{Clock, Room, UnixClock, World};
-pub use rooms::{ROOMS_MAX, RoomInfo, Rooms, RoomsConfig};
+pub use room::Room;
+pub use rooms::{ROOMS_MAX, RoomInfo, Rooms};
+pub use rooms_config::RoomsConfig;
 pub use running::{RunError, Running, run};
 pub use server::{BindError, bind_first};
 pub use sessions::SESSIONS_REMEMBERED_MAX;
@@ -138,3 +141,4 @@ pub use survey::{LAG_BOUNDS, Lags, RoomLags};
 pub use transport::{Transport, Turn};
 pub use update::{CaughtUp, Dismissed, Told, Update};
 pub use waker::Waker;
+pub use world::{Clock, UnixClock, World};

@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn joins_and_leaves_of_a_large_room_are_told_once_a_second() {
-        let now = crate::room::World::real();
+        let now = crate::world::World::real();
         let now = (now.clock)();
         let mut gathered = PresenceSummary::default();
         let member = MemberId::new(1);
