@@ -25,6 +25,7 @@
 //!      +---------------------------- lost, not chat, or 10 s --------------------------------+
 //! ```
 
+mod deadlines;
 mod ending;
 mod input;
 #[cfg(test)]
@@ -39,11 +40,8 @@ use chat_core::{CaughtUp, Cursor, FeedId, Format, Identity, Membership};
 use chat_proto::{Direct, LeaveReason, RoomFrame};
 
 use crate::context::Context;
-use crate::incoming::{Incoming, Offer, Wait};
-use crate::limits::{
-    HALF_CLOSED_TIMEOUT, LINGER_TIMEOUT, OPENING_GRACE, OPENING_TIMEOUT, OUTBOX_BYTES_MAX, STALL_TIMEOUT,
-    UNFINISHED_TIMEOUT,
-};
+use crate::incoming::{Incoming, Offer};
+use crate::limits::{LINGER_TIMEOUT, OPENING_GRACE, OPENING_TIMEOUT, OUTBOX_BYTES_MAX};
 use crate::outgoing::{Flushed, Outgoing, Reading};
 use crate::speaker::Speaker;
 use crate::stream::Speaks;
@@ -319,85 +317,5 @@ impl Connection {
     /// [`fail`](Self::fail) ends the connection.
     pub(crate) fn give_up_writing(&mut self) {
         self.outgoing.give_up();
-    }
-
-    /// Whether the peer is likely a connection that a browser keeps in reserve: it has its 10 s, and is no listener.
-    #[cfg(feature = "web")]
-    fn waits_in_reserve(&self, now: Instant) -> bool {
-        let Who::Newcomer(newcomer) = &self.who else { return false };
-        matches!(self.incoming, Incoming::Opening(_))
-            && (self.due.is_none() || self.incoming.is_spare(newcomer.identity.address, now))
-    }
-
-    // ---- time ----------------------------------------------------------------------------------
-
-    /// When to call [`on_deadline`](Self::on_deadline) next.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        let opening = if let Who::Newcomer(newcomer) = &self.who { Some(newcomer.until) } else { None };
-        [self.due, self.stall_deadline(), opening].into_iter().flatten().min()
-    }
-
-    fn stall_deadline(&self) -> Option<Instant> {
-        let timeout = if self.phase == Phase::Leaving { LINGER_TIMEOUT } else { STALL_TIMEOUT };
-        self.outgoing.stalled_since().map(|since| since + timeout)
-    }
-
-    /// Does the work that is due at `cx.now`.
-    pub(crate) fn on_deadline(&mut self, cx: &mut Context<'_>) {
-        if self.stall_deadline().is_some_and(|deadline| deadline <= cx.now) {
-            return self.lose(LeaveReason::TooSlow, cx);
-        }
-        if self.deadline().is_none_or(|deadline| deadline > cx.now) {
-            return;
-        }
-        let is_quiet = self.due.is_some_and(|due| due <= cx.now);
-        match self.phase {
-            Phase::Handshake => {
-                self.due = None; // silent or not, it has its 10 s
-                if self.deadline().is_none_or(|deadline| deadline <= cx.now) {
-                    self.lose(LeaveReason::Unfinished, cx);
-                }
-            }
-            Phase::Opening | Phase::Member if self.incoming.wait() == Wait::Rest => {
-                self.end(self.blame(LeaveReason::Unfinished), cx);
-            }
-            Phase::Member if self.peer_ended => self.end_half_closed(cx),
-            #[cfg(feature = "web")]
-            Phase::Opening if self.waits_in_reserve(cx.now) => {
-                if self.due.take().is_none() {
-                    self.lose(LeaveReason::NotChat, cx);
-                }
-            }
-            // Its first line takes long, but it is a line.
-            Phase::Opening if !is_quiet || self.incoming.wait() == Wait::Line => {
-                self.due = Some(cx.now + UNFINISHED_TIMEOUT);
-                self.join(Format::Lf, cx);
-                self.follow_line_ending(cx);
-            }
-            Phase::Opening | Phase::Member => {
-                self.due = None;
-                match self.incoming.silence() {
-                    Err(reason) => return self.lose(reason, cx),
-                    Ok(words) => {
-                        if self.join(Format::Lf, cx)
-                            && let Some((words, kind)) = words
-                        {
-                            self.hear_line(&words, kind, cx);
-                        }
-                    }
-                }
-                self.follow_line_ending(cx);
-            }
-            Phase::Paused => {
-                self.phase = Phase::Member;
-                self.receive_backlog(cx);
-                if self.peer_ended && self.phase == Phase::Member {
-                    self.due = Some(cx.now + HALF_CLOSED_TIMEOUT);
-                }
-            }
-            Phase::Moving => self.enter_room(cx),
-            Phase::Quitting => self.end(LeaveReason::Quit, cx),
-            Phase::Draining | Phase::Leaving | Phase::Lingering | Phase::Done => self.phase = Phase::Done,
-        }
     }
 }
