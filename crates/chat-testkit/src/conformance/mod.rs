@@ -60,9 +60,12 @@
 //! event with a deadline and never sleeps. A violation names the property, says what was expected and what was found,
 //! and points to the contract.
 
+mod fault;
+mod guest;
 mod medium;
 mod properties;
 mod property;
+mod running;
 mod stage;
 
 pub use medium::{Heard, Medium, Peer, Promises};

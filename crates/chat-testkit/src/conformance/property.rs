@@ -4,9 +4,9 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::fault::Checked;
 use super::medium::Medium;
 use super::properties::{closing, hearing, joining, leaving, people, slow, turning};
-use super::stage::Checked;
 
 /// Checks a transport against every property.
 ///

@@ -3,32 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use chat_core::{Heard as LocalHeard, LocalMember, Room, RoomConfig, Transport, Turn};
+use chat_core::{Heard as LocalHeard, LocalMember, Room, RoomConfig};
 use chat_proto::{Author, Entry, Event, LeaveReason, PeerAddr};
-use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded};
 
+use super::fault::{Checked, expect, fault};
+use super::guest::{Guest, is_marker, marker_text};
 use super::medium::{Heard, Medium, Peer, Promises};
-
-/// Why a check failed.
-#[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) expected: String,
-    pub(super) found: String,
-}
-
-pub(super) type Checked<T = ()> = Result<T, Fault>;
-
-pub(super) fn fault<T>(expected: impl Into<String>, found: impl Into<String>) -> Checked<T> {
-    Err(Fault { expected: expected.into(), found: found.into() })
-}
-
-pub(super) fn expect(holds: bool, expected: &str, found: impl FnOnce() -> String) -> Checked {
-    if holds { Ok(()) } else { fault(expected, found()) }
-}
+use super::running::{Running, run};
 
 /// The configuration of a room with the smallest log, in which readers soon lag.
 pub(super) fn small_log() -> RoomConfig {
@@ -44,24 +27,6 @@ pub(super) struct Stage<'m, M: Medium> {
     /// How many joins were matched with a guest.
     guests: usize,
     markers: u64,
-}
-
-/// A peer, and its address.
-pub(super) struct Guest<P> {
-    pub(super) peer: P,
-    pub(super) address: PeerAddr,
-    patience: Duration,
-}
-
-/// A transport that runs on a thread until the room closes.
-pub(super) struct Running {
-    stop: Arc<AtomicBool>,
-    hold: Arc<AtomicBool>,
-    turns: Arc<AtomicU64>,
-    /// `held` has a token when a turn has ended and the next turn waits. A token in `release` begins the next turn.
-    held: Receiver<()>,
-    release: Sender<()>,
-    ended: Receiver<Result<(), String>>,
 }
 
 /// The result of an attempt to join.
@@ -343,121 +308,6 @@ const GRACE: Duration = Duration::from_millis(200);
 
 /// When the kit waits for two things, it waits for each in turn for this long.
 const GLANCE: Duration = Duration::from_millis(5);
-
-impl<P: Peer> Guest<P> {
-    pub(super) fn say(&mut self, line: impl AsRef<[u8]>) -> Checked {
-        let said = self.peer.say(line.as_ref(), now() + self.patience);
-        expect(said, "what a peer says is taken in time", || "its connection takes nothing".into())
-    }
-
-    /// The next thing that the peer hears, without markers.
-    pub(super) fn hear(&mut self) -> Checked<Heard> {
-        let heard = self.hear_by(now() + self.patience);
-        heard.map_or_else(|| fault("a peer hears something", "nothing in time"), Ok)
-    }
-
-    pub(super) fn hear_by(&mut self, deadline: Instant) -> Option<Heard> {
-        loop {
-            match self.peer.hear(deadline)? {
-                Heard::Line(line) if is_marker(&line) => {}
-                heard => return Some(heard),
-            }
-        }
-    }
-
-    /// Checks that the next thing that the peer hears is this line.
-    pub(super) fn hears(&mut self, line: &str) -> Checked {
-        let heard = self.hear()?;
-        expect(heard == Heard::Line(line.to_owned()), &format!("a peer hears {line:?}"), || {
-            format!("{heard:?}")
-        })
-    }
-}
-
-/// Runs a transport like [`chat_core::run`], and drops it if told to.
-pub(super) fn run<T: Transport + 'static>(mut transport: T) -> Running {
-    let (stop, hold) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let turns = Arc::new(AtomicU64::new(0));
-    let ((end, ended), (tell, held), (release, released)) = (bounded(1), bounded(1), bounded(1));
-    let (stopped, holding, counted) = (Arc::clone(&stop), Arc::clone(&hold), Arc::clone(&turns));
-    thread::spawn(move || {
-        let result = loop {
-            if stopped.load(Ordering::SeqCst) {
-                break Ok(());
-            }
-            if holding.swap(false, Ordering::SeqCst) {
-                // An error means that the kit has given up waiting.
-                let _nobody_waits = tell.send(()).and_then(|()| released.recv().map_err(|_| SendError(())));
-            }
-            match transport.turn(None) {
-                Ok(Turn::Open | Turn::Closing) => drop(counted.fetch_add(1, Ordering::SeqCst)),
-                Ok(Turn::Done) => break Ok(()),
-                Err(error) => break Err(error.to_string()),
-            }
-        };
-        drop(transport);
-        let _nobody_waits = end.send(result);
-    });
-    Running { stop, hold, turns, held, release, ended }
-}
-
-impl Running {
-    pub(super) fn turns(&self) -> u64 {
-        self.turns.load(Ordering::SeqCst)
-    }
-
-    /// Fails if the transport has ended.
-    pub(super) fn goes_on(&self) -> Checked {
-        match self.ended.try_recv() {
-            Ok(end) => fault("the transport goes on", format!("it has ended: {end:?}")),
-            Err(error) if error.is_disconnected() => fault("the transport goes on", "it has panicked"),
-            Err(_) => Ok(()),
-        }
-    }
-
-    /// Holds the transport after its present turn. The next message must end this turn.
-    pub(super) fn hold(&self) {
-        self.hold.store(true, Ordering::SeqCst);
-    }
-
-    /// Waits until the transport is held.
-    pub(super) fn wait_until_held(&self, patience: Duration) -> Checked {
-        match self.held.recv_timeout(patience) {
-            Ok(()) => Ok(()),
-            Err(_) => fault("a turn ends when something is said", format!("it goes on for {patience:?}")),
-        }
-    }
-
-    /// Lets a held transport go on.
-    pub(super) fn release(&self) {
-        let _ended = self.release.try_send(());
-    }
-
-    /// Drops the transport after its present turn. Some event must end this turn.
-    pub(super) fn drop_after_turn(&self) {
-        self.stop.store(true, Ordering::SeqCst);
-    }
-
-    /// Waits until the transport has ended, and checks that it ended properly.
-    pub(super) fn end(self, patience: Duration) -> Checked {
-        match self.ended.recv_timeout(patience) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => fault("the transport ends in order", error),
-            Err(RecvTimeoutError::Timeout) => {
-                fault("the transport ends", format!("it still runs after {patience:?}"))
-            }
-            Err(RecvTimeoutError::Disconnected) => fault("the transport ends in order", "it has panicked"),
-        }
-    }
-}
-
-pub(super) fn is_marker(line: &str) -> bool {
-    line.starts_with("[kit] marker ")
-}
-
-fn marker_text(marker: &str) -> &str {
-    marker.trim_start_matches("[kit] ")
-}
 
 fn last<T: Debug>(items: &[T]) -> String {
     items.last().map_or_else(|| "nothing".into(), |last| format!("{last:?}"))

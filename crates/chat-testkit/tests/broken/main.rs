@@ -1,5 +1,7 @@
 //! The conformance kit finds faults: a sound transport passes, and the same transport with any one fault fails.
 
+mod fault;
+mod peer;
 mod transport;
 
 use std::time::{Duration, Instant};
@@ -7,7 +9,9 @@ use std::time::{Duration, Instant};
 use chat_core::Room;
 use chat_testkit::conformance::{Heard, Medium, Peer, Promises, Property};
 
-use transport::{ChannelPeer, ChannelTransport, Door, Fault, UNREAD_LINES_MAX};
+use fault::Fault;
+use peer::{ChannelPeer, Door, UNREAD_LINES_MAX};
+use transport::ChannelTransport;
 
 /// A medium of lines over channels, with or without a fault.
 struct Channels {

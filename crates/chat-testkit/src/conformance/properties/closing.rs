@@ -5,8 +5,9 @@ use std::time::Duration;
 use chat_core::RoomConfig;
 
 use super::slow::overtake;
+use crate::conformance::fault::{Checked, expect, fault};
 use crate::conformance::medium::{Heard, Medium};
-use crate::conformance::stage::{Checked, Stage, expect, fault, small_log};
+use crate::conformance::stage::{Stage, small_log};
 
 const FAREWELL: &str = "this was the kit";
 

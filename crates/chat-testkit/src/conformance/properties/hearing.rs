@@ -7,8 +7,10 @@ use chat_core::{Moderator, Rate, RoomConfig, Verdict, Waker};
 use chat_proto::{Author, Entry, Event, Text};
 
 use crate::MemoryTransport;
+use crate::conformance::fault::{Checked, expect};
 use crate::conformance::medium::{Heard, Medium};
-use crate::conformance::stage::{Checked, Stage, expect, run, small_log};
+use crate::conformance::running::run;
+use crate::conformance::stage::{Stage, small_log};
 
 pub(in crate::conformance) fn everything_in_order<M: Medium>(medium: &M) -> Checked {
     let mut stage = Stage::new(medium, RoomConfig::default());

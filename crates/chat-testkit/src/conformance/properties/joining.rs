@@ -7,8 +7,10 @@ use chat_core::RoomConfig;
 use chat_proto::{Entry, Event};
 use crossbeam_channel::bounded;
 
+use crate::conformance::fault::{Checked, expect, fault};
+use crate::conformance::guest::is_marker;
 use crate::conformance::medium::{Medium, Peer};
-use crate::conformance::stage::{Admission, Checked, Stage, expect, fault, is_marker, small_log};
+use crate::conformance::stage::{Admission, Stage, small_log};
 
 /// More messages than the smallest log holds.
 const PAST: usize = 1000;

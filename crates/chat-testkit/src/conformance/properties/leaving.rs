@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 use chat_core::{Rate, RoomConfig};
 use chat_proto::{Author, LeaveReason};
 
+use crate::conformance::fault::{Checked, expect, fault};
 use crate::conformance::medium::{Heard, Medium, Peer};
-use crate::conformance::stage::{Checked, Stage, expect, fault};
+use crate::conformance::stage::Stage;
 
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(5).unwrap();
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use chat_core::{RoomConfig, Rooms, RoomsConfig};
 use chat_proto::{Author, Event, LeaveReason};
 
+use crate::conformance::fault::{Checked, expect};
 use crate::conformance::medium::{Heard, Medium, Peer};
-use crate::conformance::stage::{Checked, Stage, expect, now};
+use crate::conformance::stage::{Stage, now};
 
 /// How long to wait for a message to be taken if it need not be taken.
 const TAKEN_WITHIN: Duration = Duration::from_millis(500);

@@ -3,8 +3,10 @@
 use chat_core::{LagPolicy, RoomConfig};
 use chat_proto::{Author, LeaveReason};
 
+use crate::conformance::fault::{Checked, expect, fault};
+use crate::conformance::guest::Guest;
 use crate::conformance::medium::{Heard, Medium};
-use crate::conformance::stage::{Checked, Guest, Stage, expect, fault, small_log};
+use crate::conformance::stage::{Stage, small_log};
 
 /// How many messages are said before the readers read them. The log holds far more.
 const BATCH: usize = 20;

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use chat_core::{RoomConfig, Transport, Turn};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
+use crate::conformance::fault::{Checked, expect, fault};
 use crate::conformance::medium::Medium;
-use crate::conformance::stage::{Checked, Stage, expect, fault, now};
+use crate::conformance::stage::{Stage, now};
 
 /// Runs a turn on another thread, so that a turn which does not return fails the check.
 fn turn<T: Transport + 'static>(

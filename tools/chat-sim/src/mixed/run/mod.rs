@@ -1,5 +1,6 @@
 //! One run: advances time from moment to moment, and lets everything happen.
 
+mod acts;
 mod end;
 
 use std::cell::RefCell;
@@ -15,12 +16,8 @@ use rand::{Rng, RngExt, SeedableRng};
 
 use crate::mixed::follower::Follower;
 use crate::mixed::forger::Forger;
-use crate::mixed::framed_tcp::FramedTcp;
-use crate::mixed::framed_udp::FramedUdp;
 use crate::mixed::keeper::Keeper;
-use crate::mixed::person::{Lone, Person, Surroundings};
-use crate::mixed::plain_tcp::PlainTcp;
-use crate::mixed::plain_udp::PlainUdp;
+use crate::mixed::person::{Lone, Person};
 use crate::mixed::plan::{Act, Action, Kind};
 use crate::mixed::script::Script;
 use crate::mixed::threads::{HostAct, Threads};
@@ -291,113 +288,6 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
                 });
             }
         }
-    }
-
-    // ---- what happens --------------------------------------------------------------------------
-
-    fn happen(&mut self, act: Act) -> Result<(), Fault> {
-        match act {
-            Act::Flood(messages) => self.threads.ask_host(HostAct::Say(messages)),
-            Act::Close => self.threads.ask_host(HostAct::Close(self.script.world.grace)),
-            Act::LocalReads => self.read_local()?,
-            Act::Forge => {
-                let members =
-                    self.people.iter().zip(&self.kinds).filter(|(_, kind)| **kind == Kind::UdpFramed);
-                let members: Vec<SocketAddr> = members.filter_map(|(person, _)| person.address()).collect();
-                let datagram = self.forger.forge(&members, self.server);
-                if self.forger.is_stranger(datagram.from) {
-                    // The check counts bytes that arrive, and the network might lose or duplicate them. So this
-                    // datagram goes to the server directly.
-                    self.threads.arrived(datagram);
-                } else {
-                    self.network.send(datagram.from, self.server, &datagram.bytes, self.time.now());
-                }
-            }
-            Act::Outage(length) => {
-                let until = self.time.now() + length;
-                self.outage_until = self.outage_until.max(Some(until));
-                self.network.set_conditions(Conditions { loss: 1.0, ..self.script.world.datagrams });
-                for index in 0..self.people.len() {
-                    self.act_as(index, act);
-                }
-            }
-            Act::Join(member) => {
-                let is_there = self.current[member].is_some_and(|index| !self.people[index].has_ended());
-                if !is_there && !self.room.is_closing() {
-                    let index = self.people.len();
-                    let kind = self.script.members[member];
-                    let person = self.born(kind, index);
-                    self.people.push(person);
-                    self.kinds.push(kind);
-                    self.current[member] = Some(index);
-                    self.act_as(index, act);
-                }
-            }
-            Act::Kick(member) => {
-                if let Some(index) = self.current[member]
-                    && let Some(address) = self.people[index].joined_from()
-                {
-                    // If two members share the address, the room kicks the one that is shown without a tag. Both
-                    // must expect it here.
-                    for twin in 0..self.people.len() {
-                        if twin == index || self.people[twin].joined_from() == Some(address) {
-                            self.act_as(twin, act);
-                        }
-                    }
-                    self.threads.ask_host(HostAct::Kick(address.into()));
-                }
-            }
-            act => {
-                let member = act.member().and_then(|member| self.current[member]);
-                if let Some(index) = member.filter(|&index| !self.people[index].has_ended()) {
-                    self.act_as(index, act);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn born(&mut self, kind: Kind, index: usize) -> Box<dyn Person> {
-        let who = format!("m{index}");
-        match kind {
-            Kind::Framed => Box::new(FramedTcp::new(who)),
-            Kind::Lf | Kind::CrLf | Kind::Chunk => Box::new(PlainTcp::new(who, kind)),
-            Kind::UdpFramed => Box::new(FramedUdp::new(who, self.random.next_u64())),
-            Kind::UdpPlain => Box::new(PlainUdp::new(who)),
-        }
-    }
-
-    fn act_as(&mut self, index: usize, act: Act) {
-        let _nothing = self.with(index, |person, cx| {
-            person.act(act, cx);
-            Ok(())
-        });
-        self.stirred.insert(index);
-    }
-
-    fn with(
-        &mut self,
-        index: usize,
-        act: impl FnOnce(&mut dyn Person, &mut Surroundings<'_>) -> Result<(), String>,
-    ) -> Result<(), Fault> {
-        let truth = Rc::clone(&self.truth);
-        let is_plain = self.kinds.get(index) == Some(&Kind::UdpPlain);
-        let mut surroundings = Surroundings {
-            now: self.time.now(),
-            world: &self.script.world,
-            door: &*self.threads,
-            streams: &self.streams,
-            network: if is_plain { &mut self.good_network } else { &mut self.network },
-            truth: &truth.borrow(),
-            server: self.server,
-            is_settled: self.is_settled,
-            is_cut_off: self.outage_until.is_some(),
-            is_closing: self.is_closing,
-            port: &mut self.port,
-            lone: &mut self.lone,
-        };
-        let result = act(&mut *self.people[index], &mut surroundings);
-        result.map_err(|detail| self.fault("order", index, &detail))
     }
 
     fn fault(&self, what: &'static str, index: usize, detail: &str) -> Fault {

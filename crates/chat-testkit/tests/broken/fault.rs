@@ -1,0 +1,31 @@
+//! The faults that the transport of this test can have.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    LooksUpTooEarly,
+    IgnoresItsOwnGap,
+    RefusesSilently,
+    SendsTwice,
+    SendsNewestFirst,
+    PullsOnlyWhenItsMembersSpeak,
+    CutsLongLines,
+    KeepsRefusalsBack,
+    DropsInPauses,
+    DoesNotPause,
+    SkipsSilently,
+    MiscountsMissed,
+    BuffersWithoutEnd,
+    StrandsTheTail,
+    WaitsForReaders,
+    KeepsLaggards,
+    KeepsGhosts,
+    DropsLastWords,
+    DismissesSilently,
+    EndsWithAPeer,
+    OverstaysItsTurn,
+    HidesTheEnd,
+    LosesEarlyWakes,
+    Spins,
+    DropsTheFarewell,
+    DrainsForEver,
+}
