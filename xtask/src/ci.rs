@@ -49,7 +49,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     manifests::check(root)?;
 
     heading("files: one thing each");
-    files::warn_about_long_ones(root)?;
+    files::check_lengths(root)?;
 
     heading("english: a peer is \"it\"");
     english::check(root)?;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use super::files;
 use crate::failure::Failure;
@@ -16,7 +15,7 @@ const WORDS: [[&str; 2]; 6] =
 
 pub(super) fn check(root: &Path) -> Result<(), Failure> {
     let mut all = 0;
-    for name in tracked(root)? {
+    for name in files::tracked(root, &FILES)? {
         let path = root.join(&name);
         let text = fs::read_to_string(&path).map_err(|error| files::unreadable(&path, &error))?;
         let count = pronouns_in(&text);
@@ -34,20 +33,6 @@ pub(super) fn check(root: &Path) -> Result<(), Failure> {
         reason: format!("{all} pronouns in the files above; a peer is \"it\", people are \"they\""),
         command: format!("git grep -nwiE '{words}'"),
     })
-}
-
-/// The files in git, and new files.
-fn tracked(root: &Path) -> Result<Vec<String>, Failure> {
-    let arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "--"];
-    let failure = |reason: String| Failure { reason, command: format!("git {}", arguments.join(" ")) };
-    let output = Command::new("git").args(arguments).args(FILES).current_dir(root).output();
-    let output = output.map_err(|error| failure(format!("git did not start: {error}")))?;
-    if !output.status.success() {
-        return Err(failure(format!("git ended with {}", output.status)));
-    }
-    // A file that was removed and not yet committed is still listed.
-    let names = String::from_utf8_lossy(&output.stdout);
-    Ok(names.lines().filter(|name| root.join(name).is_file()).map(str::to_owned).collect())
 }
 
 /// How many words of `text` are such pronouns. The parts of a `snake_case` name count as words.

@@ -1,42 +1,49 @@
-//! Checks the length of source files. A long file is a question to its author, never a failure.
+//! Checks the length of source files: a file is one thing, and its name says which.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::failure::Failure;
 
-/// A file with more lines than this should be split.
+/// A file with more lines than this is to be split.
 const LINES_MAX: usize = 400;
 
-pub(super) fn warn_about_long_ones(root: &Path) -> Result<(), Failure> {
-    let mut pending: Vec<PathBuf> = ["crates", "tools"]
-        .iter()
-        .map(|dir| list(&root.join(dir)))
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter()
-        .flatten()
-        .map(|dir| dir.join("src"))
-        .filter(|src| src.is_dir())
-        .collect();
-    let mut long = 0;
-    while let Some(path) = pending.pop() {
-        if path.is_dir() {
-            pending.extend(list(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-            let lines = text.lines().count();
-            if lines > LINES_MAX {
-                long += 1;
-                let path = path.strip_prefix(root).unwrap_or(&path).display();
-                println!("warning: {path} has {lines} lines, more than {LINES_MAX}: split it?");
-            }
+pub(super) fn check_lengths(root: &Path) -> Result<(), Failure> {
+    let mut long = Vec::new();
+    for name in tracked(root, &["*.rs"])? {
+        let path = root.join(&name);
+        let lines = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?.lines().count();
+        if lines > LINES_MAX {
+            println!("{name}: {lines} lines");
+            long.push(name);
         }
     }
-    if long == 0 {
+    if long.is_empty() {
         println!("ok");
+        return Ok(());
     }
-    Ok(())
+    Err(Failure {
+        reason: format!(
+            "the files above have more than {LINES_MAX} lines; split each into things that a name describes"
+        ),
+        command: format!("wc -l {}", long.join(" ")),
+    })
+}
+
+/// The files in git that have such a name, and new ones.
+pub(super) fn tracked(root: &Path, patterns: &[&str]) -> Result<Vec<String>, Failure> {
+    let arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "--"];
+    let failure = |reason: String| Failure { reason, command: format!("git {}", arguments.join(" ")) };
+    let output = Command::new("git").args(arguments).args(patterns).current_dir(root).output();
+    let output = output.map_err(|error| failure(format!("git did not start: {error}")))?;
+    if !output.status.success() {
+        return Err(failure(format!("git ended with {}", output.status)));
+    }
+    // A file that was removed and not yet committed is still listed.
+    let names = String::from_utf8_lossy(&output.stdout);
+    Ok(names.lines().filter(|name| root.join(name).is_file()).map(str::to_owned).collect())
 }
 
 /// Calls `each` with the text of every Rust file below `dir`.
