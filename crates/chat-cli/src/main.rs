@@ -37,10 +37,10 @@ fn main() -> ExitCode {
     let result = match settings::read(typed) {
         Ok((args, settings)) => run(args, settings),
         Err(Unusable::Usage(error)) => return tips::explain(*error, &arguments),
-        Err(Unusable::File(refused)) => Err(Failure::new(
-            refused,
-            Some("`chat server --print-config` prints a file with all settings".to_owned()),
-        )),
+        Err(Unusable::File(refused)) => {
+            let hint = "`chat server --print-config` prints a file with all settings".to_owned();
+            Err(Failure::new(refused, Some(hint)))
+        }
     };
     diagnostics::flush();
     result.unwrap_or_else(|failure| failure.report())

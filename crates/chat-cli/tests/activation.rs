@@ -3,9 +3,10 @@
 
 mod support;
 
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -90,8 +91,60 @@ fn a_socket_that_is_called_admin_has_the_metrics() {
     assert!(healthz(address).ends_with("ok\n"));
 }
 
+#[test]
+fn a_unix_socket_that_is_called_members_is_theirs_and_its_file_stays() {
+    let path = std::env::temp_dir().join(format!("chat-activation-{}", std::process::id()));
+    let _gone = std::fs::remove_file(&path);
+    let unix = UnixListener::bind(&path).expect("nobody else makes it");
+    let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = tcp.local_addr().expect("bound");
+    let (mut server, output) = activated(unix.into(), tcp.into(), "members:chat", "tcp");
+    output.stdout.wait_for_line(&format!("[*] Listening on {}", path.display()));
+    let mut remote = Peer::connect(address);
+    remote.send("from there\n");
+    output.stdout.wait_for_line(&remote.line("from there"));
+    let mut local = UnixStream::connect(&path).expect("it listens");
+    local.write_all(b"from here\n").expect("it reads");
+    remote.read_up_to("] from here");
+    if Process::heeds("TERM") {
+        let id = server.0.id().to_string();
+        assert!(Command::new("kill").arg(&id).status().expect("it is everywhere").success());
+        assert!(server.0.wait().expect("it ends").success());
+        assert!(path.exists(), "the service manager looks after it");
+    }
+    std::fs::remove_file(&path).expect("it is there");
+}
+
+#[test]
+fn a_number_of_sockets_that_cannot_be_is_refused() {
+    for count in ["x", "-1", "129", "99999999"] {
+        let script =
+            format!("export LISTEN_PID=$$ LISTEN_FDS={count}; exec {CHAT} server tcp --bind 127.0.0.1:0");
+        let mut server = Process::start(Command::new("sh").args(["-c", &script]));
+        assert_eq!(server.exit_code(), Some(1));
+        let stderr = server.stderr.all();
+        assert!(stderr[0].contains(&format!("LISTEN_FDS is '{count}'")), "{stderr:?}");
+    }
+}
+
+#[test]
+fn a_service_manager_that_is_gone_is_told_of_once() {
+    let mut command = Command::new(CHAT);
+    command.args(["server", "tcp", "--bind", "127.0.0.1:0"]).env_remove("XDG_RUNTIME_DIR");
+    // So many reports per second are due that this would be seen.
+    command.env("NOTIFY_SOCKET", "/nowhere/notify").env("WATCHDOG_USEC", "1");
+    let mut server = support::Server::run(&mut command);
+    let mut peers = Vec::new();
+    for _ in 0..10 {
+        peers.push(server.peer());
+    }
+    server.process.kill();
+    let warnings = server.process.stderr.all();
+    assert!((1..=2).contains(&warnings.len()), "at the start, and by the watchdog: {warnings:?}");
+}
+
 fn healthz(address: SocketAddr) -> String {
-    use std::io::{Read, Write};
+    use std::io::Read;
     let mut socket = std::net::TcpStream::connect(address).expect("it listens");
     socket.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").expect("it reads");
     let mut answer = String::new();

@@ -51,8 +51,9 @@ fn root_binds_a_low_port_and_then_becomes_another_user() {
     std::os::unix::fs::chown(&home, Some(user), Some(group)).expect("root may");
     let (socket, history) = (directory.path("control"), directory.path("lib/chat.db"));
     let bind = format!("{}:99", support::own_loopback());
-    let flags = ["--user", "nobody", "--socket", &socket, "--history", &history];
-    let server = Server::at(&bind, &["tcp"], &flags);
+    let members = directory.path("lib/members");
+    let flags = ["--user", "nobody", "--socket", &socket, "--history", &history, "--bind", &members];
+    let server = Server::at(&bind, &["tcp", "unix"], &flags);
     let status = fs::read_to_string(format!("/proc/{}/status", server.process.id())).expect("it runs");
     let ids = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
@@ -60,7 +61,7 @@ fn root_binds_a_low_port_and_then_becomes_another_user() {
     };
     assert_eq!((ids("Uid:"), ids("Gid:")), (vec![user; 4], vec![group; 4]));
     assert!(ids("Groups:").iter().all(|id| *id == group), "{status}");
-    for path in [&history, &socket] {
+    for path in [&history, &socket, &members] {
         assert_eq!(fs::metadata(path).expect("it is there").uid(), user, "{path}");
     }
     server.peer();

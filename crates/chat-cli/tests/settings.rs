@@ -143,6 +143,69 @@ fn sighup_and_reload_apply_what_can_change_and_say_what_cannot() {
 }
 
 #[test]
+fn a_reload_that_fails_in_part_applies_the_rest_and_tells_what_stays() {
+    let directory = Directory::new("in-part");
+    let (socket, bans) =
+        (directory.path("control"), directory.write("bans.toml", "[[ban]]\nwho = \"eve\"\n"));
+    let (password, log) = (directory.write("password", "open sesame\n"), directory.path("chat.log"));
+    let new_key = || {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        (params.self_signed(&key).expect("signed").pem(), key.serialize_pem())
+    };
+    let (certificate_pem, key_pem) = new_key();
+    let (certificate, key) =
+        (directory.write("cert.pem", &certificate_pem), directory.write("key.pem", &key_pem));
+    let file = format!(
+        "transport = \"tcp\"\nbind = \"127.0.0.1:0\"\nsocket = {socket:?}\nbans = {bans:?}\nlog-file = {log:?}\n\
+         operator-password-file = {password:?}\ntls = [{certificate:?}, {key:?}]\n"
+    );
+    let config = directory.write("chat.toml", &file);
+    let server = start(&config, &[]);
+    let admin = |command: &str| chat(&["admin", "--socket", &socket, command]);
+    let reload = || {
+        let answer = admin("reload");
+        (answer.status.code(), stdout(&answer) + &stderr(&answer))
+    };
+    // The certificate and the bans are broken, the limit and the topic are not.
+    directory.write("chat.toml", &format!("{file}max-members = 1\ntopic = \"news\"\n"));
+    directory.write("cert.pem", "no certificate\n");
+    directory.write("bans.toml", "[[ban]\n");
+    let (code, told) = reload();
+    assert_eq!(code, Some(1), "{told}");
+    for part in
+        ["Changed: max-members, topic.", "the TLS certificate stays as it was", "the bans stay as they were"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(stdout(&admin("bans")), "eve\n");
+    let mut ann = server.peer();
+    let mut second = support::Peer::connect(server.address);
+    assert_eq!(second.read_to_end(), ["[*] Closed: room is full"]);
+    // Now the password and the log file are, and the certificate is another one.
+    let (certificate_pem, key_pem) = new_key();
+    directory.write("cert.pem", &certificate_pem);
+    directory.write("key.pem", &key_pem);
+    directory.write("bans.toml", "[[ban]]\nwho = \"bob\"\n");
+    directory.write("password", "short\n");
+    fs::remove_file(&log).expect("it is there");
+    fs::create_dir(&log).expect("it is ours");
+    let (code, told) = reload();
+    assert_eq!(code, Some(1), "{told}");
+    for part in ["limits and password stay as they were", "the log file stays as it was"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("certificate") && !told.contains("bans"), "{told}");
+    ann.send("/oper open sesame\n");
+    ann.read_up_to("[*] You are an operator. /help lists what you can do.");
+    // And once everything is right, everything is done.
+    fs::remove_dir(&log).expect("it is empty");
+    directory.write("password", "open sesame\n");
+    assert_eq!(reload(), (Some(0), "Read again. Changed: max-members, topic.\n".to_owned()));
+    assert_eq!(reload(), (Some(0), "Read again.\n".to_owned()));
+}
+
+#[test]
 fn a_check_tells_all_that_is_wrong() {
     let directory = Directory::new("check");
     let good = chat(&["server", "tcp", "--bind", "127.0.0.1:0", "--tls", "self-signed", "--check"]);

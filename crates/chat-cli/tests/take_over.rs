@@ -4,6 +4,7 @@
 mod support;
 
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
@@ -98,6 +99,51 @@ fn members_go_on_and_nothing_is_lost_or_said_twice() {
 }
 
 #[test]
+fn unix_sockets_go_over_too_and_their_files_go_with_the_last_server() {
+    let directory = Directory::new("unix");
+    let (at, control, history) =
+        (directory.path("chat.sock"), directory.path("control"), directory.path("db"));
+    let start = || {
+        let mut command = Command::new(CHAT);
+        command.args([
+            "server",
+            "unix",
+            "--bind",
+            &at,
+            "--take-over",
+            "--socket",
+            &control,
+            "--history",
+            &history,
+        ]);
+        let server = Process::start(command.env_remove("XDG_RUNTIME_DIR"));
+        server.stdout.wait_for_line(&format!("[*] Listening on {at}"));
+        server
+    };
+    let mut old = start();
+    let mut command = Command::new(CHAT);
+    command.args(["client", "unix", &at, "--reconnect", "--stay", "--json"]);
+    let mut client = Process::start(&mut command);
+    client.type_line(r#"{"type":"say","text":"before"}"#);
+    old.stdout.wait_until("the message", |output| {
+        output.lines.iter().any(|line| line.ends_with("] before")).then_some(())
+    });
+    let file = std::fs::metadata(&at).expect("it is there").ino();
+    let mut new = start();
+    assert_eq!(old.exit_code(), Some(0), "{:?}", old.stderr.lines());
+    assert_eq!(std::fs::metadata(&at).expect("the next server has it").ino(), file);
+    client.type_line(r#"{"type":"say","text":"after"}"#);
+    new.stdout.wait_until("the message", |output| {
+        output.lines.iter().any(|line| line.ends_with("] after")).then_some(())
+    });
+    if Process::heeds("TERM") {
+        new.terminate();
+        assert_eq!(new.exit_code(), Some(0), "{:?}", new.stderr.lines());
+        assert!(!std::path::Path::new(&at).exists());
+    }
+}
+
+#[test]
 fn who_cannot_use_its_files_or_its_user_takes_nothing_over() {
     let directory = Directory::new("cannot");
     let old = start(&directory, &format!("{}:0", support::own_loopback()));
@@ -117,4 +163,18 @@ fn who_cannot_use_its_files_or_its_user_takes_nothing_over() {
         assert_eq!(new.exit_code(), Some(1), "{wrong:?}");
         old.peer();
     }
+}
+
+#[test]
+fn who_is_no_chat_server_hands_nothing_over_and_the_reason_is_told() {
+    let directory = Directory::new("other");
+    let socket = directory.path("control");
+    let other = std::os::unix::net::UnixListener::bind(&socket).expect("nobody is there");
+    let closing = thread::spawn(move || drop(other.accept().expect("the server asks")));
+    let mut command = Command::new(CHAT);
+    let mut new = Process::start(command.args(["server", "tcp", "--take-over", "--socket", &socket]));
+    assert_eq!(new.exit_code(), Some(1));
+    closing.join().expect("it was asked");
+    let stderr = new.stderr.all().join("\n");
+    assert!(stderr.contains("cannot take over") && stderr.contains("it is no chat server"), "{stderr}");
 }

@@ -120,12 +120,12 @@ impl<F: FnMut(Update) -> bool> Session<F> {
     #[cfg(unix)]
     fn hand_over(&mut self) -> Result<(), Over> {
         match self.desk.hand_over.kinds() {
-            Some(kinds) => {
+            Ok(kinds) => {
                 self.tell(Update::Sockets(kinds))?;
                 server::close_for_next(&self.desk.room);
                 Ok(())
             }
-            None => self.tell(Update::Refused("another server takes over already".to_owned())),
+            Err(why) => self.tell(Update::Refused(why)),
         }
     }
 

@@ -82,7 +82,7 @@ fn cluster(args: &ServerArgs) -> Result<(), Failure> {
 fn addresses(args: &ServerArgs) -> Result<(), Failure> {
     listen::bind_all(args)?;
     #[cfg(unix)]
-    super::files::bind_files(args)?;
+    super::files::bind_files(args, &[])?;
     args.admin.as_ref().map_or(Ok(()), |address| metrics::bind(address).map(drop))
 }
 

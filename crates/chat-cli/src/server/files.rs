@@ -9,14 +9,14 @@ use chat_tcp::{TcpConfig, UnixFile, UnixServer};
 use crate::args::{ServerArgs, TransportKind};
 use crate::failure::Failure;
 
-/// Binds the Unix sockets.
-pub(super) fn bind_files(args: &ServerArgs) -> Result<Vec<UnixFile>, Failure> {
+/// Binds the Unix sockets, but for those that another process has `handed` over.
+pub(super) fn bind_files(args: &ServerArgs, handed: &[UnixFile]) -> Result<Vec<UnixFile>, Failure> {
     let (files, is_asked) = (args.files(), args.transports.contains(&TransportKind::Unix));
     if let (false, Some(path)) = (is_asked, files.first()) {
         let hint = format!("chat server unix --bind {}", path.display());
         return Err(Failure::new(format!("{} is a file, which is for unix", path.display()), Some(hint)));
     }
-    if is_asked && files.is_empty() {
+    if is_asked && files.is_empty() && handed.is_empty() {
         let hint = "with a / in it, such as --bind ./chat.sock".to_owned();
         return Err(Failure::new("unix needs a file to listen at", Some(hint)));
     }
@@ -35,12 +35,15 @@ pub(super) fn bind_files(args: &ServerArgs) -> Result<Vec<UnixFile>, Failure> {
             Failure::new(failed, hint.map(str::to_owned))
         })
     };
-    files.into_iter().map(bind).collect()
+    let is_handed = |path: &Path| {
+        std::path::absolute(path).is_ok_and(|path| handed.iter().any(|file| file.path() == path))
+    };
+    files.into_iter().filter(|path| !is_handed(path)).map(bind).collect()
 }
 
-/// Opens the room over the Unix sockets.
+/// Opens the room over the Unix sockets. Their files are there as long as `files`.
 pub(super) fn serve_files(
-    files: Vec<UnixFile>,
+    files: &[UnixFile],
     args: &ServerArgs,
     rooms: &Rooms,
     running: &mut Running,
@@ -48,7 +51,7 @@ pub(super) fn serve_files(
     // One machine's own programs are few.
     let config = TcpConfig::default().with_announce(args.announce).with_threads(1);
     for file in files {
-        UnixServer::over(file, rooms, &config)?.spawn_into(running)?;
+        UnixServer::over(file.try_clone()?, rooms, &config)?.spawn_into(running)?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::net::{
@@ -26,12 +26,9 @@ use rustix::net::{
     SendFlags, recvmsg, sendmsg,
 };
 
-use super::handed::{Handed, Kind};
+use super::handed::{Handed, Kind, SOCKETS_MAX};
 use crate::failure::Failure;
 use crate::operator::{Request, Update, control};
-
-/// Sockets that can be handed over; the system takes no more than 253 in one message.
-const SOCKETS_MAX: usize = 128;
 
 /// How long members may take to read what they are owed. A client that was told comes again after half a second, and finds the
 /// next server there.
@@ -41,12 +38,11 @@ pub(super) const GRACE: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The longest line that tells what the sockets are.
-const LINE_BYTES_MAX: usize = 4096;
+const LINE_BYTES_MAX: usize = SOCKETS_MAX * 256;
 
 /// What a server hands over, if it is asked to.
-#[derive(Default)]
 pub(crate) struct HandOver {
-    sockets: OnceLock<Vec<(Kind, OwnedFd)>>,
+    sockets: Vec<(Kind, OwnedFd)>,
     /// The server that has them now.
     heir: Mutex<Option<UnixStream>>,
 }
@@ -58,17 +54,26 @@ impl fmt::Debug for HandOver {
 }
 
 impl HandOver {
-    /// Keeps the sockets for the next server. More than can be handed over are none.
-    pub(super) fn keep(&self, sockets: Vec<(Kind, OwnedFd)>) {
-        if sockets.len() <= SOCKETS_MAX {
-            let _kept_before = self.sockets.set(sockets);
-        }
+    /// Keeps the sockets for the next server.
+    pub(super) fn new(sockets: Vec<(Kind, OwnedFd)>) -> Self {
+        Self { sockets, heir: Mutex::default() }
     }
 
-    /// What there is; `None` if there is nothing to hand over, or it was.
-    pub(crate) fn kinds(&self) -> Option<Vec<Kind>> {
-        let kinds = self.sockets.get()?.iter().map(|(kind, _)| *kind).collect();
-        self.heir().is_none().then_some(kinds)
+    /// What there is.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be handed over, in words.
+    pub(crate) fn kinds(&self) -> Result<Vec<Kind>, String> {
+        if self.is_done() {
+            return Err("another server takes over already".to_owned());
+        }
+        if self.sockets.len() > SOCKETS_MAX {
+            return Err(format!(
+                "it listens on more than {SOCKETS_MAX} sockets, which cannot be handed over"
+            ));
+        }
+        Ok(self.sockets.iter().map(|(kind, _)| kind.clone()).collect())
     }
 
     /// Whether the next server has the sockets.
@@ -82,8 +87,7 @@ impl HandOver {
         let heir = to.try_clone()?;
         let mut line = serde_json::to_vec(kinds)?;
         line.push(b'\n');
-        let sockets: Vec<BorrowedFd<'_>> =
-            self.sockets.get().into_iter().flatten().map(|(_, socket)| socket.as_fd()).collect();
+        let sockets: Vec<BorrowedFd<'_>> = self.sockets.iter().map(|(_, socket)| socket.as_fd()).collect();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS_MAX))];
         let mut with = SendAncillaryBuffer::new(&mut space);
         with.push(SendAncillaryMessage::ScmRights(&sockets));
@@ -108,7 +112,21 @@ impl HandOver {
 
 /// Takes the sockets of the server with the control socket at `path`, and waits until it has closed its files. `None` if there is no server.
 pub(super) fn take_over(path: &Path) -> Result<Option<Handed>, Failure> {
-    let cannot = |source| CannotTakeOver { path: path.display().to_string(), source };
+    let cannot = |source: io::Error| {
+        let hint = match source.kind() {
+            ErrorKind::WouldBlock => {
+                Some("it has not answered for 30 s; if it is stuck, kill it, and start this one again")
+            }
+            ErrorKind::PermissionDenied => Some("start this one as the user that the server runs as"),
+            ErrorKind::UnexpectedEof
+            | ErrorKind::InvalidData
+            | ErrorKind::ConnectionReset
+            | ErrorKind::BrokenPipe => Some("it is no chat server, or of another version"),
+            _ => None,
+        };
+        let failed = CannotTakeOver { path: path.display().to_string(), source };
+        Failure::new(failed, hint.map(str::to_owned))
+    };
     let mut server = match UnixStream::connect(path) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
             tracing::info!("there is no server to take over");

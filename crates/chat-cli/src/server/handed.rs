@@ -1,24 +1,33 @@
 //! Sockets that another process has opened for this one: a service manager, or the server before it.
 
 use std::env;
+use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 
+use chat_tcp::UnixFile;
 use listenfd::ListenFd;
 use serde::{Deserialize, Serialize};
 
 use super::listen::Socket;
 use crate::failure::Failure;
+use crate::terminal::printable;
+
+/// Sockets that are handed over at most; the system takes no more than 253 in one message.
+pub(super) const SOCKETS_MAX: usize = 128;
 
 /// What a socket is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     /// Members come over it.
     Tcp,
     /// Members come over it.
     Udp,
+    /// Members come over the socket with this file.
+    Unix(PathBuf),
     /// `chat admin`.
     Control,
     /// `--admin`.
@@ -29,17 +38,20 @@ pub(crate) enum Kind {
 #[derive(Default)]
 pub(super) struct Handed {
     pub(super) rooms: Vec<Socket>,
+    pub(super) files: Vec<UnixFile>,
     pub(super) control: Option<UnixListener>,
     pub(super) admin: Option<TcpListener>,
 }
 
 impl Handed {
-    /// Those of a service manager (`LISTEN_FDS`). A Unix socket is the control socket; one that is called `admin` is for --admin.
+    /// Those of a service manager (`LISTEN_FDS`). A Unix socket is the control socket, or if it is called `members` theirs; a TCP
+    /// socket that is called `admin` is for --admin.
     ///
     /// # Errors
     ///
     /// If one is of a kind that is good for nothing here.
     pub(super) fn from_environment() -> Result<Self, Failure> {
+        check_count()?;
         let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
         let names: Vec<&str> = names.split(':').collect();
         let mut given = ListenFd::from_env();
@@ -54,11 +66,16 @@ impl Handed {
             } else if let Ok(Some(socket)) = given.take_udp_socket(index) {
                 handed.rooms.push(Socket::Udp(socket));
             } else if let Ok(Some(listener)) = given.take_unix_listener(index) {
-                handed.control = Some(listener);
+                match name {
+                    "members" => handed.files.push(file_of_manager(listener)?),
+                    _ => handed.control = Some(listener),
+                }
             } else {
                 let hint = "a socket unit may have ListenStream= and ListenDatagram= with a port, and ListenStream= with a \
-                    path for `chat admin`";
-                let why = format!("the socket '{name}' of the service manager is of no kind that is served");
+                    path for `chat admin`, or with FileDescriptorName=members for members";
+                let number = index + 1;
+                let why =
+                    format!("socket {number} ({name}) of the service manager is of no kind that is served");
                 return Err(Failure::new(why, Some(hint.to_owned())));
             }
         }
@@ -72,10 +89,35 @@ impl Handed {
             match kind {
                 Kind::Tcp => handed.rooms.push(Socket::Tcp(TcpListener::from(socket))),
                 Kind::Udp => handed.rooms.push(Socket::Udp(UdpSocket::from(socket))),
+                Kind::Unix(path) => match UnixFile::over(UnixListener::from(socket), &path) {
+                    Ok(file) => handed.files.push(file),
+                    // Nobody can connect to it any more.
+                    Err(error) => tracing::warn!(%error, "cannot take over {}", path.display()),
+                },
                 Kind::Control => handed.control = Some(UnixListener::from(socket)),
                 Kind::Admin => handed.admin = Some(TcpListener::from(socket)),
             }
         }
         handed
     }
+}
+
+/// Refuses a number of sockets that cannot be, instead of serving none, or trying each of them.
+fn check_count() -> Result<(), Failure> {
+    let Ok(count) = env::var("LISTEN_FDS") else { return Ok(()) };
+    let is_for_us = env::var("LISTEN_PID").map_or(true, |id| id == std::process::id().to_string());
+    if is_for_us && !count.parse().is_ok_and(|count: usize| count <= SOCKETS_MAX) {
+        let why = format!("LISTEN_FDS is '{}', not a number from 0 to {SOCKETS_MAX}", printable(&count));
+        return Err(Failure::new(why, None));
+    }
+    Ok(())
+}
+
+/// The service manager looks after its file.
+fn file_of_manager(listener: UnixListener) -> io::Result<UnixFile> {
+    let address = listener.local_addr()?;
+    let path = address.as_pathname().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let file = UnixFile::over(listener, path)?;
+    file.leave();
+    Ok(file)
 }

@@ -35,6 +35,8 @@ use std::time::Duration;
 use chat_core::{BanList, Journals, LocalMember, Room, Running};
 use chat_nats::Cluster;
 use chat_store::Store;
+#[cfg(unix)]
+use chat_tcp::UnixFile;
 use crossbeam_channel::{bounded, never};
 
 use self::bans::BanFile;
@@ -110,15 +112,13 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     watch.map_or(Ok(()), watch::spawn)?;
     let local = is_interactive.then(|| room.join("console")).transpose()?;
     #[cfg(unix)]
-    let hand_over = Arc::new(open::hand_over(&sockets, admin.as_ref(), control.as_ref())?);
+    let hand_over = Arc::new(open::hand_over(&sockets, &files, admin.as_ref(), control.as_ref())?);
     listen::serve(sockets, args, encryption.as_ref().map(Encryption::tls), &rooms, &mut running)?;
     #[cfg(unix)]
-    let at_files: Vec<String> = files.iter().map(|file| file.path().display().to_string()).collect();
-    #[cfg(unix)]
-    files::serve_files(files, args, &rooms, &mut running)?;
+    files::serve_files(&files, args, &rooms, &mut running)?;
     let mut first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
     #[cfg(unix)]
-    first.extend(at_files.iter().map(|path| format!("[*] Listening on {path}\n")));
+    first.extend(files.iter().map(|file| format!("[*] Listening on {}\n", file.path().display())));
     first.extend(encryption.iter().map(Encryption::to_string));
     if args.web {
         let urls = places.iter().filter_map(|place| place.url(args.tls.is_some()));
@@ -187,8 +187,11 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         if let Some(control) = &control {
             control.leave_file();
         }
+        files.iter().for_each(UnixFile::leave);
         hand_over.finish();
     }
+    #[cfg(unix)]
+    drop(files);
     // The reader of stdout may have stalled, and must not keep the program from ending.
     let (done, ended) = bounded::<()>(0);
     std::thread::spawn(move || {

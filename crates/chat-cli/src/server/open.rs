@@ -2,7 +2,11 @@
 
 use std::net::TcpListener;
 #[cfg(unix)]
-use std::{io::ErrorKind, os::fd::OwnedFd, path::PathBuf};
+use std::{
+    io::ErrorKind,
+    os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
+};
 
 #[cfg(unix)]
 use chat_tcp::UnixFile;
@@ -53,7 +57,8 @@ pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
         sockets if sockets.is_empty() => listen::bind_all(args)?,
         sockets => listen::handed(sockets)?,
     };
-    let files = super::files::bind_files(args)?;
+    let mut files = super::files::bind_files(args, &handed.files)?;
+    files.extend(handed.files);
     let admin = match (handed.admin, &args.admin) {
         (Some(listener), _) => Some(listener),
         (None, address) => address.as_ref().map(metrics::bind).transpose()?,
@@ -62,8 +67,9 @@ pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
         Some(listener) => Some(ControlSocket::handed(listener, asked().unwrap_or_default(), !is_manager)),
         None => control_socket(args, &sockets)?,
     };
-    privileges::become_user(args, control.as_ref().and_then(ControlSocket::own_path))?;
-    privileges::confine(args);
+    let members = files.iter().map(UnixFile::path);
+    privileges::become_user(args, members.chain(control.as_ref().and_then(ControlSocket::own_path)))?;
+    privileges::confine(args, &files);
     Ok(Opened { sockets, files, admin, control })
 }
 
@@ -77,6 +83,7 @@ pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
 #[cfg(unix)]
 pub(super) fn hand_over(
     sockets: &[Bound],
+    files: &[UnixFile],
     admin: Option<&TcpListener>,
     control: Option<&ControlSocket>,
 ) -> Result<HandOver, Failure> {
@@ -87,15 +94,16 @@ pub(super) fn hand_over(
             Socket::Udp(socket) => (Kind::Udp, socket.try_clone()?.into()),
         });
     }
+    for file in files {
+        kept.push((Kind::Unix(file.path().to_owned()), file.as_fd().try_clone_to_owned()?));
+    }
     if let Some(listener) = admin {
         kept.push((Kind::Admin, listener.try_clone()?.into()));
     }
     if let Some(socket) = control {
         kept.push((Kind::Control, socket.descriptor()?));
     }
-    let hand_over = HandOver::default();
-    hand_over.keep(kept);
-    Ok(hand_over)
+    Ok(HandOver::new(kept))
 }
 
 /// The control socket that was asked for, or the one that this system has a place for.

@@ -6,20 +6,24 @@ use std::path::Path;
 #[cfg(target_os = "linux")]
 use std::path::PathBuf;
 
+use chat_tcp::UnixFile;
 use nix::unistd::{Uid, User, initgroups, setgid, setuid};
 
 use crate::args::ServerArgs;
 use crate::failure::Failure;
 
-/// Becomes the user that is asked for, for good. All threads do. The control socket becomes the user's.
+/// Becomes the user that is asked for, for good. All threads do. The files of these sockets become the user's.
 ///
 /// # Errors
 ///
 /// If there is no such user, or this one may not become it.
-pub(super) fn become_user(args: &ServerArgs, control: Option<&Path>) -> Result<(), Failure> {
+pub(super) fn become_user<'a>(
+    args: &ServerArgs,
+    sockets: impl Iterator<Item = &'a Path>,
+) -> Result<(), Failure> {
     let Some(user) = other_user(args)? else { return Ok(()) };
     let name = CString::new(user.name).map_err(|_| Failure::new("the user's name has a zero byte", None))?;
-    if let Some(socket) = control {
+    for socket in sockets {
         // Whatever is there by now: what a link leads to is not ours.
         lchown(socket, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
     }
@@ -51,10 +55,10 @@ pub(super) fn other_user(args: &ServerArgs) -> Result<Option<User>, Failure> {
     Ok(Some(user))
 }
 
-/// Has the kernel refuse every write outside of the directories of the files that the settings name (Landlock). Holds for this thread and
+/// Has the kernel refuse every write outside of the directories of the files that the settings name, and of these sockets (Landlock). Holds for this thread and
 /// those that it starts. A kernel that cannot do so is no reason not to serve.
 #[cfg(target_os = "linux")]
-pub(super) fn confine(args: &ServerArgs) {
+pub(super) fn confine(args: &ServerArgs, sockets: &[UnixFile]) {
     use landlock::{
         ABI, AccessFs, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, path_beneath_rules,
     };
@@ -65,7 +69,7 @@ pub(super) fn confine(args: &ServerArgs) {
         parent.map_or_else(|| PathBuf::from("."), PathBuf::from)
     };
     // A name may be a link to elsewhere.
-    let sockets: Vec<PathBuf> = args.files().into_iter().map(PathBuf::from).collect();
+    let sockets: Vec<PathBuf> = sockets.iter().map(|file| file.path().to_owned()).collect();
     let named = named.into_iter().flatten().chain(&sockets);
     let named = named.flat_map(|path| [Some(path.clone()), path.canonicalize().ok()]).flatten();
     let named = named.map(|path| directory(&path));
@@ -84,4 +88,4 @@ pub(super) fn confine(args: &ServerArgs) {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn confine(_: &ServerArgs) {}
+pub(super) fn confine(_: &ServerArgs, _: &[UnixFile]) {}

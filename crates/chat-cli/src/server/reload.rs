@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use chat_core::{BanList, Name, Rooms};
 use crossbeam_channel::Sender;
 
-use super::password;
-#[cfg(unix)]
-use super::supervisor;
 use super::tls::Encryption;
+use super::{bans, password};
+#[cfg(unix)]
+use super::{no_log_file, printer, supervisor};
 use crate::args::ServerArgs;
 use crate::settings::Settings;
 
@@ -65,7 +65,7 @@ impl Reloader {
         let live: Vec<String> = old.difference(&new).into_iter().filter(is_live).collect();
         let mut fixed = self.started.difference(&new);
         fixed.retain(|key| !is_live(key));
-        let mut wrong = Vec::new();
+        let mut wrong = files_that_stay(&args);
         match args.operator_password_file.as_deref().map(password::read).transpose() {
             Ok(password) => self.rooms.reconfigure(&args.room(password, BanList::new())),
             Err(failure) => {
@@ -110,6 +110,21 @@ impl Reloader {
         }
         old.iter().all(|name| new.contains(name)) && old.first() == new.first()
     }
+}
+
+/// What is wrong with the files that other threads read or open again.
+fn files_that_stay(args: &ServerArgs) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if let Some(failure) = args.bans.as_deref().and_then(|path| bans::check(path).err()) {
+        wrong.push(format!("the bans stay as they were: {}", failure.causes()));
+    }
+    #[cfg(unix)]
+    if let Some(path) = &args.log_file
+        && let Err(error) = printer::check_file(path)
+    {
+        wrong.push(format!("the log file stays as it was: {}", no_log_file(error, path).causes()));
+    }
+    wrong
 }
 
 /// Sets the topic of the first room.

@@ -2,9 +2,13 @@
 
 use std::io;
 use std::thread::{Builder, park_timeout};
+use std::time::Duration;
 
 use chat_core::Rooms;
 use sd_notify::NotifyState;
+
+/// However short the time of the watchdog is.
+const WATCHDOG_PAUSE_MIN: Duration = Duration::from_millis(10);
 
 /// The server serves.
 pub(super) fn ready(listening: &str) {
@@ -28,15 +32,26 @@ pub(super) fn stopping() {
 ///
 /// If the system has no thread to give.
 pub(super) fn watch(rooms: &Rooms) -> io::Result<()> {
-    let Some(timeout) = sd_notify::watchdog_enabled() else { return Ok(()) };
+    let Some(timeout) = sd_notify::watchdog_enabled().filter(|timeout| !timeout.is_zero()) else {
+        return Ok(());
+    };
+    let pause = (timeout / 3).max(WATCHDOG_PAUSE_MIN);
     let rooms = rooms.clone();
     Builder::new().name("chat-watchdog".to_owned()).spawn(move || {
+        let mut is_failing = false;
         loop {
             for room in rooms.all() {
                 let _answered = room.stats();
             }
-            tell(&[NotifyState::Watchdog]);
-            park_timeout(timeout / 3);
+            match sd_notify::notify(&[NotifyState::Watchdog]) {
+                Ok(()) => is_failing = false,
+                Err(error) => {
+                    if !std::mem::replace(&mut is_failing, true) {
+                        warn(&error);
+                    }
+                }
+            }
+            park_timeout(pause);
         }
     })?;
     Ok(())
@@ -44,6 +59,10 @@ pub(super) fn watch(rooms: &Rooms) -> io::Result<()> {
 
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "cannot tell the service manager");
+        warn(&error);
     }
+}
+
+fn warn(error: &io::Error) {
+    tracing::warn!(%error, "cannot tell the service manager");
 }

@@ -40,6 +40,7 @@ fn tell(room: Option<&Name>, heard: &Heard) {
             Event::Left { author, reason, members, .. } => {
                 tracing::info!(peer = %author, %reason, members, room, "left");
             }
+            Event::Renamed { from, to, .. } => tracing::info!(peer = %from, name = %to, room, "renamed"),
             _ => {}
         },
         Heard::Missed(messages) => tracing::info!(messages, room, "more happened than could be told"),

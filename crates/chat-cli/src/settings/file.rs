@@ -11,7 +11,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind as Wrong};
 use clap::{Arg, CommandFactory};
 use toml::{Spanned, Value};
 
-use super::{SERVER, arguments as settings, is_switch, key};
+use super::{NO_SETTINGS, SERVER, arguments as settings, is_switch, key};
 use crate::args::Args;
 
 /// The largest file that is read.
@@ -41,12 +41,12 @@ pub(super) fn arguments(path: &Path, given: &[String]) -> Result<Vec<OsString>, 
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
     }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 /// The flags for a configuration, or all that is wrong with it.
@@ -80,7 +80,7 @@ fn words(setting: &Arg, value: &Value) -> Result<Vec<OsString>, String> {
     let one = |value: &Value| match value {
         Value::String(text) => Ok(text.clone()),
         Value::Integer(number) => Ok(number.to_string()),
-        _ => Err(format!("'--{name}' takes a string or a number")),
+        _ => Err(format!("'--{name}' takes a string or a whole number")),
     };
     let values = match value {
         Value::Boolean(is_on) if is_switch(setting) => {
@@ -111,6 +111,9 @@ fn check(setting: &Arg, words: Vec<OsString>) -> Result<Vec<OsString>, String> {
 }
 
 fn unknown(name: &str) -> String {
+    if NO_SETTINGS.contains(&name) {
+        return format!("'{name}' is for the command line only");
+    }
     // Whoever knows the flags knows which one is meant.
     let result = Args::command().try_get_matches_from(["chat", SERVER, "tcp", &format!("--{name}")]);
     let suggested = result.err().and_then(|error| match error.get(ContextKind::SuggestedArg) {
@@ -178,6 +181,9 @@ mod tests {
         assert_eq!(wrong[2], "line 4: '--announce' is true or false");
         assert!(wrong[3].contains("line 5") && wrong[3].contains("[::1]:5555"), "{}", wrong[3]);
         assert!(wrong[4].contains("--print-config"), "{}", wrong[4]);
+        let wrong = read("rate = 1.5\ncheck = true\n", &[]).expect_err("two errors");
+        assert_eq!(wrong[0], "line 1: '--rate' takes a string or a whole number");
+        assert_eq!(wrong[1], "line 2: 'check' is for the command line only");
         assert!(read("rate = ", &[]).expect_err("no TOML")[0].contains("line 1"));
     }
 

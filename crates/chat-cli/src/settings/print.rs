@@ -25,11 +25,9 @@ pub(crate) fn print(settings: &Settings) -> String {
                     .iter()
                     .map(|value| value.to_string_lossy().into_owned())
                     .collect();
-                let placeholder = || setting.get_value_names().unwrap_or_default().join(" ");
-                match default.as_slice() {
-                    [] => format!("#{key} = {}", placeholder()),
-                    default => format!("#{key} = {}", value(default)),
-                }
+                let names = || setting.get_value_names().unwrap_or_default().iter().map(ToString::to_string);
+                let shown = if default.is_empty() { names().collect() } else { default };
+                format!("#{key} = {}", value(&shown))
             }
         };
         text.push_str(&line);
@@ -81,6 +79,11 @@ mod tests {
         again.extend(file::read(&text, &[]).expect(&text));
         let (_, again) = read(again).expect("valid");
         assert_eq!(again.values, settings.values);
-        assert!(text.contains("\n#threads = N\n") && text.contains("\n#max-members = 10000\n"), "{text}");
+        assert!(text.contains("\n#max-members = 10000\n"), "{text}");
+        // Without its #, each of them is a setting, too.
+        let settings = text.lines().filter_map(|line| line.strip_prefix('#'));
+        let settings: Vec<&str> = settings.filter(|line| !line.starts_with(' ')).collect();
+        assert!(settings.contains(&"threads = \"N\"") && settings.contains(&"history = \"FILE\""), "{text}");
+        toml::from_str::<toml::Table>(&settings.join("\n")).expect(&text);
     }
 }

@@ -3,10 +3,12 @@
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream as StdUnixStream;
+use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use mio::event::Source;
 use mio::net::{UnixListener, UnixStream};
@@ -16,13 +18,21 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::acceptor::Listener;
 use crate::limits::LISTEN_BACKLOG;
 
-/// A Unix socket that is listened on, and its file. Dropping it removes the file, unless another server has replaced it.
+/// A Unix socket that is listened on, and its file. Dropping it and all its clones removes the file, unless another server has
+/// replaced it, or has it now ([`leave`](Self::leave)).
 #[derive(Debug)]
 pub struct UnixFile {
     socket: UnixListener,
+    file: Arc<OnDisk>,
+}
+
+#[derive(Debug)]
+struct OnDisk {
     path: PathBuf,
     /// The file's number: another server may have put its own in the place of ours.
     inode: u64,
+    /// Another process looks after it.
+    stays: AtomicBool,
 }
 
 impl UnixFile {
@@ -41,25 +51,58 @@ impl UnixFile {
             }
             result => result?,
         }
-        let inode = fs::symlink_metadata(path)?.ino();
         // Nobody can connect before `listen`, and so nobody whom the mode keeps out.
         fs::set_permissions(path, Permissions::from_mode(mode))?;
         socket.listen(LISTEN_BACKLOG)?;
-        socket.set_nonblocking(true)?;
-        let socket = UnixListener::from_std(socket.into());
-        Ok(Self { socket, path: path.to_owned(), inode })
+        Self::over(socket.into(), path)
     }
 
-    /// Where it is.
+    /// A socket that another process has opened, and that listens at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; [`NotFound`](ErrorKind::NotFound) if the file is gone.
+    pub fn over(socket: StdUnixListener, path: &Path) -> io::Result<Self> {
+        let inode = fs::symlink_metadata(path)?.ino();
+        socket.set_nonblocking(true)?;
+        // Holds in another directory, too.
+        let path = std::path::absolute(path)?;
+        let file = OnDisk { path, inode, stays: AtomicBool::default() };
+        Ok(Self { socket: UnixListener::from_std(socket), file: Arc::new(file) })
+    }
+
+    /// Another handle on the same socket and file, for [`leave`](Self::leave), or for another process to listen on.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptor to give.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let socket = StdUnixListener::from(self.socket.as_fd().try_clone_to_owned()?);
+        Ok(Self { socket: UnixListener::from_std(socket), file: Arc::clone(&self.file) })
+    }
+
+    /// The file stays from now on: another process listens there.
+    pub fn leave(&self) {
+        self.file.stays.store(true, Ordering::Release);
+    }
+
+    /// Where it is: an absolute path.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.file.path
     }
 }
 
-impl Drop for UnixFile {
+impl AsFd for UnixFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for OnDisk {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
+        let is_ours = || fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode);
+        if !self.stays.load(Ordering::Acquire) && is_ours() {
             // If it cannot be removed, the next server finds it stale.
             let _left = fs::remove_file(&self.path);
         }
