@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 heard += u64::from(entry.event.is_message());
                 if let Some(answer) = answer(&entry, heard) {
                     // Do not wait. If too much is on its way already, drop this answer.
-                    let _busy = bot.try_say(answer.parse()?);
+                    let _busy = bot.try_say(&answer);
                 }
             }
             ClientEvent::Lost { error, retry_in } => println!("{error}; trying again in {retry_in:?}"),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::thread;
 
 use chat_core::{Client, ClientConfig, ClientEnd, ClientEvent};
-use chat_proto::Text;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -37,10 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// last event says why.
 fn speak(client: &Client) {
     for line in stdin().lines().map_while(Result::ok) {
-        for text in Text::split(line.as_bytes()) {
-            if client.say(text).is_err() {
-                return;
-            }
+        if client.say(&line).is_err() {
+            return;
         }
     }
     let _ended = client.finish();

@@ -58,7 +58,7 @@ fn what_was_confirmed_before_the_server_ended_has_reached_the_others() {
     let mut confirmed = 0;
     let mut said = 0_u32;
     let end = loop {
-        while said < 100_000 && client.try_say(said.to_string().parse().unwrap()).is_ok() {
+        while said < 100_000 && client.try_say(&said.to_string()).is_ok() {
             said += 1;
         }
         match client.events().recv_timeout(PATIENCE).expect("the end comes in time") {

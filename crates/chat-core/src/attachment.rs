@@ -5,9 +5,9 @@ mod speaking;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_proto::{Entry, Hello, LeaveReason, MemberId, Name, Tag, Text};
+use chat_proto::{Entry, Hello, LeaveReason, MemberId, Name, Tag};
 
-use crate::error::{JoinError, TellError};
+use crate::error::JoinError;
 use crate::identity::Identity;
 use crate::journal::Query;
 use crate::members::Membership;
@@ -184,19 +184,6 @@ impl Attachment {
             wakes.wake();
             joined
         }))
-    }
-
-    /// Sends `text` from `member` to another member privately.
-    ///
-    /// If the recipient leaves before it has acknowledged the message, `member` is told so
-    /// ([`DirectItem::Undelivered`](chat_proto::DirectItem::Undelivered)).
-    ///
-    /// # Errors
-    ///
-    /// [`TellError`]; then nothing was sent.
-    pub fn tell(&self, member: Membership, to: MemberId, text: Text) -> Result<(), TellError> {
-        let from = self.room.lock().identity(member).ok_or(TellError::NotMember)?.0;
-        self.room.tell_private(from, to, text).map(drop)
     }
 
     /// `member` has the items of its direct lane up to this number.

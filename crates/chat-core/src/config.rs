@@ -15,48 +15,27 @@ use crate::operators::OperatorPassword;
 /// ```
 /// use chat_core::RoomConfig;
 ///
-/// let small = RoomConfig::default().with_members_max(20);
-/// assert_eq!(small.history_max, 20); // as by default
+/// let small = RoomConfig::default().with_members_max(20).with_rate(None);
+/// assert_eq!(small.log_bytes_max(), 4 * 1024 * 1024); // as by default
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RoomConfig {
-    /// Bytes the room's log may hold, and each encoded copy of it (one per wire format and I/O
-    /// thread). This is how far a slow reader may fall behind before it misses messages. Default 4 MiB; values
-    /// below [`LOG_BYTES_MIN`](Self::LOG_BYTES_MIN) are raised to it.
-    pub log_bytes_max: usize,
-    /// Remote members at once. Default 10,000. Any further peer is refused with a reason.
-    pub members_max: usize,
-    /// Members from one remote address (IPv4 address, or IPv6 /64 network) at once; loopback is exempt, unless
-    /// [`limit_loopback`](Self::limit_loopback) is set. Default 100, enough for a class behind one gateway.
-    pub members_per_address_max: usize,
-    /// How fast one member may speak; loopback is exempt, unless [`limit_loopback`](Self::limit_loopback) is set. `None`
-    /// lifts the limit. Nothing over the limit is dropped: the transport stops reading from that member for a while.
-    pub rate: Option<Rate>,
-    /// Whether the limit per address and the rate limit hold for loopback, too. Default no: only this machine's own
-    /// programs connect from there. Set it behind a proxy on this machine, or to try the limits.
-    pub limit_loopback: bool,
-    /// Messages of history a member may ask for when it joins. Default 20.
-    pub history_max: u16,
-    /// What happens to a lagged member. Default: it is told how much it missed, and stays.
-    pub lag_policy: LagPolicy,
-    /// Checks each message of a remote member before it is accepted. Default: none.
-    pub moderator: Option<Moderator>,
-    /// The commands that members can type after a `/`. `None` turns all commands off: then such a line is a message like
-    /// any other. Default: the commands of every room.
-    pub commands: Option<CommandTable>,
-    /// Whether members have names. Default: they may.
-    pub names: Names,
-    /// Decides which peers may join, besides `bans`. Default: all may.
-    pub gate: Option<Gate>,
-    /// The bans. Default: the room has its own list. Rooms share one list if each gets a clone of it.
-    pub bans: BanList,
-    /// Members become operators with this password. Default: no password, so no member can.
-    pub operator_password: Option<OperatorPassword>,
-    /// Slow mode: how long a member waits between two messages. Default: off.
-    pub slow: Option<Duration>,
-    /// Only operators see the addresses of members that have names. Default: everyone sees them.
-    pub hides_addresses: bool,
+    pub(crate) log_bytes_max: usize,
+    pub(crate) members_max: usize,
+    pub(crate) members_per_address_max: usize,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) limit_loopback: bool,
+    pub(crate) history_max: u16,
+    pub(crate) lag_policy: LagPolicy,
+    pub(crate) moderator: Option<Moderator>,
+    pub(crate) commands: Option<CommandTable>,
+    pub(crate) names: Names,
+    pub(crate) gate: Option<Gate>,
+    pub(crate) bans: BanList,
+    pub(crate) operator_password: Option<OperatorPassword>,
+    pub(crate) slow: Option<Duration>,
+    pub(crate) hides_addresses: bool,
 }
 
 /// Whether the members of a room have names.
@@ -86,116 +65,146 @@ impl RoomConfig {
     /// The smallest log: room for a few hundred short messages.
     pub const LOG_BYTES_MIN: usize = 64 * 1024;
 
-    /// Sets [`log_bytes_max`](Self::log_bytes_max).
+    /// Bytes the room's log may hold, and each encoded copy of it (one per wire format and I/O
+    /// thread). This is how far a slow reader may fall behind before it misses messages. Default 4 MiB; values
+    /// below [`LOG_BYTES_MIN`](Self::LOG_BYTES_MIN) are raised to it.
     #[must_use]
     pub fn with_log_bytes_max(mut self, log_bytes_max: usize) -> Self {
         self.log_bytes_max = log_bytes_max;
         self
     }
 
-    /// Sets [`members_max`](Self::members_max).
+    /// Remote members at once. Default 10,000. Any further peer is refused with a reason.
     #[must_use]
     pub fn with_members_max(mut self, members_max: usize) -> Self {
         self.members_max = members_max;
         self
     }
 
-    /// Sets [`members_per_address_max`](Self::members_per_address_max).
+    /// Members from one remote address (IPv4 address, or IPv6 /64 network) at once; loopback is exempt, unless
+    /// [`limit_loopback`](Self::with_limit_loopback) is set. Default 100, enough for a class behind one gateway.
     #[must_use]
     pub fn with_members_per_address_max(mut self, members_per_address_max: usize) -> Self {
         self.members_per_address_max = members_per_address_max;
         self
     }
 
-    /// Sets [`rate`](Self::rate).
+    /// How fast one member may speak; loopback is exempt, unless [`limit_loopback`](Self::with_limit_loopback) is set. `None`
+    /// lifts the limit. Nothing over the limit is dropped: the transport stops reading from that member for a while. A local member is told
+    /// to pause ([`LocalMember::pause_until`](crate::LocalMember::pause_until)).
     #[must_use]
-    pub fn with_rate(mut self, rate: Option<Rate>) -> Self {
-        self.rate = rate;
+    pub fn with_rate(mut self, rate: impl Into<Option<Rate>>) -> Self {
+        self.rate = rate.into();
         self
     }
 
-    /// Sets [`limit_loopback`](Self::limit_loopback).
+    /// Whether the limit per address and the rate limit hold for loopback, too. Default no: only this machine's own
+    /// programs connect from there. Set it behind a proxy on this machine, or to try the limits.
     #[must_use]
     pub fn with_limit_loopback(mut self, limit_loopback: bool) -> Self {
         self.limit_loopback = limit_loopback;
         self
     }
 
-    /// Sets [`history_max`](Self::history_max).
+    /// Messages of history a member may ask for when it joins. Default 20.
     #[must_use]
     pub fn with_history_max(mut self, history_max: u16) -> Self {
         self.history_max = history_max;
         self
     }
 
-    /// Sets [`lag_policy`](Self::lag_policy).
+    /// What happens to a lagged member. Default: it is told how much it missed, and stays.
     #[must_use]
     pub fn with_lag_policy(mut self, lag_policy: LagPolicy) -> Self {
         self.lag_policy = lag_policy;
         self
     }
 
-    /// Sets the [`moderator`](Self::moderator).
+    /// Checks each message of a remote member before it is accepted. Default: none.
     #[must_use]
-    pub fn with_moderator(mut self, moderator: Moderator) -> Self {
-        self.moderator = Some(moderator);
+    pub fn with_moderator(mut self, moderator: impl Into<Option<Moderator>>) -> Self {
+        self.moderator = moderator.into();
         self
     }
 
-    /// Sets the [`commands`](Self::commands).
+    /// The commands that members can type after a `/`. `None` turns all commands off: then such a line is a message like
+    /// any other. Default: the commands of every room.
     #[must_use]
-    pub fn with_commands(mut self, commands: CommandTable) -> Self {
-        self.commands = Some(commands);
+    pub fn with_commands(mut self, commands: impl Into<Option<CommandTable>>) -> Self {
+        self.commands = commands.into();
         self
     }
 
-    /// Turns all [`commands`](Self::commands) off.
-    #[must_use]
-    pub fn without_commands(mut self) -> Self {
-        self.commands = None;
-        self
-    }
-
-    /// Sets [`names`](Self::names).
+    /// Whether members have names. Default: they may.
     #[must_use]
     pub fn with_names(mut self, names: Names) -> Self {
         self.names = names;
         self
     }
 
-    /// Sets the [`gate`](Self::gate).
+    /// Decides which peers may join, besides the [bans](Self::with_bans). Default: all may.
     #[must_use]
-    pub fn with_gate(mut self, gate: Gate) -> Self {
-        self.gate = Some(gate);
+    pub fn with_gate(mut self, gate: impl Into<Option<Gate>>) -> Self {
+        self.gate = gate.into();
         self
     }
 
-    /// Sets the [`bans`](Self::bans).
+    /// The bans. Default: the room has its own list. Rooms share one list if each gets a clone of it.
     #[must_use]
     pub fn with_bans(mut self, bans: BanList) -> Self {
         self.bans = bans;
         self
     }
 
-    /// Sets the [`operator_password`](Self::operator_password).
+    /// Members become operators with this password. Default: no password, so no member can.
     #[must_use]
-    pub fn with_operator_password(mut self, password: OperatorPassword) -> Self {
-        self.operator_password = Some(password);
+    pub fn with_operator_password(mut self, password: impl Into<Option<OperatorPassword>>) -> Self {
+        self.operator_password = password.into();
         self
     }
 
-    /// Sets [`slow`](Self::slow).
+    /// Slow mode: how long a member waits between two messages. Default: off.
     #[must_use]
-    pub fn with_slow(mut self, pause: Option<Duration>) -> Self {
-        self.slow = pause;
+    pub fn with_slow(mut self, pause: impl Into<Option<Duration>>) -> Self {
+        self.slow = pause.into();
         self
     }
 
-    /// Sets [`hides_addresses`](Self::hides_addresses).
+    /// Only operators see the addresses of members that have names. Default: everyone sees them.
     #[must_use]
     pub fn with_hidden_addresses(mut self, hides_addresses: bool) -> Self {
         self.hides_addresses = hides_addresses;
         self
+    }
+
+    /// Bytes that the log and each encoded copy of it may hold: see [`with_log_bytes_max`](Self::with_log_bytes_max).
+    #[must_use]
+    pub fn log_bytes_max(&self) -> usize {
+        self.log_bytes_max
+    }
+
+    /// Remote members at once.
+    #[must_use]
+    pub fn members_max(&self) -> usize {
+        self.members_max
+    }
+
+    /// Members from one remote address at once.
+    #[must_use]
+    pub fn members_per_address_max(&self) -> usize {
+        self.members_per_address_max
+    }
+
+    /// Whether the limits hold for loopback, too.
+    #[must_use]
+    pub fn limit_loopback(&self) -> bool {
+        self.limit_loopback
+    }
+
+    /// What happens to a lagged member.
+    #[must_use]
+    pub fn lag_policy(&self) -> LagPolicy {
+        self.lag_policy
     }
 
     /// Takes over what can change while members are there.

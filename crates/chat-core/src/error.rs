@@ -12,13 +12,13 @@ pub enum JoinError {
     /// The room has the maximum of members.
     #[error("the room is full: {members_max} members are present")]
     RoomFull {
-        /// [`RoomConfig::members_max`](crate::RoomConfig::members_max).
+        /// [`RoomConfig::with_members_max`](crate::RoomConfig::with_members_max).
         members_max: usize,
     },
     /// The peer's address has the maximum of members.
     #[error("{members_per_address_max} members from this address are present, which is all it may have")]
     AddressFull {
-        /// [`RoomConfig::members_per_address_max`](crate::RoomConfig::members_per_address_max).
+        /// [`RoomConfig::with_members_per_address_max`](crate::RoomConfig::with_members_per_address_max).
         members_per_address_max: usize,
     },
     /// A later connection already resumed this session: the hello was late.
@@ -168,7 +168,7 @@ pub enum RoomError {
     /// Members have opened as many rooms as they may.
     #[error("no more rooms can be opened: the server allows {open_max}")]
     TooManyOpen {
-        /// [`RoomsConfig::open_max`](crate::RoomsConfig::open_max).
+        /// [`RoomsConfig::with_open_max`](crate::RoomsConfig::with_open_max).
         open_max: usize,
     },
     /// There are more rooms than a server can have.

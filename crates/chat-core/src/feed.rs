@@ -297,7 +297,7 @@ impl Feed {
     }
 
     /// Bytes that the largest of the logs holds, its index included: at most
-    /// [`RoomConfig::log_bytes_max`](crate::RoomConfig::log_bytes_max).
+    /// [`RoomConfig::with_log_bytes_max`](crate::RoomConfig::with_log_bytes_max).
     #[must_use]
     pub fn log_bytes_most(&self) -> usize {
         self.logs.iter().flatten().map(EncodedLog::bytes_held).max().unwrap_or(0)

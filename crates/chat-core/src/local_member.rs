@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chat_proto::{Author, DirectItem, Entry, MemberId, Name, Notice};
 
@@ -169,6 +169,27 @@ impl LocalMember {
     /// [`SayError::Closing`].
     pub fn say(&self, text: &str) -> Result<Option<u64>, SayError> {
         self.room.say_as_local(self.place, text)
+    }
+
+    /// Until when to say nothing, so that the others can follow: this member is over the room's
+    /// [rate limit](crate::RoomConfig::with_rate), readers lag behind, or the journal does. `None` if it may speak now. Nothing that it
+    /// says meanwhile is lost; it is for this program to wait.
+    ///
+    /// ```
+    /// use chat_core::{Room, RoomConfig};
+    ///
+    /// let room = Room::new(RoomConfig::default());
+    /// let bot = room.join("bot")?;
+    /// for number in 0..600 {
+    ///     bot.say(&number.to_string())?;
+    /// }
+    /// assert!(bot.pause_until().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn pause_until(&self) -> Option<Instant> {
+        let now = self.room.now();
+        self.room.lock().local_pause_until(self.place, now)
     }
 
     /// The next entry, if there is one.

@@ -10,7 +10,7 @@ use crate::operators::Entered;
 use crate::room::Room;
 
 impl Room {
-    /// A member enters the operators' password ([`RoomConfig::operator_password`](crate::RoomConfig::operator_password)). Three
+    /// A member enters the operators' password ([`RoomConfig::with_operator_password`](crate::RoomConfig::with_operator_password)). Three
     /// attempts per minute and address are checked.
     pub fn enter_password(&self, member: MemberId, password: &str) -> Entered {
         self.lock().enter_password(member, password)

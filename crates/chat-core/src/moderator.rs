@@ -9,7 +9,7 @@ use chat_proto::{MemberId, PeerAddr, Text};
 use crate::room::Room;
 
 /// Looks at every message of a remote member before the room accepts it: lets it pass, changes it, or
-/// refuses it. Set it in [`RoomConfig::moderator`](crate::RoomConfig::moderator).
+/// refuses it. Set it in [`RoomConfig::with_moderator`](crate::RoomConfig::with_moderator).
 ///
 /// It runs on the I/O thread that received the message, without the room's lock, so that it may use the room:
 /// answer with [`Room::notice`](crate::Room::notice) or [`Room::tell`](crate::Room::tell), kick, or say a message as a local member. While it runs, the other members

@@ -78,25 +78,33 @@ impl Room {
         self.lock().presence(max, now)
     }
 
-    /// Whether everyone may see the addresses of members ([`RoomConfig::hides_addresses`](crate::RoomConfig::hides_addresses)).
+    /// Whether everyone may see the addresses of members ([`RoomConfig::with_hidden_addresses`](crate::RoomConfig::with_hidden_addresses)).
     #[must_use]
     pub fn shows_addresses(&self) -> bool {
         !self.lock().config.hides_addresses
     }
 
-    /// Sends `text` from one member to another privately, and returns how the other one is shown.
+    /// Sends `text` from one member to another privately, and returns how the other one is shown. Text of several lines, or longer
+    /// than a message, becomes several messages.
     ///
     /// Messages arrive in order, each at most once. If the other member leaves before it has acknowledged this one, the sender is
     /// told so ([`DirectItem::Undelivered`]).
     ///
     /// # Errors
     ///
-    /// [`TellError`]; then nothing was sent.
-    pub fn tell_private(&self, from: MemberId, to: MemberId, text: Text) -> Result<Author, TellError> {
-        let result = self.lock().tell_private(from, to, text);
-        let (to, wakes) = result?;
-        wakes.wake();
-        Ok(to)
+    /// [`TellError`]. Messages before the one that did not fit have been sent.
+    pub fn tell_private(&self, from: MemberId, to: MemberId, text: &str) -> Result<Author, TellError> {
+        let mut texts = Text::split(text.as_bytes());
+        let mut text = texts.next().unwrap_or_default();
+        loop {
+            let result = self.lock().tell_private(from, to, text);
+            let (shown, wakes) = result?;
+            wakes.wake();
+            match texts.next() {
+                Some(next) => text = next,
+                None => return Ok(shown),
+            }
+        }
     }
 
     /// Tells one member a text that nobody else can read. Text of several lines becomes several items of its direct lane.
@@ -161,7 +169,7 @@ mod tests {
         let before = LOOKS.get();
         room.rename(one, Some("ann".parse().expect("a name"))).expect("free");
         let found = room.find("ANN").expect("it is here");
-        room.tell_private(other, found, Text::lossy("hello")).expect("there is room");
+        room.tell_private(other, found, "hello").expect("there is room");
         LOOKS.get() - before
     }
 

@@ -25,7 +25,7 @@ pub const ROOMS_MAX: usize = 1_000;
 /// and the bans.
 ///
 /// `Rooms` is a handle: clones share the rooms. A transport serves all of them; a member is in one at a time. Configured rooms are
-/// permanent. If the server allows it ([`RoomsConfig::open_max`]), the first member that joins another room opens it, and the
+/// permanent. If the server allows it ([`RoomsConfig::with_open_max`]), the first member that joins another room opens it, and the
 /// room vanishes with its last member.
 ///
 /// A single [`Room`] converts into `Rooms`, so a server with one room never needs this type.
@@ -195,7 +195,7 @@ impl Rooms {
     }
 
     /// Adds a permanent room while the server runs; one that members have opened is permanent from now on. Its log gets the same share as the
-    /// others, on top of [`RoomsConfig::logs_bytes_max`].
+    /// others, on top of [`RoomsConfig::with_logs_bytes_max`].
     ///
     /// # Errors
     ///

@@ -8,41 +8,37 @@ use crate::config::RoomConfig;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RoomsConfig {
-    /// The configuration of each room. Its limits of members hold for all rooms together. Its gate and bans are shared.
-    pub room: RoomConfig,
-    /// The permanent rooms. A peer that names no room begins in the first one. Default: one, `lobby`.
-    pub names: Vec<Name>,
-    /// Further rooms that members may have open at once. Default: none.
-    pub open_max: usize,
-    /// Bytes that the logs of all rooms may hold together, and each encoded copy of them (one per wire format and I/O thread). Each room gets
-    /// an equal share, at most what [`RoomConfig::log_bytes_max`] says. Default 64 MiB. A share is never smaller than
-    /// [`RoomConfig::LOG_BYTES_MIN`].
-    pub logs_bytes_max: usize,
+    pub(crate) room: RoomConfig,
+    pub(crate) names: Vec<Name>,
+    pub(crate) open_max: usize,
+    pub(crate) logs_bytes_max: usize,
 }
 
 impl RoomsConfig {
-    /// Adds a permanent room.
+    /// Adds a permanent room. A peer that names no room begins in the first one. Default: one, `lobby`.
     #[must_use]
     pub fn with_room(mut self, name: Name) -> Self {
         self.names.push(name);
         self
     }
 
-    /// Sets the configuration of each [`room`](Self::room).
+    /// The configuration of each room. Its limits of members hold for all rooms together. Its gate and bans are shared.
     #[must_use]
     pub fn with_room_config(mut self, room: RoomConfig) -> Self {
         self.room = room;
         self
     }
 
-    /// Sets [`open_max`](Self::open_max).
+    /// Further rooms that members may have open at once. Default: none.
     #[must_use]
     pub fn with_open_max(mut self, open_max: usize) -> Self {
         self.open_max = open_max;
         self
     }
 
-    /// Sets [`logs_bytes_max`](Self::logs_bytes_max).
+    /// Bytes that the logs of all rooms may hold together, and each encoded copy of them (one per wire format and I/O thread). Each room gets
+    /// an equal share, at most what [`RoomConfig::with_log_bytes_max`] says. Default 64 MiB. A share is never smaller than
+    /// [`RoomConfig::LOG_BYTES_MIN`].
     #[must_use]
     pub fn with_logs_bytes_max(mut self, logs_bytes_max: usize) -> Self {
         self.logs_bytes_max = logs_bytes_max;

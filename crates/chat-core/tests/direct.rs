@@ -7,7 +7,7 @@ mod support;
 use chat_core::{Moderator, RoomConfig, TellError, Update, Verdict};
 use chat_proto::limits::{DIRECT_BYTES_MAX, DIRECT_ITEMS_MAX, TEXT_BYTES_MAX};
 use chat_proto::{DirectItem, Hello, LeaveReason, MemberId, Resume};
-use support::{Carrier, room, room_with, text};
+use support::{Carrier, room, room_with};
 
 fn shown(update: &Update) -> Vec<String> {
     update.direct.iter().map(|told| format!("{} {}", told.direct.number, told.direct.item)).collect()
@@ -17,12 +17,12 @@ fn shown(update: &Update) -> Vec<String> {
 fn a_private_message_reaches_one_member_over_any_transport_and_nobody_else() {
     let (room, time) = room();
     let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::with_word(&room, &time, "udp"));
-    let ann = tcp.join("192.0.2.1:1");
+    let ann = tcp.try_join("192.0.2.1:1").unwrap().id;
     let bob = udp.welcome("192.0.2.2:2", &Hello::default());
     let to = bob.welcome.session.member;
     udp.pull();
     let wakes = udp.wakes();
-    tcp.attachment.tell(ann, to, text("psst")).unwrap();
+    room.tell_private(ann, to, "psst").unwrap();
     assert_eq!(udp.wakes(), wakes + 1);
     room.tell(to, "one\ntwo").unwrap();
     assert_eq!(shown(&tcp.pull()), [""; 0]);
@@ -85,17 +85,17 @@ fn unacknowledged_items_come_again_over_the_connection_that_resumes_the_session(
 fn a_sender_is_told_of_messages_lost_because_the_recipient_left() {
     let (room, time) = room();
     let mut carrier = Carrier::new(&room, &time);
-    let ann = carrier.join("192.0.2.1:1");
+    let ann = carrier.try_join("192.0.2.1:1").unwrap();
     let bob = carrier.welcome("192.0.2.2:2", &Hello::default());
     let to = bob.welcome.session.member;
-    ["one", "two"].iter().for_each(|what| carrier.attachment.tell(ann, to, text(what)).unwrap());
+    room.tell_private(ann.id, to, "one\ntwo").unwrap();
     carrier.pull();
     carrier.attachment.got(bob.member, 1);
     carrier.leave(bob.member, LeaveReason::Lost);
     let update = carrier.pull();
     assert_eq!(shown(&update), ["1 [*] Not delivered to 192.0.2.2:2: left (connection lost)"]);
-    assert_eq!((update.direct[0].member, room.stats().undelivered), (ann, 1));
-    assert_eq!(carrier.attachment.tell(bob.member, to, text("x")), Err(TellError::NotMember));
+    assert_eq!((update.direct[0].member, room.stats().undelivered), (ann.member, 1));
+    assert_eq!(room.tell_private(to, ann.id, "x"), Err(TellError::NotMember));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod support;
 
-use chat_core::{Moderator, Outcome, RoomConfig, SayError, Verdict};
+use chat_core::{Moderator, Outcome, Rate, RoomConfig, SayError, Verdict};
 use chat_proto::DirectItem;
 use support::{Carrier, hear, local, room_with, text};
 
@@ -43,7 +43,7 @@ fn a_refused_message_counts_towards_the_rate() {
     let (room, time) = room_with(moderated(|_| Verdict::Refuse(text("not today"))));
     let mut tcp = Carrier::new(&room, &time);
     let ann = tcp.join("192.0.2.1:1");
-    let burst = RoomConfig::default().rate.unwrap().burst.get();
+    let burst = Rate::default().burst.get();
     for _ in 0..burst {
         assert_eq!(tcp.try_say(ann, "x").unwrap().pause_until, None);
         tcp.pull();

@@ -300,7 +300,7 @@ fn an_embedder_adds_replaces_and_turns_off_commands() {
     assert_eq!(tcp.say(ann, "/roll 2d6"), 1);
     assert!(ask(&mut tcp, ann, "/nick ann")[0].contains("There is no /nick"));
 
-    let (room, time) = room_with(RoomConfig::default().without_commands());
+    let (room, time) = room_with(RoomConfig::default().with_commands(None));
     let tcp = Carrier::new(&room, &time);
     let welcomed = tcp.welcome("192.0.2.1:5", &Hello::default());
     assert_eq!(welcomed.welcome.capabilities & chat_proto::COMMANDS, 0);

@@ -5,10 +5,10 @@ mod support;
 
 use std::time::Duration;
 
-use chat_core::{Dismissed, Filter, KickError, SayError, Taken};
+use chat_core::{Dismissed, Filter, KickError, RoomConfig, SayError, Taken};
 use chat_proto::limits::{PRESENCE_MEMBERS_MAX, PRESENT_AUTHORS_MAX, REASON_BYTES_MAX};
 use chat_proto::{Author, Event, LeaveReason, TextError};
-use support::{Carrier, hear, local, room, seqs, text};
+use support::{Carrier, hear, local, rate, room, room_with, seqs, small_room, text};
 
 #[test]
 fn all_attachments_and_local_members_read_the_same_in_the_same_order() {
@@ -153,7 +153,7 @@ fn a_reason_that_no_one_could_be_told_kicks_no_one() {
     let bytes = REASON_BYTES_MAX + 1;
     assert_eq!(
         room.kick(peer.clone(), &"a".repeat(bytes)),
-        Err(KickError::Why(TextError::TooLong { bytes }))
+        Err(KickError::Why(TextError::TooLong { bytes, bytes_max: REASON_BYTES_MAX }))
     );
     assert_eq!(room.members(), std::slice::from_ref(&peer));
     room.kick(peer.clone(), &"a".repeat(REASON_BYTES_MAX)).unwrap();
@@ -286,4 +286,31 @@ fn a_log_is_searched_from_its_newest_message_on() {
     assert_eq!(search(Some("BOB"), Some("Tea")), (vec![2, 3], true));
     assert_eq!(search(None, Some("tea green")), (vec![1], false));
     assert_eq!(search(Some("*"), None), (vec![], false), "it is not before the fifth");
+}
+
+#[test]
+fn a_local_member_over_its_rate_is_told_to_pause_and_loses_nothing() {
+    let (room, time) = room_with(RoomConfig::default().with_rate(rate(3, 10)));
+    let bot = local(&room, "bot");
+    bot.say("one\ntwo").unwrap();
+    bot.say("three").unwrap();
+    assert_eq!(bot.pause_until(), None);
+    assert_eq!(bot.say("four").unwrap(), Some(4), "it is said all the same");
+    assert_eq!(bot.pause_until(), Some(time.now() + Duration::from_millis(100)));
+    time.pass(Duration::from_millis(100));
+    assert_eq!(bot.pause_until(), None);
+}
+
+#[test]
+fn a_local_member_is_told_to_pause_while_readers_lag() {
+    let (room, time) = small_room();
+    let mut carrier = Carrier::new(&room, &time);
+    let bot = local(&room, "bot");
+    assert_eq!(bot.pause_until(), None);
+    for number in 0..300 {
+        room.notice(&format!("half of the log and more {number}")).unwrap();
+    }
+    assert!(bot.pause_until().is_some_and(|until| until > time.now()));
+    carrier.pull();
+    assert_eq!(bot.pause_until(), None);
 }

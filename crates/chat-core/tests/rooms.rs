@@ -4,8 +4,8 @@
 
 mod support;
 
-use chat_core::{Action, JoinError, Outcome, Room, RoomConfig, RoomError, Rooms, RoomsConfig};
-
+use chat_core::{Action, JoinError, Outcome, Room, RoomConfig, RoomError, Rooms, RoomsConfig, Start};
+use chat_proto::Hello;
 use support::{Carrier, Time};
 
 fn name(s: &str) -> chat_core::Name {
@@ -96,10 +96,12 @@ fn what_is_reconfigured_holds_for_members_that_are_there() {
     let lobby = Carrier::new(&rooms.first(), &time);
     let ann = lobby.join("192.0.2.1:5");
     let one = std::num::NonZeroU32::new(1).unwrap();
-    let limited = RoomConfig::default().with_members_max(1).with_history_max(7);
+    let limited = RoomConfig::default().with_members_max(2).with_history_max(7);
     rooms.reconfigure(&limited.with_rate(Some(chat_core::Rate { burst: one, per_second: one })));
-    assert_eq!(lobby.try_join("192.0.2.2:5"), Err(JoinError::RoomFull { members_max: 1 }));
-    assert_eq!(rooms.get(&name("dev")).unwrap().config().history_max, 7);
+    let dev = Carrier::new(&rooms.get(&name("dev")).unwrap(), &time);
+    let hello = Hello { history: 20, ..Hello::default() };
+    assert_eq!(dev.welcome("192.0.2.3:5", &hello).start, Start::History(7));
+    assert_eq!(lobby.try_join("192.0.2.2:5"), Err(JoinError::RoomFull { members_max: 2 }));
     for text in ["first", "second"] {
         lobby.say(ann, text);
     }
@@ -124,9 +126,9 @@ fn the_limits_of_members_hold_for_all_rooms_together() {
 fn the_logs_of_all_rooms_have_a_limit_together() {
     let config = RoomsConfig::default().with_room(name("lobby")).with_open_max(99);
     let (many, _) = rooms(config.clone().with_logs_bytes_max(100 * 200 * 1024));
-    assert_eq!(many.first().config().log_bytes_max, 200 * 1024);
+    assert_eq!(many.first().config().log_bytes_max(), 200 * 1024);
     let (few, _) = rooms(RoomsConfig::default());
-    assert_eq!(few.first().config().log_bytes_max, RoomConfig::default().log_bytes_max);
+    assert_eq!(few.first().config().log_bytes_max(), RoomConfig::default().log_bytes_max());
     let too_many = config.with_open_max(1_000);
     assert_eq!(Rooms::new(too_many).unwrap_err(), RoomError::TooMany { rooms: 1_001 });
     let twice = RoomsConfig::default().with_room(name("dev")).with_room(name("Dev"));

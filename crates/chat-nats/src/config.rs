@@ -43,27 +43,15 @@ impl fmt::Debug for Secret {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClusterConfig {
-    /// What all servers know.
-    pub secret: Secret,
-    /// The NATS servers, such as `nats://10.0.0.1:4222` or `tls://user:password@nats.example.org`. Any of them will do; others of the same
-    /// cluster are learned from it. Default: `nats://127.0.0.1:4222`.
-    pub servers: Vec<String>,
-    /// How many NATS servers keep each message: 1, or 3 or 5 to survive the loss of one or two of them. Default 1. It holds for
-    /// streams that are made.
-    pub replicas: usize,
-    /// What the names of all streams begin with, so that several clusters may use one NATS. Default `chat`.
-    pub prefix: String,
-    /// Older messages are deleted. Default: none are. It holds for streams that are made.
-    pub keep: Option<Duration>,
-    /// Bytes of each room's stream; the oldest messages make room for new ones. Default: no limit but that of NATS. It holds for streams
-    /// that are made.
-    pub keep_bytes: Option<u64>,
-    /// A credentials file (`.creds`), as `nsc` makes it.
-    pub credentials: Option<PathBuf>,
-    /// Certificates that sign those of the NATS servers, beside the system's own.
-    pub root_certificates: Option<PathBuf>,
-    /// The certificate and key that this server shows to NATS.
-    pub certificate: Option<(PathBuf, PathBuf)>,
+    pub(crate) secret: Secret,
+    pub(crate) servers: Vec<String>,
+    pub(crate) replicas: usize,
+    pub(crate) prefix: String,
+    pub(crate) keep: Option<Duration>,
+    pub(crate) keep_bytes: Option<u64>,
+    pub(crate) credentials: Option<PathBuf>,
+    pub(crate) root_certificates: Option<PathBuf>,
+    pub(crate) certificate: Option<(PathBuf, PathBuf)>,
 }
 
 impl ClusterConfig {
@@ -83,59 +71,62 @@ impl ClusterConfig {
         }
     }
 
-    /// Sets [`servers`](Self::servers).
+    /// The NATS servers, such as `nats://10.0.0.1:4222` or `tls://user:password@nats.example.org`. Any of them will do; others of the same
+    /// cluster are learned from it. Default: `nats://127.0.0.1:4222`.
     #[must_use]
     pub fn with_servers<S: Into<String>>(mut self, servers: impl IntoIterator<Item = S>) -> Self {
         self.servers = servers.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Sets [`replicas`](Self::replicas).
+    /// How many NATS servers keep each message: 1, or 3 or 5 to survive the loss of one or two of them. Default 1. It holds for
+    /// streams that are made.
     #[must_use]
     pub fn with_replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
         self
     }
 
-    /// Sets [`prefix`](Self::prefix).
+    /// What the names of all streams begin with, so that several clusters may use one NATS. Default `chat`.
     #[must_use]
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Sets [`keep`](Self::keep).
+    /// Older messages are deleted. Default: none are. It holds for streams that are made.
     #[must_use]
-    pub fn with_keep(mut self, keep: Option<Duration>) -> Self {
-        self.keep = keep;
+    pub fn with_keep(mut self, keep: impl Into<Option<Duration>>) -> Self {
+        self.keep = keep.into();
         self
     }
 
-    /// Sets [`keep_bytes`](Self::keep_bytes).
+    /// Bytes of each room's stream; the oldest messages make room for new ones. Default: no limit but that of NATS. It holds for streams
+    /// that are made.
     #[must_use]
-    pub fn with_keep_bytes(mut self, keep_bytes: Option<u64>) -> Self {
-        self.keep_bytes = keep_bytes;
+    pub fn with_keep_bytes(mut self, keep_bytes: impl Into<Option<u64>>) -> Self {
+        self.keep_bytes = keep_bytes.into();
         self
     }
 
-    /// Sets [`credentials`](Self::credentials).
+    /// A credentials file (`.creds`), as `nsc` makes it.
     #[must_use]
-    pub fn with_credentials(mut self, path: Option<PathBuf>) -> Self {
-        self.credentials = path;
+    pub fn with_credentials(mut self, path: impl Into<Option<PathBuf>>) -> Self {
+        self.credentials = path.into();
         self
     }
 
-    /// Sets [`root_certificates`](Self::root_certificates).
+    /// Certificates that sign those of the NATS servers, beside the system's own.
     #[must_use]
-    pub fn with_root_certificates(mut self, path: Option<PathBuf>) -> Self {
-        self.root_certificates = path;
+    pub fn with_root_certificates(mut self, path: impl Into<Option<PathBuf>>) -> Self {
+        self.root_certificates = path.into();
         self
     }
 
-    /// Sets [`certificate`](Self::certificate).
+    /// The certificate and key that this server shows to NATS.
     #[must_use]
-    pub fn with_certificate(mut self, certificate_and_key: Option<(PathBuf, PathBuf)>) -> Self {
-        self.certificate = certificate_and_key;
+    pub fn with_certificate(mut self, certificate_and_key: impl Into<Option<(PathBuf, PathBuf)>>) -> Self {
+        self.certificate = certificate_and_key.into();
         self
     }
 }

@@ -91,7 +91,9 @@ impl LeaveReason {
     pub fn kicked(why: &str) -> Result<LeaveReason, TextError> {
         let why = Text::one_line(why)?;
         match why.as_str().len() {
-            bytes if bytes > REASON_BYTES_MAX => Err(TextError::TooLong { bytes }),
+            bytes if bytes > REASON_BYTES_MAX => {
+                Err(TextError::TooLong { bytes, bytes_max: REASON_BYTES_MAX })
+            }
             _ => Ok(LeaveReason::Kicked { why }),
         }
     }

@@ -80,7 +80,7 @@ impl Text {
     /// A text from a string that is known to be clean.
     fn checked(clean: &str) -> Result<Text, TextError> {
         match clean.len() {
-            bytes if bytes > TEXT_BYTES_MAX => Err(TextError::TooLong { bytes }),
+            bytes if bytes > TEXT_BYTES_MAX => Err(TextError::TooLong { bytes, bytes_max: TEXT_BYTES_MAX }),
             _ => Ok(Text(clean.into())),
         }
     }
@@ -130,10 +130,12 @@ impl<'de> Deserialize<'de> for Text {
 #[non_exhaustive]
 pub enum TextError {
     /// It is longer than its place allows, [`TEXT_BYTES_MAX`] as a rule.
-    #[error("a text of {bytes} bytes is too long")]
+    #[error("a text of {bytes} bytes is too long: the limit is {bytes_max}")]
     TooLong {
         /// How long it is.
         bytes: usize,
+        /// How long it may be.
+        bytes_max: usize,
     },
     /// It holds a character that a text may not hold.
     #[error("a text may not hold the character at byte {at}")]

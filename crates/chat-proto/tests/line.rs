@@ -100,6 +100,6 @@ fn the_operators_reason_is_clean_and_short() {
     assert!(LeaveReason::kicked(&"x".repeat(REASON_BYTES_MAX)).is_ok());
     assert_eq!(
         LeaveReason::kicked(&"x".repeat(REASON_BYTES_MAX + 1)),
-        Err(TextError::TooLong { bytes: REASON_BYTES_MAX + 1 })
+        Err(TextError::TooLong { bytes: REASON_BYTES_MAX + 1, bytes_max: REASON_BYTES_MAX })
     );
 }

@@ -23,6 +23,7 @@
 
 mod archive;
 mod bans;
+mod config;
 mod error;
 mod lock;
 mod past;
@@ -33,5 +34,6 @@ mod store;
 mod writer;
 
 pub use archive::{Archive, Message, Selection};
+pub use config::{StoreConfig, Sync};
 pub use error::{OpenError, ReadError};
-pub use store::{Store, StoreConfig, Sync};
+pub use store::Store;

@@ -5,13 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use chat_core::{BanList, Journal, JournalError, Journals, Name, Past};
 use crossbeam_channel::{Sender, bounded};
 use rusqlite::Connection;
 
 use crate::bans::KeptBans;
+use crate::config::{StoreConfig, Sync};
 use crate::error::OpenError;
 use crate::lock::Lock;
 use crate::reader::Readers;
@@ -24,53 +24,6 @@ const QUEUE_MAX: usize = 32_768;
 
 /// Pages of the log beside the file, before they are moved into it: 16 MiB.
 const WAL_PAGES_MAX: u32 = 4_096;
-
-/// When a confirmed message is safe.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Sync {
-    /// A confirmed message is with the operating system: it survives the end of the process, also by `kill -9`. Loss of power may
-    /// cost the newest messages, and never damages the file.
-    #[default]
-    Os,
-    /// A confirmed message is on the disk: it survives loss of power, too, as far as the disk does not lie.
-    Disk,
-}
-
-/// How a history is kept.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct StoreConfig {
-    /// When a message counts as kept. Default [`Sync::Os`].
-    pub sync: Sync,
-    /// Older messages are deleted. Default: none are.
-    pub keep: Option<Duration>,
-    /// Only so many of the newest messages of each room are kept. Default: all are.
-    pub keep_messages: Option<u64>,
-}
-
-impl StoreConfig {
-    /// Sets [`sync`](Self::sync).
-    #[must_use]
-    pub fn with_sync(mut self, sync: Sync) -> Self {
-        self.sync = sync;
-        self
-    }
-
-    /// Sets [`keep`](Self::keep).
-    #[must_use]
-    pub fn with_keep(mut self, keep: Option<Duration>) -> Self {
-        self.keep = keep;
-        self
-    }
-
-    /// Sets [`keep_messages`](Self::keep_messages).
-    #[must_use]
-    pub fn with_keep_messages(mut self, keep_messages: Option<u64>) -> Self {
-        self.keep_messages = keep_messages;
-        self
-    }
-}
 
 /// A history that is open to be written: one SQLite file with the messages, topics, names and sessions of rooms, and the bans of their server.
 ///

@@ -9,12 +9,12 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rusqlite::{Connection, params};
 
 use crate::bans::KeptBans;
+use crate::config::StoreConfig;
 use crate::error::why;
 use crate::lock::Lock;
 use crate::past;
 use crate::room_journal::Way;
 use crate::schema::id;
-use crate::store::StoreConfig;
 
 /// Records in one transaction.
 const BATCH_MAX: usize = 4_096;

@@ -9,7 +9,7 @@ mod draining;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use chat_core::{Deadlines, Dismissed, FeedId, Feeds, Places, RoomConfig, Rooms, Told, Turn, Waker};
+use chat_core::{Deadlines, Dismissed, FeedId, Feeds, Places, Rooms, Told, Turn, Waker};
 
 use crate::context::Context;
 use crate::held::Held;
@@ -39,7 +39,7 @@ use crate::web::Web;
 /// ```
 /// use std::io::{self, Read, Write};
 ///
-/// use chat_core::{Room, RoomConfig, Turn, Waker};
+/// use chat_core::{Room, Turn, Waker};
 /// use chat_stream::{Endpoint, Stream};
 ///
 /// /// Says one line and takes everything.
@@ -100,24 +100,23 @@ impl<S: Stream> Endpoint<S> {
     #[must_use]
     pub fn new(rooms: impl Into<Rooms>, waker: Waker, announce: bool) -> Self {
         let feeds = Feeds::new(rooms, waker, announce);
-        let RoomConfig { log_bytes_max, members_max, members_per_address_max, limit_loopback, .. } =
-            *feeds.feed(FeedId::FIRST).config();
+        let config = feeds.feed(FeedId::FIRST).config();
         Self {
-            feeds,
             peers: Places::default(),
-            peers_max: members_max.saturating_add(BEYOND_MEMBERS_MAX),
+            peers_max: config.members_max().saturating_add(BEYOND_MEMBERS_MAX),
             newcomers: Newcomers::default(),
-            newcomers_per_address_max: members_per_address_max,
-            limits_loopback: limit_loopback,
+            newcomers_per_address_max: config.members_per_address_max(),
+            limits_loopback: config.limit_loopback(),
             offer: Offer::default(),
             unfinished: 0,
             generation: 0,
             queue: VecDeque::new(),
             touched: Vec::new(),
             deadlines: Deadlines::default(),
-            heard_bytes_max: HEARD_BYTES_PER_FANOUT.min(log_bytes_max / 4),
+            heard_bytes_max: HEARD_BYTES_PER_FANOUT.min(config.log_bytes_max() / 4),
             draining: false,
             buffer: vec![0; READ_BYTES_PER_TURN].into(),
+            feeds,
         }
     }
 

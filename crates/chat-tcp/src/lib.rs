@@ -14,7 +14,7 @@
 //! let running = server.spawn()?;
 //!
 //! let client = chat_tcp::connect(address, &ClientConfig::default())?;
-//! client.say("hello".parse()?)?;
+//! client.say("hello")?;
 //! let own = client.events().iter().find_map(|event| match event {
 //!     ClientEvent::Entry { entry, own: true } => Some(entry.event.to_string()),
 //!     _ => None,

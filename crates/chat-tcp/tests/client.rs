@@ -84,7 +84,7 @@ fn its_own_words_get_through_however_much_the_server_has_to_say() {
     let client = Arc::new(chat_tcp::connect(address, &ClientConfig::default()).unwrap());
     let reader = Arc::clone(&client);
     thread::spawn(move || while !matches!(next(&reader), ClientEvent::Ended(_)) {});
-    client.say(text("may I?")).unwrap();
+    client.say("may I?").unwrap();
     assert_eq!(hears.recv_timeout(PATIENCE), Ok(text("may I?")));
 }
 
@@ -115,8 +115,8 @@ fn a_lost_connection_ends_it_with_the_count_of_what_is_not_confirmed() {
         }
     });
     let client = chat_tcp::connect(address, &ClientConfig::default()).unwrap();
-    client.say(text("one")).unwrap();
-    client.say(text("two")).unwrap();
+    client.say("one").unwrap();
+    client.say("two").unwrap();
     match end(&client) {
         ClientEnd::Lost { unconfirmed: 2, .. } => {}
         other => panic!("{other:?}"),
@@ -136,7 +136,7 @@ fn over_a_line_that_breaks_again_and_again_nothing_is_lost_or_said_twice() {
     let client = chat_tcp::connect(address, &config).unwrap();
     let (mut losses, mut own, mut said) = (0, Vec::new(), 0);
     while own.len() < MESSAGES {
-        while said < MESSAGES && client.try_say(text(&format!("message {said}"))).is_ok() {
+        while said < MESSAGES && client.try_say(&format!("message {said}")).is_ok() {
             said += 1;
         }
         match next(&client) {
@@ -201,7 +201,7 @@ fn a_client_whose_user_takes_no_events_still_speaks_and_leaves() {
     wakes.recv_timeout(PATIENCE).unwrap();
     // Another thread speaks, even while there is no room for what is heard.
     let speaker = deaf.speaker();
-    thread::spawn(move || (0..3_000).try_for_each(|number| speaker.say(text(&number.to_string()))));
+    thread::spawn(move || (0..3_000).try_for_each(|number| speaker.say(&number.to_string())));
     let witness = room.join("witness").unwrap();
     loop {
         match witness.recv_timeout(PATIENCE).unwrap() {
@@ -217,7 +217,7 @@ fn a_client_whose_user_takes_no_events_still_speaks_and_leaves() {
         }
     }
     assert!(matches!(end(&deaf), ClientEnd::Left | ClientEnd::Abandoned { .. }));
-    assert!(deaf.say(text("late")).is_err());
+    assert!(deaf.say("late").is_err());
     room.close("That was all", Duration::from_secs(5));
     running.join().unwrap();
 }
@@ -229,7 +229,7 @@ fn a_session_goes_on_in_another_process_from_a_stored_text() {
     let address = server.local_addr();
     let running = server.spawn().unwrap();
     let first = chat_tcp::connect(address, &ClientConfig::default()).unwrap();
-    first.say(text("one")).unwrap();
+    first.say("one").unwrap();
     let mut saved = SavedSession::default();
     loop {
         let event = next(&first);
@@ -249,7 +249,7 @@ fn a_session_goes_on_in_another_process_from_a_stored_text() {
 
     let config = ClientConfig::default().with_resume(stored.parse().unwrap());
     let second = chat_tcp::connect(address, &config).unwrap();
-    second.say(text("four")).unwrap();
+    second.say("four").unwrap();
     let ClientEvent::Connected(welcome) = next(&second) else { panic!("it is welcomed") };
     assert!(welcome.resumed);
     let mut heard = Vec::new();

@@ -163,25 +163,25 @@ fn clients_connect_over_a_layer_that_shows_who_they_are() {
     let connect = |mask, config: ClientConfig| connect_over(address, &config, &Turns(mask)).unwrap();
 
     let ann = connect(7, ClientConfig::default());
-    ann.say("one".parse().unwrap()).unwrap();
+    ann.say("one").unwrap();
     assert_eq!(heard(&ann, "one"), "[uid:7] one");
 
     // Two members are never shown alike.
     let bob = connect(7, ClientConfig::default());
-    bob.say("two".parse().unwrap()).unwrap();
+    bob.say("two").unwrap();
     assert_eq!(heard(&bob, "two"), "[uid:7/tcp] two");
     assert_eq!(heard(&ann, "two"), "[uid:7/tcp] two");
     assert!(room.find("uid:7/tcp").is_some() && room.find("uid:7").is_some() && room.find("uid:8").is_none());
 
     // A plain client, and one that loses its connection and reconnects.
     let plain = connect(8, ClientConfig::default().with_plain(true));
-    plain.say("three".parse().unwrap()).unwrap();
+    plain.say("three").unwrap();
     assert_eq!(heard(&ann, "three"), "[uid:8] three");
     let again = connect(9, ClientConfig::default().with_reconnect(true));
-    again.say("not lost yet".parse().unwrap()).unwrap();
+    again.say("not lost yet").unwrap();
     heard(&again, "not lost yet");
     turned.fails_next.store(true, Ordering::Relaxed);
-    again.say("four".parse().unwrap()).unwrap();
+    again.say("four").unwrap();
     assert_eq!(heard(&again, "four"), "[uid:9] four");
     assert!(!turned.fails_next.load(Ordering::Relaxed));
 

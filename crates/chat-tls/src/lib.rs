@@ -30,7 +30,7 @@
 //!
 //! let tls = TlsClient::with_system_roots("chat.example.org")?;
 //! let client = chat_tcp::connect_over("chat.example.org:5555", &ClientConfig::default(), &tls)?;
-//! client.say("hello".parse()?)?;
+//! client.say("hello")?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

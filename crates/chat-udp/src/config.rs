@@ -10,38 +10,35 @@ use chat_proto::{Network, PeerAddr};
 /// use chat_udp::{PlainPolicy, UdpConfig};
 ///
 /// let framed_only = UdpConfig::default().with_plain(PlainPolicy::Off);
-/// assert!(!framed_only.announce);
+/// # drop(framed_only);
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct UdpConfig {
-    /// From where plain datagrams are taken. Default [`PlainPolicy::Ask`].
-    pub plain: PlainPolicy,
-    /// Networks whose plain peers are members at once, as from loopback, unless `plain` is
-    /// [`PlainPolicy::Off`]. Only for networks that let no datagram with a forged source address through.
-    /// Default none.
-    pub trusted: Vec<Network>,
-    /// Whether plain members are told of joins and leaves. Default no: a plain peer that expects
-    /// only `[ip:port] text` must not be surprised.
-    pub announce: bool,
+    pub(crate) plain: PlainPolicy,
+    pub(crate) trusted: Vec<Network>,
+    pub(crate) announce: bool,
 }
 
 impl UdpConfig {
-    /// Sets [`plain`](Self::plain).
+    /// From where plain datagrams are taken. Default [`PlainPolicy::Ask`].
     #[must_use]
     pub fn with_plain(mut self, plain: PlainPolicy) -> Self {
         self.plain = plain;
         self
     }
 
-    /// Adds to [`trusted`](Self::trusted).
+    /// Adds a network whose plain peers are members at once, as from loopback, unless [`with_plain`](Self::with_plain) says
+    /// [`PlainPolicy::Off`]. Only for networks that let no datagram with a forged source address through.
+    /// Default: none is trusted.
     #[must_use]
     pub fn with_trusted(mut self, network: Network) -> Self {
         self.trusted.push(network);
         self
     }
 
-    /// Sets [`announce`](Self::announce).
+    /// Whether plain members are told of joins and leaves. Default no: a plain peer that expects
+    /// only `[ip:port] text` must not be surprised.
     #[must_use]
     pub fn with_announce(mut self, announce: bool) -> Self {
         self.announce = announce;
@@ -73,7 +70,7 @@ pub enum PlainPolicy {
     /// From nowhere.
     Off,
     /// From this machine, whose system lets nobody outside use a loopback address, and from
-    /// [trusted](UdpConfig::trusted) networks.
+    /// [trusted](UdpConfig::with_trusted) networks.
     Loopback,
     /// From anywhere. A peer that is neither on this machine nor in a trusted network must first repeat a
     /// number that was sent to its address.

@@ -24,7 +24,7 @@
 //! let running = server.spawn()?;
 //!
 //! let client = chat_udp::connect(address, &ClientConfig::default())?;
-//! client.say("hello".parse()?)?;
+//! client.say("hello")?;
 //! let own = client.events().iter().find_map(|event| match event {
 //!     ClientEvent::Entry { entry, own: true } => Some(entry.event.to_string()),
 //!     _ => None,

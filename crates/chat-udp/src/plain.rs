@@ -309,7 +309,7 @@ impl Plain {
                     let passed = self.cursor.seq() + 1..=resume.seq();
                     let missed = missed - cx.feed.count_said_by(&self.ignored, passed);
                     self.cursor = resume;
-                    if missed > 0 && cx.feed.config().lag_policy == LagPolicy::Close {
+                    if missed > 0 && cx.feed.config().lag_policy() == LagPolicy::Close {
                         return Err(LeaveReason::Lagged);
                     }
                     if missed > 0 {

@@ -112,8 +112,8 @@ fn a_plain_client_passes_over_an_address_that_refuses() {
     let host = Host::default();
     host.is_at(&[refusing, server.local_addr().unwrap()]);
     let client = chat_udp::connect(host, &plain()).unwrap();
-    client.say("one".parse().unwrap()).unwrap();
-    client.say("two".parse().unwrap()).unwrap();
+    client.say("one").unwrap();
+    client.say("two").unwrap();
     let mut heard = Vec::new();
     while heard.iter().filter(|&&byte| byte != b'\n').count() < 6 {
         let mut buffer = [0; 64];

@@ -27,8 +27,7 @@ fn a_member_that_a_gate_keeps_out_of_another_room_stays_where_it_is_and_reads_wh
     let is_open = Arc::new(AtomicBool::new(true));
     let opens = Arc::clone(&is_open);
     let gate = Gate::new(move |_| if opens.load(Ordering::Relaxed) { Ok(()) } else { Err("not now".into()) });
-    let mut room = RoomConfig::default();
-    room.gate = Some(gate);
+    let room = RoomConfig::default().with_gate(gate);
     let config = RoomsConfig::default().with_room_config(room).with_open_max(1);
     let rooms = Rooms::new(config).unwrap();
     let tcp = TcpServer::bind("127.0.0.1:0", &rooms, &TcpConfig::default()).unwrap();

@@ -76,14 +76,15 @@ impl Run {
     fn new(choices: &mut Choices<'_>) -> Self {
         let time = VirtualTime::default();
         let world = World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [1; 32] };
-        let mut config = RoomConfig::default();
-        config.log_bytes_max = RoomConfig::LOG_BYTES_MIN;
-        config.members_max = 1 + choices.below(8);
+        let config = RoomConfig::default()
+            .with_log_bytes_max(RoomConfig::LOG_BYTES_MIN)
+            .with_members_max(1 + choices.below(8));
         let room = Room::in_world(config, world);
         let local = room.join("local").expect("the first local member");
         let server = "192.0.2.1:5555".parse().expect("an address");
-        let mut config = UdpConfig::default().with_trusted("10.0.0.0/8".parse().expect("a network"));
-        config.announce = choices.yes();
+        let config = UdpConfig::default()
+            .with_trusted("10.0.0.0/8".parse().expect("a network"))
+            .with_announce(choices.yes());
         let endpoint = Endpoint::new(&room, Waker::new(|| {}), config, server, [2; 32], time.now());
         let peer = |address: &str| Peer {
             address: address.parse().expect("an address"),

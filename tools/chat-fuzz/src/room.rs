@@ -35,6 +35,7 @@ pub fn room(bytes: &[u8]) {
 struct Run {
     time: VirtualTime,
     room: Room,
+    is_moderated: bool,
     attachments: [Option<Transport>; PORTS],
     locals: [Option<Listener>; SEATS],
     /// Every membership since the run began. Some of them may have ended.
@@ -79,14 +80,16 @@ impl Run {
             9 => Verdict::Refuse("refused".parse().expect("clean")),
             _ => Verdict::Accept,
         });
-        let mut config = RoomConfig::default();
-        config.log_bytes_max = RoomConfig::LOG_BYTES_MIN;
-        config.members_max = 1 + choices.below(80);
-        config.members_per_address_max = 2 + choices.below(80);
-        config.moderator = choices.yes().then_some(moderator);
+        let config = RoomConfig::default()
+            .with_log_bytes_max(RoomConfig::LOG_BYTES_MIN)
+            .with_members_max(1 + choices.below(80))
+            .with_members_per_address_max(2 + choices.below(80));
+        let is_moderated = choices.yes();
+        let config = if is_moderated { config.with_moderator(moderator) } else { config };
         Self {
             room: Room::in_world(config, world),
             time,
+            is_moderated,
             attachments: Default::default(),
             locals: Default::default(),
             members: Vec::new(),

@@ -221,8 +221,7 @@ fn names_and_private_messages_do_not_pile_up() {
     const COMMANDS: usize = 5_000;
     const KEPT_BYTES_MAX: usize = 64 * 1024;
     holds_at_most(2 * RoomConfig::LOG_BYTES_MIN + KEPT_BYTES_MAX, || {
-        let mut config = RoomConfig::default();
-        (config.log_bytes_max, config.rate) = (RoomConfig::LOG_BYTES_MIN, None);
+        let config = RoomConfig::default().with_log_bytes_max(RoomConfig::LOG_BYTES_MIN).with_rate(None);
         let (room, time) = (Room::new(config), VirtualTime::default());
         let mut attachment = room.attach(Waker::new(|| {}));
         let [ann, _bob_reads_nothing] = [1, 2].map(|port| {

@@ -82,12 +82,12 @@ pub(crate) struct ServerArgs {
     pub(crate) threads: Option<u16>,
     /// Members at once
     #[arg(long, value_name = "N", allow_negative_numbers = true,
-        default_value_t = RoomConfig::default().members_max,
+        default_value_t = RoomConfig::default().members_max(),
         value_parser = number(1_usize..=1_000_000, "a number of members"))]
     pub(crate) max_members: usize,
     /// Members at once from one IPv4 address or IPv6 /64 network; loopback is exempt
     #[arg(long, value_name = "N", allow_negative_numbers = true,
-        default_value_t = RoomConfig::default().members_per_address_max,
+        default_value_t = RoomConfig::default().members_per_address_max(),
         value_parser = number(1_usize..=1_000_000, "a number of members"))]
     pub(crate) max_per_ip: usize,
     /// Messages per second that a member may say after a burst of ten times as many; 0 lifts the limit; loopback is exempt
@@ -237,14 +237,10 @@ impl ServerArgs {
 
     /// The configuration of each room.
     pub(crate) fn room(&self, password: Option<OperatorPassword>, bans: BanList) -> RoomConfig {
-        let mut config = RoomConfig::default();
-        config.operator_password = password;
-        let history_max = if self.keep.history.is_some() || !self.cluster.nats.is_empty() {
-            u16::MAX
-        } else {
-            config.history_max
-        };
-        config
+        let is_kept = self.keep.history.is_some() || !self.cluster.nats.is_empty();
+        let history_max = self.history_max.or(is_kept.then_some(u16::MAX));
+        let config = RoomConfig::default()
+            .with_operator_password(password)
             .with_bans(bans)
             .with_names(self.names.into())
             .with_hidden_addresses(self.hide_addresses)
@@ -256,8 +252,11 @@ impl ServerArgs {
                 NonZeroU32::new(self.rate)
                     .map(|per_second| chat_core::Rate { burst: per_second.saturating_mul(TEN), per_second }),
             )
-            .with_limit_loopback(self.limit_loopback || !self.proxy_from.is_empty())
-            .with_history_max(self.history_max.unwrap_or(history_max))
+            .with_limit_loopback(self.limit_loopback || !self.proxy_from.is_empty());
+        match history_max {
+            Some(messages) => config.with_history_max(messages),
+            None => config,
+        }
     }
 }
 

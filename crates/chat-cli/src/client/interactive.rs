@@ -211,14 +211,14 @@ impl Session<'_> {
     /// Hands the waiting lines to the client, as many as it takes.
     fn flush(&mut self) {
         while let Some(next) = self.outbox.pop_front() {
-            let (result, back): (_, fn(Text) -> Outgoing) = match next {
-                Outgoing::Say(text) => (self.client.try_say(text), Outgoing::Say),
-                Outgoing::Line(line) => (self.client.try_command(line), Outgoing::Line),
+            let result = match &next {
+                Outgoing::Say(text) => self.client.try_say(text.as_str()),
+                Outgoing::Line(line) => self.client.try_command(line.as_str()),
             };
             match result {
                 Ok(()) => {}
-                Err(TrySayError::Full(text)) => {
-                    self.outbox.push_front(back(text));
+                Err(TrySayError::Full(_)) => {
+                    self.outbox.push_front(next);
                     return;
                 }
                 Err(TrySayError::Ended) => self.outbox.clear(), // the event that says why is on its way

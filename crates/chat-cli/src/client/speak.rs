@@ -52,7 +52,9 @@ pub(super) fn lines(client: &Client, is_terminal: bool) -> io::Result<()> {
         }
         // Of a line that goes on, a character that is not whole yet is kept for the next part.
         let rest = if is_whole || count == 0 { Vec::new() } else { line.split_off(whole_characters(&line)) };
-        if !(is_terminal && line.trim_ascii().is_empty()) && give(client, &line).is_err() {
+        if !(is_terminal && line.trim_ascii().is_empty())
+            && client.command(&String::from_utf8_lossy(&line)).is_err()
+        {
             return Ok(()); // how it ended is reported elsewhere
         }
         line = rest;
@@ -81,10 +83,10 @@ pub(super) fn requests(client: &Client, is_plain: bool, expected: &Sender<Expect
         let result = match json::parse(&line) {
             Ok(Request::Say { text, .. }) => match Text::split(text.as_bytes()).count() {
                 0 => refuse("there is nothing to say: the text is empty".to_owned()),
-                count => expect(Expected::Messages(count)).and_then(|()| say(client, text.as_bytes())),
+                count => expect(Expected::Messages(count)).and_then(|()| client.say(&text)),
             },
             Ok(Request::Command { text, .. }) => match command(&text) {
-                Ok(line) => expect(Expected::Messages(1)).and_then(|()| client.command(line)),
+                Ok(line) => expect(Expected::Messages(1)).and_then(|()| client.command(line.as_str())),
                 Err(error) => refuse(error),
             },
             Ok(Request::Who {}) if is_plain => {
@@ -107,17 +109,6 @@ pub(super) fn requests(client: &Client, is_plain: bool, expected: &Sender<Expect
         }
     }
     Ok(())
-}
-
-fn say(client: &Client, line: &[u8]) -> Result<(), Ended> {
-    Text::split(line).try_for_each(|text| client.say(text))
-}
-
-/// Sends a line as a person would have typed it: what it begins with says whether it is a command.
-fn give(client: &Client, line: &[u8]) -> Result<(), Ended> {
-    let mut texts = Text::split(line);
-    texts.next().map_or(Ok(()), |first| client.command(first))?;
-    texts.try_for_each(|text| client.say(text))
 }
 
 /// A command of `--json`; what is wrong with it if it is none.

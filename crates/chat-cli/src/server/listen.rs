@@ -110,9 +110,10 @@ pub(super) fn serve(
     let cores = || available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX));
     let threads = args.threads.map_or_else(cores, usize::from);
     let listeners = sockets.iter().filter(|bound| bound.place.transport == TransportKind::Tcp).count();
-    let mut config =
-        TcpConfig::default().with_announce(args.announce).with_threads((threads / listeners.max(1)).max(1));
-    config.web = args.web();
+    let config = TcpConfig::default()
+        .with_announce(args.announce)
+        .with_threads((threads / listeners.max(1)).max(1))
+        .with_web(args.web());
     for Bound { socket, .. } in sockets {
         match (socket, tls) {
             (Socket::Tcp(listener), Some(tls)) => open(listener, tls, args, rooms, &config, running)?,

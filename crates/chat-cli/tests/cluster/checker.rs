@@ -82,7 +82,7 @@ pub(crate) fn speak(
         while confirmed < count {
             while said < count.min(confirmed + WINDOW) {
                 said += 1;
-                client.say(format!("{number}/{said}").parse().unwrap()).unwrap();
+                client.say(&format!("{number}/{said}")).unwrap();
             }
             let left = by.saturating_duration_since(support::now());
             let event = client.events().recv_timeout(left);

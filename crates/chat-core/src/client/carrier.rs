@@ -210,7 +210,7 @@ impl User {
 }
 
 impl Client {
-    /// Makes the first connection, unless [`ClientConfig::retry_first`] lets that wait, and gives `carrier` a thread with
+    /// Makes the first connection, unless [`ClientConfig::with_retry_first`] lets that wait, and gives `carrier` a thread with
     /// this name. `waker` ends its waiting.
     ///
     /// # Errors

@@ -2,16 +2,18 @@
 
 mod carrier;
 mod commands;
+mod config;
 mod conversation;
 mod dial;
 mod event;
 mod saved;
 
+use std::iter;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use chat_proto::{LookBack, Name, Text};
+use chat_proto::{LookBack, Text};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
@@ -19,6 +21,7 @@ use crate::waker::Waker;
 
 pub use carrier::{Carrier, ConnectError, Talk, User};
 pub use commands::Command;
+pub use config::ClientConfig;
 pub use saved::{SavedSession, SavedSessionError};
 
 use commands::Commands;
@@ -31,86 +34,6 @@ const EVENTS_MAX: usize = 1024;
 
 /// Commands that may wait for the carrying thread.
 const COMMANDS_MAX: usize = 64;
-
-/// The options of a client.
-///
-/// ```
-/// use chat_core::ClientConfig;
-///
-/// let config = ClientConfig::default().with_history(20).with_reconnect(true);
-/// assert!(!config.plain);
-/// ```
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct ClientConfig {
-    /// Messages of history to begin with; the room may give fewer. Default 0.
-    pub history: u16,
-    /// Speak and expect plain lines, for another kind of server. Default no.
-    pub plain: bool,
-    /// Connect again when the connection is lost, with growing pauses, and go on where it broke.
-    /// Default no: the loss ends the client.
-    pub reconnect: bool,
-    /// With [`reconnect`](Self::reconnect): the first connection is tried again like any later one, and
-    /// `connect` returns before there is one. Default no: if the first attempt fails, `connect` does.
-    pub retry_first: bool,
-    /// The name to ask for, each time there is a connection. If the room does not give it, it says why. Default none.
-    pub name: Option<Name>,
-    /// The room to be in. Default: the server's first one.
-    pub room: Option<Name>,
-    /// The session to go on with, in its room. Default none.
-    pub resume: SavedSession,
-}
-
-impl ClientConfig {
-    /// Sets [`history`](Self::history).
-    #[must_use]
-    pub fn with_history(mut self, history: u16) -> Self {
-        self.history = history;
-        self
-    }
-
-    /// Sets [`plain`](Self::plain).
-    #[must_use]
-    pub fn with_plain(mut self, plain: bool) -> Self {
-        self.plain = plain;
-        self
-    }
-
-    /// Sets [`reconnect`](Self::reconnect).
-    #[must_use]
-    pub fn with_reconnect(mut self, reconnect: bool) -> Self {
-        self.reconnect = reconnect;
-        self
-    }
-
-    /// Sets [`retry_first`](Self::retry_first).
-    #[must_use]
-    pub fn with_retry_first(mut self, retry_first: bool) -> Self {
-        self.retry_first = retry_first;
-        self
-    }
-
-    /// Sets [`resume`](Self::resume).
-    #[must_use]
-    pub fn with_resume(mut self, resume: SavedSession) -> Self {
-        self.resume = resume;
-        self
-    }
-
-    /// Sets [`room`](Self::room).
-    #[must_use]
-    pub fn with_room(mut self, room: Option<Name>) -> Self {
-        self.room = room;
-        self
-    }
-
-    /// Sets [`name`](Self::name).
-    #[must_use]
-    pub fn with_name(mut self, name: Option<Name>) -> Self {
-        self.name = name;
-        self
-    }
-}
 
 /// A membership in a room on a server, carried by a thread of its own.
 ///
@@ -180,51 +103,64 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    /// Says `text` as it is, also if it begins with `/`. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`]), so take
+    /// Says `text` as it is, also if it begins with `/`. Text of several lines, or longer than a message, becomes several messages; empty
+    /// text (zero bytes) is no message. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`]), so take
     /// the events on another thread, or use [`try_say`](Self::try_say).
     ///
     /// # Errors
     ///
     /// [`Ended`] if the client has ended.
-    pub fn say(&self, text: Text) -> Result<(), Ended> {
-        self.ask(Command::Say(text))
+    pub fn say(&self, text: &str) -> Result<(), Ended> {
+        Text::split(text.as_bytes()).try_for_each(|text| self.ask(Command::Say(text)))
     }
 
-    /// Gives the room a command, `/nick ann`; what begins otherwise is said. Answers come as
+    /// Gives the room a command, `/nick ann`; what begins otherwise is said, and so is what follows the first line. Answers come as
     /// [`ClientEvent::Direct`], the last of them `Done` or `Sent`. Waits as [`say`](Self::say) does.
     ///
     /// # Errors
     ///
     /// [`Ended`] if the client has ended.
-    pub fn command(&self, line: Text) -> Result<(), Ended> {
-        self.ask(Command::Line(line))
+    pub fn command(&self, line: &str) -> Result<(), Ended> {
+        let mut texts = Text::split(line.as_bytes());
+        texts.next().map_or(Ok(()), |first| self.ask(Command::Line(first)))?;
+        texts.try_for_each(|text| self.ask(Command::Say(text)))
     }
 
-    /// Says `text`, unless it would have to wait.
+    /// Says `text`, as far as that does not mean to wait.
     ///
     /// # Errors
     ///
-    /// [`TrySayError`], which gives the text back.
-    pub fn try_say(&self, text: Text) -> Result<(), TrySayError> {
-        self.try_ask(Command::Say(text))
+    /// [`TrySayError`], which gives back what was not said.
+    pub fn try_say(&self, text: &str) -> Result<(), TrySayError> {
+        self.try_all(text, Command::Say)
     }
 
-    /// Gives the room a command, unless that would mean to wait.
+    /// Gives the room a command, as far as that does not mean to wait.
     ///
     /// # Errors
     ///
-    /// [`TrySayError`], which gives the line back.
-    pub fn try_command(&self, line: Text) -> Result<(), TrySayError> {
-        self.try_ask(Command::Line(line))
+    /// [`TrySayError`], which gives back what was not sent.
+    pub fn try_command(&self, line: &str) -> Result<(), TrySayError> {
+        self.try_all(line, Command::Line)
     }
 
-    fn try_ask(&self, command: Command) -> Result<(), TrySayError> {
-        let result = self.commands.try_send(command).map_err(|error| match error {
-            TrySendError::Full(Command::Say(text) | Command::Line(text)) => TrySayError::Full(text),
-            TrySendError::Full(_) | TrySendError::Disconnected(_) => TrySayError::Ended,
-        });
-        self.waker.wake();
-        result
+    fn try_all(&self, text: &str, first: fn(Text) -> Command) -> Result<(), TrySayError> {
+        let mut command = first;
+        let mut texts = Text::split(text.as_bytes());
+        while let Some(text) = texts.next() {
+            let sent = self.commands.try_send(command(text));
+            self.waker.wake();
+            command = Command::Say;
+            match sent {
+                Ok(()) => {}
+                Err(TrySendError::Full(Command::Say(text) | Command::Line(text))) => {
+                    let rest = iter::once(text).chain(texts);
+                    return Err(TrySayError::Full(rest.map(|text| format!("{text}\n")).collect()));
+                }
+                Err(_) => return Err(TrySayError::Ended),
+            }
+        }
+        Ok(())
     }
 
     /// Asks who is present; [`ClientEvent::Present`] answers.
@@ -280,12 +216,12 @@ impl Drop for Client {
 #[error("the client has ended")]
 pub struct Ended;
 
-/// Why [`Speaker::try_say`] said nothing.
+/// Why [`Speaker::try_say`] did not say everything.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TrySayError {
-    /// Too many messages are on their way. Gives the text back.
+    /// Too many messages are on their way. Gives back what was not said, each message as a line.
     #[error("too many messages are on their way")]
-    Full(Text),
+    Full(String),
     /// The client has ended.
     #[error("the client has ended")]
     Ended,

@@ -234,12 +234,6 @@ impl RoomCommand {
         self.name
     }
 
-    /// Whether only operators may give it.
-    #[must_use]
-    pub fn is_for_operators(&self) -> bool {
-        self.for_operators
-    }
-
     /// `/name arguments: help`.
     #[must_use]
     pub fn usage(&self) -> String {

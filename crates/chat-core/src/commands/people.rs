@@ -75,7 +75,7 @@ fn send(caller: &Caller<'_>, to: MemberId, text: &str) -> Reply {
     let Ok(text) = Text::one_line(text.trim()) else {
         return Reply::refuse("That is too long for a private message");
     };
-    match caller.room.tell_private(caller.member, to, text.clone()) {
+    match caller.room.tell_private(caller.member, to, text.as_str()) {
         Ok(to) => Reply::action(Action::Sent { to, text }),
         Err(error) => Reply::refuse(format!("Not delivered: {error}")),
     }

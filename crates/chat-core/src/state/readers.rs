@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chat_proto::limits::DIRECT_ITEMS_MAX;
 use chat_proto::{Author, DirectItem, Entry, Event, LeaveReason, MemberId, Name, Origin, Text};
@@ -13,6 +13,7 @@ use crate::error::{NickError, SayError, TellError};
 use crate::journal::Full;
 use crate::log::Log;
 use crate::observer::Rest;
+use crate::rate::RateLimit;
 use crate::sync::Mutex;
 use crate::update::{CaughtUp, Dismissed, Told, Update};
 use crate::waker::Waker;
@@ -77,6 +78,9 @@ pub(crate) struct LocalState {
     pub(super) id: MemberId,
     /// Messages that it has said.
     said: u64,
+    rate_limit: RateLimit,
+    /// When it is within the limit again, since the room began.
+    throttled: Option<Duration>,
     /// What the room has for it alone: at most [`DIRECT_ITEMS_MAX`].
     pub(super) direct: VecDeque<DirectItem>,
     /// The sender of the last private message.
@@ -114,7 +118,13 @@ impl State {
         texts: Vec<Text>,
         now: Instant,
     ) -> Result<(Option<u64>, Wakes), SayError> {
+        let (since_began, rate) = (now.saturating_duration_since(self.began), self.config.rate);
         let (state, _) = self.local_mut(local);
+        if let Some(rate) = rate {
+            for _ in &texts {
+                state.throttled = state.rate_limit.count(rate, since_began);
+            }
+        }
         let (id, author, mut said) = (state.id, Author::Named(state.name.clone()), state.said);
         let result = self.say_in_a_row(id, &author, &mut said, texts);
         let spoke_ms = self.since_began_ms(now);
@@ -124,6 +134,14 @@ impl State {
             state.spoke_ms = spoke_ms;
         }
         result
+    }
+
+    /// Until when a local member is to say nothing.
+    pub(crate) fn local_pause_until(&mut self, local: usize, now: Instant) -> Option<Instant> {
+        let (state, _) = self.local_mut(local);
+        let throttled = state.throttled;
+        let until = throttled.map(|within| self.began + within).filter(|&until| until > now);
+        self.pause(until, || false, now)
     }
 
     fn say_in_a_row(
@@ -313,6 +331,8 @@ impl State {
             name,
             id,
             said: 0,
+            rate_limit: RateLimit::default(),
+            throttled: None,
             direct: VecDeque::new(),
             answers: None,
             is_operator: false,

@@ -175,6 +175,16 @@ impl State {
                 .and_then(|member| member.profile.as_ref())
                 .is_some_and(|profile| profile.is_lane_crowded())
         };
+        self.pause(throttled, lane_is_crowded, now)
+    }
+
+    /// Until when to say nothing: because of the rate limit, or because others cannot keep up.
+    pub(super) fn pause(
+        &self,
+        throttled: Option<Instant>,
+        lane_is_crowded: impl FnOnce() -> bool,
+        now: Instant,
+    ) -> Option<Instant> {
         let is_crowded = self.is_crowded() || lane_is_crowded();
         let pause = self.journal_pause().or_else(|| is_crowded.then_some(CROWDED_PAUSE));
         throttled.max(pause.map(|pause| now + pause))

@@ -75,9 +75,7 @@ impl Net {
 
     fn with_moderator(moderator: Option<Moderator>) -> Self {
         let is_moderated = moderator.is_some();
-        let mut config = RoomConfig::default().with_rate(None);
-        config.moderator = moderator;
-        let (room, time) = room_with(config);
+        let (room, time) = room_with(RoomConfig::default().with_rate(None).with_moderator(moderator));
         let carrier = Carrier::new(&room, &time);
         let other = carrier.join("192.0.2.99:9");
         Self {

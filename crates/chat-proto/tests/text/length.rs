@@ -25,13 +25,15 @@ fn length_is_measured_after_cleaning() {
     assert_eq!(fits.parse::<Text>().unwrap().as_str(), fits);
 
     let longer = format!("{fits}y");
-    let too_long = TextError::TooLong { bytes: TEXT_BYTES_MAX + 1 };
+    let too_long = TextError::TooLong { bytes: TEXT_BYTES_MAX + 1, bytes_max: TEXT_BYTES_MAX };
     assert_eq!(split(longer.as_bytes()), [fits.as_str(), "y"]);
     assert_eq!(Text::one_line(&longer), Err(too_long));
     assert_eq!(longer.parse::<Text>(), Err(too_long));
 
     let grows = "\x01".repeat(TEXT_BYTES_MAX / 3 + 1);
-    assert_eq!(Text::one_line(&grows), Err(TextError::TooLong { bytes: TEXT_BYTES_MAX + 3 }));
+    let too_long = TextError::TooLong { bytes: TEXT_BYTES_MAX + 3, bytes_max: TEXT_BYTES_MAX };
+    assert_eq!(too_long.to_string(), "a text of 963 bytes is too long: the limit is 960");
+    assert_eq!(Text::one_line(&grows), Err(too_long));
     let shrinks = "\u{e0001}".repeat(TEXT_BYTES_MAX / 3);
     assert_eq!(Text::one_line(&shrinks).unwrap().as_str().len(), TEXT_BYTES_MAX);
 }
@@ -91,4 +93,20 @@ fn splitting_is_lazy_and_ends() {
     assert_eq!(texts.next().unwrap().as_str().len(), TEXT_BYTES_MAX);
     assert_eq!(texts.by_ref().count(), 9);
     assert_eq!(texts.next(), None);
+}
+
+#[test]
+fn a_lossy_text_keeps_as_much_as_fits_and_is_never_empty_instead() {
+    for long in [
+        "x".repeat(5_000),
+        "\u{d55c}".repeat(5_000),
+        format!("a{}", "\u{301}".repeat(5_000)),
+        "\u{1f469}\u{200d}".repeat(5_000),
+        "\u{202e}".repeat(5_000),
+        format!("{}\n{}", "x".repeat(500), "y".repeat(5_000)),
+    ] {
+        let text = Text::lossy(&long);
+        assert!((TEXT_BYTES_MAX - 8..=TEXT_BYTES_MAX).contains(&text.as_str().len()), "{text}");
+        assert_eq!(text.as_str().parse(), Ok(text.clone()));
+    }
 }

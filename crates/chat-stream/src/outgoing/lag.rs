@@ -62,7 +62,7 @@ impl Outgoing {
         if missed == 0 {
             return true;
         }
-        if cx.feed().config().lag_policy == LagPolicy::Close {
+        if cx.feed().config().lag_policy() == LagPolicy::Close {
             return false;
         }
         cx.feed().attachment().count_missed(missed);

@@ -34,14 +34,14 @@ use crate::stream::TcpSocket;
 ///
 /// # Errors
 ///
-/// [`ConnectError`] if no connection could be made; with [`ClientConfig::retry_first`] only if the system has no more of
+/// [`ConnectError`] if no connection could be made; with [`ClientConfig::with_retry_first`] only if the system has no more of
 /// what a client needs.
 ///
 /// ```no_run
 /// use chat_core::{ClientConfig, ClientEvent};
 ///
 /// let client = chat_tcp::connect("127.0.0.1:5555", &ClientConfig::default())?;
-/// client.say("hello".parse()?)?;
+/// client.say("hello")?;
 /// for event in client.events() {
 ///     if let ClientEvent::Entry { entry, .. } = event {
 ///         println!("{entry:?}");
@@ -80,7 +80,7 @@ pub(crate) fn connect_by(dial: impl Dial, config: &ClientConfig) -> Result<Clien
         }
     });
     let link = Link::new(poll);
-    if config.plain {
+    if config.is_plain() {
         Client::carried_by(THREAD, SocketCarrier { dial, link, protocol: Plain::default() }, config, waker)
     } else {
         Client::carried_by(THREAD, SocketCarrier { dial, link, protocol: Framed::new(config) }, config, waker)

@@ -87,28 +87,18 @@ impl Heard {
 /// use chat_testkit::conformance::Promises;
 ///
 /// let datagrams = Promises::default().with_reliable(false).with_notices_end(false);
-/// assert!(datagrams.echo);
+/// # let _ = datagrams;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Promises {
-    /// A member gets its own messages back. If false, it does not hear them, and they do not count as missed.
-    pub echo: bool,
-    /// Every message reaches every member, or the member is told exactly how many did not. If false, a member still
-    /// hears messages in order and none twice, but nothing is promised to a member that does not read.
-    pub reliable: bool,
-    /// A refused peer is told why.
-    pub tells_refused: bool,
-    /// The room learns at once of a peer that leaves by its own choice.
-    pub notices_end: bool,
-    /// The room learns at once of a peer that vanishes without a goodbye.
-    pub notices_loss: bool,
-    /// A member can go to another room, over its connection or by closing it
-    /// ([`Action::Move`](chat_core::Action::Move)).
-    pub moves: bool,
-    /// The most bytes that the medium itself, like the system's buffers, holds for a peer that reads nothing. No more
-    /// may accumulate anywhere.
-    pub unread_bytes_max: usize,
+    pub(crate) echo: bool,
+    pub(crate) reliable: bool,
+    pub(crate) tells_refused: bool,
+    pub(crate) notices_end: bool,
+    pub(crate) notices_loss: bool,
+    pub(crate) moves: bool,
+    pub(crate) unread_bytes_max: usize,
 }
 
 impl Default for Promises {
@@ -126,49 +116,52 @@ impl Default for Promises {
 }
 
 impl Promises {
-    /// Sets [`echo`](Self::echo).
+    /// A member gets its own messages back. If false, it does not hear them, and they do not count as missed.
     #[must_use]
     pub fn with_echo(mut self, echo: bool) -> Self {
         self.echo = echo;
         self
     }
 
-    /// Sets [`reliable`](Self::reliable).
+    /// Every message reaches every member, or the member is told exactly how many did not. If false, a member still
+    /// hears messages in order and none twice, but nothing is promised to a member that does not read.
     #[must_use]
     pub fn with_reliable(mut self, reliable: bool) -> Self {
         self.reliable = reliable;
         self
     }
 
-    /// Sets [`tells_refused`](Self::tells_refused).
+    /// A refused peer is told why.
     #[must_use]
     pub fn with_tells_refused(mut self, tells_refused: bool) -> Self {
         self.tells_refused = tells_refused;
         self
     }
 
-    /// Sets [`notices_end`](Self::notices_end).
+    /// The room learns at once of a peer that leaves by its own choice.
     #[must_use]
     pub fn with_notices_end(mut self, notices_end: bool) -> Self {
         self.notices_end = notices_end;
         self
     }
 
-    /// Sets [`notices_loss`](Self::notices_loss).
+    /// The room learns at once of a peer that vanishes without a goodbye.
     #[must_use]
     pub fn with_notices_loss(mut self, notices_loss: bool) -> Self {
         self.notices_loss = notices_loss;
         self
     }
 
-    /// Sets [`moves`](Self::moves).
+    /// A member can go to another room, over its connection or by closing it
+    /// ([`Action::Move`](chat_core::Action::Move)).
     #[must_use]
     pub fn with_moves(mut self, moves: bool) -> Self {
         self.moves = moves;
         self
     }
 
-    /// Sets [`unread_bytes_max`](Self::unread_bytes_max).
+    /// The most bytes that the medium itself, like the system's buffers, holds for a peer that reads nothing. No more
+    /// may accumulate anywhere.
     #[must_use]
     pub fn with_unread_bytes_max(mut self, unread_bytes_max: usize) -> Self {
         self.unread_bytes_max = unread_bytes_max;

@@ -29,18 +29,18 @@ pub use session::{ClientSession, SessionEnd};
 /// Joins the room at `address`. It is resolved again for every attempt, and of several addresses the first that
 /// answers is taken (RFC 8305).
 ///
-/// Returns once the server has answered, within 10 s. A plain server ([`ClientConfig::plain`]) is not asked.
+/// Returns once the server has answered, within 10 s. A plain server ([`ClientConfig::with_plain`]) is not asked.
 ///
 /// # Errors
 ///
-/// [`ConnectError`] if nobody answers; with [`ClientConfig::retry_first`] only if the system has no more of what a
+/// [`ConnectError`] if nobody answers; with [`ClientConfig::with_retry_first`] only if the system has no more of what a
 /// client needs.
 ///
 /// ```no_run
 /// use chat_core::{ClientConfig, ClientEvent};
 ///
 /// let client = chat_udp::connect("127.0.0.1:5555", &ClientConfig::default())?;
-/// client.say("hello".parse()?)?;
+/// client.say("hello")?;
 /// for event in client.events() {
 ///     if let ClientEvent::Entry { entry, .. } = event {
 ///         println!("{entry:?}");
@@ -59,7 +59,7 @@ pub fn connect(
             tracing::error!(%error, "cannot wake the client's thread");
         }
     });
-    if config.plain {
+    if config.is_plain() {
         let carrier = UdpCarrier { address, poll, protocol: Plain::default() };
         Client::carried_by(THREAD, carrier, config, waker)
     } else {

@@ -59,7 +59,7 @@ impl Session {
                 RoomDatagram::Entries { session, taken, slot, entries: &[] }.encode(out);
                 append(log.batch(slots, bytes_max), out);
             }
-            Next::Skip { missed, .. } if missed > 0 && cx.feed.config().lag_policy == LagPolicy::Close => {
+            Next::Skip { missed, .. } if missed > 0 && cx.feed.config().lag_policy() == LagPolicy::Close => {
                 self.end(LeaveReason::Lagged, cx);
                 return self.transmit(cx, out);
             }

@@ -109,7 +109,7 @@ pub(crate) fn connect(server: SocketAddr) -> Client {
 }
 
 pub(crate) fn say(client: &Client, text: &str) {
-    client.say(text.parse().unwrap()).unwrap();
+    client.say(text).unwrap();
 }
 
 /// The next event for which `pick` returns something.

@@ -76,7 +76,7 @@ impl Run {
         let text = Text::one_line(&"x".repeat(length)).expect("short");
         let member = &mut self.members[index];
         let Some(transport) = &self.attachments[member.attachment] else { return };
-        let moderated = self.room.config().moderator.is_some();
+        let moderated = self.is_moderated;
         let present = self.room.presence(usize::MAX).1;
         let is_muted = present.iter().any(|one| one.member == member.id && one.is_muted);
         let said = transport.attachment.say(member.key, text.clone(), self.time.now());

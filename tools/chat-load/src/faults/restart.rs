@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use chat_core::{Client, ClientConfig, ClientEvent, TrySayError};
-use chat_proto::{Event, Text};
+use chat_proto::Event;
 
 use crate::clock;
 use crate::failure::{Context, Failure, Result, ensure};
@@ -127,9 +127,7 @@ fn talk(members: &mut [Member], said: &mut [u64], began: Instant, end: Instant) 
         }
         next += Duration::from_secs_f64(1.0 / PER_SECOND);
         let stamp = Stamp { talker, number: said[talker] + 1, at: clock::now() - began };
-        let text = Text::one_line(&String::from_utf8_lossy(&stamp.text()))
-            .map_err(|error| Failure::new(error.to_string()))?;
-        match members[talker].client.try_say(text) {
+        match members[talker].client.try_say(&String::from_utf8_lossy(&stamp.text())) {
             Ok(()) => said[talker] += 1,
             // While there is no server, the client keeps a limited number of messages.
             Err(TrySayError::Full(_)) => {}

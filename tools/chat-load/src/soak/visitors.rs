@@ -70,7 +70,7 @@ fn leaves_in_order_over_udp(server: SocketAddr) -> Result<()> {
 }
 
 fn says_and_finishes(client: &Client) -> Result<()> {
-    client.say(text("hello from a framed visitor"))?;
+    client.say("hello from a framed visitor")?;
     client.finish()?;
     while !matches!(client.events().recv_timeout(PATIENCE)?, ClientEvent::Ended(_)) {}
     Ok(())

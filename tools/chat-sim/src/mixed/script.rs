@@ -179,11 +179,12 @@ impl Script {
 
     pub(super) fn room(&self) -> RoomConfig {
         let World { rate, lag_policy, members_max, .. } = self.world;
-        let mut config = RoomConfig::default();
-        config.log_bytes_max = RoomConfig::LOG_BYTES_MIN;
-        (config.rate, config.lag_policy) = (rate, lag_policy);
-        (config.members_max, config.members_per_address_max) = (members_max, usize::MAX);
-        config
+        RoomConfig::default()
+            .with_log_bytes_max(RoomConfig::LOG_BYTES_MIN)
+            .with_rate(rate)
+            .with_lag_policy(lag_policy)
+            .with_members_max(members_max)
+            .with_members_per_address_max(usize::MAX)
     }
 }
 

@@ -237,7 +237,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             self.with(index, |person, cx| person.step(cx))?;
         }
         self.check_authors()?;
-        let fault = self.threads.fault(self.script.room().log_bytes_max);
+        let fault = self.threads.fault(self.script.room().log_bytes_max());
         let fault = fault.map(|fault| Fault::new("memory", fault));
         fault
             .or_else(|| self.truth.borrow().fault().map(|fault| Fault::new("log", fault)))
