@@ -140,7 +140,7 @@ fn console(server: UnixStream, args: &AdminArgs) -> Result<ExitCode, Failure> {
     let (requests, requested) = bounded(QUEUE_MAX);
     let (updates, updated) = bounded(QUEUE_MAX);
     let (leave, left) = bounded(1);
-    signals::on_each(move |_| {
+    signals::Watched::new()?.on_each(move |_| {
         let _there_already = leave.try_send(());
     })?;
     let reader = BufReader::new(server.try_clone()?);

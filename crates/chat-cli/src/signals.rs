@@ -30,46 +30,82 @@ impl Signal {
     }
 }
 
-/// Calls `handle` for each signal from now on, on a thread of its own.
-///
-/// SIGUSR1 and SIGUSR2 have no meaning here, and do nothing. SIGXFSZ does nothing either: the write that goes
-/// beyond the largest file allowed fails, like any write to a full disk.
-///
-/// # Errors
-///
-/// If the system refuses to watch signals, or has no thread to give.
-#[cfg(unix)]
-pub(crate) fn on_each(mut handle: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
-    use std::thread::Builder;
-
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
-    use signal_hook::iterator::Signals;
-
-    let had_terminal = has_terminal();
-    let heeded = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal));
-    let mut signals = Signals::new(heeded.chain([SIGUSR1, SIGUSR2, SIGXFSZ]))?;
-    Builder::new().name("chat-signals".to_owned()).spawn(move || {
-        for signal in signals.forever() {
-            match signal {
-                SIGINT => handle(Signal::Interrupt),
-                SIGTERM => handle(Signal::Terminate),
-                SIGHUP if had_terminal && !has_terminal() => handle(Signal::TerminalClosed),
-                SIGHUP => handle(Signal::Reload),
-                _ => {}
-            }
-        }
-    })?;
-    Ok(())
+/// Signals that are kept for a handler.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    #[cfg(unix)]
+    signals: signal_hook::iterator::Signals,
+    #[cfg(unix)]
+    had_terminal: bool,
 }
 
-/// Calls `handle` for Ctrl-C and the end of the session, on a thread of its own.
-///
-/// # Errors
-///
-/// If the system refuses to watch them.
-#[cfg(windows)]
-pub(crate) fn on_each(mut handle: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
-    ctrlc::set_handler(move || handle(Signal::Interrupt)).map_err(io::Error::other)
+impl Watched {
+    /// From now on a signal that does not ask for an end does not end this process. SIGHUP is kept for the handler.
+    /// SIGUSR1 and SIGUSR2 have no meaning here and do nothing. SIGXFSZ does nothing either: the write that goes
+    /// beyond the largest file allowed fails, like any write to a full disk.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses to watch signals.
+    #[cfg(unix)]
+    pub(crate) fn new() -> io::Result<Self> {
+        use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ};
+
+        let had_terminal = has_terminal();
+        let hangup = Some(SIGHUP).filter(|&signal| !is_ignored(signal));
+        let kept = [SIGUSR1, SIGUSR2, SIGXFSZ].into_iter().chain(hangup);
+        Ok(Self { signals: signal_hook::iterator::Signals::new(kept)?, had_terminal })
+    }
+
+    /// There is no such signal here.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    #[cfg(windows)]
+    #[expect(clippy::unnecessary_wraps, reason = "it fails elsewhere")]
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Calls `handle` for each signal, on a thread of its own: from now on also for those that ask for an end.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses to watch signals, or has no thread to give.
+    #[cfg(unix)]
+    pub(crate) fn on_each(self, mut handle: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
+        use std::thread::Builder;
+
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+        let Self { mut signals, had_terminal } = self;
+        for signal in [SIGINT, SIGTERM].into_iter().filter(|&signal| !is_ignored(signal)) {
+            signals.add_signal(signal)?;
+        }
+        Builder::new().name("chat-signals".to_owned()).spawn(move || {
+            for signal in signals.forever() {
+                match signal {
+                    SIGINT => handle(Signal::Interrupt),
+                    SIGTERM => handle(Signal::Terminate),
+                    SIGHUP if had_terminal && !has_terminal() => handle(Signal::TerminalClosed),
+                    SIGHUP => handle(Signal::Reload),
+                    _ => {}
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Calls `handle` for Ctrl-C and the end of the session, on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses to watch them.
+    #[cfg(windows)]
+    pub(crate) fn on_each(self, mut handle: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
+        ctrlc::set_handler(move || handle(Signal::Interrupt)).map_err(io::Error::other)
+    }
 }
 
 /// Whether this process has a controlling terminal. The system takes it away before it tells of its end.

@@ -146,6 +146,28 @@ fn the_signals_of_log_rotation_and_those_without_a_meaning_do_not_end_the_room()
     assert!(listener.read_to_end().contains(&"[*] The server is stopping".to_owned()));
 }
 
+// Opening a history or connecting to NATS takes a while. A pipe that nobody writes to stands for them.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_is_still_starting_is_not_ended_by_log_rotation() {
+    let pipe = std::env::temp_dir().join(format!("chat-signals-{}", std::process::id()));
+    assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().expect("it runs").success());
+    let mut command = Command::new(CHAT);
+    command.args(["server", "tcp", "--bind", "127.0.0.1:0", "--operator-password-file"]).arg(&pipe);
+    let server = Process::start(&mut command);
+    // This waits until the server has opened the other end.
+    let mut password = std::fs::OpenOptions::new().write(true).open(&pipe).expect("it opens");
+    std::fs::remove_file(&pipe).expect("it is there");
+    for signal in ["HUP", "USR1", "USR2", "XFSZ"] {
+        server.signal(signal);
+    }
+    std::io::Write::write_all(&mut password, b"correct horse battery\n").expect("it reads");
+    drop(password);
+    server.stdout.wait_until("it to listen", |output| {
+        output.lines.iter().any(|line| line.starts_with("[*] Listening on ")).then_some(())
+    });
+}
+
 #[test]
 fn a_client_ends_with_the_code_of_the_signal_that_ended_it() {
     let server = Server::start();

@@ -28,6 +28,7 @@ use crate::waker::Waker;
 #[derive(Debug)]
 pub struct Observer {
     name: Option<Name>,
+    began_unix_ms: u64,
     room: Weak<Shared>,
     place: usize,
     rest: Arc<Mutex<Rest>>,
@@ -52,7 +53,8 @@ impl Room {
         let now = self.now();
         let (place, wakes) = self.lock().observe(waker, Arc::clone(&rest), now);
         wakes.wake();
-        Observer { name: self.name().cloned(), room: self.downgrade(), place, rest }
+        let (name, began_unix_ms) = (self.name().cloned(), self.began_unix_ms());
+        Observer { name, began_unix_ms, room: self.downgrade(), place, rest }
     }
 }
 
@@ -61,6 +63,12 @@ impl Observer {
     #[must_use]
     pub fn room_name(&self) -> Option<&Name> {
         self.name.as_ref()
+    }
+
+    /// As [`Room::began_unix_ms`], also when the room is gone.
+    #[must_use]
+    pub fn began_unix_ms(&self) -> u64 {
+        self.began_unix_ms
     }
 
     /// The next entry, if there is one.

@@ -58,10 +58,7 @@ pub(crate) fn topic(payload: &[u8]) -> Option<Kept> {
 
 fn read(payload: &[u8]) -> Option<(Origin, Author, String, u64)> {
     let Stored { member, number, author, text, unix_ms } = serde_json::from_slice(payload).ok()?;
-    // Such as `uid:1000`. Nothing else that is unknown has a colon.
-    let unknown = || author.contains(':').then(|| Author::from_shown(&author));
-    let author = author.parse::<Author>().ok().or_else(unknown)?;
-    Some((Origin { member: MemberId::new(member), number }, author, text, unix_ms))
+    Some((Origin { member: MemberId::new(member), number }, Author::from_record(&author)?, text, unix_ms))
 }
 
 #[cfg(test)]

@@ -66,6 +66,15 @@ impl Author {
         })
     }
 
+    /// Reads an author that was written down: as [`FromStr`], and also one that a transport has proven, such as
+    /// `uid:1000`. `None` for anything else.
+    #[must_use]
+    pub fn from_record(shown: &str) -> Option<Author> {
+        // Nothing else that `FromStr` does not know has a colon.
+        let is_whole = |author: &Author| shown.contains(':') && author.to_string() == shown;
+        shown.parse().ok().or_else(|| Some(Author::from_shown(shown)).filter(is_whole))
+    }
+
     /// The address that is shown, if one is.
     #[must_use]
     pub fn address(&self) -> Option<PeerAddr> {
@@ -194,6 +203,16 @@ mod tests {
         assert_eq!(Author::from_shown(""), Author::Other(Text::default()));
         let long = Author::from_shown(&"x:".repeat(5_000));
         assert_eq!(long.to_string().len(), AUTHOR_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_proven_author_that_was_written_down_is_read() {
+        for shown in ["*", "ann", "127.0.0.1:5", "[::1]:5/udp", "uid:1000", "uid:1000/unix-2", "cert:ann@home"] {
+            assert_eq!(Author::from_record(shown).map(|author| author.to_string()).as_deref(), Some(shown));
+        }
+        for shown in ["", "ann at home", "ann@home", "uid:\u{1}"] {
+            assert_eq!(Author::from_record(shown), None, "{shown}");
+        }
     }
 
     #[test]

@@ -223,7 +223,7 @@ impl Archive {
 /// The author and the text of a line.
 fn split(line: &str) -> (Author, &str) {
     let parts = line.strip_prefix('[').and_then(|line| line.split_once("] "));
-    match parts.and_then(|(author, text)| Some((author.parse().ok()?, text))) {
+    match parts.and_then(|(author, text)| Some((Author::from_record(author)?, text))) {
         Some(parts) => parts,
         None => (Author::Room, line),
     }

@@ -228,12 +228,15 @@ fn an_author_without_a_name_or_an_address_is_not_taken_for_the_room() {
 #[test]
 fn a_plain_log_is_brought_in_and_found() {
     let path = directory("import").join("chat.db");
-    let lines = ["[ann] good morning", "[192.0.2.1:5] hello", "a line of nobody", ""];
-    assert_eq!(Archive::import(&path, "", 1_000_000, lines).unwrap(), 3);
+    let lines = ["[ann] good morning", "[192.0.2.1:5] hello", "[uid:1000] hi", "a line of nobody", ""];
+    assert_eq!(Archive::import(&path, "", 1_000_000, lines).unwrap(), 4);
     let store = open(&path);
     let room = room(&store);
     let page = room.history(u64::MAX, 10).unwrap();
-    assert_eq!(texts(&page), ["[ann] good morning", "[192.0.2.1:5] hello", "[*] a line of nobody"]);
+    assert_eq!(
+        texts(&page),
+        ["[ann] good morning", "[192.0.2.1:5] hello", "[uid:1000] hi", "[*] a line of nobody"]
+    );
     let selection = Selection {
         room: Some(String::new()),
         filter: Filter { words: Some("MORNING".to_owned()), author: None },

@@ -56,7 +56,7 @@ fn any_character_in_a_name_is_refused_or_clean_for_programs_terminals_and_files(
             assert_eq!(worded.to_string(), line);
             assert_eq!(printable(&line), line, "{name:?}");
             // `chat admin`.
-            let update = Update::Heard { author: worded.author.to_string(), what: String::new() };
+            let update = Update::Heard { unix_ms: 0, author: worded.author.clone(), what: String::new() };
             let sent = serde_json::to_string(&update).expect("strings have a form in JSON");
             assert_eq!(json(&sent, &name)["heard"]["author"], name.as_str());
             // `--json`.

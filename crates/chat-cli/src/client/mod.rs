@@ -98,7 +98,7 @@ fn exit(end: ClientEnd, args: &ClientArgs, signalled: Option<u8>) -> Result<Exit
 fn leave_on_signal(leave: impl Fn() + Send + 'static) -> io::Result<Arc<AtomicU8>> {
     let signalled = Arc::new(AtomicU8::new(0));
     let code = Arc::clone(&signalled);
-    signals::on_each(move |signal| {
+    signals::Watched::new()?.on_each(move |signal| {
         if code.swap(signal.exit_code(), Ordering::Relaxed) != 0 {
             terminal::give_back();
             std::process::exit(i32::from(signal.exit_code()));

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use chat_proto::Author;
 use crossbeam_channel::{Receiver, Sender, select};
+use jiff::civil::Date;
 
 use super::{QUEUE_MAX, Request, Status, Update};
 use crate::args::LookArgs;
-use crate::terminal::{self, Act, Clock, Hue, Pen, Style, Terminal, shortened, unix_ms};
+use crate::terminal::{self, Act, Clock, Hue, Pen, Style, Terminal, day, shortened, unix_ms};
 
 /// Updates taken before the screen is painted.
 const UPDATES_PER_PAINT: usize = 1024;
@@ -38,6 +39,8 @@ pub(crate) struct Console {
     place: Place,
     pen: Pen,
     clock: Option<Clock>,
+    /// The day of the last line.
+    date: Option<Date>,
     requests: Sender<Request>,
     updates: Receiver<Update>,
     /// Updates that came while choices were waited for.
@@ -71,6 +74,7 @@ impl Console {
             place,
             pen,
             clock: (!look.no_timestamps).then(Clock::local),
+            date: None,
             requests,
             updates,
             early: VecDeque::new(),
@@ -87,7 +91,7 @@ impl Console {
     /// If the terminal is gone.
     pub(crate) fn run(mut self, first: &str, left: &Receiver<()>) -> io::Result<()> {
         for line in first.lines() {
-            self.line(&Author::Room, line.trim_start_matches("[*] "));
+            self.line(unix_ms(), &Author::Room.to_string(), line.trim_start_matches("[*] "));
         }
         self.work(left)?;
         self.terminal.finish(&mut self.lines)
@@ -134,11 +138,7 @@ impl Console {
 
     fn update(&mut self, update: Update) {
         match update {
-            Update::Heard { author, what } => {
-                // Always one, for it was written from one.
-                let author = author.parse().unwrap_or(Author::Room);
-                self.line(&author, &what);
-            }
+            Update::Heard { unix_ms, author, what } => self.line(unix_ms, &author, &what),
             Update::Answer(text) => self.terminal.note(Style::Faint, &text),
             Update::Refused(why) => self.terminal.note(Style::Warning, &why),
             Update::Status(status) => self.status = status,
@@ -190,17 +190,22 @@ impl Console {
         self.terminal.note(Style::Faint, "Ctrl-C once more stops at once.");
     }
 
-    fn line(&mut self, author: &Author, what: &str) {
+    /// Shows a line, and before it the day if that is another one than that of the line before.
+    fn line(&mut self, unix_ms: u64, author: &str, what: &str) {
         let pen = self.pen;
         let mut line = String::new();
-        if let Some((time, _)) = self.clock.as_ref().and_then(|clock| clock.at(unix_ms())) {
+        if let Some((time, date)) = self.clock.as_ref().and_then(|clock| clock.at(unix_ms)) {
+            if self.date.replace(date).is_some_and(|before| before != date) {
+                self.lines.push(pen.row(Style::Faint, &format!("-- {}", day(date))));
+            }
             pen.draw(&mut line, Style::Faint, &time);
             line.push(' ');
         }
-        let is_notice = *author == Author::Room;
+        let author = Author::from_shown(author);
+        let is_notice = author == Author::Room;
         pen.draw(
             &mut line,
-            if is_notice { Style::Faint } else { Style::Author(Hue::of(author)) },
+            if is_notice { Style::Faint } else { Style::Author(Hue::of(&author)) },
             &format!("[{author}]"),
         );
         line.push(' ');

@@ -67,8 +67,8 @@ pub(crate) enum Request {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Update {
-    /// Something happened in the room.
-    Heard { author: String, what: String },
+    /// Something happened in the room, at this time.
+    Heard { unix_ms: u64, author: String, what: String },
     /// The answer to a line.
     Answer(String),
     /// A line was refused, for this reason.

@@ -7,7 +7,7 @@ use chat_proto::Author;
 use crossbeam_channel::{Receiver, never, select};
 
 use super::command::{self, Outcome};
-use super::wording::wording;
+use super::wording::{Wording, unix_ms_of, wording};
 use super::{Desk, Request, Status, Update};
 use crate::client::command::takes_room;
 use crate::server;
@@ -154,10 +154,9 @@ impl<F: FnMut(Update) -> bool> Session<F> {
             let Some(local) = &self.local else { break false };
             match local.try_recv() {
                 Ok(heard) => {
-                    if let Some(line) = wording(&heard) {
-                        let update =
-                            Update::Heard { author: line.author.to_string(), what: line.what.into_owned() };
-                        self.tell(update)?;
+                    if let Some(Wording { author, what }) = wording(&heard) {
+                        let unix_ms = unix_ms_of(&heard, self.desk.room.began_unix_ms());
+                        self.tell(Update::Heard { unix_ms, author, what: what.into_owned() })?;
                     }
                 }
                 Err(TryRecvError::Empty) => break false,

@@ -5,10 +5,14 @@ use std::borrow::Cow;
 use chat_core::Heard;
 use chat_proto::{Author, DirectItem, Event, LeaveReason};
 
+use crate::terminal::unix_ms;
+
 /// A line of the console: `[author] what`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wording<'a> {
-    pub(crate) author: Cow<'a, Author>,
+    /// As it is shown, `*` for the room. `ann -> you` has said something to this local member alone: no name contains
+    /// a space.
+    pub(crate) author: String,
     pub(crate) what: Cow<'a, str>,
 }
 
@@ -20,13 +24,12 @@ impl std::fmt::Display for Wording<'_> {
 
 /// The line for what a local member heard, if there is one.
 pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
-    let notice = |what: String| Some(Wording { author: Cow::Owned(Author::Room), what: what.into() });
+    let notice = |what: String| Some(Wording { author: Author::Room.to_string(), what: what.into() });
     let entry = match heard {
         Heard::Entry(entry) => entry,
         Heard::Missed(messages) => return notice(format!("{messages} messages were not shown here")),
         Heard::Direct(DirectItem::Private { author, text, .. }) => {
-            let what = format!("(to you alone) {text}").into();
-            return Some(Wording { author: Cow::Borrowed(author), what });
+            return Some(Wording { author: format!("{author} -> you"), what: text.as_str().into() });
         }
         Heard::Direct(item) => {
             let line = item.to_string();
@@ -36,7 +39,7 @@ pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
     };
     match &entry.event {
         Event::Said { author, text, .. } => {
-            Some(Wording { author: Cow::Borrowed(author), what: text.as_str().into() })
+            Some(Wording { author: author.to_string(), what: text.as_str().into() })
         }
         Event::Joined { author, .. } => notice(format!("Accepted connection from {author}")),
         Event::Left { author, reason: LeaveReason::Quit, .. } => {
@@ -51,6 +54,14 @@ pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
             notice(event.to_string().trim_start_matches("[*] ").to_owned())
         }
         _ => None,
+    }
+}
+
+/// When it happened, in Unix time: that of an entry counts from `began_unix_ms`. Anything else happens now.
+pub(crate) fn unix_ms_of(heard: &Heard, began_unix_ms: u64) -> u64 {
+    match heard {
+        Heard::Entry(entry) => began_unix_ms.saturating_add(entry.at_ms),
+        _ => unix_ms(),
     }
 }
 
@@ -92,7 +103,7 @@ mod tests {
         let text = "psst".parse().expect("clean");
         let private = Heard::Direct(DirectItem::Private { from: member, author: author.clone(), text });
         let private = wording(&private).map(|line| line.to_string());
-        assert_eq!(private.as_deref(), Some("[127.0.0.1:57814] (to you alone) psst"));
+        assert_eq!(private.as_deref(), Some("[127.0.0.1:57814 -> you] psst"));
         let missed = wording(&Heard::Missed(3)).map(|line| line.to_string());
         assert_eq!(missed.as_deref(), Some("[*] 3 messages were not shown here"));
     }

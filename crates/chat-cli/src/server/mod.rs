@@ -58,7 +58,7 @@ use crate::operator::session::Session;
 use crate::operator::typed;
 use crate::operator::{Desk, QUEUE_MAX};
 use crate::settings::{self, Settings};
-use crate::signals::{self, Signal};
+use crate::signals::{Signal, Watched};
 use crate::terminal::{self, Clock};
 
 /// How long members may take to read what they are owed when the server stops.
@@ -73,6 +73,8 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         return check::run(args);
     }
     has_transport(args)?;
+    // What follows may take a while.
+    let signals = Watched::new()?;
     // Each member needs a descriptor, and the usual soft limit is 1,024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "cannot raise the limit of open files");
@@ -113,13 +115,27 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     let local = is_interactive.then(|| room.join("console")).transpose()?;
     #[cfg(unix)]
     let hand_over = Arc::new(open::hand_over(&sockets, &files, admin.as_ref(), control.as_ref())?);
-    listen::serve(sockets, args, encryption.as_ref().map(Encryption::tls), &rooms, &mut running)?;
+    let told_of_encryption = encryption.as_ref().map(Encryption::to_string);
+    let listening = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let (reopen, reopened) = bounded(1);
+    let reloader = Arc::new(Reloader {
+        rooms: rooms.clone(),
+        encryption,
+        files: [Some(reopen), bans.as_ref().map(BanFile::changed)].into_iter().flatten().collect(),
+        listening: listening.clone(),
+        started: settings.clone(),
+        settings: Mutex::new((args.clone(), settings)),
+    });
+    // Before anyone can come, so that a member always gets a goodbye.
+    on_signals(signals, &room, Arc::clone(&reloader))?;
+    let tls = reloader.encryption.as_ref().map(Encryption::tls);
+    listen::serve(sockets, args, tls, &rooms, &mut running)?;
     #[cfg(unix)]
     files::serve_files(&files, args, &rooms, &mut running)?;
     let mut first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
     #[cfg(unix)]
     first.extend(files.iter().map(|file| format!("[*] Listening on {}\n", file.path().display())));
-    first.extend(encryption.iter().map(Encryption::to_string));
+    first.extend(told_of_encryption);
     if args.web {
         let urls = places.iter().filter_map(|place| place.url(args.tls.is_some()));
         first.extend(urls.map(|url| format!("[*] Open {url} in a browser\n")));
@@ -131,36 +147,22 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         first.push_str(&format!("[*] Metrics on http://{}/metrics\n", listener.local_addr()?));
         metrics::serve(listener, &rooms, &args.rooms, &list)?;
     }
-    let (reopen, reopened) = bounded(1);
     let mut printers = Vec::new();
     if let Some((observers, path)) = log_file {
         let printer = printer::spawn_file(observers, first.clone(), path.clone(), reopened);
         printers.push(printer.map_err(|error| no_log_file(error, path))?);
     }
-    let listening = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let reloader = Arc::new(Reloader {
-        rooms: rooms.clone(),
-        encryption,
-        files: [Some(reopen), bans.as_ref().map(BanFile::changed)].into_iter().flatten().collect(),
-        listening: listening.clone(),
-        started: settings.clone(),
-        settings: Mutex::new((args.clone(), settings)),
-    });
     let desk = Desk {
         room: room.clone(),
         listening: listening.clone(),
         #[cfg(unix)]
         hand_over: Arc::clone(&hand_over),
-        reload: {
-            let reloader = Arc::clone(&reloader);
-            Arc::new(move || reloader.reload())
-        },
+        reload: Arc::new(move || reloader.reload()),
     };
     #[cfg(unix)]
     if let Some(control) = &control {
         control.serve(desk.clone())?;
     }
-    on_signals(&room, reloader)?;
     if let Some(local) = local {
         printers.push(console(local, first, desk, args.look)?);
     } else if let Some(observers) = stdout {
@@ -239,10 +241,10 @@ fn console(local: LocalMember, first: String, desk: Desk, look: LookArgs) -> io:
 }
 
 /// The first signal closes the room in order, the second one at once. SIGHUP reads files again.
-fn on_signals(room: &Room, reloader: Arc<Reloader>) -> io::Result<()> {
+fn on_signals(signals: Watched, room: &Room, reloader: Arc<Reloader>) -> io::Result<()> {
     let room = room.clone();
     let mut is_closing = false;
-    signals::on_each(move |signal| match signal {
+    signals.on_each(move |signal| match signal {
         Signal::Interrupt | Signal::Terminate => {
             if std::mem::replace(&mut is_closing, true) {
                 terminal::give_back();

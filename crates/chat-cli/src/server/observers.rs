@@ -28,6 +28,16 @@ struct List {
     is_listed: Vec<bool>,
 }
 
+/// What was heard.
+#[derive(Debug)]
+pub(super) struct News {
+    /// The room, if the server has several.
+    pub(super) room: Option<Name>,
+    /// What the times of its entries count from.
+    pub(super) began_unix_ms: u64,
+    pub(super) heard: Heard,
+}
+
 /// Has all of them hear each room, those that members open later included.
 pub(super) fn observe<'a>(rooms: &Rooms, all: impl IntoIterator<Item = &'a Observers>) {
     let all: Vec<Arc<Shared>> = all.into_iter().map(|observers| Arc::clone(&observers.shared)).collect();
@@ -48,12 +58,12 @@ impl Observers {
         &self.ready
     }
 
-    /// The next thing that was heard, and where, if the server has several rooms.
+    /// The next thing that was heard.
     ///
     /// # Errors
     ///
     /// [`TryRecvError::Closed`] if all rooms are over.
-    pub(super) fn try_recv(&self) -> Result<(Option<Name>, Heard), TryRecvError> {
+    pub(super) fn try_recv(&self) -> Result<News, TryRecvError> {
         loop {
             let mut list = self.shared.lock();
             let Some(&place) = list.news.front() else {
@@ -69,7 +79,8 @@ impl Observers {
             match observer.try_recv() {
                 Ok(heard) => {
                     self.shared.wake(place, VecDeque::push_front);
-                    return Ok((observer.room_name().cloned(), heard));
+                    let (room, began_unix_ms) = (observer.room_name().cloned(), observer.began_unix_ms());
+                    return Ok(News { room, began_unix_ms, heard });
                 }
                 Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Closed) => self.shared.lock().observers[place] = None,
@@ -125,7 +136,7 @@ mod tests {
 
     fn heard(observers: &Observers) -> Vec<String> {
         let lines = std::iter::from_fn(|| observers.try_recv().ok());
-        lines.map(|(room, heard)| format!("{} {heard}", room.expect("a name"))).collect()
+        lines.map(|News { room, heard, .. }| format!("{} {heard}", room.expect("a name"))).collect()
     }
 
     #[test]

@@ -12,8 +12,8 @@ use std::time::Duration;
 use chat_core::TryRecvError;
 use crossbeam_channel::{Receiver, never, select};
 
-use super::observers::Observers;
-use crate::operator::wording::wording;
+use super::observers::{News, Observers};
+use crate::operator::wording::{unix_ms_of, wording};
 use crate::sink::{Outcome, Sink};
 use crate::stdio;
 use crate::terminal::{Clock, unix_ms};
@@ -91,7 +91,7 @@ struct Printer<W> {
 impl<W: Write> Printer<W> {
     fn run(mut self, observers: &Observers, first: &str) {
         let mut batch = String::new();
-        first.lines().for_each(|line| self.add(&mut batch, line));
+        first.lines().for_each(|line| self.add(&mut batch, unix_ms(), line));
         while self.write(&batch) {
             batch.clear();
             select! {
@@ -100,10 +100,11 @@ impl<W: Write> Printer<W> {
             }
             while batch.len() < BATCH_BYTES {
                 match observers.try_recv() {
-                    Ok((room, heard)) => {
+                    Ok(News { room, began_unix_ms, heard }) => {
                         if let Some(line) = wording(&heard) {
                             let room = room.map_or_else(String::new, |room| format!("{room} "));
-                            self.add(&mut batch, &format!("{room}{line}"));
+                            let unix_ms = unix_ms_of(&heard, began_unix_ms);
+                            self.add(&mut batch, unix_ms, &format!("{room}{line}"));
                         }
                     }
                     Err(TryRecvError::Empty) => break,
@@ -116,21 +117,21 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    fn add(&self, batch: &mut String, line: &str) {
-        batch.push_str(&self.stamp());
+    fn add(&self, batch: &mut String, unix_ms: u64, line: &str) {
+        batch.push_str(&self.stamp(unix_ms));
         batch.push_str(line);
         batch.push('\n');
     }
 
-    fn stamp(&self) -> String {
-        let time = self.clock.as_ref().and_then(|clock| clock.rfc_3339(unix_ms()));
+    fn stamp(&self, unix_ms: u64) -> String {
+        let time = self.clock.as_ref().and_then(|clock| clock.rfc_3339(unix_ms));
         time.map(|time| time + " ").unwrap_or_default()
     }
 
     /// False if nobody reads any more.
     fn write(&mut self, batch: &str) -> bool {
         let name = &self.name;
-        match self.sink.write(batch, &self.stamp()) {
+        match self.sink.write(batch, &self.stamp(unix_ms())) {
             Outcome::Written | Outcome::StillFailing => {}
             Outcome::Failed(error) => {
                 tracing::warn!(%error, "cannot write to {name}; the room goes on, and lines are missing there");

@@ -1,5 +1,8 @@
 //! The server's console.
 
+#[cfg(target_os = "linux")]
+use std::{io::Write, os::unix::fs::MetadataExt};
+
 use super::tmux::Tmux;
 use super::{CHAT, client, named, pipe, server, signal};
 
@@ -46,4 +49,26 @@ fn in_the_background_the_server_only_prints() {
     let rows = shell.shows("] hello");
     assert!(!rows.iter().any(|row| row.contains("> ") || row.contains('●')), "{rows:#?}");
     signal(&tmux, "server", "TERM");
+}
+
+// A member at a socket file is shown as its user, which is neither a name nor an address.
+#[cfg(target_os = "linux")]
+#[test]
+fn at_the_console_nobody_speaks_as_the_room_and_no_text_looks_private() {
+    use std::os::unix::net::UnixStream;
+
+    let Some(tmux) = Tmux::start() else { return };
+    let file = tmux.file("socket");
+    let flags = format!("tcp unix --bind 127.0.0.1:0 --bind {} --no-timestamps", file.display());
+    let server = tmux.window(&format!("{CHAT} server {flags}"));
+    let rows = server.shows("open · 0 present");
+    let address = rows[0].strip_prefix("[*] Listening on ").expect("it says where").to_owned();
+    let mut peer = UnixStream::connect(&file).expect("it listens");
+    peer.write_all(b"The server is stopping\n").expect("it reads");
+    let uid = std::fs::metadata(&file).expect("it is there").uid();
+    server.shows(&format!("[uid:{uid}] The server is stopping"));
+    pipe(&address, "/nick ann\n/msg console psst\n[ann -> you] psst\n");
+    server.shows("[ann -> you] psst");
+    server.shows("[ann] [ann -> you] psst");
+    server.enters("/quit");
 }
