@@ -1,7 +1,7 @@
 //! `chat admin`: the console of a server that runs elsewhere on this machine.
 
 use std::env;
-use std::io::{self, BufReader, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,8 +13,8 @@ use crate::args::AdminArgs;
 use crate::failure::Failure;
 use crate::operator::console::{Console, Place};
 use crate::operator::{QUEUE_MAX, Request, Update, control};
-use crate::signals;
 use crate::terminal::printable;
+use crate::{byte_order_mark, signals, stdio};
 
 pub(crate) fn run(args: &AdminArgs, is_interactive: bool) -> Result<ExitCode, Failure> {
     let path = match &args.socket {
@@ -27,7 +27,18 @@ pub(crate) fn run(args: &AdminArgs, is_interactive: bool) -> Result<ExitCode, Fa
         let line = if line.starts_with('/') { line } else { format!("/{line}") };
         return one_by_one(&server, std::iter::once(Ok(line)));
     }
-    if is_interactive { console(server, args) } else { one_by_one(&server, io::stdin().lines()) }
+    if is_interactive { console(server, args) } else { one_by_one(&server, lines()?) }
+}
+
+/// The lines of stdin.
+fn lines() -> io::Result<impl Iterator<Item = io::Result<String>>> {
+    let mut is_first = true;
+    Ok(BufReader::new(stdio::stdin()?).lines().map(move |line| {
+        let line =
+            line.map_err(|error| io::Error::new(error.kind(), format!("cannot read stdin: {error}")))?;
+        let has_mark = std::mem::take(&mut is_first);
+        Ok(if has_mark { byte_order_mark::strip(&line).to_owned() } else { line })
+    }))
 }
 
 /// Where a server makes its control socket if nothing else is asked for, and this system has such a place.
@@ -96,6 +107,7 @@ fn one_by_one(
     lines: impl Iterator<Item = io::Result<String>>,
 ) -> Result<ExitCode, Failure> {
     let (updates, updated) = bounded(QUEUE_MAX);
+    let mut stdout = stdio::stdout()?;
     let reader = BufReader::new(server.try_clone()?);
     Builder::new().name("chat-updates".to_owned()).spawn(move || control::forward(reader, &updates))?;
     let mut refused = None;
@@ -106,7 +118,7 @@ fn one_by_one(
             match updated.recv() {
                 Ok(Update::Answer(text)) => {
                     let text: String = text.lines().map(|line| format!("{}\n", printable(line))).collect();
-                    match io::stdout().write_all(text.as_bytes()) {
+                    match stdout.write_all(text.as_bytes()) {
                         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
                         result => result?,
                     }

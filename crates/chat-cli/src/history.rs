@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::args::{HistoryArgs, HistoryCommand, ImportArgs, KeepArgs, RedactArgs};
 use crate::failure::Failure;
 use crate::terminal::{Clock, unix_ms};
+use crate::{byte_order_mark, stdio};
 
 pub(crate) fn run(args: &HistoryArgs) -> Result<ExitCode, Failure> {
     match (&args.command, &args.file) {
@@ -54,7 +55,7 @@ fn print(path: &Path, args: &HistoryArgs) -> Result<ExitCode, Failure> {
     let selection = Selection { room: room.clone(), since_unix_ms: since, filter };
     let archive = Archive::open(path).map_err(|error| cannot_open(path, error.into()))?;
     let has_rooms = archive.rooms().map_err(|error| cannot_open(path, error))?.len() > 1;
-    let (clock, mut out, mut written) = (Clock::local(), BufWriter::new(io::stdout().lock()), Ok(()));
+    let (clock, mut out, mut written) = (Clock::local(), BufWriter::new(stdio::stdout()?), Ok(()));
     let each = |message: Message| {
         let line = if *json { object(&message) } else { line(&message, &clock, has_rooms && room.is_none()) };
         written = writeln!(out, "{line}");
@@ -64,10 +65,8 @@ fn print(path: &Path, args: &HistoryArgs) -> Result<ExitCode, Failure> {
     match written.and_then(|()| out.flush()) {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        result => {
-            result?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Err(error) => Err(Failure::new(format!("cannot write to stdout: {error}"), None)),
+        Ok(()) => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -96,7 +95,8 @@ fn object(message: &Message) -> String {
 
 fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
     let log = fs::read(&args.log).map_err(|error| cannot_read(&args.log, error))?;
-    let log = String::from_utf8_lossy(&log);
+    let log = byte_order_mark::strip_bytes(&log).map_err(|error| cannot_read(&args.log, error))?;
+    let log = String::from_utf8_lossy(log);
     let added = Archive::import(&args.file, &args.room, unix_ms(), log.lines());
     let added = added.map_err(|error| cannot_open(&args.file, error))?;
     say(&format!("{added} messages added"))

@@ -7,6 +7,7 @@ mod address;
 #[cfg(unix)]
 mod admin;
 mod args;
+mod byte_order_mark;
 mod client;
 mod diagnostics;
 mod doctor;

@@ -163,7 +163,8 @@ fn a_file_of_something_else_is_refused_and_left_alone() {
 fn a_log_is_imported_and_one_person_is_redacted() {
     let file = file("import");
     let (path, log) = (file.to_str().unwrap(), file.with_file_name("old.log"));
-    fs::write(&log, "[ann] hello\n[bob] my password is hunter2\nno author\n").unwrap();
+    // Some programs on Windows begin with a byte order mark.
+    fs::write(&log, "\u{feff}[ann] hello\n[bob] my password is hunter2\nno author\n").unwrap();
     let output = history(&["import", path, log.to_str().unwrap()]);
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "3 messages added\n");
     let output = history(&["redact", path, "--author", "Bob"]);

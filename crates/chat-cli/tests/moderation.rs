@@ -81,7 +81,8 @@ fn a_ban_survives_the_death_of_the_server() {
 #[test]
 fn a_history_keeps_bans_the_topic_and_slow_mode_over_kill_9() {
     let directory = Directory::new("history");
-    let password = directory.file("password", "open sesame\n");
+    // As some editors on Windows save it.
+    let password = directory.file("password", "\u{feff}open sesame\r\n");
     let history = directory.0.join("chat.db");
     let flags = ["--operator-password-file", &password, "--history", history.to_str().expect("UTF-8")];
     let mut server = Server::with(&flags);

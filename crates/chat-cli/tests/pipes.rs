@@ -122,6 +122,25 @@ fn a_stdin_that_another_program_has_made_non_blocking_is_waited_for() {
 }
 
 #[test]
+fn the_console_at_a_control_socket_waits_for_such_a_stdin_too() {
+    let socket = std::env::temp_dir().join(format!("chat-pipes-{}", std::process::id()));
+    let server = Server::with(&["--socket", socket.to_str().unwrap()]);
+    let mut reader = server.peer();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    let mut command = Command::new(CHAT);
+    command.args(["admin", "--socket"]).arg(&socket);
+    let mut admin = Killed(command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).spawn().unwrap());
+    drop(command);
+    for line in ["one", "two"] {
+        writeln!(&ours, "{line}").unwrap();
+        reader.read_up_to(&format!("[*] {line}"));
+    }
+    drop(ours);
+    assert_eq!(admin.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn a_full_stdout_that_does_not_block_is_waited_for() {
     const LINES: usize = 2_000;
     let server = Server::start();

@@ -8,6 +8,7 @@ use chat_proto::PeerAddr;
 
 use crate::config::RoomConfig;
 use crate::error::JoinError;
+use crate::opening::OpeningAddresses;
 use crate::operators::Attempts;
 use crate::stats::{ByTransport, Stats, TransportStats};
 use crate::survey::Surveyed;
@@ -22,6 +23,7 @@ pub(crate) struct Admission {
     attempts: Mutex<Attempts>,
     vanished: Mutex<(Stats, ByTransport)>,
     surveyed: Surveyed,
+    opening: OpeningAddresses,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +42,7 @@ impl Admission {
             attempts: Mutex::default(),
             vanished: Mutex::default(),
             surveyed: Surveyed::default(),
+            opening: OpeningAddresses::default(),
         };
         admission.set_limits(config);
         admission
@@ -99,6 +102,11 @@ impl Admission {
     pub(crate) fn vanished(&self) -> (Stats, Vec<(&'static str, TransportStats)>) {
         let vanished = self.vanished.lock().unwrap_or_else(PoisonError::into_inner);
         (vanished.0, vanished.1.all().to_vec())
+    }
+
+    /// Where connections come from that are not members yet.
+    pub(crate) fn opening(&self) -> &OpeningAddresses {
+        &self.opening
     }
 
     /// The I/O threads of the server.

@@ -197,6 +197,15 @@ impl Members {
         }
     }
 
+    /// The author that is shown for a member that shares its address with a connection that is not a member yet.
+    pub(crate) fn tagged(&self, member: &Member, word_of: impl Fn(u32) -> &'static str) -> Author {
+        let others: Vec<usize> = self.places_of(&member.base()).collect();
+        let word = word_of(member.attachment);
+        let tag = self.free_tag(&others, word, &word_of);
+        Tag::new(word, u32::from(tag))
+            .map_or(Author::Peer(member.address), |tag| Author::tagged(member.address, tag))
+    }
+
     fn is_proven_at(&self, place: usize) -> bool {
         at(&self.places, place).is_some_and(|member| member.is_proven)
     }

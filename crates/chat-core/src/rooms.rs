@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::config::RoomConfig;
 use crate::error::RoomError;
 use crate::journal::Journals;
 use crate::open_rooms::OpenRooms;
+use crate::opening::Opening;
 use crate::room::Room;
 use crate::rooms_config::RoomsConfig;
 use crate::stats::{Stats, TransportStats};
@@ -305,6 +307,12 @@ impl Rooms {
     #[must_use]
     pub fn stats_of_vanished(&self) -> (Stats, Vec<(&'static str, TransportStats)>) {
         self.0.admission.vanished()
+    }
+
+    /// A transport calls this for each connection that it accepts from a proven address; see [`Opening`].
+    #[must_use]
+    pub fn opening(&self, address: SocketAddr) -> Opening {
+        Opening::new(Arc::clone(&self.0.admission), address)
     }
 
     pub(crate) fn admission(&self) -> &Admission {

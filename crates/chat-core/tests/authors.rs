@@ -3,7 +3,7 @@
 
 mod support;
 
-use chat_core::{KickError, LocalMember, Room};
+use chat_core::{KickError, LocalMember, Room, Rooms};
 use chat_proto::{Event, Hello};
 use support::{Carrier, Time, hear, local, room};
 
@@ -47,6 +47,49 @@ fn a_plain_datagram_that_was_there_first_makes_way() {
     assert_eq!(
         hear(&listener)[1..],
         ["1 [192.0.2.1:5] hello", "192.0.2.1:5 joined, 2 here", "2 [192.0.2.1:5/udp] I resign"]
+    );
+}
+
+#[test]
+fn a_plain_datagram_never_speaks_under_the_address_of_a_connection_that_is_no_member_yet() {
+    let (room, time, tcp, udp, listener) = stage();
+    let forged = udp.attachment.join_unproven(0, ADDRESS.parse().unwrap(), time.now()).unwrap().member;
+    udp.say(forged, "nobody else is there");
+    let opening = Rooms::from(room).opening(ADDRESS.parse().unwrap());
+    udp.say(forged, "I resign");
+    udp.leave(forged, chat_proto::LeaveReason::Quit);
+    let forged = udp.attachment.join_unproven(1, ADDRESS.parse().unwrap(), time.now()).unwrap().member;
+    udp.say(forged, "once more");
+    tcp.join(ADDRESS);
+    drop(opening);
+    udp.say(forged, "and again");
+    assert_eq!(
+        hear(&listener)[1..],
+        [
+            "1 [192.0.2.1:5] nobody else is there",
+            "2 [192.0.2.1:5/udp] I resign",
+            "192.0.2.1:5/udp left (by its own choice), 0 here",
+            "192.0.2.1:5/udp joined, 1 here",
+            "3 [192.0.2.1:5/udp] once more",
+            "192.0.2.1:5 joined, 2 here",
+            "4 [192.0.2.1:5/udp] and again",
+        ]
+    );
+}
+
+#[test]
+fn a_connection_that_a_proxy_forwards_is_protected_at_its_own_address() {
+    let (room, time, _tcp, udp, listener) = stage();
+    let forged = udp.attachment.join_unproven(0, ADDRESS.parse().unwrap(), time.now()).unwrap().member;
+    let of_proxy = Rooms::from(room).opening("192.0.2.9:9".parse().unwrap());
+    let opening = of_proxy.at(ADDRESS.parse().unwrap());
+    drop(of_proxy);
+    udp.say(forged, "I resign");
+    drop(opening);
+    udp.say(forged, "nobody else is there");
+    assert_eq!(
+        hear(&listener)[1..],
+        ["1 [192.0.2.1:5/udp] I resign", "2 [192.0.2.1:5] nobody else is there"]
     );
 }
 

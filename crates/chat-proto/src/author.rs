@@ -207,7 +207,9 @@ mod tests {
 
     #[test]
     fn a_proven_author_that_was_written_down_is_read() {
-        for shown in ["*", "ann", "127.0.0.1:5", "[::1]:5/udp", "uid:1000", "uid:1000/unix-2", "cert:ann@home"] {
+        for shown in
+            ["*", "ann", "127.0.0.1:5", "[::1]:5/udp", "uid:1000", "uid:1000/unix-2", "cert:ann@home"]
+        {
             assert_eq!(Author::from_record(shown).map(|author| author.to_string()).as_deref(), Some(shown));
         }
         for shown in ["", "ann at home", "ann@home", "uid:\u{1}"] {

@@ -36,7 +36,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_core::{CaughtUp, Cursor, FeedId, Format, Identity, Membership};
+use chat_core::{CaughtUp, Cursor, FeedId, Format, Identity, Membership, Opening};
 use chat_proto::{Direct, LeaveReason, RoomFrame};
 
 use crate::context::Context;
@@ -82,6 +82,8 @@ enum Who {
 #[derive(Debug)]
 struct Newcomer {
     identity: Identity,
+    /// Keeps others from speaking under its address.
+    opening: Option<Opening>,
     /// It must be a member by then.
     until: Instant,
 }
@@ -111,7 +113,11 @@ impl Connection {
             phase: Phase::Handshake,
             peer_ended: false,
             room: None,
-            who: Who::Newcomer(Box::new(Newcomer { identity: address.into(), until: now + OPENING_TIMEOUT })),
+            who: Who::Newcomer(Box::new(Newcomer {
+                identity: address.into(),
+                opening: None,
+                until: now + OPENING_TIMEOUT,
+            })),
             incoming: Incoming::Opening(offer),
             backlog: Box::default(),
             outgoing: Outgoing::new(Reading::Delimited(Format::Lf), Cursor::default()),
@@ -122,6 +128,14 @@ impl Connection {
     /// If it is silent until then, it is a listener.
     pub(crate) fn silent_at(mut self, at: Instant) -> Self {
         self.due = Some(at);
+        self
+    }
+
+    /// Until it is a member nobody speaks under its address.
+    pub(crate) fn opening(mut self, opening: Opening) -> Self {
+        if let Who::Newcomer(newcomer) = &mut self.who {
+            newcomer.opening = Some(opening);
+        }
         self
     }
 
@@ -145,6 +159,7 @@ impl Connection {
     /// The stream knows who its peer is.
     pub(crate) fn identify(&mut self, identity: Identity) {
         if let Who::Newcomer(newcomer) = &mut self.who {
+            newcomer.opening = newcomer.opening.take().map(|opening| opening.at(identity.address));
             newcomer.identity = identity;
         }
     }

@@ -6,16 +6,22 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chat_core::{Client, ClientConfig, ClientEnd, ClientEvent, Heard, Room, RoomConfig, SavedSession, Waker};
 use chat_proto::{
-    Author, Entry, Event, FrameDecoder, LeaveReason, MemberFrame, Origin, PREFACE, RoomFrame, Text,
+    Author, Direct, DirectItem, Entry, Event, FrameDecoder, LeaveReason, MemberFrame, Origin, PREFACE,
+    RoomFrame, Text,
 };
 use chat_tcp::{TcpConfig, TcpServer};
 
 /// A generous limit for everything that takes milliseconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+#[expect(clippy::disallowed_methods, reason = "the test measures how long a client waits")]
+fn now() -> Instant {
+    Instant::now()
+}
 
 fn text(text: &str) -> Text {
     text.parse().unwrap()
@@ -185,6 +191,25 @@ fn breaking_line(server: SocketAddr, bytes_up: &'static [u64]) -> SocketAddr {
         }
     });
     address
+}
+
+#[test]
+fn a_client_that_rooms_send_on_for_ever_takes_its_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = chat_tcp::connect(address, &ClientConfig::default()).unwrap();
+    let mut began = None;
+    for _ in 0..4 {
+        let (mut socket, peer) = listener.accept().unwrap();
+        began.get_or_insert_with(now);
+        let mut bytes = welcome(peer);
+        let item = DirectItem::Move { room: text("dev") };
+        RoomFrame::Direct(Direct { number: 1, item }.into()).encode(&mut bytes);
+        socket.write_all(&bytes).unwrap();
+    }
+    // The first move is followed at once. Each of the others waits half a second.
+    assert!(now() - began.unwrap() >= Duration::from_secs(1));
+    client.leave();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Stdin of the client in a pipe: every line is said or is a command, or is a request of `--json`.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use chat_core::{Client, Ended};
 use chat_proto::Text;
@@ -8,16 +8,13 @@ use chat_proto::json::Request;
 use crossbeam_channel::Sender;
 
 use super::json;
-use crate::stdio;
+use crate::{byte_order_mark, stdio};
 
 /// A line of input longer than this is taken in several parts.
 const INPUT_BYTES_MAX: u64 = 64 * 1024;
 
 /// The longest object of `--json`. The rest of a longer line is read as another, and refused.
 const JSON_BYTES_MAX: u64 = 1024 * 1024;
-
-/// The byte order mark that some programs on Windows write before UTF-8.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Requests to be answered on stdout, in this order.
 #[derive(Debug, PartialEq, Eq)]
@@ -121,13 +118,8 @@ fn command(text: &str) -> Result<Text, String> {
 
 /// Takes the byte order mark off the first line.
 fn strip_byte_order_mark(line: &mut Vec<u8>) -> io::Result<()> {
-    if line.starts_with(b"\xff\xfe") || line.starts_with(b"\xfe\xff") {
-        let why = "it is UTF-16, not UTF-8; convert it, for example with: iconv -f UTF-16 -t UTF-8";
-        return Err(io::Error::new(ErrorKind::InvalidData, why));
-    }
-    if line.starts_with(BYTE_ORDER_MARK) {
-        line.drain(..BYTE_ORDER_MARK.len());
-    }
+    let mark = line.len() - byte_order_mark::strip_bytes(line)?.len();
+    line.drain(..mark);
     Ok(())
 }
 

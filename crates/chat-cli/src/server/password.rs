@@ -7,6 +7,7 @@ use std::path::Path;
 use chat_core::{OperatorPassword, PasswordError};
 
 use super::CannotOpen;
+use crate::byte_order_mark;
 use crate::failure::Failure;
 
 /// Read at most: the line of the longest password is shorter.
@@ -31,7 +32,8 @@ pub(super) fn read(path: &Path) -> Result<OperatorPassword, Failure> {
     warn_of_readers(&file, path);
     let mut line = String::new();
     BufReader::new(file.take(READ_BYTES_MAX)).read_line(&mut line).map_err(cannot_open)?;
-    OperatorPassword::new(line.trim_end_matches(['\n', '\r'])).map_err(|source| {
+    let password = byte_order_mark::strip(&line).trim_end_matches(['\n', '\r']);
+    OperatorPassword::new(password).map_err(|source| {
         let hint = "the password is the first line of the file";
         Failure::new(NoPassword { path: path.display().to_string(), source }, Some(hint.to_owned()))
     })

@@ -163,3 +163,49 @@ impl<W: Write> Printer<W> {
 fn gather() {
     std::thread::sleep(Duration::from_millis(10));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use chat_core::{Room, RoomConfig, Rooms, World};
+
+    use super::super::observers::observe;
+    use super::*;
+
+    /// What was written, also after its printer has ended.
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("nobody panics").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_has_the_time_when_it_was_said_and_not_when_it_was_printed() {
+        let world = World { unix_clock: Box::new(|| 1_795_402_243_123), ..World::real() };
+        let room = Room::in_world(RoomConfig::default(), world);
+        let observers = Observers::new();
+        observe(&Rooms::from(room.clone()), [&observers]);
+        room.notice("hello").expect("it is open");
+        room.close("the end", Duration::ZERO);
+        let page = Page::default();
+        let printer = Printer {
+            name: "page".to_owned(),
+            sink: Sink::new(page.clone()),
+            clock: Some(Clock::utc()),
+            open: Box::new(|| Ok(None)),
+            reopen: never(),
+        };
+        printer.run(&observers, "");
+        let printed = String::from_utf8(page.0.lock().expect("nobody panics").clone()).expect("text");
+        let stamp = "2026-11-23T02:50:43+00:00";
+        assert_eq!(printed, format!("{stamp} [*] hello\n{stamp} [*] the end\n"));
+    }
+}

@@ -124,6 +124,25 @@ fn a_page_goes_on_where_it_was_when_the_server_is_killed_and_when_it_is_loaded_a
 }
 
 #[test]
+fn what_happened_after_the_last_message_is_shown_once_also_when_the_page_is_loaded_again() {
+    let Some(browser) = Browser::start(&[]) else { return };
+    let (server, url) = server(&[]);
+    let page = browser.open(&url);
+    page.join("ann");
+    page.says("the last message");
+    page.shows("the last message");
+    let shown =
+        |name: &str| format!("document.querySelector('#log').textContent.split('{name} joined').length - 1");
+    let before = server.peer();
+    page.waits_for(&format!("{} === 1", shown(&before.name)));
+    page.visit(&url);
+    page.is_connected();
+    let after = server.peer();
+    page.waits_for(&format!("{} === 1", shown(&after.name)));
+    assert_eq!(page.value(&shown(&before.name)), 1);
+}
+
+#[test]
 fn ten_thousand_messages_are_a_list_of_which_only_what_is_near_is_drawn() {
     let Some(browser) = Browser::start(&[]) else { return };
     let (server, url) = server(&[]);

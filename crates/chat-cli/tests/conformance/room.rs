@@ -100,6 +100,31 @@ fn clause_1_3_two_members_with_one_address_are_shown_apart() {
     assert_ne!(member(&first.event), member(&second.event));
 }
 
+/// The server may not know yet what a connection is when somebody speaks from the same port over UDP.
+#[test]
+fn clause_1_3_nobody_speaks_under_the_address_of_a_connection_that_is_no_member_yet() {
+    let server = Server::over(&["tcp", "udp"], &["--threads", "1"]);
+    let (mut tcp, udp) = loop {
+        let mut tcp = Peer::connect(server.address);
+        // The framed protocol begins, and does not go on.
+        tcp.send([0xF5]);
+        if let Ok(free) = UdpSocket::bind(&tcp.name) {
+            drop(free);
+            let udp = Plain::at(&tcp.name, server.address);
+            break (tcp, udp);
+        }
+    };
+    // It comes later, and the server has it.
+    let _later = server.peer();
+    let name = tcp.name.clone();
+    udp.send(b"I resign");
+    server.process.stdout.wait_for_line(&format!("[{name}/udp] I resign"));
+    tcp.shut_down();
+    assert_eq!(tcp.read_to_end(), [""; 0]);
+    udp.send(b"nobody else is there");
+    server.process.stdout.wait_for_line(&format!("[{name}] nobody else is there"));
+}
+
 #[test]
 fn clause_1_4_the_epoch_changes_when_the_server_restarts() {
     let mut epochs: Vec<u64> = (0..3).map(|_| Framed::join(&Server::start()).1.epoch).collect();

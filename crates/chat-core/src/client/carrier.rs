@@ -23,6 +23,9 @@ const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration:
 /// The first pause after a server has said that it stops. If another one has taken over, that one's sockets listen already.
 const STOPPED_PAUSE: Duration = Duration::from_millis(100);
 
+/// A room that sends its member on sooner than this after another one did lets it wait so long.
+const MOVE_PAUSE: Duration = Duration::from_millis(500);
+
 /// How long leaving at once may take. After that, the client does not wait for confirmations.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -235,6 +238,7 @@ impl Client {
 fn run<C: Carrier>(mut carrier: C, mut user: User, reconnect: bool, first: Option<C::Link>) {
     let mut next = first.map_or_else(|| carrier.connect(&user), Ok);
     let mut pause = RETRY_PAUSE.0;
+    let mut moved: Option<Instant> = None;
     let end = loop {
         let begun = user.connections;
         let result = match next {
@@ -246,6 +250,17 @@ fn run<C: Carrier>(mut carrier: C, mut user: User, reconnect: bool, first: Optio
         }
         // Only the connection that was moved: if the next one fails, that is as with any other.
         if user.connections > begun && carrier.talk().moves() && !user.is_leaving() {
+            // Servers may send it from one to the other for ever.
+            let is_often = moved.is_some_and(|before| clock().saturating_duration_since(before) < MOVE_PAUSE);
+            let rested = if is_often { rest(&mut carrier, &mut user, MOVE_PAUSE) } else { Ok(false) };
+            match rested {
+                Ok(false) => {}
+                Ok(true) => break ClientEnd::left(carrier.talk().unconfirmed()),
+                Err(error) => {
+                    break ClientEnd::Lost { error, unconfirmed: carrier.talk().unconfirmed() };
+                }
+            }
+            moved = Some(clock());
             next = carrier.connect(&user);
             continue;
         }

@@ -1,6 +1,7 @@
 //! A member's side of the framed protocol, whatever carries the frames.
 
 mod direct;
+mod seen;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use chat_proto::{
     Text, Welcome,
 };
 
+use self::seen::Seen;
 use super::ClientConfig;
 use super::event::{ClientEvent, OldMessages};
 use super::saved::Place;
@@ -47,6 +49,8 @@ pub struct Conversation {
     is_live: bool,
     /// The room takes what begins with `/` for a command.
     has_commands: bool,
+    /// Entries that a resumed session is told again.
+    seen: Seen,
     /// Messages up to this number are confirmed.
     confirmed: u64,
     /// Those that follow, in order.
@@ -282,6 +286,9 @@ impl Conversation {
             }
             RoomFrame::Entry(entry) => {
                 let Some(standing) = &mut self.standing else { return };
+                if self.seen.is_again(&entry) {
+                    return;
+                }
                 standing.have = standing.have.max(entry.seq);
                 let mine = standing.session.member;
                 let own = match &entry.event {
@@ -359,6 +366,9 @@ impl Conversation {
             if !unsure.is_empty() {
                 on_event(ClientEvent::Unsure(unsure));
             }
+        }
+        if !resumed {
+            self.seen.forget();
         }
         self.sent = 0;
         self.wants.got = false;

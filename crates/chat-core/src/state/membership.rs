@@ -170,7 +170,7 @@ impl State {
             session: self.session(member.id, member.since),
             resumed,
             taken,
-            you: member.author(self.word(member)),
+            you: self.shown(member),
             address: Text::lossy(&member.address.to_string()),
             room: self.name.as_ref().and_then(|name| Text::one_line(name.as_str()).ok()),
             name: member.name().and_then(|name| Text::one_line(name.as_str()).ok()),
@@ -281,8 +281,7 @@ impl State {
             self.by_transport.of(word).joined += 1;
         }
         self.counted.members_peak = self.counted.members_peak.max(self.members.len());
-        let author =
-            self.members.get(membership).map_or(Author::Room, |member| member.author(self.word(member)));
+        let author = self.members.get(membership).map_or(Author::Room, |member| self.shown(member));
         let joined = Event::Joined { member: id, author, members: self.member_count() };
         self.gathered.count(&joined, now);
         (membership, self.append(joined, Some(attachment)))
@@ -357,7 +356,16 @@ impl State {
     /// A member's identity, and how it is shown.
     pub(crate) fn identity(&self, membership: Membership) -> Option<(MemberId, Author)> {
         let member = self.members.get(membership)?;
-        Some((member.id, member.author(self.word(member))))
+        Some((member.id, self.shown(member)))
+    }
+
+    /// The author that is shown for a member.
+    pub(super) fn shown(&self, member: &Member) -> Author {
+        let is_bare = !member.is_proven && member.tag == 0 && member.name().is_none();
+        if is_bare && self.admission.opening().contains(member.address) {
+            return self.members.tagged(member, |attachment| word_of(&self.attachments, attachment));
+        }
+        member.author(self.word(member))
     }
 
     // ---- present members -----------------------------------------------------------------------
@@ -369,7 +377,7 @@ impl State {
 
     /// The remote members as they are shown.
     pub(crate) fn authors(&self) -> impl Iterator<Item = Author> {
-        self.members.iter().map(|(_, member)| member.author(self.word(member)))
+        self.members.iter().map(|(_, member)| self.shown(member))
     }
 
     pub(crate) fn members_mut(&mut self) -> &mut Members {

@@ -146,7 +146,7 @@ impl State {
         });
         let members = self.members.iter().map(|(_, member)| Presence {
             member: member.id,
-            author: member.author(self.word(member)),
+            author: self.shown(member),
             address: Some(member.address),
             transport: self.word(member),
             here: since(member.came_ms),

@@ -197,7 +197,7 @@ impl State {
         }
         let member = self.members.get(membership).ok_or(SayError::NotMember)?;
         let is_operator = member.profile.as_ref().is_some_and(|profile| profile.standing.is_operator);
-        let author = member.author(self.word(member));
+        let author = self.shown(member);
         let taken = self.newest_number(member.id, member.taken());
         Ok(Speaker { id: member.id, address: member.address, taken, author, is_operator })
     }

@@ -11,7 +11,9 @@ mod support;
 use std::collections::BTreeSet;
 
 use chat_core::{ClientEvent, Conversation, UNCONFIRMED_MAX};
-use chat_proto::{Lagged, MemberFrame, MemberId, RoomFrame, Session, Welcome};
+use chat_proto::{
+    Author, Entry, Event, Lagged, LeaveReason, MemberFrame, MemberId, RoomFrame, Session, Welcome,
+};
 use net::Net;
 use proptest::prelude::*;
 use support::{text, welcome};
@@ -189,6 +191,35 @@ fn a_gap_in_the_replay_leaves_no_doubt_about_own_messages() {
     assert_eq!(net.seen.unsure, BTreeSet::new());
     assert_eq!(net.accepted(), [0, 1, 2, 3]);
     net.check();
+}
+
+#[test]
+fn what_happened_after_the_last_message_is_not_told_again_by_a_resume() {
+    let mut conversation = Conversation::new(0);
+    let session = Session { member: MemberId::new(7), since: 4, key: 1 };
+    let welcome = |resumed| RoomFrame::Welcome(Box::new(Welcome { resumed, ..welcome(session) }));
+    let entry = |at_ms, event| RoomFrame::Entry(Entry { seq: 4, at_ms, event }.into());
+    let (member, author) = (MemberId::new(9), "ann".parse::<Author>().unwrap());
+    let joined = |at_ms| entry(at_ms, Event::Joined { member, author: author.clone(), members: 2 });
+    let left = |at_ms| {
+        let reason = LeaveReason::Lost;
+        entry(at_ms, Event::Left { member, author: author.clone(), reason, members: 1 })
+    };
+    let mut told = |frames: &[RoomFrame]| {
+        let mut entries = 0;
+        conversation.disconnected();
+        for frame in frames {
+            let count = |event| entries += usize::from(matches!(event, ClientEvent::Entry { .. }));
+            conversation.receive(frame.clone(), count);
+        }
+        entries
+    };
+    assert_eq!(told(&[welcome(false), joined(10), left(20)]), 2);
+    assert_eq!(told(&[welcome(true), joined(10), left(20)]), 0);
+    // Something else has happened within the same millisecond as what was last read.
+    assert_eq!(told(&[welcome(true), joined(10), left(20), joined(20)]), 1);
+    assert_eq!(told(&[welcome(true), joined(10), left(20), joined(20), left(30)]), 1);
+    assert_eq!(told(&[welcome(false), joined(10)]), 1, "another session");
 }
 
 #[test]

@@ -124,7 +124,8 @@ impl Request {
         let Self::History { before, messages, author, words, .. } = self else {
             return Err("it asks for no old messages".to_owned());
         };
-        let read = |author: &String| Author::from_record(author).ok_or_else(|| format!("{author} is no author"));
+        let read =
+            |author: &String| Author::from_record(author).ok_or_else(|| format!("{author} is no author"));
         let author = author.as_ref().map(read);
         let words = words.as_ref().map(|words| Text::one_line(words).map_err(|error| error.to_string()));
         Ok(LookBack {

@@ -181,8 +181,10 @@ impl Connection {
         if let Who::Member(speaker) = &self.who {
             let attachment = cx.feed().attachment();
             let Some(identity) = attachment.identity(speaker.member()) else { return };
+            let opening = Some(cx.feeds.rooms().opening(identity.address));
             drop(attachment.leave(speaker.member(), LeaveReason::Quit, cx.now));
-            self.who = Who::Newcomer(Box::new(Newcomer { identity, until: cx.now + OPENING_TIMEOUT }));
+            let until = cx.now + OPENING_TIMEOUT;
+            self.who = Who::Newcomer(Box::new(Newcomer { identity, opening, until }));
         }
     }
 

@@ -37,7 +37,8 @@ impl<S: Stream> Endpoint<S> {
         let is_newcomer =
             |key, generation| peers.get(key).is_some_and(|peer| peer.is_newcomer_of(generation));
         self.newcomers.insert(key, self.generation, is_newcomer);
-        let connection = connection.silent_at(now + S::SILENT_AFTER);
+        let opening = self.feeds.rooms().opening(address);
+        let connection = connection.silent_at(now + S::SILENT_AFTER).opening(opening);
         let mut peer = Peer::new(stream, connection, self.generation);
         let mut cx = Context { feeds: &mut self.feeds, at: peer.at(), key, now, room_left: 0, line_left: 0 };
         peer.open(&mut cx);
