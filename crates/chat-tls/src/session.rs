@@ -78,6 +78,10 @@ impl Read for Session {
         loop {
             match self.tls.reader().read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                // For people: the words of the library point to its manual.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    return Err(io::Error::new(error.kind(), "the connection was cut before the end of TLS"));
+                }
                 result => return result,
             }
             self.receive()?;
