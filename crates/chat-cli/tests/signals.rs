@@ -161,7 +161,7 @@ fn a_server_that_is_still_starting_is_not_ended_by_log_rotation() {
     for signal in ["HUP", "USR1", "USR2", "XFSZ"] {
         server.signal(signal);
     }
-    std::io::Write::write_all(&mut password, b"correct horse battery\n").expect("it reads");
+    password.write_all(b"correct horse battery\n").expect("it reads");
     drop(password);
     server.stdout.wait_until("it to listen", |output| {
         output.lines.iter().any(|line| line.starts_with("[*] Listening on ")).then_some(())

@@ -218,4 +218,9 @@ fn a_session_is_resumed_over_tls_when_the_server_comes_back() {
     hears(&second, "two");
     client.end_of_input();
     assert_eq!(client.exit_code(), Some(0));
+    let stderr = client.stderr.all().join("\n");
+    assert!(
+        stderr.contains("Connection lost") && !stderr.contains("https://"),
+        "in words for people: {stderr}"
+    );
 }
