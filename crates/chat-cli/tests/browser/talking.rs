@@ -133,11 +133,11 @@ fn what_happened_after_the_last_message_is_shown_once_also_when_the_page_is_load
     page.shows("the last message");
     let shown =
         |name: &str| format!("document.querySelector('#log').textContent.split('{name} joined').length - 1");
-    let before = server.peer();
+    let before = server.peer_that_says("/who\n");
     page.waits_for(&format!("{} === 1", shown(&before.name)));
     page.visit(&url);
     page.is_connected();
-    let after = server.peer();
+    let after = server.peer_that_says("/who\n");
     page.waits_for(&format!("{} === 1", shown(&after.name)));
     assert_eq!(page.value(&shown(&before.name)), 1);
 }
