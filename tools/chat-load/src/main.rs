@@ -28,6 +28,7 @@ mod process;
 mod server;
 mod soak;
 mod stamp;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

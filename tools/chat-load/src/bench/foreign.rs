@@ -7,14 +7,19 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::failure::{Context, Failure, Result};
+use crate::tls::{CERTIFICATE, KEY};
 
 /// A server that others have written.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Foreign {
     Redis,
+    RedisTls,
     Nats,
+    NatsTls,
+    NatsWebSocket,
     Ngircd,
     Mosquitto,
+    MosquittoWebSocket,
     /// The server that runs on it uses uWebSockets.
     Bun,
 }
@@ -23,31 +28,50 @@ impl Foreign {
     /// The command that serves on `address`. A configuration file, if the server needs one, goes into `dir`.
     pub(super) fn command(self, address: SocketAddr, dir: &Path) -> Result<Command> {
         match self {
-            Self::Redis => redis(address),
-            Self::Nats => nats(address, dir),
+            Self::Redis => redis(address, false),
+            Self::RedisTls => redis(address, true),
+            Self::Nats => nats(&format!("listen: \"{address}\""), dir),
+            Self::NatsTls => nats(
+                &format!(
+                    "listen: \"{address}\"\ntls {{ cert_file: {CERTIFICATE}, key_file: {KEY}, handshake_first: true }}"
+                ),
+                dir,
+            ),
+            Self::NatsWebSocket => nats(
+                &format!("listen: \"127.0.0.1:-1\"\nwebsocket {{ listen: \"{address}\", no_tls: true }}"),
+                dir,
+            ),
             Self::Ngircd => ngircd(address, dir),
-            Self::Mosquitto => mosquitto(address, dir),
+            Self::Mosquitto => mosquitto(address, "mqtt", dir),
+            Self::MosquittoWebSocket => mosquitto(address, "websockets", dir),
             Self::Bun => bun(address, dir),
         }
     }
 
     pub(super) fn version(self) -> Option<String> {
         match self {
-            Self::Redis => version("redis-server", "--version"),
-            Self::Nats => version("nats-server", "--version"),
+            Self::Redis | Self::RedisTls => version("redis-server", "--version"),
+            Self::Nats | Self::NatsTls | Self::NatsWebSocket => version("nats-server", "--version"),
             Self::Ngircd => version("ngircd", "--version"),
-            Self::Mosquitto => version("mosquitto", "-h"),
+            Self::Mosquitto | Self::MosquittoWebSocket => version("mosquitto", "-h"),
             Self::Bun => version("bun", "--version"),
         }
     }
 }
 
-fn redis(address: SocketAddr) -> Result<Command> {
+fn redis(address: SocketAddr, is_tls: bool) -> Result<Command> {
     let mut command = program("redis-server")?;
+    let port = match is_tls {
+        true => format!(
+            "0 --tls-port {} --tls-cert-file {CERTIFICATE} --tls-key-file {KEY} --tls-ca-cert-file {CERTIFICATE} \
+             --tls-auth-clients no",
+            address.port()
+        ),
+        false => address.port().to_string(),
+    };
     let line = format!(
-        "--bind {} --port {} --protected-mode no --appendonly no --maxclients 60000 --tcp-backlog 4096",
-        address.ip(),
-        address.port()
+        "--bind {} --port {port} --protected-mode no --appendonly no --maxclients 60000 --tcp-backlog 4096",
+        address.ip()
     );
     command.args(line.split(' '));
     command.args(["--save", ""]);
@@ -55,9 +79,9 @@ fn redis(address: SocketAddr) -> Result<Command> {
     Ok(command)
 }
 
-fn nats(address: SocketAddr, dir: &Path) -> Result<Command> {
+fn nats(listen: &str, dir: &Path) -> Result<Command> {
     let config = format!(
-        "listen: \"{address}\"\nmax_connections: 200000\nmax_pending: 4GB\nwrite_deadline: \"600s\"\nping_interval: \"1h\"\n"
+        "{listen}\nmax_connections: 200000\nmax_pending: 4GB\nwrite_deadline: \"600s\"\nping_interval: \"1h\"\n"
     );
     let mut command = program("nats-server")?;
     command.arg("-c").arg(file(dir, "nats.conf", &config)?);
@@ -76,9 +100,9 @@ fn ngircd(address: SocketAddr, dir: &Path) -> Result<Command> {
     Ok(command)
 }
 
-fn mosquitto(address: SocketAddr, dir: &Path) -> Result<Command> {
+fn mosquitto(address: SocketAddr, protocol: &str, dir: &Path) -> Result<Command> {
     let config = format!(
-        "listener {} {}\nallow_anonymous true\npersistence false\nlog_dest none\nset_tcp_nodelay true\n\
+        "listener {} {}\nprotocol {protocol}\nallow_anonymous true\npersistence false\nlog_dest none\nset_tcp_nodelay true\n\
          max_connections -1\nmax_queued_messages 0\nmax_queued_bytes 0\n",
         address.port(),
         address.ip()

@@ -1,6 +1,6 @@
 //! The pieces of work, and the systems that do each of them.
 
-use super::system::System;
+use super::system::{LIMIT_WEB, System};
 use super::work::{Effort, Work};
 
 /// One piece of work as the results list it.
@@ -126,14 +126,16 @@ impl Case {
         if self.name.starts_with("udp_") != system.is_over_udp() || self.is_point && !is_plotted(system) {
             return Part::None;
         }
-        if system.is_over_websocket()
+        if (system.has_layer() || system.key == "tcp-plain-1-doors")
             && !matches!(self.work, Work::Fanout { talkers: 1, members: 1000 } | Work::Idle { .. })
         {
             return Part::None;
         }
         match (self.work, system.key.as_str()) {
             // Here it tells nothing that a send per read batch does not tell, and it takes long.
-            (Work::Stalled { .. } | Work::Idle { .. }, "limit-message") => Part::None,
+            (Work::Stalled { .. } | Work::Idle { .. }, "limit-message") | (Work::Idle { .. }, LIMIT_WEB) => {
+                Part::None
+            }
             (Work::Idle { .. } | Work::PingPong, "udp-limit-message") => Part::None,
             // It drops the messages that a stalled member does not take, so there is nothing to compare with.
             (Work::Stalled { .. }, "limit-batch") => Part::None,

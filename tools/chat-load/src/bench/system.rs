@@ -10,10 +10,11 @@ use std::time::Duration;
 use super::calls::CallCounter;
 use super::foreign::Foreign;
 use crate::clock;
-use crate::crowd::{Medium, Wire};
+use crate::crowd::{Carrier, Medium, Wire, object_bytes, plain_bytes};
 use crate::failure::{Context, Failure, Result, ensure};
 use crate::probe;
 use crate::process::Process;
+use crate::tls;
 
 /// How long a server may take until it accepts connections.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,6 +23,10 @@ const TRY_AGAIN: Duration = Duration::from_millis(5);
 /// The systems that all others over TCP and over UDP are compared with.
 pub(super) const LIMIT: &str = "limit-batch";
 pub(super) const LIMIT_UDP: &str = "udp-limit-batch";
+
+/// The limits that write as many bytes per message as our server does over WebSocket and over TLS.
+pub(super) const LIMIT_WEB: &str = "ws-limit-batch";
+pub(super) const LIMIT_TLS: &str = "tls-limit-batch";
 
 /// A chat server, or something that could be used as one.
 #[derive(Clone, Debug)]
@@ -60,7 +65,7 @@ pub(super) struct Programs {
 impl System {
     /// All systems in the order of tables. `has_other` adds those of another build of `chat`.
     pub(super) fn all(has_other: bool) -> Vec<Self> {
-        use self::Medium::{Datagrams, Stream};
+        use self::Medium::Datagrams;
         let system = |key: &str, label: &str, medium, program| Self {
             key: key.to_owned(),
             label: label.to_owned(),
@@ -75,44 +80,66 @@ impl System {
                 has_other.then(|| system(&key, &label, medium, Program::Chat { arguments, is_other: true }));
             std::iter::once(this).chain(other)
         };
-        let foreign = |key, label, wire, foreign| system(key, label, Stream(wire), Program::Foreign(foreign));
+        let tcp = |wire| Medium::Stream { wire, carrier: Carrier::Tcp };
+        let tls = |wire| Medium::Stream { wire, carrier: Carrier::Tls };
+        let web = |wire| Medium::Stream { wire, carrier: Carrier::WebSocket };
+        let foreign = |key, label, medium, foreign| system(key, label, medium, Program::Foreign(foreign));
         let plain_udp = Datagrams { framed: false };
-        [own(LIMIT, "limit: a send per read batch", Stream(Wire::Lines))]
+        [own(LIMIT, "limit: a send per read batch", tcp(Wire::Lines))]
             .into_iter()
-            .chain([own("limit-message", "limit: a send per message", Stream(Wire::Lines))])
-            .chain(chat("tcp-plain-1", "chat tcp plain, 1 thread", Stream(Wire::Lines), "tcp --threads 1"))
-            .chain(chat("tcp-plain-2", "chat tcp plain, 2 threads", Stream(Wire::Lines), "tcp --threads 2"))
-            .chain(chat("tcp-framed-1", "chat tcp framed, 1 thread", Stream(Wire::Frames), "tcp --threads 1"))
-            .chain(chat(
-                "tcp-framed-2",
-                "chat tcp framed, 2 threads",
-                Stream(Wire::Frames),
-                "tcp --threads 2",
-            ))
+            .chain([own("limit-message", "limit: a send per message", tcp(Wire::Lines))])
+            .chain(chat("tcp-plain-1", "chat tcp plain, 1 thread", tcp(Wire::Lines), "tcp --threads 1"))
+            .chain(chat("tcp-plain-2", "chat tcp plain, 2 threads", tcp(Wire::Lines), "tcp --threads 2"))
+            .chain(chat("tcp-framed-1", "chat tcp framed, 1 thread", tcp(Wire::Frames), "tcp --threads 1"))
+            .chain(chat("tcp-framed-2", "chat tcp framed, 2 threads", tcp(Wire::Frames), "tcp --threads 2"))
             // In the directory that is the server's own.
             .chain(chat(
                 "tcp-plain-1-history",
                 "chat tcp plain, 1 thread, history",
-                Stream(Wire::Lines),
+                tcp(Wire::Lines),
                 "tcp --threads 1 --history chat.db",
             ))
             .chain(chat(
                 "tcp-framed-1-history",
                 "chat tcp framed, 1 thread, history",
-                Stream(Wire::Frames),
+                tcp(Wire::Frames),
                 "tcp --threads 1 --history chat.db",
             ))
-            .chain(chat("ws-1", "chat WebSocket, 1 thread", Stream(Wire::Objects), "tcp --threads 1 --web"))
+            .chain(chat(
+                "tcp-plain-1-doors",
+                "chat tcp plain, 1 thread, with --tls and --web",
+                tcp(Wire::Lines),
+                "tcp --threads 1 --web --tls cert.pem key.pem",
+            ))
+            .chain([own(
+                LIMIT_WEB,
+                "limit: a send per read batch, as long as for WebSocket",
+                tcp(Wire::LongLines(object_bytes())),
+            )])
+            .chain(chat("ws-1", "chat WebSocket, 1 thread", web(Wire::Objects), "tcp --threads 1 --web"))
             .chain([
-                own("ws-axum", "axum WebSocket + broadcast", Stream(Wire::WebSocket)),
-                foreign("ws-bun", "Bun publish", Wire::WebSocket, Foreign::Bun),
+                own("ws-axum", "axum WebSocket + broadcast", web(Wire::Texts)),
+                foreign("ws-bun", "Bun publish", web(Wire::Texts), Foreign::Bun),
+                foreign("ws-nats", "NATS WebSocket", web(Wire::Nats), Foreign::NatsWebSocket),
+                foreign("ws-mosquitto", "mosquitto WebSocket", web(Wire::Mqtt), Foreign::MosquittoWebSocket),
+                own(LIMIT_TLS, "limit: rustls, a send per read batch", tls(Wire::LongLines(plain_bytes()))),
+            ])
+            .chain(chat(
+                "tls-plain-1",
+                "chat TLS plain, 1 thread",
+                tls(Wire::Lines),
+                "tcp --threads 1 --tls cert.pem key.pem",
+            ))
+            .chain([
+                foreign("tls-nats", "NATS TLS", tls(Wire::Nats), Foreign::NatsTls),
+                foreign("tls-redis", "Redis TLS", tls(Wire::Redis), Foreign::RedisTls),
             ])
             .chain([
-                own("tokio", "tokio task + broadcast", Stream(Wire::Lines)),
-                foreign("redis", "Redis pub/sub", Wire::Redis, Foreign::Redis),
-                foreign("nats", "NATS", Wire::Nats, Foreign::Nats),
-                foreign("ngircd", "ngIRCd", Wire::Irc, Foreign::Ngircd),
-                foreign("mosquitto", "mosquitto", Wire::Mqtt, Foreign::Mosquitto),
+                own("tokio", "tokio task + broadcast", tcp(Wire::Lines)),
+                foreign("redis", "Redis pub/sub", tcp(Wire::Redis), Foreign::Redis),
+                foreign("nats", "NATS", tcp(Wire::Nats), Foreign::Nats),
+                foreign("ngircd", "ngIRCd", tcp(Wire::Irc), Foreign::Ngircd),
+                foreign("mosquitto", "mosquitto", tcp(Wire::Mqtt), Foreign::Mosquitto),
                 own(LIMIT_UDP, "limit: a datagram per read batch", plain_udp),
                 own("udp-limit-message", "limit: a datagram per message", plain_udp),
             ])
@@ -130,8 +157,10 @@ impl System {
         matches!(self.medium, Medium::Datagrams { .. })
     }
 
-    pub(super) fn is_over_websocket(&self) -> bool {
-        matches!(self.medium, Medium::Stream(Wire::Objects | Wire::WebSocket))
+    /// Whether its members are on something between them and TCP, or it is a limit for such systems.
+    pub(super) fn has_layer(&self) -> bool {
+        self.key == LIMIT_WEB
+            || matches!(self.medium, Medium::Stream { carrier: Carrier::Tls | Carrier::WebSocket, .. })
     }
 
     pub(super) fn is_ours(&self) -> bool {
@@ -170,6 +199,7 @@ impl Server {
         let dir = std::env::temp_dir().join(format!("chat-bench-{}-{}", std::process::id(), address.port()));
         fs::create_dir_all(&dir).when(format!("create {}", dir.display()))?;
         let dir = Directory(dir);
+        tls::write_into(&dir.0)?;
         let mut command = system.command(address, programs, &dir.0)?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir(&dir.0);
         let (process, ()) = Process::start(&mut command, |_| ())?;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use chat_testkit::NatsServers;
 
 use crate::clock;
-use crate::crowd::{Crowd, TcpCrowd, Wire};
+use crate::crowd::{Carrier, Crowd, TcpCrowd, Wire};
 use crate::failure::{Failure, Result};
 use crate::latency::Latencies;
 use crate::stamp::{ROLL_CALL, Scanner, Stamp};
@@ -92,7 +92,7 @@ fn delivery(
 ) -> Result<(Latencies, Latencies)> {
     let mut crowds = Vec::new();
     for server in servers {
-        let mut crowd = TcpCrowd::new(Wire::Lines, server.address, TALKERS)?;
+        let mut crowd = TcpCrowd::new(Wire::Lines, Carrier::Tcp, server.address, TALKERS)?;
         crowd.join(members, &|_| false)?;
         crowds.push(crowd);
     }
@@ -156,7 +156,7 @@ fn talk(crowd: &mut TcpCrowd, began: Instant, count: u64, rate: u32) -> Result<L
 
 /// How many messages per second one server gets back from the stream when its talkers say everything at once.
 fn flooded(server: &Server, count: u64) -> Result<f64> {
-    let mut crowd = TcpCrowd::new(Wire::Lines, server.address, TALKERS)?;
+    let mut crowd = TcpCrowd::new(Wire::Lines, Carrier::Tcp, server.address, TALKERS)?;
     crowd.join(1, &|_| false)?;
     let began = clock::now();
     for number in 0..count {

@@ -1,8 +1,9 @@
 //! The members: as many connections as are needed, all in one thread, as cheap as possible.
 //!
-//! There is a crowd over TCP and one over UDP, and the work cannot tell them apart. Peers are numbered in the order
+//! There is a crowd over connections and one over UDP, and the work cannot tell them apart. Peers are numbered in the order
 //! in which they join: first the talkers, which also hear, then the members, which only hear.
 
+mod connection;
 mod roll;
 mod tcp;
 mod udp;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::tcp::{TcpCrowd, connect_with_small_buffers};
 use self::udp::UdpCrowd;
-pub(crate) use self::wire::{Medium, Wire};
+pub(crate) use self::wire::{Carrier, Medium, Wire, object_bytes, plain_bytes};
 use crate::clock;
 use crate::failure::{Result, ensure};
 use crate::stamp::Stamp;
@@ -75,7 +76,7 @@ pub(crate) struct Settled {
 /// A crowd of `talkers`. Members join later.
 pub(crate) fn crowd(medium: Medium, address: SocketAddr, talkers: usize) -> Result<Box<dyn Crowd>> {
     Ok(match medium {
-        Medium::Stream(wire) => Box::new(TcpCrowd::new(wire, address, talkers)?),
+        Medium::Stream { wire, carrier } => Box::new(TcpCrowd::new(wire, carrier, address, talkers)?),
         Medium::Datagrams { framed } => Box::new(UdpCrowd::new(framed, address, talkers)?),
     })
 }

@@ -1,10 +1,10 @@
-//! Talkers and members of one server over TCP, in one poll loop.
+//! Talkers and members of one server over connections, in one poll loop.
 //!
 //! The bytes that a member receives are counted and then dropped, because looking at them would cost more than the
 //! server spends on sending them. A few observed members count messages. In the end every member must have as many
 //! bytes as they have.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,8 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::wire::{Step, Wire};
+use super::connection::{Connection, Opener};
+use super::wire::{Carrier, Step, Wire};
 use super::{Crowd, PATIENCE, Settled, in_time, roll};
 use crate::clock;
 use crate::failure::{Context, Failure, Result};
@@ -26,17 +27,21 @@ const SMALL_BUFFER_BYTES: usize = 16 * 1024;
 /// Connections to one server.
 pub(crate) struct TcpCrowd {
     wire: Wire,
+    carrier: Carrier,
+    opener: Opener,
     address: SocketAddr,
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
+    /// The message that is being said; it keeps its memory.
+    message: Vec<u8>,
     peers: Vec<Peer>,
     talkers: usize,
     calls: u64,
 }
 
 struct Peer {
-    socket: TcpStream,
+    connection: Connection,
     entering: Option<Entering>,
     /// Bytes received since the count began.
     heard_bytes: u64,
@@ -55,13 +60,16 @@ struct Entering {
 }
 
 impl TcpCrowd {
-    pub(crate) fn new(wire: Wire, address: SocketAddr, talkers: usize) -> Result<Self> {
+    pub(crate) fn new(wire: Wire, carrier: Carrier, address: SocketAddr, talkers: usize) -> Result<Self> {
         let mut crowd = Self {
             wire,
+            carrier,
+            opener: Opener::new(carrier)?,
             address,
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
             buffer: vec![0; 256 * 1024],
+            message: Vec::new(),
             peers: Vec::new(),
             talkers,
             calls: 0,
@@ -132,11 +140,11 @@ impl TcpCrowd {
         let mut socket = TcpStream::from_std(socket.into());
         let key = self.peers.len();
         self.poll.registry().register(&mut socket, Token(key), Interest::READABLE | Interest::WRITABLE)?;
-        let steps = self.wire.join(key).into_iter();
+        let steps = self.wire.join(key, self.carrier).into_iter();
         let entering = Some(Entering { steps, is_answered: |_| true, heard: Vec::new() });
         let unsent = Vec::new();
         self.peers.push(Peer {
-            socket,
+            connection: self.opener.open(socket)?,
             entering,
             heard_bytes: 0,
             unsent,
@@ -185,7 +193,9 @@ impl Crowd for TcpCrowd {
     fn say(&mut self, stamp: Stamp) -> Result<()> {
         let peer = &mut self.peers[stamp.talker];
         peer.said += 1;
-        self.wire.say(peer.said, &stamp.text(), &mut peer.unsent);
+        self.message.clear();
+        self.wire.say(peer.said, &stamp.text(), &mut self.message);
+        self.carrier.put(&self.message, self.wire.opcode(), &mut peer.unsent);
         Ok(())
     }
 
@@ -261,7 +271,7 @@ impl Peer {
     fn send(&mut self) -> Result<()> {
         let mut sent = 0;
         while sent < self.unsent.len() {
-            match self.socket.write(&self.unsent[sent..]) {
+            match self.connection.write(&self.unsent[sent..]) {
                 Ok(count) => sent += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -269,29 +279,37 @@ impl Peer {
             }
         }
         self.unsent.drain(..sent);
-        Ok(())
+        match self.connection.flush() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error).when("a talker cannot send"),
+            _ => Ok(()),
+        }
     }
 
     fn read(&mut self, buffer: &mut [u8], mut hear: impl FnMut(&[u8])) -> Result<()> {
+        self.go_on_entering()?;
+        if !self.connection.open()? {
+            return Ok(());
+        }
         loop {
-            match self.socket.read(buffer) {
-                Ok(0) => return Err(Failure::new("the server closed it")),
-                Ok(count) => {
+            match self.connection.read(buffer) {
+                Ok(got) => {
+                    let bytes = &buffer[..got.bytes];
                     if let Some(entering) = &mut self.entering {
-                        entering.heard.extend_from_slice(&buffer[..count]);
+                        entering.heard.extend_from_slice(bytes);
                         self.go_on_entering()?;
                     } else {
-                        self.heard_bytes += count as u64;
-                        hear(&buffer[..count]);
+                        self.heard_bytes += bytes.len() as u64;
+                        hear(bytes);
                     }
-                    // A socket that returned less than the buffer holds is empty, so there is no need to ask it
-                    // again.
-                    if count < buffer.len() {
+                    if got.is_all {
                         return Ok(());
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    return Err(Failure::new("the server closed it"));
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -300,10 +318,10 @@ impl Peer {
     /// Begins the next step of joining if the last one is answered.
     fn go_on_entering(&mut self) -> Result<()> {
         let Some(entering) = &mut self.entering else { return Ok(()) };
-        if !(entering.is_answered)(&entering.heard) {
+        if !self.connection.open()? || !(entering.is_answered)(&entering.heard) {
             return Ok(());
         }
-        if let Some(error) = self.socket.take_error()? {
+        if let Some(error) = self.connection.socket.take_error()? {
             return Err(error.into());
         }
         match entering.steps.next() {
@@ -315,7 +333,7 @@ impl Peer {
             }
             None => {
                 self.entering = None;
-                let socket = SockRef::from(&self.socket);
+                let socket = SockRef::from(&self.connection.socket);
                 socket.set_tcp_nodelay(true)?;
                 // Close with a reset, so that ten thousand connections leave nothing behind for the next run.
                 Ok(socket.set_linger(Some(Duration::ZERO))?)

@@ -1,29 +1,45 @@
 //! How to join and speak in each system, as far as a load generator must know.
 
-use chat_proto::{Hello, MemberFrame, PREFACE, Text};
+use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::stamp::TEXT_BYTES;
+use chat_proto::json::Report;
+use chat_proto::{
+    Author, Entry, Event, Hello, Line, MemberFrame, MemberId, Origin, PREFACE, Text, WebSocketFrame,
+};
+
+use crate::stamp::{Stamp, TEXT_BYTES};
 
 /// How members reach a system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Medium {
-    /// Over TCP.
-    Stream(Wire),
+    /// Over a connection.
+    Stream { wire: Wire, carrier: Carrier },
     /// Over UDP: lines in datagrams, or the sessions of `chat-proto`.
     Datagrams { framed: bool },
 }
 
-/// The bytes that members exchange with a system over TCP.
+/// What carries the bytes of a wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    Tcp,
+    Tls,
+    /// A message of the wire is one of the WebSocket.
+    WebSocket,
+}
+
+/// The bytes that members exchange with a system over a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
     /// Lines that everyone else gets. A connection is a member without saying anything.
     Lines,
+    /// Such lines with this many bytes, so that a limit passes on as many bytes as a server that adds something.
+    LongLines(usize),
     /// The frames of `chat-proto`.
     Frames,
-    /// The objects of `chat-proto` over WebSocket.
+    /// The objects of `chat-proto`.
     Objects,
-    /// Text messages over WebSocket that everyone else gets.
-    WebSocket,
+    /// Messages of text that everyone else gets.
+    Texts,
     /// `PUBLISH` and `SUBSCRIBE` of Redis, in its protocol version 3, where one connection may do both.
     Redis,
     /// `PUB` and `SUB` of NATS.
@@ -43,12 +59,20 @@ pub(crate) struct Step {
 
 impl Wire {
     /// The steps that make a connection a member that receives everything and may speak. `who` is unique in the run.
-    pub(crate) fn join(self, who: usize) -> Vec<Step> {
+    pub(crate) fn join(self, who: usize, carrier: Carrier) -> Vec<Step> {
+        let mut steps = self.steps(who);
+        for step in &mut steps {
+            let message = std::mem::take(&mut step.send);
+            carrier.put(&message, self.opcode(), &mut step.send);
+        }
+        steps
+    }
+
+    fn steps(self, who: usize) -> Vec<Step> {
         match self {
-            Self::Lines => Vec::new(),
+            Self::Lines | Self::LongLines(_) | Self::Texts => Vec::new(),
             Self::Frames => vec![hello()],
-            Self::Objects => vec![upgrade(), objects_hello()],
-            Self::WebSocket => vec![upgrade()],
+            Self::Objects => vec![objects_hello()],
             Self::Redis => {
                 let send = "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n*2\r\n$9\r\nSUBSCRIBE\r\n$4\r\nroom\r\n";
                 vec![step(send, |heard| contains(heard, b"$4\r\nroom\r\n:1\r\n"))]
@@ -71,12 +95,14 @@ impl Wire {
     /// Appends message number `number` of its author, as the author sends it.
     pub(crate) fn say(self, number: u64, text: &[u8; TEXT_BYTES], out: &mut Vec<u8>) {
         match self {
-            Self::Lines => {}
+            Self::Lines | Self::LongLines(_) | Self::Texts => {}
             Self::Objects => {
                 let text = str::from_utf8(text).expect("stamps are ASCII");
-                return message(&format!(r#"{{"type":"say","text":"{text}","number":{number}}}"#), out);
+                out.extend_from_slice(
+                    format!(r#"{{"type":"say","text":"{text}","number":{number}}}"#).as_bytes(),
+                );
+                return;
             }
-            Self::WebSocket => return message(str::from_utf8(text).expect("stamps are ASCII"), out),
             Self::Frames => {
                 let text = str::from_utf8(text).ok().and_then(|text| Text::one_line(text).ok());
                 MemberFrame::Say { number, text: text.expect("stamps are short ASCII") }.encode(out);
@@ -90,15 +116,66 @@ impl Wire {
         out.extend_from_slice(text);
         match self {
             Self::Lines => out.push(b'\n'),
+            Self::LongLines(bytes) => {
+                out.resize(out.len() + bytes.saturating_sub(TEXT_BYTES + 1), b'.');
+                out.push(b'\n');
+            }
             Self::Redis | Self::Nats | Self::Irc => out.extend_from_slice(b"\r\n"),
-            Self::Frames | Self::Objects | Self::WebSocket | Self::Mqtt => {}
+            Self::Frames | Self::Objects | Self::Texts | Self::Mqtt => {}
         }
+    }
+
+    /// The opcode of its messages over WebSocket: text or binary.
+    pub(crate) fn opcode(self) -> u8 {
+        if matches!(self, Self::Objects | Self::Texts) { 1 } else { 2 }
     }
 
     /// Whether an author gets its own message back.
     pub(crate) fn echoes(self) -> bool {
         matches!(self, Self::Frames | Self::Objects | Self::Redis | Self::Mqtt)
     }
+}
+
+impl Carrier {
+    /// Appends a message of the wire to what a connection sends. The mask of WebSocket is zero, so it changes nothing.
+    pub(crate) fn put(self, message: &[u8], kind: u8, out: &mut Vec<u8>) {
+        if self == Self::WebSocket {
+            let length = u8::try_from(message.len()).ok().filter(|length| *length < 126);
+            out.extend_from_slice(&[0x80 | kind, 0x80 | length.expect("messages are short"), 0, 0, 0, 0]);
+        }
+        out.extend_from_slice(message);
+    }
+}
+
+/// Bytes of a message as our server sends it to plain members.
+pub(crate) fn plain_bytes() -> usize {
+    Line { author: author(), text: sample() }.to_string().len() + 1
+}
+
+/// Bytes of a message as our server sends it to browsers.
+pub(crate) fn object_bytes() -> usize {
+    let event = Event::Said {
+        from: Origin { member: MemberId::new(1000), number: SAMPLE },
+        author: author(),
+        text: sample(),
+    };
+    let mut out = Vec::new();
+    if let Some(report) = Report::entry(&Entry { seq: SAMPLE, at_ms: 0, event }, None, 0) {
+        WebSocketFrame::Text.encode(&mut out, |out| report.write(out));
+    }
+    out.len()
+}
+
+/// A number with as many digits as most have during a run.
+const SAMPLE: u64 = 10_000;
+
+fn author() -> Author {
+    Author::Peer(SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000)).into())
+}
+
+fn sample() -> Text {
+    Text::one_line(str::from_utf8(&Stamp::default().text()).expect("stamps are ASCII"))
+        .expect("stamps are short")
 }
 
 const _: () = assert!(TEXT_BYTES == 64, "the literals above say so");
@@ -117,24 +194,8 @@ fn hello() -> Step {
     })
 }
 
-/// Opens a WebSocket with the first example of RFC 6455.
-fn upgrade() -> Step {
-    let request = "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    step(request, |heard| contains(heard, b"\r\n\r\n"))
-}
-
 fn objects_hello() -> Step {
-    let mut send = Vec::new();
-    message(r#"{"type":"hello"}"#, &mut send);
-    step(send, |heard| contains(heard, b"\"connected\"") && heard.ends_with(b"}"))
-}
-
-/// Appends a short text message of a client. Its mask is zero, so it changes nothing.
-fn message(text: &str, out: &mut Vec<u8>) {
-    let length = u8::try_from(text.len()).ok().filter(|length| *length < 126).expect("stamps are short");
-    out.extend_from_slice(&[0x81, 0x80 | length, 0, 0, 0, 0]);
-    out.extend_from_slice(text.as_bytes());
+    step(r#"{"type":"hello"}"#, |heard| contains(heard, b"\"connected\"") && heard.ends_with(b"}"))
 }
 
 fn irc(who: usize) -> Vec<Step> {

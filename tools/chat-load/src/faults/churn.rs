@@ -8,7 +8,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::clock;
-use crate::crowd::{Crowd, TcpCrowd, Wire};
+use crate::crowd::{Carrier, Crowd, TcpCrowd, Wire};
 use crate::failure::{Failure, Result, ensure};
 use crate::listener::{Kind, Listener};
 use crate::server::Server;
@@ -25,7 +25,7 @@ pub(super) fn run(chat: &Path, connections: u64) -> Result<()> {
     let began = clock::now();
     let kinds = [Kind::FramedTcp, Kind::FramedUdp, Kind::PlainTcp];
     let listeners = Listener::join_all(&kinds, server.address, 1, began)?;
-    let mut talker = TcpCrowd::new(Wire::Lines, server.address, 1)?;
+    let mut talker = TcpCrowd::new(Wire::Lines, Carrier::Tcp, server.address, 1)?;
     talker.join(1, &|_| false)?;
     let descriptors_before = server.descriptors()?;
     let before = server.memory_mib()?;

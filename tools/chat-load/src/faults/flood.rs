@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock;
-use crate::crowd::{Crowd, TcpCrowd, Wire};
+use crate::crowd::{Carrier, Crowd, TcpCrowd, Wire};
 use crate::failure::Result;
 use crate::listener::{Kind, Listener};
 use crate::server::Server;
@@ -45,7 +45,7 @@ fn talk(chat: &Path, kind: Flood) -> Result<()> {
     let began = clock::now();
     let kinds = [Kind::FramedTcp, Kind::PlainTcp, Kind::FramedUdp];
     let listeners = Listener::join_all(&kinds, server.address, TALKERS, began)?;
-    let mut crowd = TcpCrowd::new(Wire::Lines, server.address, TALKERS)?;
+    let mut crowd = TcpCrowd::new(Wire::Lines, Carrier::Tcp, server.address, TALKERS)?;
     crowd.join(1, &|_| false)?;
     let stop = AtomicBool::new(kind == Flood::None);
     let flood = AtomicU64::new(0);

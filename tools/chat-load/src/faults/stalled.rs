@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::clock;
-use crate::crowd::{Crowd, TcpCrowd, Wire};
+use crate::crowd::{Carrier, Crowd, TcpCrowd, Wire};
 use crate::failure::{Result, ensure};
 use crate::latency::Latencies;
 use crate::listener::{Kind, Listener};
@@ -52,7 +52,7 @@ fn talk(chat: &Path, stalled: usize, length: Duration) -> Result<Figures> {
     let began = clock::now();
     let kinds = [Kind::FramedTcp, Kind::PlainTcp, Kind::FramedUdp];
     let listeners = Listener::join_all(&kinds, server.address, TALKERS, began)?;
-    let mut crowd = TcpCrowd::new(Wire::Lines, server.address, TALKERS)?;
+    let mut crowd = TcpCrowd::new(Wire::Lines, Carrier::Tcp, server.address, TALKERS)?;
     // The stalled members are in the middle, so they are neither the first nor the last.
     let will_stall = |member| (READERS / 2..READERS / 2 + stalled).contains(&member);
     crowd.join(READERS + stalled, &will_stall)?;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::Options;
-use crate::crowd::{Crowd, TcpCrowd, Wire};
+use crate::crowd::{Carrier, Crowd, TcpCrowd, Wire};
 use crate::failure::Result;
 
 /// Lets the talkers talk. Returns how many messages each of them has said.
@@ -15,7 +15,7 @@ pub(super) fn talk(
     began: Instant,
     stop: &AtomicBool,
 ) -> Result<Vec<u64>> {
-    let mut crowd = TcpCrowd::new(Wire::Lines, server, options.talkers)?;
+    let mut crowd = TcpCrowd::new(Wire::Lines, Carrier::Tcp, server, options.talkers)?;
     crowd.join(options.listeners, &|_| false)?;
     crowd.talk(options.rate, began, "", || stop.load(Ordering::Relaxed))
 }

@@ -5,7 +5,7 @@ use crate::bench::figures::Quantity::{
     CpuPerDelivery, LatencyP99, MemoryPerMember, RoundTripP50, StalledMemory, StalledP99Ratio,
 };
 use crate::bench::results::Results;
-use crate::bench::system::LIMIT;
+use crate::bench::system::{LIMIT, LIMIT_TLS, LIMIT_WEB};
 
 /// The table of targets, limited to those for which the results have figures.
 pub(super) fn targets(results: &Results) -> String {
@@ -36,9 +36,11 @@ fn all(results: &Results) -> Vec<(&'static str, f64, Option<f64>)> {
         ),
         ("... x Redis", 0.4, ratio(fast, CpuPerDelivery, plain, "redis")),
         ("... framed x plain", 1.0, ratio(fast, CpuPerDelivery, framed, plain)),
-        ("... WebSocket x batch limit", 1.3, ratio(fast, CpuPerDelivery, "ws-1", LIMIT)),
+        ("... with --tls and --web x without", 1.0, ratio(fast, CpuPerDelivery, "tcp-plain-1-doors", plain)),
+        ("... WebSocket x batch limit of as many bytes", 1.3, ratio(fast, CpuPerDelivery, "ws-1", LIMIT_WEB)),
         ("... x axum", 0.2, ratio(fast, CpuPerDelivery, "ws-1", "ws-axum")),
         ("... x Bun's publish", 0.5, ratio(fast, CpuPerDelivery, "ws-1", "ws-bun")),
+        ("... TLS x bare rustls, as many bytes", 1.15, ratio(fast, CpuPerDelivery, "tls-plain-1", LIMIT_TLS)),
         ("10 members: CPU x batch limit", 1.8, ratio(small, CpuPerDelivery, plain, LIMIT)),
         ("10,000 members: CPU x batch limit", 1.25, ratio(large, CpuPerDelivery, plain, LIMIT)),
         ("growth of CPU from 100 to 10,000 members x limit's", 1.0, growth(results, plain)),
@@ -47,6 +49,7 @@ fn all(results: &Results) -> Vec<(&'static str, f64, Option<f64>)> {
         ("... p99 x the limit's, 2 threads", 1.0, ratio(paced, LatencyP99, "tcp-plain-2", limit_message)),
         ("idle member, plain: KiB of memory", 0.3, kib("idle_10000", plain)),
         ("... framed", 0.3, kib("idle_10000", framed)),
+        ("... TLS", 12.0, kib("idle_10000", "tls-plain-1")),
         ("ping-pong: round trip x limit", 1.15, ratio("ping_pong", RoundTripP50, plain, LIMIT)),
         ("a tenth stalled: p99 x the one without", 1.1, stalled(plain)),
         ("... 2 threads", 1.1, stalled("tcp-plain-2")),

@@ -57,7 +57,7 @@ pub(super) fn serve(address: SocketAddr, sends: Sends) -> Result<()> {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener> {
+pub(super) fn listen(address: SocketAddr) -> Result<TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
     socket.bind(&address.into())?;

@@ -2,6 +2,7 @@
 
 mod axum_broadcast;
 mod limit;
+mod limit_tls;
 mod limit_udp;
 mod tokio_broadcast;
 
@@ -29,7 +30,8 @@ impl Sends {
 /// Serves as the system with this key until the process is killed.
 pub(crate) fn serve(system: &str, address: SocketAddr) -> Result<()> {
     match system {
-        "limit-batch" => limit::serve(address, Sends::ReadBatch),
+        "limit-batch" | "ws-limit-batch" => limit::serve(address, Sends::ReadBatch),
+        "tls-limit-batch" => limit_tls::serve(address),
         "limit-message" => limit::serve(address, Sends::Message),
         "udp-limit-batch" => limit_udp::serve(address, Sends::ReadBatch),
         "udp-limit-message" => limit_udp::serve(address, Sends::Message),
