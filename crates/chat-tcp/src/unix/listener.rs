@@ -1,10 +1,10 @@
 //! The listening socket and its file.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use mio::event::Source;
 use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
+use nix::fcntl::AT_FDCWD;
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::acceptor::Listener;
@@ -52,7 +54,7 @@ impl UnixFile {
             result => result?,
         }
         // Nobody can connect before `listen`, and so nobody whom the mode keeps out.
-        fs::set_permissions(path, Permissions::from_mode(mode))?;
+        set_mode(path, mode)?;
         socket.listen(LISTEN_BACKLOG)?;
         Self::over(socket.into(), path)
     }
@@ -109,10 +111,18 @@ impl Drop for OnDisk {
     }
 }
 
-/// Whether a socket is left there of a server that has ended without removing it.
+/// Follows no link: whoever may write to the directory could have put one there that leads to a file of somebody else.
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    let mode = Mode::from_bits_truncate(mode.try_into().unwrap_or_default());
+    Ok(fchmodat(AT_FDCWD, path, mode, FchmodatFlags::NoFollowSymlink)?)
+}
+
+/// Whether a socket is left there of a server that has ended without removing it. What is put there while this asks is not stale.
 fn is_stale(path: &Path) -> bool {
-    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    is_socket && StdUnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    let socket = || fs::symlink_metadata(path).ok().filter(|file| file.file_type().is_socket());
+    let Some(before) = socket() else { return false };
+    StdUnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        && socket().is_some_and(|after| (after.dev(), after.ino()) == (before.dev(), before.ino()))
 }
 
 impl Listener for UnixFile {
@@ -143,5 +153,30 @@ impl Source for UnixFile {
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         self.socket.deregister(registry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn the_mode_of_what_a_link_leads_to_stays() {
+        let name = |what| std::env::temp_dir().join(format!("chat-listener-{}-{what}", std::process::id()));
+        let (file, link) = (name("file"), name("link"));
+        fs::write(&file, "somebody else's").expect("it is new");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it is ours");
+        symlink(&file, &link).expect("it is new");
+        let result = set_mode(&link, 0o666);
+        let mode = fs::metadata(&file).map(|file| file.permissions().mode() & 0o777);
+        let direct = set_mode(&file, 0o644);
+        let changed = fs::metadata(&file).map(|file| file.permissions().mode() & 0o777);
+        let _removed = (fs::remove_file(&link), fs::remove_file(&file));
+        assert!(cfg!(not(target_os = "linux")) || result.is_err(), "a link has no mode on Linux");
+        assert_eq!(mode.expect("it is there"), 0o600);
+        direct.expect("it is ours");
+        assert_eq!(changed.expect("it is there"), 0o644);
     }
 }
