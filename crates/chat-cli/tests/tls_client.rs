@@ -201,6 +201,55 @@ fn what_is_no_tls_server_is_told_apart() {
 }
 
 #[test]
+fn a_server_that_comes_back_with_another_certificate_ends_the_client() {
+    let (address, here) = (free_address().to_string(), Directory::new());
+    let start = || Server::at(&address, &["tcp"], &["--tls", "self-signed"]);
+    let first = start();
+    let mut client = here.client(&address, &["--reconnect", "--tls-fingerprint", &fingerprint(&first)]);
+    client.type_line("one");
+    hears(&first, "one");
+    drop(first);
+    let second = start();
+    assert_eq!(client.exit_code(), Some(1));
+    assert_says(&client.stderr.all().join("\n"), &["not trusted", &fingerprint(&second)]);
+}
+
+#[test]
+fn an_end_without_close_notify_is_told_and_what_came_before_it_is_shown() {
+    // A server that says a line and ends, with TLS's own end or without it.
+    let script = "\
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+listener = socket.create_server(('127.0.0.1', 0))
+print(listener.getsockname()[1], flush=True)
+peer = context.wrap_socket(listener.accept()[0], server_side=True)
+peer.sendall(b'[ann] the last line\\n')
+if sys.argv[3] == 'notify':
+    try:
+        peer.unwrap()
+    except OSError:
+        pass # the client need not answer
+peer.close()
+";
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("skipped: no python3 here");
+        return;
+    }
+    let here = Directory::new();
+    let (certificate, key) = vouched(&here, "localhost", 2999);
+    for (how, told) in [("notify", "the server closed the connection"), ("cut", "cut off")] {
+        let server = Process::start(Command::new("python3").args(["-c", script, &certificate, &key, how]));
+        let port = server.stdout.wait_until("the port", |output| output.lines.first().cloned());
+        let mut client = here.client(&format!("localhost:{port}"), &["--plain", "--tls"]);
+        assert_eq!(client.exit_code(), Some(1), "{how}");
+        let (stdout, stderr) = (client.stdout.all(), client.stderr.all().join("\n"));
+        assert_eq!(stdout, ["[ann] the last line"], "{stderr}");
+        assert_says(&stderr, &[told]);
+    }
+}
+
+#[test]
 fn a_session_is_resumed_over_tls_when_the_server_comes_back() {
     let (address, here) = (free_address().to_string(), Directory::new());
     let (certificate, key) = vouched(&here, "localhost", 2999);

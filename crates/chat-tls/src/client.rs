@@ -139,8 +139,14 @@ impl Stream for TlsClientStream {
 }
 
 impl Read for TlsClientStream {
+    /// An end that the server has not made itself is told apart: what came before it may not be everything.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+        self.0.read(buffer).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => {
+                io::Error::new(ErrorKind::ConnectionAborted, "the connection was cut off: TLS did not end")
+            }
+            _ => error,
+        })
     }
 }
 
