@@ -2,8 +2,11 @@
 
 mod support;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+
+use serde_json::json;
+use tungstenite::{Message, WebSocket};
 
 use support::{CHAT, Peer, Process, Server, free_address};
 
@@ -127,6 +130,44 @@ fn a_real_haproxy_tells_who_is_there_before_tls_and_without_it() {
         listener.read_up_to("] encrypted");
         client.end_of_input();
         assert_eq!(client.exit_code(), Some(0));
+    }
+}
+
+#[test]
+fn a_websocket_has_its_real_address_behind_a_header() {
+    let server = Server::with(&["--proxy-from", "127.0.0.0/8", "--web", "--max-per-ip", "1"]);
+    let browser = |from: &str| {
+        let mut peer = Peer::connect(server.address);
+        peer.send(header(from));
+        tungstenite::client(format!("ws://{}/ws", server.address), peer.socket).expect("it is a WebSocket").0
+    };
+    let mut ann = browser("192.0.2.7:8080");
+    say(&mut ann, "hello");
+    hears(&server, "[192.0.2.7:8080] hello");
+    // Another address is not in the way of its limit, the same one is.
+    say(&mut browser("192.0.2.8:8080"), "hello too");
+    hears(&server, "[192.0.2.8:8080] hello too");
+    let mut second = browser("192.0.2.7:8081");
+    say(&mut second, "refused");
+    let ended = std::iter::from_fn(|| second.read().ok()).find(|message| message.is_text());
+    let ended = ended.expect("it is told why").into_text().expect("it is text");
+    assert!(ended.contains(r#""type":"ended""#) && ended.contains("address"), "{ended}");
+}
+
+#[test]
+fn a_websocket_goes_through_a_real_haproxy() {
+    let server = Server::with(&["--proxy-from", "127.0.0.0/8", "--web", "--tls", "self-signed"]);
+    let Some((_proxy, front)) = haproxy(&server, "send-proxy-v2") else { return };
+    let peer = Peer::connect(front);
+    let name = peer.name.clone();
+    let (mut browser, _) = tungstenite::client(format!("ws://{front}/ws"), peer.socket).expect("it is one");
+    say(&mut browser, "hello");
+    hears(&server, &format!("[{name}] hello"));
+}
+
+fn say(browser: &mut WebSocket<TcpStream>, text: &str) {
+    for object in [json!({ "type": "hello" }), json!({ "type": "say", "text": text })] {
+        browser.send(Message::text(object.to_string())).expect("it reads");
     }
 }
 
