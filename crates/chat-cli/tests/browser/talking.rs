@@ -63,6 +63,26 @@ fn the_title_counts_what_is_unread() {
     ann.value("document.querySelector('#down').click()");
     ann.waits_for("document.title === 'chat'");
     ann.shows("@ann look");
+    // A line marks where they began, until she has answered.
+    let first = "document.querySelector('.new')?.nextElementSibling?.querySelector('.text').textContent";
+    ann.waits_for(&format!("{first} === 'one more'"));
+    ann.says("I see");
+    ann.waits_for("!document.querySelector('.new')");
+}
+
+#[test]
+fn comings_and_goings_in_a_row_are_one_line_and_an_answer_is_one_block() {
+    let Some(browser) = Browser::start(&[]) else { return };
+    let (server, url) = server(&[]);
+    let page = browser.open(&url);
+    page.join("ann");
+    let _peers = [server.peer(), server.peer()];
+    page.waits_for(
+        "[...document.querySelectorAll('.note')].some((it) => it.textContent.split(' joined').length > 2)",
+    );
+    page.says("/help");
+    page.waits_for("document.querySelectorAll('.told.more').length > 5");
+    assert_eq!(page.value("document.querySelectorAll('.told:not(.more)').length"), 1);
 }
 
 #[test]
