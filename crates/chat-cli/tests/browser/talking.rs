@@ -76,7 +76,8 @@ fn comings_and_goings_in_a_row_are_one_line_and_an_answer_is_one_block() {
     let (server, url) = server(&[]);
     let page = browser.open(&url);
     page.join("ann");
-    let _peers = [server.peer(), server.peer()];
+    // A silent peer that comes so soon after the page would be taken for a connection that the browser keeps in reserve.
+    let _peers = [server.peer_that_says("/who\n"), server.peer_that_says("/who\n")];
     page.waits_for(
         "[...document.querySelectorAll('.note')].some((it) => it.textContent.split(' joined').length > 2)",
     );
