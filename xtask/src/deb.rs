@@ -13,21 +13,9 @@ const PAGES: [&str; 5] = ["server", "client", "admin", "history", "doctor"];
 /// Each shell and the name of its completion file.
 const SHELLS: [(&str, &str); 3] = [("bash", "chat.bash"), ("zsh", "_chat"), ("fish", "chat.fish")];
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// Pack a build for debugging, which takes less time
-    #[arg(long)]
-    debug: bool,
-}
-
-pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
-    let (build, pack, directory) = if options.debug {
-        ("build --locked -p chat-cli", "deb -p chat-cli --no-build --profile dev", "debug")
-    } else {
-        ("build --locked -p chat-cli --release", "deb -p chat-cli --no-build", "release")
-    };
-    cargo::run(root, &[], build)?;
-    let (made, chat) = (root.join("target/dist"), root.join("target").join(directory).join("chat"));
+pub(crate) fn run(root: &Path) -> Result<(), Failure> {
+    cargo::run(root, &[], "build --locked -p chat-cli --release")?;
+    let (made, chat) = (root.join("target/dist"), root.join("target/release/chat"));
     fs::create_dir_all(&made).map_err(|error| failure(&made, &error.to_string()))?;
     write(&chat, &["man"], &made.join("chat.1"))?;
     for page in PAGES {
@@ -36,7 +24,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     for (shell, file) in SHELLS {
         write(&chat, &["completions", shell], &made.join(file))?;
     }
-    cargo::run(root, &[], pack)
+    cargo::run(root, &[], "deb -p chat-cli --no-build")
 }
 
 /// Lets the program print into a file.

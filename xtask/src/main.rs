@@ -30,7 +30,7 @@ enum Command {
     /// Measures three servers that share a room over NATS, beside what JetStream does alone
     Cluster(load::Options),
     /// Makes a Debian package of the server (needs cargo-deb)
-    Deb(deb::Options),
+    Deb,
     /// Puts a running server through each fault at full size, and prints what it costs
     Faults(load::Options),
     /// Runs every test binary many times on a busy machine, to find tests that sometimes fail
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => load::run(root(), "bench", &options),
         Command::Ci(options) => ci::run(root(), &options),
         Command::Cluster(options) => load::run(root(), "cluster", &options),
-        Command::Deb(options) => deb::run(root(), &options),
+        Command::Deb => deb::run(root()),
         Command::Faults(options) => load::faults(root(), &options),
         Command::Flaky(options) => flaky::run(root(), &options),
         Command::Fuzz(options) => fuzz::run(root(), &options),

@@ -1,11 +1,13 @@
 //! `HOST:PORT`, as people type it.
 
 use std::fmt;
-use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 #[cfg(unix)]
 use std::path::Path;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::vec::IntoIter;
 
 /// The port of a host that is named without one.
 const DEFAULT_PORT: u16 = 5555;
@@ -53,10 +55,10 @@ impl fmt::Display for Addresses {
 }
 
 impl ToSocketAddrs for Addresses {
-    type Iter = std::vec::IntoIter<SocketAddr>;
+    type Iter = IntoIter<SocketAddr>;
 
     /// Those of all hosts that can be found.
-    fn to_socket_addrs(&self) -> std::io::Result<Self::Iter> {
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         let (mut found, mut failed) = (Vec::new(), None);
         for address in &self.0 {
             match address.to_socket_addrs() {
@@ -176,10 +178,25 @@ impl fmt::Display for Address {
 }
 
 impl ToSocketAddrs for Address {
-    type Iter = std::vec::IntoIter<SocketAddr>;
+    type Iter = IntoIter<SocketAddr>;
 
-    fn to_socket_addrs(&self) -> std::io::Result<Self::Iter> {
-        (self.host.as_str(), self.port).to_socket_addrs()
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        or_loopback(&self.host, self.port, (self.host.as_str(), self.port).to_socket_addrs())
+    }
+}
+
+/// The name localhost means loopback, also where no hosts file has it (RFC 6761, section 6.3).
+fn or_loopback(
+    host: &str,
+    port: u16,
+    found: io::Result<IntoIter<SocketAddr>>,
+) -> io::Result<IntoIter<SocketAddr>> {
+    match found {
+        Err(_) if host.eq_ignore_ascii_case("localhost") => {
+            let loopbacks = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+            Ok(loopbacks.map(|ip| SocketAddr::new(ip, port)).to_vec().into_iter())
+        }
+        found => found,
     }
 }
 
@@ -257,5 +274,18 @@ mod tests {
         }
         let error = "::1:5555".parse::<Address>().expect_err("ambiguous");
         assert!(error.contains("[::1]:5555") && error.contains("[::1:5555]:5555"), "{error}");
+    }
+
+    #[test]
+    fn localhost_needs_no_hosts_file() {
+        let unknown = || Err(io::ErrorKind::NotFound.into());
+        let found = or_loopback("LocalHost", 7, unknown()).expect("loopback");
+        assert_eq!(found.map(|address| address.to_string()).collect::<Vec<_>>(), ["127.0.0.1:7", "[::1]:7"]);
+        let hosts = vec![SocketAddr::from(([127, 0, 0, 1], 7))];
+        assert_eq!(
+            or_loopback("localhost", 7, Ok(hosts.clone().into_iter())).expect("found").as_slice(),
+            hosts
+        );
+        assert!(or_loopback("example.org", 7, unknown()).is_err());
     }
 }

@@ -37,7 +37,7 @@ const STYLES: Styles = Styles::styled()
 #[derive(Debug, Parser)]
 #[command(name = "chat", version, styles = STYLES, max_term_width = 80, after_help = "\
 Examples:
-  chat server tcp                          # in one terminal: a room on this machine
+  chat server tcp                          # in one terminal: open a room
   chat client tcp                          # in others: join it and talk
   nc 127.0.0.1 5555                        # or without this program
   echo 'build done' | chat client tcp      # from a script

@@ -32,7 +32,7 @@ enum Item {
     Flush(#[expect(dead_code, reason = "held for its drop")] Sender<()>),
 }
 
-/// Begins to write diagnostics: warnings and errors, or with `verbose` everything.
+/// Begins to write diagnostics: what happens to the server, or with `verbose` to its connections, too.
 ///
 /// # Errors
 ///
@@ -45,7 +45,7 @@ pub(crate) fn init(verbose: bool, format: LogFormat) -> io::Result<()> {
     }
     let subscriber = tracing_subscriber::fmt()
         .with_writer(|| Diagnostics)
-        .with_max_level(if verbose { Level::DEBUG } else { Level::WARN })
+        .with_max_level(if verbose { Level::DEBUG } else { Level::INFO })
         .with_target(false)
         .with_ansi(false);
     match format {

@@ -44,13 +44,26 @@ fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
-    if command.has_subcommands() {
-        man.render_subcommands_section(&mut page)?;
-    }
+    page.extend_from_slice(&subcommands(command));
     if let Some(examples) = command.get_after_long_help().or(command.get_after_help()) {
         page.extend_from_slice(&verbatim("EXAMPLES", &examples.to_string()));
     }
     Ok(page)
+}
+
+/// What each subcommand does. Not every one has a page of its own.
+fn subcommands(command: &clap::Command) -> Vec<u8> {
+    let mut section = String::new();
+    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+        let about = subcommand.get_about().map(ToString::to_string).unwrap_or_default();
+        let name = subcommand.get_name();
+        section.push_str(&format!(".TP\n\\fB{name}\\fR\n{}\n", about.replace('-', "\\-")));
+    }
+    if !section.is_empty() {
+        let name = command.get_bin_name().unwrap_or("chat");
+        section = format!(".SH SUBCOMMANDS\n{section}.PP\n`{name} help COMMAND` tells more of each.\n");
+    }
+    section.into_bytes()
 }
 
 /// A section whose lines stay as they are.
@@ -88,6 +101,9 @@ mod tests {
             let page = String::from_utf8(page(command).expect("written to memory")).expect("text");
             assert!(page.contains(".SH EXAMPLES\n.nf\n\\&  "), "{page}");
         }
+        let page = String::from_utf8(page(&chat).expect("written to memory")).expect("text");
+        assert!(page.contains(".SH SUBCOMMANDS\n.TP\n\\fBserver\\fR\nOpen a room, or several\n"), "{page}");
+        assert!(!page.contains("help(1)"), "there is no such page: {page}");
     }
 
     #[test]

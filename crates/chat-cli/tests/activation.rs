@@ -128,6 +128,16 @@ fn a_number_of_sockets_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn a_connection_is_no_socket_to_listen_on() {
+    let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let peer = std::net::TcpStream::connect(tcp.local_addr().expect("bound")).expect("it listens");
+    let (_server, output) = activated(peer.into(), tcp.into(), "chat:chat", "tcp");
+    // Its stderr goes where its stdout goes.
+    output.stdout.wait_for_line("error: socket 1 (chat) of the service manager is a connection");
+    output.stdout.wait_for_line("hint: its unit must have Accept=no");
+}
+
+#[test]
 fn a_service_manager_that_is_gone_is_told_of_once() {
     let mut command = Command::new(CHAT);
     command.args(["server", "tcp", "--bind", "127.0.0.1:0"]).env_remove("XDG_RUNTIME_DIR");

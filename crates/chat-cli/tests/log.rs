@@ -276,6 +276,17 @@ fn verbose_tells_what_happens_to_connections_and_quiet_does_not() {
 }
 
 #[test]
+fn verbose_tells_who_takes_which_name() {
+    let server = verbose(&[]);
+    let mut ann = server.peer();
+    ann.send("/nick ann\n");
+    server.process.stderr.wait_until("the name", |output| {
+        let renamed = format!("renamed peer={} name=ann", ann.name);
+        output.lines.iter().any(|line| line.ends_with(&renamed)).then_some(())
+    });
+}
+
+#[test]
 fn diagnostics_are_json_if_asked() {
     let server = verbose(&["--log-format", "json"]);
     let ann = server.peer();

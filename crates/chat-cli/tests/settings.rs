@@ -112,7 +112,7 @@ fn sighup_and_reload_apply_what_can_change_and_say_what_cannot() {
          operator-password-file = {password:?}\n"
     );
     let config = directory.write("chat.toml", &file);
-    let server = start(&config, &["-v"]);
+    let server = start(&config, &[]);
     let mut ann = server.peer();
     let admin = |command: &str| chat(&["admin", "--socket", &socket, command]);
     assert_eq!(stdout(&admin("reload")), "Read again.\n");
@@ -245,6 +245,18 @@ fn a_check_tells_all_that_is_wrong() {
     ]);
     let text = stderr(&checked);
     assert_eq!(checked.status.code(), Some(1), "{text}");
+    let nowhere = directory.path("missing/file");
+    for (flag, value, wrong) in [
+        ("--log-file", nowhere.as_str(), "cannot open the log file"),
+        ("--socket", &nowhere, "cannot open the control socket"),
+        ("--bans", &nowhere, "for the bans"),
+        ("--history", &nowhere, "for the history"),
+        ("--user", "no-such-user", "there is no user"),
+    ] {
+        let checked = chat(&["server", "tcp", "--check", "--bind", "127.0.0.1:0", flag, value]);
+        assert_eq!(checked.status.code(), Some(1), "{flag}");
+        assert!(stderr(&checked).contains(wrong), "{flag}: {}", stderr(&checked));
+    }
     for wrong in [
         "the TLS certificate has expired at 2020-01-01T00:00:00",
         "there is no operator password",

@@ -15,15 +15,17 @@ impl Lock {
     pub(crate) fn take(history: &Path) -> Result<Self, OpenError> {
         let mut path = history.as_os_str().to_owned();
         path.push("-lock");
+        let written = File::options().create(true).truncate(false).write(true).open(&path);
+        // Another user may have made it, and root often has. To lock it takes no permission to write to it.
         let file =
-            File::options().create(true).truncate(false).write(true).open(path).map_err(
-                |error| match error.kind() {
+            written.or_else(|error| File::open(&path).map_err(|_| error)).map_err(|error| {
+                match error.kind() {
                     io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                         OpenError::ReadOnly(rusqlite::Error::InvalidPath(history.to_owned()))
                     }
                     _ => OpenError::System(error),
-                },
-            )?;
+                }
+            })?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse),

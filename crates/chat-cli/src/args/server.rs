@@ -35,7 +35,7 @@ Examples:
   chat server tcp --room lobby --room dev --open-rooms 100
   chat server tcp --tls self-signed        # netcat and TLS on one port
   chat server tcp unix --bind localhost:5555 --bind ./chat.sock
-  chat server tcp --web                    # and browsers: open http://127.0.0.1:5555
+  chat server tcp --web                    # browsers: http://127.0.0.1:5555
   chat server tcp --history chat.db --keep 30d   # goes on after a restart
   chat server tcp --nats nats://n1,nats://n2 --cluster-secret-file secret
   chat server tcp --log-file chat.log &    # in the background
@@ -56,125 +56,125 @@ pub(crate) struct ServerArgs {
     #[arg(long)]
     pub(crate) check: bool,
     /// Address to listen on; port 0 takes any free one. For `unix` a file, with a `/` in it. May be given several times
-    #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_ADDRESS)]
+    #[arg(long, help_heading = "Addresses", value_name = "HOST:PORT", default_value = DEFAULT_ADDRESS)]
     pub(crate) bind: Vec<Target>,
     /// Who may use that file: its permissions as chmod takes them
     #[cfg(unix)]
-    #[arg(long, value_name = "MODE", default_value = "600", value_parser = mode)]
+    #[arg(long, help_heading = "Addresses", value_name = "MODE", default_value = "600", value_parser = mode)]
     pub(crate) mode: u32,
     /// Network of proxies that tell whose connections they forward, with the PROXY protocol (haproxy, nginx). Every
     /// connection from there must begin with it. Loopback is exempt from nothing then. May be given several times
-    #[arg(long, value_name = "NETWORK")]
+    #[arg(long, help_heading = "Addresses", value_name = "NETWORK")]
     pub(crate) proxy_from: Vec<Network>,
+    /// I/O threads for TCP, shared out among the addresses [default: the machine's cores, at most 4]
+    #[arg(long, help_heading = "Addresses", value_name = "N", allow_negative_numbers = true, value_parser = number(1_u16..=64, "a number of threads"))]
+    pub(crate) threads: Option<u16>,
+    /// From where plain datagrams are taken (`nc -u`), whose source address could be forged
+    #[arg(long, help_heading = "Addresses", value_name = "WHERE", value_enum, default_value_t = PlainUdp::Ask)]
+    pub(crate) udp_plain: PlainUdp,
+    /// Network that lets no forged source address through: its plain datagrams need no number, such as
+    /// 10.0.0.0/8. May be given several times
+    #[arg(long, help_heading = "Addresses", value_name = "NETWORK")]
+    pub(crate) udp_trust: Vec<Network>,
+    /// Offer TLS on the same TCP port, with a certificate and its key; `self-signed` makes them, new at each start, and
+    /// prints the fingerprint. SIGHUP reads the files again
+    #[arg(long, help_heading = "TLS and browsers", value_names = ["CERT.PEM", "KEY.PEM"], num_args = 1..=2)]
+    pub(crate) tls: Option<Vec<PathBuf>>,
+    /// Close TCP connections that do not speak TLS
+    #[arg(long, help_heading = "TLS and browsers", requires = "tls")]
+    pub(crate) tls_only: bool,
+    /// Serve browsers on the same TCP port, too: open the server's address in one
+    #[arg(long, help_heading = "TLS and browsers")]
+    pub(crate) web: bool,
+    /// Origin whose pages may open a WebSocket, too, such as <https://chat.example.org>; its host is a name of this server.
+    /// May be given several times
+    #[arg(long, help_heading = "TLS and browsers", value_name = "ORIGIN", requires = "web", value_parser = origin)]
+    pub(crate) web_origin: Vec<String>,
     /// A room; members begin in the first one, and change with `/join`. May be given several times [default: one room
     /// without a name]
-    #[arg(long = "room", value_name = "NAME")]
+    #[arg(long = "room", help_heading = "Rooms", value_name = "NAME")]
     pub(crate) rooms: Vec<Name>,
     /// The topic of the first room, if it has none
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, help_heading = "Rooms", value_name = "TEXT")]
     pub(crate) topic: Option<Text>,
     /// Further rooms at once that members may open by joining them; a room vanishes with its last member
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0,
+    #[arg(long, help_heading = "Rooms", value_name = "N", allow_negative_numbers = true, default_value_t = 0,
         value_parser = number(0_usize..=ROOMS_MAX, "a number of rooms"))]
     pub(crate) open_rooms: usize,
-    /// I/O threads for TCP, shared out among the addresses [default: the machine's cores, at most 4]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number(1_u16..=64, "a number of threads"))]
-    pub(crate) threads: Option<u16>,
+    /// Whether members have names
+    #[arg(long, help_heading = "Rooms", value_name = "WHETHER", value_enum, default_value_t = NamesArg::Optional)]
+    pub(crate) names: NamesArg,
+    /// Show the addresses of members that have names to operators only
+    #[arg(long, help_heading = "Rooms")]
+    pub(crate) hide_addresses: bool,
+    /// Tell plain members (netcat, telnet) who joins and leaves
+    #[arg(long, help_heading = "Rooms")]
+    pub(crate) announce: bool,
     /// Members at once
-    #[arg(long, value_name = "N", allow_negative_numbers = true,
+    #[arg(long, help_heading = "Limits", value_name = "N", allow_negative_numbers = true,
         default_value_t = RoomConfig::default().members_max(),
         value_parser = number(1_usize..=1_000_000, "a number of members"))]
     pub(crate) max_members: usize,
     /// Members at once from one IPv4 address or IPv6 /64 network; loopback is exempt
-    #[arg(long, value_name = "N", allow_negative_numbers = true,
+    #[arg(long, help_heading = "Limits", value_name = "N", allow_negative_numbers = true,
         default_value_t = RoomConfig::default().members_per_address_max(),
         value_parser = number(1_usize..=1_000_000, "a number of members"))]
     pub(crate) max_per_ip: usize,
     /// Messages per second that a member may say after a burst of ten times as many; 0 lifts the limit; loopback is exempt
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 50,
+    #[arg(long, help_heading = "Limits", value_name = "N", allow_negative_numbers = true, default_value_t = 50,
         value_parser = number(0_u32..=1_000_000, "messages per second"))]
     pub(crate) rate: u32,
     /// Have --max-per-ip and --rate hold for loopback, too
-    #[arg(long)]
+    #[arg(long, help_heading = "Limits")]
     pub(crate) limit_loopback: bool,
-    #[command(flatten)]
-    pub(crate) keep: KeepArgs,
-    #[command(flatten)]
-    pub(crate) cluster: Box<ClusterArgs>,
-    /// Messages of history for a member that asks for it [default: 20; with --history or --nats as many as it asks for]
-    #[arg(long, value_name = "N", allow_negative_numbers = true,
-        value_parser = number(0_u16..=u16::MAX, "a number of messages"))]
-    pub(crate) history_max: Option<u16>,
+    /// Slow mode: each member may speak once in this time, such as 5s or 2m; operators are exempt
+    #[arg(long, help_heading = "Limits", value_name = "TIME", value_parser = pause)]
+    pub(crate) slow: Option<Duration>,
     /// MiB of messages that a slow member may lag behind before it misses some
-    #[arg(long, value_name = "MIB", allow_negative_numbers = true, default_value_t = 4,
+    #[arg(long, help_heading = "Limits", value_name = "MIB", allow_negative_numbers = true, default_value_t = 4,
         value_parser = number(1_u16..=1024, "MiB of messages that are kept in memory (--log-file names a file)"))]
     pub(crate) log: u16,
-    /// From where plain datagrams are taken (`nc -u`), whose source address could be forged
-    #[arg(long, value_name = "WHERE", value_enum, default_value_t = PlainUdp::Ask)]
-    pub(crate) udp_plain: PlainUdp,
-    /// Network that lets no forged source address through: its plain datagrams need no number, such as
-    /// 10.0.0.0/8. May be given several times
-    #[arg(long, value_name = "NETWORK")]
-    pub(crate) udp_trust: Vec<Network>,
-    /// Offer TLS on the same TCP port, with a certificate and its key; `self-signed` makes them, new at each start, and
-    /// prints the fingerprint. SIGHUP reads the files again
-    #[arg(long, value_names = ["CERT.PEM", "KEY.PEM"], num_args = 1..=2)]
-    pub(crate) tls: Option<Vec<PathBuf>>,
-    /// Close TCP connections that do not speak TLS
-    #[arg(long, requires = "tls")]
-    pub(crate) tls_only: bool,
-    /// Serve browsers on the same TCP port, too: open the server's address in one
-    #[arg(long)]
-    pub(crate) web: bool,
-    /// Origin whose pages may open a WebSocket, too, such as <https://chat.example.org>; its host is a name of this server.
-    /// May be given several times
-    #[arg(long, value_name = "ORIGIN", requires = "web", value_parser = origin)]
-    pub(crate) web_origin: Vec<String>,
-    /// Serve /metrics (Prometheus) and /healthz over HTTP at this address, without a password; a port alone is one of
-    /// loopback
-    #[arg(long, value_name = "HOST:PORT", value_parser = loopback)]
-    pub(crate) admin: Option<Address>,
-    /// Tell plain members (netcat, telnet) who joins and leaves
-    #[arg(long)]
-    pub(crate) announce: bool,
-    /// Whether members have names
-    #[arg(long, value_name = "WHETHER", value_enum, default_value_t = NamesArg::Optional)]
-    pub(crate) names: NamesArg,
-    /// Show the addresses of members that have names to operators only
-    #[arg(long)]
-    pub(crate) hide_addresses: bool,
     /// Who types `/oper` and the first line of this file becomes an operator
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Moderation", value_name = "FILE")]
     pub(crate) operator_password_file: Option<PathBuf>,
     /// Keep the bans in this file (TOML) instead of the history; SIGHUP reads it again
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Moderation", value_name = "FILE")]
     pub(crate) bans: Option<PathBuf>,
-    /// Slow mode: each member may speak once in this time, such as 5s or 2m; operators are exempt
-    #[arg(long, value_name = "TIME", value_parser = pause)]
-    pub(crate) slow: Option<Duration>,
+    #[command(flatten, next_help_heading = "History")]
+    pub(crate) keep: KeepArgs,
+    /// Messages of history for a member that asks for it [default: 20; with --history or --nats as many as it asks for]
+    #[arg(long, help_heading = "History", value_name = "N", allow_negative_numbers = true,
+        value_parser = number(0_u16..=u16::MAX, "a number of messages"))]
+    pub(crate) history_max: Option<u16>,
+    #[command(flatten, next_help_heading = "Several servers")]
+    pub(crate) cluster: Box<ClusterArgs>,
     /// Where the control socket for `chat admin` is [default: chat-PORT.sock in `XDG_RUNTIME_DIR`, if there is one]
     #[cfg(unix)]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, help_heading = "Service", value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
+    /// Serve /metrics (Prometheus) and /healthz over HTTP at this address, without a password; a port alone is one of
+    /// loopback
+    #[arg(long, help_heading = "Service", value_name = "HOST:PORT", value_parser = loopback)]
+    pub(crate) admin: Option<Address>,
     /// Take over the addresses of the running server that has this control socket, which then ends. With --history nothing is lost, and
     /// members go on where they were
     #[cfg(unix)]
-    #[arg(long)]
+    #[arg(long, help_heading = "Service")]
     pub(crate) take_over: bool,
     /// Become this user once all addresses are open, if started as root
     #[cfg(unix)]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, help_heading = "Service", value_name = "NAME")]
     pub(crate) user: Option<String>,
     /// Write the conversation to a file too, with date and time; SIGHUP opens it again
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Output", value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
-    /// Begin each line on stdout with date and time, where it is no terminal
-    #[arg(long, conflicts_with = "no_timestamps")]
-    pub(crate) timestamps: bool,
     /// How stderr tells what happens to the server; -v tells more
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, help_heading = "Output", value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
-    #[command(flatten)]
+    /// Begin each line on stdout with date and time, where it is no terminal
+    #[arg(long, help_heading = "Output", conflicts_with = "no_timestamps")]
+    pub(crate) timestamps: bool,
+    #[command(flatten, next_help_heading = "Output")]
     pub(crate) look: LookArgs,
 }
 

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use chat_core::BanList;
 
 use super::{bans, cluster, listen, metrics, password, tls};
+#[cfg(unix)]
+use super::{no_log_file, printer, privileges};
 use crate::args::ServerArgs;
 use crate::failure::Failure;
 use crate::history;
@@ -24,8 +26,14 @@ pub(super) fn run(args: &ServerArgs) -> Result<ExitCode, Failure> {
         no_rooms.map_err(Failure::from),
         args.operator_password_file.as_deref().map(password::read).transpose().map(drop),
         certificate(args),
-        args.bans.as_deref().map_or(Ok(()), bans::check),
-        if is_running { Ok(()) } else { store(args) },
+        args.bans.as_deref().map_or(Ok(()), |path| bans::check(path).and_then(|()| directory(path, "bans"))),
+        store(args),
+        #[cfg(unix)]
+        args.log_file
+            .as_deref()
+            .map_or(Ok(()), |path| printer::check_file(path).map_err(|error| no_log_file(error, path))),
+        #[cfg(unix)]
+        privileges::other_user(args).map(drop),
         cluster(args),
         if is_running { Ok(()) } else { addresses(args) },
     ];
@@ -34,10 +42,7 @@ pub(super) fn run(args: &ServerArgs) -> Result<ExitCode, Failure> {
         failure.report();
     }
     if is_running {
-        writeln!(
-            io::stdout(),
-            "a server with these settings runs: its addresses and its history were not tried"
-        )?;
+        writeln!(io::stdout(), "a server with these settings runs: its addresses were not tried")?;
     }
     if wrong.is_empty() {
         writeln!(io::stdout(), "nothing is wrong")?;
@@ -58,19 +63,22 @@ fn is_running(_: &ServerArgs) -> bool {
     false
 }
 
-/// Opens the history if there is one already.
+/// Reads the history if there is one already. To open it as a server does would leave a file behind, perhaps of another user.
 fn store(args: &ServerArgs) -> Result<(), Failure> {
     match &args.keep.history {
-        Some(path) if !path.exists() => {
-            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            let directory = directory.unwrap_or_else(|| Path::new("."));
-            if directory.is_dir() {
-                return Ok(());
-            }
-            Err(Failure::new(format!("there is no directory {} for the history", directory.display()), None))
-        }
-        _ => history::open(&args.keep).map(drop),
+        Some(path) if !path.exists() => directory(path, "history"),
+        _ => history::check(&args.keep),
     }
+}
+
+/// Whether there is a directory for the file that the `what` will be in.
+fn directory(path: &Path, what: &str) -> Result<(), Failure> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or_else(|| Path::new("."));
+    if directory.is_dir() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("there is no directory {} for the {what}", directory.display()), None))
 }
 
 /// Connects to the cluster for a moment.
@@ -82,7 +90,10 @@ fn cluster(args: &ServerArgs) -> Result<(), Failure> {
 fn addresses(args: &ServerArgs) -> Result<(), Failure> {
     listen::bind_all(args)?;
     #[cfg(unix)]
-    super::files::bind_files(args, &[])?;
+    {
+        super::files::bind_files(args, &[])?;
+        super::open::asked_control_socket(args)?;
+    }
     args.admin.as_ref().map_or(Ok(()), |address| metrics::bind(address).map(drop))
 }
 

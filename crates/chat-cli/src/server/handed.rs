@@ -3,7 +3,7 @@
 use std::env;
 use std::io;
 use std::net::{TcpListener, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
@@ -58,7 +58,15 @@ impl Handed {
         let mut handed = Self::default();
         for index in 0..given.len() {
             let name = names.get(index).copied().unwrap_or_default();
+            let of_no_use = |why: &str, hint: &str| {
+                let why = format!("socket {} ({name}) of the service manager {why}", index + 1);
+                Failure::new(why, Some(hint.to_owned()))
+            };
+            let is_connection = || of_no_use("is a connection", "its unit must have Accept=no");
             if let Ok(Some(listener)) = given.take_tcp_listener(index) {
+                if !listens(&listener) {
+                    return Err(is_connection());
+                }
                 match name {
                     "admin" => handed.admin = Some(listener),
                     _ => handed.rooms.push(Socket::Tcp(listener)),
@@ -66,6 +74,9 @@ impl Handed {
             } else if let Ok(Some(socket)) = given.take_udp_socket(index) {
                 handed.rooms.push(Socket::Udp(socket));
             } else if let Ok(Some(listener)) = given.take_unix_listener(index) {
+                if !listens(&listener) {
+                    return Err(is_connection());
+                }
                 match name {
                     "members" => handed.files.push(file_of_manager(listener)?),
                     _ => handed.control = Some(listener),
@@ -73,10 +84,7 @@ impl Handed {
             } else {
                 let hint = "a socket unit may have ListenStream= and ListenDatagram= with a port, and ListenStream= with a \
                     path for `chat admin`, or with FileDescriptorName=members for members";
-                let number = index + 1;
-                let why =
-                    format!("socket {number} ({name}) of the service manager is of no kind that is served");
-                return Err(Failure::new(why, Some(hint.to_owned())));
+                return Err(of_no_use("is of no kind that is served", hint));
             }
         }
         Ok(handed)
@@ -100,6 +108,18 @@ impl Handed {
         }
         handed
     }
+}
+
+/// Whether connections come from it.
+#[cfg(target_os = "linux")]
+fn listens(socket: impl AsFd) -> bool {
+    rustix::net::sockopt::socket_acceptconn(socket).unwrap_or(true)
+}
+
+/// Service managers elsewhere hand no connections over.
+#[cfg(not(target_os = "linux"))]
+fn listens(_: impl AsFd) -> bool {
+    true
 }
 
 /// Refuses a number of sockets that cannot be, instead of serving none, or trying each of them.

@@ -108,7 +108,8 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     // Before anyone can come, so that they tell of everyone.
     let stdout = (!is_interactive).then(Observers::new);
     let log_file = args.log_file.as_ref().map(|path| (Observers::new(), path));
-    let watch = tracing::enabled!(tracing::Level::INFO).then(Observers::new);
+    // With -v.
+    let watch = tracing::enabled!(tracing::Level::DEBUG).then(Observers::new);
     let all = [stdout.as_ref(), log_file.as_ref().map(|(observers, _)| observers), watch.as_ref()];
     observe(&rooms, all.into_iter().flatten());
     watch.map_or(Ok(()), watch::spawn)?;

@@ -109,16 +109,22 @@ pub(super) fn hand_over(
 /// The control socket that was asked for, or the one that this system has a place for.
 #[cfg(unix)]
 fn control_socket(args: &ServerArgs, sockets: &[Bound]) -> Result<Option<ControlSocket>, Failure> {
-    let default = || admin::default_socket(sockets.first()?.place.address.port());
-    let Some(path) = args.socket.clone().or_else(default) else { return Ok(None) };
-    match ControlSocket::bind(path.clone()) {
-        Ok(socket) => Ok(Some(socket)),
-        Err(error) if args.socket.is_some() => Err(no_control_socket(error, path)),
-        Err(error) => {
-            tracing::warn!(%error, "no control socket at {}", path.display());
-            Ok(None)
-        }
+    if args.socket.is_some() {
+        return asked_control_socket(args);
     }
+    let default = || admin::default_socket(sockets.first()?.place.address.port());
+    let Some(path) = default() else { return Ok(None) };
+    let bound = ControlSocket::bind(path.clone());
+    Ok(bound.inspect_err(|error| tracing::warn!(%error, "no control socket at {}", path.display())).ok())
+}
+
+/// The control socket that was asked for.
+#[cfg(unix)]
+pub(super) fn asked_control_socket(args: &ServerArgs) -> Result<Option<ControlSocket>, Failure> {
+    let bind = |path: &PathBuf| {
+        ControlSocket::bind(path.clone()).map_err(|error| no_control_socket(error, path.clone()))
+    };
+    args.socket.as_ref().map(bind).transpose()
 }
 
 #[cfg(unix)]

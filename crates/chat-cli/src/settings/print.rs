@@ -8,7 +8,13 @@ use super::{Settings, arguments, is_switch, key};
 pub(crate) fn print(settings: &Settings) -> String {
     let mut text =
         "# Settings of `chat server --config FILE`. Those behind a # are as by default.\n".to_owned();
+    let mut heading = None;
     for setting in arguments() {
+        let of_this = setting.get_help_heading().map(str::to_owned);
+        if of_this != heading {
+            heading = of_this;
+            text.extend(heading.iter().map(|heading| format!("\n## {heading}\n")));
+        }
         let key = key(&setting);
         let help = setting.get_help().map(ToString::to_string).unwrap_or_default();
         text.push('\n');
