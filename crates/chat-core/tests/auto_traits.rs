@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use chat_core::{
     Attachment, Client, ClientConfig, ClientEnd, ClientEvent, Conversation, Cursor, EncodedLog, Heard,
     JoinError, KickError, LocalMember, Membership, Moderator, NickError, RecvTimeoutError, Room, RoomClosed,
-    RoomConfig, Running, SayError, Stats, TellError, TryRecvError, TrySayError, Update, Waker,
+    RoomConfig, RunError, Running, SayError, Stats, TellError, TryRecvError, TrySayError, Update, Waker,
 };
 
 fn is_shared_by_threads<T: Send + Sync + Debug + 'static>() {}
@@ -50,6 +50,7 @@ fn errors_are_errors_that_cross_threads() {
     is_an_error::<NickError>();
     is_an_error::<RecvTimeoutError>();
     is_an_error::<RoomClosed>();
+    is_an_error::<RunError>();
     is_an_error::<SayError>();
     is_an_error::<TellError>();
     is_an_error::<TryRecvError>();

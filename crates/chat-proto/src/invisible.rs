@@ -22,7 +22,6 @@
 
 use unicode_bidi::{BidiClass, bidi_class};
 use unicode_joining_type::{JoiningType, get_joining_type};
-use unicode_linebreak::{BreakClass, break_property};
 use unicode_normalization::char::canonical_combining_class;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeEmoji, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
@@ -171,8 +170,21 @@ fn joins_letters(c: char, before: Option<char>, after: Option<char>) -> bool {
     }
 }
 
+/// Whether words of its script are found by a dictionary: the scripts of the line breaking class SA (UAX #14).
 fn is_of_a_script_without_spaces(c: char) -> bool {
-    break_property(u32::from(c)) == BreakClass::ComplexContext && is_letter_or_mark(c)
+    is_letter_or_mark(c)
+        && matches!(
+            c.script(),
+            Script::Thai
+                | Script::Lao
+                | Script::Myanmar
+                | Script::Khmer
+                | Script::Tai_Le
+                | Script::New_Tai_Lue
+                | Script::Tai_Tham
+                | Script::Tai_Viet
+                | Script::Ahom
+        )
 }
 
 /// Whether the standard may list variants of it: symbols, East Asian punctuation, and letters of scripts without case.
@@ -226,4 +238,22 @@ fn is_subdivision(code: &[u8]) -> bool {
         _ => return false,
     };
     (1..=4).contains(&suffix.len()) && suffix.iter().all(is_alphanumeric)
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_linebreak::{BreakClass, break_property};
+
+    use super::*;
+
+    #[test]
+    fn the_scripts_without_spaces_are_those_of_the_line_breaking_class() {
+        for c in '\0'..=char::MAX {
+            let is_of_class =
+                break_property(u32::from(c)) == BreakClass::ComplexContext && is_letter_or_mark(c);
+            // A few marks of these scripts are of the class of all marks.
+            let is_alike = is_of_a_script_without_spaces(c) == is_of_class || (!is_of_class && is_mark(c));
+            assert!(is_alike, "{c:?} U+{:04X}", u32::from(c));
+        }
+    }
 }

@@ -10,9 +10,12 @@ use chat_proto::{DirectItem, Entry, FrameError, LeaveReason, LookBack, Present, 
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// The client has joined the room, for the first time or again.
+    /// The client has joined the room, for the first time or again. [`Welcome::resumed`] says whether it is the same member as before.
     Connected(Welcome),
     /// An entry of the log. If `own`, it is this client's message, and this confirms it.
+    ///
+    /// A message whose [`seq`](Entry::seq) is at most the [`head`](Welcome::head) of the last `Connected` is history, or was said while
+    /// the connection was lost; later ones are live.
     Entry {
         /// The entry.
         entry: Arc<Entry>,

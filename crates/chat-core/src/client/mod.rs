@@ -41,7 +41,10 @@ const COMMANDS_MAX: usize = 64;
 /// [`events`](Self::events); the last one is [`ClientEvent::Ended`]. The channel is bounded: if you do
 /// not take the events, the client stops reading, and the server sees a slow member.
 ///
-/// What it says goes through its [`Speaker`], whose methods it has. Dropping the handle leaves the room.
+/// What it says goes through its [`Speaker`], whose methods it has.
+///
+/// There are three ways to end: [`finish`](Speaker::finish) leaves once the room has everything that was said, [`leave`](Speaker::leave)
+/// leaves now, and dropping the handle does so, too.
 #[derive(Debug)]
 #[must_use = "dropping the client leaves the room"]
 pub struct Client {

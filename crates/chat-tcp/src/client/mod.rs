@@ -37,16 +37,35 @@ use crate::stream::TcpSocket;
 /// [`ConnectError`] if no connection could be made; with [`ClientConfig::with_retry_first`] only if the system has no more of
 /// what a client needs.
 ///
-/// ```no_run
+/// ```
 /// use chat_core::{ClientConfig, ClientEvent};
+/// # use chat_core::{Room, RoomConfig};
+/// # let room = Room::new(RoomConfig::default());
+/// # let server = chat_tcp::TcpServer::bind("127.0.0.1:0", &room, &chat_tcp::TcpConfig::default())?;
+/// # let address = server.local_addr();
+/// # let running = server.spawn()?;
+/// # room.notice("good morning")?;
+/// # let mut seen = Vec::new();
 ///
-/// let client = chat_tcp::connect("127.0.0.1:5555", &ClientConfig::default())?;
+/// let client = chat_tcp::connect(address, &ClientConfig::default().with_history(20))?;
 /// client.say("hello")?;
+/// client.finish()?; // it leaves once the room has everything
+/// let mut head = 0;
 /// for event in client.events() {
-///     if let ClientEvent::Entry { entry, .. } = event {
-///         println!("{entry:?}");
+///     match event {
+///         ClientEvent::Connected(welcome) => head = welcome.head,
+///         ClientEvent::Entry { entry, .. } if entry.seq <= head && entry.event.is_message() => {
+///             println!("before we came: {}", entry.event);
+/// #           seen.push(entry.event.to_string());
+///         }
+///         ClientEvent::Entry { entry, .. } => println!("{}", entry.event),
+///         ClientEvent::Ended(end) => println!("{end}"), // and the loop ends
+///         _ => {}
 ///     }
 /// }
+/// # assert_eq!(seen, ["[*] good morning"]);
+/// # room.close("That was all", std::time::Duration::from_secs(1));
+/// # running.join()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn connect(
