@@ -62,7 +62,7 @@ struct Bans {
     names: HashMap<Name, Ban>,
     /// From the looks of a name to the banned name. No two banned names look alike.
     lookalikes: HashMap<String, Name>,
-    on_change: Option<Waker>,
+    on_change: Vec<Waker>,
 }
 
 impl BanList {
@@ -99,10 +99,10 @@ impl BanList {
         lifted
     }
 
-    /// Calls `waker` after each ban and each lift from now on, for code that stores the list. There is one waker; a later
-    /// one replaces it. The expiry of a ban does not call it.
-    pub fn set_waker(&self, waker: Waker) {
-        self.lock().on_change = Some(waker);
+    /// Calls `waker` after each ban and each lift from now on, for code that stores the list or passes it on. It is called as
+    /// long as the list is there. The expiry of a ban does not call it.
+    pub fn add_waker(&self, waker: Waker) {
+        self.lock().on_change.push(waker);
     }
 
     /// The bans in force at this time, sorted by subject. Removes the expired ones.

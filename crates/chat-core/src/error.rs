@@ -128,6 +128,9 @@ pub enum NickError {
     /// It is muted: nobody is to read anything of it.
     #[error("you are muted")]
     Muted,
+    /// Too much waits for the other servers of the room to be told. Ask again later.
+    #[error("the other servers cannot be asked for the name now")]
+    Behind,
     /// There is no such member.
     #[error("not a member of the room any more")]
     NotPresent,

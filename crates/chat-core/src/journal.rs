@@ -95,7 +95,8 @@ pub enum Record {
         /// When it was said.
         unix_ms: u64,
     },
-    /// The name that a session has from now on. It stays reserved for the session while that may be resumed.
+    /// The name that a session has from now on. It stays reserved for the session while that may be resumed. A journal that
+    /// servers share is told of local members, too.
     Named {
         /// Which session.
         member: MemberId,
@@ -106,6 +107,13 @@ pub enum Record {
     Slow {
         /// `None` turns it off.
         pause: Option<Duration>,
+    },
+    /// A member is muted from now on, or may speak again.
+    Muted {
+        /// Which session.
+        member: MemberId,
+        /// Whether it is muted.
+        is_muted: bool,
     },
     /// Members may have ids up to this one.
     Ids {
@@ -236,7 +244,7 @@ impl fmt::Debug for ReadRequest {
 
 /// A journal's way back to its room. It does not keep the room alive.
 #[derive(Clone, Debug)]
-pub struct Committer(Weak<Shared>);
+pub struct Committer(pub(crate) Weak<Shared>);
 
 impl Committer {
     pub(crate) fn new(room: Weak<Shared>) -> Self {

@@ -44,6 +44,7 @@ mod client;
 mod commands;
 mod config;
 mod deadlines;
+mod elsewhere;
 mod encoded;
 mod error;
 mod feed;
@@ -107,6 +108,7 @@ pub use client::{
 pub use commands::{ANSWER_LINES_MAX, Action, Caller, CommandTable, Reply, RoomCommand};
 pub use config::{LagPolicy, Names, Rate, RoomConfig};
 pub use deadlines::{Deadlines, Listed};
+pub use elsewhere::Elsewhere;
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
 pub use error::{
     IgnoreError, JoinError, KickError, NickError, RecvTimeoutError, RoomClosed, RoomError, SayError,

@@ -32,26 +32,56 @@ const SUGGESTIONS_TRIED_MAX: u32 = 99;
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     /// From the looks of a name to its holder: one or two for each name.
-    holders: HashMap<String, MemberId>,
+    holders: HashMap<String, Holder>,
+}
+
+/// A member that holds a name, or the session that it is reserved for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) member: MemberId,
+    /// It is a member of another server.
+    pub(crate) is_elsewhere: bool,
 }
 
 impl Names {
     /// The holder of this name, or of one that looks like it.
     pub(crate) fn holder(&self, name: &Name) -> Option<MemberId> {
-        name.lookalikes().iter().find_map(|lookalike| self.holders.get(lookalike)).copied()
+        name.lookalikes().iter().find_map(|lookalike| self.holders.get(lookalike)).map(|holder| holder.member)
+    }
+
+    /// The holder of this name, or of one that looks like it, if it is somebody else than `member`.
+    pub(crate) fn other_holder(&self, name: &Name, member: MemberId) -> Option<Holder> {
+        let lookalikes = name.lookalikes();
+        let mut holders = lookalikes.iter().filter_map(|lookalike| self.holders.get(lookalike));
+        holders.find(|holder| holder.member != member).copied()
     }
 
     /// Gives a name to a member that has none. A previous holder must have given it up.
     pub(crate) fn give(&mut self, name: &Name, member: MemberId) {
         for lookalike in name.lookalikes() {
-            self.holders.insert(lookalike, member);
+            self.holders.insert(lookalike, Holder { member, is_elsewhere: false });
         }
     }
 
     /// A member gives up its name.
     pub(crate) fn release(&mut self, name: &Name) {
         for lookalike in name.lookalikes() {
-            self.holders.remove(&lookalike);
+            if self.holders.get(&lookalike).is_some_and(|holder| !holder.is_elsewhere) {
+                self.holders.remove(&lookalike);
+            }
+        }
+    }
+
+    /// A member of another server has a name of these looks. Returns the holder here, which has lost it.
+    pub(crate) fn give_elsewhere(&mut self, lookalike: String, member: MemberId) -> Option<MemberId> {
+        let before = self.holders.insert(lookalike, Holder { member, is_elsewhere: true });
+        before.filter(|before| !before.is_elsewhere).map(|before| before.member)
+    }
+
+    /// No member of another server has a name of these looks any more.
+    pub(crate) fn free_elsewhere(&mut self, lookalike: &str) {
+        if self.holders.get(lookalike).is_some_and(|holder| holder.is_elsewhere) {
+            self.holders.remove(lookalike);
         }
     }
 
@@ -89,6 +119,32 @@ mod tests {
         assert_eq!(names.holder(&name("Irma")), None);
         names.release(&name("Iris"));
         assert!(names.holders.is_empty());
+    }
+
+    #[test]
+    fn a_name_is_taken_if_somebody_else_has_one_of_its_looks() {
+        let (mut names, ann, bob) = (Names::default(), MemberId::new(1), MemberId::new(2));
+        names.give(&name("iris"), ann);
+        names.give(&name("lris"), bob);
+        for (asks, other) in [(ann, bob), (bob, ann)] {
+            assert_eq!(names.other_holder(&name("Iris"), asks).map(|holder| holder.member), Some(other));
+        }
+        assert_eq!(names.other_holder(&name("IRIS"), ann), None);
+    }
+
+    #[test]
+    fn a_name_of_another_server_is_given_up_by_that_one_only() {
+        let (mut names, ann, bob) = (Names::default(), MemberId::new(1), MemberId::new(2));
+        let looks = name("ann").lookalikes()[0].clone();
+        names.give(&name("ann"), ann);
+        assert_eq!(names.give_elsewhere(looks.clone(), bob), Some(ann));
+        names.release(&name("ann"));
+        assert_eq!(names.holder(&name("ann")), Some(bob));
+        names.free_elsewhere(&looks);
+        assert!(names.holders.is_empty());
+        names.give(&name("ann"), ann);
+        names.free_elsewhere(&looks);
+        assert_eq!(names.holder(&name("ann")), Some(ann));
     }
 
     #[test]

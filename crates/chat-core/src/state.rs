@@ -1,6 +1,7 @@
 //! The room's state and its rules. No clock, no lock, no I/O: `now` is an argument, and the wakers to call are handed
 //! back to the caller.
 
+mod elsewhere;
 mod kept;
 mod leaving;
 mod local_past;
@@ -28,6 +29,7 @@ use crate::presence::PresenceSummary;
 use crate::sessions::Sessions;
 use crate::stats::{ByTransport, Stats, TransportStats};
 
+use elsewhere::Elsewheres;
 pub(crate) use kept::InFlight;
 pub(crate) use local_past::Next;
 pub(crate) use looking_back::{Question, Questions};
@@ -65,6 +67,8 @@ pub(crate) struct State {
     /// Sessions of members that have left.
     left: Sessions,
     names: Names,
+    /// What other servers that share the room have told.
+    elsewhere: Elsewheres,
     pub(crate) topic: Option<Text>,
     /// Messages of the room itself.
     said_by_room: u64,
@@ -105,6 +109,7 @@ impl State {
             newest_id: 0,
             left: Sessions::default(),
             names: Names::default(),
+            elsewhere: Elsewheres::default(),
             topic: None,
             said_by_room: 0,
             attachments: Vec::new(),

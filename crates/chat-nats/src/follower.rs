@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
-use async_nats::{Client, Message, StatusCode, Subscriber};
+use async_nats::{Client, Message, StatusCode, Subject, Subscriber};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
@@ -41,6 +41,10 @@ const BATCHES_MAX: usize = 8;
 pub(crate) struct Stored {
     pub(crate) seq: u64,
     pub(crate) payload: Bytes,
+    /// What it was published to.
+    pub(crate) subject: Subject,
+    /// It says that what was stored under its subject is deleted.
+    pub(crate) is_deletion: bool,
 }
 
 /// The near end of a reader.
@@ -195,7 +199,10 @@ impl Follower {
         }
         self.delivered = delivered;
         self.next = seq + 1;
-        Heard::Message(Stored { seq, payload: message.payload })
+        let has = |name: &str| message.headers.as_ref().is_some_and(|headers| headers.get(name).is_some());
+        let is_deletion = has("KV-Operation") || has("Nats-Marker-Reason");
+        let Message { payload, subject, .. } = message;
+        Heard::Message(Stored { seq, payload, subject, is_deletion })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chat_core::{Committer, Event, Full, Journal, ReadRequest, Record, Text};
+use chat_core::{Committer, Full, Journal, ReadRequest, Record, Text};
 use tokio::sync::mpsc;
 
 /// Something for the task of a room.
@@ -34,11 +34,9 @@ impl Journal for RoomJournal {
 
     fn submit(&self, record: Record) -> Result<(), Full> {
         match &record {
-            Record::Event { event: Event::Said { .. } | Event::Topic { .. }, .. } => {
-                self.jobs.try_send(Job::Keep(record)).map_err(|_| Full)
-            }
-            // Ids are unique by their block, and names are those of one server.
-            _ => Ok(()),
+            // Ids are unique by their block.
+            Record::Ids { .. } => Ok(()),
+            _ => self.jobs.try_send(Job::Keep(record)).map_err(|_| Full),
         }
     }
 

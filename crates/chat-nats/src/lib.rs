@@ -35,10 +35,14 @@
 //! What is said, topics and the keys of sessions are common to all servers. Names, private messages, who is present,
 //! bans and mutes are those of each server.
 
+mod bans;
+mod claims;
 mod cluster;
+mod common;
 mod config;
 mod error;
 mod follower;
+mod hub;
 mod journal;
 mod opening;
 mod pages;
@@ -46,7 +50,9 @@ mod pending;
 mod place;
 mod record;
 mod room;
+mod seal;
 mod seed;
+mod servers;
 
 pub use cluster::Cluster;
 pub use config::{ClusterConfig, Secret};

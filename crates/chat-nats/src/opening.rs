@@ -9,7 +9,8 @@ use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use chat_core::{Event, Kept, MemberId, Past, PastSession, SESSIONS_REMEMBERED_MAX, Text};
 
-use crate::cluster::DUPLICATE_WINDOW;
+use crate::common::MARKER;
+use crate::hub::DUPLICATE_WINDOW;
 use crate::config::ClusterConfig;
 use crate::pages::Pages;
 use crate::place::Place;
@@ -42,10 +43,12 @@ pub(crate) struct Opened {
 pub(crate) async fn bucket(jetstream: &Context, config: &ClusterConfig) -> Result<Store, String> {
     let bucket = jetstream::kv::Config {
         bucket: config.prefix.clone(),
-        description: "topics and numbers of chat rooms".to_owned(),
+        description: "what the rooms of chat servers have in common besides messages".to_owned(),
         history: 1,
         storage: StorageType::File,
         num_replicas: config.replicas,
+        // What was deleted is remembered for a while, and then forgotten.
+        limit_markers: Some(MARKER),
         ..jetstream::kv::Config::default()
     };
     match jetstream.get_key_value(&config.prefix).await {

@@ -73,7 +73,8 @@ impl Pages {
             match (answer.status, number("Nats-Sequence")) {
                 (None, Some(seq)) => {
                     pending = number("Nats-Num-Pending").unwrap_or(0);
-                    stored.push(Stored { seq, payload: answer.payload });
+                    let (payload, subject) = (answer.payload, answer.subject);
+                    stored.push(Stored { seq, payload, subject, is_deletion: false });
                 }
                 // The end of the batch; or there is no such message.
                 (Some(status), _) if status.as_u16() == 204 || status == StatusCode::NOT_FOUND => break,

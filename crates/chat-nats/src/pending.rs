@@ -1,9 +1,9 @@
 //! Messages that were submitted here and have not come back from the stream.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
-use chat_core::{MemberId, Origin, Record};
+use chat_core::{Author, Event, MemberId, Origin, Record};
 use tokio::time::Instant;
 
 /// Messages that were published and not answered, at most. More would only wait at the stream instead of here.
@@ -16,6 +16,8 @@ pub(crate) struct Pending {
     sessions: HashMap<MemberId, VecDeque<Item>>,
     /// Sessions whose next message may be published.
     ready: VecDeque<MemberId>,
+    /// Sessions whose name is not certain yet: their messages wait.
+    held: HashSet<MemberId>,
     len: usize,
     in_flight: usize,
 }
@@ -54,6 +56,9 @@ impl Pending {
     pub(crate) fn next(&mut self, now: Instant) -> Option<(Origin, Bytes)> {
         while self.in_flight < IN_FLIGHT_MAX {
             let member = self.ready.pop_front()?;
+            if self.held.contains(&member) {
+                continue; // it is ready again when it is let go
+            }
             let items = self.sessions.get_mut(&member).into_iter().flatten();
             let first = items.into_iter().find(|item| !matches!(item.state, State::Stored(_)));
             if let Some(item) = first.filter(|item| item.state == State::Waits) {
@@ -63,6 +68,40 @@ impl Pending {
             }
         }
         None
+    }
+
+    /// Nothing more of this session is published until it is [let go](Self::let_go).
+    pub(crate) fn hold(&mut self, member: MemberId) {
+        self.held.insert(member);
+    }
+
+    /// The messages of this session are published again.
+    pub(crate) fn let_go(&mut self, member: MemberId) {
+        if self.held.remove(&member) && self.sessions.contains_key(&member) {
+            self.ready.push_back(member);
+        }
+    }
+
+    /// Takes away what the session has said as this author and what was not published.
+    pub(crate) fn take_unsent(&mut self, member: MemberId, author: &Author) -> Vec<Record> {
+        let mut taken = Vec::new();
+        let Some(items) = self.sessions.get_mut(&member) else { return taken };
+        let is_meant = |item: &Item| {
+            let said = matches!(&item.record, Record::Event { event: Event::Said { author: by, .. }, .. } if by == author);
+            said && item.state == State::Waits
+        };
+        items.retain(|item| {
+            let is_meant = is_meant(item);
+            if is_meant {
+                taken.push(item.record.clone());
+            }
+            !is_meant
+        });
+        self.len -= taken.len();
+        if items.is_empty() {
+            self.sessions.remove(&member);
+        }
+        taken
     }
 
     /// It could not even be sent.

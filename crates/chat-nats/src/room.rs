@@ -1,21 +1,20 @@
 //! The task of one room: publishes what is said here, and commits what comes back, whoever said it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::jetstream::Context;
-use async_nats::jetstream::kv::Store;
 use async_nats::{Client, HeaderMap, Message, Subscriber};
-use bytes::Bytes;
 use chat_core::{Committer, Event, Kept, MemberId, Origin, Record, Text};
 use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use crate::common::Common;
 use crate::follower::{Followed, Stored, follow};
+use crate::hub::Hub;
 use crate::journal::Job;
 use crate::opening::Opened;
 use crate::pages::Pages;
@@ -53,9 +52,6 @@ const NEVER: u16 = 400;
 /// Pages that are read at once.
 const READS_MAX: usize = 16;
 
-/// How often setting a topic is tried, and the pause between.
-const TOPIC_TRIES: (usize, Duration) = (10, Duration::from_secs(1));
-
 /// How long the task goes on without its room, for messages that have not come back.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -66,18 +62,16 @@ const GOES_ON: &str = "Messages go on: the stream answers again";
 pub(crate) struct RoomTask {
     client: Client,
     jetstream: Context,
-    bucket: Store,
     place: Place,
     committer: Committer,
     jobs: mpsc::Receiver<Job>,
     messages: Followed,
-    topics: Followed,
+    /// What the servers have stored for each other, and what they learn of each other.
+    common: Common,
     answers: Subscriber,
     /// What the subjects of answers begin with.
     inbox: String,
     pending: Pending,
-    /// How many topics were set here.
-    topics_set: Arc<AtomicU64>,
     /// The number of the last message that was committed.
     last: u64,
     /// Since when the stream does not answer.
@@ -113,35 +107,24 @@ struct Refused {
 }
 
 /// Waits for the room, and then serves it until it is gone.
-pub(crate) async fn serve(
-    client: Client,
-    jetstream: Context,
-    bucket: Store,
-    place: Place,
-    opened: Opened,
-    mut jobs: mpsc::Receiver<Job>,
-) {
+pub(crate) async fn serve(hub: &Hub, place: Place, opened: Opened, mut jobs: mpsc::Receiver<Job>) {
     let Some(Job::Start(committer)) = jobs.recv().await else { return };
+    let (client, jetstream) = (hub.client.clone(), hub.jetstream.clone());
     let inbox = client.new_inbox();
     let Ok(answers) = client.subscribe(format!("{inbox}.>")).await else { return };
-    let follow =
-        |stream: &str, filter: &str, next| follow(client.clone(), jetstream.clone(), stream, filter, next);
-    let messages = follow(&place.stream, &place.subject, opened.last + 1);
-    let topic = format!("$KV.{}.{}", bucket.name, place.topic_key());
-    let topics = follow(&format!("KV_{}", bucket.name), &topic, opened.revision + 1);
+    let messages =
+        follow(client.clone(), jetstream.clone(), &place.stream, &place.subject, opened.last + 1);
     let task = RoomTask {
         messages,
-        topics,
+        common: Common::new(hub, &place, committer.clone(), opened.revision),
         client,
         jetstream,
-        bucket,
         place,
         committer,
         jobs,
         answers,
         inbox,
         pending: Pending::default(),
-        topics_set: Arc::default(),
         last: opened.last,
         silent_since: None,
         is_told: false,
@@ -162,7 +145,7 @@ impl RoomTask {
         loop {
             self.publish().await;
             if gone_since.is_some_and(|since| self.pending.len() == 0 || since.elapsed() > GRACE) {
-                return;
+                return self.common.give_up().await;
             }
             let takes = gone_since.is_none() && self.pending.len() < PENDING_MAX;
             tokio::select! {
@@ -181,9 +164,9 @@ impl RoomTask {
                     let Some(batch) = batch else { return };
                     self.commit(batch);
                 }
-                batch = self.topics.batches.recv() => {
-                    let Some(batch) = batch else { return };
-                    self.committer.commit(batch.iter().filter_map(|topic| record::topic(&topic.payload)).collect());
+                news = self.common.next() => {
+                    let Some(news) = news else { return };
+                    self.common.take(news, &mut self.pending);
                 }
                 answer = self.answers.next() => {
                     let Some(answer) = answer else { return };
@@ -218,32 +201,12 @@ impl RoomTask {
     }
 
     fn keep(&mut self, record: Record) {
-        let Record::Event { event, unix_ms } = &record else { return };
-        let Some(payload) = record::encode(event, *unix_ms) else { return };
-        match event {
-            Event::Said { from, .. } => self.pending.push(*from, payload, record),
-            _ => self.set_topic(payload, record),
+        let Record::Event { event: event @ Event::Said { from, .. }, unix_ms } = &record else {
+            return self.common.keep(record, &mut self.pending);
+        };
+        if let Some(payload) = record::encode(event, *unix_ms) {
+            self.pending.push(*from, payload, record);
         }
-    }
-
-    fn set_topic(&self, payload: Bytes, record: Record) {
-        let (bucket, key, committer) = (self.bucket.clone(), self.place.topic_key(), self.committer.clone());
-        let newest = Arc::clone(&self.topics_set);
-        let number = newest.fetch_add(1, Ordering::Relaxed) + 1;
-        tokio::spawn(async move {
-            let (tries, pause) = TOPIC_TRIES;
-            for _ in 0..tries {
-                match bucket.put(&key, payload.clone()).await {
-                    Ok(_) => return,
-                    Err(error) => tracing::debug!(%error, "the topic is not set yet"),
-                }
-                sleep(pause).await;
-                if newest.load(Ordering::Relaxed) != number {
-                    return; // it would replace a newer topic
-                }
-            }
-            committer.failed(vec![record], "the stream that all servers share does not answer");
-        });
     }
 
     /// Publishes what may be published.
@@ -304,6 +267,7 @@ impl RoomTask {
 
     /// Looks whether the stream is silent, and does something about it.
     async fn look(&mut self) {
+        self.common.look();
         let now = Instant::now();
         let late = self.pending.unanswered_since().filter(|&since| now - since > ANSWER_TIMEOUT);
         let is_connected = self.client.connection_state() == State::Connected;

@@ -1,62 +1,12 @@
 //! Two chat servers in this process, with real NATS servers between them.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
-use std::path::Path;
+mod support;
+
 use std::thread;
-use std::time::Instant;
 
-use chat_core::{
-    Attachment, Filter, Heard, Hello, JoinError, LocalMember, Outcome, Page, Room, RoomConfig, Text, Waker,
-    Welcomed,
-};
-use chat_nats::{Cluster, ClusterConfig, Secret};
-use chat_proto::Resume;
-use chat_testkit::NatsServers;
-
-fn nats(name: &str, count: usize) -> Option<NatsServers> {
-    NatsServers::start(count, &Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
-}
-
-/// A chat server: its part in the cluster, and its room.
-struct Server {
-    _cluster: Cluster,
-    room: Room,
-}
-
-impl Server {
-    fn new(nats: &NatsServers) -> Self {
-        Self::with_secret(nats, 7)
-    }
-
-    fn with_secret(nats: &NatsServers, secret: u8) -> Self {
-        let replicas = if nats.urls().len() > 1 { 3 } else { 1 };
-        let secret = Secret::new([secret; 32]).unwrap();
-        let config = ClusterConfig::new(secret).with_servers(nats.urls()).with_replicas(replicas);
-        let cluster = Cluster::connect(config).unwrap();
-        let config = RoomConfig::default().with_rate(None).with_history_max(u16::MAX);
-        let room = Room::restore(config, &cluster).unwrap();
-        Self { _cluster: cluster, room }
-    }
-
-    fn carrier(&self) -> Attachment {
-        self.room.attach(Waker::new(|| {}))
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "real servers take real time")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn welcome(carrier: &Attachment, resume: Option<Resume>) -> Result<Welcomed, JoinError> {
-    let hello = Hello { resume, ..Hello::default() };
-    carrier.welcome(0, "192.0.2.1:5".parse::<std::net::SocketAddr>().unwrap(), &hello, now(), now())
-}
-
-fn resume(welcomed: &Welcomed, have: u64) -> Option<Resume> {
-    let (epoch, session) = (welcomed.welcome.epoch, welcomed.welcome.session);
-    Some(Resume { epoch, session, have, direct: 0 })
-}
+use chat_core::{Attachment, Filter, Heard, JoinError, LocalMember, Outcome, Page, Text, Welcomed};
+use support::{Server, nats, now, resume, welcome};
 
 fn say(carrier: &Attachment, welcomed: &Welcomed, number: u64, text: &str) -> Outcome {
     carrier.say_numbered(welcomed.member, number, Text::one_line(text).unwrap(), now()).unwrap().outcome

@@ -23,7 +23,7 @@ impl KeptBans {
     pub(crate) fn follow(list: &BanList, jobs: Sender<Job>) -> Self {
         let is_changed = Arc::new(AtomicBool::new(true));
         let changed = Arc::clone(&is_changed);
-        list.set_waker(Waker::new(move || {
+        list.add_waker(Waker::new(move || {
             changed.store(true, Ordering::Release);
             // If there is no room for it, the writer has something to do, and looks at the list after that.
             let _full = jobs.try_send(Job::WriteBans);

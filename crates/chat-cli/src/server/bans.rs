@@ -57,7 +57,7 @@ impl BanFile {
         let state = Arc::new(Mutex::new(state));
         let (changed, changes) = bounded(1);
         let wake = changed.clone();
-        list.set_waker(Waker::new(move || {
+        list.add_waker(Waker::new(move || {
             let _there_already = wake.try_send(());
         }));
         let writer = Arc::clone(&state);

@@ -101,6 +101,9 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     if let (Some(store), None) = (&store, &bans) {
         history::keep_bans(store, &list)?;
     }
+    if let Some(cluster) = &cluster {
+        cluster.share_bans(&room);
+    }
     if let Some(topic) = args.topic.as_ref().filter(|_| room.topic().is_none()) {
         reload::set_topic(&rooms, topic.as_str()).map_err(|why| Failure::new(why, None))?;
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chat_proto::{DirectItem, Event, MemberId, Name, Origin, Text};
 
 use super::{State, Wakes};
+use crate::error::NickError;
 use crate::journal::{Full, IDS_SET_ASIDE, Journal, Kept, Past, Record};
 use crate::members::Membership;
 use crate::profile::Standing;
@@ -281,11 +282,34 @@ impl State {
         wakes
     }
 
-    /// The journal keeps the name of a session.
-    pub(super) fn keep_name(&self, member: MemberId, name: Option<Name>) {
-        if let Some(in_flight) = &self.in_flight {
+    /// The journal keeps the name of a session, and other servers learn it.
+    ///
+    /// # Errors
+    ///
+    /// [`NickError::Behind`] if another server might give the name to somebody else.
+    pub(super) fn keep_name(&self, member: MemberId, name: Option<Name>) -> Result<(), NickError> {
+        let Some(in_flight) = &self.in_flight else { return Ok(()) };
+        if !in_flight.is_shared && self.local_place(member).is_some() {
+            return Ok(()); // its process takes the name again
+        }
+        match in_flight.journal.submit(Record::Named { member, name }) {
+            Err(Full) if in_flight.is_shared => Err(NickError::Behind),
             // If there is no room for it, the name is free after a restart, and nothing else.
-            let _full = in_flight.journal.submit(Record::Named { member, name });
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`keep_name`](Self::keep_name), for a session that has no name any more.
+    pub(super) fn give_up_name(&self, member: MemberId) {
+        // If there is no room for it, other servers regard the name as taken until this one ends.
+        let _full = self.keep_name(member, None);
+    }
+
+    /// The journal keeps whether a member is muted, and other servers learn it.
+    pub(super) fn keep_muted(&self, member: MemberId, is_muted: bool) {
+        if let Some(in_flight) = &self.in_flight {
+            // If there is no room for it, the mute ends with the session here, and nothing else.
+            let _full = in_flight.journal.submit(Record::Muted { member, is_muted });
         }
     }
 

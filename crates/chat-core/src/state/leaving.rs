@@ -71,7 +71,7 @@ impl State {
         let mut reserved = member.name().filter(|_| member.is_framed && reason != LeaveReason::Quit).cloned();
         if let Some(name) = member.name().filter(|_| reserved.is_none()) {
             self.names.release(name);
-            self.keep_name(member.id, None);
+            self.give_up_name(member.id);
         }
         if member.is_framed {
             let left = Left {

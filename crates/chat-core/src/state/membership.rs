@@ -90,12 +90,14 @@ impl State {
                 let name = left.as_ref().and_then(|left| left.name.clone());
                 let taken = left.map(|left| left.taken).or_else(|| self.log.newest_number_of(session.member));
                 let taken = taken.or_else(|| (!self.left.has_forgotten()).then_some(0));
+                let mut standing = standing.unwrap_or_default();
+                standing.is_muted |= self.elsewhere.has_muted(session.member);
                 let profile = Profile {
                     name,
                     proof: newcomer.proof.clone(),
                     taken: taken.unwrap_or(0),
                     direct,
-                    standing: standing.unwrap_or_default(),
+                    standing,
                     ..Profile::default()
                 };
                 let member = Member {
@@ -187,9 +189,9 @@ impl State {
         if let Some(name) = name
             && self.config.names.are_allowed()
             && self.check_name(&name, member.id, now).is_ok()
+            && self.keep_name(member.id, Some(name.clone())).is_ok()
         {
             self.names.give(&name, member.id);
-            self.keep_name(member.id, Some(name.clone()));
             member.profile_mut().name = Some(name);
         }
     }

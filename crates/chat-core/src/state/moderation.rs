@@ -68,7 +68,11 @@ impl State {
     }
 
     pub(crate) fn mute(&mut self, id: MemberId, is_muted: bool) -> bool {
-        self.profile_mut(id).map(|profile| profile.standing.is_muted = is_muted).is_some()
+        let is_here = self.profile_mut(id).map(|profile| profile.standing.is_muted = is_muted).is_some();
+        if is_here {
+            self.keep_muted(id, is_muted);
+        }
+        is_here
     }
 
     pub(crate) fn set_topic(&mut self, id: MemberId, topic: &str) -> Result<Wakes, TopicError> {

@@ -9,7 +9,7 @@ use super::{State, Wakes};
 use crate::error::{IgnoreError, NickError, TellError};
 use crate::identity::Identity;
 use crate::members::{Member, Membership};
-use crate::names;
+use crate::names::{self, Holder};
 use crate::people::Presence;
 use crate::profile::{IGNORED_MAX, Profile};
 
@@ -44,6 +44,7 @@ impl State {
         if old == name {
             return Ok((from, Wakes::default()));
         }
+        self.keep_name(id, name.clone())?;
         if let Some(old) = &old {
             self.names.release(old);
         }
@@ -54,10 +55,7 @@ impl State {
             Some(place) => {
                 self.local_mut(place).0.name = name.clone().expect("a local member never gives up its name");
             }
-            None => self.profile_mut(id).ok_or(NickError::NotPresent)?.name = name.clone(),
-        }
-        if self.local_place(id).is_none() {
-            self.keep_name(id, name);
+            None => self.profile_mut(id).ok_or(NickError::NotPresent)?.name = name,
         }
         let to = self.author_of(id).ok_or(NickError::NotPresent)?;
         let wakes = self.append(Event::Renamed { member: id, from, to: to.clone() }, None);
@@ -69,10 +67,15 @@ impl State {
         if names::is_reserved(name) && self.local_place(id).is_none() {
             return Err(NickError::Reserved { name: name.clone() });
         }
-        match self.names.holder(name) {
+        // Every server has local members of its own, and they are called the same at each.
+        let is_ours = |holder: &Holder| !holder.is_elsewhere || self.local_place(id).is_none();
+        match self.names.other_holder(name, id).filter(is_ours) {
             None => Ok(()),
-            Some(holder) if holder == id => Ok(()),
-            Some(holder) if self.author_of(holder).is_none() && self.frees_name(holder, now) => Ok(()),
+            Some(Holder { member, is_elsewhere: false })
+                if self.author_of(member).is_none() && self.frees_name(member, now) =>
+            {
+                Ok(())
+            }
             Some(_) => Err(NickError::Taken { name: name.clone(), suggestion: self.names.suggest(name) }),
         }
     }
@@ -85,7 +88,7 @@ impl State {
         if !is_reserved && let Some(name) = left.and_then(|left| left.name) {
             self.names.release(&name);
             self.left.release_name(holder);
-            self.keep_name(holder, None);
+            self.give_up_name(holder);
         }
         !is_reserved
     }

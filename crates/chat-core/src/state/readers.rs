@@ -305,7 +305,8 @@ impl State {
         now: Instant,
     ) -> Result<(usize, MemberId, Wakes), NickError> {
         let (place, id, wakes) = self.add_local(name.clone(), waker, None, now);
-        if let Err(error) = self.check_name(name, id, now) {
+        let free = self.check_name(name, id, now).and_then(|()| self.keep_name(id, Some(name.clone())));
+        if let Err(error) = free {
             self.locals[place] = None;
             return Err(error);
         }
@@ -343,8 +344,11 @@ impl State {
     }
 
     pub(crate) fn leave_local(&mut self, local: usize) {
-        if let Some(LocalState { name, rest: None, .. }) = self.locals[local].take() {
+        if let Some(LocalState { name, id, rest: None, .. }) = self.locals[local].take() {
             self.names.release(&name);
+            if self.is_shared() {
+                self.give_up_name(id);
+            }
         }
     }
 

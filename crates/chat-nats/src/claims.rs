@@ -1,0 +1,360 @@
+//! Names that are unique in the whole cluster: each is a key of the bucket, which one server creates for one session.
+//!
+//! ```text
+//!   a member takes a name --> its messages wait --> create the key --> they are published
+//!                                                       | somebody else has it
+//!                                                       +--> they are refused, and the member loses the name
+//! ```
+//!
+//! The room gives the name at once, if it knows nothing against it. So two members that take one name in the same moment at
+//! two servers may both have it until the bucket has decided; but nothing that the loser says is shown under it.
+//!
+//! A key belongs to the session, wherever that goes on, and to the server where it is. When that server is gone, anybody may
+//! take the name over.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKind};
+use chat_core::{Elsewhere, MemberId, Name};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::sleep;
+
+use crate::common::MARKER;
+use crate::place::Place;
+use crate::seal::Seal;
+use crate::servers::{ServerId, Servers};
+
+/// Names of other servers that are known. Beyond them, only the bucket knows.
+const HELD_MAX: usize = 200_000;
+
+/// Claims that are on their way at once. The others wait.
+const AT_ONCE: usize = 64;
+
+/// The pause after the bucket did not answer.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Attempts to take over a name before the result is looked at.
+const TRIES: usize = 3;
+
+/// Names of servers that are long gone which are deleted at a time.
+const DELETED_MAX: usize = 100;
+
+/// What the bucket says about the looks of a name.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+struct Claim {
+    /// The server where its member is.
+    server: ServerId,
+    /// The session.
+    member: u64,
+    /// The name as it is written.
+    name: String,
+}
+
+/// A key of another server, as the bucket has told it.
+#[derive(Debug)]
+struct Held {
+    revision: u64,
+    claim: Claim,
+    /// The room was told that the name is taken.
+    is_told: bool,
+}
+
+/// What a session here wants.
+#[derive(Debug)]
+struct Want {
+    name: Option<Name>,
+    /// The keys that it has, by the looks, with their revisions.
+    keys: HashMap<String, u64>,
+    /// A task is busy with it.
+    is_busy: bool,
+}
+
+/// What has become of a claim.
+#[derive(Debug)]
+pub(crate) struct Done {
+    member: MemberId,
+    name: Option<Name>,
+    keys: HashMap<String, u64>,
+    end: End,
+}
+
+#[derive(Debug)]
+enum End {
+    /// The member has what it wants.
+    Settled,
+    /// Somebody else has a name of these looks.
+    Lost { looks: String, revision: u64, claim: Claim },
+    /// The bucket did not answer.
+    Again,
+}
+
+/// What the room's task has to do.
+#[derive(Debug)]
+pub(crate) enum Todo {
+    /// The name of this session is certain.
+    LetGo(MemberId),
+    /// It is somebody else's.
+    Lost(MemberId, Name),
+}
+
+/// The names of one room.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    work: Work,
+    held: HashMap<String, Held>,
+    /// The newest revision of the bucket that was heard.
+    seen: u64,
+    wants: HashMap<MemberId, Want>,
+    done: (mpsc::Sender<Done>, mpsc::Receiver<Done>),
+    /// What [`Servers::changes`] was when the names were looked through last.
+    changes: u64,
+}
+
+/// What the tasks need.
+#[derive(Clone, Debug)]
+struct Work {
+    bucket: Store,
+    place: Place,
+    seal: Arc<Seal>,
+    servers: Arc<Servers>,
+    turns: Arc<Semaphore>,
+}
+
+impl Claims {
+    pub(crate) fn new(bucket: Store, place: Place, seal: Arc<Seal>, servers: Arc<Servers>) -> Self {
+        let work = Work { bucket, place, seal, servers, turns: Arc::new(Semaphore::new(AT_ONCE)) };
+        let (held, wants) = (HashMap::new(), HashMap::new());
+        Self { work, held, seen: 0, wants, done: mpsc::channel(AT_ONCE), changes: 0 }
+    }
+
+    /// A session here has this name from now on.
+    pub(crate) fn want(&mut self, member: MemberId, name: Option<Name>) {
+        let want =
+            self.wants.entry(member).or_insert(Want { name: None, keys: HashMap::new(), is_busy: false });
+        want.name = name;
+        self.begin(member);
+    }
+
+    /// What has become of a claim.
+    pub(crate) async fn done(&mut self) -> Option<Done> {
+        self.done.1.recv().await
+    }
+
+    /// Says what is to be done now, and tells the room what it must know.
+    pub(crate) fn ended(&mut self, done: Done, told: &mut Vec<Elsewhere>) -> Option<Todo> {
+        let Done { member, name, keys, end } = done;
+        let want = self.wants.get_mut(&member)?;
+        (want.keys, want.is_busy) = (keys, false);
+        if want.name != name || matches!(end, End::Again) {
+            self.begin(member);
+            return None;
+        }
+        match end {
+            End::Settled => {
+                if want.name.is_none() {
+                    self.wants.remove(&member);
+                }
+                Some(Todo::LetGo(member))
+            }
+            // It was given up in the meantime.
+            End::Lost { looks, revision, .. }
+                if revision <= self.seen && self.held.get(&looks).is_none_or(|held| !held.is_told) =>
+            {
+                self.begin(member);
+                None
+            }
+            End::Lost { looks, revision, claim } => {
+                if revision > self.seen {
+                    told.extend(self.hold(looks, revision, claim));
+                }
+                name.map(|name| Todo::Lost(member, name))
+            }
+            End::Again => None,
+        }
+    }
+
+    /// The bucket says something about the looks of a name; `None` if they are free.
+    pub(crate) fn heard(&mut self, looks: String, revision: u64, sealed: Option<&[u8]>) -> Option<Elsewhere> {
+        self.seen = self.seen.max(revision);
+        let key = self.work.place.name_key(&looks);
+        let claim = sealed.and_then(|sealed| self.work.seal.open::<Claim>(&key, sealed));
+        let Some(claim) = claim else {
+            let before = self.held.remove(&looks)?;
+            return before.is_told.then_some(Elsewhere::Name { looks, holder: None });
+        };
+        if claim.server == *self.work.servers.me() {
+            let before = self.held.remove(&looks)?;
+            return before.is_told.then_some(Elsewhere::Name { looks, holder: None });
+        }
+        // A session that had it here has lost it, or has gone there.
+        let losers = self.wants.values_mut().filter(|want| want.keys.get(&looks).is_some_and(|&at| at < revision));
+        losers.for_each(|want| {
+            want.keys.remove(&looks);
+        });
+        self.hold(looks, revision, claim)
+    }
+
+    fn hold(&mut self, looks: String, revision: u64, claim: Claim) -> Option<Elsewhere> {
+        if self.held.len() >= HELD_MAX && !self.held.contains_key(&looks) {
+            return None;
+        }
+        let is_told = !self.work.servers.is_gone(&claim.server);
+        let holder = is_told.then_some(MemberId::new(claim.member));
+        let before = self.held.insert(looks.clone(), Held { revision, claim, is_told });
+        let is_news = is_told || before.is_some_and(|before| before.is_told);
+        is_news.then_some(Elsewhere::Name { looks, holder })
+    }
+
+    /// Looks which names are free because their server is gone, and which are taken again because it is back.
+    pub(crate) fn look(&mut self) -> Vec<Elsewhere> {
+        let changes = self.work.servers.changes();
+        let mut told = Vec::new();
+        if std::mem::replace(&mut self.changes, changes) != changes {
+            for (looks, held) in &mut self.held {
+                let is_told = !self.work.servers.is_gone(&held.claim.server);
+                if std::mem::replace(&mut held.is_told, is_told) != is_told {
+                    let holder = is_told.then_some(MemberId::new(held.claim.member));
+                    told.push(Elsewhere::Name { looks: looks.clone(), holder });
+                }
+            }
+        }
+        told
+    }
+
+    /// Deletes what servers have left behind that are long gone.
+    pub(crate) fn delete_forgotten(&self) {
+        let forgotten = self.held.iter().filter(|(_, held)| {
+            !held.is_told && self.work.servers.is_forgotten(&held.claim.server)
+        });
+        let keys: Vec<(String, u64)> =
+            forgotten.map(|(looks, held)| (looks.clone(), held.revision)).take(DELETED_MAX).collect();
+        if keys.is_empty() {
+            return;
+        }
+        let work = self.work.clone();
+        tokio::spawn(async move {
+            for (looks, revision) in keys {
+                let _another_server_did_it = work.delete(&looks, revision).await;
+            }
+        });
+    }
+
+    /// Gives up all names: the room is gone.
+    pub(crate) async fn give_up(self) {
+        for (looks, revision) in self.wants.into_values().flat_map(|want| want.keys) {
+            if !self.work.delete(&looks, revision).await {
+                return; // they are free when this server ends
+            }
+        }
+    }
+
+    fn begin(&mut self, member: MemberId) {
+        let Some(want) = self.wants.get_mut(&member) else { return };
+        if std::mem::replace(&mut want.is_busy, true) {
+            return; // it looks again when it is done
+        }
+        let (name, keys) = (want.name.clone(), want.keys.clone());
+        let (work, done) = (self.work.clone(), self.done.0.clone());
+        tokio::spawn(async move {
+            let turns = Arc::clone(&work.turns);
+            let Ok(_turn) = turns.acquire().await else { return };
+            let mut keys = keys;
+            let end = work.settle(member, name.as_ref(), &mut keys).await;
+            if matches!(end, End::Again) {
+                sleep(RETRY).await;
+            }
+            let _room_is_gone = done.send(Done { member, name, keys, end }).await;
+        });
+    }
+}
+
+/// What came of an attempt to get one key.
+enum Attempt {
+    Got(u64),
+    Lost(u64, Claim),
+    Again,
+}
+
+impl Work {
+    /// Takes the keys of this name for a session, and gives up its others.
+    async fn settle(&self, member: MemberId, name: Option<&Name>, keys: &mut HashMap<String, u64>) -> End {
+        let wanted = name.map(|name| name.lookalikes().to_vec()).unwrap_or_default();
+        for looks in &wanted {
+            if keys.contains_key(looks) {
+                continue;
+            }
+            let claim = Claim {
+                server: self.servers.me().clone(),
+                member: member.as_u64(),
+                name: name.map(ToString::to_string).unwrap_or_default(),
+            };
+            match self.take(looks, &claim).await {
+                Attempt::Got(revision) => drop(keys.insert(looks.clone(), revision)),
+                Attempt::Lost(revision, claim) => return End::Lost { looks: looks.clone(), revision, claim },
+                Attempt::Again => return End::Again,
+            }
+        }
+        let others: Vec<(String, u64)> = keys
+            .iter()
+            .filter(|(looks, _)| !wanted.contains(looks))
+            .map(|(looks, revision)| (looks.clone(), *revision))
+            .collect();
+        for (looks, revision) in others {
+            if !self.delete(&looks, revision).await {
+                return End::Again;
+            }
+            keys.remove(&looks);
+        }
+        End::Settled
+    }
+
+    async fn take(&self, looks: &str, claim: &Claim) -> Attempt {
+        let key = self.place.name_key(looks);
+        let value = self.seal.close(&key, claim);
+        for _ in 0..TRIES {
+            match self.bucket.create(&key, value.clone()).await {
+                Ok(revision) => return Attempt::Got(revision),
+                Err(error) if error.kind() == CreateErrorKind::AlreadyExists => {}
+                Err(_) => return Attempt::Again,
+            }
+            let Ok(Some(entry)) = self.bucket.entry(&key).await else { return Attempt::Again };
+            if entry.operation != Operation::Put {
+                continue;
+            }
+            let there = self.seal.open::<Claim>(&key, &entry.value);
+            // What no server of this cluster has written is nobody's.
+            if let Some(there) = there
+                && there.member != claim.member
+                && there.server != claim.server
+                && !self.servers.is_gone(&there.server)
+            {
+                return Attempt::Lost(entry.revision, there);
+            }
+            match self.bucket.update(&key, value.clone(), entry.revision).await {
+                Ok(revision) => return Attempt::Got(revision),
+                Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => {}
+                Err(_) => return Attempt::Again,
+            }
+        }
+        Attempt::Again
+    }
+
+    /// Whether the bucket has answered. If somebody has changed the key since, it stays.
+    async fn delete(&self, looks: &str, revision: u64) -> bool {
+        let key = self.place.name_key(looks);
+        match self.bucket.purge_expect_revision_with_ttl(&key, revision, MARKER).await {
+            Ok(()) => true,
+            Err(error) => {
+                let is_other = || async {
+                    let entry = self.bucket.entry(&key).await.ok()?;
+                    Some(entry.is_none_or(|entry| entry.revision != revision))
+                };
+                tracing::debug!(%error, key, "a name is not given up yet");
+                is_other().await.unwrap_or(false)
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What the servers of a room have in common besides its messages: the topic, slow mode, who is muted, and names. All of it is in
+//! the bucket, and each server follows that from its beginning: one that starts later, or was cut off, learns the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::kv::{CreateErrorKind, Store};
+use bytes::Bytes;
+use chat_core::{Author, Committer, Elsewhere, Event, Kept, MemberId, Record};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::claims::{Claims, Done, Todo};
+use crate::follower::{Followed, Stored};
+use crate::hub::Hub;
+use crate::pending::Pending;
+use crate::place::{Key, Place};
+use crate::record;
+use crate::seal::Seal;
+
+/// Changes that wait to be stored.
+const CHANGES_MAX: usize = 1_024;
+
+/// How often storing something is tried, and the pause between.
+const TRIES: (usize, Duration) = (10, Duration::from_secs(1));
+
+/// How long the bucket remembers what was deleted, so that a server that was cut off learns it.
+pub(crate) const MARKER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a mute lasts at most. Without an end, the bucket would keep each for ever.
+const MUTED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What a member is told whose name was somebody else's.
+const LOST: &str = "the name that you took belongs to somebody at another server";
+
+/// Slow mode, as it is stored.
+#[derive(Debug, Deserialize, Serialize)]
+struct Slow {
+    /// 0: it is off.
+    pause_ms: u64,
+}
+
+/// A mute, as it is stored. There is none if it is lifted.
+#[derive(Debug, Deserialize, Serialize)]
+struct Muted {
+    member: u64,
+}
+
+/// Something to store.
+struct Change {
+    key: String,
+    what: What,
+    /// What the room is told did not work.
+    record: Record,
+}
+
+enum What {
+    Put(Bytes),
+    /// It vanishes by itself after a while.
+    Create(Bytes),
+    Delete,
+}
+
+/// What servers have in common about one room.
+pub(crate) struct Common {
+    place: Place,
+    seal: Arc<Seal>,
+    committer: Committer,
+    changes: Followed,
+    claims: Claims,
+    writer: mpsc::Sender<Change>,
+    /// What the subjects of the bucket begin with.
+    subjects: String,
+    /// The room has this revision of its topic, or a newer one.
+    topic_revision: u64,
+}
+
+/// What has happened.
+pub(crate) enum News {
+    Changes(Vec<Stored>),
+    Claim(Done),
+}
+
+impl Common {
+    /// `revision` is the last change of the bucket of which the room knows the topic.
+    pub(crate) fn new(hub: &Hub, place: &Place, committer: Committer, revision: u64) -> Self {
+        let subjects = format!("$KV.{}.", hub.bucket.name);
+        let changes = hub.follow_bucket(&format!("{}.>", place.key));
+        let (seal, servers) = (Arc::clone(&hub.seal), Arc::clone(&hub.servers));
+        let claims = Claims::new(hub.bucket.clone(), place.clone(), Arc::clone(&seal), servers);
+        let (writer, queue) = mpsc::channel(CHANGES_MAX);
+        tokio::spawn(write(hub.bucket.clone(), committer.clone(), queue));
+        let place = place.clone();
+        Self { place, seal, committer, changes, claims, writer, subjects, topic_revision: revision }
+    }
+
+    /// The next thing that happens.
+    pub(crate) async fn next(&mut self) -> Option<News> {
+        tokio::select! {
+            batch = self.changes.batches.recv() => batch.map(News::Changes),
+            done = self.claims.done() => done.map(News::Claim),
+        }
+    }
+
+    /// Takes it in.
+    pub(crate) fn take(&mut self, news: News, pending: &mut Pending) {
+        let mut elsewhere = Vec::new();
+        match news {
+            News::Changes(batch) => {
+                let mut topics = Vec::new();
+                for stored in batch {
+                    self.heard(&stored, &mut elsewhere, &mut topics);
+                }
+                if !topics.is_empty() {
+                    self.committer.commit(topics);
+                }
+            }
+            News::Claim(done) => match self.claims.ended(done, &mut elsewhere) {
+                Some(Todo::LetGo(member)) => pending.let_go(member),
+                Some(Todo::Lost(member, name)) => {
+                    let refused = pending.take_unsent(member, &Author::Named(name));
+                    self.committer.failed(refused, LOST);
+                    self.want_none(member);
+                }
+                None => {}
+            },
+        }
+        self.tell(elsewhere);
+    }
+
+    /// Stores what a room has submitted besides messages.
+    pub(crate) fn keep(&mut self, record: Record, pending: &mut Pending) {
+        let (key, what) = match &record {
+            Record::Named { member, name } => {
+                if name.is_some() {
+                    pending.hold(*member);
+                }
+                return self.claims.want(*member, name.clone());
+            }
+            Record::Event { event: event @ Event::Topic { .. }, unix_ms } => {
+                let Some(payload) = record::encode(event, *unix_ms) else { return };
+                (self.place.topic_key(), What::Put(payload))
+            }
+            Record::Slow { pause } => {
+                let key = self.place.slow_key();
+                let ms = pause.map_or(0, |pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+                let sealed = self.seal.close(&key, &Slow { pause_ms: ms });
+                (key, What::Put(sealed))
+            }
+            Record::Muted { member, is_muted } => {
+                let key = self.place.muted_key(*member);
+                let sealed = self.seal.close(&key, &Muted { member: member.as_u64() });
+                (key, if *is_muted { What::Create(sealed) } else { What::Delete })
+            }
+            _ => return,
+        };
+        if let Err(full) = self.writer.try_send(Change { key, what, record }) {
+            failed(&self.committer, full.into_inner().record);
+        }
+    }
+
+    /// Looks which servers are gone, and which are back.
+    pub(crate) fn look(&mut self) {
+        let told = self.claims.look();
+        self.tell(told);
+        self.claims.delete_forgotten();
+    }
+
+    /// The room is gone.
+    pub(crate) async fn give_up(self) {
+        self.claims.give_up().await;
+    }
+
+    fn want_none(&mut self, member: MemberId) {
+        self.claims.want(member, None);
+    }
+
+    fn tell(&self, elsewhere: Vec<Elsewhere>) {
+        if !elsewhere.is_empty() {
+            self.committer.elsewhere(elsewhere);
+        }
+    }
+
+    fn heard(&mut self, stored: &Stored, elsewhere: &mut Vec<Elsewhere>, topics: &mut Vec<Kept>) {
+        let Some(key) = stored.subject.strip_prefix(&self.subjects) else { return };
+        let sealed = (!stored.is_deletion).then_some(&*stored.payload);
+        match self.place.read_key(key) {
+            Some(Key::Topic) if stored.seq > self.topic_revision => {
+                topics.extend(sealed.and_then(record::topic));
+            }
+            Some(Key::Slow) => {
+                if let Some(Slow { pause_ms }) = sealed.and_then(|sealed| self.seal.open(key, sealed)) {
+                    let pause = (pause_ms > 0).then(|| Duration::from_millis(pause_ms));
+                    elsewhere.push(Elsewhere::Slow { pause });
+                }
+            }
+            Some(Key::Muted(member)) => {
+                let muted = sealed.and_then(|sealed| self.seal.open::<Muted>(key, sealed));
+                let is_muted = muted.is_some_and(|muted| muted.member == member.as_u64());
+                elsewhere.push(Elsewhere::Muted { member, is_muted });
+            }
+            Some(Key::Name(looks)) => elsewhere.extend(self.claims.heard(looks, stored.seq, sealed)),
+            Some(Key::Topic) | None => {}
+        }
+    }
+}
+
+/// Stores one change after the other, so that an older one never replaces a newer one.
+async fn write(bucket: Store, committer: Committer, mut changes: mpsc::Receiver<Change>) {
+    while let Some(Change { key, what, record }) = changes.recv().await {
+        let (tries, pause) = TRIES;
+        let mut left = tries;
+        while !store(&bucket, &key, &what).await {
+            left -= 1;
+            if left == 0 {
+                failed(&committer, record);
+                break;
+            }
+            sleep(pause).await;
+        }
+    }
+}
+
+/// Whether it is stored.
+async fn store(bucket: &Store, key: &str, what: &What) -> bool {
+    let result = match what {
+        What::Put(value) => bucket.put(key, value.clone()).await.map(drop).map_err(|error| error.to_string()),
+        What::Create(value) => match bucket.create_with_ttl(key, value.clone(), MUTED_FOR).await {
+            Err(error) if error.kind() != CreateErrorKind::AlreadyExists => Err(error.to_string()),
+            _ => Ok(()),
+        },
+        What::Delete => bucket.purge_with_ttl(key, MARKER).await.map_err(|error| error.to_string()),
+    };
+    if let Err(error) = &result {
+        tracing::debug!(error, key, "it is not stored yet");
+    }
+    result.is_ok()
+}
+
+fn failed(committer: &Committer, record: Record) {
+    match record {
+        Record::Slow { .. } | Record::Muted { .. } => {
+            tracing::warn!(?record, "other servers are not told: the stream does not answer");
+        }
+        record => committer.failed(vec![record], "the stream that all servers share does not answer"),
+    }
+}

@@ -1,0 +1,292 @@
+//! What the task of one room says to the same room at other servers, and hears from it, beside the stream: who is present, private
+//! messages and kicks. None of it is stored.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::{Client, Message, Subscriber};
+use bytes::Bytes;
+use chat_core::{Author, Committer, Elsewhere, MemberId, Outbound, Text};
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout};
+
+use crate::hub::Hub;
+use crate::letters::{Content, Letter, Letters, Waiting};
+use crate::others::{Change, Member, Others, PART_MAX, Told};
+use crate::place::Place;
+use crate::seal::Seal;
+use crate::servers::{ServerId, Servers};
+
+/// How often a server says how many changes of its members there were.
+const BEAT: Duration = Duration::from_secs(2);
+
+/// How long a publish may wait for the connection.
+const PUBLISH_TIMEOUT: Duration = Duration::from_millis(100);
+
+const UNREACHABLE: &str = "the other servers cannot be reached now";
+const TOO_MANY: &str = "too many private messages are on their way to other servers";
+const SILENT: &str = "its server does not answer, and may have it all the same";
+
+/// What one room says to other servers and hears from them.
+pub(crate) struct Exchange {
+    client: Client,
+    seal: Arc<Seal>,
+    servers: Arc<Servers>,
+    committer: Committer,
+    /// What people call this server.
+    at: String,
+    /// Where servers tell of their members.
+    presence: String,
+    /// What the subjects of letters begin with, and what they end with.
+    letters_to: (String, String),
+    told: Subscriber,
+    received: Subscriber,
+    others: Others,
+    letters: Letters,
+    /// How many changes of the members here were told.
+    number: u64,
+    changes: Vec<Change>,
+    /// Some changes were not told: all members are told of instead.
+    tells_all: Arc<AtomicBool>,
+    has_asked: bool,
+    beat_at: Instant,
+    /// To be published, in this order.
+    outgoing: Vec<(String, Bytes)>,
+}
+
+impl Exchange {
+    /// `None` if the connection is closed.
+    pub(crate) async fn new(
+        hub: &Hub,
+        place: &Place,
+        committer: Committer,
+        tells_all: Arc<AtomicBool>,
+    ) -> Option<Self> {
+        let (client, servers) = (hub.client.clone(), Arc::clone(&hub.servers));
+        let presence = hub.subject(&format!("present.{}", place.key));
+        let letters_to = (hub.subject("to"), place.key.clone());
+        let told = client.subscribe(presence.clone()).await.ok()?;
+        let own = format!("{}.{}.{}", letters_to.0, servers.me(), letters_to.1);
+        let received = client.subscribe(own).await.ok()?;
+        let at = hub.server_name();
+        Some(Self {
+            client,
+            seal: Arc::clone(&hub.seal),
+            servers,
+            committer,
+            at,
+            presence,
+            letters_to,
+            told,
+            received,
+            others: Others::default(),
+            letters: Letters::default(),
+            number: 0,
+            changes: Vec::new(),
+            tells_all,
+            has_asked: false,
+            beat_at: Instant::now(),
+            outgoing: Vec::new(),
+        })
+    }
+
+    /// The next thing that another server has said.
+    pub(crate) async fn next(&mut self) -> Option<Message> {
+        tokio::select! {
+            told = self.told.next() => told,
+            letter = self.received.next() => letter,
+        }
+    }
+
+    /// Takes it in. What no server of this cluster has said is ignored.
+    pub(crate) async fn take(&mut self, message: &Message) {
+        let subject = message.subject.as_str();
+        if subject == self.presence {
+            if let Some(told) = self.seal.open::<Told>(subject, &message.payload) {
+                self.hear(told);
+            }
+        } else if let Some(letter) = self.seal.open::<Letter>(subject, &message.payload)
+            && self.letters.is_new(&letter)
+        {
+            self.read(letter);
+        }
+        self.publish().await;
+    }
+
+    /// Sends what the room has for other servers.
+    pub(crate) async fn send(&mut self, what: Outbound) {
+        match what {
+            Outbound::Here(member) => self.changes.push(Change::Here(Member::from(&member))),
+            Outbound::Gone { member, reason } => {
+                self.changes.push(Change::Gone { member: member.as_u64(), reason });
+            }
+            Outbound::Private { from, author, to, recipient, text } => {
+                self.send_private(from, &author, to, recipient, &text);
+            }
+            Outbound::Undelivered { sender, to, why } => {
+                let (to, why) = (to.to_string(), why.as_str().to_owned());
+                let content = Content::Undelivered { sender: sender.as_u64(), to, why };
+                self.write_to(sender, content);
+            }
+            Outbound::Kick { member, reason } => {
+                self.write_to(member, Content::Kick { member: member.as_u64(), reason });
+            }
+            _ => {}
+        }
+        self.publish().await;
+    }
+
+    /// Looks what is due.
+    pub(crate) async fn look(&mut self) {
+        let now = Instant::now();
+        let gone = self.others.look(&self.servers);
+        self.tell(gone);
+        while let Some(Waiting { sender, to, .. }) = self.letters.late(now) {
+            self.not_delivered(sender, to, SILENT);
+        }
+        if self.client.connection_state() != State::Connected {
+            // The others notice it by the number, and ask.
+            self.number += u64::from(!self.changes.is_empty());
+            self.changes.clear();
+            return;
+        }
+        let me = self.servers.me().clone();
+        if !std::mem::replace(&mut self.has_asked, true) {
+            self.say(&Told::Ask { server: me.clone(), whom: None });
+        }
+        for changes in std::mem::take(&mut self.changes).chunks(PART_MAX) {
+            self.number += 1;
+            let (number, at) = (self.number, self.at.clone());
+            self.say(&Told::Changes { server: me.clone(), at, number, changes: changes.to_vec() });
+        }
+        if self.tells_all.swap(false, Ordering::Relaxed) {
+            self.say_all();
+        }
+        let asks: Vec<ServerId> = self.others.take_asks().collect();
+        for whom in asks {
+            self.say(&Told::Ask { server: me.clone(), whom: Some(whom) });
+        }
+        if self.number > 0 && now >= self.beat_at {
+            self.beat_at = now + BEAT;
+            self.say(&Told::Beat { server: me, number: self.number });
+        }
+        self.publish().await;
+    }
+
+    // ---- presence ------------------------------------------------------------------------------
+
+    fn hear(&mut self, told: Told) {
+        match &told {
+            Told::Ask { server, whom } if server != self.servers.me() => {
+                if whom.as_ref().is_none_or(|whom| whom == self.servers.me()) {
+                    self.tells_all.store(true, Ordering::Relaxed);
+                }
+                return;
+            }
+            Told::Changes { server, .. } | Told::Whole { server, .. } | Told::Beat { server, .. } => {
+                // What one has said that is gone may come late.
+                if server == self.servers.me() || self.servers.is_gone(server) {
+                    return;
+                }
+            }
+            Told::Ask { .. } | Told::Unknown => return,
+        }
+        let elsewhere = self.others.hear(told);
+        self.tell(elsewhere);
+    }
+
+    fn say(&mut self, told: &Told) {
+        let sealed = self.seal.close(&self.presence, told);
+        self.outgoing.push((self.presence.clone(), sealed));
+    }
+
+    fn say_all(&mut self) {
+        let members: Vec<Member> = self.committer.members().iter().map(Member::from).collect();
+        let parts = members.len().div_ceil(PART_MAX).max(1);
+        for part in 0..parts {
+            let members = members.iter().skip(part * PART_MAX).take(PART_MAX).cloned().collect();
+            let (server, at) = (self.servers.me().clone(), self.at.clone());
+            let (is_first, is_last) = (part == 0, part + 1 == parts);
+            self.say(&Told::Whole { server, at, number: self.number, members, is_first, is_last });
+        }
+    }
+
+    // ---- letters -------------------------------------------------------------------------------
+
+    fn read(&mut self, letter: Letter) {
+        let Letter { server, number, content } = letter;
+        match content {
+            Content::Private { from, author, to, text } => {
+                let (author, text) = (Author::from_shown(&author), Text::lossy(&text));
+                let result = self.committer.deliver(MemberId::new(from), author, MemberId::new(to), text);
+                let why = result.err().map(|error| error.to_string());
+                self.write(&server, Content::Answer { to_number: number, why });
+            }
+            Content::Answer { to_number, why } => {
+                if let Some(Waiting { sender, to, .. }) = self.letters.answered(&server, to_number)
+                    && let Some(why) = why
+                {
+                    self.not_delivered(sender, to, &why);
+                }
+            }
+            Content::Undelivered { sender, to, why } => {
+                self.not_delivered(MemberId::new(sender), Author::from_shown(&to), &why);
+            }
+            Content::Kick { member, reason } => {
+                self.tell(vec![Elsewhere::Kick { member: MemberId::new(member), reason }]);
+            }
+            Content::Unknown => {}
+        }
+    }
+
+    fn send_private(&mut self, from: MemberId, author: &Author, to: MemberId, recipient: Author, text: &Text) {
+        let why = match self.others.server_of(to).cloned() {
+            None => "no such member is here",
+            Some(_) if self.client.connection_state() != State::Connected => UNREACHABLE,
+            Some(_) if !self.letters.has_room() => TOO_MANY,
+            Some(server) => {
+                let (author, text) = (author.to_string(), text.as_str().to_owned());
+                let content = Content::Private { from: from.as_u64(), author, to: to.as_u64(), text };
+                let number = self.write(&server, content);
+                return self.letters.wait(server, number, from, recipient, Instant::now());
+            }
+        };
+        self.not_delivered(from, recipient, why);
+    }
+
+    /// Writes to the server of a member.
+    fn write_to(&mut self, member: MemberId, content: Content) {
+        if let Some(server) = self.others.server_of(member).cloned() {
+            self.write(&server, content);
+        }
+    }
+
+    fn write(&mut self, server: &ServerId, content: Content) -> u64 {
+        let number = self.letters.next_number(server);
+        let (prefix, key) = &self.letters_to;
+        let subject = format!("{prefix}.{server}.{key}");
+        let letter = Letter { server: self.servers.me().clone(), number, content };
+        let sealed = self.seal.close(&subject, &letter);
+        self.outgoing.push((subject, sealed));
+        number
+    }
+
+    fn not_delivered(&self, sender: MemberId, to: Author, why: &str) {
+        self.tell(vec![Elsewhere::Undelivered { sender, to, why: Text::lossy(why) }]);
+    }
+
+    fn tell(&self, elsewhere: Vec<Elsewhere>) {
+        if !elsewhere.is_empty() {
+            self.committer.elsewhere(elsewhere);
+        }
+    }
+
+    async fn publish(&mut self) {
+        for (subject, sealed) in self.outgoing.drain(..) {
+            // What is lost is noticed: changes by their numbers, letters by the missing answer.
+            let _lost = timeout(PUBLISH_TIMEOUT, self.client.publish(subject, sealed)).await;
+        }
+    }
+}

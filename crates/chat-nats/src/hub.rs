@@ -1,0 +1,193 @@
+//! What the cluster's thread has: the connection to NATS, and what all rooms share.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::jetstream::kv::Store;
+use async_nats::jetstream::{self, Context};
+use async_nats::{Client, ConnectOptions, Event};
+use chat_core::{Name, Past, Room};
+use crossbeam_channel::Sender;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use crate::bans;
+use crate::cluster::without_passwords;
+use crate::config::ClusterConfig;
+use crate::error::OpenError;
+use crate::follower::{Followed, follow};
+use crate::journal::{JOBS_MAX, RoomJournal};
+use crate::opening;
+use crate::place::Place;
+use crate::room;
+use crate::seal::Seal;
+use crate::servers::{Beats, Servers};
+
+/// How long a stream remembers which messages it has: much longer than a publish can be on its way.
+pub(crate) const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+
+/// How long the start may take: a cluster of NATS that begins, too, needs some seconds to choose its leaders.
+const START_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long opening a room may take.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The pause after something has failed at the start.
+const RETRY: Duration = Duration::from_millis(300);
+
+/// How long JetStream may take to answer a request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often a connection is tried that has nothing to carry. Two lost answers end it.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The longest pause before another attempt to connect.
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// Rooms that wait to be opened, and other things to do.
+pub(crate) const TASKS_MAX: usize = 64;
+
+/// Something for the cluster's thread.
+pub(crate) enum Task {
+    Open(Opening),
+    /// The bans of this room's server.
+    ShareBans(Room),
+}
+
+/// A room to open.
+pub(crate) struct Opening {
+    pub(crate) name: Option<Name>,
+    pub(crate) log_bytes_max: usize,
+    pub(crate) answer: Sender<Result<(Past, Arc<RoomJournal>), String>>,
+}
+
+/// The connection to NATS, and what the servers of the cluster have in common.
+pub(crate) struct Hub {
+    config: ClusterConfig,
+    pub(crate) client: Client,
+    pub(crate) jetstream: Context,
+    pub(crate) bucket: Store,
+    pub(crate) seal: Arc<Seal>,
+    pub(crate) servers: Arc<Servers>,
+}
+
+impl Hub {
+    pub(crate) async fn connect(config: ClusterConfig) -> Result<Self, OpenError> {
+        let by = Instant::now() + START_TIMEOUT;
+        let client = loop {
+            match options(&config).await?.connect(&config.servers).await {
+                Ok(client) => break client,
+                Err(error) if Instant::now() + RETRY > by => {
+                    let servers = without_passwords(&config.servers);
+                    return Err(OpenError::Connect { servers, source: error.into() });
+                }
+                Err(_) => sleep(RETRY).await,
+            }
+        };
+        let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
+        let bucket = within(by, || opening::bucket(&jetstream, &config)).await;
+        let bucket = bucket.map_err(|error| OpenError::JetStream { source: error.into() })?;
+        let (seal, servers) = (Arc::new(Seal::new(&config.secret)), Arc::new(Servers::new()));
+        Ok(Self { config, client, jetstream, bucket, seal, servers })
+    }
+
+    pub(crate) async fn run(self: Arc<Self>, mut tasks: mpsc::Receiver<Task>) {
+        let starts_until = Instant::now() + START_TIMEOUT;
+        let beats = Arc::new(Beats {
+            servers: Arc::clone(&self.servers),
+            seal: Arc::clone(&self.seal),
+            client: self.client.clone(),
+            subject: format!("{}.servers", self.config.prefix),
+        });
+        tokio::spawn(Arc::clone(&beats).run());
+        while let Some(task) = tasks.recv().await {
+            match task {
+                // Later on an I/O thread may wait for the answer, so it is not kept while NATS is away.
+                Task::Open(Opening { answer, .. })
+                    if Instant::now() > starts_until && self.client.connection_state() != State::Connected =>
+                {
+                    let why = "the stream that all servers share does not answer".to_owned();
+                    drop(answer.try_send(Err(why)));
+                }
+                Task::Open(opening) => drop(tokio::spawn(Arc::clone(&self).serve(opening))),
+                Task::ShareBans(room) => drop(tokio::spawn(bans::share(Arc::clone(&self), room))),
+            }
+        }
+        beats.say(true).await;
+        let _closed = self.client.drain().await;
+    }
+
+    /// Opens a room, and serves it until it is gone.
+    async fn serve(self: Arc<Self>, opening: Opening) {
+        let Opening { name, log_bytes_max, answer } = opening;
+        let place = Place::new(&self.config.prefix, name.as_ref());
+        let open = || {
+            opening::open(&self.client, &self.jetstream, &self.bucket, &self.config, &place, log_bytes_max)
+        };
+        let mut opened = match within(Instant::now() + OPEN_TIMEOUT, open).await {
+            Ok(opened) => opened,
+            Err(why) => return drop(answer.try_send(Err(why))),
+        };
+        let past = std::mem::take(&mut opened.past);
+        let (jobs, queue) = mpsc::channel(JOBS_MAX);
+        let journal = Arc::new(RoomJournal::new(place.stream.clone(), jobs));
+        if answer.try_send(Ok((past, journal))).is_ok() {
+            room::serve(&self, place, opened, queue).await;
+        }
+    }
+
+    /// Follows what the bucket has under these keys, from the beginning: what there is now, and then each change.
+    pub(crate) fn follow_bucket(&self, keys: &str) -> Followed {
+        let name = &self.bucket.name;
+        let (client, jetstream) = (self.client.clone(), self.jetstream.clone());
+        follow(client, jetstream, &format!("KV_{name}"), &format!("$KV.{name}.{keys}"), 1)
+    }
+}
+
+/// Tries something until it succeeds, or it is too late for another attempt.
+async fn within<T, F>(by: Instant, mut attempt: impl FnMut() -> F) -> Result<T, String>
+where
+    F: Future<Output = Result<T, String>>,
+{
+    loop {
+        match attempt().await {
+            Ok(result) => return Ok(result),
+            Err(error) if Instant::now() + RETRY > by => return Err(error),
+            Err(_) => sleep(RETRY).await,
+        }
+    }
+}
+
+async fn options(config: &ClusterConfig) -> Result<ConnectOptions, OpenError> {
+    let cannot_use = |path: &Path, source| OpenError::File { path: path.display().to_string(), source };
+    let mut options = ConnectOptions::new()
+        .name("chat")
+        .ping_interval(PING_INTERVAL)
+        .connection_timeout(REQUEST_TIMEOUT)
+        .request_timeout(Some(REQUEST_TIMEOUT))
+        .reconnect_delay_callback(|attempts| match attempts {
+            0 | 1 => Duration::ZERO,
+            _ => RECONNECT_PAUSE_MAX,
+        })
+        .event_callback(|event| async move {
+            match event {
+                Event::Connected => tracing::info!("connected to NATS"),
+                // An attempt that failed; the next one follows.
+                Event::ClientError(error) => tracing::debug!(%error, "NATS"),
+                event => tracing::warn!(%event, "NATS"),
+            }
+        });
+    if let Some(path) = &config.credentials {
+        options = options.credentials_file(path).await.map_err(|error| cannot_use(path, error))?;
+    }
+    if let Some(path) = &config.root_certificates {
+        options = options.add_root_certificates(path.clone());
+    }
+    if let Some((certificate, key)) = &config.certificate {
+        options = options.add_client_certificate(certificate.clone(), key.clone());
+    }
+    Ok(options)
+}
+

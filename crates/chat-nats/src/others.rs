@@ -1,0 +1,297 @@
+//! Who is present at other servers. It is soft state: each server tells of its own members, nothing is stored, and the members
+//! of a server leave when it falls silent.
+//!
+//! ```text
+//!   changes n   n + 1, n + 2, …          what has changed since
+//!   beat    n                            every few seconds: so many changes were there
+//!   ask                                  of a server that starts, or has missed a change
+//!   whole   n                            the answer: all members, in parts
+//! ```
+
+use std::collections::{HashMap, HashSet};
+
+use chat_core::{Author, Elsewhere, LeaveReason, MemberId, OtherMember, Text};
+use serde::{Deserialize, Serialize};
+
+use crate::servers::{ServerId, Servers};
+
+/// Members of other servers that are known in one room. Beyond them, more are not listed.
+const MEMBERS_MAX: usize = 100_000;
+
+/// Members in one part of a whole: about 30 KiB.
+pub(crate) const PART_MAX: usize = 200;
+
+/// What one server tells the others of its members in a room.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Told {
+    /// What has changed.
+    Changes { server: ServerId, at: String, number: u64, changes: Vec<Change> },
+    /// All members, after so many changes.
+    Whole { server: ServerId, at: String, number: u64, members: Vec<Member>, is_first: bool, is_last: bool },
+    /// Nothing since so many changes.
+    Beat { server: ServerId, number: u64 },
+    /// Who is there? `whom` is a server; without one, all.
+    Ask { server: ServerId, whom: Option<ServerId> },
+    /// Something of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Change {
+    /// A member has come, or is shown as somebody else.
+    Here(Member),
+    /// A member has left.
+    Gone { member: u64, reason: LeaveReason },
+    /// Something of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A member, as servers tell each other of it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Member {
+    member: u64,
+    author: String,
+    address: Option<String>,
+    transport: String,
+    came_unix_ms: u64,
+}
+
+impl From<&OtherMember> for Member {
+    fn from(member: &OtherMember) -> Self {
+        Self {
+            member: member.member.as_u64(),
+            author: member.author.to_string(),
+            address: member.address.map(|address| address.to_string()),
+            transport: member.transport.to_string(),
+            came_unix_ms: member.came_unix_ms,
+        }
+    }
+}
+
+impl Member {
+    fn read(self, at: &str) -> OtherMember {
+        OtherMember {
+            member: MemberId::new(self.member),
+            author: Author::from_shown(&self.author),
+            address: self.address.and_then(|address| address.parse().ok()),
+            transport: Text::lossy(&self.transport).as_str().to_owned().into(),
+            came_unix_ms: self.came_unix_ms,
+            server: Text::lossy(at),
+        }
+    }
+}
+
+/// What is known of one server.
+#[derive(Debug, Default)]
+struct Known {
+    number: u64,
+    members: HashSet<MemberId>,
+    /// The members of a whole of which some parts have come, and its number.
+    parts: Option<(u64, HashMap<MemberId, OtherMember>)>,
+    /// It was heard before: what it tells is news.
+    is_known: bool,
+}
+
+/// The members of other servers in one room.
+#[derive(Debug, Default)]
+pub(crate) struct Others {
+    servers: HashMap<ServerId, Known>,
+    /// Where each member is: a session may go from one server to another.
+    at: HashMap<MemberId, ServerId>,
+    /// Servers that are to be asked for all their members.
+    ask: HashSet<ServerId>,
+}
+
+impl Others {
+    /// Where a member is.
+    pub(crate) fn server_of(&self, member: MemberId) -> Option<&ServerId> {
+        self.at.get(&member)
+    }
+
+    /// Which servers are to be asked.
+    pub(crate) fn take_asks(&mut self) -> impl Iterator<Item = ServerId> {
+        std::mem::take(&mut self.ask).into_iter()
+    }
+
+    /// Another server has told something. Returns what the room must know.
+    pub(crate) fn hear(&mut self, told: Told) -> Vec<Elsewhere> {
+        let mut elsewhere = Vec::new();
+        match told {
+            Told::Changes { server, at, number, changes } => {
+                let known = self.servers.entry(server.clone()).or_default();
+                if known.is_known && number <= known.number {
+                    return elsewhere; // said before
+                }
+                if !known.is_known || number != known.number + 1 {
+                    self.ask.insert(server);
+                    return elsewhere;
+                }
+                known.number = number;
+                for change in changes {
+                    match change {
+                        Change::Here(member) => {
+                            elsewhere.extend(self.here(&server, member.read(&at), true));
+                        }
+                        Change::Gone { member, reason } => {
+                            elsewhere.extend(self.gone(&server, MemberId::new(member), reason));
+                        }
+                        Change::Unknown => {}
+                    }
+                }
+            }
+            Told::Whole { server, at, number, members, is_first, is_last } => {
+                let known = self.servers.entry(server.clone()).or_default();
+                if known.is_known && number < known.number {
+                    return elsewhere;
+                }
+                if is_first {
+                    known.parts = Some((number, HashMap::new()));
+                }
+                let Some((_, parts)) = known.parts.as_mut().filter(|(of, _)| *of == number) else {
+                    return elsewhere;
+                };
+                let members = members.into_iter().map(|member| member.read(&at));
+                parts.extend(members.take(MEMBERS_MAX - parts.len()).map(|member| (member.member, member)));
+                if is_last && let Some((_, whole)) = known.parts.take() {
+                    let is_news = std::mem::replace(&mut known.is_known, true);
+                    known.number = number;
+                    let missing: Vec<MemberId> =
+                        known.members.iter().copied().filter(|member| !whole.contains_key(member)).collect();
+                    for member in missing {
+                        elsewhere.extend(self.gone(&server, member, LeaveReason::Lost));
+                    }
+                    for member in whole.into_values() {
+                        elsewhere.extend(self.here(&server, member, is_news));
+                    }
+                }
+            }
+            Told::Beat { server, number } => {
+                let known = self.servers.entry(server.clone()).or_default();
+                if !known.is_known || known.number != number {
+                    self.ask.insert(server);
+                }
+            }
+            Told::Ask { .. } | Told::Unknown => {}
+        }
+        elsewhere
+    }
+
+    /// Lets the members of servers leave that are gone.
+    pub(crate) fn look(&mut self, servers: &Servers) -> Vec<Elsewhere> {
+        let gone: Vec<ServerId> =
+            self.servers.keys().filter(|server| servers.is_gone(server)).cloned().collect();
+        let mut elsewhere = Vec::new();
+        for server in gone {
+            let members = self.servers.remove(&server).map(|known| known.members).unwrap_or_default();
+            for member in members {
+                elsewhere.extend(self.gone(&server, member, LeaveReason::Lost));
+            }
+        }
+        elsewhere
+    }
+
+    fn here(&mut self, server: &ServerId, member: OtherMember, is_news: bool) -> Option<Elsewhere> {
+        if self.at.len() >= MEMBERS_MAX && !self.at.contains_key(&member.member) {
+            return None;
+        }
+        let known = self.servers.get_mut(server)?;
+        known.members.insert(member.member);
+        let before = self.at.insert(member.member, server.clone());
+        if let Some(before) = before.filter(|before| before != server)
+            && let Some(known) = self.servers.get_mut(&before)
+        {
+            known.members.remove(&member.member);
+        }
+        Some(Elsewhere::Here { member, is_news })
+    }
+
+    fn gone(&mut self, server: &ServerId, member: MemberId, reason: LeaveReason) -> Option<Elsewhere> {
+        if let Some(known) = self.servers.get_mut(server) {
+            known.members.remove(&member);
+        }
+        // It may have gone on at another server before this one noticed that it is gone.
+        (self.at.get(&member) == Some(server)).then(|| self.at.remove(&member))?;
+        Some(Elsewhere::Gone { member, reason })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(id: u64, author: &str) -> Member {
+        Member {
+            member: id,
+            author: author.to_owned(),
+            address: None,
+            transport: "tcp".to_owned(),
+            came_unix_ms: 1,
+        }
+    }
+
+    fn changes(server: &str, number: u64, changes: Vec<Change>) -> Told {
+        Told::Changes { server: server.to_owned(), at: "box".to_owned(), number, changes }
+    }
+
+    fn whole(server: &str, number: u64, members: Vec<Member>) -> Told {
+        let (server, at) = (server.to_owned(), "box".to_owned());
+        Told::Whole { server, at, number, members, is_first: true, is_last: true }
+    }
+
+    fn gone(id: u64) -> Change {
+        Change::Gone { member: id, reason: LeaveReason::Quit }
+    }
+
+    fn told(elsewhere: &[Elsewhere]) -> Vec<String> {
+        let line = |what: &Elsewhere| match what {
+            Elsewhere::Here { member, is_news } => format!("{} {}", member.author, is_news),
+            Elsewhere::Gone { member, reason } => format!("{} {reason}", member.as_u64()),
+            other => format!("{other:?}"),
+        };
+        elsewhere.iter().map(line).collect()
+    }
+
+    #[test]
+    fn changes_are_heard_in_order_and_a_missing_one_is_asked_for() {
+        let mut others = Others::default();
+        assert!(others.hear(changes("a", 4, vec![Change::Here(member(1, "ann"))])).is_empty());
+        assert_eq!(others.take_asks().collect::<Vec<_>>(), ["a"], "it is not known yet");
+        assert_eq!(told(&others.hear(whole("a", 4, vec![member(1, "ann")]))), ["ann false"]);
+        let heard = others.hear(changes("a", 5, vec![Change::Here(member(2, "bob")), Change::Unknown, gone(1)]));
+        assert_eq!(told(&heard), ["bob true", &format!("1 {}", LeaveReason::Quit)]);
+        assert!(others.hear(changes("a", 5, vec![gone(2)])).is_empty(), "said before");
+        assert!(others.hear(changes("a", 7, vec![gone(2)])).is_empty(), "the sixth is missing");
+        assert_eq!(others.take_asks().count(), 1);
+        let heard = others.hear(whole("a", 7, vec![member(3, "eve")]));
+        assert_eq!(told(&heard), [format!("2 {}", LeaveReason::Lost), "eve true".to_owned()]);
+        assert!(others.hear(Told::Beat { server: "a".to_owned(), number: 7 }).is_empty());
+        assert_eq!(others.take_asks().count(), 0);
+    }
+
+    #[test]
+    fn a_session_that_goes_on_at_another_server_does_not_leave_with_the_first_one() {
+        let mut others = Others::default();
+        others.hear(whole("a", 0, vec![member(1, "ann"), member(2, "bob")]));
+        others.hear(whole("b", 0, vec![]));
+        others.hear(changes("b", 1, vec![Change::Here(member(1, "ann"))]));
+        assert_eq!(others.server_of(MemberId::new(1)).map(String::as_str), Some("b"));
+        assert!(others.hear(changes("a", 1, vec![gone(1)])).is_empty());
+        assert_eq!(others.hear(changes("a", 2, vec![gone(2)])).len(), 1);
+    }
+
+    #[test]
+    fn what_servers_tell_has_one_form_and_what_a_later_one_tells_is_skipped() {
+        let line = serde_json::to_string(&changes("a", 5, vec![gone(1)])).unwrap();
+        assert_eq!(
+            line,
+            r#"{"kind":"changes","server":"a","at":"box","number":5,"changes":[{"kind":"gone","member":1,"reason":[0,"by its own choice"]}]}"#
+        );
+        let later = r#"{"v":2,"kind":"changes","server":"a","at":"box","number":5,"colour":1,"changes":[{"kind":"waves","member":1}]}"#;
+        assert_eq!(serde_json::from_str::<Told>(later).unwrap(), changes("a", 5, vec![Change::Unknown]));
+        assert_eq!(serde_json::from_str::<Told>(r#"{"v":2,"kind":"dances","x":1}"#).unwrap(), Told::Unknown);
+    }
+}

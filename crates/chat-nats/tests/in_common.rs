@@ -1,0 +1,160 @@
+//! What two chat servers have in common besides messages: names, bans, mutes and slow mode.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+mod support;
+
+use std::thread;
+use std::time::Duration;
+
+use chat_core::{
+    Attachment, Author, Ban, Event, Heard, LeaveReason, LocalMember, Name, NickError, Outcome, Text, Welcomed,
+};
+use support::{Server, nats, now, resume, welcome, welcome_as};
+
+fn name(name: &str) -> Name {
+    name.parse().unwrap()
+}
+
+fn say(carrier: &Attachment, welcomed: &Welcomed, number: u64, text: &str) -> Outcome {
+    carrier.say_numbered(welcomed.member, number, Text::one_line(text).unwrap(), now()).unwrap().outcome
+}
+
+/// Waits until the other servers have passed something on.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let by = now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(now() < by, "{what}");
+        thread::yield_now();
+    }
+}
+
+/// The texts that are said, up to one that ends with this text.
+fn hear(local: &LocalMember, until: &str) -> Vec<String> {
+    let mut heard: Vec<String> = Vec::new();
+    while !heard.last().is_some_and(|text| text.ends_with(until)) {
+        if let Heard::Entry(entry) = local.recv().unwrap()
+            && entry.event.is_message()
+        {
+            heard.push(entry.event.to_string());
+        }
+    }
+    heard
+}
+
+#[test]
+fn a_name_is_taken_at_every_server_until_it_is_given_up() {
+    let Some(nats) = nats("names", 1) else { return };
+    let (one, other) = (Server::new(&nats), Server::new(&nats));
+    let (first, second) = (one.carrier(), other.carrier());
+    let ann = welcome_as(&first, 5, "Iris");
+    let bob = welcome_as(&second, 6, "bob");
+    let bob_id = bob.welcome.session.member;
+    assert_eq!(ann.welcome.name.as_ref().map(|name| name.as_str()), Some("Iris"));
+    let asks = |asked: &str| match other.room.rename(bob_id, Some(name(asked))) {
+        Ok(_) => None,
+        Err(NickError::Taken { suggestion, .. }) => Some(suggestion.map(|free| free.to_string())),
+        Err(error) => panic!("{error}"),
+    };
+    // Until the other server has heard of it, it gives the name, and takes it away again.
+    until("it is taken", || asks("iris").is_some());
+    assert_eq!(asks("lris"), Some(Some("lris-2".to_owned())), "it looks like it");
+    // A server that starts later knows it as well.
+    let late = Server::new(&nats);
+    let third = late.carrier();
+    let eve = welcome_as(&third, 7, "eve").welcome.session.member;
+    until("it is taken there, too", || {
+        matches!(late.room.rename(eve, Some(name("iris"))), Err(NickError::Taken { .. }))
+    });
+    one.room.rename(ann.welcome.session.member, Some(name("ann"))).unwrap();
+    until("it is free", || asks("Iris").is_none());
+    until("and its new name is taken", || {
+        matches!(late.room.rename(eve, Some(name("ann"))), Err(NickError::Taken { .. }))
+    });
+}
+
+#[test]
+fn of_two_that_take_a_name_at_once_one_has_it_and_the_other_one_never_speaks_under_it() {
+    let Some(nats) = nats("race", 1) else { return };
+    let servers = [Server::new(&nats), Server::new(&nats)];
+    let carriers = [servers[0].carrier(), servers[1].carrier()];
+    let watching = [servers[0].room.join("w1").unwrap(), servers[1].room.join("w2").unwrap()];
+    let members = [welcome_as(&carriers[0], 5, "ann"), welcome_as(&carriers[1], 6, "ann")];
+    for (carrier, member) in carriers.iter().zip(&members) {
+        say(carrier, member, 1, "I am ann");
+    }
+    let has_it = |place: usize| servers[place].room.members()[0] == Author::Named(name("ann"));
+    until("one has lost it", || has_it(0) != has_it(1));
+    let (winner, loser) = if has_it(0) { (0, 1) } else { (1, 0) };
+    let renamed = loop {
+        if let Heard::Entry(entry) = watching[loser].recv().unwrap()
+            && let Event::Renamed { from, to, .. } = &entry.event
+        {
+            break (from.to_string(), to.to_string());
+        }
+    };
+    assert_eq!(renamed, ("ann".to_owned(), format!("192.0.2.1:{}", 5 + loser)));
+    assert_eq!(say(&carriers[loser], &members[loser], 2, "who is ann?"), Outcome::Submitted);
+    let heard = hear(&watching[winner], "who is ann?");
+    assert_eq!(heard, ["[ann] I am ann", &format!("[192.0.2.1:{}] who is ann?", 5 + loser)]);
+}
+
+#[test]
+fn names_of_a_server_that_stops_are_free_and_a_session_takes_its_own_along() {
+    let Some(nats) = nats("stops", 1) else { return };
+    let (one, other) = (Server::new(&nats), Server::new(&nats));
+    let (first, second) = (one.carrier(), other.carrier());
+    let ann = welcome_as(&first, 5, "ann");
+    welcome_as(&first, 6, "eve");
+    let bob = welcome_as(&second, 7, "bob").welcome.session.member;
+    let is_taken = |asked: &str| {
+        matches!(other.room.rename(bob, Some(name(asked))), Err(NickError::Taken { .. }))
+    };
+    until("both are taken", || is_taken("ann") && is_taken("eve"));
+    // Its client goes on at the other server, which gives it the name at once.
+    let hello = chat_core::Hello { resume: resume(&ann, 0), name: Some("ann".parse().unwrap()), ..Default::default() };
+    let address: std::net::SocketAddr = ([192, 0, 2, 1], 8).into();
+    let moved = second.welcome(0, address, &hello, now(), now()).unwrap();
+    assert_eq!(other.room.members().iter().filter(|&author| *author == Author::Named(name("ann"))).count(), 1);
+    assert!(moved.welcome.resumed);
+    drop((first, one));
+    until("the other one is free", || !is_taken("eve"));
+    assert!(is_taken("ann"), "it is used here");
+}
+
+#[test]
+fn mutes_slow_mode_and_bans_hold_at_every_server_and_a_later_one_learns_them() {
+    let Some(nats) = nats("moderation", 1) else { return };
+    let (one, other) = (Server::new(&nats), Server::new(&nats));
+    let (first, second) = (one.carrier(), other.carrier());
+    let session = welcome(&first, None).unwrap();
+    let (member, pause) = (session.welcome.session.member, Some(Duration::from_secs(5)));
+    one.room.set_slow(pause);
+    until("slow mode is on", || other.room.slow() == pause);
+    other.room.set_slow(None);
+    until("slow mode is off", || one.room.slow().is_none());
+    assert!(one.room.mute(member, true));
+    let eve = welcome_as(&second, 6, "eve");
+    let ban = |who: &str| Ban { who: who.parse().unwrap(), why: "spam".parse().unwrap(), until_unix_ms: None };
+    one.room.ban(&ban("198.51.100.0/24")).unwrap();
+    one.room.ban(&ban("eve")).unwrap();
+    until("both bans hold", || other.room.bans().len() == 2);
+    until("it was kicked", || !second.is_member(eve.member));
+    let reason = second.leave(eve.member, LeaveReason::Lost, now());
+    assert!(reason.to_string().contains("spam"), "{reason}");
+
+    let late = Server::new(&nats);
+    let third = late.carrier();
+    until("a later server has learned the bans", || late.room.bans().len() == 2);
+    // The mute goes with the session. What was stored first was learned first.
+    let moved = welcome(&third, resume(&session, 0)).unwrap();
+    until("it is muted there", || {
+        late.room.presence(10).1.iter().any(|present| present.member == member && present.is_muted)
+    });
+    assert_eq!(say(&third, &moved, 1, "hello"), Outcome::Refused);
+    assert!(late.room.mute(member, false));
+    assert!(late.room.unban(&"eve".parse().unwrap()).is_some());
+    until("the ban is lifted", || one.room.bans().len() == 1 && other.room.bans().len() == 1);
+    until("it may speak", || {
+        one.room.presence(10).1.iter().any(|present| present.member == member && !present.is_muted)
+    });
+}
