@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use chat_proto::MemberId;
+use chat_proto::{Author, LeaveReason, MemberId, Text};
 
 use crate::journal::Committer;
+use crate::relay::OtherMember;
 use crate::room::Room;
 
 /// Something that has happened at another server that shares the room. A [`Journal`](crate::Journal) that several servers
@@ -18,6 +19,36 @@ pub enum Elsewhere {
         looks: String,
         /// The member of another server that has it; `None` if none has.
         holder: Option<MemberId>,
+    },
+    /// A member of another server has joined, or is shown as somebody else.
+    Here {
+        /// The member.
+        member: OtherMember,
+        /// Members here are told of it. Otherwise it was there before this server.
+        is_news: bool,
+    },
+    /// A member of another server has left, or the server is gone.
+    Gone {
+        /// Which member.
+        member: MemberId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// A private message of a member here was not delivered at another server.
+    Undelivered {
+        /// The sender.
+        sender: MemberId,
+        /// As which the recipient was shown.
+        to: Author,
+        /// Why not.
+        why: Text,
+    },
+    /// An operator at another server kicks a member here.
+    Kick {
+        /// Which member.
+        member: MemberId,
+        /// Why.
+        reason: LeaveReason,
     },
     /// Slow mode was set.
     Slow {
@@ -37,10 +68,10 @@ impl Committer {
     /// These things have happened at other servers, in this order.
     pub fn elsewhere(&self, batch: Vec<Elsewhere>) {
         let Some(room) = Room::upgrade(&self.0) else { return };
-        let mut wakes = Vec::new();
+        let (mut wakes, now) = (Vec::new(), room.now());
         let mut state = room.lock();
         for what in batch {
-            wakes.push(state.hear_elsewhere(what));
+            wakes.push(state.hear_elsewhere(what, now));
         }
         drop(state);
         wakes.into_iter().for_each(|wakes| wakes.wake());

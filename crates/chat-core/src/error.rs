@@ -90,6 +90,9 @@ pub enum TellError {
     /// The sender is not a member (any more).
     #[error("not a member of the room any more")]
     NotMember,
+    /// The recipient is at another server, and too much waits to be passed on.
+    #[error("the other servers cannot be reached now")]
+    Behind,
 }
 
 /// Why a member does not get a name.
@@ -216,6 +219,9 @@ pub enum KickError {
     /// The reason is longer than the limit.
     #[error("the reason is too long")]
     Why(#[from] TextError),
+    /// It is at another server, and too much waits to be passed on. Try again later.
+    #[error("the other servers cannot be reached now")]
+    Behind,
 }
 
 /// Why [`LocalMember::try_recv`](crate::LocalMember::try_recv) has nothing. There is no third case, and never will be.

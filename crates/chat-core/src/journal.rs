@@ -7,6 +7,7 @@ use std::time::Duration;
 use chat_proto::{Entry, Event, MemberId, Name, Text};
 use thiserror::Error;
 
+use crate::relay::Relay;
 use crate::room::{Room, Shared};
 
 /// Ids of members that are set aside at a time: more than join while one record is kept.
@@ -156,6 +157,8 @@ pub struct Past {
     /// Other servers pass their members' messages through the same journal. What they submit is committed here, too; a session
     /// that began at one of them may be resumed here.
     pub is_shared: bool,
+    /// Reaches the members of those servers.
+    pub relay: Option<Arc<dyn Relay>>,
     /// There were sessions that are not among `sessions`.
     pub has_forgotten: bool,
 }

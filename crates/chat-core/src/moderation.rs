@@ -43,8 +43,12 @@ impl Room {
     pub fn kick_member(&self, member: MemberId, why: &str) -> Result<(), KickError> {
         let reason = LeaveReason::kicked(why)?;
         let now = self.now();
-        let wakes = self.lock().kick(member, &reason, now);
-        wakes.ok_or(KickError::NotPresent)?.wake();
+        let mut state = self.lock();
+        let Some(wakes) = state.kick(member, &reason, now) else {
+            return state.kick_elsewhere(member, reason);
+        };
+        drop(state);
+        wakes.wake();
         Ok(())
     }
 

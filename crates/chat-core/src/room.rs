@@ -194,7 +194,8 @@ impl Room {
     #[must_use]
     pub fn info(&self) -> RoomInfo {
         let state = self.lock();
-        RoomInfo { name: self.0.name.clone(), members: state.stats().members, topic: state.topic.clone() }
+        let members = state.member_count() as usize;
+        RoomInfo { name: self.0.name.clone(), members, topic: state.topic.clone() }
     }
 
     pub(crate) fn admission(&self) -> &Arc<Admission> {

@@ -121,8 +121,8 @@ impl State {
         }
     }
 
-    fn member_count(&self) -> u32 {
-        u32::try_from(self.members.len()).unwrap_or(u32::MAX)
+    pub(crate) fn member_count(&self) -> u32 {
+        u32::try_from(self.members.len() + self.elsewhere.count()).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn close(&mut self, farewell: Text, grace: Duration, now: Instant) -> Wakes {

@@ -148,9 +148,11 @@ impl Claims {
         let Done { member, name, keys, end } = done;
         let want = self.wants.get_mut(&member)?;
         (want.keys, want.is_busy) = (keys, false);
-        if want.name != name || matches!(end, End::Again) {
+        if want.name != name {
+            // It has another name by now. What it said under this one is shown only if the name was its own.
             self.begin(member);
-            return None;
+            let was_its_own = matches!(end, End::Settled);
+            return name.filter(|_| !was_its_own).map(|name| Todo::Lost(member, name));
         }
         match end {
             End::Settled => {
@@ -170,9 +172,13 @@ impl Claims {
                 if revision > self.seen {
                     told.extend(self.hold(looks, revision, claim));
                 }
+                self.want(member, None);
                 name.map(|name| Todo::Lost(member, name))
             }
-            End::Again => None,
+            End::Again => {
+                self.begin(member);
+                None
+            }
         }
     }
 
@@ -190,7 +196,8 @@ impl Claims {
             return before.is_told.then_some(Elsewhere::Name { looks, holder: None });
         }
         // A session that had it here has lost it, or has gone there.
-        let losers = self.wants.values_mut().filter(|want| want.keys.get(&looks).is_some_and(|&at| at < revision));
+        let losers =
+            self.wants.values_mut().filter(|want| want.keys.get(&looks).is_some_and(|&at| at < revision));
         losers.for_each(|want| {
             want.keys.remove(&looks);
         });
@@ -226,9 +233,10 @@ impl Claims {
 
     /// Deletes what servers have left behind that are long gone.
     pub(crate) fn delete_forgotten(&self) {
-        let forgotten = self.held.iter().filter(|(_, held)| {
-            !held.is_told && self.work.servers.is_forgotten(&held.claim.server)
-        });
+        let forgotten = self
+            .held
+            .iter()
+            .filter(|(_, held)| !held.is_told && self.work.servers.is_forgotten(&held.claim.server));
         let keys: Vec<(String, u64)> =
             forgotten.map(|(looks, held)| (looks.clone(), held.revision)).take(DELETED_MAX).collect();
         if keys.is_empty() {

@@ -26,7 +26,6 @@ struct Inner {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-
 impl Cluster {
     /// Connects to NATS. Waits up to 15 seconds for its JetStream.
     ///
@@ -91,8 +90,7 @@ impl Journals for Cluster {
         let (answer, opened) = bounded(1);
         let opening = Task::Open(Opening { name: room.cloned(), log_bytes_max, answer });
         let tasks = self.tasks().ok_or_else(closed)?;
-        tasks.try_send(opening)
-            .map_err(|_| JournalError("too many rooms are opened at once".to_owned()))?;
+        tasks.try_send(opening).map_err(|_| JournalError("too many rooms are opened at once".to_owned()))?;
         let (past, journal) = opened.recv().map_err(|_| closed())?.map_err(JournalError)?;
         Ok((past, journal))
     }

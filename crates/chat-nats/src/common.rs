@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::kv::{CreateErrorKind, Store};
 use bytes::Bytes;
-use chat_core::{Author, Committer, Elsewhere, Event, Kept, MemberId, Record};
+use chat_core::{Author, Committer, Elsewhere, Event, Kept, Record};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -121,7 +121,6 @@ impl Common {
                 Some(Todo::Lost(member, name)) => {
                     let refused = pending.take_unsent(member, &Author::Named(name));
                     self.committer.failed(refused, LOST);
-                    self.want_none(member);
                 }
                 None => {}
             },
@@ -170,10 +169,6 @@ impl Common {
     /// The room is gone.
     pub(crate) async fn give_up(self) {
         self.claims.give_up().await;
-    }
-
-    fn want_none(&mut self, member: MemberId) {
-        self.claims.want(member, None);
     }
 
     fn tell(&self, elsewhere: Vec<Elsewhere>) {

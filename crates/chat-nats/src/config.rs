@@ -47,6 +47,7 @@ pub struct ClusterConfig {
     pub(crate) servers: Vec<String>,
     pub(crate) replicas: usize,
     pub(crate) prefix: String,
+    pub(crate) server_name: Option<String>,
     pub(crate) keep: Option<Duration>,
     pub(crate) keep_bytes: Option<u64>,
     pub(crate) credentials: Option<PathBuf>,
@@ -63,6 +64,7 @@ impl ClusterConfig {
             servers: vec!["nats://127.0.0.1:4222".to_owned()],
             replicas: 1,
             prefix: "chat".to_owned(),
+            server_name: None,
             keep: None,
             keep_bytes: None,
             credentials: None,
@@ -84,6 +86,14 @@ impl ClusterConfig {
     #[must_use]
     pub fn with_replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
+        self
+    }
+
+    /// What people call this server in `/who` at the others. Default: a number that it draws. All servers have the same options but
+    /// this one.
+    #[must_use]
+    pub fn with_server_name(mut self, server_name: impl Into<Option<String>>) -> Self {
+        self.server_name = server_name.into();
         self
     }
 

@@ -241,7 +241,14 @@ impl Exchange {
         }
     }
 
-    fn send_private(&mut self, from: MemberId, author: &Author, to: MemberId, recipient: Author, text: &Text) {
+    fn send_private(
+        &mut self,
+        from: MemberId,
+        author: &Author,
+        to: MemberId,
+        recipient: Author,
+        text: &Text,
+    ) {
         let why = match self.others.server_of(to).cloned() {
             None => "no such member is here",
             Some(_) if self.client.connection_state() != State::Connected => UNREACHABLE,

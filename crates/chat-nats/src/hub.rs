@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -99,14 +100,15 @@ impl Hub {
             servers: Arc::clone(&self.servers),
             seal: Arc::clone(&self.seal),
             client: self.client.clone(),
-            subject: format!("{}.servers", self.config.prefix),
+            subject: self.subject("servers"),
         });
         tokio::spawn(Arc::clone(&beats).run());
         while let Some(task) = tasks.recv().await {
             match task {
                 // Later on an I/O thread may wait for the answer, so it is not kept while NATS is away.
                 Task::Open(Opening { answer, .. })
-                    if Instant::now() > starts_until && self.client.connection_state() != State::Connected =>
+                    if Instant::now() > starts_until
+                        && self.client.connection_state() != State::Connected =>
                 {
                     let why = "the stream that all servers share does not answer".to_owned();
                     drop(answer.try_send(Err(why)));
@@ -130,12 +132,24 @@ impl Hub {
             Ok(opened) => opened,
             Err(why) => return drop(answer.try_send(Err(why))),
         };
-        let past = std::mem::take(&mut opened.past);
+        let mut past = std::mem::take(&mut opened.past);
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
-        let journal = Arc::new(RoomJournal::new(place.stream.clone(), jobs));
+        let tells_all = Arc::new(AtomicBool::new(false));
+        let journal = Arc::new(RoomJournal::new(place.stream.clone(), jobs, Arc::clone(&tells_all)));
+        past.relay = Some(Arc::<RoomJournal>::clone(&journal));
         if answer.try_send(Ok((past, journal))).is_ok() {
-            room::serve(&self, place, opened, queue).await;
+            room::serve(&self, place, opened, queue, tells_all).await;
         }
+    }
+
+    /// A subject of this cluster.
+    pub(crate) fn subject(&self, what: &str) -> String {
+        format!("{}.{what}", self.config.prefix)
+    }
+
+    /// What people call this server.
+    pub(crate) fn server_name(&self) -> String {
+        self.config.server_name.clone().unwrap_or_else(|| self.servers.me().clone())
     }
 
     /// Follows what the bucket has under these keys, from the beginning: what there is now, and then each change.
@@ -190,4 +204,3 @@ async fn options(config: &ClusterConfig) -> Result<ConnectOptions, OpenError> {
     }
     Ok(options)
 }
-

@@ -1,8 +1,10 @@
 //! The journal of one room: hands everything to the cluster's thread.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_core::{Committer, Full, Journal, ReadRequest, Record, Text};
+use chat_core::{Committer, Full, Journal, Outbound, ReadRequest, Record, Relay, Text};
 use tokio::sync::mpsc;
 
 /// Something for the task of a room.
@@ -10,6 +12,7 @@ use tokio::sync::mpsc;
 pub(crate) enum Job {
     Start(Committer),
     Keep(Record),
+    Send(Outbound),
     Read(ReadRequest),
 }
 
@@ -19,11 +22,13 @@ pub(crate) const JOBS_MAX: usize = 32_768;
 pub(crate) struct RoomJournal {
     stream: String,
     jobs: mpsc::Sender<Job>,
+    /// A member came or left, and there was no room to say so.
+    tells_all: Arc<AtomicBool>,
 }
 
 impl RoomJournal {
-    pub(crate) fn new(stream: String, jobs: mpsc::Sender<Job>) -> Self {
-        Self { stream, jobs }
+    pub(crate) fn new(stream: String, jobs: mpsc::Sender<Job>, tells_all: Arc<AtomicBool>) -> Self {
+        Self { stream, jobs, tells_all }
     }
 }
 
@@ -46,6 +51,17 @@ impl Journal for RoomJournal {
         {
             request.answer(Err(Text::lossy("too many look back at once")));
         }
+    }
+}
+
+impl Relay for RoomJournal {
+    fn send(&self, what: Outbound) -> Result<(), Full> {
+        self.jobs.try_send(Job::Send(what)).map_err(|full| {
+            if matches!(full.into_inner(), Job::Send(Outbound::Here(_) | Outbound::Gone { .. })) {
+                self.tells_all.store(true, Ordering::Relaxed);
+            }
+            Full
+        })
     }
 }
 

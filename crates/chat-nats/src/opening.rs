@@ -10,8 +10,8 @@ use bytes::Bytes;
 use chat_core::{Event, Kept, MemberId, Past, PastSession, SESSIONS_REMEMBERED_MAX, Text};
 
 use crate::common::MARKER;
-use crate::hub::DUPLICATE_WINDOW;
 use crate::config::ClusterConfig;
+use crate::hub::DUPLICATE_WINDOW;
 use crate::pages::Pages;
 use crate::place::Place;
 use crate::record;

@@ -123,6 +123,8 @@ impl Others {
         match told {
             Told::Changes { server, at, number, changes } => {
                 let known = self.servers.entry(server.clone()).or_default();
+                // Before its first change it had nobody.
+                known.is_known |= number == 1;
                 if known.is_known && number <= known.number {
                     return elsewhere; // said before
                 }
@@ -182,15 +184,22 @@ impl Others {
 
     /// Lets the members of servers leave that are gone.
     pub(crate) fn look(&mut self, servers: &Servers) -> Vec<Elsewhere> {
+        let has_gone =
+            |(server, known): &(&ServerId, &Known)| !known.members.is_empty() && servers.is_gone(server);
         let gone: Vec<ServerId> =
-            self.servers.keys().filter(|server| servers.is_gone(server)).cloned().collect();
+            self.servers.iter().filter(has_gone).map(|(server, _)| server.clone()).collect();
         let mut elsewhere = Vec::new();
         for server in gone {
-            let members = self.servers.remove(&server).map(|known| known.members).unwrap_or_default();
-            for member in members {
+            // If it comes back, it is asked for its members.
+            let known = self.servers.get_mut(&server).map(|known| {
+                known.number = 0;
+                std::mem::take(&mut known.members)
+            });
+            for member in known.unwrap_or_default() {
                 elsewhere.extend(self.gone(&server, member, LeaveReason::Lost));
             }
         }
+        self.servers.retain(|server, _| !servers.is_forgotten(server));
         elsewhere
     }
 
@@ -261,7 +270,8 @@ mod tests {
         assert!(others.hear(changes("a", 4, vec![Change::Here(member(1, "ann"))])).is_empty());
         assert_eq!(others.take_asks().collect::<Vec<_>>(), ["a"], "it is not known yet");
         assert_eq!(told(&others.hear(whole("a", 4, vec![member(1, "ann")]))), ["ann false"]);
-        let heard = others.hear(changes("a", 5, vec![Change::Here(member(2, "bob")), Change::Unknown, gone(1)]));
+        let heard =
+            others.hear(changes("a", 5, vec![Change::Here(member(2, "bob")), Change::Unknown, gone(1)]));
         assert_eq!(told(&heard), ["bob true", &format!("1 {}", LeaveReason::Quit)]);
         assert!(others.hear(changes("a", 5, vec![gone(2)])).is_empty(), "said before");
         assert!(others.hear(changes("a", 7, vec![gone(2)])).is_empty(), "the sixth is missing");
@@ -269,6 +279,13 @@ mod tests {
         let heard = others.hear(whole("a", 7, vec![member(3, "eve")]));
         assert_eq!(told(&heard), [format!("2 {}", LeaveReason::Lost), "eve true".to_owned()]);
         assert!(others.hear(Told::Beat { server: "a".to_owned(), number: 7 }).is_empty());
+        assert_eq!(others.take_asks().count(), 0);
+    }
+
+    #[test]
+    fn the_first_member_of_a_server_is_news() {
+        let mut others = Others::default();
+        assert_eq!(told(&others.hear(changes("a", 1, vec![Change::Here(member(1, "ann"))]))), ["ann true"]);
         assert_eq!(others.take_asks().count(), 0);
     }
 

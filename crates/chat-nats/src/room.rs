@@ -1,6 +1,7 @@
 //! The task of one room: publishes what is said here, and commits what comes back, whoever said it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -13,6 +14,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::common::Common;
+use crate::exchange::Exchange;
 use crate::follower::{Followed, Stored, follow};
 use crate::hub::Hub;
 use crate::journal::Job;
@@ -68,6 +70,8 @@ pub(crate) struct RoomTask {
     messages: Followed,
     /// What the servers have stored for each other, and what they learn of each other.
     common: Common,
+    /// What they say to each other besides.
+    exchange: Exchange,
     answers: Subscriber,
     /// What the subjects of answers begin with.
     inbox: String,
@@ -107,16 +111,23 @@ struct Refused {
 }
 
 /// Waits for the room, and then serves it until it is gone.
-pub(crate) async fn serve(hub: &Hub, place: Place, opened: Opened, mut jobs: mpsc::Receiver<Job>) {
+pub(crate) async fn serve(
+    hub: &Hub,
+    place: Place,
+    opened: Opened,
+    mut jobs: mpsc::Receiver<Job>,
+    tells_all: Arc<AtomicBool>,
+) {
     let Some(Job::Start(committer)) = jobs.recv().await else { return };
     let (client, jetstream) = (hub.client.clone(), hub.jetstream.clone());
     let inbox = client.new_inbox();
     let Ok(answers) = client.subscribe(format!("{inbox}.>")).await else { return };
-    let messages =
-        follow(client.clone(), jetstream.clone(), &place.stream, &place.subject, opened.last + 1);
+    let Some(exchange) = Exchange::new(hub, &place, committer.clone(), tells_all).await else { return };
+    let messages = follow(client.clone(), jetstream.clone(), &place.stream, &place.subject, opened.last + 1);
     let task = RoomTask {
         messages,
         common: Common::new(hub, &place, committer.clone(), opened.revision),
+        exchange,
         client,
         jetstream,
         place,
@@ -154,10 +165,10 @@ impl RoomTask {
                         gone_since = Some(Instant::now());
                         continue;
                     };
-                    self.take(job);
+                    self.take(job).await;
                     for _ in 1..TURN_MAX {
                         let Ok(job) = self.jobs.try_recv() else { break };
-                        self.take(job);
+                        self.take(job).await;
                     }
                 }
                 batch = self.messages.batches.recv() => {
@@ -167,6 +178,10 @@ impl RoomTask {
                 news = self.common.next() => {
                     let Some(news) = news else { return };
                     self.common.take(news, &mut self.pending);
+                }
+                message = self.exchange.next() => {
+                    let Some(message) = message else { return };
+                    self.exchange.take(&message).await;
                 }
                 answer = self.answers.next() => {
                     let Some(answer) = answer else { return };
@@ -185,10 +200,11 @@ impl RoomTask {
         }
     }
 
-    fn take(&mut self, job: Job) {
+    async fn take(&mut self, job: Job) {
         match job {
             Job::Start(_) => {}
             Job::Keep(record) => self.keep(record),
+            Job::Send(what) => self.exchange.send(what).await,
             Job::Read(request) => {
                 let (pages, reads) = (Pages::new(self.client.clone(), &self.place), Arc::clone(&self.reads));
                 tokio::spawn(async move {
@@ -268,6 +284,7 @@ impl RoomTask {
     /// Looks whether the stream is silent, and does something about it.
     async fn look(&mut self) {
         self.common.look();
+        self.exchange.look().await;
         let now = Instant::now();
         let late = self.pending.unanswered_since().filter(|&since| now - since > ANSWER_TIMEOUT);
         let is_connected = self.client.connection_state() == State::Connected;

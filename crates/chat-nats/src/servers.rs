@@ -116,7 +116,8 @@ impl Servers {
         if !table.servers.contains_key(&alive.server) && table.servers.len() >= SERVERS_MAX {
             return;
         }
-        let heard = table.servers.entry(alive.server.clone()).or_insert(Heard { at, number: 0, is_gone: false });
+        let heard =
+            table.servers.entry(alive.server.clone()).or_insert(Heard { at, number: 0, is_gone: false });
         if alive.number <= heard.number {
             return; // said before
         }

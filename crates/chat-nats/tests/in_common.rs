@@ -3,13 +3,12 @@
 
 mod support;
 
-use std::thread;
 use std::time::Duration;
 
 use chat_core::{
     Attachment, Author, Ban, Event, Heard, LeaveReason, LocalMember, Name, NickError, Outcome, Text, Welcomed,
 };
-use support::{Server, nats, now, resume, welcome, welcome_as};
+use support::{Server, nats, now, resume, until, welcome, welcome_as};
 
 fn name(name: &str) -> Name {
     name.parse().unwrap()
@@ -19,20 +18,11 @@ fn say(carrier: &Attachment, welcomed: &Welcomed, number: u64, text: &str) -> Ou
     carrier.say_numbered(welcomed.member, number, Text::one_line(text).unwrap(), now()).unwrap().outcome
 }
 
-/// Waits until the other servers have passed something on.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let by = now() + Duration::from_secs(60);
-    while !is_so() {
-        assert!(now() < by, "{what}");
-        thread::yield_now();
-    }
-}
-
-/// The texts that are said, up to one that ends with this text.
-fn hear(local: &LocalMember, until: &str) -> Vec<String> {
+/// The messages that are said, until all of these have come.
+fn hear(local: &LocalMember, all: &[&str]) -> Vec<String> {
     let mut heard: Vec<String> = Vec::new();
-    while !heard.last().is_some_and(|text| text.ends_with(until)) {
-        if let Heard::Entry(entry) = local.recv().unwrap()
+    while !all.iter().all(|text| heard.iter().any(|heard| heard.ends_with(text))) {
+        if let Heard::Entry(entry) = local.recv_timeout(Duration::from_secs(60)).unwrap()
             && entry.event.is_message()
         {
             heard.push(entry.event.to_string());
@@ -86,7 +76,7 @@ fn of_two_that_take_a_name_at_once_one_has_it_and_the_other_one_never_speaks_und
     until("one has lost it", || has_it(0) != has_it(1));
     let (winner, loser) = if has_it(0) { (0, 1) } else { (1, 0) };
     let renamed = loop {
-        if let Heard::Entry(entry) = watching[loser].recv().unwrap()
+        if let Heard::Entry(entry) = watching[loser].recv_timeout(Duration::from_secs(60)).unwrap()
             && let Event::Renamed { from, to, .. } = &entry.event
         {
             break (from.to_string(), to.to_string());
@@ -94,8 +84,12 @@ fn of_two_that_take_a_name_at_once_one_has_it_and_the_other_one_never_speaks_und
     };
     assert_eq!(renamed, ("ann".to_owned(), format!("192.0.2.1:{}", 5 + loser)));
     assert_eq!(say(&carriers[loser], &members[loser], 2, "who is ann?"), Outcome::Submitted);
-    let heard = hear(&watching[winner], "who is ann?");
-    assert_eq!(heard, ["[ann] I am ann", &format!("[192.0.2.1:{}] who is ann?", 5 + loser)]);
+    assert_eq!(say(&carriers[winner], &members[winner], 2, "still ann"), Outcome::Submitted);
+    // Each has said its first message before its second.
+    let mut heard = hear(&watching[winner], &["who is ann?", "still ann"]);
+    heard.sort();
+    let who = format!("[192.0.2.1:{}] who is ann?", 5 + loser);
+    assert_eq!(heard, [&who, "[ann] I am ann", "[ann] still ann"]);
 }
 
 #[test]
@@ -104,17 +98,23 @@ fn names_of_a_server_that_stops_are_free_and_a_session_takes_its_own_along() {
     let (one, other) = (Server::new(&nats), Server::new(&nats));
     let (first, second) = (one.carrier(), other.carrier());
     let ann = welcome_as(&first, 5, "ann");
-    welcome_as(&first, 6, "eve");
+    let _eve = welcome_as(&first, 6, "eve");
     let bob = welcome_as(&second, 7, "bob").welcome.session.member;
-    let is_taken = |asked: &str| {
-        matches!(other.room.rename(bob, Some(name(asked))), Err(NickError::Taken { .. }))
-    };
+    let is_taken =
+        |asked: &str| matches!(other.room.rename(bob, Some(name(asked))), Err(NickError::Taken { .. }));
     until("both are taken", || is_taken("ann") && is_taken("eve"));
     // Its client goes on at the other server, which gives it the name at once.
-    let hello = chat_core::Hello { resume: resume(&ann, 0), name: Some("ann".parse().unwrap()), ..Default::default() };
+    let hello = chat_core::Hello {
+        resume: resume(&ann, 0),
+        name: Some("ann".parse().unwrap()),
+        ..Default::default()
+    };
     let address: std::net::SocketAddr = ([192, 0, 2, 1], 8).into();
     let moved = second.welcome(0, address, &hello, now(), now()).unwrap();
-    assert_eq!(other.room.members().iter().filter(|&author| *author == Author::Named(name("ann"))).count(), 1);
+    assert_eq!(
+        other.room.members().iter().filter(|&author| *author == Author::Named(name("ann"))).count(),
+        1
+    );
     assert!(moved.welcome.resumed);
     drop((first, one));
     until("the other one is free", || !is_taken("eve"));
@@ -134,7 +134,8 @@ fn mutes_slow_mode_and_bans_hold_at_every_server_and_a_later_one_learns_them() {
     until("slow mode is off", || one.room.slow().is_none());
     assert!(one.room.mute(member, true));
     let eve = welcome_as(&second, 6, "eve");
-    let ban = |who: &str| Ban { who: who.parse().unwrap(), why: "spam".parse().unwrap(), until_unix_ms: None };
+    let ban =
+        |who: &str| Ban { who: who.parse().unwrap(), why: "spam".parse().unwrap(), until_unix_ms: None };
     one.room.ban(&ban("198.51.100.0/24")).unwrap();
     one.room.ban(&ban("eve")).unwrap();
     until("both bans hold", || other.room.bans().len() == 2);

@@ -242,7 +242,7 @@ impl Inner {
             slow: self.slow,
             sessions,
             is_shared: self.is_shared,
-            has_forgotten: false,
+            ..Past::default()
         }
     }
 }

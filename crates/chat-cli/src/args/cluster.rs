@@ -11,8 +11,8 @@ use super::number::number;
 /// How a server takes part in a cluster.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ClusterArgs {
-    /// Share all rooms with other servers over these NATS servers, with JetStream: one order of messages, and members go on at
-    /// another server when theirs dies. Names, private messages, `/who`, bans and mutes remain those of each server
+    /// Share all rooms with other servers over these NATS servers, with JetStream: one order of messages, names, private messages,
+    /// `/who`, bans and mutes for all, and members go on at another server when theirs dies
     #[arg(
         long,
         value_name = "URL,URL",
@@ -38,6 +38,9 @@ pub(crate) struct ClusterArgs {
     /// What the names of streams begin with, so that several clusters may use one NATS
     #[arg(long, value_name = "WORD", default_value = "chat", requires = "nats")]
     pub(crate) nats_prefix: String,
+    /// What `/who` at the other servers calls this one [default: HOST:PORT, with the name of this machine]
+    #[arg(long, value_name = "NAME", requires = "nats")]
+    pub(crate) server_name: Option<String>,
     /// Credentials for NATS, as `nsc` makes them; a user and a password may stand in the URL instead
     #[arg(long, value_name = "FILE", requires = "nats")]
     pub(crate) nats_creds: Option<PathBuf>,

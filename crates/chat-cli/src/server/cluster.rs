@@ -27,6 +27,7 @@ pub(super) fn config(args: &ClusterArgs) -> Result<Option<ClusterConfig>, Failur
         .with_servers(args.nats.iter().cloned())
         .with_replicas(args.nats_replicas)
         .with_prefix(&args.nats_prefix)
+        .with_server_name(args.server_name.clone())
         .with_keep(args.nats_keep)
         .with_keep_bytes(args.nats_keep_mib.map(|mib| mib * MIB))
         .with_credentials(args.nats_creds.clone())
@@ -35,9 +36,19 @@ pub(super) fn config(args: &ClusterArgs) -> Result<Option<ClusterConfig>, Failur
     Ok(Some(config))
 }
 
-/// Connects to it.
-pub(super) fn connect(config: ClusterConfig) -> Result<Cluster, Failure> {
+/// Connects to it. `port` is where this server listens.
+pub(super) fn connect(mut config: ClusterConfig, port: Option<u16>) -> Result<Cluster, Failure> {
+    config.server_name = config.server_name.or_else(|| Some(called(port)));
     Cluster::connect(config).map_err(cannot_open)
+}
+
+/// What people call a server that has no name: its machine, and the port.
+fn called(port: Option<u16>) -> String {
+    #[cfg(unix)]
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    let machine = std::env::var("COMPUTERNAME").unwrap_or_default();
+    port.map_or_else(|| machine.clone(), |port| format!("{machine}:{port}"))
 }
 
 fn cannot_open(error: OpenError) -> Failure {

@@ -94,7 +94,8 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     let places: Vec<Place> = sockets.iter().map(|bound| bound.place).collect();
     let list = BanList::new();
     let store = history::open(&args.keep)?;
-    let cluster = cluster.map(cluster::connect).transpose()?;
+    let port = places.first().map(|place| place.address.port());
+    let cluster = cluster.map(|config| cluster::connect(config, port)).transpose()?;
     let rooms = args.rooms(password, list.clone(), journals(store.as_ref(), cluster.as_ref()))?;
     let room = rooms.first();
     let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;

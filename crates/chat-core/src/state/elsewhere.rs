@@ -1,11 +1,17 @@
-//! What other servers that share the room have told.
+//! What other servers that share the room have told, and what they are told.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use chat_proto::{Author, DirectItem, Event, MemberId, Text};
+use chat_proto::{Author, DirectItem, Event, LeaveReason, MemberId, Text};
 
 use super::{State, Wakes};
 use crate::elsewhere::Elsewhere;
+use crate::error::{KickError, TellError};
+use crate::members::Member;
+use crate::people::Presence;
+use crate::relay::{OtherMember, Outbound, Relay};
 
 /// Mutes of sessions that are remembered. Beyond them, a mute ends when its session moves to this server.
 const MUTED_MAX: usize = 10_000;
@@ -13,18 +19,60 @@ const MUTED_MAX: usize = 10_000;
 /// What is known of other servers. Empty for a room that no other server has.
 #[derive(Debug, Default)]
 pub(crate) struct Elsewheres {
+    /// Reaches them.
+    relay: Option<Arc<dyn Relay>>,
     /// Members that are muted, wherever they are.
     muted: HashSet<MemberId>,
+    /// Members of other servers. The relay bounds them.
+    members: HashMap<MemberId, OtherMember>,
+    /// Those that have no name, by how they are shown.
+    unnamed: HashMap<String, MemberId>,
 }
 
 impl Elsewheres {
+    pub(super) fn set_relay(&mut self, relay: Option<Arc<dyn Relay>>) {
+        self.relay = relay;
+    }
+
     pub(super) fn has_muted(&self, member: MemberId) -> bool {
         self.muted.contains(&member)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn authors(&self) -> impl Iterator<Item = &Author> {
+        self.members.values().map(|member| &member.author)
+    }
+
+    fn insert(&mut self, member: OtherMember) -> Option<OtherMember> {
+        let before = self.remove(member.member);
+        if !matches!(member.author, Author::Named(_)) {
+            self.unnamed.insert(member.author.to_string(), member.member);
+        }
+        self.members.insert(member.member, member);
+        before
+    }
+
+    fn remove(&mut self, member: MemberId) -> Option<OtherMember> {
+        let before = self.members.remove(&member)?;
+        let shown = before.author.to_string();
+        if self.unnamed.get(&shown) == Some(&member) {
+            self.unnamed.remove(&shown);
+        }
+        Some(before)
+    }
+
+    /// If it cannot be sent, the other servers learn it later or, for what a member has asked for, it is told.
+    fn send(&self, what: Outbound) -> Result<(), TellError> {
+        let relay = self.relay.as_ref().ok_or(TellError::NotPresent)?;
+        relay.send(what).map_err(|_full| TellError::Behind)
     }
 }
 
 impl State {
-    pub(crate) fn hear_elsewhere(&mut self, what: Elsewhere) -> Wakes {
+    pub(crate) fn hear_elsewhere(&mut self, what: Elsewhere, now: Instant) -> Wakes {
         match what {
             Elsewhere::Name { looks, holder: Some(holder) } => {
                 let loser = self.names.give_elsewhere(looks, holder);
@@ -36,6 +84,13 @@ impl State {
                 self.names.free_elsewhere(&looks);
                 Wakes::default()
             }
+            Elsewhere::Here { member, is_news } => self.here_elsewhere(member, is_news, now),
+            Elsewhere::Gone { member, reason } => self.gone_elsewhere(member, reason, now),
+            Elsewhere::Undelivered { sender, to, why } => {
+                self.counted.undelivered += 1;
+                self.tell(sender, DirectItem::Undelivered { to, why }).unwrap_or_default()
+            }
+            Elsewhere::Kick { member, reason } => self.kick(member, &reason, now).unwrap_or_default(),
             Elsewhere::Slow { pause } => {
                 self.config.slow = pause;
                 Wakes::default()
@@ -46,6 +101,146 @@ impl State {
             }
         }
     }
+
+    // ---- members of other servers --------------------------------------------------------------
+
+    fn here_elsewhere(&mut self, member: OtherMember, is_news: bool, now: Instant) -> Wakes {
+        let (id, author) = (member.member, member.author.clone());
+        if self.members.key_of(id).is_some() {
+            return Wakes::default(); // the session goes on here, and the other server has not noticed yet
+        }
+        let before = self.elsewhere.insert(member).map(|before| before.author);
+        let event = match before {
+            _ if !is_news => return Wakes::default(),
+            None => Event::Joined { member: id, author, members: self.member_count() },
+            Some(from) if from != author => Event::Renamed { member: id, from, to: author },
+            Some(_) => return Wakes::default(),
+        };
+        self.gathered.count(&event, now);
+        self.append(event, None)
+    }
+
+    fn gone_elsewhere(&mut self, member: MemberId, reason: LeaveReason, now: Instant) -> Wakes {
+        let Some(before) = self.elsewhere.remove(member) else { return Wakes::default() };
+        let event = Event::Left { member, author: before.author, reason, members: self.member_count() };
+        self.gathered.count(&event, now);
+        self.append(event, None)
+    }
+
+    /// The other servers learn of a member that has joined or changed here.
+    pub(super) fn tell_others_of(&mut self, id: MemberId) {
+        if self.elsewhere.relay.is_none() {
+            return;
+        }
+        // The session goes on here.
+        self.elsewhere.remove(id);
+        let member = self.members.key_of(id).and_then(|membership| self.members.get(membership));
+        if let Some(member) = member.map(|member| self.for_others(member)) {
+            // The relay tells of all members later if there is no room for this one.
+            let _full = self.elsewhere.send(Outbound::Here(member));
+        }
+    }
+
+    /// The other servers learn that a member has left.
+    pub(super) fn tell_others_gone(&self, member: MemberId, reason: &LeaveReason) {
+        if self.elsewhere.relay.is_some() {
+            // As above.
+            let _full = self.elsewhere.send(Outbound::Gone { member, reason: reason.clone() });
+        }
+    }
+
+    fn for_others(&self, member: &Member) -> OtherMember {
+        let word = self.word(member);
+        OtherMember {
+            member: member.id,
+            author: member.author(word),
+            address: Some(member.address),
+            transport: word.into(),
+            came_unix_ms: self.began_unix_ms + member.came_ms,
+            server: Text::default(),
+        }
+    }
+
+    pub(crate) fn members_for_others(&self) -> Vec<OtherMember> {
+        self.members.iter().map(|(_, member)| self.for_others(member)).collect()
+    }
+
+    /// How a member is shown, at whichever server it is.
+    pub(super) fn shown_anywhere(&self, id: MemberId) -> Option<Author> {
+        let elsewhere = || self.elsewhere.members.get(&id).map(|member| member.author.clone());
+        self.author_of(id).or_else(elsewhere)
+    }
+
+    /// The member of another server that has no name and is shown like this.
+    pub(super) fn unnamed_elsewhere(&self, who: &Author) -> Option<MemberId> {
+        (self.elsewhere.count() > 0).then(|| self.elsewhere.unnamed.get(&who.to_string()).copied())?
+    }
+
+    pub(super) fn presence_elsewhere(&self) -> impl Iterator<Item = Presence> {
+        self.elsewhere.members.values().map(|member| Presence {
+            member: member.member,
+            author: member.author.clone(),
+            address: member.address,
+            transport: member.transport.clone(),
+            here: Duration::from_millis(self.unix_ms.saturating_sub(member.came_unix_ms)),
+            idle: None,
+            is_operator: false,
+            is_muted: self.elsewhere.has_muted(member.member),
+            server: Some(member.server.clone()),
+        })
+    }
+
+    // ---- private messages and kicks ------------------------------------------------------------
+
+    /// A private message to a member that is not here.
+    pub(super) fn tell_elsewhere(
+        &self,
+        from: MemberId,
+        author: Author,
+        to: MemberId,
+        text: Text,
+    ) -> Result<Author, TellError> {
+        let recipient = self
+            .elsewhere
+            .members
+            .get(&to)
+            .map(|member| member.author.clone())
+            .ok_or(TellError::NotPresent)?;
+        self.elsewhere.send(Outbound::Private { from, author, to, recipient: recipient.clone(), text })?;
+        Ok(recipient)
+    }
+
+    /// A private message of a member of another server.
+    pub(crate) fn deliver_private(
+        &mut self,
+        from: MemberId,
+        author: Author,
+        to: MemberId,
+        text: Text,
+    ) -> Result<Wakes, TellError> {
+        self.author_of(to).ok_or(TellError::NotPresent)?;
+        self.hand_private(from, author, to, text)
+    }
+
+    /// The sender of a private message, which is not here, learns that it was not delivered.
+    pub(super) fn return_elsewhere(&self, sender: MemberId, to: Author, why: Text) {
+        // As for a sender here whose lane is full, it is not told if there is no room.
+        let _full = self.elsewhere.send(Outbound::Undelivered { sender, to, why });
+    }
+
+    /// Kicks a member of another server.
+    pub(crate) fn kick_elsewhere(&self, member: MemberId, reason: LeaveReason) -> Result<(), KickError> {
+        if !self.elsewhere.members.contains_key(&member) {
+            return Err(KickError::NotPresent);
+        }
+        self.elsewhere.send(Outbound::Kick { member, reason }).map_err(|_| KickError::Behind)
+    }
+
+    pub(super) fn is_elsewhere(&self, member: MemberId) -> bool {
+        self.elsewhere.members.contains_key(&member)
+    }
+
+    // ---- mutes and names -----------------------------------------------------------------------
 
     fn mute_elsewhere(&mut self, member: MemberId, is_muted: bool) {
         match is_muted {
@@ -76,6 +271,7 @@ impl State {
         self.give_up_name(loser);
         let to = self.author_of(loser).unwrap_or(Author::Room);
         let mut wakes = self.append(Event::Renamed { member: loser, from, to }, None);
+        self.tell_others_of(loser);
         let why = format!("{name} belongs to somebody at another server. /nick NAME gives you another name.");
         let told = self.tell(loser, DirectItem::Notice { text: Text::lossy(&why) });
         wakes.0.extend(told.unwrap_or_default().0);

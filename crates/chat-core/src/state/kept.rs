@@ -105,6 +105,7 @@ impl State {
     /// Takes over what the journal holds.
     pub(crate) fn restore(&mut self, past: Past) {
         self.newest_id = past.ids_up_to;
+        self.elsewhere.set_relay(past.relay);
         if past.is_shared {
             // The room speaks at every server, and no two of its messages have one number.
             self.said_by_room = past.ids_up_to;

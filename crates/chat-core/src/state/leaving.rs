@@ -92,6 +92,7 @@ impl State {
         );
         self.counted.left += 1;
         self.by_transport.of(word).left += 1;
+        self.tell_others_gone(member.id, &reason);
         let left = Event::Left { member: member.id, author, reason, members: self.member_count() };
         self.gathered.count(&left, now);
         wakes.0.extend(self.append(left, except).0);
@@ -116,6 +117,10 @@ impl State {
             let item = DirectItem::Undelivered { to: to.clone(), why: why.clone() };
             self.counted.undelivered += 1;
             self.by_transport.of(word).undelivered += 1;
+            if self.is_elsewhere(from) {
+                self.return_elsewhere(from, to.clone(), why.clone());
+                continue;
+            }
             // A sender that has left, or whose own lane is full, is not told.
             if let Ok(told) = self.tell(from, item) {
                 wakes.0.extend(told.0);

@@ -286,6 +286,7 @@ impl State {
         let author = self.members.get(membership).map_or(Author::Room, |member| self.shown(member));
         let joined = Event::Joined { member: id, author, members: self.member_count() };
         self.gathered.count(&joined, now);
+        self.tell_others_of(id);
         (membership, self.append(joined, Some(attachment)))
     }
 
@@ -374,12 +375,14 @@ impl State {
 
     pub(crate) fn present(&self) -> Present {
         let authors: Vec<Author> = self.authors().take(PRESENT_AUTHORS_MAX).collect();
-        Present { members: self.member_count(), more: authors.len() < self.members.len(), authors }
+        let members = self.member_count();
+        Present { members, more: authors.len() < members as usize, authors }
     }
 
-    /// The remote members as they are shown.
+    /// The remote members as they are shown, those of other servers last.
     pub(crate) fn authors(&self) -> impl Iterator<Item = Author> {
-        self.members.iter().map(|(_, member)| self.shown(member))
+        let here = self.members.iter().map(|(_, member)| self.shown(member));
+        here.chain(self.elsewhere.authors().cloned())
     }
 
     pub(crate) fn members_mut(&mut self) -> &mut Members {

@@ -69,10 +69,11 @@ impl State {
 
     pub(crate) fn mute(&mut self, id: MemberId, is_muted: bool) -> bool {
         let is_here = self.profile_mut(id).map(|profile| profile.standing.is_muted = is_muted).is_some();
-        if is_here {
+        let is_anywhere = is_here || self.is_elsewhere(id);
+        if is_anywhere {
             self.keep_muted(id, is_muted);
         }
-        is_here
+        is_anywhere
     }
 
     pub(crate) fn set_topic(&mut self, id: MemberId, topic: &str) -> Result<Wakes, TopicError> {

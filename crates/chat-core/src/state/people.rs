@@ -59,6 +59,7 @@ impl State {
         }
         let to = self.author_of(id).ok_or(NickError::NotPresent)?;
         let wakes = self.append(Event::Renamed { member: id, from, to: to.clone() }, None);
+        self.tell_others_of(id);
         Ok((to, wakes))
     }
 
@@ -106,12 +107,13 @@ impl State {
 
     pub(crate) fn find(&self, who: &Author) -> Option<MemberId> {
         if let Author::Named(name) = who {
-            return self.names.holder(name).filter(|&holder| self.author_of(holder).is_some());
+            return self.names.holder(name).filter(|&holder| self.shown_anywhere(holder).is_some());
         }
         let based = self.members.based_like(who);
         let members = based.into_iter().filter_map(|membership| self.members.get(membership));
         // A member with a name is found by its address, too, if it would be shown as the bare address without the name.
-        members.filter(|member| member.bare_author(self.word(member)) == *who).map(|member| member.id).next()
+        let here = members.filter(|member| member.bare_author(self.word(member)) == *who).next();
+        here.map(|member| member.id).or_else(|| self.unnamed_elsewhere(who))
     }
 
     /// Where a member comes from and who it is known to be, unless it is local, and the word of its transport.
@@ -141,24 +143,26 @@ impl State {
             member: local.id,
             author: Author::Named(local.name.clone()),
             address: None,
-            transport: LOCAL_WORD,
+            transport: LOCAL_WORD.into(),
             here: since(local.came_ms),
-            idle: since(local.spoke_ms),
+            idle: Some(since(local.spoke_ms)),
             is_operator: local.is_operator,
             is_muted: false,
+            server: None,
         });
         let members = self.members.iter().map(|(_, member)| Presence {
             member: member.id,
             author: self.shown(member),
             address: Some(member.address),
-            transport: self.word(member),
+            transport: self.word(member).into(),
             here: since(member.came_ms),
-            idle: since(member.came_ms.max(spoke_ms(member))),
+            idle: Some(since(member.came_ms.max(spoke_ms(member)))),
             is_operator: member.profile.as_ref().is_some_and(|profile| profile.standing.is_operator),
             is_muted: member.profile.as_ref().is_some_and(|profile| profile.standing.is_muted),
+            server: None,
         });
-        let count = self.local_members().count() + self.members.len();
-        (count, locals.chain(members).take(max).collect())
+        let count = self.local_members().count() + self.members.len() + self.elsewhere.count();
+        (count, locals.chain(members).chain(self.presence_elsewhere()).take(max).collect())
     }
 
     // ---- private messages ----------------------------------------------------------------------
@@ -170,10 +174,26 @@ impl State {
         text: Text,
     ) -> Result<(Author, Wakes), TellError> {
         let author = self.author_of(from).ok_or(TellError::NotMember)?;
-        let recipient = self.author_of(to).ok_or(TellError::NotPresent)?;
         if self.profile(from).is_some_and(|profile| profile.standing.is_muted) {
             return Err(TellError::Muted);
         }
+        let Some(recipient) = self.author_of(to) else {
+            return self
+                .tell_elsewhere(from, author, to, text)
+                .map(|recipient| (recipient, Wakes::default()));
+        };
+        let wakes = self.hand_private(from, author, to, text)?;
+        Ok((recipient, wakes))
+    }
+
+    /// Puts a private message into the lane of a member here.
+    pub(super) fn hand_private(
+        &mut self,
+        from: MemberId,
+        author: Author,
+        to: MemberId,
+        text: Text,
+    ) -> Result<Wakes, TellError> {
         if self.ignores(to, from) {
             return Err(TellError::Ignored);
         }
@@ -186,7 +206,7 @@ impl State {
                 }
             }
         }
-        Ok((recipient, wakes))
+        Ok(wakes)
     }
 
     pub(crate) fn last_private(&self, id: MemberId) -> Option<MemberId> {
@@ -194,7 +214,7 @@ impl State {
             Some(place) => self.locals[place].as_ref()?.answers,
             None => self.profile(id)?.answers,
         };
-        from.filter(|&from| self.author_of(from).is_some())
+        from.filter(|&from| self.shown_anywhere(from).is_some())
     }
 
     // ---- ignoring ------------------------------------------------------------------------------
@@ -202,8 +222,7 @@ impl State {
     pub(crate) fn ignore(&mut self, id: MemberId, whom: MemberId) -> Result<(), IgnoreError> {
         let here: Vec<MemberId> =
             self.profile(id).map_or_else(Vec::new, |profile| profile.standing.ignored.clone());
-        let here: Vec<MemberId> =
-            here.into_iter().filter(|&ignored| self.author_of(ignored).is_some()).collect();
+        let here: Vec<MemberId> = here.into_iter().filter(|&ignored| self.shown_anywhere(ignored).is_some()).collect();
         let profile = self.profile_mut(id).ok_or(IgnoreError::NotPresent)?;
         // Those that have left make room.
         profile.standing.ignored = here;
@@ -226,7 +245,7 @@ impl State {
 
     pub(crate) fn ignored(&self, id: MemberId) -> Vec<Author> {
         let ignored = self.profile(id).map_or(&[][..], |profile| &profile.standing.ignored);
-        ignored.iter().filter_map(|&ignored| self.author_of(ignored)).collect()
+        ignored.iter().filter_map(|&ignored| self.shown_anywhere(ignored)).collect()
     }
 
     pub(crate) fn ignored_ids(&self, membership: Membership) -> Vec<MemberId> {

@@ -3,7 +3,8 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use chat_core::{Attachment, Hello, JoinError, Room, RoomConfig, Waker, Welcomed};
 use chat_nats::{Cluster, ClusterConfig, Secret};
@@ -29,6 +30,7 @@ impl Server {
         let replicas = if nats.urls().len() > 1 { 3 } else { 1 };
         let secret = Secret::new([secret; 32]).unwrap();
         let config = ClusterConfig::new(secret).with_servers(nats.urls()).with_replicas(replicas);
+        let config = config.with_server_name(Some("box".to_owned()));
         let cluster = Cluster::connect(config).unwrap();
         let config = RoomConfig::default().with_rate(None).with_history_max(u16::MAX);
         let room = Room::restore(config, &cluster).unwrap();
@@ -51,6 +53,15 @@ pub(crate) fn welcome_as(carrier: &Attachment, port: u16, name: &str) -> Welcome
     let hello = Hello { name: Some(name.parse().unwrap()), ..Hello::default() };
     let address: SocketAddr = ([192, 0, 2, 1], port).into();
     carrier.welcome(0, address, &hello, now(), now()).unwrap()
+}
+
+/// Waits until the other servers have passed something on.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let by = now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(now() < by, "{what}");
+        thread::yield_now();
+    }
 }
 
 pub(crate) fn welcome(carrier: &Attachment, resume: Option<Resume>) -> Result<Welcomed, JoinError> {

@@ -60,10 +60,10 @@ pub fn connect(
         }
     });
     if config.is_plain() {
-        let carrier = UdpCarrier { address, poll, protocol: Plain::default() };
+        let carrier = UdpCarrier { address, poll, protocol: Plain::default(), unwelcome: 0 };
         Client::carried_by(THREAD, carrier, config, waker)
     } else {
-        let carrier = UdpCarrier { address, poll, protocol: Framed::new(config) };
+        let carrier = UdpCarrier { address, poll, protocol: Framed::new(config), unwelcome: 0 };
         Client::carried_by(THREAD, carrier, config, waker)
     }
 }
@@ -74,17 +74,27 @@ struct UdpCarrier<A, P> {
     address: A,
     poll: Poll,
     protocol: P,
+    /// How often a server was reached that did not welcome us: of several, another one is tried first.
+    unwelcome: usize,
 }
 
 impl<A: ToSocketAddrs + Send + 'static, P: Protocol + Send + 'static> Carrier for UdpCarrier<A, P> {
     type Link = Link;
 
     fn connect(&mut self, user: &User) -> Result<Link, ConnectError> {
-        reach(&mut self.poll, ConnectError::resolve(&self.address)?, user, &mut self.protocol)
+        let mut addresses = ConnectError::resolve(&self.address)?;
+        let first = self.unwelcome % addresses.len().max(1);
+        addresses.rotate_left(first);
+        reach(&mut self.poll, addresses, user, &mut self.protocol)
     }
 
     fn carry(&mut self, mut link: Link, user: &mut User) -> io::Result<ClientEnd> {
-        link.carry(&mut self.poll, &mut self.protocol, user)
+        let begun = user.connections();
+        let result = link.carry(&mut self.poll, &mut self.protocol, user);
+        if user.connections() == begun {
+            self.unwelcome += 1;
+        }
+        result
     }
 
     fn wait(&mut self, until: Instant) -> io::Result<()> {

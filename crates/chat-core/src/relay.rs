@@ -1,0 +1,105 @@
+//! How a room reaches members at other servers that share it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use chat_proto::{Author, LeaveReason, MemberId, PeerAddr, Text};
+
+use crate::error::TellError;
+use crate::journal::{Committer, Full};
+use crate::room::Room;
+
+/// Passes on to other servers that share a room what concerns their members, beside the journal. **Never blocks**: it is called
+/// under the room's lock, and its own thread does the work. What comes from there reaches the room through
+/// [`Committer`]. A room that no other server has needs none.
+pub trait Relay: fmt::Debug + Send + Sync {
+    /// Takes charge of something. What is sent for one server arrives in this order, each at most once.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if too much waits to be passed on.
+    fn send(&self, what: Outbound) -> Result<(), Full>;
+}
+
+/// What other servers are to know, or to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outbound {
+    /// A member has joined here, or is shown as somebody else from now on.
+    Here(OtherMember),
+    /// A member has left.
+    Gone {
+        /// Which member.
+        member: MemberId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// A private message to a member of another server. If it cannot be delivered, the relay says so
+    /// ([`Elsewhere::Undelivered`](crate::Elsewhere::Undelivered)).
+    Private {
+        /// The sender.
+        from: MemberId,
+        /// As which it is shown.
+        author: Author,
+        /// The recipient.
+        to: MemberId,
+        /// As which that is shown.
+        recipient: Author,
+        /// What it says.
+        text: Text,
+    },
+    /// A member has left before it had read a private message of a member of another server.
+    Undelivered {
+        /// The sender.
+        sender: MemberId,
+        /// As which the recipient was shown.
+        to: Author,
+        /// Why it was not delivered.
+        why: Text,
+    },
+    /// An operator here kicks a member of another server.
+    Kick {
+        /// Which member.
+        member: MemberId,
+        /// Why.
+        reason: LeaveReason,
+    },
+}
+
+/// A member of a server, as the other servers of the room know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherMember {
+    /// Which member.
+    pub member: MemberId,
+    /// As which it is shown.
+    pub author: Author,
+    /// Where it comes from.
+    pub address: Option<PeerAddr>,
+    /// Its transport: `tcp`, `udp`, …
+    pub transport: Cow<'static, str>,
+    /// When it came, in milliseconds of Unix time.
+    pub came_unix_ms: u64,
+    /// The server where it is, as people call it. Empty for this one.
+    pub server: Text,
+}
+
+impl Committer {
+    /// All members that have come over a network to this server, for servers that do not know them yet. O(members), under the
+    /// room's lock.
+    #[must_use]
+    pub fn members(&self) -> Vec<OtherMember> {
+        Room::upgrade(&self.0).map(|room| room.lock().members_for_others()).unwrap_or_default()
+    }
+
+    /// A member of another server sends a private message to one here.
+    ///
+    /// # Errors
+    ///
+    /// [`TellError`] if it cannot be delivered, for the sender to know.
+    pub fn deliver(&self, from: MemberId, author: Author, to: MemberId, text: Text) -> Result<(), TellError> {
+        let room = Room::upgrade(&self.0).ok_or(TellError::NotPresent)?;
+        let result = room.lock().deliver_private(from, author, to, text);
+        result?.wake();
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! Members of two chat servers see each other, and tell each other something privately.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
+
+mod support;
+
+use std::time::Duration;
+
+use chat_core::{Attachment, DirectItem, Event, Heard, LocalMember, MemberId, TellError, Text, Update};
+use support::{Server, nats, now, until, welcome_as};
+
+/// How long something may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn text(text: &str) -> Text {
+    Text::one_line(text).unwrap()
+}
+
+/// The next join, leave or rename, as people read it.
+fn next_presence(local: &LocalMember) -> String {
+    loop {
+        if let Heard::Entry(entry) = local.recv_timeout(PATIENCE).unwrap() {
+            match &entry.event {
+                Event::Joined { author, members, .. } => return format!("{author} joined, {members}"),
+                Event::Left { author, reason, members, .. } => {
+                    return format!("{author} left ({reason}), {members}");
+                }
+                Event::Renamed { from, to, .. } => return format!("{from} is {to}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What members of this attachment were told privately since the last call.
+fn told(carrier: &mut Attachment) -> Vec<DirectItem> {
+    let mut update = Update::default();
+    carrier.pull(&mut update);
+    for told in &update.direct {
+        carrier.got(told.member, told.direct.number);
+    }
+    update.direct.iter().map(|told| told.direct.item.clone()).collect()
+}
+
+/// The next things that members of this attachment are told privately.
+fn next_told(carrier: &mut Attachment, count: usize) -> Vec<DirectItem> {
+    let mut all = Vec::new();
+    until("it is told", || {
+        all.extend(told(carrier));
+        all.len() >= count
+    });
+    all
+}
+
+fn knows(server: &Server, who: &str) -> MemberId {
+    let mut found = None;
+    until("it is heard of", || {
+        found = server.room.find(who);
+        found.is_some()
+    });
+    found.unwrap()
+}
+
+#[test]
+fn members_of_all_servers_are_listed_with_their_server_and_come_and_go() {
+    let Some(nats) = nats("presence", 1) else { return };
+    let (one, other) = (Server::new(&nats), Server::new(&nats));
+    let watching = other.room.join("watching").unwrap();
+    let first = one.carrier();
+    let ann = welcome_as(&first, 5, "ann");
+    assert_eq!(next_presence(&watching), "ann joined, 1");
+    one.room.rename(ann.welcome.session.member, None).unwrap();
+    assert_eq!(next_presence(&watching), "ann is 192.0.2.1:5");
+    assert_eq!(other.room.find("192.0.2.1:5"), Some(ann.welcome.session.member));
+    let (count, present) = other.room.presence(10);
+    let lines: Vec<String> = present.iter().map(|one| one.line(true)).collect();
+    assert_eq!((count, lines.len()), (2, 2));
+    assert!(lines[1].starts_with("192.0.2.1:5 (tcp at box, here for 0 s"), "{lines:?}");
+    // A server that starts later learns who was there before, and does not say that they have joined.
+    let late = Server::new(&nats);
+    let also_watching = late.room.join("also-watching").unwrap();
+    knows(&late, "192.0.2.1:5");
+    let carrier = late.carrier();
+    let _bob = welcome_as(&carrier, 6, "bob");
+    assert_eq!(next_presence(&also_watching), "bob joined, 2");
+    assert_eq!(next_presence(&watching), "bob joined, 2");
+    first.leave(ann.member, chat_core::LeaveReason::Quit, now());
+    assert_eq!(next_presence(&watching), "192.0.2.1:5 left (by its own choice), 1");
+    // A server that stops takes its members along.
+    drop((carrier, also_watching, late));
+    assert_eq!(next_presence(&watching), "bob left (connection lost), 0");
+    assert_eq!(other.room.present().members, 0);
+}
+
+#[test]
+fn a_private_message_reaches_a_member_of_another_server_in_order_or_its_sender_is_told_why_not() {
+    let Some(nats) = nats("private", 1) else { return };
+    let (one, other) = (Server::new(&nats), Server::new(&nats));
+    let (mut first, mut second) = (one.carrier(), other.carrier());
+    let ann = welcome_as(&first, 5, "ann");
+    let bob = welcome_as(&second, 6, "bob");
+    let (ann_id, bob_id) = (ann.welcome.session.member, bob.welcome.session.member);
+    assert_eq!((knows(&one, "bob"), knows(&other, "ANN")), (bob_id, ann_id));
+    for number in 1..=20 {
+        let to = one.room.tell_private(ann_id, bob_id, text(&number.to_string())).unwrap();
+        assert_eq!(to.to_string(), "bob");
+    }
+    let heard = next_told(&mut second, 20);
+    for (number, item) in (1..).zip(&heard) {
+        let DirectItem::Private { from, author, text } = item else { panic!("{item:?}") };
+        assert_eq!(
+            (*from, author.to_string(), text.as_str().to_owned()),
+            (ann_id, "ann".to_owned(), number.to_string())
+        );
+    }
+    assert_eq!(heard.len(), 20, "each once");
+    assert_eq!(other.room.last_private(bob_id), Some(ann_id), "so it can be answered");
+    other.room.tell_private(bob_id, ann_id, text("hello")).unwrap();
+    assert!(matches!(&next_told(&mut first, 1)[..], [DirectItem::Private { .. }]));
+
+    let undelivered = |item: &DirectItem| match item {
+        DirectItem::Undelivered { to, why } => format!("{to}: {why}"),
+        item => panic!("{item:?}"),
+    };
+    other.room.ignore(bob_id, ann_id).unwrap();
+    one.room.tell_private(ann_id, bob_id, text("can you hear me?")).unwrap();
+    let told = next_told(&mut first, 1);
+    assert_eq!(undelivered(&told[0]), format!("bob: {}", TellError::Ignored));
+    assert!(other.room.unignore(bob_id, ann_id));
+    // What its recipient has not acknowledged when it leaves comes back.
+    one.room.tell_private(ann_id, bob_id, text("are you there?")).unwrap();
+    let mut update = Update::default();
+    until("it is in the lane", || {
+        second.pull(&mut update);
+        !update.direct.is_empty()
+    });
+    second.leave(bob.member, chat_core::LeaveReason::Lost, now());
+    let told = next_told(&mut first, 1);
+    assert_eq!(undelivered(&told[0]), "bob: left (connection lost)");
+    until("it is known that it has left", || one.room.find("bob").is_none());
+    assert_eq!(one.room.tell_private(ann_id, bob_id, text("bob?")), Err(TellError::NotPresent));
+}
+
+#[test]
+fn an_operator_kicks_a_member_of_another_server() {
+    let Some(nats) = nats("kick", 1) else { return };
+    let (one, other) = (Server::new(&nats), Server::new(&nats));
+    let carrier = other.carrier();
+    let eve = welcome_as(&carrier, 6, "eve");
+    let id = knows(&one, "eve");
+    one.room.kick_member(id, "spam").unwrap();
+    until("it was kicked", || !carrier.is_member(eve.member));
+    let reason = carrier.leave(eve.member, chat_core::LeaveReason::Lost, now());
+    assert_eq!(reason.to_string(), "kicked: spam");
+    until("it has left", || one.room.find("eve").is_none());
+}
+
+#[test]
+fn a_private_message_that_nobody_answers_is_told_to_its_sender() {
+    let Some(mut nats) = nats("unreachable", 1) else { return };
+    let (one, other) = (Server::new(&nats), Server::new(&nats));
+    let (mut first, second) = (one.carrier(), other.carrier());
+    let ann = welcome_as(&first, 5, "ann").welcome.session.member;
+    let bob = welcome_as(&second, 6, "bob").welcome.session.member;
+    knows(&one, "bob");
+    nats.kill(0);
+    one.room.tell_private(ann, bob, text("hello?")).unwrap();
+    let told = next_told(&mut first, 1);
+    let why = told.iter().find_map(|item| match item {
+        DirectItem::Undelivered { to, why } => Some(format!("{to}: {why}")),
+        _ => None,
+    });
+    let why = why.unwrap_or_else(|| panic!("{told:?}"));
+    assert!(why.starts_with("bob: ") && why.contains("server"), "{why}");
+}
