@@ -32,8 +32,8 @@
 //!
 //! One thread does the work, with an async runtime of its own that nothing else sees.
 //!
-//! What is said, topics and the keys of sessions are common to all servers. Names, private messages, who is present,
-//! bans and mutes are those of each server.
+//! What is said, names, topics, slow mode, mutes and the keys of sessions are common to all servers, and after
+//! [`Cluster::share_bans`] bans are. Members of all servers see each other, and private messages reach them.
 
 mod bans;
 mod claims;
