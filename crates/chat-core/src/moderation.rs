@@ -8,6 +8,7 @@ use crate::ban_list::{Ban, BanListFull, Banned};
 use crate::error::{KickError, TopicError};
 use crate::operators::Entered;
 use crate::room::Room;
+use crate::waker::Waker;
 
 impl Room {
     /// A member enters the operators' password ([`RoomConfig::with_operator_password`](crate::RoomConfig::with_operator_password)). Three
@@ -78,6 +79,11 @@ impl Room {
     #[must_use]
     pub fn bans(&self) -> Vec<Ban> {
         self.ban_list().bans(self.unix_ms())
+    }
+
+    /// Calls `waker` after each ban and each lift from now on, as [`BanList::add_waker`](crate::BanList::add_waker) does.
+    pub fn watch_bans(&self, waker: Waker) {
+        self.ban_list().add_waker(waker);
     }
 
     /// Mutes a member, so that its messages are refused, or lifts the mute. `false` if no remote member has this id. Nobody

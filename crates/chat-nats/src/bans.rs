@@ -42,7 +42,7 @@ struct Bans {
 pub(crate) async fn share(hub: Arc<Hub>, room: Room) {
     let changed = Arc::new(Notify::new());
     let wake = Arc::clone(&changed);
-    room.config().bans.add_waker(Waker::new(move || wake.notify_one()));
+    room.watch_bans(Waker::new(move || wake.notify_one()));
     let mut followed = hub.follow_bucket("ban.>");
     let subjects = format!("$KV.{}.", hub.bucket.name);
     let mut bans = Bans { hub, room, known: HashMap::new() };

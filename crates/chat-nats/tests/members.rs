@@ -5,15 +5,11 @@ mod support;
 
 use std::time::Duration;
 
-use chat_core::{Attachment, DirectItem, Event, Heard, LocalMember, MemberId, TellError, Text, Update};
+use chat_core::{Attachment, DirectItem, Event, Heard, LocalMember, MemberId, TellError, Update};
 use support::{Server, nats, now, until, welcome_as};
 
 /// How long something may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn text(text: &str) -> Text {
-    Text::one_line(text).unwrap()
-}
 
 /// The next join, leave or rename, as people read it.
 fn next_presence(local: &LocalMember) -> String {
@@ -101,7 +97,7 @@ fn a_private_message_reaches_a_member_of_another_server_in_order_or_its_sender_i
     let (ann_id, bob_id) = (ann.welcome.session.member, bob.welcome.session.member);
     assert_eq!((knows(&one, "bob"), knows(&other, "ANN")), (bob_id, ann_id));
     for number in 1..=20 {
-        let to = one.room.tell_private(ann_id, bob_id, text(&number.to_string())).unwrap();
+        let to = one.room.tell_private(ann_id, bob_id, &number.to_string()).unwrap();
         assert_eq!(to.to_string(), "bob");
     }
     let heard = next_told(&mut second, 20);
@@ -114,7 +110,7 @@ fn a_private_message_reaches_a_member_of_another_server_in_order_or_its_sender_i
     }
     assert_eq!(heard.len(), 20, "each once");
     assert_eq!(other.room.last_private(bob_id), Some(ann_id), "so it can be answered");
-    other.room.tell_private(bob_id, ann_id, text("hello")).unwrap();
+    other.room.tell_private(bob_id, ann_id, "hello").unwrap();
     assert!(matches!(&next_told(&mut first, 1)[..], [DirectItem::Private { .. }]));
 
     let undelivered = |item: &DirectItem| match item {
@@ -122,12 +118,12 @@ fn a_private_message_reaches_a_member_of_another_server_in_order_or_its_sender_i
         item => panic!("{item:?}"),
     };
     other.room.ignore(bob_id, ann_id).unwrap();
-    one.room.tell_private(ann_id, bob_id, text("can you hear me?")).unwrap();
+    one.room.tell_private(ann_id, bob_id, "can you hear me?").unwrap();
     let told = next_told(&mut first, 1);
     assert_eq!(undelivered(&told[0]), format!("bob: {}", TellError::Ignored));
     assert!(other.room.unignore(bob_id, ann_id));
     // What its recipient has not acknowledged when it leaves comes back.
-    one.room.tell_private(ann_id, bob_id, text("are you there?")).unwrap();
+    one.room.tell_private(ann_id, bob_id, "are you there?").unwrap();
     let mut update = Update::default();
     until("it is in the lane", || {
         second.pull(&mut update);
@@ -137,7 +133,7 @@ fn a_private_message_reaches_a_member_of_another_server_in_order_or_its_sender_i
     let told = next_told(&mut first, 1);
     assert_eq!(undelivered(&told[0]), "bob: left (connection lost)");
     until("it is known that it has left", || one.room.find("bob").is_none());
-    assert_eq!(one.room.tell_private(ann_id, bob_id, text("bob?")), Err(TellError::NotPresent));
+    assert_eq!(one.room.tell_private(ann_id, bob_id, "bob?"), Err(TellError::NotPresent));
 }
 
 #[test]
@@ -163,7 +159,7 @@ fn a_private_message_that_nobody_answers_is_told_to_its_sender() {
     let bob = welcome_as(&second, 6, "bob").welcome.session.member;
     knows(&one, "bob");
     nats.kill(0);
-    one.room.tell_private(ann, bob, text("hello?")).unwrap();
+    one.room.tell_private(ann, bob, "hello?").unwrap();
     let told = next_told(&mut first, 1);
     let why = told.iter().find_map(|item| match item {
         DirectItem::Undelivered { to, why } => Some(format!("{to}: {why}")),

@@ -83,7 +83,8 @@ fn directory(path: &Path, what: &str) -> Result<(), Failure> {
 
 /// Connects to the cluster for a moment.
 fn cluster(args: &ServerArgs) -> Result<(), Failure> {
-    cluster::config(&args.cluster)?.map_or(Ok(()), |config| cluster::connect(config, None).map(drop))
+    cluster::config(&args.cluster)?
+        .map_or(Ok(()), |config| cluster::connect(config, &args.cluster, None).map(drop))
 }
 
 /// Binds the addresses for a moment.

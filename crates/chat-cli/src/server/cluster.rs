@@ -27,7 +27,6 @@ pub(super) fn config(args: &ClusterArgs) -> Result<Option<ClusterConfig>, Failur
         .with_servers(args.nats.iter().cloned())
         .with_replicas(args.nats_replicas)
         .with_prefix(&args.nats_prefix)
-        .with_server_name(args.server_name.clone())
         .with_keep(args.nats_keep)
         .with_keep_bytes(args.nats_keep_mib.map(|mib| mib * MIB))
         .with_credentials(args.nats_creds.clone())
@@ -37,12 +36,16 @@ pub(super) fn config(args: &ClusterArgs) -> Result<Option<ClusterConfig>, Failur
 }
 
 /// Connects to it. `port` is where this server listens.
-pub(super) fn connect(mut config: ClusterConfig, port: Option<u16>) -> Result<Cluster, Failure> {
-    config.server_name = config.server_name.or_else(|| Some(called(port)));
-    Cluster::connect(config).map_err(cannot_open)
+pub(super) fn connect(
+    config: ClusterConfig,
+    args: &ClusterArgs,
+    port: Option<u16>,
+) -> Result<Cluster, Failure> {
+    let name = args.server_name.clone().unwrap_or_else(|| called(port));
+    Cluster::connect(config.with_server_name(name)).map_err(cannot_open)
 }
 
-/// What people call a server that has no name: its machine, and the port.
+/// What people call a server that was given no name: its machine, and the port.
 fn called(port: Option<u16>) -> String {
     #[cfg(unix)]
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();

@@ -95,7 +95,7 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     let list = BanList::new();
     let store = history::open(&args.keep)?;
     let port = places.first().map(|place| place.address.port());
-    let cluster = cluster.map(|config| cluster::connect(config, port)).transpose()?;
+    let cluster = cluster.map(|config| cluster::connect(config, &args.cluster, port)).transpose()?;
     let rooms = args.rooms(password, list.clone(), journals(store.as_ref(), cluster.as_ref()))?;
     let room = rooms.first();
     let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;

@@ -153,7 +153,7 @@ impl State {
         let word = self.word(member);
         OtherMember {
             member: member.id,
-            author: member.author(word),
+            author: self.shown(member),
             address: Some(member.address),
             transport: word.into(),
             came_unix_ms: self.began_unix_ms + member.came_ms,

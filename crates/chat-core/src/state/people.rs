@@ -222,7 +222,8 @@ impl State {
     pub(crate) fn ignore(&mut self, id: MemberId, whom: MemberId) -> Result<(), IgnoreError> {
         let here: Vec<MemberId> =
             self.profile(id).map_or_else(Vec::new, |profile| profile.standing.ignored.clone());
-        let here: Vec<MemberId> = here.into_iter().filter(|&ignored| self.shown_anywhere(ignored).is_some()).collect();
+        let here: Vec<MemberId> =
+            here.into_iter().filter(|&ignored| self.shown_anywhere(ignored).is_some()).collect();
         let profile = self.profile_mut(id).ok_or(IgnoreError::NotPresent)?;
         // Those that have left make room.
         profile.standing.ignored = here;

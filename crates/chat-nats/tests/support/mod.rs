@@ -30,7 +30,7 @@ impl Server {
         let replicas = if nats.urls().len() > 1 { 3 } else { 1 };
         let secret = Secret::new([secret; 32]).unwrap();
         let config = ClusterConfig::new(secret).with_servers(nats.urls()).with_replicas(replicas);
-        let config = config.with_server_name(Some("box".to_owned()));
+        let config = config.with_server_name("box".to_owned());
         let cluster = Cluster::connect(config).unwrap();
         let config = RoomConfig::default().with_rate(None).with_history_max(u16::MAX);
         let room = Room::restore(config, &cluster).unwrap();
