@@ -3,7 +3,7 @@
 //! A pipe or a terminal is shared with the programs that had it before, and one of them may have made it
 //! non-blocking: then a read or a write that would wait fails instead. Here it waits.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 
 use crossbeam_channel::Receiver;
 
@@ -15,6 +15,14 @@ pub(crate) fn stdin() -> io::Result<impl Read> {
 /// Stdout, without a buffer and past the lock of [`std::io::stdout`].
 pub(crate) fn stdout() -> io::Result<impl Write> {
     system::stdout()
+}
+
+/// Writes `text` to stdout. That nobody reads any more is no error.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 /// A channel that closes when nobody can read stdout any more: the pipe's other end is closed, or the terminal gone.

@@ -282,3 +282,19 @@ fn a_check_beside_the_running_server_leaves_its_addresses_alone() {
     let checked = chat(&arguments);
     assert!(checked.status.success() && stdout(&checked).contains("were not tried"), "{}", stderr(&checked));
 }
+
+#[test]
+fn nobody_complains_when_only_the_beginning_of_its_output_is_read() {
+    for arguments in [
+        ["server", "--print-config"].as_slice(),
+        &["server", "tcp", "--check", "--bind", "127.0.0.1:0"],
+        &["doctor", "127.0.0.1:1"],
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(CHAT);
+        command.args(arguments).env_remove("XDG_RUNTIME_DIR").stdin(Stdio::null()).stdout(writer);
+        let output = command.stderr(Stdio::piped()).output().expect("it runs");
+        assert_eq!(stderr(&output), "", "{arguments:?}");
+    }
+}

@@ -7,7 +7,7 @@ mod tls;
 mod udp;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use chat_core::ADDRESSES_MAX;
 
 use crate::args::DoctorArgs;
 use crate::failure::Failure;
+use crate::stdio;
 use crate::terminal::printable;
 
 /// How long anything may take before it counts as no answer.
@@ -76,11 +77,10 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, Failure> {
     addresses.truncate(ADDRESSES_MAX);
     let mut is_well = true;
     for address in addresses {
-        let mut out = io::stdout().lock();
-        writeln!(out, "{address}")?;
+        stdio::print(&format!("{address}\n"))?;
         let found = examine(address, args.address.host());
         for (what, finding) in &found {
-            writeln!(out, "  {what:<10} {finding}")?;
+            stdio::print(&format!("  {what:<10} {finding}\n"))?;
         }
         let can_come = found.iter().any(|(_, finding)| finding.state == State::Works);
         is_well &= can_come && found.iter().all(|(_, finding)| finding.state != State::Wrong);

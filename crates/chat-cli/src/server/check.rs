@@ -1,6 +1,5 @@
 //! `--check`: whether a server would start, and what is wrong if not.
 
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,6 +11,7 @@ use super::{no_log_file, printer, privileges};
 use crate::args::ServerArgs;
 use crate::failure::Failure;
 use crate::history;
+use crate::stdio;
 use crate::terminal::{rfc_3339, unix_ms};
 
 /// A certificate that ends sooner is worth a word.
@@ -42,10 +42,10 @@ pub(super) fn run(args: &ServerArgs) -> Result<ExitCode, Failure> {
         failure.report();
     }
     if is_running {
-        writeln!(io::stdout(), "a server with these settings runs: its addresses were not tried")?;
+        stdio::print("a server with these settings runs: its addresses were not tried\n")?;
     }
     if wrong.is_empty() {
-        writeln!(io::stdout(), "nothing is wrong")?;
+        stdio::print("nothing is wrong\n")?;
     }
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

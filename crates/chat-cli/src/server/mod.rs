@@ -25,7 +25,7 @@ mod watch;
 
 #[cfg(unix)]
 use std::io::IsTerminal;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -59,6 +59,7 @@ use crate::operator::typed;
 use crate::operator::{Desk, QUEUE_MAX};
 use crate::settings::{self, Settings};
 use crate::signals::{Signal, Watched};
+use crate::stdio;
 use crate::terminal::{self, Clock};
 
 /// How long members may take to read what they are owed when the server stops.
@@ -66,7 +67,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -> Result<ExitCode, Failure> {
     if args.print_config {
-        io::stdout().write_all(settings::print(&settings).as_bytes())?;
+        stdio::print(&settings::print(&settings))?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.check {
