@@ -88,8 +88,8 @@ fn the_lines_of_a_pipe_are_done_one_by_one() {
     let mut ann = server.peer();
     let mut admin = Process::start(Command::new(CHAT).args(["admin", "--socket"]).arg(directory.socket()));
     // Some programs on Windows begin with a byte order mark.
-    admin.type_line("\u{feff}good morning");
-    admin.type_line("/who");
+    admin.type_line("\u{feff}/who");
+    admin.type_line("good morning");
     admin.type_line("/nonsense");
     admin.type_line("//slash");
     admin.end_of_input();
