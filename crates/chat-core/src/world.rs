@@ -9,7 +9,7 @@ pub type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 /// Returns the time of the wall clock, in milliseconds of Unix time. It may jump.
 pub type UnixClock = Box<dyn Fn() -> u64 + Send + Sync>;
 
-/// The clocks and the randomness of a room. [`Room::new`] takes the real ones.
+/// The clocks and the randomness of a room. [`Room::new`](crate::Room::new) takes the real ones.
 pub struct World {
     /// Tells the time.
     pub clock: Clock,

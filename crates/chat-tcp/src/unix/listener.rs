@@ -112,6 +112,7 @@ impl Drop for OnDisk {
 }
 
 /// Follows no link: whoever may write to the directory could have put one there that leads to a file of somebody else.
+#[allow(clippy::useless_conversion, reason = "on some systems a mode has 16 bits")]
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     let mode = Mode::from_bits_truncate(mode.try_into().unwrap_or_default());
     Ok(fchmodat(AT_FDCWD, path, mode, FchmodatFlags::NoFollowSymlink)?)
