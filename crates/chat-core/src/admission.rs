@@ -115,7 +115,7 @@ impl Admission {
     }
 
     /// The network that a peer counts against; `None` if it is exempt.
-    fn network(&self, peer: PeerAddr) -> Option<IpAddr> {
+    pub(crate) fn network(&self, peer: PeerAddr) -> Option<IpAddr> {
         (self.limit_loopback || !peer.is_loopback()).then(|| network_of(peer))
     }
 }

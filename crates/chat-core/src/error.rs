@@ -177,6 +177,12 @@ pub enum RoomError {
         /// [`RoomsConfig::with_open_max`](crate::RoomsConfig::with_open_max).
         open_max: usize,
     },
+    /// This address, or IPv6 /64 network, has opened as many rooms as one may.
+    #[error("your address has opened {open_per_address_max} rooms, which is the limit")]
+    AddressFull {
+        /// [`RoomsConfig::with_open_per_address_max`](crate::RoomsConfig::with_open_per_address_max).
+        open_per_address_max: usize,
+    },
     /// There are more rooms than a server can have.
     #[error("{rooms} rooms are more than {}", crate::ROOMS_MAX)]
     TooMany {

@@ -83,6 +83,12 @@ impl Room {
         self.lock().presence(max, now)
     }
 
+    /// Where a member comes from; `None` for a local member.
+    pub(crate) fn address_of(&self, member: MemberId) -> Option<PeerAddr> {
+        let (peer, _) = self.lock().origin_of(member)?;
+        peer.map(|peer| peer.address.into())
+    }
+
     /// Whether everyone may see the addresses of members ([`RoomConfig::with_hidden_addresses`](crate::RoomConfig::with_hidden_addresses)).
     #[must_use]
     pub fn shows_addresses(&self) -> bool {

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use chat_proto::{Name, Text};
+use chat_proto::{Name, PeerAddr, Text};
 
 use crate::admission::Admission;
 use crate::config::RoomConfig;
@@ -185,6 +185,15 @@ impl Rooms {
     ///
     /// [`RoomError::NotThere`] if rooms cannot be opened, [`RoomError::TooManyOpen`] if there are as many as there may be.
     pub fn open(&self, name: &Name) -> Result<Room, RoomError> {
+        self.open_for(name, None)
+    }
+
+    /// Like [`open`](Self::open), for a peer at this address.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`RoomError::AddressFull`].
+    pub(crate) fn open_for(&self, name: &Name, peer: Option<PeerAddr>) -> Result<Room, RoomError> {
         if let Some(room) = self.get(name) {
             return Ok(room);
         }
@@ -193,7 +202,8 @@ impl Rooms {
             return Err(RoomError::NotThere { name: name.clone() });
         }
         let added = self.0.added.lock().unwrap_or_else(PoisonError::into_inner).len();
-        self.make(name, &config, config.open_max + added)
+        let opener = peer.and_then(|peer| self.0.admission.network(peer));
+        self.make(name, &config, config.open_max + added, opener)
     }
 
     /// Adds a permanent room while the server runs; one that members have opened is permanent from now on. Its log gets the same share as the
@@ -215,7 +225,7 @@ impl Rooms {
         let room = match self.get(name) {
             Some(room) if self.0.configured.contains(&room) || added.contains(&room) => return Ok(()),
             Some(room) => room,
-            None => self.make(name, &config, ROOMS_MAX)?,
+            None => self.make(name, &config, ROOMS_MAX, None)?,
         };
         added.push(room);
         Ok(())
@@ -242,8 +252,14 @@ impl Rooms {
         self.0.config.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Makes a room, unless there are `open_max` besides the configured ones.
-    fn make(&self, name: &Name, config: &RoomsConfig, open_max: usize) -> Result<Room, RoomError> {
+    /// Makes a room, unless there are `open_max` besides the configured ones, or its opener has opened enough of them.
+    fn make(
+        &self,
+        name: &Name,
+        config: &RoomsConfig,
+        open_max: usize,
+        opener: Option<IpAddr>,
+    ) -> Result<Room, RoomError> {
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(room) = open.get(name) {
             return Ok(room); // another thread was faster
@@ -254,6 +270,10 @@ impl Rooms {
         if open.len() >= open_max {
             return Err(RoomError::TooManyOpen { open_max: config.open_max });
         }
+        let open_per_address_max = config.open_per_address_max;
+        if opener.is_some_and(|opener| open.opened_by(opener) >= open_per_address_max) {
+            return Err(RoomError::AddressFull { open_per_address_max });
+        }
         let rooms = Arc::downgrade(&self.0);
         let room = Room::in_rooms(
             &config.room,
@@ -263,20 +283,20 @@ impl Rooms {
             rooms,
             self.0.journals.as_deref(),
         )?;
-        open.insert(name, &room);
+        open.insert(name, &room, opener);
         self.0.on_open.get().iter().for_each(|on_open| on_open(&room));
         Ok(room)
     }
 
-    /// The room that a hello asks for: the first one if it names none, otherwise as [`open`](Self::open) does.
+    /// The room that the hello of a peer at this address asks for: the first one if it names none, otherwise as [`open`](Self::open) does.
     ///
     /// # Errors
     ///
     /// Why the peer cannot have that room, for it to read.
-    pub fn named(&self, name: Option<&Text>) -> Result<Room, Text> {
+    pub fn named(&self, name: Option<&Text>, peer: impl Into<PeerAddr>) -> Result<Room, Text> {
         let Some(name) = name else { return Ok(self.first()) };
         let why = match name.as_str().parse::<Name>() {
-            Ok(name) => match self.open(&name) {
+            Ok(name) => match self.open_for(&name, Some(peer.into())) {
                 Ok(room) => return Ok(room),
                 Err(error) => error.to_string(),
             },

@@ -11,6 +11,7 @@ pub struct RoomsConfig {
     pub(crate) room: RoomConfig,
     pub(crate) names: Vec<Name>,
     pub(crate) open_max: usize,
+    pub(crate) open_per_address_max: usize,
     pub(crate) logs_bytes_max: usize,
 }
 
@@ -36,6 +37,20 @@ impl RoomsConfig {
         self
     }
 
+    /// Rooms among them that one IPv4 address, or IPv6 /64 network, may have opened. Loopback is exempt as from the other limits
+    /// ([`RoomConfig::with_limit_loopback`]). Default: 10.
+    #[must_use]
+    pub fn with_open_per_address_max(mut self, open_per_address_max: usize) -> Self {
+        self.open_per_address_max = open_per_address_max;
+        self
+    }
+
+    /// What [`with_open_per_address_max`](Self::with_open_per_address_max) has set.
+    #[must_use]
+    pub fn open_per_address_max(&self) -> usize {
+        self.open_per_address_max
+    }
+
     /// Bytes that the logs of all rooms may hold together, and each encoded copy of them (one per wire format and I/O thread). Each room gets
     /// an equal share, at most what [`RoomConfig::with_log_bytes_max`] says. Default 64 MiB. A share is never smaller than
     /// [`RoomConfig::LOG_BYTES_MIN`].
@@ -48,6 +63,12 @@ impl RoomsConfig {
 
 impl Default for RoomsConfig {
     fn default() -> Self {
-        Self { room: RoomConfig::default(), names: Vec::new(), open_max: 0, logs_bytes_max: 64 * 1024 * 1024 }
+        Self {
+            room: RoomConfig::default(),
+            names: Vec::new(),
+            open_max: 0,
+            open_per_address_max: 10,
+            logs_bytes_max: 64 * 1024 * 1024,
+        }
     }
 }

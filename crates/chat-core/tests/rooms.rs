@@ -78,6 +78,27 @@ fn an_open_room_vanishes_with_its_last_member() {
 }
 
 #[test]
+fn one_address_opens_only_some_of_the_rooms() {
+    let config = RoomsConfig::default().with_room(name("lobby")).with_open_max(9);
+    let (rooms, _) = rooms(config.with_open_per_address_max(2));
+    let open = |room: &str, from: &str| {
+        let room = support::text(room);
+        rooms.named(Some(&room), from.parse::<std::net::SocketAddr>().unwrap())
+    };
+    let _one = open("one", "[2001:db8::1]:1").unwrap();
+    let two = open("two", "[2001:db8::2]:1").unwrap();
+    let full = "your address has opened 2 rooms, which is the limit";
+    assert_eq!(open("three", "[2001:db8::3]:1").unwrap_err().as_str(), full, "the same network");
+    assert!(open("two", "[2001:db8::3]:1").is_ok(), "it is there");
+    let _other = open("three", "192.0.2.1:1").unwrap();
+    drop(two);
+    assert!(open("four", "[2001:db8::3]:1").is_ok(), "the one that is gone makes room");
+    let local: Vec<Room> =
+        (0..5).map(|number| open(&format!("local-{number}"), "127.0.0.1:1").unwrap()).collect();
+    assert_eq!(local.len(), 5, "loopback is exempt");
+}
+
+#[test]
 fn a_room_that_is_added_stays_without_members() {
     let (rooms, _) = rooms(RoomsConfig::default().with_room(name("lobby")).with_open_max(1));
     drop(rooms.open(&name("games")).unwrap());

@@ -17,15 +17,31 @@ use crate::plain_past::PlainPast;
 use crate::session::Context;
 
 /// What a plain member wants from its endpoint.
-#[derive(Debug)]
-pub(crate) enum Wish<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
     Nothing,
     Leave,
-    /// To be taken to this room, and to say the rest there.
-    Move {
-        room: Room,
-        rest: &'a [u8],
-    },
+}
+
+/// A room that a plain member goes to, once it has everything of the one that it is in.
+#[derive(Debug)]
+pub(crate) struct Goal {
+    pub(crate) room: Room,
+    /// What it has sent after the command, and says there. At most what one datagram holds; the rest is dropped.
+    pub(crate) rest: Vec<u8>,
+}
+
+impl Goal {
+    /// Keeps another datagram, if it fits. Each is a message, also if no line break ends it.
+    fn add(&mut self, bytes: &[u8]) {
+        if self.rest.len() + "\n".len() + bytes.len() > PLAIN_DATAGRAM_BYTES_MAX {
+            return;
+        }
+        if self.rest.last().is_some_and(|&last| last != b'\n') {
+            self.rest.push(b'\n');
+        }
+        self.rest.extend_from_slice(bytes);
+    }
 }
 
 #[derive(Debug)]
@@ -50,6 +66,8 @@ pub(crate) struct Plain {
     told_encoding: bool,
     /// A command of it was too long, and it is to be told that the rest was dropped.
     is_cut: bool,
+    /// Nothing while it stays where it is.
+    goal: Option<Box<Goal>>,
     /// The members whose messages it does not get, sorted.
     ignored: Box<[MemberId]>,
     /// Nothing while it is not behind the log.
@@ -119,6 +137,7 @@ impl Plain {
             remark: None,
             told_encoding: false,
             is_cut: false,
+            goal: None,
             ignored: Box::default(),
             past: None,
         }
@@ -175,6 +194,17 @@ impl Plain {
         self.lane.iter_mut().for_each(|(_, direct)| *direct = 0); // numbers of the other room's lane
     }
 
+    /// Whether it goes to another room.
+    pub(crate) fn has_goal(&self) -> bool {
+        self.goal.is_some()
+    }
+
+    /// Where it goes, if it was sent everything up to this message of the room that it is in.
+    pub(crate) fn take_goal(&mut self, seq: u64) -> Option<Goal> {
+        let has_all = self.lane.is_empty() && !self.is_waiting() && self.cursor.seq() >= seq;
+        self.goal.take_if(|_| has_all).map(|goal| *goal)
+    }
+
     /// The message after which a page of the room's journal is to be asked for.
     pub(crate) fn take_wish(&mut self) -> Option<u64> {
         let wants = self.past.as_mut().is_some_and(|past| past.take_wish());
@@ -198,10 +228,14 @@ impl Plain {
     }
 
     /// Says the lines of a datagram. An empty one only shows that the peer is there.
-    pub(crate) fn receive<'a>(&mut self, bytes: &'a [u8], cx: &Context<'_>) -> Wish<'a> {
+    pub(crate) fn receive(&mut self, bytes: &[u8], cx: &Context<'_>) -> Wish {
         self.heard = cx.now;
         self.line_end = line_end(bytes).unwrap_or(self.line_end);
         if self.proof.is_some() && number(bytes) == self.proof {
+            return Wish::Nothing;
+        }
+        if let Some(goal) = &mut self.goal {
+            goal.add(without_padding(bytes));
             return Wish::Nothing;
         }
         if self.pause_until.is_some_and(|until| until > cx.now) {
@@ -221,7 +255,10 @@ impl Plain {
             rest = after;
             match self.say_line(line, cx) {
                 Some(Action::Leave) => return Wish::Leave,
-                Some(Action::Move(room)) => return Wish::Move { room, rest },
+                Some(Action::Move(room)) => {
+                    self.goal = Some(Box::new(Goal { room, rest: rest.to_vec() }));
+                    break;
+                }
                 _ => {}
             }
         }

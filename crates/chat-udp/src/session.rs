@@ -175,7 +175,7 @@ impl Session {
             Phase::Opening(opening) => opening.until,
             Phase::Gone(gone) => gone.until,
             Phase::Leaving(leaving) => leaving.next,
-            Phase::Member | Phase::Draining | Phase::Quitting => {
+            Phase::Member | Phase::Draining | Phase::Quitting(_) => {
                 let lane = self.lane.as_ref().and_then(|lane| lane.deadline());
                 let held = self.inbox.deadline().filter(|_| !self.lane_is_full());
                 let due = [self.outgoing.deadline(), held, lane];
@@ -191,10 +191,10 @@ impl Session {
                 self.leave(LeaveReason::Lost, cx);
                 self.phase = Phase::gone(LeaveReason::Lost, cx.now);
             }
-            Phase::Member | Phase::Draining | Phase::Quitting if self.heard + LEASE <= cx.now => {
+            Phase::Member | Phase::Draining | Phase::Quitting(_) if self.heard + LEASE <= cx.now => {
                 self.end(LeaveReason::Idle, cx);
             }
-            Phase::Member | Phase::Draining | Phase::Quitting => {
+            Phase::Member | Phase::Draining | Phase::Quitting(_) => {
                 self.outgoing.on_deadline(cx.now);
                 if self.lane.as_mut().is_some_and(|lane| lane.on_deadline(cx.now)) {
                     self.outgoing.rtt().back_off();
@@ -203,7 +203,7 @@ impl Session {
                 if let Some(member) = self.member.filter(|_| !self.lane_is_full())
                     && self.inbox.say_held(member, cx.feed.attachment(), cx.now)
                 {
-                    self.quit();
+                    self.quit(cx);
                 }
                 self.owed.ack |= self.inbox.taken() > taken;
             }

@@ -39,6 +39,14 @@ pub struct Report {
     pub sessions: usize,
     /// Messages whose author is shown with a tag, because another member has the same address.
     pub tagged: u64,
+    /// Renames that were announced.
+    pub renamed: u64,
+    /// Memberships of another room than the first.
+    pub moved: u64,
+    /// Private messages that arrived.
+    pub private: usize,
+    /// Peers that were not let in.
+    pub refused: u64,
     /// Datagrams sent.
     pub datagrams: u64,
     /// Virtual time that passed.

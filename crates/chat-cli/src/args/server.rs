@@ -101,6 +101,11 @@ pub(crate) struct ServerArgs {
     #[arg(long, help_heading = "Rooms", value_name = "N", allow_negative_numbers = true, default_value_t = 0,
         value_parser = number(0_usize..=ROOMS_MAX, "a number of rooms"))]
     pub(crate) open_rooms: usize,
+    /// Rooms among them that one IPv4 address or IPv6 /64 network may have opened; loopback is exempt
+    #[arg(long, help_heading = "Rooms", value_name = "N", allow_negative_numbers = true,
+        default_value_t = RoomsConfig::default().open_per_address_max(),
+        value_parser = number(1_usize..=ROOMS_MAX, "a number of rooms"))]
+    pub(crate) open_rooms_per_ip: usize,
     /// Whether members have names
     #[arg(long, help_heading = "Rooms", value_name = "WHETHER", value_enum, default_value_t = NamesArg::Optional)]
     pub(crate) names: NamesArg,
@@ -124,7 +129,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, help_heading = "Limits", value_name = "N", allow_negative_numbers = true, default_value_t = 50,
         value_parser = number(0_u32..=1_000_000, "messages per second"))]
     pub(crate) rate: u32,
-    /// Have --max-per-ip and --rate hold for loopback, too
+    /// Have --max-per-ip, --open-rooms-per-ip and --rate hold for loopback, too
     #[arg(long, help_heading = "Limits")]
     pub(crate) limit_loopback: bool,
     /// Slow mode: each member may speak once in this time, such as 5s or 2m; operators are exempt
@@ -227,7 +232,10 @@ impl ServerArgs {
                 None => Room::new(config).into(),
             });
         }
-        let rooms = RoomsConfig::default().with_room_config(config).with_open_max(self.open_rooms);
+        let rooms = RoomsConfig::default()
+            .with_room_config(config)
+            .with_open_max(self.open_rooms)
+            .with_open_per_address_max(self.open_rooms_per_ip);
         let rooms = self.rooms.iter().cloned().fold(rooms, RoomsConfig::with_room);
         match journals {
             Some(journals) => Rooms::restore(rooms, journals),

@@ -43,6 +43,10 @@ pub struct Conversation {
     room: Option<Text>,
     /// The room has sent it to another one: it takes nothing more over this connection.
     moves: bool,
+    /// It asked for that over an earlier connection, so it is for the member to end this one.
+    must_go: bool,
+    /// What the room had when it welcomed the member: the newest message, and how far it had taken what the member says.
+    welcomed: (u64, u64),
     /// The session, once there was one.
     standing: Option<Standing>,
     /// Welcomed over the present connection.
@@ -253,7 +257,9 @@ impl Conversation {
             return self.standing.map(|standing| MemberFrame::Got { direct: standing.direct });
         }
         if self.moves {
-            return None; // what it says is for the other room
+            // What it says is for the other room. The room ends the connection over which it took the command.
+            let has_all = self.standing.is_some_and(|standing| standing.have >= self.welcomed.0);
+            return (has_all && std::mem::take(&mut self.must_go)).then_some(MemberFrame::Bye);
         }
         if self.is_leaving() {
             self.wants.left = true;
@@ -348,7 +354,7 @@ impl Conversation {
         let &Welcome { epoch, session, resumed, taken, capabilities, .. } = welcome;
         self.has_commands = capabilities & COMMANDS != 0;
         self.room = welcome.room.clone();
-        self.moves = false;
+        (self.moves, self.must_go) = (false, false);
         let before = self.standing.filter(|_| resumed);
         let direct = before.map_or(0, |standing| standing.direct);
         self.standing = Some(Standing { epoch, session, have: session.since, direct });
@@ -372,6 +378,7 @@ impl Conversation {
         }
         self.sent = 0;
         self.wants.got = false;
+        self.welcomed = (welcome.head, self.confirmed);
     }
 
     /// The room has dealt with the messages up to this number.

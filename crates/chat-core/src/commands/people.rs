@@ -126,7 +126,8 @@ fn join(caller: &Caller<'_>, name: &str) -> Reply {
     if caller.room.name().is_some_and(|here| here.is_confusable_with(&name)) {
         return Reply::line(format!("You are in {name}"));
     }
-    match rooms.open(&name) {
+    let peer = caller.room.address_of(caller.member);
+    match rooms.open_for(&name, peer) {
         Ok(room) => Reply::action(Action::Move(room)),
         Err(error) => Reply::refuse(format!("{}. /rooms lists what there is.", sentence(&error.to_string()))),
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use chat_core::{ClientEvent, Conversation};
 use chat_proto::limits::TEXT_BYTES_MAX;
-use chat_proto::{COMMANDS, Direct, DirectItem, MemberFrame, MemberId, RoomFrame, Session};
+use chat_proto::{
+    Author, COMMANDS, Direct, DirectItem, Entry, Event, MemberFrame, MemberId, Origin, RoomFrame, Session,
+    Welcome,
+};
 
 use crate::says;
 use crate::support::{self, text};
@@ -72,4 +75,41 @@ fn each_hello_asks_for_the_name() {
     conversation.receive(RoomFrame::Welcome(Box::new(support::welcome(session))), |_| {});
     conversation.disconnected();
     assert_eq!(conversation.hello().name, Some(text("ann")));
+}
+
+/// What a member does that has asked for another room over a connection that broke, and resumes.
+#[test]
+fn a_move_that_comes_over_a_later_connection_is_ended_by_the_member_once_it_has_all() {
+    let mut conversation = welcomed(COMMANDS);
+    conversation.command(text("/join dev")).unwrap();
+    assert_eq!(conversation.next_frame(), says(1, "/join dev"));
+    assert!(!conversation.disconnected());
+    let session = Session { member: MemberId::new(1), since: 0, key: 2 };
+    let again = Welcome { resumed: true, taken: Some(1), head: 1, ..support::welcome(session) };
+    conversation.receive(RoomFrame::Welcome(Box::new(again)), |_| {});
+    for (number, item) in [(1, DirectItem::Move { room: text("dev") }), (2, DirectItem::Done { number: 1 })] {
+        conversation.receive(RoomFrame::Direct(Arc::new(Direct { number, item })), |_| {});
+    }
+    assert_eq!(conversation.next_frame(), Some(MemberFrame::Got { direct: 2 }));
+    assert_eq!(conversation.next_frame(), None, "the old room has a message for it");
+    let said = Event::Said { from: Origin::default(), author: Author::Room, text: text("late") };
+    let entry = Arc::new(Entry { seq: 1, at_ms: 0, event: said });
+    conversation.receive(RoomFrame::Entry(entry), |_| {});
+    assert_eq!(conversation.next_frame(), Some(MemberFrame::Bye));
+    assert_eq!(conversation.next_frame(), None);
+    assert!(!conversation.disconnected(), "it goes on in the other room");
+    assert_eq!(conversation.hello().room, Some(text("dev")));
+    assert_eq!(conversation.hello().resume, None);
+}
+
+#[test]
+fn the_room_ends_the_connection_over_which_it_took_the_command_to_move() {
+    let mut conversation = welcomed(COMMANDS);
+    conversation.command(text("/join dev")).unwrap();
+    assert_eq!(conversation.next_frame(), says(1, "/join dev"));
+    for (number, item) in [(1, DirectItem::Move { room: text("dev") }), (2, DirectItem::Done { number: 1 })] {
+        conversation.receive(RoomFrame::Direct(Arc::new(Direct { number, item })), |_| {});
+    }
+    assert_eq!(conversation.next_frame(), Some(MemberFrame::Got { direct: 2 }));
+    assert_eq!(conversation.next_frame(), None);
 }

@@ -166,7 +166,13 @@ impl Connection {
 
     /// The peer is to join the room that its hello names. If it was taken for a silent listener, it is in the first room.
     fn find_room(&mut self, named: Option<&Text>, cx: &mut Context<'_>) -> Result<(), Text> {
-        let room = cx.feeds.rooms().named(named)?;
+        let peer = match &self.who {
+            Who::Newcomer(newcomer) => Some(newcomer.identity.clone()),
+            Who::Member(speaker) => cx.feed().attachment().identity(speaker.member()),
+            Who::Stranger => None,
+        };
+        let Some(peer) = peer else { return Ok(()) };
+        let room = cx.feeds.rooms().named(named, peer.address)?;
         if *cx.feed().attachment().room() == room {
             return Ok(());
         }

@@ -232,6 +232,7 @@ impl Endpoint {
         self.ask_for_page(key, at);
         self.settle(key);
         if !wrote {
+            self.follow_goal(key, now);
             return None;
         }
         self.peers.enqueue(key); // the others first, then this one again

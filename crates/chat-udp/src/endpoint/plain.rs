@@ -9,7 +9,7 @@ use chat_proto::{LeaveReason, PeerAddr, TextKind};
 use super::Endpoint;
 use crate::config::{Admission, PlainPolicy};
 use crate::peers::Peer;
-use crate::plain::{self, Plain, Wish};
+use crate::plain::{self, Goal, Plain, Wish};
 use crate::route::Route;
 use crate::session::Context;
 
@@ -39,18 +39,36 @@ impl Endpoint {
         match wish {
             Wish::Nothing => {}
             Wish::Leave => return self.end_plain(key, LeaveReason::Quit, now),
-            Wish::Move { room, rest } => {
-                if self.move_plain(key, &room, now) && !rest.is_empty() {
-                    self.receive_plain(from, rest, now);
-                }
-                return;
-            }
         }
         if ignores_somebody {
             self.feeds.feed_mut(at).note_authors();
         }
         self.peers.enqueue(key);
         self.settle(key);
+    }
+
+    /// There is nothing to send to a plain member at this moment. Takes it to the room that it goes to, if it goes anywhere, and there is
+    /// nothing new in the one that it leaves.
+    pub(super) fn follow_goal(&mut self, key: usize, now: Instant) {
+        if !matches!(self.peers.get_mut(key), Some(Peer::Plain(plain)) if plain.has_goal()) {
+            return;
+        }
+        let at = self.at(key);
+        self.feeds.feed_mut(at).pull();
+        self.feeds.mark(at);
+        self.tell_peers(at, now);
+        let seq = self.feeds.feed(at).log(Format::Lf).seq();
+        let Some(Peer::Plain(plain)) = self.peers.get_mut(key) else { return };
+        let (from, waits) = (plain.address(), plain.is_waiting());
+        let Some(Goal { room, rest }) = plain.take_goal(seq) else {
+            if !waits {
+                self.peers.enqueue(key);
+            }
+            return;
+        };
+        if self.move_plain(key, &room, now) && !rest.is_empty() {
+            self.receive_plain(from, &rest, now);
+        }
     }
 
     /// Takes a plain member to another room. False if it is not there.

@@ -103,7 +103,8 @@ impl Endpoint {
         hello: &Hello,
         now: Instant,
     ) -> Result<(FeedId, Welcomed), LeaveReason> {
-        let room = self.feeds.rooms().named(hello.room.as_ref()).map_err(|why| LeaveReason::no_room(&why))?;
+        let room =
+            self.feeds.rooms().named(hello.room.as_ref(), from).map_err(|why| LeaveReason::no_room(&why))?;
         let came = self.baker.moment(opened.baked);
         let mut at = self.feeds.open(&room);
         let mut result =

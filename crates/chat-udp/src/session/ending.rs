@@ -16,14 +16,15 @@ impl Session {
                 self.inbox.close();
                 self.phase = Phase::Draining;
             }
-            Phase::Draining | Phase::Quitting | Phase::Leaving(_) | Phase::Gone(_) => {}
+            Phase::Draining | Phase::Quitting(_) | Phase::Leaving(_) | Phase::Gone(_) => {}
         }
     }
 
     /// It has given the command to leave.
-    pub(super) fn quit(&mut self) {
+    pub(super) fn quit(&mut self, cx: &Context<'_>) {
         self.inbox.close();
-        self.phase = Phase::Quitting;
+        let head = self.member.map_or(0, |member| cx.feed.attachment().taken(member).head);
+        self.phase = Phase::Quitting(head);
     }
 
     /// The membership ends without a word to the peer. Returns what it would have to be told.
@@ -43,7 +44,7 @@ impl Session {
 
     /// The room has ended the membership: the peer is told why.
     pub(crate) fn dismiss(&mut self, reason: LeaveReason, now: Instant) {
-        if matches!(self.phase, Phase::Opening(_) | Phase::Member | Phase::Draining | Phase::Quitting) {
+        if matches!(self.phase, Phase::Opening(_) | Phase::Member | Phase::Draining | Phase::Quitting(_)) {
             self.member = None;
             self.inbox.close();
             let next = now + self.outgoing.rtt().timeout();

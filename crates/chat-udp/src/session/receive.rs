@@ -17,7 +17,7 @@ impl Session {
                     cx.feed.attachment().set_unanswered(member, false);
                 }
             }
-            Phase::Member | Phase::Draining | Phase::Quitting => {}
+            Phase::Member | Phase::Draining | Phase::Quitting(_) => {}
             Phase::Leaving(leaving) if is_bye => {
                 self.phase = Phase::gone(leaving.reason.clone(), cx.now);
                 self.owed.bye = false; // this is its answer to ours
@@ -62,7 +62,7 @@ impl Session {
             self.inbox.settle(settled);
             // What is not taken now is said again.
             if !self.lane_is_full() && self.inbox.receive(first, says, member, cx.feed.attachment(), cx.now) {
-                self.quit();
+                self.quit(cx);
             }
         }
     }

@@ -25,7 +25,7 @@ impl Session {
             Phase::Leaving(leaving) => return self.transmit_bye(leaving.reason.clone(), out),
             Phase::Gone(gone) => return self.transmit_bye(gone.reason.clone(), out),
             Phase::Opening(_) => return false,
-            Phase::Member | Phase::Draining | Phase::Quitting => {}
+            Phase::Member | Phase::Draining | Phase::Quitting(_) => {}
         }
         if std::mem::take(&mut self.owed.present) {
             RoomDatagram::Present { session, present: cx.feed.attachment().room().present() }.encode(out);
@@ -46,7 +46,9 @@ impl Session {
             self.end(LeaveReason::Stopping, cx);
             return self.transmit(cx, out);
         }
-        if matches!(self.phase, Phase::Quitting) && self.lane.is_none() {
+        if matches!(self.phase, Phase::Quitting(head) if self.outgoing.acked().seq() >= head)
+            && self.lane.is_none()
+        {
             self.end(LeaveReason::Quit, cx);
             return self.transmit(cx, out);
         }

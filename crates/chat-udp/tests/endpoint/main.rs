@@ -10,7 +10,7 @@ mod plain;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use chat_core::{Rate, Room, RoomConfig, Waker, World};
+use chat_core::{Rate, Room, RoomConfig, Rooms, RoomsConfig, Waker, World};
 use chat_proto::{
     Ack, Author, Cookie, Event, FrameDecoder, Hello, LeaveReason, MemberDatagram, MemberFrame, Resume,
     RoomDatagram, RoomFrame, SessionId, Text, Traffic, Welcome,
@@ -32,6 +32,11 @@ fn encode(datagram: &MemberDatagram) -> Vec<u8> {
     let mut bytes = Vec::new();
     datagram.encode(&mut bytes);
     bytes
+}
+
+/// A world in which time stands still.
+fn world(now: Instant) -> World {
+    World { clock: Box::new(move || now), unix_clock: Box::new(|| 0), seed: [1; 32] }
 }
 
 /// An endpoint and its room.
@@ -59,11 +64,24 @@ impl Server {
     }
 
     fn with_config(config: RoomConfig, udp: UdpConfig, at: &str, now: Instant) -> Self {
-        let address = address(at);
-        let world = World { clock: Box::new(move || now), unix_clock: Box::new(|| 0), seed: [1; 32] };
-        let room = Room::in_world(config, world);
+        let room = Room::in_world(config, world(now));
+        Self::of(&room.into(), udp, at, now)
+    }
+
+    /// A server with the rooms `lobby` and `dev`.
+    fn with_rooms(now: Instant) -> Self {
+        let config = ["lobby", "dev"]
+            .iter()
+            .fold(RoomsConfig::default(), |config, name| config.with_room(name.parse().unwrap()));
+        let rooms = Rooms::in_worlds(config, move || world(now)).unwrap();
+        let trusting = UdpConfig::default().with_trusted("10.0.0.0/8".parse().unwrap());
+        Self::of(&rooms, trusting, "192.0.2.1:5555", now)
+    }
+
+    fn of(rooms: &Rooms, udp: UdpConfig, at: &str, now: Instant) -> Self {
+        let (address, room) = (address(at), rooms.first());
         let local = room.join("seat").unwrap();
-        let endpoint = Endpoint::new(&room, Waker::new(|| {}), udp, address, [2; 32], now);
+        let endpoint = Endpoint::new(rooms, Waker::new(|| {}), udp, address, [2; 32], now);
         Self { address, room, local, endpoint }
     }
 

@@ -23,6 +23,10 @@ pub(super) enum Quantity {
     RoundTripP99,
     /// Private memory that a member adds to the server process, bytes.
     MemoryPerMember,
+    /// Private memory that a room adds to the server process, its member not counted, bytes.
+    MemoryPerRoom,
+    /// CPU of the server process while nothing happens, seconds per second.
+    CpuIdle,
     /// Joins per second of wall time, until everyone hears the room.
     JoinsPerSecond,
     /// CPU of the server process per join, microseconds.

@@ -32,6 +32,9 @@ pub(super) enum Part {
 const PACED_DELIVERIES_PER_SECOND: usize = 50_000;
 const PACED_PER_SECOND_MAX: usize = 50;
 
+/// As many rooms as a server can have, but for the one in which members begin.
+const ROOMS: usize = chat_core::ROOMS_MAX - 1;
+
 /// The systems that have a line in the plots: enough to see where we stand.
 const PLOTTED: [&str; 10] = [
     "limit-batch",
@@ -75,6 +78,19 @@ impl Case {
                 "1,000 members, 50 messages per second, every tenth member reads nothing",
                 stalled,
                 3.0,
+            )
+            .at_most(3),
+            case(
+                "rooms_1000x10",
+                "1,000 rooms of 10 members, a message per second in each",
+                Work::Rooms { rooms: ROOMS, members: 10 },
+                5.0,
+            ),
+            case(
+                "rooms_idle_1000",
+                "1,000 rooms in which nothing happens",
+                Work::IdleRooms { rooms: ROOMS },
+                0.0,
             )
             .at_most(3),
             case(
@@ -126,6 +142,9 @@ impl Case {
         if self.name.starts_with("udp_") != system.is_over_udp() || self.is_point && !is_plotted(system) {
             return Part::None;
         }
+        if system.has_rooms() != matches!(self.work, Work::Rooms { .. } | Work::IdleRooms { .. }) {
+            return Part::None;
+        }
         if (system.has_layer() || system.key == "tcp-plain-1-doors")
             && !matches!(self.work, Work::Fanout { talkers: 1, members: 1000 } | Work::Idle { .. })
         {
@@ -139,6 +158,8 @@ impl Case {
             (Work::Idle { .. } | Work::PingPong, "udp-limit-message") => Part::None,
             // It drops the messages that a stalled member does not take, so there is nothing to compare with.
             (Work::Stalled { .. }, "limit-batch") => Part::None,
+            // It has nothing to keep for a room.
+            (Work::IdleRooms { .. }, "limit-rooms") => Part::None,
             (Work::Fanout { talkers, members }, "limit-message") if talkers > 1 || members > 1000 => {
                 Part::None
             }

@@ -23,6 +23,9 @@ const TRY_AGAIN: Duration = Duration::from_millis(5);
 /// The systems that all others over TCP and over UDP are compared with.
 pub(super) const LIMIT: &str = "limit-batch";
 pub(super) const LIMIT_UDP: &str = "udp-limit-batch";
+/// The same with many rooms, and our server with as many.
+pub(super) const LIMIT_ROOMS: &str = "limit-rooms";
+pub(super) const CHAT_ROOMS: &str = "tcp-rooms-1";
 
 /// The limits that write as many bytes per message as our server does over WebSocket and over TLS.
 pub(super) const LIMIT_WEB: &str = "ws-limit-batch";
@@ -117,6 +120,13 @@ impl System {
                 tcp(Wire::LongLines(object_bytes())),
             )])
             .chain(chat("ws-1", "chat WebSocket, 1 thread", web(Wire::Objects), "tcp --threads 1 --web"))
+            .chain([own(LIMIT_ROOMS, "limit: a send per read batch, in rooms", tcp(Wire::Lines))])
+            .chain(chat(
+                CHAT_ROOMS,
+                "chat tcp plain, 1 thread, rooms",
+                tcp(Wire::Lines),
+                "tcp --threads 1 --open-rooms 999",
+            ))
             .chain([
                 own("ws-axum", "axum WebSocket + broadcast", web(Wire::Texts)),
                 foreign("ws-bun", "Bun publish", web(Wire::Texts), Foreign::Bun),
@@ -161,6 +171,11 @@ impl System {
     pub(super) fn has_layer(&self) -> bool {
         self.key == LIMIT_WEB
             || matches!(self.medium, Medium::Stream { carrier: Carrier::Tls | Carrier::WebSocket, .. })
+    }
+
+    /// Whether it is there for the work with many rooms only.
+    pub(super) fn has_rooms(&self) -> bool {
+        self.key == LIMIT_ROOMS || self.key.ends_with(CHAT_ROOMS)
     }
 
     pub(super) fn is_ours(&self) -> bool {

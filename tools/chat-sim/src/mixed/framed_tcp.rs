@@ -26,6 +26,8 @@ pub(super) struct FramedTcp {
     retry_at: Option<Instant>,
     /// The member leaves once everything is said.
     quits: bool,
+    /// It has asked for another room, so the first one reports that it left.
+    goes: bool,
     memberships: Vec<Membership>,
     attention: Attention,
     /// The room is closing, and the member must get everything.
@@ -56,6 +58,7 @@ impl FramedTcp {
             has_begun: false,
             retry_at: None,
             quits: false,
+            goes: false,
             memberships: Vec::new(),
             attention: Attention::default(),
             expects_all: false,
@@ -70,13 +73,13 @@ impl FramedTcp {
         let end = cx.connect_from(address);
         let mut out = PREFACE.to_vec();
         MemberFrame::Hello(self.talk.conversation.hello()).encode(&mut out);
-        let incoming = Incoming::Lines(Lines::new(Ending::Lf), PrefaceDecoder::new());
+        let incoming = Incoming::Lines(Lines::new(Ending::Lf, &self.talk.who), PrefaceDecoder::new());
         self.link = Some(Link { end, out, incoming });
         if let Some(before) = self.memberships.last_mut() {
             before.replaced = true;
         }
         self.memberships.push(Membership {
-            quit: self.quits,
+            quit: self.quits || self.goes,
             stalled: !self.attention.reads(),
             ..Membership::new(address)
         });
@@ -111,19 +114,19 @@ impl FramedTcp {
     }
 
     /// Reads everything that has arrived. False if the connection is over.
-    fn read(&mut self, truth: &Truth) -> Result<bool, String> {
+    fn read(&mut self, truth: &Truth, now: Instant) -> Result<bool, String> {
         let mut buffer = [0; 2048];
         loop {
             let Some(link) = &mut self.link else { return Ok(true) };
             match link.end.read(&mut buffer) {
                 Ok(0) => return Ok(false),
-                Ok(count) => self.take(&buffer[..count], truth)?,
+                Ok(count) => self.take(&buffer[..count], truth, now)?,
                 Err(error) => return Ok(error.kind() == ErrorKind::WouldBlock),
             }
         }
     }
 
-    fn take(&mut self, bytes: &[u8], truth: &Truth) -> Result<(), String> {
+    fn take(&mut self, bytes: &[u8], truth: &Truth, now: Instant) -> Result<(), String> {
         let (Some(link), Some(membership)) = (&mut self.link, self.memberships.last()) else { return Ok(()) };
         let mut input = bytes;
         if let Incoming::Lines(lines, decoder) = &mut link.incoming {
@@ -138,8 +141,8 @@ impl FramedTcp {
                     lines.skip_to_end(text);
                 } else if !text.is_empty() {
                     let since = truth.membership(address);
-                    let since = since.map_or_else(|| truth.head(), |membership| membership.since);
-                    let follower = self.talk.follower.get_or_insert_with(|| Follower::new(since, None));
+                    let since = since.map_or_else(|| truth.room(0).head(), |membership| membership.since);
+                    let follower = self.talk.follower.get_or_insert_with(|| Follower::new(0, since, None));
                     lines.take(text, follower, truth)?;
                     if !rest.is_empty() && !lines.is_whole() {
                         return Err("a line was not finished before the preface".to_owned());
@@ -154,17 +157,17 @@ impl FramedTcp {
         }
         let Incoming::Frames(decoder) = &mut link.incoming else { return Ok(()) };
         while let Some(frame) = decoder.next(&mut input).map_err(|error| error.to_string())? {
-            self.talk.receive(frame, truth)?;
+            self.talk.receive(frame, truth, now)?;
         }
         self.has_begun |= self.talk.is_welcome;
         Ok(())
     }
 
-    fn write(&mut self) {
+    fn write(&mut self, truth: &Truth, now: Instant) {
         let Some(link) = &mut self.link else { return };
         loop {
             if link.out.is_empty() {
-                let Some(frame) = self.talk.next_frame() else { return };
+                let Some(frame) = self.talk.next_frame(truth, now) else { return };
                 frame.encode(&mut link.out);
             }
             // A read will report the error, after it has returned everything that arrived before.
@@ -214,6 +217,18 @@ impl Person for FramedTcp {
         }
     }
 
+    fn command(&mut self, line: &str, _cx: &mut Surroundings<'_>) {
+        if line.starts_with("/join") {
+            self.goes = true;
+            self.memberships.iter_mut().for_each(|membership| membership.quit = true);
+        }
+        self.talk.command(line);
+    }
+
+    fn shown(&self) -> Option<String> {
+        self.talk.shown.clone().filter(|_| self.talk.is_welcome)
+    }
+
     fn step(&mut self, cx: &mut Surroundings<'_>) -> Result<(), String> {
         if self.retry_at.is_some_and(|retry_at| retry_at <= cx.now) {
             if cx.is_closing {
@@ -222,12 +237,12 @@ impl Person for FramedTcp {
                 self.connect(cx);
             }
         }
-        self.write();
+        self.write(cx.truth, cx.now);
         self.lose_welcome(cx);
-        if self.attention.reads() && !self.read(cx.truth)? {
+        if self.attention.reads() && !self.read(cx.truth, cx.now)? {
             self.disconnected(cx.now);
         }
-        self.write();
+        self.write(cx.truth, cx.now);
         Ok(())
     }
 
@@ -237,6 +252,10 @@ impl Person for FramedTcp {
 
     fn is_done(&mut self, truth: &Truth) -> bool {
         self.ended || self.memberships.is_empty() || (self.talk.is_welcome && self.talk.is_done(truth))
+    }
+
+    fn describe(&self) -> String {
+        format!("{:?}", self.talk)
     }
 
     fn closing(&mut self, cx: &mut Surroundings<'_>) {
@@ -249,7 +268,7 @@ impl Person for FramedTcp {
 
     fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String> {
         for membership in &self.memberships {
-            membership.check(truth, world)?;
+            membership.check(truth.membership(membership.address.into()), world)?;
         }
         self.talk.check(truth)?;
         if self.expects_all && !(self.talk.is_up_to_date(truth) && self.has_goodbye) {
@@ -271,13 +290,16 @@ impl Person for FramedTcp {
         self.memberships.last().map(|membership| membership.address)
     }
 
+    fn joined_from(&self) -> Option<SocketAddr> {
+        self.memberships.last().map(|membership| membership.address)
+    }
+
     fn has_ended(&self) -> bool {
         self.ended
     }
 
     fn tally(&self) -> (u64, u64, usize) {
-        let shown =
-            self.talk.follower.as_ref().map_or((0, 0), |follower| (follower.delivered, follower.missed));
+        let shown = self.talk.tally();
         (shown.0, shown.1, self.memberships.len())
     }
 }

@@ -108,6 +108,14 @@ impl Person for FramedUdp {
         }
     }
 
+    fn command(&mut self, line: &str, _cx: &mut Surroundings<'_>) {
+        self.talk.command(line);
+    }
+
+    fn shown(&self) -> Option<String> {
+        self.talk.shown.clone().filter(|_| self.talk.is_welcome)
+    }
+
     fn datagram(&mut self, to: SocketAddr, bytes: &[u8], cx: &mut Surroundings<'_>) -> Result<(), String> {
         if let Some(session) = &mut self.session
             && self.addresses.last() == Some(&to)
@@ -132,13 +140,13 @@ impl Person for FramedUdp {
         let mut out = Vec::new();
         loop {
             while let Some(frame) = session.next_frame() {
-                self.talk.receive(frame, cx.truth)?;
+                self.talk.receive(frame, cx.truth, cx.now)?;
             }
             if self.talk.is_welcome {
                 self.welcome_at.get_or_insert(cx.now);
             }
             while session.is_ready()
-                && let Some(frame) = self.talk.next_frame()
+                && let Some(frame) = self.talk.next_frame(cx.truth, cx.now)
             {
                 session.send(frame, cx.now);
             }
@@ -149,7 +157,7 @@ impl Person for FramedUdp {
         }
         if let Some(end) = session.end().cloned() {
             self.has_goodbye = end == SessionEnd::Dismissed(LeaveReason::Stopping);
-            self.ended |= matches!(end, SessionEnd::Dismissed(_));
+            self.ended |= matches!(end, SessionEnd::Dismissed(_)) && !self.talk.conversation.moves();
             self.retry(cx.now);
         }
         Ok(())
@@ -163,8 +171,12 @@ impl Person for FramedUdp {
         self.ended || self.sessions == 0 || (self.talk.is_welcome && self.talk.is_done(truth))
     }
 
+    fn describe(&self) -> String {
+        format!("{:?}", self.talk)
+    }
+
     fn closing(&mut self, cx: &mut Surroundings<'_>) {
-        let is_there = self.talk.conversation.member().and_then(|member| cx.truth.stay(member));
+        let is_there = self.talk.member().and_then(|member| cx.truth.stay(member));
         let lasts = |since: Instant, least| cx.now.saturating_duration_since(since) > least;
         self.expects_all = self.welcome_at.is_some_and(|at| lasts(at, HEARD_OF))
             && (cx.is_settled || self.moved_at.is_none_or(|at| lasts(at, FOUND)))
@@ -200,8 +212,7 @@ impl Person for FramedUdp {
     }
 
     fn tally(&self) -> (u64, u64, usize) {
-        let shown =
-            self.talk.follower.as_ref().map_or((0, 0), |follower| (follower.delivered, follower.missed));
+        let shown = self.talk.tally();
         (shown.0, shown.1, self.sessions)
     }
 }

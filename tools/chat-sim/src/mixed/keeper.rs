@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use chat_core::{Room, RoomConfig, World};
+use chat_core::{Room, RoomConfig, Rooms, RoomsConfig, World};
 use chat_testkit::ScriptedJournal;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -13,6 +13,9 @@ const LATENESS_MAX_MS: u64 = 50;
 
 /// With a smaller stream buffer the room has no journal. This holds several messages of an undelimited peer.
 const BUFFER_BYTES_MIN: usize = 4 * 1024;
+
+/// The names of the rooms if there is no journal.
+pub(super) const ROOMS: [&str; 2] = ["lobby", "dev"];
 
 /// Does the work of a journal's threads.
 #[derive(Debug)]
@@ -31,11 +34,19 @@ impl Keeper {
         Self { journal, random: StdRng::seed_from_u64(seed ^ 0x6a6f_7572), due: None }
     }
 
-    pub(super) fn room(&self, config: RoomConfig, world: World) -> Room {
-        match &self.journal {
-            Some(journal) => Room::restore_in_world(config, world, journal).expect("it is in memory"),
-            None => Room::in_world(config, world),
+    /// One room with the journal, or two without one.
+    pub(super) fn rooms(
+        &self,
+        config: RoomConfig,
+        world: impl Fn() -> World + Send + Sync + 'static,
+    ) -> Rooms {
+        if let Some(journal) = &self.journal {
+            return Room::restore_in_world(config, world(), journal).expect("it is in memory").into();
         }
+        let config = ROOMS.iter().fold(RoomsConfig::default().with_room_config(config), |config, name| {
+            config.with_room(name.parse().expect("a name"))
+        });
+        Rooms::in_worlds(config, world).expect("two names")
     }
 
     /// When the journal works next, if it has anything to do. It is never late while the room closes: the room accepts

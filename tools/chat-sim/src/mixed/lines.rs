@@ -1,9 +1,12 @@
 //! Compares what a plain member reads with what the room accepted.
 
+use std::net::SocketAddr;
+
 use chat_proto::Entry;
 
 use super::follower::Follower;
-use super::truth::Truth;
+use super::keeper::ROOMS;
+use super::truth::{Stay, Truth};
 
 const CLOSED: &str = "[*] Closed: ";
 
@@ -21,16 +24,63 @@ pub(super) enum Ending {
     },
 }
 
+/// What the room answers to the commands of a run. An answer begins or ends like this.
+const ANSWERS_BEGIN: [&str; 8] = [
+    "You ended your side",
+    "You are ",
+    "Not delivered",
+    "There is no topic",
+    "There is only this room",
+    "The name ",
+    "Wait",
+    "You have no name",
+];
+const ANSWERS_END: [&str; 3] = [
+    " is not here. /who tells who is.",
+    "/nick NAME gives you another name.",
+    " /rooms lists what there is.",
+];
+
 #[derive(Debug)]
 pub(super) struct Lines {
     ending: Ending,
     unread: Vec<u8>,
     told: Option<String>,
+    /// The plain member that reads them: its name in this run.
+    who: String,
+    /// Where that member is, once it is connected.
+    pub(super) address: Option<SocketAddr>,
+    /// The place of the room that it reads about.
+    room: usize,
+    /// How many of its memberships in each room are over for the reader: it has gone to another room, or was told so.
+    over: [usize; ROOMS.len()],
 }
 
 impl Lines {
-    pub(super) fn new(ending: Ending) -> Self {
-        Self { ending, unread: Vec::new(), told: None }
+    /// Lines that the member `who` reads.
+    pub(super) fn new(ending: Ending, who: &str) -> Self {
+        let who = who.to_owned();
+        Self { ending, unread: Vec::new(), told: None, who, address: None, room: 0, over: [0; ROOMS.len()] }
+    }
+
+    /// The member has read how its membership ended. It begins again in the first room.
+    pub(super) fn begin_anew(&mut self) {
+        self.over[self.room] += 1;
+        self.room = 0;
+        self.told = None;
+        self.unread.clear();
+    }
+
+    /// The stay that the member reads about.
+    pub(super) fn stay<'t>(&self, truth: &'t Truth) -> Option<&'t Stay> {
+        let stays = truth.memberships(self.address?.into(), &self.who);
+        stays.into_iter().filter(|stay| stay.room == self.room).nth(self.over[self.room])
+    }
+
+    /// Whether the member has come to the last room to which it went.
+    pub(super) fn has_arrived(&self, truth: &Truth) -> bool {
+        let stays = self.address.map_or(0, |address| truth.memberships(address.into(), &self.who).len());
+        stays <= self.over.iter().sum::<usize>() + 1
     }
 
     pub(super) fn take(
@@ -99,6 +149,14 @@ impl Lines {
             follower.shown();
             return Ok(());
         }
+        if let Some((front, text)) = line.strip_prefix('[').and_then(|line| line.split_once("] ")) {
+            if front.ends_with(" -> you") {
+                return truth.whispers().arrived(&self.who, text);
+            }
+            if front.starts_with("you -> ") {
+                return truth.whispers().taken(text);
+            }
+        }
         let notice =
             line.strip_prefix("[*] ").ok_or_else(|| format!("was shown {line:?}, not {expected:?}"))?;
         if let Some(messages) = notice.strip_prefix("You missed ") {
@@ -109,8 +167,28 @@ impl Lines {
             self.told = Some(reason.to_owned());
             return Ok(());
         }
-        let is_answer = notice.starts_with("You ended your side") || notice == "There is no topic";
+        if notice.starts_with("You are in ") && notice.ends_with(" present") {
+            return self.moved(line, follower, truth);
+        }
+        let is_answer = ANSWERS_BEGIN.iter().any(|answer| notice.starts_with(answer))
+            || ANSWERS_END.iter().any(|answer| notice.ends_with(answer));
         if is_answer { Ok(()) } else { Err(format!("was shown {line:?}, not {expected:?}")) }
+    }
+
+    /// The member reads that it is in another room. It must have been shown everything of the room before.
+    fn moved(&mut self, line: &str, follower: &mut Follower, truth: &Truth) -> Result<(), String> {
+        let left = self.stay(truth).filter(|stay| stay.left.is_some());
+        let left = left.ok_or_else(|| format!("was shown {line:?}, and is in its room"))?;
+        if !follower.has_all_of(left, truth) {
+            return Err(format!("was shown {line:?} before {:?}", follower.next(truth)));
+        }
+        self.over[self.room] += 1;
+        let named = line.split(' ').nth(4);
+        self.room =
+            truth.place_of(named).ok_or_else(|| format!("was shown {line:?}: there is no such room"))?;
+        let stay = self.stay(truth).ok_or_else(|| format!("was shown {line:?}, and has joined no room"))?;
+        follower.go_on_in(stay);
+        Ok(())
     }
 }
 

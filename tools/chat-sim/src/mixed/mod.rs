@@ -1,4 +1,4 @@
-//! Members of every kind in one room, served by threads that interrupt each other. The room, the connections and the
+//! Members of every kind in two rooms, served by threads that interrupt each other. The room, the connections and the
 //! sessions are the real ones. Streams, datagrams and time are simulated.
 //!
 //! These promises are checked:
@@ -9,6 +9,11 @@
 //!   only if something happened that excuses it.
 //! - No two members are shown alike, even if one over TCP and one over UDP share an address and port. What a member
 //!   says is shown as its own, even if its welcome was lost when it reconnected.
+//! - A member shows the same name in every entry from one rename to the next, and every framed member reads each rename
+//!   in its place. A member that goes to another room has first got everything of the old one.
+//! - A private message arrives at most once, and in the order of its sender. If a framed member does not get it, the
+//!   sender is told so.
+//! - What a muted member says is not in the log, and nobody joins that is banned.
 //! - Each membership is announced once and ends once. It ends for a reason that really occurred, and the member was
 //!   told that reason.
 //! - The room accepts nothing forged. An address that has proven nothing is sent at most three times the bytes that it
@@ -35,6 +40,7 @@ mod tcp_thread;
 mod threads;
 mod truth;
 mod udp_thread;
+mod whispers;
 
 use std::fmt;
 

@@ -9,7 +9,7 @@ use chat_testkit::{Network, StreamEnd, Streams};
 
 use super::plan::{Act, World};
 use super::threads::Door;
-use super::truth::Truth;
+use super::truth::{Stay, Truth};
 
 /// A member must get everything only if it has been reading for this long when the room closes. Otherwise the server
 /// may already have closed its connection, and the member does not know it yet.
@@ -22,6 +22,14 @@ pub(super) const PROBED: Duration = Duration::from_secs(130);
 pub(super) trait Person {
     /// Performs an act of the member, or something that happens to it.
     fn act(&mut self, act: Act, cx: &mut Surroundings<'_>);
+
+    /// Gives a command, such as `/nick ann`, once everything that it said before is written.
+    fn command(&mut self, line: &str, cx: &mut Surroundings<'_>);
+
+    /// How others may address it, if it is connected.
+    fn shown(&self) -> Option<String> {
+        self.address().map(|address| address.to_string())
+    }
 
     /// Reads, answers and writes as much as is possible at this moment.
     fn step(&mut self, cx: &mut Surroundings<'_>) -> Result<(), String>;
@@ -36,6 +44,11 @@ pub(super) trait Person {
 
     /// Whether the member has got and said everything that it should.
     fn is_done(&mut self, truth: &Truth) -> bool;
+
+    /// Its state, for the report of a member that never is done.
+    fn describe(&self) -> String {
+        String::new()
+    }
 
     /// Call this when the room begins to close. The member notes whether it must get everything.
     fn closing(&mut self, cx: &mut Surroundings<'_>);
@@ -159,10 +172,10 @@ impl Membership {
         Self { address, quit: false, lost: false, stalled: false, kicked: false, replaced: false, told: None }
     }
 
-    /// Checks that the membership ended for a reason that really occurred, and that the member was told this reason.
-    pub(super) fn check(&self, truth: &Truth, world: &World) -> Result<(), String> {
-        let Some(membership) = truth.membership(self.address.into()) else { return Ok(()) };
-        let Some(left) = &membership.left else { return Err(format!("{self:?}: has never left")) };
+    /// Checks that the membership, which the room announced as this stay, ended for a reason that really occurred, and that the member was told this reason.
+    pub(super) fn check(&self, stay: Option<&Stay>, world: &World) -> Result<(), String> {
+        let Some(stay) = stay else { return Ok(()) };
+        let Some(left) = &stay.left else { return Err(format!("{self:?}: has never left")) };
         if self.replaced {
             return Ok(()); // the session continued on other connections, and its end belongs to those
         }
@@ -171,7 +184,7 @@ impl Membership {
             LeaveReason::Lost => self.lost,
             LeaveReason::TooSlow => self.lost || self.stalled,
             LeaveReason::Unfinished => self.lost,
-            LeaveReason::Kicked { .. } => self.kicked,
+            LeaveReason::Kicked { .. } | LeaveReason::Banned { .. } => self.kicked,
             LeaveReason::Replaced => self.replaced,
             LeaveReason::Lagged => world.lag_policy == LagPolicy::Close,
             LeaveReason::Stopping => true,

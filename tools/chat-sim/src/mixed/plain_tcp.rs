@@ -39,6 +39,8 @@ pub(super) struct PlainTcp {
     /// How many messages are written completely.
     written: usize,
     has_spoken: bool,
+    /// An operator has muted it, so that some of its messages may be refused.
+    was_muted: bool,
     ends_side: bool,
     has_ended_side: bool,
     /// Its last messages may be lost with the connection.
@@ -62,13 +64,14 @@ impl PlainTcp {
             Kind::Chunk => Ending::Chunk { begun: false },
             _ => Ending::Lf,
         };
+        let lines = Lines::new(ending, &who);
         Self {
             who,
             kind,
             stream: None,
             membership: None,
             follower: None,
-            lines: Lines::new(ending),
+            lines,
             attention: Attention::default(),
             to_write: VecDeque::new(),
             writes_at: None,
@@ -76,6 +79,7 @@ impl PlainTcp {
             says: 0,
             written: 0,
             has_spoken: false,
+            was_muted: false,
             ends_side: false,
             has_ended_side: false,
             is_cut: false,
@@ -136,20 +140,17 @@ impl PlainTcp {
 
     fn read(&mut self, truth: &Truth) -> Result<(), String> {
         let mut buffer = [0; 2048];
-        while let (Some(stream), Some(membership)) = (&mut self.stream, &self.membership) {
+        while let Some(stream) = &mut self.stream {
             match stream.read(&mut buffer) {
                 Ok(0) => {
                     self.saw_end = true;
                     self.end();
                 }
                 Ok(count) => {
-                    let address = membership.address.into();
                     // It may get a notice before it is a member.
-                    let mut newcomer = Follower::new(truth.head(), Some(address));
-                    let follower = match truth.membership(address) {
-                        Some(there) => {
-                            self.follower.get_or_insert_with(|| Follower::new(there.since, Some(address)))
-                        }
+                    let mut newcomer = Follower::new(0, truth.room(0).head(), None);
+                    let follower = match self.lines.stay(truth) {
+                        Some(stay) => self.follower.get_or_insert_with(|| Follower::plain(stay)),
                         None => &mut newcomer,
                     };
                     self.lines.take(&buffer[..count], follower, truth)?;
@@ -168,44 +169,66 @@ impl PlainTcp {
 
     /// Whether it has seen everything that the room sends it. It may not have received a byte yet.
     fn is_up_to_date(&mut self, truth: &Truth) -> bool {
-        let Some(membership) = &self.membership else { return true };
-        let address = membership.address.into();
-        let Some(there) = truth.membership(address) else { return false };
-        let follower = self.follower.get_or_insert_with(|| Follower::new(there.since, Some(address)));
-        follower.is_up_to_date(truth)
+        if self.membership.is_none() {
+            return true;
+        }
+        let Some(stay) = self.lines.stay(truth) else { return false };
+        let follower = self.follower.get_or_insert_with(|| Follower::plain(stay));
+        follower.is_up_to_date(truth) && self.lines.has_arrived(truth)
     }
 
-    /// Checks that the messages which the room accepted are the first ones that it said. Returns how many these are.
+    /// Checks that the messages which the rooms accepted are the first ones that it said. Returns how many these are. If
+    /// it was muted, messages may be missing.
     fn taken(&self, truth: &Truth) -> Result<usize, String> {
         let taken = truth.said(&self.who);
         if self.kind == Kind::Chunk {
-            let (taken, said) = (taken.concat(), self.said.concat());
+            let (taken, said) = (taken.concat().concat(), self.said.concat());
             let whole = taken.matches('.').count();
             return if said.starts_with(&taken) { Ok(whole) } else { Err(format!("{taken:?} of {said:?}")) };
         }
-        for (number, text) in taken.iter().enumerate() {
-            let said = self.said.get(number).map_or("", String::as_str);
-            // The beginning of a line is a message too if the rest of the line never arrived.
-            let is_rest = self.ended && number + 1 == taken.len() && said.starts_with(text.as_str());
-            if said != text.as_str() && !is_rest {
-                return Err(format!("{text:?} is not its message {number}"));
+        let mut taken: Vec<_> = taken.into_iter().map(|texts| texts.iter().peekable()).collect();
+        let (mut count, mut missing) = (0, None);
+        for said in &self.said {
+            let is_taken =
+                taken.iter_mut().any(|texts| texts.next_if(|text| text.as_str() == said).is_some());
+            match (is_taken, missing) {
+                (true, Some(missing)) if !self.was_muted => {
+                    return Err(format!("{said:?} was taken, and {missing:?} before it was not"));
+                }
+                (true, _) => count += 1,
+                (false, _) => missing = missing.or(Some(said)),
             }
         }
-        Ok(taken.len())
+        // The beginning of a line is a message too if the rest of the line never arrived.
+        let rest: Vec<_> = taken.into_iter().flatten().collect();
+        match (rest.as_slice(), missing) {
+            ([], _) => Ok(count),
+            ([rest], _) if self.ended && self.said.iter().any(|said| said.starts_with(rest.as_str())) => {
+                Ok(count + 1)
+            }
+            (rest, _) => Err(format!("{rest:?} is not what it said next")),
+        }
+    }
+
+    /// Its stay in the last room to which it went.
+    fn last_stay<'t>(&self, truth: &'t Truth) -> Option<&'t Stay> {
+        truth.last_membership(self.lines.address?.into(), &self.who)
     }
 
     /// Whether everything that it wrote must be in the log.
     fn is_heard(&self, truth: &Truth, world: &World) -> bool {
         let Some(membership) = &self.membership else { return false };
-        let there = truth.membership(membership.address.into());
+        let there = self.last_stay(truth);
         let left = there.filter(|there| !there.lasts_until_closing()).and_then(|there| there.left.as_ref());
         !(self.is_cut
             || membership.kicked
+            || self.was_muted
             || world.lag_policy == LagPolicy::Close
             || matches!(left, None | Some(LeaveReason::TooSlow)))
     }
 }
 
+/// The texts, one behind the other.
 trait Concat {
     fn concat(&self) -> String;
 }
@@ -223,6 +246,7 @@ impl Person for PlainTcp {
             (Act::Join(_), None) => {
                 let (end, address) = cx.connect();
                 (self.stream, self.membership) = (Some(end), Some(Membership::new(address)));
+                self.lines.address = Some(address);
             }
             // Each chunk is written alone, so many chunks would take too long.
             (Act::Say(_, messages), _) if self.kind == Kind::Chunk => self.say(messages.min(CHUNKS_MAX)),
@@ -263,12 +287,24 @@ impl Person for PlainTcp {
                 self.is_cut = cx.world.streams.reset_destroys;
                 self.end();
             }
+            (Act::Mute(_), _) => self.was_muted = true,
             (Act::Kick(_), Some(membership)) => {
                 membership.kicked = true;
                 self.expects_all = false;
             }
             _ => {}
         }
+    }
+
+    fn command(&mut self, line: &str, _cx: &mut Surroundings<'_>) {
+        if self.kind == Kind::Chunk || !self.has_spoken || self.ends_side {
+            return;
+        }
+        if let Some(membership) = self.membership.as_mut().filter(|_| line.starts_with("/join")) {
+            membership.quit = true; // the first room reports that it has left
+        }
+        let line = format!("{line}{}", self.line_break()).into_bytes();
+        self.to_write.push_back((Piece::Question, line));
     }
 
     fn step(&mut self, cx: &mut Surroundings<'_>) -> Result<(), String> {
@@ -285,20 +321,21 @@ impl Person for PlainTcp {
     }
 
     fn is_done(&mut self, truth: &Truth) -> bool {
-        let Some(membership) = &self.membership else { return true };
+        if self.membership.is_none() {
+            return true;
+        }
         if self.ended {
             // The server accepts a member's messages before it notes the end of the stream. If the member has ended its
             // side and then disappears, the server learns this only when it writes.
-            return self.has_ended_side
-                || truth.membership(membership.address.into()).is_none_or(|there| there.left.is_some());
+            return self.has_ended_side || self.last_stay(truth).is_none_or(|there| there.left.is_some());
         }
-        let is_heard = || self.taken(truth).is_ok_and(|taken| taken == self.said.len());
+        let is_heard = || self.was_muted || self.taken(truth).is_ok_and(|taken| taken == self.said.len());
         self.to_write.is_empty() && is_heard() && self.is_up_to_date(truth)
     }
 
     fn closing(&mut self, cx: &mut Surroundings<'_>) {
         let Some(membership) = &self.membership else { return };
-        let there = cx.truth.membership(membership.address.into());
+        let there = self.last_stay(cx.truth);
         self.expects_all = there.is_some_and(Stay::lasts_until_closing)
             && self.stream.is_some()
             && !membership.kicked
@@ -308,6 +345,7 @@ impl Person for PlainTcp {
 
     fn check(&mut self, truth: &Truth, world: &World) -> Result<(), String> {
         let taken = self.taken(truth)?;
+        let stay = self.last_stay(truth).cloned();
         let Some(membership) = &mut self.membership else { return Ok(()) };
         // Ignore what is left of a reason on a broken stream, and the reason of a member that did not read in time.
         membership.told = self.lines.told().filter(|_| self.saw_end && !membership.stalled);
@@ -315,7 +353,7 @@ impl Person for PlainTcp {
         {
             membership.told = Some(LeaveReason::Quit.to_string());
         }
-        membership.check(truth, world)?;
+        membership.check(stay.as_ref(), world)?;
         if taken < self.written && self.is_heard(truth, world) {
             return Err(format!("{taken} of its {} messages were taken", self.written));
         }
@@ -331,6 +369,10 @@ impl Person for PlainTcp {
 
     fn address(&self) -> Option<SocketAddr> {
         self.stream.as_ref()?;
+        self.membership.as_ref().map(|membership| membership.address)
+    }
+
+    fn joined_from(&self) -> Option<SocketAddr> {
         self.membership.as_ref().map(|membership| membership.address)
     }
 

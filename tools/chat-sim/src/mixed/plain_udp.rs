@@ -13,9 +13,9 @@ use super::truth::Truth;
 pub(super) struct PlainUdp {
     who: String,
     address: Option<SocketAddr>,
-    /// How many of its memberships have ended, as far as it knows.
-    ended: usize,
-    /// Follows the membership after those.
+    /// What it reads. Each datagram holds whole lines.
+    lines: Lines,
+    /// Follows the membership that it reads about.
     follower: Option<Follower>,
     says: usize,
     said: Vec<String>,
@@ -25,20 +25,13 @@ pub(super) struct PlainUdp {
 
 impl PlainUdp {
     pub(super) fn new(who: String) -> Self {
-        Self {
-            who,
-            address: None,
-            ended: 0,
-            follower: None,
-            says: 0,
-            said: Vec::new(),
-            delivered: 0,
-            missed: 0,
-        }
+        let lines = Lines::new(Ending::Lf, &who);
+        Self { who, address: None, lines, follower: None, says: 0, said: Vec::new(), delivered: 0, missed: 0 }
     }
 
     fn say(&mut self, messages: usize, cx: &mut Surroundings<'_>) {
         let address = *self.address.get_or_insert_with(|| cx.new_address([10, 1]));
+        self.lines.address = self.address;
         for number in self.says..self.says + messages {
             let text = format!("{}: {number}.", self.who);
             cx.network.send(address, cx.server, text.as_bytes(), cx.now);
@@ -47,10 +40,10 @@ impl PlainUdp {
         self.says += messages;
     }
 
-    fn follower(&mut self, address: SocketAddr, truth: &Truth) -> Option<&mut Follower> {
+    fn follower(&mut self, truth: &Truth) -> Option<&mut Follower> {
         if self.follower.is_none() {
-            let since = truth.memberships(address.into()).get(self.ended)?.since;
-            self.follower = Some(Follower::new(since, None));
+            let stay = self.lines.stay(truth)?;
+            self.follower = Some(Follower::new(stay.room, stay.since, None));
         }
         self.follower.as_mut()
     }
@@ -65,6 +58,12 @@ impl Person for PlainUdp {
         }
     }
 
+    fn command(&mut self, line: &str, cx: &mut Surroundings<'_>) {
+        if let Some(address) = self.address {
+            cx.network.send(address, cx.server, line.as_bytes(), cx.now);
+        }
+    }
+
     fn step(&mut self, _cx: &mut Surroundings<'_>) -> Result<(), String> {
         Ok(())
     }
@@ -74,22 +73,23 @@ impl Person for PlainUdp {
             return Ok(());
         }
         let truth = cx.truth;
-        let is_over = truth.memberships(to.into()).get(self.ended).is_some_and(|there| there.left.is_some());
+        let is_over = self.lines.stay(truth).is_some_and(|stay| stay.left.is_some());
         if bytes.starts_with(b"[*] Closed: ") && !is_over {
             // The server may refuse it before it is a member. By the time it reads the refusal, it may have become one.
             return Ok(());
         }
-        let mut lines = Lines::new(Ending::Lf);
-        let Some(follower) = self.follower(to, truth) else {
+        if self.follower(truth).is_none() {
             return Err(format!("was sent {:?} as no member", String::from_utf8_lossy(bytes)));
-        };
+        }
+        let Some(follower) = &mut self.follower else { return Ok(()) };
         let before = (follower.delivered, follower.missed);
-        lines.take(&[bytes, b"\n"].concat(), follower, truth)?;
+        self.lines.take(&[bytes, b"\n"].concat(), follower, truth)?;
         let (delivered, missed) = (follower.delivered - before.0, follower.missed - before.1);
         self.delivered += delivered;
         self.missed += missed;
-        if lines.told().is_some() {
-            (self.follower, self.ended) = (None, self.ended + 1);
+        if self.lines.told().is_some() {
+            self.follower = None;
+            self.lines.begin_anew();
         }
         Ok(())
     }
@@ -99,13 +99,12 @@ impl Person for PlainUdp {
     }
 
     fn is_done(&mut self, truth: &Truth) -> bool {
-        let Some(address) = self.address else { return true };
-        match truth.membership(address.into()) {
-            Some(there) if there.left.is_none() => {
-                self.follower(address, truth).is_none_or(|follower| follower.is_up_to_date(truth))
-            }
-            _ => true,
+        let last = self.address.and_then(|address| truth.last_membership(address.into(), &self.who));
+        if last.is_none_or(|last| last.left.is_some()) {
+            return true;
         }
+        self.lines.has_arrived(truth)
+            && self.follower(truth).is_none_or(|follower| follower.is_up_to_date(truth))
     }
 
     fn closing(&mut self, _cx: &mut Surroundings<'_>) {}
@@ -113,11 +112,16 @@ impl Person for PlainUdp {
     fn check(&mut self, truth: &Truth, _world: &World) -> Result<(), String> {
         // The server ignores a member that exceeds its rate limit. So some messages may be missing, but none may be
         // there twice or in another order.
-        let mut taken = truth.said(&self.who).iter().peekable();
+        let mut taken: Vec<_> =
+            truth.said(&self.who).into_iter().map(|texts| texts.iter().peekable()).collect();
         for text in &self.said {
-            let _missing = taken.next_if(|taken| taken.as_str() == text);
+            let _missing =
+                taken.iter_mut().any(|taken| taken.next_if(|taken| taken.as_str() == text).is_some());
         }
-        taken.next().map_or(Ok(()), |text| Err(format!("{text:?} was said twice, or in another order")))
+        taken
+            .iter_mut()
+            .find_map(Iterator::next)
+            .map_or(Ok(()), |text| Err(format!("{text:?} was said twice, or in another order")))
     }
 
     fn address(&self) -> Option<SocketAddr> {

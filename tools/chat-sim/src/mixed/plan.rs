@@ -70,6 +70,18 @@ pub(super) enum Act {
     /// It leaves.
     Quit(usize),
     Kick(usize),
+    /// It takes another name.
+    Rename(usize),
+    /// It goes to the room at this place.
+    Go(usize, usize),
+    /// It tells another member something privately.
+    Tell(usize, usize),
+    /// An operator mutes it.
+    Mute(usize),
+    /// An operator lifts the mute.
+    Unmute(usize),
+    /// An operator bans its name, or its address and a few others.
+    Ban(usize),
     /// The network gives it another address.
     Move(usize),
     /// An attacker sends a forged datagram.
@@ -166,8 +178,10 @@ impl Kind {
 }
 
 impl Act {
-    pub(super) fn drawn(member: usize, random: &mut StdRng) -> Self {
-        match random.random_range(0..100) {
+    /// An act of one of `members`.
+    pub(super) fn drawn(members: usize, random: &mut StdRng) -> Self {
+        let member = random.random_range(0..members);
+        match random.random_range(0..130) {
             0..35 => Self::Say(member, [1, 3, 10, 40][random.random_range(0..4)]),
             35..37 => Self::Say(member, 600),
             37..42 => Self::Who(member, random.random_range(1..=300)),
@@ -183,7 +197,13 @@ impl Act {
             88..90 => Self::Move(member),
             90..92 => Self::Forge,
             92 => Self::Outage([1_000, 5_000, 100_000][random.random_range(0..3)] * MS),
-            _ => Self::Join(member),
+            93..100 => Self::Join(member),
+            100..107 => Self::Rename(member),
+            107..113 => Self::Go(member, random.random_range(0..2)),
+            113..124 => Self::Tell(member, random.random_range(0..members)),
+            124..126 => Self::Mute(member),
+            126..128 => Self::Unmute(member),
+            _ => Self::Ban(member),
         }
     }
 
@@ -204,6 +224,12 @@ impl Act {
             | Self::HalfClose(member)
             | Self::Quit(member)
             | Self::Move(member)
+            | Self::Rename(member)
+            | Self::Go(member, _)
+            | Self::Tell(member, _)
+            | Self::Mute(member)
+            | Self::Unmute(member)
+            | Self::Ban(member)
             | Self::Kick(member) => Some(member),
             Self::Forge | Self::Outage(_) | Self::Flood(_) | Self::LocalReads | Self::Close => None,
         }

@@ -39,7 +39,7 @@ impl Script {
             .collect();
         for _ in 0..random.random_range(0..=60) {
             let at = span.mul_f64(random.random());
-            actions.push(Action { at, act: Act::drawn(random.random_range(0..count), &mut random) });
+            actions.push(Action { at, act: Act::drawn(count, &mut random) });
         }
         if random.random_bool(0.4) {
             actions.push(Action { at: span.mul_f64(random.random()), act: Act::Close });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use chat_core::{PAGE_BYTES_MAX, Room, Turn};
+use chat_core::{PAGE_BYTES_MAX, Rooms, Turn};
 use chat_proto::limits::{ENTRY_FRAME_BYTES_MAX, FRAME_BYTES_MAX};
 use chat_stream::{Endpoint, Held, Readiness, Stream};
 use chat_testkit::{StreamEnd, StreamEvent};
@@ -52,10 +52,10 @@ pub(super) struct TcpThread<const QUICK: bool> {
 }
 
 impl<const QUICK: bool> TcpThread<QUICK> {
-    pub(super) fn new(room: &Room) -> Self {
+    pub(super) fn new(rooms: &Rooms) -> Self {
         let woken = Arc::new(AtomicBool::new(false));
         Self {
-            endpoint: Some(Endpoint::new(room, waker(&woken), false)),
+            endpoint: Some(Endpoint::new(rooms, waker(&woken), false)),
             woken,
             inbox: Vec::new(),
             tokens: HashMap::new(),

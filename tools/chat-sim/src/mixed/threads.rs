@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use chat_core::Room;
-use chat_proto::PeerAddr;
+use chat_core::{Ban, Banned, Rooms};
+use chat_proto::{PeerAddr, Text};
 use chat_testkit::{Datagram, StreamEnd, StreamEvent, VirtualTime};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -21,10 +21,13 @@ use super::truth::{FAREWELL, Truth};
 use super::udp_thread::UdpThread;
 
 /// An act of a program in the server's process (the host).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum HostAct {
     Say(usize),
     Kick(PeerAddr),
+    /// Mutes the member that is shown like this, or lifts the mute.
+    Mute(String, bool),
+    Ban(Banned),
     Close(Duration),
 }
 
@@ -33,7 +36,7 @@ const SAYS_AT_ONCE: usize = 50;
 
 pub(super) struct Threads<const QUICK: bool> {
     time: VirtualTime,
-    room: Room,
+    rooms: Rooms,
     truth: Rc<RefCell<Truth>>,
     tcp: Vec<RefCell<TcpThread<QUICK>>>,
     pub(super) udp: RefCell<UdpThread>,
@@ -51,16 +54,16 @@ pub(super) struct Threads<const QUICK: bool> {
 impl<const QUICK: bool> Threads<QUICK> {
     pub(super) fn new(
         world: &World,
-        room: &Room,
+        rooms: &Rooms,
         truth: &Rc<RefCell<Truth>>,
         time: &VirtualTime,
         udp: UdpThread,
         seed: u64,
     ) -> Rc<Self> {
-        let tcp = (0..world.threads).map(|_| RefCell::new(TcpThread::new(room))).collect();
+        let tcp = (0..world.threads).map(|_| RefCell::new(TcpThread::new(rooms))).collect();
         let threads = Rc::new_cyclic(|me: &Weak<Self>| Self {
             time: time.clone(),
-            room: room.clone(),
+            rooms: rooms.clone(),
             truth: Rc::clone(truth),
             tcp,
             udp: RefCell::new(udp),
@@ -148,16 +151,39 @@ impl<const QUICK: bool> Threads<QUICK> {
             Some(HostAct::Say(messages)) => {
                 for _ in 0..messages {
                     let number = self.said_by_host.get();
-                    if self.room.notice(&format!("flood {number}.")).is_ok() {
+                    if self.rooms.first().notice(&format!("flood {number}.")).is_ok() {
                         self.said_by_host.set(number + 1);
                     }
                 }
             }
-            Some(HostAct::Kick(peer)) => drop(self.room.kick(peer.into(), "out")),
-            Some(HostAct::Close(grace)) => self.room.close(FAREWELL, grace),
+            Some(HostAct::Kick(peer)) => {
+                self.rooms.all().iter().for_each(|room| drop(room.kick(peer.into(), "out")));
+            }
+            Some(HostAct::Mute(who, is_muted)) => self.mute(&who, is_muted),
+            Some(HostAct::Ban(who)) => {
+                self.truth.borrow_mut().listen();
+                let ban = Ban { who, why: Text::lossy("spam"), until_unix_ms: None };
+                self.rooms.first().ban(&ban).expect("there are only a few");
+                // The entries of those that it has kicked come before those that it must keep out.
+                self.truth.borrow_mut().listen();
+                self.truth.borrow_mut().ban(ban.who);
+            }
+            Some(HostAct::Close(grace)) => self.rooms.close(FAREWELL, grace),
             None => return,
         }
         self.truth.borrow_mut().listen();
+    }
+
+    fn mute(&self, who: &str, is_muted: bool) {
+        for (place, room) in self.rooms.all().iter().enumerate() {
+            let Some(member) = room.find(who) else { continue };
+            self.truth.borrow_mut().listen();
+            room.mute(member, is_muted);
+            // A journal may still have what the member said before.
+            if self.rooms.all().len() > 1 {
+                self.truth.borrow_mut().mute((place, member), is_muted);
+            }
+        }
     }
 
     /// Call this where a thread may be interrupted. By chance, the host acts and another thread runs.

@@ -1,48 +1,60 @@
-//! Records what the room accepted, by a local member that hears everything.
+//! Records what the rooms accepted, by local members that hear everything.
 
-use std::cell::RefCell;
+mod rooms;
+
+use std::cell::{RefCell, RefMut};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use chat_core::{Heard, LocalMember, Room};
+use chat_core::{Banned, Rooms};
 use chat_proto::{Author, Entry, Event, LeaveReason, MemberId, PeerAddr, Text};
 
-use super::forger::FORGED;
+use self::rooms::RoomTruth;
+use super::whispers::Whispers;
 
-/// The text with which the room is closed: its last message.
+/// The text with which a room is closed: its last message.
 pub(super) const FAREWELL: &str = "farewell.";
 
-/// Everything that has happened in the room, and the first event that must not have happened.
+/// A member of one of the rooms: the room's place, and the room's id for the member.
+pub(super) type InRoom = (usize, MemberId);
+
+/// Everything that has happened in the rooms, and the first event that must not have happened.
 #[derive(Debug)]
 pub(super) struct Truth {
-    local: LocalMember,
-    /// Message 1 first.
-    messages: Vec<Arc<Entry>>,
-    /// The messages of remote members, by the name before the colon in each text.
-    said: HashMap<String, Vec<Text>>,
+    rooms: Vec<RoomTruth>,
     /// All memberships, in the order in which they began.
     stays: Vec<Stay>,
-    /// The indexes of the stays that began or ended under each address.
+    /// The indexes of the stays of each peer that entered without a name, by the addresses under which they began or ended.
     by_address: HashMap<PeerAddr, Vec<usize>>,
+    /// The indexes of the stays that were shown by a name, by whose name it is.
+    by_who: HashMap<String, Vec<usize>>,
     /// Addresses that both a member over TCP and a member over UDP have had.
     shared: RefCell<HashSet<PeerAddr>>,
-    /// The name before the colon in the texts of each member.
-    speakers: HashMap<MemberId, String>,
+    /// The private messages. They are in no log, so the members themselves note them.
+    whispers: RefCell<Whispers>,
+    /// Members that an operator has muted. If a room has a journal, messages from before may still come.
+    muted: HashSet<InRoom>,
+    banned: Vec<Banned>,
     /// Messages whose author was shown with a tag because another member had the same address.
     tagged: u64,
     joined: u64,
-    /// The room has said the farewell.
-    is_closed: bool,
+    renamed: u64,
+    moved: u64,
     fault: Option<String>,
 }
 
 /// A membership, as the room announced it.
 #[derive(Clone, Debug)]
 pub(super) struct Stay {
-    member: MemberId,
+    pub(super) room: usize,
+    pub(super) member: MemberId,
     /// The number of the last message before it began.
     pub(super) since: u64,
+    /// The number of the last message before it ended.
+    pub(super) until: Option<u64>,
     pub(super) left: Option<LeaveReason>,
+    /// How the member is shown.
+    author: Author,
     /// It ended after the farewell.
     left_late: bool,
 }
@@ -55,85 +67,128 @@ impl Stay {
 }
 
 impl Truth {
-    pub(super) fn new(room: &Room) -> Self {
+    pub(super) fn new(rooms: &Rooms) -> Self {
         Self {
-            local: room.join("truth").expect("the first local member"),
-            messages: Vec::new(),
-            said: HashMap::new(),
+            rooms: rooms.all().iter().map(RoomTruth::new).collect(),
             stays: Vec::new(),
             by_address: HashMap::new(),
+            by_who: HashMap::new(),
             shared: RefCell::default(),
-            speakers: HashMap::new(),
+            whispers: RefCell::default(),
+            muted: HashSet::new(),
+            banned: Vec::new(),
             tagged: 0,
             joined: 0,
-            is_closed: false,
+            renamed: 0,
+            moved: 0,
             fault: None,
         }
     }
 
-    /// Records everything that is new in the room.
+    /// Records everything that is new in the rooms.
     pub(super) fn listen(&mut self) {
-        while let Ok(heard) = self.local.try_recv() {
-            let Heard::Entry(entry) = heard else {
-                self.fault.get_or_insert(format!("the local member that knows the truth: {heard:?}"));
-                return;
-            };
-            self.take(&entry);
+        for room in 0..self.rooms.len() {
+            loop {
+                match self.rooms[room].hear() {
+                    Ok(Some(entry)) => self.take(room, &entry),
+                    Ok(None) => break,
+                    Err(fault) => return self.fail(fault),
+                }
+            }
         }
     }
 
-    fn take(&mut self, entry: &Arc<Entry>) {
+    fn take(&mut self, room: usize, entry: &Arc<Entry>) {
         let fault = match &entry.event {
-            Event::Said { from, author, text } => {
-                let mut is_another = false;
-                if let (Some(address), Some((who, _))) = (author.address(), text.as_str().split_once(':')) {
-                    self.said.entry(who.to_owned()).or_default().push(text.clone());
-                    is_another = self.speakers.entry(from.member).or_insert_with(|| who.to_owned()) != who;
-                    let is_tagged = matches!(author, Author::Tagged { .. }) && self.is_shared(address);
-                    self.tagged += u64::from(is_tagged);
-                }
-                self.is_closed |= *author == Author::Room && text.as_str() == FAREWELL;
-                self.messages.push(Arc::clone(entry));
-                if text.as_str().contains(FORGED) {
-                    Some("was forged")
-                } else if is_another {
-                    Some("is of another member")
-                } else {
-                    (entry.seq != self.messages.len() as u64).then_some("is not the next message")
-                }
+            Event::Said { from, author, .. } => {
+                let is_tagged = matches!(author, Author::Tagged { .. });
+                let is_shared = author.address().is_some_and(|address| self.is_shared(address));
+                self.tagged += u64::from(is_tagged && is_shared);
+                let fault = self.rooms[room].said(entry);
+                fault.or_else(|| self.speaks_wrongly((room, from.member), author))
             }
             Event::Joined { member, author, .. } => {
                 self.joined += 1;
-                let is_there = self.is_there(*member).is_some();
-                self.stays.push(Stay { member: *member, since: entry.seq, left: None, left_late: false });
+                let is_there = self.is_there((room, *member)).is_some();
+                let is_banned = self.is_banned(author);
+                self.stays.push(Stay {
+                    room,
+                    member: *member,
+                    since: entry.seq,
+                    until: None,
+                    left: None,
+                    author: author.clone(),
+                    left_late: false,
+                });
                 self.list(author, self.stays.len() - 1);
-                is_there.then_some("joined twice")
+                self.moved += u64::from(room > 0);
+                match (is_there, is_banned) {
+                    (true, _) => Some("joined twice"),
+                    (_, true) => Some("is banned"),
+                    _ => None,
+                }
             }
-            Event::Left { member, author, reason, .. } => match self.is_there(*member) {
+            Event::Left { member, author, reason, .. } => match self.is_there((room, *member)) {
                 Some(place) => {
+                    let left_late = self.rooms[room].is_closed();
                     let stay = &mut self.stays[place];
-                    (stay.left, stay.left_late) = (Some(reason.clone()), self.is_closed);
+                    (stay.left, stay.left_late) = (Some(reason.clone()), left_late);
+                    stay.until = Some(entry.seq);
+                    let is_renamed = is_another(&stay.author, author);
                     self.list(author, place);
-                    None
+                    is_renamed.then_some("left under another name")
                 }
                 None => Some("left who was not there"),
             },
+            Event::Renamed { member, from, to } => {
+                self.renamed += 1;
+                self.rooms[room].renamed(entry);
+                let is_banned = self.is_banned(to);
+                match self.is_there((room, *member)) {
+                    Some(_) if is_banned => Some("takes a banned name"),
+                    Some(place) => {
+                        let before = std::mem::replace(&mut self.stays[place].author, to.clone());
+                        self.list(to, place);
+                        is_another(&before, from).then_some("is renamed from another name")
+                    }
+                    None => Some("is renamed and not there"),
+                }
+            }
             _ => None,
         };
         if let Some(fault) = fault {
-            self.fault.get_or_insert(format!("{entry:?}: {fault}"));
+            self.fail(format!("room {room}: {entry:?}: {fault}"));
         }
     }
 
-    /// The index of the member's present stay, if it is present.
-    fn is_there(&self, member: MemberId) -> Option<usize> {
-        self.stays.iter().rposition(|stay| stay.member == member && stay.left.is_none())
+    /// What is wrong with a message of this member that is shown as `author`.
+    fn speaks_wrongly(&self, member: InRoom, author: &Author) -> Option<&'static str> {
+        let stay = self.stay(member)?;
+        // What a journal has not committed comes under the name that its author had when saying it.
+        let may_be_late = self.has_journal();
+        if self.muted.contains(&member) {
+            return Some("is of a member that is muted");
+        }
+        (!may_be_late && is_another(&stay.author, author))
+            .then_some("is shown under another name than its author has")
     }
 
-    /// Lists the stay under the author's address. A session may end under another address than it began with.
+    fn fail(&mut self, fault: String) {
+        self.fault.get_or_insert(fault);
+    }
+
+    /// The index of the member's present stay, if it is present.
+    fn is_there(&self, member: InRoom) -> Option<usize> {
+        self.stays.iter().rposition(|stay| (stay.room, stay.member) == member && stay.left.is_none())
+    }
+
+    /// Lists the stay under the author's name or address. A session may end under another address than it began with.
     fn list(&mut self, author: &Author, place: usize) {
-        let Some(address) = author.address() else { return };
-        let places = self.by_address.entry(address).or_default();
+        let places = match (author, author.address()) {
+            (_, Some(address)) => self.by_address.entry(address).or_default(),
+            (Author::Named(name), _) => self.by_who.entry(who_is(name.as_str()).to_owned()).or_default(),
+            _ => return,
+        };
         if places.last() != Some(&place) {
             places.push(place);
         }
@@ -143,14 +198,37 @@ impl Truth {
         self.fault.as_ref()
     }
 
-    /// The number of the newest message.
-    pub(super) fn head(&self) -> u64 {
-        self.messages.len() as u64
+    /// Whether the room has a journal, which may be late. Without one there are several rooms.
+    pub(super) fn has_journal(&self) -> bool {
+        self.rooms.len() == 1
     }
 
-    pub(super) fn message(&self, seq: u64) -> Option<&Arc<Entry>> {
-        self.messages.get(usize::try_from(seq.checked_sub(1)?).ok()?)
+    // ---- messages ------------------------------------------------------------------------------
+
+    pub(super) fn room(&self, room: usize) -> &RoomTruth {
+        &self.rooms[room]
     }
+
+    /// The place of the room of this name. A room that is the only one has no name.
+    pub(super) fn place_of(&self, name: Option<&str>) -> Option<usize> {
+        self.rooms.iter().position(|room| room.name() == name)
+    }
+
+    /// The number of messages in all rooms.
+    pub(super) fn messages(&self) -> u64 {
+        self.rooms.iter().map(RoomTruth::head).sum()
+    }
+
+    /// What the remote member `who` said, in each room in the room's order.
+    pub(super) fn said<'t>(&'t self, who: &str) -> Vec<&'t [Text]> {
+        self.rooms.iter().map(|room| room.said_by(who)).collect()
+    }
+
+    pub(super) fn whispers(&self) -> RefMut<'_, Whispers> {
+        self.whispers.borrow_mut()
+    }
+
+    // ---- memberships ---------------------------------------------------------------------------
 
     /// The last membership that began or ended under this address. `None` if a TCP and a UDP member share the address:
     /// then nobody can tell which of them it was.
@@ -161,15 +239,25 @@ impl Truth {
         self.by_address.get(&peer)?.last().map(|&place| &self.stays[place])
     }
 
-    /// The last time that this member was in the room.
-    pub(super) fn stay(&self, member: MemberId) -> Option<&Stay> {
-        self.stays.iter().rfind(|stay| stay.member == member)
+    /// The last time that this member was in its room.
+    pub(super) fn stay(&self, member: InRoom) -> Option<&Stay> {
+        self.stays.iter().rfind(|stay| (stay.room, stay.member) == member)
     }
 
-    /// The memberships under this address, oldest first.
-    pub(super) fn memberships(&self, peer: PeerAddr) -> Vec<Stay> {
-        let places = self.by_address.get(&peer).map_or(&[][..], Vec::as_slice);
-        places.iter().map(|&place| self.stays[place].clone()).collect()
+    /// The memberships of the plain member `who` at this address, oldest first. It may have taken its name to another room.
+    pub(super) fn memberships(&self, peer: PeerAddr, who: &str) -> Vec<&Stay> {
+        let listed = |places: Option<&Vec<usize>>| places.map_or_else(Vec::new, Clone::clone);
+        let mut places = listed(self.by_address.get(&peer));
+        places.extend(listed(self.by_who.get(who)));
+        places.sort_unstable();
+        places.dedup();
+        places.iter().map(|&place| &self.stays[place]).collect()
+    }
+
+    /// Where the plain member `who` is, or else was last.
+    pub(super) fn last_membership(&self, peer: PeerAddr, who: &str) -> Option<&Stay> {
+        let stays = self.memberships(peer, who);
+        stays.iter().rfind(|stay| stay.left.is_none()).or(stays.last()).copied()
     }
 
     /// How many members have joined and not left.
@@ -186,6 +274,34 @@ impl Truth {
         self.shared.borrow().contains(&address)
     }
 
+    // ---- operators -----------------------------------------------------------------------------
+
+    /// An operator has muted this member, or lifted the mute. All earlier entries must have been heard.
+    pub(super) fn mute(&mut self, member: InRoom, is_muted: bool) {
+        if is_muted {
+            self.muted.insert(member);
+        } else {
+            self.muted.remove(&member);
+        }
+    }
+
+    /// Nobody that this covers joins from now on.
+    pub(super) fn ban(&mut self, who: Banned) {
+        self.banned.push(who);
+    }
+
+    fn is_banned(&self, author: &Author) -> bool {
+        self.banned.iter().any(|banned| match (banned, author) {
+            (Banned::Network(network), _) => {
+                author.address().is_some_and(|address| network.contains(address.ip()))
+            }
+            (Banned::Name(banned), Author::Named(name)) => banned == name,
+            (Banned::Name(_), _) => false,
+        })
+    }
+
+    // ---- counts --------------------------------------------------------------------------------
+
     pub(super) fn tagged(&self) -> u64 {
         self.tagged
     }
@@ -194,8 +310,22 @@ impl Truth {
         self.joined
     }
 
-    /// What the remote member `who` said, in the room's order.
-    pub(super) fn said(&self, who: &str) -> &[Text] {
-        self.said.get(who).map_or(&[], Vec::as_slice)
+    pub(super) fn renamed(&self) -> u64 {
+        self.renamed
     }
+
+    pub(super) fn moved(&self) -> u64 {
+        self.moved
+    }
+}
+
+/// Whether these two are different names. The address of a session may change, but its name does not change by itself.
+fn is_another(before: &Author, now: &Author) -> bool {
+    let is_named = matches!(before, Author::Named(_)) || matches!(now, Author::Named(_));
+    is_named && before != now
+}
+
+/// Members of a run take names that begin with their own: `m3-1`.
+pub(super) fn who_is(name: &str) -> &str {
+    name.split_once('-').map_or(name, |(who, _)| who)
 }

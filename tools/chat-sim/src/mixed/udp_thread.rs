@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use chat_core::Room;
+use chat_core::Rooms;
 use chat_testkit::{Datagram, VirtualTime};
 use chat_udp::{Endpoint, UdpConfig};
 
@@ -27,11 +27,11 @@ pub(super) struct UdpThread {
 }
 
 impl UdpThread {
-    pub(super) fn new(room: &Room, address: SocketAddr, seed: [u8; 32], time: &VirtualTime) -> Self {
+    pub(super) fn new(rooms: &Rooms, address: SocketAddr, seed: [u8; 32], time: &VirtualTime) -> Self {
         let woken = Arc::new(AtomicBool::new(false));
         // Plain members speak from this network. The server does not ask them for a number to prove their address.
         let config = UdpConfig::default().with_trusted("10.0.0.0/8".parse().expect("a network"));
-        let endpoint = Endpoint::new(room, waker(&woken), config, address, seed, time.now());
+        let endpoint = Endpoint::new(rooms, waker(&woken), config, address, seed, time.now());
         Self {
             address,
             endpoint: Some(endpoint),

@@ -43,7 +43,10 @@ impl Conversation {
             }
             item => {
                 match item {
-                    DirectItem::Done { number } | DirectItem::Sent { number, .. } => self.confirm(*number),
+                    DirectItem::Done { number } | DirectItem::Sent { number, .. } => {
+                        self.must_go |= self.moves && *number <= self.welcomed.1;
+                        self.confirm(*number);
+                    }
                     DirectItem::Move { room } => {
                         (self.room, self.moves) = (Some(room.clone()), true);
                         self.forget_the_past(&mut on_event);

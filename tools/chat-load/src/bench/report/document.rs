@@ -8,7 +8,7 @@ use super::targets::targets;
 use crate::bench::figures::Quantity;
 use crate::bench::plan::Case;
 use crate::bench::results::{self, Results, Row};
-use crate::bench::system::{LIMIT, LIMIT_UDP};
+use crate::bench::system::{LIMIT, LIMIT_ROOMS, LIMIT_UDP};
 use crate::failure::{Context, Failure, Result};
 
 const BEGIN: &str = "<!-- measured: `cargo xtask bench --write` replaces what follows -->";
@@ -56,7 +56,7 @@ fn work_table(rows: &[&Row]) -> String {
     let mut quantities: Vec<Quantity> = rows.iter().flat_map(|row| row.median.0.keys().copied()).collect();
     quantities.sort_unstable();
     quantities.dedup();
-    let limit = rows.iter().find(|row| [LIMIT, LIMIT_UDP].contains(&row.system.as_str()));
+    let limit = rows.iter().find(|row| [LIMIT, LIMIT_UDP, LIMIT_ROOMS].contains(&row.system.as_str()));
     let mut heading = vec!["system".to_owned()];
     for &quantity in &quantities {
         heading.push(name(quantity).to_owned());
@@ -100,6 +100,8 @@ fn name(quantity: Quantity) -> &'static str {
         Quantity::RoundTripP50 => "p50 us",
         Quantity::RoundTripP99 => "p99 us",
         Quantity::MemoryPerMember => "KiB/member",
+        Quantity::MemoryPerRoom => "KiB/room",
+        Quantity::CpuIdle => "CPU %",
         Quantity::JoinsPerSecond => "joins/s",
         Quantity::CpuPerJoin => "CPU us/join",
         Quantity::CallsPerDelivery => "calls/delivery",
@@ -112,9 +114,9 @@ fn name(quantity: Quantity) -> &'static str {
 fn unit(quantity: Quantity) -> f64 {
     match quantity {
         Quantity::DeliveriesPerSecond => 1e6,
-        Quantity::Lost => 0.01,
+        Quantity::Lost | Quantity::CpuIdle => 0.01,
         Quantity::LatencyP50 | Quantity::LatencyP99 | Quantity::LatencyP999 => 1e3,
-        Quantity::MemoryPerMember => 1024.0,
+        Quantity::MemoryPerMember | Quantity::MemoryPerRoom => 1024.0,
         Quantity::StalledMemory => 1024.0 * 1024.0,
         _ => 1.0,
     }

@@ -2,10 +2,11 @@
 
 use super::table::{number, table};
 use crate::bench::figures::Quantity::{
-    CpuPerDelivery, LatencyP99, MemoryPerMember, RoundTripP50, StalledMemory, StalledP99Ratio,
+    CpuIdle, CpuPerDelivery, LatencyP99, MemoryPerMember, MemoryPerRoom, RoundTripP50, StalledMemory,
+    StalledP99Ratio,
 };
 use crate::bench::results::Results;
-use crate::bench::system::{LIMIT, LIMIT_TLS, LIMIT_WEB};
+use crate::bench::system::{CHAT_ROOMS, LIMIT, LIMIT_ROOMS, LIMIT_TLS, LIMIT_WEB};
 
 /// The table of targets, limited to those for which the results have figures.
 pub(super) fn targets(results: &Results) -> String {
@@ -50,6 +51,21 @@ fn all(results: &Results) -> Vec<(&'static str, f64, Option<f64>)> {
         ("idle member, plain: KiB of memory", 0.3, kib("idle_10000", plain)),
         ("... framed", 0.3, kib("idle_10000", framed)),
         ("... TLS", 12.0, kib("idle_10000", "tls-plain-1")),
+        (
+            "1,000 rooms of 10 members: CPU x batch limit in rooms",
+            1.5,
+            ratio("rooms_1000x10", CpuPerDelivery, CHAT_ROOMS, LIMIT_ROOMS),
+        ),
+        (
+            "idle room: KiB of memory",
+            2.0,
+            results.figure("rooms_idle_1000", CHAT_ROOMS, MemoryPerRoom).map(|bytes| bytes / 1024.0),
+        ),
+        (
+            "... CPU of 1,000, % of a core",
+            0.1,
+            results.figure("rooms_idle_1000", CHAT_ROOMS, CpuIdle).map(|share| share * 100.0),
+        ),
         ("ping-pong: round trip x limit", 1.15, ratio("ping_pong", RoundTripP50, plain, LIMIT)),
         ("a tenth stalled: p99 x the one without", 1.1, stalled(plain)),
         ("... 2 threads", 1.1, stalled("tcp-plain-2")),

@@ -66,14 +66,19 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into()))
 }
 
-fn accept(listener: &TcpListener, poll: &Poll, members: &mut Slab<TcpStream>) -> Result<()> {
+/// Accepts what waits.
+pub(super) fn accept<M: From<TcpStream>>(
+    listener: &TcpListener,
+    poll: &Poll,
+    members: &mut Slab<M>,
+) -> Result<()> {
     loop {
         match listener.accept() {
             Ok((mut socket, _)) => {
                 socket.set_nodelay(true)?;
                 let place = members.vacant_entry();
                 poll.registry().register(&mut socket, Token(place.key()), Interest::READABLE)?;
-                place.insert(socket);
+                place.insert(socket.into());
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             Err(_) => {}

@@ -2,6 +2,7 @@
 
 mod axum_broadcast;
 mod limit;
+mod limit_rooms;
 mod limit_tls;
 mod limit_udp;
 mod tokio_broadcast;
@@ -32,6 +33,7 @@ pub(crate) fn serve(system: &str, address: SocketAddr) -> Result<()> {
     match system {
         "limit-batch" | "ws-limit-batch" => limit::serve(address, Sends::ReadBatch),
         "tls-limit-batch" => limit_tls::serve(address),
+        "limit-rooms" => limit_rooms::serve(address),
         "limit-message" => limit::serve(address, Sends::Message),
         "udp-limit-batch" => limit_udp::serve(address, Sends::ReadBatch),
         "udp-limit-message" => limit_udp::serve(address, Sends::Message),

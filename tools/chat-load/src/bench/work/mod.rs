@@ -4,6 +4,7 @@ mod fanout;
 mod idle;
 mod paced;
 mod ping_pong;
+mod rooms;
 mod stalled;
 
 use super::figures::Figures;
@@ -19,6 +20,10 @@ pub(super) enum Work {
     Paced { members: usize, per_second: u32 },
     /// Members join and do nothing.
     Idle { members: usize },
+    /// Many rooms, with a message per second in each.
+    Rooms { rooms: usize, members: usize },
+    /// Many rooms in which nothing happens.
+    IdleRooms { rooms: usize },
     /// Two members answer each other.
     PingPong,
     /// Paced work, first with all members reading, then with a tenth of them reading nothing.
@@ -41,6 +46,8 @@ impl Work {
             Self::Fanout { talkers, members } => fanout::run(system, programs, talkers, members, effort),
             Self::Paced { members, per_second } => paced::run(system, programs, members, per_second, effort),
             Self::Idle { members } => idle::run(system, programs, members),
+            Self::Rooms { rooms, members } => rooms::run(system, programs, rooms, members, effort),
+            Self::IdleRooms { rooms } => rooms::run_idle(system, programs, rooms),
             Self::PingPong => ping_pong::run(system, programs, effort),
             Self::Stalled { members } => stalled::run(system, programs, members, effort),
         }

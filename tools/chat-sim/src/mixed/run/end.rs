@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use chat_core::Heard;
+use chat_core::{Heard, Room, Stats};
 use chat_proto::Author;
 
 use super::Run;
@@ -36,10 +36,12 @@ impl<const QUICK: bool> Run<'_, QUICK> {
         if !self.script.world.twins {
             return Ok(());
         }
-        let authors = self.room.members();
-        let distinct: HashSet<&Author> = authors.iter().collect();
-        if distinct.len() < authors.len() {
-            return Err(Fault::new("authors", format!("two are shown alike: {authors:?}")));
+        for room in self.rooms.all() {
+            let authors = room.members();
+            let distinct: HashSet<&Author> = authors.iter().collect();
+            if distinct.len() < authors.len() {
+                return Err(Fault::new("authors", format!("two are shown alike: {authors:?}")));
+            }
         }
         Ok(())
     }
@@ -58,9 +60,10 @@ impl<const QUICK: bool> Run<'_, QUICK> {
         if let Some(fault) = truth.fault() {
             return Err(Fault::new("log", fault));
         }
-        let (stats, present) = (self.room.stats(), truth.present());
-        if present != 0 || stats.members != 0 || stats.joined != stats.left || stats.joined != truth.joined()
-        {
+        let stats: Vec<Stats> = self.rooms.all().iter().map(Room::stats).collect();
+        let (present, joined) = (truth.present(), stats.iter().map(|stats| stats.joined).sum::<u64>());
+        let is_over = |stats: &Stats| stats.members == 0 && stats.joined == stats.left;
+        if present != 0 || !stats.iter().all(is_over) || joined != truth.joined() {
             return Err(Fault::new("leaves", format!("{present} have not left: {stats:?}")));
         }
         self.forger.check().map_err(|detail| Fault::new("amplification", detail))?;
@@ -77,12 +80,17 @@ impl<const QUICK: bool> Run<'_, QUICK> {
             .fold((0, 0, 0), |(a, b, c), (delivered, missed, sessions)| {
                 (a + delivered, b + missed, c + sessions)
             });
+        let truth = self.truth.borrow();
         Report {
-            messages: self.truth.borrow().head(),
+            messages: truth.messages(),
             delivered,
             missed,
             sessions,
-            tagged: self.truth.borrow().tagged(),
+            tagged: truth.tagged(),
+            renamed: truth.renamed(),
+            moved: truth.moved(),
+            private: truth.whispers().delivered(),
+            refused: self.rooms.all().iter().map(|room| room.stats().refused).sum(),
             datagrams: self.datagrams,
             time: self.time.passed(),
         }

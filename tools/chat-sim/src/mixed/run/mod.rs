@@ -7,9 +7,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_core::{LocalMember, Room, World as RoomWorld};
+use chat_core::{LocalMember, Rooms, World as RoomWorld};
 use chat_testkit::{Conditions, Network, Streams, VirtualTime};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -49,7 +50,7 @@ pub(super) struct Run<'s, const QUICK: bool> {
     forger: Forger,
     /// The end of the present outage, during which nothing gets through.
     outage_until: Option<Instant>,
-    room: Room,
+    rooms: Rooms,
     truth: Rc<RefCell<Truth>>,
     threads: Rc<Threads<QUICK>>,
     server: SocketAddr,
@@ -63,6 +64,8 @@ pub(super) struct Run<'s, const QUICK: bool> {
     actions: VecDeque<Action>,
     random: StdRng,
     port: u16,
+    /// How many names were asked for.
+    names: usize,
     lone: Lone,
     keeper: Keeper,
     is_settled: bool,
@@ -77,15 +80,18 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
         let mut random = StdRng::seed_from_u64(script.seed.wrapping_add(1 << 40));
         let time = VirtualTime::default();
         let world = &script.world;
-        let room_world =
-            RoomWorld { clock: time.clock(), unix_clock: time.unix_clock(), seed: random.random() };
         let keeper = Keeper::drawn(script.seed, world.streams.buffer_bytes);
-        let room = keeper.room(script.room(), room_world);
-        let truth = Rc::new(RefCell::new(Truth::new(&room)));
-        let lazy = room.join("lazy").expect("the second local member");
+        let (clock, seed) = (time.clone(), AtomicU64::new(random.random()));
+        let rooms = keeper.rooms(script.room(), move || RoomWorld {
+            clock: clock.clock(),
+            unix_clock: clock.unix_clock(),
+            seed: StdRng::seed_from_u64(seed.fetch_add(1, Ordering::Relaxed)).random(),
+        });
+        let truth = Rc::new(RefCell::new(Truth::new(&rooms)));
+        let lazy = rooms.first().join("lazy").expect("the second local member");
         let server = SocketAddr::from(([192, 0, 2, 1], 5555));
-        let udp = UdpThread::new(&room, server, random.random(), &time);
-        let threads = Threads::new(world, &room, &truth, &time, udp, random.next_u64());
+        let udp = UdpThread::new(&rooms, server, random.random(), &time);
+        let threads = Threads::new(world, &rooms, &truth, &time, udp, random.next_u64());
         let good = Conditions { delay: world.datagrams.delay, ..Conditions::default() };
         Self {
             script,
@@ -96,17 +102,18 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             forger: Forger::new(random.next_u64()),
             outage_until: None,
             time,
-            room,
+            rooms,
             truth,
             threads,
             server,
-            lazy: (lazy, Follower::new(0, None)),
+            lazy: (lazy, Follower::new(0, 0, None)),
             people: Vec::new(),
             current: vec![None; script.members.len()],
             stirred: BTreeSet::new(),
             actions: script.actions.iter().copied().collect(),
             random,
             port: 0,
+            names: 0,
             lone: Lone::default(),
             keeper,
             is_settled: false,
@@ -143,11 +150,14 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             let truth = Rc::clone(&self.truth);
             let truth = truth.borrow();
             let waiting = self.people.iter_mut().position(|person| !person.is_done(&truth));
-            let is_waiting = self.room.stats().messages > truth.head() || self.outage_until.is_some();
+            let is_waiting = self.rooms.all().iter().map(|room| room.stats().messages).sum::<u64>()
+                > truth.messages()
+                || self.outage_until.is_some();
             drop(truth);
             let Some(waiting) = waiting.or(is_waiting.then_some(usize::MAX)) else { return self.rest() };
             if self.time.now() > deadline {
-                return Err(self.fault("no end", waiting, "is still waiting"));
+                let state = self.people.get(waiting).map_or(String::new(), |person| person.describe());
+                return Err(self.fault("no end", waiting, &format!("is still waiting: {state}")));
             }
             self.step().map_err(|fault| match fault.what {
                 "nothing happens" => self.fault("no end", waiting, "waits for what never comes"),
@@ -203,7 +213,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             self.good_network.next_arrival(),
             self.threads.next(now),
             self.outage_until,
-            self.keeper.due(now, self.room.is_closing()),
+            self.keeper.due(now, self.rooms.first().is_closing()),
             (!self.stirred.is_empty()).then_some(now),
         ];
         let next = deadlines.iter().chain(&others).copied().flatten().min();
@@ -278,7 +288,7 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
     }
 
     fn notice_closing(&mut self) {
-        if !self.is_closing && self.room.is_closing() {
+        if !self.is_closing && self.rooms.first().is_closing() {
             self.is_closing = true;
             let reaches_all = self.script.world.grace >= REACHES_ALL;
             for index in 0..if reaches_all { self.people.len() } else { 0 } {
