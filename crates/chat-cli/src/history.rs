@@ -11,6 +11,7 @@ use chat_store::{Archive, Message, OpenError, ReadError, Selection, Store};
 use serde::Serialize;
 
 use crate::args::{HistoryArgs, HistoryCommand, ImportArgs, KeepArgs, RedactArgs};
+use crate::counted::counted;
 use crate::failure::Failure;
 use crate::terminal::{Clock, unix_ms};
 use crate::{byte_order_mark, stdio};
@@ -99,7 +100,7 @@ fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
     let log = String::from_utf8_lossy(log);
     let added = Archive::import(&args.file, &args.room, unix_ms(), log.lines());
     let added = added.map_err(|error| cannot_open(&args.file, error))?;
-    say(&format!("{added} messages added"))
+    say(&format!("{} added", counted(added, "message")))
 }
 
 fn redact(args: &RedactArgs) -> Result<ExitCode, Failure> {
@@ -112,7 +113,7 @@ fn redact(args: &RedactArgs) -> Result<ExitCode, Failure> {
     }
     let replaced = archive.redact(room.as_deref(), author.as_deref(), seq);
     let replaced = replaced.map_err(|error| cannot_open(file, error))?;
-    say(&format!("{replaced} messages replaced"))
+    say(&format!("{} replaced", counted(replaced, "message")))
 }
 
 fn say(line: &str) -> Result<ExitCode, Failure> {

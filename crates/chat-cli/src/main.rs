@@ -9,6 +9,7 @@ mod admin;
 mod args;
 mod byte_order_mark;
 mod client;
+mod counted;
 mod diagnostics;
 mod doctor;
 mod failure;

@@ -168,7 +168,7 @@ fn a_log_is_imported_and_one_person_is_redacted() {
     let output = history(&["import", path, log.to_str().unwrap()]);
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "3 messages added\n");
     let output = history(&["redact", path, "--author", "Bob"]);
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1 messages replaced\n");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1 message replaced\n");
     assert_eq!(printed(&[path]), ["[ann] hello", "[*] (removed)", "[*] no author"]);
     assert!(!fs::read(&file).unwrap().windows(7).any(|window| window == b"hunter2"));
     let mut server = server(free_address(), &file, &[]);

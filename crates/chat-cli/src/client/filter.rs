@@ -14,6 +14,7 @@ use super::answers::Answers;
 use super::json::Reporter;
 use super::speak::{self, Expected};
 use crate::args::ClientArgs;
+use crate::counted::counted;
 use crate::failure::causes;
 use crate::stdio;
 
@@ -230,7 +231,7 @@ impl Listener<'_> {
             ClientEvent::Line(text) => self.batch.push_str(&format!("{text}\n")),
             ClientEvent::Missed(messages) => tell(&format!("You missed {}", counted(*messages, "message"))),
             ClientEvent::Unsure(texts) => {
-                let messages = counted(texts.len() as u64, "message");
+                let messages = counted(texts.len(), "message");
                 tell(&format!("Not known whether the room has the last {messages}"));
             }
             ClientEvent::Lost { error, retry_in } => {
@@ -252,19 +253,14 @@ impl Listener<'_> {
             faults.push(format!("{} of the input refused", counted(self.answers.refused(), "line")));
         }
         if self.not_said > 0 {
-            faults.push(format!("{} refused by the room", counted(self.not_said as u64, "message")));
+            faults.push(format!("{} refused by the room", counted(self.not_said, "message")));
         }
         if self.unsure > 0 {
-            let messages = counted(self.unsure as u64, "message");
+            let messages = counted(self.unsure, "message");
             faults.push(format!("it is not known whether the room has {messages}"));
         }
         faults
     }
-}
-
-/// `1 message`, `2 messages`.
-fn counted(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// Tells the user something that is no message.

@@ -21,6 +21,7 @@ use super::past::Past;
 use super::pending::Pending;
 use super::status::{Link, Status};
 use crate::args::Bell;
+use crate::counted::counted;
 use crate::failure::causes;
 use crate::terminal::{Clock, Pen, Style, shortened};
 
@@ -137,9 +138,7 @@ impl View {
                 self.missed += messages;
                 // Some of ours may be among them, and confirmed by that.
                 self.pending.clear();
-                let what =
-                    if *messages == 1 { "1 message".to_owned() } else { format!("{messages} messages") };
-                self.note(Style::Warning, &format!("You missed {what}."));
+                self.note(Style::Warning, &format!("You missed {}.", counted(*messages, "message")));
             }
             ClientEvent::Present(present) => self.present(present),
             ClientEvent::OldMessages(page) => self.old_messages(page),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use chat_core::Heard;
 use chat_proto::{Author, DirectItem, Event, LeaveReason};
 
+use crate::counted::counted;
 use crate::terminal::unix_ms;
 
 /// A line of the console: `[author] what`.
@@ -27,7 +28,9 @@ pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
     let notice = |what: String| Some(Wording { author: Author::Room.to_string(), what: what.into() });
     let entry = match heard {
         Heard::Entry(entry) => entry,
-        Heard::Missed(messages) => return notice(format!("{messages} messages were not shown here")),
+        Heard::Missed(messages) => {
+            return notice(format!("not shown here: {}", counted(messages, "message")));
+        }
         Heard::Direct(DirectItem::Private { author, text, .. }) => {
             return Some(Wording { author: format!("{author} -> you"), what: text.as_str().into() });
         }
@@ -105,6 +108,6 @@ mod tests {
         let private = wording(&private).map(|line| line.to_string());
         assert_eq!(private.as_deref(), Some("[127.0.0.1:57814 -> you] psst"));
         let missed = wording(&Heard::Missed(3)).map(|line| line.to_string());
-        assert_eq!(missed.as_deref(), Some("[*] 3 messages were not shown here"));
+        assert_eq!(missed.as_deref(), Some("[*] not shown here: 3 messages"));
     }
 }
