@@ -1,13 +1,15 @@
-//! What all rooms of a server count together: members, in all and from one address, and attempts at the operators' password.
+//! What all rooms of a server share: counts of members, in all and from one address, attempts at the operators' password, and mutes.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_proto::PeerAddr;
 
 use crate::config::RoomConfig;
 use crate::error::JoinError;
+use crate::mutes::{Known, Mute, Mutes, Session};
 use crate::opening::OpeningAddresses;
 use crate::operators::Attempts;
 use crate::stats::{ByTransport, Stats, TransportStats};
@@ -21,6 +23,9 @@ pub(crate) struct Admission {
     counts: Mutex<Counts>,
     /// At the operators' password.
     attempts: Mutex<Attempts>,
+    mutes: Mutex<Mutes>,
+    /// Most servers have none: then nobody who speaks takes the lock.
+    has_mutes: AtomicBool,
     vanished: Mutex<(Stats, ByTransport)>,
     surveyed: Surveyed,
     opening: OpeningAddresses,
@@ -40,6 +45,8 @@ impl Admission {
             limit_loopback: config.limit_loopback,
             counts: Mutex::new(Counts::default()),
             attempts: Mutex::default(),
+            mutes: Mutex::default(),
+            has_mutes: AtomicBool::new(false),
             vanished: Mutex::default(),
             surveyed: Surveyed::default(),
             opening: OpeningAddresses::default(),
@@ -82,6 +89,21 @@ impl Admission {
     /// The attempts at the operators' password, in all rooms together.
     pub(crate) fn attempts(&self) -> MutexGuard<'_, Attempts> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mutes, in all rooms together.
+    pub(crate) fn mutes(&self) -> MutexGuard<'_, Mutes> {
+        self.mutes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a mute, as [`Mutes::insert`] does.
+    pub(crate) fn mute(&self, session: Session, mute: Mute) -> Option<Mute> {
+        self.has_mutes.store(true, Ordering::Release);
+        self.mutes().insert(session, mute)
+    }
+
+    pub(crate) fn is_muted(&self, who: Known<'_>) -> bool {
+        self.has_mutes.load(Ordering::Acquire) && self.mutes().is_muted(who)
     }
 
     /// A member that came from `address` is gone.

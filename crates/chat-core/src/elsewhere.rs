@@ -5,6 +5,7 @@ use std::time::Duration;
 use chat_proto::{Author, LeaveReason, MemberId, Text};
 
 use crate::journal::Committer;
+use crate::mutes::Mute;
 use crate::relay::OtherMember;
 use crate::room::Room;
 
@@ -55,12 +56,12 @@ pub enum Elsewhere {
         /// `None` turns it off.
         pause: Option<Duration>,
     },
-    /// A member was muted, wherever it is, or may speak again.
+    /// A member was muted, wherever it is, or may speak again. Mutes beyond [`MUTES_MAX`](crate::MUTES_MAX) do not hold here.
     Muted {
         /// Which session.
         member: MemberId,
-        /// Whether it is muted.
-        is_muted: bool,
+        /// `None` if its mute is lifted.
+        mute: Option<Mute>,
     },
 }
 

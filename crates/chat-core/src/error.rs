@@ -200,6 +200,18 @@ pub enum RoomError {
     },
 }
 
+/// Why a member was not muted.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MuteError {
+    /// No remote member is shown like this.
+    #[error("no such member is here")]
+    NotPresent,
+    /// As many mutes are in force as there can be.
+    #[error("there are {} mutes, which is the most there may be", crate::MUTES_MAX)]
+    Full,
+}
+
 /// Why the topic was not set.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chat_proto::{Entry, Event, MemberId, Name, Text};
 use thiserror::Error;
 
+use crate::mutes::Mute;
 use crate::relay::Relay;
 use crate::room::{Room, Shared};
 
@@ -113,8 +114,8 @@ pub enum Record {
     Muted {
         /// Which session.
         member: MemberId,
-        /// Whether it is muted.
-        is_muted: bool,
+        /// `None` if its mute is lifted.
+        mute: Option<Mute>,
     },
     /// Members may have ids up to this one.
     Ids {

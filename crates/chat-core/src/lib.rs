@@ -60,6 +60,7 @@ mod lookback;
 mod members;
 mod moderation;
 mod moderator;
+mod mutes;
 mod names;
 mod observer;
 mod open_rooms;
@@ -112,8 +113,8 @@ pub use deadlines::{Deadlines, Listed};
 pub use elsewhere::Elsewhere;
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
 pub use error::{
-    IgnoreError, JoinError, KickError, NickError, RecvTimeoutError, RoomClosed, RoomError, SayError,
-    TellError, TopicError, TryRecvError,
+    IgnoreError, JoinError, KickError, MuteError, NickError, RecvTimeoutError, RoomClosed, RoomError,
+    SayError, TellError, TopicError, TryRecvError,
 };
 pub use feed::{Feed, Format};
 pub use feeds::{FeedId, Feeds};
@@ -128,6 +129,7 @@ pub use local_member::{Heard, LocalMember};
 pub use lookback::HistoryError;
 pub use members::Membership;
 pub use moderator::{Moderator, Offer, Verdict};
+pub use mutes::{MUTES_MAX, Mute};
 pub use observer::Observer;
 pub use opening::Opening;
 pub use operators::{Entered, OperatorPassword, PasswordError};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use chat_proto::{Author, LeaveReason, MemberId, Text};
 
 use crate::ban_list::{Ban, BanListFull, Banned};
-use crate::error::{KickError, TopicError};
+use crate::error::{KickError, MuteError, TopicError};
+use crate::mutes::Mute;
 use crate::operators::Entered;
 use crate::room::Room;
 use crate::waker::Waker;
@@ -61,8 +62,7 @@ impl Room {
     pub fn ban(&self, ban: &Ban) -> Result<usize, BanListFull> {
         self.ban_list().forget_ended(self.unix_ms());
         self.ban_list().ban(ban.clone())?;
-        let rooms = self.rooms().map_or_else(|| vec![self.clone()], |rooms| rooms.all());
-        let kicked = rooms.iter().map(|room| {
+        let kicked = self.of_the_server().into_iter().map(|room| {
             let (count, wakes) = room.lock().kick_banned(ban, room.now());
             wakes.wake();
             count
@@ -86,10 +86,45 @@ impl Room {
         self.ban_list().add_waker(waker);
     }
 
-    /// Mutes a member, so that its messages are refused, or lifts the mute. `false` if no remote member has this id. Nobody
-    /// else is told, and a refused message costs the others nothing.
-    pub fn mute(&self, member: MemberId, is_muted: bool) -> bool {
-        self.lock().mute(member, is_muted)
+    /// Mutes the member that is shown like this: its messages, private messages and new names are refused, in all rooms of the
+    /// server, until the mute is lifted or the server ends. Nobody else is told, and a refused message costs the others nothing.
+    ///
+    /// The mute holds for the member's session, for its name with all that look like it, and for all members whose transport
+    /// knows them to be the same. By its address, `who` means a member and everyone else from there, except operators. Loopback
+    /// addresses count only with [`RoomConfig::with_limit_loopback`](crate::RoomConfig::with_limit_loopback).
+    ///
+    /// # Errors
+    ///
+    /// [`MuteError`]; then nothing has changed.
+    pub fn mute(&self, who: &Author) -> Result<Mute, MuteError> {
+        self.lock().mute(who)
+    }
+
+    /// Lifts the mutes that hold for the member which is shown like this, or for its name or address if it is not here. Returns
+    /// them.
+    pub fn unmute(&self, who: &str) -> Vec<Mute> {
+        let mut sessions = self.lock().mutes_of(&Author::from_shown(who));
+        let mut mutes = self.admission().mutes();
+        sessions.extend(mutes.shown(who));
+        let lifted: Vec<_> =
+            sessions.into_iter().filter_map(|session| Some((session, mutes.lift(session)?))).collect();
+        drop(mutes);
+        let rooms = self.of_the_server();
+        for ((epoch, member), _) in &lifted {
+            rooms.iter().for_each(|room| room.lock().keep_lifted(*epoch, *member));
+        }
+        lifted.into_iter().map(|(_, mute)| mute).collect()
+    }
+
+    /// The mutes in force, sorted by how the members were shown.
+    #[must_use]
+    pub fn mutes(&self) -> Vec<Mute> {
+        self.admission().mutes().list()
+    }
+
+    /// The rooms of the server that this one belongs to.
+    fn of_the_server(&self) -> Vec<Room> {
+        self.rooms().map_or_else(|| vec![self.clone()], |rooms| rooms.all())
     }
 
     /// How long a member waits between two messages, in slow mode.

@@ -37,7 +37,6 @@ pub(crate) struct Profile {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) is_operator: bool,
-    pub(crate) is_muted: bool,
     /// At most [`IGNORED_MAX`].
     pub(crate) ignored: Vec<MemberId>,
 }

@@ -1,12 +1,13 @@
 //! What the servers of a room have in common besides its messages: the topic, slow mode, who is muted, and names. All of it is in
 //! the bucket, and each server follows that from its beginning: one that starts later, or was cut off, learns the same.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::kv::{CreateErrorKind, Store};
 use bytes::Bytes;
-use chat_core::{Author, Committer, Elsewhere, Event, Kept, Record};
+use chat_core::{Author, Committer, Elsewhere, Event, Kept, MemberId, Mute, Record, Text};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -45,6 +46,35 @@ struct Slow {
 #[derive(Debug, Deserialize, Serialize)]
 struct Muted {
     member: u64,
+    /// As it was shown.
+    who: String,
+    /// What the mute holds for besides the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proof: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<IpAddr>,
+}
+
+impl Muted {
+    fn new(mute: &Mute) -> Self {
+        Self {
+            member: mute.member.as_u64(),
+            who: mute.who.to_string(),
+            name: mute.name.as_ref().map(ToString::to_string),
+            proof: mute.proof.as_ref().map(ToString::to_string),
+            address: mute.address,
+        }
+    }
+
+    fn into_mute(self, member: MemberId) -> Option<Mute> {
+        let name = self.name.and_then(|name| name.parse().ok());
+        let proof = self.proof.and_then(|proof| Text::one_line(&proof).ok());
+        let mut mute = Mute::of_session(member, Author::from_shown(&self.who));
+        (mute.name, mute.proof, mute.address) = (name, proof, self.address);
+        (self.member == member.as_u64()).then_some(mute)
+    }
 }
 
 /// Something to store.
@@ -57,7 +87,7 @@ struct Change {
 
 enum What {
     Put(Bytes),
-    /// It vanishes by itself after a while.
+    /// It vanishes by itself after a while. It replaces what is there.
     Create(Bytes),
     Delete,
 }
@@ -147,10 +177,10 @@ impl Common {
                 let sealed = self.seal.close(&key, &Slow { pause_ms: ms });
                 (key, What::Put(sealed))
             }
-            Record::Muted { member, is_muted } => {
+            Record::Muted { member, mute } => {
                 let key = self.place.muted_key(*member);
-                let sealed = self.seal.close(&key, &Muted { member: member.as_u64() });
-                (key, if *is_muted { What::Create(sealed) } else { What::Delete })
+                let sealed = mute.as_ref().map(|mute| self.seal.close(&key, &Muted::new(mute)));
+                (key, sealed.map_or(What::Delete, What::Create))
             }
             _ => return,
         };
@@ -192,8 +222,8 @@ impl Common {
             }
             Some(Key::Muted(member)) => {
                 let muted = sealed.and_then(|sealed| self.seal.open::<Muted>(key, sealed));
-                let is_muted = muted.is_some_and(|muted| muted.member == member.as_u64());
-                elsewhere.push(Elsewhere::Muted { member, is_muted });
+                let mute = muted.and_then(|muted| muted.into_mute(member));
+                elsewhere.push(Elsewhere::Muted { member, mute });
             }
             Some(Key::Name(looks)) => elsewhere.extend(self.claims.heard(looks, stored.seq, sealed)),
             Some(Key::Topic) | None => {}
@@ -222,8 +252,13 @@ async fn store(bucket: &Store, key: &str, what: &What) -> bool {
     let result = match what {
         What::Put(value) => bucket.put(key, value.clone()).await.map(drop).map_err(|error| error.to_string()),
         What::Create(value) => match bucket.create_with_ttl(key, value.clone(), MUTED_FOR).await {
-            Err(error) if error.kind() != CreateErrorKind::AlreadyExists => Err(error.to_string()),
-            _ => Ok(()),
+            // Only what is created vanishes by itself, so what is there makes way.
+            Err(error) if error.kind() == CreateErrorKind::AlreadyExists => {
+                let _retried = bucket.purge_with_ttl(key, MARKER).await;
+                let created = bucket.create_with_ttl(key, value.clone(), MUTED_FOR).await;
+                created.map(drop).map_err(|error| error.to_string())
+            }
+            created => created.map(drop).map_err(|error| error.to_string()),
         },
         What::Delete => bucket.purge_with_ttl(key, MARKER).await.map_err(|error| error.to_string()),
     };

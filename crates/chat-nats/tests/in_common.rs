@@ -132,7 +132,7 @@ fn mutes_slow_mode_and_bans_hold_at_every_server_and_a_later_one_learns_them() {
     until("slow mode is on", || other.room.slow() == pause);
     other.room.set_slow(None);
     until("slow mode is off", || one.room.slow().is_none());
-    assert!(one.room.mute(member, true));
+    let by_address = one.room.mute(&session.welcome.you).unwrap();
     let eve = welcome_as(&second, 6, "eve");
     let ban =
         |who: &str| Ban { who: who.parse().unwrap(), why: "spam".parse().unwrap(), until_unix_ms: None };
@@ -152,7 +152,14 @@ fn mutes_slow_mode_and_bans_hold_at_every_server_and_a_later_one_learns_them() {
         late.room.presence(10).1.iter().any(|present| present.member == member && present.is_muted)
     });
     assert_eq!(say(&third, &moved, 1, "hello"), Outcome::Refused);
-    assert!(late.room.mute(member, false));
+    assert_eq!(late.room.mutes(), [by_address], "with what it holds for");
+    until("all servers have the mute", || other.room.mutes() == late.room.mutes());
+    assert_eq!(
+        say(&second, &welcome_as(&second, 9, "newcomer"), 1, "hello"),
+        Outcome::Refused,
+        "from its address"
+    );
+    assert_eq!(late.room.unmute(&moved.welcome.you.to_string()).len(), 1);
     assert!(late.room.unban(&"eve".parse().unwrap()).is_some());
     until("the ban is lifted", || one.room.bans().len() == 1 && other.room.bans().len() == 1);
     until("it may speak", || {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use chat_proto::{Author, Text};
+use chat_proto::{Author, Name, Text};
 
 use super::{Caller, Reply, RoomCommand};
 use crate::ban_list::{Ban, Banned};
-use crate::error::sentence;
+use crate::error::{MuteError, sentence};
+use crate::mutes::Mute;
 use crate::operators::Entered;
 
 pub(super) fn rows() -> Vec<RoomCommand> {
@@ -17,12 +18,14 @@ pub(super) fn rows() -> Vec<RoomCommand> {
         RoomCommand::new("ban", "NAME|ADDRESS|NETWORK [for 2h] [WHY]", "Keep out", ban).for_operators(),
         RoomCommand::new("unban", "NAME|ADDRESS|NETWORK", "Lift a ban", unban).for_operators(),
         RoomCommand::new("bans", "", "List the bans", bans).for_operators(),
-        RoomCommand::new("mute", "NAME", "Refuse what a member says", |caller, who| mute(caller, who, true))
-            .for_operators(),
-        RoomCommand::new("unmute", "NAME", "Let a member speak again", |caller, who| {
-            mute(caller, who, false)
-        })
+        RoomCommand::new(
+            "mute",
+            "[NAME|ADDRESS]",
+            "Refuse what a member says; without one, list the mutes",
+            mute,
+        )
         .for_operators(),
+        RoomCommand::new("unmute", "NAME|ADDRESS", "Let a member speak again", unmute).for_operators(),
         RoomCommand::new("slow", "[5s|off]", "Let each member speak once in a while", slow).for_operators(),
         RoomCommand::new("stats", "", "What the room has counted", stats).for_operators(),
     ]
@@ -127,12 +130,45 @@ fn left_s(until_unix_ms: u64, now_ms: u64) -> u64 {
     if left > 60 { left.div_ceil(60) * 60 } else { left }
 }
 
-fn mute(caller: &Caller<'_>, who: &str, is_muted: bool) -> Reply {
-    let Some(member) = caller.room().find(who) else { return Reply::refuse(not_here(who)) };
-    if !caller.room().mute(member, is_muted) {
-        return Reply::refuse(not_here(who));
+fn mute(caller: &Caller<'_>, who: &str) -> Reply {
+    if who.is_empty() {
+        return mutes(caller);
     }
-    Reply::line(if is_muted { format!("{who} is muted") } else { format!("{who} may speak") })
+    match caller.room().mute(&Author::from_shown(who)) {
+        Ok(Mute { address: Some(address), .. }) => {
+            Reply::line(format!("{who} is muted, and so is everyone from {address}"))
+        }
+        Ok(_) => Reply::line(format!("{who} is muted")),
+        Err(MuteError::NotPresent) => Reply::refuse(not_here(who)),
+        Err(error) => Reply::refuse(sentence(&error.to_string())),
+    }
+}
+
+fn mutes(caller: &Caller<'_>) -> Reply {
+    let list = caller.room().mutes();
+    if list.is_empty() {
+        return Reply::line("Nobody is muted");
+    }
+    list.iter().fold(Reply::default(), |reply, mute| reply.and(mute.to_string()))
+}
+
+fn unmute(caller: &Caller<'_>, who: &str) -> Reply {
+    if who.is_empty() {
+        return Reply::refuse("Type /unmute NAME|ADDRESS");
+    }
+    let lifted = caller.room().unmute(who);
+    if lifted.is_empty() {
+        return Reply::refuse(format!("{who} is not muted. /mute lists the mutes."));
+    }
+    // A mute of somebody else may have held for it, too.
+    let (author, name) = (Author::from_shown(who), who.parse::<Name>().ok());
+    let is_named = |mute: &Mute| {
+        mute.name.as_ref().zip(name.as_ref()).is_some_and(|(muted, name)| muted.is_confusable_with(name))
+    };
+    let others = lifted.iter().filter(|mute| mute.who != author && !is_named(mute));
+    others.fold(Reply::line(format!("{who} may speak")), |reply, mute| {
+        reply.and(format!("Lifted as well: the mute of {mute}"))
+    })
 }
 
 fn slow(caller: &Caller<'_>, pause: &str) -> Reply {

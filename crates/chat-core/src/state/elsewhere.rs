@@ -1,6 +1,6 @@
 //! What other servers that share the room have told, and what they are told.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,19 +10,15 @@ use super::{State, Wakes};
 use crate::elsewhere::Elsewhere;
 use crate::error::{KickError, TellError};
 use crate::members::Member;
+use crate::mutes::Known;
 use crate::people::Presence;
 use crate::relay::{OtherMember, Outbound, Relay};
-
-/// Mutes of sessions that are remembered. Beyond them, a mute ends when its session moves to this server.
-const MUTED_MAX: usize = 10_000;
 
 /// What is known of other servers. Empty for a room that no other server has.
 #[derive(Debug, Default)]
 pub(crate) struct Elsewheres {
     /// Reaches them.
     relay: Option<Arc<dyn Relay>>,
-    /// Members that are muted, wherever they are.
-    muted: HashSet<MemberId>,
     /// Members of other servers. The relay bounds them.
     members: HashMap<MemberId, OtherMember>,
     /// Those that have no name, by how they are shown.
@@ -32,10 +28,6 @@ pub(crate) struct Elsewheres {
 impl Elsewheres {
     pub(super) fn set_relay(&mut self, relay: Option<Arc<dyn Relay>>) {
         self.relay = relay;
-    }
-
-    pub(super) fn has_muted(&self, member: MemberId) -> bool {
-        self.muted.contains(&member)
     }
 
     pub(super) fn count(&self) -> usize {
@@ -95,8 +87,12 @@ impl State {
                 self.config.slow = pause;
                 Wakes::default()
             }
-            Elsewhere::Muted { member, is_muted } => {
-                self.mute_elsewhere(member, is_muted);
+            Elsewhere::Muted { member, mute } => {
+                let session = self.session_of(member);
+                match mute {
+                    Some(mute) => drop(self.admission.mute(session, mute)),
+                    None => drop(self.admission.mutes().lift(session)),
+                }
                 Wakes::default()
             }
         }
@@ -185,7 +181,7 @@ impl State {
             here: Duration::from_millis(self.unix_ms.saturating_sub(member.came_unix_ms)),
             idle: None,
             is_operator: false,
-            is_muted: self.elsewhere.has_muted(member.member),
+            is_muted: self.admission.is_muted(self.known_there(member)),
             server: Some(member.server.clone()),
         })
     }
@@ -236,24 +232,25 @@ impl State {
         self.elsewhere.send(Outbound::Kick { member, reason }).map_err(|_| KickError::Behind)
     }
 
+    /// What mutes know a member of another server by.
+    pub(super) fn known_elsewhere(&self, id: MemberId) -> Option<Known<'_>> {
+        self.elsewhere.members.get(&id).map(|member| self.known_there(member))
+    }
+
+    fn known_there<'a>(&self, member: &'a OtherMember) -> Known<'a> {
+        let name = match &member.author {
+            Author::Named(name) => Some(name),
+            _ => None,
+        };
+        let address = member.address.and_then(|address| self.admission.network(address));
+        Known { session: self.session_of(member.member), name, proof: None, address }
+    }
+
     pub(super) fn is_elsewhere(&self, member: MemberId) -> bool {
         self.elsewhere.members.contains_key(&member)
     }
 
-    // ---- mutes and names -----------------------------------------------------------------------
-
-    fn mute_elsewhere(&mut self, member: MemberId, is_muted: bool) {
-        match is_muted {
-            true if self.elsewhere.muted.len() < MUTED_MAX => drop(self.elsewhere.muted.insert(member)),
-            true => {}
-            false => drop(self.elsewhere.muted.remove(&member)),
-        }
-        if let Some(profile) = self.profile_mut(member) {
-            profile.standing.is_muted = is_muted;
-        } else if let Some(left) = self.left.get_mut(member) {
-            left.standing.is_muted = is_muted;
-        }
-    }
+    // ---- names ---------------------------------------------------------------------------------
 
     /// The name that a member has here belongs to a member of another server. A local member keeps it: its process has chosen it.
     fn lose_name(&mut self, loser: MemberId) -> Wakes {

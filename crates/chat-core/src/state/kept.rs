@@ -10,6 +10,7 @@ use super::{State, Wakes};
 use crate::error::NickError;
 use crate::journal::{Full, IDS_SET_ASIDE, Journal, Kept, Past, Record};
 use crate::members::Membership;
+use crate::mutes::Mute;
 use crate::profile::Standing;
 use crate::sessions::Left;
 
@@ -306,11 +307,11 @@ impl State {
         let _full = self.keep_name(member, None);
     }
 
-    /// The journal keeps whether a member is muted, and other servers learn it.
-    pub(super) fn keep_muted(&self, member: MemberId, is_muted: bool) {
+    /// The journal keeps the mute of a member, or that it is lifted, and other servers learn it.
+    pub(super) fn keep_muted(&self, member: MemberId, mute: Option<Mute>) {
         if let Some(in_flight) = &self.in_flight {
-            // If there is no room for it, the mute ends with the session here, and nothing else.
-            let _full = in_flight.journal.submit(Record::Muted { member, is_muted });
+            // If there is no room for it, it is so on this server alone.
+            let _full = in_flight.journal.submit(Record::Muted { member, mute });
         }
     }
 

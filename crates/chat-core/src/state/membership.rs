@@ -90,14 +90,12 @@ impl State {
                 let name = left.as_ref().and_then(|left| left.name.clone());
                 let taken = left.map(|left| left.taken).or_else(|| self.log.newest_number_of(session.member));
                 let taken = taken.or_else(|| (!self.left.has_forgotten()).then_some(0));
-                let mut standing = standing.unwrap_or_default();
-                standing.is_muted |= self.elsewhere.has_muted(session.member);
                 let profile = Profile {
                     name,
                     proof: newcomer.proof.clone(),
                     taken: taken.unwrap_or(0),
                     direct,
-                    standing,
+                    standing: standing.unwrap_or_default(),
                     ..Profile::default()
                 };
                 let member = Member {

@@ -3,15 +3,16 @@
 use std::time::{Duration, Instant};
 
 use chat_proto::limits::TOPIC_BYTES_MAX;
-use chat_proto::{Event, LeaveReason, MemberId, Text};
+use chat_proto::{Author, Event, LeaveReason, MemberId, Text};
 
 use super::{State, Wakes};
 use crate::admission::network_of;
 use crate::ban_list::{Ban, Banned};
 use crate::commands::in_words;
-use crate::error::TopicError;
+use crate::error::{MuteError, TopicError};
 use crate::journal::Full;
 use crate::members::{Member, Membership};
+use crate::mutes::{self, Known, Mute};
 use crate::operators::Entered;
 
 impl State {
@@ -67,13 +68,61 @@ impl State {
         (banned.len(), wakes)
     }
 
-    pub(crate) fn mute(&mut self, id: MemberId, is_muted: bool) -> bool {
-        let is_here = self.profile_mut(id).map(|profile| profile.standing.is_muted = is_muted).is_some();
-        let is_anywhere = is_here || self.is_elsewhere(id);
-        if is_anywhere {
-            self.keep_muted(id, is_muted);
+    pub(crate) fn mute(&mut self, who: &Author) -> Result<Mute, MuteError> {
+        let known = self.find(who).and_then(|id| self.known(id)).ok_or(MuteError::NotPresent)?;
+        let session = known.session;
+        let author = self.shown_anywhere(session.1).ok_or(MuteError::NotPresent)?;
+        let is_by_address = !matches!(who, Author::Named(_)) && known.proof.is_none();
+        let mute = Mute {
+            name: known.name.cloned(),
+            proof: known.proof.cloned(),
+            address: known.address.filter(|_| is_by_address),
+            ..Mute::of_session(session.1, author)
+        };
+        let mute = self.admission.mute(session, mute).ok_or(MuteError::Full)?;
+        self.keep_muted(session.1, Some(mute.clone()));
+        Ok(mute)
+    }
+
+    /// The mutes that hold for the member that is shown like this.
+    pub(crate) fn mutes_of(&self, who: &Author) -> Vec<mutes::Session> {
+        let known = self.find(who).and_then(|id| self.known(id));
+        known.map_or_else(Vec::new, |known| self.admission.mutes().of(known))
+    }
+
+    /// The mute of a member was lifted: if the member was in this room, others learn it.
+    pub(crate) fn keep_lifted(&self, epoch: u64, member: MemberId) {
+        if epoch == self.epoch {
+            self.keep_muted(member, None);
         }
-        is_anywhere
+    }
+
+    /// Whether a member here is muted.
+    pub(super) fn is_muted(&self, member: &Member) -> bool {
+        self.admission.is_muted(self.known_here(member))
+    }
+
+    /// Whether the member with this id is muted, which may be local.
+    pub(super) fn has_muted(&self, id: MemberId) -> bool {
+        let member = self.members.key_of(id).and_then(|membership| self.members.get(membership));
+        member.is_some_and(|member| self.is_muted(member))
+    }
+
+    fn known_here<'a>(&self, member: &'a Member) -> Known<'a> {
+        let is_operator = member.standing().is_some_and(|standing| standing.is_operator);
+        let address = if is_operator { None } else { self.admission.network(member.address) };
+        Known { session: self.session_of(member.id), name: member.name(), proof: member.proof(), address }
+    }
+
+    /// What mutes know a remote member by, at whichever server it is.
+    fn known(&self, id: MemberId) -> Option<Known<'_>> {
+        let here = self.members.key_of(id).and_then(|membership| self.members.get(membership));
+        here.map(|member| self.known_here(member)).or_else(|| self.known_elsewhere(id))
+    }
+
+    /// How mutes know a session of this room.
+    pub(super) fn session_of(&self, id: MemberId) -> mutes::Session {
+        (self.epoch, id)
     }
 
     pub(crate) fn set_topic(&mut self, id: MemberId, topic: &str) -> Result<Wakes, TopicError> {
@@ -98,18 +147,16 @@ impl State {
         let why = |text: &str| Text::lossy(text);
         let now_ms = self.since_began_ms(now);
         let (names, slow) = (self.config.names, self.config.slow);
-        let Some(member) = self.members.get_mut(membership) else { return Ok(()) };
+        let Some(member) = self.members.get(membership) else { return Ok(()) };
         if names.are_required() && member.name().is_none() {
             return Err(why("Choose a name first: type /nick NAME"));
         }
-        let profile = member.profile.as_deref();
-        if profile.is_some_and(|profile| profile.standing.is_muted) {
+        if self.is_muted(member) {
             return Err(why("You are muted"));
         }
-        let Some(pause) = slow.filter(|_| !profile.is_some_and(|profile| profile.standing.is_operator))
-        else {
-            return Ok(());
-        };
+        let is_operator = member.standing().is_some_and(|standing| standing.is_operator);
+        let Some(pause) = slow.filter(|_| !is_operator) else { return Ok(()) };
+        let Some(member) = self.members.get_mut(membership) else { return Ok(()) };
         let profile = member.profile_mut();
         let left_ms = profile.slow_until_ms.saturating_sub(now_ms);
         if left_ms > 0 {

@@ -9,6 +9,7 @@ use super::{State, Wakes};
 use crate::error::JoinError;
 use crate::identity::Identity;
 use crate::members::Membership;
+use crate::mutes::Session;
 use crate::outcome::Joined;
 use crate::profile::Standing;
 use crate::rate::RateLimit;
@@ -20,6 +21,8 @@ pub(crate) struct Luggage {
     pub(crate) is_proven: bool,
     pub(crate) name: Option<Name>,
     standing: Standing,
+    /// What mutes know it by in the room that it leaves.
+    session: Session,
     rate_limit: RateLimit,
 }
 
@@ -33,6 +36,7 @@ impl State {
             name: member.name().cloned(),
             // Whom it ignores are members of this room.
             standing: Standing { ignored: Vec::new(), ..member.standing().cloned().unwrap_or_default() },
+            session: self.session_of(member.id),
             rate_limit: member.profile.as_ref().map_or_else(RateLimit::default, |profile| profile.rate_limit),
         })
     }
@@ -49,6 +53,7 @@ impl State {
         let mut member = self.new_member(newcomer, id, seq);
         member.profile_mut().rate_limit = luggage.rate_limit;
         member.profile_mut().standing = luggage.standing;
+        self.admission.mutes().moved(luggage.session, self.session_of(id));
         self.name_at_once(&mut member, luggage.name.clone(), now);
         let lost_name = luggage.name.filter(|_| member.name().is_none());
         let (membership, more) = self.enter(member, now);

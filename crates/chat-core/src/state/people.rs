@@ -29,7 +29,7 @@ impl State {
         if !self.config.names.are_allowed() {
             return Err(NickError::Off);
         }
-        if self.profile(id).is_some_and(|profile| profile.standing.is_muted) {
+        if self.has_muted(id) {
             return Err(NickError::Muted);
         }
         if let Some(name) = &name {
@@ -158,7 +158,7 @@ impl State {
             here: since(member.came_ms),
             idle: Some(since(member.came_ms.max(spoke_ms(member)))),
             is_operator: member.profile.as_ref().is_some_and(|profile| profile.standing.is_operator),
-            is_muted: member.profile.as_ref().is_some_and(|profile| profile.standing.is_muted),
+            is_muted: self.is_muted(member),
             server: None,
         });
         let count = self.local_members().count() + self.members.len() + self.elsewhere.count();
@@ -174,7 +174,7 @@ impl State {
         text: Text,
     ) -> Result<(Author, Wakes), TellError> {
         let author = self.author_of(from).ok_or(TellError::NotMember)?;
-        if self.profile(from).is_some_and(|profile| profile.standing.is_muted) {
+        if self.has_muted(from) {
             return Err(TellError::Muted);
         }
         let Some(recipient) = self.author_of(to) else {

@@ -116,7 +116,12 @@ impl Run {
             .to_owned(),
         };
         if choices.below(4) == 0 {
-            self.room.mute(id, choices.yes());
+            let shown = self.room.presence(usize::MAX).1.into_iter().find(|one| one.member == id);
+            match shown.map(|one| one.author) {
+                Some(who) if choices.yes() => drop(self.room.unmute(&who.to_string())),
+                Some(who) => drop(self.room.mute(&who).expect("it is present, and there are few mutes")),
+                None => {}
+            }
         }
         let (seq, was_here) = (self.truth.len() as u64, member.is_here && !self.room.is_closing());
         let text = Text::one_line(&line).expect("short");

@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use chat_core::{Ban, Banned, Rooms};
-use chat_proto::{PeerAddr, Text};
+use chat_proto::{Author, PeerAddr, Text};
 use chat_testkit::{Datagram, StreamEnd, StreamEvent, VirtualTime};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -178,7 +178,11 @@ impl<const QUICK: bool> Threads<QUICK> {
         for (place, room) in self.rooms.all().iter().enumerate() {
             let Some(member) = room.find(who) else { continue };
             self.truth.borrow_mut().listen();
-            room.mute(member, is_muted);
+            if is_muted {
+                room.mute(&Author::from_shown(who)).expect("it is here, and there are only a few");
+            } else {
+                drop(room.unmute(who));
+            }
             // A journal may still have what the member said before.
             if self.rooms.all().len() > 1 {
                 self.truth.borrow_mut().mute((place, member), is_muted);
