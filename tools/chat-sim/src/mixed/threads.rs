@@ -182,10 +182,11 @@ impl<const QUICK: bool> Threads<QUICK> {
                 room.mute(&Author::from_shown(who)).expect("it is here, and there are only a few");
             } else {
                 drop(room.unmute(who));
+                self.truth.borrow_mut().unmute((place, member), who);
             }
             // A journal may still have what the member said before.
-            if self.rooms.all().len() > 1 {
-                self.truth.borrow_mut().mute((place, member), is_muted);
+            if is_muted && self.rooms.all().len() > 1 {
+                self.truth.borrow_mut().mute((place, member), who);
             }
         }
     }

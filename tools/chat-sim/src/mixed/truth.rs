@@ -34,6 +34,8 @@ pub(super) struct Truth {
     whispers: RefCell<Whispers>,
     /// Members that an operator has muted. If a room has a journal, messages from before may still come.
     muted: HashSet<InRoom>,
+    /// The names that the mutes hold for, in all rooms.
+    muted_names: HashSet<String>,
     banned: Vec<Banned>,
     /// Messages whose author was shown with a tag because another member had the same address.
     tagged: u64,
@@ -76,6 +78,7 @@ impl Truth {
             shared: RefCell::default(),
             whispers: RefCell::default(),
             muted: HashSet::new(),
+            muted_names: HashSet::new(),
             banned: Vec::new(),
             tagged: 0,
             joined: 0,
@@ -166,7 +169,9 @@ impl Truth {
         let stay = self.stay(member)?;
         // What a journal has not committed comes under the name that its author had when saying it.
         let may_be_late = self.has_journal();
-        if self.muted.contains(&member) {
+        let has_muted_name =
+            matches!(author, Author::Named(name) if self.muted_names.contains(name.as_str()));
+        if self.muted.contains(&member) || has_muted_name {
             return Some("is of a member that is muted");
         }
         (!may_be_late && is_another(&stay.author, author))
@@ -276,13 +281,18 @@ impl Truth {
 
     // ---- operators -----------------------------------------------------------------------------
 
-    /// An operator has muted this member, or lifted the mute. All earlier entries must have been heard.
-    pub(super) fn mute(&mut self, member: InRoom, is_muted: bool) {
-        if is_muted {
-            self.muted.insert(member);
-        } else {
-            self.muted.remove(&member);
+    /// An operator has muted this member, which is shown like this. All earlier entries must have been heard.
+    pub(super) fn mute(&mut self, member: InRoom, shown: &str) {
+        self.muted.insert(member);
+        if let Author::Named(name) = Author::from_shown(shown) {
+            self.muted_names.insert(name.to_string());
         }
+    }
+
+    /// An operator has lifted the mutes of this member.
+    pub(super) fn unmute(&mut self, member: InRoom, shown: &str) {
+        self.muted.remove(&member);
+        self.muted_names.remove(shown);
     }
 
     /// Nobody that this covers joins from now on.
