@@ -39,7 +39,7 @@ use crate::web::Web;
 /// ```
 /// use std::io::{self, Read, Write};
 ///
-/// use chat_core::{Room, Turn, Waker};
+/// use chat_core::{Room, RoomConfig, Turn, Waker};
 /// use chat_stream::{Endpoint, Stream};
 ///
 /// /// Says one line and takes everything.

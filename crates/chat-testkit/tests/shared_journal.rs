@@ -98,6 +98,7 @@ fn after_a_full_journal_no_number_is_used_twice() {
     let journal = ScriptedJournal::default().with_others().with_queue_max(1);
     let mut server = Server::new(&journal);
     let bob = server.room.join("bob").unwrap();
+    journal.run(); // the journal has taken the name
     assert_eq!(bob.say("one\ntwo"), Err(SayError::Behind), "the first line is submitted");
     journal.run();
     bob.say("three").unwrap();
@@ -115,6 +116,7 @@ fn a_closing_server_says_goodbye_to_its_own_members_only() {
     let mut server = Server::new(&journal);
     let bob = server.room.join("bob").unwrap();
     let _ann = server.welcome(None).unwrap();
+    journal.run(); // the journal has taken the name
     server.room.close("The server is stopping", Duration::from_secs(5));
     assert_eq!(journal.waiting(), 0, "members at other servers stay");
     let farewell = DirectItem::Notice { text: Text::one_line("The server is stopping").unwrap() };
