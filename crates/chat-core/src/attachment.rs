@@ -124,7 +124,7 @@ impl Attachment {
         now: Instant,
     ) -> Result<Welcomed, JoinError> {
         let peer = peer.into();
-        let name = hello.name.as_ref().and_then(|name| name.as_str().parse().ok());
+        let name = self.room.lock().name_wanted(hello);
         self.admit(&peer, name.as_ref())?;
         let newcomer = Newcomer::new(self.id, key, &peer, true, came);
         let result = self.room.lock().welcome(newcomer, hello, now);
@@ -151,6 +151,14 @@ impl Attachment {
         hello: &Hello,
         now: Instant,
     ) -> Option<Result<Welcomed, JoinError>> {
+        let (peer, name) = {
+            let state = self.room.lock();
+            (state.luggage(member)?.identity, state.name_wanted(hello))
+        };
+        if let Err(refused) = self.admit(&peer, name.as_ref()) {
+            self.leave(member, LeaveReason::from(refused.clone()), now);
+            return Some(Err(refused));
+        }
         let result = self.room.lock().upgrade(member, hello, now);
         let (result, wakes) = result?;
         wakes.wake();

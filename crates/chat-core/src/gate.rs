@@ -33,7 +33,7 @@ pub struct Knock<'a> {
     pub proof: Option<&'a Text>,
     /// Its transport: `tcp`, `udp`, …
     pub transport: &'static str,
-    /// The name it asks for.
+    /// The name it asks for, or the one of the session that it resumes.
     pub name: Option<&'a Name>,
     /// The time, in milliseconds of Unix time.
     pub unix_ms: u64,

@@ -104,8 +104,8 @@ pub use attachment::Attachment;
 pub use ban_list::{BANS_MAX, Ban, BanList, BanListFull, Banned, BannedError};
 pub use client::{
     ADDRESSES_MAX, ATTEMPT_DELAY, Carrier, Client, ClientConfig, ClientEnd, ClientEvent, Command,
-    ConnectError, Conversation, Ended, OldMessages, SavedSession, SavedSessionError, Speaker, Talk,
-    TrySayError, UNCONFIRMED_MAX, User, interleaved,
+    CommandError, ConnectError, Conversation, Ended, OldMessages, SavedSession, SavedSessionError, Speaker,
+    Talk, TryCommandError, TrySayError, UNCONFIRMED_MAX, User, interleaved,
 };
 pub use commands::{ANSWER_LINES_MAX, Action, Caller, CommandTable, Reply, RoomCommand};
 pub use config::{LagPolicy, Names, Rate, RoomConfig};

@@ -74,11 +74,18 @@ impl Sessions {
         self.sessions.get_mut(&member).map(|(_, left)| left)
     }
 
-    /// The session gives up its name.
-    pub(crate) fn release_name(&mut self, member: MemberId) {
-        if let Some((_, left)) = self.sessions.get_mut(&member) {
-            left.name = None;
-        }
+    /// The session gives up its name. Returns the name, if it had one.
+    pub(crate) fn release_name(&mut self, member: MemberId) -> Option<Name> {
+        self.sessions.get_mut(&member)?.1.name.take()
+    }
+
+    /// The sessions whose names can be mistaken for `name`, oldest first.
+    pub(crate) fn holders_like(&self, name: &Name) -> Vec<MemberId> {
+        let is_like = |member: &&MemberId| {
+            let left = self.get(**member);
+            left.and_then(|left| left.name.as_ref()).is_some_and(|held| held.is_confusable_with(name))
+        };
+        self.order.values().filter(is_like).copied().collect()
     }
 }
 

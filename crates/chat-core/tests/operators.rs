@@ -185,3 +185,62 @@ fn the_limits_of_addresses_can_be_tried_on_loopback() {
     assert!(tcp.try_join("127.0.0.1:5").is_ok());
     assert_eq!(tcp.try_join("127.0.0.1:6"), Err(JoinError::AddressFull { members_per_address_max: 1 }));
 }
+
+/// Resumes the session of this welcome without asking for a name.
+fn resuming(welcome: &Welcome) -> Hello {
+    let session = welcome.session;
+    let resume = Some(Resume { epoch: welcome.epoch, session, have: session.since, direct: 0 });
+    Hello { resume, ..Hello::default() }
+}
+
+fn named(name: &str) -> Hello {
+    Hello { name: Some(text(name)), ..Hello::default() }
+}
+
+#[test]
+fn a_banned_name_does_not_come_back_with_its_session() {
+    let bans = BanList::new();
+    let (room, time) = room_with(RoomConfig::default().with_bans(bans.clone()));
+    let host = operator(&room);
+    let tcp = Carrier::new(&room, &time);
+    let try_resume = |welcome| {
+        let (peer, now) = ("192.0.2.1:5".parse::<std::net::SocketAddr>().unwrap(), time.now());
+        tcp.attachment.welcome(0, peer, &resuming(welcome), now, now)
+    };
+    let kicked = tcp.welcome("192.0.2.1:5", &named("mallory"));
+    let away = tcp.welcome("192.0.2.1:6", &named("ma1lory"));
+    tcp.leave(away.member, LeaveReason::Lost);
+    run(&host, "ban mallory");
+    for welcomed in [&kicked, &away] {
+        let again = try_resume(&welcomed.welcome).unwrap();
+        assert_eq!(again.welcome.name, None, "the ban has ended the reservation");
+        assert!(again.welcome.resumed);
+    }
+    run(&host, "unban mallory");
+    let here = tcp.welcome("192.0.2.1:7", &named("mallory"));
+    assert_eq!(here.welcome.name, Some(text("mallory")), "nobody holds the name any more");
+
+    // The list is shared, and another room or the configuration may add to it without a kick here.
+    let ban = "mallory".parse().unwrap();
+    bans.ban(chat_core::Ban { who: ban, why: text("no"), until_unix_ms: None }).unwrap();
+    assert_eq!(try_resume(&here.welcome).unwrap_err(), JoinError::Refused { why: text("no") });
+    tcp.leave(here.member, LeaveReason::Lost);
+    assert_eq!(try_resume(&here.welcome).unwrap_err(), JoinError::Refused { why: text("no") });
+}
+
+#[test]
+fn a_listener_that_says_hello_is_not_given_a_banned_name() {
+    let (room, time) = room_with(RoomConfig::default());
+    let host = operator(&room);
+    let tcp = Carrier::new(&room, &time);
+    run(&host, "ban mallory");
+    let _ = hear(&host);
+    let silent = tcp.join("192.0.2.1:5");
+    let refused = tcp.attachment.upgrade(silent, &named("mallory"), time.now()).unwrap();
+    assert_eq!(refused.unwrap_err(), JoinError::Refused { why: text("This name is banned") });
+    assert!(!tcp.attachment.is_member(silent));
+    assert_eq!(hear(&host).len(), 2, "it joined and left");
+    let other = tcp.join("192.0.2.1:6");
+    let welcomed = tcp.attachment.upgrade(other, &named("ann"), time.now()).unwrap().unwrap();
+    assert_eq!(welcomed.welcome.name, Some(text("ann")));
+}

@@ -46,13 +46,18 @@ pub(super) fn run(client: &Arc<Client>, args: &ClientArgs) -> io::Result<Filtere
     // Not joined: it may wait for input that never comes.
     Builder::new().name("chat-stdin".to_owned()).spawn(move || {
         let spoken = if is_json {
-            speak::requests(&speaker, is_plain, &expected)
+            speak::requests(&speaker, is_plain, &expected).map(|()| 0)
         } else {
             speak::lines(&speaker, io::stdin().is_terminal())
         };
         let is_over = spoken.is_err() || !stay;
-        if let Err(error) = spoken {
-            let _there_is_room = failed.send(error);
+        let fault = match spoken {
+            Ok(0) => None,
+            Ok(refused) => Some(format!("{} of the input refused", counted(refused, "line"))),
+            Err(error) => Some(format!("cannot read stdin: {error}")),
+        };
+        if let Some(fault) = fault {
+            let _there_is_room = failed.send(fault);
         }
         if is_over {
             let _ended = speaker.finish();
@@ -98,11 +103,7 @@ struct Listener<'a> {
 }
 
 impl Listener<'_> {
-    fn run(
-        mut self,
-        mut requests: Receiver<Expected>,
-        failure: &Receiver<io::Error>,
-    ) -> io::Result<Filtered> {
+    fn run(mut self, mut requests: Receiver<Expected>, failure: &Receiver<String>) -> io::Result<Filtered> {
         let mut stdout = stdio::stdout()?;
         let mut closed = stdio::stdout_closed()?;
         // Once nobody reads our output: when to leave at the latest.
@@ -244,11 +245,8 @@ impl Listener<'_> {
     }
 
     /// What did not become of the input as it should have.
-    fn faults(&self, failure: &Receiver<io::Error>) -> Vec<String> {
-        let mut faults = Vec::new();
-        if let Ok(error) = failure.try_recv() {
-            faults.push(format!("cannot read stdin: {error}"));
-        }
+    fn faults(&self, failure: &Receiver<String>) -> Vec<String> {
+        let mut faults: Vec<String> = failure.try_iter().collect();
         if self.answers.refused() > 0 {
             faults.push(format!("{} of the input refused", counted(self.answers.refused(), "line")));
         }

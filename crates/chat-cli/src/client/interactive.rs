@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_core::{Client, ClientEnd, ClientEvent, TrySayError};
+use chat_core::{Client, ClientEnd, ClientEvent, CommandError, TryCommandError, TrySayError};
 use chat_proto::Text;
 use crossbeam_channel::{Receiver, select};
 
@@ -204,24 +204,26 @@ impl Session<'_> {
                 self.view.said(shown, now);
                 self.outbox.push_back(Outgoing::Line(line));
             }
-            _ => self.view.note(Style::Warning, "That command is too long; nothing was sent."),
+            _ => self.view.note(Style::Warning, &format!("Nothing was sent: {}.", CommandError::TooLong)),
         }
     }
 
     /// Hands the waiting lines to the client, as many as it takes.
     fn flush(&mut self) {
         while let Some(next) = self.outbox.pop_front() {
-            let result = match &next {
-                Outgoing::Say(text) => self.client.try_say(text.as_str()),
-                Outgoing::Line(line) => self.client.try_command(line.as_str()),
-            };
-            match result {
-                Ok(()) => {}
-                Err(TrySayError::Full(_)) => {
-                    self.outbox.push_front(next);
-                    return;
+            // Each is one text, so either all of it is taken or nothing.
+            let is_full = match &next {
+                Outgoing::Say(text) => {
+                    matches!(self.client.try_say(text.as_str()), Err(TrySayError::Full(_)))
                 }
-                Err(TrySayError::Ended) => self.outbox.clear(), // the event that says why is on its way
+                Outgoing::Line(line) => {
+                    matches!(self.client.try_command(line.as_str()), Err(TryCommandError::NotSent(_)))
+                }
+            };
+            // If the client has ended, the event that says why is on its way.
+            if is_full {
+                self.outbox.push_front(next);
+                return;
             }
         }
         if let Leaving::Wanted { by } = self.leaving {

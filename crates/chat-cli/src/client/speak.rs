@@ -2,12 +2,12 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use chat_core::{Client, Ended};
+use chat_core::{Client, CommandError, Ended};
 use chat_proto::Text;
 use chat_proto::json::Request;
 use crossbeam_channel::Sender;
 
-use super::json;
+use super::{filter, json};
 use crate::{byte_order_mark, stdio};
 
 /// A line of input longer than this is taken in several parts.
@@ -29,15 +29,18 @@ pub(super) enum Expected {
     Refused { line: u64, error: String },
 }
 
-/// Says every line of stdin.
+/// Says every line of stdin. Returns how many of them were commands that are too long, and so were refused.
 ///
 /// # Errors
 ///
 /// If stdin cannot be read.
-pub(super) fn lines(client: &Client, is_terminal: bool) -> io::Result<()> {
+pub(super) fn lines(client: &Client, is_terminal: bool) -> io::Result<usize> {
     let mut stdin = BufReader::new(stdio::stdin()?);
     let mut line = Vec::new();
     let mut is_first = true;
+    let mut refused = 0;
+    // What the part of a line is that was read before it.
+    let mut before = Part::None;
     loop {
         let count = (&mut stdin).take(INPUT_BYTES_MAX - line.len() as u64).read_until(b'\n', &mut line)?;
         if std::mem::take(&mut is_first) {
@@ -45,15 +48,28 @@ pub(super) fn lines(client: &Client, is_terminal: bool) -> io::Result<()> {
         }
         let is_whole = line.last() == Some(&b'\n');
         if count == 0 && line.is_empty() {
-            return Ok(());
+            return Ok(refused);
         }
         // Of a line that goes on, a character that is not whole yet is kept for the next part.
         let rest = if is_whole || count == 0 { Vec::new() } else { line.split_off(whole_characters(&line)) };
-        if !(is_terminal && line.trim_ascii().is_empty())
-            && client.command(&String::from_utf8_lossy(&line)).is_err()
-        {
-            return Ok(()); // how it ended is reported elsewhere
-        }
+        let text = String::from_utf8_lossy(&line);
+        let result = match before {
+            Part::Refused => Ok(()),
+            Part::Said => client.say(&text).map_err(CommandError::from),
+            Part::None if is_terminal && text.trim().is_empty() => Ok(()),
+            Part::None => client.command(&text),
+        };
+        let part = match result {
+            Ok(()) if before == Part::Refused => Part::Refused,
+            Ok(()) => Part::Said,
+            Err(error @ CommandError::TooLong) => {
+                filter::tell(&format!("Not sent: {error}"));
+                refused += 1;
+                Part::Refused
+            }
+            Err(_) => return Ok(refused), // how it ended is reported elsewhere
+        };
+        before = if is_whole { Part::None } else { part };
         line = rest;
     }
 }
@@ -83,7 +99,8 @@ pub(super) fn requests(client: &Client, is_plain: bool, expected: &Sender<Expect
                 count => expect(Expected::Messages(count)).and_then(|()| client.say(&text)),
             },
             Ok(Request::Command { text, .. }) => match command(&text) {
-                Ok(line) => expect(Expected::Messages(1)).and_then(|()| client.command(line.as_str())),
+                Ok(line) => expect(Expected::Messages(1))
+                    .and_then(|()| client.command(line.as_str()).map_err(|_one_text: CommandError| Ended)),
                 Err(error) => refuse(error),
             },
             Ok(Request::Who {}) if is_plain => {
@@ -108,12 +125,22 @@ pub(super) fn requests(client: &Client, is_plain: bool, expected: &Sender<Expect
     Ok(())
 }
 
+/// What became of the part of a long line that was read last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// A line begins.
+    None,
+    Said,
+    /// It was a command that is too long, and the rest of its line is refused with it.
+    Refused,
+}
+
 /// A command of `--json`; what is wrong with it if it is none.
 fn command(text: &str) -> Result<Text, String> {
     if !text.starts_with('/') {
         return Err("a command begins with a slash".to_owned());
     }
-    Text::one_line(text).map_err(|error| error.to_string())
+    Text::one_line(text).map_err(|_| CommandError::TooLong.to_string())
 }
 
 /// Takes the byte order mark off the first line.

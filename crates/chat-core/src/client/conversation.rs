@@ -373,7 +373,9 @@ impl Conversation {
                 on_event(ClientEvent::Unsure(unsure));
             }
         }
-        if !resumed {
+        if resumed {
+            self.seen.resume();
+        } else {
             self.seen.forget();
         }
         self.sent = 0;

@@ -13,6 +13,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use chat_proto::limits::TEXT_BYTES_MAX;
 use chat_proto::{LookBack, Text};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
@@ -117,16 +118,20 @@ impl Speaker {
         Text::split(text.as_bytes()).try_for_each(|text| self.ask(Command::Say(text)))
     }
 
-    /// Gives the room a command, `/nick ann`; what begins otherwise is said, and so is what follows the first line. Answers come as
-    /// [`ClientEvent::Direct`], the last of them `Done` or `Sent`. Waits as [`say`](Self::say) does.
+    /// Gives the room a command, `/nick ann`, of at most [`TEXT_BYTES_MAX`] bytes; a first line that begins otherwise is said, and so
+    /// are the lines that follow. Answers come as [`ClientEvent::Direct`], the last of them `Done` or `Sent`. Waits as
+    /// [`say`](Self::say) does.
     ///
     /// # Errors
     ///
-    /// [`Ended`] if the client has ended.
-    pub fn command(&self, line: &str) -> Result<(), Ended> {
+    /// [`CommandError`]. If the command is too long, nothing is sent, not even the lines that follow.
+    pub fn command(&self, line: &str) -> Result<(), CommandError> {
+        if is_too_long_command(line) {
+            return Err(CommandError::TooLong);
+        }
         let mut texts = Text::split(line.as_bytes());
         texts.next().map_or(Ok(()), |first| self.ask(Command::Line(first)))?;
-        texts.try_for_each(|text| self.ask(Command::Say(text)))
+        Ok(texts.try_for_each(|text| self.ask(Command::Say(text)))?)
     }
 
     /// Says `text`, as far as that does not mean to wait.
@@ -135,35 +140,49 @@ impl Speaker {
     ///
     /// [`TrySayError`], which gives back what was not said.
     pub fn try_say(&self, text: &str) -> Result<(), TrySayError> {
-        self.try_all(text, Command::Say)
+        self.try_say_all(Text::split(text.as_bytes()))
     }
 
-    /// Gives the room a command, as far as that does not mean to wait.
+    /// Gives the room a command as [`command`](Self::command) does, as far as that does not mean to wait.
     ///
     /// # Errors
     ///
-    /// [`TrySayError`], which gives back what was not sent.
-    pub fn try_command(&self, line: &str) -> Result<(), TrySayError> {
-        self.try_all(line, Command::Line)
+    /// [`TryCommandError`], which gives back what was not sent.
+    pub fn try_command(&self, line: &str) -> Result<(), TryCommandError> {
+        if is_too_long_command(line) {
+            return Err(TryCommandError::TooLong);
+        }
+        let mut texts = Text::split(line.as_bytes());
+        let Some(first) = texts.next() else { return Ok(()) };
+        match self.try_ask(Command::Line(first)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Err(TryCommandError::NotSent(line.to_owned())),
+            Err(TrySendError::Disconnected(_)) => return Err(TryCommandError::Ended),
+        }
+        self.try_say_all(texts).map_err(|error| match error {
+            TrySayError::Full(rest) => TryCommandError::NotSaid(rest),
+            TrySayError::Ended => TryCommandError::Ended,
+        })
     }
 
-    fn try_all(&self, text: &str, first: fn(Text) -> Command) -> Result<(), TrySayError> {
-        let mut command = first;
-        let mut texts = Text::split(text.as_bytes());
+    fn try_say_all(&self, mut texts: impl Iterator<Item = Text>) -> Result<(), TrySayError> {
         while let Some(text) = texts.next() {
-            let sent = self.commands.try_send(command(text));
-            self.waker.wake();
-            command = Command::Say;
-            match sent {
+            match self.try_ask(Command::Say(text.clone())) {
                 Ok(()) => {}
-                Err(TrySendError::Full(Command::Say(text) | Command::Line(text))) => {
+                Err(TrySendError::Full(_)) => {
                     let rest = iter::once(text).chain(texts);
                     return Err(TrySayError::Full(rest.map(|text| format!("{text}\n")).collect()));
                 }
-                Err(_) => return Err(TrySayError::Ended),
+                Err(TrySendError::Disconnected(_)) => return Err(TrySayError::Ended),
             }
         }
         Ok(())
+    }
+
+    fn try_ask(&self, command: Command) -> Result<(), TrySendError<Command>> {
+        let sent = self.commands.try_send(command);
+        self.waker.wake();
+        sent
     }
 
     /// Asks who is present; [`ClientEvent::Present`] answers.
@@ -214,10 +233,58 @@ impl Drop for Client {
     }
 }
 
+/// Whether the first line is a command that does not fit into one text.
+fn is_too_long_command(line: &str) -> bool {
+    let first_line = line.split(['\n', '\r', '\0']).next().unwrap_or_default();
+    let mut texts = Text::split(first_line.as_bytes());
+    let first = texts.next().unwrap_or_default();
+    // A room says a line that begins with two slashes, as it says any other.
+    let is_command = first.as_str().starts_with('/') && !first.as_str().starts_with("//");
+    is_command && texts.next().is_some()
+}
+
 /// The client has ended; [`ClientEvent::Ended`] tells why.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the client has ended")]
 pub struct Ended;
+
+/// Why [`Speaker::command`] did not send everything.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The command is longer than a message may be, so nothing was sent.
+    #[error("a command has at most {TEXT_BYTES_MAX} bytes")]
+    TooLong,
+    /// The client has ended.
+    #[error("the client has ended")]
+    Ended,
+}
+
+impl From<Ended> for CommandError {
+    fn from(Ended: Ended) -> Self {
+        Self::Ended
+    }
+}
+
+/// Why [`Speaker::try_command`] did not send everything.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TryCommandError {
+    /// Too many messages are on their way. Gives back the command and what follows it, for another
+    /// [`try_command`](Speaker::try_command).
+    #[error("too many messages are on their way")]
+    NotSent(String),
+    /// The command was sent, and then too many messages were on their way. Gives back the lines that follow it and were not
+    /// said, for [`try_say`](Speaker::try_say): one that begins with `/` is no command.
+    #[error("too many messages are on their way")]
+    NotSaid(String),
+    /// The command is longer than a message may be, so nothing was sent.
+    #[error("a command has at most {TEXT_BYTES_MAX} bytes")]
+    TooLong,
+    /// The client has ended.
+    #[error("the client has ended")]
+    Ended,
+}
 
 /// Why [`Speaker::try_say`] did not say everything.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -228,4 +295,56 @@ pub enum TrySayError {
     /// The client has ended.
     #[error("the client has ended")]
     Ended,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A speaker, and the other end of its commands.
+    fn client() -> (Speaker, Commands) {
+        let (commands, queue) = bounded(COMMANDS_MAX);
+        let leave = Arc::new(AtomicBool::new(false));
+        let taken = Commands { queue, leave: Arc::clone(&leave), left: false };
+        (Speaker { commands, leave, waker: Waker::new(|| {}) }, taken)
+    }
+
+    fn texts(commands: &mut Commands) -> Vec<(bool, String)> {
+        iter::from_fn(|| commands.next(false))
+            .map(|command| match command {
+                Command::Line(text) => (true, text.to_string()),
+                Command::Say(text) => (false, text.to_string()),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn no_part_of_a_command_that_is_too_long_is_sent() {
+        let (client, mut commands) = client();
+        let longest = format!("/msg bob {}", "x".repeat(TEXT_BYTES_MAX - 9));
+        for too_long in [format!("{longest}x"), format!("{longest}x\r\nhello"), format!("{longest}x\0")] {
+            assert_eq!(client.command(&too_long), Err(CommandError::TooLong));
+            assert_eq!(client.try_command(&too_long), Err(TryCommandError::TooLong));
+        }
+        assert_eq!(CommandError::TooLong.to_string(), "a command has at most 960 bytes");
+        assert_eq!(texts(&mut commands), []);
+        client.command(&format!("{longest}\nhello")).unwrap();
+        assert_eq!(texts(&mut commands), [(true, longest), (false, "hello".to_owned())]);
+        let said = format!("/{}", "/".repeat(TEXT_BYTES_MAX));
+        client.command(&said).unwrap();
+        assert_eq!(texts(&mut commands).len(), 2, "it is no command");
+    }
+
+    #[test]
+    fn what_is_given_back_runs_no_command() {
+        let (client, mut commands) = client();
+        let fill = |count| (0..count).for_each(|_| client.try_say("x").unwrap());
+        fill(COMMANDS_MAX - 1);
+        let rest = TryCommandError::NotSaid("/quit\nbye\n".to_owned());
+        assert_eq!(client.try_command("/nick ann\n/quit\nbye"), Err(rest));
+        let whole = TryCommandError::NotSent("/nick ann\n/quit".to_owned());
+        assert_eq!(client.try_command("/nick ann\n/quit"), Err(whole));
+        assert_eq!(texts(&mut commands).pop(), Some((true, "/nick ann".to_owned())));
+    }
 }

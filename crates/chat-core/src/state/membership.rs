@@ -345,7 +345,7 @@ impl State {
     }
 
     /// Whether this is a session of the room that can go on: here and now, or once what it has read elsewhere has come here.
-    fn goes_on(&self, resume: &Resume) -> bool {
+    pub(super) fn goes_on(&self, resume: &Resume) -> bool {
         self.is_proven(resume) && (self.is_shared() || resume.have <= self.log.seq())
     }
 

@@ -50,7 +50,8 @@ impl State {
         Some(self.dismiss(membership, reason, now))
     }
 
-    /// Kicks the members that a ban covers. Operators stay. Costs a step per member, once per ban.
+    /// Kicks the members that a ban covers. Operators stay. Sessions that have left lose a banned name. Costs a step per
+    /// member and session, once per ban.
     pub(crate) fn kick_banned(&mut self, ban: &Ban, now: Instant) -> (usize, Wakes) {
         let is_meant = |member: &Member| match (&ban.who, member.name()) {
             (Banned::Network(network), _) => network.contains(member.address.ip()),
@@ -64,6 +65,9 @@ impl State {
         let mut wakes = Wakes::default();
         for &membership in &banned {
             wakes.0.extend(self.dismiss(membership, &reason, now).0);
+        }
+        if let Banned::Name(name) = &ban.who {
+            self.end_reservations_of(name);
         }
         (banned.len(), wakes)
     }

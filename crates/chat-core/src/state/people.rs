@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chat_proto::{Author, DirectItem, Event, MemberId, Name, Text};
+use chat_proto::{Author, DirectItem, Event, Hello, MemberId, Name, Text};
 
 use super::readers::LOCAL_WORD;
 use super::{State, Wakes};
@@ -84,14 +84,36 @@ impl State {
     /// Takes the name from a session that has left, if it was long ago.
     fn frees_name(&mut self, holder: MemberId, now: Instant) -> bool {
         let now_ms = self.since_began_ms(now);
-        let left = self.left.get(holder).cloned();
-        let is_reserved = left.as_ref().is_some_and(|left| left.left_ms + NAME_RESERVED_MS > now_ms);
-        if !is_reserved && let Some(name) = left.and_then(|left| left.name) {
-            self.names.release(&name);
-            self.left.release_name(holder);
-            self.give_up_name(holder);
+        let left = self.left.get(holder);
+        let is_reserved = left.is_some_and(|left| left.left_ms + NAME_RESERVED_MS > now_ms);
+        if !is_reserved {
+            self.end_reservation(holder);
         }
         !is_reserved
+    }
+
+    /// A session that has left loses its name.
+    fn end_reservation(&mut self, holder: MemberId) {
+        if let Some(name) = self.left.release_name(holder) {
+            self.names.release(&name);
+            self.give_up_name(holder);
+        }
+    }
+
+    /// Sessions that have left lose a name that is banned now, and what looks like it. Costs a step per session.
+    pub(super) fn end_reservations_of(&mut self, banned: &Name) {
+        self.left.holders_like(banned).into_iter().for_each(|holder| self.end_reservation(holder));
+    }
+
+    /// The name that a peer with this hello is going to have, if it can: that of the session that it resumes, or the one
+    /// that it asks for.
+    pub(crate) fn name_wanted(&self, hello: &Hello) -> Option<Name> {
+        let resumed = hello.resume.filter(|resume| self.goes_on(resume)).map(|resume| resume.session.member);
+        let of_session = resumed.and_then(|member| match self.members.key_of(member) {
+            Some(membership) => self.members.get(membership)?.name(),
+            None => self.left.get(member)?.name.as_ref(),
+        });
+        of_session.cloned().or_else(|| hello.name.as_ref()?.as_str().parse().ok())
     }
 
     /// How a member that is here is shown.
@@ -110,9 +132,9 @@ impl State {
             return self.names.holder(name).filter(|&holder| self.shown_anywhere(holder).is_some());
         }
         let based = self.members.based_like(who);
-        let members = based.into_iter().filter_map(|membership| self.members.get(membership));
+        let mut members = based.into_iter().filter_map(|membership| self.members.get(membership));
         // A member with a name is found by its address, too, if it would be shown as the bare address without the name.
-        let here = members.filter(|member| member.bare_author(self.word(member)) == *who).next();
+        let here = members.find(|member| member.bare_author(self.word(member)) == *who);
         here.map(|member| member.id).or_else(|| self.unnamed_elsewhere(who))
     }
 

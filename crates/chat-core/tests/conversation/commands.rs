@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chat_core::{ClientEvent, Conversation};
 use chat_proto::limits::TEXT_BYTES_MAX;
 use chat_proto::{
-    Author, COMMANDS, Direct, DirectItem, Entry, Event, MemberFrame, MemberId, Origin, RoomFrame, Session,
-    Welcome,
+    Author, COMMANDS, Direct, DirectItem, Entry, Event, LeaveReason, MemberFrame, MemberId, Origin,
+    RoomFrame, Session, Welcome,
 };
 
 use crate::says;
@@ -112,4 +112,19 @@ fn the_room_ends_the_connection_over_which_it_took_the_command_to_move() {
     }
     assert_eq!(conversation.next_frame(), Some(MemberFrame::Got { direct: 2 }));
     assert_eq!(conversation.next_frame(), None);
+}
+
+#[test]
+fn entries_that_are_alike_are_all_told_although_the_clock_stands_still() {
+    let mut conversation = welcomed(0);
+    let member = MemberId::new(77);
+    let author: Author = "192.0.2.7:1".parse().unwrap();
+    let left = Event::Left { member, author: author.clone(), reason: LeaveReason::Lost, members: 1 };
+    let joined = Event::Joined { member, author, members: 2 };
+    let mut told = 0;
+    for event in [left.clone(), joined, left] {
+        let entry = Entry { seq: 0, at_ms: 1, event };
+        conversation.receive(RoomFrame::Entry(entry.into()), |_| told += 1);
+    }
+    assert_eq!(told, 3);
 }

@@ -10,26 +10,37 @@ const SEEN_MAX: usize = 256;
 
 /// The entries after the last message, which have no number of their own: a session goes on after a message.
 #[derive(Debug, Default)]
-pub(super) struct Seen(VecDeque<Arc<Entry>>);
+pub(super) struct Seen {
+    entries: VecDeque<Arc<Entry>>,
+    /// The session has gone on, and what followed has all been told before.
+    is_told_again: bool,
+}
 
 impl Seen {
-    /// Whether the room has told this entry before. From now on it has.
+    /// Whether the room tells an entry again because the session has gone on. It tells nothing twice otherwise, even if
+    /// two entries are alike. From now on it has told this one.
     pub(super) fn is_again(&mut self, entry: &Arc<Entry>) -> bool {
         if let Event::Said { .. } = entry.event {
-            self.0.clear();
+            self.forget();
             return false;
         }
-        if self.0.contains(entry) {
+        self.is_told_again &= self.entries.contains(entry);
+        if self.is_told_again {
             return true;
         }
-        if self.0.len() == SEEN_MAX {
-            self.0.pop_front();
+        if self.entries.len() == SEEN_MAX {
+            self.entries.pop_front();
         }
-        self.0.push_back(Arc::clone(entry));
+        self.entries.push_back(Arc::clone(entry));
         false
     }
 
+    /// The session goes on: what was told after the last message may follow again.
+    pub(super) fn resume(&mut self) {
+        self.is_told_again = true;
+    }
+
     pub(super) fn forget(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 }
