@@ -72,6 +72,25 @@ fn every_request_is_answered_in_order_before_the_end() {
 }
 
 #[test]
+fn no_part_of_a_command_that_is_too_long_is_said() {
+    let server = Server::over(&["tcp"], &[]);
+    for longer in [1_000, 200_000] {
+        let input = format!("/msg bob {}\nhello\n", "x /".repeat(longer / 3));
+        let mut command = client_command(server.address, &[]);
+        let (code, _, stderr) = run(&mut command, input.as_bytes());
+        assert_eq!(code, Some(1), "{stderr}");
+        assert_eq!(
+            stderr,
+            "[*] Not sent: a command has at most 960 bytes\nerror: 1 line of the input refused"
+        );
+        let (_, said, _) = run(&mut client_command(server.address, &["--history", "9", "--json"]), b"");
+        let said: Vec<_> = said.iter().filter(|line| line.contains("\"message\"")).collect();
+        assert!(said.iter().all(|line| line.contains("hello")), "{said:?}");
+        assert!(!said.is_empty());
+    }
+}
+
+#[test]
 fn a_byte_order_mark_is_no_text() {
     let server = Server::start();
     let mut reader = server.peer();
