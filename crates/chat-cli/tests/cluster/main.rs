@@ -132,6 +132,8 @@ fn names_lists_and_private_messages_reach_other_servers_and_the_names_of_a_dead_
     let at = cluster.addresses[0].port();
     answers(&mut bob, "/who\n", &format!(":{at}, here for"));
     answers(&mut bob, "/nick Ann\n", "The name Ann is taken. Ann-2 is free.");
+    // What is known of a name, and what of the member who has it, comes in two ways.
+    answers(&mut bob, "/who\n", "ann, ");
     bob.send("/msg ann hello\n");
     while !ann.text().contains("[bob -> you] hello") {
         assert!(!ann.recv().is_empty(), "the connection ended");
