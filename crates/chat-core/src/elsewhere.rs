@@ -65,18 +65,29 @@ pub enum Elsewhere {
     },
 }
 
+/// What is taken in under one hold of the room's lock. A server that starts may learn of 100,000 members.
+const TURN_MAX: usize = 256;
+
 impl Committer {
     /// These things have happened at other servers, in this order.
     pub fn elsewhere(&self, batch: Vec<Elsewhere>) {
         let Some(room) = Room::upgrade(&self.0) else { return };
-        let (mut wakes, now) = (Vec::new(), room.now());
-        let mut state = room.lock();
-        for what in batch {
-            wakes.push(state.hear_elsewhere(what, now));
+        let mut batch = batch.into_iter().peekable();
+        while batch.peek().is_some() {
+            let (mut wakes, now) = (Vec::new(), room.now());
+            let mut state = room.lock();
+            for what in batch.by_ref().take(TURN_MAX) {
+                wakes.push(state.hear_elsewhere(what, now));
+            }
+            drop(state);
+            wakes.into_iter().for_each(|wakes| wakes.wake());
         }
+<<<<<<< HEAD
         drop(state);
         for wakes in wakes {
             wakes.wake();
         }
+=======
+>>>>>>> 00d75e0 (nats: a room that is opened again at a server is heard again, and one that is gone leaves no members behind)
     }
 }

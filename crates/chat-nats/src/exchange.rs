@@ -45,6 +45,8 @@ pub(crate) struct Exchange {
     received: Subscriber,
     others: Others,
     letters: Letters,
+    /// Which task of this room at this server: a later one has a greater number.
+    task: u64,
     /// How many changes of the members here were told.
     number: u64,
     changes: Vec<Change>,
@@ -57,10 +59,11 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// `None` if the connection is closed.
+    /// `task` is greater than that of every earlier task for this room at this server. `None` if the connection is closed.
     pub(crate) async fn new(
         hub: &Hub,
         place: &Place,
+        task: u64,
         committer: Committer,
         tells_all: Arc<AtomicBool>,
     ) -> Option<Self> {
@@ -83,6 +86,7 @@ impl Exchange {
             received,
             others: Others::default(),
             letters: Letters::default(),
+            task,
             number: 0,
             changes: Vec::new(),
             tells_all,
@@ -141,12 +145,13 @@ impl Exchange {
     /// Looks what is due.
     pub(crate) async fn look(&mut self) {
         let now = Instant::now();
-        let gone = self.others.look(&self.servers);
+        let is_connected = self.client.connection_state() == State::Connected;
+        let gone = self.others.look(&self.servers, is_connected);
         self.tell(gone);
         while let Some(Waiting { sender, to, .. }) = self.letters.late(now) {
             self.not_delivered(sender, to, SILENT);
         }
-        if self.client.connection_state() != State::Connected {
+        if !is_connected {
             // The others notice it by the number, and ask.
             self.number += u64::from(!self.changes.is_empty());
             self.changes.clear();
@@ -158,20 +163,28 @@ impl Exchange {
         }
         for changes in std::mem::take(&mut self.changes).chunks(PART_MAX) {
             self.number += 1;
-            let (number, at) = (self.number, self.at.clone());
-            self.say(&Told::Changes { server: me.clone(), at, number, changes: changes.to_vec() });
+            let (task, number, at) = (self.task, self.number, self.at.clone());
+            self.say(&Told::Changes { server: me.clone(), task, at, number, changes: changes.to_vec() });
         }
         if self.tells_all.swap(false, Ordering::Relaxed) {
-            self.say_all();
+            let members = self.committer.members().iter().map(Member::from).collect();
+            self.say_all(members);
         }
         let asks: Vec<ServerId> = self.others.take_asks().collect();
         for whom in asks {
             self.say(&Told::Ask { server: me.clone(), whom: Some(whom) });
         }
-        if self.number > 0 && now >= self.beat_at {
+        if now >= self.beat_at {
             self.beat_at = now + BEAT;
-            self.say(&Told::Beat { server: me, number: self.number });
+            self.say(&Told::Beat { server: me, task: self.task, number: self.number });
         }
+        self.publish().await;
+    }
+
+    /// The room is gone, and nobody is here any more.
+    pub(crate) async fn end(&mut self) {
+        self.look().await;
+        self.say_all(Vec::new());
         self.publish().await;
     }
 
@@ -202,30 +215,32 @@ impl Exchange {
         self.outgoing.push((self.presence.clone(), sealed));
     }
 
-    fn say_all(&mut self) {
-        let members: Vec<Member> = self.committer.members().iter().map(Member::from).collect();
+    fn say_all(&mut self, members: Vec<Member>) {
+        // A number of its own, so that who misses a part of it notices that by the next beat.
+        self.number += 1;
         let parts = members.len().div_ceil(PART_MAX).max(1);
         for part in 0..parts {
             let members = members.iter().skip(part * PART_MAX).take(PART_MAX).cloned().collect();
             let (server, at) = (self.servers.me().clone(), self.at.clone());
-            let (is_first, is_last) = (part == 0, part + 1 == parts);
-            self.say(&Told::Whole { server, at, number: self.number, members, is_first, is_last });
+            let (task, number) = (self.task, self.number);
+            self.say(&Told::Whole { server, task, at, number, members, part, parts });
         }
     }
 
     // ---- letters -------------------------------------------------------------------------------
 
     fn read(&mut self, letter: Letter) {
-        let Letter { server, number, content } = letter;
+        let Letter { server, task, number, content } = letter;
         match content {
             Content::Private { from, author, to, text } => {
                 let (author, text) = (Author::from_shown(&author), Text::lossy(&text));
                 let result = self.committer.deliver(MemberId::new(from), author, MemberId::new(to), text);
                 let why = result.err().map(|error| error.to_string());
-                self.write(&server, Content::Answer { to_number: number, why });
+                self.write(&server, Content::Answer { to_task: task, to_number: number, why });
             }
-            Content::Answer { to_number, why } => {
-                if let Some(Waiting { sender, to, .. }) = self.letters.answered(&server, to_number)
+            Content::Answer { to_task, to_number, why } => {
+                if to_task == self.task
+                    && let Some(Waiting { sender, to, .. }) = self.letters.answered(&server, to_number)
                     && let Some(why) = why
                 {
                     self.not_delivered(sender, to, &why);
@@ -271,10 +286,10 @@ impl Exchange {
     }
 
     fn write(&mut self, server: &ServerId, content: Content) -> u64 {
-        let number = self.letters.next_number(server);
+        let number = self.letters.next_number();
         let (prefix, key) = &self.letters_to;
         let subject = format!("{prefix}.{server}.{key}");
-        let letter = Letter { server: self.servers.me().clone(), number, content };
+        let letter = Letter { server: self.servers.me().clone(), task: self.task, number, content };
         let sealed = self.seal.close(&subject, &letter);
         self.outgoing.push((subject, sealed));
         number

@@ -27,7 +27,9 @@ const SERVERS_MAX: usize = 10_000;
 pub(crate) struct Letter {
     /// Who tells it.
     pub(crate) server: ServerId,
-    /// Counts what it has told this server about this room, so that nobody can repeat it.
+    /// Which of its tasks for this room: a later one has a greater number.
+    pub(crate) task: u64,
+    /// Counts the letters of this task, so that nobody can repeat one.
     pub(crate) number: u64,
     #[serde(flatten)]
     pub(crate) content: Content,
@@ -38,8 +40,8 @@ pub(crate) struct Letter {
 pub(crate) enum Content {
     /// A private message.
     Private { from: u64, author: String, to: u64, text: String },
-    /// The private message with this number is in the lane of its recipient, or `why` it is not.
-    Answer { to_number: u64, why: Option<String> },
+    /// The private message of this task with this number is in the lane of its recipient, or `why` it is not.
+    Answer { to_task: u64, to_number: u64, why: Option<String> },
     /// The recipient has left before it had read a private message of this sender.
     Undelivered { sender: u64, to: String, why: String },
     /// An operator has kicked a member.
@@ -62,27 +64,28 @@ pub(crate) struct Waiting {
 /// The letters of one room.
 #[derive(Debug, Default)]
 pub(crate) struct Letters {
-    sent: HashMap<ServerId, u64>,
-    heard: HashMap<ServerId, u64>,
+    sent: u64,
+    /// Task and number of the newest letter of each server.
+    heard: HashMap<ServerId, (u64, u64)>,
     waiting: VecDeque<Waiting>,
 }
 
 impl Letters {
-    /// The number of the next letter to this server.
-    pub(crate) fn next_number(&mut self, server: &ServerId) -> u64 {
-        let number = self.sent.entry(server.clone()).or_default();
-        *number += 1;
-        *number
+    /// The number of the next letter.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.sent += 1;
+        self.sent
     }
 
-    /// Whether it is new. One with an old number is somebody's repetition.
+    /// Whether it is new. One with an old number, or of an earlier task, is somebody's repetition.
     pub(crate) fn is_new(&mut self, letter: &Letter) -> bool {
         if self.heard.len() >= SERVERS_MAX && !self.heard.contains_key(&letter.server) {
             return false;
         }
         let newest = self.heard.entry(letter.server.clone()).or_default();
-        let is_new = letter.number > *newest;
-        *newest = letter.number.max(*newest);
+        let this = (letter.task, letter.number);
+        let is_new = this > *newest;
+        *newest = this.max(*newest);
         is_new
     }
 
@@ -115,7 +118,7 @@ mod tests {
     use super::*;
 
     fn letter(number: u64, content: Content) -> Letter {
-        Letter { server: "a".to_owned(), number, content }
+        Letter { server: "a".to_owned(), task: 9, number, content }
     }
 
     #[test]
@@ -125,8 +128,11 @@ mod tests {
         assert!(letters.is_new(&letter(1, private.clone())));
         assert!(!letters.is_new(&letter(1, private)));
         assert!(letters.is_new(&letter(3, Content::Unknown)));
+        let reopened = Letter { task: 10, ..letter(1, Content::Unknown) };
+        assert!(letters.is_new(&reopened), "the room was opened there again, which counts from 1");
+        assert!(!letters.is_new(&letter(4, Content::Unknown)), "of the room before");
         let (now, to) = (Instant::now(), Author::from_shown("bob"));
-        let number = letters.next_number(&"b".to_owned());
+        let number = letters.next_number();
         letters.wait("b".to_owned(), number, MemberId::new(1), to.clone(), now);
         assert_eq!(letters.answered(&"a".to_owned(), number), None, "another server");
         assert_eq!(letters.late(now), None);
@@ -140,7 +146,7 @@ mod tests {
         let mut letters = Letters::default();
         let now = Instant::now();
         while letters.has_room() {
-            let number = letters.next_number(&"b".to_owned());
+            let number = letters.next_number();
             letters.wait("b".to_owned(), number, MemberId::new(1), Author::Room, now);
         }
         assert_eq!(letters.waiting.len(), WAITING_MAX);
@@ -149,9 +155,13 @@ mod tests {
 
     #[test]
     fn a_letter_has_one_form_and_one_of_a_later_version_is_skipped() {
-        let line = serde_json::to_string(&letter(5, Content::Answer { to_number: 2, why: None })).unwrap();
-        assert_eq!(line, r#"{"server":"a","number":5,"kind":"answer","to_number":2,"why":null}"#);
-        let later = r#"{"v":2,"server":"a","number":5,"kind":"sings","song":1}"#;
+        let line = serde_json::to_string(&letter(5, Content::Answer { to_task: 8, to_number: 2, why: None }))
+            .unwrap();
+        assert_eq!(
+            line,
+            r#"{"server":"a","task":9,"number":5,"kind":"answer","to_task":8,"to_number":2,"why":null}"#
+        );
+        let later = r#"{"v":2,"server":"a","task":9,"number":5,"kind":"sings","song":1}"#;
         assert_eq!(serde_json::from_str::<Letter>(later).unwrap(), letter(5, Content::Unknown));
     }
 }

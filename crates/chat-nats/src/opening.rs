@@ -37,6 +37,8 @@ pub(crate) struct Opened {
     pub(crate) last: u64,
     /// The last change of the bucket that it knows.
     pub(crate) revision: u64,
+    /// Which block of ids it has: a later opening has a greater one.
+    pub(crate) block: u64,
 }
 
 /// The bucket where everything is that is no message.
@@ -94,7 +96,7 @@ pub(crate) async fn open(
         has_forgotten: has_forgotten || before > 0,
         ..Past::default()
     };
-    Ok(Opened { past, last, revision })
+    Ok(Opened { past, last, revision, block })
 }
 
 async fn stream(jetstream: &Context, config: &ClusterConfig, place: &Place) -> Result<Info, String> {

@@ -7,6 +7,8 @@
 //!   ask                                  of a server that starts, or has missed a change
 //!   whole   n                            the answer: all members, in parts
 //! ```
+//!
+//! Each task of a room counts from 1, and says which task it is: a room that is gone at a server may be opened there again.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,6 +20,9 @@ use crate::servers::{ServerId, Servers};
 /// Members of other servers that are known in one room. Beyond them, more are not listed.
 const MEMBERS_MAX: usize = 100_000;
 
+/// A server that has not said anything about a room in so many looks (20 s) has nobody there. It beats every two seconds.
+const SILENT_LOOKS: u64 = 100;
+
 /// Members in one part of a whole: about 30 KiB.
 pub(crate) const PART_MAX: usize = 200;
 
@@ -26,11 +31,19 @@ pub(crate) const PART_MAX: usize = 200;
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Told {
     /// What has changed.
-    Changes { server: ServerId, at: String, number: u64, changes: Vec<Change> },
-    /// All members, after so many changes.
-    Whole { server: ServerId, at: String, number: u64, members: Vec<Member>, is_first: bool, is_last: bool },
+    Changes { server: ServerId, task: u64, at: String, number: u64, changes: Vec<Change> },
+    /// All members, after so many changes: part 0, 1, … of so many `parts`.
+    Whole {
+        server: ServerId,
+        task: u64,
+        at: String,
+        number: u64,
+        members: Vec<Member>,
+        part: usize,
+        parts: usize,
+    },
     /// Nothing since so many changes.
-    Beat { server: ServerId, number: u64 },
+    Beat { server: ServerId, task: u64, number: u64 },
     /// Who is there? `whom` is a server; without one, all.
     Ask { server: ServerId, whom: Option<ServerId> },
     /// Something of a later version.
@@ -88,12 +101,23 @@ impl Member {
 /// What is known of one server.
 #[derive(Debug, Default)]
 struct Known {
+    task: u64,
     number: u64,
     members: HashSet<MemberId>,
-    /// The members of a whole of which some parts have come, and its number.
-    parts: Option<(u64, HashMap<MemberId, OtherMember>)>,
+    /// A whole of which some parts have come.
+    begun: Option<Begun>,
+    /// After how many looks it was heard last.
+    heard: u64,
     /// It was heard before: what it tells is news.
     is_known: bool,
+}
+
+/// The parts of a whole that have come.
+#[derive(Debug)]
+struct Begun {
+    number: u64,
+    next: usize,
+    members: HashMap<MemberId, OtherMember>,
 }
 
 /// The members of other servers in one room.
@@ -104,6 +128,8 @@ pub(crate) struct Others {
     at: HashMap<MemberId, ServerId>,
     /// Servers that are to be asked for all their members.
     ask: HashSet<ServerId>,
+    /// How often [`look`](Self::look) was called while NATS was there.
+    looks: u64,
 }
 
 impl Others {
@@ -121,8 +147,8 @@ impl Others {
     pub(crate) fn hear(&mut self, told: Told) -> Vec<Elsewhere> {
         let mut elsewhere = Vec::new();
         match told {
-            Told::Changes { server, at, number, changes } => {
-                let known = self.servers.entry(server.clone()).or_default();
+            Told::Changes { server, task, at, number, changes } => {
+                let Some(known) = self.task(&server, task, &mut elsewhere) else { return elsewhere };
                 // Before its first change it had nobody.
                 known.is_known |= number == 1;
                 if known.is_known && number <= known.number {
@@ -145,20 +171,25 @@ impl Others {
                     }
                 }
             }
-            Told::Whole { server, at, number, members, is_first, is_last } => {
-                let known = self.servers.entry(server.clone()).or_default();
+            Told::Whole { server, task, at, number, members, part, parts } => {
+                let Some(known) = self.task(&server, task, &mut elsewhere) else { return elsewhere };
                 if known.is_known && number < known.number {
                     return elsewhere;
                 }
-                if is_first {
-                    known.parts = Some((number, HashMap::new()));
+                if part == 0 {
+                    known.begun = Some(Begun { number, next: 0, members: HashMap::new() });
                 }
-                let Some((_, parts)) = known.parts.as_mut().filter(|(of, _)| *of == number) else {
+                let begun = known.begun.take_if(|begun| begun.number == number && begun.next == part);
+                let Some(Begun { members: mut whole, .. }) = begun else {
+                    known.begun = None;
+                    self.ask.insert(server); // a part is missing
                     return elsewhere;
                 };
                 let members = members.into_iter().map(|member| member.read(&at));
-                parts.extend(members.take(MEMBERS_MAX - parts.len()).map(|member| (member.member, member)));
-                if is_last && let Some((_, whole)) = known.parts.take() {
+                whole.extend(members.take(MEMBERS_MAX - whole.len()).map(|member| (member.member, member)));
+                if part + 1 < parts {
+                    known.begun = Some(Begun { number, next: part + 1, members: whole });
+                } else {
                     let is_news = std::mem::replace(&mut known.is_known, true);
                     known.number = number;
                     let missing: Vec<MemberId> =
@@ -171,8 +202,8 @@ impl Others {
                     }
                 }
             }
-            Told::Beat { server, number } => {
-                let known = self.servers.entry(server.clone()).or_default();
+            Told::Beat { server, task, number } => {
+                let Some(known) = self.task(&server, task, &mut elsewhere) else { return elsewhere };
                 if !known.is_known || known.number != number {
                     self.ask.insert(server);
                 }
@@ -182,10 +213,31 @@ impl Others {
         elsewhere
     }
 
-    /// Lets the members of servers leave that are gone.
-    pub(crate) fn look(&mut self, servers: &Servers) -> Vec<Elsewhere> {
-        let has_gone =
-            |(server, known): &(&ServerId, &Known)| !known.members.is_empty() && servers.is_gone(server);
+    /// What is known of a server whose task has said something. If it is a new one, what the one before it has said does not count
+    /// any more; of an earlier one it is `None`.
+    fn task(&mut self, server: &ServerId, task: u64, elsewhere: &mut Vec<Elsewhere>) -> Option<&mut Known> {
+        let known = self.servers.entry(server.clone()).or_default();
+        if task < known.task {
+            return None;
+        }
+        known.heard = self.looks;
+        if task > known.task {
+            (known.task, known.number, known.begun) = (task, 0, None);
+            for member in std::mem::take(&mut known.members) {
+                elsewhere.extend(self.gone(server, member, LeaveReason::Lost));
+            }
+        }
+        self.servers.get_mut(server)
+    }
+
+    /// Lets the members of servers leave that are gone, or do not say anything about this room any more.
+    pub(crate) fn look(&mut self, servers: &Servers, is_connected: bool) -> Vec<Elsewhere> {
+        self.looks += u64::from(is_connected);
+        let looks = self.looks;
+        let has_gone = |(server, known): &(&ServerId, &Known)| {
+            let is_silent = looks - known.heard > SILENT_LOOKS;
+            !known.members.is_empty() && (is_silent || servers.is_gone(server))
+        };
         let gone: Vec<ServerId> =
             self.servers.iter().filter(has_gone).map(|(server, _)| server.clone()).collect();
         let mut elsewhere = Vec::new();
@@ -243,12 +295,20 @@ mod tests {
     }
 
     fn changes(server: &str, number: u64, changes: Vec<Change>) -> Told {
-        Told::Changes { server: server.to_owned(), at: "box".to_owned(), number, changes }
+        Told::Changes { server: server.to_owned(), task: 8, at: "box".to_owned(), number, changes }
     }
 
     fn whole(server: &str, number: u64, members: Vec<Member>) -> Told {
+        part(server, number, members, (0, 1))
+    }
+
+    fn part(server: &str, number: u64, members: Vec<Member>, (part, parts): (usize, usize)) -> Told {
         let (server, at) = (server.to_owned(), "box".to_owned());
-        Told::Whole { server, at, number, members, is_first: true, is_last: true }
+        Told::Whole { server, task: 8, at, number, members, part, parts }
+    }
+
+    fn beat(task: u64, number: u64) -> Told {
+        Told::Beat { server: "a".to_owned(), task, number }
     }
 
     fn gone(id: u64) -> Change {
@@ -278,8 +338,53 @@ mod tests {
         assert_eq!(others.take_asks().count(), 1);
         let heard = others.hear(whole("a", 7, vec![member(3, "eve")]));
         assert_eq!(told(&heard), [format!("2 {}", LeaveReason::Lost), "eve true".to_owned()]);
-        assert!(others.hear(Told::Beat { server: "a".to_owned(), number: 7 }).is_empty());
+        assert!(others.hear(beat(8, 7)).is_empty());
         assert_eq!(others.take_asks().count(), 0);
+    }
+
+    #[test]
+    fn a_room_that_is_opened_again_at_a_server_counts_from_one_again() {
+        let mut others = Others::default();
+        others.hear(changes("a", 1, vec![Change::Here(member(1, "ann"))]));
+        others.hear(changes("a", 2, vec![Change::Here(member(2, "bob"))]));
+        let here = vec![Change::Here(member(3, "eve"))];
+        let (server, at) = ("a".to_owned(), "box".to_owned());
+        let again = Told::Changes { server, task: 9, at, number: 1, changes: here };
+        let mut heard = told(&others.hear(again));
+        heard[..2].sort();
+        let lost = |id| format!("{id} {}", LeaveReason::Lost);
+        assert_eq!(heard, [lost(1), lost(2), "eve true".to_owned()]);
+        assert!(others.hear(changes("a", 3, vec![gone(3)])).is_empty(), "of the room before");
+        assert!(others.hear(beat(8, 9)).is_empty() && others.take_asks().count() == 0, "this too");
+        assert!(others.hear(beat(9, 2)).is_empty() && others.take_asks().count() == 1, "one is missing");
+    }
+
+    #[test]
+    fn a_missing_part_is_noticed_and_asked_for() {
+        let mut others = Others::default();
+        let (ann, bob, eve) = (member(1, "ann"), member(2, "bob"), member(3, "eve"));
+        assert!(others.hear(part("a", 5, vec![ann.clone()], (0, 3))).is_empty());
+        assert!(others.hear(part("a", 5, vec![eve.clone()], (2, 3))).is_empty());
+        assert_eq!(others.take_asks().count(), 1);
+        for (place, member) in [ann, bob].into_iter().enumerate() {
+            assert!(others.hear(part("a", 6, vec![member], (place, 3))).is_empty());
+        }
+        assert_eq!(others.hear(part("a", 6, vec![eve], (2, 3))).len(), 3);
+        assert_eq!(others.take_asks().count(), 0);
+    }
+
+    #[test]
+    fn the_members_of_a_server_leave_that_says_nothing_about_the_room_any_more() {
+        let (mut others, servers) = (Others::default(), Servers::new());
+        others.hear(changes("a", 1, vec![Change::Here(member(1, "ann"))]));
+        for _ in 0..SILENT_LOOKS {
+            assert!(others.look(&servers, true).is_empty());
+            assert!(others.look(&servers, false).is_empty(), "without NATS nobody is heard");
+        }
+        others.hear(beat(8, 1));
+        (0..SILENT_LOOKS).for_each(|_| assert!(others.look(&servers, true).is_empty()));
+        assert_eq!(told(&others.look(&servers, true)), [format!("1 {}", LeaveReason::Lost)]);
+        assert!(others.hear(beat(8, 1)).is_empty() && others.take_asks().count() == 1, "it is back");
     }
 
     #[test]
@@ -305,9 +410,9 @@ mod tests {
         let line = serde_json::to_string(&changes("a", 5, vec![gone(1)])).unwrap();
         assert_eq!(
             line,
-            r#"{"kind":"changes","server":"a","at":"box","number":5,"changes":[{"kind":"gone","member":1,"reason":[0,"by its own choice"]}]}"#
+            r#"{"kind":"changes","server":"a","task":8,"at":"box","number":5,"changes":[{"kind":"gone","member":1,"reason":[0,"by its own choice"]}]}"#
         );
-        let later = r#"{"v":2,"kind":"changes","server":"a","at":"box","number":5,"colour":1,"changes":[{"kind":"waves","member":1}]}"#;
+        let later = r#"{"v":2,"kind":"changes","server":"a","task":8,"at":"box","number":5,"colour":1,"changes":[{"kind":"waves","member":1}]}"#;
         assert_eq!(serde_json::from_str::<Told>(later).unwrap(), changes("a", 5, vec![Change::Unknown]));
         assert_eq!(serde_json::from_str::<Told>(r#"{"v":2,"kind":"dances","x":1}"#).unwrap(), Told::Unknown);
     }

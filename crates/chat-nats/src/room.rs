@@ -122,7 +122,8 @@ pub(crate) async fn serve(
     let (client, jetstream) = (hub.client.clone(), hub.jetstream.clone());
     let inbox = client.new_inbox();
     let Ok(answers) = client.subscribe(format!("{inbox}.>")).await else { return };
-    let Some(exchange) = Exchange::new(hub, &place, committer.clone(), tells_all).await else { return };
+    let exchange = Exchange::new(hub, &place, opened.block, committer.clone(), tells_all).await;
+    let Some(exchange) = exchange else { return };
     let messages = follow(client.clone(), jetstream.clone(), &place.stream, &place.subject, opened.last + 1);
     let task = RoomTask {
         messages,
@@ -156,6 +157,7 @@ impl RoomTask {
         loop {
             self.publish().await;
             if gone_since.is_some_and(|since| self.pending.len() == 0 || since.elapsed() > GRACE) {
+                self.exchange.end().await;
                 return self.common.give_up().await;
             }
             let takes = gone_since.is_none() && self.pending.len() < PENDING_MAX;

@@ -5,7 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use chat_core::{Attachment, DirectItem, Event, Heard, LocalMember, MemberId, TellError, Update};
+use chat_core::{
+    Attachment, DirectItem, Event, Heard, LocalMember, MemberId, Room, RoomConfig, TellError, Update,
+};
 use support::{Server, nats, now, until, welcome_as};
 
 /// How long something may take on a busy machine.
@@ -85,6 +87,29 @@ fn members_of_all_servers_are_listed_with_their_server_and_come_and_go() {
     drop((carrier, also_watching, late));
     assert_eq!(next_presence(&watching), "bob left (connection lost), 0");
     assert_eq!(other.room.present().members, 0);
+}
+
+#[test]
+fn the_members_of_a_room_that_is_gone_at_one_server_leave_and_it_may_be_opened_there_again() {
+    let Some(nats) = nats("vanishes", 1) else { return };
+    let (one, other) = (Server::new(&nats), Server::new(&nats));
+    let watching = other.room.join("watching").unwrap();
+    let first = one.carrier();
+    let ann = welcome_as(&first, 5, "ann");
+    assert_eq!(next_presence(&watching), "ann joined, 1");
+    // The room goes with its last member, and the server goes on.
+    first.leave(ann.member, chat_core::LeaveReason::Quit, now());
+    let Server { cluster, room } = one;
+    drop((first, room));
+    assert_eq!(next_presence(&watching), "ann left (by its own choice), 0");
+    let again = Server { room: Room::restore(RoomConfig::default(), &cluster).unwrap(), cluster };
+    let (mut first, second) = (again.carrier(), other.carrier());
+    let bob = welcome_as(&first, 6, "bob").welcome.session.member;
+    assert_eq!(next_presence(&watching), "bob joined, 1");
+    let eve = welcome_as(&second, 7, "eve").welcome.session.member;
+    assert_eq!(knows(&again, "eve"), eve);
+    other.room.tell_private(eve, bob, "hello").unwrap();
+    assert!(matches!(&next_told(&mut first, 1)[..], [DirectItem::Private { .. }]));
 }
 
 #[test]

@@ -282,9 +282,10 @@ impl State {
         }
         self.counted.members_peak = self.counted.members_peak.max(self.members.len());
         let author = self.members.get(membership).map_or(Author::Room, |member| self.shown(member));
+        // Before the members are counted: a session that comes from another server is not there any more.
+        self.tell_others_of(id);
         let joined = Event::Joined { member: id, author, members: self.member_count() };
         self.gathered.count(&joined, now);
-        self.tell_others_of(id);
         (membership, self.append(joined, Some(attachment)))
     }
 
