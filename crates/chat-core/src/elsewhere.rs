@@ -82,12 +82,5 @@ impl Committer {
             drop(state);
             wakes.into_iter().for_each(|wakes| wakes.wake());
         }
-<<<<<<< HEAD
-        drop(state);
-        for wakes in wakes {
-            wakes.wake();
-        }
-=======
->>>>>>> 00d75e0 (nats: a room that is opened again at a server is heard again, and one that is gone leaves no members behind)
     }
 }
