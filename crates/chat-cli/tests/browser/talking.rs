@@ -63,7 +63,7 @@ fn the_title_counts_what_is_unread() {
     ann.value("document.querySelector('#down').click()");
     ann.waits_for("document.title === 'chat'");
     ann.shows("@ann look");
-    // A line marks where they began, until she has answered.
+    // A line marks where they began, until ann has answered.
     let first = "document.querySelector('.new')?.nextElementSibling?.querySelector('.text').textContent";
     ann.waits_for(&format!("{first} === 'one more'"));
     ann.says("I see");
@@ -209,4 +209,27 @@ fn older_messages_come_by_scrolling_up_each_once() {
     let texts = page.texts();
     let expected: Vec<String> = (0..400).map(|number| format!("line {number}")).collect();
     assert_eq!(texts, expected);
+}
+
+#[test]
+fn a_reader_who_scrolls_up_stays_there_when_older_messages_come() {
+    let Some(browser) = Browser::start(&[]) else { return };
+    let (server, url) = server(&[]);
+    let lines: String = (0..400).fold(String::new(), |mut lines, number| {
+        writeln!(lines, "line {number}").unwrap();
+        lines
+    });
+    let _netcat = server.peer_that_says(&lines);
+    let page = browser.open(&url);
+    page.join("ann");
+    page.shows("line 399");
+    page.value("document.querySelector('#log').scrollTop = 0");
+    page.waits_for("document.querySelector('#log').scrollTop > 100");
+    let below = page.value(
+        "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(() => {
+            const log = document.querySelector('#log');
+            resolve(log.scrollHeight - log.scrollTop - log.clientHeight);
+        }))))",
+    );
+    assert!(below.as_f64().unwrap() > 500.0, "{below} px are below the view");
 }
