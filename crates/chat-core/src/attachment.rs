@@ -234,6 +234,12 @@ impl Attachment {
         self.room.lock().taken(member)
     }
 
+    /// Whether the room has dealt with everything that `member` said. Without a [`Journal`](crate::Journal) that is always so.
+    #[must_use]
+    pub fn is_answered(&self, member: Membership) -> bool {
+        self.room.journal().is_none() || self.room.lock().is_answered(member)
+    }
+
     /// Whether the room has a [`Journal`](crate::Journal), so that a member may catch up on what the log no longer holds.
     #[must_use]
     pub fn has_journal(&self) -> bool {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::deadlines::{Deadlines, Listed};
 use crate::feed::Feed;
+use crate::pending_room::PendingRoom;
 use crate::room::Room;
 use crate::rooms::Rooms;
 use crate::survey::{Lags, Survey};
@@ -62,6 +63,8 @@ pub struct Feeds {
     deadlines: Deadlines,
     /// Questions that the thread has not answered.
     surveys: Vec<Survey>,
+    /// The keys of peers whose rooms are open, or cannot be opened.
+    opened: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -89,6 +92,7 @@ struct Waiting {
     /// The feeds whose rooms have called for a pull.
     feeds: Vec<FeedId>,
     surveys: Vec<Survey>,
+    opened: Vec<usize>,
 }
 
 impl News {
@@ -106,6 +110,12 @@ impl News {
     /// Asks the thread a question.
     pub(crate) fn survey(&self, survey: Survey) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).surveys.push(survey);
+        self.waker.wake();
+    }
+
+    /// The room that this peer waits for is open, or cannot be opened.
+    fn opened(&self, key: usize) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).opened.push(key);
         self.waker.wake();
     }
 
@@ -133,6 +143,7 @@ impl Feeds {
             marked: Vec::new(),
             deadlines: Deadlines::default(),
             surveys: Vec::new(),
+            opened: Vec::new(),
         };
         feeds.open(&first);
         feeds
@@ -238,6 +249,20 @@ impl Feeds {
         places.filter(|(_, place)| place.is_some()).map(|(place, _)| id(place)).collect()
     }
 
+    // ---- rooms that are being opened -----------------------------------------------------------
+
+    /// Wakes the thread when the room is open, or cannot be opened: then [`take_opened`](Self::take_opened) returns `key`.
+    pub fn wait_for(&self, opening: &PendingRoom, key: usize) {
+        let news = Arc::clone(&self.news);
+        opening.wake_when_done(Waker::new(move || news.opened(key)));
+    }
+
+    /// A peer that [waited for a room](Self::wait_for), after a [`pull`](Self::pull). It may have gone meanwhile, and
+    /// its key may be another's.
+    pub fn take_opened(&mut self) -> Option<usize> {
+        self.opened.pop()
+    }
+
     // ---- members -------------------------------------------------------------------------------
 
     /// A peer of the thread is a member of this feed's room from now on.
@@ -288,8 +313,9 @@ impl Feeds {
     /// Pulls every feed that has news, is marked, or is due, and returns them: ask each for what it has. Costs nothing for the others.
     pub fn pull(&mut self, now: Instant) -> Vec<FeedId> {
         let mut pulled = std::mem::take(&mut self.marked);
-        let Waiting { feeds, mut surveys } = self.news.take();
+        let Waiting { feeds, mut surveys, mut opened } = self.news.take();
         self.surveys.append(&mut surveys);
+        self.opened.append(&mut opened);
         for feed in feeds {
             self.mark(feed);
         }

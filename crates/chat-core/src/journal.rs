@@ -8,6 +8,7 @@ use chat_proto::{Entry, Event, MemberId, Name, Text};
 use thiserror::Error;
 
 use crate::mutes::Mute;
+use crate::pending_room::OpenRequest;
 use crate::relay::Relay;
 use crate::room::{Room, Shared};
 
@@ -50,18 +51,10 @@ pub trait Journal: fmt::Debug + Send + Sync {
 
 /// Opens the journals of rooms: a file, a database, a stream.
 pub trait Journals: fmt::Debug + Send + Sync {
-    /// Opens the journal of a room; `None` is a room without a name. `log_bytes_max` is how much of the newest past fits into
-    /// the room's log. Before it returns, it keeps that ids up to [`IDS_SET_ASIDE`] more than [`Past::ids_up_to`] are in use
-    /// from now on, so that no id is given twice. May wait for a disk.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError`] if the past cannot be read.
-    fn open(
-        &self,
-        room: Option<&Name>,
-        log_bytes_max: usize,
-    ) -> Result<(Past, Arc<dyn Journal>), JournalError>;
+    /// Opens the journal of a room. **Never blocks**: an I/O thread calls it. Answer with [`OpenRequest::answer`], from another
+    /// thread if it takes time. Before the answer it is kept that ids up to [`IDS_SET_ASIDE`] more than [`Past::ids_up_to`] are in
+    /// use from now on, so that no id is given twice.
+    fn open(&self, request: OpenRequest);
 }
 
 /// Why a journal cannot be opened.

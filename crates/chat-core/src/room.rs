@@ -14,9 +14,10 @@ use crate::config::RoomConfig;
 use crate::error::{NickError, SayError};
 use crate::gate::{Gate, Knock};
 use crate::identity::Identity;
-use crate::journal::{Committer, Journal, JournalDepth, JournalError, Journals, Past};
+use crate::journal::{Committer, Journal, JournalDepth, JournalError, Journals};
 use crate::local_member::LocalMember;
 use crate::moderator::Moderator;
+use crate::pending_room::{Opened, open_now};
 use crate::rooms::{self, RoomInfo, Rooms};
 use crate::state::{InFlight, State};
 use crate::stats::{Stats, TransportStats};
@@ -122,7 +123,7 @@ impl Room {
         journals: &dyn Journals,
     ) -> Result<Self, JournalError> {
         let admission = Arc::new(Admission::new(&config));
-        let opened = journals.open(None, log_bytes(&config))?;
+        let opened = open_now(journals, None, log_bytes(&config))?;
         Ok(Self::build(config, world, None, admission, Weak::new(), Some(opened)))
     }
 
@@ -133,10 +134,9 @@ impl Room {
         name: Name,
         admission: Arc<Admission>,
         rooms: Weak<rooms::Inner>,
-        journals: Option<&dyn Journals>,
-    ) -> Result<Self, JournalError> {
-        let opened = journals.map(|journals| journals.open(Some(&name), log_bytes(config))).transpose()?;
-        Ok(Self::build(config.clone(), world, Some(name), admission, rooms, opened))
+        opened: Option<Opened>,
+    ) -> Self {
+        Self::build(config.clone(), world, Some(name), admission, rooms, opened)
     }
 
     fn build(
@@ -145,7 +145,7 @@ impl Room {
         name: Option<Name>,
         admission: Arc<Admission>,
         rooms: Weak<rooms::Inner>,
-        opened: Option<(Past, Arc<dyn Journal>)>,
+        opened: Option<Opened>,
     ) -> Self {
         let World { clock, unix_clock, seed } = world;
         let RoomConfig { moderator, commands, gate, bans, .. } = config.clone();
@@ -374,6 +374,6 @@ impl Room {
 }
 
 /// Bytes that the room's log may hold.
-fn log_bytes(config: &RoomConfig) -> usize {
+pub(crate) fn log_bytes(config: &RoomConfig) -> usize {
     config.log_bytes_max.max(RoomConfig::LOG_BYTES_MIN)
 }

@@ -1,8 +1,10 @@
 //! The rooms of one server.
 
+mod making;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -11,10 +13,11 @@ use chat_proto::{Name, PeerAddr, Text};
 use crate::admission::Admission;
 use crate::config::RoomConfig;
 use crate::error::RoomError;
-use crate::journal::Journals;
+use crate::journal::{JournalError, Journals};
 use crate::open_rooms::OpenRooms;
 use crate::opening::Opening;
-use crate::room::Room;
+use crate::pending_room::{PendingRoom, open_now};
+use crate::room::{self, Room};
 use crate::rooms_config::RoomsConfig;
 use crate::stats::{Stats, TransportStats};
 use crate::sync::Mutex;
@@ -140,9 +143,12 @@ impl Rooms {
         let rooms = Self(Arc::new_cyclic(|rooms| {
             let make = |name: &Name| {
                 let (admission, rooms) = (Arc::clone(&admission), rooms.clone());
-                Room::in_rooms(&config.room, world(), name.clone(), admission, rooms, journals.as_deref())
+                let log_bytes = room::log_bytes(&config.room);
+                let open = |journals| open_now(journals, Some(name.clone()), log_bytes);
+                let opened = journals.as_deref().map(open).transpose()?;
+                Ok(Room::in_rooms(&config.room, world(), name.clone(), admission, rooms, opened))
             };
-            let configured = config.names.iter().map(make).collect::<Result<Vec<Room>, _>>();
+            let configured = config.names.iter().map(make).collect::<Result<Vec<Room>, JournalError>>();
             let configured = configured.unwrap_or_else(|error| {
                 failed = Some(error);
                 Vec::new()
@@ -179,23 +185,33 @@ impl Rooms {
     }
 
     /// The room of this name. If there is none, it is opened, if the server allows that. It exists as long as somebody has a
-    /// handle on it, as the transports of its members do.
+    /// handle on it, as the transports of its members do. Waits for the room's journal, if it has one.
     ///
     /// # Errors
     ///
-    /// [`RoomError::NotThere`] if rooms cannot be opened, [`RoomError::TooManyOpen`] if there are as many as there may be.
+    /// [`RoomError::NotThere`] if rooms cannot be opened, [`RoomError::TooManyOpen`] if there are as many as there may be,
+    /// [`RoomError::Journal`] if its past cannot be read.
     pub fn open(&self, name: &Name) -> Result<Room, RoomError> {
+        self.open_soon(name)?.wait()
+    }
+
+    /// As [`open`](Self::open), without waiting for the room's journal: for an I/O thread.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError::NotThere`], [`RoomError::TooManyOpen`]. Whether the past can be read shows later.
+    pub fn open_soon(&self, name: &Name) -> Result<PendingRoom, RoomError> {
         self.open_for(name, None)
     }
 
-    /// Like [`open`](Self::open), for a peer at this address.
+    /// As [`open_soon`](Self::open_soon), for a peer at this address.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), and [`RoomError::AddressFull`].
-    pub(crate) fn open_for(&self, name: &Name, peer: Option<PeerAddr>) -> Result<Room, RoomError> {
+    /// As [`open_soon`](Self::open_soon), and [`RoomError::AddressFull`].
+    pub(crate) fn open_for(&self, name: &Name, peer: Option<PeerAddr>) -> Result<PendingRoom, RoomError> {
         if let Some(room) = self.get(name) {
-            return Ok(room);
+            return Ok(room.into());
         }
         let config = self.config();
         if config.open_max == 0 || self.first().name().is_none() {
@@ -203,7 +219,7 @@ impl Rooms {
         }
         let added = self.0.added.lock().unwrap_or_else(PoisonError::into_inner).len();
         let opener = peer.and_then(|peer| self.0.admission.network(peer));
-        self.make(name, &config, config.open_max + added, opener)
+        self.begin(name, &config, config.open_max + added, opener)
     }
 
     /// Adds a permanent room while the server runs; one that members have opened is permanent from now on. Its log gets the same share as the
@@ -225,7 +241,7 @@ impl Rooms {
         let room = match self.get(name) {
             Some(room) if self.0.configured.contains(&room) || added.contains(&room) => return Ok(()),
             Some(room) => room,
-            None => self.make(name, &config, ROOMS_MAX, None)?,
+            None => self.begin(name, &config, ROOMS_MAX, None)?.wait()?,
         };
         added.push(room);
         Ok(())
@@ -252,52 +268,17 @@ impl Rooms {
         self.0.config.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Makes a room, unless there are `open_max` besides the configured ones, or its opener has opened enough of them.
-    fn make(
-        &self,
-        name: &Name,
-        config: &RoomsConfig,
-        open_max: usize,
-        opener: Option<IpAddr>,
-    ) -> Result<Room, RoomError> {
-        let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(room) = open.get(name) {
-            return Ok(room); // another thread was faster
-        }
-        if open.len() >= open_max {
-            open.forget_gone();
-        }
-        if open.len() >= open_max {
-            return Err(RoomError::TooManyOpen { open_max: config.open_max });
-        }
-        let open_per_address_max = config.open_per_address_max;
-        if opener.is_some_and(|opener| open.opened_by(opener) >= open_per_address_max) {
-            return Err(RoomError::AddressFull { open_per_address_max });
-        }
-        let rooms = Arc::downgrade(&self.0);
-        let room = Room::in_rooms(
-            &config.room,
-            (self.0.world)(),
-            name.clone(),
-            Arc::clone(&self.0.admission),
-            rooms,
-            self.0.journals.as_deref(),
-        )?;
-        open.insert(name, &room, opener);
-        self.0.on_open.get().iter().for_each(|on_open| on_open(&room));
-        Ok(room)
-    }
-
-    /// The room that the hello of a peer at this address asks for: the first one if it names none, otherwise as [`open`](Self::open) does.
+    /// The room that the hello of a peer at this address asks for: the first one if it names none, otherwise as
+    /// [`open_soon`](Self::open_soon) does.
     ///
     /// # Errors
     ///
     /// Why the peer cannot have that room, for it to read.
-    pub fn named(&self, name: Option<&Text>, peer: impl Into<PeerAddr>) -> Result<Room, Text> {
-        let Some(name) = name else { return Ok(self.first()) };
+    pub fn named(&self, name: Option<&Text>, peer: impl Into<PeerAddr>) -> Result<PendingRoom, Text> {
+        let Some(name) = name else { return Ok(self.first().into()) };
         let why = match name.as_str().parse::<Name>() {
             Ok(name) => match self.open_for(&name, Some(peer.into())) {
-                Ok(room) => return Ok(room),
+                Ok(opening) => return Ok(opening),
                 Err(error) => error.to_string(),
             },
             Err(error) => format!("'{name}' cannot be a room: {error}"),

@@ -4,7 +4,9 @@
 
 mod support;
 
-use chat_core::{Action, JoinError, Outcome, Room, RoomConfig, RoomError, Rooms, RoomsConfig, Start};
+use chat_core::{
+    Action, JoinError, Outcome, PendingRoom, Room, RoomConfig, RoomError, Rooms, RoomsConfig, Start,
+};
 use chat_proto::Hello;
 use support::{Carrier, Time};
 
@@ -46,7 +48,7 @@ fn a_command_takes_a_member_to_another_room() {
     let ann = tcp.join("192.0.2.1:5");
     let said = tcp.try_say(ann, "/join dev").unwrap();
     let dev = rooms.get(&name("dev")).unwrap();
-    assert_eq!(said.outcome, Outcome::Answered { action: Some(Action::Move(dev)) });
+    assert_eq!(said.outcome, Outcome::Answered { action: Some(Action::Move(dev.into())) });
     let mut ask = |command: &str| {
         let _ = tcp.pull();
         let _said = tcp.try_say(ann, command).unwrap();
@@ -93,7 +95,7 @@ fn one_address_opens_only_some_of_the_rooms() {
     let _other = open("three", "192.0.2.1:1").unwrap();
     drop(two);
     assert!(open("four", "[2001:db8::3]:1").is_ok(), "the one that is gone makes room");
-    let local: Vec<Room> =
+    let local: Vec<PendingRoom> =
         (0..5).map(|number| open(&format!("local-{number}"), "127.0.0.1:1").unwrap()).collect();
     assert_eq!(local.len(), 5, "loopback is exempt");
 }

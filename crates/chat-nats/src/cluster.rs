@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-use chat_core::{Journal, JournalError, Journals, Name, Past, Room};
+use chat_core::{JournalError, Journals, OpenRequest, Room};
 use crossbeam_channel::bounded;
 use tokio::runtime;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::config::ClusterConfig;
 use crate::error::OpenError;
-use crate::hub::{Hub, Opening, TASKS_MAX, Task};
+use crate::hub::{Hub, TASKS_MAX, Task};
 
 /// A place in a cluster of chat servers that share the order of their messages. It opens the journals of rooms.
 ///
@@ -81,18 +81,11 @@ impl Cluster {
 }
 
 impl Journals for Cluster {
-    fn open(
-        &self,
-        room: Option<&Name>,
-        log_bytes_max: usize,
-    ) -> Result<(Past, Arc<dyn Journal>), JournalError> {
-        let closed = || JournalError("the cluster is closed".to_owned());
-        let (answer, opened) = bounded(1);
-        let opening = Task::Open(Opening { name: room.cloned(), log_bytes_max, answer });
-        let tasks = self.tasks().ok_or_else(closed)?;
-        tasks.try_send(opening).map_err(|_| JournalError("too many rooms are opened at once".to_owned()))?;
-        let (past, journal) = opened.recv().map_err(|_| closed())?.map_err(JournalError)?;
-        Ok((past, journal))
+    fn open(&self, request: OpenRequest) {
+        let Some(tasks) = self.tasks() else { return }; // dropping the request says that it is closed
+        if let Err(TrySendError::Full(Task::Open(request))) = tasks.try_send(Task::Open(request)) {
+            request.answer(Err(JournalError("too many rooms are opened at once".to_owned())));
+        }
     }
 }
 
@@ -106,7 +99,10 @@ impl Drop for Inner {
     fn drop(&mut self) {
         drop(self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
+        // The last handle may be dropped on that thread, when a room that nobody waits for any more is open.
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+        {
             let _panicked = thread.join(); // its panic was printed where it happened
         }
     }

@@ -9,8 +9,7 @@ use async_nats::connection::State;
 use async_nats::jetstream::kv::Store;
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectOptions, Event};
-use chat_core::{Name, Past, Room};
-use crossbeam_channel::Sender;
+use chat_core::{Journal, JournalError, OpenRequest, Room};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -52,16 +51,9 @@ pub(crate) const TASKS_MAX: usize = 64;
 
 /// Something for the cluster's thread.
 pub(crate) enum Task {
-    Open(Opening),
+    Open(OpenRequest),
     /// The bans of this room's server.
     ShareBans(Room),
-}
-
-/// A room to open.
-pub(crate) struct Opening {
-    pub(crate) name: Option<Name>,
-    pub(crate) log_bytes_max: usize,
-    pub(crate) answer: Sender<Result<(Past, Arc<RoomJournal>), String>>,
 }
 
 /// The connection to NATS, and what the servers of the cluster have in common.
@@ -105,15 +97,15 @@ impl Hub {
         tokio::spawn(Arc::clone(&beats).run());
         while let Some(task) = tasks.recv().await {
             match task {
-                // Later on an I/O thread may wait for the answer, so it is not kept while NATS is away.
-                Task::Open(Opening { answer, .. })
+                // Later on somebody waits who types, so the request is not kept while NATS is away.
+                Task::Open(request)
                     if Instant::now() > starts_until
                         && self.client.connection_state() != State::Connected =>
                 {
                     let why = "the stream that all servers share does not answer".to_owned();
-                    drop(answer.try_send(Err(why)));
+                    request.answer(Err(JournalError(why)));
                 }
-                Task::Open(opening) => drop(tokio::spawn(Arc::clone(&self).serve(opening))),
+                Task::Open(request) => drop(tokio::spawn(Arc::clone(&self).serve(request))),
                 Task::ShareBans(room) => drop(tokio::spawn(bans::share(Arc::clone(&self), room))),
             }
         }
@@ -122,24 +114,24 @@ impl Hub {
     }
 
     /// Opens a room, and serves it until it is gone.
-    async fn serve(self: Arc<Self>, opening: Opening) {
-        let Opening { name, log_bytes_max, answer } = opening;
-        let place = Place::new(&self.config.prefix, name.as_ref());
+    async fn serve(self: Arc<Self>, request: OpenRequest) {
+        let log_bytes_max = request.log_bytes_max;
+        let place = Place::new(&self.config.prefix, request.room.as_ref());
         let open = || {
             opening::open(&self.client, &self.jetstream, &self.bucket, &self.config, &place, log_bytes_max)
         };
         let mut opened = match within(Instant::now() + OPEN_TIMEOUT, open).await {
             Ok(opened) => opened,
-            Err(why) => return drop(answer.try_send(Err(why))),
+            Err(why) => return request.answer(Err(JournalError(why))),
         };
         let mut past = std::mem::take(&mut opened.past);
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
         let tells_all = Arc::new(AtomicBool::new(false));
         let journal = Arc::new(RoomJournal::new(place.stream.clone(), jobs, Arc::clone(&tells_all)));
         past.relay = Some(Arc::<RoomJournal>::clone(&journal));
-        if answer.try_send(Ok((past, journal))).is_ok() {
-            room::serve(&self, place, opened, queue, tells_all).await;
-        }
+        let journal: Arc<dyn Journal> = journal;
+        request.answer(Ok((past, journal)));
+        room::serve(&self, place, opened, queue, tells_all).await;
     }
 
     /// A subject of this cluster.

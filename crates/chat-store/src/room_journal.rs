@@ -20,8 +20,13 @@ pub(crate) struct RoomJournal {
 }
 
 impl RoomJournal {
-    pub(crate) fn new(room: i64, jobs: Sender<Job>, readers: Readers) -> Self {
-        Self { room, way: Way::default(), jobs, readers }
+    pub(crate) fn new(jobs: Sender<Job>, readers: Readers) -> Self {
+        Self { room: 0, way: Way::default(), jobs, readers }
+    }
+
+    /// Its room, once that is known.
+    pub(crate) fn of(self, room: i64) -> Self {
+        Self { room, ..self }
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use chat_core::{BanList, Journal, JournalError, Journals, Name, Past};
-use crossbeam_channel::{Sender, bounded};
+use chat_core::{BanList, JournalError, Journals, OpenRequest};
+use crossbeam_channel::{Sender, TrySendError, bounded};
 use rusqlite::Connection;
 
 use crate::bans::KeptBans;
@@ -115,25 +115,26 @@ pub(crate) fn make(path: &Path) -> Result<(), OpenError> {
 }
 
 impl Journals for Store {
-    fn open(
-        &self,
-        room: Option<&Name>,
-        log_bytes_max: usize,
-    ) -> Result<(Past, Arc<dyn Journal>), JournalError> {
-        let closed = || JournalError("it is closed".to_owned());
-        let (answer, opened) = bounded(1);
-        let name = room.map(ToString::to_string).unwrap_or_default();
-        self.0.jobs.send(Job::Open { name, log_bytes_max, answer }).map_err(|_| closed())?;
-        let (room, past) = opened.recv().map_err(|_| closed())?.map_err(JournalError)?;
-        let journal = RoomJournal::new(room, self.0.jobs.clone(), self.0.readers.clone());
-        Ok((past, Arc::new(journal)))
+    fn open(&self, request: OpenRequest) {
+        let journal = RoomJournal::new(self.0.jobs.clone(), self.0.readers.clone());
+        // If it is closed, dropping the request says so.
+        if let Err(TrySendError::Full(Job::Open { request, .. })) =
+            self.0.jobs.try_send(Job::Open { request, journal })
+        {
+            request.answer(Err(JournalError("it cannot keep up: try again".to_owned())));
+        }
     }
 }
 
 impl Inner {
     fn close(&self) {
-        let _gone = self.jobs.send(Job::Stop);
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // The last handle may be dropped on the writer's own thread, when a room is open that nobody waits for any more.
+        if writer.as_ref().is_some_and(|writer| writer.thread().id() == thread::current().id()) {
+            let _ends_without = self.jobs.try_send(Job::Stop); // once nobody has a room any more
+            return;
+        }
+        let _gone = self.jobs.send(Job::Stop);
         if let Some(writer) = writer {
             let _panicked = writer.join(); // its panic was printed where it happened
         }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::{Event, Kept, MemberId, Past, Record};
+use chat_core::{Event, Journal, JournalError, Kept, MemberId, OpenRequest, Record};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rusqlite::{Connection, params};
 
@@ -13,7 +14,7 @@ use crate::config::StoreConfig;
 use crate::error::why;
 use crate::lock::Lock;
 use crate::past;
-use crate::room_journal::Way;
+use crate::room_journal::{RoomJournal, Way};
 use crate::schema::id;
 
 /// Records in one transaction.
@@ -39,9 +40,9 @@ pub(crate) enum Job {
         way: Way,
     },
     Open {
-        name: String,
-        log_bytes_max: usize,
-        answer: Sender<Result<(i64, Past), String>>,
+        request: OpenRequest,
+        /// Of a room that is not known yet.
+        journal: RoomJournal,
     },
     KeepBans(KeptBans),
     /// The bans have changed.
@@ -122,15 +123,9 @@ impl Writer {
                         };
                     }
                 }
-                Job::Open { name, log_bytes_max, answer } => {
+                Job::Open { request, journal } => {
                     self.keep(std::mem::take(&mut records));
-                    let opened = past::open(&mut self.connection, &name, log_bytes_max);
-                    if let Ok((room, seq, _)) = opened {
-                        self.seqs.insert(room, seq);
-                    }
-                    let opened =
-                        opened.map(|(room, _, past)| (room, past)).map_err(|error| error.to_string());
-                    let _gone = answer.send(opened);
+                    self.open(request, journal);
                 }
                 Job::KeepBans(bans) => self.bans = Some(bans),
                 Job::WriteBans => {} // below
@@ -152,6 +147,18 @@ impl Writer {
         self.keep(records);
         self.write_bans();
         true
+    }
+
+    fn open(&mut self, request: OpenRequest, journal: RoomJournal) {
+        let name = request.room.as_ref().map(ToString::to_string).unwrap_or_default();
+        match past::open(&mut self.connection, &name, request.log_bytes_max) {
+            Ok((room, seq, past)) => {
+                self.seqs.insert(room, seq);
+                let journal: Arc<dyn Journal> = Arc::new(journal.of(room));
+                request.answer(Ok((past, journal)));
+            }
+            Err(error) => request.answer(Err(JournalError(error.to_string()))),
+        }
     }
 
     /// Writes the bans if they have changed. If that fails, it is tried again with the next job.

@@ -14,9 +14,10 @@
 //!      |  of silence   +---> Draining ------->+                                              |
 //!      |               |     the room closes, |                                              |
 //!      |               |     all is written   |                                              |
-//!      |               +---> Moving           |                                              |
-//!      |               |     to another room, |                                              |
-//!      |               |     then Member again|                                              |
+//!      +-------------->+---> Moving           |                                              |
+//!      |               |     to a room, once  |                                              |
+//!      |               |     it is open, then |                                              |
+//!      |               |     Member (again)   |                                              |
 //!      |               +---> Quitting ------->+                                              |
 //!      |               |     told to leave,   |                                              |
 //!      |               |     all is written   |                                              |
@@ -28,6 +29,7 @@
 mod deadlines;
 mod ending;
 mod input;
+mod moving;
 #[cfg(test)]
 mod tests;
 
@@ -36,12 +38,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_core::{CaughtUp, Cursor, FeedId, Format, Identity, Membership, Opening};
-use chat_proto::{Direct, LeaveReason, RoomFrame};
+use chat_core::{CaughtUp, Cursor, FeedId, Format, Identity, Membership, Opening, PendingRoom};
+use chat_proto::{Direct, Hello, LeaveReason, RoomFrame};
 
 use crate::context::Context;
 use crate::incoming::{Incoming, Offer};
-use crate::limits::{LINGER_TIMEOUT, OPENING_GRACE, OPENING_TIMEOUT, OUTBOX_BYTES_MAX};
+use crate::limits::{LINGER_TIMEOUT, OPENING_GRACE, OUTBOX_BYTES_MAX};
 use crate::outgoing::{Flushed, Outgoing, Reading};
 use crate::speaker::Speaker;
 use crate::stream::Speaks;
@@ -58,7 +60,8 @@ enum Phase {
     Paused,
     /// Still a member, but its input is ignored: it gets its pending output, then leaves.
     Draining,
-    /// It has given the command to go to another room: it gets what it is owed, then moves. Until then nothing is taken from it.
+    /// It has given the command to go to another room, or named one in its hello: it gets what it is owed, and moves once the room
+    /// is open. Until then nothing is taken from it.
     Moving,
     /// It has given the command to leave: it gets what it is owed, then leaves.
     Quitting,
@@ -86,6 +89,8 @@ struct Newcomer {
     opening: Option<Opening>,
     /// It must be a member by then.
     until: Instant,
+    /// Its hello, if it waits for the room that it named.
+    hello: Option<Box<(Hello, PendingRoom)>>,
 }
 
 /// A peer's connection to the room. There may be ten thousand, so every byte here counts: state that only a
@@ -113,11 +118,7 @@ impl Connection {
             phase: Phase::Handshake,
             peer_ended: false,
             room: None,
-            who: Who::Newcomer(Box::new(Newcomer {
-                identity: address.into(),
-                opening: None,
-                until: now + OPENING_TIMEOUT,
-            })),
+            who: Who::Newcomer(Newcomer::new(address.into(), None, now)),
             incoming: Incoming::Opening(offer),
             backlog: Box::default(),
             outgoing: Outgoing::new(Reading::Delimited(Format::Lf), Cursor::default()),
@@ -315,7 +316,10 @@ impl Connection {
                     return Ok(false);
                 }
                 (Ok(Flushed::All), Phase::Draining) => self.end(LeaveReason::Stopping, cx),
-                (Ok(Flushed::All), Phase::Moving) => self.enter_room(cx),
+                (Ok(Flushed::All), Phase::Moving) if !self.enter_room(cx) => return Ok(false),
+                (Ok(Flushed::All), Phase::Moving) => {}
+                // It learns what became of what it said once the journal has that.
+                (Ok(Flushed::All), Phase::Quitting) if !self.is_answered(cx) => return Ok(false),
                 (Ok(Flushed::All), Phase::Quitting) => self.end(LeaveReason::Quit, cx),
                 (Ok(Flushed::All), Phase::Leaving) => {
                     self.phase = if self.peer_ended { Phase::Done } else { Phase::Lingering };

@@ -280,6 +280,9 @@ impl<S: Stream> Endpoint<S> {
     fn pull(&mut self, now: Instant) -> Vec<FeedId> {
         let pulled = self.feeds.pull(now);
         pulled.iter().for_each(|&feed| self.tell_peers(feed, now));
+        while let Some(key) = self.feeds.take_opened() {
+            self.touched.push(key);
+        }
         let peers = &self.peers;
         self.feeds.survey(|key| peers.get(key).map(|peer| peer.connection.seq()));
         pulled

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
-use chat_core::{Action, Cursor, EncodedLog, Feed, Membership, Outcome, Room, Said, SayError};
+use chat_core::{Action, Cursor, EncodedLog, Feed, Membership, Outcome, PendingRoom, Said, SayError};
 use chat_proto::{Event, MemberId, Text};
 
 use crate::context::Context;
@@ -21,7 +21,7 @@ pub(crate) struct Speaker {
 #[derive(Debug, Default)]
 struct Extra {
     /// The room that it has asked to be taken to.
-    goal: Option<Room>,
+    goal: Option<PendingRoom>,
     /// Its own messages in the log, which a plain member is not sent.
     own: Own,
     /// The members whose messages it does not want, sorted.
@@ -59,8 +59,16 @@ impl Speaker {
     }
 
     /// The room that it has asked to be taken to.
-    pub(crate) fn take_goal(&mut self) -> Option<Room> {
-        self.extra.as_mut()?.goal.take()
+    pub(crate) fn goal(&self) -> Option<&PendingRoom> {
+        self.extra.as_ref()?.goal.as_ref()
+    }
+
+    /// It cannot be taken there.
+    pub(crate) fn forget_goal(&mut self) {
+        if let Some(extra) = &mut self.extra {
+            extra.goal = None;
+            self.let_go();
+        }
     }
 
     /// Says one message of a framed member, which gets it back as confirmation.
@@ -136,8 +144,11 @@ impl Speaker {
     fn obey(&mut self, action: Option<&Action>, spoken: &mut Spoken, cx: &mut Context<'_>) {
         match action {
             Some(Action::Leave) => spoken.leaves = true,
-            Some(Action::Move(room)) => {
-                self.extra.get_or_insert_default().goal = Some(room.clone());
+            Some(Action::Move(opening)) => {
+                if opening.room().is_none() {
+                    cx.feeds.wait_for(opening, cx.key);
+                }
+                self.extra.get_or_insert_default().goal = Some(opening.clone());
                 spoken.moves = true;
             }
             Some(Action::Ignore { .. }) => {

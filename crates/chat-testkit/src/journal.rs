@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chat_core::{
     Author, Committer, Event, Filter, Full, IDS_SET_ASIDE, Journal, JournalError, Journals, Kept, MemberId,
-    Name, Origin, Page, Past, PastSession, Query, ReadRequest, Record, Text,
+    Name, OpenRequest, Origin, Page, Past, PastSession, Query, ReadRequest, Record, Text,
 };
 
 /// The journal of one room. Clones share the journal. It survives the room: restore another room from it with
@@ -54,6 +54,8 @@ struct Inner {
     /// The most records that may wait. `None` means no limit.
     queue_max: Option<usize>,
     reads: VecDeque<ReadRequest>,
+    holds_openings: bool,
+    openings: VecDeque<OpenRequest>,
     is_shared: bool,
 }
 
@@ -184,6 +186,32 @@ impl ScriptedJournal {
         answered
     }
 
+    /// From now on a room is opened by [`open_held`](Self::open_held) only, as if reading its past took long.
+    pub fn hold_openings(&self) {
+        self.lock().holds_openings = true;
+    }
+
+    /// Opens the rooms that wait to be opened, or fails to, for this reason. Returns how many waited.
+    pub fn open_held(&self, why_not: Option<&str>) -> usize {
+        let openings = std::mem::take(&mut self.lock().openings);
+        let waited = openings.len();
+        for request in openings {
+            match why_not {
+                Some(why) => request.answer(Err(JournalError(why.to_owned()))),
+                None => self.open_now(request),
+            }
+        }
+        waited
+    }
+
+    fn open_now(&self, request: OpenRequest) {
+        let mut inner = self.lock();
+        let past = inner.past();
+        inner.ids_up_to += IDS_SET_ASIDE;
+        drop(inner);
+        request.answer(Ok((past, Arc::new(self.clone()))));
+    }
+
     /// Every message that is kept, as text that people see.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
@@ -267,11 +295,13 @@ impl Journal for ScriptedJournal {
 }
 
 impl Journals for ScriptedJournal {
-    fn open(&self, _: Option<&Name>, _: usize) -> Result<(Past, Arc<dyn Journal>), JournalError> {
+    fn open(&self, request: OpenRequest) {
         let mut inner = self.lock();
-        let past = inner.past();
-        inner.ids_up_to += IDS_SET_ASIDE;
-        Ok((past, Arc::new(self.clone())))
+        if inner.holds_openings {
+            return inner.openings.push_back(request);
+        }
+        drop(inner);
+        self.open_now(request);
     }
 }
 

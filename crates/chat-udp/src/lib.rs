@@ -53,6 +53,7 @@ mod past;
 mod peers;
 mod phase;
 mod plain;
+mod plain_goal;
 mod plain_past;
 mod route;
 mod rtt;

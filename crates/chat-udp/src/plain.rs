@@ -7,12 +7,16 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{Action, CaughtUp, Cursor, Format, LagPolicy, Membership, Outcome, Pending, Room, Said};
+use chat_core::{
+    Action, CaughtUp, Cursor, Format, LagPolicy, Membership, Outcome, Pending, PendingRoom, Room, RoomError,
+    Said,
+};
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
 use chat_proto::{Author, Direct, LeaveReason, Line, MemberId, Notice, PeerAddr, Text, TextKind};
 use memchr::memmem;
 
 use crate::limits::LEASE;
+use crate::plain_goal::Goal;
 use crate::plain_past::PlainPast;
 use crate::session::Context;
 
@@ -21,27 +25,8 @@ use crate::session::Context;
 pub(crate) enum Wish {
     Nothing,
     Leave,
-}
-
-/// A room that a plain member goes to, once it has everything of the one that it is in.
-#[derive(Debug)]
-pub(crate) struct Goal {
-    pub(crate) room: Room,
-    /// What it has sent after the command, and says there. At most what one datagram holds; the rest is dropped.
-    pub(crate) rest: Vec<u8>,
-}
-
-impl Goal {
-    /// Keeps another datagram, if it fits. Each is a message, also if no line break ends it.
-    fn add(&mut self, bytes: &[u8]) {
-        if self.rest.len() + "\n".len() + bytes.len() > PLAIN_DATAGRAM_BYTES_MAX {
-            return;
-        }
-        if self.rest.last().is_some_and(|&last| last != b'\n') {
-            self.rest.push(b'\n');
-        }
-        self.rest.extend_from_slice(bytes);
-    }
+    /// To be told when the room that it goes to is open.
+    Move,
 }
 
 #[derive(Debug)]
@@ -194,15 +179,21 @@ impl Plain {
         self.lane.iter_mut().for_each(|(_, direct)| *direct = 0); // numbers of the other room's lane
     }
 
-    /// Whether it goes to another room.
-    pub(crate) fn has_goal(&self) -> bool {
-        self.goal.is_some()
+    /// The room that it goes to, if that is being opened.
+    pub(crate) fn pending_room(&self) -> Option<&PendingRoom> {
+        self.goal.as_ref().map(|goal| goal.room()).filter(|room| room.room().is_none())
     }
 
-    /// Where it goes, if it was sent everything up to this message of the room that it is in.
-    pub(crate) fn take_goal(&mut self, seq: u64) -> Option<Goal> {
+    /// Whether it goes to another room, and that is open or cannot be opened.
+    pub(crate) fn can_move(&self) -> bool {
+        self.goal.is_some() && self.pending_room().is_none()
+    }
+
+    /// Where it goes, and what it says there, if it was sent everything up to this message of the room that it is in.
+    pub(crate) fn take_goal(&mut self, seq: u64) -> Option<(Result<Room, RoomError>, Vec<u8>)> {
         let has_all = self.lane.is_empty() && !self.is_waiting() && self.cursor.seq() >= seq;
-        self.goal.take_if(|_| has_all).map(|goal| *goal)
+        let room = self.goal.as_ref().filter(|_| has_all)?.room().room()?;
+        Some((room, self.goal.take()?.into_rest()))
     }
 
     /// The message after which a page of the room's journal is to be asked for.
@@ -235,7 +226,9 @@ impl Plain {
             return Wish::Nothing;
         }
         if let Some(goal) = &mut self.goal {
-            goal.add(without_padding(bytes));
+            if !goal.add(without_padding(bytes)) {
+                self.remark = Some("You are on your way to another room. Say it again there");
+            }
             return Wish::Nothing;
         }
         if self.pause_until.is_some_and(|until| until > cx.now) {
@@ -256,8 +249,8 @@ impl Plain {
             match self.say_line(line, cx) {
                 Some(Action::Leave) => return Wish::Leave,
                 Some(Action::Move(room)) => {
-                    self.goal = Some(Box::new(Goal { room, rest: rest.to_vec() }));
-                    break;
+                    self.goal = Some(Box::new(Goal::new(room, rest)));
+                    return Wish::Move;
                 }
                 _ => {}
             }
@@ -388,44 +381,4 @@ fn notice(text: &str, line_end: &str) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_servers_own_lines_are_recognised_when_a_peer_sends_them_back() {
-        let peer: PeerAddr = "127.0.0.1:7".parse().unwrap();
-        for echo in [
-            "[127.0.0.1:7] hello",
-            "<x> [127.0.0.1:7] hello",
-            "[*] You missed 3 messages",
-            "a\n[127.0.0.1:7] b",
-            "[127.0.0.1:7/udp] hello",
-        ] {
-            assert!(is_echo(echo.as_bytes(), peer), "{echo}");
-        }
-        for text in
-            ["hello", "[127.0.0.1:70] hello", "[joke] hello", "127.0.0.1:7", "[127.0.0.1:7]", "a [*] b"]
-        {
-            assert!(!is_echo(text.as_bytes(), peer), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_number_is_recognised_with_any_line_ending() {
-        for sent in ["482193", "482193\n", "482193\r\n", " 482193 ", "482193\0", "482193\n\0\0\0"] {
-            assert_eq!(number(sent.as_bytes()), Some(482_193), "{sent:?}");
-        }
-        for sent in ["", "48219", "4821930", "+48219", "482193 x", "482193\nhello", "\u{661}82193"] {
-            assert_eq!(number(sent.as_bytes()), None, "{sent:?}");
-        }
-    }
-
-    #[test]
-    fn answers_to_a_stranger_are_short_and_end_as_its_datagram_did() {
-        assert_eq!(challenge(482_193, b"hello"), b"[*] Say 482193 to join");
-        assert_eq!(challenge(482_193, b"hello\n"), b"[*] Say 482193 to join\n");
-        assert_eq!(challenge(482_193, b"hello\r\n"), b"[*] Say 482193 to join\r\n");
-        assert_eq!(refusal(&LeaveReason::RoomFull, b"x\n\0\0"), b"[*] Closed: room is full\n");
-        assert_eq!(line_end(b"\0\0"), None, "it says nothing");
-    }
-}
+mod tests;

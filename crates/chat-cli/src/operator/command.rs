@@ -71,8 +71,8 @@ fn command(local: &LocalMember, line: &str) -> Outcome {
         Ok(reply) => reply,
         Err(error) => return Outcome::Refused(error.to_string()),
     };
-    if let Some(Action::Move(room)) = reply.action {
-        return Outcome::Move(room);
+    if let Some(Action::Move(opening)) = reply.action {
+        return opening.wait().map_or_else(|error| Outcome::Refused(error.to_string()), Outcome::Move);
     }
     let mut lines: Vec<&str> = reply.lines.iter().map(chat_proto::Text::as_str).collect();
     if line == "help" {

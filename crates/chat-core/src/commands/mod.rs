@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use chat_proto::{Author, DirectItem, MemberId, Text};
 
+use crate::pending_room::PendingRoom;
 use crate::room::Room;
 
 pub(crate) use moderation::in_words;
@@ -85,7 +86,7 @@ pub enum Action {
     /// The member leaves: its transport ends the connection.
     Leave,
     /// The member goes to this room: its transport takes it there.
-    Move(Room),
+    Move(PendingRoom),
     /// The member ignores another one from now on, or no longer.
     Ignore {
         /// The other member.

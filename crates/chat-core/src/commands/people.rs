@@ -128,7 +128,7 @@ fn join(caller: &Caller<'_>, name: &str) -> Reply {
     }
     let peer = caller.room.address_of(caller.member);
     match rooms.open_for(&name, peer) {
-        Ok(room) => Reply::action(Action::Move(room)),
+        Ok(opening) => Reply::action(Action::Move(opening)),
         Err(error) => Reply::refuse(format!("{}. /rooms lists what there is.", sentence(&error.to_string()))),
     }
 }

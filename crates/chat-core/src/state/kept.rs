@@ -141,6 +141,12 @@ impl State {
         self.in_flight.as_ref().is_none_or(|in_flight| in_flight.waiting == 0)
     }
 
+    /// Whether everything that this member said is dealt with, and it was told how.
+    pub(crate) fn is_answered(&self, membership: Membership) -> bool {
+        let Some(in_flight) = &self.in_flight else { return true };
+        self.members.get(membership).is_none_or(|member| !in_flight.steps.contains_key(&member.id))
+    }
+
     /// How long a speaker must wait because the journal is far behind. The further it is, the longer, so that members that go on
     /// speaking do not fill the journal's own queue while it stands still.
     pub(super) fn journal_pause(&self) -> Option<Duration> {

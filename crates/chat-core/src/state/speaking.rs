@@ -97,9 +97,9 @@ impl State {
         if let Some(Action::Ignore { member, is_ignored }) = action {
             items.push(DirectItem::Ignoring { member, is_ignored });
         }
-        if let Some(Action::Move(room)) = &action
+        if let Some(Action::Move(opening)) = &action
             && self.members.get(membership).is_some_and(|member| member.is_framed)
-            && let Some(room) = room.name().and_then(|name| Text::one_line(name.as_str()).ok())
+            && let Some(room) = opening.name().and_then(|name| Text::one_line(name.as_str()).ok())
         {
             items.push(DirectItem::Move { room });
         }

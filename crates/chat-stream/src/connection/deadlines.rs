@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use chat_core::Format;
-use chat_proto::LeaveReason;
+use chat_proto::{LeaveReason, Text};
 
 use super::{Connection, Context, Phase, Who};
 #[cfg(feature = "web")]
@@ -84,7 +84,13 @@ impl Connection {
                     self.due = Some(cx.now + HALF_CLOSED_TIMEOUT);
                 }
             }
-            Phase::Moving => self.enter_room(cx),
+            Phase::Moving => {
+                let is_late = matches!(&self.who, Who::Newcomer(newcomer) if newcomer.until <= cx.now);
+                if !self.enter_room(cx) && is_late {
+                    let why = Text::lossy("it takes too long to open the room: try again");
+                    self.end(LeaveReason::no_room(&why), cx);
+                }
+            }
             Phase::Quitting => self.end(LeaveReason::Quit, cx),
             Phase::Draining | Phase::Leaving | Phase::Lingering | Phase::Done => self.phase = Phase::Done,
         }

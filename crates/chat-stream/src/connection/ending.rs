@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use std::io;
 use std::time::Instant;
 
+use chat_core::{Identity, Opening};
 use chat_proto::LeaveReason;
 
 use super::{Connection, Context, Newcomer, Phase, Who};
 use crate::incoming::Incoming;
+use crate::limits::OPENING_TIMEOUT;
 
 impl Connection {
     /// The room is closing: input from the peer is ignored, and it leaves once it has its pending output.
@@ -51,7 +53,11 @@ impl Connection {
         self.outgoing.push_last(farewell);
         self.leave(&reason);
         // However slowly it reads.
-        self.due = Some(cx.now + crate::limits::OPENING_TIMEOUT);
+        self.due = Some(cx.now + OPENING_TIMEOUT);
+    }
+
+    pub(super) fn is_answered(&self, cx: &Context<'_>) -> bool {
+        self.member().is_none_or(|member| cx.feed().attachment().is_answered(member))
     }
 
     /// The membership ends, if there is one, and the peer is told why.
@@ -139,6 +145,10 @@ impl Connection {
 }
 
 impl Newcomer {
+    pub(super) fn new(identity: Identity, opening: Option<Opening>, now: Instant) -> Box<Self> {
+        Box::new(Self { identity, opening, until: now + OPENING_TIMEOUT, hello: None })
+    }
+
     /// Nobody in the room learns of it, but the operator may want to.
     fn log_end(&self, reason: &LeaveReason) {
         tracing::debug!(peer = %self.identity.address, %reason, "closed before it was a member");

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chat_core::{Format, Start, Welcomed};
+use chat_core::{Format, Room, RoomError, Start, Welcomed};
 use chat_proto::limits::QUIET;
 use chat_proto::{Hello, LeaveReason, LineEnding, MemberFrame, Notice, RoomFrame, Text, TextKind, VERSION};
 
@@ -26,7 +26,7 @@ impl Connection {
             progress = true;
             match heard {
                 Heard::Version(version) => self.answer_preface(version, cx),
-                Heard::Hello(hello) => self.greet(&hello, cx),
+                Heard::Hello(hello) => self.greet(hello, cx),
                 Heard::Line(line, kind) => match &mut self.who {
                     Who::Member(speaker) => {
                         let spoken = hear_line(line, kind, speaker, &mut self.outgoing, cx);
@@ -121,13 +121,41 @@ impl Connection {
         }
     }
 
-    /// The peer becomes a member, or the one whose session it resumes, and its hello is answered.
-    fn greet(&mut self, hello: &Hello, cx: &mut Context<'_>) {
+    /// The peer becomes a member of the room that its hello names, once that is open.
+    fn greet(&mut self, hello: Hello, cx: &mut Context<'_>) {
         if !hello.versions.contains(&VERSION) {
             return self.end(LeaveReason::version(), cx);
         }
-        if let Err(why) = self.find_room(hello.room.as_ref(), cx) {
-            return self.end(LeaveReason::no_room(&why), cx);
+        let peer = match &self.who {
+            Who::Newcomer(newcomer) => Some(newcomer.identity.clone()),
+            Who::Member(speaker) => cx.feed().attachment().identity(speaker.member()),
+            Who::Stranger => None,
+        };
+        let Some(peer) = peer else { return };
+        let opening = match cx.feeds.rooms().named(hello.room.as_ref(), peer.address) {
+            Ok(opening) => opening,
+            Err(why) => return self.end(LeaveReason::no_room(&why), cx),
+        };
+        match opening.room() {
+            Some(room) => self.welcome(&hello, room, cx),
+            None => {
+                self.begin_again(cx);
+                let Who::Newcomer(newcomer) = &mut self.who else { return };
+                cx.feeds.wait_for(&opening, cx.key);
+                newcomer.hello = Some(Box::new((hello, opening)));
+                (self.phase, self.due) = (Phase::Moving, None);
+            }
+        }
+    }
+
+    /// The peer becomes a member of this room, or the one whose session it resumes, and its hello is answered.
+    pub(super) fn welcome(&mut self, hello: &Hello, room: Result<Room, RoomError>, cx: &mut Context<'_>) {
+        match room {
+            Ok(room) => self.go_to(&room, cx),
+            Err(error) => {
+                let why = Text::lossy(&error.to_string());
+                return self.end(LeaveReason::no_room(&why), cx);
+            }
         }
         let attachment = cx.feed().attachment();
         let result = match &self.who {
@@ -164,22 +192,13 @@ impl Connection {
         self.phase = Phase::Member;
     }
 
-    /// The peer is to join the room that its hello names. If it was taken for a silent listener, it is in the first room.
-    fn find_room(&mut self, named: Option<&Text>, cx: &mut Context<'_>) -> Result<(), Text> {
-        let peer = match &self.who {
-            Who::Newcomer(newcomer) => Some(newcomer.identity.clone()),
-            Who::Member(speaker) => cx.feed().attachment().identity(speaker.member()),
-            Who::Stranger => None,
-        };
-        let Some(peer) = peer else { return Ok(()) };
-        let room = cx.feeds.rooms().named(named, peer.address)?;
-        if *cx.feed().attachment().room() == room {
-            return Ok(());
+    /// The peer is to join this room. If it was taken for a silent listener, it is in the first one.
+    fn go_to(&mut self, room: &Room, cx: &mut Context<'_>) {
+        if cx.feed().attachment().room() != room {
+            self.begin_again(cx);
+            cx.feeds.mark(cx.at);
+            cx.at = cx.feeds.open(room);
         }
-        self.begin_again(cx);
-        cx.feeds.mark(cx.at);
-        cx.at = cx.feeds.open(&room);
-        Ok(())
     }
 
     /// A peer that was taken for a silent listener is a newcomer again.
@@ -189,8 +208,7 @@ impl Connection {
             let Some(identity) = attachment.identity(speaker.member()) else { return };
             let opening = Some(cx.feeds.rooms().opening(identity.address));
             drop(attachment.leave(speaker.member(), LeaveReason::Quit, cx.now));
-            let until = cx.now + OPENING_TIMEOUT;
-            self.who = Who::Newcomer(Box::new(Newcomer { identity, opening, until }));
+            self.who = Who::Newcomer(Newcomer::new(identity, opening, cx.now));
         }
     }
 
@@ -200,34 +218,6 @@ impl Connection {
         self.phase = Phase::Opening;
         self.outgoing.push_bytes(answer);
         self.outgoing.read_as(Reading::Delimited(self.incoming.format()), cx);
-    }
-
-    /// A plain member goes to the room that it asked for, once it has everything of the one that it is in.
-    pub(super) fn enter_room(&mut self, cx: &mut Context<'_>) {
-        self.phase = Phase::Member;
-        self.due = None;
-        let Who::Member(speaker) = &mut self.who else { return };
-        let Some(room) = speaker.take_goal() else { return };
-        let (old, new) = (cx.at, cx.feeds.open(&room));
-        let (from, to) = (cx.feeds.feed(old).attachment(), cx.feeds.feed(new).attachment());
-        match from.move_to(speaker.member(), to, cx.key, cx.now) {
-            Some(Ok(joined)) => {
-                self.who = Who::Member(Speaker::new(joined.member));
-                cx.at = new;
-                cx.feed_mut().pull(); // the log must reach the start of the member
-                let cursor = cx.feed_mut().open(self.outgoing.format()).after(joined.seq);
-                self.outgoing.go_on_at(cursor);
-            }
-            Some(Err(error)) => {
-                let stays = from.is_member(speaker.member());
-                cx.feeds.close_if_empty(new);
-                if stays {
-                    return self.outgoing.push_notice(&error.to_string(), cx.now);
-                }
-                self.end(LeaveReason::from(error), cx);
-            }
-            None => cx.feeds.close_if_empty(new), // it was dismissed, and is about to be told so
-        }
     }
 
     /// Whether bytes were received that can be taken now.
@@ -294,6 +284,9 @@ impl Connection {
         }
         if self.phase == Phase::Lingering {
             self.phase = Phase::Done;
+        }
+        if self.is_newcomer() && self.phase == Phase::Moving {
+            return self.lose(LeaveReason::Lost, cx);
         }
         if !matches!(self.phase, Phase::Opening | Phase::Member) {
             return;

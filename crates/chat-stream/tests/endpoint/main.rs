@@ -1,6 +1,7 @@
 //! An endpoint on simulated streams, in situations that real sockets seldom meet.
 
 mod opening;
+mod slow_rooms;
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;

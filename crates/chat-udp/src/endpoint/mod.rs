@@ -20,6 +20,8 @@ use crate::route::Route;
 use crate::session::Context;
 use crate::strangers::Strangers;
 
+use receive::WaitingHello;
+
 /// The UDP side of a room, or of all rooms of a server, without a socket: **feed it what arrives, send what it returns, call it when
 /// its deadline has passed**.
 ///
@@ -59,6 +61,8 @@ pub struct Endpoint {
     random: StdRng,
     peers: Peers,
     strangers: Strangers,
+    /// Hellos that wait for the room that they name.
+    hellos: Vec<WaitingHello>,
     /// For peers without a session.
     outbox: VecDeque<(Route, Vec<u8>)>,
 }
@@ -86,6 +90,7 @@ impl Endpoint {
             random,
             peers: Peers::default(),
             strangers: Strangers::default(),
+            hellos: Vec::new(),
             outbox: VecDeque::new(),
         }
     }
@@ -106,6 +111,14 @@ impl Endpoint {
             if self.feeds.feed_mut(feed).take_grown() {
                 self.feeds.members(feed).iter().for_each(|&key| self.peers.enqueue(key as usize));
             }
+        }
+        let mut is_any_open = false;
+        while let Some(key) = self.feeds.take_opened() {
+            self.peers.enqueue(key); // a plain member follows its goal
+            is_any_open = true;
+        }
+        if is_any_open {
+            self.greet_waiting(now);
         }
         let peers = &self.peers;
         self.feeds.survey(|key| peers.get(key).map(Peer::seq));

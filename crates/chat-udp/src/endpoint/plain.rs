@@ -9,7 +9,7 @@ use chat_proto::{LeaveReason, PeerAddr, TextKind};
 use super::Endpoint;
 use crate::config::{Admission, PlainPolicy};
 use crate::peers::Peer;
-use crate::plain::{self, Goal, Plain, Wish};
+use crate::plain::{self, Plain, Wish};
 use crate::route::Route;
 use crate::session::Context;
 
@@ -39,6 +39,7 @@ impl Endpoint {
         match wish {
             Wish::Nothing => {}
             Wish::Leave => return self.end_plain(key, LeaveReason::Quit, now),
+            Wish::Move => self.await_goal(key),
         }
         if ignores_somebody {
             self.feeds.feed_mut(at).note_authors();
@@ -47,10 +48,19 @@ impl Endpoint {
         self.settle(key);
     }
 
-    /// There is nothing to send to a plain member at this moment. Takes it to the room that it goes to, if it goes anywhere, and there is
-    /// nothing new in the one that it leaves.
+    /// A plain member has given the command to go to a room, which may have to be opened first.
+    fn await_goal(&mut self, key: usize) {
+        if let Some(Peer::Plain(plain)) = self.peers.get_mut(key)
+            && let Some(room) = plain.pending_room()
+        {
+            self.feeds.wait_for(room, key);
+        }
+    }
+
+    /// There is nothing to send to a plain member at this moment. Takes it to the room that it goes to, if it goes anywhere, that room
+    /// is open, and there is nothing new in the one that it leaves.
     pub(super) fn follow_goal(&mut self, key: usize, now: Instant) {
-        if !matches!(self.peers.get_mut(key), Some(Peer::Plain(plain)) if plain.has_goal()) {
+        if !matches!(self.peers.get_mut(key), Some(Peer::Plain(plain)) if plain.can_move()) {
             return;
         }
         let at = self.at(key);
@@ -60,13 +70,21 @@ impl Endpoint {
         let seq = self.feeds.feed(at).log(Format::Lf).seq();
         let Some(Peer::Plain(plain)) = self.peers.get_mut(key) else { return };
         let (from, waits) = (plain.address(), plain.is_waiting());
-        let Some(Goal { room, rest }) = plain.take_goal(seq) else {
+        let Some((room, rest)) = plain.take_goal(seq) else {
             if !waits {
                 self.peers.enqueue(key);
             }
             return;
         };
-        if self.move_plain(key, &room, now) && !rest.is_empty() {
+        let is_there = match room {
+            Ok(room) => self.move_plain(key, &room, now),
+            Err(error) => {
+                plain.refuse(&error.to_string());
+                self.peers.enqueue(key);
+                true
+            }
+        };
+        if is_there && !rest.is_empty() {
             self.receive_plain(from, &rest, now);
         }
     }

@@ -3,18 +3,29 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{FeedId, Format, JoinError, Start, Welcomed};
+use chat_core::{FeedId, Format, JoinError, PendingRoom, Room, RoomError, Start, Welcomed};
 use chat_proto::limits::HELLO_DATAGRAM_BYTES_MIN;
 use chat_proto::{
-    Cookie, DatagramError, Hello, LeaveReason, MemberDatagram, PeerAddr, RoomDatagram, SessionId, is_framed,
+    Cookie, DatagramError, Hello, LeaveReason, MemberDatagram, PeerAddr, RoomDatagram, SessionId, Text,
+    is_framed,
 };
 use rand::Rng;
 
 use super::Endpoint;
 use crate::cookie::Purpose;
+use crate::limits::HELLOS_WAITING_MAX;
 use crate::peers::Peer;
 use crate::route::Route;
 use crate::session::{Context, Opened, Session};
+
+/// A hello whose room is being opened.
+#[derive(Debug)]
+pub(super) struct WaitingHello {
+    route: Route,
+    opened: Opened,
+    hello: Hello,
+    opening: PendingRoom,
+}
 
 impl Endpoint {
     /// Processes a datagram. An invalid one gets no answer.
@@ -86,11 +97,65 @@ impl Endpoint {
                     return; // a late copy of a hello from before that session
                 }
             }
+        }
+        match self.feeds.rooms().named(hello.room.as_ref(), from) {
+            Err(why) => self.greet(from, opened, hello, Err(LeaveReason::no_room(&why)), now),
+            Ok(opening) => match opening.room() {
+                Some(room) => self.greet(from, opened, hello, found(room), now),
+                None => self.hold(from, opened, hello, opening),
+            },
+        }
+    }
+
+    /// A hello waits for the room that it names. If too many wait it is dropped, and the peer says it again.
+    fn hold(&mut self, from: SocketAddr, opened: Opened, hello: &Hello, opening: PendingRoom) {
+        let is_awaited = self.hellos.iter().any(|waiting| waiting.opening == opening);
+        if let Some(place) = self.hellos.iter().position(|waiting| waiting.route.peer == from) {
+            if opened.baked <= self.hellos[place].opened.baked {
+                return; // a copy of that one, or a late one from before it
+            }
+            self.hellos.swap_remove(place);
+        }
+        if self.hellos.len() >= HELLOS_WAITING_MAX {
+            return;
+        }
+        if !is_awaited {
+            self.feeds.wait_for(&opening, usize::MAX); // no peer has this key
+        }
+        let route = Route { peer: from, local: self.asked };
+        self.hellos.push(WaitingHello { route, opened, hello: hello.clone(), opening });
+    }
+
+    /// Goes on with the hellos whose rooms are open now.
+    pub(super) fn greet_waiting(&mut self, now: Instant) {
+        let (open, waiting) = std::mem::take(&mut self.hellos)
+            .into_iter()
+            .partition(|waiting| waiting.opening.room().is_some());
+        self.hellos = waiting;
+        for WaitingHello { route, opened, hello, opening } in open {
+            if let Some(room) = opening.room() {
+                self.asked = route.local;
+                self.greet(route.peer, opened, &hello, found(room), now);
+            }
+        }
+    }
+
+    /// Answers a hello: the peer joins the room, instead of the one that was at its address before.
+    fn greet(
+        &mut self,
+        from: SocketAddr,
+        opened: Opened,
+        hello: &Hello,
+        room: Result<Room, LeaveReason>,
+        now: Instant,
+    ) {
+        self.hellos.retain(|waiting| waiting.route.peer != from);
+        if let Some(key) = self.peers.at(from) {
             self.expel(key, LeaveReason::Replaced, now);
         }
-        match self.welcome(from, opened, hello, now) {
+        match room.and_then(|room| self.welcome(from, opened, hello, &room, now)) {
             Ok((room, welcomed)) => self.open_session(from, opened, room, welcomed, now),
-            Err(reason) => self.answer(from, &RoomDatagram::Refused { nonce, reason }),
+            Err(reason) => self.answer(from, &RoomDatagram::Refused { nonce: opened.nonce, reason }),
         }
     }
 
@@ -101,17 +166,16 @@ impl Endpoint {
         from: SocketAddr,
         opened: Opened,
         hello: &Hello,
+        room: &Room,
         now: Instant,
     ) -> Result<(FeedId, Welcomed), LeaveReason> {
-        let room =
-            self.feeds.rooms().named(hello.room.as_ref(), from).map_err(|why| LeaveReason::no_room(&why))?;
         let came = self.baker.moment(opened.baked);
-        let mut at = self.feeds.open(&room);
+        let mut at = self.feeds.open(room);
         let mut result =
             self.feeds.feed(at).attachment().welcome(self.peers.next_key(), from, hello, came, now);
         if let (Err(JoinError::RoomFull { .. }), Some(key)) = (&result, self.peers.stalest_plain()) {
             self.end_plain(key, LeaveReason::RoomFull, now);
-            at = self.feeds.open(&room); // that may have been its last member
+            at = self.feeds.open(room); // that may have been its last member
             result = self.feeds.feed(at).attachment().welcome(self.peers.next_key(), from, hello, came, now);
         }
         match result {
@@ -217,4 +281,8 @@ impl Endpoint {
         }
         self.expel(key, LeaveReason::Lost, now);
     }
+}
+
+fn found(room: Result<Room, RoomError>) -> Result<Room, LeaveReason> {
+    room.map_err(|error| LeaveReason::no_room(&Text::lossy(&error.to_string())))
 }

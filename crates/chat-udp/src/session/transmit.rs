@@ -48,6 +48,7 @@ impl Session {
         }
         if matches!(self.phase, Phase::Quitting(head) if self.outgoing.acked().seq() >= head)
             && self.lane.is_none()
+            && self.member.is_none_or(|member| cx.feed.attachment().is_answered(member))
         {
             self.end(LeaveReason::Quit, cx);
             return self.transmit(cx, out);

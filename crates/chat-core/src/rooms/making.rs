@@ -1,0 +1,84 @@
+//! How a room is made that is opened while the server runs.
+
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError};
+
+use chat_proto::Name;
+
+use super::Rooms;
+use crate::error::RoomError;
+use crate::journal::JournalError;
+use crate::open_rooms::OpenRooms;
+use crate::pending_room::{OpenRequest, Opened, PendingRoom};
+use crate::room::{self, Room};
+use crate::rooms_config::RoomsConfig;
+
+impl Rooms {
+    /// Begins to open a room, unless there are `open_max` besides the configured ones, or its opener has opened enough of them.
+    pub(super) fn begin(
+        &self,
+        name: &Name,
+        config: &RoomsConfig,
+        open_max: usize,
+        opener: Option<IpAddr>,
+    ) -> Result<PendingRoom, RoomError> {
+        let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(room) = open.get(name) {
+            return Ok(room.into()); // another thread was faster
+        }
+        if let Some(opening) = open.opening(name) {
+            return Ok(opening);
+        }
+        if open.len() >= open_max {
+            open.forget_gone();
+        }
+        if open.len() >= open_max {
+            return Err(RoomError::TooManyOpen { open_max: config.open_max });
+        }
+        let open_per_address_max = config.open_per_address_max;
+        if opener.is_some_and(|opener| open.opened_by(opener) >= open_per_address_max) {
+            return Err(RoomError::AddressFull { open_per_address_max });
+        }
+        let Some(journals) = &self.0.journals else {
+            return Ok(self.make(name, opener, None, &mut open).into());
+        };
+        let opening = open.begin(name, opener);
+        drop(open);
+        let (rooms, then) = (Arc::downgrade(&self.0), opening.clone());
+        let finish = move |opened| {
+            let closed = || Err(JournalError("it is closed".to_owned()));
+            let rooms = Self::upgrade(&rooms);
+            let result = rooms.map_or_else(closed, |rooms| rooms.finish(then.name(), opened));
+            then.finish(result.map_err(RoomError::from));
+        };
+        journals.open(OpenRequest::new(Some(name.clone()), room::log_bytes(&config.room), finish));
+        Ok(opening)
+    }
+
+    /// The journal of a room has been read.
+    fn finish(
+        &self,
+        name: Option<&Name>,
+        opened: Result<Opened, JournalError>,
+    ) -> Result<Room, JournalError> {
+        let name = name.expect("a room among others has a name");
+        let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let opener = open.end(name);
+        opened.map(|opened| self.make(name, opener, Some(opened), &mut open))
+    }
+
+    fn make(
+        &self,
+        name: &Name,
+        opener: Option<IpAddr>,
+        opened: Option<Opened>,
+        open: &mut OpenRooms,
+    ) -> Room {
+        let (admission, rooms) = (Arc::clone(&self.0.admission), Arc::downgrade(&self.0));
+        let config = self.config();
+        let room = Room::in_rooms(&config.room, (self.0.world)(), name.clone(), admission, rooms, opened);
+        open.insert(name, &room, opener);
+        self.0.on_open.get().iter().for_each(|on_open| on_open(&room));
+        room
+    }
+}

@@ -1,0 +1,38 @@
+//! Where a plain peer goes, and what it says there.
+
+use chat_core::PendingRoom;
+use chat_proto::limits::PLAIN_DATAGRAM_BYTES_MAX;
+
+/// A room that a plain member goes to, once it is open and the member has everything of the one that it is in.
+#[derive(Debug)]
+pub(crate) struct Goal {
+    room: PendingRoom,
+    /// What it has sent after the command, and says there. At most what one datagram holds.
+    rest: Vec<u8>,
+}
+
+impl Goal {
+    pub(crate) fn new(room: PendingRoom, rest: &[u8]) -> Self {
+        Self { room, rest: rest.to_vec() }
+    }
+
+    pub(crate) fn room(&self) -> &PendingRoom {
+        &self.room
+    }
+
+    pub(crate) fn into_rest(self) -> Vec<u8> {
+        self.rest
+    }
+
+    /// Keeps another datagram, and returns whether it fits. Each is a message, also if no line break ends it.
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> bool {
+        if self.rest.len() + "\n".len() + bytes.len() > PLAIN_DATAGRAM_BYTES_MAX {
+            return false;
+        }
+        if self.rest.last().is_some_and(|&last| last != b'\n') {
+            self.rest.push(b'\n');
+        }
+        self.rest.extend_from_slice(bytes);
+        true
+    }
+}
