@@ -373,11 +373,7 @@ impl Conversation {
                 on_event(ClientEvent::Unsure(unsure));
             }
         }
-        if resumed {
-            self.seen.resume();
-        } else {
-            self.seen.forget();
-        }
+        self.seen.welcomed(resumed);
         self.sent = 0;
         self.wants.got = false;
         self.welcomed = (welcome.head, self.confirmed);

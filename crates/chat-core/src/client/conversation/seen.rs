@@ -35,12 +35,15 @@ impl Seen {
         false
     }
 
-    /// The session goes on: what was told after the last message may follow again.
-    pub(super) fn resume(&mut self) {
-        self.is_told_again = true;
+    /// If the session goes on, what was told after the last message may follow again.
+    pub(super) fn welcomed(&mut self, resumed: bool) {
+        if !resumed {
+            self.forget();
+        }
+        self.is_told_again = resumed;
     }
 
-    pub(super) fn forget(&mut self) {
+    fn forget(&mut self) {
         *self = Self::default();
     }
 }
