@@ -149,7 +149,7 @@ fn a_websocket_has_its_real_address_behind_a_header() {
     hears(&server, "[192.0.2.8:8080] hello too");
     let mut second = browser("192.0.2.7:8081");
     say(&mut second, "refused");
-    let ended = std::iter::from_fn(|| second.read().ok()).find(|message| message.is_text());
+    let ended = std::iter::from_fn(|| second.read().ok()).find(Message::is_text);
     let ended = ended.expect("it is told why").into_text().expect("it is text");
     assert!(ended.contains(r#""type":"ended""#) && ended.contains("address"), "{ended}");
 }

@@ -80,7 +80,9 @@ impl Committer {
                 wakes.push(state.hear_elsewhere(what, now));
             }
             drop(state);
-            wakes.into_iter().for_each(|wakes| wakes.wake());
+            for wakes in wakes {
+                wakes.wake();
+            }
         }
     }
 }

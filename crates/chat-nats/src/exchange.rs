@@ -167,8 +167,8 @@ impl Exchange {
             self.say(&Told::Changes { server: me.clone(), task, at, number, changes: changes.to_vec() });
         }
         if self.tells_all.swap(false, Ordering::Relaxed) {
-            let members = self.committer.members().iter().map(Member::from).collect();
-            self.say_all(members);
+            let members: Vec<Member> = self.committer.members().iter().map(Member::from).collect();
+            self.say_all(&members);
         }
         let asks: Vec<ServerId> = self.others.take_asks().collect();
         for whom in asks {
@@ -184,7 +184,7 @@ impl Exchange {
     /// The room is gone, and nobody is here any more.
     pub(crate) async fn end(&mut self) {
         self.look().await;
-        self.say_all(Vec::new());
+        self.say_all(&[]);
         self.publish().await;
     }
 
@@ -215,8 +215,8 @@ impl Exchange {
         self.outgoing.push((self.presence.clone(), sealed));
     }
 
-    fn say_all(&mut self, members: Vec<Member>) {
-        // A number of its own, so that who misses a part of it notices that by the next beat.
+    fn say_all(&mut self, members: &[Member]) {
+        // A number of its own, so that a server that misses a part of it notices that by the next beat.
         self.number += 1;
         let parts = members.len().div_ceil(PART_MAX).max(1);
         for part in 0..parts {

@@ -39,7 +39,11 @@ fn a_name_is_taken_at_every_server_until_it_is_given_up() {
     let ann = welcome_as(&first, 5, "Iris");
     let bob = welcome_as(&second, 6, "bob");
     let bob_id = bob.welcome.session.member;
-    assert_eq!(ann.welcome.name.as_ref().map(|name| name.as_str()), Some("Iris"));
+    assert_eq!(ann.welcome.name, Some(Text::one_line("Iris").unwrap()));
+    // What is said under a name comes once the name is taken.
+    let watching = one.room.join("watching").unwrap();
+    say(&first, &ann, 1, "I am Iris");
+    hear(&watching, &["I am Iris"]);
     let asks = |asked: &str| match other.room.rename(bob_id, Some(name(asked))) {
         Ok(_) => None,
         Err(NickError::Taken { suggestion, .. }) => Some(suggestion.map(|free| free.to_string())),

@@ -55,6 +55,6 @@ fn arrive(streams: &Streams, time: &VirtualTime) {
 
 fn received(peer: &mut StreamEnd) -> String {
     let mut got = [0; 500];
-    let count = peer.read(&mut got).unwrap();
+    let count = peer.read(&mut got).expect("something has come");
     String::from_utf8_lossy(&got[..count]).into_owned()
 }

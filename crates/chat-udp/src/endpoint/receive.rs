@@ -86,16 +86,16 @@ impl Endpoint {
         };
         // From here on the address is proven.
         let opened = Opened { nonce, baked };
-        if let Some(key) = self.peers.at(from) {
-            if let Some(Peer::Session(session)) = self.peers.get_mut(key) {
-                let before = session.opened();
-                if before.nonce == nonce {
-                    session.hello_again();
-                    return self.peers.enqueue(key);
-                }
-                if baked < before.baked {
-                    return; // a late copy of a hello from before that session
-                }
+        if let Some(key) = self.peers.at(from)
+            && let Some(Peer::Session(session)) = self.peers.get_mut(key)
+        {
+            let before = session.opened();
+            if before.nonce == nonce {
+                session.hello_again();
+                return self.peers.enqueue(key);
+            }
+            if baked < before.baked {
+                return; // a late copy of a hello from before that session
             }
         }
         match self.feeds.rooms().named(hello.room.as_ref(), from) {

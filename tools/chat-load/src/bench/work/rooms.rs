@@ -17,7 +17,7 @@ use crate::stamp::{Stamp, count};
 /// The pause between the messages of a second: every room speaks in one of these turns.
 const TURN: Duration = Duration::from_millis(10);
 const TURNS_PER_SECOND: usize = 100;
-const WARM_UP_SECONDS: usize = 1;
+const WARM_UP: Duration = Duration::from_secs(1);
 /// How long the last messages may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long idle rooms are watched.
@@ -39,10 +39,10 @@ pub(super) fn run(
         }
     }
     let hearers = members as u64 - 1;
-    let mut sent = peers.speak(WARM_UP_SECONDS, rooms, members)?;
+    let mut sent = peers.speak(WARM_UP, rooms, members)?;
     peers.settle(sent * hearers)?;
     let (cpu_before, began) = (server.cpu()?, clock::now());
-    let said = peers.speak(effort.seconds.ceil() as usize, rooms, members)?;
+    let said = peers.speak(Duration::from_secs_f64(effort.seconds.ceil()), rooms, members)?;
     sent += said;
     peers.settle(sent * hearers)?;
     let (cpu, seconds) = (server.cpu()? - cpu_before, began.elapsed().as_secs_f64());
@@ -123,9 +123,10 @@ impl Peers {
     }
 
     /// Lets one member of each room say a message per second. Returns how many messages were said.
-    fn speak(&mut self, seconds: usize, rooms: usize, members: usize) -> Result<u64> {
+    fn speak(&mut self, time: Duration, rooms: usize, members: usize) -> Result<u64> {
         let (mut next, mut said) = (clock::now(), 0);
-        for turn in 0..seconds * TURNS_PER_SECOND {
+        let turns = usize::try_from(time.as_millis() / TURN.as_millis()).unwrap_or(usize::MAX);
+        for turn in 0..turns {
             next += TURN;
             for room in (0..rooms).skip(turn % TURNS_PER_SECOND).step_by(TURNS_PER_SECOND) {
                 let text = [&Stamp { number: said, ..Stamp::default() }.text()[..], b"\n"].concat();
