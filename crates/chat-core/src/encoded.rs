@@ -174,11 +174,20 @@ impl EncodedLog {
 
     /// The cursor after message `seq`, which need not be held any more. O(log entries).
     ///
+    /// If `seq` is the newest message, this is the head, so that a new member reads only what comes after its own join.
+    ///
     /// If `seq` has not been pushed yet, this returns the head, and the messages up to `seq` would follow.
     /// So pull before you look up the start of a new member.
     #[must_use]
     pub fn after(&self, seq: u64) -> Cursor {
-        if seq >= self.seq {
+        if seq >= self.seq { self.head() } else { self.right_after(seq) }
+    }
+
+    /// Like [`after`](Self::after), for a member that was there before: joins, leaves and renames that followed the newest message
+    /// come, too. The member may have some of them already.
+    #[must_use]
+    pub fn right_after(&self, seq: u64) -> Cursor {
+        if seq > self.seq {
             return self.head();
         }
         let before = self.slots.partition_point(|slot| slot.seq < seq) as u64;

@@ -229,6 +229,28 @@ fn a_cursor_after_a_message_leads_to_the_entries_that_followed() {
 }
 
 #[test]
+fn who_was_there_before_reads_what_followed_the_newest_message_and_a_new_member_does_not() {
+    let mut log = log_of(100, 10);
+    presence(&mut log, b"first\n");
+    assert_eq!(
+        (bytes(&log, log.after(0)), bytes(&log, log.right_after(0))),
+        (String::new(), "first\n".into())
+    );
+    message(&mut log, b"one\n");
+    message(&mut log, b"two\n");
+    presence(&mut log, b"joined\n");
+    assert_eq!(log.after(2), log.head());
+    assert_eq!(bytes(&log, log.right_after(2)), "joined\n");
+    assert_eq!(log.right_after(1), log.after(1));
+    assert_eq!(log.right_after(3), log.head());
+    log.restart_after(9);
+    assert_eq!(log.right_after(9), log.head());
+    presence(&mut log, b"left\n");
+    assert_eq!(bytes(&log, log.right_after(9)), "left\n");
+    assert_eq!(lagged(&log, log.right_after(8)).0, 1);
+}
+
+#[test]
 fn a_log_that_restarts_tells_everyone_how_much_is_gone() {
     let mut log = EncodedLog::new(1_000);
     let start = log.head();

@@ -178,12 +178,14 @@ impl Connection {
         let format = self.incoming.format();
         let log = cx.feed_mut().open(format);
         let oldest = if has_journal { 0 } else { log.tail_seq() };
-        let have = match start {
-            Start::After(seq) => seq,
-            Start::History(messages) => seq.saturating_sub(u64::from(messages)).max(oldest).min(seq),
+        let cursor = match start {
+            Start::After(have) => log.right_after(have),
+            Start::History(messages) => {
+                log.after(seq.saturating_sub(u64::from(messages)).max(oldest).min(seq))
+            }
         };
-        let is_history = matches!(start, Start::History(_)) && have < log.tail_seq();
-        self.outgoing.start(Reading::Delimited(format), log.after(have));
+        let is_history = matches!(start, Start::History(_)) && cursor.seq() < log.tail_seq();
+        self.outgoing.start(Reading::Delimited(format), cursor);
         if is_history {
             self.outgoing.begin_with_history();
         }

@@ -31,7 +31,7 @@ impl Outgoing {
                 _ => true,
             };
         };
-        let (before, next) = (log.after(first.seq - 1), log.after(last.seq));
+        let (before, next) = (log.after(first.seq - 1), log.right_after(last.seq));
         let deleted = before.seq().saturating_sub(after);
         if deleted > 0 && !is_history && !self.catch_up(deleted, before, speaker, cx) {
             return false;

@@ -204,7 +204,7 @@ impl Endpoint {
         let log = feed.open(Format::Framed);
         let oldest = if has_journal { 0 } else { log.tail_seq() };
         let start = match start {
-            Start::After(have) => log.after(have),
+            Start::After(have) => log.right_after(have),
             Start::History(messages) => {
                 let before = seq.saturating_sub(u64::from(messages)).max(oldest);
                 log.after(before.min(seq))

@@ -76,7 +76,7 @@ impl Session {
         let log = past.log().unwrap_or(shared);
         cx.count_missed(self.outgoing.acknowledged(&ack, log, cx.now));
         if past.log().is_some_and(|page| self.outgoing.has_all_messages(page)) {
-            let begin = shared.after(self.outgoing.acked().seq());
+            let begin = shared.right_after(self.outgoing.acked().seq());
             past.read_shared(begin, self.outgoing.unused());
             self.outgoing.go_on_at(begin);
         }

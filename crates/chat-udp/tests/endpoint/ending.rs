@@ -63,6 +63,24 @@ fn a_session_that_is_resumed_elsewhere_ends_with_a_word() {
 }
 
 #[test]
+fn a_session_that_is_resumed_gets_what_followed_the_newest_message() {
+    let now = begin();
+    let mut server = Server::new(now);
+    let (old, new) = (address("198.51.100.1:1"), address("198.51.100.1:2"));
+    let (_, welcome) = server.join_with(old, 1, Hello::default(), now);
+    server.join(address("198.51.100.3:3"), 3, now);
+    let resume =
+        Some(Resume { epoch: welcome.epoch, session: welcome.session, have: welcome.head, direct: 0 });
+    let cookie = Some(server.cookie(new, 2, now));
+    let hello = MemberDatagram::Hello { nonce: 2, cookie, hello: Hello { resume, ..Hello::default() } };
+    let mut answers = server.answers(new, &encode(&hello), now);
+    let (session, _) = self::welcome(&answers, new).expect("it goes on");
+    answers.extend(server.answers(new, &traffic(session, 1, &[]), now));
+    let entries = answers.iter().filter(|(to, bytes)| *to == new && is_entries(bytes));
+    assert!(entries.count() > 0, "it has not read that the other one joined: {answers:?}");
+}
+
+#[test]
 fn history_and_resumption_begin_where_they_should() {
     let now = begin();
     let mut server = Server::new(now);

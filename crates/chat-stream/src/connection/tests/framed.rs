@@ -152,6 +152,26 @@ fn a_resumed_session_gets_exactly_the_unseen_messages_and_its_old_connection_is_
 }
 
 #[test]
+fn a_resumed_session_gets_what_followed_the_newest_message_and_a_new_one_does_not() {
+    let mut stage = Stage::new();
+    let (_old, welcome) = stage.framed_guest();
+    stage.say("seen");
+    let _another = stage.listener();
+    let resume = Resume { epoch: welcome.epoch, session: welcome.session, have: 1, direct: 0 };
+    let joins = |frames: &[RoomFrame]| -> Vec<u64> {
+        let entries = frames.iter().filter_map(|frame| match frame {
+            RoomFrame::Entry(entry) if matches!(entry.event, Event::Joined { .. }) => Some(entry.seq),
+            _ => None,
+        });
+        entries.collect()
+    };
+    let mut new = stage.guest_who_said(&opening(Some(resume)));
+    assert_eq!(joins(&stage.read_frames(&mut new)), [1], "that of the other one");
+    let mut newcomer = stage.guest_who_said(&opening(None));
+    assert_eq!(joins(&stage.read_frames(&mut newcomer)), [0; 0]);
+}
+
+#[test]
 fn a_session_resumed_too_late_is_told_how_many_messages_it_missed() {
     let mut stage = Stage::small();
     let (mut old, welcome) = stage.framed_guest();
