@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::LogFormat;
 use crate::sink::Sink;
@@ -45,14 +48,20 @@ pub(crate) fn init(verbose: bool, format: LogFormat) -> io::Result<()> {
     }
     let subscriber = tracing_subscriber::fmt()
         .with_writer(|| Diagnostics)
-        .with_max_level(if verbose { Level::DEBUG } else { Level::INFO })
+        .with_max_level(Level::TRACE) // the filter chooses
         .with_target(false)
         .with_ansi(false);
     match format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        LogFormat::Text => subscriber.finish().with(filter(verbose)).init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).finish().with(filter(verbose)).init(),
     }
     Ok(())
+}
+
+/// What is told. The libraries of others tell what happens inside of them, which is worth a line only if it is wrong.
+fn filter(verbose: bool) -> Targets {
+    let level = if verbose { Level::DEBUG } else { Level::INFO };
+    Targets::new().with_default(Level::WARN).with_target("chat", level)
 }
 
 /// From now on lines go to the receiver, if stderr is a terminal.
@@ -124,6 +133,21 @@ fn taker() -> MutexGuard<'static, Option<Sender<String>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_other_libraries_only_what_is_wrong_is_told() {
+        for (verbose, own) in [(false, Level::INFO), (true, Level::DEBUG)] {
+            let filter = filter(verbose);
+            for target in ["chat", "chat::server::reload", "chat_nats::hub", "chat_tcp"] {
+                assert!(filter.would_enable(target, &own) && !filter.would_enable(target, &Level::TRACE));
+            }
+            for target in ["async_nats", "rustls::server", "mio"] {
+                assert!(
+                    filter.would_enable(target, &Level::WARN) && !filter.would_enable(target, &Level::INFO)
+                );
+            }
+        }
+    }
 
     #[test]
     fn an_event_is_one_line_without_control_characters_whatever_a_peer_has_put_into_it() {

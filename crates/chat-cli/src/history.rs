@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use chat_core::{BanList, Filter};
 use chat_proto::json::Time;
 use chat_store::{Archive, Message, OpenError, ReadError, Selection, Store};
+#[cfg(unix)]
+use rustix::fs::Access;
 use serde::Serialize;
 
 use crate::args::{HistoryArgs, HistoryCommand, ImportArgs, KeepArgs, RedactArgs};
@@ -37,8 +39,17 @@ pub(crate) fn keep_bans(store: &Store, bans: &BanList) -> Result<(), Failure> {
     store.keep_bans(bans).map_err(|error| cannot_open(store.path(), error.into()))
 }
 
-/// Whether the history of a server can be read, if there is one: also while another server writes it.
+/// Whether this server can go on with its history once the one that has it ends.
 #[cfg(unix)]
+pub(crate) fn rehearse(path: &Path) -> Result<(), Failure> {
+    // SQLite makes files beside it.
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let access = rustix::fs::access(directory.unwrap_or_else(|| Path::new(".")), Access::WRITE_OK);
+    let checked = access.map_err(|error| OpenError::System(error.into())).and_then(|()| Store::check(path));
+    checked.map_err(|error| cannot_open(path, error.into()))
+}
+
+/// Whether the history of a server can be read, if there is one: also while another server writes it.
 pub(crate) fn check(args: &KeepArgs) -> Result<(), Failure> {
     match &args.history {
         Some(path) if path.exists() => {
@@ -117,7 +128,7 @@ fn redact(args: &RedactArgs) -> Result<ExitCode, Failure> {
 }
 
 fn say(line: &str) -> Result<ExitCode, Failure> {
-    writeln!(io::stdout(), "{line}")?;
+    stdio::print(&format!("{line}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

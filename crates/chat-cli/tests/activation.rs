@@ -116,6 +116,29 @@ fn a_unix_socket_that_is_called_members_is_theirs_and_its_file_stays() {
 }
 
 #[test]
+fn the_files_of_a_service_manager_stay_after_a_take_over_too() {
+    if !Process::heeds("TERM") {
+        return;
+    }
+    let directory = std::env::temp_dir().join(format!("chat-activation-over-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a directory for the test");
+    let (members, control) = (directory.join("members"), directory.join("control"));
+    let [first, second] = [&members, &control].map(|path| UnixListener::bind(path).expect("nobody is there"));
+    let flags = format!("unix --bind {} --socket {}", members.display(), control.display());
+    let (mut old, output) = activated(first.into(), second.into(), "members:control", &flags);
+    output.stdout.wait_for_line(&format!("[*] Listening on {}", members.display()));
+    let mut command = Command::new(CHAT);
+    let mut new = Process::start(command.args(["server", "--take-over"]).args(flags.split(' ')));
+    new.stdout.wait_for_line(&format!("[*] Listening on {}", members.display()));
+    assert!(old.0.wait().expect("it ends").success());
+    new.terminate();
+    assert_eq!(new.exit_code(), Some(0), "{:?}", new.stderr.lines());
+    let stay = members.exists() && control.exists();
+    std::fs::remove_dir_all(&directory).expect("it is there");
+    assert!(stay, "the service manager looks after them");
+}
+
+#[test]
 fn a_number_of_sockets_that_cannot_be_is_refused() {
     for count in ["x", "-1", "129", "99999999"] {
         let script =

@@ -179,6 +179,22 @@ fn a_log_is_imported_and_one_person_is_redacted() {
 }
 
 #[test]
+fn nobody_needs_to_read_how_many_messages_were_changed() {
+    let file = file("unread");
+    let log = file.with_file_name("old.log");
+    fs::write(&log, "[ann] hello\n").unwrap();
+    let (path, log) = (file.to_str().unwrap(), log.to_str().unwrap());
+    for arguments in [["import", path, log].as_slice(), &["redact", path, "--author", "ann"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(CHAT);
+        let output = command.arg("history").args(arguments).stdout(writer).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    }
+    assert_eq!(printed(&[path]), ["[*] (removed)"]);
+}
+
+#[test]
 fn a_program_pages_back_over_tcp_and_udp() {
     const MESSAGES: usize = 120;
     for transport in ["tcp", "udp"] {

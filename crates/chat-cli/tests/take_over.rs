@@ -4,7 +4,7 @@
 mod support;
 
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
@@ -143,26 +143,77 @@ fn unix_sockets_go_over_too_and_their_files_go_with_the_last_server() {
     }
 }
 
+/// `chat server --take-over` with these flags, which cannot start.
+fn fails_to_take_over(directory: &Directory, flags: &[&str]) -> String {
+    let mut command = Command::new(CHAT);
+    command.args(["server", "tcp", "--take-over", "--socket", &directory.path("control")]).args(flags);
+    let mut new = Process::start(&mut command);
+    assert_eq!(new.exit_code(), Some(1), "{flags:?}");
+    new.stderr.all().join("\n")
+}
+
 #[test]
-fn who_cannot_use_its_files_or_its_user_takes_nothing_over() {
+fn a_server_that_cannot_start_takes_nothing_over() {
     let directory = Directory::new("cannot");
-    let old = start(&directory, &format!("{}:0", support::own_loopback()));
+    let members = directory.path("members");
+    let control = directory.path("control");
+    let history = directory.path("chat.db");
+    let tcp = format!("{}:0", support::own_loopback());
+    let old = Server::at(
+        &tcp,
+        &["tcp", "unix"],
+        &["--bind", &members, "--socket", &control, "--history", &history],
+    );
     let bad = directory.path("other.db");
     std::fs::write(&bad, "this is no database, however long one looks at it").expect("it can be written");
-    let no_file = directory.path("missing/chat.log");
+    let third = directory.path("third.db");
+    let _third = Server::with(&["--history", &third]);
+    let no_file = directory.path("missing/file");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = taken.local_addr().expect("bound").to_string();
     for wrong in [
-        ["--history", &bad],
-        ["--bans", &bad],
-        ["--log-file", &directory.path("")],
-        ["--log-file", &no_file],
-        ["--user", "no-such-user"],
+        ["--history", &bad].as_slice(),
+        &["--history", &third],
+        &["--history", &no_file],
+        &["--bans", &bad],
+        &["--log-file", &directory.path("")],
+        &["--log-file", &no_file],
+        &["--user", "no-such-user"],
+        &["--room", "lobby", "--room", "lobby"],
+        // Its own history, which only the rooms could be opened from.
+        &["--history", &history, "--room", "lobby", "--room", "lobby"],
+        &["--admin", &taken],
+        &["unix", "--bind", &no_file],
+        &["--tls", &bad, &bad],
+        &["--nats", "nats://127.0.0.1:1", "--cluster-secret-file", &no_file],
     ] {
-        let mut command = Command::new(CHAT);
-        command.args(["server", "tcp", "--take-over", "--socket", &directory.path("control")]).args(wrong);
-        let mut new = Process::start(&mut command);
-        assert_eq!(new.exit_code(), Some(1), "{wrong:?}");
+        let stderr = fails_to_take_over(&directory, wrong);
+        assert!(stderr.contains("error: "), "{stderr}");
+        // It goes on at all its sockets.
         old.peer();
+        std::os::unix::net::UnixStream::connect(&members).expect("it listens there");
+        let mut who = Command::new(CHAT);
+        let who = who.args(["admin", "--socket", &control, "who"]).output().expect("it runs");
+        assert!(who.status.success(), "{wrong:?}: {who:?}");
     }
+}
+
+#[test]
+fn a_history_that_the_next_server_cannot_write_stays_with_the_one_that_can() {
+    let directory = Directory::new("unwritable");
+    let old = start(&directory, &format!("{}:0", support::own_loopback()));
+    let mut mode = std::fs::metadata(&directory.0).expect("it is there").permissions();
+    mode.set_mode(0o555);
+    std::fs::set_permissions(&directory.0, mode.clone()).expect("it is ours");
+    let history = directory.path("chat.db");
+    let flags = ["--history", &history, "--user", "nobody"];
+    // Root may write everywhere.
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    let stderr = fails_to_take_over(&directory, if is_root { &flags } else { &flags[..2] });
+    mode.set_mode(0o755);
+    std::fs::set_permissions(&directory.0, mode).expect("it is ours");
+    assert!(stderr.contains("cannot use the history"), "{stderr}");
+    old.peer();
 }
 
 #[test]

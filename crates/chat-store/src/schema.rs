@@ -1,6 +1,6 @@
 //! The tables of the file, their version, and how older versions become the present one.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::OpenError;
 
@@ -88,12 +88,27 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), OpenError> {
         return Ok(());
     }
     let transaction = connection.transaction()?;
+    migrate(&transaction, version)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Does what [`prepare`] does, and takes it back.
+pub(crate) fn rehearse(connection: &mut Connection) -> Result<(), OpenError> {
+    let version = check(connection)?;
+    // Fails if the file cannot be written.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    migrate(&transaction, version)?;
+    transaction.rollback()?;
+    Ok(())
+}
+
+fn migrate(transaction: &Transaction<'_>, version: i32) -> Result<(), OpenError> {
     for migration in &MIGRATIONS[usize::try_from(version).unwrap_or(0)..] {
         transaction.execute_batch(migration)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use chat_core::{BanList, JournalError, Journals, OpenRequest};
 use crossbeam_channel::{Sender, TrySendError, bounded};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::bans::KeptBans;
 use crate::config::{StoreConfig, Sync};
@@ -66,6 +66,18 @@ impl Store {
         let writer = Writer::new(connection, config, lock);
         let writer = thread::Builder::new().name("history".to_owned()).spawn(move || writer.run(&queue))?;
         Ok(Self(Arc::new(Inner { jobs, readers, writer: Mutex::new(Some(writer)), path: path.to_owned() })))
+    }
+
+    /// Whether [`open`](Self::open) will work once the server that has the history lets go of it. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn check(path: impl AsRef<Path>) -> Result<(), OpenError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        crate::reader::keep_temporary_in_memory(&connection)?;
+        schema::rehearse(&mut connection)
     }
 
     /// The file.

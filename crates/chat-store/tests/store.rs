@@ -183,6 +183,24 @@ fn a_history_has_one_writer_and_any_number_of_readers() {
     assert!(Store::open(&path, StoreConfig::default()).is_ok());
 }
 
+#[test]
+fn whether_the_next_server_can_go_on_is_found_out_while_the_first_one_writes() {
+    let directory = directory("next");
+    let path = directory.join("chat.db");
+    let store = open(&path);
+    let before = room(&store);
+    say(&before, 1, 10);
+    Store::check(&path).unwrap();
+    say(&before, 11, 20);
+    let other = directory.join("other");
+    fs::write(&other, "this is no database, however long one looks at it").unwrap();
+    assert!(matches!(Store::check(&other), Err(OpenError::Damaged(_) | OpenError::NotHistory)));
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(Store::check(&path), Err(OpenError::Newer { .. })));
+    assert!(Store::check(directory.join("missing")).is_err());
+    assert!(!directory.join("missing").exists());
+}
+
 fn all(path: &Path, selection: &Selection) -> Vec<String> {
     let mut lines = Vec::new();
     let each = |message: chat_store::Message| {

@@ -145,7 +145,7 @@ impl Console {
             Update::Done | Update::Choices(_) => {}
             // Not asked for by a console.
             #[cfg(unix)]
-            Update::Sockets(_) => {}
+            Update::Sockets { .. } | Update::Ending => {}
         }
     }
 

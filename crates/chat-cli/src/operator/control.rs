@@ -2,19 +2,17 @@
 //!
 //! A Unix socket that only its owner may use (mode 0600). Each connection is a console, and has a session.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileTypeExt;
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
 use std::time::Duration;
 
+use chat_tcp::UnixFile;
 use crossbeam_channel::{Sender, bounded};
-use rustix::fs::Mode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -33,53 +31,36 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the socket rests after an error.
 const ERROR_PAUSE: Duration = Duration::from_millis(200);
 
-/// A listening control socket, removed when it is dropped.
+/// A listening control socket.
 pub(crate) struct ControlSocket {
     listener: UnixListener,
-    path: PathBuf,
-    /// The file stays: another process has made it, or uses it now.
-    stays: AtomicBool,
+    file: UnixFile,
 }
 
 impl ControlSocket {
-    /// Listens at `path`, in the place of a server that has ended without removing it.
+    /// Listens at `path`, in the place of a server that has ended without removing it. Nobody else may connect.
     ///
     /// # Errors
     ///
     /// If a server listens there, or the system refuses.
-    pub(crate) fn bind(path: PathBuf) -> io::Result<Self> {
-        let listener = match bind_private(&path) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse && is_abandoned(&path) => {
-                std::fs::remove_file(&path)?;
-                bind_private(&path)?
-            }
-            result => result?,
-        };
-        Ok(Self { listener, path, stays: AtomicBool::default() })
+    pub(crate) fn bind(path: &Path) -> io::Result<Self> {
+        Self::over(UnixFile::bind(path, 0o600)?)
     }
 
-    /// One that another process has opened.
-    pub(crate) fn handed(listener: UnixListener, path: PathBuf, is_ours: bool) -> Self {
-        Self { listener, path, stays: AtomicBool::new(!is_ours) }
-    }
-
-    /// Another handle on it, for another process.
+    /// One that another process may have opened.
     ///
     /// # Errors
     ///
     /// If the system has no descriptor to give.
-    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
-        self.listener.try_clone().map(OwnedFd::from)
+    pub(crate) fn over(file: UnixFile) -> io::Result<Self> {
+        let listener = UnixListener::from(file.as_fd().try_clone_to_owned()?);
+        // It has a thread that waits.
+        listener.set_nonblocking(false)?;
+        Ok(Self { listener, file })
     }
 
-    /// Its file, if this process looks after it.
-    pub(crate) fn own_path(&self) -> Option<&Path> {
-        (!self.stays.load(Ordering::Acquire)).then_some(&self.path)
-    }
-
-    /// The file stays when this is dropped: the next server has it.
-    pub(crate) fn leave_file(&self) {
-        self.stays.store(true, Ordering::Release);
+    pub(crate) fn file(&self) -> &UnixFile {
+        &self.file
     }
 
     /// Serves consoles of what `desk` looks after until the program ends.
@@ -117,28 +98,6 @@ fn pause() {
     std::thread::sleep(ERROR_PAUSE);
 }
 
-impl Drop for ControlSocket {
-    fn drop(&mut self) {
-        if !self.stays.load(Ordering::Acquire) {
-            let _gone = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// From the first moment nobody else may connect.
-fn bind_private(path: &Path) -> io::Result<UnixListener> {
-    let mask = rustix::process::umask(Mode::from_raw_mode(0o177));
-    let listener = UnixListener::bind(path);
-    rustix::process::umask(mask);
-    listener
-}
-
-/// Whether a socket is there, and nobody listens.
-fn is_abandoned(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
-        && UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
-}
-
 /// Reads the requests of a console on one thread, and does what they ask for on another.
 fn serve_console(console: UnixStream, desk: Desk, number: u64, place: Arc<()>) -> io::Result<()> {
     console.set_write_timeout(Some(WRITE_TIMEOUT))?;
@@ -154,12 +113,13 @@ fn serve_console(console: UnixStream, desk: Desk, number: u64, place: Arc<()>) -
         let join = move || local_room.join(&format!("admin-{number}")).ok();
         let hand_over = Arc::clone(&desk.hand_over);
         let tell = |update| match update {
-            Update::Sockets(_) => hand_over.send(&update, &console).is_ok(),
+            Update::Sockets { .. } => hand_over.send(&update, &console).is_ok(),
+            Update::Ending => hand_over.begin_end(&console).is_ok(),
             update => send(&mut &console, &update).is_ok(),
         };
         Session::new(desk, tell).run(&requested, join);
         // Ends the other thread, too. The next server still waits for a word.
-        if !hand_over.is_done() {
+        if !hand_over.is_ending() {
             let _gone = console.shutdown(Shutdown::Both);
         }
         drop(place);

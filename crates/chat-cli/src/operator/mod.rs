@@ -18,6 +18,8 @@ pub(crate) mod typed;
 pub(crate) mod wording;
 
 use std::fmt;
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chat_core::Room;
@@ -56,9 +58,12 @@ pub(crate) enum Request {
     Watch,
     /// Do what this line says. [`Update::Done`] closes the answer.
     Line(String),
-    /// Hand the listening sockets over, and end. Answered with [`Update::Sockets`], and when everything is closed with [`Update::Done`].
+    /// Hand the listening sockets over. Answered with [`Update::Sockets`].
     #[cfg(unix)]
     TakeOver,
+    /// End, because the next server is ready. Answered with [`Update::Ending`], and when everything is closed with [`Update::Done`].
+    #[cfg(unix)]
+    End,
     /// How the last word of this line may go on. Answered with [`Update::Choices`].
     Complete(String),
 }
@@ -77,7 +82,14 @@ pub(crate) enum Update {
     Done,
     /// The sockets that come with it, as descriptors.
     #[cfg(unix)]
-    Sockets(Vec<Kind>),
+    Sockets {
+        kinds: Vec<Kind>,
+        /// The file that only one server at a time can have.
+        history: Option<PathBuf>,
+    },
+    /// The server ends.
+    #[cfg(unix)]
+    Ending,
     /// How a word may go on.
     Choices(Vec<String>),
     /// What stands below the input.

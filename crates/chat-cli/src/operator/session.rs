@@ -67,7 +67,12 @@ impl<F: FnMut(Update) -> bool> Session<F> {
                         self.line(&line)?;
                     }
                     #[cfg(unix)]
-                    Request::TakeOver => self.hand_over()?,
+                    Request::TakeOver => {
+                        let offer = self.desk.hand_over.offer();
+                        self.tell(offer.unwrap_or_else(Update::Refused))?;
+                    }
+                    #[cfg(unix)]
+                    Request::End => self.end()?,
                     Request::Complete(line) => self.tell(Update::Choices(self.choices(&line)))?,
                 },
                 recv(ready) -> _ => {}
@@ -117,12 +122,12 @@ impl<F: FnMut(Update) -> bool> Session<F> {
         Ok(())
     }
 
-    /// Hands over to the next server.
+    /// Ends for the next server.
     #[cfg(unix)]
-    fn hand_over(&mut self) -> Result<(), Over> {
-        match self.desk.hand_over.kinds() {
-            Ok(kinds) => {
-                self.tell(Update::Sockets(kinds))?;
+    fn end(&mut self) -> Result<(), Over> {
+        match self.desk.hand_over.may_end() {
+            Ok(()) => {
+                self.tell(Update::Ending)?;
                 server::close_for_next(&self.desk.room);
                 Ok(())
             }

@@ -11,6 +11,8 @@ use chat_tcp::UnixFile;
 use listenfd::ListenFd;
 use serde::{Deserialize, Serialize};
 
+use super::CannotOpen;
+use super::hand_over::Predecessor;
 use super::listen::Socket;
 use crate::failure::Failure;
 use crate::terminal::printable;
@@ -27,11 +29,25 @@ pub(crate) enum Kind {
     /// Members come over it.
     Udp,
     /// Members come over the socket with this file.
-    Unix(PathBuf),
+    Unix(OnDisk),
     /// `chat admin`.
-    Control,
+    Control(OnDisk),
     /// `--admin`.
     Admin,
+}
+
+/// The file of a socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OnDisk {
+    path: PathBuf,
+    /// A service manager looks after it.
+    stays: bool,
+}
+
+impl From<&UnixFile> for OnDisk {
+    fn from(file: &UnixFile) -> Self {
+        Self { path: file.path().to_owned(), stays: file.stays() }
+    }
 }
 
 /// The sockets.
@@ -39,7 +55,7 @@ pub(crate) enum Kind {
 pub(super) struct Handed {
     pub(super) rooms: Vec<Socket>,
     pub(super) files: Vec<UnixFile>,
-    pub(super) control: Option<UnixListener>,
+    pub(super) control: Option<UnixFile>,
     pub(super) admin: Option<TcpListener>,
 }
 
@@ -79,7 +95,7 @@ impl Handed {
                 }
                 match name {
                     "members" => handed.files.push(file_of_manager(listener)?),
-                    _ => handed.control = Some(listener),
+                    _ => handed.control = Some(file_of_manager(listener)?),
                 }
             } else {
                 let hint = "a socket unit may have ListenStream= and ListenDatagram= with a port, and ListenStream= with a \
@@ -90,24 +106,50 @@ impl Handed {
         Ok(handed)
     }
 
-    /// Those that the server before this one sends.
-    pub(super) fn from_server(sockets: impl IntoIterator<Item = (Kind, OwnedFd)>) -> Self {
+    /// Those that the server before this one sends. Its files are still its own.
+    ///
+    /// # Errors
+    ///
+    /// If this process cannot use one.
+    pub(super) fn from_server(
+        sockets: Vec<(Kind, OwnedFd)>,
+        predecessor: &mut Predecessor,
+    ) -> Result<Self, Failure> {
         let mut handed = Self::default();
         for (kind, socket) in sockets {
             match kind {
                 Kind::Tcp => handed.rooms.push(Socket::Tcp(TcpListener::from(socket))),
                 Kind::Udp => handed.rooms.push(Socket::Udp(UdpSocket::from(socket))),
-                Kind::Unix(path) => match UnixFile::over(UnixListener::from(socket), &path) {
-                    Ok(file) => handed.files.push(file),
-                    // Nobody can connect to it any more.
-                    Err(error) => tracing::warn!(%error, "cannot take over {}", path.display()),
-                },
-                Kind::Control => handed.control = Some(UnixListener::from(socket)),
+                Kind::Unix(file) => handed.files.extend(file_of_server(socket, &file, predecessor)?),
+                Kind::Control(file) => handed.control = file_of_server(socket, &file, predecessor)?,
                 Kind::Admin => handed.admin = Some(TcpListener::from(socket)),
             }
         }
-        handed
+        Ok(handed)
     }
+}
+
+/// `None` if the file is gone: nobody can connect to the socket any more.
+fn file_of_server(
+    socket: OwnedFd,
+    OnDisk { path, stays }: &OnDisk,
+    predecessor: &mut Predecessor,
+) -> Result<Option<UnixFile>, Failure> {
+    let file = match UnixFile::over(UnixListener::from(socket), path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            tracing::warn!("{} is gone, so nobody can connect there", path.display());
+            return Ok(None);
+        }
+        file => file.map_err(|source| {
+            let failed = CannotOpen { what: "socket that was handed over", path: path.clone(), source };
+            Failure::new(failed, None)
+        })?,
+    };
+    file.set_stays(true);
+    if !stays {
+        predecessor.leaves(file.try_clone()?);
+    }
+    Ok(Some(file))
 }
 
 /// Whether connections come from it.
@@ -138,6 +180,6 @@ fn file_of_manager(listener: UnixListener) -> io::Result<UnixFile> {
     let address = listener.local_addr()?;
     let path = address.as_pathname().ok_or(io::ErrorKind::AddrNotAvailable)?;
     let file = UnixFile::over(listener, path)?;
-    file.leave();
+    file.set_stays(true);
     Ok(file)
 }

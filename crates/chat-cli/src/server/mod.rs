@@ -35,13 +35,13 @@ use std::time::Duration;
 use chat_core::{BanList, Journals, LocalMember, Room, Running};
 use chat_nats::Cluster;
 use chat_store::Store;
-#[cfg(unix)]
-use chat_tcp::UnixFile;
 use crossbeam_channel::{bounded, never};
 
 use self::bans::BanFile;
 #[cfg(unix)]
 pub(crate) use self::hand_over::HandOver;
+#[cfg(unix)]
+use self::hand_over::Predecessor;
 #[cfg(unix)]
 pub(crate) use self::handed::Kind;
 use self::listen::Place;
@@ -53,6 +53,8 @@ use crate::args::{LookArgs, ServerArgs};
 use crate::failure::Failure;
 use crate::history;
 use crate::operator::console::{self, Console};
+#[cfg(unix)]
+use crate::operator::control::ControlSocket;
 use crate::operator::session::Session;
 #[cfg(unix)]
 use crate::operator::typed;
@@ -91,13 +93,29 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         admin,
         #[cfg(unix)]
         control,
+        #[cfg(unix)]
+        mut predecessor,
     } = open::open(args)?;
+    #[cfg(unix)]
+    if predecessor.is_some() {
+        open::rehearse(args)?;
+    }
     let places: Vec<Place> = sockets.iter().map(|bound| bound.place).collect();
     let list = BanList::new();
+    #[cfg(unix)]
+    if let Some(history) = &args.keep.history
+        && let Some(server) = predecessor.take_if(|server| server.has(history))
+    {
+        history::rehearse(history)?;
+        server.end()?;
+    }
     let store = history::open(&args.keep)?;
     let port = places.first().map(|place| place.address.port());
     let cluster = cluster.map(|config| cluster::connect(config, &args.cluster, port)).transpose()?;
     let rooms = args.rooms(password, list.clone(), journals(store.as_ref(), cluster.as_ref()))?;
+    // From here on only the system could fail.
+    #[cfg(unix)]
+    predecessor.map_or(Ok(()), Predecessor::end)?;
     let room = rooms.first();
     let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;
     if let (Some(store), None) = (&store, &bans) {
@@ -120,7 +138,11 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     watch.map_or(Ok(()), watch::spawn)?;
     let local = is_interactive.then(|| room.join("console")).transpose()?;
     #[cfg(unix)]
-    let hand_over = Arc::new(open::hand_over(&sockets, &files, admin.as_ref(), control.as_ref())?);
+    let history = store.as_ref().map(Store::path);
+    #[cfg(unix)]
+    let hand_over = open::hand_over(&sockets, &files, admin.as_ref(), control.as_ref(), history)?;
+    #[cfg(unix)]
+    let hand_over = Arc::new(hand_over);
     let told_of_encryption = encryption.as_ref().map(Encryption::to_string);
     let listening = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let (reopen, reopened) = bounded(1);
@@ -191,11 +213,8 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         store.close();
     }
     #[cfg(unix)]
-    if hand_over.is_done() {
-        if let Some(control) = &control {
-            control.leave_file();
-        }
-        files.iter().for_each(UnixFile::leave);
+    if hand_over.is_ending() {
+        files.iter().chain(control.as_ref().map(ControlSocket::file)).for_each(|file| file.set_stays(true));
         hand_over.finish();
     }
     #[cfg(unix)]

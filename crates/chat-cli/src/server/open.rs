@@ -5,9 +5,11 @@ use std::net::TcpListener;
 use std::{
     io::ErrorKind,
     os::fd::{AsFd, OwnedFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
+#[cfg(unix)]
+use chat_core::BanList;
 #[cfg(unix)]
 use chat_tcp::UnixFile;
 
@@ -15,13 +17,16 @@ use super::listen::{self, Bound};
 use super::metrics;
 #[cfg(unix)]
 use super::{
-    CannotOpen, HandOver, Kind, bans, hand_over, handed::Handed, listen::Socket, no_log_file, printer,
-    privileges,
+    CannotOpen, HandOver, Kind, bans,
+    hand_over::{self, Predecessor},
+    handed::Handed,
+    listen::Socket,
+    no_log_file, printer, privileges,
 };
 use crate::args::ServerArgs;
 use crate::failure::Failure;
 #[cfg(unix)]
-use crate::{admin, history, operator::control::ControlSocket};
+use crate::{admin, operator::control::ControlSocket};
 
 /// What is open before the first file is written.
 pub(super) struct Opened {
@@ -31,27 +36,25 @@ pub(super) struct Opened {
     pub(super) admin: Option<TcpListener>,
     #[cfg(unix)]
     pub(super) control: Option<ControlSocket>,
+    /// Serves until this server is ready.
+    #[cfg(unix)]
+    pub(super) predecessor: Option<Predecessor>,
 }
 
 /// Opens everything, and then gives up what it takes to do so.
 #[cfg(unix)]
 pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
-    let asked = || args.socket.clone().or_else(|| admin::default_socket(args.addresses().first()?.port));
     let mut handed = Handed::from_environment()?;
-    let is_manager = handed.control.is_some();
+    let mut predecessor = None;
     if args.take_over {
-        let path = asked().ok_or_else(|| {
+        let default = || admin::default_socket(args.addresses().first()?.port);
+        let path = args.socket.clone().or_else(default).ok_or_else(|| {
             let hint = "name its control socket: --socket PATH".to_owned();
             Failure::new("there is no server to take over", Some(hint))
         })?;
-        // The running server goes on if this one cannot.
-        history::check(&args.keep)?;
-        args.bans.as_deref().map_or(Ok(()), bans::check)?;
-        privileges::other_user(args)?;
-        if let Some(path) = &args.log_file {
-            printer::check_file(path).map_err(|error| no_log_file(error, path))?;
+        if let Some((server, sockets)) = hand_over::take_over(&path)? {
+            (predecessor, handed) = (Some(server), sockets);
         }
-        handed = hand_over::take_over(&path)?.unwrap_or(handed);
     }
     let sockets = match handed.rooms {
         sockets if sockets.is_empty() => listen::bind_all(args)?,
@@ -64,13 +67,26 @@ pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
         (None, address) => address.as_ref().map(metrics::bind).transpose()?,
     };
     let control = match handed.control {
-        Some(listener) => Some(ControlSocket::handed(listener, asked().unwrap_or_default(), !is_manager)),
+        Some(file) => Some(ControlSocket::over(file)?),
         None => control_socket(args, &sockets)?,
     };
-    let members = files.iter().map(UnixFile::path);
-    privileges::become_user(args, members.chain(control.as_ref().and_then(ControlSocket::own_path)))?;
+    // One of a service manager stays whose it is.
+    let is_ours = |file: &&UnixFile| predecessor.is_some() || !file.stays();
+    let control_file = control.iter().map(ControlSocket::file).filter(is_ours);
+    privileges::become_user(args, files.iter().chain(control_file))?;
     privileges::confine(args, &files);
-    Ok(Opened { sockets, files, admin, control })
+    Ok(Opened { sockets, files, admin, control, predecessor })
+}
+
+/// Gets ready what can be while another server has the rooms and the history.
+#[cfg(unix)]
+pub(super) fn rehearse(args: &ServerArgs) -> Result<(), Failure> {
+    args.rooms(None, BanList::new(), None).map(|rooms| drop(rooms.first()))?;
+    args.bans.as_deref().map_or(Ok(()), bans::check)?;
+    match &args.log_file {
+        Some(path) => printer::check_file(path).map_err(|error| no_log_file(error, path)),
+        None => Ok(()),
+    }
 }
 
 #[cfg(not(unix))]
@@ -86,6 +102,7 @@ pub(super) fn hand_over(
     files: &[UnixFile],
     admin: Option<&TcpListener>,
     control: Option<&ControlSocket>,
+    history: Option<&Path>,
 ) -> Result<HandOver, Failure> {
     let mut kept: Vec<(Kind, OwnedFd)> = Vec::new();
     for Bound { socket, .. } in sockets {
@@ -95,15 +112,15 @@ pub(super) fn hand_over(
         });
     }
     for file in files {
-        kept.push((Kind::Unix(file.path().to_owned()), file.as_fd().try_clone_to_owned()?));
+        kept.push((Kind::Unix(file.into()), file.as_fd().try_clone_to_owned()?));
     }
     if let Some(listener) = admin {
         kept.push((Kind::Admin, listener.try_clone()?.into()));
     }
-    if let Some(socket) = control {
-        kept.push((Kind::Control, socket.descriptor()?));
+    if let Some(file) = control.map(ControlSocket::file) {
+        kept.push((Kind::Control(file.into()), file.as_fd().try_clone_to_owned()?));
     }
-    Ok(HandOver::new(kept))
+    Ok(HandOver::new(kept, history.and_then(|path| path.canonicalize().ok())))
 }
 
 /// The control socket that was asked for, or the one that this system has a place for.
@@ -114,16 +131,15 @@ fn control_socket(args: &ServerArgs, sockets: &[Bound]) -> Result<Option<Control
     }
     let default = || admin::default_socket(sockets.first()?.place.address.port());
     let Some(path) = default() else { return Ok(None) };
-    let bound = ControlSocket::bind(path.clone());
+    let bound = ControlSocket::bind(&path);
     Ok(bound.inspect_err(|error| tracing::warn!(%error, "no control socket at {}", path.display())).ok())
 }
 
 /// The control socket that was asked for.
 #[cfg(unix)]
 pub(super) fn asked_control_socket(args: &ServerArgs) -> Result<Option<ControlSocket>, Failure> {
-    let bind = |path: &PathBuf| {
-        ControlSocket::bind(path.clone()).map_err(|error| no_control_socket(error, path.clone()))
-    };
+    let bind =
+        |path: &PathBuf| ControlSocket::bind(path).map_err(|error| no_control_socket(error, path.clone()));
     args.socket.as_ref().map(bind).transpose()
 }
 

@@ -2,7 +2,6 @@
 
 use std::ffi::CString;
 use std::os::unix::fs::lchown;
-use std::path::Path;
 #[cfg(target_os = "linux")]
 use std::path::PathBuf;
 
@@ -19,13 +18,13 @@ use crate::failure::Failure;
 /// If there is no such user, or this one may not become it.
 pub(super) fn become_user<'a>(
     args: &ServerArgs,
-    sockets: impl Iterator<Item = &'a Path>,
+    sockets: impl Iterator<Item = &'a UnixFile>,
 ) -> Result<(), Failure> {
     let Some(user) = other_user(args)? else { return Ok(()) };
     let name = CString::new(user.name).map_err(|_| Failure::new("the user's name has a zero byte", None))?;
     for socket in sockets {
         // Whatever is there by now: what a link leads to is not ours.
-        lchown(socket, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+        lchown(socket.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
     }
     initgroups(&name, user.gid)?;
     setgid(user.gid)?;

@@ -1,6 +1,6 @@
 //! The listening socket and its file.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,6 +9,8 @@ use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixS
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::park_timeout;
+use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{UnixListener, UnixStream};
@@ -20,8 +22,13 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::acceptor::Listener;
 use crate::limits::LISTEN_BACKLOG;
 
+/// How often a directory is tried that another server has locked: for a second.
+const LOCK_TRIES_MAX: u32 = 100;
+
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// A Unix socket that is listened on, and its file. Dropping it and all its clones removes the file, unless another server has
-/// replaced it, or has it now ([`leave`](Self::leave)).
+/// replaced it, or another process looks after it ([`set_stays`](Self::set_stays)).
 #[derive(Debug)]
 pub struct UnixFile {
     socket: UnixListener,
@@ -39,12 +46,14 @@ struct OnDisk {
 
 impl UnixFile {
     /// Listens at `path`, with a file that has this `mode`: whoever may write to it may connect. A socket that a server has
-    /// left there is replaced, one that listens is not.
+    /// left there is replaced, one that listens is not. The directory is locked meanwhile, so that of two servers that start at once
+    /// one gets the file.
     ///
     /// # Errors
     ///
-    /// Those of the system; [`AddrInUse`](ErrorKind::AddrInUse) if something is there.
+    /// Those of the system; [`AddrInUse`](ErrorKind::AddrInUse) if something is there, or the directory stays locked.
     pub fn bind(path: &Path, mode: u32) -> io::Result<Self> {
+        let _until_it_listens = lock_directory(path)?;
         let (socket, address) = (Socket::new(Domain::UNIX, Type::STREAM, None)?, SockAddr::unix(path)?);
         match socket.bind(&address) {
             Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {
@@ -73,7 +82,7 @@ impl UnixFile {
         Ok(Self { socket: UnixListener::from_std(socket), file: Arc::new(file) })
     }
 
-    /// Another handle on the same socket and file, for [`leave`](Self::leave), or for another process to listen on.
+    /// Another handle on the same socket and file, for [`set_stays`](Self::set_stays), or for another process to listen on.
     ///
     /// # Errors
     ///
@@ -83,9 +92,15 @@ impl UnixFile {
         Ok(Self { socket: UnixListener::from_std(socket), file: Arc::clone(&self.file) })
     }
 
-    /// The file stays from now on: another process listens there.
-    pub fn leave(&self) {
-        self.file.stays.store(true, Ordering::Release);
+    /// Whether the file stays when the last handle is dropped, because another process looks after it.
+    pub fn set_stays(&self, stays: bool) {
+        self.file.stays.store(stays, Ordering::Release);
+    }
+
+    /// Whether another process looks after the file.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        self.file.stays.load(Ordering::Acquire)
     }
 
     /// Where it is: an absolute path.
@@ -116,6 +131,21 @@ impl Drop for OnDisk {
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     let mode = Mode::from_bits_truncate(mode.try_into().unwrap_or_default());
     Ok(fchmodat(AT_FDCWD, path, mode, FchmodatFlags::NoFollowSymlink)?)
+}
+
+/// Keeps other servers from the directory of `path`: one that is bound and does not listen yet looks like one that has ended.
+/// `None` if this user may not read the directory, which then cannot be locked.
+fn lock_directory(path: &Path) -> io::Result<Option<File>> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let Ok(directory) = File::open(parent.unwrap_or_else(|| Path::new("."))) else { return Ok(None) };
+    for _ in 0..LOCK_TRIES_MAX {
+        match directory.try_lock() {
+            Ok(()) => return Ok(Some(directory)),
+            Err(fs::TryLockError::WouldBlock) => park_timeout(LOCK_PAUSE),
+            Err(fs::TryLockError::Error(_)) => return Ok(None), // not every file system has locks
+        }
+    }
+    Err(ErrorKind::AddrInUse.into())
 }
 
 /// Whether a socket is left there of a server that has ended without removing it. What is put there while this asks is not stale.
@@ -160,8 +190,34 @@ impl Source for UnixFile {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::sync::Barrier;
+    use std::thread;
 
     use super::*;
+
+    #[test]
+    fn of_servers_that_start_at_one_path_at_once_one_gets_it() {
+        const SERVERS: usize = 4;
+        let path = std::env::temp_dir().join(format!("chat-listener-{}-once", std::process::id()));
+        for _ in 0..200 {
+            // As a server leaves it that was killed.
+            drop(StdUnixListener::bind(&path).expect("nobody is there"));
+            let together = Barrier::new(SERVERS);
+            let files: Vec<UnixFile> = thread::scope(|scope| {
+                let bind = || {
+                    together.wait();
+                    UnixFile::bind(&path, 0o600)
+                };
+                let threads: Vec<_> = (0..SERVERS).map(|_| scope.spawn(bind)).collect();
+                threads
+                    .into_iter()
+                    .filter_map(|thread| thread.join().expect("it does not panic").ok())
+                    .collect()
+            });
+            assert_eq!(files.len(), 1);
+            StdUnixStream::connect(&path).expect("it listens there");
+        }
+    }
 
     #[test]
     fn the_mode_of_what_a_link_leads_to_stays() {
