@@ -16,11 +16,14 @@ use rusqlite::{Connection, params};
 /// Messages that are said, in each way.
 const SAID: u64 = 200_000;
 
+/// How often; the median is told.
+const ROUNDS: usize = 7;
+
 /// Messages in the file that is searched and opened.
 const HELD: usize = 1_000_000;
 
 /// As many as the writer puts into one transaction at most.
-const BATCH: u64 = 4_096;
+const BATCH: u64 = 2_048;
 
 const TEXT: &str = "The deploy of the second server is done, and it looks good to me";
 
@@ -29,11 +32,20 @@ fn main() {
     let _not_there = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).unwrap();
     for sync in [Sync::Os, Sync::Disk] {
-        let bare = bare(directory.join(format!("bare-{sync:?}.db")), sync);
-        let room = confirmed(directory.join(format!("room-{sync:?}.db")), sync);
+        // In turn, so that whatever else the machine does meets both.
+        let mut rounds: Vec<(f64, f64)> = (0..ROUNDS)
+            .map(|round| {
+                let bare = bare(directory.join(format!("bare-{sync:?}-{round}.db")), sync);
+                (bare, confirmed(directory.join(format!("room-{sync:?}-{round}.db")), sync))
+            })
+            .collect();
+        rounds.sort_by(|one, other| (one.1 / one.0).total_cmp(&(other.1 / other.0)));
+        let (bare, room) = rounds[ROUNDS / 2];
         println!(
-            "{sync:?}: bare INSERTs {bare:.0}/s, confirmed messages {room:.0}/s, ratio {:.2}",
-            room / bare
+            "{sync:?}: bare INSERTs {bare:.0}/s, confirmed messages {room:.0}/s, ratio {:.2} (of {ROUNDS} rounds {:.2} to {:.2})",
+            room / bare,
+            rounds[0].1 / rounds[0].0,
+            rounds[ROUNDS - 1].1 / rounds[ROUNDS - 1].0,
         );
     }
     held(&directory.join("held.db"));
@@ -83,7 +95,7 @@ fn confirmed(path: PathBuf, sync: Sync) -> f64 {
     for number in 1..=SAID {
         let said = attachment.say_numbered(member, number, text.clone(), Instant::now()).unwrap();
         assert_eq!(said.outcome, Outcome::Submitted);
-        while said.pause_until.is_some() && number - attachment.taken(member).number > BATCH / 2 {
+        while said.pause_until.is_some() && number - attachment.taken(member).number > BATCH {
             attachment.pull(&mut update);
             std::thread::yield_now();
         }

@@ -23,6 +23,7 @@
 
 mod archive;
 mod bans;
+mod batch;
 mod config;
 mod error;
 mod lock;

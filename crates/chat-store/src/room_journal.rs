@@ -14,6 +14,8 @@ pub(crate) type Way = Arc<OnceLock<Committer>>;
 
 pub(crate) struct RoomJournal {
     room: i64,
+    /// Which opening of the room this is.
+    opening: u64,
     way: Way,
     jobs: Sender<Job>,
     readers: Readers,
@@ -21,12 +23,16 @@ pub(crate) struct RoomJournal {
 
 impl RoomJournal {
     pub(crate) fn new(jobs: Sender<Job>, readers: Readers) -> Self {
-        Self { room: 0, way: Way::default(), jobs, readers }
+        Self { room: 0, opening: 0, way: Way::default(), jobs, readers }
     }
 
-    /// Its room, once that is known.
-    pub(crate) fn of(self, room: i64) -> Self {
-        Self { room, ..self }
+    /// Its room and opening, once they are known.
+    pub(crate) fn of(self, room: i64, opening: u64) -> Self {
+        Self { room, opening, ..self }
+    }
+
+    pub(crate) fn way(&self) -> Way {
+        Arc::clone(&self.way)
     }
 }
 
@@ -36,7 +42,7 @@ impl Journal for RoomJournal {
     }
 
     fn submit(&self, record: Record) -> Result<(), Full> {
-        let job = Job::Keep { room: self.room, record, way: Arc::clone(&self.way) };
+        let job = Job::Keep { opening: self.opening, record };
         self.jobs.try_send(job).map_err(|_| Full)
     }
 

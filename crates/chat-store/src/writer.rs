@@ -1,15 +1,15 @@
 //! The thread that writes: many records in one transaction, and what can wait when there is nothing to write.
 
-use std::collections::HashMap;
-use std::fmt::Write;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::{Event, Journal, JournalError, Kept, MemberId, OpenRequest, Record};
+use chat_core::{Journal, JournalError, OpenRequest, Record};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rusqlite::{Connection, params};
 
 use crate::bans::KeptBans;
+use crate::batch::{self, Batch, Share, kept};
 use crate::config::StoreConfig;
 use crate::error::why;
 use crate::lock::Lock;
@@ -18,13 +18,16 @@ use crate::room_journal::{RoomJournal, Way};
 use crate::schema::id;
 
 /// Records in one transaction.
-const BATCH_MAX: usize = 4_096;
+const BATCH_MAX: usize = 2_048;
 
 /// A batch of so many is followed by another one, as a rule.
 const BUSY_MIN: usize = 64;
 
 /// While it is busy, the longest time between two records of one batch.
 const GAP_MAX: Duration = Duration::from_micros(100);
+
+/// So long without a record after a large batch, and it is busy no more: what could wait is done.
+const LULL: Duration = Duration::from_millis(5);
 
 /// Messages whose words are indexed, or that are deleted, at a time. A few milliseconds, for which a message waits at worst.
 const IDLE_STEP: i64 = 512;
@@ -35,9 +38,8 @@ const RETENTION_EVERY: Duration = Duration::from_secs(10);
 /// Something for the writer to do.
 pub(crate) enum Job {
     Keep {
-        room: i64,
+        opening: u64,
         record: Record,
-        way: Way,
     },
     Open {
         request: OpenRequest,
@@ -54,7 +56,10 @@ pub(crate) enum Job {
 pub(crate) struct Writer {
     connection: Connection,
     config: StoreConfig,
-    /// The newest sequence number of each room.
+    /// Those that are open, by the number of the opening.
+    open: HashMap<u64, OpenRoom>,
+    openings: u64,
+    /// The newest sequence number of each room that is open.
     seqs: HashMap<i64, u64>,
     /// The last batch was a large one: the next one is waited for a little.
     is_busy: bool,
@@ -64,10 +69,9 @@ pub(crate) struct Writer {
     _lock: Lock,
 }
 
-/// What a batch has in it for one room.
-struct Batch {
+struct OpenRoom {
+    room: i64,
     way: Way,
-    kept: Vec<Kept>,
 }
 
 impl Writer {
@@ -75,6 +79,8 @@ impl Writer {
         Self {
             connection,
             config,
+            open: HashMap::new(),
+            openings: 0,
             seqs: HashMap::new(),
             is_busy: false,
             is_idle_work_failing: false,
@@ -87,16 +93,21 @@ impl Writer {
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
         let mut is_idle = false;
         loop {
-            let next = match is_idle {
+            let next = if is_idle {
+                jobs.recv_timeout(RETENTION_EVERY)
+            } else if self.is_busy {
+                jobs.recv_timeout(LULL)
+            } else {
                 // There may be words to index.
-                false => jobs.try_recv().map_err(|_| RecvTimeoutError::Timeout),
-                true => jobs.recv_timeout(RETENTION_EVERY),
+                jobs.try_recv().map_err(|_| RecvTimeoutError::Timeout)
             };
             let first = match next {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
+                    self.is_busy = false;
                     is_idle = !self.is_work_left();
+                    self.forget_closed(jobs);
                     continue;
                 }
             };
@@ -109,34 +120,34 @@ impl Writer {
 
     /// Does a job, and those that wait behind it, as far as they fit into the same transaction. False if it is to stop.
     fn work(&mut self, first: Job, jobs: &Receiver<Job>) -> bool {
-        let mut records = Vec::new();
+        let mut batch = Batch::default();
         let mut next = Some(first);
         while let Some(job) = next.take() {
             match job {
-                Job::Keep { room, record, way } => {
-                    records.push((room, record, way));
-                    if records.len() < BATCH_MAX {
+                Job::Keep { opening, record } => {
+                    batch.push(opening, record);
+                    if batch.len() < BATCH_MAX {
                         // Those that are read from one socket come in a row, and are to be written to everyone together.
-                        next = match self.is_busy {
-                            true => jobs.recv_timeout(GAP_MAX).ok(),
-                            false => jobs.try_recv().ok(),
-                        };
+                        next = jobs.try_recv().ok();
+                        if next.is_none() && self.is_busy {
+                            next = jobs.recv_timeout(GAP_MAX).ok();
+                        }
                     }
                 }
                 Job::Open { request, journal } => {
-                    self.keep(std::mem::take(&mut records));
+                    self.keep(std::mem::take(&mut batch));
                     self.open(request, journal);
                 }
                 Job::KeepBans(bans) => self.bans = Some(bans),
                 Job::WriteBans => {} // below
                 Job::Flush(done) => {
-                    self.keep(std::mem::take(&mut records));
+                    self.keep(std::mem::take(&mut batch));
                     self.write_bans();
                     while self.is_work_left() {}
                     let _gone = done.send(());
                 }
                 Job::Stop => {
-                    self.keep(records);
+                    self.keep(batch);
                     self.write_bans();
                     // So that a copy of the one file is the whole history.
                     let _later = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -144,7 +155,7 @@ impl Writer {
                 }
             }
         }
-        self.keep(records);
+        self.keep(batch);
         self.write_bans();
         true
     }
@@ -154,11 +165,27 @@ impl Writer {
         match past::open(&mut self.connection, &name, request.log_bytes_max) {
             Ok((room, seq, past)) => {
                 self.seqs.insert(room, seq);
-                let journal: Arc<dyn Journal> = Arc::new(journal.of(room));
+                self.openings += 1;
+                self.open.insert(self.openings, OpenRoom { room, way: journal.way() });
+                let journal: Arc<dyn Journal> = Arc::new(journal.of(room, self.openings));
                 request.answer(Ok((past, journal)));
             }
             Err(error) => request.answer(Err(JournalError(error.to_string()))),
         }
+    }
+
+    /// Forgets the rooms that are gone and have nothing in the queue any more.
+    fn forget_closed(&mut self, jobs: &Receiver<Job>) {
+        let is_gone = |open: &OpenRoom| Arc::strong_count(&open.way) == 1;
+        let gone: Vec<u64> = self.open.iter().filter(|(_, open)| is_gone(open)).map(|(&of, _)| of).collect();
+        if gone.is_empty() || !jobs.is_empty() {
+            return;
+        }
+        for opening in gone {
+            self.open.remove(&opening);
+        }
+        let there: HashSet<i64> = self.open.values().map(|open| open.room).collect();
+        self.seqs.retain(|room, _| there.contains(room));
     }
 
     /// Writes the bans if they have changed. If that fails, it is tried again with the next job.
@@ -169,113 +196,47 @@ impl Writer {
     }
 
     /// Keeps these records in one transaction, and tells the rooms.
-    fn keep(&mut self, records: Vec<(i64, Record, Way)>) {
-        if records.is_empty() {
+    fn keep(&mut self, batch: Batch) {
+        if batch.len() == 0 {
             return;
         }
-        self.is_busy = records.len() >= BUSY_MIN;
-        let mut seqs = self.seqs.clone();
-        match self.write(&records) {
-            Ok(()) => {
-                let mut batches: HashMap<i64, Batch> = HashMap::new();
-                for (room, record, way) in records {
-                    let Record::Event { event, unix_ms } = record else { continue };
-                    let seq = seqs.entry(room).or_default();
-                    *seq += u64::from(event.is_message());
-                    let kept = Kept { seq: *seq, unix_ms, event };
-                    batches.entry(room).or_insert_with(|| Batch { way, kept: Vec::new() }).kept.push(kept);
-                }
-                for Batch { way, kept } in batches.into_values() {
+        self.is_busy = batch.len() >= BUSY_MIN;
+        let shares = batch.into_shares();
+        let written = self.write(&shares);
+        for (place, Share { opening, records }) in shares.into_iter().enumerate() {
+            let Some(OpenRoom { room, way }) = self.open.get(&opening) else { continue };
+            match &written {
+                Ok(before) => {
+                    let mut newest = before[place];
+                    let kept = kept(records, &mut newest);
+                    self.seqs.insert(*room, newest);
                     if let Some(committer) = way.get() {
                         committer.commit(kept);
                     }
                 }
-            }
-            Err(error) => {
-                self.seqs = seqs;
-                let mut refused: HashMap<i64, (Way, Vec<Record>)> = HashMap::new();
-                for (room, record, way) in records {
-                    refused.entry(room).or_insert_with(|| (way, Vec::new())).1.push(record);
-                }
-                for (way, records) in refused.into_values() {
+                Err(error) => {
                     if let Some(committer) = way.get() {
-                        committer.failed(records, why(&error));
+                        committer.failed(records, why(error));
                     }
                 }
             }
         }
     }
 
-    fn write(&mut self, records: &[(i64, Record, Way)]) -> rusqlite::Result<()> {
+    /// Returns the newest sequence number before each share.
+    fn write(&mut self, shares: &[Share]) -> rusqlite::Result<Vec<u64>> {
         let transaction = self.connection.transaction()?;
-        // The last numbers of those that spoke in this batch: one row each, however much they said.
-        let mut taken: HashMap<(i64, MemberId), u64> = HashMap::new();
-        let mut rooms: HashMap<i64, Option<&str>> = HashMap::new();
-        {
-            let mut insert = transaction.prepare_cached(
-                "INSERT INTO messages(id, at_ms, member, number, author, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
-            let mut shown = String::new();
-            for (room, record, _) in records {
-                match record {
-                    Record::Event { event: Event::Said { from, author, text }, unix_ms } => {
-                        let seq = self.seqs.entry(*room).or_default();
-                        *seq += 1;
-                        rooms.entry(*room).or_default();
-                        shown.clear();
-                        write!(shown, "{author}").expect("writing to a String does not fail");
-                        insert.execute(params![
-                            id(*room, *seq),
-                            signed(*unix_ms),
-                            signed(from.member.as_u64()),
-                            signed(from.number),
-                            shown.as_str(),
-                            text.as_str(),
-                        ])?;
-                        if from.member != MemberId::ROOM {
-                            taken.insert((*room, from.member), from.number);
-                        }
-                    }
-                    Record::Event { event: Event::Topic { text, .. }, .. } => {
-                        rooms.insert(*room, Some(text.as_str()));
-                    }
-                    Record::Named { member, name } => {
-                        let name = name.as_ref().map(ToString::to_string);
-                        let mut keep = transaction.prepare_cached(
-                            "INSERT INTO sessions(room, member, name) VALUES (?1, ?2, ?3)
-                             ON CONFLICT DO UPDATE SET name = excluded.name",
-                        )?;
-                        keep.execute(params![room, signed(member.as_u64()), name])?;
-                    }
-                    Record::Slow { pause } => {
-                        let mut keep =
-                            transaction.prepare_cached("UPDATE rooms SET slow_ms = ?2 WHERE id = ?1")?;
-                        let ms =
-                            pause.map_or(0, |pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-                        keep.execute(params![room, ms])?;
-                    }
-                    Record::Ids { up_to } => {
-                        let mut keep =
-                            transaction.prepare_cached("UPDATE rooms SET ids_up_to = ?2 WHERE id = ?1")?;
-                        keep.execute(params![room, signed(*up_to)])?;
-                    }
-                    _ => {}
-                }
-            }
-            let mut keep = transaction.prepare_cached(
-                "INSERT INTO sessions(room, member, taken) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET taken = max(taken, excluded.taken)",
-            )?;
-            for ((room, member), number) in taken {
-                keep.execute(params![room, signed(member.as_u64()), signed(number)])?;
-            }
-            let mut keep = transaction
-                .prepare_cached("UPDATE rooms SET seq = ?2, topic = coalesce(?3, topic) WHERE id = ?1")?;
-            for (room, topic) in rooms {
-                keep.execute(params![room, signed(self.seqs.get(&room).copied().unwrap_or(0)), topic])?;
-            }
+        let mut before = Vec::with_capacity(shares.len());
+        // A room may have been opened twice.
+        let mut seqs: HashMap<i64, u64> = HashMap::new();
+        for Share { opening, records } in shares {
+            let room = self.open.get(opening).map_or(0, |open| open.room);
+            let newest = seqs.entry(room).or_insert_with(|| self.seqs.get(&room).copied().unwrap_or(0));
+            before.push(*newest);
+            *newest = batch::write(&transaction, room, *newest, records)?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(before)
     }
 
     /// Does a little of what can wait: indexing, deleting. False if there is nothing left, or it does not work now.

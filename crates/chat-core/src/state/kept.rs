@@ -212,6 +212,7 @@ impl State {
     /// These events have come back from the journal.
     pub(crate) fn commit(&mut self, batch: Vec<Kept>) -> Wakes {
         let mut wakes = Wakes::default();
+        let mut spoke: Option<Origin> = None;
         for Kept { seq, unix_ms, event } in batch {
             if event.is_message() && seq <= self.log.seq() {
                 continue; // the room has it already
@@ -228,9 +229,16 @@ impl State {
                 self.topic = Some(text.clone()).filter(|text| !text.as_str().is_empty());
             }
             self.log.append(event, unix_ms.saturating_sub(self.began_unix_ms));
-            if let Some(from) = from {
-                wakes.0.extend(self.advance(from.member, from.number, Vec::new()).0);
+            // Of several messages in a row the last one tells of all, except of the room's, which speaks at every server.
+            if let Some(from) = from
+                && let Some(before) = spoke.replace(from)
+                && (before.member != from.member || before.member == MemberId::ROOM)
+            {
+                self.advance(before, Vec::new(), &mut wakes);
             }
+        }
+        if let Some(from) = spoke {
+            self.advance(from, Vec::new(), &mut wakes);
         }
         wakes.0.extend(self.wake_readers(None).0);
         wakes
@@ -245,11 +253,11 @@ impl State {
             self.counted.not_kept += 1;
             match event {
                 Event::Said { from, .. } if from.member == MemberId::ROOM => {
-                    wakes.0.extend(self.advance(from.member, from.number, Vec::new()).0);
+                    self.advance(from, Vec::new(), &mut wakes);
                 }
                 Event::Said { from, .. } => {
                     let refused = DirectItem::Refused { number: from.number, why: why.clone() };
-                    wakes.0.extend(self.advance(from.member, from.number, vec![refused]).0);
+                    self.advance(from, vec![refused], &mut wakes);
                 }
                 Event::Topic { member, .. } => {
                     let text = Text::lossy(&format!("The topic was not set: {why}"));
@@ -271,23 +279,28 @@ impl State {
         }
     }
 
-    /// A message of a member has come back, with `items` for the member: these, and everything that had to wait for it.
-    fn advance(&mut self, member: MemberId, number: u64, items: Vec<DirectItem>) -> Wakes {
-        let mut settled = vec![(number, items)];
-        if let Some(in_flight) = &mut self.in_flight {
-            settled.extend(in_flight.came_back(Origin { member, number }));
+    /// What a member said up to this number has come back, with `items` for the member: these, and everything that had to wait for it.
+    fn advance(&mut self, from: Origin, items: Vec<DirectItem>, wakes: &mut Wakes) {
+        let waited = match &mut self.in_flight {
+            Some(in_flight) => in_flight.came_back(from),
+            None => Vec::new(),
+        };
+        self.conclude(from.member, from.number, items, wakes);
+        for (number, items) in waited {
+            self.conclude(from.member, number, items, wakes);
         }
-        let mut wakes = Wakes::default();
-        for (number, items) in settled {
-            self.take(member, number);
-            for item in items {
-                match self.members.key_of(member) {
-                    Some(membership) => wakes.0.extend(self.confirm_later(membership, item).0),
-                    None => wakes.0.extend(self.tell(member, item).unwrap_or_default().0),
-                }
-            }
+    }
+
+    /// The room has dealt with what a member said up to this number.
+    fn conclude(&mut self, member: MemberId, number: u64, items: Vec<DirectItem>, wakes: &mut Wakes) {
+        self.take(member, number);
+        for item in items {
+            let woken = match self.members.key_of(member) {
+                Some(membership) => self.confirm_later(membership, item),
+                None => self.tell(member, item).unwrap_or_default(),
+            };
+            wakes.0.extend(woken.0);
         }
-        wakes
     }
 
     /// The journal keeps the name of a session, and other servers learn it.
