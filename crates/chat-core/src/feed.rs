@@ -57,7 +57,9 @@ impl Format {
         match self {
             Self::Lf => "\n",
             Self::CrLf => "\r\n",
-            _ => "",
+            Self::Framed => "",
+            #[cfg(feature = "web")]
+            Self::WebSocketText | Self::WebSocketFramed => "",
         }
     }
 
