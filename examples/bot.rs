@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut heard = 0_u64;
     for event in bot.events() {
         match event {
-            ClientEvent::Connected(welcome) => println!("joined as {}", welcome.you),
+            ClientEvent::Connected { welcome, .. } => println!("joined as {}", welcome.you),
             // The bot's own messages come back, too. If it answered those, it could go on for ever.
             ClientEvent::Entry { entry, own: false } => {
                 heard += u64::from(entry.event.is_message());

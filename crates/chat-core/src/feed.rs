@@ -93,7 +93,8 @@ pub struct Feed {
     attachment: Attachment,
     config: RoomConfig,
     update: Update,
-    logs: [Option<EncodedLog>; Format::COUNT],
+    /// On the heap, for most rooms have readers of one or two formats.
+    logs: [Option<Box<EncodedLog>>; Format::COUNT],
     encoder: Encoder,
     dismissed: Vec<Dismissed>,
     told: VecDeque<Told>,
@@ -207,7 +208,7 @@ impl Feed {
             for entry in &entries {
                 log.push(entry, |entry, out| encoder.encode(entry, format, out));
             }
-            log
+            Box::new(log)
         })
     }
 
@@ -302,7 +303,7 @@ impl Feed {
     /// [`RoomConfig::with_log_bytes_max`](crate::RoomConfig::with_log_bytes_max).
     #[must_use]
     pub fn log_bytes_most(&self) -> usize {
-        self.logs.iter().flatten().map(EncodedLog::bytes_held).max().unwrap_or(0)
+        self.logs.iter().flatten().map(|log| log.bytes_held()).max().unwrap_or(0)
     }
 }
 

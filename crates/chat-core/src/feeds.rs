@@ -54,7 +54,7 @@ pub struct Feeds {
     rooms: Rooms,
     announce: bool,
     word: Option<&'static str>,
-    places: Vec<Option<Place>>,
+    places: Vec<Option<Box<Place>>>,
     /// The position of each member in the list of its feed, by the member's key.
     positions: Vec<u32>,
     news: Arc<News>,
@@ -171,7 +171,7 @@ impl Feeds {
 
     /// The feed of a room. If there is none, it is made, and exists until its last member is removed. O(rooms of the thread).
     pub fn open(&mut self, room: &Room) -> FeedId {
-        let is_of_room = |place: &Option<Place>| {
+        let is_of_room = |place: &Option<Box<Place>>| {
             place.as_ref().is_some_and(|place| place.feed.attachment().room() == room)
         };
         if let Some(place) = self.places.iter().position(is_of_room) {
@@ -183,13 +183,13 @@ impl Feeds {
         if let Some(word) = self.word {
             feed = feed.with_word(word);
         }
-        let place = Some(Place {
+        let place = Some(Box::new(Place {
             feed,
             members: Vec::new(),
             is_marked: false,
             is_stopped: false,
             listed: Listed::default(),
-        });
+        }));
         match self.places.get_mut(free) {
             Some(vacant) => *vacant = place,
             None => self.places.push(place),
@@ -201,9 +201,9 @@ impl Feeds {
     pub fn close_if_empty(&mut self, feed: FeedId) {
         if feed != FeedId::FIRST
             && let Some(place) = self.places.get_mut(feed.place())
-            && let Some(Place { listed, .. }) = place.take_if(|place| place.members.is_empty()).as_mut()
+            && let Some(place) = place.take_if(|place| place.members.is_empty()).as_mut()
         {
-            self.deadlines.remove(listed);
+            self.deadlines.remove(&mut place.listed);
         }
     }
 
@@ -220,7 +220,7 @@ impl Feeds {
     /// If the feed was closed.
     #[must_use]
     pub fn feed(&self, feed: FeedId) -> &Feed {
-        let place = self.places.get(feed.place()).and_then(Option::as_ref);
+        let place = self.places.get(feed.place()).and_then(Option::as_deref);
         &place.expect("a feed exists while it has members").feed
     }
 
@@ -234,7 +234,7 @@ impl Feeds {
     }
 
     fn place_mut(&mut self, feed: FeedId) -> Option<&mut Place> {
-        self.places.get_mut(feed.place())?.as_mut()
+        self.places.get_mut(feed.place())?.as_deref_mut()
     }
 
     /// All feeds.
@@ -294,7 +294,7 @@ impl Feeds {
     /// The keys of a feed's members, in no order.
     #[must_use]
     pub fn members(&self, feed: FeedId) -> &[u32] {
-        let place = self.places.get(feed.place()).and_then(Option::as_ref);
+        let place = self.places.get(feed.place()).and_then(Option::as_deref);
         place.map_or(&[], |place| &place.members)
     }
 
@@ -347,7 +347,8 @@ impl Feeds {
     /// the number of the last message that a member has, by its key.
     pub fn survey(&mut self, read: impl Fn(usize) -> Option<u64>) {
         for survey in self.surveys.drain(..) {
-            for Place { feed, members, .. } in self.places.iter().flatten() {
+            for place in self.places.iter().flatten() {
+                let Place { feed, members, .. } = &**place;
                 let (attachment, mut lags) = (feed.attachment(), Lags::default());
                 let newest = attachment.room().newest_seq();
                 let read = members.iter().filter_map(|&key| read(key as usize));
@@ -367,7 +368,7 @@ impl Feeds {
     /// Whether nothing more is pulled from this room, because it is closing.
     #[must_use]
     pub fn is_stopped(&self, feed: FeedId) -> bool {
-        let place = self.places.get(feed.place()).and_then(Option::as_ref);
+        let place = self.places.get(feed.place()).and_then(Option::as_deref);
         place.is_some_and(|place| place.is_stopped)
     }
 

@@ -40,10 +40,16 @@ impl<T> Chunks<T> {
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_PLACES) {
             // Most rooms are small, so the first chunk grows as needed.
             let capacity = if self.chunks.is_empty() { 0 } else { CHUNK_PLACES };
+            self.chunks.reserve_exact(1);
             self.chunks.push(Vec::with_capacity(capacity));
         }
         let index = self.len();
-        self.chunks.last_mut().expect("there is one with room").push(item);
+        let last = self.chunks.last_mut().expect("there is one with room");
+        if last.len() == last.capacity() {
+            // From one place on: many rooms have one member.
+            last.reserve_exact(last.len().clamp(1, CHUNK_PLACES - last.len()));
+        }
+        last.push(item);
         index
     }
 }

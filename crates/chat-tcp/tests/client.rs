@@ -275,7 +275,7 @@ fn a_session_goes_on_in_another_process_from_a_stored_text() {
     let config = ClientConfig::default().with_resume(stored.parse().unwrap());
     let second = chat_tcp::connect(address, &config).unwrap();
     second.say("four").unwrap();
-    let ClientEvent::Connected(welcome) = next(&second) else { panic!("it is welcomed") };
+    let ClientEvent::Connected { welcome, .. } = next(&second) else { panic!("it is welcomed") };
     assert!(welcome.resumed);
     let mut heard = Vec::new();
     while heard.len() < 3 {

@@ -51,7 +51,7 @@ fn wait_for<T>(client: &Client, mut find: impl FnMut(ClientEvent) -> Option<T>) 
 }
 
 fn is_connected(client: &Client) {
-    wait_for(client, |event| matches!(event, ClientEvent::Connected(_)).then_some(()));
+    wait_for(client, |event| matches!(event, ClientEvent::Connected { .. }).then_some(()));
 }
 
 fn end(client: &Client) -> ClientEnd {

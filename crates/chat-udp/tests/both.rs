@@ -37,7 +37,7 @@ fn members_over_any_transport_see_the_same_messages_in_the_same_order() {
     let plain = Peer::new(address);
     let local = room.join("seat").unwrap();
     // Everyone has joined before the first compared message.
-    support::wait_for(&over_tcp, |event| matches!(event, ClientEvent::Connected(_)).then_some(()));
+    support::wait_for(&over_tcp, |event| matches!(event, ClientEvent::Connected { .. }).then_some(()));
     plain.send(b"plain 0");
     assert!(plain.recv().ends_with("] plain 0"));
 

@@ -78,11 +78,9 @@ fn a_client_that_finds_no_server_is_told_so() {
 fn a_kicked_client_learns_why() {
     let server = Server::new();
     let client = connect(server.address);
-    let you =
-        wait_for(
-            &client,
-            |event| if let ClientEvent::Connected(welcome) = event { Some(welcome.you) } else { None },
-        );
+    let you = wait_for(&client, |event| {
+        if let ClientEvent::Connected { welcome, .. } = event { Some(welcome.you) } else { None }
+    });
     server.room.kick(you, "enough").unwrap();
     let end = wait_for(&client, |event| if let ClientEvent::Ended(end) = event { Some(end) } else { None });
     assert!(matches!(end, ClientEnd::Dismissed(LeaveReason::Kicked { .. })), "{end}");
@@ -163,7 +161,7 @@ fn a_client_can_list_the_members() {
 fn a_client_whose_user_does_not_read_lags_and_misses_nothing() {
     let server = Server::new();
     let client = connect(server.address);
-    wait_for(&client, |event| matches!(event, ClientEvent::Connected(_)).then_some(()));
+    wait_for(&client, |event| matches!(event, ClientEvent::Connected { .. }).then_some(()));
     for number in 0..6_000 {
         server.room.notice(&number.to_string()).unwrap();
     }

@@ -31,7 +31,7 @@ impl ToSocketAddrs for Host {
 }
 
 fn is_connected(client: &Client) {
-    wait_for(client, |event| matches!(event, ClientEvent::Connected(_)).then_some(()));
+    wait_for(client, |event| matches!(event, ClientEvent::Connected { .. }).then_some(()));
 }
 
 #[test]

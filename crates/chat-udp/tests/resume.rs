@@ -64,7 +64,7 @@ fn the_other_process() {
         let event = client.events().recv_timeout(PATIENCE).unwrap();
         saved.note(&event);
         match event {
-            ClientEvent::Connected(welcome) => println!("\nresumed:{}", welcome.resumed),
+            ClientEvent::Connected { resumed, .. } => println!("\nresumed:{resumed}"),
             ClientEvent::Entry { entry, own } => {
                 if let Event::Said { text, .. } = &entry.event {
                     println!("\nheard:{text}");

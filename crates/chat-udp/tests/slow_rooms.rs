@@ -107,7 +107,7 @@ fn dev() -> Option<Name> {
 
 fn wait_for_room(client: &Client) -> String {
     support::wait_for(client, |event| match event {
-        ClientEvent::Connected(welcome) => Some(welcome.room.as_ref().unwrap().to_string()),
+        ClientEvent::Connected { welcome, .. } => Some(welcome.room.as_ref().unwrap().to_string()),
         _ => None,
     })
 }

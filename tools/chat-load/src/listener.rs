@@ -70,7 +70,7 @@ impl Listener {
         };
         match client {
             Some(client) => {
-                while !matches!(client.events().recv_timeout(PATIENCE)?, ClientEvent::Connected(_)) {}
+                while !matches!(client.events().recv_timeout(PATIENCE)?, ClientEvent::Connected { .. }) {}
                 thread::spawn(move || follow(&client, &shared));
             }
             None => {
@@ -127,7 +127,7 @@ fn follow(client: &Client, notes: &Mutex<Notes>) {
                     lock(notes).hear(text.as_str());
                 }
             }
-            ClientEvent::Connected(_) => lock(notes).welcomes += 1,
+            ClientEvent::Connected { .. } => lock(notes).welcomes += 1,
             ClientEvent::Missed(messages) => lock(notes).missed += messages,
             ClientEvent::Ended(end) => lock(notes).troubles.push(format!("ended: {end}")),
             _ => {}

@@ -177,14 +177,14 @@ impl Listener<'_> {
 
     fn on_event(&mut self, event: &ClientEvent) {
         match event {
-            ClientEvent::Connected(welcome) => {
+            ClientEvent::Connected { welcome, resumed } => {
                 let has_moved = self.was_connected && self.room != welcome.room;
                 self.was_connected = true;
                 self.room.clone_from(&welcome.room);
                 if has_moved && matches!(self.output, Output::Lines) {
                     self.entered(welcome);
                 }
-                if !welcome.resumed {
+                if !resumed {
                     self.ignored.clear();
                 }
             }

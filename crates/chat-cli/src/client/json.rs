@@ -29,7 +29,7 @@ impl Reporter {
     /// Appends what happened to `out`, if it is of interest.
     pub(super) fn event(&mut self, out: &mut String, event: &ClientEvent) {
         let report = match event {
-            ClientEvent::Connected(welcome) => {
+            ClientEvent::Connected { welcome, .. } => {
                 self.began_unix_ms = welcome.began_unix_ms;
                 Report::connected(welcome)
             }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     fn connected() -> ClientEvent {
-        ClientEvent::Connected(Welcome {
+        let welcome = Welcome {
             version: 2,
             capabilities: 0,
             epoch: 1,
@@ -144,7 +144,8 @@ mod tests {
             head: 6,
             began_unix_ms: 1_795_402_243_000,
             members: 3,
-        })
+        };
+        welcome.into()
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl View {
     pub(super) fn on_event(&mut self, event: &ClientEvent, now: Now) {
         self.begin_day(now);
         match event {
-            ClientEvent::Connected(welcome) => {
+            ClientEvent::Connected { welcome, resumed } => {
                 let was = self.you.replace(welcome.you.clone());
                 let room = std::mem::replace(&mut self.room, welcome.room.clone());
                 self.past.connected(welcome);
@@ -108,7 +108,7 @@ impl View {
                 self.began_unix_ms = welcome.began_unix_ms;
                 self.mentions.set_shown(&welcome.you.to_string());
                 self.has_commands = welcome.capabilities & COMMANDS != 0;
-                if !welcome.resumed {
+                if !resumed {
                     self.ignored.clear();
                 }
                 if let Some(room) = &welcome.room {

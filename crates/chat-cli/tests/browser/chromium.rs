@@ -132,7 +132,8 @@ impl Page<'_> {
 
     pub(crate) fn visit(&self, url: &str) {
         self.call("Page.navigate", json!({ "url": url }));
-        self.waits_for("document.readyState === 'complete'");
+        // The scripts that wait for the event have run, too.
+        self.waits_for("performance.getEntriesByType('navigation')[0]?.loadEventEnd > 0");
     }
 
     pub(crate) fn resize(&self, width: u32, height: u32) {

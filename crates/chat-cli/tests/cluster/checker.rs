@@ -47,7 +47,7 @@ impl Heard {
     fn take(&mut self, event: ClientEvent, is_first: &mut bool) -> Option<String> {
         let who = &self.who;
         match event {
-            ClientEvent::Connected(welcome) => {
+            ClientEvent::Connected { welcome, .. } => {
                 assert!(welcome.resumed || std::mem::take(is_first), "{who}: its session has ended");
                 assert!(welcome.taken.is_some(), "{who}: the server does not know what it took");
                 None
@@ -109,7 +109,7 @@ pub(crate) fn listen(addresses: &[SocketAddr], number: usize, count: u64) -> Joi
         while (heard.texts.len() as u64) < count {
             let event = client.events().recv_timeout(2 * CONFIRMED_IN);
             let event = event.unwrap_or_else(|_| panic!("listener {number} has heard {}", heard.texts.len()));
-            if matches!(event, ClientEvent::Connected(_)) {
+            if matches!(event, ClientEvent::Connected { .. }) {
                 let _nobody_waits = joined.try_send(());
             }
             heard.take(event, &mut is_first);

@@ -177,7 +177,7 @@ impl User {
 
     /// Tells the user something, as soon as there is room for it.
     pub fn tell(&mut self, event: ClientEvent, talk: &mut dyn Talk) {
-        self.connections += u64::from(matches!(event, ClientEvent::Connected(_)));
+        self.connections += u64::from(matches!(event, ClientEvent::Connected { .. }));
         self.waiting.push_back(event);
         self.deliver(talk);
     }

@@ -288,7 +288,7 @@ impl Conversation {
         match frame {
             RoomFrame::Welcome(welcome) => {
                 self.welcome(&welcome, &mut on_event);
-                on_event(ClientEvent::Connected(*welcome));
+                on_event((*welcome).into());
             }
             RoomFrame::Entry(entry) => {
                 let Some(standing) = &mut self.standing else { return };

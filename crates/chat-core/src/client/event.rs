@@ -10,8 +10,14 @@ use chat_proto::{DirectItem, Entry, FrameError, LeaveReason, LookBack, Present, 
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// The client has joined the room, for the first time or again. [`Welcome::resumed`] says whether it is the same member as before.
-    Connected(Welcome),
+    /// The client has joined the room, for the first time or again.
+    Connected {
+        /// What the room says of itself and of the member.
+        welcome: Welcome,
+        /// Whether it is the same member as before, which misses nothing that the room still has. If not, its session was over,
+        /// or this is the first time.
+        resumed: bool,
+    },
     /// An entry of the log. If `own`, it is this client's message, and this confirms it.
     ///
     /// A message whose [`seq`](Entry::seq) is at most the [`head`](Welcome::head) of the last `Connected` is history, or was said while
@@ -58,6 +64,12 @@ pub enum ClientEvent {
     },
     /// The client has ended. This is the last event.
     Ended(ClientEnd),
+}
+
+impl From<Welcome> for ClientEvent {
+    fn from(welcome: Welcome) -> Self {
+        Self::Connected { resumed: welcome.resumed, welcome }
+    }
 }
 
 /// Old messages that a client has asked for.

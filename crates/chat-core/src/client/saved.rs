@@ -10,7 +10,7 @@ use super::event::ClientEvent;
 
 /// The place of a client in a room, as far as it has [noted](Self::note) its events. Another client, maybe in another process,
 /// goes on from there: [`ClientConfig::with_resume`](super::ClientConfig::with_resume). Then
-/// [`Welcome::resumed`](chat_proto::Welcome::resumed) is true, it is the same member, and it hears what it has missed.
+/// `resumed` of [`ClientEvent::Connected`] is true, it is the same member, and it hears what it has missed.
 ///
 /// Note each event once it is dealt with, and store the [token](Self::token) whenever you like. The room keeps a session for
 /// a while after its connection is lost, or longer with a journal. What a client has said and not seen confirmed is not part of the
@@ -44,8 +44,8 @@ impl SavedSession {
     /// An event was dealt with.
     pub fn note(&mut self, event: &ClientEvent) {
         match event {
-            ClientEvent::Connected(welcome) => {
-                let before = self.0.take().filter(|_| welcome.resumed);
+            ClientEvent::Connected { welcome, resumed } => {
+                let before = self.0.take().filter(|_| *resumed);
                 let (have, number) = before.map_or((0, 0), |place| (place.have, place.number));
                 self.0 = Some(Place {
                     epoch: welcome.epoch,
@@ -169,10 +169,10 @@ mod tests {
             began_unix_ms: 0,
             members: 1,
         };
-        saved.note(&ClientEvent::Connected(welcome.clone()));
+        saved.note(&welcome.clone().into());
         assert_eq!(saved.place().map(|place| (place.have, place.number)), Some((5, 4)));
         (welcome.resumed, welcome.session.since, welcome.taken) = (false, 8, Some(0));
-        saved.note(&ClientEvent::Connected(welcome));
+        saved.note(&welcome.into());
         assert_eq!(saved.place().map(|place| (place.have, place.number)), Some((8, 0)));
     }
 }

@@ -391,6 +391,7 @@ impl State {
 /// Puts `value` into the first free place.
 fn insert<T>(places: &mut Vec<Option<T>>, value: T) -> usize {
     let free = places.iter().position(Option::is_none).unwrap_or_else(|| {
+        places.reserve_exact(1); // one for each thread and local member: few
         places.push(None);
         places.len() - 1
     });

@@ -136,7 +136,7 @@ impl Net {
         let Some(frame) = self.line.as_mut().and_then(|line| line.down.pop_front()) else { return false };
         let seen = &mut self.seen;
         self.conversation.receive(frame, |event| match event {
-            ClientEvent::Connected(welcome) => {
+            ClientEvent::Connected { welcome, .. } => {
                 seen.begins_after.get_or_insert(welcome.session.since);
                 self.members.insert(welcome.session.member);
             }

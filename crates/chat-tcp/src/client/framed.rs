@@ -59,7 +59,7 @@ impl Framed {
                 // Reported with the end of the connection, which follows.
                 ClientEvent::Dismissed(reason) => self.dismissed = Some(reason),
                 event => {
-                    if matches!(event, ClientEvent::Connected(_)) {
+                    if matches!(event, ClientEvent::Connected { .. }) {
                         self.was_welcomed = true;
                         self.answer_by = None;
                     }

@@ -53,7 +53,7 @@ use crate::stream::TcpSocket;
 /// let mut head = 0;
 /// for event in client.events() {
 ///     match event {
-///         ClientEvent::Connected(welcome) => head = welcome.head,
+///         ClientEvent::Connected { welcome, .. } => head = welcome.head,
 ///         ClientEvent::Entry { entry, .. } if entry.seq <= head && entry.event.is_message() => {
 ///             println!("before we came: {}", entry.event);
 /// #           seen.push(entry.event.to_string());

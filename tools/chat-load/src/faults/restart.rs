@@ -104,7 +104,7 @@ fn join(server: SocketAddr, began: Instant) -> Result<Vec<Member>> {
     let mut members = Vec::new();
     for number in 0..MEMBERS {
         let client = chat_tcp::connect(server, &config).when(format!("member {number}"))?;
-        while !matches!(client.events().recv_timeout(PATIENCE)?, ClientEvent::Connected(_)) {}
+        while !matches!(client.events().recv_timeout(PATIENCE)?, ClientEvent::Connected { .. }) {}
         let heard = Heard::new(TALKERS, began);
         members.push(Member { client, heard, last: None, longest_gap: Duration::ZERO, welcomes: 1 });
         listen(&mut members)?;
@@ -143,7 +143,7 @@ fn listen(members: &mut [Member]) -> Result<()> {
         let now = clock::now();
         for event in member.client.events().try_iter() {
             match event {
-                ClientEvent::Connected(_) => member.welcomes += 1,
+                ClientEvent::Connected { .. } => member.welcomes += 1,
                 ClientEvent::Entry { entry, .. } => {
                     if let Event::Said { text, .. } = &entry.event
                         && member.heard.hear(text.as_str(), now).is_some()

@@ -82,7 +82,7 @@ impl Talk {
 
     fn event(&mut self, event: ClientEvent, truth: &Truth, now: Instant) -> Result<(), String> {
         match (event, &mut self.follower) {
-            (ClientEvent::Connected(welcome), _) => self.connected(&welcome, truth)?,
+            (ClientEvent::Connected { welcome, .. }, _) => self.connected(&welcome, truth)?,
             (ClientEvent::Entry { entry, .. }, Some(follower)) => {
                 if let (chat_proto::Event::Renamed { member, to, .. }, Some(mine)) =
                     (&entry.event, self.conversation.member())

@@ -47,7 +47,7 @@ fn id(port: u16) -> MemberId {
 fn connected(you: Author) -> ClientEvent {
     let member = you.address().expect("an address").port();
     let session = Session { member: id(member), since: 0, key: 2 };
-    ClientEvent::Connected(Welcome {
+    let welcome = Welcome {
         version: 2,
         capabilities: 0,
         epoch: 1,
@@ -62,7 +62,8 @@ fn connected(you: Author) -> ClientEvent {
         head: 0,
         began_unix_ms: BEGAN,
         members: 3,
-    })
+    };
+    welcome.into()
 }
 
 fn said_by(by: u16, what: &str) -> Event {
@@ -363,8 +364,8 @@ fn what_the_operator_says_stands_out_and_may_mention() {
 #[test]
 fn rooms_that_were_seen_or_listed_complete() {
     let mut view = view();
-    let ClientEvent::Connected(welcome) = connected(peer(1)) else { unreachable!("it is one") };
-    view.on_event(&ClientEvent::Connected(Welcome { room: Some(text("lobby")), ..welcome }), NOW);
+    let ClientEvent::Connected { welcome, .. } = connected(peer(1)) else { unreachable!("it is one") };
+    view.on_event(&Welcome { room: Some(text("lobby")), ..welcome }.into(), NOW);
     let listed = [
         "dev, 2 members: the code, 3 members of it",
         "Games, 1 member",
