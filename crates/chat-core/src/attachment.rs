@@ -103,6 +103,7 @@ impl Attachment {
         let result = self.room.lock().join(newcomer, now);
         let (joined, wakes) = result?;
         wakes.wake();
+        self.room.enforce_bans(peer, self.word, None);
         Ok(joined)
     }
 
@@ -130,6 +131,7 @@ impl Attachment {
         let result = self.room.lock().welcome(newcomer, hello, now);
         let (welcomed, wakes) = result?;
         wakes.wake();
+        self.room.enforce_bans(&peer, self.word, name.as_ref());
         Ok(welcomed)
     }
 
@@ -162,6 +164,7 @@ impl Attachment {
         let result = self.room.lock().upgrade(member, hello, now);
         let (result, wakes) = result?;
         wakes.wake();
+        self.room.enforce_bans(&peer, self.word, name.as_ref());
         Some(result)
     }
 
@@ -183,13 +186,15 @@ impl Attachment {
         if let Err(refused) = other.admit(&luggage.identity, luggage.name.as_ref()) {
             return Some(Err(refused));
         }
-        let wakes = self.room.lock().leave(member, LeaveReason::Quit, now);
+        // What an operator has decided about it meanwhile holds: it may be kicked by now.
+        let (luggage, wakes) = self.room.lock().depart(member, now)?;
         wakes.wake();
-        let Luggage { identity, is_proven, .. } = &luggage;
-        let newcomer = Newcomer::new(other.id, key, identity, *is_proven, now);
+        let Luggage { identity, is_proven, name, .. } = luggage.clone();
+        let newcomer = Newcomer::new(other.id, key, &identity, is_proven, now);
         let result = other.room.lock().join_with(newcomer, luggage, now);
         Some(result.map(|(joined, wakes)| {
             wakes.wake();
+            other.room.enforce_bans(&identity, other.word, name.as_ref());
             joined
         }))
     }

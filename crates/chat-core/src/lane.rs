@@ -38,6 +38,19 @@ impl Lane {
         })
     }
 
+    /// What its member still has to be told if the session goes on later. Senders of private messages learn at once that these
+    /// were not delivered, and a question about the past is asked again.
+    fn answers(&self) -> Unread {
+        let is_kept = |item: &DirectItem| {
+            !matches!(
+                item,
+                DirectItem::Private { .. } | DirectItem::OldMessage { .. } | DirectItem::OldEnd { .. }
+            )
+        };
+        let kept = self.items.iter().filter(|direct| is_kept(&direct.item)).map(Arc::clone);
+        Unread { items: kept.collect(), ..Unread::default() }
+    }
+
     fn keep(&mut self, direct: &Arc<Direct>) {
         self.bytes += cost(&direct.item);
         self.items.push_back(Arc::clone(direct));
@@ -50,7 +63,52 @@ impl Lane {
     }
 }
 
+/// The direct lane of a session while it has no connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unread {
+    /// The number of the newest item that the lane has had.
+    direct: u64,
+    /// Not acknowledged, in the order of their numbers.
+    items: Vec<Arc<Direct>>,
+}
+
+impl Unread {
+    /// Items in it.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.items = Vec::new();
+    }
+
+    /// Puts another item into it; false if it is full.
+    pub(crate) fn push(&mut self, item: DirectItem) -> bool {
+        let bytes: usize = self.items.iter().map(|direct| cost(&direct.item)).sum();
+        if self.items.len() >= DIRECT_ITEMS_MAX || bytes + cost(&item) > DIRECT_BYTES_MAX {
+            return false;
+        }
+        self.direct += 1;
+        self.items.push(Arc::new(Direct { number: self.direct, item }));
+        true
+    }
+}
+
 impl Profile {
+    /// What the session keeps of the lane.
+    pub(crate) fn unread(&self) -> Unread {
+        let unread = self.lane.as_ref().map_or_else(Unread::default, |lane| lane.answers());
+        Unread { direct: self.direct, ..unread }
+    }
+
+    /// The session goes on, and has the items up to `got`.
+    pub(crate) fn read_on(&mut self, unread: Unread, got: u64) {
+        self.direct = unread.direct.max(got);
+        let mut lane = Lane::new(got);
+        unread.items.iter().filter(|direct| direct.number > got).for_each(|direct| lane.keep(direct));
+        self.lane = Some(Box::new(lane)).filter(|lane| !lane.items.is_empty());
+    }
+
     /// Puts an item into the lane; `None` if it is full. The caller must hand the item to the transport.
     pub(crate) fn push_direct(&mut self, item: DirectItem) -> Option<Arc<Direct>> {
         let is_full = self.lane.as_ref().is_some_and(|lane| !lane.has_room_for(&item));
@@ -107,6 +165,11 @@ impl Profile {
     /// Whether the transport should pull before this member says more.
     pub(crate) fn is_lane_crowded(&self) -> bool {
         self.lane.as_ref().is_some_and(|lane| self.direct - lane.pulled >= UNPULLED_MAX)
+    }
+
+    /// Whether the transport has as many items still to pull as a lane may hold.
+    pub(crate) fn is_lane_overdue(&self) -> bool {
+        self.lane.as_ref().is_some_and(|lane| self.direct - lane.pulled >= DIRECT_ITEMS_MAX as u64)
     }
 
     /// The items of the lane, for another transport.

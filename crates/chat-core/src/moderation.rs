@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use chat_proto::{Author, LeaveReason, MemberId, Text};
+use chat_proto::{Author, LeaveReason, MemberId, Name, Text};
 
 use crate::ban_list::{Ban, BanListFull, Banned};
 use crate::error::{KickError, MuteError, TopicError};
+use crate::identity::Identity;
 use crate::mutes::Mute;
 use crate::operators::Entered;
 use crate::room::Room;
@@ -68,6 +69,15 @@ impl Room {
             count
         });
         Ok(kicked.sum())
+    }
+
+    /// Kicks those that a ban of this peer covers, which has become a member or taken this name. An operator may have banned it after the
+    /// gate was asked, and looked for the members before this was one.
+    pub(crate) fn enforce_bans(&self, peer: &Identity, transport: &'static str, name: Option<&Name>) {
+        if let Some(ban) = self.ban_list().find(&self.knock(peer, transport, name)) {
+            let (_, wakes) = self.lock().kick_banned(&ban, self.now());
+            wakes.wake();
+        }
     }
 
     /// Lifts a ban, and returns it if there was one.

@@ -57,16 +57,22 @@ impl Room {
     ///
     /// [`NickError`]; then nothing has changed.
     pub fn rename(&self, member: MemberId, name: Option<Name>) -> Result<Author, NickError> {
-        if let Some(name) = &name {
-            let (peer, transport) = self.lock().origin_of(member).ok_or(NickError::NotPresent)?;
-            if let Some(peer) = peer {
-                self.admit(&peer, transport, Some(name)).map_err(|why| NickError::Refused { why })?;
-            }
+        let origin = match &name {
+            Some(_) => Some(self.lock().origin_of(member).ok_or(NickError::NotPresent)?),
+            None => None,
+        };
+        // Of a remote member that takes a name.
+        let knock = origin.and_then(|(peer, transport)| Some((peer?, transport, name.clone()?)));
+        if let Some((peer, transport, name)) = &knock {
+            self.admit(peer, transport, Some(name)).map_err(|why| NickError::Refused { why })?;
         }
         let now = self.now();
         let result = self.lock().rename(member, name, now);
         let (author, wakes) = result?;
         wakes.wake();
+        if let Some((peer, transport, name)) = &knock {
+            self.enforce_bans(peer, transport, Some(name));
+        }
         Ok(author)
     }
 

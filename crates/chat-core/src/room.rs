@@ -345,14 +345,23 @@ impl Room {
         transport: &'static str,
         name: Option<&Name>,
     ) -> Result<(), Text> {
-        let (address, proof) = (PeerAddr::from(peer.address), peer.proof());
-        let knock = Knock { address, proof, transport, name, unix_ms: self.unix_ms() };
+        let knock = self.knock(peer, transport, name);
         let result = self
             .0
             .bans
             .admit(&knock)
             .and_then(|()| self.0.gate.as_ref().map_or(Ok(()), |gate| gate.decide(&knock)));
         result.map_err(|refusal| refusal.why)
+    }
+
+    pub(crate) fn knock<'k>(
+        &self,
+        peer: &'k Identity,
+        transport: &'static str,
+        name: Option<&'k Name>,
+    ) -> Knock<'k> {
+        let (address, proof) = (PeerAddr::from(peer.address), peer.proof());
+        Knock { address, proof, transport, name, unix_ms: self.unix_ms() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

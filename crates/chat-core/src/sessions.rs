@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chat_proto::{MemberId, Name};
+use chat_proto::{DirectItem, MemberId, Name};
 
+use crate::lane::Unread;
 use crate::profile::Standing;
 
 /// Sessions whose progress the room remembers. For an older session it searches the log.
@@ -11,8 +12,11 @@ use crate::profile::Standing;
 /// As many as there may be members by default, so that all of them may come back after a broken network.
 pub const SESSIONS_REMEMBERED_MAX: usize = 10_000;
 
+/// Items of direct lanes that all these sessions together keep. More are forgotten.
+const UNREAD_ITEMS_MAX: usize = 16 * 1024;
+
 /// The state of a session while it has no member.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Left {
     /// The number of the newest of its messages that the room has dealt with.
     pub(crate) taken: u64,
@@ -22,6 +26,8 @@ pub(crate) struct Left {
     pub(crate) left_ms: u64,
     /// What operators made of the member, and whom it ignored: a resume does not shake that off.
     pub(crate) standing: Standing,
+    /// What it was not told.
+    pub(crate) unread: Unread,
 }
 
 /// The newest sessions that have no member.
@@ -32,15 +38,22 @@ pub(crate) struct Sessions {
     order: BTreeMap<u64, MemberId>,
     next: u64,
     has_forgotten: bool,
+    /// Items that it was not told, in all.
+    unread: usize,
 }
 
 impl Sessions {
     /// Remembers a session. If there are too many, forgets one and returns it.
-    pub(crate) fn remember(&mut self, member: MemberId, left: Left) -> Option<Left> {
+    pub(crate) fn remember(&mut self, member: MemberId, mut left: Left) -> Option<Left> {
         let oldest =
             if self.sessions.len() == SESSIONS_REMEMBERED_MAX { self.order.pop_first() } else { None };
         let forgotten = oldest.and_then(|(_, oldest)| self.sessions.remove(&oldest));
         self.has_forgotten |= oldest.is_some();
+        self.unread -= forgotten.as_ref().map_or(0, |(_, forgotten)| forgotten.unread.len());
+        if self.unread + left.unread.len() > UNREAD_ITEMS_MAX {
+            left.unread.clear();
+        }
+        self.unread += left.unread.len();
         self.order.insert(self.next, member);
         self.sessions.insert(member, (self.next, left));
         self.next += 1;
@@ -61,7 +74,16 @@ impl Sessions {
     pub(crate) fn take(&mut self, member: MemberId) -> Option<Left> {
         let (place, left) = self.sessions.remove(&member)?;
         self.order.remove(&place);
+        self.unread -= left.unread.len();
         Some(left)
+    }
+
+    /// Keeps something that this session is to be told when it goes on. False if it is not known, or there is too much.
+    pub(crate) fn tell(&mut self, member: MemberId, item: DirectItem) -> bool {
+        let has_room = self.unread < UNREAD_ITEMS_MAX;
+        let is_kept = has_room && self.get_mut(member).is_some_and(|left| left.unread.push(item));
+        self.unread += usize::from(is_kept);
+        is_kept
     }
 
     /// The state of this session.
@@ -95,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_newest_sessions_are_remembered() {
-        let left = |taken| Left { taken, name: None, left_ms: 0, standing: Standing::default() };
+        let left = |taken| Left { taken, ..Left::default() };
         let mut sessions = Sessions::default();
         for id in 0..SESSIONS_REMEMBERED_MAX as u64 {
             assert_eq!(sessions.remember(MemberId::new(id), left(id * 2)), None);
@@ -113,5 +135,27 @@ mod tests {
             (sessions.sessions.len(), sessions.order.len()),
             (SESSIONS_REMEMBERED_MAX, SESSIONS_REMEMBERED_MAX)
         );
+    }
+
+    #[test]
+    fn what_sessions_were_not_told_is_bounded_each_and_in_all() {
+        let item = || DirectItem::Done { number: 1 };
+        let mut sessions = Sessions::default();
+        let mut kept = 0;
+        for id in 0..SESSIONS_REMEMBERED_MAX as u64 {
+            sessions.remember(MemberId::new(id), Left::default());
+            kept += (0..100).filter(|_| sessions.tell(MemberId::new(id), item())).count();
+        }
+        assert_eq!(kept, UNREAD_ITEMS_MAX);
+        assert_eq!(sessions.get(MemberId::new(0)).unwrap().unread.len(), 64);
+        let id = SESSIONS_REMEMBERED_MAX as u64;
+        sessions.remember(MemberId::new(id), Left::default());
+        assert!(sessions.tell(MemberId::new(id), item()), "the oldest is forgotten, so there is room again");
+        let left = sessions.take(MemberId::new(id)).unwrap();
+        assert!(!sessions.tell(MemberId::new(id), item()), "it goes on");
+        let before = sessions.unread;
+        sessions.remember(MemberId::new(id), left);
+        assert_eq!(sessions.unread, before + 1);
+        assert_eq!(sessions.unread, sessions.sessions.values().map(|(_, left)| left.unread.len()).sum());
     }
 }

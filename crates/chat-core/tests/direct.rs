@@ -127,3 +127,41 @@ fn a_member_with_many_refused_messages_is_told_each_time_and_throttled_until_the
         "and what is kept is bounded"
     );
 }
+
+#[test]
+fn a_session_that_left_before_it_had_read_what_became_of_its_words_learns_it_when_it_goes_on() {
+    let moderator = Moderator::new(|_| Verdict::Refuse("no".parse().unwrap()));
+    let (room, time) = room_with(RoomConfig::default().with_moderator(moderator));
+    let mut carrier = Carrier::new(&room, &time);
+    let ann = carrier.welcome("192.0.2.1:1", &Hello::default());
+    let bob = carrier.welcome("192.0.2.2:2", &Hello::default());
+    let (of_ann, of_bob) = (ann.welcome.session.member, bob.welcome.session.member);
+    let _refused = carrier.try_say(ann.member, "hello").unwrap();
+    room.tell_private(of_ann, of_bob, "psst").unwrap();
+    room.tell_private(of_bob, of_ann, "hey").unwrap();
+    carrier.leave(ann.member, LeaveReason::Lost);
+    carrier.leave(bob.member, LeaveReason::Lost);
+    carrier.pull();
+    let resume = Resume { epoch: ann.welcome.epoch, session: ann.welcome.session, have: 0, direct: 0 };
+    let _again = carrier.welcome("192.0.2.1:3", &Hello { resume: Some(resume), ..Hello::default() });
+    let told = ["1 [*] no", "3 [*] Not delivered to 192.0.2.2:2: left (connection lost)"];
+    assert_eq!(shown(&carrier.pull()), told, "its own private message was returned to its sender");
+    let resume = Resume { epoch: bob.welcome.epoch, session: bob.welcome.session, have: 0, direct: 0 };
+    let _again = carrier.welcome("192.0.2.2:4", &Hello { resume: Some(resume), ..Hello::default() });
+    let told = shown(&carrier.pull());
+    assert_eq!(told, ["2 [*] Not delivered to 192.0.2.1:1: left (connection lost)"]);
+}
+
+#[test]
+fn a_sender_whose_own_lane_is_full_is_told_what_was_not_delivered() {
+    let (room, time) = room();
+    let mut carrier = Carrier::new(&room, &time);
+    let ann = carrier.welcome("192.0.2.1:1", &Hello::default());
+    let (of_ann, bob) = (ann.welcome.session.member, carrier.welcome("192.0.2.2:2", &Hello::default()));
+    room.tell_private(of_ann, bob.welcome.session.member, "psst").unwrap();
+    (0..DIRECT_ITEMS_MAX).for_each(|_| room.tell(of_ann, "x").unwrap());
+    carrier.pull();
+    carrier.leave(bob.member, LeaveReason::Lost);
+    let told = shown(&carrier.pull());
+    assert!(told.iter().any(|told| told.ends_with("left (connection lost)")), "{told:?}");
+}

@@ -129,6 +129,7 @@ fn a_resumed_session_keeps_the_name_that_it_took_last() {
     let hello = Hello { name: Some(text("ann")), ..Hello::default() };
     let first = tcp.welcome("192.0.2.1:5", &hello);
     ask(&mut tcp, first.member, "/nick anna");
+    tcp.attachment.got(first.member, u64::MAX);
     tcp.leave(first.member, LeaveReason::Lost);
     let again = tcp.welcome("192.0.2.1:6", &Hello { name: Some(text("ann")), ..resume(&first.welcome) });
     assert_eq!(again.welcome.you.to_string(), "anna");

@@ -189,10 +189,18 @@ impl Plain {
         self.goal.is_some() && self.pending_room().is_none()
     }
 
-    /// Where it goes, and what it says there, if it was sent everything up to this message of the room that it is in.
-    pub(crate) fn take_goal(&mut self, seq: u64) -> Option<(Result<Room, RoomError>, Vec<u8>)> {
-        let has_all = self.lane.is_empty() && !self.is_waiting() && self.cursor.seq() >= seq;
-        let room = self.goal.as_ref().filter(|_| has_all)?.room().room()?;
+    /// Before it goes, it is to get everything up to this message of the room that it is in.
+    pub(crate) fn leave_after(&mut self, head: u64) {
+        if let Some(goal) = &mut self.goal {
+            goal.leave_after(head);
+        }
+    }
+
+    /// Where it goes, and what it says there, if it was sent everything that it is to get of the room that it is in.
+    pub(crate) fn take_goal(&mut self) -> Option<(Result<Room, RoomError>, Vec<u8>)> {
+        let has_all = self.lane.is_empty() && !self.is_waiting();
+        let goal = self.goal.as_ref().filter(|goal| has_all && self.cursor.seq() >= goal.head())?;
+        let room = goal.room().room()?;
         Some((room, self.goal.take()?.into_rest()))
     }
 

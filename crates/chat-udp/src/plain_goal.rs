@@ -9,11 +9,21 @@ pub(crate) struct Goal {
     room: PendingRoom,
     /// What it has sent after the command, and says there. At most what one datagram holds.
     rest: Vec<u8>,
+    /// The newest message of the room that it leaves, when it gave the command.
+    head: u64,
 }
 
 impl Goal {
     pub(crate) fn new(room: PendingRoom, rest: &[u8]) -> Self {
-        Self { room, rest: rest.to_vec() }
+        Self { room, rest: rest.to_vec(), head: 0 }
+    }
+
+    pub(crate) fn leave_after(&mut self, head: u64) {
+        self.head = head;
+    }
+
+    pub(crate) fn head(&self) -> u64 {
+        self.head
     }
 
     pub(crate) fn room(&self) -> &PendingRoom {

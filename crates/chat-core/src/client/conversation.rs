@@ -2,6 +2,7 @@
 
 mod direct;
 mod seen;
+mod settled;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,9 +14,9 @@ use chat_proto::{
 };
 
 use self::seen::Seen;
-use super::ClientConfig;
-use super::event::{ClientEvent, OldMessages};
+use self::settled::Settled;
 use super::saved::Place;
+use super::{ClientConfig, ClientEvent, OldMessages};
 
 /// Most unconfirmed messages. Enough to fill a fast path, few enough that a slow path causes back-pressure
 /// on the user of the client.
@@ -61,6 +62,7 @@ pub struct Conversation {
     unconfirmed: VecDeque<Said>,
     /// How many of them were sent over this connection; of the last one while there is none.
     sent: usize,
+    settled: Settled,
     /// Unanswered questions.
     questions: VecDeque<Question>,
     /// The first of them was sent.
@@ -334,8 +336,7 @@ impl Conversation {
 
     /// The connection is lost. Returns true if nothing is lost with it, because only leaving remained.
     pub fn disconnected(&mut self) -> bool {
-        self.is_live = false;
-        self.is_asked = false;
+        (self.is_live, self.is_asked) = (false, false);
         if self.moves {
             // The old room has taken nothing after the command to move, so that nothing is in doubt.
             self.sent = 0;
@@ -360,10 +361,12 @@ impl Conversation {
         self.standing = Some(Standing { epoch, session, have: session.since, direct });
         self.is_live = true;
         if let (Some(_), Some(taken)) = (before, taken) {
-            self.confirm(taken);
+            let (first, settled) = (self.confirmed + 1, self.confirm(taken));
+            self.settled.extend(first, settled);
             self.confirmed = self.confirmed.max(taken);
         } else {
             // A new room, or one that does not remember the session.
+            self.settled = Settled::default();
             let unsure = self.drain(self.sent);
             self.confirmed = match before {
                 Some(_) => self.confirmed.saturating_add(unsure.len() as u64),
@@ -374,18 +377,17 @@ impl Conversation {
             }
         }
         self.seen.welcomed(resumed);
-        self.sent = 0;
-        self.wants.got = false;
+        (self.sent, self.wants.got) = (0, false);
         self.welcomed = (welcome.head, self.confirmed);
     }
 
-    /// The room has dealt with the messages up to this number.
-    fn confirm(&mut self, number: u64) {
+    /// The room has dealt with the messages up to this number. Returns those that were not confirmed before.
+    fn confirm(&mut self, number: u64) -> Vec<Text> {
         let more = number.saturating_sub(self.confirmed);
         let sent = usize::try_from(more).unwrap_or(usize::MAX).min(self.sent);
-        self.drain(sent);
         self.sent -= sent;
         self.confirmed += sent as u64;
+        self.drain(sent)
     }
 
     /// Removes the first messages, which are settled.

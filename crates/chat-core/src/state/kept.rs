@@ -11,7 +11,6 @@ use crate::error::NickError;
 use crate::journal::{Full, IDS_SET_ASIDE, Journal, Kept, Past, Record};
 use crate::members::Membership;
 use crate::mutes::Mute;
-use crate::profile::Standing;
 use crate::sessions::Left;
 
 /// Messages of one room that may wait for its journal before speakers are paused: they come back together, and must not push
@@ -125,8 +124,7 @@ impl State {
                 self.names.give(name, session.member);
             }
             // A name is reserved as if the member had left just now.
-            let left =
-                Left { taken: session.taken, name: session.name, left_ms: 0, standing: Standing::default() };
+            let left = Left { taken: session.taken, name: session.name, ..Left::default() };
             self.left.remember(session.member, left);
         }
     }
@@ -202,7 +200,7 @@ impl State {
             left.taken = left.taken.max(number);
         } else if self.is_shared() && member != MemberId::ROOM && self.local_place(member).is_none() {
             // A member of another server, which may come here.
-            let left = Left { taken: number, name: None, standing: Standing::default(), left_ms: 0 };
+            let left = Left { taken: number, ..Left::default() };
             if let Some(name) = self.left.remember(member, left).and_then(|forgotten| forgotten.name) {
                 self.names.release(&name);
             }
@@ -295,11 +293,7 @@ impl State {
     fn conclude(&mut self, member: MemberId, number: u64, items: Vec<DirectItem>, wakes: &mut Wakes) {
         self.take(member, number);
         for item in items {
-            let woken = match self.members.key_of(member) {
-                Some(membership) => self.confirm_later(membership, item),
-                None => self.tell(member, item).unwrap_or_default(),
-            };
-            wakes.0.extend(woken.0);
+            wakes.0.extend(self.tell_of_its_own(member, item).0);
         }
     }
 

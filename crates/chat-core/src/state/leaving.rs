@@ -79,6 +79,7 @@ impl State {
                 name: reserved.take(),
                 left_ms: self.since_began_ms(now),
                 standing: member.standing().cloned().unwrap_or_default(),
+                unread: member.profile.as_ref().map(|profile| profile.unread()).unwrap_or_default(),
             };
             if let Some(name) = self.left.remember(member.id, left).and_then(|forgotten| forgotten.name) {
                 self.names.release(&name);
@@ -121,10 +122,7 @@ impl State {
                 self.return_elsewhere(from, to.clone(), why.clone());
                 continue;
             }
-            // A sender that has left, or whose own lane is full, is not told.
-            if let Ok(told) = self.tell(from, item) {
-                wakes.0.extend(told.0);
-            }
+            wakes.0.extend(self.tell_of_its_own(from, item).0);
         }
         wakes
     }

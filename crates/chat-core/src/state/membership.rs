@@ -87,23 +87,26 @@ impl State {
                 let Resume { session, have, direct, .. } = resume;
                 let mut left = self.left.take(session.member);
                 let standing = left.as_mut().map(|left| std::mem::take(&mut left.standing));
+                let unread = left.as_mut().map(|left| std::mem::take(&mut left.unread)).unwrap_or_default();
                 let name = left.as_ref().and_then(|left| left.name.clone());
                 let taken = left.map(|left| left.taken).or_else(|| self.log.newest_number_of(session.member));
                 let taken = taken.or_else(|| (!self.left.has_forgotten()).then_some(0));
-                let profile = Profile {
+                let mut profile = Profile {
                     name,
                     proof: newcomer.proof.clone(),
                     taken: taken.unwrap_or(0),
-                    direct,
                     standing: standing.unwrap_or_default(),
                     ..Profile::default()
                 };
+                profile.read_on(unread, direct);
                 let member = Member {
                     is_framed: true,
                     profile: Some(Box::new(profile)),
                     ..self.new_member(newcomer, session.member, have)
                 };
-                (Start::After(have), taken, self.enter(member, now))
+                let (membership, mut more) = self.enter(member, now);
+                more.0.extend(self.tell_again(membership).0);
+                (Start::After(have), taken, (membership, more))
             }
             (None, _) => {
                 let id = self.next_id();

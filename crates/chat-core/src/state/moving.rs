@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chat_proto::{DirectItem, Name, Text};
+use chat_proto::{DirectItem, LeaveReason, Name, Text};
 
 use super::membership::Newcomer;
 use super::{State, Wakes};
@@ -39,6 +39,11 @@ impl State {
             session: self.session_of(member.id),
             rate_limit: member.profile.as_ref().map_or_else(RateLimit::default, |profile| profile.rate_limit),
         })
+    }
+
+    /// A plain member leaves for another room. `None` if it is no member (any more).
+    pub(crate) fn depart(&mut self, membership: Membership, now: Instant) -> Option<(Luggage, Wakes)> {
+        Some((self.luggage(membership)?, self.leave(membership, LeaveReason::Quit, now)))
     }
 
     /// A plain member of another room, which it has left, joins this one.

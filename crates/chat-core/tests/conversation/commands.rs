@@ -128,3 +128,25 @@ fn entries_that_are_alike_are_all_told_although_the_clock_stands_still() {
     }
     assert_eq!(told, 3);
 }
+
+#[test]
+fn what_was_refused_is_known_although_a_welcome_has_confirmed_it_first() {
+    let mut conversation = welcomed(COMMANDS);
+    let said = ["one", "two", "three", "four"];
+    said.iter().for_each(|what| conversation.say(text(what)).unwrap());
+    while conversation.next_frame().is_some() {}
+    conversation.disconnected();
+    let session = Session { member: MemberId::new(1), since: 0, key: 2 };
+    let again = Welcome { resumed: true, taken: Some(3), ..support::welcome(session) };
+    conversation.receive(RoomFrame::Welcome(Box::new(again)), |_| {});
+    assert_eq!(conversation.next_frame(), says(4, "four"));
+    let mut refused = Vec::new();
+    for (item, number) in [(1, 2), (2, 4), (3, 3)] {
+        let item = Direct { number: item, item: DirectItem::Refused { number, why: text("no") } };
+        conversation.receive(RoomFrame::Direct(Arc::new(item)), |event| match event {
+            ClientEvent::Refused { text, .. } => refused.push(text.map(|text| text.to_string())),
+            event => panic!("{event:?}"),
+        });
+    }
+    assert_eq!(refused, ["two", "four", "three"].map(|what| Some(what.to_owned())));
+}

@@ -225,6 +225,9 @@ impl Endpoint {
     }
 
     fn transmit_to(&mut self, key: usize, out: &mut Vec<u8>, now: Instant) -> Option<Route> {
+        if self.follow_goal(key, now) {
+            return None;
+        }
         let at = self.at(key);
         let cx = Context { feed: self.feeds.feed(at), now };
         let to = self.peers.route(key)?;
@@ -245,7 +248,6 @@ impl Endpoint {
         self.ask_for_page(key, at);
         self.settle(key);
         if !wrote {
-            self.follow_goal(key, now);
             return None;
         }
         self.peers.enqueue(key); // the others first, then this one again

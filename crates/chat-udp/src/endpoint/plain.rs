@@ -39,7 +39,12 @@ impl Endpoint {
         match wish {
             Wish::Nothing => {}
             Wish::Leave => return self.end_plain(key, LeaveReason::Quit, now),
-            Wish::Move => self.await_goal(key),
+            Wish::Move => {
+                self.await_goal(key, now);
+                if self.peers.get_mut(key).is_none() {
+                    return; // it has been kicked
+                }
+            }
         }
         if ignores_somebody {
             self.feeds.feed_mut(at).note_authors();
@@ -48,34 +53,33 @@ impl Endpoint {
         self.settle(key);
     }
 
-    /// A plain member has given the command to go to a room, which may have to be opened first.
-    fn await_goal(&mut self, key: usize) {
-        if let Some(Peer::Plain(plain)) = self.peers.get_mut(key)
-            && let Some(room) = plain.pending_room()
-        {
-            self.feeds.wait_for(room, key);
-        }
-    }
-
-    /// There is nothing to send to a plain member at this moment. Takes it to the room that it goes to, if it goes anywhere, that room
-    /// is open, and there is nothing new in the one that it leaves.
-    pub(super) fn follow_goal(&mut self, key: usize, now: Instant) {
-        if !matches!(self.peers.get_mut(key), Some(Peer::Plain(plain)) if plain.can_move()) {
-            return;
-        }
+    /// A plain member has given the command to go to a room, which may have to be opened first. It still gets what the room that it
+    /// leaves has by now.
+    fn await_goal(&mut self, key: usize, now: Instant) {
         let at = self.at(key);
         self.feeds.feed_mut(at).pull();
         self.feeds.mark(at);
-        self.tell_peers(at, now);
-        let seq = self.feeds.feed(at).log(Format::Lf).seq();
-        let Some(Peer::Plain(plain)) = self.peers.get_mut(key) else { return };
-        let (from, waits) = (plain.address(), plain.is_waiting());
-        let Some((room, rest)) = plain.take_goal(seq) else {
-            if !waits {
-                self.peers.enqueue(key);
+        let head = self.feeds.feed(at).log(Format::Lf).seq();
+        if let Some(Peer::Plain(plain)) = self.peers.get_mut(key) {
+            plain.leave_after(head);
+            if let Some(room) = plain.pending_room() {
+                self.feeds.wait_for(room, key);
             }
-            return;
-        };
+        }
+        self.tell_peers(at, now);
+    }
+
+    /// Takes a plain member to the room that it goes to, if it goes anywhere, that room is open, and it has everything of the one that
+    /// it leaves. False if it stays on its way.
+    pub(super) fn follow_goal(&mut self, key: usize, now: Instant) -> bool {
+        let at = self.at(key);
+        let Some(Peer::Plain(plain)) = self.peers.get_mut(key) else { return false };
+        // What became of its last words it learns in the room that it leaves.
+        if !plain.can_move() || !self.feeds.feed(at).attachment().is_answered(plain.member()) {
+            return false;
+        }
+        let from = plain.address();
+        let Some((room, rest)) = plain.take_goal() else { return false };
         let is_there = match room {
             Ok(room) => self.move_plain(key, &room, now),
             Err(error) => {
@@ -85,8 +89,11 @@ impl Endpoint {
             }
         };
         if is_there && !rest.is_empty() {
+            // It has come to the address that the peer has asked, whichever other one was asked since.
+            self.asked = self.peers.route(key).and_then(|route| route.local);
             self.receive_plain(from, &rest, now);
         }
+        true
     }
 
     /// Takes a plain member to another room. False if it is not there.

@@ -5,6 +5,7 @@ mod ending;
 mod forged;
 mod framed;
 mod hello;
+mod moving;
 mod plain;
 
 use std::net::SocketAddr;

@@ -336,29 +336,3 @@ fn bytes_that_are_not_text_are_not_said_and_not_answered() {
     server.answers(ann, b"hello\0", now);
     assert_eq!(server.said(), ["[10.0.0.1:1] J\u{fffd}rg", "[10.0.0.1:1] hello"]);
 }
-
-#[test]
-fn a_plain_member_that_goes_to_another_room_first_gets_everything_of_the_old_one() {
-    let (now, ann) = (begin(), address("10.0.0.1:1"));
-    let mut server = Server::with_rooms(now);
-    server.answers(ann, b"hello", now);
-    for number in 0..100 {
-        server.room.notice(&format!("{number}{}", "x".repeat(100))).unwrap();
-    }
-    server.endpoint.receive(ann, b"/join dev\nhi", now);
-    server.endpoint.receive(ann, b"there", now);
-    let lines: Vec<String> = server
-        .sends(now)
-        .into_iter()
-        .flat_map(|(_, bytes)| {
-            String::from_utf8(bytes).unwrap().split('\n').map(str::to_owned).collect::<Vec<_>>()
-        })
-        .collect();
-    let (old, new) = lines.split_at(100);
-    assert!(
-        old.iter().enumerate().all(|(number, line)| line.starts_with(&format!("[*] {number}x"))),
-        "{old:?}"
-    );
-    assert_eq!(new, ["[*] You are in dev now: 1 present", "[10.0.0.1:1] hi", "[10.0.0.1:1] there"]);
-    assert_eq!(server.said(), ["[10.0.0.1:1] hello"]);
-}

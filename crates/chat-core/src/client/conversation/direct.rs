@@ -22,7 +22,7 @@ impl Conversation {
                     .and_then(|place| usize::try_from(place.checked_sub(1)?).ok());
                 let text =
                     place.filter(|&place| place < self.sent).and_then(|place| self.unconfirmed.get(place));
-                let text = text.map(|said| said.text.clone());
+                let text = text.map(|said| said.text.clone()).or_else(|| self.settled.take(*number));
                 self.confirm(*number);
                 on_event(ClientEvent::Refused { text, why: why.clone() });
             }

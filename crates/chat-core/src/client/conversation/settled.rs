@@ -1,0 +1,27 @@
+//! Messages of which a welcome says that the room has dealt with them. How, the room may still tell.
+
+use std::collections::VecDeque;
+
+use chat_proto::Text;
+
+use super::UNCONFIRMED_MAX;
+
+/// The texts of these messages with their numbers, in order: at most [`UNCONFIRMED_MAX`].
+#[derive(Debug, Default)]
+pub(super) struct Settled(VecDeque<(u64, Text)>);
+
+impl Settled {
+    /// These messages are dealt with. The first of them has the number `first`.
+    pub(super) fn extend(&mut self, first: u64, texts: Vec<Text>) {
+        self.0.extend((first..).zip(texts));
+        let surplus = self.0.len().saturating_sub(UNCONFIRMED_MAX);
+        self.0.drain(..surplus);
+    }
+
+    /// The text of a message that was refused. Refusals come in the order of the numbers.
+    pub(super) fn take(&mut self, number: u64) -> Option<Text> {
+        let earlier = self.0.partition_point(|(settled, _)| *settled < number);
+        self.0.drain(..earlier);
+        if self.0.front()?.0 == number { self.0.pop_front().map(|(_, text)| text) } else { None }
+    }
+}
