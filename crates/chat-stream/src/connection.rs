@@ -316,10 +316,12 @@ impl Connection {
                     return Ok(false);
                 }
                 (Ok(Flushed::All), Phase::Draining) => self.end(LeaveReason::Stopping, cx),
+                // It learns what became of what it said once the journal has that.
+                (Ok(Flushed::All), Phase::Moving | Phase::Quitting) if !self.is_answered(cx) => {
+                    return Ok(false);
+                }
                 (Ok(Flushed::All), Phase::Moving) if !self.enter_room(cx) => return Ok(false),
                 (Ok(Flushed::All), Phase::Moving) => {}
-                // It learns what became of what it said once the journal has that.
-                (Ok(Flushed::All), Phase::Quitting) if !self.is_answered(cx) => return Ok(false),
                 (Ok(Flushed::All), Phase::Quitting) => self.end(LeaveReason::Quit, cx),
                 (Ok(Flushed::All), Phase::Leaving) => {
                     self.phase = if self.peer_ended { Phase::Done } else { Phase::Lingering };

@@ -305,6 +305,26 @@ impl Journals for ScriptedJournal {
     }
 }
 
+/// A [`ScriptedJournal`] for each room of a server.
+#[derive(Clone, Debug, Default)]
+pub struct ScriptedJournals(Arc<Mutex<Vec<ScriptedJournal>>>);
+
+impl ScriptedJournals {
+    /// The journals of the rooms that were opened, in that order.
+    #[must_use]
+    pub fn opened(&self) -> Vec<ScriptedJournal> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Journals for ScriptedJournals {
+    fn open(&self, request: OpenRequest) {
+        let journal = ScriptedJournal::default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(journal.clone());
+        journal.open(request);
+    }
+}
+
 impl fmt::Debug for ScriptedJournal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ScriptedJournal")

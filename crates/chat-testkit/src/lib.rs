@@ -23,7 +23,7 @@ mod streams;
 mod time;
 mod welcome;
 
-pub use journal::ScriptedJournal;
+pub use journal::{ScriptedJournal, ScriptedJournals};
 pub use memory::{MemoryDoor, MemoryPeer, MemoryTransport};
 pub use nats::NatsServers;
 pub use network::{Conditions, Datagram, Network};

@@ -45,6 +45,7 @@ impl Connection {
 
     fn move_to(&mut self, room: &Room, cx: &mut Context<'_>) {
         let Who::Member(speaker) = &mut self.who else { return };
+        self.outgoing.skip_rest(speaker, cx);
         let (old, new) = (cx.at, cx.feeds.open(room));
         let (from, to) = (cx.feeds.feed(old).attachment(), cx.feeds.feed(new).attachment());
         match from.move_to(speaker.member(), to, cx.key, cx.now) {

@@ -65,6 +65,22 @@ impl Outgoing {
         if cx.feed().config().lag_policy() == LagPolicy::Close {
             return false;
         }
+        self.push_missed(missed, resume, speaker, cx);
+        true
+    }
+
+    /// The member reads slowly, and goes to another room before it has everything of this one: it is told how much it misses.
+    pub(crate) fn skip_rest(&mut self, speaker: &mut Speaker, cx: &Context<'_>) {
+        let (before, head) = (self.cursor.seq(), cx.feed().log(self.format()).head());
+        self.go_on_at(head);
+        let skipped = speaker.skipped_up_to(before, head.seq(), cx.feed());
+        let missed = (head.seq() - before).saturating_sub(skipped);
+        if missed > 0 {
+            self.push_missed(missed, head, speaker, cx);
+        }
+    }
+
+    fn push_missed(&mut self, missed: u64, resume: Cursor, speaker: &Speaker, cx: &Context<'_>) {
         cx.feed().attachment().count_missed(missed);
         if !self.format().is_plain() {
             let Taken { number: taken, head } = cx.feed().attachment().taken(speaker.member());
@@ -73,6 +89,5 @@ impl Outgoing {
         } else {
             self.push_notice(&Notice::Missed(missed).to_string(), cx.now);
         }
-        true
     }
 }

@@ -1,5 +1,6 @@
 //! An endpoint on simulated streams, in situations that real sockets seldom meet.
 
+mod moving;
 mod opening;
 mod slow_rooms;
 

@@ -1,5 +1,9 @@
 //! Plain members that go to another room.
 
+use std::sync::Arc;
+
+use chat_testkit::ScriptedJournals;
+
 use super::*;
 
 #[test]
@@ -70,4 +74,22 @@ fn what_a_member_says_in_the_other_room_changes_no_address_that_it_has_asked() {
     let to_ann = |(route, _): &&(Route, String)| route.peer == ann;
     assert!(routes.iter().filter(to_ann).any(|(_, line)| line.contains("] hi")), "{routes:?}");
     assert!(routes.iter().filter(to_ann).all(|(route, _)| route.local == first), "{routes:?}");
+}
+
+#[test]
+fn a_plain_member_learns_what_became_of_its_words_before_it_goes() {
+    let (now, ann) = (begin(), address("10.0.0.1:1"));
+    let journals = ScriptedJournals::default();
+    let config = ["lobby", "dev"]
+        .iter()
+        .fold(RoomsConfig::default(), |config, name| config.with_room(name.parse().unwrap()));
+    let rooms = Rooms::restore(config, Arc::new(journals.clone())).unwrap();
+    let trusting = UdpConfig::default().with_trusted("10.0.0.0/8".parse().unwrap());
+    let mut server = Server::of(&rooms, trusting, "192.0.2.1:5555", now);
+    assert_eq!(server.answers(ann, b"hello\n/join dev", now), []);
+    journals.opened()[0].fail("the disk is full");
+    let told: Vec<String> =
+        server.sends(now).into_iter().map(|(_, bytes)| String::from_utf8(bytes).unwrap()).collect();
+    assert!(told[0].contains("the disk is full"), "{told:?}");
+    assert!(told.concat().contains("You are in dev now"), "{told:?}");
 }

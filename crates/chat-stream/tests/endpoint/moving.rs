@@ -1,0 +1,102 @@
+//! Plain members that go to another room.
+
+use std::sync::Arc;
+
+use chat_core::{Rooms, RoomsConfig};
+use chat_testkit::ScriptedJournals;
+
+use super::*;
+
+/// A server with the rooms `lobby` and `dev`, and a plain member in the first one.
+struct Stage {
+    time: VirtualTime,
+    streams: Streams,
+    endpoint: Endpoint<Socket>,
+    token: usize,
+    peer: StreamEnd,
+    heard: String,
+}
+
+impl Stage {
+    fn new(rooms: &Rooms, time: &VirtualTime, buffer_bytes: usize) -> Self {
+        let streams = Streams::new(1, time);
+        let (peer, socket) =
+            streams.connect(StreamConditions { buffer_bytes, ..StreamConditions::default() });
+        let mut endpoint = Endpoint::new(rooms, Waker::new(|| {}), false);
+        let token = endpoint.next_token();
+        endpoint.adopt(Socket(socket), "192.0.2.1:1".parse().unwrap(), time.now());
+        Self { time: time.clone(), streams, endpoint, token, peer, heard: String::new() }
+    }
+
+    fn says(&mut self, what: &str) {
+        assert_eq!(self.peer.write(what.as_bytes()).unwrap(), what.len());
+        self.run();
+    }
+
+    /// Lets arrive what is on its way, and the server take its turn.
+    fn run(&mut self) {
+        while let Some(next) = self.streams.next_event() {
+            self.time.advance_to(next);
+            let _of_all = self.streams.events();
+        }
+        let all = Readiness { readable: true, writable: true, ..Readiness::default() };
+        self.endpoint.ready(self.token, all);
+        let _open = self.endpoint.turn(self.time.now());
+    }
+
+    /// Everything that the member reads until nothing more comes.
+    fn reads(&mut self) -> &str {
+        let mut bytes = [0; 64];
+        let mut idle = 0;
+        while idle < 3 {
+            self.run();
+            idle += 1;
+            while let Ok(count @ 1..) = self.peer.read(&mut bytes) {
+                self.heard.push_str(&String::from_utf8_lossy(&bytes[..count]));
+                idle = 0;
+            }
+        }
+        &self.heard
+    }
+}
+
+fn config() -> RoomsConfig {
+    ["lobby", "dev"]
+        .iter()
+        .fold(RoomsConfig::default(), |config, name| config.with_room(name.parse().unwrap()))
+}
+
+#[test]
+fn a_member_that_reads_too_slowly_to_get_everything_first_is_told_how_much_it_missed() {
+    let time = VirtualTime::default();
+    let clocks = time.clone();
+    let world = move || World { clock: clocks.clock(), unix_clock: clocks.unix_clock(), seed: [7; 32] };
+    let rooms = Rooms::in_worlds(config(), world).unwrap();
+    let mut stage = Stage::new(&rooms, &time, 64);
+    stage.says("hi\n");
+    for number in 0..20 {
+        rooms.first().notice(&format!("message {number:02}")).unwrap(); // 15 bytes each
+    }
+    stage.run();
+    stage.says("/join dev\n");
+    time.advance_to(time.now() + Duration::from_secs(5));
+    stage.run();
+    let got = stage.reads().matches("[*] message").count();
+    assert!(got < 20, "it was not waited for");
+    let told = format!("[*] You missed {} messages\n[*] You are in dev now: 1 present\n", 20 - got);
+    assert!(stage.heard.ends_with(&told), "{}", stage.heard);
+}
+
+#[test]
+fn a_member_learns_what_became_of_its_words_before_it_goes() {
+    let time = VirtualTime::default();
+    let journals = ScriptedJournals::default();
+    let rooms = Rooms::restore(config(), Arc::new(journals.clone())).unwrap();
+    let mut stage = Stage::new(&rooms, &time, 4096);
+    stage.says("hello\n/join dev\n");
+    assert!(!stage.reads().contains("dev"), "nobody knows yet whether hello is kept");
+    journals.opened()[0].fail("the disk is full");
+    let heard = stage.reads();
+    let (refused, moved) = (heard.find("the disk is full"), heard.find("You are in dev now"));
+    assert!(refused.is_some() && refused < moved, "{heard}");
+}
