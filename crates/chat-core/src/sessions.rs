@@ -156,6 +156,7 @@ mod tests {
         let before = sessions.unread;
         sessions.remember(MemberId::new(id), left);
         assert_eq!(sessions.unread, before + 1);
-        assert_eq!(sessions.unread, sessions.sessions.values().map(|(_, left)| left.unread.len()).sum());
+        let kept: usize = sessions.sessions.values().map(|(_, left)| left.unread.len()).sum();
+        assert_eq!(sessions.unread, kept);
     }
 }

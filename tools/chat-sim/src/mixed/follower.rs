@@ -152,9 +152,9 @@ impl Follower {
         self.next(truth).is_none()
     }
 
-    /// Whether the member has been shown everything that came before its stay ended.
-    pub(super) fn has_all_of(&mut self, stay: &Stay, truth: &Truth) -> bool {
-        let until = stay.until.unwrap_or(u64::MAX);
+    /// Whether the member has been shown everything that came before its stay ended, or up to this message if that is older.
+    pub(super) fn has_all_of(&mut self, stay: &Stay, up_to: Option<u64>, truth: &Truth) -> bool {
+        let until = stay.until.unwrap_or(u64::MAX).min(up_to.unwrap_or(u64::MAX));
         self.next(truth).is_none_or(|next| next.seq > until)
     }
 }

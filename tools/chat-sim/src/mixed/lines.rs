@@ -54,19 +54,35 @@ pub(super) struct Lines {
     room: usize,
     /// How many of its memberships in each room are over for the reader: it has gone to another room, or was told so.
     over: [usize; ROOMS.len()],
+    /// The newest message of its room when it first asked to go to another one. If there is none, it gets all until it leaves.
+    goes_after: Option<u64>,
 }
 
 impl Lines {
     /// Lines that the member `who` reads.
     pub(super) fn new(ending: Ending, who: &str) -> Self {
         let who = who.to_owned();
-        Self { ending, unread: Vec::new(), told: None, who, address: None, room: 0, over: [0; ROOMS.len()] }
+        Self {
+            ending,
+            unread: Vec::new(),
+            told: None,
+            who,
+            address: None,
+            room: 0,
+            over: [0; ROOMS.len()],
+            goes_after: None,
+        }
+    }
+
+    /// The member asks to go to another room.
+    pub(super) fn goes(&mut self, truth: &Truth) {
+        self.goes_after.get_or_insert(truth.room(self.room).head());
     }
 
     /// The member has read how its membership ended. It begins again in the first room.
     pub(super) fn begin_anew(&mut self) {
         self.over[self.room] += 1;
-        self.room = 0;
+        (self.room, self.goes_after) = (0, None);
         self.told = None;
         self.unread.clear();
     }
@@ -179,7 +195,7 @@ impl Lines {
     fn moved(&mut self, line: &str, follower: &mut Follower, truth: &Truth) -> Result<(), String> {
         let left = self.stay(truth).filter(|stay| stay.left.is_some());
         let left = left.ok_or_else(|| format!("was shown {line:?}, and is in its room"))?;
-        if !follower.has_all_of(left, truth) {
+        if !follower.has_all_of(left, self.goes_after.take(), truth) {
             return Err(format!("was shown {line:?} before {:?}", follower.next(truth)));
         }
         self.over[self.room] += 1;

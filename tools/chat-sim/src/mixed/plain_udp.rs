@@ -60,6 +60,9 @@ impl Person for PlainUdp {
 
     fn command(&mut self, line: &str, cx: &mut Surroundings<'_>) {
         if let Some(address) = self.address {
+            if line.starts_with("/join") {
+                self.lines.goes(cx.truth);
+            }
             cx.network.send(address, cx.server, line.as_bytes(), cx.now);
         }
     }
