@@ -168,7 +168,7 @@ impl Page<'_> {
                 const check = () => {{ const found = {expression}; if (found) end(found); }};
                 watcher.observe(document, {{ subtree: true, childList: true, attributes: true, characterData: true }});
                 addEventListener('readystatechange', check, true);
-                addEventListener('load', check);
+                addEventListener('load', () => setTimeout(check));
                 check();
             }})"
         ));
