@@ -103,7 +103,8 @@ pub enum Record {
         /// `None` turns it off.
         pause: Option<Duration>,
     },
-    /// A member is muted from now on, or may speak again.
+    /// A member is muted from now on, or may speak again. It is for the other servers of a shared journal; that of one
+    /// server need not keep it, because its mutes end with it.
     Muted {
         /// Which session.
         member: MemberId,

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use chat_core::{Author, Filter, Text};
-use rusqlite::{Connection, params};
+use chat_core::{Author, Filter, Name, Text};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{OpenError, ReadError};
 use crate::lock::Lock;
@@ -124,11 +124,12 @@ impl Archive {
     }
 
     /// Replaces what these authors have said, or these messages of a room, by `(removed)`, and removes every trace of the old
-    /// texts from the file. Returns how many were replaced.
+    /// texts from the file. An author is meant in any case of letters; the name is removed from its sessions, too. Returns how many
+    /// messages were replaced.
     ///
     /// # Errors
     ///
-    /// [`OpenError::InUse`] while a server has the history; [`ReadError`].
+    /// [`OpenError::InUse`] while a server has the history; [`ReadError::Unclean`] if another program reads it; [`ReadError`].
     pub fn redact(self, room: Option<&str>, author: Option<&str>, seqs: &[u64]) -> Result<usize, ReadError> {
         let rooms = match room {
             Some(name) => vec![self.room(name)?],
@@ -142,23 +143,25 @@ impl Archive {
         let mut replaced = 0;
         for room in rooms {
             for seq in seqs {
-                replaced += connection.execute(
-                    "UPDATE messages SET text = ?1 WHERE id = ?2 AND (?3 IS NULL OR lower(author) = lower(?3))",
-                    params![REMOVED, id(room, *seq), author],
-                )?;
+                let id = id(room, *seq);
+                let said_by: Option<String> = connection
+                    .query_row("SELECT author FROM messages WHERE id = ?1", [id], |row| row.get(0))
+                    .optional()?;
+                if said_by.is_some_and(|said_by| author.is_none_or(|author| is_same(&said_by, author))) {
+                    replaced += connection
+                        .execute("UPDATE messages SET text = ?1 WHERE id = ?2", params![REMOVED, id])?;
+                }
             }
             if let Some(author) = author.filter(|_| seqs.is_empty()) {
-                replaced += connection.execute(
-                    "UPDATE messages SET text = ?1, author = '*'
-                     WHERE id > ?2 AND id <= ?3 AND lower(author) = lower(?4)",
-                    params![REMOVED, id(room, 0), id(room, u64::MAX), author],
-                )?;
+                replaced += redact_author(&connection, room, author)?;
             }
         }
         // Old texts may be left in free pages and in the log beside the file.
         connection.execute_batch("INSERT INTO words(words) VALUES ('optimize'); VACUUM;")?;
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(replaced)
+        let is_busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+            row.get::<_, i64>(0).map(|busy| busy != 0)
+        })?;
+        if is_busy { Err(ReadError::Unclean { replaced }) } else { Ok(replaced) }
     }
 
     /// Adds the lines `[author] text` of a log to a room of a history, as said at this time. The file and the room are made if there
@@ -204,13 +207,11 @@ impl Archive {
     }
 
     fn room(&self, name: &str) -> Result<i64, ReadError> {
-        let found =
-            self.connection
-                .query_row("SELECT id FROM rooms WHERE lower(name) = lower(?1)", [name], |row| row.get(0));
-        match found {
-            Err(rusqlite::Error::QueryReturnedNoRows) => Err(ReadError::NoRoom { room: name.to_owned() }),
-            found => Ok(found?),
-        }
+        let mut query = self.connection.prepare("SELECT id, name FROM rooms")?;
+        let rooms = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+        let rooms: Vec<(i64, String)> = rooms.collect::<rusqlite::Result<_>>()?;
+        let found = rooms.into_iter().find(|(_, room)| is_same(room, name)).map(|(id, _)| id);
+        found.ok_or_else(|| ReadError::NoRoom { room: name.to_owned() })
     }
 
     /// A connection that writes, while no server does.
@@ -218,6 +219,37 @@ impl Archive {
         let lock = Lock::take(&self.path)?;
         Ok((lock, Connection::open(&self.path).map_err(OpenError::from)?))
     }
+}
+
+/// Replaces what an author has said in a room, and takes its name from its sessions.
+fn redact_author(connection: &Connection, room: i64, author: &str) -> rusqlite::Result<usize> {
+    let (first, last) = (id(room, 0), id(room, u64::MAX));
+    let mut query = connection.prepare("SELECT DISTINCT author FROM messages WHERE id > ?1 AND id <= ?2")?;
+    let spelled = query.query_map([first, last], |row| row.get(0))?;
+    let spelled: Vec<String> = spelled.collect::<rusqlite::Result<_>>()?;
+    let mut replaced = 0;
+    for spelled in spelled.iter().filter(|spelled| is_same(spelled, author)) {
+        replaced += connection.execute(
+            "UPDATE messages SET text = ?1, author = '*' WHERE id > ?2 AND id <= ?3 AND author = ?4",
+            params![REMOVED, first, last, spelled],
+        )?;
+    }
+    let mut query =
+        connection.prepare("SELECT DISTINCT name FROM sessions WHERE room = ?1 AND name IS NOT NULL")?;
+    let names: Vec<String> = query.query_map([room], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    for name in names.iter().filter(|name| is_same(name, author)) {
+        connection
+            .execute("UPDATE sessions SET name = NULL WHERE room = ?1 AND name = ?2", params![room, name])?;
+    }
+    Ok(replaced)
+}
+
+/// Whether these are one name, as a room compares names: in any case of letters, in any script.
+fn is_same(one: &str, other: &str) -> bool {
+    let folded = |name: &str| {
+        name.parse::<Name>().map_or_else(|_| name.to_lowercase(), |name| name.as_str().to_lowercase())
+    };
+    folded(one) == folded(other)
 }
 
 /// The author and the text of a line.

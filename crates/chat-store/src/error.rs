@@ -51,6 +51,15 @@ pub enum ReadError {
         /// The name asked for.
         room: String,
     },
+    /// The messages were replaced, and another program that reads the file keeps the old texts from being removed.
+    #[error(
+        "{replaced} messages are replaced, but another program reads the file, so that old texts may be left beside it: \
+         stop that one, and redact again"
+    )]
+    Unclean {
+        /// How many messages were replaced.
+        replaced: usize,
+    },
     /// Anything else.
     #[error("{0}")]
     Failed(String),

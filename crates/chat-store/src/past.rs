@@ -88,6 +88,13 @@ pub(crate) fn open(
         })?;
         rows.collect::<rusqlite::Result<_>>()?
     };
+    // Older ones are never read again.
+    if let Some(oldest) = sessions.last() {
+        transaction.execute(
+            "DELETE FROM sessions WHERE room = ?1 AND member < ?2",
+            params![room, signed(oldest.member.as_u64())],
+        )?;
+    }
     sessions.reverse();
     transaction.commit()?;
     let newest = unsigned(newest);

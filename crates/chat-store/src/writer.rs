@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use crate::bans::KeptBans;
 use crate::batch::{self, Batch, Share, kept};
 use crate::config::StoreConfig;
-use crate::error::why;
+use crate::error::{OpenError, why};
 use crate::lock::Lock;
 use crate::past;
 use crate::room_journal::{RoomJournal, Way};
@@ -170,7 +170,10 @@ impl Writer {
                 let journal: Arc<dyn Journal> = Arc::new(journal.of(room, self.openings));
                 request.answer(Ok((past, journal)));
             }
-            Err(error) => request.answer(Err(JournalError(error.to_string()))),
+            Err(error) => {
+                tracing::warn!(%error, room = name, "cannot read the past of a room");
+                request.answer(Err(JournalError(OpenError::from(error).to_string()))); // in words for people
+            }
         }
     }
 
@@ -186,6 +189,26 @@ impl Writer {
         }
         let there: HashSet<i64> = self.open.values().map(|open| open.room).collect();
         self.seqs.retain(|room, _| there.contains(room));
+        if let Err(error) = self.delete_empty_rooms(&there) {
+            tracing::warn!(%error, "cannot delete empty rooms of the history now");
+        }
+    }
+
+    /// Deletes the rooms that are not open and in which there is nothing to keep, with their sessions. Otherwise there would be more of
+    /// them with each room that members open.
+    fn delete_empty_rooms(&mut self, open: &HashSet<i64>) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        let empty: Vec<i64> = transaction
+            .prepare_cached(
+                "SELECT id FROM rooms WHERE seq = deleted AND coalesce(topic, '') = '' AND slow_ms IS NULL",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for room in empty.iter().filter(|room| !open.contains(room)) {
+            transaction.prepare_cached("DELETE FROM sessions WHERE room = ?1")?.execute([room])?;
+            transaction.prepare_cached("DELETE FROM rooms WHERE id = ?1")?.execute([room])?;
+        }
+        transaction.commit()
     }
 
     /// Writes the bans if they have changed. If that fails, it is tried again with the next job.

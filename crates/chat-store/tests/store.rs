@@ -212,28 +212,6 @@ fn all(path: &Path, selection: &Selection) -> Vec<String> {
 }
 
 #[test]
-fn a_message_that_is_redacted_leaves_no_trace_in_the_file() {
-    let path = directory("redact").join("chat.db");
-    let store = open(&path);
-    let before = room(&store);
-    let ann = before.join("ann").unwrap();
-    for text in ["hello", "my secret is xyzzy42", "bye"] {
-        ann.say(text).unwrap();
-    }
-    hear(&ann, "[ann] bye");
-    store.flush();
-    drop((ann, before, store));
-    assert_eq!(Archive::open(&path).unwrap().redact(Some(""), None, &[2]).unwrap(), 1);
-    assert_eq!(all(&path, &Selection::default()), [" 1 [ann] hello", " 2 [ann] (removed)", " 3 [ann] bye"]);
-    for file in fs::read_dir(path.parent().unwrap()).unwrap() {
-        let bytes = fs::read(file.unwrap().path()).unwrap();
-        assert!(!bytes.windows(7).any(|window| window == b"xyzzy42"));
-    }
-    assert_eq!(Archive::open(&path).unwrap().redact(None, Some("Ann"), &[]).unwrap(), 3);
-    assert_eq!(all(&path, &Selection::default())[0], " 1 [*] (removed)");
-}
-
-#[test]
 fn an_author_without_a_name_or_an_address_is_not_taken_for_the_room() {
     let path = directory("shown").join("chat.db");
     assert_eq!(Archive::import(&path, "", 1_000_000, ["[ann] hello"]).unwrap(), 1);
