@@ -72,6 +72,13 @@ impl Case {
             case("fanout_64x16x1000", "16 senders, 1,000 members, as fast as it goes", fanout(16, 1000), 1.0)
                 .at_most(3),
             case("idle_10000", "10,000 members come and are silent", idle, 0.0).at_most(3),
+            case(
+                "returning_1000",
+                "1,000 members come back after a restart, each 10,000 messages behind",
+                Work::Returning { members: 1000, behind: 10_000 },
+                0.0,
+            )
+            .at_most(3),
             case("ping_pong", "2 members answer each other", Work::PingPong, 1.0).at_most(3),
             case(
                 "stalled_1000",
@@ -149,6 +156,10 @@ impl Case {
             && !matches!(self.work, Work::Fanout { talkers: 1, members: 1000 } | Work::Idle { .. })
         {
             return Part::None;
+        }
+        if matches!(self.work, Work::Returning { .. }) {
+            // The others keep nothing.
+            return if system.key == "tcp-framed-1-history" { Part::Takes } else { Part::None };
         }
         match (self.work, system.key.as_str()) {
             // Here it tells nothing that a send per read batch does not tell, and it takes long.

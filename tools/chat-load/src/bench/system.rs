@@ -215,6 +215,17 @@ impl Server {
         fs::create_dir_all(&dir).when(format!("create {}", dir.display()))?;
         let dir = Directory(dir);
         tls::write_into(&dir.0)?;
+        Self::start_in(system, programs, address, dir)
+    }
+
+    /// Kills it, and starts it again with the files that it has left.
+    pub(super) fn restart(self, system: &System, programs: &Programs) -> Result<Self> {
+        let Self { process, address, dir } = self;
+        drop(process);
+        Self::start_in(system, programs, address, dir)
+    }
+
+    fn start_in(system: &System, programs: &Programs, address: SocketAddr, dir: Directory) -> Result<Self> {
         let mut command = system.command(address, programs, &dir.0)?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir(&dir.0);
         let (process, ()) = Process::start(&mut command, |_| ())?;

@@ -66,6 +66,11 @@ fn all(results: &Results) -> Vec<(&'static str, f64, Option<f64>)> {
             0.1,
             results.figure("rooms_idle_1000", CHAT_ROOMS, CpuIdle).map(|share| share * 100.0),
         ),
+        (
+            "1,000 members back after a restart, 10,000 messages behind: CPU x that of the live log",
+            2.0,
+            returning(results),
+        ),
         ("ping-pong: round trip x limit", 1.15, ratio("ping_pong", RoundTripP50, plain, LIMIT)),
         ("a tenth stalled: p99 x the one without", 1.1, stalled(plain)),
         ("... 2 threads", 1.1, stalled("tcp-plain-2")),
@@ -85,6 +90,12 @@ fn all(results: &Results) -> Vec<(&'static str, f64, Option<f64>)> {
         ("... framed x plain", 1.0, ratio(udp, CpuPerDelivery, "udp-framed", "udp-plain")),
         ("... idle member, framed: KiB of memory", 0.42, kib("udp_idle_10000", "udp-framed")),
     ]
+}
+
+/// The cost of a message from the history on disk divided by that of one that is said now.
+fn returning(results: &Results) -> Option<f64> {
+    let cpu = |work| results.figure(work, "tcp-framed-1-history", CpuPerDelivery);
+    Some(cpu("returning_1000")? / cpu("fanout_64x1x1000")?)
 }
 
 /// The cost of a delivery among 10,000 members divided by the cost among 100, compared with the same ratio of the

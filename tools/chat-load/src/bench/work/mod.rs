@@ -4,6 +4,7 @@ mod fanout;
 mod idle;
 mod paced;
 mod ping_pong;
+mod returning;
 mod rooms;
 mod stalled;
 
@@ -24,6 +25,8 @@ pub(super) enum Work {
     Rooms { rooms: usize, members: usize },
     /// Many rooms in which nothing happens.
     IdleRooms { rooms: usize },
+    /// The server is killed, and when it is back, members come that lack all messages of before.
+    Returning { members: usize, behind: u16 },
     /// Two members answer each other.
     PingPong,
     /// Paced work, first with all members reading, then with a tenth of them reading nothing.
@@ -48,6 +51,7 @@ impl Work {
             Self::Idle { members } => idle::run(system, programs, members),
             Self::Rooms { rooms, members } => rooms::run(system, programs, rooms, members, effort),
             Self::IdleRooms { rooms } => rooms::run_idle(system, programs, rooms),
+            Self::Returning { members, behind } => returning::run(system, programs, members, behind),
             Self::PingPong => ping_pong::run(system, programs, effort),
             Self::Stalled { members } => stalled::run(system, programs, members, effort),
         }
