@@ -22,7 +22,7 @@ use crate::web::{Asked, Request, Web, WebSocket};
 pub(crate) type Offer = Option<Web>;
 #[cfg(not(feature = "web"))]
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Offer;
+pub(crate) struct Offer {}
 
 /// The receiving half of a connection, by the peer's protocol.
 #[derive(Debug)]

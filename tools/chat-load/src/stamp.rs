@@ -13,7 +13,8 @@ pub(crate) const TEXT_BYTES: usize = 64;
 /// Messages with a number from here on only ask whether everyone is there.
 pub(crate) const ROLL_CALL: u64 = 1 << 63;
 
-const MARK: &[u8] = b"~stamp:";
+/// What every stamp begins with.
+pub(crate) const MARK: &[u8] = b"~stamp:";
 /// How many digits each of the three hexadecimal numbers after the mark has.
 const DIGITS: [usize; 3] = [4, 16, 16];
 const STAMP_BYTES: usize = MARK.len() + DIGITS[0] + DIGITS[1] + DIGITS[2];

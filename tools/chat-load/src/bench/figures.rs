@@ -12,6 +12,8 @@ pub(super) enum Quantity {
     CpuPerDelivery,
     /// Deliveries per second of wall time.
     DeliveriesPerSecond,
+    /// Wall time per message that is confirmed, many on their way at once, microseconds.
+    TimePerConfirmed,
     /// Deliveries that did not arrive, as a share of all deliveries that were due.
     Lost,
     /// From send to receive, microseconds.

@@ -1,4 +1,4 @@
-//! How the servers of others are started: in the foreground, without persistence and with their limits lifted.
+//! How the servers of others are started: in the foreground, without persistence unless that is measured, and with their limits lifted.
 
 use std::env;
 use std::fs;
@@ -14,9 +14,12 @@ use crate::tls::{CERTIFICATE, KEY};
 pub(super) enum Foreign {
     Redis,
     RedisTls,
+    /// With a log in a file, synced every second.
+    RedisStream,
     Nats,
     NatsTls,
     NatsWebSocket,
+    JetStream,
     Ngircd,
     Mosquitto,
     MosquittoWebSocket,
@@ -28,8 +31,9 @@ impl Foreign {
     /// The command that serves on `address`. A configuration file, if the server needs one, goes into `dir`.
     pub(super) fn command(self, address: SocketAddr, dir: &Path) -> Result<Command> {
         match self {
-            Self::Redis => redis(address, false),
-            Self::RedisTls => redis(address, true),
+            Self::Redis => redis(address, false, "no"),
+            Self::RedisTls => redis(address, true, "no"),
+            Self::RedisStream => redis(address, false, "yes --appendfsync everysec"),
             Self::Nats => nats(&format!("listen: \"{address}\""), dir),
             Self::NatsTls => nats(
                 &format!(
@@ -41,6 +45,9 @@ impl Foreign {
                 &format!("listen: \"127.0.0.1:-1\"\nwebsocket {{ listen: \"{address}\", no_tls: true }}"),
                 dir,
             ),
+            Self::JetStream => {
+                nats(&format!("listen: \"{address}\"\njetstream {{ store_dir: \"{}\" }}", dir.display()), dir)
+            }
             Self::Ngircd => ngircd(address, dir),
             Self::Mosquitto => mosquitto(address, "mqtt", dir),
             Self::MosquittoWebSocket => mosquitto(address, "websockets", dir),
@@ -50,8 +57,10 @@ impl Foreign {
 
     pub(super) fn version(self) -> Option<String> {
         match self {
-            Self::Redis | Self::RedisTls => version("redis-server", "--version"),
-            Self::Nats | Self::NatsTls | Self::NatsWebSocket => version("nats-server", "--version"),
+            Self::Redis | Self::RedisTls | Self::RedisStream => version("redis-server", "--version"),
+            Self::Nats | Self::NatsTls | Self::NatsWebSocket | Self::JetStream => {
+                version("nats-server", "--version")
+            }
             Self::Ngircd => version("ngircd", "--version"),
             Self::Mosquitto | Self::MosquittoWebSocket => version("mosquitto", "-h"),
             Self::Bun => version("bun", "--version"),
@@ -59,7 +68,7 @@ impl Foreign {
     }
 }
 
-fn redis(address: SocketAddr, is_tls: bool) -> Result<Command> {
+fn redis(address: SocketAddr, is_tls: bool, keeps: &str) -> Result<Command> {
     let mut command = program("redis-server")?;
     let port = match is_tls {
         true => format!(
@@ -70,7 +79,7 @@ fn redis(address: SocketAddr, is_tls: bool) -> Result<Command> {
         false => address.port().to_string(),
     };
     let line = format!(
-        "--bind {} --port {port} --protected-mode no --appendonly no --maxclients 60000 --tcp-backlog 4096",
+        "--bind {} --port {port} --protected-mode no --appendonly {keeps} --maxclients 60000 --tcp-backlog 4096",
         address.ip()
     );
     command.args(line.split(' '));

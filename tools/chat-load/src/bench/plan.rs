@@ -73,6 +73,12 @@ impl Case {
                 .at_most(3),
             case("idle_10000", "10,000 members come and are silent", idle, 0.0).at_most(3),
             case(
+                "confirmed",
+                "1 client says messages that are to survive, as fast as they are confirmed",
+                Work::Confirmed { messages: 200_000 },
+                0.0,
+            ),
+            case(
                 "returning_1000",
                 "1,000 members come back after a restart, each 10,000 messages behind",
                 Work::Returning { members: 1000, behind: 10_000 },
@@ -155,6 +161,13 @@ impl Case {
         if (system.has_layer() || system.key == "tcp-plain-1-doors")
             && !matches!(self.work, Work::Fanout { talkers: 1, members: 1000 } | Work::Idle { .. })
         {
+            return Part::None;
+        }
+        if let Work::Confirmed { .. } = self.work {
+            let takes = system.keeps() || system.key == "tcp-framed-1-history";
+            return if takes { Part::Takes } else { Part::None };
+        }
+        if system.keeps() {
             return Part::None;
         }
         if matches!(self.work, Work::Returning { .. }) {

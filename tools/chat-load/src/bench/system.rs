@@ -147,7 +147,14 @@ impl System {
             .chain([
                 own("tokio", "tokio task + broadcast", tcp(Wire::Lines)),
                 foreign("redis", "Redis pub/sub", tcp(Wire::Redis), Foreign::Redis),
+                foreign(
+                    "redis-stream",
+                    "Redis stream, appendfsync everysec",
+                    tcp(Wire::RedisStream),
+                    Foreign::RedisStream,
+                ),
                 foreign("nats", "NATS", tcp(Wire::Nats), Foreign::Nats),
+                foreign("jetstream", "JetStream, in a file", tcp(Wire::JetStream), Foreign::JetStream),
                 foreign("ngircd", "ngIRCd", tcp(Wire::Irc), Foreign::Ngircd),
                 foreign("mosquitto", "mosquitto", tcp(Wire::Mqtt), Foreign::Mosquitto),
                 own(LIMIT_UDP, "limit: a datagram per read batch", plain_udp),
@@ -176,6 +183,11 @@ impl System {
     /// Whether it is there for the work with many rooms only.
     pub(super) fn has_rooms(&self) -> bool {
         self.key == LIMIT_ROOMS || self.key.ends_with(CHAT_ROOMS)
+    }
+
+    /// Whether it is there for messages that survive.
+    pub(super) fn keeps(&self) -> bool {
+        matches!(self.program, Program::Foreign(Foreign::RedisStream | Foreign::JetStream))
     }
 
     pub(super) fn is_ours(&self) -> bool {

@@ -7,7 +7,7 @@ use chat_proto::{
     Author, Entry, Event, Hello, Line, MemberFrame, MemberId, Origin, PREFACE, Text, WebSocketFrame,
 };
 
-use crate::stamp::{Stamp, TEXT_BYTES};
+use crate::stamp::{MARK, Stamp, TEXT_BYTES};
 
 /// How members reach a system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +42,12 @@ pub(crate) enum Wire {
     Texts,
     /// `PUBLISH` and `SUBSCRIBE` of Redis, in its protocol version 3, where one connection may do both.
     Redis,
+    /// `XADD` of Redis, which answers each with an id.
+    RedisStream,
     /// `PUB` and `SUB` of NATS.
     Nats,
+    /// `PUB` of NATS into a stream of JetStream, which answers each with a number.
+    JetStream,
     /// `PRIVMSG` to a channel of IRC.
     Irc,
     /// `PUBLISH` and `SUBSCRIBE` of MQTT 3.1.1 with quality of service 0.
@@ -81,6 +85,8 @@ impl Wire {
                 "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false}\r\nSUB room 1\r\nPING\r\n",
                 |heard| heard.ends_with(b"PONG\r\n"),
             )],
+            Self::RedisStream => Vec::new(),
+            Self::JetStream => vec![jetstream()],
             Self::Irc => irc(who),
             Self::Mqtt => vec![mqtt_connect(who), mqtt_subscribe()],
         }
@@ -109,7 +115,11 @@ impl Wire {
                 return;
             }
             Self::Redis => out.extend_from_slice(b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nroom\r\n$64\r\n"),
+            Self::RedisStream => {
+                out.extend_from_slice(b"*5\r\n$4\r\nXADD\r\n$4\r\nroom\r\n$1\r\n*\r\n$4\r\ntext\r\n$64\r\n");
+            }
             Self::Nats => out.extend_from_slice(b"PUB room 64\r\n"),
+            Self::JetStream => out.extend_from_slice(b"PUB room answers 64\r\n"),
             Self::Irc => out.extend_from_slice(b"PRIVMSG #room :"),
             Self::Mqtt => out.extend_from_slice(&[0x30, 2 + 4 + 64, 0, 4, b'r', b'o', b'o', b'm']),
         }
@@ -120,8 +130,19 @@ impl Wire {
                 out.resize(out.len() + bytes.saturating_sub(TEXT_BYTES + 1), b'.');
                 out.push(b'\n');
             }
-            Self::Redis | Self::Nats | Self::Irc => out.extend_from_slice(b"\r\n"),
+            Self::Redis | Self::RedisStream | Self::Nats | Self::JetStream | Self::Irc => {
+                out.extend_from_slice(b"\r\n");
+            }
             Self::Frames | Self::Objects | Self::Texts | Self::Mqtt => {}
+        }
+    }
+
+    /// What each confirmation of a message has in it once: in ours, which is the message itself, the mark of its stamp.
+    pub(crate) fn confirmation(self) -> &'static [u8] {
+        match self {
+            Self::RedisStream => b"$",
+            Self::JetStream => b"\"seq\":",
+            _ => MARK,
         }
     }
 
@@ -196,6 +217,17 @@ fn hello() -> Step {
 
 fn objects_hello() -> Step {
     step(r#"{"type":"hello"}"#, |heard| contains(heard, b"\"connected\"") && heard.ends_with(b"}"))
+}
+
+/// Makes a stream in a file.
+fn jetstream() -> Step {
+    let stream = r#"{"name":"room","subjects":["room"],"storage":"file"}"#;
+    let length = stream.len();
+    let send = format!(
+        "CONNECT {{\"verbose\":false,\"pedantic\":false}}\r\nSUB answers 1\r\n\
+         PUB $JS.API.STREAM.CREATE.room answers {length}\r\n{stream}\r\n"
+    );
+    step(send, |heard| contains(heard, b"\"did_create\":true") && heard.ends_with(b"}\r\n"))
 }
 
 fn irc(who: usize) -> Vec<Step> {

@@ -93,6 +93,7 @@ fn name(quantity: Quantity) -> &'static str {
     match quantity {
         Quantity::CpuPerDelivery => "CPU us/delivery",
         Quantity::DeliveriesPerSecond => "million/s",
+        Quantity::TimePerConfirmed => "us/confirmed message",
         Quantity::Lost => "lost %",
         Quantity::LatencyP50 => "p50 ms",
         Quantity::LatencyP99 => "p99 ms",

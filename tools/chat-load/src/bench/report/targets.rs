@@ -3,7 +3,7 @@
 use super::table::{number, table};
 use crate::bench::figures::Quantity::{
     CpuIdle, CpuPerDelivery, LatencyP99, MemoryPerMember, MemoryPerRoom, RoundTripP50, StalledMemory,
-    StalledP99Ratio,
+    StalledP99Ratio, TimePerConfirmed,
 };
 use crate::bench::results::Results;
 use crate::bench::system::{CHAT_ROOMS, LIMIT, LIMIT_ROOMS, LIMIT_TLS, LIMIT_WEB};
@@ -70,6 +70,11 @@ fn all(results: &Results) -> Vec<(&'static str, f64, Option<f64>)> {
             "1,000 members back after a restart, 10,000 messages behind: CPU x that of the live log",
             2.0,
             returning(results),
+        ),
+        (
+            "a message confirmed with a history, one client, us (10 are 100,000/s)",
+            10.0,
+            results.figure("confirmed", "tcp-framed-1-history", TimePerConfirmed),
         ),
         ("ping-pong: round trip x limit", 1.15, ratio("ping_pong", RoundTripP50, plain, LIMIT)),
         ("a tenth stalled: p99 x the one without", 1.1, stalled(plain)),

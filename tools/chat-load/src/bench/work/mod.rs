@@ -1,5 +1,6 @@
 //! The work that a server does while it is measured.
 
+mod confirmed;
 mod fanout;
 mod idle;
 mod paced;
@@ -27,6 +28,8 @@ pub(super) enum Work {
     IdleRooms { rooms: usize },
     /// The server is killed, and when it is back, members come that lack all messages of before.
     Returning { members: usize, behind: u16 },
+    /// One client says this many messages, and waits until they are kept.
+    Confirmed { messages: u64 },
     /// Two members answer each other.
     PingPong,
     /// Paced work, first with all members reading, then with a tenth of them reading nothing.
@@ -52,6 +55,7 @@ impl Work {
             Self::Rooms { rooms, members } => rooms::run(system, programs, rooms, members, effort),
             Self::IdleRooms { rooms } => rooms::run_idle(system, programs, rooms),
             Self::Returning { members, behind } => returning::run(system, programs, members, behind),
+            Self::Confirmed { messages } => confirmed::run(system, programs, messages),
             Self::PingPong => ping_pong::run(system, programs, effort),
             Self::Stalled { members } => stalled::run(system, programs, members, effort),
         }
