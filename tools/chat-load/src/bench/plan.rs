@@ -158,7 +158,7 @@ impl Case {
         if system.has_rooms() != matches!(self.work, Work::Rooms { .. } | Work::IdleRooms { .. }) {
             return Part::None;
         }
-        if (system.has_layer() || system.key == "tcp-plain-1-doors")
+        if (system.has_layer() || system.key == "tcp-plain-1-tls-web")
             && !matches!(self.work, Work::Fanout { talkers: 1, members: 1000 } | Work::Idle { .. })
         {
             return Part::None;

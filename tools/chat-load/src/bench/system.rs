@@ -109,7 +109,7 @@ impl System {
                 "tcp --threads 1 --history chat.db",
             ))
             .chain(chat(
-                "tcp-plain-1-doors",
+                "tcp-plain-1-tls-web",
                 "chat tcp plain, 1 thread, with --tls and --web",
                 tcp(Wire::Lines),
                 "tcp --threads 1 --web --tls cert.pem key.pem",
