@@ -67,7 +67,7 @@ impl State {
         let word = self.members.get(membership).map_or(WORD, |member| self.word(member));
         let Some(member) = self.members.remove(membership) else { return Wakes::default() };
         self.admission.leave(member.address);
-        // Who leaves by its own choice does not come back with the session, but may with another one.
+        // A member that leaves by its own choice does not come back with the session, but may with another one.
         let mut reserved = member.name().filter(|_| member.is_framed && reason != LeaveReason::Quit).cloned();
         if let Some(name) = member.name().filter(|_| reserved.is_none()) {
             self.names.release(name);

@@ -34,7 +34,7 @@ impl State {
             identity: member.identity(),
             is_proven: member.is_proven,
             name: member.name().cloned(),
-            // Whom it ignores are members of this room.
+            // Those that it ignores are members of this room.
             standing: Standing { ignored: Vec::new(), ..member.standing().cloned().unwrap_or_default() },
             session: self.session_of(member.id),
             rate_limit: member.profile.as_ref().map_or_else(RateLimit::default, |profile| profile.rate_limit),
