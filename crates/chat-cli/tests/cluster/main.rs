@@ -15,9 +15,13 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use chat_testkit::NatsServers;
 use support::{CHAT, Peer, Process, Server, client_command_over, free_address};
+
+/// How long the answer to a command may take that depends on other servers. The names of a dead one come free after 15 seconds.
+const ANSWERS_IN: Duration = Duration::from_secs(60);
 
 /// NATS, and chat servers that share their rooms over it.
 pub(crate) struct Cluster {
@@ -118,6 +122,51 @@ fn a_client_whose_server_dies_goes_on_at_another_one() {
                 said.into_iter().filter(|text| ["before", "meanwhile"].contains(text)).collect();
             (said == ["before", "meanwhile"]).then_some(())
         });
+    }
+}
+
+#[test]
+fn names_lists_and_private_messages_reach_other_servers_and_the_names_of_a_dead_one_come_free() {
+    let Some(mut cluster) = Cluster::start("people", 1, 3) else { return };
+    let (mut ann, mut eve) = (cluster.server(0).peer(), cluster.server(2).peer());
+    let mut bob = cluster.server(1).peer();
+    answers(&mut ann, "/nick ann\n", "You are ann");
+    answers(&mut eve, "/nick eve\n", "You are eve");
+    answers(&mut bob, "/nick bob\n", "You are bob");
+    let at = cluster.addresses[0].port();
+    answers(&mut bob, "/who\n", &format!(":{at}, here for"));
+    answers(&mut bob, "/nick Ann\n", "The name Ann is taken. Ann-2 is free.");
+    // What is known of a name, and what of the member who has it, comes in two ways.
+    answers(&mut bob, "/who\n", "ann 127.0.0.1:");
+    bob.send("/msg ann hello\n");
+    hears(&mut ann, 0, "[bob -> you] hello");
+    cluster.kill(0);
+    answers(&mut bob, "/nick ann\n", "You are ann");
+    answers(&mut bob, "/nick eve\n", "The name eve is taken");
+}
+
+/// Gives a command again and again, until the answer has this text: other servers may have to be heard first.
+fn answers(peer: &mut Peer, command: &str, text: &str) {
+    let by = support::now() + ANSWERS_IN;
+    loop {
+        let before = peer.text().len();
+        peer.send(command);
+        hears(peer, before, "\n");
+        if peer.text()[before..].contains(text) {
+            return;
+        }
+        let heard = peer.text();
+        assert!(support::now() < by, "{command:?} is not answered with {text:?}: {heard}");
+    }
+}
+
+/// Waits until a peer has received this after the first `before` bytes of text.
+fn hears(peer: &mut Peer, before: usize, what: &str) {
+    let by = support::now() + ANSWERS_IN;
+    while !peer.text()[before..].contains(what) {
+        assert!(!peer.recv().is_empty(), "the connection ended");
+        let heard = peer.text();
+        assert!(support::now() < by, "{what:?} is not heard: {heard}");
     }
 }
 
