@@ -72,6 +72,11 @@ impl Names {
         }
     }
 
+    /// The holder of names of these looks, if it is here.
+    pub(crate) fn holder_here(&self, lookalike: &str) -> Option<MemberId> {
+        self.holders.get(lookalike).filter(|holder| !holder.is_elsewhere).map(|holder| holder.member)
+    }
+
     /// A member of another server has a name of these looks. Returns the holder here, which has lost it.
     pub(crate) fn give_elsewhere(&mut self, lookalike: String, member: MemberId) -> Option<MemberId> {
         let before = self.holders.insert(lookalike, Holder { member, is_elsewhere: true });

@@ -91,6 +91,15 @@ impl Committer {
         Room::upgrade(&self.0).map(|room| room.lock().members_for_others()).unwrap_or_default()
     }
 
+    /// Sessions that left too long ago give up the names that are reserved for them. A journal that other servers share calls it now and
+    /// then: without one, a reservation ends when somebody asks for the name. O(sessions that have left), under the room's lock.
+    pub fn end_old_reservations(&self) {
+        if let Some(room) = Room::upgrade(&self.0) {
+            let now = room.now();
+            room.lock().end_old_reservations(now);
+        }
+    }
+
     /// A member of another server sends a private message to one here.
     ///
     /// # Errors

@@ -44,10 +44,10 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     /// Remembers a session. If there are too many, forgets one and returns it.
-    pub(crate) fn remember(&mut self, member: MemberId, mut left: Left) -> Option<Left> {
+    pub(crate) fn remember(&mut self, member: MemberId, mut left: Left) -> Option<(MemberId, Left)> {
         let oldest =
             if self.sessions.len() == SESSIONS_REMEMBERED_MAX { self.order.pop_first() } else { None };
-        let forgotten = oldest.and_then(|(_, oldest)| self.sessions.remove(&oldest));
+        let forgotten = oldest.and_then(|(_, oldest)| Some((oldest, self.sessions.remove(&oldest)?.1)));
         self.has_forgotten |= oldest.is_some();
         self.unread -= forgotten.as_ref().map_or(0, |(_, forgotten)| forgotten.unread.len());
         if self.unread + left.unread.len() > UNREAD_ITEMS_MAX {
@@ -57,7 +57,7 @@ impl Sessions {
         self.order.insert(self.next, member);
         self.sessions.insert(member, (self.next, left));
         self.next += 1;
-        forgotten.map(|(_, left)| left)
+        forgotten
     }
 
     /// There were sessions that are not remembered.
@@ -101,6 +101,13 @@ impl Sessions {
         self.sessions.get_mut(&member)?.1.name.take()
     }
 
+    /// The sessions with a name that were left at this time, or before, oldest first.
+    pub(crate) fn named_until(&self, left_ms: u64) -> Vec<MemberId> {
+        let sessions = self.order.values().filter_map(|&member| Some((member, self.get(member)?)));
+        let old = sessions.take_while(|(_, left)| left.left_ms <= left_ms);
+        old.filter(|(_, left)| left.name.is_some()).map(|(member, _)| member).collect()
+    }
+
     /// The sessions whose names can be mistaken for `name`, oldest first.
     pub(crate) fn holders_like(&self, name: &Name) -> Vec<MemberId> {
         let is_like = |member: &&MemberId| {
@@ -127,7 +134,7 @@ mod tests {
         assert_eq!(sessions.remember(MemberId::new(7), left(15)), None, "there is room for one");
         assert_eq!(
             sessions.remember(MemberId::new(20_000), left(1)),
-            Some(left(0)),
+            Some((MemberId::new(0), left(0))),
             "the oldest is forgotten"
         );
         assert_eq!(sessions.get(MemberId::new(0)), None);

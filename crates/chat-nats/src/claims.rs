@@ -12,23 +12,22 @@
 //! A key belongs to the session, wherever that goes on, and to the server where it is. When that server is gone, anybody may
 //! take the name over.
 
+mod held;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKind};
 use chat_core::{Elsewhere, MemberId, Name};
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
 
-use crate::common::MARKER;
+use crate::common::DELETION_REMEMBERED;
 use crate::place::Place;
 use crate::seal::Seal;
-use crate::servers::{ServerId, Servers};
-
-/// Names of other servers that are known. Beyond them, only the bucket knows.
-const HELD_MAX: usize = 200_000;
+use crate::servers::Servers;
+use held::{Claim, HeldNames};
 
 /// Claims that are on their way at once. The others wait.
 const AT_ONCE: usize = 64;
@@ -42,25 +41,8 @@ const TRIES: usize = 3;
 /// Names of servers that are long gone which are deleted at a time.
 const DELETED_MAX: usize = 100;
 
-/// What the bucket says about the looks of a name.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-struct Claim {
-    /// The server where its member is.
-    server: ServerId,
-    /// The session.
-    member: u64,
-    /// The name as it is written.
-    name: String,
-}
-
-/// A key of another server, as the bucket has told it.
-#[derive(Debug)]
-struct Held {
-    revision: u64,
-    claim: Claim,
-    /// The room was told that the name is taken.
-    is_told: bool,
-}
+/// The pause after that.
+const DELETES_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a session here wants.
 #[derive(Debug)]
@@ -104,13 +86,15 @@ pub(crate) enum Todo {
 #[derive(Debug)]
 pub(crate) struct Claims {
     work: Work,
-    held: HashMap<String, Held>,
-    /// The newest revision of the bucket that was heard.
-    seen: u64,
+    held: HeldNames,
+    /// Of sessions that have a name, or are about to get or to give up one. The room bounds them: names belong to its members, and to
+    /// the sessions that have left and that it remembers.
     wants: HashMap<MemberId, Want>,
     done: (mpsc::Sender<Done>, mpsc::Receiver<Done>),
     /// What [`Servers::changes`] was when the names were looked through last.
     changes: u64,
+    /// One task deletes what others have left behind.
+    deletes: Arc<Semaphore>,
 }
 
 /// What the tasks need.
@@ -126,8 +110,14 @@ struct Work {
 impl Claims {
     pub(crate) fn new(bucket: Store, place: Place, seal: Arc<Seal>, servers: Arc<Servers>) -> Self {
         let work = Work { bucket, place, seal, servers, turns: Arc::new(Semaphore::new(AT_ONCE)) };
-        let (held, wants) = (HashMap::new(), HashMap::new());
-        Self { work, held, seen: 0, wants, done: mpsc::channel(AT_ONCE), changes: 0 }
+        Self {
+            work,
+            held: HeldNames::default(),
+            wants: HashMap::new(),
+            done: mpsc::channel(AT_ONCE),
+            changes: 0,
+            deletes: Arc::new(Semaphore::new(1)),
+        }
     }
 
     /// A session here has this name from now on.
@@ -161,19 +151,18 @@ impl Claims {
                 }
                 Some(Todo::LetGo(member))
             }
-            // It was given up in the meantime.
-            End::Lost { looks, revision, .. }
-                if revision <= self.seen && self.held.get(&looks).is_none_or(|held| !held.is_told) =>
-            {
-                self.begin(member);
-                None
-            }
             End::Lost { looks, revision, claim } => {
-                if revision > self.seen {
-                    told.extend(self.hold(looks, revision, claim));
+                let is_gone = self.work.servers.is_gone(&claim.server);
+                match self.held.lost(looks, revision, claim, is_gone) {
+                    // It was given up in the meantime.
+                    None => self.begin(member),
+                    Some(taken) => {
+                        told.extend(taken);
+                        self.want(member, None);
+                        return name.map(|name| Todo::Lost(member, name));
+                    }
                 }
-                self.want(member, None);
-                name.map(|name| Todo::Lost(member, name))
+                None
             }
             End::Again => {
                 self.begin(member);
@@ -184,61 +173,35 @@ impl Claims {
 
     /// The bucket says something about the looks of a name; `None` if they are free.
     pub(crate) fn heard(&mut self, looks: String, revision: u64, sealed: Option<&[u8]>) -> Option<Elsewhere> {
-        self.seen = self.seen.max(revision);
         let key = self.work.place.name_key(&looks);
         let claim = sealed.and_then(|sealed| self.work.seal.open::<Claim>(&key, sealed));
-        let Some(claim) = claim else {
-            let before = self.held.remove(&looks)?;
-            return before.is_told.then_some(Elsewhere::Name { looks, holder: None });
+        let Some(claim) = claim.filter(|claim| claim.server != *self.work.servers.me()) else {
+            return self.held.freed(&looks, revision);
         };
-        if claim.server == *self.work.servers.me() {
-            let before = self.held.remove(&looks)?;
-            return before.is_told.then_some(Elsewhere::Name { looks, holder: None });
-        }
         // A session that had it here has lost it, or has gone there.
         let losers =
             self.wants.values_mut().filter(|want| want.keys.get(&looks).is_some_and(|&at| at < revision));
         losers.for_each(|want| {
             want.keys.remove(&looks);
         });
-        self.hold(looks, revision, claim)
-    }
-
-    fn hold(&mut self, looks: String, revision: u64, claim: Claim) -> Option<Elsewhere> {
-        if self.held.len() >= HELD_MAX && !self.held.contains_key(&looks) {
-            return None;
-        }
-        let is_told = !self.work.servers.is_gone(&claim.server);
-        let holder = is_told.then_some(MemberId::new(claim.member));
-        let before = self.held.insert(looks.clone(), Held { revision, claim, is_told });
-        let is_news = is_told || before.is_some_and(|before| before.is_told);
-        is_news.then_some(Elsewhere::Name { looks, holder })
+        self.work.servers.notice(&claim.server);
+        let is_gone = self.work.servers.is_gone(&claim.server);
+        self.held.taken(looks, revision, claim, is_gone)
     }
 
     /// Looks which names are free because their server is gone, and which are taken again because it is back.
     pub(crate) fn look(&mut self) -> Vec<Elsewhere> {
         let changes = self.work.servers.changes();
-        let mut told = Vec::new();
-        if std::mem::replace(&mut self.changes, changes) != changes {
-            for (looks, held) in &mut self.held {
-                let is_told = !self.work.servers.is_gone(&held.claim.server);
-                if std::mem::replace(&mut held.is_told, is_told) != is_told {
-                    let holder = is_told.then_some(MemberId::new(held.claim.member));
-                    told.push(Elsewhere::Name { looks: looks.clone(), holder });
-                }
-            }
+        if std::mem::replace(&mut self.changes, changes) == changes {
+            return Vec::new();
         }
-        told
+        self.held.look(|server| self.work.servers.is_gone(server))
     }
 
-    /// Deletes what servers have left behind that are long gone.
+    /// Deletes what servers have left behind that are long gone, some of it at a time.
     pub(crate) fn delete_forgotten(&self) {
-        let forgotten = self
-            .held
-            .iter()
-            .filter(|(_, held)| !held.is_told && self.work.servers.is_forgotten(&held.claim.server));
-        let keys: Vec<(String, u64)> =
-            forgotten.map(|(looks, held)| (looks.clone(), held.revision)).take(DELETED_MAX).collect();
+        let Ok(turn) = Arc::clone(&self.deletes).try_acquire_owned() else { return };
+        let keys = self.held.left_behind(DELETED_MAX, |server| self.work.servers.is_forgotten(server));
         if keys.is_empty() {
             return;
         }
@@ -247,6 +210,8 @@ impl Claims {
             for (looks, revision) in keys {
                 let _another_server_did_it = work.delete(&looks, revision).await;
             }
+            sleep(DELETES_PAUSE).await;
+            drop(turn);
         });
     }
 
@@ -333,6 +298,7 @@ impl Work {
                 continue;
             }
             let there = self.seal.open::<Claim>(&key, &entry.value);
+            there.iter().for_each(|there| self.servers.notice(&there.server));
             // What no server of this cluster has written is nobody's.
             if let Some(there) = there
                 && there.member != claim.member
@@ -353,7 +319,7 @@ impl Work {
     /// Whether the bucket has answered. If somebody has changed the key since, it stays.
     async fn delete(&self, looks: &str, revision: u64) -> bool {
         let key = self.place.name_key(looks);
-        match self.bucket.purge_expect_revision_with_ttl(&key, revision, MARKER).await {
+        match self.bucket.purge_expect_revision_with_ttl(&key, revision, DELETION_REMEMBERED).await {
             Ok(()) => true,
             Err(error) => {
                 let is_other = || async {

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::kv::{CreateErrorKind, Store};
+use async_nats::jetstream::kv::Store;
 use bytes::Bytes;
 use chat_core::{Author, Committer, Elsewhere, Event, Kept, MemberId, Mute, Record, Text};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use crate::bucket::Writer;
 use crate::claims::{Claims, Done, Todo};
 use crate::follower::{Followed, Stored};
 use crate::hub::Hub;
@@ -27,7 +28,7 @@ const CHANGES_MAX: usize = 1_024;
 const TRIES: (usize, Duration) = (10, Duration::from_secs(1));
 
 /// How long the bucket remembers what was deleted, so that a server that was cut off learns it.
-pub(crate) const MARKER: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const DELETION_REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a mute lasts at most. Without an end, the bucket would keep each for ever.
 const MUTED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -87,8 +88,8 @@ struct Change {
 
 enum What {
     Put(Bytes),
-    /// It vanishes by itself after a while. It replaces what is there.
-    Create(Bytes),
+    /// It vanishes by itself after a while.
+    PutForAWhile(Bytes),
     Delete,
 }
 
@@ -120,7 +121,7 @@ impl Common {
         let (seal, servers) = (Arc::clone(&hub.seal), Arc::clone(&hub.servers));
         let claims = Claims::new(hub.bucket.clone(), place.clone(), Arc::clone(&seal), servers);
         let (writer, queue) = mpsc::channel(CHANGES_MAX);
-        tokio::spawn(write(hub.bucket.clone(), committer.clone(), queue));
+        tokio::spawn(write(hub.bucket.clone(), hub.writer(), committer.clone(), queue));
         let place = place.clone();
         Self { place, seal, committer, changes, claims, writer, subjects, topic_revision: revision }
     }
@@ -180,7 +181,7 @@ impl Common {
             Record::Muted { member, mute } => {
                 let key = self.place.muted_key(*member);
                 let sealed = mute.as_ref().map(|mute| self.seal.close(&key, &Muted::new(mute)));
-                (key, sealed.map_or(What::Delete, What::Create))
+                (key, sealed.map_or(What::Delete, What::PutForAWhile))
             }
             _ => return,
         };
@@ -232,11 +233,11 @@ impl Common {
 }
 
 /// Stores one change after the other, so that an older one never replaces a newer one.
-async fn write(bucket: Store, committer: Committer, mut changes: mpsc::Receiver<Change>) {
+async fn write(bucket: Store, writer: Writer, committer: Committer, mut changes: mpsc::Receiver<Change>) {
     while let Some(Change { key, what, record }) = changes.recv().await {
         let (tries, pause) = TRIES;
         let mut left = tries;
-        while !store(&bucket, &key, &what).await {
+        while !store(&bucket, &writer, &key, &what).await {
             left -= 1;
             if left == 0 {
                 failed(&committer, record);
@@ -248,19 +249,16 @@ async fn write(bucket: Store, committer: Committer, mut changes: mpsc::Receiver<
 }
 
 /// Whether it is stored.
-async fn store(bucket: &Store, key: &str, what: &What) -> bool {
+async fn store(bucket: &Store, writer: &Writer, key: &str, what: &What) -> bool {
     let result = match what {
         What::Put(value) => bucket.put(key, value.clone()).await.map(drop).map_err(|error| error.to_string()),
-        What::Create(value) => match bucket.create_with_ttl(key, value.clone(), MUTED_FOR).await {
-            // Only what is created vanishes by itself, so what is there makes way.
-            Err(error) if error.kind() == CreateErrorKind::AlreadyExists => {
-                let _retried = bucket.purge_with_ttl(key, MARKER).await;
-                let created = bucket.create_with_ttl(key, value.clone(), MUTED_FOR).await;
-                created.map(drop).map_err(|error| error.to_string())
-            }
-            created => created.map(drop).map_err(|error| error.to_string()),
-        },
-        What::Delete => bucket.purge_with_ttl(key, MARKER).await.map_err(|error| error.to_string()),
+        What::PutForAWhile(value) => {
+            let stored = writer.put(key, value.clone(), Some(MUTED_FOR), None).await;
+            stored.map(drop).map_err(|error| error.to_string())
+        }
+        What::Delete => {
+            bucket.purge_with_ttl(key, DELETION_REMEMBERED).await.map_err(|error| error.to_string())
+        }
     };
     if let Err(error) = &result {
         tracing::debug!(error, key, "it is not stored yet");

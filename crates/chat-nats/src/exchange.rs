@@ -199,6 +199,7 @@ impl Exchange {
                 return;
             }
             Told::Changes { server, .. } | Told::Whole { server, .. } | Told::Beat { server, .. } => {
+                self.servers.notice(server);
                 // What one has said that is gone may come late.
                 if server == self.servers.me() || self.servers.is_gone(server) {
                     return;

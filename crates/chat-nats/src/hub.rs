@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::bans;
+use crate::bucket::Writer;
 use crate::cluster::without_passwords;
 use crate::config::ClusterConfig;
 use crate::error::OpenError;
@@ -142,6 +143,11 @@ impl Hub {
     /// What people call this server.
     pub(crate) fn server_name(&self) -> String {
         self.config.server_name.clone().unwrap_or_else(|| self.servers.me().clone())
+    }
+
+    /// Writes to the bucket.
+    pub(crate) fn writer(&self) -> Writer {
+        Writer::new(self.jetstream.clone(), &self.bucket.name)
     }
 
     /// Follows what the bucket has under these keys, from the beginning: what there is now, and then each change.

@@ -36,6 +36,7 @@
 //! [`Cluster::share_bans`] bans are. Members of all servers see each other, and private messages reach them.
 
 mod bans;
+mod bucket;
 mod claims;
 mod cluster;
 mod common;

@@ -9,7 +9,7 @@ use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use chat_core::{Event, Kept, MemberId, Past, PastSession, SESSIONS_REMEMBERED_MAX, Text};
 
-use crate::common::MARKER;
+use crate::common::DELETION_REMEMBERED;
 use crate::config::ClusterConfig;
 use crate::hub::DUPLICATE_WINDOW;
 use crate::pages::Pages;
@@ -50,7 +50,7 @@ pub(crate) async fn bucket(jetstream: &Context, config: &ClusterConfig) -> Resul
         storage: StorageType::File,
         num_replicas: config.replicas,
         // What was deleted is remembered for a while, and then forgotten.
-        limit_markers: Some(MARKER),
+        limit_markers: Some(DELETION_REMEMBERED),
         ..jetstream::kv::Config::default()
     };
     match jetstream.get_key_value(&config.prefix).await {

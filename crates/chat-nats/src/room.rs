@@ -54,6 +54,9 @@ const NEVER: u16 = 400;
 /// Pages that are read at once.
 const READS_MAX: usize = 16;
 
+/// How often names are given up whose sessions left long ago.
+const RESERVATIONS_EVERY: Duration = Duration::from_secs(10);
+
 /// How long the task goes on without its room, for messages that have not come back.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -87,6 +90,7 @@ pub(crate) struct RoomTask {
     /// The stream had this number when it was asked, and what was said before is not all here yet.
     check: Option<(Instant, u64)>,
     reads: Arc<Semaphore>,
+    reservations_looked_at: Instant,
 }
 
 /// The answer to "what is your last message?"
@@ -145,6 +149,7 @@ pub(crate) async fn serve(
         is_checking: false,
         check: None,
         reads: Arc::new(Semaphore::new(READS_MAX)),
+        reservations_looked_at: Instant::now(),
     };
     task.run().await;
 }
@@ -286,6 +291,10 @@ impl RoomTask {
     /// Looks whether the stream is silent, and does something about it.
     async fn look(&mut self) {
         self.common.look();
+        if self.reservations_looked_at.elapsed() > RESERVATIONS_EVERY {
+            self.reservations_looked_at = Instant::now();
+            self.committer.end_old_reservations();
+        }
         self.exchange.look().await;
         let now = Instant::now();
         let late = self.pending.unanswered_since().filter(|&since| now - since > ANSWER_TIMEOUT);

@@ -82,24 +82,26 @@ impl Servers {
         &self.me
     }
 
-    /// Whether a server has ended, or was silent for long. One that was never heard of counts as there for as long.
-    pub(crate) fn is_gone(&self, server: &ServerId) -> bool {
-        if *server == self.me {
-            return false;
-        }
+    /// A server has said or stored something: if it is a new one, it counts as there until it was silent for long.
+    pub(crate) fn notice(&self, server: &ServerId) {
         let mut table = self.lock();
         let at = table.beats;
-        if !table.servers.contains_key(server) && table.servers.len() < SERVERS_MAX {
-            table.servers.insert(server.clone(), Heard { at, number: 0, is_gone: false });
+        if *server != self.me && table.servers.len() < SERVERS_MAX {
+            table.servers.entry(server.clone()).or_insert(Heard { at, number: 0, is_gone: false });
         }
-        table.servers.get(server).is_some_and(|heard| heard.is_gone)
+    }
+
+    /// Whether a server has ended, or was silent for long: one that was never [noticed](Self::notice), or so long ago that it is
+    /// forgotten, is gone, too.
+    pub(crate) fn is_gone(&self, server: &ServerId) -> bool {
+        *server != self.me && self.lock().servers.get(server).is_none_or(|heard| heard.is_gone)
     }
 
     /// Whether a server was gone for so long that what it has stored may be deleted.
     pub(crate) fn is_forgotten(&self, server: &ServerId) -> bool {
         let table = self.lock();
-        let heard = table.servers.get(server);
-        heard.is_some_and(|heard| heard.is_gone && table.beats - heard.at > FORGOTTEN_AFTER)
+        let is_long_ago = |heard: &Heard| heard.is_gone && table.beats - heard.at > FORGOTTEN_AFTER;
+        *server != self.me && table.servers.get(server).is_none_or(is_long_ago)
     }
 
     /// Grows when [`is_gone`](Self::is_gone) has changed of some server.
@@ -204,6 +206,15 @@ mod tests {
     }
 
     #[test]
+    fn what_a_server_that_is_long_gone_has_left_behind_stays_free() {
+        let (servers, other) = (Servers::new(), "other".to_owned());
+        servers.notice(&other);
+        (0..=2 * FORGOTTEN_AFTER + GONE_AFTER).for_each(|_| servers.pass());
+        assert!(servers.lock().servers.is_empty(), "nothing is kept for ever");
+        assert!(servers.is_gone(&other) && servers.is_forgotten(&other));
+    }
+
+    #[test]
     fn a_server_that_falls_silent_is_gone_after_a_while_and_may_come_back() {
         let (servers, other) = (Servers::new(), "other".to_owned());
         servers.hear(&alive(1));
@@ -226,6 +237,8 @@ mod tests {
     fn a_server_that_was_not_heard_yet_has_time_to_be_heard() {
         let (servers, other) = (Servers::new(), "other".to_owned());
         (0..100).for_each(|_| servers.pass());
+        assert!(servers.is_gone(&other), "nobody knows it, and asking changes nothing");
+        servers.notice(&other);
         assert!(!servers.is_gone(&other));
         (0..=GONE_AFTER).for_each(|_| servers.pass());
         assert!(servers.is_gone(&other));

@@ -83,6 +83,22 @@ impl ScriptedJournal {
         inner.kept.push(kept);
     }
 
+    /// Tells the room what a test has happen at other servers.
+    ///
+    /// # Panics
+    ///
+    /// If no room was opened with this journal.
+    #[must_use]
+    pub fn committer(&self) -> Committer {
+        self.lock().committer.clone().expect("a room was opened")
+    }
+
+    /// The name that a session was given last, among the records that were kept.
+    #[must_use]
+    pub fn name_of(&self, member: MemberId) -> Option<Name> {
+        self.lock().names.iter().rev().find(|(named, _)| *named == member)?.1.clone()
+    }
+
     /// How many records wait.
     #[must_use]
     pub fn waiting(&self) -> usize {

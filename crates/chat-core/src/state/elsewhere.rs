@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_proto::{Author, DirectItem, Event, LeaveReason, MemberId, Text};
+use chat_proto::{Author, DirectItem, Event, LeaveReason, MemberId, Name, Text};
 
 use super::{State, Wakes};
 use crate::elsewhere::Elsewhere;
 use crate::error::{KickError, TellError};
-use crate::members::Member;
+use crate::members::{Member, Membership};
 use crate::mutes::Known;
 use crate::people::Presence;
 use crate::relay::{OtherMember, Outbound, Relay};
@@ -66,6 +66,10 @@ impl Elsewheres {
 impl State {
     pub(crate) fn hear_elsewhere(&mut self, what: Elsewhere, now: Instant) -> Wakes {
         match what {
+            // Every server has local members of its own. They are called the same at each, and keep their names.
+            Elsewhere::Name { looks, holder: Some(_) } if self.local_holder(&looks).is_some() => {
+                Wakes::default()
+            }
             Elsewhere::Name { looks, holder: Some(holder) } => {
                 let loser = self.names.give_elsewhere(looks, holder);
                 // A session that has moved there has not lost anything.
@@ -74,6 +78,11 @@ impl State {
             }
             Elsewhere::Name { looks, holder: None } => {
                 self.names.free_elsewhere(&looks);
+                // The server had lost it to one of its kind, and takes it now, so that no remote member can.
+                if let Some((id, name)) = self.local_holder(&looks) {
+                    // If there is no room for it, the name is protected at this server alone.
+                    let _full = self.keep_name(id, Some(name));
+                }
                 Wakes::default()
             }
             Elsewhere::Here { member, is_news } => self.here_elsewhere(member, is_news, now),
@@ -102,18 +111,37 @@ impl State {
 
     fn here_elsewhere(&mut self, member: OtherMember, is_news: bool, now: Instant) -> Wakes {
         let (id, author) = (member.member, member.author.clone());
-        if self.members.key_of(id).is_some() {
-            return Wakes::default(); // the session goes on here, and the other server has not noticed yet
-        }
-        let before = self.elsewhere.insert(member).map(|before| before.author);
-        let event = match before {
-            _ if !is_news => return Wakes::default(),
-            None => Event::Joined { member: id, author, members: self.member_count() },
-            Some(from) if from != author => Event::Renamed { member: id, from, to: author },
-            Some(_) => return Wakes::default(),
+        let (before, mut wakes) = match self.members.key_of(id) {
+            Some(membership) if self.came_unix_ms(membership) >= member.came_unix_ms => {
+                return Wakes::default(); // the session goes on here, and the other server has not noticed yet
+            }
+            // It goes on there: its connection here is an old one, which may be half open.
+            Some(membership) => {
+                let mut wakes = self.tell_dismissed(membership, LeaveReason::Replaced);
+                let departed = self.end_membership(membership, &LeaveReason::Replaced, now);
+                let author = departed.map(|(author, more)| {
+                    wakes.0.extend(more.0);
+                    author
+                });
+                (author, wakes)
+            }
+            None => (None, Wakes::default()),
         };
-        self.gathered.count(&event, now);
-        self.append(event, None)
+        let before = self.elsewhere.insert(member).map(|before| before.author).or(before);
+        let event = match before {
+            Some(from) if from != author => Event::Renamed { member: id, from, to: author },
+            None if is_news => Event::Joined { member: id, author, members: self.member_count() },
+            _ => return wakes,
+        };
+        if is_news {
+            self.gathered.count(&event, now);
+            wakes.0.extend(self.append(event, None).0);
+        }
+        wakes
+    }
+
+    fn came_unix_ms(&self, membership: Membership) -> u64 {
+        self.began_unix_ms + self.members.get(membership).map_or(0, |member| member.came_ms)
     }
 
     fn gone_elsewhere(&mut self, member: MemberId, reason: LeaveReason, now: Instant) -> Wakes {
@@ -252,11 +280,15 @@ impl State {
 
     // ---- names ---------------------------------------------------------------------------------
 
-    /// The name that a member has here belongs to a member of another server. A local member keeps it: its process has chosen it.
+    /// The local member that has a name of these looks, and the name.
+    fn local_holder(&self, looks: &str) -> Option<(MemberId, Name)> {
+        let holder = self.names.holder_here(looks)?;
+        let local = self.locals[self.local_place(holder)?].as_ref()?;
+        Some((holder, local.name.clone()))
+    }
+
+    /// The name that a remote member has here belongs to a member of another server.
     fn lose_name(&mut self, loser: MemberId) -> Wakes {
-        if self.local_place(loser).is_some() {
-            return Wakes::default();
-        }
         let Some(from) = self.author_of(loser) else {
             self.left.release_name(loser);
             return Wakes::default();

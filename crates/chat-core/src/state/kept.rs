@@ -201,8 +201,9 @@ impl State {
         } else if self.is_shared() && member != MemberId::ROOM && self.local_place(member).is_none() {
             // A member of another server, which may come here.
             let left = Left { taken: number, ..Left::default() };
-            if let Some(name) = self.left.remember(member, left).and_then(|forgotten| forgotten.name) {
+            if let Some((forgotten, Left { name: Some(name), .. })) = self.left.remember(member, left) {
                 self.names.release(&name);
+                self.give_up_name(forgotten);
             }
         }
     }

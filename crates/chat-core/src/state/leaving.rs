@@ -61,14 +61,31 @@ impl State {
         now: Instant,
         except: Option<usize>,
     ) -> Wakes {
-        let Some(author) = self.identity(membership).map(|(_, author)| author) else {
+        let Some(id) = self.members.get(membership).map(|member| member.id) else { return Wakes::default() };
+        let Some((author, mut wakes)) = self.end_membership(membership, &reason, now) else {
             return Wakes::default();
         };
+        self.tell_others_gone(id, &reason);
+        let left = Event::Left { member: id, author, reason, members: self.member_count() };
+        self.gathered.count(&left, now);
+        wakes.0.extend(self.append(left, except).0);
+        wakes
+    }
+
+    /// Ends a membership without a word to the others. Returns as which it was shown.
+    pub(super) fn end_membership(
+        &mut self,
+        membership: Membership,
+        reason: &LeaveReason,
+        now: Instant,
+    ) -> Option<(Author, Wakes)> {
+        let (_, author) = self.identity(membership)?;
         let word = self.members.get(membership).map_or(WORD, |member| self.word(member));
-        let Some(member) = self.members.remove(membership) else { return Wakes::default() };
+        let member = self.members.remove(membership)?;
         self.admission.leave(member.address);
         // A member that leaves by its own choice does not come back with the session, but may with another one.
-        let mut reserved = member.name().filter(|_| member.is_framed && reason != LeaveReason::Quit).cloned();
+        let mut reserved =
+            member.name().filter(|_| member.is_framed && *reason != LeaveReason::Quit).cloned();
         if let Some(name) = member.name().filter(|_| reserved.is_none()) {
             self.names.release(name);
             self.give_up_name(member.id);
@@ -81,23 +98,16 @@ impl State {
                 standing: member.standing().cloned().unwrap_or_default(),
                 unread: member.profile.as_ref().map(|profile| profile.unread()).unwrap_or_default(),
             };
-            if let Some(name) = self.left.remember(member.id, left).and_then(|forgotten| forgotten.name) {
+            if let Some((forgotten, Left { name: Some(name), .. })) = self.left.remember(member.id, left) {
                 self.names.release(&name);
+                self.give_up_name(forgotten);
             }
         }
-        let mut wakes = self.return_undelivered(
-            &author,
-            member.profile.as_ref().and_then(|profile| profile.lane.as_deref()),
-            &reason,
-            word,
-        );
+        let lane = member.profile.as_ref().and_then(|profile| profile.lane.as_deref());
+        let wakes = self.return_undelivered(&author, lane, reason, word);
         self.counted.left += 1;
         self.by_transport.of(word).left += 1;
-        self.tell_others_gone(member.id, &reason);
-        let left = Event::Left { member: member.id, author, reason, members: self.member_count() };
-        self.gathered.count(&left, now);
-        wakes.0.extend(self.append(left, except).0);
-        wakes
+        Some((author, wakes))
     }
 
     pub(super) fn those(&self, which: impl Fn(&Member) -> bool) -> Vec<Membership> {

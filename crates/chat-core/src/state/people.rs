@@ -100,6 +100,12 @@ impl State {
         }
     }
 
+    /// Sessions that left too long ago lose their names, for members of other servers that want them. Costs a step per session.
+    pub(crate) fn end_old_reservations(&mut self, now: Instant) {
+        let Some(left_ms) = self.since_began_ms(now).checked_sub(NAME_RESERVED_MS) else { return };
+        self.left.named_until(left_ms).into_iter().for_each(|holder| self.end_reservation(holder));
+    }
+
     /// Sessions that have left lose a name that is banned now, and what looks like it. Costs a step per session.
     pub(super) fn end_reservations_of(&mut self, banned: &Name) {
         self.left.holders_like(banned).into_iter().for_each(|holder| self.end_reservation(holder));
