@@ -91,6 +91,7 @@ fn a_missing_part_is_noticed_and_asked_for() {
 #[test]
 fn the_members_of_a_server_leave_that_says_nothing_about_the_room_any_more() {
     let (mut others, servers) = (Others::default(), Servers::new());
+    servers.notice(&"a".to_owned());
     others.hear(changes("a", 1, vec![Change::Here(member(1, "ann"))]));
     for _ in 0..SILENT_LOOKS {
         assert!(others.look(&servers, true).is_empty());
