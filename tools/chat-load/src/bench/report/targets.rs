@@ -37,7 +37,11 @@ fn all(results: &Results) -> Vec<(&'static str, f64, Option<f64>)> {
         ),
         ("... x Redis", 0.4, ratio(fast, CpuPerDelivery, plain, "redis")),
         ("... framed x plain", 1.0, ratio(fast, CpuPerDelivery, framed, plain)),
-        ("... with --tls and --web x without", 1.0, ratio(fast, CpuPerDelivery, "tcp-plain-1-tls-web", plain)),
+        (
+            "... with --tls and --web x without",
+            1.0,
+            ratio(fast, CpuPerDelivery, "tcp-plain-1-tls-web", plain),
+        ),
         ("... WebSocket x batch limit of as many bytes", 1.3, ratio(fast, CpuPerDelivery, "ws-1", LIMIT_WEB)),
         ("... x axum", 0.2, ratio(fast, CpuPerDelivery, "ws-1", "ws-axum")),
         ("... x Bun's publish", 0.5, ratio(fast, CpuPerDelivery, "ws-1", "ws-bun")),
