@@ -12,10 +12,6 @@ use crate::args::ServerArgs;
 use crate::failure::Failure;
 use crate::history;
 use crate::stdio;
-use crate::terminal::{rfc_3339, unix_ms};
-
-/// A certificate that ends sooner is worth a word.
-const EXPIRES_SOON_S: i64 = 14 * 24 * 60 * 60;
 
 /// Tries everything that a start does, without a trace.
 pub(super) fn run(args: &ServerArgs) -> Result<ExitCode, Failure> {
@@ -99,20 +95,5 @@ fn addresses(args: &ServerArgs) -> Result<(), Failure> {
 }
 
 fn certificate(args: &ServerArgs) -> Result<(), Failure> {
-    let Some(certificate) = tls::certificate(args)? else { return Ok(()) };
-    let Some((from, until)) = certificate.validity() else { return Ok(()) };
-    let now = i64::try_from(unix_ms() / 1000).unwrap_or(i64::MAX);
-    let time = |seconds: i64| rfc_3339(u64::try_from(seconds).unwrap_or(0) * 1000).unwrap_or_default();
-    if now < from {
-        return Err(Failure::new(format!("the TLS certificate is not valid before {}", time(from)), None));
-    }
-    if now > until {
-        let hint = "renew it; SIGHUP has a running server read it again".to_owned();
-        let expired = format!("the TLS certificate has expired at {}", time(until));
-        return Err(Failure::new(expired, Some(hint)));
-    }
-    if until - now < EXPIRES_SOON_S {
-        tracing::warn!("the TLS certificate expires at {}", time(until));
-    }
-    Ok(())
+    tls::certificate(args)?.map_or(Ok(()), |certificate| tls::check_dates(&certificate))
 }

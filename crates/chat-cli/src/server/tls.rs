@@ -7,6 +7,10 @@ use chat_tls::{Certificate, CertificateError, Fingerprint, Tls};
 
 use crate::args::{ServerArgs, TransportKind};
 use crate::failure::Failure;
+use crate::terminal::{rfc_3339, unix_ms};
+
+/// A certificate that ends sooner is worth a word.
+const EXPIRES_SOON_S: i64 = 14 * 24 * 60 * 60;
 
 /// What TCP connections are encrypted with.
 pub(super) struct Encryption {
@@ -18,6 +22,7 @@ impl Encryption {
     /// Reads or makes the certificate that is asked for, if one is.
     pub(super) fn open(args: &ServerArgs) -> Result<Option<Self>, Failure> {
         let Some(certificate) = certificate(args)? else { return Ok(None) };
+        warn_of_dates(&certificate);
         let fingerprint = certificate.fingerprint();
         Ok(Some(Self { tls: Tls::new(certificate).only(args.tls_only), fingerprint }))
     }
@@ -34,6 +39,7 @@ impl Encryption {
         }
         if let Some(certificate) = certificate(args)? {
             tracing::info!(fingerprint = %certificate.fingerprint(), "the TLS certificate is read again");
+            warn_of_dates(&certificate);
             self.tls.replace(certificate);
         }
         Ok(())
@@ -69,6 +75,32 @@ pub(super) fn certificate(args: &ServerArgs) -> Result<Option<Certificate>, Fail
         Failure::new(error, hint)
     })?;
     Ok(Some(certificate))
+}
+
+/// A server with such a certificate still serves those who do not ask for TLS, or know it by its fingerprint.
+fn warn_of_dates(certificate: &Certificate) {
+    if let Err(failure) = check_dates(certificate) {
+        tracing::warn!("{}", failure.causes());
+    }
+}
+
+/// Whether the certificate is valid now. Warns if it will not be soon.
+pub(super) fn check_dates(certificate: &Certificate) -> Result<(), Failure> {
+    let Some((from, until)) = certificate.validity() else { return Ok(()) };
+    let now = i64::try_from(unix_ms() / 1000).unwrap_or(i64::MAX);
+    let time = |seconds: i64| rfc_3339(u64::try_from(seconds).unwrap_or(0) * 1000).unwrap_or_default();
+    if now < from {
+        return Err(Failure::new(format!("the TLS certificate is not valid before {}", time(from)), None));
+    }
+    if now > until {
+        let hint = "renew it; SIGHUP has a running server read it again".to_owned();
+        let expired = format!("the TLS certificate has expired at {}", time(until));
+        return Err(Failure::new(expired, Some(hint)));
+    }
+    if until - now < EXPIRES_SOON_S {
+        tracing::warn!("the TLS certificate expires at {}", time(until));
+    }
+    Ok(())
 }
 
 /// The line that says what certificate there is.
