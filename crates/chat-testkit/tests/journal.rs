@@ -130,6 +130,18 @@ fn while_the_journal_fails_speakers_are_told_why_and_nothing_is_seen() {
 }
 
 #[test]
+fn every_message_that_fails_is_refused_however_many_fail_at_once() {
+    let journal = ScriptedJournal::default();
+    let mut carrier = Carrier::new(&journal);
+    let ann = carrier.welcome(None).member;
+    (1..=300).for_each(|number| assert_eq!(carrier.say(ann, number, "lost"), Outcome::Submitted));
+    journal.fail("the disk is full");
+    let why = Text::one_line("the disk is full").unwrap();
+    let refused = (1..=300).map(|number| DirectItem::Refused { number, why: why.clone() });
+    assert!(carrier.told().into_iter().eq(refused));
+}
+
+#[test]
 fn a_full_journal_refuses_with_the_reason() {
     let journal = ScriptedJournal::default().with_queue_max(1);
     let mut carrier = Carrier::new(&journal);

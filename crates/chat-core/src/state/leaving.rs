@@ -132,7 +132,10 @@ impl State {
                 self.return_elsewhere(from, to.clone(), why.clone());
                 continue;
             }
-            wakes.0.extend(self.tell_of_its_own(from, item).0);
+            // Members of whom many leave at once must not fill the memory of one sender's transport.
+            if !self.profile(from).is_some_and(|profile| profile.is_lane_overdue()) {
+                wakes.0.extend(self.tell_of_its_own(from, item).0);
+            }
         }
         wakes
     }

@@ -223,22 +223,16 @@ impl State {
     }
 
     /// Tells a member what became of something that it said earlier; it may have left, and learns it when its session goes on. A plain
-    /// member that has left, and one whose transport has a whole lane still to pull, is not told.
+    /// member that has left is not told.
     pub(super) fn tell_of_its_own(&mut self, to: MemberId, item: DirectItem) -> Wakes {
-        let Some(membership) = self.members.key_of(to) else {
-            return match self.local_place(to) {
-                Some(place) => self.tell_local(place, item).unwrap_or_default(),
-                None => {
-                    let _is_kept = self.left.tell(to, item);
-                    Wakes::default()
-                }
-            };
-        };
-        let profile = self.members.get(membership).and_then(|member| member.profile.as_ref());
-        if profile.is_some_and(|profile| profile.is_lane_overdue()) {
-            return Wakes::default();
+        if let Some(membership) = self.members.key_of(to) {
+            return self.confirm_later(membership, item);
         }
-        self.confirm_later(membership, item)
+        if let Some(place) = self.local_place(to) {
+            return self.tell_local(place, item).unwrap_or_default();
+        }
+        let _is_kept = self.left.tell(to, item);
+        Wakes::default()
     }
 
     /// Tells a member the result of its message. Its transport, whose turn this is, pulls at the end of the turn.
