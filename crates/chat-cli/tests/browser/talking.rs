@@ -235,3 +235,39 @@ fn a_reader_who_scrolls_up_stays_there_when_older_messages_come() {
             (document.querySelector('#log'))",
     );
 }
+
+#[test]
+fn older_messages_come_also_when_the_server_died_before_it_could_answer() {
+    let Some(browser) = Browser::start(&[]) else { return };
+    let file = std::env::temp_dir().join(format!("chat-browser-older-{}.db", std::process::id()));
+    let path = file.to_str().unwrap();
+    let bind = format!("{}:0", crate::support::own_loopback());
+    let mut first = Server::at(&bind, &["tcp"], &["--web", "--history", path]);
+    let address = first.address.to_string();
+    let lines: String = (0..400).fold(String::new(), |mut lines, number| {
+        writeln!(lines, "line {number}").unwrap();
+        lines
+    });
+    let netcat = first.peer_that_says(&lines);
+    let page = browser.open(&format!("http://{address}/"));
+    page.join("ann");
+    page.shows("line 399");
+    drop(netcat);
+    first.process.signal("STOP");
+    // The page asks at its end, and nobody answers.
+    page.value("document.querySelector('#log').scrollTop = 0");
+    page.value(
+        "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(true))))",
+    );
+    first.process.kill();
+    page.waits_for("document.querySelector('#link-text').textContent !== 'Connected'");
+    let _second = Server::at(&address, &["tcp"], &["--web", "--history", path]);
+    page.value("document.querySelector('#retry').click()");
+    page.is_connected();
+    page.resize(1280, 30_000);
+    page.value("document.querySelector('#log').scrollTop = 0");
+    page.shows("line 0");
+    for end in ["", "-wal", "-shm", "-lock"] {
+        let _perhaps_not_there = std::fs::remove_file(format!("{path}{end}"));
+    }
+}
