@@ -177,9 +177,10 @@ pub(super) fn take_over(path: &Path) -> Result<Option<(Predecessor, Handed)>, Fa
     };
     server.set_read_timeout(Some(PATIENCE)).map_err(cannot)?;
     let asked = control::send(&mut server, &Request::TakeOver);
-    let (handed, history) = asked.and_then(|()| receive(&server)).map_err(cannot)?;
+    let offered = asked.and_then(|()| receive(&server)).map_err(cannot)?;
+    let history = offered.history;
     let mut predecessor = Predecessor { server, path: path.to_owned(), history, files: Vec::new() };
-    let handed = Handed::from_server(handed, &mut predecessor)?;
+    let handed = Handed::from_server(offered.sockets, &mut predecessor)?;
     Ok(Some((predecessor, handed)))
 }
 
@@ -199,8 +200,14 @@ fn cannot_take_over(path: &Path, source: io::Error) -> Failure {
     Failure::new(failed, hint.map(str::to_owned))
 }
 
-/// The sockets, and what they are.
-fn receive(server: &UnixStream) -> io::Result<(Vec<(Kind, OwnedFd)>, Option<PathBuf>)> {
+/// What the other server offers.
+struct Offered {
+    sockets: Vec<(Kind, OwnedFd)>,
+    history: Option<PathBuf>,
+}
+
+/// Reads the line and the sockets that come with it.
+fn receive(server: &UnixStream) -> io::Result<Offered> {
     let mut line = Vec::new();
     let mut sockets = Vec::new();
     while line.last() != Some(&b'\n') {
@@ -223,7 +230,7 @@ fn receive(server: &UnixStream) -> io::Result<(Vec<(Kind, OwnedFd)>, Option<Path
     }
     match serde_json::from_slice(&line)? {
         Update::Sockets { kinds, history } if kinds.len() == sockets.len() => {
-            Ok((kinds.into_iter().zip(sockets).collect(), history))
+            Ok(Offered { sockets: kinds.into_iter().zip(sockets).collect(), history })
         }
         Update::Refused(why) => Err(io::Error::other(why)),
         _ => Err(ErrorKind::InvalidData.into()),
