@@ -96,6 +96,26 @@ fn old_messages_are_read_page_by_page_and_found_by_their_words() {
 }
 
 #[test]
+fn a_room_that_is_open_twice_numbers_each_message_once() {
+    let path = directory("open-twice").join("chat.db");
+    let store = open(&path);
+    let (one, other) = (room(&store), room(&store));
+    let speakers = [one.join("ann").unwrap(), other.join("ann").unwrap()];
+    for number in 1..=100 {
+        for ann in &speakers {
+            ann.say(&format!("message number {number}")).unwrap();
+        }
+    }
+    speakers.iter().for_each(|ann| hear(ann, "[ann] message number 100"));
+    store.flush();
+    let file = Connection::open(&path).unwrap();
+    let held: (i64, i64) = file
+        .query_row("SELECT count(*), max(seq) FROM history", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    assert_eq!(held, (200, 200));
+}
+
+#[test]
 fn rooms_of_one_file_have_histories_of_their_own() {
     let path = directory("rooms").join("chat.db");
     let config =
