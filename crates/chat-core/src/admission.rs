@@ -66,16 +66,7 @@ impl Admission {
     pub(crate) fn enter(&self, address: PeerAddr, instead: Option<PeerAddr>) -> Result<(), JoinError> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let (network, old) = (self.network(address), instead.and_then(|old| self.network(old)));
-        if let Some(network) = network {
-            let there = counts.by_network.get(&network).copied().unwrap_or(0);
-            if there - usize::from(old == Some(network)) >= counts.members_per_address_max {
-                let members_per_address_max = counts.members_per_address_max;
-                return Err(JoinError::AddressFull { members_per_address_max });
-            }
-        }
-        if counts.members - usize::from(instead.is_some()) >= counts.members_max {
-            return Err(JoinError::RoomFull { members_max: counts.members_max });
-        }
+        counts.check(network, old, instead.is_some())?;
         if instead.is_some() {
             counts.remove(old);
         }
@@ -84,6 +75,12 @@ impl Admission {
             *counts.by_network.entry(network).or_default() += 1;
         }
         Ok(())
+    }
+
+    /// Whether a member that comes from `address` would be let in.
+    pub(crate) fn check(&self, address: PeerAddr) -> Result<(), JoinError> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.check(self.network(address), None, false)
     }
 
     /// The attempts at the operators' password, in all rooms together.
@@ -156,6 +153,21 @@ pub fn network_of(peer: impl Into<PeerAddr>) -> IpAddr {
 }
 
 impl Counts {
+    /// Whether a member of this network may come, perhaps in place of one of the `old` network.
+    fn check(&self, network: Option<IpAddr>, old: Option<IpAddr>, is_instead: bool) -> Result<(), JoinError> {
+        if let Some(network) = network {
+            let there = self.by_network.get(&network).copied().unwrap_or(0);
+            if there - usize::from(old == Some(network)) >= self.members_per_address_max {
+                let members_per_address_max = self.members_per_address_max;
+                return Err(JoinError::AddressFull { members_per_address_max });
+            }
+        }
+        if self.members - usize::from(is_instead) >= self.members_max {
+            return Err(JoinError::RoomFull { members_max: self.members_max });
+        }
+        Ok(())
+    }
+
     fn remove(&mut self, network: Option<IpAddr>) {
         self.members -= 1;
         if let Some(network) = network

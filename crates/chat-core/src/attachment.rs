@@ -53,7 +53,9 @@ impl Attachment {
         self
     }
 
-    pub(crate) fn word(&self) -> &'static str {
+    /// The word of its transport.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
         self.word
     }
 

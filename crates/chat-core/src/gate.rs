@@ -8,7 +8,8 @@ use chat_proto::{Name, PeerAddr, Text};
 /// Decides who may become a member. Set it in [`RoomConfig::with_gate`](crate::RoomConfig::with_gate); [`BanList`](crate::BanList) is one.
 ///
 /// It is asked on the I/O thread that serves the peer, without the room's lock, so it may use the room. While it decides the
-/// other members of that thread wait: it must be quick and never block. It is asked again when a member takes another name.
+/// other members of that thread wait: it must be quick and never block. It is asked again when a member takes another name, and
+/// before a room is opened for a peer.
 /// Limits of members per address and of the rate come on top.
 ///
 /// ```

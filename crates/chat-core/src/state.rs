@@ -151,10 +151,14 @@ impl State {
 
     /// A gate or a ban has kept a peer of this transport out.
     pub(crate) fn count_banned(&mut self, word: &'static str) {
+        self.count_refused(word);
+        self.by_transport.of(word).banned += 1;
+    }
+
+    /// A peer of this transport was kept out.
+    pub(crate) fn count_refused(&mut self, word: &'static str) {
         self.counted.refused += 1;
-        let stats = self.by_transport.of(word);
-        stats.refused += 1;
-        stats.banned += 1;
+        self.by_transport.of(word).refused += 1;
     }
 
     pub(crate) fn count_missed(&mut self, word: &'static str, messages: u64) {

@@ -5,9 +5,10 @@
 mod support;
 
 use chat_core::{
-    Action, JoinError, Outcome, PendingRoom, Room, RoomConfig, RoomError, Rooms, RoomsConfig, Start,
+    Action, Ban, BanList, JoinError, Outcome, PendingRoom, Room, RoomConfig, RoomError, Rooms, RoomsConfig,
+    Start,
 };
-use chat_proto::Hello;
+use chat_proto::{Hello, LeaveReason};
 use support::{Carrier, Time};
 
 fn name(s: &str) -> chat_core::Name {
@@ -98,6 +99,28 @@ fn one_address_opens_only_some_of_the_rooms() {
     let local: Vec<PendingRoom> =
         (0..5).map(|number| open(&format!("local-{number}"), "127.0.0.1:1").unwrap()).collect();
     assert_eq!(local.len(), 5, "loopback is exempt");
+}
+
+#[test]
+fn a_peer_that_is_kept_out_opens_no_room() {
+    let bans = BanList::new();
+    let room = RoomConfig::default().with_bans(bans.clone()).with_members_max(1);
+    let config = RoomsConfig::default().with_room(name("lobby")).with_open_max(9).with_room_config(room);
+    let (rooms, time) = rooms(config);
+    let asks = |from: &str| {
+        let hello = Hello { room: Some(support::text("games")), ..Hello::default() };
+        let from = from.parse::<std::net::SocketAddr>().unwrap();
+        rooms.for_newcomer(&hello, &from.into(), "tcp").map(drop)
+    };
+    let who = "192.0.2.1".parse().unwrap();
+    bans.ban(Ban { who, why: support::text("spam"), until_unix_ms: None }).unwrap();
+    assert_eq!(asks("192.0.2.1:1"), Err(LeaveReason::banned(&support::text("spam"))));
+    assert_eq!(asks("192.0.2.2:1"), Ok(()));
+    let carrier = Carrier::new(&rooms.first(), &time);
+    let _only = carrier.join("192.0.2.3:1");
+    assert_eq!(asks("192.0.2.2:1"), Err(LeaveReason::RoomFull));
+    assert_eq!(rooms.first().stats().refused, 2);
+    assert_eq!(rooms.list().len(), 1);
 }
 
 #[test]

@@ -23,6 +23,9 @@ use support::{CHAT, Peer, Process, Server, client_command_over, free_address};
 /// How long the answer to a command may take that depends on other servers. The names of a dead one come free after 15 seconds.
 const ANSWERS_IN: Duration = Duration::from_secs(60);
 
+/// How soon talking goes on after the stream has a leader again.
+const GOES_ON_IN: Duration = Duration::from_secs(2);
+
 /// NATS, and chat servers that share their rooms over it.
 pub(crate) struct Cluster {
     pub(crate) nats: NatsServers,
@@ -198,6 +201,26 @@ fn what_is_wrong_is_told_with_what_to_do() {
     assert!(told.contains("openssl rand -hex 32"), "{told}");
     let told = run(&short);
     assert!(told.contains("3 bytes") && told.contains("32"), "{told}");
+}
+
+#[test]
+fn talking_goes_on_soon_after_the_stream_has_a_leader_again() {
+    let Some(mut cluster) = Cluster::start("leader", 3, 2) else { return };
+    let (mut speaks, mut hears_it) = (cluster.server(0).peer(), cluster.server(1).peer());
+    speaks.send("before\n");
+    hears(&mut hears_it, 0, "before\n");
+    let leader = cluster.nats.leader(schedule::STREAM).unwrap();
+    cluster.nats.kill(leader);
+    speaks.send("meanwhile\n");
+    let by = support::now() + ANSWERS_IN;
+    while cluster.nats.leader(schedule::STREAM).is_none_or(|now| now == leader) {
+        assert!(support::now() < by, "the stream has no leader");
+    }
+    let chosen = support::now();
+    hears(&mut hears_it, 0, "meanwhile\n");
+    let after = chosen.elapsed();
+    println!("talking goes on {after:?} after the stream has a leader again");
+    assert!(after < GOES_ON_IN, "{after:?}");
 }
 
 #[test]

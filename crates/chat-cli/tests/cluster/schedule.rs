@@ -17,7 +17,7 @@ const MESSAGES: u64 = 400;
 const FAULTS: u64 = 5;
 
 /// The stream of the servers' only room.
-const STREAM: &str = "chat_room";
+pub(crate) const STREAM: &str = "chat_room";
 
 /// The longest time that a server is away.
 const AWAY_MS_MAX: u64 = 3_000;

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
-use chat_proto::Name;
+use chat_proto::{Hello, LeaveReason, Name};
 
 use super::Rooms;
-use crate::error::RoomError;
+use crate::error::{JoinError, RoomError};
+use crate::identity::Identity;
 use crate::journal::JournalError;
 use crate::open_rooms::OpenRooms;
 use crate::pending_room::{OpenRequest, Opened, PendingRoom};
@@ -14,6 +15,34 @@ use crate::room::{self, Room};
 use crate::rooms_config::RoomsConfig;
 
 impl Rooms {
+    /// The room that the hello of a newcomer asks for, as [`named`](Self::named) finds it. A peer that a gate, a ban or a limit keeps out opens
+    /// none: of a room that is there, it learns so when it joins. `transport` is the word of its transport.
+    ///
+    /// # Errors
+    ///
+    /// Why the peer cannot have that room, for it to read.
+    pub fn for_newcomer(
+        &self,
+        hello: &Hello,
+        peer: &Identity,
+        transport: &'static str,
+    ) -> Result<PendingRoom, LeaveReason> {
+        let wanted = hello.room.as_ref().and_then(|room| room.as_str().parse::<Name>().ok());
+        if wanted.is_some_and(|wanted| self.get(&wanted).is_none()) {
+            let (first, name) =
+                (self.first(), hello.name.as_ref().and_then(|name| name.as_str().parse().ok()));
+            first.admit(peer, transport, name.as_ref()).map_err(|why| {
+                first.lock().count_banned(transport);
+                LeaveReason::from(JoinError::Refused { why })
+            })?;
+            self.0.admission.check(peer.address.into()).map_err(|full| {
+                first.lock().count_refused(transport);
+                LeaveReason::from(full)
+            })?;
+        }
+        self.named(hello.room.as_ref(), peer.address).map_err(|why| LeaveReason::no_room(&why))
+    }
+
     /// Begins to open a room, unless there are `open_max` besides the configured ones, or its opener has opened enough of them.
     pub(super) fn begin(
         &self,

@@ -74,7 +74,7 @@ impl State {
         let present = resume.and_then(|resume| self.members.key_of(resume.session.member));
         let holder = present.and_then(|membership| self.members.get(membership));
         if holder.is_some_and(|holder| self.since_began_ms(newcomer.came) < holder.came_ms) {
-            self.count_refused(newcomer.attachment);
+            self.count_refused_at(newcomer.attachment);
             return Err(JoinError::Superseded);
         }
         let mut wakes = self.admit(&newcomer, present, now)?;
@@ -239,15 +239,14 @@ impl State {
             Err(error) => Err(error),
         };
         if result.is_err() {
-            self.count_refused(newcomer.attachment);
+            self.count_refused_at(newcomer.attachment);
         }
         result
     }
 
-    fn count_refused(&mut self, attachment: usize) {
-        self.counted.refused += 1;
+    fn count_refused_at(&mut self, attachment: usize) {
         let word = word_of(&self.attachments, u32::try_from(attachment).unwrap_or(u32::MAX));
-        self.by_transport.of(word).refused += 1;
+        self.count_refused(word);
     }
 
     fn check_limits(&self, address: PeerAddr, instead: Option<Membership>) -> Result<(), JoinError> {

@@ -132,9 +132,17 @@ impl Connection {
             Who::Stranger => None,
         };
         let Some(peer) = peer else { return };
-        let opening = match cx.feeds.rooms().named(hello.room.as_ref(), peer.address) {
+        let rooms = cx.feeds.rooms();
+        let opening = match &self.who {
+            Who::Member(_) => {
+                let named = rooms.named(hello.room.as_ref(), peer.address);
+                named.map_err(|why| LeaveReason::no_room(&why))
+            }
+            _ => rooms.for_newcomer(&hello, &peer, cx.feed().attachment().word()),
+        };
+        let opening = match opening {
             Ok(opening) => opening,
-            Err(why) => return self.end(LeaveReason::no_room(&why), cx),
+            Err(reason) => return self.end(reason, cx),
         };
         match opening.room() {
             Some(room) => self.welcome(&hello, room, cx),

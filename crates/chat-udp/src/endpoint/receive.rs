@@ -98,8 +98,16 @@ impl Endpoint {
                 return; // a late copy of a hello from before that session
             }
         }
-        match self.feeds.rooms().named(hello.room.as_ref(), from) {
-            Err(why) => self.greet(from, opened, hello, Err(LeaveReason::no_room(&why)), now),
+        let rooms = self.feeds.rooms();
+        let opening = if self.peers.at(from).is_some() {
+            // It is a member, and goes to another room.
+            rooms.named(hello.room.as_ref(), from).map_err(|why| LeaveReason::no_room(&why))
+        } else {
+            let word = self.feeds.feed(FeedId::FIRST).attachment().word();
+            rooms.for_newcomer(hello, &from.into(), word)
+        };
+        match opening {
+            Err(reason) => self.greet(from, opened, hello, Err(reason), now),
             Ok(opening) => match opening.room() {
                 Some(room) => self.greet(from, opened, hello, found(room), now),
                 None => self.hold(from, opened, hello, opening),
