@@ -164,7 +164,7 @@ fn the_limits_of_members_hold_for_all_rooms_together() {
     assert_eq!(dev.try_join("192.0.2.1:7"), Err(JoinError::AddressFull { members_per_address_max: 2 }));
     dev.join("192.0.2.2:6");
     assert_eq!(lobby.try_join("192.0.2.3:7"), Err(JoinError::RoomFull { members_max: 3 }));
-    lobby.leave(ann, chat_core::LeaveReason::Quit);
+    lobby.leave(ann, LeaveReason::Quit);
     assert!(dev.try_join("192.0.2.1:7").is_ok());
 }
 
