@@ -102,7 +102,7 @@ impl Profile {
     }
 
     /// The session goes on, and has the items up to `got`.
-    pub(crate) fn read_on(&mut self, unread: Unread, got: u64) {
+    pub(crate) fn read_on(&mut self, unread: &Unread, got: u64) {
         self.direct = unread.direct.max(got);
         let mut lane = Lane::new(got);
         unread.items.iter().filter(|direct| direct.number > got).for_each(|direct| lane.keep(direct));

@@ -103,6 +103,7 @@ fn while_another_program_reads_it_nobody_is_told_that_no_trace_is_left() {
     assert_eq!(Archive::open(&path).unwrap().redact(None, Some("ann"), &[]).unwrap(), 0);
 }
 
+#[expect(clippy::disallowed_methods, reason = "how long the test waits is real time")]
 #[test]
 fn rooms_that_are_gone_with_nothing_to_keep_and_sessions_that_are_never_read_are_deleted() {
     let path = directory("rows").join("chat.db");

@@ -7,6 +7,7 @@ use chat_proto::{Author, DirectItem, Event, LeaveReason, Text};
 use super::{State, WORD, Wakes};
 use crate::lane::Lane;
 use crate::members::{Member, Membership};
+use crate::profile::Profile;
 use crate::sessions::Left;
 use crate::update::Dismissed;
 
@@ -133,7 +134,7 @@ impl State {
                 continue;
             }
             // Members of whom many leave at once must not fill the memory of one sender's transport.
-            if !self.profile(from).is_some_and(|profile| profile.is_lane_overdue()) {
+            if !self.profile(from).is_some_and(Profile::is_lane_overdue) {
                 wakes.0.extend(self.tell_of_its_own(from, item).0);
             }
         }

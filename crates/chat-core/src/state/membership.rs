@@ -98,7 +98,7 @@ impl State {
                     standing: standing.unwrap_or_default(),
                     ..Profile::default()
                 };
-                profile.read_on(unread, direct);
+                profile.read_on(&unread, direct);
                 let member = Member {
                     is_framed: true,
                     profile: Some(Box::new(profile)),

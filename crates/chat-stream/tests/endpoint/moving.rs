@@ -1,4 +1,5 @@
 //! Plain members that go to another room.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::sync::Arc;
 

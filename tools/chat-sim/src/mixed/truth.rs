@@ -339,3 +339,6 @@ fn is_another(before: &Author, now: &Author) -> bool {
 pub(super) fn who_is(name: &str) -> &str {
     name.split_once('-').map_or(name, |(who, _)| who)
 }
+
+#[cfg(test)]
+mod tests;

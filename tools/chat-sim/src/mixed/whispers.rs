@@ -88,3 +88,35 @@ fn parsed(text: &str) -> Result<(String, usize), String> {
     let parsed = parts.and_then(|(from, number)| Some((from.to_owned(), number.parse().ok()?)));
     parsed.ok_or_else(|| format!("{text:?} is no private message of this run"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(whispers: &mut Whispers) -> String {
+        whispers.text("m1", Meant { who: "m2".to_owned(), is_framed: true })
+    }
+
+    #[test]
+    fn a_private_message_that_comes_twice_or_before_an_earlier_one_is_a_fault() {
+        let mut whispers = Whispers::default();
+        let (one, two) = (told(&mut whispers), told(&mut whispers));
+        assert_eq!(whispers.arrived("m2", &two), Ok(()));
+        assert!(whispers.arrived("m2", &two).is_err());
+        assert!(whispers.arrived("m2", &one).is_err());
+        assert_eq!(whispers.taken(&one), Ok(()));
+        assert!(whispers.taken(&one).is_err());
+        assert!(whispers.arrived("m2", "m1: 7.").is_err(), "it is no private message");
+    }
+
+    #[test]
+    fn a_private_message_that_is_lost_without_a_word_is_a_fault() {
+        let mut whispers = Whispers::default();
+        let (one, two) = (told(&mut whispers), told(&mut whispers));
+        assert!(whispers.taken(&one).is_ok() && whispers.taken(&two).is_ok());
+        assert!(whispers.arrived("m2", &one).is_ok());
+        assert!(whispers.lost("m1").is_some());
+        whispers.undelivered("m1");
+        assert_eq!(whispers.lost("m1"), None, "its sender was told");
+    }
+}
