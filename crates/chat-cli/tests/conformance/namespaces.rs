@@ -5,6 +5,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use chat_proto::RoomDatagram;
 
@@ -174,10 +177,19 @@ fn clause_10_1_a_trusted_network_needs_no_number_and_whoever_is_not_there_has_le
     peer.send(b"hello");
     assert_eq!(peer.recv_text(), format!("[{}] hello", peer.name));
     let name = peer.name.clone();
-    // From now on the peer's system answers with ICMP messages.
+    // From now on the peer's system answers with ICMP messages: with few per second, so the room goes on talking.
     drop(peer);
     talk(&mut speaker, &mut reader);
-    server.has_closed(&name, Some("connection lost"));
+    thread::scope(|scope| {
+        let (over, is_over) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            while is_over.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+                speaker.send("and more\n");
+            }
+        });
+        server.has_closed(&name, Some("connection lost"));
+        drop(over);
+    });
 }
 
 #[test]
