@@ -199,7 +199,14 @@ fn not_here(who: &str) -> String {
 
 /// Reads `for 2h` at the beginning.
 fn duration_in_front(text: &str) -> Result<(Option<Duration>, &str), String> {
-    let Some(rest) = text.strip_prefix("for ") else { return Ok((None, text)) };
+    let Some(rest) = text.strip_prefix("for ") else {
+        let word = text.split(' ').next().unwrap_or_default();
+        return match duration(word) {
+            None => Ok((None, text)),
+            // As the reason of a ban without end it would surprise.
+            Some(_) => Err(format!("Write 'for {word}' for a time.")),
+        };
+    };
     let (word, why) = rest.trim_start().split_once(' ').unwrap_or((rest.trim_start(), ""));
     match duration(word) {
         Some(duration) => Ok((Some(duration), why.trim_start())),
@@ -258,6 +265,7 @@ mod tests {
         assert_eq!(duration_in_front("for 2h"), Ok((Some(Duration::from_secs(7_200)), "")));
         assert_eq!(duration_in_front("spam for 2h"), Ok((None, "spam for 2h")));
         assert!(duration_in_front("for ever").is_err());
+        assert!(duration_in_front("2h spam").is_err(), "it is not the reason of a ban for ever");
     }
 
     #[test]
