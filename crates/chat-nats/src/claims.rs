@@ -77,7 +77,7 @@ enum End {
 #[derive(Debug)]
 pub(crate) enum Todo {
     /// The name of this session is certain.
-    LetGo(MemberId),
+    Release(MemberId),
     /// It is somebody else's.
     Lost(MemberId, Name),
 }
@@ -149,7 +149,7 @@ impl Claims {
                 if want.name.is_none() {
                     self.wants.remove(&member);
                 }
-                Some(Todo::LetGo(member))
+                Some(Todo::Release(member))
             }
             End::Lost { looks, revision, claim } => {
                 let is_gone = self.work.servers.is_gone(&claim.server);

@@ -148,7 +148,7 @@ impl Common {
                 }
             }
             News::Claim(done) => match self.claims.ended(done, &mut elsewhere) {
-                Some(Todo::LetGo(member)) => pending.let_go(member),
+                Some(Todo::Release(member)) => pending.release(member),
                 Some(Todo::Lost(member, name)) => {
                     let refused = pending.take_unsent(member, &Author::Named(name));
                     self.committer.failed(refused, LOST);

@@ -13,10 +13,10 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
 use crate::hub::Hub;
-use crate::letters::{Content, Letter, Letters, Waiting};
 use crate::others::{Change, Member, Others, PART_MAX, Told};
 use crate::place::Place;
 use crate::seal::Seal;
+use crate::server_messages::{Content, ServerMessage, ServerMessages, Waiting};
 use crate::servers::{ServerId, Servers};
 
 /// How often a server says how many changes of its members there were.
@@ -39,12 +39,12 @@ pub(crate) struct Exchange {
     at: String,
     /// Where servers tell of their members.
     presence: String,
-    /// What the subjects of letters begin with, and what they end with.
-    letters_to: (String, String),
+    /// What the subjects of messages begin with, and what they end with.
+    messages_to: (String, String),
     told: Subscriber,
     received: Subscriber,
     others: Others,
-    letters: Letters,
+    server_messages: ServerMessages,
     /// Which task of this room at this server: a later one has a greater number.
     task: u64,
     /// How many changes of the members here were told.
@@ -69,9 +69,9 @@ impl Exchange {
     ) -> Option<Self> {
         let (client, servers) = (hub.client.clone(), Arc::clone(&hub.servers));
         let presence = hub.subject(&format!("present.{}", place.key));
-        let letters_to = (hub.subject("to"), place.key.clone());
+        let messages_to = (hub.subject("to"), place.key.clone());
         let told = client.subscribe(presence.clone()).await.ok()?;
-        let own = format!("{}.{}.{}", letters_to.0, servers.me(), letters_to.1);
+        let own = format!("{}.{}.{}", messages_to.0, servers.me(), messages_to.1);
         let received = client.subscribe(own).await.ok()?;
         let at = hub.server_name();
         Some(Self {
@@ -81,11 +81,11 @@ impl Exchange {
             committer,
             at,
             presence,
-            letters_to,
+            messages_to,
             told,
             received,
             others: Others::default(),
-            letters: Letters::default(),
+            server_messages: ServerMessages::default(),
             task,
             number: 0,
             changes: Vec::new(),
@@ -100,7 +100,7 @@ impl Exchange {
     pub(crate) async fn next(&mut self) -> Option<Message> {
         tokio::select! {
             told = self.told.next() => told,
-            letter = self.received.next() => letter,
+            message = self.received.next() => message,
         }
     }
 
@@ -111,10 +111,10 @@ impl Exchange {
             if let Some(told) = self.seal.open::<Told>(subject, &message.payload) {
                 self.hear(told);
             }
-        } else if let Some(letter) = self.seal.open::<Letter>(subject, &message.payload)
-            && self.letters.is_new(&letter)
+        } else if let Some(server_message) = self.seal.open::<ServerMessage>(subject, &message.payload)
+            && self.server_messages.is_new(&server_message)
         {
-            self.read(letter);
+            self.read(server_message);
         }
         self.publish().await;
     }
@@ -148,7 +148,7 @@ impl Exchange {
         let is_connected = self.client.connection_state() == State::Connected;
         let gone = self.others.look(&self.servers, is_connected);
         self.tell(gone);
-        while let Some(Waiting { sender, to, .. }) = self.letters.late(now) {
+        while let Some(Waiting { sender, to, .. }) = self.server_messages.late(now) {
             self.not_delivered(sender, to, SILENT);
         }
         if !is_connected {
@@ -228,10 +228,10 @@ impl Exchange {
         }
     }
 
-    // ---- letters -------------------------------------------------------------------------------
+    // ---- messages of one server to another -----------------------------------------------------
 
-    fn read(&mut self, letter: Letter) {
-        let Letter { server, task, number, content } = letter;
+    fn read(&mut self, server_message: ServerMessage) {
+        let ServerMessage { server, task, number, content } = server_message;
         match content {
             Content::Private { from, author, to, text } => {
                 let (author, text) = (Author::from_shown(&author), Text::lossy(&text));
@@ -241,7 +241,8 @@ impl Exchange {
             }
             Content::Answer { to_task, to_number, why } => {
                 if to_task == self.task
-                    && let Some(Waiting { sender, to, .. }) = self.letters.answered(&server, to_number)
+                    && let Some(Waiting { sender, to, .. }) =
+                        self.server_messages.answered(&server, to_number)
                     && let Some(why) = why
                 {
                     self.not_delivered(sender, to, &why);
@@ -268,12 +269,12 @@ impl Exchange {
         let why = match self.others.server_of(to).cloned() {
             None => "no such member is here",
             Some(_) if self.client.connection_state() != State::Connected => UNREACHABLE,
-            Some(_) if !self.letters.has_room() => TOO_MANY,
+            Some(_) if !self.server_messages.has_room() => TOO_MANY,
             Some(server) => {
                 let (author, text) = (author.to_string(), text.as_str().to_owned());
                 let content = Content::Private { from: from.as_u64(), author, to: to.as_u64(), text };
                 let number = self.write(&server, content);
-                return self.letters.wait(server, number, from, recipient, Instant::now());
+                return self.server_messages.wait(server, number, from, recipient, Instant::now());
             }
         };
         self.not_delivered(from, recipient, why);
@@ -287,11 +288,12 @@ impl Exchange {
     }
 
     fn write(&mut self, server: &ServerId, content: Content) -> u64 {
-        let number = self.letters.next_number();
-        let (prefix, key) = &self.letters_to;
+        let number = self.server_messages.next_number();
+        let (prefix, key) = &self.messages_to;
         let subject = format!("{prefix}.{server}.{key}");
-        let letter = Letter { server: self.servers.me().clone(), task: self.task, number, content };
-        let sealed = self.seal.close(&subject, &letter);
+        let server_message =
+            ServerMessage { server: self.servers.me().clone(), task: self.task, number, content };
+        let sealed = self.seal.close(&subject, &server_message);
         self.outgoing.push((subject, sealed));
         number
     }
@@ -308,7 +310,7 @@ impl Exchange {
 
     async fn publish(&mut self) {
         for (subject, sealed) in self.outgoing.drain(..) {
-            // What is lost is noticed: changes by their numbers, letters by the missing answer.
+            // What is lost is noticed: changes by their numbers, messages by the missing answer.
             let _lost = timeout(PUBLISH_TIMEOUT, self.client.publish(subject, sealed)).await;
         }
     }

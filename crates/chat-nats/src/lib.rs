@@ -46,7 +46,6 @@ mod exchange;
 mod follower;
 mod hub;
 mod journal;
-mod letters;
 mod opening;
 mod others;
 mod pages;
@@ -56,6 +55,7 @@ mod record;
 mod room;
 mod seal;
 mod seed;
+mod server_messages;
 mod servers;
 
 pub use cluster::Cluster;

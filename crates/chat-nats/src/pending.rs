@@ -70,13 +70,13 @@ impl Pending {
         None
     }
 
-    /// Nothing more of this session is published until it is [let go](Self::let_go).
+    /// Nothing more of this session is published until it is [released](Self::release).
     pub(crate) fn hold(&mut self, member: MemberId) {
         self.held.insert(member);
     }
 
     /// The messages of this session are published again.
-    pub(crate) fn let_go(&mut self, member: MemberId) {
+    pub(crate) fn release(&mut self, member: MemberId) {
         if self.held.remove(&member) && self.sessions.contains_key(&member) {
             self.ready.push_back(member);
         }

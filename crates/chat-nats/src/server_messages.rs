@@ -24,12 +24,12 @@ const SERVERS_MAX: usize = 10_000;
 
 /// What one server tells another one.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(crate) struct Letter {
+pub(crate) struct ServerMessage {
     /// Who tells it.
     pub(crate) server: ServerId,
     /// Which of its tasks for this room: a later one has a greater number.
     pub(crate) task: u64,
-    /// Counts the letters of this task, so that nobody can repeat one.
+    /// Counts the messages of this task, so that nobody can repeat one.
     pub(crate) number: u64,
     #[serde(flatten)]
     pub(crate) content: Content,
@@ -61,29 +61,29 @@ pub(crate) struct Waiting {
     pub(crate) until: Instant,
 }
 
-/// The letters of one room.
+/// The messages of one room.
 #[derive(Debug, Default)]
-pub(crate) struct Letters {
+pub(crate) struct ServerMessages {
     sent: u64,
-    /// Task and number of the newest letter of each server.
+    /// Task and number of the newest message of each server.
     heard: HashMap<ServerId, (u64, u64)>,
     waiting: VecDeque<Waiting>,
 }
 
-impl Letters {
-    /// The number of the next letter.
+impl ServerMessages {
+    /// The number of the next message.
     pub(crate) fn next_number(&mut self) -> u64 {
         self.sent += 1;
         self.sent
     }
 
     /// Whether it is new. One with an old number, or of an earlier task, is somebody's repetition.
-    pub(crate) fn is_new(&mut self, letter: &Letter) -> bool {
-        if self.heard.len() >= SERVERS_MAX && !self.heard.contains_key(&letter.server) {
+    pub(crate) fn is_new(&mut self, server_message: &ServerMessage) -> bool {
+        if self.heard.len() >= SERVERS_MAX && !self.heard.contains_key(&server_message.server) {
             return false;
         }
-        let newest = self.heard.entry(letter.server.clone()).or_default();
-        let this = (letter.task, letter.number);
+        let newest = self.heard.entry(server_message.server.clone()).or_default();
+        let this = (server_message.task, server_message.number);
         let is_new = this > *newest;
         *newest = this.max(*newest);
         is_new
@@ -117,51 +117,57 @@ impl Letters {
 mod tests {
     use super::*;
 
-    fn letter(number: u64, content: Content) -> Letter {
-        Letter { server: "a".to_owned(), task: 9, number, content }
+    fn server_message(number: u64, content: Content) -> ServerMessage {
+        ServerMessage { server: "a".to_owned(), task: 9, number, content }
     }
 
     #[test]
     fn a_letter_is_read_once_and_an_answer_ends_the_wait() {
-        let mut letters = Letters::default();
+        let mut messages = ServerMessages::default();
         let private = Content::Private { from: 1, author: "ann".to_owned(), to: 2, text: "hi".to_owned() };
-        assert!(letters.is_new(&letter(1, private.clone())));
-        assert!(!letters.is_new(&letter(1, private)));
-        assert!(letters.is_new(&letter(3, Content::Unknown)));
-        let reopened = Letter { task: 10, ..letter(1, Content::Unknown) };
-        assert!(letters.is_new(&reopened), "the room was opened there again, which counts from 1");
-        assert!(!letters.is_new(&letter(4, Content::Unknown)), "of the room before");
+        assert!(messages.is_new(&server_message(1, private.clone())));
+        assert!(!messages.is_new(&server_message(1, private)));
+        assert!(messages.is_new(&server_message(3, Content::Unknown)));
+        let reopened = ServerMessage { task: 10, ..server_message(1, Content::Unknown) };
+        assert!(messages.is_new(&reopened), "the room was opened there again, which counts from 1");
+        assert!(!messages.is_new(&server_message(4, Content::Unknown)), "of the room before");
         let (now, to) = (Instant::now(), Author::from_shown("bob"));
-        let number = letters.next_number();
-        letters.wait("b".to_owned(), number, MemberId::new(1), to.clone(), now);
-        assert_eq!(letters.answered(&"a".to_owned(), number), None, "another server");
-        assert_eq!(letters.late(now), None);
-        let late = letters.late(now + ANSWER_TIMEOUT).unwrap();
+        let number = messages.next_number();
+        messages.wait("b".to_owned(), number, MemberId::new(1), to.clone(), now);
+        assert_eq!(messages.answered(&"a".to_owned(), number), None, "another server");
+        assert_eq!(messages.late(now), None);
+        let late = messages.late(now + ANSWER_TIMEOUT).unwrap();
         assert_eq!((late.sender, late.to), (MemberId::new(1), to));
-        assert_eq!(letters.answered(&"b".to_owned(), number), None, "too late");
+        assert_eq!(messages.answered(&"b".to_owned(), number), None, "too late");
     }
 
     #[test]
     fn no_more_wait_than_may() {
-        let mut letters = Letters::default();
+        let mut messages = ServerMessages::default();
         let now = Instant::now();
-        while letters.has_room() {
-            let number = letters.next_number();
-            letters.wait("b".to_owned(), number, MemberId::new(1), Author::Room, now);
+        while messages.has_room() {
+            let number = messages.next_number();
+            messages.wait("b".to_owned(), number, MemberId::new(1), Author::Room, now);
         }
-        assert_eq!(letters.waiting.len(), WAITING_MAX);
-        assert!(letters.answered(&"b".to_owned(), 7).is_some() && letters.has_room());
+        assert_eq!(messages.waiting.len(), WAITING_MAX);
+        assert!(messages.answered(&"b".to_owned(), 7).is_some() && messages.has_room());
     }
 
     #[test]
     fn a_letter_has_one_form_and_one_of_a_later_version_is_skipped() {
-        let line = serde_json::to_string(&letter(5, Content::Answer { to_task: 8, to_number: 2, why: None }))
-            .unwrap();
+        let line = serde_json::to_string(&server_message(
+            5,
+            Content::Answer { to_task: 8, to_number: 2, why: None },
+        ))
+        .unwrap();
         assert_eq!(
             line,
             r#"{"server":"a","task":9,"number":5,"kind":"answer","to_task":8,"to_number":2,"why":null}"#
         );
         let later = r#"{"v":2,"server":"a","task":9,"number":5,"kind":"sings","song":1}"#;
-        assert_eq!(serde_json::from_str::<Letter>(later).unwrap(), letter(5, Content::Unknown));
+        assert_eq!(
+            serde_json::from_str::<ServerMessage>(later).unwrap(),
+            server_message(5, Content::Unknown)
+        );
     }
 }
