@@ -188,6 +188,14 @@ impl ScriptedJournal {
         inner.deleted = inner.deleted.max(seq);
     }
 
+    /// Loses the newest messages that were kept, as a journal does that reports what it has not kept. No journal may do
+    /// so: it shows whether a test would notice.
+    pub fn lose_newest(&self, messages: usize) {
+        let mut inner = self.lock();
+        let left = inner.messages.len().saturating_sub(messages);
+        inner.messages.truncate(left);
+    }
+
     /// Answers at most `questions` of the questions that wait. Returns how many it answered.
     pub fn answer(&self, questions: usize) -> usize {
         let mut answered = 0;

@@ -10,6 +10,7 @@
 //! # Ok::<(), chat_sim::Failure>(())
 //! ```
 
+pub mod journal;
 pub mod mixed;
 
 mod scenario;

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use chat_sim::journal::Journal;
 use chat_sim::mixed::{Crowd, Drain, Mixed, Udp};
 use chat_sim::{Failure, Report, Scenario, Shortest, shrink};
 use clap::{Parser, ValueEnum};
@@ -13,7 +14,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask sim")]
 struct Args {
-    /// Which scenario to run. Without this option: udp and mixed
+    /// Which scenario to run. Without this option: udp, mixed and journal
     #[arg(long, value_enum)]
     scenario: Option<Which>,
     /// Replay one seed and print a report of its run
@@ -36,6 +37,8 @@ enum Which {
     Udp,
     /// Members of every kind, served by threads that interrupt each other
     Mixed,
+    /// Members whose room has a journal that fails and a process that dies and is started again
+    Journal,
     /// Fifty members that join, leave and lose connections during 100,000 messages; takes minutes
     Crowd,
     /// A thousand members that still have much to read when the room closes
@@ -47,6 +50,7 @@ impl Which {
         match self {
             Self::Udp => chat_sim::run::<Udp>(seed),
             Self::Mixed => chat_sim::run::<Mixed>(seed),
+            Self::Journal => chat_sim::run::<Journal>(seed),
             Self::Crowd => chat_sim::run::<Crowd>(seed),
             Self::Drain => chat_sim::run::<Drain>(seed),
         }
@@ -57,6 +61,7 @@ impl Which {
         match self {
             Self::Udp => shortest::<Udp>(failure, 500),
             Self::Mixed => shortest::<Mixed>(failure, 3_000),
+            Self::Journal => shortest::<Journal>(failure, 3_000),
             Self::Crowd => shortest::<Crowd>(failure, 50),
             Self::Drain => shortest::<Drain>(failure, 200),
         }
@@ -65,7 +70,8 @@ impl Which {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let scenarios = args.scenario.map_or_else(|| vec![Which::Udp, Which::Mixed], |scenario| vec![scenario]);
+    let all = || vec![Which::Udp, Which::Mixed, Which::Journal];
+    let scenarios = args.scenario.map_or_else(all, |scenario| vec![scenario]);
     match args.seed {
         Some(seed) => replay(&scenarios, seed),
         None => search(&args, &scenarios),

@@ -49,6 +49,8 @@ pub struct Report {
     pub refused: u64,
     /// Datagrams sent.
     pub datagrams: u64,
+    /// How often the server's process died.
+    pub deaths: u64,
     /// Virtual time that passed.
     pub time: Duration,
 }

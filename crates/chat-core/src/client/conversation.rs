@@ -301,6 +301,7 @@ impl Conversation {
                 let mine = standing.session.member;
                 let own = match &entry.event {
                     Event::Said { from, .. } if from.member == mine => {
+                        self.pass(from.number.saturating_sub(1));
                         self.confirm(from.number);
                         true
                     }
@@ -316,7 +317,7 @@ impl Conversation {
             RoomFrame::Lagged(lagged) => {
                 let Some(standing) = &mut self.standing else { return };
                 standing.have = standing.have.max(lagged.next.saturating_sub(1));
-                self.confirm(lagged.taken);
+                self.pass(lagged.taken);
                 if lagged.messages > 0 {
                     on_event(ClientEvent::Missed(lagged.messages));
                 }
@@ -361,8 +362,7 @@ impl Conversation {
         self.standing = Some(Standing { epoch, session, have: session.since, direct });
         self.is_live = true;
         if let (Some(_), Some(taken)) = (before, taken) {
-            let (first, settled) = (self.confirmed + 1, self.confirm(taken));
-            self.settled.extend(first, settled);
+            self.pass(taken);
             self.confirmed = self.confirmed.max(taken);
         } else {
             // A new room, or one that does not remember the session.

@@ -150,3 +150,21 @@ fn what_was_refused_is_known_although_a_welcome_has_confirmed_it_first() {
     }
     assert_eq!(refused, ["two", "four", "three"].map(|what| Some(what.to_owned())));
 }
+
+#[test]
+fn what_was_refused_is_known_although_the_entry_of_a_later_message_comes_first() {
+    let mut conversation = welcomed(COMMANDS);
+    ["one", "two"].iter().for_each(|what| conversation.say(text(what)).unwrap());
+    while conversation.next_frame().is_some() {}
+    let (member, author) = (conversation.member().unwrap(), "192.0.2.7:1".parse().unwrap());
+    let event = Event::Said { from: Origin { member, number: 2 }, author, text: text("two") };
+    conversation.receive(RoomFrame::Entry(Entry { seq: 1, at_ms: 1, event }.into()), |_| {});
+    assert_eq!(conversation.unconfirmed(), 0);
+    let mut refused = Vec::new();
+    let item = Direct { number: 1, item: DirectItem::Refused { number: 1, why: text("no") } };
+    conversation.receive(RoomFrame::Direct(Arc::new(item)), |event| match event {
+        ClientEvent::Refused { text, .. } => refused.push(text.map(|text| text.to_string())),
+        event => panic!("{event:?}"),
+    });
+    assert_eq!(refused, [Some("one".to_owned())]);
+}

@@ -1,18 +1,28 @@
-//! Messages of which a welcome says that the room has dealt with them. How, the room may still tell.
+//! Messages with which the room has dealt, as the log or a welcome shows. How, the room may still tell.
 
 use std::collections::VecDeque;
 
 use chat_proto::Text;
 
-use super::UNCONFIRMED_MAX;
+use super::{Conversation, UNCONFIRMED_MAX};
 
 /// The texts of these messages with their numbers, in order: at most [`UNCONFIRMED_MAX`].
 #[derive(Debug, Default)]
 pub(super) struct Settled(VecDeque<(u64, Text)>);
 
+impl Conversation {
+    /// The room has dealt with the messages up to this number. If one of them was refused, the direct lane tells so later:
+    /// over UDP it may be behind the log.
+    pub(super) fn pass(&mut self, number: u64) {
+        let first = self.confirmed + 1;
+        let texts = self.confirm(number);
+        self.settled.extend(first, texts);
+    }
+}
+
 impl Settled {
     /// These messages are dealt with. The first of them has the number `first`.
-    pub(super) fn extend(&mut self, first: u64, texts: Vec<Text>) {
+    fn extend(&mut self, first: u64, texts: Vec<Text>) {
         self.0.extend((first..).zip(texts));
         let surplus = self.0.len().saturating_sub(UNCONFIRMED_MAX);
         self.0.drain(..surplus);

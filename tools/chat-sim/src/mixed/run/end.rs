@@ -92,6 +92,7 @@ impl<const QUICK: bool> Run<'_, QUICK> {
             private: truth.whispers().delivered(),
             refused: self.rooms.all().iter().map(|room| room.stats().refused).sum(),
             datagrams: self.datagrams,
+            deaths: 0,
             time: self.time.passed(),
         }
     }
