@@ -68,6 +68,8 @@ impl Lane {
 pub(crate) struct Unread {
     /// The number of the newest item that the lane has had.
     direct: u64,
+    /// As [`Profile::lost`].
+    lost: u64,
     /// Not acknowledged, in the order of their numbers.
     items: Vec<Arc<Direct>>,
 }
@@ -78,19 +80,27 @@ impl Unread {
         self.items.len()
     }
 
+    /// Forgets the items: there is no room for them.
     pub(crate) fn clear(&mut self) {
+        self.lost = self.items.last().map_or(self.lost, |last| last.number);
         self.items = Vec::new();
     }
 
-    /// Puts another item into it; false if it is full.
-    pub(crate) fn push(&mut self, item: DirectItem) -> bool {
+    /// Puts another item into it; false if it is full, or there is no room for it elsewhere.
+    pub(crate) fn push(&mut self, item: DirectItem, has_room: bool) -> bool {
         let bytes: usize = self.items.iter().map(|direct| cost(&direct.item)).sum();
-        if self.items.len() >= DIRECT_ITEMS_MAX || bytes + cost(&item) > DIRECT_BYTES_MAX {
+        self.direct += 1;
+        if !has_room || self.items.len() >= DIRECT_ITEMS_MAX || bytes + cost(&item) > DIRECT_BYTES_MAX {
+            self.lost = self.direct;
             return false;
         }
-        self.direct += 1;
         self.items.push(Arc::new(Direct { number: self.direct, item }));
         true
+    }
+
+    /// Whether a member that has the items up to `got` will never get one of those after it.
+    pub(crate) fn has_lost_after(&self, got: u64) -> bool {
+        self.lost > got
     }
 }
 
@@ -98,12 +108,13 @@ impl Profile {
     /// What the session keeps of the lane.
     pub(crate) fn unread(&self) -> Unread {
         let unread = self.lane.as_ref().map_or_else(Unread::default, |lane| lane.answers());
-        Unread { direct: self.direct, ..unread }
+        Unread { direct: self.direct, lost: self.lost, ..unread }
     }
 
     /// The session goes on, and has the items up to `got`.
     pub(crate) fn read_on(&mut self, unread: &Unread, got: u64) {
         self.direct = unread.direct.max(got);
+        self.lost = unread.lost;
         let mut lane = Lane::new(got);
         unread.items.iter().filter(|direct| direct.number > got).for_each(|direct| lane.keep(direct));
         self.lane = Some(Box::new(lane)).filter(|lane| !lane.items.is_empty());
@@ -117,7 +128,8 @@ impl Profile {
 
     /// Puts the answer to a message into the lane, which finds room for it: a member that says much, of which much is
     /// refused, cannot acknowledge in between. A stream delivers what it was handed, so what is forgotten for it is an
-    /// older answer that the transport has; only a connection that breaks at this moment loses the words of that one.
+    /// older answer that the transport has; only a connection that breaks at this moment loses the words of that one, and its
+    /// client learns that something is not known.
     pub(crate) fn push_confirmation(&mut self, item: DirectItem) -> Arc<Direct> {
         let mut has_room = true;
         if let Some(lane) = &mut self.lane {
@@ -127,6 +139,7 @@ impl Profile {
                     has_room = false;
                     break;
                 };
+                self.lost = self.lost.max(lane.items[at].number);
                 lane.forget(at);
             }
         }
@@ -139,6 +152,8 @@ impl Profile {
         let direct = Arc::new(Direct { number: self.direct, item });
         if is_kept {
             lane.keep(&direct);
+        } else {
+            self.lost = self.direct;
         }
         direct
     }

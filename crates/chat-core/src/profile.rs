@@ -21,6 +21,8 @@ pub(crate) struct Profile {
     pub(crate) direct: u64,
     /// `None` while it is empty.
     pub(crate) lane: Option<Box<Lane>>,
+    /// The number of the newest item of the lane that is not kept until it is acknowledged.
+    pub(crate) lost: u64,
     /// `None` if it has never asked for old messages.
     pub(crate) questions: Option<Box<Questions>>,
     pub(crate) name: Option<Name>,

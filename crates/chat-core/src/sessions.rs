@@ -81,7 +81,7 @@ impl Sessions {
     /// Keeps something that this session is to be told when it goes on. False if it is not known, or there is too much.
     pub(crate) fn tell(&mut self, member: MemberId, item: DirectItem) -> bool {
         let has_room = self.unread < UNREAD_ITEMS_MAX;
-        let is_kept = has_room && self.get_mut(member).is_some_and(|left| left.unread.push(item));
+        let is_kept = self.get_mut(member).is_some_and(|left| left.unread.push(item, has_room));
         self.unread += usize::from(is_kept);
         is_kept
     }
@@ -154,7 +154,9 @@ mod tests {
             kept += (0..100).filter(|_| sessions.tell(MemberId::new(id), item())).count();
         }
         assert_eq!(kept, UNREAD_ITEMS_MAX);
-        assert_eq!(sessions.get(MemberId::new(0)).unwrap().unread.len(), 64);
+        let first = &sessions.get(MemberId::new(0)).unwrap().unread;
+        assert_eq!(first.len(), 64);
+        assert!(first.has_lost_after(64) && !first.has_lost_after(100), "those after the 64th are lost, and known to be");
         let id = SESSIONS_REMEMBERED_MAX as u64;
         sessions.remember(MemberId::new(id), Left::default());
         assert!(sessions.tell(MemberId::new(id), item()), "the oldest is forgotten, so there is room again");

@@ -80,7 +80,11 @@ impl State {
         let mut wakes = self.admit(&newcomer, present, now)?;
         let (start, taken, (membership, more)) = match (resume, present) {
             (Some(resume), Some(old)) => {
-                let taken = self.members.get(old).map(Member::taken);
+                let member = self.members.get(old);
+                let has_lost =
+                    |member: &&Member| member.profile.as_ref().is_some_and(|it| it.lost > resume.direct);
+                // Of what it cannot be told it is not known what became of it.
+                let taken = member.filter(|member| !has_lost(member)).map(Member::taken);
                 (Start::After(resume.have), taken, self.replace(old, newcomer, &resume))
             }
             (Some(resume), None) => {
@@ -99,6 +103,7 @@ impl State {
                     ..Profile::default()
                 };
                 profile.read_on(&unread, direct);
+                let taken = taken.filter(|_| !unread.has_lost_after(direct));
                 let member = Member {
                     is_framed: true,
                     profile: Some(Box::new(profile)),

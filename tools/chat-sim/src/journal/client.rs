@@ -22,6 +22,8 @@ pub(super) struct Client {
     to_say: Vec<Text>,
     said: Vec<Text>,
     refused: Vec<Text>,
+    /// Of these it was told that the room does not know.
+    unsure: Vec<Text>,
     /// It has read everything up to this message, from the one of its join on.
     has: Option<(u64, u64)>,
     /// The messages that it has read, as they are shown.
@@ -40,6 +42,7 @@ impl Client {
             to_say: Vec::new(),
             said: Vec::new(),
             refused: Vec::new(),
+            unsure: Vec::new(),
             has: None,
             read: Vec::new(),
         }
@@ -106,6 +109,9 @@ impl Client {
                 self.read.push(entry.event.to_string());
             }
             ClientEvent::Refused { text: Some(text), .. } => self.refused.push(text),
+            ClientEvent::Unsure(texts) => self.unsure.extend(texts),
+            // It came after that.
+            ClientEvent::Refused { text: None, .. } if !self.unsure.is_empty() => {}
             ClientEvent::Entry { .. } | ClientEvent::Direct(_) => {}
             event => return Err(format!("was told {event:?}")),
         }
@@ -124,10 +130,13 @@ impl Client {
         format!("{name} has {has:?}, is to say {}; {conversation:?}", to_say.len())
     }
 
-    /// Checks what it has said and read against everything that the journal has. With `refusals_lost` a refusal may not have
-    /// reached it.
-    pub(super) fn check(&self, kept: &[String], refusals_lost: bool) -> Result<(), String> {
+    /// Checks what it has said and read against everything that the journal has. With `may_refuse` more may have been refused than a
+    /// lane holds, and with `refusals_lost` a refusal may not have reached it.
+    pub(super) fn check(&self, kept: &[String], may_refuse: bool, refusals_lost: bool) -> Result<(), String> {
         let name = &self.name;
+        if !may_refuse && !self.unsure.is_empty() {
+            return Err(format!("{name} was told that the room does not know of {:?}", self.unsure));
+        }
         let since = self.has.map_or(0, |(since, _)| since);
         let since = usize::try_from(since).expect("it is as long as a list");
         if kept[since..] != self.read[..] {
@@ -144,7 +153,7 @@ impl Client {
             if is_kept && is_refused {
                 return Err(format!("{name} was told that {text} was refused, and it is kept"));
             }
-            if is_kept || is_refused {
+            if is_kept || is_refused || self.unsure.contains(text) {
                 if !(missing.is_empty() || refusals_lost) {
                     return Err(format!("of {name}, {missing:?} is missing before {text}"));
                 }

@@ -7,10 +7,9 @@
 //!   has no message that its author knows to be refused.
 //!   One thing may be missing without a word: a message that the journal has refused, if the process died before its
 //!   author was told so, and a later message of this author was kept.
-//!   (Runs in which a connection breaks with more refusals than a direct lane holds break this promise, too.)
 //! - Every member reads what the journal has from its join on: without a gap, once, in that order.
-//! - A session goes on after the process was started again, and its member is never told that the room does not know
-//!   what became of a message.
+//! - A session goes on after the process was started again. Its member is told that the room does not know what became of a
+//!   message only if the journal has refused some.
 
 mod client;
 mod link;

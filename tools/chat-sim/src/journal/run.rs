@@ -96,9 +96,10 @@ impl<'s> Run<'s> {
         }
         self.rest()?;
         let kept = self.journal.texts();
-        let refusals_lost = self.deaths > 0 && self.script.may_refuse();
+        let may_refuse = self.script.may_refuse();
+        let refusals_lost = self.deaths > 0 && may_refuse;
         for client in &self.clients {
-            client.check(&kept, refusals_lost).map_err(|fault| Fault::new("kept", fault))?;
+            client.check(&kept, may_refuse, refusals_lost).map_err(|fault| Fault::new("kept", fault))?;
         }
         Ok(Report {
             messages: kept.len() as u64,
