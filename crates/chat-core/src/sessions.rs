@@ -156,7 +156,10 @@ mod tests {
         assert_eq!(kept, UNREAD_ITEMS_MAX);
         let first = &sessions.get(MemberId::new(0)).unwrap().unread;
         assert_eq!(first.len(), 64);
-        assert!(first.has_lost_after(64) && !first.has_lost_after(100), "those after the 64th are lost, and known to be");
+        assert!(
+            first.has_lost_after(64) && !first.has_lost_after(100),
+            "those after the 64th are lost, and known to be"
+        );
         let id = SESSIONS_REMEMBERED_MAX as u64;
         sessions.remember(MemberId::new(id), Left::default());
         assert!(sessions.tell(MemberId::new(id), item()), "the oldest is forgotten, so there is room again");

@@ -26,8 +26,8 @@ const BUSY_MIN: usize = 64;
 /// While it is busy, the longest time between two records of one batch.
 const GAP_MAX: Duration = Duration::from_micros(100);
 
-/// So long without a record after a large batch, and it is busy no more: what could wait is done.
-const LULL: Duration = Duration::from_millis(5);
+/// So long without a record after a large batch, and what can wait is done.
+const LULL: Duration = Duration::from_millis(20);
 
 /// Messages whose words are indexed, or that are deleted, at a time. A few milliseconds, for which a message waits at worst.
 const IDLE_STEP: i64 = 512;
@@ -91,11 +91,11 @@ impl Writer {
 
     /// Works until it is told to stop, or nobody is left to ask for anything.
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
-        let mut is_idle = false;
+        let (mut is_lull, mut is_idle) = (false, false);
         loop {
             let next = if is_idle {
                 jobs.recv_timeout(RETENTION_EVERY)
-            } else if self.is_busy {
+            } else if self.is_busy && !is_lull {
                 jobs.recv_timeout(LULL)
             } else {
                 // There may be words to index.
@@ -105,13 +105,13 @@ impl Writer {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    self.is_busy = false;
+                    is_lull = true;
                     is_idle = !self.is_work_left();
                     self.forget_closed(jobs);
                     continue;
                 }
             };
-            is_idle = false;
+            (is_lull, is_idle) = (false, false);
             if !self.work(first, jobs) {
                 return;
             }

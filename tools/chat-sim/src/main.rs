@@ -70,7 +70,9 @@ impl Which {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let scenarios = args.scenario.map_or_else(|| vec![Which::Udp, Which::Mixed, Which::Journal], |scenario| vec![scenario]);
+    let scenarios = args
+        .scenario
+        .map_or_else(|| vec![Which::Udp, Which::Mixed, Which::Journal], |scenario| vec![scenario]);
     match args.seed {
         Some(seed) => replay(&scenarios, seed),
         None => search(&args, &scenarios),
