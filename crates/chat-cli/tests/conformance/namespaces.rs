@@ -5,11 +5,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use chat_proto::RoomDatagram;
+use crossbeam_channel::{RecvTimeoutError, bounded};
 
 use crate::datagrams::{Plain, encoded, fresh_nonce, hello};
 use crate::support::{CHAT, Peer, Server};
@@ -181,7 +181,7 @@ fn clause_10_1_a_trusted_network_needs_no_number_and_whoever_is_not_there_has_le
     drop(peer);
     talk(&mut speaker, &mut reader);
     thread::scope(|scope| {
-        let (over, is_over) = mpsc::channel::<()>();
+        let (over, is_over) = bounded::<()>(0);
         scope.spawn(move || {
             while is_over.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
                 speaker.send("and more\n");
