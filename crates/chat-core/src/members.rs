@@ -227,6 +227,11 @@ impl Member {
         self.profile.as_ref().map_or(0, |profile| profile.taken)
     }
 
+    /// Whether a client that has the items of its lane up to `got` will never get one of those after it.
+    pub(crate) fn has_lost_after(&self, got: u64) -> bool {
+        self.profile.as_ref().is_some_and(|profile| profile.lost > got)
+    }
+
     pub(crate) fn profile_mut(&mut self) -> &mut Profile {
         self.profile.get_or_insert_default()
     }

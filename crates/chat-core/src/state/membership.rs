@@ -80,11 +80,9 @@ impl State {
         let mut wakes = self.admit(&newcomer, present, now)?;
         let (start, taken, (membership, more)) = match (resume, present) {
             (Some(resume), Some(old)) => {
-                let member = self.members.get(old);
-                let has_lost =
-                    |member: &&Member| member.profile.as_ref().is_some_and(|it| it.lost > resume.direct);
                 // Of what it cannot be told it is not known what became of it.
-                let taken = member.filter(|member| !has_lost(member)).map(Member::taken);
+                let member = self.members.get(old).filter(|member| !member.has_lost_after(resume.direct));
+                let taken = member.map(Member::taken);
                 (Start::After(resume.have), taken, self.replace(old, newcomer, &resume))
             }
             (Some(resume), None) => {
