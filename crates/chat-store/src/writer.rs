@@ -253,7 +253,10 @@ impl Writer {
         // A room may have been opened twice.
         let mut seqs: HashMap<i64, u64> = HashMap::new();
         for Share { opening, records } in shares {
-            let room = self.open.get(opening).map_or(0, |open| open.room);
+            let Some(&OpenRoom { room, .. }) = self.open.get(opening) else {
+                before.push(0);
+                continue;
+            };
             let newest = seqs.entry(room).or_insert_with(|| self.seqs.get(&room).copied().unwrap_or(0));
             before.push(*newest);
             *newest = batch::write(&transaction, room, *newest, records)?;
