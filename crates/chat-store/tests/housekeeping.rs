@@ -1,40 +1,18 @@
 //! What is taken out of a file, and whose it is.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
+mod support;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::{Heard, Room, RoomConfig, Rooms, RoomsConfig};
-use chat_store::{Archive, ReadError, Selection, Store, StoreConfig};
+use chat_core::{Rooms, RoomsConfig};
+use chat_store::{Archive, ReadError, Selection};
 use rusqlite::Connection;
 
-/// An empty directory of the test's own.
-fn directory(name: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _not_there = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).unwrap();
-    directory
-}
-
-fn open(path: &Path) -> Store {
-    Store::open(path, StoreConfig::default()).unwrap()
-}
-
-fn room(store: &Store) -> Room {
-    Room::restore(RoomConfig::default(), store).unwrap()
-}
-
-fn hear(local: &chat_core::LocalMember, line: &str) {
-    loop {
-        match local.recv().unwrap() {
-            Heard::Direct(item) => panic!("{item}"),
-            heard if heard.to_string() == line => return,
-            _ => {}
-        }
-    }
-}
+use support::{directory, hear, open, room};
 
 fn all(path: &Path, selection: &Selection) -> Vec<String> {
     let mut lines = Vec::new();

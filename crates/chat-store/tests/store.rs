@@ -1,29 +1,17 @@
 //! A room with a file as its history: what the file holds after the room has gone, and what goes wrong with files.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
+mod support;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use chat_core::{Ban, BanList, Filter, Heard, Room, RoomConfig, Rooms, RoomsConfig};
 use chat_store::{Archive, OpenError, ReadError, Selection, Store, StoreConfig, Sync};
 use rusqlite::Connection;
 
-/// An empty directory of the test's own.
-fn directory(name: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _not_there = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).unwrap();
-    directory
-}
-
-fn open(path: &Path) -> Store {
-    Store::open(path, StoreConfig::default()).unwrap()
-}
-
-fn room(store: &Store) -> Room {
-    Room::restore(RoomConfig::default(), store).unwrap()
-}
+use support::{directory, hear, open, room};
 
 /// Says these messages as ann and waits until all of them are in the log.
 fn say(room: &Room, from: u64, up_to: u64) {
@@ -32,16 +20,6 @@ fn say(room: &Room, from: u64, up_to: u64) {
         ann.say(&format!("message number {number}")).unwrap();
     }
     hear(&ann, &format!("[ann] message number {up_to}"));
-}
-
-fn hear(local: &chat_core::LocalMember, line: &str) {
-    loop {
-        match local.recv().unwrap() {
-            Heard::Direct(item) => panic!("{item}"),
-            heard if heard.to_string() == line => return,
-            _ => {}
-        }
-    }
 }
 
 fn texts(page: &chat_core::Page) -> Vec<String> {

@@ -1,0 +1,33 @@
+//! What the tests share: a file in a directory of its own, and a room that has it as its history.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chat_core::{Heard, Room, RoomConfig};
+use chat_store::{Store, StoreConfig};
+
+/// An empty directory of the test's own.
+pub(crate) fn directory(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _not_there = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+pub(crate) fn open(path: &Path) -> Store {
+    Store::open(path, StoreConfig::default()).unwrap()
+}
+
+pub(crate) fn room(store: &Store) -> Room {
+    Room::restore(RoomConfig::default(), store).unwrap()
+}
+
+pub(crate) fn hear(local: &chat_core::LocalMember, line: &str) {
+    loop {
+        match local.recv().unwrap() {
+            Heard::Direct(item) => panic!("{item}"),
+            heard if heard.to_string() == line => return,
+            _ => {}
+        }
+    }
+}
