@@ -23,7 +23,8 @@ use crate::{
 pub(crate) fn is_printable_ascii(bytes: &[u8]) -> bool {
     // No early return within a chunk, so that the compiler compares many bytes at once.
     let is_printable = |chunk: &[u8]| chunk.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
-    bytes.chunks(32).all(is_printable)
+    let (chunks, rest) = bytes.as_chunks::<32>();
+    chunks.iter().all(|chunk| is_printable(chunk)) && is_printable(rest)
 }
 
 /// The text, cleaned. One pass; at most three times as long.

@@ -166,9 +166,15 @@ impl Iterator for Split<'_> {
         if self.bytes.is_empty() {
             return None;
         }
-        let line = take_line(&mut self.bytes);
+        // Mostly all of it is one line.
+        let (line, is_ascii) = if clean::is_printable_ascii(self.bytes) {
+            (std::mem::take(&mut self.bytes), true)
+        } else {
+            let line = take_line(&mut self.bytes);
+            (line, clean::is_printable_ascii(line))
+        };
         self.line = match std::str::from_utf8(line) {
-            Ok(ascii) if clean::is_printable_ascii(line) => Cow::Borrowed(ascii),
+            Ok(ascii) if is_ascii => Cow::Borrowed(ascii),
             _ => {
                 let cleaned = clean::clean_bytes(line);
                 self.has_invisible = cleaned.has_invisible;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_core::{ClientEvent, Heard};
-use chat_proto::{Author, Entry, Event, MemberId, Name, Origin, Text};
+use chat_proto::{Author, Entry, Event, MemberId, Name, Origin, Spelling, Text};
 use serde_json::Value;
 
 use super::json::Reporter;
@@ -52,11 +52,15 @@ fn any_character_in_a_name_is_refused_or_clean_for_programs_terminals_and_files(
             let (entry, line) = (said(&name), format!("[{name}] hello"));
             // The server's stdout, its log file and its console.
             let heard = Heard::Entry(Arc::clone(&entry));
-            let worded = wording(&heard).expect("a message has a line");
-            assert_eq!(worded.to_string(), line);
+            let mut spelling = Spelling::default();
+            let worded = wording(&heard, &mut spelling).expect("a message has a line");
+            let mut written = String::new();
+            worded.write(&mut written);
+            assert_eq!(written, line);
             assert_eq!(printable(&line), line, "{name:?}");
             // `chat admin`.
-            let update = Update::Heard { unix_ms: 0, author: worded.author.clone(), what: String::new() };
+            let update =
+                Update::Heard { unix_ms: 0, author: worded.author.into_owned(), what: String::new() };
             let sent = serde_json::to_string(&update).expect("strings have a form in JSON");
             assert_eq!(json(&sent, &name)["heard"]["author"], name.as_str());
             // `--json`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chat_core::{LocalMember, Room, TryRecvError};
-use chat_proto::Author;
+use chat_proto::{Author, Spelling};
 use crossbeam_channel::{Receiver, never, select};
 
 use super::command::{self, Outcome};
@@ -160,9 +160,10 @@ impl<F: FnMut(Update) -> bool> Session<F> {
             let Some(local) = &self.local else { break false };
             match local.try_recv() {
                 Ok(heard) => {
-                    if let Some(Wording { author, what }) = wording(&heard) {
+                    if let Some(Wording { author, what }) = wording(&heard, &mut Spelling::default()) {
                         let unix_ms = unix_ms_of(&heard, self.desk.room.began_unix_ms());
-                        self.tell(Update::Heard { unix_ms, author, what: what.into_owned() })?;
+                        let (author, what) = (author.into_owned(), what.into_owned());
+                        self.tell(Update::Heard { unix_ms, author, what })?;
                     }
                 }
                 Err(TryRecvError::Empty) => break false,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chat_core::Heard;
-use chat_proto::{Author, DirectItem, Event, LeaveReason};
+use chat_proto::{DirectItem, Event, LeaveReason, Spelling};
 
 use crate::counted::counted;
 use crate::terminal::unix_ms;
@@ -13,26 +13,27 @@ use crate::terminal::unix_ms;
 pub(crate) struct Wording<'a> {
     /// As it is shown, `*` for the room. `ann -> you` has said something to this local member alone: no name contains
     /// a space.
-    pub(crate) author: String,
+    pub(crate) author: Cow<'a, str>,
     pub(crate) what: Cow<'a, str>,
 }
 
-impl std::fmt::Display for Wording<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "[{}] {}", self.author, self.what)
+impl Wording<'_> {
+    /// Appends the line, without a break.
+    pub(crate) fn write(&self, out: &mut String) {
+        ["[", &self.author, "] ", &self.what].into_iter().for_each(|part| out.push_str(part));
     }
 }
 
-/// The line for what a local member heard, if there is one.
-pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
-    let notice = |what: String| Some(Wording { author: Author::Room.to_string(), what: what.into() });
+/// The line for what a local member heard, if there is one. `spelling` remembers how the last author is spelled.
+pub(crate) fn wording<'a>(heard: &'a Heard, spelling: &'a mut Spelling) -> Option<Wording<'a>> {
+    let notice = |what: String| Some(Wording { author: "*".into(), what: what.into() });
     let entry = match heard {
         Heard::Entry(entry) => entry,
         Heard::Missed(messages) => {
             return notice(format!("not shown here: {}", counted(messages, "message")));
         }
         Heard::Direct(DirectItem::Private { author, text, .. }) => {
-            return Some(Wording { author: format!("{author} -> you"), what: text.as_str().into() });
+            return Some(Wording { author: format!("{author} -> you").into(), what: text.as_str().into() });
         }
         Heard::Direct(item) => {
             let line = item.to_string();
@@ -42,7 +43,7 @@ pub(crate) fn wording(heard: &Heard) -> Option<Wording<'_>> {
     };
     match &entry.event {
         Event::Said { author, text, .. } => {
-            Some(Wording { author: author.to_string(), what: text.as_str().into() })
+            Some(Wording { author: spelling.of(author).into(), what: text.as_str().into() })
         }
         Event::Joined { author, .. } => notice(format!("Accepted connection from {author}")),
         Event::Left { author, reason: LeaveReason::Quit, .. } => {
@@ -72,13 +73,18 @@ pub(crate) fn unix_ms_of(heard: &Heard, began_unix_ms: u64) -> u64 {
 mod tests {
     use std::sync::Arc;
 
-    use chat_proto::{Entry, MemberId, Origin};
+    use chat_proto::{Author, Entry, MemberId, Origin};
 
     use super::*;
 
+    fn line_of(heard: &Heard) -> Option<String> {
+        let mut line = String::new();
+        wording(heard, &mut Spelling::default())?.write(&mut line);
+        Some(line)
+    }
+
     fn line(event: Event) -> Option<String> {
-        let heard = Heard::Entry(Arc::new(Entry { seq: 1, at_ms: 0, event }));
-        wording(&heard).map(|line| line.to_string())
+        line_of(&Heard::Entry(Arc::new(Entry { seq: 1, at_ms: 0, event })))
     }
 
     #[test]
@@ -105,9 +111,7 @@ mod tests {
         );
         let text = "psst".parse().expect("clean");
         let private = Heard::Direct(DirectItem::Private { from: member, author: author.clone(), text });
-        let private = wording(&private).map(|line| line.to_string());
-        assert_eq!(private.as_deref(), Some("[127.0.0.1:57814 -> you] psst"));
-        let missed = wording(&Heard::Missed(3)).map(|line| line.to_string());
-        assert_eq!(missed.as_deref(), Some("[*] not shown here: 3 messages"));
+        assert_eq!(line_of(&private).as_deref(), Some("[127.0.0.1:57814 -> you] psst"));
+        assert_eq!(line_of(&Heard::Missed(3)).as_deref(), Some("[*] not shown here: 3 messages"));
     }
 }

@@ -10,6 +10,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use chat_core::TryRecvError;
+use chat_proto::Spelling;
 use crossbeam_channel::{Receiver, never, select};
 
 use super::observers::{News, Observers};
@@ -90,8 +91,12 @@ struct Printer<W> {
 
 impl<W: Write> Printer<W> {
     fn run(mut self, observers: &Observers, first: &str) {
-        let mut batch = String::new();
-        first.lines().for_each(|line| self.add(&mut batch, unix_ms(), line));
+        let (mut batch, mut spelling) = (String::new(), Spelling::default());
+        for line in first.lines() {
+            batch.push_str(&self.stamp(unix_ms()));
+            batch.push_str(line);
+            batch.push('\n');
+        }
         while self.write(&batch) {
             batch.clear();
             select! {
@@ -101,10 +106,13 @@ impl<W: Write> Printer<W> {
             while batch.len() < BATCH_BYTES {
                 match observers.try_recv() {
                     Ok(News { room, began_unix_ms, heard }) => {
-                        if let Some(line) = wording(&heard) {
-                            let room = room.map_or_else(String::new, |room| format!("{room} "));
-                            let unix_ms = unix_ms_of(&heard, began_unix_ms);
-                            self.add(&mut batch, unix_ms, &format!("{room}{line}"));
+                        if let Some(line) = wording(&heard, &mut spelling) {
+                            batch.push_str(&self.stamp(unix_ms_of(&heard, began_unix_ms)));
+                            for part in room.iter().flat_map(|room| [room.as_str(), " "]) {
+                                batch.push_str(part);
+                            }
+                            line.write(&mut batch);
+                            batch.push('\n');
                         }
                     }
                     Err(TryRecvError::Empty) => break,
@@ -115,12 +123,6 @@ impl<W: Write> Printer<W> {
                 }
             }
         }
-    }
-
-    fn add(&self, batch: &mut String, unix_ms: u64, line: &str) {
-        batch.push_str(&self.stamp(unix_ms));
-        batch.push_str(line);
-        batch.push('\n');
     }
 
     fn stamp(&self, unix_ms: u64) -> String {

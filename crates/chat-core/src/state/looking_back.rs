@@ -49,7 +49,7 @@ impl State {
         look_back: LookBack,
         now: Instant,
     ) -> Result<Asked, SayError> {
-        let (member, _) = self.may_be_heard(membership)?;
+        let member = self.may_be_heard(membership)?.id;
         let throttled = self.throttle(membership, now)?;
         let is_search = look_back.author.is_some() || look_back.words.is_some();
         let searched = (is_search && self.in_flight.is_none()).then(|| now + SEARCH_PAUSE);

@@ -260,11 +260,6 @@ impl State {
         self.admission.enter(address, old.map(|member| member.address))
     }
 
-    /// Whether a peer at `address` is exempt from the limit per address and the rate limit.
-    pub(super) fn is_exempt(&self, address: PeerAddr) -> bool {
-        address.is_loopback() && !self.config.limit_loopback
-    }
-
     pub(super) fn next_id(&mut self) -> MemberId {
         self.newest_id += 1;
         self.set_ids_aside();

@@ -146,12 +146,11 @@ impl State {
         self.topic.as_ref().map(|topic| Text::lossy(&format!("The topic is: {topic}")))
     }
 
-    /// Whether a member may say something now; if not, why.
-    pub(super) fn may_speak(&mut self, membership: Membership, now: Instant) -> Result<(), Text> {
+    /// The author of what a member says now; if it may not, why.
+    pub(super) fn may_speak(&mut self, membership: Membership, now: Instant) -> Result<Author, Text> {
         let why = |text: &str| Text::lossy(text);
-        let now_ms = self.since_began_ms(now);
         let (names, slow) = (self.config.names, self.config.slow);
-        let Some(member) = self.members.get(membership) else { return Ok(()) };
+        let member = self.members.get(membership).ok_or_else(|| why("You are not in the room"))?;
         if names.are_required() && member.name().is_none() {
             return Err(why("Choose a name first: type /nick NAME"));
         }
@@ -159,8 +158,10 @@ impl State {
             return Err(why("You are muted"));
         }
         let is_operator = member.standing().is_some_and(|standing| standing.is_operator);
-        let Some(pause) = slow.filter(|_| !is_operator) else { return Ok(()) };
-        let Some(member) = self.members.get_mut(membership) else { return Ok(()) };
+        let author = self.shown(member);
+        let Some(pause) = slow.filter(|_| !is_operator) else { return Ok(author) };
+        let now_ms = self.since_began_ms(now);
+        let Some(member) = self.members.get_mut(membership) else { return Ok(author) };
         let profile = member.profile_mut();
         let left_ms = profile.slow_until_ms.saturating_sub(now_ms);
         if left_ms > 0 {
@@ -168,7 +169,7 @@ impl State {
             return Err(why(&format!("Slow mode: you may speak again in {left}")));
         }
         profile.slow_until_ms = now_ms + ms(pause);
-        Ok(())
+        Ok(author)
     }
 }
 

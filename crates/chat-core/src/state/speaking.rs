@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chat_proto::{Author, DirectItem, Event, MemberId, Origin, PeerAddr, Text};
 
-use super::{State, WORD, Wakes};
+use super::{State, Wakes};
 use crate::commands::{Action, Reply};
 use crate::error::{SayError, TellError};
 use crate::journal::Full;
@@ -16,10 +16,13 @@ use crate::update::Told;
 /// speaker's direct lane.
 const CROWDED_PAUSE: Duration = Duration::from_millis(1);
 
-/// The result of counting a message.
+/// Something that a member has said, once it is counted.
 struct Count {
+    member: MemberId,
     number: u64,
     attachment: usize,
+    /// The word of its transport.
+    word: &'static str,
     /// Over the rate limit until then.
     throttled: Option<Instant>,
 }
@@ -44,15 +47,14 @@ impl State {
         text: Result<Text, Text>,
         now: Instant,
     ) -> Result<(Said, Wakes), SayError> {
-        let (id, author) = self.may_be_heard(membership)?;
-        let word = self.members.get(membership).map_or(WORD, |member| self.word(member));
-        let Some(Count { number, attachment, throttled }) = self.count(membership, number, now)? else {
+        let Some(count) = self.count(membership, number, now)? else {
             return Ok((Said { outcome: Outcome::Repeated, pause_until: None }, Wakes::default()));
         };
-        let text = text.and_then(|text| self.may_speak(membership, now).map(|()| text));
-        let (outcome, wakes) = match text {
-            Ok(text) => {
-                let from = Origin { member: id, number };
+        let Count { member, number, attachment, word, throttled } = count;
+        let said = text.and_then(|text| Ok((self.may_speak(membership, now)?, text)));
+        let (outcome, wakes) = match said {
+            Ok((author, text)) => {
+                let from = Origin { member, number };
                 match self.propose(Event::Said { from, author, text }, Some(attachment)) {
                     Ok(wakes) if self.in_flight.is_none() => {
                         self.settle(membership, number, Vec::new());
@@ -88,7 +90,6 @@ impl State {
         reply: Reply,
         now: Instant,
     ) -> Result<Said, SayError> {
-        self.may_be_heard(membership)?;
         let Some(Count { number, throttled, .. }) = self.count(membership, number, now)? else {
             return Ok(Said { outcome: Outcome::Repeated, pause_until: None });
         };
@@ -116,11 +117,11 @@ impl State {
         Ok(Said { outcome, pause_until: self.pause_until(membership, throttled, now) })
     }
 
-    pub(super) fn may_be_heard(&self, membership: Membership) -> Result<(MemberId, Author), SayError> {
-        if self.closing.is_some() {
-            return Err(SayError::Closing);
+    pub(super) fn may_be_heard(&self, membership: Membership) -> Result<&Member, SayError> {
+        match self.closing {
+            Some(_) => Err(SayError::Closing),
+            None => self.members.get(membership).ok_or(SayError::NotMember),
         }
-        self.identity(membership).ok_or(SayError::NotMember)
     }
 
     /// Takes a number of a member, and counts against its rate limit. `None` if the number was taken before.
@@ -130,15 +131,15 @@ impl State {
         number: Option<u64>,
         now: Instant,
     ) -> Result<Option<Count>, SayError> {
-        let member = self.members.get(membership).ok_or(SayError::NotMember)?;
-        let newest = self.newest_number(member.id, member.taken());
-        let member = self.members_mut().get_mut(membership).ok_or(SayError::NotMember)?;
+        let speaker = self.may_be_heard(membership)?;
+        let newest = self.newest_number(speaker.id, speaker.taken());
         let number = number.unwrap_or(newest + 1);
         if number <= newest {
             return Ok(None);
         }
-        let attachment = member.attachment as usize;
-        Ok(Some(Count { number, attachment, throttled: self.throttle(membership, now)? }))
+        let (member, attachment, word) = (speaker.id, speaker.attachment as usize, self.word(speaker));
+        let throttled = self.throttle(membership, now)?;
+        Ok(Some(Count { member, number, attachment, word, throttled }))
     }
 
     /// Counts something against a member's rate limit; until when it is over it.
@@ -147,20 +148,21 @@ impl State {
         membership: Membership,
         now: Instant,
     ) -> Result<Option<Instant>, SayError> {
-        let (since_began, rate) = (now.saturating_duration_since(self.began), self.config.rate);
-        let address = self.members.get(membership).ok_or(SayError::NotMember)?.address;
-        let rate = rate.filter(|_| !self.is_exempt(address));
-        let profile = self.members_mut().get_mut(membership).ok_or(SayError::NotMember)?.profile_mut();
+        let since_began = now.saturating_duration_since(self.began);
+        let member = self.members.get_mut(membership).ok_or(SayError::NotMember)?;
+        let is_limited = self.config.limit_loopback || !member.address.is_loopback();
+        let rate = self.config.rate.filter(|_| is_limited);
+        let profile = member.profile_mut();
         profile.spoke_s = u32::try_from(since_began.as_secs()).unwrap_or(u32::MAX);
-        let within = rate.and_then(|rate| profile.rate_limit.count(rate, since_began));
-        self.counted.throttled += u64::from(within.is_some());
-        if within.is_some()
-            && let Some(member) = self.members.get(membership)
-        {
+        let Some(within) = rate.and_then(|rate| profile.rate_limit.count(rate, since_began)) else {
+            return Ok(None);
+        };
+        self.counted.throttled += 1;
+        if let Some(member) = self.members.get(membership) {
             let word = self.word(member);
             self.by_transport.of(word).throttled += 1;
         }
-        Ok(within.map(|within| self.began + within))
+        Ok(Some(self.began + within))
     }
 
     pub(super) fn pause_until(
@@ -192,10 +194,7 @@ impl State {
 
     /// A member that may speak.
     pub(crate) fn speaker(&self, membership: Membership) -> Result<Speaker, SayError> {
-        if self.closing.is_some() {
-            return Err(SayError::Closing);
-        }
-        let member = self.members.get(membership).ok_or(SayError::NotMember)?;
+        let member = self.may_be_heard(membership)?;
         let is_operator = member.profile.as_ref().is_some_and(|profile| profile.standing.is_operator);
         let author = self.shown(member);
         let taken = self.newest_number(member.id, member.taken());
