@@ -1,40 +1,52 @@
 //! The addresses of connections that are open and not members yet.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
 use chat_proto::PeerAddr;
 
 use crate::admission::Admission;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 
-/// Counts connections by their addresses, without scopes.
+/// Counts connections by the hashes of their addresses, without scopes. There may be ten thousand at once, and a hash takes
+/// a third of the memory. Two addresses with one hash would only cost a member a tag behind its address.
 #[derive(Debug, Default)]
-pub(crate) struct OpeningAddresses(Mutex<HashMap<PeerAddr, usize>>);
+pub(crate) struct OpeningAddresses {
+    hasher: RandomState,
+    counts: Mutex<HashMap<u64, u32>>,
+}
 
 impl OpeningAddresses {
     pub(crate) fn contains(&self, address: PeerAddr) -> bool {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.contains_key(&address.without_scope())
+        self.counts().contains_key(&self.hash(address.without_scope()))
     }
 
     fn add(&self, address: PeerAddr) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(address).or_default() += 1;
+        *self.counts().entry(self.hash(address)).or_default() += 1;
     }
 
     fn remove(&self, address: PeerAddr) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&address);
+        let mut counts = self.counts();
+        if let Entry::Occupied(mut count) = counts.entry(self.hash(address)) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
             }
         }
         if counts.is_empty() {
             *counts = HashMap::new(); // gives the memory back
         }
+    }
+
+    fn hash(&self, address: PeerAddr) -> u64 {
+        self.hasher.hash_one(address)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<u64, u32>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
