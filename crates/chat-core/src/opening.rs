@@ -21,16 +21,19 @@ pub(crate) struct OpeningAddresses {
 
 impl OpeningAddresses {
     pub(crate) fn contains(&self, address: PeerAddr) -> bool {
-        self.counts().contains_key(&self.hash(address.without_scope()))
+        self.counts().contains_key(&self.hash(address))
     }
 
-    fn add(&self, address: PeerAddr) {
-        *self.counts().entry(self.hash(address)).or_default() += 1;
+    /// Returns the hash.
+    fn add(&self, address: PeerAddr) -> u64 {
+        let hash = self.hash(address);
+        *self.counts().entry(hash).or_default() += 1;
+        hash
     }
 
-    fn remove(&self, address: PeerAddr) {
+    fn remove(&self, hash: u64) {
         let mut counts = self.counts();
-        if let Entry::Occupied(mut count) = counts.entry(self.hash(address)) {
+        if let Entry::Occupied(mut count) = counts.entry(hash) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
@@ -42,7 +45,7 @@ impl OpeningAddresses {
     }
 
     fn hash(&self, address: PeerAddr) -> u64 {
-        self.hasher.hash_one(address)
+        self.hasher.hash_one(address.without_scope())
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<u64, u32>> {
@@ -58,14 +61,13 @@ impl OpeningAddresses {
 #[derive(Debug)]
 pub struct Opening {
     admission: Arc<Admission>,
-    address: PeerAddr,
+    hash: u64,
 }
 
 impl Opening {
     pub(crate) fn new(admission: Arc<Admission>, address: SocketAddr) -> Self {
-        let address = PeerAddr::from(address).without_scope();
-        admission.opening().add(address);
-        Self { admission, address }
+        let hash = admission.opening().add(address.into());
+        Self { admission, hash }
     }
 
     /// The connection comes from another address, as its proxy tells.
@@ -77,6 +79,6 @@ impl Opening {
 
 impl Drop for Opening {
     fn drop(&mut self) {
-        self.admission.opening().remove(self.address);
+        self.admission.opening().remove(self.hash);
     }
 }
