@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use chat_core::{BanList, Filter};
+use chat_core::{BanList, Filter, MuteList};
 use chat_proto::json::Time;
 use chat_store::{Archive, Message, OpenError, ReadError, Selection, Store};
 #[cfg(unix)]
@@ -37,6 +37,11 @@ pub(crate) fn open(args: &KeepArgs) -> Result<Option<Store>, Failure> {
 /// The bans of the server are in its history, too, from now on.
 pub(crate) fn keep_bans(store: &Store, bans: &BanList) -> Result<(), Failure> {
     store.keep_bans(bans).map_err(|error| cannot_open(store.path(), error.into()))
+}
+
+/// The mutes of the server are in its history from now on.
+pub(crate) fn keep_mutes(store: &Store, mutes: &MuteList) -> Result<(), Failure> {
+    store.keep_mutes(mutes).map_err(|error| cannot_open(store.path(), error.into()))
 }
 
 /// Whether this server can go on with its history once the one that has it ends.

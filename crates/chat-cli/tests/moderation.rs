@@ -79,7 +79,7 @@ fn a_ban_survives_the_death_of_the_server() {
 }
 
 #[test]
-fn a_history_keeps_bans_the_topic_and_slow_mode_over_kill_9() {
+fn a_history_keeps_bans_mutes_the_topic_and_slow_mode_over_kill_9() {
     let directory = Directory::new("history");
     // As some editors on Windows save it.
     let password = directory.file("password", "\u{feff}open sesame\r\n");
@@ -89,6 +89,13 @@ fn a_history_keeps_bans_the_topic_and_slow_mode_over_kill_9() {
     let mut ann = server.peer();
     ann.send("/oper open sesame\n");
     ann.read_up_to("[*] You are an operator. /help lists what you can do.");
+    let mut eve = server.peer();
+    eve.send("/nick Eve\n");
+    eve.read_up_to("[*] You are Eve");
+    ann.send("/mute eve\n");
+    ann.read_up_to("[*] eve is muted");
+    eve.send("/quit\n"); // otherwise the name would be reserved
+    eve.read_to_end();
     ann.send("/ban bob for 2h spam\n/slow 10m\n/topic tea\n");
     // The topic is committed after the changes that were handed to the history before it.
     ann.read_up_to("set the topic: tea");
@@ -101,8 +108,16 @@ fn a_history_keeps_bans_the_topic_and_slow_mode_over_kill_9() {
     bob.read_up_to("[*] This name is banned: spam");
     bob.send("/topic\n");
     bob.read_up_to("tea");
-    bob.send("/oper open sesame\n/slow\n");
+    bob.send("/oper open sesame\n/slow\n/mute\n");
     bob.read_up_to("Each member may speak every 10 min");
+    bob.read_up_to("[*] Eve");
+    let mut eve = server.peer();
+    eve.send("/nick EVE\nhello\n");
+    eve.read_up_to("[*] You are muted");
+    bob.send("/unmute eve\n");
+    bob.read_up_to("[*] eve may speak");
+    eve.send("sorry\n");
+    bob.read_up_to("[EVE] sorry");
 }
 
 #[test]

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_proto::PeerAddr;
 
 use crate::config::RoomConfig;
 use crate::error::JoinError;
-use crate::mutes::{Known, Mute, Mutes, Session};
+use crate::mutes::MuteList;
 use crate::opening::OpeningAddresses;
 use crate::operators::Attempts;
 use crate::stats::{ByTransport, Stats, TransportStats};
@@ -23,9 +22,7 @@ pub(crate) struct Admission {
     counts: Mutex<Counts>,
     /// At the operators' password.
     attempts: Mutex<Attempts>,
-    mutes: Mutex<Mutes>,
-    /// Most servers have none: then nobody who speaks takes the lock.
-    has_mutes: AtomicBool,
+    mutes: MuteList,
     vanished: Mutex<(Stats, ByTransport)>,
     surveyed: Surveyed,
     opening: OpeningAddresses,
@@ -45,8 +42,7 @@ impl Admission {
             limit_loopback: config.limit_loopback,
             counts: Mutex::new(Counts::default()),
             attempts: Mutex::default(),
-            mutes: Mutex::default(),
-            has_mutes: AtomicBool::new(false),
+            mutes: MuteList::default(),
             vanished: Mutex::default(),
             surveyed: Surveyed::default(),
             opening: OpeningAddresses::default(),
@@ -89,18 +85,8 @@ impl Admission {
     }
 
     /// The mutes, in all rooms together.
-    pub(crate) fn mutes(&self) -> MutexGuard<'_, Mutes> {
-        self.mutes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds a mute, as [`Mutes::insert`] does.
-    pub(crate) fn mute(&self, session: Session, mute: Mute) -> Option<Mute> {
-        self.has_mutes.store(true, Ordering::Release);
-        self.mutes().insert(session, mute)
-    }
-
-    pub(crate) fn is_muted(&self, who: Known<'_>) -> bool {
-        self.has_mutes.load(Ordering::Acquire) && self.mutes().is_muted(who)
+    pub(crate) fn mutes(&self) -> &MuteList {
+        &self.mutes
     }
 
     /// A member that came from `address` is gone.

@@ -60,7 +60,7 @@ pub enum Elsewhere {
     Muted {
         /// Which session.
         member: MemberId,
-        /// `None` if its mute is lifted.
+        /// `None` if its mute is lifted. Its epoch does not matter: it is that of this room.
         mute: Option<Mute>,
     },
 }

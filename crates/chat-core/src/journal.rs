@@ -103,8 +103,8 @@ pub enum Record {
         /// `None` turns it off.
         pause: Option<Duration>,
     },
-    /// A member is muted from now on, or may speak again. It is for the other servers of a shared journal; that of one
-    /// server need not keep it, because its mutes end with it.
+    /// A member is muted from now on, or may speak again. It is for the other servers of a shared journal. What keeps the
+    /// mutes of one server follows its [`MuteList`](crate::MuteList), in which those of all rooms are.
     Muted {
         /// Which session.
         member: MemberId,

@@ -130,7 +130,7 @@ pub use local_member::{Heard, LocalMember};
 pub use lookback::HistoryError;
 pub use members::Membership;
 pub use moderator::{Moderator, Offer, Verdict};
-pub use mutes::{MUTES_MAX, Mute};
+pub use mutes::{MUTES_MAX, Mute, MuteList};
 pub use observer::Observer;
 pub use opening::Opening;
 pub use operators::{Entered, OperatorPassword, PasswordError};

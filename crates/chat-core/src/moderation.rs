@@ -7,7 +7,7 @@ use chat_proto::{Author, LeaveReason, MemberId, Name, Text};
 use crate::ban_list::{Ban, BanListFull, Banned};
 use crate::error::{KickError, MuteError, TopicError};
 use crate::identity::Identity;
-use crate::mutes::Mute;
+use crate::mutes::{Mute, MuteList};
 use crate::operators::Entered;
 use crate::room::Room;
 use crate::waker::Waker;
@@ -97,7 +97,7 @@ impl Room {
     }
 
     /// Mutes the member that is shown like this: its messages, private messages and new names are refused, in all rooms of the
-    /// server, until the mute is lifted or the server ends. Nobody else is told, and a refused message costs the others nothing.
+    /// server, until the mute is lifted. It ends with the server, unless the [list](Self::mute_list) is kept. Nobody else is told, and a refused message costs the others nothing.
     ///
     /// The mute holds for the member's session, for its name with all that look like it, and for all members whose transport
     /// knows them to be the same. By its address, `who` means a member and everyone else from there, except operators. Loopback
@@ -114,22 +114,26 @@ impl Room {
     /// them.
     pub fn unmute(&self, who: &str) -> Vec<Mute> {
         let mut sessions = self.lock().mutes_of(&Author::from_shown(who));
-        let mut mutes = self.admission().mutes();
+        let mutes = self.admission().mutes();
         sessions.extend(mutes.shown(who));
-        let lifted: Vec<_> =
-            sessions.into_iter().filter_map(|session| Some((session, mutes.lift(session)?))).collect();
-        drop(mutes);
+        let lifted = mutes.lift(sessions);
         let rooms = self.of_the_server();
-        for ((epoch, member), _) in &lifted {
-            rooms.iter().for_each(|room| room.lock().keep_lifted(*epoch, *member));
+        for mute in &lifted {
+            rooms.iter().for_each(|room| room.lock().keep_lifted(mute.epoch, mute.member));
         }
-        lifted.into_iter().map(|(_, mute)| mute).collect()
+        lifted
     }
 
     /// The mutes in force, sorted by how the members were shown.
     #[must_use]
     pub fn mutes(&self) -> Vec<Mute> {
-        self.admission().mutes().list()
+        self.admission().mutes().mutes()
+    }
+
+    /// The list of the mutes, for code that keeps it over a restart.
+    #[must_use]
+    pub fn mute_list(&self) -> MuteList {
+        self.admission().mutes().clone()
     }
 
     /// The rooms of the server that this one belongs to.

@@ -4,13 +4,30 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_proto::{Author, MemberId, Name, PeerAddr, Text};
 
 use crate::admission::network_of;
+use crate::waker::Waker;
 
 /// Mutes in force at once, on one server.
 pub const MUTES_MAX: usize = 1_000;
+
+/// The mutes of a server, in all its rooms ([`Room::mute_list`](crate::Room::mute_list)). A clone shares them.
+///
+/// The list is only in memory: the embedder stores it ([`MuteList::mutes`]) and restores it ([`MuteList::mute`]).
+#[derive(Clone, Debug, Default)]
+pub struct MuteList(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    mutes: Mutex<Mutes>,
+    /// Most servers have none: then nobody who speaks takes the lock.
+    has_had_any: AtomicBool,
+    on_change: Mutex<Vec<Waker>>,
+}
 
 /// A mute in force. It holds for a session, and for all that have the name, the proof or the address.
 ///
@@ -18,6 +35,8 @@ pub const MUTES_MAX: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mute {
+    /// The room of the session, by its epoch.
+    pub epoch: u64,
     /// The session.
     pub member: MemberId,
     /// The member as it was shown when it was muted.
@@ -53,9 +72,73 @@ pub(crate) struct Known<'a> {
     pub(crate) address: Option<IpAddr>,
 }
 
+impl MuteList {
+    /// Adds a mute, or what it holds for to one of the same session. Returns the whole, or `None` if there are [`MUTES_MAX`]
+    /// others.
+    pub fn mute(&self, mute: Mute) -> Option<Mute> {
+        self.0.has_had_any.store(true, Ordering::Release);
+        let whole = self.lock().insert(mute);
+        self.wake();
+        whole
+    }
+
+    /// The mutes in force, sorted by how the members were shown.
+    #[must_use]
+    pub fn mutes(&self) -> Vec<Mute> {
+        self.lock().list()
+    }
+
+    /// Calls `waker` after each mute and each lift from now on, for code that stores the list. It must be quick and must not use the
+    /// rooms. It is called as long as the list is there.
+    pub fn add_waker(&self, waker: Waker) {
+        self.0.on_change.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
+    }
+
+    /// Lifts the mutes of the members that had these sessions when they were muted.
+    pub(crate) fn lift(&self, sessions: impl IntoIterator<Item = Session>) -> Vec<Mute> {
+        let mut mutes = self.lock();
+        let lifted: Vec<Mute> = sessions.into_iter().filter_map(|session| mutes.lift(session)).collect();
+        drop(mutes);
+        if !lifted.is_empty() {
+            self.wake();
+        }
+        lifted
+    }
+
+    /// As [`Mutes::moved`].
+    pub(crate) fn moved(&self, from: Session, to: Session) {
+        self.lock().moved(from, to);
+    }
+
+    pub(crate) fn is_muted(&self, who: Known<'_>) -> bool {
+        self.0.has_had_any.load(Ordering::Acquire) && self.lock().is_muted(who)
+    }
+
+    /// As [`Mutes::of`].
+    pub(crate) fn of(&self, who: Known<'_>) -> Vec<Session> {
+        self.lock().of(who)
+    }
+
+    /// As [`Mutes::shown`].
+    pub(crate) fn shown(&self, who: &str) -> Vec<Session> {
+        self.lock().shown(who)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mutes> {
+        // Every change is complete before anything can panic.
+        self.0.mutes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Without the lock of the mutes, so that a waker may look at them.
+    fn wake(&self) {
+        let on_change = self.0.on_change.lock().unwrap_or_else(PoisonError::into_inner);
+        on_change.iter().for_each(Waker::wake);
+    }
+}
+
 /// The mutes, by the session that was muted. To find those of a member costs the same however many there are.
 #[derive(Debug, Default)]
-pub(crate) struct Mutes {
+struct Mutes {
     mutes: HashMap<Session, (Mute, Vec<Cover>)>,
     index: HashMap<Cover, Vec<Session>>,
 }
@@ -63,7 +146,8 @@ pub(crate) struct Mutes {
 impl Mutes {
     /// Adds a mute, or what it holds for to one of the same session. Returns the whole, or `None` if there are [`MUTES_MAX`]
     /// others.
-    pub(crate) fn insert(&mut self, session: Session, mut mute: Mute) -> Option<Mute> {
+    fn insert(&mut self, mut mute: Mute) -> Option<Mute> {
+        let session = (mute.epoch, mute.member);
         let before = self.mutes.get(&session).map(|(before, _)| before);
         if before.is_none() && self.mutes.len() >= MUTES_MAX {
             return None;
@@ -85,7 +169,7 @@ impl Mutes {
     }
 
     /// Lifts the mute of the member that had this session when it was muted.
-    pub(crate) fn lift(&mut self, session: Session) -> Option<Mute> {
+    fn lift(&mut self, session: Session) -> Option<Mute> {
         let (mute, covers) = self.mutes.remove(&session)?;
         for cover in covers {
             if let Some(sessions) = self.index.get_mut(&cover) {
@@ -99,7 +183,7 @@ impl Mutes {
     }
 
     /// A member goes on in another room, as another session.
-    pub(crate) fn moved(&mut self, from: Session, to: Session) {
+    fn moved(&mut self, from: Session, to: Session) {
         let (from, to) = (Cover::Session(from), Cover::Session(to));
         let Some(sessions) = self.index.remove(&from) else { return };
         for session in &sessions {
@@ -111,17 +195,17 @@ impl Mutes {
         self.index.entry(to).or_default().extend(sessions);
     }
 
-    pub(crate) fn is_muted(&self, who: Known<'_>) -> bool {
+    fn is_muted(&self, who: Known<'_>) -> bool {
         !self.index.is_empty() && covers_of(who).any(|cover| self.index.contains_key(&cover))
     }
 
     /// The sessions of the mutes that hold for a member.
-    pub(crate) fn of(&self, who: Known<'_>) -> Vec<Session> {
+    fn of(&self, who: Known<'_>) -> Vec<Session> {
         self.find(covers_of(who))
     }
 
     /// The sessions of the mutes of a member that was shown like this, or of this name or address. It need not be here.
-    pub(crate) fn shown(&self, who: &str) -> Vec<Session> {
+    fn shown(&self, who: &str) -> Vec<Session> {
         let looks = who.parse().ok().map(|name: Name| name.lookalikes());
         let address = who.parse::<PeerAddr>().map(network_of);
         let address = address.or_else(|_| {
@@ -139,7 +223,7 @@ impl Mutes {
     }
 
     /// Sorted by how the members were shown.
-    pub(crate) fn list(&self) -> Vec<Mute> {
+    fn list(&self) -> Vec<Mute> {
         let mut list: Vec<Mute> = self.mutes.values().map(|(mute, _)| mute.clone()).collect();
         list.sort_by_cached_key(|mute| (mute.who.to_string(), mute.member));
         list
@@ -156,8 +240,8 @@ fn covers_of(who: Known<'_>) -> impl Iterator<Item = Cover> {
 impl Mute {
     /// A mute of a session alone. The other fields say for whom else it holds.
     #[must_use]
-    pub fn of_session(member: MemberId, who: Author) -> Self {
-        Self { member, who, name: None, proof: None, address: None }
+    pub fn of_session(epoch: u64, member: MemberId, who: Author) -> Self {
+        Self { epoch, member, who, name: None, proof: None, address: None }
     }
 }
 
@@ -176,7 +260,7 @@ mod tests {
 
     fn named(number: u64, name: &str) -> (Session, Mute) {
         let (member, name) = (MemberId::new(number), name.parse::<Name>().unwrap());
-        let mute = Mute { name: Some(name.clone()), ..Mute::of_session(member, Author::Named(name)) };
+        let mute = Mute { name: Some(name.clone()), ..Mute::of_session(7, member, Author::Named(name)) };
         ((7, member), mute)
     }
 
@@ -190,7 +274,7 @@ mod tests {
         let (session, mut mute) = named(1, "Iris");
         let (proof, address) = ("uid:1000".parse::<Text>().unwrap(), "192.0.2.7".parse::<IpAddr>().unwrap());
         (mute.proof, mute.address) = (Some(proof.clone()), Some(address));
-        assert_eq!(mutes.insert(session, mute.clone()), Some(mute.clone()));
+        assert_eq!(mutes.insert(mute.clone()), Some(mute.clone()));
         let (looks, bob) = ("lris".parse::<Name>().unwrap(), "bob".parse::<Name>().unwrap());
         assert!(mutes.is_muted(nobody(1)));
         assert!(mutes.is_muted(Known { name: Some(&looks), ..nobody(2) }));
@@ -211,7 +295,7 @@ mod tests {
         let mut mutes = Mutes::default();
         let (one, other) = (named(1, "ann"), named(2, "Ann"));
         let who = other.1.name.clone().unwrap();
-        assert!(mutes.insert(one.0, one.1).is_some() && mutes.insert(other.0, other.1).is_some());
+        assert!(mutes.insert(one.1).is_some() && mutes.insert(other.1).is_some());
         assert!(mutes.lift(one.0).is_some());
         assert!(mutes.is_muted(Known { name: Some(&who), ..nobody(3) }));
         assert!(mutes.lift(other.0).is_some());
@@ -223,9 +307,9 @@ mod tests {
         let mut mutes = Mutes::default();
         let (session, mute) = named(1, "ann");
         let there = (8, MemberId::new(5));
-        assert!(mutes.insert(session, mute.clone()).is_some());
+        assert!(mutes.insert(mute.clone()).is_some());
         mutes.moved(session, there);
-        assert!(mutes.insert(session, mute).is_some(), "a repetition changes nothing");
+        assert!(mutes.insert(mute).is_some(), "a repetition changes nothing");
         assert!(mutes.is_muted(Known { session: there, ..nobody(5) }) && !mutes.is_muted(nobody(1)));
         assert_eq!(mutes.of(Known { session: there, ..nobody(5) }), [session]);
         assert!(mutes.lift(session).is_some() && mutes.index.is_empty());
@@ -235,13 +319,13 @@ mod tests {
     fn the_mutes_are_bounded_and_a_lifted_one_makes_room() {
         let mut mutes = Mutes::default();
         let number = |number: usize| named(number as u64, "ann");
-        for (session, mute) in (0..MUTES_MAX).map(number) {
-            assert!(mutes.insert(session, mute).is_some());
+        for (_, mute) in (0..MUTES_MAX).map(number) {
+            assert!(mutes.insert(mute).is_some());
         }
-        let (session, mute) = number(MUTES_MAX);
-        assert_eq!(mutes.insert(session, mute.clone()), None);
+        let (_, mute) = number(MUTES_MAX);
+        assert_eq!(mutes.insert(mute.clone()), None);
         let (old, again) = number(7);
-        assert!(mutes.insert(old, again).is_some(), "it replaces another one");
-        assert!(mutes.lift(old).is_some() && mutes.insert(session, mute).is_some());
+        assert!(mutes.insert(again).is_some(), "it replaces another one");
+        assert!(mutes.lift(old).is_some() && mutes.insert(mute).is_some());
     }
 }

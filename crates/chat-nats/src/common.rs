@@ -72,7 +72,7 @@ impl Muted {
     fn into_mute(self, member: MemberId) -> Option<Mute> {
         let name = self.name.and_then(|name| name.parse().ok());
         let proof = self.proof.and_then(|proof| Text::one_line(&proof).ok());
-        let mut mute = Mute::of_session(member, Author::from_shown(&self.who));
+        let mut mute = Mute::of_session(0, member, Author::from_shown(&self.who));
         (mute.name, mute.proof, mute.address) = (name, proof, self.address);
         (self.member == member.as_u64()).then_some(mute)
     }

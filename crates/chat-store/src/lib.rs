@@ -22,10 +22,10 @@
 //! never slows down talking; of the messages that wait for it a search looks through the newest 100,000. `sqlite3 chat.db 'SELECT * FROM history'` shows everything.
 
 mod archive;
-mod bans;
 mod batch;
 mod config;
 mod error;
+mod lists;
 mod lock;
 mod past;
 mod reader;

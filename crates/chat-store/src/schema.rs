@@ -8,14 +8,14 @@ use crate::error::OpenError;
 const APPLICATION_ID: i32 = 0x4348_4154;
 
 /// The version of the tables below.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 
 /// Bits of a message's id that are its sequence number; those above are its room. So the messages of a room are neighbours, in
 /// order, and each is appended at the end of its room.
 pub(crate) const SEQ_BITS: u32 = 40;
 
 /// How each version is made from the one before; the first one from nothing.
-const MIGRATIONS: [&str; VERSION as usize] = [FIRST, SECOND];
+const MIGRATIONS: [&str; VERSION as usize] = [FIRST, SECOND, THIRD];
 
 const FIRST: &str = "
     CREATE TABLE rooms (
@@ -77,6 +77,22 @@ const SECOND: &str = "
         who TEXT PRIMARY KEY,
         why TEXT NOT NULL,
         until_ms INTEGER
+    ) WITHOUT ROWID;
+";
+
+const THIRD: &str = "
+    -- Those of all rooms.
+    CREATE TABLE mutes (
+        -- The session: its room, as the epoch that is made from the seed, and its member.
+        epoch INTEGER NOT NULL,
+        member INTEGER NOT NULL,
+        -- As it was shown.
+        who TEXT NOT NULL,
+        -- What the mute holds for besides the session.
+        name TEXT,
+        proof TEXT,
+        address TEXT,
+        PRIMARY KEY (epoch, member)
     ) WITHOUT ROWID;
 ";
 

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use chat_core::{BanList, JournalError, Journals, OpenRequest};
+use chat_core::{BanList, JournalError, Journals, MuteList, OpenRequest};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::bans::KeptBans;
 use crate::config::{StoreConfig, Sync};
 use crate::error::OpenError;
+use crate::lists::{KeptList, List};
 use crate::lock::Lock;
 use crate::reader::Readers;
 use crate::room_journal::RoomJournal;
@@ -25,7 +25,7 @@ const QUEUE_MAX: usize = 32_768;
 /// Pages of the log beside the file, before they are moved into it: 16 MiB.
 const WAL_PAGES_MAX: u32 = 4_096;
 
-/// A history that is open to be written: one SQLite file with the messages, topics, names and sessions of rooms, and the bans of their server.
+/// A history that is open to be written: one SQLite file with the messages, topics, names and sessions of rooms, and the bans and mutes of their server.
 ///
 /// `Store` is a handle: clones share the file. When the last one is dropped, everything that was submitted is written and the
 /// file is closed; the rooms made from it refuse messages then.
@@ -98,9 +98,22 @@ impl Store {
     ///
     /// [`OpenError`] if they cannot be read.
     pub fn keep_bans(&self, bans: &BanList) -> Result<(), OpenError> {
-        crate::bans::read(&crate::reader::connect(self.path())?, bans)?;
-        let kept = KeptBans::follow(bans, self.0.jobs.clone());
-        let _closed = self.0.jobs.send(Job::KeepBans(kept)); // then there is nothing to keep them in
+        self.keep_list(List::Bans(bans.clone()))
+    }
+
+    /// As [`keep_bans`](Self::keep_bans), for the mutes: those of [`Room::mute_list`](chat_core::Room::mute_list), for all rooms of a server.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if they cannot be read.
+    pub fn keep_mutes(&self, mutes: &MuteList) -> Result<(), OpenError> {
+        self.keep_list(List::Mutes(mutes.clone()))
+    }
+
+    fn keep_list(&self, list: List) -> Result<(), OpenError> {
+        list.read(&crate::reader::connect(self.path())?)?;
+        let kept = KeptList::follow(list, self.0.jobs.clone());
+        let _closed = self.0.jobs.send(Job::KeepList(kept)); // then there is nothing to keep it in
         Ok(())
     }
 

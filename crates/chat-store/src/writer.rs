@@ -8,10 +8,10 @@ use chat_core::{Journal, JournalError, OpenRequest, Record};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rusqlite::{Connection, params};
 
-use crate::bans::KeptBans;
 use crate::batch::{self, Batch, Share, kept};
 use crate::config::StoreConfig;
 use crate::error::{OpenError, why};
+use crate::lists::KeptList;
 use crate::lock::Lock;
 use crate::past;
 use crate::room_journal::{RoomJournal, Way};
@@ -46,9 +46,9 @@ pub(crate) enum Job {
         /// Of a room that is not known yet.
         journal: RoomJournal,
     },
-    KeepBans(KeptBans),
-    /// The bans have changed.
-    WriteBans,
+    KeepList(KeptList),
+    /// A list has changed.
+    WriteLists,
     Flush(Sender<()>),
     Stop,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Writer {
     is_busy: bool,
     /// What can wait did not work when it was tried last.
     is_idle_work_failing: bool,
-    bans: Option<KeptBans>,
+    lists: Vec<KeptList>,
     _lock: Lock,
 }
 
@@ -84,7 +84,7 @@ impl Writer {
             seqs: HashMap::new(),
             is_busy: false,
             is_idle_work_failing: false,
-            bans: None,
+            lists: Vec::new(),
             _lock: lock,
         }
     }
@@ -138,17 +138,17 @@ impl Writer {
                     self.keep(std::mem::take(&mut batch));
                     self.open(request, journal);
                 }
-                Job::KeepBans(bans) => self.bans = Some(bans),
-                Job::WriteBans => {} // below
+                Job::KeepList(list) => self.lists.push(list),
+                Job::WriteLists => {} // below
                 Job::Flush(done) => {
                     self.keep(std::mem::take(&mut batch));
-                    self.write_bans();
+                    self.write_lists();
                     while self.is_work_left() {}
                     let _gone = done.send(());
                 }
                 Job::Stop => {
                     self.keep(batch);
-                    self.write_bans();
+                    self.write_lists();
                     // So that a copy of the one file is the whole history.
                     let _later = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
                     return false;
@@ -156,7 +156,7 @@ impl Writer {
             }
         }
         self.keep(batch);
-        self.write_bans();
+        self.write_lists();
         true
     }
 
@@ -211,10 +211,10 @@ impl Writer {
         transaction.commit()
     }
 
-    /// Writes the bans if they have changed. If that fails, it is tried again with the next job.
-    fn write_bans(&mut self) {
-        if let Some(bans) = &self.bans {
-            let _later = bans.write(&mut self.connection);
+    /// Writes the lists that have changed. If that fails, it is tried again with the next job.
+    fn write_lists(&mut self) {
+        for list in &self.lists {
+            let _later = list.write(&mut self.connection);
         }
     }
 

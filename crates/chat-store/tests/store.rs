@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use chat_core::{Ban, BanList, Filter, Heard, Room, RoomConfig, Rooms, RoomsConfig};
+use chat_core::{BanList, Filter, Heard, Room, Rooms, RoomsConfig};
 use chat_store::{Archive, OpenError, ReadError, Selection, Store, StoreConfig, Sync};
 use rusqlite::Connection;
 
@@ -149,7 +149,7 @@ fn a_file_of_a_newer_version_of_something_else_or_damaged_is_left_alone() {
     fs::write(&damaged, &bytes).unwrap();
     type IsIt = fn(&OpenError) -> bool;
     let cases: [(&Path, IsIt); 4] = [
-        (&newer, |error| matches!(error, OpenError::Newer { version: 99, known: 2 })),
+        (&newer, |error| matches!(error, OpenError::Newer { version: 99, known: 3 })),
         (&other, |error| matches!(error, OpenError::NotHistory)),
         (&text, |error| matches!(error, OpenError::Damaged(_))),
         (&damaged, |error| matches!(error, OpenError::Damaged(_))),
@@ -287,64 +287,33 @@ fn when_writing_fails_speakers_are_told_and_it_goes_on_by_itself() {
     assert_eq!(room.stats().messages, 11);
 }
 
-fn ban(who: &str, why: &str, until_unix_ms: Option<u64>) -> Ban {
-    Ban { who: who.parse().unwrap(), why: why.parse().unwrap(), until_unix_ms }
-}
+const TO_SECOND: &str = "DROP TABLE mutes; PRAGMA user_version = 2;";
+
+const TO_FIRST: &str = "DROP TABLE bans; ALTER TABLE rooms DROP COLUMN slow_ms; PRAGMA user_version = 1;";
 
 #[test]
-fn what_operators_have_decided_survives() {
-    let path = directory("decided").join("chat.db");
-    let bans = [ban("192.0.2.0/24", "spam", Some(4_951_800_000_250)), ban("ann", "", None)];
+fn a_file_of_an_older_version_becomes_one_of_the_present() {
+    for (name, steps_back) in [("first", format!("{TO_SECOND} {TO_FIRST}")), ("second", TO_SECOND.to_owned())]
     {
+        let path = directory(&format!("{name}-version")).join("chat.db");
+        say(&room(&open(&path)), 1, 3);
+        let file = Connection::open(&path).unwrap();
+        file.execute_batch(&steps_back).unwrap();
+        drop(file);
+        let old = Archive::open(&path).unwrap();
+        let mut count = 0;
+        old.each(&Selection::default(), |_| {
+            count += 1;
+            true
+        })
+        .unwrap();
+        assert_eq!(count, 3, "it is read as it is");
+        drop(old);
         let (store, list) = (open(&path), BanList::new());
         store.keep_bans(&list).unwrap();
-        let room = Room::restore(RoomConfig::default().with_bans(list.clone()), &store).unwrap();
-        for ban in bans.iter().chain([&ban("bob", "", None)]) {
-            room.ban(ban).unwrap();
-        }
-        room.unban(&"bob".parse().unwrap());
-        room.set_slow(Some(Duration::from_secs(5)));
+        let room = room(&store);
+        store.keep_mutes(&room.mute_list()).unwrap();
+        assert_eq!(texts(&room.history(u64::MAX, 1).unwrap()), ["[ann] message number 3"]);
+        assert_eq!((room.slow(), list.bans(0), room.mutes()), (None, Vec::new(), Vec::new()));
     }
-    for is_off in [false, true] {
-        let (store, list) = (open(&path), BanList::new());
-        store.keep_bans(&list).unwrap();
-        assert_eq!(list.bans(0), bans);
-        let room =
-            Room::restore(RoomConfig::default().with_slow(Some(Duration::from_secs(9))), &store).unwrap();
-        assert_eq!(room.slow(), if is_off { None } else { Some(Duration::from_secs(5)) });
-        room.set_slow(None);
-    }
-    let (store, list) = (open(&path), BanList::new());
-    store.keep_bans(&list).unwrap();
-    bans.iter().for_each(|ban| drop(list.unban(&ban.who)));
-    store.close();
-    let left: i64 = Connection::open(&path)
-        .unwrap()
-        .query_row("SELECT count(*) FROM bans", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(left, 0);
-}
-
-#[test]
-fn a_file_of_the_first_version_becomes_one_of_the_present() {
-    let path = directory("first-version").join("chat.db");
-    say(&room(&open(&path)), 1, 3);
-    let file = Connection::open(&path).unwrap();
-    file.execute_batch("DROP TABLE bans; ALTER TABLE rooms DROP COLUMN slow_ms; PRAGMA user_version = 1")
-        .unwrap();
-    drop(file);
-    let old = Archive::open(&path).unwrap();
-    let mut count = 0;
-    old.each(&Selection::default(), |_| {
-        count += 1;
-        true
-    })
-    .unwrap();
-    assert_eq!(count, 3, "it is read as it is");
-    drop(old);
-    let (store, list) = (open(&path), BanList::new());
-    store.keep_bans(&list).unwrap();
-    let room = room(&store);
-    assert_eq!(texts(&room.history(u64::MAX, 1).unwrap()), ["[ann] message number 3"]);
-    assert_eq!((room.slow(), list.bans(0)), (None, Vec::new()));
 }

@@ -121,6 +121,9 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     if let (Some(store), None) = (&store, &bans) {
         history::keep_bans(store, &list)?;
     }
+    if let Some(store) = &store {
+        history::keep_mutes(store, &room.mute_list())?;
+    }
     if let Some(cluster) = &cluster {
         cluster.share_bans(&room);
     }

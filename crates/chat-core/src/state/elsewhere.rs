@@ -10,7 +10,7 @@ use super::{State, Wakes};
 use crate::elsewhere::Elsewhere;
 use crate::error::{KickError, TellError};
 use crate::members::{Member, Membership};
-use crate::mutes::Known;
+use crate::mutes::{Known, Mute};
 use crate::people::Presence;
 use crate::relay::{OtherMember, Outbound, Relay};
 
@@ -97,10 +97,10 @@ impl State {
                 Wakes::default()
             }
             Elsewhere::Muted { member, mute } => {
-                let session = self.session_of(member);
+                let mutes = self.admission.mutes();
                 match mute {
-                    Some(mute) => drop(self.admission.mute(session, mute)),
-                    None => drop(self.admission.mutes().lift(session)),
+                    Some(mute) => drop(mutes.mute(Mute { epoch: self.epoch, ..mute })),
+                    None => drop(mutes.lift([self.session_of(member)])),
                 }
                 Wakes::default()
             }
@@ -209,7 +209,7 @@ impl State {
             here: Duration::from_millis(self.unix_ms.saturating_sub(member.came_unix_ms)),
             idle: None,
             is_operator: false,
-            is_muted: self.admission.is_muted(self.known_there(member)),
+            is_muted: self.admission.mutes().is_muted(self.known_there(member)),
             server: Some(member.server.clone()),
         })
     }

@@ -81,9 +81,9 @@ impl State {
             name: known.name.cloned(),
             proof: known.proof.cloned(),
             address: known.address.filter(|_| is_by_address),
-            ..Mute::of_session(session.1, author)
+            ..Mute::of_session(session.0, session.1, author)
         };
-        let mute = self.admission.mute(session, mute).ok_or(MuteError::Full)?;
+        let mute = self.admission.mutes().mute(mute).ok_or(MuteError::Full)?;
         self.keep_muted(session.1, Some(mute.clone()));
         Ok(mute)
     }
@@ -103,7 +103,7 @@ impl State {
 
     /// Whether a member here is muted.
     pub(super) fn is_muted(&self, member: &Member) -> bool {
-        self.admission.is_muted(self.known_here(member))
+        self.admission.mutes().is_muted(self.known_here(member))
     }
 
     /// Whether the member with this id is muted, which may be local.

@@ -1,4 +1,5 @@
 //! What the tests share: a file in a directory of its own, and a room that has it as its history.
+#![allow(dead_code, reason = "every test file is a crate of its own and uses its part of this")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
