@@ -139,3 +139,11 @@ fn a_message_belongs_to_its_member_whatever_is_shown() {
     let id = |welcomed: &chat_core::Welcomed| welcomed.welcome.session.member.as_u64();
     assert_eq!(from, [(id(&ann), 1), (id(&bob), 1), (id(&ann), 2), (bot.id().as_u64(), 1), (0, 1)]);
 }
+
+#[test]
+fn a_member_of_a_transport_that_ends_leaves_as_it_was_shown() {
+    let (_room, _time, tcp, udp, listener) = stage();
+    let (_ann, _bob) = (tcp.join(ADDRESS), udp.join(ADDRESS));
+    drop(udp);
+    assert_eq!(hear(&listener)[2..], ["192.0.2.1:5/udp left (connection lost), 1 here"]);
+}

@@ -31,6 +31,14 @@ mod websocket {
 #[path = "support/websocket.rs"]
 mod web;
 
+#[cfg(all(unix, feature = "unix"))]
+mod unix_socket {
+    chat_testkit::conformance_tests!(super::unix::Unix);
+}
+#[cfg(all(unix, feature = "unix"))]
+#[path = "support/unix.rs"]
+mod unix;
+
 fn open(room: &Room) -> (TcpTransport, SocketAddr) {
     let config = TcpConfig::default().with_threads(1);
     let server = TcpServer::bind("127.0.0.1:0", room, &config).unwrap();
@@ -46,11 +54,10 @@ fn connect(address: SocketAddr) -> TcpStream {
     socket.into()
 }
 
-/// Reads the bytes that have arrived. `None` if there are none by `deadline`. Zero means the end.
-fn read(socket: &mut TcpStream, buffer: &mut [u8], deadline: Instant) -> Option<usize> {
+/// Reads the bytes that have arrived, from a socket with the timeout of [`left`]. `None` if there are none by `deadline`. Zero means
+/// the end.
+fn read(socket: &mut impl Read, buffer: &mut [u8], deadline: Instant) -> Option<usize> {
     loop {
-        let left = deadline.saturating_duration_since(now()).max(Duration::from_millis(1));
-        socket.set_read_timeout(Some(left)).unwrap();
         match socket.read(buffer) {
             Ok(count) => return Some(count),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
@@ -64,9 +71,20 @@ fn read(socket: &mut TcpStream, buffer: &mut [u8], deadline: Instant) -> Option<
     }
 }
 
+/// The time until `deadline`, as a timeout: it is not zero.
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(now()).max(Duration::from_millis(1))
+}
+
+/// The next line of what was received, if it is there as a whole.
+fn next_line(unread: &mut Vec<u8>) -> Option<Heard> {
+    let end = unread.iter().position(|&byte| byte == b'\n')?;
+    let line: Vec<u8> = unread.drain(..=end).collect();
+    Some(Heard::from_line(std::str::from_utf8(&line[..end]).unwrap()))
+}
+
 fn write(socket: &mut TcpStream, bytes: &[u8], deadline: Instant) -> bool {
-    let left = deadline.saturating_duration_since(now()).max(Duration::from_millis(1));
-    socket.set_write_timeout(Some(left)).unwrap();
+    socket.set_write_timeout(Some(left(deadline))).unwrap();
     socket.write_all(bytes).is_ok()
 }
 
@@ -116,11 +134,11 @@ impl Peer for PlainPeer {
 
     fn hear(&mut self, deadline: Instant) -> Option<Heard> {
         loop {
-            if let Some(end) = self.unread.iter().position(|&byte| byte == b'\n') {
-                let line: Vec<u8> = self.unread.drain(..=end).collect();
-                return Some(Heard::from_line(std::str::from_utf8(&line[..end]).unwrap()));
+            if let Some(line) = next_line(&mut self.unread) {
+                return Some(line);
             }
             let mut buffer = [0; 1024];
+            self.socket.set_read_timeout(Some(left(deadline))).unwrap();
             match read(&mut self.socket, &mut buffer, deadline)? {
                 0 => return Some(Heard::End),
                 count => self.unread.extend_from_slice(&buffer[..count]),
@@ -223,6 +241,7 @@ impl Peer for FramedPeer {
                 return Some(heard);
             }
             let mut buffer = [0; 1024];
+            self.socket.set_read_timeout(Some(left(deadline))).unwrap();
             match read(&mut self.socket, &mut buffer, deadline)? {
                 0 => return Some(Heard::End),
                 count => self.unread.extend_from_slice(&buffer[..count]),

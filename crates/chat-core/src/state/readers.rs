@@ -244,12 +244,12 @@ impl State {
     /// The transport is gone, and so are its members.
     pub(crate) fn detach(&mut self, attachment: usize, now: Instant) -> Wakes {
         let lost = self.those(|member| member.attachment as usize == attachment);
-        self.attachments[attachment] = None;
         let reason = if self.closing.is_some() { LeaveReason::Stopping } else { LeaveReason::Lost };
         let mut wakes = Wakes::default();
         for id in lost {
             wakes.0.extend(self.leave(id, reason.clone(), now).0);
         }
+        self.attachments[attachment] = None; // now that its word has been shown for the last time
         wakes.0.extend(self.wake_readers(None).0);
         wakes
     }

@@ -118,6 +118,7 @@ impl Peer for WebPeer {
                 return Some(heard);
             }
             let mut buffer = [0; 1024];
+            self.socket.set_read_timeout(Some(super::left(deadline))).unwrap();
             match super::read(&mut self.socket, &mut buffer, deadline)? {
                 0 => return Some(Heard::End),
                 count => self.unread.extend_from_slice(&buffer[..count]),

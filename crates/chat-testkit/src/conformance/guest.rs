@@ -2,20 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use chat_proto::PeerAddr;
+use chat_proto::Author;
 
 use super::fault::{Checked, expect, fault};
 use super::medium::{Heard, Peer};
 use super::stage::now;
 
-/// A peer, and its address.
+/// A peer, and how the room shows it.
 pub(super) struct Guest<P> {
     pub(super) peer: P,
-    pub(super) address: PeerAddr,
+    pub(super) author: Author,
     pub(super) patience: Duration,
 }
 
 impl<P: Peer> Guest<P> {
+    /// Whether the limits of addresses do not hold for it. What is shown by a proof comes from this machine.
+    pub(super) fn is_exempt(&self) -> bool {
+        self.author.address().is_none_or(|address| address.is_loopback())
+    }
+
     pub(super) fn say(&mut self, line: impl AsRef<[u8]>) -> Checked {
         let said = self.peer.say(line.as_ref(), now() + self.patience);
         expect(said, "what a peer says is taken in time", || "its connection takes nothing".into())

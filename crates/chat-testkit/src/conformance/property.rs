@@ -150,7 +150,7 @@ properties! {
         "the sender of a private message that is not delivered is told why",
         "PROTOCOL.md 13.6, 13.7; docs/transport.md, \"Hearing peers\"";
     AMemberGoesToAnotherRoom, a_member_goes_to_another_room = people::another_room,
-        "a member that goes to another room has left the old one, and says and hears nothing more there",
+        "a member that goes to another room has heard everything of the old one, has left it, and says and hears nothing more there",
         "chat_core::Action::Move, PROTOCOL.md 13.11, 13.12; docs/transport.md, \"Hearing peers\"";
     ATurnReturnsInTime, a_turn_returns_in_time = turning::in_time,
         "a turn ends when it has done some work, and at `until` at the latest",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_core::{Heard as LocalHeard, LocalMember, Room, RoomConfig};
-use chat_proto::{Author, Entry, Event, LeaveReason, PeerAddr};
+use chat_proto::{Author, Entry, Event, LeaveReason};
 
 use super::fault::{Checked, expect, fault};
 use super::guest::{Guest, is_marker, marker_text};
@@ -83,12 +83,13 @@ impl<'m, M: Medium> Stage<'m, M> {
         loop {
             self.listen();
             let mut joins = self.seen.iter().filter_map(|entry| match &entry.event {
-                Event::Joined { author, .. } => author.address(),
+                // Local members have names, guests have none yet.
+                Event::Joined { author, .. } if !matches!(author, Author::Named(_)) => Some(author.clone()),
                 _ => None,
             });
-            if let Some(address) = joins.nth(self.guests) {
+            if let Some(author) = joins.nth(self.guests) {
                 self.guests += 1;
-                return Ok(Admission::In(Guest { peer, address, patience }));
+                return Ok(Admission::In(Guest { peer, author, patience }));
             }
             if now() > deadline {
                 return fault(
@@ -138,13 +139,20 @@ impl<'m, M: Medium> Stage<'m, M> {
     }
 
     /// Waits until a peer that moves to another room hears that it has arrived. False if its connection was closed, so
-    /// it has to join the other room over a new one.
-    pub(super) fn wait_for_arrival(&self, guest: &mut Guest<M::Peer>, line: &str) -> Checked<bool> {
+    /// it has to join the other room over a new one. Before it come the messages of the kit that the peer hears.
+    pub(super) fn wait_for_arrival(
+        &self,
+        guest: &mut Guest<M::Peer>,
+        line: &str,
+    ) -> Checked<(Vec<Heard>, bool)> {
+        let mut said = Vec::new();
         loop {
             match guest.hear()? {
-                Heard::Line(heard) if heard == line => return Ok(true),
-                Heard::Closed(_) | Heard::End => return Ok(false),
-                _ => {}
+                Heard::Line(heard) if heard == line => return Ok((said, true)),
+                Heard::Closed(_) | Heard::End => return Ok((said, false)),
+                Heard::Line(heard) if heard.starts_with("[kit] ") => said.push(Heard::Line(heard)),
+                Heard::Missed(messages) => said.push(Heard::Missed(messages)),
+                Heard::Line(_) => {}
             }
         }
     }
@@ -204,19 +212,17 @@ impl<'m, M: Medium> Stage<'m, M> {
     }
 
     /// Waits until the room has accepted a message of a peer.
-    pub(super) fn wait_for_said(&mut self, by: PeerAddr, what: &str) -> Checked {
+    pub(super) fn wait_for_said(&mut self, by: &Author, what: &str) -> Checked {
         self.wait_for(&format!("what a peer says, {what:.40?}, reaches the room"), |event| match event {
-            Event::Said { author, text, .. } => {
-                (*author == Author::Peer(by) && text.as_str() == what).then_some(())
-            }
+            Event::Said { author, text, .. } => (author == by && text.as_str() == what).then_some(()),
             _ => None,
         })
     }
 
     /// Waits until a peer has left.
-    pub(super) fn wait_for_leave(&mut self, address: PeerAddr) -> Checked<LeaveReason> {
-        self.wait_for(&format!("the room learns that {address} has left"), |event| match event {
-            Event::Left { author, reason, .. } if *author == Author::Peer(address) => Some(reason.clone()),
+    pub(super) fn wait_for_leave(&mut self, who: &Author) -> Checked<LeaveReason> {
+        self.wait_for(&format!("the room learns that {who} has left"), |event| match event {
+            Event::Left { author, reason, .. } if author == who => Some(reason.clone()),
             _ => None,
         })
     }
@@ -241,10 +247,10 @@ impl<'m, M: Medium> Stage<'m, M> {
     }
 
     /// The lines of all messages that `guest` should hear.
-    pub(super) fn said_to(&mut self, guest: PeerAddr) -> Vec<String> {
+    pub(super) fn said_to(&mut self, guest: &Author) -> Vec<String> {
         let echo = self.promises().echo;
         let said = self.said().into_iter();
-        said.filter(|(author, _)| echo || *author != Author::Peer(guest)).map(|(_, line)| line).collect()
+        said.filter(|(author, _)| echo || author != guest).map(|(_, line)| line).collect()
     }
 
     pub(super) fn seen(&self) -> &[Arc<Entry>] {

@@ -28,4 +28,10 @@ pub(crate) enum Fault {
     Spins,
     DropsTheFarewell,
     DrainsForEver,
+    SaysCommands,
+    TellsNewestFirst,
+    TellsEveryone,
+    StaysInTheOldRoom,
+    GoesBeforeItsTime,
+    HearsOnInTheOldRoom,
 }

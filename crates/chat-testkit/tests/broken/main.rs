@@ -27,10 +27,7 @@ impl Medium for Channels {
     type Peer = ChannelPeer;
 
     fn promises(&self) -> Promises {
-        Promises::default()
-            .with_echo(self.echo)
-            .with_moves(false)
-            .with_unread_bytes_max(UNREAD_LINES_MAX * 1024)
+        Promises::default().with_echo(self.echo).with_unread_bytes_max(UNREAD_LINES_MAX * 1024)
     }
 
     fn patience(&self) -> Duration {
@@ -108,6 +105,13 @@ caught! {
     a_transport_that_spins_is_caught: Spins by AnIdleTransportSleeps;
     a_transport_that_drops_the_farewell_is_caught: DropsTheFarewell by AClosingRoomTellsEveryone;
     a_transport_that_drains_for_ever_is_caught: DrainsForEver by AStuckPeerDoesNotHoldUpTheEnd;
+    a_transport_that_says_commands_is_caught: SaysCommands by ANameIsItsMembersOwn;
+    a_transport_that_reorders_private_messages_is_caught: TellsNewestFirst by ADirectLaneIsInOrder;
+    a_transport_that_shows_private_messages_to_others_is_caught: TellsEveryone by ADirectLaneIsInOrder;
+    a_transport_that_keeps_an_undelivered_message_to_itself_is_caught: KeepsRefusalsBack by ARefusedMessageIsToldToItsSender;
+    a_transport_that_moves_nobody_is_caught: StaysInTheOldRoom by AMemberGoesToAnotherRoom;
+    a_transport_that_moves_a_member_before_it_has_heard_everything_is_caught: GoesBeforeItsTime by AMemberGoesToAnotherRoom;
+    a_transport_that_says_in_the_old_room_what_follows_the_command_is_caught: HearsOnInTheOldRoom by AMemberGoesToAnotherRoom;
 }
 
 #[test]

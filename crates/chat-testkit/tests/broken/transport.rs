@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use chat_core::{
-    Attachment, Cursor, Dismissed, EncodedLog, JoinError, Joined, LagPolicy, Membership, Pending, Room, Told,
-    Transport, Turn, Update, Waker,
+    Action, Attachment, Cursor, Dismissed, EncodedLog, JoinError, Joined, LagPolicy, Membership, Outcome,
+    Pending, Room, Told, Transport, Turn, Update, Waker,
 };
 use chat_proto::{LeaveReason, Text};
 use chat_testkit::conformance::Heard;
@@ -38,6 +38,8 @@ struct Served {
     owed: VecDeque<Heard>,
     cursor: Cursor,
     pause_until: Option<Instant>,
+    /// It goes to another room once it has everything before this slot. Its peer has to connect again for that.
+    goes_at: Option<u64>,
     leaving: bool,
 }
 
@@ -99,6 +101,7 @@ impl ChannelTransport {
                         owed,
                         cursor,
                         pause_until: None,
+                        goes_at: None,
                         leaving: false,
                     });
                 }
@@ -120,7 +123,7 @@ impl ChannelTransport {
         let fault = self.fault;
         let has = |one| fault == Some(one);
         let member = &mut self.members[at];
-        while !member.leaving {
+        while !member.leaving && (member.goes_at.is_none() || has(Fault::HearsOnInTheOldRoom)) {
             // This fault stops listening as soon as the peer is gone.
             if has(Fault::DropsLastWords) && member.is_gone.load(Ordering::SeqCst) {
                 self.attachment.leave(member.member, LeaveReason::Quit, now);
@@ -142,8 +145,15 @@ impl ChannelTransport {
                     for text in
                         Text::split(&line).take(if has(Fault::CutsLongLines) { 1 } else { usize::MAX })
                     {
-                        let Ok(said) = self.attachment.say(member.member, text, now) else { break };
+                        let said = match has(Fault::SaysCommands) {
+                            true => self.attachment.say_as_it_is(member.member, None, text, now),
+                            false => self.attachment.say(member.member, text, now),
+                        };
+                        let Ok(said) = said else { break };
                         member.pause_until = said.pause_until.filter(|_| !has(Fault::DoesNotPause));
+                        if matches!(said.outcome, Outcome::Answered { action: Some(Action::Move(_)) }) {
+                            member.goes_at = Some(u64::MAX); // until the next pull tells
+                        }
                     }
                     self.busy = true; // the others have their turn, too
                 }
@@ -177,12 +187,17 @@ impl ChannelTransport {
             });
         }
         for Told { member, direct, .. } in &self.update.direct {
-            if let Some(served) = self.members.iter_mut().find(|served| served.member == *member)
-                && self.fault != Some(Fault::KeepsRefusalsBack)
-            {
-                served.owed.push_back(Heard::Line(direct.item.to_string()));
-                self.attachment.got(*member, direct.number);
+            let fault = self.fault;
+            let told = |served: &&mut Served| served.member == *member || fault == Some(Fault::TellsEveryone);
+            for served in self.members.iter_mut().filter(told) {
+                let heard = Heard::Line(direct.item.to_string());
+                match fault {
+                    Some(Fault::KeepsRefusalsBack) => {}
+                    Some(Fault::TellsNewestFirst) => served.owed.push_front(heard),
+                    _ => served.owed.push_back(heard),
+                }
             }
+            self.attachment.got(*member, direct.number);
         }
         for Dismissed { member, reason, .. } in &self.update.dismissed {
             if let Some(member) = self.members.iter_mut().find(|served| served.member == *member) {
@@ -195,6 +210,9 @@ impl ChannelTransport {
     }
 
     fn flush_all(&mut self, now: Instant) {
+        let end = if self.has(Fault::GoesBeforeItsTime) { 0 } else { self.log.slots().end };
+        let goes = self.members.iter_mut().filter_map(|member| member.goes_at.as_mut());
+        goes.filter(|slot| **slot == u64::MAX).for_each(|slot| *slot = end);
         let Self { fault, attachment, log, lag_policy, members, .. } = self;
         for member in &mut *members {
             member.flush(log, *lag_policy, attachment, *fault, now);
@@ -231,6 +249,13 @@ impl Served {
             }
             if self.leaving {
                 return;
+            }
+            let is_there = self.goes_at.is_some_and(|slot| self.cursor.slot() >= slot);
+            if is_there && !has(Fault::StaysInTheOldRoom) {
+                attachment.leave(self.member, LeaveReason::Quit, now);
+                self.leaving = true;
+                self.owed.push_back(Heard::Closed(LeaveReason::Quit.to_string()));
+                continue;
             }
             match log.pending(self.cursor) {
                 Pending::Nothing => return,

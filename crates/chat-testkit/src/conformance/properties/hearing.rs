@@ -24,11 +24,11 @@ pub(in crate::conformance) fn everything_in_order<M: Medium>(medium: &M) -> Chec
     }
     for guest in &mut guests[..2] {
         guest.say("done")?;
-        stage.wait_for_said(guest.address, "done")?;
+        stage.wait_for_said(&guest.author, "done")?;
     }
     let heard = [stage.sync(&mut guests[0])?, stage.sync(&mut guests[1])?, stage.sync(&mut guests[2])?];
     for (guest, heard) in guests.iter().zip(&heard) {
-        let lines = stage.said_to(guest.address);
+        let lines = stage.said_to(&guest.author);
         stage.compare(&lines, heard)?;
     }
     let (all, lines) = (10 * 4 + 2, stage.said().len());
@@ -76,7 +76,7 @@ pub(in crate::conformance) fn one_order<M: Medium>(medium: &M) -> Checked {
     })?;
     let heard = [stage.sync(&mut guests[0])?, stage.sync(&mut guests[1])?, stage.sync(&mut guests[2])?];
     for (guest, heard) in guests.iter().zip(&heard) {
-        let lines = stage.said_to(guest.address);
+        let lines = stage.said_to(&guest.author);
         stage.compare(&lines, heard)?;
     }
     let other_author = Author::Peer(other.address().into());
@@ -111,8 +111,8 @@ pub(in crate::conformance) fn clean_texts<M: Medium>(medium: &M) -> Checked {
         ann.say(line)?;
     }
     let texts: Vec<_> = lines.into_iter().flat_map(Text::split).collect();
-    let (author, last) = (Author::Peer(ann.address), texts[texts.len() - 1].clone());
-    stage.wait_for_said(ann.address, last.as_str())?;
+    let (author, last) = (ann.author.clone(), texts[texts.len() - 1].clone());
+    stage.wait_for_said(&ann.author, last.as_str())?;
     let heard = stage.sync(&mut bob)?;
     let clean: Vec<_> = texts.iter().map(|text| format!("[{author}] {text}")).collect();
     stage.compare(&clean, &heard)?;
@@ -132,8 +132,8 @@ pub(in crate::conformance) fn moderator<M: Medium>(medium: &M) -> Checked {
     for line in ["damn", "spam", "fine"] {
         ann.say(line)?;
     }
-    let author = Author::Peer(ann.address);
-    stage.wait_for_said(ann.address, "fine")?;
+    let author = ann.author.clone();
+    stage.wait_for_said(&ann.author, "fine")?;
     let said: Vec<_> = ["dear", "fine"].iter().map(|text| format!("[{author}] {text}")).collect();
     let heard = stage.sync(&mut bob)?;
     stage.compare(&said, &heard)?;
@@ -145,7 +145,7 @@ pub(in crate::conformance) fn moderator<M: Medium>(medium: &M) -> Checked {
         format!("{reasons} times, in {heard:?}")
     })?;
     let rest: Vec<_> = heard.iter().filter(|heard| !is_reason(heard)).cloned().collect();
-    let said = stage.said_to(ann.address);
+    let said = stage.said_to(&ann.author);
     stage.compare(&said, &rest)?;
     drop((ann, bob));
     stage.close([running])
@@ -174,15 +174,15 @@ pub(in crate::conformance) fn pause<M: Medium>(medium: &M) -> Checked {
     for number in 0..LINES {
         ann.say(format!("{number}"))?;
     }
-    let author = Author::Peer(ann.address);
-    stage.wait_for_said(ann.address, &(LINES - 1).to_string())?;
+    let author = ann.author.clone();
+    stage.wait_for_said(&ann.author, &(LINES - 1).to_string())?;
     let lines = stage.said().into_iter().filter(|(by, _)| *by == author).map(|(_, line)| line);
     let expected: Vec<_> = (0..LINES).map(|number| Heard::Line(format!("[{author}] {number}"))).collect();
     let found: Vec<_> = lines.map(Heard::Line).collect();
     expect(found == expected, "each line is heard once and in order", || {
         format!("{} lines of {LINES}", found.len())
     })?;
-    if !ann.address.is_loopback() {
+    if !ann.is_exempt() {
         let is_own = |entry: &Entry| matches!(&entry.event, Event::Said { author: by, .. } if *by == author);
         let times: Vec<_> =
             stage.seen().iter().filter(|entry| is_own(entry)).map(|entry| entry.at_ms).collect();

@@ -8,7 +8,7 @@ use chat_proto::{Entry, Event};
 use crossbeam_channel::bounded;
 
 use crate::conformance::fault::{Checked, expect, fault};
-use crate::conformance::guest::is_marker;
+use crate::conformance::guest::{Guest, is_marker};
 use crate::conformance::medium::{Medium, Peer};
 use crate::conformance::stage::{Admission, Stage, small_log};
 
@@ -76,7 +76,7 @@ pub(in crate::conformance) fn amid_talk<M: Medium>(medium: &M) -> Checked {
     for guest in &mut guests {
         let heard = stage.sync(guest)?;
         stage.listen();
-        let joined = |entry: &&Arc<Entry>| matches!(&entry.event, Event::Joined { author, .. } if author.address() == Some(guest.address));
+        let joined = |entry: &&Arc<Entry>| matches!(&entry.event, Event::Joined { author, .. } if *author == guest.author);
         let join = stage.seen().iter().find(joined).map_or(0, |join| join.seq);
         let after = stage.seen().iter().filter(|entry| entry.event.is_message() && entry.seq > join);
         let said: Vec<_> =
@@ -103,9 +103,9 @@ pub(in crate::conformance) fn full_room<M: Medium>(medium: &M) -> Checked {
     }
     stage.sync(&mut ann)?;
     if stage.promises().notices_end {
-        let address_of_ann = ann.address;
+        let author_of_ann = ann.author.clone();
         ann.peer.end();
-        stage.wait_for_leave(address_of_ann)?;
+        stage.wait_for_leave(&author_of_ann)?;
         let mut bob = stage.join(&address)?;
         stage.sync(&mut bob)?;
     }
@@ -116,16 +116,17 @@ pub(in crate::conformance) fn full_address<M: Medium>(medium: &M) -> Checked {
     let mut stage = Stage::new(medium, RoomConfig::default().with_members_per_address_max(1));
     let (running, address) = stage.open();
     let mut ann = stage.join(&address)?;
-    if ann.address.is_loopback() || stage.promises().tells_refused {
+    if ann.is_exempt() || stage.promises().tells_refused {
         match stage.knock(&address)? {
             Admission::In(bob) => {
-                let another = bob.address.is_loopback() || bob.address.ip() != ann.address.ip();
+                let ip = |guest: &Guest<M::Peer>| guest.author.address().map(|address| address.ip());
+                let another = bob.is_exempt() || ip(&bob) != ip(&ann);
                 expect(another, "a second member of one address is refused", || {
-                    format!("{} is in", bob.address)
+                    format!("{} is in", bob.author)
                 })?;
             }
             Admission::Refused(_, why) => {
-                let is_reason = why.contains("address") && !ann.address.is_loopback();
+                let is_reason = why.contains("address") && !ann.is_exempt();
                 expect(
                     is_reason,
                     "a second member of one address is refused, and told that, unless it is loopback",

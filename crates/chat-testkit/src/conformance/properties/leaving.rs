@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use chat_core::{Rate, RoomConfig};
-use chat_proto::{Author, LeaveReason};
+use chat_proto::LeaveReason;
 
 use crate::conformance::fault::{Checked, expect, fault};
 use crate::conformance::medium::{Heard, Medium, Peer};
@@ -17,29 +17,28 @@ pub(in crate::conformance) fn once<M: Medium>(medium: &M) -> Checked {
     let mut stage = Stage::new(medium, RoomConfig::default().with_rate(Some(rate)));
     let (running, address) = stage.open();
     let (mut ann, mut bob, mut eve) = (stage.join(&address)?, stage.join(&address)?, stage.join(&address)?);
-    let (ann_was, bob_was) = (ann.address, bob.address);
+    let (ann_was, bob_was) = (ann.author.clone(), bob.author.clone());
     stage.sync(&mut ann)?;
     if stage.promises().notices_end {
         for words in ["my", "last", "words"] {
             ann.say(words)?;
         }
         ann.peer.end();
-        let reason = stage.wait_for_leave(ann_was)?;
+        let reason = stage.wait_for_leave(&ann_was)?;
         expect(
             reason == LeaveReason::Quit,
             "a member that ends by its own choice leaves for LeaveReason::Quit",
             || format!("{reason:?}"),
         )?;
-        let author = Author::Peer(ann_was);
         let said: Vec<_> =
-            stage.said().into_iter().filter(|(by, _)| *by == author).map(|(_, line)| line).collect();
-        let words = ["my", "last", "words"].map(|word| format!("[{author}] {word}"));
+            stage.said().into_iter().filter(|(by, _)| *by == ann_was).map(|(_, line)| line).collect();
+        let words = ["my", "last", "words"].map(|word| format!("[{ann_was}] {word}"));
         expect(said == words, "a peer's last words before its end are heard", || format!("{said:?}"))?;
     }
     stage.sync(&mut bob)?;
     if stage.promises().notices_loss {
         bob.peer.vanish();
-        stage.wait_for_leave(bob_was)?;
+        stage.wait_for_leave(&bob_was)?;
     }
     stage.sync(&mut eve)?;
     drop(eve);
@@ -51,7 +50,7 @@ pub(in crate::conformance) fn kicked<M: Medium>(medium: &M) -> Checked {
     let (running, address) = stage.open();
     let (mut ann, mut bob) = (stage.join(&address)?, stage.join(&address)?);
     stage.sync(&mut ann)?;
-    if let Err(error) = stage.room.kick(ann.address.into(), "enough is enough") {
+    if let Err(error) = stage.room.kick(ann.author.clone(), "enough is enough") {
         return fault("a member can be kicked by the address that it joined with", error.to_string());
     }
     let why = match ann.hear()? {
@@ -59,13 +58,13 @@ pub(in crate::conformance) fn kicked<M: Medium>(medium: &M) -> Checked {
         other => return fault("a kicked member is told why", format!("{other:?}")),
     };
     expect(why.contains("enough is enough"), "the kicked member is told the exact reason", || why)?;
-    let reason = stage.wait_for_leave(ann.address)?;
+    let reason = stage.wait_for_leave(&ann.author)?;
     let is_kick = matches!(&reason, LeaveReason::Kicked { why } if why.as_str() == "enough is enough");
     expect(is_kick, "the member leaves for LeaveReason::Kicked", || format!("{reason:?}"))?;
     stage.say("calm again")?;
     bob.hears("[kit] calm again")?;
     bob.say("indeed")?;
-    stage.wait_for_said(bob.address, "indeed")?;
+    stage.wait_for_said(&bob.author, "indeed")?;
     drop((ann, bob));
     stage.close([running])
 }
@@ -92,7 +91,7 @@ pub(in crate::conformance) fn broken<M: Medium>(medium: &M) -> Checked {
     running.goes_on()?;
     stage.sync(&mut ann)?;
     ann.say("are you still there?")?;
-    let line = format!("[{}] are you still there?", Author::Peer(ann.address));
+    let line = format!("[{}] are you still there?", ann.author);
     loop {
         match bob.hear()? {
             Heard::Line(heard) if heard == line => break,
@@ -117,10 +116,10 @@ pub(in crate::conformance) fn dropped<M: Medium>(medium: &M) -> Checked {
     first.drop_after_turn();
     stage.say("this ends the turn")?;
     first.end(medium.patience())?;
-    stage.wait_for_leave(ann.address)?;
-    stage.wait_for_leave(bob.address)?;
+    stage.wait_for_leave(&ann.author)?;
+    stage.wait_for_leave(&bob.author)?;
     let members = stage.room.members();
-    expect(members == [eve.address.into()], "the members of the other transport stay", || {
+    expect(members == [eve.author.clone()], "the members of the other transport stay", || {
         format!("{members:?}")
     })?;
     eve.hears("[kit] this ends the turn")?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chat_core::{RoomConfig, Rooms, RoomsConfig};
-use chat_proto::{Author, Event, LeaveReason};
+use chat_proto::{Event, LeaveReason};
 
 use crate::conformance::fault::{Checked, expect};
 use crate::conformance::medium::{Heard, Medium, Peer};
@@ -14,6 +14,9 @@ const TAKEN_WITHIN: Duration = Duration::from_millis(500);
 
 /// How many private messages follow each other. A direct lane holds more.
 const PRIVATE: usize = 20;
+
+/// How many messages a member has to get before it goes to another room.
+const BEFORE: usize = 100;
 
 pub(in crate::conformance) fn names<M: Medium>(medium: &M) -> Checked {
     let mut stage = Stage::new(medium, RoomConfig::default());
@@ -26,7 +29,7 @@ pub(in crate::conformance) fn names<M: Medium>(medium: &M) -> Checked {
     })?;
     bob.say("/nick ANN")?;
     bob.say("I am still here")?;
-    stage.wait_for_said(bob.address, "I am still here")?;
+    stage.wait_for_said(&bob.author, "I am still here")?;
     ann.say("hi")?;
     stage.wait_for("what a member with a name says is shown with it", |event| match event {
         Event::Said { author, text, .. } => (*author == named && text.as_str() == "hi").then_some(()),
@@ -47,13 +50,13 @@ pub(in crate::conformance) fn lane_order<M: Medium>(medium: &M) -> Checked {
     let mut stage = Stage::new(medium, RoomConfig::default());
     let (running, address) = stage.open();
     let (mut ann, mut bob, mut eve) = (stage.join(&address)?, stage.join(&address)?, stage.join(&address)?);
-    let (from, to) = (Author::Peer(ann.address), Author::Peer(bob.address));
+    let (from, to) = (ann.author.clone(), bob.author.clone());
     for number in 0..PRIVATE {
         ann.say(format!("/msg {to} psst {number}"))?;
         stage.say(&format!("aloud {number}"))?;
     }
     ann.say("done")?;
-    stage.wait_for_said(ann.address, "done")?;
+    stage.wait_for_said(&ann.author, "done")?;
     for (guest, prefix) in [(&mut bob, format!("[{from} -> you] ")), (&mut ann, format!("[you -> {to}] "))] {
         let heard = stage.sync(guest)?;
         let is_private = |heard: &&Heard| matches!(heard, Heard::Line(line) if line.starts_with(&prefix));
@@ -72,13 +75,13 @@ pub(in crate::conformance) fn refusal<M: Medium>(medium: &M) -> Checked {
     let mut stage = Stage::new(medium, RoomConfig::default());
     let (running, address) = stage.open();
     let (mut ann, mut bob) = (stage.join(&address)?, stage.join(&address)?);
-    bob.say(format!("/ignore {}", Author::Peer(ann.address)))?;
+    bob.say(format!("/ignore {}", ann.author))?;
     bob.say("ready")?;
-    stage.wait_for_said(bob.address, "ready")?;
-    ann.say(format!("/msg {} psst", Author::Peer(bob.address)))?;
+    stage.wait_for_said(&bob.author, "ready")?;
+    ann.say(format!("/msg {} psst", bob.author))?;
     ann.say("/msg nobody psst")?;
     ann.say("done")?;
-    stage.wait_for_said(ann.address, "done")?;
+    stage.wait_for_said(&ann.author, "done")?;
     let heard = stage.sync(&mut ann)?;
     for why in ["[*] Not delivered: the member ignores you", "[*] nobody is not here. /who tells who is."] {
         hears_once(&stage, &heard, why, "the sender of a private message that is not delivered is told why")?;
@@ -102,15 +105,20 @@ pub(in crate::conformance) fn another_room<M: Medium>(medium: &M) -> Checked {
     let mut stage = Stage::of(medium, rooms.first());
     let (running, address) = stage.open();
     let (mut ann, mut bob) = (stage.join(&address)?, stage.join(&address)?);
+    for number in 0..BEFORE {
+        stage.say(&format!("before {number}"))?;
+    }
+    let before = stage.said_to(&ann.author);
     ann.say("/join dev")?;
     // Over a medium with sessions, this session may have ended already and take nothing more.
     let _taken = ann.peer.say(b"hello dev", now() + TAKEN_WITHIN);
-    let reason = stage.wait_for_leave(ann.address)?;
+    // After this the peer is in the other room, or it has to join that room over another connection.
+    let (heard, arrives) = stage.wait_for_arrival(&mut ann, "[*] You are in dev now: 1 present")?;
+    stage.compare(&before, &heard)?;
+    let reason = stage.wait_for_leave(&ann.author)?;
     expect(reason == LeaveReason::Quit, "a member leaves the room that it goes from", || {
         format!("{reason:?}")
     })?;
-    // The peer is in the other room now, or it has to join that room over another connection.
-    let arrives = stage.wait_for_arrival(&mut ann, "[*] You are in dev now: 1 present")?;
     stage.say("in the lobby")?;
     stage.sync(&mut bob)?;
     let said = stage.said();
@@ -120,7 +128,7 @@ pub(in crate::conformance) fn another_room<M: Medium>(medium: &M) -> Checked {
     })?;
     if arrives {
         local.say("in dev").expect("the room is open");
-        let own = format!("[{}] hello dev", Author::Peer(ann.address));
+        let own = format!("[{}] hello dev", ann.author);
         let heard = loop {
             match ann.hear()? {
                 Heard::Line(line) if line == own => {}

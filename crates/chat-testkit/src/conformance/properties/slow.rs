@@ -1,7 +1,7 @@
 //! Members that do not read.
 
 use chat_core::{LagPolicy, RoomConfig};
-use chat_proto::{Author, LeaveReason};
+use chat_proto::LeaveReason;
 
 use crate::conformance::fault::{Checked, expect, fault};
 use crate::conformance::guest::Guest;
@@ -37,7 +37,7 @@ pub(in crate::conformance) fn told<M: Medium>(medium: &M) -> Checked {
     let (mut slow, mut reader) = (stage.join(&address)?, stage.join(&address)?);
     overtake(&mut stage, &mut reader)?;
     // The slow member's own messages are heard all the same. They count as missed only if the medium has an echo.
-    let author = Author::Peer(slow.address);
+    let author = slow.author.clone();
     for number in 0..3 {
         slow.say(format!("from behind {number}"))?;
         reader.hears(&format!("[{author}] from behind {number}"))?;
@@ -63,7 +63,7 @@ pub(in crate::conformance) fn told<M: Medium>(medium: &M) -> Checked {
 /// Returns how many it missed.
 fn account_for<M: Medium>(stage: &mut Stage<'_, M>, guest: &mut Guest<M::Peer>) -> Checked<u64> {
     let heard = stage.sync(guest)?;
-    let said = stage.said_to(guest.address);
+    let said = stage.said_to(&guest.author);
     let (mut place, mut missed) = (0, 0);
     for heard in &heard {
         match heard {
@@ -157,7 +157,7 @@ pub(in crate::conformance) fn closed<M: Medium>(medium: &M) -> Checked {
         }
     };
     expect(why.contains("behind"), "the reason is that it fell behind", || why)?;
-    let reason = stage.wait_for_leave(slow.address)?;
+    let reason = stage.wait_for_leave(&slow.author)?;
     expect(reason == LeaveReason::Lagged, "the member leaves for LeaveReason::Lagged", || {
         format!("{reason:?}")
     })?;

@@ -86,7 +86,7 @@ pub(in crate::conformance) fn idle<M: Medium>(medium: &M) -> Checked {
     let (running, address) = stage.open();
     let (mut ann, mut bob) = (stage.join(&address)?, stage.join(&address)?);
     ann.say("the last word for a while")?;
-    stage.wait_for_said(ann.address, "the last word for a while")?;
+    stage.wait_for_said(&ann.author, "the last word for a while")?;
     stage.sync(&mut ann)?;
     stage.sync(&mut bob)?;
     let before = running.turns();
