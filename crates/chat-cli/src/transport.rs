@@ -1,6 +1,7 @@
 //! The one place that knows which transports there are.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
@@ -80,6 +81,14 @@ impl Why {
     }
 }
 
+/// What to do about the name of an interface that the system does not know.
+pub(crate) const NO_INTERFACE: &str = "is there such a network interface? `ip link` lists them";
+
+/// What to do about a link-local address without an interface.
+pub(crate) fn which_network(host: impl Display, port: u16) -> String {
+    format!("say on which network, as in [{host}%eth0]:{port}")
+}
+
 fn no_connection(
     error: impl Error + Send + Sync + 'static,
     why: &Why,
@@ -88,9 +97,7 @@ fn no_connection(
 ) -> Failure {
     let address = addresses.first();
     let hint = match why {
-        Why::Name if address.host().contains('%') => {
-            "is there such a network interface? `ip link` lists them".to_owned()
-        }
+        Why::Name if address.host().contains('%') => NO_INTERFACE.to_owned(),
         Why::Name => format!("check the spelling of {addresses}"),
         Why::NoWay(ErrorKind::ConnectionRefused) => {
             format!("nothing listens there. Start a room with: chat server {kind} --bind {address}")
@@ -102,9 +109,7 @@ fn no_connection(
         Why::NoIpv6 => {
             "this machine has no way to that IPv6 address; try the server's IPv4 address".to_owned()
         }
-        Why::NoScope => {
-            format!("say on which network, as in [{}%eth0]:{}", address.host(), address.port)
-        }
+        Why::NoScope => which_network(address.host(), address.port),
         Why::Other => return Failure::from(error),
     };
     Failure::new(error, Some(hint))

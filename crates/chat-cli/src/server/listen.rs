@@ -14,6 +14,7 @@ use chat_udp::UdpServer;
 use crate::address::Address;
 use crate::args::{ServerArgs, TransportKind};
 use crate::failure::Failure;
+use crate::transport::{NO_INTERFACE, which_network};
 
 /// How often a port that the system has picked may turn out to be taken for another transport or address.
 const TRIES_MAX: usize = 16;
@@ -177,12 +178,16 @@ fn targets(bind: &[Address]) -> Result<Vec<Target<'_>>, Failure> {
     bind.iter()
         .map(|asked| match asked.to_socket_addrs() {
             Ok(addresses) => Ok(Target { asked, addresses: both_loopbacks(asked, addresses.collect()) }),
-            Err(error) => Err(Failure::new(
-                CannotResolve { asked: asked.clone(), source: error },
-                Some(
-                    "a name of this machine, or one of its addresses, is what can be listened on".to_owned(),
-                ),
-            )),
+            Err(error) => {
+                let hint = match asked.host().contains('%') {
+                    true => NO_INTERFACE,
+                    false => "a name of this machine, or one of its addresses, is what can be listened on",
+                };
+                Err(Failure::new(
+                    CannotResolve { asked: asked.clone(), source: error },
+                    Some(hint.to_owned()),
+                ))
+            }
         })
         .collect()
 }
@@ -293,6 +298,12 @@ impl CannotListen {
                 "this machine has no IPv6. --bind 0.0.0.0:{port} listens on all its IPv4 addresses"
             ));
         }
+        if let SocketAddr::V6(address) = self.address
+            && address.ip().is_unicast_link_local()
+            && address.scope_id() == 0
+        {
+            return Some(which_network(address.ip(), self.asked.port));
+        }
         match refusal.kind() {
             ErrorKind::AddrInUse => {
                 let mut next = self.asked.clone();
@@ -332,7 +343,8 @@ mod tests {
 
     fn refused(asked: &str, source: io::Error) -> CannotListen {
         let asked: Address = asked.parse().expect("an address");
-        let address = SocketAddr::from(([127, 0, 0, 1], asked.port));
+        let loopback = SocketAddr::from(([127, 0, 0, 1], asked.port));
+        let address = asked.to_string().parse().unwrap_or(loopback);
         CannotListen { transport: TransportKind::Tcp, asked, address, source }
     }
 
@@ -344,6 +356,8 @@ mod tests {
         assert!(hint("127.0.0.1:65535", ErrorKind::AddrInUse.into()).contains("--bind 127.0.0.1:5555"));
         assert!(hint("10.0.0.1:5555", ErrorKind::AddrNotAvailable.into()).contains("0.0.0.0"));
         assert!(hint("[::]:80", ErrorKind::PermissionDenied.into()).contains("--bind [::]:5555"));
+        let without_interface = hint("[fe80::1]:5555", ErrorKind::InvalidInput.into());
+        assert_eq!(without_interface, "say on which network, as in [fe80::1%eth0]:5555");
     }
 
     #[cfg(unix)]
