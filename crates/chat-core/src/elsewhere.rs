@@ -71,7 +71,7 @@ const TURN_MAX: usize = 256;
 impl Committer {
     /// These things have happened at other servers, in this order.
     pub fn elsewhere(&self, batch: Vec<Elsewhere>) {
-        let Some(room) = Room::upgrade(&self.0) else { return };
+        let Some(room) = Room::upgrade(&self.room) else { return };
         let mut batch = batch.into_iter().peekable();
         while batch.peek().is_some() {
             let (mut wakes, now) = (Vec::new(), room.now());

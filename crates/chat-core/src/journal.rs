@@ -214,7 +214,8 @@ pub struct ReadRequest {
 }
 
 impl ReadRequest {
-    pub(crate) fn new(query: Query, answer: impl FnOnce(Result<Page, Text>) + Send + 'static) -> Self {
+    /// A question whose answer goes to `answer`: for a journal that asks another one.
+    pub fn new(query: Query, answer: impl FnOnce(Result<Page, Text>) + Send + 'static) -> Self {
         Self { query, answer: Some(Box::new(answer)) }
     }
 
@@ -240,36 +241,55 @@ impl fmt::Debug for ReadRequest {
     }
 }
 
+type Copied = dyn Fn(&[Kept]) + Send + Sync;
+
 /// A journal's way back to its room. It does not keep the room alive.
-#[derive(Clone, Debug)]
-pub struct Committer(pub(crate) Weak<Shared>);
+#[derive(Clone)]
+pub struct Committer {
+    pub(crate) room: Weak<Shared>,
+    copied: Option<Arc<Copied>>,
+}
 
 impl Committer {
     pub(crate) fn new(room: Weak<Shared>) -> Self {
-        Self(room)
+        Self { room, copied: None }
+    }
+
+    /// Hands all that is committed to `copied`, too, before anyone can read it: for a journal that keeps a copy of what another one
+    /// commits. It must not block.
+    #[must_use]
+    pub fn copied_to(self, copied: impl Fn(&[Kept]) + Send + Sync + 'static) -> Self {
+        Self { copied: Some(Arc::new(copied)), ..self }
     }
 
     /// These events are kept, in this order: they enter the room's log, and everyone reads them. A message that the room has
     /// already is left out. Messages that the journal has lost, so that their numbers are missing, count as those that the log no longer
     /// holds.
     pub fn commit(&self, batch: Vec<Kept>) {
-        let Some(room) = Room::upgrade(&self.0) else { return };
+        self.copied.iter().for_each(|copied| copied(&batch));
+        let Some(room) = Room::upgrade(&self.room) else { return };
         let wakes = room.lock().commit(batch);
         wakes.wake();
     }
 
     /// These records are not kept. Their authors are told why, and nobody else sees them.
     pub fn failed(&self, batch: Vec<Record>, why: &str) {
-        let Some(room) = Room::upgrade(&self.0) else { return };
+        let Some(room) = Room::upgrade(&self.room) else { return };
         let wakes = room.lock().not_kept(batch, &Text::lossy(why));
         wakes.wake();
     }
 
     /// Tells every member that is here something that is not part of the conversation: how the journal is.
     pub fn tell_everyone(&self, text: &str) {
-        let Some(room) = Room::upgrade(&self.0) else { return };
+        let Some(room) = Room::upgrade(&self.room) else { return };
         let wakes = room.lock().tell_everyone(&Text::lossy(text));
         wakes.wake();
+    }
+}
+
+impl fmt::Debug for Committer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Committer(is copied: {})", self.copied.is_some())
     }
 }
 

@@ -26,7 +26,8 @@ pub struct OpenRequest {
 }
 
 impl OpenRequest {
-    pub(crate) fn new(
+    /// A request whose answer goes to `answer`: for [`Journals`] that open those of others.
+    pub fn new(
         room: Option<Name>,
         log_bytes_max: usize,
         answer: impl FnOnce(Result<Opened, JournalError>) + Send + 'static,

@@ -88,13 +88,13 @@ impl Committer {
     /// room's lock.
     #[must_use]
     pub fn members(&self) -> Vec<OtherMember> {
-        Room::upgrade(&self.0).map(|room| room.lock().members_for_others()).unwrap_or_default()
+        Room::upgrade(&self.room).map(|room| room.lock().members_for_others()).unwrap_or_default()
     }
 
     /// Sessions that left too long ago give up the names that are reserved for them. A journal that other servers share calls it now and
     /// then: without one, a reservation ends when somebody asks for the name. O(sessions that have left), under the room's lock.
     pub fn end_old_reservations(&self) {
-        if let Some(room) = Room::upgrade(&self.0) {
+        if let Some(room) = Room::upgrade(&self.room) {
             let now = room.now();
             room.lock().end_old_reservations(now);
         }
@@ -106,7 +106,7 @@ impl Committer {
     ///
     /// [`TellError`] if it cannot be delivered, for the sender to know.
     pub fn deliver(&self, from: MemberId, author: Author, to: MemberId, text: Text) -> Result<(), TellError> {
-        let room = Room::upgrade(&self.0).ok_or(TellError::NotPresent)?;
+        let room = Room::upgrade(&self.room).ok_or(TellError::NotPresent)?;
         let result = room.lock().deliver_private(from, author, to, text);
         result?.wake();
         Ok(())

@@ -123,6 +123,43 @@ pub(crate) fn write(
     Ok(seq)
 }
 
+/// Writes messages of a copy, which have their numbers already. Some may be missing, and some may be in the file already. Returns the
+/// newest message afterwards.
+pub(crate) fn copy(
+    transaction: &Transaction<'_>,
+    room: i64,
+    newest: u64,
+    messages: Vec<Kept>,
+) -> rusqlite::Result<u64> {
+    let mut last = newest;
+    let mut messages =
+        messages.into_iter().filter(|kept| kept.event.is_message() && kept.seq > newest).peekable();
+    while let Some(first) = messages.peek().map(|kept| kept.seq) {
+        if last == 0 {
+            // There is nothing to look for before it.
+            transaction.execute(
+                "UPDATE rooms SET deleted = ?2, indexed = ?2 WHERE id = ?1",
+                params![room, signed(first - 1)],
+            )?;
+        }
+        let mut records = Vec::new();
+        last = first - 1;
+        while let Some(Kept { event, unix_ms, .. }) = messages.next_if(|kept| kept.seq == last + 1) {
+            last += 1;
+            records.push(Record::Event { event, unix_ms });
+        }
+        write(transaction, room, first - 1, &records)?;
+    }
+    // A server that goes on with the copy alone gives no id twice.
+    transaction
+        .prepare_cached(
+            "UPDATE rooms SET ids_up_to = max(ids_up_to, (SELECT coalesce(max(member), 0) FROM sessions WHERE room = ?1))
+             WHERE id = ?1",
+        )?
+        .execute([room])?;
+    Ok(last)
+}
+
 fn write_setting(transaction: &Transaction<'_>, room: i64, record: &Record) -> rusqlite::Result<()> {
     match record {
         Record::Named { member, name } => {

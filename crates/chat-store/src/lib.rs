@@ -18,12 +18,15 @@
 //! | the process dies | the next one goes on: members resume their sessions, and nothing is lost or said twice |
 //! | another process opens the file to write | it is refused ([`OpenError::InUse`]); any may read ([`Archive`]) |
 //!
+//! A store can also copy what another journal keeps, such as a stream that several servers share: [`Store::copy_of`].
+//!
 //! One thread writes, and two read. The words of messages are indexed when there is nothing else to write, so that searching
 //! never slows down talking; of the messages that wait for it a search looks through the newest 100,000. `sqlite3 chat.db 'SELECT * FROM history'` shows everything.
 
 mod archive;
 mod batch;
 mod config;
+mod copy;
 mod error;
 mod lists;
 mod lock;
@@ -36,5 +39,6 @@ mod writer;
 
 pub use archive::{Archive, Message, Selection};
 pub use config::{StoreConfig, Sync};
+pub use copy::Copies;
 pub use error::{OpenError, ReadError};
 pub use store::Store;

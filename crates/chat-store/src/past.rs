@@ -1,10 +1,12 @@
 //! What a room takes over when it is opened.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chat_core::{
     Author, Event, IDS_SET_ASIDE, Kept, MemberId, Origin, Past, PastSession, SESSIONS_REMEMBERED_MAX, Text,
 };
-use rusqlite::{Connection, Row, params};
-use std::time::Duration;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::schema::{id, seq};
 use crate::writer::signed;
@@ -67,7 +69,9 @@ pub(crate) fn open(
             if let Event::Said { text, .. } = &kept.event {
                 bytes += ENTRY_BYTES + text.as_str().len();
             }
-            if bytes > log_bytes_max {
+            // A copy of another journal may lack messages.
+            let is_next = messages.last().is_none_or(|newer: &Kept| kept.seq + 1 == newer.seq);
+            if bytes > log_bytes_max || !is_next {
                 break;
             }
             messages.push(kept);
@@ -88,14 +92,8 @@ pub(crate) fn open(
         })?;
         rows.collect::<rusqlite::Result<_>>()?
     };
-    // Older ones are never read again.
-    if let Some(oldest) = sessions.last() {
-        transaction.execute(
-            "DELETE FROM sessions WHERE room = ?1 AND member < ?2",
-            params![room, signed(oldest.member.as_u64())],
-        )?;
-    }
     sessions.reverse();
+    forget_old_sessions(&transaction, room)?;
     transaction.commit()?;
     let newest = unsigned(newest);
     let past = Past {
@@ -109,6 +107,64 @@ pub(crate) fn open(
         ..Past::default()
     };
     Ok((room, newest, past))
+}
+
+/// A room whose messages are copied.
+pub(crate) struct CopyRoom {
+    pub(crate) room: i64,
+    /// Its newest message in the file,
+    pub(crate) newest: u64,
+    /// and which of its author's that is.
+    pub(crate) said: Option<Origin>,
+    /// While this exists, the room is not deleted for being empty.
+    pub(crate) is_open: Arc<()>,
+}
+
+/// Opens the copy of a room that began with this seed at this time. It is made if there is none. `None` if the file has other messages
+/// of a room of this name; then nothing is changed.
+pub(crate) fn open_copy(
+    connection: &mut Connection,
+    name: &str,
+    (seed, began_ms): ([u8; 32], u64),
+) -> rusqlite::Result<Option<CopyRoom>> {
+    let transaction = connection.transaction()?;
+    let found = transaction.query_row("SELECT id FROM rooms WHERE seed = ?1", [seed], |row| row.get(0));
+    let room: i64 = match found.optional()? {
+        Some(room) => room,
+        None => {
+            let made = transaction.execute(
+                "INSERT INTO rooms(name, seed, began_ms) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET seed = excluded.seed, began_ms = excluded.began_ms WHERE seq = 0",
+                params![name, seed, signed(began_ms)],
+            )?;
+            if made == 0 {
+                return Ok(None);
+            }
+            transaction.query_row("SELECT id FROM rooms WHERE name = ?1", [name], |row| row.get(0))?
+        }
+    };
+    forget_old_sessions(&transaction, room)?;
+    let newest: i64 =
+        transaction.query_row("SELECT seq FROM rooms WHERE id = ?1", [room], |row| row.get(0))?;
+    let newest = unsigned(newest);
+    let mut query = transaction.prepare("SELECT member, number FROM messages WHERE id = ?1")?;
+    let said = query.query_row([id(room, newest)], |row| {
+        Ok(Origin { member: MemberId::new(unsigned(row.get(0)?)), number: unsigned(row.get(1)?) })
+    });
+    let said = said.optional()?;
+    drop(query);
+    transaction.commit()?;
+    Ok(Some(CopyRoom { room, newest, said, is_open: Arc::default() }))
+}
+
+/// Forgets the sessions that are never read again, since there are so many newer ones.
+fn forget_old_sessions(connection: &Connection, room: i64) -> rusqlite::Result<()> {
+    connection.execute(
+        "DELETE FROM sessions WHERE room = ?1 AND member <
+         (SELECT member FROM sessions WHERE room = ?1 ORDER BY member DESC LIMIT 1 OFFSET ?2)",
+        params![room, signed(SESSIONS_REMEMBERED_MAX as u64)],
+    )?;
+    Ok(())
 }
 
 /// A row of `id, at_ms, member, number, author, text`.

@@ -1,5 +1,6 @@
 //! The handle on a history that is open to be written.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::config::{StoreConfig, Sync};
+use crate::copy::{Copier, Copies};
 use crate::error::OpenError;
 use crate::lists::{KeptList, List};
 use crate::lock::Lock;
@@ -21,6 +23,9 @@ use crate::writer::{Job, Writer};
 
 /// Records that may wait to be written. With the longest texts about 36 MiB.
 const QUEUE_MAX: usize = 32_768;
+
+/// Rooms that may wait for their copies to be opened.
+const TASKS_MAX: usize = 1_024;
 
 /// Pages of the log beside the file, before they are moved into it: 16 MiB.
 const WAL_PAGES_MAX: u32 = 4_096;
@@ -37,7 +42,15 @@ struct Inner {
     jobs: Sender<Job>,
     readers: Readers,
     writer: Mutex<Option<JoinHandle<()>>>,
+    copiers: Mutex<Vec<CopierThread>>,
     path: PathBuf,
+}
+
+/// A thread that copies messages, and what ends it when it is dropped.
+#[derive(Debug)]
+struct CopierThread {
+    stop: Sender<Infallible>,
+    thread: JoinHandle<()>,
 }
 
 impl Store {
@@ -65,7 +78,13 @@ impl Store {
         let readers = Readers::new(path)?;
         let writer = Writer::new(connection, config, lock);
         let writer = thread::Builder::new().name("history".to_owned()).spawn(move || writer.run(&queue))?;
-        Ok(Self(Arc::new(Inner { jobs, readers, writer: Mutex::new(Some(writer)), path: path.to_owned() })))
+        Ok(Self(Arc::new(Inner {
+            jobs,
+            readers,
+            writer: Mutex::new(Some(writer)),
+            copiers: Mutex::default(),
+            path: path.to_owned(),
+        })))
     }
 
     /// Whether [`open`](Self::open) will work once the server that has the history lets go of it. Changes nothing.
@@ -117,6 +136,28 @@ impl Store {
         Ok(())
     }
 
+    /// Journals of rooms that `source` keeps, such as a stream that servers share, and that this store copies: old messages are read and
+    /// searched in the file. The source decides the order, and nobody waits for the copy. A copy that is behind catches up; what it
+    /// does not have is read from the source, except for searches. A file with messages that are not those of the source is refused when a
+    /// room is opened, and not changed.
+    ///
+    /// The source says when its rooms began ([`Past::began`](chat_core::Past::began)), and with which seed: that is how a copy is
+    /// recognised. Once the store is closed, rooms go on without it.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no thread to give.
+    pub fn copy_of(&self, source: Arc<dyn Journals>) -> io::Result<Copies> {
+        let (tasks, queue) = bounded(TASKS_MAX);
+        let (stop, is_stopped) = bounded(0);
+        let (jobs, readers) = (self.0.jobs.clone(), self.0.readers.clone());
+        let copier = Copier::new(self.path().to_owned(), jobs, readers, queue, is_stopped);
+        let thread = thread::Builder::new().name("history copy".to_owned()).spawn(|| copier.run())?;
+        let mut copiers = self.0.copiers.lock().unwrap_or_else(PoisonError::into_inner);
+        copiers.push(CopierThread { stop, thread });
+        Ok(Copies::new(source, tasks))
+    }
+
     /// Waits until everything that was submitted so far is written, and the words of all messages can be searched.
     pub fn flush(&self) {
         let (done, written) = bounded(1);
@@ -153,6 +194,14 @@ impl Journals for Store {
 
 impl Inner {
     fn close(&self) {
+        let copiers = std::mem::take(&mut *self.copiers.lock().unwrap_or_else(PoisonError::into_inner));
+        for CopierThread { stop, thread } in copiers {
+            drop(stop);
+            // It may be this one, when a room is open that nobody waits for any more.
+            if thread.thread().id() != thread::current().id() {
+                let _panicked = thread.join(); // its panic was printed where it happened
+            }
+        }
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         // The last handle may be dropped on the writer's own thread, when a room is open that nobody waits for any more.
         if writer.as_ref().is_some_and(|writer| writer.thread().id() == thread::current().id()) {

@@ -1,21 +1,22 @@
 //! The thread that writes: many records in one transaction, and what can wait when there is nothing to write.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+mod idle;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use chat_core::{Journal, JournalError, OpenRequest, Record};
+use chat_core::{Journal, JournalError, Kept, OpenRequest, Record};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use crate::batch::{self, Batch, Share, kept};
 use crate::config::StoreConfig;
 use crate::error::{OpenError, why};
 use crate::lists::KeptList;
 use crate::lock::Lock;
-use crate::past;
+use crate::past::{self, CopyRoom};
 use crate::room_journal::{RoomJournal, Way};
-use crate::schema::id;
 
 /// Records in one transaction.
 const BATCH_MAX: usize = 2_048;
@@ -28,9 +29,6 @@ const GAP_MAX: Duration = Duration::from_micros(100);
 
 /// So long without a record after a large batch, and what can wait is done.
 const LULL: Duration = Duration::from_millis(20);
-
-/// Messages whose words are indexed, or that are deleted, at a time. A few milliseconds, for which a message waits at worst.
-const IDLE_STEP: i64 = 512;
 
 /// How often it looks for messages that are too old.
 const RETENTION_EVERY: Duration = Duration::from_secs(10);
@@ -46,6 +44,18 @@ pub(crate) enum Job {
         /// Of a room that is not known yet.
         journal: RoomJournal,
     },
+    /// Opens the copy of a room, as [`past::open_copy`] does.
+    OpenCopy {
+        name: String,
+        began: ([u8; 32], u64),
+        done: Sender<Result<Option<CopyRoom>, String>>,
+    },
+    /// Appends messages to a copy. Answers with the newest one afterwards, or why they are not in it.
+    Append {
+        room: i64,
+        messages: Vec<Kept>,
+        done: Sender<Result<u64, &'static str>>,
+    },
     KeepList(KeptList),
     /// A list has changed.
     WriteLists,
@@ -59,6 +69,8 @@ pub(crate) struct Writer {
     /// Those that are open, by the number of the opening.
     open: HashMap<u64, OpenRoom>,
     openings: u64,
+    /// Those that are open as copies of other journals.
+    copies: HashMap<i64, Weak<()>>,
     /// The newest sequence number of each room that is open.
     seqs: HashMap<i64, u64>,
     /// The last batch was a large one: the next one is waited for a little.
@@ -81,6 +93,7 @@ impl Writer {
             config,
             open: HashMap::new(),
             openings: 0,
+            copies: HashMap::new(),
             seqs: HashMap::new(),
             is_busy: false,
             is_idle_work_failing: false,
@@ -138,6 +151,14 @@ impl Writer {
                     self.keep(std::mem::take(&mut batch));
                     self.open(request, journal);
                 }
+                Job::OpenCopy { name, began, done } => {
+                    self.keep(std::mem::take(&mut batch));
+                    let _gone = done.send(self.open_copy(&name, began));
+                }
+                Job::Append { room, messages, done } => {
+                    self.keep(std::mem::take(&mut batch));
+                    let _gone = done.send(self.append(room, messages).map_err(|error| why(&error)));
+                }
                 Job::KeepList(list) => self.lists.push(list),
                 Job::WriteLists => {} // below
                 Job::Flush(done) => {
@@ -177,38 +198,24 @@ impl Writer {
         }
     }
 
-    /// Forgets the rooms that are gone and have nothing in the queue any more.
-    fn forget_closed(&mut self, jobs: &Receiver<Job>) {
-        let is_gone = |open: &OpenRoom| Arc::strong_count(&open.way) == 1;
-        let gone: Vec<u64> = self.open.iter().filter(|(_, open)| is_gone(open)).map(|(&of, _)| of).collect();
-        if gone.is_empty() || !jobs.is_empty() {
-            return;
+    fn open_copy(&mut self, name: &str, began: ([u8; 32], u64)) -> Result<Option<CopyRoom>, String> {
+        let opened = past::open_copy(&mut self.connection, name, began);
+        let opened = opened.map_err(|error| OpenError::from(error).to_string())?; // in words for people
+        if let Some(CopyRoom { room, newest, is_open, .. }) = &opened {
+            self.seqs.insert(*room, *newest);
+            self.copies.insert(*room, Arc::downgrade(is_open));
         }
-        for opening in gone {
-            self.open.remove(&opening);
-        }
-        let there: HashSet<i64> = self.open.values().map(|open| open.room).collect();
-        self.seqs.retain(|room, _| there.contains(room));
-        if let Err(error) = self.delete_empty_rooms(&there) {
-            tracing::warn!(%error, "cannot delete empty rooms of the history now");
-        }
+        Ok(opened)
     }
 
-    /// Deletes the rooms that are not open and in which there is nothing to keep, with their sessions. Otherwise there would be more of
-    /// them with each room that members open.
-    fn delete_empty_rooms(&mut self, open: &HashSet<i64>) -> rusqlite::Result<()> {
+    /// Appends messages to a copy. Returns the newest one that it has then.
+    fn append(&mut self, room: i64, messages: Vec<Kept>) -> rusqlite::Result<u64> {
+        let newest = self.seqs.get(&room).copied().unwrap_or(0);
         let transaction = self.connection.transaction()?;
-        let empty: Vec<i64> = transaction
-            .prepare_cached(
-                "SELECT id FROM rooms WHERE seq = deleted AND coalesce(topic, '') = '' AND slow_ms IS NULL",
-            )?
-            .query_map([], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
-        for room in empty.iter().filter(|room| !open.contains(room)) {
-            transaction.prepare_cached("DELETE FROM sessions WHERE room = ?1")?.execute([room])?;
-            transaction.prepare_cached("DELETE FROM rooms WHERE id = ?1")?.execute([room])?;
-        }
-        transaction.commit()
+        let newest = batch::copy(&transaction, room, newest, messages)?;
+        transaction.commit()?;
+        self.seqs.insert(room, newest);
+        Ok(newest)
     }
 
     /// Writes the lists that have changed. If that fails, it is tried again with the next job.
@@ -263,90 +270,6 @@ impl Writer {
         }
         transaction.commit()?;
         Ok(before)
-    }
-
-    /// Does a little of what can wait: indexing, deleting. False if there is nothing left, or it does not work now.
-    fn is_work_left(&mut self) -> bool {
-        let result = self.index().and_then(|is_left| if is_left { Ok(true) } else { self.delete_old() });
-        let was_failing = std::mem::replace(&mut self.is_idle_work_failing, result.is_err());
-        result.unwrap_or_else(|error| {
-            // It is tried again every few seconds.
-            if !was_failing {
-                tracing::warn!(%error, "cannot index or delete messages of the history now");
-            }
-            false
-        })
-    }
-
-    /// Indexes the words of some messages. True if there are more.
-    fn index(&mut self) -> rusqlite::Result<bool> {
-        let mut next = self
-            .connection
-            .prepare_cached("SELECT id, seq, indexed FROM rooms WHERE indexed < seq LIMIT 1")?;
-        let found = next.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-        drop(next);
-        let (room, seq, indexed): (i64, i64, i64) = match found {
-            Ok(found) => found,
-            Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        let up_to = seq.min(indexed + IDLE_STEP);
-        let transaction = self.connection.transaction()?;
-        transaction
-            .prepare_cached(
-                "INSERT INTO words(rowid, author, text) SELECT id, author, text FROM messages WHERE id > ?1 AND id <= ?2",
-            )?
-            .execute([id(room, indexed.unsigned_abs()), id(room, up_to.unsigned_abs())])?;
-        transaction.prepare_cached("UPDATE rooms SET indexed = ?2 WHERE id = ?1")?.execute([room, up_to])?;
-        transaction.commit()?;
-        Ok(true)
-    }
-
-    /// Deletes some messages that are too old, or too many. True if there may be more.
-    fn delete_old(&mut self) -> rusqlite::Result<bool> {
-        let keep_ms = self.config.keep.map(|keep| i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
-        let keep_messages = self.config.keep_messages.map(signed);
-        if keep_ms.is_none() && keep_messages.is_none() {
-            return Ok(false);
-        }
-        let transaction = self.connection.transaction()?;
-        let rooms: Vec<(i64, i64, i64)> = transaction
-            .prepare_cached("SELECT id, seq, deleted FROM rooms")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-            .collect::<rusqlite::Result<_>>()?;
-        let mut is_more = false;
-        for (room, seq, deleted) in rooms {
-            let too_many = keep_messages.map_or(0, |keep| seq - keep);
-            let last = (deleted + IDLE_STEP).min(seq);
-            // The newest of the next few that is too old, if one is.
-            let too_old: Option<i64> = transaction
-                .prepare_cached(
-                    "SELECT max(id) FROM messages WHERE id > ?1 AND id <= ?2
-                     AND at_ms < CAST(unixepoch('subsec') * 1000 AS INTEGER) - ?3",
-                )?
-                .query_row(
-                    params![
-                        id(room, deleted.unsigned_abs()),
-                        id(room, last.unsigned_abs()),
-                        keep_ms.unwrap_or(i64::MAX / 4)
-                    ],
-                    |row| row.get(0),
-                )?;
-            let too_old = too_old.map_or(0, |id| signed(crate::schema::seq(id)));
-            let up_to = too_many.max(too_old).min(last);
-            if up_to <= deleted {
-                continue;
-            }
-            transaction
-                .prepare_cached("DELETE FROM messages WHERE id > ?1 AND id <= ?2")?
-                .execute([id(room, deleted.unsigned_abs()), id(room, up_to.unsigned_abs())])?;
-            transaction
-                .prepare_cached("UPDATE rooms SET deleted = ?2 WHERE id = ?1")?
-                .execute([room, up_to])?;
-            is_more = true;
-        }
-        transaction.commit()?;
-        Ok(is_more)
     }
 }
 

@@ -13,13 +13,7 @@ use super::number::number;
 pub(crate) struct ClusterArgs {
     /// Share all rooms with other servers over these NATS servers, with JetStream: one order of messages, names, private messages,
     /// `/who`, bans and mutes for all, and members go on at another server when theirs dies
-    #[arg(
-        long,
-        value_name = "URL,URL",
-        value_delimiter = ',',
-        requires = "cluster_secret_file",
-        conflicts_with = "history"
-    )]
+    #[arg(long, value_name = "URL,URL", value_delimiter = ',', requires = "cluster_secret_file")]
     pub(crate) nats: Vec<String>,
     /// What all servers of the cluster know, and nobody else: at least 32 characters (`openssl rand -hex 32`)
     #[arg(long, value_name = "FILE", requires = "nats")]

@@ -112,7 +112,8 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     let store = history::open(&args.keep)?;
     let port = places.first().map(|place| place.address.port());
     let cluster = cluster.map(|config| cluster::connect(config, &args.cluster, port)).transpose()?;
-    let rooms = args.rooms(password, list.clone(), journals(store.as_ref(), cluster.as_ref()))?;
+    let journals = journals(store.as_ref(), cluster.as_ref())?;
+    let rooms = args.rooms(password, list.clone(), journals)?;
     // From here on only the system could fail.
     #[cfg(unix)]
     predecessor.map_or(Ok(()), Predecessor::end)?;
@@ -245,10 +246,14 @@ fn has_transport(args: &ServerArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Who keeps what is said in the rooms.
-fn journals(store: Option<&Store>, cluster: Option<&Cluster>) -> Option<Arc<dyn Journals>> {
-    let store = store.map(|store| Arc::new(store.clone()) as Arc<dyn Journals>);
-    cluster.map(|cluster| Arc::new(cluster.clone()) as Arc<dyn Journals>).or(store)
+/// Who keeps what is said in the rooms. The history of a server in a cluster is a copy of what the servers share.
+fn journals(store: Option<&Store>, cluster: Option<&Cluster>) -> io::Result<Option<Arc<dyn Journals>>> {
+    let cluster = cluster.map(|cluster| Arc::new(cluster.clone()) as Arc<dyn Journals>);
+    Ok(match (store, cluster) {
+        (Some(store), Some(cluster)) => Some(Arc::new(store.copy_of(cluster)?)),
+        (Some(store), None) => Some(Arc::new(store.clone())),
+        (None, cluster) => cluster,
+    })
 }
 
 /// The console on the server's own terminal.
