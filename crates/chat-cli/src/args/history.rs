@@ -92,7 +92,8 @@ pub(crate) struct RedactArgs {
 /// How a server keeps its history.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct KeepArgs {
-    /// Keep what is said in this file, and go on where it ends; `chat history` reads it
+    /// Keep what is said in this file, and go on where it ends; `chat history` reads it. With --nats it is a copy of what the
+    /// servers share
     #[arg(long, value_name = "FILE")]
     pub(crate) history: Option<PathBuf>,
     /// Delete older messages from it, such as 30d or 12h

@@ -122,7 +122,8 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     if let (Some(store), None) = (&store, &bans) {
         history::keep_bans(store, &list)?;
     }
-    if let Some(store) = &store {
+    // Those of a cluster are common to its servers, which keep them.
+    if let (Some(store), None) = (&store, &cluster) {
         history::keep_mutes(store, &room.mute_list())?;
     }
     if let Some(cluster) = &cluster {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod checker;
+mod copies;
 mod schedule;
 #[path = "../support/mod.rs"]
 mod support;
@@ -32,18 +33,31 @@ pub(crate) struct Cluster {
     pub(crate) servers: Vec<Option<Server>>,
     pub(crate) addresses: Vec<SocketAddr>,
     secret: PathBuf,
+    /// Where each server keeps its copy of what is said, if it does.
+    copies: Option<PathBuf>,
 }
 
 impl Cluster {
     /// `None` if there is no NATS on this machine.
     pub(crate) fn start(name: &str, nats: usize, servers: usize) -> Option<Self> {
+        Self::start_all(name, nats, servers, false)
+    }
+
+    /// Like [`start`](Self::start), but each server keeps a copy of what is said.
+    pub(crate) fn start_with_copies(name: &str, nats: usize, servers: usize) -> Option<Self> {
+        Self::start_all(name, nats, servers, true)
+    }
+
+    fn start_all(name: &str, nats: usize, servers: usize, copies: bool) -> Option<Self> {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cluster-{name}"));
         let nats = NatsServers::start(nats, &directory.join("nats"))?;
         let secret = directory.join("secret");
         fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
         let addresses: Vec<SocketAddr> = (0..servers).map(|_| free_address()).collect();
         let servers = (0..servers).map(|_| None).collect();
-        let mut cluster = Self { nats, servers, addresses, secret };
+        (0..addresses.len()).for_each(|index| drop(fs::remove_file(copy(&directory, index))));
+        let copies = copies.then_some(directory);
+        let mut cluster = Self { nats, servers, addresses, secret, copies };
         (0..cluster.servers.len()).for_each(|index| cluster.restart(index));
         Some(cluster)
     }
@@ -54,19 +68,18 @@ impl Cluster {
             let urls = self.nats.urls();
             let replicas = urls.len().to_string();
             let (urls, secret) = (urls.join(","), self.secret.to_str().unwrap());
-            let flags = [
-                "--nats",
-                &urls,
-                "--nats-replicas",
-                &replicas,
-                "--cluster-secret-file",
-                secret,
-                "--rate",
-                "0",
-            ];
+            let mut flags = vec!["--nats", &urls, "--nats-replicas", &replicas];
+            flags.extend(["--cluster-secret-file", secret, "--rate", "0"]);
+            let copy = self.copies.as_ref().map(|_| self.copy(index));
+            flags.extend(copy.iter().flat_map(|copy| ["--history", copy.to_str().unwrap()]));
             let bind = self.addresses[index].to_string();
             self.servers[index] = Some(Server::at(&bind, &["tcp", "udp"], &flags));
         }
+    }
+
+    /// Where a server keeps its copy.
+    pub(crate) fn copy(&self, index: usize) -> PathBuf {
+        copy(self.copies.as_ref().unwrap(), index)
     }
 
     /// Kills a chat server.
@@ -80,6 +93,10 @@ impl Cluster {
     fn server(&self, index: usize) -> &Server {
         self.servers[index].as_ref().unwrap()
     }
+}
+
+fn copy(directory: &Path, index: usize) -> PathBuf {
+    directory.join(format!("copy{index}.db"))
 }
 
 /// `chat client` that may use any of these servers.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ pub(crate) struct Copier {
     readers: Readers,
     tasks: Receiver<Task>,
     wakes: (Sender<()>, Receiver<()>),
+    /// Messages that the copies lack.
+    lacking: Arc<AtomicU64>,
     /// Ends when the copier is to stop.
     stop: Receiver<Infallible>,
     rooms: Vec<Room>,
@@ -70,7 +73,8 @@ impl Copier {
         tasks: Receiver<Task>,
         stop: Receiver<Infallible>,
     ) -> Self {
-        Self { path, jobs, readers, tasks, wakes: bounded(1), stop, rooms: Vec::new(), is_failing: false }
+        let (wakes, lacking) = (bounded(1), Arc::default());
+        Self { path, jobs, readers, tasks, wakes, lacking, stop, rooms: Vec::new(), is_failing: false }
     }
 
     pub(crate) fn run(mut self) {
@@ -115,7 +119,8 @@ impl Copier {
         if newest < last {
             tracing::info!(file = %self.path.display(), room = name, messages = last - newest, "the copy catches up");
         }
-        let tail = Arc::new(Tail::new(last, newest, self.wakes.0.clone()));
+        let (wake, lacking) = (self.wakes.0.clone(), Arc::clone(&self.lacking));
+        let tail = Arc::new(Tail::new(last, newest, wake, lacking));
         let journal = CopyJournal::new(source, room, Arc::clone(&tail), self.readers.clone());
         let journal = Arc::new(journal);
         let unverified = said.filter(|_| there.is_none());

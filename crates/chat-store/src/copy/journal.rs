@@ -51,11 +51,9 @@ impl Journal for CopyJournal {
         self.source().submit(record)
     }
 
-    /// What the copy does not have yet waits, too.
+    /// What copies lack waits, too.
     fn queued(&self) -> usize {
-        let (known, written) = self.tail.known_and_written();
-        let waiting = usize::try_from(known.saturating_sub(written)).unwrap_or(usize::MAX);
-        self.source().queued().saturating_add(waiting)
+        self.source().queued().saturating_add(self.tail.all_lacking())
     }
 
     fn read(&self, request: ReadRequest) {

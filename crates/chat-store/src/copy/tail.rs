@@ -1,7 +1,8 @@
 //! The newest messages of a room on their way into its copy, and how far the copy is.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_core::Kept;
 use crossbeam_channel::Sender;
@@ -17,6 +18,8 @@ const BATCH_MAX: usize = 512;
 pub(crate) struct Tail {
     inner: Mutex<Inner>,
     wake: Sender<()>,
+    /// Messages that the copies of all rooms lack.
+    lacking: Arc<AtomicU64>,
 }
 
 struct Inner {
@@ -31,8 +34,13 @@ struct Inner {
 }
 
 impl Tail {
-    pub(crate) fn new(known: u64, written: u64, wake: Sender<()>) -> Self {
-        Self { inner: Mutex::new(Inner { is_started: false, known, written, newest: VecDeque::new() }), wake }
+    pub(crate) fn new(known: u64, written: u64, wake: Sender<()>, lacking: Arc<AtomicU64>) -> Self {
+        lacking.fetch_add(known - written, Ordering::Relaxed);
+        Self {
+            inner: Mutex::new(Inner { is_started: false, known, written, newest: VecDeque::new() }),
+            wake,
+            lacking,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -60,6 +68,7 @@ impl Tail {
         let mut inner = self.lock();
         for kept in batch.iter().filter(|kept| kept.event.is_message()) {
             if kept.seq > inner.known {
+                self.lacking.fetch_add(kept.seq - inner.known, Ordering::Relaxed);
                 inner.known = kept.seq;
                 inner.newest.push_back(kept.clone());
             }
@@ -89,6 +98,19 @@ impl Tail {
 
     pub(crate) fn set_written(&self, seq: u64) {
         let mut inner = self.lock();
+        self.lacking.fetch_sub(seq.saturating_sub(inner.written), Ordering::Relaxed);
         inner.written = seq.max(inner.written);
+    }
+
+    /// Messages that the copies of all rooms lack.
+    pub(crate) fn all_lacking(&self) -> usize {
+        usize::try_from(self.lacking.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        let (known, written) = self.known_and_written();
+        self.lacking.fetch_sub(known.saturating_sub(written), Ordering::Relaxed);
     }
 }
