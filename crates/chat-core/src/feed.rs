@@ -5,7 +5,7 @@ use std::io::Write;
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
-use chat_proto::{Entry, Event, MemberId, Spelling, encode_entry};
+use chat_proto::{Entry, Event, Line, MemberId, Spelling, encode_entry};
 #[cfg(feature = "web")]
 use chat_proto::{WebSocketFrame, json::Report};
 
@@ -334,7 +334,7 @@ impl Encoder {
                     .encode(out, |out| encode_entry(entry, &mut self.spelling, out));
             }
             (_, Event::Said { author, text, .. }) => {
-                for part in ["[", self.spelling.of(author), "] ", text.as_str()] {
+                for part in Line::parts(self.spelling.of(author), text.as_str()) {
                     out.extend_from_slice(part.as_bytes());
                 }
             }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::{
     Author, FrameError, LeaveReason, MemberId, Origin, Spelling, Text, codec, limits::PRESENCE_MEMBERS_MAX,
+    line::write_line,
 };
 
 /// One entry of a room's log.
@@ -131,7 +132,7 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Said { author, text, .. } => write!(f, "[{author}] {text}"),
+            Event::Said { author, text, .. } => write_line(f, author, text),
             Event::Joined { author, .. } => write!(f, "[*] {author} joined"),
             Event::Left { author, reason: LeaveReason::Quit, .. } => write!(f, "[*] {author} left"),
             Event::Left { author, reason, .. } => write!(f, "[*] {author} left ({reason})"),

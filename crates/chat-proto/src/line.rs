@@ -27,10 +27,28 @@ pub struct Line {
     pub text: Text,
 }
 
+impl Line {
+    /// A line in parts, for whoever writes many of them: `author` is what the author's `Display` writes, which a
+    /// [`Spelling`](crate::Spelling) remembers.
+    ///
+    /// ```
+    /// # use chat_proto::Line;
+    /// assert_eq!(Line::parts("127.0.0.1:57814", "hello").concat(), "[127.0.0.1:57814] hello");
+    /// ```
+    pub fn parts<'a>(author: &'a str, text: &'a str) -> [&'a str; 4] {
+        ["[", author, "] ", text]
+    }
+}
+
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {}", self.author, self.text)
+        write_line(f, &self.author, &self.text)
     }
+}
+
+pub(crate) fn write_line(f: &mut fmt::Formatter<'_>, author: &Author, text: &Text) -> fmt::Result {
+    let author = author.to_string();
+    Line::parts(&author, text.as_str()).into_iter().try_for_each(|part| f.write_str(part))
 }
 
 impl FromStr for Line {

@@ -2,18 +2,19 @@
 //!
 //! No terminal and no clock in here: the time is an argument, and the result is styled text.
 
+mod completion;
 mod events;
 mod line;
-mod seen;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use chat_core::ClientEvent;
 use chat_proto::{Author, COMMANDS, MemberId, Text};
+use completion::Seen;
+
 use jiff::civil::Date;
 pub(super) use line::Mark;
-use seen::Seen;
 
 use super::command;
 use super::mention::Mentions;

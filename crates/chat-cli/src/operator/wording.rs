@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chat_core::Heard;
-use chat_proto::{DirectItem, Event, LeaveReason, Spelling};
+use chat_proto::{DirectItem, Event, LeaveReason, Line, Spelling};
 
 use crate::counted::counted;
 use crate::terminal::unix_ms;
@@ -20,7 +20,7 @@ pub(crate) struct Wording<'a> {
 impl Wording<'_> {
     /// Appends the line, without a break.
     pub(crate) fn write(&self, out: &mut String) {
-        ["[", &self.author, "] ", &self.what].into_iter().for_each(|part| out.push_str(part));
+        Line::parts(&self.author, &self.what).into_iter().for_each(|part| out.push_str(part));
     }
 }
 

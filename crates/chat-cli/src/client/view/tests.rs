@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chat_proto::{DirectItem, Entry, Event, LeaveReason, Origin, Present, Session, Welcome};
 
-use super::seen::ROOMS_MAX;
+use super::completion::ROOMS_MAX;
 use super::*;
 use crate::terminal::emulated::shown;
 

@@ -1,4 +1,4 @@
-//! The members and rooms that the user has seen, to complete their names.
+//! Completion by Tab: the members and rooms that the user has seen.
 
 use std::collections::VecDeque;
 
