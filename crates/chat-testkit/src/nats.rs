@@ -61,6 +61,8 @@ impl NatsServers {
                 arguments.extend(["--cluster_name".to_owned(), "test".to_owned()]);
                 arguments.extend(["--cluster".to_owned(), format!("nats://127.0.0.1:{route}")]);
                 arguments.extend(["--routes".to_owned(), routes.join(",")]);
+                // Clients use the addresses that the test gives them, and no others.
+                arguments.push("--no_advertise".to_owned());
             }
             NatsServer { arguments, port, monitor, child: None }
         });

@@ -43,6 +43,11 @@ impl std::net::ToSocketAddrs for RoundRobin {
 }
 
 impl Heard {
+    /// In order.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &String> {
+        self.texts.values()
+    }
+
     /// Takes an event. Returns the text if it is a message of this member, which is thereby confirmed.
     fn take(&mut self, event: ClientEvent, is_first: &mut bool) -> Option<String> {
         let who = &self.who;

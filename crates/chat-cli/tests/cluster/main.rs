@@ -1,5 +1,5 @@
-//! Several servers share rooms over a real NATS cluster while any of them is killed or stopped. No confirmed message
-//! is lost, none is said twice, and everyone reads one order with the same numbers.
+//! Several servers share rooms over a real NATS cluster while any of them is killed or stopped, or a link between them is cut. No
+//! confirmed message is lost, none is said twice, everyone reads one order with the same numbers, and the copies have it, too.
 //!
 //! `CHAT_SCHEDULES=100 cargo test -p chat-cli --test cluster` tries a hundred schedules of faults. `CHAT_SEED=7`
 //! repeats one schedule.
@@ -8,6 +8,7 @@
 
 mod checker;
 mod copies;
+mod link;
 mod schedule;
 #[path = "../support/mod.rs"]
 mod support;
@@ -19,6 +20,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use chat_testkit::NatsServers;
+use link::Link;
 use support::{CHAT, Peer, Process, Server, client_command_over, free_address};
 
 /// How long the answer to a command may take that depends on other servers. The names of a dead one come free after 15 seconds.
@@ -32,6 +34,8 @@ pub(crate) struct Cluster {
     pub(crate) nats: NatsServers,
     pub(crate) servers: Vec<Option<Server>>,
     pub(crate) addresses: Vec<SocketAddr>,
+    /// Between each chat server and each NATS server.
+    links: Vec<Vec<Link>>,
     secret: PathBuf,
     /// Where each server keeps its copy of what is said, if it does.
     copies: Option<PathBuf>,
@@ -57,7 +61,9 @@ impl Cluster {
         let servers = (0..servers).map(|_| None).collect();
         (0..addresses.len()).for_each(|index| drop(fs::remove_file(copy(&directory, index))));
         let copies = copies.then_some(directory);
-        let mut cluster = Self { nats, servers, addresses, secret, copies };
+        let link = |url: &String| Link::to(url.trim_start_matches("nats://").parse().unwrap());
+        let links = addresses.iter().map(|_| nats.urls().iter().map(link).collect()).collect();
+        let mut cluster = Self { nats, servers, addresses, links, secret, copies };
         (0..cluster.servers.len()).for_each(|index| cluster.restart(index));
         Some(cluster)
     }
@@ -65,7 +71,8 @@ impl Cluster {
     /// Starts a chat server that is not running.
     pub(crate) fn restart(&mut self, index: usize) {
         if self.servers[index].is_none() {
-            let urls = self.nats.urls();
+            let urls = self.links[index].iter().map(|link| format!("nats://{}", link.address));
+            let urls: Vec<String> = urls.collect();
             let replicas = urls.len().to_string();
             let (urls, secret) = (urls.join(","), self.secret.to_str().unwrap());
             let mut flags = vec!["--nats", &urls, "--nats-replicas", &replicas];
@@ -75,6 +82,16 @@ impl Cluster {
             let bind = self.addresses[index].to_string();
             self.servers[index] = Some(Server::at(&bind, &["tcp", "udp"], &flags));
         }
+    }
+
+    /// Cuts a chat server off from all NATS servers.
+    pub(crate) fn cut(&self, index: usize) {
+        self.links[index].iter().for_each(Link::cut);
+    }
+
+    /// Mends all links of a chat server.
+    pub(crate) fn mend(&self, index: usize) {
+        self.links[index].iter().for_each(Link::mend);
     }
 
     /// Where a server keeps its copy.
@@ -241,6 +258,32 @@ fn talking_goes_on_soon_after_the_stream_has_a_leader_again() {
 }
 
 #[test]
+fn a_server_that_is_cut_off_tells_its_members_and_goes_on_once_the_link_is_mended() {
+    let Some(cluster) = Cluster::start("cut-off", 1, 2) else { return };
+    let (mut ann, mut bob) = (cluster.server(0).peer(), cluster.server(1).peer());
+    let mut eve = cluster.server(1).peer();
+    ann.send("before\n");
+    hears(&mut bob, 0, "] before\n");
+    cluster.cut(0);
+    ann.send("meanwhile\n");
+    hears(&mut ann, 0, "[*] Messages are on hold");
+    eve.send("elsewhere it goes on\n");
+    hears(&mut bob, 0, "] elsewhere it goes on\n");
+    assert!(!bob.text().contains("meanwhile"));
+    cluster.mend(0);
+    let mended = support::now();
+    hears(&mut bob, 0, "] meanwhile\n");
+    let after = mended.elapsed();
+    println!("talking goes on {after:?} after the link is mended");
+    hears(&mut ann, 0, "] elsewhere it goes on\n");
+    hears(&mut ann, 0, "[*] Messages go on");
+    ann.send("afterwards\n");
+    hears(&mut bob, 0, "] afterwards\n");
+    assert_eq!(bob.text().matches("] meanwhile\n").count(), 1);
+    assert!(after < GOES_ON_IN, "{after:?}");
+}
+
+#[test]
 fn faults_of_all_kinds_lose_nothing_and_double_nothing() {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let seeds = match number("CHAT_SEED") {
@@ -249,7 +292,7 @@ fn faults_of_all_kinds_lose_nothing_and_double_nothing() {
     };
     for seed in seeds {
         println!("CHAT_SEED={seed}");
-        let Some(cluster) = Cluster::start("faults", 3, 3) else { return };
+        let Some(cluster) = Cluster::start_with_copies(&format!("faults-{seed}"), 3, 3) else { return };
         schedule::run(seed, cluster);
     }
 }

@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::Cluster;
 use crate::checker::{Heard, check, listen, speak};
+use crate::copies::filled;
 
 const SPEAKERS: usize = 6;
 
@@ -21,6 +22,9 @@ pub(crate) const STREAM: &str = "chat_room";
 
 /// The longest time that a server is away.
 const AWAY_MS_MAX: u64 = 3_000;
+
+/// The longest time that a link is cut: longer than it takes the server to give up its connection.
+const CUT_MS_MAX: u64 = 8_000;
 
 /// How long the speakers may take until enough messages are confirmed.
 const PROGRESS_IN: Duration = Duration::from_secs(90);
@@ -37,17 +41,23 @@ enum Fault {
     LeaderStopped,
     ChatKilled(usize),
     ChatStopped(usize),
+    /// A chat server reaches no NATS server, and no connection is closed.
+    CutOff(usize),
+    /// A chat server does not reach the NATS server that decides the order.
+    CutFromLeader(usize),
 }
 
 fn draw(random: &mut StdRng) -> Fault {
     let which = random.random_range(0..3);
-    match random.random_range(0..6) {
+    match random.random_range(0..8) {
         0 => Fault::NatsKilled(which),
         1 => Fault::NatsStopped(which),
         2 => Fault::LeaderKilled,
         3 => Fault::LeaderStopped,
         4 => Fault::ChatKilled(which),
-        _ => Fault::ChatStopped(which),
+        5 => Fault::ChatStopped(which),
+        6 => Fault::CutOff(which),
+        _ => Fault::CutFromLeader(which),
     }
 }
 
@@ -61,13 +71,20 @@ pub(crate) fn run(seed: u64, mut cluster: Cluster) {
         (0..SPEAKERS).map(|number| speak(&cluster.addresses, number, MESSAGES, &progress)).collect();
     for _ in 0..FAULTS {
         wait_for(&confirmed, all / (FAULTS + 1));
-        let (what, away) = (draw(&mut random), Duration::from_millis(random.random_range(0..AWAY_MS_MAX)));
+        let what = draw(&mut random);
+        let is_cut = matches!(what, Fault::CutOff(_) | Fault::CutFromLeader(_));
+        let away_ms_max = if is_cut { CUT_MS_MAX } else { AWAY_MS_MAX };
+        let away = Duration::from_millis(random.random_range(0..away_ms_max));
         println!("{what:?} for {away:?}");
         happen(&mut cluster, what, away);
     }
     let heard: Vec<Heard> =
         speakers.into_iter().chain(listeners).map(|member| member.join().unwrap()).collect();
     check(&heard, SPEAKERS, MESSAGES);
+    // The copies of all servers have the same, each once.
+    let said = filled(&cluster.copy(0), usize::try_from(all).unwrap());
+    assert!(said.iter().eq(heard[heard.len() - 1].texts()), "the first copy has what a listener heard");
+    (1..3).for_each(|index| assert!(filled(&cluster.copy(index), said.len()) == said, "copy {index}"));
 }
 
 fn happen(cluster: &mut Cluster, fault: Fault, away: Duration) {
@@ -104,6 +121,17 @@ fn happen(cluster: &mut Cluster, fault: Fault, away: Duration) {
             server.process.signal("STOP");
             pass();
             server.process.signal("CONT");
+        }
+        Fault::CutOff(index) => {
+            cluster.cut(index);
+            pass();
+            cluster.mend(index);
+        }
+        Fault::CutFromLeader(index) => {
+            let link = &cluster.links[index][cluster.nats.leader(STREAM).unwrap_or(0)];
+            link.cut();
+            pass();
+            link.mend();
         }
     }
 }
