@@ -205,7 +205,8 @@ impl Attachment {
     ///
     /// Where a medium has no acknowledgements, call it once they are handed to the system.
     pub fn got(&self, member: Membership, direct: u64) {
-        self.room.lock().got(member, direct);
+        let wakes = self.room.lock().got(member, direct);
+        wakes.wake();
     }
 
     /// `member` leaves. Nothing happens if it has left already, so a reason is announced once. Returns the reason

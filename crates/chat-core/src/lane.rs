@@ -38,9 +38,9 @@ impl Lane {
         })
     }
 
-    /// What its member still has to be told if the session goes on later. Senders of private messages learn at once that these
+    /// What its member is to be told if the session goes on later. Senders of private messages learn at once that these
     /// were not delivered, and a question about the past is asked again.
-    fn answers(&self) -> Unread {
+    fn kept_for_resume(&self) -> Unread {
         let is_kept = |item: &DirectItem| {
             !matches!(
                 item,
@@ -82,20 +82,28 @@ impl Unread {
 
     /// Forgets the items: there is no room for them.
     pub(crate) fn clear(&mut self) {
-        self.lost = self.items.last().map_or(self.lost, |last| last.number);
+        let lost = self.items.iter().rev().find(|direct| needs_telling(&direct.item));
+        self.lost = self.lost.max(lost.map_or(0, |direct| direct.number));
         self.items = Vec::new();
     }
 
-    /// Puts another item into it; false if it is full, or there is no room for it elsewhere.
-    pub(crate) fn push(&mut self, item: DirectItem, has_room: bool) -> bool {
-        let bytes: usize = self.items.iter().map(|direct| cost(&direct.item)).sum();
-        self.direct += 1;
-        if !has_room || self.items.len() >= DIRECT_ITEMS_MAX || bytes + cost(&item) > DIRECT_BYTES_MAX {
-            self.lost = self.direct;
+    /// Puts another item into it; false if it is full.
+    pub(crate) fn push(&mut self, item: DirectItem) -> bool {
+        self.direct = self.direct.saturating_add(1);
+        if !self.has_room_for(&item) {
+            if needs_telling(&item) {
+                self.lost = self.direct;
+            }
             return false;
         }
         self.items.push(Arc::new(Direct { number: self.direct, item }));
         true
+    }
+
+    /// Whether it is not full.
+    pub(crate) fn has_room_for(&self, item: &DirectItem) -> bool {
+        let bytes: usize = self.items.iter().map(|direct| cost(&direct.item)).sum();
+        self.items.len() < DIRECT_ITEMS_MAX && bytes + cost(item) <= DIRECT_BYTES_MAX
     }
 
     /// Whether a member that has the items up to `got` will never get one of those after it.
@@ -107,14 +115,16 @@ impl Unread {
 impl Profile {
     /// What the session keeps of the lane.
     pub(crate) fn unread(&self) -> Unread {
-        let unread = self.lane.as_ref().map_or_else(Unread::default, |lane| lane.answers());
-        Unread { direct: self.direct, lost: self.lost, ..unread }
+        let unread = self.lane.as_ref().map_or_else(Unread::default, |lane| lane.kept_for_resume());
+        // Of what is untold it learns that something is.
+        let lost = if self.untold > 0 { self.direct } else { self.lost };
+        Unread { direct: self.direct, lost, ..unread }
     }
 
     /// The session goes on, and has the items up to `got`.
-    pub(crate) fn read_on(&mut self, unread: &Unread, got: u64) {
+    pub(crate) fn resume(&mut self, unread: &Unread, got: u64) {
         self.direct = unread.direct.max(got);
-        self.lost = unread.lost;
+        (self.got, self.lost) = (got, unread.lost);
         let mut lane = Lane::new(got);
         unread.items.iter().filter(|direct| direct.number > got).for_each(|direct| lane.keep(direct));
         self.lane = Some(Box::new(lane)).filter(|lane| !lane.items.is_empty());
@@ -139,7 +149,10 @@ impl Profile {
                     has_room = false;
                     break;
                 };
-                self.lost = self.lost.max(lane.items[at].number);
+                let forgotten = &lane.items[at];
+                if needs_telling(&forgotten.item) {
+                    self.lost = self.lost.max(forgotten.number);
+                }
                 lane.forget(at);
             }
         }
@@ -148,11 +161,11 @@ impl Profile {
 
     fn push(&mut self, item: DirectItem, is_kept: bool) -> Arc<Direct> {
         let lane = self.lane.get_or_insert_with(|| Box::new(Lane::new(self.direct)));
-        self.direct += 1;
+        self.direct = self.direct.saturating_add(1);
         let direct = Arc::new(Direct { number: self.direct, item });
         if is_kept {
             lane.keep(&direct);
-        } else {
+        } else if needs_telling(&direct.item) {
             self.lost = self.direct;
         }
         direct
@@ -169,6 +182,7 @@ impl Profile {
     /// The member has the items up to this number.
     pub(crate) fn direct_got(&mut self, number: u64) {
         let number = number.min(self.direct);
+        self.got = self.got.max(number);
         if let Some(lane) = &mut self.lane {
             while lane.items.front().is_some_and(|direct| direct.number <= number) {
                 lane.forget(0);
@@ -182,9 +196,15 @@ impl Profile {
         self.lane.as_ref().is_some_and(|lane| self.direct - lane.pulled >= UNPULLED_MAX)
     }
 
-    /// Whether the transport has as many items still to pull as a lane may hold.
-    pub(crate) fn is_lane_overdue(&self) -> bool {
-        self.lane.as_ref().is_some_and(|lane| self.direct - lane.pulled >= DIRECT_ITEMS_MAX as u64)
+    /// Whether the member has so many items still to acknowledge that its transport must not be given more that it has not
+    /// asked for.
+    pub(crate) fn is_lane_choked(&self) -> bool {
+        self.direct - self.got >= 2 * DIRECT_ITEMS_MAX as u64
+    }
+
+    /// How many of its private messages were not delivered without its knowledge, once there is room to say so.
+    pub(crate) fn take_untold(&mut self) -> u32 {
+        if self.is_lane_choked() { 0 } else { std::mem::take(&mut self.untold) }
     }
 
     /// The items of the lane, for another transport.
@@ -198,6 +218,11 @@ impl Profile {
         let direct = self.direct;
         self.lane.take_if(|lane| lane.items.is_empty() && lane.pulled == direct);
     }
+}
+
+/// Whether a resume does not tell the same: what it says of the newest message that is dealt with is all of some answers.
+fn needs_telling(item: &DirectItem) -> bool {
+    !matches!(item, DirectItem::Done { .. } | DirectItem::Sent { .. })
 }
 
 /// Whether this answers a message of the member itself.

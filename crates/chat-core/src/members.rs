@@ -236,12 +236,12 @@ impl Member {
         self.profile.get_or_insert_default()
     }
 
-    /// The name that it has taken.
     /// What it keeps while it has no connection; `None` if that is nothing.
     pub(crate) fn standing(&self) -> Option<&Standing> {
         self.profile.as_ref().map(|profile| &profile.standing)
     }
 
+    /// The name that it has taken.
     pub(crate) fn name(&self) -> Option<&Name> {
         self.profile.as_ref()?.name.as_ref()
     }

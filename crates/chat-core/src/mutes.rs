@@ -129,9 +129,9 @@ impl MuteList {
         self.0.mutes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Without the lock of the mutes, so that a waker may look at them.
+    /// Without a lock, so that a waker may look at the list.
     fn wake(&self) {
-        let on_change = self.0.on_change.lock().unwrap_or_else(PoisonError::into_inner);
+        let on_change = self.0.on_change.lock().unwrap_or_else(PoisonError::into_inner).clone();
         on_change.iter().for_each(Waker::wake);
     }
 }

@@ -21,8 +21,12 @@ pub(crate) struct Profile {
     pub(crate) direct: u64,
     /// `None` while it is empty.
     pub(crate) lane: Option<Box<Lane>>,
+    /// The member has acknowledged the items up to this number.
+    pub(crate) got: u64,
     /// The number of the newest item of the lane that is not kept until it is acknowledged.
     pub(crate) lost: u64,
+    /// Private messages of it that were not delivered, and of which it has not been told.
+    pub(crate) untold: u32,
     /// `None` if it has never asked for old messages.
     pub(crate) questions: Option<Box<Questions>>,
     pub(crate) name: Option<Name>,

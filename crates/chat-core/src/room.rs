@@ -150,9 +150,11 @@ impl Room {
         let World { clock, unix_clock, seed } = world;
         let RoomConfig { moderator, commands, gate, bans, .. } = config.clone();
         let began = opened.as_ref().and_then(|(past, _)| past.began);
-        let (seed, began_unix_ms) = began.unwrap_or_else(|| (seed, unix_clock()));
+        let now_unix_ms = unix_clock();
+        let (seed, began_unix_ms) = began.unwrap_or((seed, now_unix_ms));
+        let admission_of_state = Arc::clone(&admission);
         let mut state =
-            State::new(config, name.clone(), Arc::clone(&admission), clock(), began_unix_ms, seed);
+            State::new(config, name.clone(), admission_of_state, clock(), now_unix_ms, began_unix_ms, seed);
         let journal = opened.map(|(past, journal)| {
             state.in_flight = Some(InFlight::new(Arc::clone(&journal), &past));
             state.restore(past);

@@ -36,28 +36,42 @@ pub(crate) struct Sessions {
     sessions: HashMap<MemberId, (u64, Left)>,
     /// In the order in which they were left.
     order: BTreeMap<u64, MemberId>,
+    /// Those of them that have unread items.
+    with_unread: BTreeMap<u64, MemberId>,
     next: u64,
     has_forgotten: bool,
-    /// Items that it was not told, in all.
+    /// Unread items of all these sessions.
     unread: usize,
 }
 
 impl Sessions {
     /// Remembers a session. If there are too many, forgets one and returns it.
-    pub(crate) fn remember(&mut self, member: MemberId, mut left: Left) -> Option<(MemberId, Left)> {
-        let oldest =
-            if self.sessions.len() == SESSIONS_REMEMBERED_MAX { self.order.pop_first() } else { None };
-        let forgotten = oldest.and_then(|(_, oldest)| Some((oldest, self.sessions.remove(&oldest)?.1)));
-        self.has_forgotten |= oldest.is_some();
-        self.unread -= forgotten.as_ref().map_or(0, |(_, forgotten)| forgotten.unread.len());
-        if self.unread + left.unread.len() > UNREAD_ITEMS_MAX {
-            left.unread.clear();
-        }
+    pub(crate) fn remember(&mut self, member: MemberId, left: Left) -> Option<(MemberId, Left)> {
+        let is_full = self.sessions.len() == SESSIONS_REMEMBERED_MAX;
+        let oldest = if is_full { self.order.first_key_value().map(|(_, &oldest)| oldest) } else { None };
+        let forgotten = oldest.and_then(|oldest| Some((oldest, self.take(oldest)?)));
+        self.has_forgotten |= forgotten.is_some();
+        self.make_room(left.unread.len());
         self.unread += left.unread.len();
         self.order.insert(self.next, member);
+        if left.unread.len() > 0 {
+            self.with_unread.insert(self.next, member);
+        }
         self.sessions.insert(member, (self.next, left));
         self.next += 1;
         forgotten
+    }
+
+    /// The sessions that were left first forget their unread items until there is room for so many more.
+    fn make_room(&mut self, items: usize) {
+        while self.unread + items > UNREAD_ITEMS_MAX
+            && let Some((_, oldest)) = self.with_unread.pop_first()
+        {
+            if let Some((_, left)) = self.sessions.get_mut(&oldest) {
+                self.unread -= left.unread.len();
+                left.unread.clear();
+            }
+        }
     }
 
     /// There were sessions that are not remembered.
@@ -74,15 +88,22 @@ impl Sessions {
     pub(crate) fn take(&mut self, member: MemberId) -> Option<Left> {
         let (place, left) = self.sessions.remove(&member)?;
         self.order.remove(&place);
+        self.with_unread.remove(&place);
         self.unread -= left.unread.len();
         Some(left)
     }
 
     /// Keeps something that this session is to be told when it goes on. False if it is not known, or there is too much.
     pub(crate) fn tell(&mut self, member: MemberId, item: DirectItem) -> bool {
-        let has_room = self.unread < UNREAD_ITEMS_MAX;
-        let is_kept = self.get_mut(member).is_some_and(|left| left.unread.push(item, has_room));
-        self.unread += usize::from(is_kept);
+        if self.get(member).is_some_and(|left| left.unread.has_room_for(&item)) {
+            self.make_room(1);
+        }
+        let Some((place, left)) = self.sessions.get_mut(&member) else { return false };
+        let is_kept = left.unread.push(item);
+        if is_kept {
+            self.unread += 1;
+            self.with_unread.insert(*place, member);
+        }
         is_kept
     }
 
@@ -121,6 +142,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chat_proto::Text;
 
     #[test]
     fn the_newest_sessions_are_remembered() {
@@ -146,29 +168,38 @@ mod tests {
 
     #[test]
     fn what_sessions_were_not_told_is_bounded_each_and_in_all() {
-        let item = || DirectItem::Done { number: 1 };
+        let refused = |number| DirectItem::Refused { number, why: Text::default() };
         let mut sessions = Sessions::default();
-        let mut kept = 0;
-        for id in 0..SESSIONS_REMEMBERED_MAX as u64 {
-            sessions.remember(MemberId::new(id), Left::default());
-            kept += (0..100).filter(|_| sessions.tell(MemberId::new(id), item())).count();
+        let id = MemberId::new;
+        for session in 0..1_000 {
+            sessions.remember(id(session), Left::default());
+            let kept = (0..100).filter(|&number| sessions.tell(id(session), refused(number))).count();
+            assert_eq!(kept, 64, "{session}: the newest sessions have room");
         }
-        assert_eq!(kept, UNREAD_ITEMS_MAX);
-        let first = &sessions.get(MemberId::new(0)).unwrap().unread;
-        assert_eq!(first.len(), 64);
-        assert!(
-            first.has_lost_after(64) && !first.has_lost_after(100),
-            "those after the 64th are lost, and known to be"
-        );
-        let id = SESSIONS_REMEMBERED_MAX as u64;
-        sessions.remember(MemberId::new(id), Left::default());
-        assert!(sessions.tell(MemberId::new(id), item()), "the oldest is forgotten, so there is room again");
-        let left = sessions.take(MemberId::new(id)).unwrap();
-        assert!(!sessions.tell(MemberId::new(id), item()), "it goes on");
-        let before = sessions.unread;
-        sessions.remember(MemberId::new(id), left);
-        assert_eq!(sessions.unread, before + 1);
         let kept: usize = sessions.sessions.values().map(|(_, left)| left.unread.len()).sum();
-        assert_eq!(sessions.unread, kept);
+        assert_eq!((sessions.unread, kept), (UNREAD_ITEMS_MAX, UNREAD_ITEMS_MAX));
+        let newest = &sessions.get(id(999)).unwrap().unread;
+        assert!(
+            newest.has_lost_after(64) && !newest.has_lost_after(100),
+            "those after the 64th are known to be lost"
+        );
+        let oldest = &sessions.get(id(0)).unwrap().unread;
+        assert!(oldest.len() == 0 && oldest.has_lost_after(63), "what made room is known to be lost, too");
+
+        let left = sessions.take(id(999)).unwrap();
+        assert!(!sessions.tell(id(999), refused(1)), "it goes on");
+        assert_eq!(sessions.unread, UNREAD_ITEMS_MAX - 64);
+        sessions.remember(id(999), left);
+        assert_eq!(sessions.unread, UNREAD_ITEMS_MAX);
+    }
+
+    #[test]
+    fn an_answer_that_a_resume_tells_anyway_is_not_lost() {
+        let mut sessions = Sessions::default();
+        sessions.remember(MemberId::new(1), Left::default());
+        for number in 0..100 {
+            sessions.tell(MemberId::new(1), DirectItem::Done { number });
+        }
+        assert!(!sessions.get(MemberId::new(1)).unwrap().unread.has_lost_after(0));
     }
 }

@@ -49,7 +49,11 @@ pub(crate) struct State {
     pub(crate) log: Log,
     /// `None` if the room decides the order itself.
     pub(crate) in_flight: Option<InFlight>,
+    /// When this process opened the room.
     began: Instant,
+    /// The same moment by the wall clock.
+    began_here_unix_ms: u64,
+    /// When the room began, perhaps in another process: the times of its entries count from there.
     pub(crate) began_unix_ms: u64,
     /// The time, in milliseconds of Unix time. The function that takes the lock sets it.
     pub(crate) unix_ms: u64,
@@ -86,6 +90,7 @@ impl State {
         name: Option<Name>,
         admission: Arc<Admission>,
         began: Instant,
+        began_here_unix_ms: u64,
         began_unix_ms: u64,
         seed: [u8; 32],
     ) -> Self {
@@ -98,8 +103,9 @@ impl State {
             config,
             name,
             began,
+            began_here_unix_ms,
             began_unix_ms,
-            unix_ms: began_unix_ms,
+            unix_ms: began_here_unix_ms,
             heard_at: None,
             epoch,
             key_words: (key_1, key_0),

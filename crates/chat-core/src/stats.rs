@@ -19,7 +19,8 @@ pub struct Stats {
     pub joined: u64,
     /// Remote members that left.
     pub left: u64,
-    /// Peers that were refused: room full, address full, or closing.
+    /// Peers that were refused: the room or their address was full, they were banned or kept out by the gate, the room was closing, or
+    /// their session was ahead of the room or had gone on over a newer connection.
     pub refused: u64,
     /// Messages accepted, which is also the newest sequence number.
     pub messages: u64,

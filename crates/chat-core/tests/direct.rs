@@ -165,3 +165,68 @@ fn a_sender_whose_own_lane_is_full_is_told_what_was_not_delivered() {
     let told = shown(&carrier.pull());
     assert!(told.iter().any(|told| told.ends_with("left (connection lost)")), "{told:?}");
 }
+
+#[test]
+fn a_sender_that_acknowledges_nothing_is_told_at_last_how_much_was_not_delivered() {
+    let (room, time) = room();
+    let (mut carrier, mut theirs) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let ann = carrier.welcome("192.0.2.1:1", &Hello::default());
+    let (from, mut handed) = (ann.welcome.session.member, 0);
+    let recipients = 5;
+    for port in 1..=recipients {
+        let bob = theirs.welcome(&format!("192.0.2.2:{port}"), &Hello::default());
+        let to = bob.welcome.session.member;
+        (0..DIRECT_ITEMS_MAX).for_each(|_| drop(room.tell_private(from, to, "psst").unwrap()));
+        theirs.attachment.leave(bob.member, LeaveReason::Lost, time.now());
+        handed += carrier.pull().direct.len();
+    }
+    assert_eq!(room.stats().undelivered, recipients * DIRECT_ITEMS_MAX as u64);
+    assert_eq!(handed, 2 * DIRECT_ITEMS_MAX, "its transport does not get all of them");
+    carrier.attachment.got(ann.member, 1);
+    let told = shown(&carrier.pull());
+    let left = recipients as usize * DIRECT_ITEMS_MAX - handed;
+    assert_eq!(told, [format!("{} [*] {left} more of your private messages were not delivered", handed + 1)]);
+    carrier.attachment.got(ann.member, u64::MAX);
+    assert_eq!(shown(&carrier.pull()), [""; 0]);
+}
+
+#[test]
+fn after_a_resume_that_says_that_answers_are_lost_the_next_one_does_not_say_it_again() {
+    let moderator = Moderator::new(|offer| Verdict::Refuse(offer.text.clone()));
+    let (room, time) = room_with(RoomConfig::default().with_moderator(moderator));
+    let mut carrier = Carrier::new(&room, &time);
+    let ann = carrier.welcome("192.0.2.1:1", &Hello::default());
+    for number in 1..=100 {
+        carrier.attachment.say_numbered(ann.member, number, "x".parse().unwrap(), time.now()).unwrap();
+        carrier.pull();
+    }
+    let resume = |direct| Resume { epoch: ann.welcome.epoch, session: ann.welcome.session, have: 0, direct };
+    let hello = |direct| Hello { resume: Some(resume(direct)), ..Hello::default() };
+    let again = carrier.welcome("192.0.2.1:2", &hello(0));
+    assert_eq!(again.welcome.taken, None, "more than a lane keeps is lost");
+    let update = carrier.pull();
+    let last = update.direct.last().unwrap();
+    assert_eq!(last.direct.item.to_string(), "[*] Some answers of the room were lost");
+    carrier.attachment.got(again.member, last.direct.number);
+    let pause = carrier.attachment.say_numbered(again.member, 101, "x".parse().unwrap(), time.now()).unwrap();
+    assert_eq!(pause.pause_until, None, "nothing is still to be pulled");
+    let third = carrier.welcome("192.0.2.1:3", &hello(last.direct.number));
+    assert_eq!(third.welcome.taken, Some(101));
+}
+
+#[test]
+fn the_greatest_numbers_harm_nobody() {
+    let (room, time) = room();
+    let mut carrier = Carrier::new(&room, &time);
+    let ann = carrier.welcome("192.0.2.1:1", &Hello::default());
+    for _ in 0..2 {
+        carrier.attachment.say_numbered(ann.member, u64::MAX, "x".parse().unwrap(), time.now()).unwrap();
+    }
+    assert_eq!(room.stats().messages, 1);
+    let resume = Resume { epoch: ann.welcome.epoch, session: ann.welcome.session, have: 0, direct: u64::MAX };
+    let again = carrier.welcome("192.0.2.1:2", &Hello { resume: Some(resume), ..Hello::default() });
+    for _ in 0..2 {
+        let _told = room.tell(again.welcome.session.member, "x");
+    }
+    carrier.pull();
+}

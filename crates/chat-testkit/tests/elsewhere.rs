@@ -10,8 +10,8 @@ use chat_core::{
 };
 use chat_testkit::{ScriptedJournal, VirtualTime};
 
-/// When rooms begin here, by the wall clock.
-const BEGAN_MS: u64 = 1_000_000;
+/// When the room is opened here, by the wall clock: ten days after it began.
+const OPENED_MS: u64 = 1_000_000 + 10 * 24 * 60 * 60 * 1000;
 
 struct Server {
     room: Room,
@@ -23,7 +23,7 @@ struct Server {
 impl Server {
     fn new() -> Self {
         let (time, journal) = (VirtualTime::default(), ScriptedJournal::default().with_others());
-        time.advance_to(time.now() + Duration::from_millis(BEGAN_MS));
+        time.advance_to(time.now() + Duration::from_millis(OPENED_MS));
         let world = World { clock: time.clock(), unix_clock: time.unix_clock(), seed: [7; 32] };
         let room = Room::restore_in_world(RoomConfig::default(), world, &journal).unwrap();
         let attachment = room.attach(Waker::new(|| {}));
@@ -106,9 +106,9 @@ fn a_session_that_goes_on_at_another_server_leaves_its_old_connection_here() {
         },
         is_news: true,
     };
-    server.journal.committer().elsewhere(vec![there(BEGAN_MS - 1)]);
+    server.journal.committer().elsewhere(vec![there(OPENED_MS - 1)]);
     assert!(server.attachment.is_member(ann.member), "it was there before it came here");
-    server.journal.committer().elsewhere(vec![there(BEGAN_MS + 1)]);
+    server.journal.committer().elsewhere(vec![there(OPENED_MS + 1)]);
     assert!(!server.attachment.is_member(ann.member));
     let reason = server.attachment.leave(ann.member, LeaveReason::Lost, server.time.now());
     assert_eq!(reason, LeaveReason::Replaced);

@@ -9,7 +9,7 @@ use chat_proto::{Author, DirectItem, Event, LeaveReason, MemberId, Name, Text};
 use super::{State, Wakes};
 use crate::elsewhere::Elsewhere;
 use crate::error::{KickError, TellError};
-use crate::members::{Member, Membership};
+use crate::members::Member;
 use crate::mutes::{Known, Mute};
 use crate::people::Presence;
 use crate::relay::{OtherMember, Outbound, Relay};
@@ -78,7 +78,7 @@ impl State {
             }
             Elsewhere::Name { looks, holder: None } => {
                 self.names.free_elsewhere(&looks);
-                // The server had lost it to one of its kind, and takes it now, so that no remote member can.
+                // Another server's local member had the name. It is claimed now, so that no remote member can have it.
                 if let Some((id, name)) = self.local_holder(&looks) {
                     // If there is no room for it, the name is protected at this server alone.
                     let _full = self.keep_name(id, Some(name));
@@ -89,7 +89,7 @@ impl State {
             Elsewhere::Gone { member, reason } => self.gone_elsewhere(member, reason, now),
             Elsewhere::Undelivered { sender, to, why } => {
                 self.counted.undelivered += 1;
-                self.tell(sender, DirectItem::Undelivered { to, why }).unwrap_or_default()
+                self.tell_undelivered(sender, to, why)
             }
             Elsewhere::Kick { member, reason } => self.kick(member, &reason, now).unwrap_or_default(),
             Elsewhere::Slow { pause } => {
@@ -112,7 +112,10 @@ impl State {
     fn here_elsewhere(&mut self, member: OtherMember, is_news: bool, now: Instant) -> Wakes {
         let (id, author) = (member.member, member.author.clone());
         let (before, mut wakes) = match self.members.key_of(id) {
-            Some(membership) if self.came_unix_ms(membership) >= member.came_unix_ms => {
+            Some(membership)
+                if self.members.get(membership).map(|here| self.came_unix_ms(here))
+                    >= Some(member.came_unix_ms) =>
+            {
                 return Wakes::default(); // the session goes on here, and the other server has not noticed yet
             }
             // It goes on there: its connection here is an old one, which may be half open.
@@ -140,8 +143,9 @@ impl State {
         wakes
     }
 
-    fn came_unix_ms(&self, membership: Membership) -> u64 {
-        self.began_unix_ms + self.members.get(membership).map_or(0, |member| member.came_ms)
+    /// When a member came here, by the wall clock: servers that opened the room at different times compare this.
+    fn came_unix_ms(&self, member: &Member) -> u64 {
+        self.began_here_unix_ms + member.came_ms
     }
 
     fn gone_elsewhere(&mut self, member: MemberId, reason: LeaveReason, now: Instant) -> Wakes {
@@ -180,7 +184,7 @@ impl State {
             author: self.shown(member),
             address: Some(member.address),
             transport: word.into(),
-            came_unix_ms: self.began_unix_ms + member.came_ms,
+            came_unix_ms: self.came_unix_ms(member),
             server: Text::default(),
         }
     }
@@ -248,7 +252,7 @@ impl State {
 
     /// The sender of a private message, which is not here, learns that it was not delivered.
     pub(super) fn return_elsewhere(&self, sender: MemberId, to: Author, why: Text) {
-        // As for a sender here whose lane is full, it is not told if there is no room.
+        // It is not told if the relay has no room.
         let _full = self.elsewhere.send(Outbound::Undelivered { sender, to, why });
     }
 

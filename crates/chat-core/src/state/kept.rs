@@ -20,10 +20,10 @@ const WAITING_MAX: usize = 4_096;
 /// Bytes of the log for each of them.
 const LOG_BYTES_PER_WAITING: usize = 1_024;
 
-/// How long a speaker waits when so many messages wait for the journal; it grows with each further quarter of them,
+/// How long a speaker waits when that many messages wait for the journal. With each further quarter it is four times as long.
 const JOURNAL_PAUSE: Duration = Duration::from_millis(1);
 
-/// up to this.
+/// The longest that a speaker waits for the journal.
 const JOURNAL_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// A room's journal, and what has not come back from it.
@@ -247,7 +247,14 @@ impl State {
     pub(crate) fn not_kept(&mut self, batch: Vec<Record>, why: &Text) -> Wakes {
         let mut wakes = Wakes::default();
         for record in batch {
-            let Record::Event { event, .. } = record else { continue };
+            let event = match record {
+                Record::Event { event, .. } => event,
+                Record::Ids { up_to } => {
+                    self.has_not_set_aside(up_to);
+                    continue;
+                }
+                _ => continue,
+            };
             self.set_failing(true);
             self.counted.not_kept += 1;
             match event {
@@ -346,6 +353,13 @@ impl State {
             if in_flight.journal.submit(Record::Ids { up_to }).is_ok() {
                 in_flight.ids_up_to = up_to;
             }
+        }
+    }
+
+    /// The journal does not know that these ids are given: the next one that is given tells it again.
+    fn has_not_set_aside(&mut self, up_to: u64) {
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.ids_up_to = in_flight.ids_up_to.min(up_to.saturating_sub(IDS_SET_ASIDE));
         }
     }
 

@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use chat_proto::{Author, DirectItem, Event, LeaveReason, Text};
+use chat_proto::{Author, DirectItem, Event, LeaveReason, MemberId, Text};
 
 use super::{State, WORD, Wakes};
 use crate::lane::Lane;
 use crate::members::{Member, Membership};
-use crate::profile::Profile;
 use crate::sessions::Left;
 use crate::update::Dismissed;
 
@@ -126,18 +125,26 @@ impl State {
         let mut wakes = Wakes::default();
         let why = Text::one_line(&format!("left ({reason})")).unwrap_or_default();
         for from in lane.into_iter().flat_map(Lane::senders) {
-            let item = DirectItem::Undelivered { to: to.clone(), why: why.clone() };
             self.counted.undelivered += 1;
             self.by_transport.of(word).undelivered += 1;
             if self.is_elsewhere(from) {
                 self.return_elsewhere(from, to.clone(), why.clone());
                 continue;
             }
-            // Members of whom many leave at once must not fill the memory of one sender's transport.
-            if !self.profile(from).is_some_and(Profile::is_lane_overdue) {
-                wakes.0.extend(self.tell_of_its_own(from, item).0);
-            }
+            wakes.0.extend(self.tell_undelivered(from, to.clone(), why.clone()).0);
         }
         wakes
+    }
+
+    /// The sender of a private message learns that it was not delivered. Recipients of whom many leave must not fill the
+    /// memory of a sender that acknowledges nothing: it learns their number once it does.
+    pub(super) fn tell_undelivered(&mut self, sender: MemberId, to: Author, why: Text) -> Wakes {
+        match self.profile_mut(sender).filter(|profile| profile.is_lane_choked()) {
+            Some(profile) => {
+                profile.untold += 1;
+                Wakes::default()
+            }
+            None => self.tell_of_its_own(sender, DirectItem::Undelivered { to, why }),
+        }
     }
 }

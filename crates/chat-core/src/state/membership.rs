@@ -3,10 +3,9 @@
 use std::hash::Hasher;
 use std::time::{Duration, Instant};
 
-use chat_proto::limits::PRESENT_AUTHORS_MAX;
 use chat_proto::{
-    Author, COMMANDS, DirectItem, Event, Hello, LeaveReason, MemberId, Name, PeerAddr, Present, Resume,
-    Session, Text, VERSION, Welcome,
+    Author, COMMANDS, DirectItem, Event, Hello, LeaveReason, MemberId, Name, PeerAddr, Resume, Session, Text,
+    VERSION, Welcome,
 };
 
 use super::{State, Wakes};
@@ -68,7 +67,7 @@ impl State {
         let head = self.log.seq();
         let resume = hello.resume.filter(|resume| self.goes_on(resume));
         if resume.is_some_and(|resume| resume.have > head) {
-            self.counted.refused += 1;
+            self.count_refused_at(newcomer.attachment);
             return Err(JoinError::Behind);
         }
         let present = resume.and_then(|resume| self.members.key_of(resume.session.member));
@@ -78,10 +77,12 @@ impl State {
             return Err(JoinError::Superseded);
         }
         let mut wakes = self.admit(&newcomer, present, now)?;
+        // With an answer that is lost, the room cannot say what became of the member's messages.
+        let mut has_lost = false;
         let (start, taken, (membership, more)) = match (resume, present) {
             (Some(resume), Some(old)) => {
-                // Of what it cannot be told it is not known what became of it.
-                let member = self.members.get(old).filter(|member| !member.has_lost_after(resume.direct));
+                let member = self.members.get(old);
+                has_lost = member.is_some_and(|member| member.has_lost_after(resume.direct));
                 let taken = member.map(Member::taken);
                 (Start::After(resume.have), taken, self.replace(old, newcomer, &resume))
             }
@@ -100,8 +101,8 @@ impl State {
                     standing: standing.unwrap_or_default(),
                     ..Profile::default()
                 };
-                profile.read_on(&unread, direct);
-                let taken = taken.filter(|_| !unread.has_lost_after(direct));
+                profile.resume(&unread, direct);
+                has_lost = unread.has_lost_after(direct);
                 let member = Member {
                     is_framed: true,
                     profile: Some(Box::new(profile)),
@@ -121,6 +122,12 @@ impl State {
             }
         };
         wakes.0.extend(more.0);
+        let taken = taken.filter(|_| !has_lost);
+        if has_lost {
+            // Once the member has this, everything before it is settled.
+            let text = Text::lossy("Some answers of the room were lost");
+            wakes.0.extend(self.confirm_later(membership, DirectItem::Notice { text }).0);
+        }
         // A session that goes on has the name that it took last.
         let has_name = self.members.get(membership).is_some_and(|member| member.name().is_some());
         let wakes = match resume {
@@ -368,20 +375,6 @@ impl State {
             return self.members.tagged(member, |attachment| word_of(&self.attachments, attachment));
         }
         member.author(self.word(member))
-    }
-
-    // ---- present members -----------------------------------------------------------------------
-
-    pub(crate) fn present(&self) -> Present {
-        let authors: Vec<Author> = self.authors().take(PRESENT_AUTHORS_MAX).collect();
-        let members = self.member_count();
-        Present { members, more: authors.len() < members as usize, authors }
-    }
-
-    /// The remote members as they are shown, those of other servers last.
-    pub(crate) fn authors(&self) -> impl Iterator<Item = Author> {
-        let here = self.members.iter().map(|(_, member)| self.shown(member));
-        here.chain(self.elsewhere.authors().cloned())
     }
 
     pub(crate) fn members_mut(&mut self) -> &mut Members {

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use chat_proto::{Author, DirectItem, Event, Hello, MemberId, Name, Text};
+use chat_proto::limits::PRESENT_AUTHORS_MAX;
+use chat_proto::{Author, DirectItem, Event, Hello, MemberId, Name, Present, Text};
 
 use super::readers::LOCAL_WORD;
 use super::{State, Wakes};
@@ -163,6 +164,18 @@ impl State {
     }
 
     // ---- present members -----------------------------------------------------------------------
+
+    pub(crate) fn present(&self) -> Present {
+        let authors: Vec<Author> = self.authors().take(PRESENT_AUTHORS_MAX).collect();
+        let members = self.member_count();
+        Present { members, more: authors.len() < members as usize, authors }
+    }
+
+    /// The remote members as they are shown, those of other servers last.
+    pub(crate) fn authors(&self) -> impl Iterator<Item = Author> {
+        let here = self.members.iter().map(|(_, member)| self.shown(member));
+        here.chain(self.elsewhere.authors().cloned())
+    }
 
     pub(crate) fn presence(&self, max: usize, now: Instant) -> (usize, Vec<Presence>) {
         let now_ms = self.since_began_ms(now);

@@ -133,7 +133,7 @@ impl State {
     ) -> Result<Option<Count>, SayError> {
         let speaker = self.may_be_heard(membership)?;
         let newest = self.newest_number(speaker.id, speaker.taken());
-        let number = number.unwrap_or(newest + 1);
+        let number = number.unwrap_or_else(|| newest.saturating_add(1));
         if number <= newest {
             return Ok(None);
         }
@@ -269,9 +269,16 @@ impl State {
         }
     }
 
-    pub(crate) fn got(&mut self, membership: Membership, direct: u64) {
-        if let Some(profile) = self.members.get_mut(membership).and_then(|member| member.profile.as_mut()) {
-            profile.direct_got(direct);
+    pub(crate) fn got(&mut self, membership: Membership, direct: u64) -> Wakes {
+        let profile = self.members.get_mut(membership).and_then(|member| member.profile.as_mut());
+        let Some(profile) = profile else { return Wakes::default() };
+        profile.direct_got(direct);
+        match profile.take_untold() {
+            0 => Wakes::default(),
+            untold => {
+                let text = format!("{untold} more of your private messages were not delivered");
+                self.confirm_later(membership, DirectItem::Notice { text: Text::lossy(&text) })
+            }
         }
     }
 }

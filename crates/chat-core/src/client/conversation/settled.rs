@@ -1,4 +1,5 @@
-//! Messages with which the room has dealt, as the log or a welcome shows. How, the room may still tell.
+//! Messages with which the room has dealt, as the log or a welcome shows. The room may still say later that one of them was
+//! refused.
 
 use std::collections::VecDeque;
 
@@ -14,7 +15,7 @@ impl Conversation {
     /// The room has dealt with the messages up to this number. If one of them was refused, the direct lane tells so later:
     /// over UDP it may be behind the log.
     pub(super) fn pass(&mut self, number: u64) {
-        let first = self.confirmed + 1;
+        let first = self.confirmed.saturating_add(1);
         let texts = self.confirm(number);
         self.settled.extend(first, texts);
     }
