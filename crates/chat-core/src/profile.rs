@@ -30,6 +30,8 @@ pub(crate) struct Profile {
     /// `None` if it has never asked for old messages.
     pub(crate) questions: Option<Box<Questions>>,
     pub(crate) name: Option<Name>,
+    /// The name that it had before, in a room that other servers share: it gets that one back if somebody there has the present one.
+    pub(crate) name_before: Option<Name>,
     /// Who its transport knows it to be.
     pub(crate) proof: Option<Text>,
     pub(crate) standing: Standing,

@@ -97,6 +97,36 @@ fn of_two_that_take_a_name_at_once_one_has_it_and_the_other_one_never_speaks_und
 }
 
 #[test]
+fn of_two_that_change_to_a_name_at_once_the_other_one_has_its_old_name_everywhere() {
+    let Some(nats) = nats("race-back", 1) else { return };
+    let servers = [Server::new(&nats), Server::new(&nats)];
+    let carriers = [servers[0].carrier(), servers[1].carrier()];
+    let watching = [servers[0].room.join("w1").unwrap(), servers[1].room.join("w2").unwrap()];
+    let before = ["bob", "eve"];
+    let members = [0, 1].map(|place| welcome_as(&carriers[place], 5, before[place]));
+    // What is said under a name comes once the name is certain.
+    (0..2).for_each(|place| drop(say(&carriers[place], &members[place], 1, before[place])));
+    (0..2).for_each(|place| drop(hear(&watching[place], &before)));
+    nats.stop(0); // so that neither server hears of the other one before
+    for (server, member) in servers.iter().zip(&members) {
+        server.room.rename(member.welcome.session.member, Some(name("ann"))).unwrap();
+    }
+    nats.go_on(0);
+    let is_called =
+        |place: usize, as_name: &str| servers[place].room.members()[0] == Author::Named(name(as_name));
+    until("one has lost it", || (0..2).any(|place| is_called(place, before[place])));
+    let loser = usize::from(is_called(1, before[1]));
+    let winner = 1 - loser;
+    say(&carriers[loser], &members[loser], 2, "what am I called?");
+    let said = format!("[{}] what am I called?", before[loser]);
+    assert_eq!(hear(&watching[winner], &["what am I called?"]), [said]);
+    let other = members[winner].welcome.session.member;
+    until("its old name is taken", || {
+        matches!(servers[winner].room.rename(other, Some(name(before[loser]))), Err(NickError::Taken { .. }))
+    });
+}
+
+#[test]
 fn names_of_a_server_that_stops_are_free_and_a_session_takes_its_own_along() {
     let Some(nats) = nats("stops", 1) else { return };
     let (one, other) = (Server::new(&nats), Server::new(&nats));

@@ -75,6 +75,26 @@ fn a_remote_member_loses_its_name_to_one_of_another_server() {
 }
 
 #[test]
+fn a_member_that_loses_its_new_name_has_the_one_before_again_if_that_is_still_free() {
+    for is_free in [true, false] {
+        let server = Server::new();
+        let ann = server.welcome(1, "ann").welcome.session.member;
+        server.room.rename(ann, Some("bob".parse().unwrap())).unwrap();
+        if !is_free {
+            server.hears("ann", Some(8 << 32));
+        }
+        server.hears("bob", Some(7 << 32));
+        let expected = if is_free { "ann" } else { "192.0.2.1:1" };
+        assert_eq!(server.room.members(), [Author::from_shown(expected)]);
+        server.journal.run();
+        let kept = server.journal.name_of(ann);
+        assert_eq!(kept.is_some(), is_free, "other servers know it: {kept:?}");
+        server.hears("ann", Some(9 << 32));
+        assert_eq!(server.room.members(), [Author::from_shown("192.0.2.1:1")], "there is no other one");
+    }
+}
+
+#[test]
 fn a_name_is_reserved_for_ten_minutes_and_then_given_up_everywhere() {
     let server = Server::new();
     let ann = server.welcome(1, "ann");

@@ -74,7 +74,7 @@ impl State {
                 let loser = self.names.give_elsewhere(looks, holder);
                 // A session that has moved there has not lost anything.
                 let loser = loser.filter(|&loser| loser != holder || self.author_of(loser).is_none());
-                loser.map(|loser| self.lose_name(loser)).unwrap_or_default()
+                loser.map(|loser| self.lose_name(loser, now)).unwrap_or_default()
             }
             Elsewhere::Name { looks, holder: None } => {
                 self.names.free_elsewhere(&looks);
@@ -291,21 +291,33 @@ impl State {
         Some((holder, local.name.clone()))
     }
 
-    /// The name that a remote member has here belongs to a member of another server.
-    fn lose_name(&mut self, loser: MemberId) -> Wakes {
+    /// The name that a remote member has here belongs to a member of another server. It gets the one back that it had before, if that is
+    /// still free.
+    fn lose_name(&mut self, loser: MemberId, now: Instant) -> Wakes {
         let Some(from) = self.author_of(loser) else {
             self.left.release_name(loser);
             return Wakes::default();
         };
-        let Some(name) = self.profile_mut(loser).and_then(|profile| profile.name.take()) else {
-            return Wakes::default();
-        };
+        let Some(profile) = self.profile_mut(loser) else { return Wakes::default() };
+        let (name, before) = (profile.name.take(), profile.name_before.take());
+        let Some(name) = name else { return Wakes::default() };
         self.names.release(&name);
-        self.give_up_name(loser);
+        let before = before.filter(|before| self.check_name(before, loser, now).is_ok());
+        let before = before.filter(|before| self.keep_name(loser, Some(before.clone())).is_ok());
+        match &before {
+            Some(before) => self.names.give(before, loser),
+            None => self.give_up_name(loser),
+        }
+        let again = before.as_ref().map_or(String::new(), |before| format!(" You are {before} again."));
+        if let Some(profile) = self.profile_mut(loser) {
+            profile.name = before;
+        }
         let to = self.author_of(loser).unwrap_or(Author::Room);
         let mut wakes = self.append(Event::Renamed { member: loser, from, to }, None);
         self.tell_others_of(loser);
-        let why = format!("{name} belongs to somebody at another server. /nick NAME gives you another name.");
+        let why = format!(
+            "{name} belongs to somebody at another server.{again} /nick NAME gives you another name."
+        );
         let told = self.tell(loser, DirectItem::Notice { text: Text::lossy(&why) });
         wakes.0.extend(told.unwrap_or_default().0);
         wakes

@@ -56,7 +56,11 @@ impl State {
             Some(place) => {
                 self.local_mut(place).0.name = name.clone().expect("a local member never gives up its name");
             }
-            None => self.profile_mut(id).ok_or(NickError::NotPresent)?.name = name,
+            None => {
+                let name_before = old.filter(|_| self.is_shared());
+                let profile = self.profile_mut(id).ok_or(NickError::NotPresent)?;
+                (profile.name, profile.name_before) = (name, name_before);
+            }
         }
         let to = self.author_of(id).ok_or(NickError::NotPresent)?;
         let wakes = self.append(Event::Renamed { member: id, from, to: to.clone() }, None);
