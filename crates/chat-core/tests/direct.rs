@@ -169,7 +169,7 @@ fn a_sender_whose_own_lane_is_full_is_told_what_was_not_delivered() {
 #[test]
 fn a_sender_that_acknowledges_nothing_is_told_at_last_how_much_was_not_delivered() {
     let (room, time) = room();
-    let (mut carrier, mut theirs) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
+    let (mut carrier, theirs) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let ann = carrier.welcome("192.0.2.1:1", &Hello::default());
     let (from, mut handed) = (ann.welcome.session.member, 0);
     let recipients = 5;
@@ -197,7 +197,8 @@ fn after_a_resume_that_says_that_answers_are_lost_the_next_one_does_not_say_it_a
     let mut carrier = Carrier::new(&room, &time);
     let ann = carrier.welcome("192.0.2.1:1", &Hello::default());
     for number in 1..=100 {
-        carrier.attachment.say_numbered(ann.member, number, "x".parse().unwrap(), time.now()).unwrap();
+        let _said =
+            carrier.attachment.say_numbered(ann.member, number, "x".parse().unwrap(), time.now()).unwrap();
         carrier.pull();
     }
     let resume = |direct| Resume { epoch: ann.welcome.epoch, session: ann.welcome.session, have: 0, direct };
@@ -220,7 +221,8 @@ fn the_greatest_numbers_harm_nobody() {
     let mut carrier = Carrier::new(&room, &time);
     let ann = carrier.welcome("192.0.2.1:1", &Hello::default());
     for _ in 0..2 {
-        carrier.attachment.say_numbered(ann.member, u64::MAX, "x".parse().unwrap(), time.now()).unwrap();
+        let _said =
+            carrier.attachment.say_numbered(ann.member, u64::MAX, "x".parse().unwrap(), time.now()).unwrap();
     }
     assert_eq!(room.stats().messages, 1);
     let resume = Resume { epoch: ann.welcome.epoch, session: ann.welcome.session, have: 0, direct: u64::MAX };
