@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chat_proto::Event;
 
 /// How long joins and leaves are counted before a summary announces them.
-const GATHERING: Duration = Duration::from_secs(1);
+const SUMMARY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Joins and leaves since the last [`Event::PresenceSummary`] that were not announced one by one.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ impl PresenceSummary {
         }
         self.joined += u32::from(matches!(event, Event::Joined { .. }));
         self.left += u32::from(matches!(event, Event::Left { .. }));
-        self.due.get_or_insert(now + GATHERING);
+        self.due.get_or_insert(now + SUMMARY_INTERVAL);
     }
 
     /// When the next summary is due.
@@ -52,21 +52,21 @@ mod tests {
     fn joins_and_leaves_of_a_large_room_are_told_once_a_second() {
         let now = crate::world::World::real();
         let now = (now.clock)();
-        let mut gathered = PresenceSummary::default();
+        let mut summary = PresenceSummary::default();
         let member = MemberId::new(1);
         let author = Author::from("192.0.2.1:1".parse::<PeerAddr>().unwrap());
         let joined = |members| Event::Joined { member, author: author.clone(), members };
-        gathered.count(&joined(PRESENCE_MEMBERS_MAX), now);
-        assert_eq!(gathered.due(), None, "told by itself");
+        summary.count(&joined(PRESENCE_MEMBERS_MAX), now);
+        assert_eq!(summary.due(), None, "told by itself");
         for members in 51..63 {
-            gathered.count(&joined(members), now);
+            summary.count(&joined(members), now);
         }
         let left = Event::Left { member, author: author.clone(), reason: LeaveReason::Quit, members: 61 };
-        gathered.count(&left, now + GATHERING / 2);
-        assert_eq!(gathered.due(), Some(now + GATHERING));
-        assert_eq!(gathered.take_if_due(61, now + GATHERING / 2), None);
+        summary.count(&left, now + SUMMARY_INTERVAL / 2);
+        assert_eq!(summary.due(), Some(now + SUMMARY_INTERVAL));
+        assert_eq!(summary.take_if_due(61, now + SUMMARY_INTERVAL / 2), None);
         let told = Event::PresenceSummary { joined: 12, left: 1, members: 61 };
-        assert_eq!(gathered.take_if_due(61, now + GATHERING), Some(told));
-        assert_eq!(gathered.due(), None);
+        assert_eq!(summary.take_if_due(61, now + SUMMARY_INTERVAL), Some(told));
+        assert_eq!(summary.due(), None);
     }
 }

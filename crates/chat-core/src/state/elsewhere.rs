@@ -137,7 +137,7 @@ impl State {
             _ => return wakes,
         };
         if is_news {
-            self.gathered.count(&event, now);
+            self.presence_summary.count(&event, now);
             wakes.0.extend(self.append(event, None).0);
         }
         wakes
@@ -151,7 +151,7 @@ impl State {
     fn gone_elsewhere(&mut self, member: MemberId, reason: LeaveReason, now: Instant) -> Wakes {
         let Some(before) = self.elsewhere.remove(member) else { return Wakes::default() };
         let event = Event::Left { member, author: before.author, reason, members: self.member_count() };
-        self.gathered.count(&event, now);
+        self.presence_summary.count(&event, now);
         self.append(event, None)
     }
 

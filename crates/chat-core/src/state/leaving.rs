@@ -67,7 +67,7 @@ impl State {
         };
         self.tell_others_gone(id, &reason);
         let left = Event::Left { member: id, author, reason, members: self.member_count() };
-        self.gathered.count(&left, now);
+        self.presence_summary.count(&left, now);
         wakes.0.extend(self.append(left, except).0);
         wakes
     }

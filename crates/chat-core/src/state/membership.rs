@@ -292,7 +292,7 @@ impl State {
         // Before the members are counted: a session that comes from another server is not there any more.
         self.tell_others_of(id);
         let joined = Event::Joined { member: id, author, members: self.member_count() };
-        self.gathered.count(&joined, now);
+        self.presence_summary.count(&joined, now);
         (membership, self.append(joined, Some(attachment)))
     }
 

@@ -264,8 +264,8 @@ impl State {
 
     pub(crate) fn pull(&mut self, attachment: usize, update: &mut Update, now: Instant) -> Wakes {
         let members = self.member_count();
-        let wakes = match self.gathered.take_if_due(members, now).filter(|_| self.closing.is_none()) {
-            Some(gathered) => self.append(gathered, Some(attachment)),
+        let wakes = match self.presence_summary.take_if_due(members, now).filter(|_| self.closing.is_none()) {
+            Some(summary) => self.append(summary, Some(attachment)),
             None => Wakes::default(),
         };
         self.deliver(attachment, update, now);
@@ -277,7 +277,7 @@ impl State {
         let is_settled = self.is_settled();
         update.closing = self.closing.filter(|&closing| is_settled || closing <= now);
         let settles_by = self.closing.filter(|_| !is_settled);
-        update.pull_by = [self.gathered.due(), settles_by].into_iter().flatten().min();
+        update.pull_by = [self.presence_summary.due(), settles_by].into_iter().flatten().min();
         let Some(attachment) = &mut self.attachments[attachment] else {
             return;
         };
