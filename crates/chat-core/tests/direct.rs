@@ -172,7 +172,7 @@ fn a_sender_that_acknowledges_nothing_is_told_at_last_how_much_was_not_delivered
     let (mut carrier, theirs) = (Carrier::new(&room, &time), Carrier::new(&room, &time));
     let ann = carrier.welcome("192.0.2.1:1", &Hello::default());
     let (from, mut handed) = (ann.welcome.session.member, 0);
-    let recipients = 5;
+    let recipients = 5_u16;
     for port in 1..=recipients {
         let bob = theirs.welcome(&format!("192.0.2.2:{port}"), &Hello::default());
         let to = bob.welcome.session.member;
@@ -180,11 +180,11 @@ fn a_sender_that_acknowledges_nothing_is_told_at_last_how_much_was_not_delivered
         theirs.attachment.leave(bob.member, LeaveReason::Lost, time.now());
         handed += carrier.pull().direct.len();
     }
-    assert_eq!(room.stats().undelivered, recipients * DIRECT_ITEMS_MAX as u64);
+    assert_eq!(room.stats().undelivered, u64::from(recipients) * DIRECT_ITEMS_MAX as u64);
     assert_eq!(handed, 2 * DIRECT_ITEMS_MAX, "its transport does not get all of them");
     carrier.attachment.got(ann.member, 1);
     let told = shown(&carrier.pull());
-    let left = recipients as usize * DIRECT_ITEMS_MAX - handed;
+    let left = usize::from(recipients) * DIRECT_ITEMS_MAX - handed;
     assert_eq!(told, [format!("{} [*] {left} more of your private messages were not delivered", handed + 1)]);
     carrier.attachment.got(ann.member, u64::MAX);
     assert_eq!(shown(&carrier.pull()), [""; 0]);
