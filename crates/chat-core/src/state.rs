@@ -4,6 +4,7 @@
 mod elsewhere;
 mod kept;
 mod leaving;
+mod local_lane;
 mod local_past;
 mod looking_back;
 mod membership;

@@ -60,7 +60,43 @@ fn a_banned_name_is_nobodys() {
     assert_eq!(run(&host, "unban iris"), ["iris may come again"]);
     let _said = tcp.try_say(bob, "/nick Iris").unwrap();
     assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] You are Iris");
-    assert_eq!(run(&host, "ban *"), ["Cannot ban '*': a name begins with a letter, not with '*'"]);
+    assert_eq!(run(&host, "ban *"), ["'*' cannot be banned: a name begins with a letter, not with '*'"]);
+}
+
+#[test]
+fn a_command_that_is_not_whole_is_answered_with_its_form_and_does_nothing() {
+    let password = OperatorPassword::new("open sesame").unwrap();
+    let (room, time) = room_with(RoomConfig::default().with_operator_password(password));
+    let (host, mut tcp) = (operator(&room), Carrier::new(&room, &time));
+    let no_time = |word: &str| format!("'{word}' is no time. Write 30s, 10m, 2h or 7d.");
+    for (command, answer) in [
+        ("unban", "Type /unban NAME|ADDRESS|NETWORK"),
+        (
+            "unban 300.1.1.1",
+            "'300.1.1.1' cannot be banned: expected a name, an address without port, or a network such as 10.0.0.0/8",
+        ),
+        ("ban eve for", &no_time("")),
+        ("ban eve for spam", &no_time("spam")),
+        ("ban eve 2h", "Write 'for 2h' for a time."),
+        ("ban eve for 99999999999999999999d", &no_time("99999999999999999999d")),
+        ("history 0", "Type /history [N] [NAME] [before N]"),
+        ("history -1", "Type /history [N] [NAME] [before N]"),
+        ("history ann bob", "Type /history [N] [NAME] [before N]"),
+        ("search \u{1f44b}", "Type /search WORDS. Words have letters or digits."),
+    ] {
+        assert_eq!(run(&host, command), [answer], "{command}");
+    }
+    assert_eq!(run(&host, "bans"), ["Nobody is banned"]);
+    let ann = tcp.join("192.0.2.1:5");
+    let told = |tcp: &mut Carrier, line: &str| {
+        let _said = tcp.try_say(ann, line).unwrap();
+        tcp.pull().direct[0].direct.item.to_string()
+    };
+    for _ in 0..5 {
+        assert_eq!(told(&mut tcp, "/oper"), "[*] Type /oper PASSWORD");
+    }
+    let is_operator = "[*] You are an operator. /help lists what you can do.";
+    assert_eq!(told(&mut tcp, "/oper open sesame"), is_operator, "the others were no attempts");
 }
 
 #[test]

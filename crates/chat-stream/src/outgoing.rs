@@ -135,6 +135,12 @@ impl Outgoing {
         self.extra.as_ref()?.stalled_since
     }
 
+    /// A peer that takes nothing is given time from now on.
+    pub(crate) fn stall_anew(&mut self, now: Instant) {
+        let stalled_since = self.extra.as_mut().and_then(|extra| extra.stalled_since.as_mut());
+        stalled_since.into_iter().for_each(|since| *since = now);
+    }
+
     /// Bytes for this member alone that are still to be written.
     pub(crate) fn outbox_len(&self) -> usize {
         self.extra.as_ref().map_or(0, |extra| extra.outbox.len() - extra.outbox_written)

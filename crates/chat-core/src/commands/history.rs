@@ -1,6 +1,6 @@
 //! Commands that look back: what was said, by whom, and when.
 
-use chat_proto::{DirectItem, MemberId, Text};
+use chat_proto::{Author, DirectItem, MemberId, Text};
 
 use super::{Caller, Reply, RoomCommand};
 use crate::journal::{Filter, Kept, Page, Query};
@@ -15,6 +15,8 @@ const SHOWN_MAX: usize = 40;
 /// Most bytes of texts in one answer: half of what a direct lane holds.
 const SHOWN_BYTES_MAX: usize = 4 * 1024;
 
+const USAGE: &str = "Type /history [N] [NAME] [before N]";
+
 pub(super) fn rows() -> Vec<RoomCommand> {
     vec![
         RoomCommand::new("history", "[N] [NAME] [before N]", "What was said before", history),
@@ -26,9 +28,15 @@ fn history(caller: &Caller<'_>, arguments: &str) -> Reply {
     let (mut messages, mut filter) = (SHOWN, Filter::default());
     let (rest, seq) = before(arguments);
     for word in rest.split_whitespace() {
+        let is_number = word.chars().all(|c| c.is_ascii_digit());
         match word.parse::<usize>() {
-            Ok(number) => messages = number.clamp(1, SHOWN_MAX),
-            Err(_) => filter.author = Some(word.to_owned()),
+            Ok(0) => return Reply::refuse(USAGE),
+            Ok(number) => messages = number.min(SHOWN_MAX),
+            Err(_) if is_number => messages = SHOWN_MAX, // it is very large
+            Err(_) if filter.author.is_none() && Author::from_record(word).is_some() => {
+                filter.author = Some(word.to_owned());
+            }
+            Err(_) => return Reply::refuse(USAGE),
         }
     }
     look_back(caller, "/history", rest, Query::Before { seq, messages, filter })
@@ -36,8 +44,8 @@ fn history(caller: &Caller<'_>, arguments: &str) -> Reply {
 
 fn search(caller: &Caller<'_>, arguments: &str) -> Reply {
     let (words, seq) = before(arguments);
-    if words.is_empty() {
-        return Reply::refuse("Type /search WORDS");
+    if !words.contains(char::is_alphanumeric) {
+        return Reply::refuse("Type /search WORDS. Words have letters or digits.");
     }
     let filter = Filter { words: Some(words.to_owned()), author: None };
     look_back(caller, "/search", words, Query::Before { seq, messages: SHOWN, filter })

@@ -32,6 +32,9 @@ pub(super) fn rows() -> Vec<RoomCommand> {
 }
 
 fn oper(caller: &Caller<'_>, password: &str) -> Reply {
+    if password.is_empty() {
+        return Reply::refuse("Type /oper PASSWORD");
+    }
     match caller.room().enter_password(caller.member(), password) {
         Entered::Operator => Reply::line("You are an operator. /help lists what you can do."),
         Entered::Wrong => Reply::refuse("That is not the password"),
@@ -99,10 +102,13 @@ fn ban(caller: &Caller<'_>, arguments: &str) -> Reply {
 fn banned(who: &str) -> Result<Banned, String> {
     let shown = who.parse::<Author>().ok().and_then(|author| author.address());
     let who = shown.map_or_else(|| who.to_owned(), |address| address.ip().to_string());
-    who.parse().map_err(|error| format!("Cannot ban '{who}': {error}"))
+    who.parse().map_err(|error| format!("'{who}' cannot be banned: {error}"))
 }
 
 fn unban(caller: &Caller<'_>, who: &str) -> Reply {
+    if who.is_empty() {
+        return Reply::refuse("Type /unban NAME|ADDRESS|NETWORK");
+    }
     let lifted = banned(who).map(|banned| caller.room().unban(&banned).is_some());
     match lifted {
         Ok(true) => Reply::line(format!("{who} may come again")),
@@ -199,14 +205,14 @@ fn not_here(who: &str) -> String {
 
 /// Reads `for 2h` at the beginning.
 fn duration_in_front(text: &str) -> Result<(Option<Duration>, &str), String> {
-    let Some(rest) = text.strip_prefix("for ") else {
-        let word = text.split(' ').next().unwrap_or_default();
-        return match duration(word) {
+    let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+    if first != "for" {
+        return match duration(first) {
             None => Ok((None, text)),
             // As the reason of a ban without end it would surprise.
-            Some(_) => Err(format!("Write 'for {word}' for a time.")),
+            Some(_) => Err(format!("Write 'for {first}' for a time.")),
         };
-    };
+    }
     let (word, why) = rest.trim_start().split_once(' ').unwrap_or((rest.trim_start(), ""));
     match duration(word) {
         Some(duration) => Ok((Some(duration), why.trim_start())),

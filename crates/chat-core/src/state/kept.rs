@@ -267,7 +267,7 @@ impl State {
                 }
                 Event::Topic { member, .. } => {
                     let text = Text::lossy(&format!("The topic was not set: {why}"));
-                    wakes.0.extend(self.tell(member, DirectItem::Notice { text }).unwrap_or_default().0);
+                    wakes.0.extend(self.tell_of_its_own(member, DirectItem::Notice { text }).0);
                 }
                 _ => {}
             }

@@ -58,7 +58,7 @@ impl State {
             false => 0,
         };
         if missed > 0 && has_journal && !std::mem::take(&mut past.is_lost) {
-            if let Some(item) = direct.pop_front() {
+            if let Some(item) = direct.pop() {
                 return Next::Heard(Heard::Direct(item));
             }
             reader.is_up_to_date(); // the page wakes it
@@ -74,7 +74,7 @@ impl State {
             self.count_missed(LOCAL_WORD, missed);
             return Next::Heard(Heard::Missed(missed));
         }
-        if let Some(item) = direct.pop_front() {
+        if let Some(item) = direct.pop() {
             return Next::Heard(Heard::Direct(item));
         }
         match log.at(reader.position) {

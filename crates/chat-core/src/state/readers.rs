@@ -1,15 +1,14 @@
 //! The readers of the log: the attachments of transports and the local members of this process, and how they are woken.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_proto::limits::DIRECT_ITEMS_MAX;
-use chat_proto::{Author, DirectItem, Entry, Event, LeaveReason, MemberId, Name, Origin, Text};
+use chat_proto::{Author, Entry, Event, LeaveReason, MemberId, Name, Origin, Text};
 
 use super::State;
+use super::local_lane::LocalLane;
 use super::local_past::LocalPast;
-use crate::error::{NickError, SayError, TellError};
+use crate::error::{NickError, SayError};
 use crate::journal::Full;
 use crate::log::Log;
 use crate::observer::Rest;
@@ -81,8 +80,8 @@ pub(crate) struct LocalState {
     rate_limit: RateLimit,
     /// When it is within the limit again, since the room began.
     throttled: Option<Duration>,
-    /// What the room has for it alone: at most [`DIRECT_ITEMS_MAX`].
-    pub(super) direct: VecDeque<DirectItem>,
+    /// What the room has for it alone.
+    pub(super) direct: LocalLane,
     /// The sender of the last private message.
     pub(super) answers: Option<MemberId>,
     pub(super) is_operator: bool,
@@ -334,7 +333,7 @@ impl State {
             said: 0,
             rate_limit: RateLimit::default(),
             throttled: None,
-            direct: VecDeque::new(),
+            direct: LocalLane::default(),
             answers: None,
             is_operator: false,
             came_ms,
@@ -369,16 +368,6 @@ impl State {
         let position = self.log.position_after(seq);
         let (local, _) = self.local_mut(place);
         (local.reader.position, local.reader.seq) = (position, seq);
-    }
-
-    /// Puts an item into a local member's lane.
-    pub(super) fn tell_local(&mut self, place: usize, item: DirectItem) -> Result<Wakes, TellError> {
-        let (local, _) = self.local_mut(place);
-        if local.direct.len() >= DIRECT_ITEMS_MAX {
-            return Err(TellError::Full);
-        }
-        local.direct.push_back(item);
-        Ok(Wakes(local.reader.wake().into_iter().collect()))
     }
 
     pub(crate) fn local_mut(&mut self, local: usize) -> (&mut LocalState, &Log) {

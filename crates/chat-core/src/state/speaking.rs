@@ -228,7 +228,7 @@ impl State {
             return self.confirm_later(membership, item);
         }
         if let Some(place) = self.local_place(to) {
-            return self.tell_local(place, item).unwrap_or_default();
+            return self.tell_local_of_its_own(place, item);
         }
         let _is_kept = self.left.tell(to, item);
         Wakes::default()

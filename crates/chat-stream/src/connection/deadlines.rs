@@ -91,7 +91,12 @@ impl Connection {
                     self.end(LeaveReason::no_room(&why), cx);
                 }
             }
-            Phase::Quitting => self.end(LeaveReason::Quit, cx),
+            Phase::Quitting => {
+                if let Who::Member(speaker) = &mut self.who {
+                    self.outgoing.skip_rest(speaker, cx);
+                }
+                self.end(LeaveReason::Quit, cx);
+            }
             Phase::Draining | Phase::Leaving | Phase::Lingering | Phase::Done => self.phase = Phase::Done,
         }
     }

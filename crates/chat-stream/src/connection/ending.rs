@@ -51,7 +51,7 @@ impl Connection {
             None => reason,
         };
         self.outgoing.push_last(farewell);
-        self.leave(&reason);
+        self.leave(&reason, cx.now);
         // However slowly it reads.
         self.due = Some(cx.now + OPENING_TIMEOUT);
     }
@@ -83,7 +83,7 @@ impl Connection {
         match cx.feed().attachment().leave(member, LeaveReason::Quit, cx.now) {
             reason @ LeaveReason::Quit => {
                 self.outgoing.push_notice("Closed: you ended your side, and nobody has spoken since", cx.now);
-                self.leave(&reason);
+                self.leave(&reason, cx.now);
             }
             reason => self.dismiss(&reason, cx.now),
         }
@@ -98,15 +98,16 @@ impl Connection {
         if self.phase != Phase::Draining || !self.outgoing.format().is_plain() {
             self.outgoing.push_farewell(reason, now);
         }
-        self.leave(reason);
+        self.leave(reason, now);
     }
 
     /// Its last words are in the outbox.
-    fn leave(&mut self, reason: &LeaveReason) {
+    fn leave(&mut self, reason: &LeaveReason, now: Instant) {
         if let Who::Newcomer(newcomer) = std::mem::replace(&mut self.who, Who::Stranger) {
             newcomer.log_end(reason);
         }
         self.stop_listening();
+        self.outgoing.stall_anew(now);
         self.phase = Phase::Leaving;
     }
 

@@ -69,7 +69,7 @@ impl Outgoing {
         true
     }
 
-    /// The member reads slowly, and goes to another room before it has everything of this one: it is told how much it misses.
+    /// The member reads slowly, and goes before it has everything of this room: it is told how much it misses.
     pub(crate) fn skip_rest(&mut self, speaker: &mut Speaker, cx: &Context<'_>) {
         let (before, head) = (self.cursor.seq(), cx.feed().log(self.format()).head());
         self.go_on_at(head);

@@ -114,19 +114,19 @@ impl FramedTcp {
     }
 
     /// Reads everything that has arrived. False if the connection is over.
-    fn read(&mut self, truth: &Truth, now: Instant) -> Result<bool, String> {
+    fn read(&mut self, truth: &Truth) -> Result<bool, String> {
         let mut buffer = [0; 2048];
         loop {
             let Some(link) = &mut self.link else { return Ok(true) };
             match link.end.read(&mut buffer) {
                 Ok(0) => return Ok(false),
-                Ok(count) => self.take(&buffer[..count], truth, now)?,
+                Ok(count) => self.take(&buffer[..count], truth)?,
                 Err(error) => return Ok(error.kind() == ErrorKind::WouldBlock),
             }
         }
     }
 
-    fn take(&mut self, bytes: &[u8], truth: &Truth, now: Instant) -> Result<(), String> {
+    fn take(&mut self, bytes: &[u8], truth: &Truth) -> Result<(), String> {
         let (Some(link), Some(membership)) = (&mut self.link, self.memberships.last()) else { return Ok(()) };
         let mut input = bytes;
         if let Incoming::Lines(lines, decoder) = &mut link.incoming {
@@ -157,17 +157,17 @@ impl FramedTcp {
         }
         let Incoming::Frames(decoder) = &mut link.incoming else { return Ok(()) };
         while let Some(frame) = decoder.next(&mut input).map_err(|error| error.to_string())? {
-            self.talk.receive(frame, truth, now)?;
+            self.talk.receive(frame, truth)?;
         }
         self.has_begun |= self.talk.is_welcome;
         Ok(())
     }
 
-    fn write(&mut self, truth: &Truth, now: Instant) {
+    fn write(&mut self, truth: &Truth) {
         let Some(link) = &mut self.link else { return };
         loop {
             if link.out.is_empty() {
-                let Some(frame) = self.talk.next_frame(truth, now) else { return };
+                let Some(frame) = self.talk.next_frame(truth) else { return };
                 frame.encode(&mut link.out);
             }
             // A read will report the error, after it has returned everything that arrived before.
@@ -237,12 +237,12 @@ impl Person for FramedTcp {
                 self.connect(cx);
             }
         }
-        self.write(cx.truth, cx.now);
+        self.write(cx.truth);
         self.lose_welcome(cx);
-        if self.attention.reads() && !self.read(cx.truth, cx.now)? {
+        if self.attention.reads() && !self.read(cx.truth)? {
             self.disconnected(cx.now);
         }
-        self.write(cx.truth, cx.now);
+        self.write(cx.truth);
         Ok(())
     }
 

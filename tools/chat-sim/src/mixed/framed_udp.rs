@@ -140,13 +140,13 @@ impl Person for FramedUdp {
         let mut out = Vec::new();
         loop {
             while let Some(frame) = session.next_frame() {
-                self.talk.receive(frame, cx.truth, cx.now)?;
+                self.talk.receive(frame, cx.truth)?;
             }
             if self.talk.is_welcome {
                 self.welcome_at.get_or_insert(cx.now);
             }
             while session.is_ready()
-                && let Some(frame) = self.talk.next_frame(cx.truth, cx.now)
+                && let Some(frame) = self.talk.next_frame(cx.truth)
             {
                 session.send(frame, cx.now);
             }

@@ -1,15 +1,10 @@
 //! The conversation of a framed member, for every transport.
 
-use std::time::{Duration, Instant};
-
 use chat_core::{ClientEvent, Conversation};
 use chat_proto::{DirectItem, LeaveReason, MemberFrame, RoomFrame, Text, Welcome};
 
 use super::follower::Follower;
 use super::truth::{InRoom, Truth};
-
-/// How long a connection over TCP waits for a member that is about to go and has not got everything.
-const QUITTING_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Talk {
@@ -30,8 +25,9 @@ pub(super) struct Talk {
     pub(super) dismissed: Option<LeaveReason>,
     /// The name by which the others know the member, or its present address.
     pub(super) shown: Option<String>,
-    /// The newest message of its room when it asked to go to another one. It is to get everything up to this one first.
-    goes_after: Option<(u64, Instant)>,
+    /// The newest message of its room when it asked to go to another one. It is to get everything up to this one first, or be told
+    /// what it missed.
+    goes_after: Option<u64>,
     /// What the follower of rooms before counted.
     before: (u64, u64),
 }
@@ -71,16 +67,16 @@ impl Talk {
         Some((self.follower.as_ref()?.room, self.conversation.member()?))
     }
 
-    pub(super) fn receive(&mut self, frame: RoomFrame, truth: &Truth, now: Instant) -> Result<(), String> {
+    pub(super) fn receive(&mut self, frame: RoomFrame, truth: &Truth) -> Result<(), String> {
         let mut events = Vec::new();
         self.conversation.receive(frame, |event| events.push(event));
         for event in events {
-            self.event(event, truth, now)?;
+            self.event(event, truth)?;
         }
         Ok(())
     }
 
-    fn event(&mut self, event: ClientEvent, truth: &Truth, now: Instant) -> Result<(), String> {
+    fn event(&mut self, event: ClientEvent, truth: &Truth) -> Result<(), String> {
         match (event, &mut self.follower) {
             (ClientEvent::Connected { welcome, .. }, _) => self.connected(&welcome, truth)?,
             (ClientEvent::Entry { entry, .. }, Some(follower)) => {
@@ -97,10 +93,8 @@ impl Talk {
             (ClientEvent::Refused { text: Some(text), .. }, _) => self.refused.push(text),
             // It goes to another room, and the old one has told it everything.
             (ClientEvent::Dismissed(LeaveReason::Quit), Some(follower)) if self.conversation.moves() => {
-                let (until, since) = self.goes_after.take().unwrap_or((0, now));
-                // A member over TCP that reads slowly is not waited for.
-                let is_waited_for = now.saturating_duration_since(since) < QUITTING_TIMEOUT;
-                if is_waited_for && follower.next(truth).is_some_and(|next| next.seq <= until) {
+                let until = self.goes_after.take().unwrap_or(0);
+                if follower.next(truth).is_some_and(|next| next.seq <= until) {
                     return Err(format!("left a room before it had everything up to {until}: {follower:?}"));
                 }
             }
@@ -148,7 +142,7 @@ impl Talk {
         }
     }
 
-    pub(super) fn next_frame(&mut self, truth: &Truth, now: Instant) -> Option<MemberFrame> {
+    pub(super) fn next_frame(&mut self, truth: &Truth) -> Option<MemberFrame> {
         while !self.to_say.is_empty() && !self.conversation.is_full() {
             let text = self.to_say.remove(0);
             self.said.push(text.clone());
@@ -158,7 +152,7 @@ impl Talk {
         if let (Some(MemberFrame::Say { text, .. }), Some(follower)) = (&frame, &self.follower)
             && text.as_str().starts_with("/join")
         {
-            self.goes_after.get_or_insert((truth.room(follower.room).head(), now));
+            self.goes_after.get_or_insert(truth.room(follower.room).head());
         }
         frame
     }

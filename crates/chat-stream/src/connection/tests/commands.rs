@@ -62,6 +62,34 @@ fn a_framed_member_that_quits_has_its_command_confirmed_and_is_told_goodbye() {
     assert_eq!(stage.heard(), [format!("({} left: {})", guest.address, LeaveReason::Quit)]);
 }
 
+/// `/join` ends a framed member's session in the same way.
+#[test]
+fn a_framed_member_that_goes_before_it_has_everything_is_told_how_much_it_missed() {
+    const MESSAGES: u64 = 20;
+    let mut stage = Stage::new();
+    let (mut guest, _) = stage.framed_guest();
+    guest.wire.free = 100;
+    for number in 0..MESSAGES {
+        stage.say(&format!("message {number}"));
+    }
+    stage.hear(&mut guest, &say_frame("/quit"));
+    let before = stage.read_bytes(&mut guest);
+    stage.pass(&mut guest, QUITTING_TIMEOUT - SECOND);
+    guest.wire.free = 10; // it reads, but slowly
+    let meanwhile = stage.read_bytes(&mut guest);
+    stage.pass(&mut guest, SECOND);
+    guest.wire.free = usize::MAX;
+    let frames = frames(&[before, meanwhile, stage.read_bytes(&mut guest)].concat());
+    let got =
+        frames.iter().filter(|frame| matches!(frame, RoomFrame::Entry(entry) if entry.event.is_message()));
+    let got = u64::try_from(got.count()).unwrap();
+    assert!(got < MESSAGES, "it was not waited for");
+    let [.., RoomFrame::Lagged(lagged), RoomFrame::Bye(LeaveReason::Quit)] = &frames[..] else {
+        panic!("{frames:?}")
+    };
+    assert_eq!(lagged.messages, MESSAGES - got);
+}
+
 #[test]
 fn a_member_that_quits_and_takes_nothing_has_left_after_a_while() {
     let mut stage = Stage::new();

@@ -166,7 +166,7 @@ fn a_framed_member_that_goes_to_another_room_before_it_has_everything_is_a_fault
         let bob = stage.join_from("192.0.2.2:6");
         let mut talk = Talk::new("m0".to_owned());
         let welcome: Welcome = welcomed.welcome;
-        let receive = |talk: &mut Talk, truth: &Truth, frame| talk.receive(frame, truth, stage.now);
+        let receive = |talk: &mut Talk, truth: &Truth, frame| talk.receive(frame, truth);
         stage.truth.listen();
         receive(&mut talk, &stage.truth, RoomFrame::Welcome(welcome.into())).unwrap();
         stage.say(&bob, "m1: 0.");
@@ -176,7 +176,7 @@ fn a_framed_member_that_goes_to_another_room_before_it_has_everything_is_a_fault
             receive(&mut talk, &stage.truth, RoomFrame::Entry(entry)).unwrap();
         }
         talk.command("/join dev");
-        assert!(talk.next_frame(&stage.truth, stage.now).is_some());
+        assert!(talk.next_frame(&stage.truth).is_some());
         let item = DirectItem::Move { room: "dev".parse().unwrap() };
         receive(&mut talk, &stage.truth, RoomFrame::Direct(Arc::new(Direct { number: 1, item }))).unwrap();
         let left = receive(&mut talk, &stage.truth, RoomFrame::Bye(LeaveReason::Quit));
