@@ -56,7 +56,7 @@ fn a_muted_members_messages_cost_the_others_nothing() {
 #[test]
 fn a_new_session_a_new_room_or_a_new_name_shakes_off_no_mute() {
     let (lobby, dev, time) = lobby_and_dev();
-    let (host, here, there) = (operator(&lobby), Carrier::new(&lobby, &time), Carrier::new(&dev, &time));
+    let (host, here, mut there) = (operator(&lobby), Carrier::new(&lobby, &time), Carrier::new(&dev, &time));
     let named = |carrier: &Carrier, address: &str, name: &str| {
         carrier.welcome(address, &Hello { name: Some(text(name)), ..Hello::default() }).member
     };
@@ -66,6 +66,7 @@ fn a_new_session_a_new_room_or_a_new_name_shakes_off_no_mute() {
     let _said = here.try_say(ann, "/nick eve").unwrap();
     here.leave(ann, LeaveReason::Quit);
     let ann = named(&there, "192.0.2.2:5", "lris");
+    assert!(there.pull().direct.is_empty(), "it said nothing that could be refused");
     assert!(is_refused(&there, ann), "in another room, under a name that looks alike");
     there.leave(ann, LeaveReason::Quit);
     let ann = named(&here, "192.0.2.3:5", "eve");

@@ -6,6 +6,24 @@ use crate::chromium::Browser;
 use crate::server;
 use crate::support::Server;
 
+/// The file of a server's history. It is removed when this is dropped, with what is beside it.
+struct HistoryFile(String);
+
+impl HistoryFile {
+    fn new(name: &str) -> Self {
+        let file = std::env::temp_dir().join(format!("chat-browser-{name}-{}.db", std::process::id()));
+        Self(file.to_str().unwrap().to_owned())
+    }
+}
+
+impl Drop for HistoryFile {
+    fn drop(&mut self) {
+        for end in ["", "-wal", "-shm", "-lock"] {
+            let _perhaps_not_there = std::fs::remove_file(format!("{}{end}", self.0));
+        }
+    }
+}
+
 #[test]
 fn two_pages_talk_with_each_other_and_with_netcat() {
     let Some(browser) = Browser::start(&[]) else { return };
@@ -89,8 +107,8 @@ fn comings_and_goings_in_a_row_are_one_line_and_an_answer_is_one_block() {
 #[test]
 fn a_page_goes_on_where_it_was_when_the_server_is_killed_and_when_it_is_loaded_again() {
     let Some(browser) = Browser::start(&[]) else { return };
-    let file = std::env::temp_dir().join(format!("chat-browser-history-{}.db", std::process::id()));
-    let path = file.to_str().unwrap();
+    let history = HistoryFile::new("history");
+    let path = history.0.as_str();
     let bind = format!("{}:0", crate::support::own_loopback());
     let mut first = Server::at(&bind, &["tcp"], &["--web", "--history", path]);
     let address = first.address.to_string();
@@ -138,10 +156,6 @@ fn a_page_goes_on_where_it_was_when_the_server_is_killed_and_when_it_is_loaded_a
     expected.insert(20, "on its way when the server dies");
     expected.push("loaded again");
     assert_eq!(heard, expected);
-    drop(second);
-    for end in ["", "-wal", "-shm", "-lock"] {
-        let _perhaps_not_there = std::fs::remove_file(format!("{path}{end}"));
-    }
 }
 
 #[test]
@@ -239,8 +253,8 @@ fn a_reader_who_scrolls_up_stays_there_when_older_messages_come() {
 #[test]
 fn older_messages_come_also_when_the_server_died_before_it_could_answer() {
     let Some(browser) = Browser::start(&[]) else { return };
-    let file = std::env::temp_dir().join(format!("chat-browser-older-{}.db", std::process::id()));
-    let path = file.to_str().unwrap();
+    let history = HistoryFile::new("older");
+    let path = history.0.as_str();
     let bind = format!("{}:0", crate::support::own_loopback());
     let mut first = Server::at(&bind, &["tcp"], &["--web", "--history", path]);
     let address = first.address.to_string();
@@ -267,7 +281,4 @@ fn older_messages_come_also_when_the_server_died_before_it_could_answer() {
     page.resize(1280, 30_000);
     page.value("document.querySelector('#log').scrollTop = 0");
     page.shows("line 0");
-    for end in ["", "-wal", "-shm", "-lock"] {
-        let _perhaps_not_there = std::fs::remove_file(format!("{path}{end}"));
-    }
 }

@@ -30,6 +30,14 @@ impl State {
         if !self.config.names.are_allowed() {
             return Err(NickError::Off);
         }
+        let old = match &from {
+            Author::Named(old) => Some(old.clone()),
+            _ => None,
+        };
+        // A hello asks for the name that its member has just been given.
+        if old.is_some() && old == name {
+            return Ok((from, Wakes::default()));
+        }
         if self.has_muted(id) {
             return Err(NickError::Muted);
         }
@@ -38,10 +46,6 @@ impl State {
         } else if self.config.names.are_required() || self.local_place(id).is_some() {
             return Err(NickError::Required);
         }
-        let old = match &from {
-            Author::Named(old) => Some(old.clone()),
-            _ => None,
-        };
         if old == name {
             return Ok((from, Wakes::default()));
         }
