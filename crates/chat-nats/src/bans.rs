@@ -6,13 +6,13 @@
 //! A ban with an end vanishes from the bucket by the clock of NATS. No server takes it away because its own clock says so: that
 //! clock may be wrong.
 
+mod in_force;
 mod register;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::{Ban, BanListFull, Banned, Room, Waker};
+use chat_core::{Ban, BanListFull, Room, Text, Waker};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
@@ -20,7 +20,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::bucket::{Writer, came_late};
 use crate::follower::Stored;
 use crate::hub::Hub;
-use crate::place::{ban_key, read_ban_key};
+use in_force::InForce;
 use register::{Register, Step};
 
 /// How often the list is looked at without a change: for what could not be stored or held.
@@ -37,10 +37,17 @@ struct StoredBan {
     until_unix_ms: Option<u64>,
 }
 
+impl StoredBan {
+    fn into_ban(self) -> Option<Ban> {
+        let Self { who, why, until_unix_ms } = self;
+        Some(Ban { who: who.parse().ok()?, why: Text::lossy(&why), until_unix_ms })
+    }
+}
+
 struct Bans {
     hub: Arc<Hub>,
     writer: Writer,
-    room: Room,
+    in_force: InForce,
     register: Register,
 }
 
@@ -52,7 +59,7 @@ pub(crate) async fn share(hub: Arc<Hub>, room: Room) {
     let mut followed = hub.follow_bucket("ban.>");
     let subjects = format!("$KV.{}.", hub.bucket.name);
     let writer = hub.writer();
-    let mut bans = Bans { hub, writer, room, register: Register::default() };
+    let mut bans = Bans { hub, writer, in_force: InForce::new(room), register: Register::default() };
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -68,47 +75,46 @@ pub(crate) async fn share(hub: Arc<Hub>, room: Room) {
 }
 
 impl Bans {
-    /// The bans in force here, by their keys.
-    fn there(&self) -> HashMap<String, Ban> {
-        self.room.bans().into_iter().map(|ban| (ban_key(&ban.who.to_string()), ban)).collect()
-    }
-
     /// The bucket has something new.
     fn heard(&mut self, stored: &Stored, subjects: &str) {
         let Some(key) = stored.subject.strip_prefix(subjects) else { return };
-        let Some(who) = read_ban_key(key).and_then(|who| who.parse::<Banned>().ok()) else { return };
-        let ban = if stored.is_deletion { None } else { self.open(key, &who, stored) };
-        if !self.register.learn(key, stored.seq, ban.clone()) {
+        if stored.is_deletion {
+            if self.register.hear(key, stored.seq, None) {
+                self.in_force.lift(key);
+            }
             return;
         }
-        match ban {
-            Some(ban) => {
-                if let Err(error) = self.hold(key, &ban) {
-                    tracing::warn!(%error, who = %ban.who, "a ban of another server does not hold here yet");
-                }
-            }
-            None => drop(self.room.unban(&who)),
+        let opened = self.hub.seal.open::<StoredBan>(key, &stored.payload);
+        let Some(ban) = opened.and_then(StoredBan::into_ban) else {
+            return self.register.pass_over(key, stored.seq);
+        };
+        if self.register.hear(key, stored.seq, Some(ban.clone()))
+            && let Err(error) = self.hold(key, &ban)
+        {
+            tracing::warn!(%error, who = %ban.who, "a ban of another server does not hold here yet");
         }
-    }
-
-    fn open(&self, key: &str, who: &Banned, stored: &Stored) -> Option<Ban> {
-        let StoredBan { why, until_unix_ms, .. } = self.hub.seal.open(key, &stored.payload)?;
-        Some(Ban { who: who.clone(), why: why.parse().ok()?, until_unix_ms })
     }
 
     /// A ban of another server is to hold here. If it cannot now, it is tried again.
     fn hold(&mut self, key: &str, ban: &Ban) -> Result<(), BanListFull> {
-        if ban.until_unix_ms.is_none_or(|until| until > self.room.unix_ms()) {
-            self.room.ban(ban)?;
+        if self.in_force.hold(key, ban)? {
             self.register.holds(key);
         }
         Ok(())
     }
 
+    /// The bucket has refused a change of this key: it knows more than this server, which hears it soon, unless it has heard it and
+    /// forgotten it.
+    async fn came_late(&mut self, key: &str) {
+        if let Ok(Some(entry)) = self.hub.bucket.entry(key).await {
+            self.register.remember(key, entry.revision);
+        }
+    }
+
     /// Stores what has changed here, and holds what could not be held before. What cannot be stored now is stored later.
     async fn settle(&mut self) {
-        let there = self.there();
-        for step in self.register.steps(&there, self.room.unix_ms()) {
+        let there = self.in_force.look();
+        for step in self.register.steps(&there, self.in_force.unix_ms()) {
             let (key, result, ban) = match step {
                 Step::Hold { key, ban } => {
                     let _still_full = self.hold(&key, &ban);
@@ -121,7 +127,7 @@ impl Bans {
                 Step::Store { key, ban, after } => {
                     let lasts = ban
                         .until_unix_ms
-                        .map(|until| Duration::from_millis(until.saturating_sub(self.room.unix_ms())));
+                        .map(|until| Duration::from_millis(until.saturating_sub(self.in_force.unix_ms())));
                     let stored = StoredBan {
                         who: ban.who.to_string(),
                         why: ban.why.as_str().to_owned(),
@@ -140,8 +146,7 @@ impl Bans {
                         self.register.holds(&key);
                     }
                 }
-                // The bucket knows more than this server, which hears it soon.
-                Err(error) if came_late(&error) => {}
+                Err(error) if came_late(&error) => self.came_late(&key).await,
                 Err(error) => tracing::debug!(%error, key, "the change of a ban is not stored yet"),
             }
         }

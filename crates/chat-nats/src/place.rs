@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use chat_core::{MemberId, Name};
+use chat_core::{Banned, MemberId, Name};
 
 /// Where a room's messages and its topic are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,14 +82,16 @@ impl Place {
     }
 }
 
-/// The key of a ban.
-pub(crate) fn ban_key(who: &str) -> String {
-    format!("ban.{}", token(who))
-}
-
-/// Whom the ban with this key is about.
-pub(crate) fn read_ban_key(key: &str) -> Option<String> {
-    untoken(key.strip_prefix("ban.")?)
+/// The key of a ban. Names that differ in case have one, and so have most others that look alike.
+pub(crate) fn ban_key(who: &Banned) -> String {
+    let looks = match who {
+        Banned::Network(network) => network.to_string(),
+        Banned::Name(name) => {
+            let [_, in_lower_case] = name.lookalikes();
+            in_lower_case
+        }
+    };
+    format!("ban.{}", token(&looks))
 }
 
 /// A string in the alphabet of streams, subjects and keys.

@@ -200,3 +200,27 @@ fn mutes_slow_mode_and_bans_hold_at_every_server_and_a_later_one_learns_them() {
         one.room.presence(10).1.iter().any(|present| present.member == member && !present.is_muted)
     });
 }
+
+#[test]
+fn two_servers_that_ban_one_name_in_two_spellings_agree_on_one_of_them() {
+    let Some(nats) = nats("spellings", 1) else { return };
+    let (one, other) = (Server::new(&nats), Server::new(&nats));
+    let ban = |who: &str| Ban { who: who.parse().unwrap(), why: Text::default(), until_unix_ms: None };
+    one.room.ban(&ban("ann")).unwrap();
+    other.room.ban(&ban("Ann")).unwrap();
+    // Each has heard the other one's by the time that it hears what comes after it.
+    for (server, who) in
+        [(&one, "192.0.2.1"), (&other, "192.0.2.2"), (&one, "192.0.2.3"), (&other, "192.0.2.4")]
+    {
+        server.room.ban(&ban(who)).unwrap();
+        until("both have it", || {
+            [&one, &other]
+                .iter()
+                .all(|server| server.room.bans().iter().any(|ban| ban.who.to_string() == who))
+        });
+    }
+    until("they agree", || one.room.bans() == other.room.bans());
+    assert_eq!(one.room.bans().len(), 5, "{:?}", one.room.bans());
+    assert!(other.room.unban(&"ANN".parse().unwrap()).is_some());
+    until("it is lifted at both", || one.room.bans().len() == 4 && other.room.bans().len() == 4);
+}
