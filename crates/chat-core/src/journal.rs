@@ -97,6 +97,8 @@ pub enum Record {
         member: MemberId,
         /// Its name.
         name: Option<Name>,
+        /// It is a local member, which keeps its name whoever else has it.
+        is_local: bool,
     },
     /// Slow mode from now on: how long a member waits between two messages.
     Slow {

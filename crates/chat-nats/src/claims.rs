@@ -52,6 +52,8 @@ struct Want {
     keys: HashMap<String, u64>,
     /// A task is busy with it.
     is_busy: bool,
+    /// A local member, which keeps its name if the claim is lost.
+    is_local: bool,
 }
 
 /// What has become of a claim.
@@ -121,9 +123,13 @@ impl Claims {
     }
 
     /// A session here has this name from now on.
-    pub(crate) fn want(&mut self, member: MemberId, name: Option<Name>) {
-        let want =
-            self.wants.entry(member).or_insert(Want { name: None, keys: HashMap::new(), is_busy: false });
+    pub(crate) fn want(&mut self, member: MemberId, name: Option<Name>, is_local: bool) {
+        let want = self.wants.entry(member).or_insert(Want {
+            name: None,
+            keys: HashMap::new(),
+            is_busy: false,
+            is_local,
+        });
         want.name = name;
         self.begin(member);
     }
@@ -138,11 +144,12 @@ impl Claims {
         let Done { member, name, keys, end } = done;
         let want = self.wants.get_mut(&member)?;
         (want.keys, want.is_busy) = (keys, false);
+        let is_local = want.is_local;
         if want.name != name {
             // It has another name by now. What it said under this one is shown only if the name was its own.
             self.begin(member);
             let was_its_own = matches!(end, End::Settled);
-            return name.filter(|_| !was_its_own).map(|name| Todo::Lost(member, name));
+            return name.filter(|_| !was_its_own && !is_local).map(|name| Todo::Lost(member, name));
         }
         match end {
             End::Settled => {
@@ -158,8 +165,8 @@ impl Claims {
                     None => self.begin(member),
                     Some(taken) => {
                         told.extend(taken);
-                        self.want(member, None);
-                        return name.map(|name| Todo::Lost(member, name));
+                        self.want(member, None, is_local);
+                        return name.filter(|_| !is_local).map(|name| Todo::Lost(member, name));
                     }
                 }
                 None
@@ -173,11 +180,12 @@ impl Claims {
 
     /// The bucket says something about the looks of a name; `None` if they are free.
     pub(crate) fn heard(&mut self, looks: String, revision: u64, sealed: Option<&[u8]>) -> Option<Elsewhere> {
-        let key = self.work.place.name_key(&looks);
-        let claim = sealed.and_then(|sealed| self.work.seal.open::<Claim>(&key, sealed));
-        let Some(claim) = claim.filter(|claim| claim.server != *self.work.servers.me()) else {
+        let Some(sealed) = sealed else { return self.held.freed(&looks, revision) };
+        // Of what no server of this cluster has written, it hears nothing.
+        let claim = self.work.seal.open::<Claim>(&self.work.place.name_key(&looks), sealed)?;
+        if claim.server == *self.work.servers.me() {
             return self.held.freed(&looks, revision);
-        };
+        }
         // A session that had it here has lost it, or has gone there.
         let losers =
             self.wants.values_mut().filter(|want| want.keys.get(&looks).is_some_and(|&at| at < revision));

@@ -162,11 +162,12 @@ impl Common {
     /// Stores what a room has submitted besides messages.
     pub(crate) fn keep(&mut self, record: Record, pending: &mut Pending) {
         let (key, what) = match &record {
-            Record::Named { member, name } => {
-                if name.is_some() {
+            Record::Named { member, name, is_local } => {
+                // A local member keeps its name: what it says need not wait.
+                if name.is_some() && !is_local {
                     pending.hold(*member);
                 }
-                return self.claims.want(*member, name.clone());
+                return self.claims.want(*member, name.clone(), *is_local);
             }
             Record::Event { event: event @ Event::Topic { .. }, unix_ms } => {
                 let Some(payload) = record::encode(event, *unix_ms) else { return };
@@ -222,8 +223,14 @@ impl Common {
                 }
             }
             Some(Key::Muted(member)) => {
-                let muted = sealed.and_then(|sealed| self.seal.open::<Muted>(key, sealed));
-                let mute = muted.and_then(|muted| muted.into_mute(member));
+                let mute = match sealed {
+                    Some(sealed) => {
+                        let muted = self.seal.open::<Muted>(key, sealed);
+                        let Some(mute) = muted.and_then(|muted| muted.into_mute(member)) else { return };
+                        Some(mute)
+                    }
+                    None => None,
+                };
                 elsewhere.push(Elsewhere::Muted { member, mute });
             }
             Some(Key::Name(looks)) => elsewhere.extend(self.claims.heard(looks, stored.seq, sealed)),

@@ -120,12 +120,19 @@ struct Begun {
     members: HashMap<MemberId, OtherMember>,
 }
 
+/// Where a member is, and since when.
+#[derive(Debug)]
+struct Place {
+    server: ServerId,
+    came_unix_ms: u64,
+}
+
 /// The members of other servers in one room.
 #[derive(Debug, Default)]
 pub(crate) struct Others {
     servers: HashMap<ServerId, Known>,
     /// Where each member is: a session may go from one server to another.
-    at: HashMap<MemberId, ServerId>,
+    at: HashMap<MemberId, Place>,
     /// Servers that are to be asked for all their members.
     ask: HashSet<ServerId>,
     /// How often [`look`](Self::look) was called while NATS was there.
@@ -135,7 +142,7 @@ pub(crate) struct Others {
 impl Others {
     /// Where a member is.
     pub(crate) fn server_of(&self, member: MemberId) -> Option<&ServerId> {
-        self.at.get(&member)
+        self.at.get(&member).map(|place| &place.server)
     }
 
     /// Which servers are to be asked.
@@ -261,9 +268,14 @@ impl Others {
         }
         let known = self.servers.get_mut(server)?;
         known.members.insert(member.member);
-        let before = self.at.insert(member.member, server.clone());
-        if let Some(before) = before.filter(|before| before != server)
-            && let Some(known) = self.servers.get_mut(&before)
+        let elsewhere = self.at.get(&member.member).filter(|place| place.server != *server);
+        if elsewhere.is_some_and(|place| place.came_unix_ms > member.came_unix_ms) {
+            return None; // it has gone on there, and this server has not noticed yet
+        }
+        let place = Place { server: server.clone(), came_unix_ms: member.came_unix_ms };
+        let before = self.at.insert(member.member, place);
+        if let Some(before) = before.filter(|before| before.server != *server)
+            && let Some(known) = self.servers.get_mut(&before.server)
         {
             known.members.remove(&member.member);
         }
@@ -275,7 +287,10 @@ impl Others {
             known.members.remove(&member);
         }
         // It may have gone on at another server before this one noticed that it is gone.
-        (self.at.get(&member) == Some(server)).then(|| self.at.remove(&member))?;
+        (self.server_of(member) == Some(server)).then(|| self.at.remove(&member))?;
+        // If another server has it, too, that is where it is: the clocks of the two may differ.
+        let has_it = self.servers.iter().filter(|(_, known)| known.members.contains(&member));
+        self.ask.extend(has_it.map(|(server, _)| server.clone()));
         Some(Elsewhere::Gone { member, reason })
     }
 }

@@ -224,3 +224,30 @@ fn two_servers_that_ban_one_name_in_two_spellings_agree_on_one_of_them() {
     assert!(other.room.unban(&"ANN".parse().unwrap()).is_some());
     until("it is lifted at both", || one.room.bans().len() == 4 && other.room.bans().len() == 4);
 }
+
+#[test]
+fn what_servers_with_another_secret_store_lifts_no_ban() {
+    let Some(nats) = nats("strangers", 1) else { return };
+    let (one, other) = (Server::new(&nats), Server::new(&nats));
+    let has = |server: &Server, who: &str| server.room.bans().iter().any(|ban| ban.who.to_string() == who);
+    let ban = |who: &str| Ban { who: who.parse().unwrap(), why: Text::default(), until_unix_ms: None };
+    one.room.ban(&ban("eve")).unwrap();
+    until("it holds at both", || has(&other, "eve"));
+    let strangers = [Server::with_secret(&nats, 8), Server::with_secret(&nats, 8)];
+    strangers[0].room.ban(&ban("eve")).unwrap();
+    until("the strangers have stored theirs", || has(&strangers[1], "eve"));
+    one.room.ban(&ban("bob")).unwrap();
+    until("what comes after that is heard", || has(&other, "bob"));
+    assert!(has(&one, "eve") && has(&other, "eve"));
+}
+
+#[test]
+fn local_members_of_two_servers_may_have_one_name_and_nothing_that_they_say_is_refused() {
+    let Some(nats) = nats("consoles", 1) else { return };
+    let (one, other) = (Server::new(&nats), Server::new(&nats));
+    let watching = one.room.join("watching").unwrap();
+    let consoles = [&one, &other].map(|server| server.room.join("operator").unwrap());
+    consoles[0].say("from here").unwrap();
+    consoles[1].say("from there").unwrap();
+    hear(&watching, &["from here", "from there"]);
+}

@@ -162,7 +162,7 @@ pub(crate) fn copy(
 
 fn write_setting(transaction: &Transaction<'_>, room: i64, record: &Record) -> rusqlite::Result<()> {
     match record {
-        Record::Named { member, name } => {
+        Record::Named { member, name, .. } => {
             let name = name.as_ref().map(ToString::to_string);
             transaction
                 .prepare_cached(

@@ -129,7 +129,7 @@ impl ScriptedJournal {
                     }
                     inner.kept.push(kept);
                 }
-                Record::Named { member, name } => inner.names.push((member, name)),
+                Record::Named { member, name, .. } => inner.names.push((member, name)),
                 Record::Slow { pause } => inner.slow = Some(pause),
                 Record::Ids { up_to } => inner.ids_up_to = up_to,
                 _ => {}

@@ -312,10 +312,11 @@ impl State {
     /// [`NickError::Behind`] if another server might give the name to somebody else.
     pub(super) fn keep_name(&self, member: MemberId, name: Option<Name>) -> Result<(), NickError> {
         let Some(in_flight) = &self.in_flight else { return Ok(()) };
-        if !in_flight.is_shared && self.local_place(member).is_some() {
+        let is_local = self.local_place(member).is_some();
+        if !in_flight.is_shared && is_local {
             return Ok(()); // its process takes the name again
         }
-        match in_flight.journal.submit(Record::Named { member, name }) {
+        match in_flight.journal.submit(Record::Named { member, name, is_local }) {
             Err(Full) if in_flight.is_shared => Err(NickError::Behind),
             // If there is no room for it, the name is free after a restart, and nothing else.
             _ => Ok(()),

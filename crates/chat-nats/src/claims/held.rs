@@ -37,11 +37,13 @@ pub(super) struct HeldNames {
     max: usize,
     /// The newest revision of the bucket that was heard.
     seen: u64,
+    /// The newest one of which there was no place to note who has the key.
+    unnoted: u64,
 }
 
 impl Default for HeldNames {
     fn default() -> Self {
-        Self { held: HashMap::new(), max: HELD_MAX, seen: 0 }
+        Self { held: HashMap::new(), max: HELD_MAX, seen: 0, unnoted: 0 }
     }
 }
 
@@ -55,7 +57,11 @@ impl HeldNames {
         is_gone: bool,
     ) -> Option<Elsewhere> {
         self.seen = self.seen.max(revision);
-        if self.has_no_place_for(&looks) { None } else { self.note(looks, revision, claim, is_gone) }
+        if self.has_no_place_for(&looks) {
+            self.unnoted = revision;
+            return None;
+        }
+        self.note(looks, revision, claim, is_gone)
     }
 
     fn note(&mut self, looks: String, revision: u64, claim: Claim, is_gone: bool) -> Option<Elsewhere> {
@@ -81,7 +87,8 @@ impl HeldNames {
         claim: Claim,
         is_gone: bool,
     ) -> Option<Vec<Elsewhere>> {
-        if self.has_no_place_for(&looks) {
+        let may_be_unnoted = revision <= self.unnoted && !self.held.contains_key(&looks);
+        if may_be_unnoted || self.has_no_place_for(&looks) {
             // The member loses it, and the room does not remember why.
             let taken = Elsewhere::Name { looks: looks.clone(), holder: Some(MemberId::new(claim.member)) };
             return Some(vec![taken, Elsewhere::Name { looks, holder: None }]);
@@ -151,5 +158,8 @@ mod tests {
         let lost = names.lost("ann".to_owned(), 2, claim(7), false);
         assert_eq!(lost, Some(vec![told("ann", Some(7)), told("ann", None)]));
         assert_eq!(names.held.len(), 1);
+        names.freed("bob", 3);
+        let lost = names.lost("ann".to_owned(), 2, claim(7), false);
+        assert!(lost.is_some(), "there is a place now, and it was not noted before");
     }
 }

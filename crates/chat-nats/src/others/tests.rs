@@ -122,6 +122,21 @@ fn a_session_that_goes_on_at_another_server_does_not_leave_with_the_first_one() 
 }
 
 #[test]
+fn a_server_that_has_not_noticed_that_a_member_went_on_elsewhere_does_not_take_it_back() {
+    let mut others = Others::default();
+    let since = |came_unix_ms| Member { came_unix_ms, ..member(1, "ann") };
+    others.hear(changes("a", 1, vec![Change::Here(since(5))]));
+    others.hear(changes("b", 1, vec![Change::Here(since(9))]));
+    assert!(others.hear(whole("a", 2, vec![since(5)])).is_empty());
+    assert_eq!(others.server_of(MemberId::new(1)).map(String::as_str), Some("b"));
+    // Unless the server where it is has it no more.
+    assert_eq!(others.hear(changes("b", 2, vec![gone(1)])).len(), 1);
+    assert_eq!(others.take_asks().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(others.hear(whole("a", 2, vec![since(5)])).len(), 1);
+    assert!(others.hear(changes("a", 3, vec![gone(1)])).len() == 1 && others.take_asks().count() == 0);
+}
+
+#[test]
 fn what_servers_tell_has_one_form_and_what_a_later_one_tells_is_skipped() {
     let line = serde_json::to_string(&changes("a", 5, vec![gone(1)])).unwrap();
     assert_eq!(
