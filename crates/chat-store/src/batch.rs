@@ -225,5 +225,6 @@ pub(crate) fn kept(records: Vec<Record>, newest: &mut u64) -> Vec<Kept> {
 /// The statement that inserts so many messages.
 fn statement(rows: usize) -> String {
     let rows = vec!["(?, ?, ?, ?, ?, ?)"; rows].join(", ");
+    // If a row is refused the whole batch is undone: SQLite need not note how to undo one statement alone.
     format!("INSERT OR ROLLBACK INTO messages(id, at_ms, member, number, author, text) VALUES {rows}")
 }

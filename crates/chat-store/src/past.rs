@@ -112,9 +112,9 @@ pub(crate) fn open(
 /// A room whose messages are copied.
 pub(crate) struct CopyRoom {
     pub(crate) room: i64,
-    /// Its newest message in the file,
+    /// The sequence number of its newest message in the file.
     pub(crate) newest: u64,
-    /// and which of its author's that is.
+    /// Who said that message. `None` if the file does not have it any more.
     pub(crate) said: Option<Origin>,
     /// While this exists, the room is not deleted for being empty.
     pub(crate) is_open: Arc<()>,
@@ -143,7 +143,6 @@ pub(crate) fn open_copy(
             transaction.query_row("SELECT id FROM rooms WHERE name = ?1", [name], |row| row.get(0))?
         }
     };
-    forget_old_sessions(&transaction, room)?;
     let newest: i64 =
         transaction.query_row("SELECT seq FROM rooms WHERE id = ?1", [room], |row| row.get(0))?;
     let newest = unsigned(newest);
@@ -158,7 +157,7 @@ pub(crate) fn open_copy(
 }
 
 /// Forgets the sessions that are never read again, since there are so many newer ones.
-fn forget_old_sessions(connection: &Connection, room: i64) -> rusqlite::Result<()> {
+pub(crate) fn forget_old_sessions(connection: &Connection, room: i64) -> rusqlite::Result<()> {
     connection.execute(
         "DELETE FROM sessions WHERE room = ?1 AND member <
          (SELECT member FROM sessions WHERE room = ?1 ORDER BY member DESC LIMIT 1 OFFSET ?2)",

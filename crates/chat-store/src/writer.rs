@@ -4,10 +4,10 @@ mod idle;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chat_core::{Journal, JournalError, Kept, OpenRequest, Record};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, tick};
 use rusqlite::Connection;
 
 use crate::batch::{self, Batch, Share, kept};
@@ -30,8 +30,11 @@ const GAP_MAX: Duration = Duration::from_micros(100);
 /// So long without a record after a large batch, and what can wait is done.
 const LULL: Duration = Duration::from_millis(20);
 
-/// How often it looks for messages that are too old.
+/// How often it looks for messages that are too old, and does what can wait although there was no lull.
 const RETENTION_EVERY: Duration = Duration::from_secs(10);
+
+/// Steps of what can wait after a batch, if it has waited too long: more than the largest batch brings, so that it gets less.
+const OVERDUE_STEPS: usize = BATCH_MAX / idle::STEP + 1;
 
 /// Something for the writer to do.
 pub(crate) enum Job {
@@ -51,6 +54,10 @@ pub(crate) enum Job {
         done: Sender<Result<Option<CopyRoom>, String>>,
     },
     /// Appends messages to a copy. Answers with the newest one afterwards, or why they are not in it.
+    /// The copy of this room is used: it is what it should be.
+    ForgetOldSessions {
+        room: i64,
+    },
     Append {
         room: i64,
         messages: Vec<Kept>,
@@ -77,7 +84,11 @@ pub(crate) struct Writer {
     is_busy: bool,
     /// What can wait did not work when it was tried last.
     is_idle_work_failing: bool,
+    /// What can wait has waited too long.
+    is_overdue: bool,
     lists: Vec<KeptList>,
+    /// A list could not be written when that was tried last.
+    are_lists_failing: bool,
     _lock: Lock,
 }
 
@@ -97,17 +108,26 @@ impl Writer {
             seqs: HashMap::new(),
             is_busy: false,
             is_idle_work_failing: false,
+            is_overdue: false,
             lists: Vec::new(),
+            are_lists_failing: false,
             _lock: lock,
         }
     }
 
     /// Works until it is told to stop, or nobody is left to ask for anything.
-    pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
+    pub(crate) fn run(self, jobs: &Receiver<Job>) {
+        self.run_with(jobs, &tick(RETENTION_EVERY));
+    }
+
+    fn run_with(mut self, jobs: &Receiver<Job>, ticks: &Receiver<Instant>) {
         let (mut is_lull, mut is_idle) = (false, false);
         loop {
             let next = if is_idle {
-                jobs.recv_timeout(RETENTION_EVERY)
+                select! {
+                    recv(jobs) -> job => job.map_err(|_| RecvTimeoutError::Disconnected),
+                    recv(ticks) -> _ => Err(RecvTimeoutError::Timeout),
+                }
             } else if self.is_busy && !is_lull {
                 jobs.recv_timeout(LULL)
             } else {
@@ -119,6 +139,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
                     is_lull = true;
+                    self.write_lists();
                     is_idle = !self.is_work_left();
                     self.forget_closed(jobs);
                     continue;
@@ -127,6 +148,10 @@ impl Writer {
             (is_lull, is_idle) = (false, false);
             if !self.work(first, jobs) {
                 return;
+            }
+            self.is_overdue |= ticks.try_recv().is_ok();
+            if self.is_overdue {
+                self.is_overdue = (0..OVERDUE_STEPS).all(|_| self.is_work_left());
             }
         }
     }
@@ -154,6 +179,11 @@ impl Writer {
                 Job::OpenCopy { name, began, done } => {
                     self.keep(std::mem::take(&mut batch));
                     let _gone = done.send(self.open_copy(&name, began));
+                }
+                Job::ForgetOldSessions { room } => {
+                    if let Err(error) = past::forget_old_sessions(&self.connection, room) {
+                        tracing::debug!(%error, "old sessions are forgotten when the copy is opened next");
+                    }
                 }
                 Job::Append { room, messages, done } => {
                     self.keep(std::mem::take(&mut batch));
@@ -218,10 +248,15 @@ impl Writer {
         Ok(newest)
     }
 
-    /// Writes the lists that have changed. If that fails, it is tried again with the next job.
+    /// Writes the lists that have changed. If that fails, it is tried again with the next job, and every few seconds.
     fn write_lists(&mut self) {
+        let mut failed = None;
         for list in &self.lists {
-            let _later = list.write(&mut self.connection);
+            failed = list.write(&mut self.connection).err().or(failed);
+        }
+        let were_failing = std::mem::replace(&mut self.are_lists_failing, failed.is_some());
+        if let Some(error) = failed.filter(|_| !were_failing) {
+            tracing::warn!(%error, "bans and mutes cannot be written now: a restart would undo the last changes");
         }
     }
 
@@ -240,7 +275,8 @@ impl Writer {
                     let mut newest = before[place];
                     let kept = kept(records, &mut newest);
                     self.seqs.insert(*room, newest);
-                    if let Some(committer) = way.get() {
+                    // Nobody has to look at a name that was kept.
+                    if let Some(committer) = way.get().filter(|_| !kept.is_empty()) {
                         committer.commit(kept);
                     }
                 }
@@ -277,3 +313,6 @@ impl Writer {
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

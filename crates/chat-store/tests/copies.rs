@@ -207,9 +207,17 @@ fn a_copy_that_went_on_by_itself_is_refused() {
         let original = support::room(&source);
         original.notice("something else").unwrap();
         drop(say(&original, 12, 25));
+        let sql = "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
+                   INSERT OR IGNORE INTO sessions(room, member) SELECT 1, i FROM n";
+        let file = Connection::open(&path).unwrap();
+        file.execute(sql, []).unwrap();
+        let sessions = || file.query_row("SELECT count(*) FROM sessions", [], |row| row.get::<_, i64>(0));
+        let before = sessions().unwrap();
         let why = copied_room(&copy, &source).unwrap_err().to_string();
         let expected = if own == 30 { "up to number 40" } else { "is no copy" };
         assert!(why.contains(expected) && why.contains("Move it away"), "{why}");
+        copy.flush();
+        assert_eq!(sessions().unwrap(), before, "it is as it was");
     }
 }
 

@@ -116,6 +116,7 @@ impl Copier {
         if newest > last {
             return request.answer(Err(self.is_ahead(&name, newest, last)));
         }
+        let _closed = self.jobs.send(Job::ForgetOldSessions { room });
         if newest < last {
             tracing::info!(file = %self.path.display(), room = name, messages = last - newest, "the copy catches up");
         }

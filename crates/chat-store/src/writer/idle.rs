@@ -10,12 +10,16 @@ use super::{Job, OpenRoom, Writer, signed};
 use crate::schema::{self, id};
 
 /// Messages whose words are indexed, or that are deleted, at a time. A few milliseconds, for which a message waits at worst.
-const IDLE_STEP: i64 = 512;
+pub(super) const STEP: usize = 512;
+
+/// The same, as SQLite counts.
+const ROWS: i64 = STEP as i64;
 
 impl Writer {
-    /// Does a little of what can wait: indexing, deleting. False if there is nothing left, or it does not work now.
+    /// Does a little of what can wait: deleting, indexing. False if there is nothing left, or it does not work now.
     pub(super) fn is_work_left(&mut self) -> bool {
-        let result = self.index().and_then(|is_left| if is_left { Ok(true) } else { self.delete_old() });
+        // What is deleted first need not be indexed.
+        let result = self.delete_old().and_then(|is_more| Ok(self.index()? || is_more));
         let was_failing = std::mem::replace(&mut self.is_idle_work_failing, result.is_err());
         result.unwrap_or_else(|error| {
             // It is tried again every few seconds.
@@ -38,7 +42,7 @@ impl Writer {
             Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(false),
             Err(error) => return Err(error),
         };
-        let up_to = seq.min(indexed + IDLE_STEP);
+        let up_to = seq.min(indexed + ROWS);
         let transaction = self.connection.transaction()?;
         transaction
             .prepare_cached(
@@ -72,7 +76,7 @@ impl Writer {
                     row.get(0)
                 })?;
             let Some(first) = first else { continue };
-            let last = (signed(schema::seq(first)) - 1 + IDLE_STEP).min(seq);
+            let last = (signed(schema::seq(first)) - 1 + ROWS).min(seq);
             // The newest of the next few that is too old, if one is.
             let too_old: Option<i64> = transaction
                 .prepare_cached(
