@@ -114,6 +114,14 @@ fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
     let log = fs::read(&args.log).map_err(|error| cannot_read(&args.log, error))?;
     let log = byte_order_mark::strip_bytes(&log).map_err(|error| cannot_read(&args.log, error))?;
     let log = String::from_utf8_lossy(log);
+    if args.room.is_empty() && args.file.exists() {
+        let rooms = Archive::open(&args.file).map_err(ReadError::from).and_then(|archive| archive.rooms());
+        let rooms = rooms.map_err(|error| cannot_open(&args.file, error))?;
+        // A server with these rooms would never show a room without a name.
+        if !rooms.is_empty() && !rooms.iter().any(String::is_empty) {
+            return Err(which_room("the rooms have names: choose one with --room", &rooms));
+        }
+    }
     let added = Archive::import(&args.file, &args.room, unix_ms(), log.lines());
     let added = added.map_err(|error| cannot_open(&args.file, error))?;
     say(&format!("{} added", counted(added, "message")))
@@ -124,12 +132,15 @@ fn redact(args: &RedactArgs) -> Result<ExitCode, Failure> {
     let archive = Archive::open(file).map_err(|error| cannot_open(file, error.into()))?;
     let rooms = archive.rooms().map_err(|error| cannot_open(file, error))?;
     if !seq.is_empty() && room.is_none() && rooms.len() > 1 {
-        let hint = Some(format!("the rooms are {}", rooms.join(", ")));
-        return Err(Failure::new("each room numbers its messages: name one with --room", hint));
+        return Err(which_room("each room numbers its messages: name one with --room", &rooms));
     }
     let replaced = archive.redact(room.as_deref(), author.as_deref(), seq);
     let replaced = replaced.map_err(|error| cannot_open(file, error))?;
     say(&format!("{} replaced", counted(replaced, "message")))
+}
+
+fn which_room(why: &'static str, rooms: &[String]) -> Failure {
+    Failure::new(why, Some(format!("the rooms are {}", rooms.join(", "))))
 }
 
 fn say(line: &str) -> Result<ExitCode, Failure> {

@@ -179,6 +179,21 @@ fn a_log_is_imported_and_one_person_is_redacted() {
 }
 
 #[test]
+fn a_log_is_not_imported_into_no_room_of_a_history_whose_rooms_have_names() {
+    let file = file("import-rooms");
+    let (path, log) = (file.to_str().unwrap(), file.with_file_name("old.log"));
+    fs::write(&log, "[ann] hello\n").unwrap();
+    let log = log.to_str().unwrap();
+    assert!(history(&["import", path, log, "--room", "lobby"]).status.success());
+    let refused = history(&["import", path, log]);
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8(refused.stderr).unwrap();
+    assert!(why.contains("choose one with --room") && why.contains("the rooms are lobby"), "{why}");
+    assert!(history(&["import", path, log, "--room", "LOBBY"]).status.success());
+    assert_eq!(printed(&[path]).len(), 2);
+}
+
+#[test]
 fn nobody_needs_to_read_how_many_messages_were_changed() {
     let file = file("unread");
     let log = file.with_file_name("old.log");

@@ -6,6 +6,8 @@ use std::time::Instant;
 use chat_proto::limits::LOOK_BACK_MESSAGES_MAX;
 use chat_proto::{Entry, Event, LookBack, Text};
 use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::attachment::Attachment;
 use crate::error::SayError;
@@ -182,19 +184,22 @@ impl Filter {
     }
 }
 
-/// What a filter asks for, in small letters.
+/// What a filter asks for, folded as [`folded`] does it.
 struct Wanted {
     author: Option<String>,
-    words: Vec<String>,
+    /// Words that follow each other, for each that was asked for: `foo-bar` is two.
+    words: Vec<Vec<String>>,
+    /// It asks for words and has none, but signs.
+    is_nothing: bool,
 }
 
 impl Wanted {
     fn new(filter: &Filter) -> Self {
-        let words = filter.words.as_deref().unwrap_or_default().to_lowercase();
-        Self {
-            author: filter.author.as_deref().map(str::to_lowercase),
-            words: words.split_whitespace().map(str::to_owned).collect(),
-        }
+        let asked = folded(filter.words.as_deref().unwrap_or_default());
+        let words = asked.split_whitespace().map(|asked| words(asked).map(str::to_owned).collect());
+        let words: Vec<Vec<String>> = words.filter(|words: &Vec<String>| !words.is_empty()).collect();
+        let is_nothing = words.is_empty() && !asked.trim().is_empty();
+        Self { author: filter.author.as_deref().map(str::to_lowercase), words, is_nothing }
     }
 
     fn matches(&self, event: &Event) -> bool {
@@ -209,9 +214,23 @@ impl Wanted {
 
     fn has_words(&self, text: &Text) -> bool {
         if self.words.is_empty() {
-            return true;
+            return !self.is_nothing;
         }
-        let text = text.as_str().to_lowercase();
-        self.words.iter().all(|word| text.contains(word.as_str()))
+        let text = folded(text.as_str());
+        let text: Vec<&str> = words(&text).collect();
+        self.words.iter().all(|wanted| text.windows(wanted.len()).any(|words| words == wanted))
     }
+}
+
+/// Without the difference of cases and accents.
+fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.nfd().filter(|&c| !is_combining_mark(c)).collect::<String>().to_lowercase()
+}
+
+/// The words of a text: runs of letters and digits.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }

@@ -286,6 +286,12 @@ fn a_log_is_searched_from_its_newest_message_on() {
     assert_eq!(search(Some("BOB"), Some("Tea")), (vec![2, 3], true));
     assert_eq!(search(None, Some("tea green")), (vec![1], false));
     assert_eq!(search(Some("*"), None), (vec![], false), "it is not before the fifth");
+    assert_eq!(search(None, Some("gr\u{e9}en")), (vec![1], false), "without the difference of accents");
+    assert_eq!(search(None, Some("tea-")), (vec![2, 3], true), "signs do not count");
+    for no_word in ["ea", "black-coffee", "tea-black", "\""] {
+        assert_eq!(search(None, Some(no_word)), (vec![], false), "{no_word}");
+    }
+    assert_eq!(search(None, Some("green-tea")), (vec![1], false), "two words that follow each other");
 }
 
 #[test]

@@ -15,6 +15,9 @@ pub enum OpenError {
         /// The greatest version that is known.
         known: i32,
     },
+    /// There is no such file.
+    #[error("there is no such file")]
+    Missing,
     /// It is a file of something else.
     #[error("it is no history of a chat: choose another file")]
     NotHistory,

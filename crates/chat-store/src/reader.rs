@@ -1,5 +1,6 @@
 //! The threads that read, each over a connection of its own, so that nobody who looks back delays a message.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::thread;
 
@@ -47,6 +48,11 @@ impl Readers {
 
 /// A connection that only reads.
 pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
+    match path.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(OpenError::Missing),
+        Ok(metadata) if metadata.is_dir() => return Err(OpenError::NotHistory),
+        _ => {} // SQLite says what else is wrong
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
@@ -76,7 +82,7 @@ pub(crate) fn read(connection: &Connection, room: i64, query: &Query) -> rusqlit
             let rows = query.query_map([id(room, *seq), id(room, u64::MAX)], kept)?;
             page(rows, usize::MAX)
         }
-        Query::Before { seq, messages, filter } if *filter == Filter::default() => {
+        Query::Before { seq, messages, filter } if is_all(filter) => {
             let mut query = connection.prepare_cached(
                 "SELECT id, at_ms, member, number, author, text FROM messages WHERE id > ?1 AND id < ?2 ORDER BY id DESC",
             )?;
@@ -109,13 +115,14 @@ fn search(
     for kept in newest.take(messages.saturating_add(1)) {
         found.push(kept?);
     }
-    if found.len() <= messages {
+    let expression = expression(filter);
+    if found.len() <= messages && !expression.is_empty() {
         let mut older = connection.prepare_cached(
             "SELECT m.id, at_ms, member, number, m.author, m.text FROM words JOIN messages m ON m.id = words.rowid
              WHERE words MATCH ?1 AND words.rowid > ?2 AND words.rowid < ?3 ORDER BY words.rowid DESC",
         )?;
         let before = id(room, seq.min(indexed + 1));
-        let older = older.query_map(params![expression(filter), id(room, 0), before], kept)?;
+        let older = older.query_map(params![expression, id(room, 0), before], kept)?;
         let is_author = Filter { author: filter.author.clone(), words: None };
         let older = older.filter(|kept| kept.as_ref().map_or(true, |kept| is_author.matches(&kept.event)));
         for kept in older.take(messages.saturating_add(1) - found.len()) {
@@ -125,11 +132,17 @@ fn search(
     Ok(Page::of(found, messages).reversed())
 }
 
+/// Whether every message matches.
+fn is_all(filter: &Filter) -> bool {
+    filter.author.is_none() && filter.words.as_deref().is_none_or(|words| words.trim().is_empty())
+}
+
 /// What the index is asked for: each word as it is, and none of it an operator.
 fn expression(filter: &Filter) -> String {
     let quoted = |words: &str| format!("\"{}\"", words.replace('"', "\"\""));
     let author = filter.author.iter().map(|author| format!("author : {}", quoted(author)));
     let words = filter.words.iter().flat_map(|words| words.split_whitespace());
+    let words = words.filter(|word| word.contains(char::is_alphanumeric)); // others are in no index
     author.chain(words.map(|word| format!("text : {}", quoted(word)))).collect::<Vec<_>>().join(" AND ")
 }
 

@@ -69,6 +69,14 @@ fn old_messages_are_read_page_by_page_and_found_by_their_words() {
         assert_eq!(search("1234", Some("Ann")), ["[ann] message number 1234"], "indexed: {is_indexed}");
         assert_eq!(search("1234", Some("bob")), [""; 0], "indexed: {is_indexed}");
         assert_eq!(search("\" OR text:*", None), [""; 0], "it is no operator");
+        assert_eq!(
+            search("n\u{fa}mber-1234 \"", None),
+            ["[ann] message number 1234"],
+            "indexed: {is_indexed}"
+        );
+        for no_word in ["umber 1234", "1234-number", "\""] {
+            assert_eq!(search(no_word, None), [""; 0], "{no_word}, indexed: {is_indexed}");
+        }
         store.flush();
     }
 }
@@ -159,6 +167,13 @@ fn a_file_of_a_newer_version_of_something_else_or_damaged_is_left_alone() {
         let error = Store::open(path, StoreConfig::default()).unwrap_err();
         assert!(is_it(&error), "{}: {error:?}", path.display());
         assert_eq!(fs::read(path).unwrap(), before, "{}", path.display());
+    }
+    for (path, is_it) in [
+        (directory.join("missing.db"), (|error| matches!(error, OpenError::Missing)) as IsIt),
+        (directory.clone(), |error| matches!(error, OpenError::NotHistory)),
+    ] {
+        let error = Archive::open(&path).unwrap_err();
+        assert!(is_it(&error), "{}: {error:?}", path.display());
     }
     let missing = Store::open(directory.join("no/such/directory.db"), StoreConfig::default()).unwrap_err();
     assert!(matches!(missing, OpenError::System(_)), "{missing:?}");
