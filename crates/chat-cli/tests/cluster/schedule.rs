@@ -45,11 +45,15 @@ enum Fault {
     CutOff(usize),
     /// A chat server does not reach the NATS server that decides the order.
     CutFromLeader(usize),
+    /// A NATS server does not reach the others, but chat servers do.
+    NatsCutOff(usize),
+    /// The same happens to the one that decides the order.
+    LeaderCutOff,
 }
 
 fn draw(random: &mut StdRng) -> Fault {
     let which = random.random_range(0..3);
-    match random.random_range(0..8) {
+    match random.random_range(0..10) {
         0 => Fault::NatsKilled(which),
         1 => Fault::NatsStopped(which),
         2 => Fault::LeaderKilled,
@@ -57,7 +61,9 @@ fn draw(random: &mut StdRng) -> Fault {
         4 => Fault::ChatKilled(which),
         5 => Fault::ChatStopped(which),
         6 => Fault::CutOff(which),
-        _ => Fault::CutFromLeader(which),
+        7 => Fault::CutFromLeader(which),
+        8 => Fault::NatsCutOff(which),
+        _ => Fault::LeaderCutOff,
     }
 }
 
@@ -72,7 +78,10 @@ pub(crate) fn run(seed: u64, mut cluster: Cluster) {
     for _ in 0..FAULTS {
         wait_for(&confirmed, all / (FAULTS + 1));
         let what = draw(&mut random);
-        let is_cut = matches!(what, Fault::CutOff(_) | Fault::CutFromLeader(_));
+        let is_cut = matches!(
+            what,
+            Fault::CutOff(_) | Fault::CutFromLeader(_) | Fault::NatsCutOff(_) | Fault::LeaderCutOff
+        );
         let away_ms_max = if is_cut { CUT_MS_MAX } else { AWAY_MS_MAX };
         let away = Duration::from_millis(random.random_range(0..away_ms_max));
         println!("{what:?} for {away:?}");
@@ -132,6 +141,15 @@ fn happen(cluster: &mut Cluster, fault: Fault, away: Duration) {
             link.cut();
             pass();
             link.mend();
+        }
+        Fault::NatsCutOff(index) => {
+            cluster.cut_nats(index);
+            pass();
+            cluster.mend_nats(index);
+        }
+        Fault::LeaderCutOff => {
+            let leader = cluster.nats.leader(STREAM).unwrap_or(0);
+            happen(cluster, Fault::NatsCutOff(leader), away);
         }
     }
 }
