@@ -107,7 +107,8 @@ pub(crate) struct Connection {
     /// Bytes received and not processed yet: at most the bytes of one read.
     backlog: Box<[u8]>,
     outgoing: Outgoing,
-    /// When something is due, by `phase`: of what is received, the end of a pause, of lingering, or of the first silence.
+    /// When something is due, by `phase`: of what is received, the end of a pause, of lingering, of the first silence, or of the
+    /// time that a member has to read what it is owed before it moves.
     due: Option<Instant>,
 }
 
@@ -318,6 +319,11 @@ impl Connection {
                 (Ok(Flushed::All), Phase::Draining) => self.end(LeaveReason::Stopping, cx),
                 // It learns what became of what it said once the journal has that.
                 (Ok(Flushed::All), Phase::Moving | Phase::Quitting) if !self.is_answered(cx) => {
+                    return Ok(false);
+                }
+                // It had time to read the rest.
+                (Ok(Flushed::Blocked), Phase::Moving) if self.due.is_none() => {
+                    let _not_open_yet = self.enter_room(cx);
                     return Ok(false);
                 }
                 (Ok(Flushed::All), Phase::Moving) if !self.enter_room(cx) => return Ok(false),

@@ -86,10 +86,14 @@ impl Connection {
             }
             Phase::Moving => {
                 let is_late = matches!(&self.who, Who::Newcomer(newcomer) if newcomer.until <= cx.now);
-                if !self.enter_room(cx) && is_late {
-                    let why = Text::lossy("it takes too long to open the room: try again");
-                    self.end(LeaveReason::no_room(&why), cx);
+                if self.enter_room(cx) {
+                    return;
                 }
+                if is_late {
+                    let why = Text::lossy("it takes too long to open the room: try again");
+                    return self.end(LeaveReason::no_room(&why), cx);
+                }
+                self.due = None; // it goes once the room is open, whatever it still has to read
             }
             Phase::Quitting => {
                 if let Who::Member(speaker) = &mut self.who {

@@ -12,14 +12,13 @@ impl Connection {
     /// A newcomer joins the room of its hello, or a plain member goes to the room that it asked for, once it has everything of
     /// the one that it is in. False if the room is not open yet.
     pub(super) fn enter_room(&mut self, cx: &mut Context<'_>) -> bool {
-        self.due = None;
         let goal = match &mut self.who {
             Who::Member(speaker) => speaker.goal().cloned(),
             Who::Newcomer(newcomer) => newcomer.hello.as_ref().map(|hello| hello.1.clone()),
             Who::Stranger => None,
         };
         let Some(room) = goal.and_then(|goal| goal.room()) else { return false };
-        self.phase = Phase::Member;
+        (self.phase, self.due) = (Phase::Member, None);
         match &mut self.who {
             Who::Newcomer(newcomer) => {
                 if let Some(waited) = newcomer.hello.take() {
@@ -45,11 +44,11 @@ impl Connection {
 
     fn move_to(&mut self, room: &Room, cx: &mut Context<'_>) {
         let Who::Member(speaker) = &mut self.who else { return };
-        self.outgoing.skip_rest(speaker, cx);
         let (old, new) = (cx.at, cx.feeds.open(room));
         let (from, to) = (cx.feeds.feed(old).attachment(), cx.feeds.feed(new).attachment());
         match from.move_to(speaker.member(), to, cx.key, cx.now) {
             Some(Ok(joined)) => {
+                self.outgoing.skip_rest(speaker, cx);
                 self.who = Who::Member(Speaker::new(joined.member));
                 cx.at = new;
                 cx.feed_mut().pull(); // the log must reach the start of the member

@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_core::{Rooms, RoomsConfig};
-use chat_testkit::ScriptedJournals;
+use chat_core::{Gate, RoomConfig, Rooms, RoomsConfig};
+use chat_testkit::{ScriptedJournal, ScriptedJournals};
 
 use super::*;
 
@@ -100,4 +101,53 @@ fn a_member_learns_what_became_of_its_words_before_it_goes() {
     let heard = stage.reads();
     let (refused, moved) = (heard.find("the disk is full"), heard.find("You are in dev now"));
     assert!(refused.is_some() && refused < moved, "{heard}");
+}
+
+#[test]
+fn a_slow_member_that_is_kept_out_of_the_other_room_misses_nothing_of_its_own() {
+    let time = VirtualTime::default();
+    let clocks = time.clone();
+    let world = move || World { clock: clocks.clock(), unix_clock: clocks.unix_clock(), seed: [7; 32] };
+    let is_open = Arc::new(AtomicBool::new(true));
+    let opens = Arc::clone(&is_open);
+    let gate = Gate::new(move |_| if opens.load(Ordering::Relaxed) { Ok(()) } else { Err("not now".into()) });
+    let config = config().with_room_config(RoomConfig::default().with_gate(gate));
+    let rooms = Rooms::in_worlds(config, world).unwrap();
+    let mut stage = Stage::new(&rooms, &time, 64);
+    stage.says("hi\n");
+    for number in 0..20 {
+        rooms.first().notice(&format!("message {number:02}")).unwrap();
+    }
+    stage.run();
+    stage.says("/join dev\n");
+    is_open.store(false, Ordering::Relaxed);
+    time.advance_to(time.now() + Duration::from_secs(5));
+    stage.run();
+    let heard = stage.reads();
+    assert!(heard.contains("not now") && !heard.contains("You missed"), "{heard}");
+    assert_eq!(heard.matches("[*] message").count(), 20, "{heard}");
+}
+
+#[test]
+fn a_slow_member_moves_once_the_room_is_open_if_that_took_longer_than_it_had_time_to_read() {
+    let time = VirtualTime::default();
+    let journal = ScriptedJournal::default();
+    let config = RoomsConfig::default().with_open_max(4);
+    let rooms = Rooms::restore(config, Arc::new(journal.clone())).unwrap();
+    let mut stage = Stage::new(&rooms, &time, 64);
+    stage.says("hi\n");
+    for number in 0..20 {
+        rooms.first().notice(&format!("message {number:02}")).unwrap();
+    }
+    journal.run();
+    journal.hold_openings();
+    stage.says("/join dev\n");
+    time.advance_to(time.now() + Duration::from_secs(5));
+    stage.run();
+    let now = time.now();
+    assert!(stage.endpoint.deadline(now).is_none_or(|due| due > now), "it waits for the room");
+    assert_eq!(journal.open_held(None), 1);
+    stage.run();
+    let heard = stage.reads();
+    assert!(heard.contains("You missed") && heard.contains("You are in dev now"), "{heard}");
 }

@@ -99,8 +99,9 @@ impl Endpoint {
             }
         }
         let rooms = self.feeds.rooms();
-        let opening = if self.peers.at(from).is_some() {
-            // It is a member, and goes to another room.
+        let before = self.peers.at(from).and_then(|key| self.peers.get_mut(key));
+        let opening = if before.is_some_and(|peer| peer.member().is_some()) {
+            // It goes to another room.
             rooms.named(hello.room.as_ref(), from).map_err(|why| LeaveReason::no_room(&why))
         } else {
             let word = self.feeds.feed(FeedId::FIRST).attachment().word();

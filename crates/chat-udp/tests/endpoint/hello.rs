@@ -1,5 +1,10 @@
 //! Hellos, cookies and welcomes.
 
+use std::sync::Arc;
+
+use chat_core::Ban;
+use chat_testkit::ScriptedJournal;
+
 use super::*;
 
 #[test]
@@ -78,4 +83,23 @@ fn a_welcome_that_is_never_heard_of_ends_the_membership() {
     assert_eq!(server.room.stats().members, 0);
     server.sends(now + 40 * SECOND);
     assert_eq!(server.endpoint.peers(), 0, "it is forgotten in the end");
+}
+
+#[test]
+fn a_peer_that_was_banned_opens_no_room_while_its_session_is_remembered() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let journal = ScriptedJournal::default();
+    let config = RoomsConfig::default().with_open_max(4);
+    let rooms = Rooms::restore(config, Arc::new(journal.clone())).unwrap();
+    journal.hold_openings();
+    let mut server = Server::of(&rooms, UdpConfig::default(), "192.0.2.1:5555", now);
+    server.join(ann, 1, now);
+    let ban = Ban { who: "198.51.100.1".parse().unwrap(), why: text("spam"), until_unix_ms: None };
+    server.room.ban(&ban).unwrap();
+    server.sends(now);
+    assert_eq!((server.room.stats().members, server.endpoint.peers()), (0, 1), "it is remembered");
+    let cookie = Some(server.cookie(ann, 2, now));
+    let hello = Hello { room: Some(text("dev")), ..Hello::default() };
+    server.endpoint.receive(ann, &encode(&MemberDatagram::Hello { nonce: 2, cookie, hello }), now);
+    assert_eq!(journal.open_held(None), 0);
 }
