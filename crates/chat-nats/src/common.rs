@@ -108,7 +108,7 @@ pub(crate) struct Common {
 }
 
 /// What has happened.
-pub(crate) enum News {
+pub(crate) enum Update {
     Changes(Vec<Stored>),
     Claim(Done),
 }
@@ -127,18 +127,18 @@ impl Common {
     }
 
     /// The next thing that happens.
-    pub(crate) async fn next(&mut self) -> Option<News> {
+    pub(crate) async fn next(&mut self) -> Option<Update> {
         tokio::select! {
-            batch = self.changes.batches.recv() => batch.map(News::Changes),
-            done = self.claims.done() => done.map(News::Claim),
+            batch = self.changes.batches.recv() => batch.map(Update::Changes),
+            done = self.claims.done() => done.map(Update::Claim),
         }
     }
 
     /// Takes it in.
-    pub(crate) fn take(&mut self, news: News, pending: &mut Pending) {
+    pub(crate) fn take(&mut self, update: Update, pending: &mut Pending) {
         let mut elsewhere = Vec::new();
-        match news {
-            News::Changes(batch) => {
+        match update {
+            Update::Changes(batch) => {
                 let mut topics = Vec::new();
                 for stored in batch {
                     self.heard(&stored, &mut elsewhere, &mut topics);
@@ -147,7 +147,7 @@ impl Common {
                     self.committer.commit(topics);
                 }
             }
-            News::Claim(done) => match self.claims.ended(done, &mut elsewhere) {
+            Update::Claim(done) => match self.claims.ended(done, &mut elsewhere) {
                 Some(Todo::Release(member)) => pending.release(member),
                 Some(Todo::Lost(member, name)) => {
                     let refused = pending.take_unsent(member, &Author::Named(name));

@@ -39,10 +39,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the stream may take to say what its last message is.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Members are told when the stream has not answered for so long,
+/// Members are told that messages are on hold when the stream has not answered for so long.
 const TELL_AFTER: Duration = Duration::from_secs(2);
 
-/// and then another NATS server is tried, as often as this.
+/// While the stream does not answer, another NATS server is tried as often as this.
 const RECONNECT_EVERY: Duration = Duration::from_secs(4);
 
 /// How long a publish may wait for the connection.
@@ -182,9 +182,9 @@ impl RoomTask {
                     let Some(batch) = batch else { return };
                     self.commit(batch);
                 }
-                news = self.common.next() => {
-                    let Some(news) = news else { return };
-                    self.common.take(news, &mut self.pending);
+                update = self.common.next() => {
+                    let Some(update) = update else { return };
+                    self.common.take(update, &mut self.pending);
                 }
                 message = self.exchange.next() => {
                     let Some(message) = message else { return };

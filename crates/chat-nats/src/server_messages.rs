@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_is_read_once_and_an_answer_ends_the_wait() {
+    fn a_message_is_read_once_and_an_answer_ends_the_wait() {
         let mut messages = ServerMessages::default();
         let private = Content::Private { from: 1, author: "ann".to_owned(), to: 2, text: "hi".to_owned() };
         assert!(messages.is_new(&server_message(1, private.clone())));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_has_one_form_and_one_of_a_later_version_is_skipped() {
+    fn a_message_has_one_form_and_one_of_a_later_version_is_skipped() {
         let line = serde_json::to_string(&server_message(
             5,
             Content::Answer { to_task: 8, to_number: 2, why: None },
