@@ -42,6 +42,8 @@ pub struct Conversation {
     name: Option<Name>,
     /// The room that it wants to be in, or is in.
     room: Option<Text>,
+    /// The room is about to send it to this one.
+    goes_to: Option<Text>,
     /// The room has sent it to another one: it takes nothing more over this connection.
     moves: bool,
     /// It asked for that over an earlier connection, so it is for the member to end this one.
@@ -337,7 +339,8 @@ impl Conversation {
 
     /// The connection is lost. Returns true if nothing is lost with it, because only leaving remained.
     pub fn disconnected(&mut self) -> bool {
-        (self.is_live, self.is_asked) = (false, false);
+        self.is_live = false;
+        self.is_asked = false;
         if self.moves {
             // The old room has taken nothing after the command to move, so that nothing is in doubt.
             self.sent = 0;
@@ -366,7 +369,7 @@ impl Conversation {
             self.confirmed = self.confirmed.max(taken);
         } else {
             // A new room, or one that does not remember the session.
-            self.settled = Settled::default();
+            (self.goes_to, self.settled) = (None, Settled::default());
             let unsure = self.drain(self.sent);
             self.confirmed = match before {
                 Some(_) => self.confirmed.saturating_add(unsure.len() as u64),
@@ -379,22 +382,5 @@ impl Conversation {
         self.seen.welcomed(resumed);
         (self.sent, self.wants.got) = (0, false);
         self.welcomed = (welcome.head, self.confirmed);
-    }
-
-    /// The room has dealt with the messages up to this number. Returns those that were not confirmed before.
-    fn confirm(&mut self, number: u64) -> Vec<Text> {
-        let more = number.saturating_sub(self.confirmed);
-        let sent = usize::try_from(more).unwrap_or(usize::MAX).min(self.sent);
-        self.sent -= sent;
-        self.confirmed += sent as u64;
-        self.drain(sent)
-    }
-
-    /// Removes the first messages, which are settled.
-    fn drain(&mut self, messages: usize) -> Vec<Text> {
-        for question in &mut self.questions {
-            question.said_before = question.said_before.saturating_sub(messages);
-        }
-        self.unconfirmed.drain(..messages).map(|said| said.text).collect()
     }
 }

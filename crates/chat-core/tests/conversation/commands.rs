@@ -103,6 +103,27 @@ fn a_move_that_comes_over_a_later_connection_is_ended_by_the_member_once_it_has_
 }
 
 #[test]
+fn a_connection_that_breaks_before_a_move_is_confirmed_has_nothing_said_twice() {
+    let mut conversation = welcomed(COMMANDS);
+    conversation.say(text("hello")).unwrap();
+    conversation.command(text("/join dev")).unwrap();
+    assert_eq!(conversation.next_frame(), says(1, "hello"));
+    assert_eq!(conversation.next_frame(), says(2, "/join dev"));
+    let direct = |number, item| RoomFrame::Direct(Arc::new(Direct { number, item }));
+    conversation.receive(direct(1, DirectItem::Move { room: text("dev") }), |_| {});
+    assert!(!conversation.disconnected());
+    assert!(conversation.hello().resume.is_some(), "what became of \"hello\" is not known yet");
+    let session = Session { member: MemberId::new(1), since: 0, key: 2 };
+    let again = Welcome { resumed: true, taken: Some(2), ..support::welcome(session) };
+    conversation.receive(RoomFrame::Welcome(Box::new(again)), |_| {});
+    conversation.receive(direct(2, DirectItem::Done { number: 2 }), |_| {});
+    assert_eq!(conversation.next_frame(), Some(MemberFrame::Got { direct: 2 }));
+    assert_eq!(conversation.next_frame(), Some(MemberFrame::Bye));
+    assert!(!conversation.disconnected());
+    assert_eq!((conversation.hello().room, conversation.unconfirmed()), (Some(text("dev")), 0));
+}
+
+#[test]
 fn the_room_ends_the_connection_over_which_it_took_the_command_to_move() {
     let mut conversation = welcomed(COMMANDS);
     conversation.command(text("/join dev")).unwrap();

@@ -130,13 +130,14 @@ fn the_past_of_a_room_that_was_left_is_not_asked_for_in_another_one() {
     welcome(&mut conversation, 0);
     conversation.look_back(LookBack::newest(3));
     asks(&mut conversation, 1, &LookBack::newest(3));
-    let item = DirectItem::Move { room: text("dev") };
     let mut whys = Vec::new();
-    conversation.receive(RoomFrame::Direct(Arc::new(Direct { number: 1, item })), |event| {
-        if let ClientEvent::OldMessages(page) = event {
-            whys.push(page.why);
-        }
-    });
+    for (number, item) in [(1, DirectItem::Move { room: text("dev") }), (2, DirectItem::Done { number: 1 })] {
+        conversation.receive(RoomFrame::Direct(Arc::new(Direct { number, item })), |event| {
+            if let ClientEvent::OldMessages(page) = event {
+                whys.push(page.why);
+            }
+        });
+    }
     assert!(matches!(&whys[..], [Some(_)]), "{whys:?}");
     conversation.disconnected();
     welcome(&mut conversation, 0);

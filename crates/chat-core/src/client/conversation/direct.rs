@@ -44,13 +44,15 @@ impl Conversation {
             item => {
                 match item {
                     DirectItem::Done { number } | DirectItem::Sent { number, .. } => {
-                        self.must_go |= self.moves && *number <= self.welcomed.1;
                         self.confirm(*number);
+                        // Only now it is known what became of everything that it said before the command.
+                        if let Some(room) = self.goes_to.take() {
+                            (self.room, self.moves) = (Some(room), true);
+                            self.must_go = *number <= self.welcomed.1;
+                            self.forget_the_past(&mut on_event);
+                        }
                     }
-                    DirectItem::Move { room } => {
-                        (self.room, self.moves) = (Some(room.clone()), true);
-                        self.forget_the_past(&mut on_event);
-                    }
+                    DirectItem::Move { room } => self.goes_to = Some(room.clone()),
                     _ => {}
                 }
                 on_event(ClientEvent::Direct(item.clone()));

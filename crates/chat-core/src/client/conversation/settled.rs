@@ -19,6 +19,23 @@ impl Conversation {
         let texts = self.confirm(number);
         self.settled.extend(first, texts);
     }
+
+    /// The room has dealt with the messages up to this number. Returns those that were not confirmed before.
+    pub(super) fn confirm(&mut self, number: u64) -> Vec<Text> {
+        let more = number.saturating_sub(self.confirmed);
+        let sent = usize::try_from(more).unwrap_or(usize::MAX).min(self.sent);
+        self.sent -= sent;
+        self.confirmed += sent as u64;
+        self.drain(sent)
+    }
+
+    /// Removes the first messages, which are settled.
+    pub(super) fn drain(&mut self, messages: usize) -> Vec<Text> {
+        for question in &mut self.questions {
+            question.said_before = question.said_before.saturating_sub(messages);
+        }
+        self.unconfirmed.drain(..messages).map(|said| said.text).collect()
+    }
 }
 
 impl Settled {
