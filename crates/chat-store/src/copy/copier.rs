@@ -122,9 +122,10 @@ impl Copier {
         }
         let (wake, lacking) = (self.wakes.0.clone(), Arc::clone(&self.lacking));
         let tail = Arc::new(Tail::new(last, newest, wake, lacking));
-        let journal = CopyJournal::new(source, room, Arc::clone(&tail), self.readers.clone());
-        let journal = Arc::new(journal);
         let unverified = said.filter(|_| there.is_none());
+        let is_verified = unverified.is_none();
+        let journal = CopyJournal::new(source, room, Arc::clone(&tail), self.readers.clone(), is_verified);
+        let journal = Arc::new(journal);
         let (weak, _is_open) = (Arc::downgrade(&journal), is_open);
         self.rooms.push(Room { name, id: room, tail, journal: weak, _is_open, again: None, unverified });
         request.answer(Ok((past, journal)));
@@ -202,13 +203,13 @@ impl Copier {
             && origin(first) != Some(said)
         {
             tracing::error!("{}", self.is_another(&room.name));
-            journal.give_up();
             return Step::Over;
         }
         if first.is_none() {
             return Step::Failed; // it is on its way to the NATS server that was asked, for example
         }
         room.unverified = None;
+        journal.verified();
         self.append(room, page.messages)
     }
 

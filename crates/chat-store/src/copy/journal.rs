@@ -13,8 +13,8 @@ use crate::reader::Readers;
 pub(crate) struct CopyJournal {
     past: Arc<CopyPast>,
     tail: Arc<Tail>,
-    /// The file turned out to be no copy of this room.
-    is_given_up: AtomicBool,
+    /// The file is known to be a copy of this room. Until then nothing is read from it.
+    is_verified: AtomicBool,
 }
 
 /// Where old messages are.
@@ -25,18 +25,24 @@ struct CopyPast {
 }
 
 impl CopyJournal {
-    pub(crate) fn new(source: Arc<dyn Journal>, room: i64, tail: Arc<Tail>, readers: Readers) -> Self {
+    pub(crate) fn new(
+        source: Arc<dyn Journal>,
+        room: i64,
+        tail: Arc<Tail>,
+        readers: Readers,
+        is_verified: bool,
+    ) -> Self {
         let past = Arc::new(CopyPast { source, room, readers });
-        Self { past, tail, is_given_up: AtomicBool::new(false) }
+        Self { past, tail, is_verified: AtomicBool::new(is_verified) }
     }
 
     pub(crate) fn source(&self) -> &dyn Journal {
         &*self.past.source
     }
 
-    /// From now on nothing is read from the copy.
-    pub(crate) fn give_up(&self) {
-        self.is_given_up.store(true, Ordering::Relaxed);
+    /// From now on old messages are read from the copy.
+    pub(crate) fn verified(&self) {
+        self.is_verified.store(true, Ordering::Relaxed);
     }
 }
 
@@ -60,10 +66,10 @@ impl Journal for CopyJournal {
         let (known, written) = self.tail.known_and_written();
         let past = Arc::clone(&self.past);
         match request.query.clone() {
-            Query::After(seq) if seq < written && !self.is_given_up.load(Ordering::Relaxed) => {
+            Query::After(seq) if seq < written && self.is_verified.load(Ordering::Relaxed) => {
                 past.after(seq, request);
             }
-            Query::Before { seq, messages, filter } if !self.is_given_up.load(Ordering::Relaxed) => {
+            Query::Before { seq, messages, filter } if self.is_verified.load(Ordering::Relaxed) => {
                 let before = Before { seq, messages, filter };
                 if written < known && seq > written + 1 {
                     past.newest_before(before, written, request);
