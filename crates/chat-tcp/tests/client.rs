@@ -203,8 +203,11 @@ fn a_client_that_rooms_send_on_for_ever_takes_its_time() {
         let (mut socket, peer) = listener.accept().unwrap();
         began.get_or_insert_with(now);
         let mut bytes = welcome(peer);
-        let item = DirectItem::Move { room: text("dev") };
-        RoomFrame::Direct(Direct { number: 1, item }.into()).encode(&mut bytes);
+        for (number, item) in
+            [(1, DirectItem::Move { room: text("dev") }), (2, DirectItem::Done { number: 1 })]
+        {
+            RoomFrame::Direct(Direct { number, item }.into()).encode(&mut bytes);
+        }
         socket.write_all(&bytes).unwrap();
     }
     // The first move is followed at once. Each of the others waits half a second.
