@@ -368,13 +368,17 @@ impl Conversation {
             self.pass(taken);
             self.confirmed = self.confirmed.max(taken);
         } else {
-            // A new room, or one that does not remember the session.
-            (self.goes_to, self.settled) = (None, Settled::default());
+            // A new room, or one that does not know what became of everything.
+            let first = self.confirmed.saturating_add(1);
             let unsure = self.drain(self.sent);
-            self.confirmed = match before {
-                Some(_) => self.confirmed.saturating_add(unsure.len() as u64),
-                None => taken.unwrap_or(0),
-            };
+            if before.is_some() {
+                // Some of them may have been refused, and the room may still say so.
+                self.settled.extend(first, unsure.clone());
+                self.confirmed = self.confirmed.saturating_add(unsure.len() as u64);
+            } else {
+                (self.goes_to, self.settled) = (None, Settled::default());
+                self.confirmed = taken.unwrap_or(0);
+            }
             if !unsure.is_empty() {
                 on_event(ClientEvent::Unsure(unsure));
             }

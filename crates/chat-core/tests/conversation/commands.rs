@@ -123,6 +123,32 @@ fn a_connection_that_breaks_before_a_move_is_confirmed_has_nothing_said_twice() 
     assert_eq!((conversation.hello().room, conversation.unconfirmed()), (Some(text("dev")), 0));
 }
 
+/// The lane of the session has lost an answer, but not all of them.
+#[test]
+fn what_is_told_after_a_resume_that_knows_nothing_still_counts() {
+    let mut conversation = welcomed(COMMANDS);
+    conversation.say(text("hello")).unwrap();
+    conversation.command(text("/join dev")).unwrap();
+    assert_eq!(conversation.next_frame(), says(1, "hello"));
+    assert_eq!(conversation.next_frame(), says(2, "/join dev"));
+    let direct = |number, item| RoomFrame::Direct(Arc::new(Direct { number, item }));
+    conversation.receive(direct(1, DirectItem::Move { room: text("dev") }), |_| {});
+    assert!(!conversation.disconnected());
+    let session = Session { member: MemberId::new(1), since: 0, key: 2 };
+    let again = Welcome { resumed: true, taken: None, ..support::welcome(session) };
+    let mut events = Vec::new();
+    conversation.receive(RoomFrame::Welcome(Box::new(again)), |event| events.push(event));
+    assert!(
+        matches!(&events[..], [ClientEvent::Unsure(texts), ClientEvent::Connected { .. }] if texts.len() == 2)
+    );
+    events.clear();
+    let refused = DirectItem::Refused { number: 1, why: text("no") };
+    conversation.receive(direct(2, refused), |event| events.push(event));
+    assert!(matches!(&events[..], [ClientEvent::Refused { text: Some(said), .. }] if *said == text("hello")));
+    conversation.receive(direct(3, DirectItem::Done { number: 2 }), |_| {});
+    assert!(conversation.moves());
+}
+
 #[test]
 fn the_room_ends_the_connection_over_which_it_took_the_command_to_move() {
     let mut conversation = welcomed(COMMANDS);

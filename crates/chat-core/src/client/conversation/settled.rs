@@ -40,7 +40,7 @@ impl Conversation {
 
 impl Settled {
     /// These messages are dealt with. The first of them has the number `first`.
-    fn extend(&mut self, first: u64, texts: Vec<Text>) {
+    pub(super) fn extend(&mut self, first: u64, texts: Vec<Text>) {
         self.0.extend((first..).zip(texts));
         let surplus = self.0.len().saturating_sub(UNCONFIRMED_MAX);
         self.0.drain(..surplus);
