@@ -11,7 +11,7 @@ use crate::error::JoinError;
 use crate::identity::Identity;
 use crate::journal::Query;
 use crate::members::Membership;
-use crate::outcome::{Joined, Taken, Welcomed};
+use crate::outcome::{Joined, Moved, Taken, Welcomed};
 use crate::room::Room;
 use crate::state::{Luggage, Newcomer, WORD};
 use crate::update::{CaughtUp, Update};
@@ -171,7 +171,7 @@ impl Attachment {
     }
 
     /// Takes a plain `member` to the room of another attachment, with its name, and as an operator or muted if it is that. In this
-    /// room it leaves; there it joins, and is told where it is. `key` is the transport's own number for it.
+    /// room it leaves, after a message that may not be pulled yet; there it joins, and is told where it is. `key` is the transport's own number for it.
     ///
     /// # Errors
     ///
@@ -183,13 +183,13 @@ impl Attachment {
         other: &Attachment,
         key: usize,
         now: Instant,
-    ) -> Option<Result<Joined, JoinError>> {
+    ) -> Option<Result<Moved, JoinError>> {
         let luggage = self.room.lock().luggage(member)?;
         if let Err(refused) = other.admit(&luggage.identity, luggage.name.as_ref()) {
             return Some(Err(refused));
         }
         // What an operator has decided about it meanwhile holds: it may be kicked by now.
-        let (luggage, wakes) = self.room.lock().depart(member, now)?;
+        let (luggage, left_after, wakes) = self.room.lock().depart(member, now)?;
         wakes.wake();
         let Luggage { identity, is_proven, name, .. } = luggage.clone();
         let newcomer = Newcomer::new(other.id, key, &identity, is_proven, now);
@@ -197,7 +197,7 @@ impl Attachment {
         Some(result.map(|(joined, wakes)| {
             wakes.wake();
             other.room.enforce_bans(&identity, other.word, name.as_ref());
-            joined
+            Moved { joined, left_after }
         }))
     }
 

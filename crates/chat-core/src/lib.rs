@@ -134,7 +134,7 @@ pub use mutes::{MUTES_MAX, Mute, MuteList};
 pub use observer::Observer;
 pub use opening::Opening;
 pub use operators::{Entered, OperatorPassword, PasswordError};
-pub use outcome::{Joined, Outcome, Said, Start, Taken, Welcomed};
+pub use outcome::{Joined, Moved, Outcome, Said, Start, Taken, Welcomed};
 pub use pending_room::{OpenRequest, PendingRoom};
 pub use people::Presence;
 pub use places::Places;

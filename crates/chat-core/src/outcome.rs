@@ -21,6 +21,18 @@ pub struct Joined {
     pub seq: u64,
 }
 
+/// A plain member that has gone to another room, from [`Attachment::move_to`](crate::Attachment::move_to).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use = "a peer that is not made to leave stays a member"]
+pub struct Moved {
+    /// It as a member of the other room.
+    pub joined: Joined,
+    /// Sequence number of the newest message of the room that it left, at that moment. Another thread may have added messages since
+    /// the last [`pull`](crate::Attachment::pull): up to this one, they are the member's, too.
+    pub left_after: u64,
+}
+
 /// A framed peer that has joined, or whose session goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -102,7 +102,7 @@ fn a_ban_holds_for_a_member_that_is_between_two_rooms() {
     let bans = world.bans.clone();
     world.meanwhile(move |_| bans.ban(ban).unwrap());
     let moved = lobby.attachment.move_to(member, &dev.attachment, 0, world.time.now()).unwrap().unwrap();
-    assert_eq!(dismissed(&mut dev, moved.member), Some(LeaveReason::banned(&text("enough"))));
+    assert_eq!(dismissed(&mut dev, moved.joined.member), Some(LeaveReason::banned(&text("enough"))));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn what_a_member_is_when_it_leaves_it_is_in_the_other_room() {
         world.meanwhile(move |rooms| decide(rooms, joined.id));
         let moved: Result<_, JoinError> =
             lobby.attachment.move_to(joined.member, &dev.attachment, 0, world.time.now()).unwrap();
-        moved.unwrap().id
+        moved.unwrap().joined.id
     };
     let dev_room = world.room("dev");
     let found =

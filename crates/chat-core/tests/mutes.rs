@@ -111,7 +111,7 @@ fn a_mute_on_loopback_holds_for_one_member_and_goes_along_to_another_room() {
     let (ann, bob) = (here.join("127.0.0.1:5"), here.join("127.0.0.1:6"));
     assert_eq!(run(&host, "mute 127.0.0.1:5"), ["127.0.0.1:5 is muted"]);
     assert!(!is_refused(&here, bob));
-    let moved = here.attachment.move_to(ann, &there.attachment, 0, time.now()).unwrap().unwrap();
+    let moved = here.attachment.move_to(ann, &there.attachment, 0, time.now()).unwrap().unwrap().joined;
     assert!(is_refused(&there, moved.member));
     assert_eq!(dev.unmute("127.0.0.1:5").len(), 1);
     assert!(!is_refused(&there, moved.member));

@@ -299,6 +299,9 @@ impl Connection {
     ///
     /// The error of the socket. Then call [`give_up_writing`](Self::give_up_writing).
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>, socket: &mut impl Write) -> io::Result<bool> {
+        if self.phase == Phase::Moving {
+            cx.feed_mut().pull(); // what others say until it goes is the member's, too
+        }
         loop {
             if matches!(self.phase, Phase::Handshake | Phase::Lingering | Phase::Done) {
                 return Ok(false);

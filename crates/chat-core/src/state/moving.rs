@@ -41,9 +41,11 @@ impl State {
         })
     }
 
-    /// A plain member leaves for another room. `None` if it is no member (any more).
-    pub(crate) fn depart(&mut self, membership: Membership, now: Instant) -> Option<(Luggage, Wakes)> {
-        Some((self.luggage(membership)?, self.leave(membership, LeaveReason::Quit, now)))
+    /// A plain member leaves for another room. Returns the number of the last message before that, too. `None` if it is no member
+    /// (any more).
+    pub(crate) fn depart(&mut self, membership: Membership, now: Instant) -> Option<(Luggage, u64, Wakes)> {
+        let (luggage, left_after) = (self.luggage(membership)?, self.log.seq());
+        Some((luggage, left_after, self.leave(membership, LeaveReason::Quit, now)))
     }
 
     /// A plain member of another room, which it has left, joins this one.

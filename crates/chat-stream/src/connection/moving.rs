@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chat_core::Room;
+use chat_core::{Moved, Room};
 use chat_proto::LeaveReason;
 
 use super::{Connection, Context, Phase, Who};
@@ -47,8 +47,10 @@ impl Connection {
         let (old, new) = (cx.at, cx.feeds.open(room));
         let (from, to) = (cx.feeds.feed(old).attachment(), cx.feeds.feed(new).attachment());
         match from.move_to(speaker.member(), to, cx.key, cx.now) {
-            Some(Ok(joined)) => {
-                self.outgoing.skip_rest(speaker, cx);
+            Some(Ok(moved)) => {
+                let Moved { joined, left_after, .. } = moved;
+                cx.feed_mut().pull(); // what others have said since the last time may be the member's, too
+                self.outgoing.skip_to(left_after, speaker, cx);
                 self.who = Who::Member(Speaker::new(joined.member));
                 cx.at = new;
                 cx.feed_mut().pull(); // the log must reach the start of the member

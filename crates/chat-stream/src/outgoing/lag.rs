@@ -69,14 +69,19 @@ impl Outgoing {
         true
     }
 
-    /// The member reads slowly, and goes before it has everything of this room: it is told how much it misses.
+    /// The member goes before it has everything of this room: it is told how much it misses.
     pub(crate) fn skip_rest(&mut self, speaker: &mut Speaker, cx: &Context<'_>) {
-        let (before, head) = (self.cursor.seq(), cx.feed().log(self.format()).head());
-        self.go_on_at(head);
-        let skipped = speaker.skipped_up_to(before, head.seq(), cx.feed());
-        let missed = (head.seq() - before).saturating_sub(skipped);
+        self.skip_to(cx.feed().log(self.format()).seq(), speaker, cx);
+    }
+
+    /// Like [`skip_rest`](Self::skip_rest), if the last message that is the member's is `last`.
+    pub(crate) fn skip_to(&mut self, last: u64, speaker: &mut Speaker, cx: &Context<'_>) {
+        let (before, cursor) = (self.cursor.seq(), cx.feed().log(self.format()).after(last));
+        self.go_on_at(cursor);
+        let skipped = speaker.skipped_up_to(before, cursor.seq(), cx.feed());
+        let missed = cursor.seq().saturating_sub(before + skipped);
         if missed > 0 {
-            self.push_missed(missed, head, speaker, cx);
+            self.push_missed(missed, cursor, speaker, cx);
         }
     }
 

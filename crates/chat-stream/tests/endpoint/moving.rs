@@ -1,7 +1,7 @@
 //! Plain members that go to another room.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_core::{Gate, RoomConfig, Rooms, RoomsConfig};
@@ -126,6 +126,31 @@ fn a_slow_member_that_is_kept_out_of_the_other_room_misses_nothing_of_its_own() 
     let heard = stage.reads();
     assert!(heard.contains("not now") && !heard.contains("You missed"), "{heard}");
     assert_eq!(heard.matches("[*] message").count(), 20, "{heard}");
+}
+
+#[test]
+fn what_another_thread_says_at_the_moment_of_leaving_is_told_as_missed() {
+    let time = VirtualTime::default();
+    let clocks = time.clone();
+    let world = move || World { clock: clocks.clock(), unix_clock: clocks.unix_clock(), seed: [7; 32] };
+    let lobby: Arc<OnceLock<Room>> = Arc::default();
+    let old_room = Arc::clone(&lobby);
+    // The other room asks its gate once the member has been served, and before it leaves.
+    let gate = Gate::new(move |_| {
+        if let Some(lobby) = old_room.get() {
+            lobby.notice("at the last moment").unwrap();
+        }
+        Ok(())
+    });
+    let config = config().with_room_config(RoomConfig::default().with_gate(gate));
+    let rooms = Rooms::in_worlds(config, world).unwrap();
+    let mut stage = Stage::new(&rooms, &time, 4096);
+    stage.says("hi\n");
+    lobby.set(rooms.first().clone()).unwrap();
+    stage.says("/join dev\n");
+    rooms.first().notice("afterwards").unwrap();
+    let told = "[*] You missed 1 message\n[*] You are in dev now: 1 present\n";
+    assert!(stage.reads().ends_with(told), "{}", stage.heard);
 }
 
 #[test]

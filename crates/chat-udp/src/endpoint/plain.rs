@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{FeedId, Format, Joined, Room};
+use chat_core::{FeedId, Format, Joined, Moved, Room};
 use chat_proto::{LeaveReason, PeerAddr, TextKind};
 
 use super::Endpoint;
@@ -102,7 +102,7 @@ impl Endpoint {
         let Some(Peer::Plain(plain)) = self.peers.get_mut(key) else { return false };
         let (from, to) = (self.feeds.feed(old).attachment(), self.feeds.feed(new).attachment());
         match from.move_to(plain.member(), to, key, now) {
-            Some(Ok(joined)) => {
+            Some(Ok(Moved { joined, .. })) => {
                 let feed = self.feeds.feed_mut(new);
                 feed.pull();
                 let cursor = feed.open(Format::Lf).after(joined.seq);
