@@ -60,6 +60,9 @@ pub enum SayError {
     /// The member has left, or was kicked.
     #[error("not a member of the room any more")]
     NotMember,
+    /// A command of the member has sent it to another room: it says there what follows.
+    #[error("the member goes to another room")]
+    Moving,
     /// The room is closing and accepts no more messages.
     #[error("the room is closing")]
     Closing,

@@ -11,23 +11,53 @@ use crate::profile::Profile;
 /// If the transport has this many items still to pull, their member must wait before it says more.
 const UNPULLED_MAX: u64 = DIRECT_ITEMS_MAX as u64 / 2;
 
+/// Items that are not acknowledged, in the order of their numbers, of which some may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Items {
+    items: VecDeque<Arc<Direct>>,
+    bytes: usize,
+}
+
+impl Items {
+    fn has_room_for(&self, item: &DirectItem) -> bool {
+        self.items.len() < DIRECT_ITEMS_MAX && self.bytes + cost(item) <= DIRECT_BYTES_MAX
+    }
+
+    fn keep(&mut self, direct: Arc<Direct>) {
+        self.bytes += cost(&direct.item);
+        self.items.push_back(direct);
+    }
+
+    fn forget(&mut self, at: usize) {
+        if let Some(direct) = self.items.remove(at) {
+            self.bytes -= cost(&direct.item);
+        }
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Direct>> {
+        self.items.iter()
+    }
+}
+
+impl FromIterator<Arc<Direct>> for Items {
+    fn from_iter<I: IntoIterator<Item = Arc<Direct>>>(directs: I) -> Self {
+        let mut items = Self::default();
+        directs.into_iter().for_each(|direct| items.keep(direct));
+        items
+    }
+}
+
 /// The content of a lane. Exists only while the lane is not empty.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    /// Not acknowledged, in the order of their numbers. Some numbers may be left out.
-    items: VecDeque<Arc<Direct>>,
-    bytes: usize,
+    items: Items,
     /// The transport has pulled the items up to this number.
     pulled: u64,
 }
 
 impl Lane {
     fn new(pulled: u64) -> Self {
-        Self { items: VecDeque::new(), bytes: 0, pulled }
-    }
-
-    fn has_room_for(&self, item: &DirectItem) -> bool {
-        self.items.len() < DIRECT_ITEMS_MAX && self.bytes + cost(item) <= DIRECT_BYTES_MAX
+        Self { items: Items::default(), pulled }
     }
 
     /// Who sent the private messages in it.
@@ -50,17 +80,6 @@ impl Lane {
         let kept = self.items.iter().filter(|direct| is_kept(&direct.item)).map(Arc::clone);
         Unread { items: kept.collect(), ..Unread::default() }
     }
-
-    fn keep(&mut self, direct: &Arc<Direct>) {
-        self.bytes += cost(&direct.item);
-        self.items.push_back(Arc::clone(direct));
-    }
-
-    fn forget(&mut self, at: usize) {
-        if let Some(direct) = self.items.remove(at) {
-            self.bytes -= cost(&direct.item);
-        }
-    }
 }
 
 /// The direct lane of a session while it has no connection.
@@ -70,21 +89,22 @@ pub(crate) struct Unread {
     direct: u64,
     /// As [`Profile::lost`].
     lost: u64,
-    /// Not acknowledged, in the order of their numbers.
-    items: Vec<Arc<Direct>>,
+    /// As [`Profile::goes_after`].
+    goes_after: u64,
+    items: Items,
 }
 
 impl Unread {
     /// Items in it.
     pub(crate) fn len(&self) -> usize {
-        self.items.len()
+        self.items.items.len()
     }
 
     /// Forgets the items: there is no room for them.
     pub(crate) fn clear(&mut self) {
         let lost = self.items.iter().rev().find(|direct| needs_telling(&direct.item));
         self.lost = self.lost.max(lost.map_or(0, |direct| direct.number));
-        self.items = Vec::new();
+        self.items = Items::default();
     }
 
     /// Puts another item into it; false if it is full.
@@ -96,14 +116,13 @@ impl Unread {
             }
             return false;
         }
-        self.items.push(Arc::new(Direct { number: self.direct, item }));
+        self.items.keep(Arc::new(Direct { number: self.direct, item }));
         true
     }
 
     /// Whether it is not full.
     pub(crate) fn has_room_for(&self, item: &DirectItem) -> bool {
-        let bytes: usize = self.items.iter().map(|direct| cost(&direct.item)).sum();
-        self.items.len() < DIRECT_ITEMS_MAX && bytes + cost(item) <= DIRECT_BYTES_MAX
+        self.items.has_room_for(item)
     }
 
     /// Whether a member that has the items up to `got` will never get one of those after it.
@@ -118,21 +137,34 @@ impl Profile {
         let unread = self.lane.as_ref().map_or_else(Unread::default, |lane| lane.kept_for_resume());
         // Of what is untold it learns that something is.
         let lost = if self.untold > 0 { self.direct } else { self.lost };
-        Unread { direct: self.direct, lost, ..unread }
+        Unread { direct: self.direct, lost, goes_after: self.goes_after, ..unread }
     }
 
     /// The session goes on, and has the items up to `got`.
     pub(crate) fn resume(&mut self, unread: &Unread, got: u64) {
         self.direct = unread.direct.max(got);
-        (self.got, self.lost) = (got, unread.lost);
-        let mut lane = Lane::new(got);
-        unread.items.iter().filter(|direct| direct.number > got).for_each(|direct| lane.keep(direct));
-        self.lane = Some(Box::new(lane)).filter(|lane| !lane.items.is_empty());
+        (self.got, self.lost, self.goes_after) = (got, unread.lost, unread.goes_after);
+        let items: Items = unread.items.iter().filter(|direct| direct.number > got).map(Arc::clone).collect();
+        let has_items = !items.items.is_empty();
+        self.lane = has_items.then(|| Box::new(Lane { items, pulled: got }));
+        self.goes_on();
+    }
+
+    /// The session goes on over another connection. If its client will not learn that it was sent to another room, it stays.
+    pub(crate) fn goes_on(&mut self) {
+        let goes_after = self.goes_after;
+        let is_told =
+            |direct: &Arc<Direct>| matches!(direct.item, DirectItem::Done { number } if number == goes_after);
+        let will_learn =
+            self.taken < goes_after || self.lane.as_ref().is_some_and(|lane| lane.items.iter().any(is_told));
+        if !will_learn {
+            self.goes_after = 0;
+        }
     }
 
     /// Puts an item into the lane; `None` if it is full. The caller must hand the item to the transport.
     pub(crate) fn push_direct(&mut self, item: DirectItem) -> Option<Arc<Direct>> {
-        let is_full = self.lane.as_ref().is_some_and(|lane| !lane.has_room_for(&item));
+        let is_full = self.lane.as_ref().is_some_and(|lane| !lane.items.has_room_for(&item));
         (!is_full).then(|| self.push(item, true))
     }
 
@@ -143,17 +175,17 @@ impl Profile {
     pub(crate) fn push_confirmation(&mut self, item: DirectItem) -> Arc<Direct> {
         let mut has_room = true;
         if let Some(lane) = &mut self.lane {
-            while !lane.has_room_for(&item) {
+            while !lane.items.has_room_for(&item) {
                 let is_old = |direct: &Arc<Direct>| direct.number <= lane.pulled && is_answer(&direct.item);
-                let Some(at) = lane.items.iter().position(is_old) else {
+                let Some(at) = lane.items.items.iter().position(is_old) else {
                     has_room = false;
                     break;
                 };
-                let forgotten = &lane.items[at];
+                let forgotten = &lane.items.items[at];
                 if needs_telling(&forgotten.item) {
                     self.lost = self.lost.max(forgotten.number);
                 }
-                lane.forget(at);
+                lane.items.forget(at);
             }
         }
         self.push(item, has_room)
@@ -164,7 +196,7 @@ impl Profile {
         self.direct = self.direct.saturating_add(1);
         let direct = Arc::new(Direct { number: self.direct, item });
         if is_kept {
-            lane.keep(&direct);
+            lane.items.keep(Arc::clone(&direct));
         } else if needs_telling(&direct.item) {
             self.lost = self.direct;
         }
@@ -184,8 +216,8 @@ impl Profile {
         let number = number.min(self.direct);
         self.got = self.got.max(number);
         if let Some(lane) = &mut self.lane {
-            while lane.items.front().is_some_and(|direct| direct.number <= number) {
-                lane.forget(0);
+            while lane.items.items.front().is_some_and(|direct| direct.number <= number) {
+                lane.items.forget(0);
             }
         }
         self.let_lane_go();
@@ -210,13 +242,13 @@ impl Profile {
     /// The items of the lane, for another transport.
     pub(crate) fn unacknowledged(&mut self) -> Vec<Arc<Direct>> {
         let Some(lane) = &mut self.lane else { return Vec::new() };
-        lane.pulled = lane.items.front().map_or(self.direct, |first| first.number - 1);
+        lane.pulled = lane.items.items.front().map_or(self.direct, |first| first.number - 1);
         lane.items.iter().map(Arc::clone).collect()
     }
 
     fn let_lane_go(&mut self) {
         let direct = self.direct;
-        self.lane.take_if(|lane| lane.items.is_empty() && lane.pulled == direct);
+        self.lane.take_if(|lane| lane.items.items.is_empty() && lane.pulled == direct);
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Profile {
     pub(crate) got: u64,
     /// The number of the newest item of the lane that is not kept until it is acknowledged.
     pub(crate) lost: u64,
+    /// The number of the command that has sent it to another room: nothing after that is taken from it. 0 if it stays.
+    pub(crate) goes_after: u64,
     /// Private messages of it that were not delivered, and of which it has not been told.
     pub(crate) untold: u32,
     /// `None` if it has never asked for old messages.

@@ -5,8 +5,8 @@ mod support;
 
 use std::time::Duration;
 
-use chat_core::{Dismissed, JoinError, Outcome, RoomConfig, SayError, Start, Welcomed};
-use chat_proto::{Hello, LeaveReason, MemberId, Resume, Welcome};
+use chat_core::{Dismissed, JoinError, Outcome, RoomConfig, Rooms, RoomsConfig, SayError, Start, Welcomed};
+use chat_proto::{Hello, LeaveReason, MemberId, Resume, Text, Welcome};
 use support::{Carrier, room, room_with, small_room, text};
 
 const HISTORY: u16 = 5;
@@ -45,6 +45,34 @@ fn history_is_what_a_member_asks_for_up_to_the_maximum() {
         let hello = Hello { history: asked, ..fresh() };
         assert_eq!(carrier.welcome("127.0.0.1:1", &hello).start, Start::History(given));
     }
+}
+
+#[test]
+fn a_member_that_was_sent_to_another_room_says_nothing_more_also_over_a_later_connection() {
+    let config = RoomsConfig::default().with_room("lobby".parse().unwrap()).with_room("dev".parse().unwrap());
+    let (_, time) = room();
+    let clock = time.clone();
+    let rooms = Rooms::in_worlds(config, move || support::world(&clock)).unwrap();
+    let carriers = [(); 2].map(|()| Carrier::new(&rooms.first(), &time));
+    let first = carriers[0].welcome("192.0.2.1:1", &fresh());
+    let say = |at: usize, member, number, text: &str| {
+        let text = Text::one_line(text).unwrap();
+        carriers[at].attachment.say_numbered(member, number, text, time.now()).map(|said| said.outcome)
+    };
+    assert!(matches!(say(0, first.member, 1, "/join dev"), Ok(Outcome::Answered { .. })));
+    assert_eq!(say(0, first.member, 2, "hello dev"), Err(SayError::Moving));
+    // It is taken up while the old connection is there, and after that has left.
+    let again = carriers[1].welcome("192.0.2.1:2", &resume(&first.welcome, 0));
+    assert_eq!((again.welcome.resumed, again.welcome.taken), (true, Some(1)));
+    assert_eq!(say(1, again.member, 2, "hello dev"), Err(SayError::Moving));
+    carriers[1].attachment.leave(again.member, LeaveReason::Lost, time.now());
+    let again = carriers[0].welcome("192.0.2.1:3", &resume(&first.welcome, 0));
+    assert_eq!(say(0, again.member, 2, "hello dev"), Err(SayError::Moving));
+    // A client that has all of that lane, and comes back nevertheless, stays.
+    let all =
+        Hello { resume: Some(Resume { direct: 9, ..resume(&first.welcome, 0).resume.unwrap() }), ..fresh() };
+    let again = carriers[1].welcome("192.0.2.1:4", &all);
+    assert!(matches!(say(1, again.member, 2, "hello lobby"), Ok(Outcome::Accepted { .. })));
 }
 
 #[test]

@@ -317,6 +317,9 @@ impl State {
             profile.direct = profile.direct.max(resume.direct);
             profile.direct_got(resume.direct);
         }
+        if let Some(profile) = &mut member.profile {
+            profile.goes_on();
+        }
         let membership = self.insert(member);
         wakes.0.extend(self.tell_again(membership).0);
         (membership, wakes)

@@ -99,9 +99,10 @@ impl State {
             items.push(DirectItem::Ignoring { member, is_ignored });
         }
         if let Some(Action::Move(opening)) = &action
-            && self.members.get(membership).is_some_and(|member| member.is_framed)
+            && let Some(member) = self.members.get_mut(membership).filter(|member| member.is_framed)
             && let Some(room) = opening.name().and_then(|name| Text::one_line(name.as_str()).ok())
         {
+            member.profile_mut().goes_after = number;
             items.push(DirectItem::Move { room });
         }
         items.extend(reply.items());
@@ -136,6 +137,9 @@ impl State {
         let number = number.unwrap_or_else(|| newest.saturating_add(1));
         if number <= newest {
             return Ok(None);
+        }
+        if speaker.profile.as_ref().is_some_and(|profile| profile.goes_after > 0) {
+            return Err(SayError::Moving);
         }
         let (member, attachment, word) = (speaker.id, speaker.attachment as usize, self.word(speaker));
         let throttled = self.throttle(membership, now)?;

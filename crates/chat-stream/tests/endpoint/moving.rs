@@ -1,8 +1,8 @@
 //! Plain members that go to another room.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use chat_core::{Gate, RoomConfig, Rooms, RoomsConfig};
 use chat_testkit::{ScriptedJournal, ScriptedJournals};
