@@ -20,7 +20,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 const HEARD_OF: Duration = Duration::from_secs(5);
 
 /// The longest time until the server knows a member's new address. It can be long, because a silent member sends only
-/// a keep-alive now and then.
+/// a keep-alive now and then, and that may be lost.
 const FOUND: Duration = Duration::from_secs(60);
 
 pub(super) struct FramedUdp {
@@ -179,7 +179,7 @@ impl Person for FramedUdp {
         let is_there = self.talk.member().and_then(|member| cx.truth.stay(member));
         let lasts = |since: Instant, least| cx.now.saturating_duration_since(since) > least;
         self.expects_all = self.welcome_at.is_some_and(|at| lasts(at, HEARD_OF))
-            && (cx.is_settled || self.moved_at.is_none_or(|at| lasts(at, FOUND)))
+            && self.moved_at.is_none_or(|at| lasts(at, FOUND))
             && !cx.is_cut_off
             && !self.goes
             && self.attention.is_known(cx.now)

@@ -85,8 +85,6 @@ pub(super) struct Surroundings<'a> {
     pub(super) network: &'a mut Network,
     pub(super) truth: &'a Truth,
     pub(super) server: SocketAddr,
-    /// The room began to close after every member had heard and said everything.
-    pub(super) is_settled: bool,
     /// No datagram gets through.
     pub(super) is_cut_off: bool,
     pub(super) is_closing: bool,

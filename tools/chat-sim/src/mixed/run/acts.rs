@@ -187,7 +187,6 @@ impl<const QUICK: bool> Run<'_, QUICK> {
             network: if is_plain { &mut self.good_network } else { &mut self.network },
             truth: &truth.borrow(),
             server: self.server,
-            is_settled: self.is_settled,
             is_cut_off: self.outage_until.is_some(),
             is_closing: self.is_closing,
             port: &mut self.port,

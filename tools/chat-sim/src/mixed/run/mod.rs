@@ -68,7 +68,6 @@ pub(super) struct Run<'s, const QUICK: bool> {
     names: usize,
     lone: Lone,
     keeper: Keeper,
-    is_settled: bool,
     is_closing: bool,
     datagrams: u64,
     steps: u64,
@@ -116,7 +115,6 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
             names: 0,
             lone: Lone::default(),
             keeper,
-            is_settled: false,
             is_closing: false,
             datagrams: 0,
             steps: 0,
@@ -174,7 +172,6 @@ impl<'s, const QUICK: bool> Run<'s, QUICK> {
                 result => result?,
             }
         }
-        self.is_settled = true;
         Ok(())
     }
 
