@@ -31,12 +31,14 @@ impl LocalLane {
 
     /// What the member hears next.
     pub(super) fn pop(&mut self) -> Option<DirectItem> {
-        self.items.pop_front().or_else(|| {
+        if self.is_empty() {
+            return None;
+        }
+        Some(self.items.pop_front().unwrap_or_else(|| {
             let untold = std::mem::take(&mut self.untold);
-            let text =
-                Text::lossy(&format!("You were not told what became of {untold} more of your messages"));
-            (untold > 0).then_some(DirectItem::Notice { text })
-        })
+            let text = format!("You were not told what became of {untold} more of your messages");
+            DirectItem::Notice { text: Text::lossy(&text) }
+        }))
     }
 }
 

@@ -68,8 +68,11 @@ impl Whispers {
     pub(super) fn lost(&self, from: &str) -> Option<String> {
         let is_missing = |key: &&(String, usize)| {
             let Some(to) = self.meant.get(*key).filter(|to| to.is_framed) else { return false };
-            let arrived = self.arrived.get(&(from.to_owned(), to.who.clone()));
-            !arrived.is_some_and(|numbers| numbers.contains(&key.1))
+            // If the recipient has left meanwhile, the address may be that of the sender itself, over another transport.
+            ![&to.who, from].iter().any(|who| {
+                let arrived = self.arrived.get(&(from.to_owned(), (*who).to_owned()));
+                arrived.is_some_and(|numbers| numbers.contains(&key.1))
+            })
         };
         let mine = self.taken.iter().filter(|(sender, _)| sender == from);
         let missing: Vec<_> = mine.filter(is_missing).collect();
