@@ -138,8 +138,8 @@ impl Incoming {
     fn deliver(&mut self, entry: Option<Arc<Entry>>, frames: &mut VecDeque<RoomFrame>) {
         self.next += 1;
         if let Some(entry) = entry {
-            // After a skip the server may begin with messages whose acknowledgements it has not got.
-            if entry.event.is_message() && entry.seq <= self.have {
+            // After a skip the server may begin with entries whose acknowledgements it has not got.
+            if entry.seq < self.have || (entry.event.is_message() && entry.seq == self.have) {
                 return;
             }
             self.have = self.have.max(entry.seq);
@@ -178,7 +178,7 @@ impl Incoming {
 mod tests {
     use super::*;
     use chat_proto::{
-        Author, Direct, DirectItem, Event, Origin, Spelling, Text, encode_direct, encode_entry,
+        Author, Direct, DirectItem, Event, MemberId, Origin, Spelling, Text, encode_direct, encode_entry,
     };
 
     fn said(seq: u64, text: &str) -> Entry {
@@ -304,6 +304,21 @@ mod tests {
         incoming.entries(9, &bytes([2, 3, 4, 5]), &mut frames);
         assert_eq!(seqs(&mut frames), [1, 2, 3, 4, 5]);
         assert_eq!(incoming.ack().next, 13);
+    }
+
+    #[test]
+    fn after_such_a_skip_no_join_comes_after_a_later_message() {
+        let (mut incoming, mut frames) = (Incoming::new(0, 0, 0), VecDeque::new());
+        incoming.entries(0, &bytes([1, 2]), &mut frames);
+        incoming.skip(Skip { slot: 9, seq: 1, taken: 0, head: 2 }, &mut frames);
+        let joined = |seq| {
+            let event = Event::Joined { member: MemberId::new(7), author: Author::Room, members: 2 };
+            let mut out = Vec::new();
+            encode_entry(&Entry { seq, at_ms: 0, event }, &mut Spelling::default(), &mut out);
+            out
+        };
+        incoming.entries(9, &[joined(1), bytes([2]), joined(2), bytes([3])].concat(), &mut frames);
+        assert_eq!(seqs(&mut frames), [1, 2, 2, 3], "the second 2 is the later join");
     }
 
     #[test]
