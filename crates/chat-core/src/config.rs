@@ -70,7 +70,7 @@ impl RoomConfig {
     /// below [`LOG_BYTES_MIN`](Self::LOG_BYTES_MIN) are raised to it.
     #[must_use]
     pub fn with_log_bytes_max(mut self, log_bytes_max: usize) -> Self {
-        self.log_bytes_max = log_bytes_max;
+        self.log_bytes_max = log_bytes_max.max(Self::LOG_BYTES_MIN);
         self
     }
 

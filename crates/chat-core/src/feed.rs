@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::Write;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Instant;
 
 use chat_proto::{Entry, Event, Line, MemberId, Spelling, encode_entry};
@@ -91,11 +92,24 @@ impl Format {
 #[derive(Debug)]
 pub struct Feed {
     attachment: Attachment,
-    config: RoomConfig,
-    update: Update,
+    config: Arc<RoomConfig>,
     /// On the heap, for most rooms have readers of one or two formats.
     logs: [Option<Box<EncodedLog>>; Format::COUNT],
     encoder: Encoder,
+    /// `None` while there is nothing: most rooms are idle.
+    waiting: Option<Box<Waiting>>,
+    pull_by: Option<Instant>,
+    closing: Option<Instant>,
+    began_unix_ms: u64,
+    /// A log has grown since the last query.
+    grown: bool,
+    /// Who said what, once a member of this thread does not want to read all of it.
+    said_by: Option<Box<SaidBy>>,
+}
+
+/// What was pulled for single members and not asked for yet, and what they ask for.
+#[derive(Debug, Default)]
+struct Waiting {
     dismissed: Vec<Dismissed>,
     told: VecDeque<Told>,
     /// Pages that have come for members that catch up.
@@ -104,11 +118,13 @@ pub struct Feed {
     behind: VecDeque<(usize, Membership, u64)>,
     /// Pages that the journal was asked for.
     asked: usize,
-    began_unix_ms: u64,
-    /// A log has grown since the last query.
-    grown: bool,
-    /// Who said what, once a member of this thread does not want to read all of it.
-    said_by: Option<SaidBy>,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        let Self { dismissed, told, caught_up, behind, asked } = self;
+        dismissed.is_empty() && told.is_empty() && caught_up.is_empty() && behind.is_empty() && *asked == 0
+    }
 }
 
 impl Feed {
@@ -119,7 +135,6 @@ impl Feed {
         Self {
             attachment: room.attach(waker),
             config: room.config(),
-            update: Update::default(),
             logs: [const { None }; Format::COUNT],
             encoder: Encoder {
                 announce,
@@ -127,11 +142,9 @@ impl Feed {
                 began_unix_ms: room.began_unix_ms(),
                 spelling: Spelling::default(),
             },
-            dismissed: Vec::new(),
-            told: VecDeque::new(),
-            caught_up: VecDeque::new(),
-            behind: VecDeque::new(),
-            asked: 0,
+            waiting: None,
+            pull_by: None,
+            closing: None,
             began_unix_ms: room.began_unix_ms(),
             grown: false,
             said_by: None,
@@ -158,12 +171,16 @@ impl Feed {
 
     /// Pulls the room's updates and encodes the entries.
     pub fn pull(&mut self) {
-        self.attachment.pull(&mut self.update);
-        self.dismissed.append(&mut self.update.dismissed);
-        self.told.extend(self.update.direct.drain(..));
-        let pages = std::mem::take(&mut self.update.caught_up);
-        self.came(pages);
-        let (update, encoder) = (&self.update, &mut self.encoder);
+        let mut update = Update::default();
+        self.attachment.pull(&mut update);
+        (self.pull_by, self.closing) = (update.pull_by, update.closing);
+        if !update.dismissed.is_empty() || !update.direct.is_empty() {
+            let waiting = self.waiting.get_or_insert_default();
+            waiting.dismissed.append(&mut update.dismissed);
+            waiting.told.extend(update.direct);
+        }
+        self.came(update.caught_up);
+        let encoder = &mut self.encoder;
         self.grown |= update.missed_up_to.is_some();
         if let Some(said_by) = &mut self.said_by {
             for entry in &update.entries {
@@ -192,9 +209,11 @@ impl Feed {
     }
 
     fn came(&mut self, pages: Vec<CaughtUp>) {
-        self.asked = self.asked.saturating_sub(pages.len());
-        self.caught_up.extend(pages);
-        self.ask();
+        if let Some(waiting) = &mut self.waiting {
+            waiting.asked = waiting.asked.saturating_sub(pages.len());
+            waiting.caught_up.extend(pages);
+            self.ask();
+        }
     }
 
     /// The log in `format`, made from the room's log if this is its first reader. Contains what was pulled so far.
@@ -251,34 +270,41 @@ impl Feed {
     /// A member of this thread that has already left the room, and whose peer must be told so. Each is returned once; ask after
     /// every [`pull`](Self::pull), before a key can belong to another peer.
     pub fn take_dismissed(&mut self) -> Option<Dismissed> {
-        self.dismissed.pop()
+        self.take_waiting(|waiting| waiting.dismissed.pop())
     }
 
     /// An item of a direct lane, for a member of this thread. Each is returned once, those of each member in the order of
     /// their numbers; ask after every [`pull`](Self::pull), before a key can belong to another peer.
     pub fn take_told(&mut self) -> Option<Told> {
-        self.told.pop_front()
+        self.take_waiting(|waiting| waiting.told.pop_front())
     }
 
     /// Reads a page of what follows message `after` for a member whose cursor the log's tail has passed, or notes it if too
     /// many read at once. Only in a room with a journal: see [`Attachment::has_journal`].
     pub fn catch_up(&mut self, key: usize, member: Membership, after: u64) {
-        self.behind.push_back((key, member, after));
+        self.waiting.get_or_insert_default().behind.push_back((key, member, after));
         self.ask();
     }
 
     fn ask(&mut self) {
-        while self.asked < PAGES_ASKED_MAX
-            && let Some((key, member, after)) = self.behind.pop_front()
+        let Some(waiting) = &mut self.waiting else { return };
+        while waiting.asked < PAGES_ASKED_MAX
+            && let Some((key, member, after)) = waiting.behind.pop_front()
         {
-            self.asked += 1;
+            waiting.asked += 1;
             self.attachment.read_for(key, member, after);
         }
     }
 
+    fn take_waiting<T>(&mut self, take: impl FnOnce(&mut Waiting) -> Option<T>) -> Option<T> {
+        let taken = take(self.waiting.as_mut()?);
+        self.waiting.take_if(|waiting| waiting.is_empty());
+        taken
+    }
+
     /// A page that was asked for with [`catch_up`](Self::catch_up). Each is returned once; ask after every [`pull`](Self::pull).
     pub fn take_caught_up(&mut self) -> Option<CaughtUp> {
-        self.caught_up.pop_front()
+        self.take_waiting(|waiting| waiting.caught_up.pop_front())
     }
 
     /// As [`Room::began_unix_ms`](crate::Room::began_unix_ms).
@@ -290,13 +316,13 @@ impl Feed {
     /// When [`pull`](Self::pull) is due even if the waker is not called.
     #[must_use]
     pub fn pull_by(&self) -> Option<Instant> {
-        self.update.pull_by
+        self.pull_by
     }
 
     /// The room is closing: all pending output must be written by then.
     #[must_use]
     pub fn closing(&self) -> Option<Instant> {
-        self.update.closing
+        self.closing
     }
 
     /// Bytes that the largest of the logs holds, its index included: at most

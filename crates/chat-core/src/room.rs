@@ -99,7 +99,7 @@ impl Room {
     #[must_use]
     pub fn in_world(config: RoomConfig, world: World) -> Self {
         let admission = Arc::new(Admission::new(&config));
-        Self::build(config, world, None, admission, Weak::new(), None)
+        Self::build(Arc::new(config), world, None, admission, Weak::new(), None)
     }
 
     /// A room whose messages a journal keeps: it goes on where it stopped. Its members may resume their sessions, and nothing
@@ -123,24 +123,24 @@ impl Room {
         journals: &dyn Journals,
     ) -> Result<Self, JournalError> {
         let admission = Arc::new(Admission::new(&config));
-        let opened = open_now(journals, None, log_bytes(&config))?;
-        Ok(Self::build(config, world, None, admission, Weak::new(), Some(opened)))
+        let opened = open_now(journals, None, config.log_bytes_max)?;
+        Ok(Self::build(Arc::new(config), world, None, admission, Weak::new(), Some(opened)))
     }
 
     /// A room among others.
     pub(crate) fn in_rooms(
-        config: &RoomConfig,
+        config: Arc<RoomConfig>,
         world: World,
         name: Name,
         admission: Arc<Admission>,
         rooms: Weak<rooms::Inner>,
         opened: Option<Opened>,
     ) -> Self {
-        Self::build(config.clone(), world, Some(name), admission, rooms, opened)
+        Self::build(config, world, Some(name), admission, rooms, opened)
     }
 
     fn build(
-        config: RoomConfig,
+        config: Arc<RoomConfig>,
         world: World,
         name: Option<Name>,
         admission: Arc<Admission>,
@@ -148,7 +148,7 @@ impl Room {
         opened: Option<Opened>,
     ) -> Self {
         let World { clock, unix_clock, seed } = world;
-        let RoomConfig { moderator, commands, gate, bans, .. } = config.clone();
+        let RoomConfig { moderator, commands, gate, bans, .. } = RoomConfig::clone(&config);
         let began = opened.as_ref().and_then(|(past, _)| past.began);
         let now_unix_ms = unix_clock();
         let (seed, began_unix_ms) = began.unwrap_or((seed, now_unix_ms));
@@ -156,7 +156,7 @@ impl Room {
         let mut state =
             State::new(config, name.clone(), admission_of_state, clock(), now_unix_ms, began_unix_ms, seed);
         let journal = opened.map(|(past, journal)| {
-            state.in_flight = Some(InFlight::new(Arc::clone(&journal), &past));
+            state.in_flight = Some(Box::new(InFlight::new(Arc::clone(&journal), &past)));
             state.restore(past);
             journal
         });
@@ -262,8 +262,8 @@ impl Room {
 
     /// The configuration of the room.
     #[must_use]
-    pub fn config(&self) -> RoomConfig {
-        self.lock().config.clone()
+    pub fn config(&self) -> Arc<RoomConfig> {
+        Arc::clone(&self.lock().config)
     }
 
     /// The counters of the room.
@@ -382,9 +382,4 @@ impl Room {
         }
         state
     }
-}
-
-/// Bytes that the room's log may hold.
-pub(crate) fn log_bytes(config: &RoomConfig) -> usize {
-    config.log_bytes_max.max(RoomConfig::LOG_BYTES_MIN)
 }

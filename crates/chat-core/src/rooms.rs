@@ -17,7 +17,7 @@ use crate::journal::{JournalError, Journals};
 use crate::open_rooms::OpenRooms;
 use crate::opening::Opening;
 use crate::pending_room::{PendingRoom, open_now};
-use crate::room::{self, Room};
+use crate::room::Room;
 use crate::rooms_config::RoomsConfig;
 use crate::stats::{Stats, TransportStats};
 use crate::sync::Mutex;
@@ -137,16 +137,17 @@ impl Rooms {
             }
         }
         let share = (config.logs_bytes_max / rooms_max).max(RoomConfig::LOG_BYTES_MIN);
-        config.room.log_bytes_max = config.room.log_bytes_max.min(share);
+        let room = Arc::make_mut(&mut config.room);
+        room.log_bytes_max = room.log_bytes_max.min(share);
         let admission = Arc::new(Admission::new(&config.room));
         let mut failed = None;
         let rooms = Self(Arc::new_cyclic(|rooms| {
             let make = |name: &Name| {
                 let (admission, rooms) = (Arc::clone(&admission), rooms.clone());
-                let log_bytes = room::log_bytes(&config.room);
-                let open = |journals| open_now(journals, Some(name.clone()), log_bytes);
+                let log_bytes_max = config.room.log_bytes_max;
+                let open = |journals| open_now(journals, Some(name.clone()), log_bytes_max);
                 let opened = journals.as_deref().map(open).transpose()?;
-                Ok(Room::in_rooms(&config.room, world(), name.clone(), admission, rooms, opened))
+                Ok(Room::in_rooms(Arc::clone(&config.room), world(), name.clone(), admission, rooms, opened))
             };
             let configured = config.names.iter().map(make).collect::<Result<Vec<Room>, JournalError>>();
             let configured = configured.unwrap_or_else(|error| {
@@ -252,9 +253,10 @@ impl Rooms {
     /// password.
     pub fn reconfigure(&self, to: &RoomConfig) {
         self.0.admission.set_limits(to);
-        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).room.take_over(to);
+        let take_over = |config: &mut Arc<RoomConfig>| Arc::make_mut(config).take_over(to);
+        take_over(&mut self.0.config.lock().unwrap_or_else(PoisonError::into_inner).room);
         for room in self.all() {
-            room.lock().config.take_over(to);
+            take_over(&mut room.lock().config);
         }
     }
 

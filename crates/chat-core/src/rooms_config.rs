@@ -1,5 +1,7 @@
 //! The configuration of all rooms of a server.
 
+use std::sync::Arc;
+
 use chat_proto::Name;
 
 use crate::config::RoomConfig;
@@ -8,7 +10,7 @@ use crate::config::RoomConfig;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RoomsConfig {
-    pub(crate) room: RoomConfig,
+    pub(crate) room: Arc<RoomConfig>,
     pub(crate) names: Vec<Name>,
     pub(crate) open_max: usize,
     pub(crate) open_per_address_max: usize,
@@ -26,7 +28,7 @@ impl RoomsConfig {
     /// The configuration of each room. Its limits of members hold for all rooms together. Its gate and bans are shared.
     #[must_use]
     pub fn with_room_config(mut self, room: RoomConfig) -> Self {
-        self.room = room;
+        self.room = Arc::new(room);
         self
     }
 
@@ -64,7 +66,7 @@ impl RoomsConfig {
 impl Default for RoomsConfig {
     fn default() -> Self {
         Self {
-            room: RoomConfig::default(),
+            room: Arc::default(),
             names: Vec::new(),
             open_max: 0,
             open_per_address_max: 10,

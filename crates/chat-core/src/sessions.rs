@@ -1,6 +1,6 @@
 //! Sessions whose members have left, and which may be resumed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chat_proto::{DirectItem, MemberId, Name};
 
@@ -33,7 +33,7 @@ pub(crate) struct Left {
 /// The newest sessions that have no member.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    sessions: HashMap<MemberId, (u64, Left)>,
+    sessions: BTreeMap<MemberId, (u64, Left)>,
     /// In the order in which they were left.
     order: BTreeMap<u64, MemberId>,
     /// Those of them that have unread items.

@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_proto::{Name, Text};
-use siphasher::sip::SipHasher24;
 
 use crate::admission::Admission;
 use crate::config::RoomConfig;
@@ -44,12 +43,13 @@ const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) config: RoomConfig,
+    /// Shared with the other rooms until something in this one changes.
+    pub(crate) config: Arc<RoomConfig>,
     /// The room's name, if it is one of several.
     name: Option<Name>,
     pub(crate) log: Log,
     /// `None` if the room decides the order itself.
-    pub(crate) in_flight: Option<InFlight>,
+    pub(crate) in_flight: Option<Box<InFlight>>,
     /// When this process opened the room.
     began: Instant,
     /// The same moment by the wall clock.
@@ -61,10 +61,8 @@ pub(crate) struct State {
     /// The moment for which [`Room::lock_at`](crate::Room) has read the wall clock last.
     pub(crate) heard_at: Option<Instant>,
     epoch: u64,
-    /// Hides how much of a password is right.
-    key_words: (u64, u64),
-    /// Makes session keys, so that a session can be proven after its member has left.
-    keys: SipHasher24,
+    /// Makes the keys of sessions, so that one can be proven after its member has left, and hides how much of a password is right.
+    secret: (u64, u64),
     members: Members,
     admission: Arc<Admission>,
     /// The newest number that was given to a member.
@@ -87,7 +85,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(
-        mut config: RoomConfig,
+        config: Arc<RoomConfig>,
         name: Option<Name>,
         admission: Arc<Admission>,
         began: Instant,
@@ -95,8 +93,7 @@ impl State {
         began_unix_ms: u64,
         seed: [u8; 32],
     ) -> Self {
-        config.log_bytes_max = config.log_bytes_max.max(RoomConfig::LOG_BYTES_MIN);
-        let [epoch, key_0, key_1, _] = words(seed);
+        let [epoch, secret_0, secret_1, _] = words(seed);
         let log = Log::new(config.log_bytes_max);
         Self {
             log,
@@ -109,8 +106,7 @@ impl State {
             unix_ms: began_here_unix_ms,
             heard_at: None,
             epoch,
-            key_words: (key_1, key_0),
-            keys: SipHasher24::new_with_keys(key_0, key_1),
+            secret: (secret_0, secret_1),
             members: Members::default(),
             admission,
             newest_id: 0,

@@ -11,7 +11,7 @@ use crate::identity::Identity;
 use crate::journal::JournalError;
 use crate::open_rooms::OpenRooms;
 use crate::pending_room::{OpenRequest, Opened, PendingRoom};
-use crate::room::{self, Room};
+use crate::room::Room;
 use crate::rooms_config::RoomsConfig;
 
 impl Rooms {
@@ -80,7 +80,7 @@ impl Rooms {
             let result = rooms.map_or_else(closed, |rooms| rooms.finish(then.name(), opened));
             then.finish(result.map_err(RoomError::from));
         };
-        journals.open(OpenRequest::new(Some(name.clone()), room::log_bytes(&config.room), finish));
+        journals.open(OpenRequest::new(Some(name.clone()), config.room.log_bytes_max, finish));
         Ok(opening)
     }
 
@@ -104,8 +104,8 @@ impl Rooms {
         open: &mut OpenRooms,
     ) -> Room {
         let (admission, rooms) = (Arc::clone(&self.0.admission), Arc::downgrade(&self.0));
-        let config = self.config();
-        let room = Room::in_rooms(&config.room, (self.0.world)(), name.clone(), admission, rooms, opened);
+        let config = self.config().room;
+        let room = Room::in_rooms(config, (self.0.world)(), name.clone(), admission, rooms, opened);
         open.insert(name, &room, opener);
         self.0.on_open.get().iter().for_each(|on_open| on_open(&room));
         room

@@ -1,6 +1,6 @@
 //! What other servers that share the room have told, and what they are told.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,9 +20,9 @@ pub(crate) struct Elsewheres {
     /// Reaches them.
     relay: Option<Arc<dyn Relay>>,
     /// Members of other servers. The relay bounds them.
-    members: HashMap<MemberId, OtherMember>,
+    members: BTreeMap<MemberId, OtherMember>,
     /// Those that have no name, by how they are shown.
-    unnamed: HashMap<String, MemberId>,
+    unnamed: BTreeMap<String, MemberId>,
 }
 
 impl Elsewheres {
@@ -93,7 +93,7 @@ impl State {
             }
             Elsewhere::Kick { member, reason } => self.kick(member, &reason, now).unwrap_or_default(),
             Elsewhere::Slow { pause } => {
-                self.config.slow = pause;
+                Arc::make_mut(&mut self.config).slow = pause;
                 Wakes::default()
             }
             Elsewhere::Muted { member, mute } => {

@@ -114,7 +114,9 @@ impl State {
             self.left.forget_others();
         }
         self.topic = past.topic;
-        self.config.slow = past.slow.unwrap_or(self.config.slow);
+        if let Some(slow) = past.slow {
+            Arc::make_mut(&mut self.config).slow = slow;
+        }
         self.log.begin_after(past.before);
         for Kept { unix_ms, event, .. } in past.newest {
             self.log.append(event, unix_ms.saturating_sub(self.began_unix_ms));
@@ -339,7 +341,7 @@ impl State {
 
     /// Sets slow mode, and the journal keeps it.
     pub(crate) fn set_slow(&mut self, pause: Option<Duration>) {
-        self.config.slow = pause;
+        Arc::make_mut(&mut self.config).slow = pause;
         if let Some(in_flight) = &self.in_flight {
             // If there is no room for it, it is as before after a restart, and nothing else.
             let _full = in_flight.journal.submit(Record::Slow { pause });

@@ -7,6 +7,7 @@ use chat_proto::{
     Author, COMMANDS, DirectItem, Event, Hello, LeaveReason, MemberId, Name, PeerAddr, Resume, Session, Text,
     VERSION, Welcome,
 };
+use siphasher::sip::SipHasher24;
 
 use super::{State, Wakes};
 use crate::error::JoinError;
@@ -343,7 +344,7 @@ impl State {
     }
 
     fn session(&self, member: MemberId, since: u64) -> Session {
-        let mut hasher = self.keys;
+        let mut hasher = SipHasher24::new_with_keys(self.secret.0, self.secret.1);
         hasher.write_u64(member.as_u64());
         hasher.write_u64(since);
         Session { member, since, key: hasher.finish() }

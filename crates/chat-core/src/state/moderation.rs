@@ -21,7 +21,7 @@ impl State {
         let configured = self.config.operator_password.as_ref();
         let mut attempts = self.admission.attempts();
         let entered =
-            attempts.enter(configured, password, network_of(peer.address), self.key_words, self.unix_ms);
+            attempts.enter(configured, password, network_of(peer.address), self.secret, self.unix_ms);
         drop(attempts);
         if entered == Entered::Operator {
             self.set_operator(id, true);
