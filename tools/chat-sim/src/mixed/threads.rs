@@ -178,15 +178,15 @@ impl<const QUICK: bool> Threads<QUICK> {
         for (place, room) in self.rooms.all().iter().enumerate() {
             let Some(member) = room.find(who) else { continue };
             self.truth.borrow_mut().listen();
-            if is_muted {
-                room.mute(&Author::from_shown(who)).expect("it is here, and there are only a few");
-            } else {
-                drop(room.unmute(who));
-                self.truth.borrow_mut().unmute((place, member), who);
+            if !is_muted {
+                let lifted = room.unmute(who);
+                self.truth.borrow_mut().unmute(&lifted, who);
+                continue;
             }
+            let mute = room.mute(&Author::from_shown(who)).expect("it is here, and there are only a few");
             // A journal may still have what the member said before.
-            if is_muted && self.rooms.all().len() > 1 {
-                self.truth.borrow_mut().mute((place, member), who);
+            if self.rooms.all().len() > 1 {
+                self.truth.borrow_mut().mute((place, member), &mute, who);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::cell::{RefCell, RefMut};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use chat_core::{Banned, Rooms};
+use chat_core::{Banned, Mute, Rooms};
 use chat_proto::{Author, Entry, Event, LeaveReason, MemberId, PeerAddr, Text};
 
 use self::rooms::RoomTruth;
@@ -32,8 +32,8 @@ pub(super) struct Truth {
     shared: RefCell<HashSet<PeerAddr>>,
     /// The private messages. They are in no log, so the members themselves note them.
     whispers: RefCell<Whispers>,
-    /// Members that an operator has muted. If a room has a journal, messages from before may still come.
-    muted: HashSet<InRoom>,
+    /// Members that an operator has muted, and the sessions that their mutes are kept under. If a room has a journal, messages from before may still come.
+    muted: HashMap<InRoom, (u64, MemberId)>,
     /// The names that the mutes hold for, in all rooms.
     muted_names: HashSet<String>,
     banned: Vec<Banned>,
@@ -77,7 +77,7 @@ impl Truth {
             by_who: HashMap::new(),
             shared: RefCell::default(),
             whispers: RefCell::default(),
-            muted: HashSet::new(),
+            muted: HashMap::new(),
             muted_names: HashSet::new(),
             banned: Vec::new(),
             tagged: 0,
@@ -171,7 +171,7 @@ impl Truth {
         let may_be_late = self.has_journal();
         let has_muted_name =
             matches!(author, Author::Named(name) if self.muted_names.contains(name.as_str()));
-        if self.muted.contains(&member) || has_muted_name {
+        if self.muted.contains_key(&member) || has_muted_name {
             return Some("is of a member that is muted");
         }
         (!may_be_late && is_another(&stay.author, author))
@@ -282,16 +282,16 @@ impl Truth {
     // ---- operators -----------------------------------------------------------------------------
 
     /// An operator has muted this member, which is shown like this. All earlier entries must have been heard.
-    pub(super) fn mute(&mut self, member: InRoom, shown: &str) {
-        self.muted.insert(member);
+    pub(super) fn mute(&mut self, member: InRoom, mute: &Mute, shown: &str) {
+        self.muted.insert(member, (mute.epoch, mute.member));
         if let Author::Named(name) = Author::from_shown(shown) {
             self.muted_names.insert(name.to_string());
         }
     }
 
-    /// An operator has lifted the mutes of this member.
-    pub(super) fn unmute(&mut self, member: InRoom, shown: &str) {
-        self.muted.remove(&member);
+    /// An operator has lifted the mutes that held for the member which is shown like this: those of its address are others' mutes, too.
+    pub(super) fn unmute(&mut self, lifted: &[Mute], shown: &str) {
+        self.muted.retain(|_, session| lifted.iter().all(|mute| (mute.epoch, mute.member) != *session));
         self.muted_names.remove(shown);
     }
 

@@ -70,9 +70,14 @@ fn a_message_of_a_member_that_is_muted_is_a_fault() {
     let ann = stage.join();
     stage.say(&ann, "m0: 0.");
     assert_eq!(stage.fault(), None);
-    stage.truth.mute((0, ann.id), ADDRESS);
+    let room = stage.attachment.room().clone();
+    let mute = room.mute(&Author::from_shown(ADDRESS)).unwrap();
+    stage.truth.mute((0, ann.id), &mute, ADDRESS);
+    let lifted = room.unmute(ADDRESS); // the fault
     stage.say(&ann, "m0: 1.");
     assert!(stage.fault().unwrap().contains("muted"));
+    stage.truth.unmute(&lifted, ADDRESS);
+    assert!(stage.truth.muted.is_empty());
 }
 
 #[test]
