@@ -79,7 +79,9 @@ pub(crate) struct State {
     locals: Vec<Option<LocalState>>,
     presence_summary: PresenceSummary,
     closing: Option<Instant>,
-    counted: Stats,
+    members_peak: usize,
+    /// Messages and topics that the journal could not keep.
+    not_kept: u64,
     by_transport: ByTransport,
 }
 
@@ -119,7 +121,8 @@ impl State {
             locals: Vec::new(),
             presence_summary: PresenceSummary::default(),
             closing: None,
-            counted: Stats::default(),
+            members_peak: 0,
+            not_kept: 0,
             by_transport: ByTransport::default(),
         }
     }
@@ -160,17 +163,14 @@ impl State {
 
     /// A peer of this transport was kept out.
     pub(crate) fn count_refused(&mut self, word: &'static str) {
-        self.counted.refused += 1;
         self.by_transport.of(word).refused += 1;
     }
 
     pub(crate) fn count_missed(&mut self, word: &'static str, messages: u64) {
-        self.counted.missed += messages;
         self.by_transport.of(word).missed += messages;
     }
 
     pub(crate) fn count_unknown(&mut self, word: &'static str) {
-        self.counted.unknown += 1;
         self.by_transport.of(word).unknown += 1;
     }
 
@@ -192,13 +192,25 @@ impl State {
     }
 
     pub(crate) fn stats(&self) -> Stats {
+        let TransportStats {
+            joined, left, refused, moderated, missed, undelivered, unknown, throttled, ..
+        } = self.by_transport.sum();
         Stats {
             members: self.members.len(),
+            members_peak: self.members_peak,
             local_members: self.local_members().count(),
+            joined,
+            left,
+            refused,
             messages: self.log.seq(),
+            moderated,
+            not_kept: self.not_kept,
+            missed,
+            undelivered,
+            unknown,
+            throttled,
             log_entries: usize::try_from(self.log.head() - self.log.tail()).unwrap_or(usize::MAX),
             log_bytes: self.log.bytes(),
-            ..self.counted
         }
     }
 }

@@ -168,6 +168,13 @@ impl ByTransport {
     pub(crate) fn all(&self) -> &[(&'static str, TransportStats)] {
         &self.0
     }
+
+    /// What only grows, of all transports together.
+    pub(crate) fn sum(&self) -> TransportStats {
+        let mut sum = TransportStats::default();
+        self.0.iter().for_each(|(_, stats)| sum.add_counters(stats));
+        sum
+    }
 }
 
 impl Stats {

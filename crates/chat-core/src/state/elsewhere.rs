@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chat_proto::{Author, DirectItem, Event, LeaveReason, MemberId, Name, Text};
 
-use super::{State, Wakes};
+use super::{LOCAL_WORD, State, Wakes};
 use crate::elsewhere::Elsewhere;
 use crate::error::{KickError, TellError};
 use crate::members::Member;
@@ -88,7 +88,10 @@ impl State {
             Elsewhere::Here { member, is_news } => self.here_elsewhere(member, is_news, now),
             Elsewhere::Gone { member, reason } => self.gone_elsewhere(member, reason, now),
             Elsewhere::Undelivered { sender, to, why } => {
-                self.counted.undelivered += 1;
+                let sender_here =
+                    self.members.key_of(sender).and_then(|membership| self.members.get(membership));
+                let word = sender_here.map_or(LOCAL_WORD, |member| self.word(member));
+                self.by_transport.of(word).undelivered += 1;
                 self.tell_undelivered(sender, to, why)
             }
             Elsewhere::Kick { member, reason } => self.kick(member, &reason, now).unwrap_or_default(),

@@ -258,7 +258,7 @@ impl State {
                 _ => continue,
             };
             self.set_failing(true);
-            self.counted.not_kept += 1;
+            self.not_kept += 1;
             match event {
                 Event::Said { from, .. } if from.member == MemberId::ROOM => {
                     self.advance(from, Vec::new(), &mut wakes);

@@ -105,7 +105,6 @@ impl State {
         }
         let lane = member.profile.as_ref().and_then(|profile| profile.lane.as_deref());
         let wakes = self.return_undelivered(&author, lane, reason, word);
-        self.counted.left += 1;
         self.by_transport.of(word).left += 1;
         Some((author, wakes))
     }
@@ -125,7 +124,6 @@ impl State {
         let mut wakes = Wakes::default();
         let why = Text::one_line(&format!("left ({reason})")).unwrap_or_default();
         for from in lane.into_iter().flat_map(Lane::senders) {
-            self.counted.undelivered += 1;
             self.by_transport.of(word).undelivered += 1;
             if self.is_elsewhere(from) {
                 self.return_elsewhere(from, to.clone(), why.clone());

@@ -283,12 +283,11 @@ impl State {
     pub(super) fn enter(&mut self, member: Member, now: Instant) -> (Membership, Wakes) {
         let (id, attachment) = (member.id, member.attachment as usize);
         let membership = self.insert(member);
-        self.counted.joined += 1;
         if let Some(member) = self.members.get(membership) {
             let word = self.word(member);
             self.by_transport.of(word).joined += 1;
         }
-        self.counted.members_peak = self.counted.members_peak.max(self.members.len());
+        self.members_peak = self.members_peak.max(self.members.len());
         let author = self.members.get(membership).map_or(Author::Room, |member| self.shown(member));
         // Before the members are counted: a session that comes from another server is not there any more.
         self.tell_others_of(id);

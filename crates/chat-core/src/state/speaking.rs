@@ -62,7 +62,7 @@ impl State {
                     }
                     Ok(wakes) => (Outcome::Submitted, wakes),
                     Err(Full) => {
-                        self.counted.not_kept += 1;
+                        self.not_kept += 1;
                         let why = Self::behind();
                         self.settle(membership, number, vec![DirectItem::Refused { number, why }]);
                         (Outcome::Refused, Wakes::default())
@@ -70,7 +70,6 @@ impl State {
                 }
             }
             Err(why) => {
-                self.counted.moderated += 1;
                 self.by_transport.of(word).moderated += 1;
                 self.settle(membership, number, vec![DirectItem::Refused { number, why }]);
                 (Outcome::Refused, Wakes::default())
@@ -161,7 +160,6 @@ impl State {
         let Some(within) = rate.and_then(|rate| profile.rate_limit.count(rate, since_began)) else {
             return Ok(None);
         };
-        self.counted.throttled += 1;
         if let Some(member) = self.members.get(membership) {
             let word = self.word(member);
             self.by_transport.of(word).throttled += 1;
