@@ -14,28 +14,28 @@ const UNPULLED_MAX: u64 = DIRECT_ITEMS_MAX as u64 / 2;
 /// Items that are not acknowledged, in the order of their numbers, of which some may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Items {
-    items: VecDeque<Arc<Direct>>,
+    list: VecDeque<Arc<Direct>>,
     bytes: usize,
 }
 
 impl Items {
     fn has_room_for(&self, item: &DirectItem) -> bool {
-        self.items.len() < DIRECT_ITEMS_MAX && self.bytes + cost(item) <= DIRECT_BYTES_MAX
+        self.list.len() < DIRECT_ITEMS_MAX && self.bytes + cost(item) <= DIRECT_BYTES_MAX
     }
 
     fn keep(&mut self, direct: Arc<Direct>) {
         self.bytes += cost(&direct.item);
-        self.items.push_back(direct);
+        self.list.push_back(direct);
     }
 
     fn forget(&mut self, at: usize) {
-        if let Some(direct) = self.items.remove(at) {
+        if let Some(direct) = self.list.remove(at) {
             self.bytes -= cost(&direct.item);
         }
     }
 
     fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Direct>> {
-        self.items.iter()
+        self.list.iter()
     }
 }
 
@@ -97,7 +97,7 @@ pub(crate) struct Unread {
 impl Unread {
     /// Items in it.
     pub(crate) fn len(&self) -> usize {
-        self.items.items.len()
+        self.items.list.len()
     }
 
     /// Forgets the items: there is no room for them.
@@ -145,7 +145,7 @@ impl Profile {
         self.direct = unread.direct.max(got);
         (self.got, self.lost, self.goes_after) = (got, unread.lost, unread.goes_after);
         let items: Items = unread.items.iter().filter(|direct| direct.number > got).map(Arc::clone).collect();
-        let has_items = !items.items.is_empty();
+        let has_items = !items.list.is_empty();
         self.lane = has_items.then(|| Box::new(Lane { items, pulled: got }));
         self.goes_on();
     }
@@ -177,11 +177,11 @@ impl Profile {
         if let Some(lane) = &mut self.lane {
             while !lane.items.has_room_for(&item) {
                 let is_old = |direct: &Arc<Direct>| direct.number <= lane.pulled && is_answer(&direct.item);
-                let Some(at) = lane.items.items.iter().position(is_old) else {
+                let Some(at) = lane.items.list.iter().position(is_old) else {
                     has_room = false;
                     break;
                 };
-                let forgotten = &lane.items.items[at];
+                let forgotten = &lane.items.list[at];
                 if needs_telling(&forgotten.item) {
                     self.lost = self.lost.max(forgotten.number);
                 }
@@ -216,7 +216,7 @@ impl Profile {
         let number = number.min(self.direct);
         self.got = self.got.max(number);
         if let Some(lane) = &mut self.lane {
-            while lane.items.items.front().is_some_and(|direct| direct.number <= number) {
+            while lane.items.list.front().is_some_and(|direct| direct.number <= number) {
                 lane.items.forget(0);
             }
         }
@@ -242,13 +242,13 @@ impl Profile {
     /// The items of the lane, for another transport.
     pub(crate) fn unacknowledged(&mut self) -> Vec<Arc<Direct>> {
         let Some(lane) = &mut self.lane else { return Vec::new() };
-        lane.pulled = lane.items.items.front().map_or(self.direct, |first| first.number - 1);
+        lane.pulled = lane.items.list.front().map_or(self.direct, |first| first.number - 1);
         lane.items.iter().map(Arc::clone).collect()
     }
 
     fn let_lane_go(&mut self) {
         let direct = self.direct;
-        self.lane.take_if(|lane| lane.items.items.is_empty() && lane.pulled == direct);
+        self.lane.take_if(|lane| lane.items.list.is_empty() && lane.pulled == direct);
     }
 }
 
