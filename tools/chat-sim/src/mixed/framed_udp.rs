@@ -182,6 +182,7 @@ impl Person for FramedUdp {
             && self.moved_at.is_none_or(|at| lasts(at, FOUND))
             && !cx.is_cut_off
             && !self.goes
+            && !self.talk.goes_to_another_room()
             && self.attention.is_known(cx.now)
             && cx.world.lag_policy == LagPolicy::Skip
             && is_there.is_some_and(Stay::lasts_until_closing);

@@ -157,6 +157,11 @@ impl Talk {
         frame
     }
 
+    /// Whether it has asked to go to another room, and may be on its way.
+    pub(super) fn goes_to_another_room(&self) -> bool {
+        self.goes_after.is_some()
+    }
+
     /// Call this when the connection is gone. True if the member has left with it.
     pub(super) fn disconnected(&mut self) -> bool {
         self.is_welcome = false;
