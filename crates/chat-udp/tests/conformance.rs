@@ -94,6 +94,7 @@ impl FramedPeer {
         let mut datagram = Vec::new();
         let mut buffer = [0; 2048];
         loop {
+            self.take_what_has_arrived();
             while self.session.transmit(&mut datagram, now()) {
                 // An error means that the server no longer listens; then there is no answer either.
                 let _lost = self.socket.send(&datagram);
@@ -109,6 +110,18 @@ impl FramedPeer {
                 self.session.receive(&buffer[..bytes], now());
             }
         }
+    }
+
+    /// The kit may have left this peer alone for longer than a client waits for an answer. The answer is here by now,
+    /// and the session must see it before it looks at the time.
+    fn take_what_has_arrived(&mut self) {
+        let mut buffer = [0; 2048];
+        self.socket.set_nonblocking(true).unwrap();
+        // The server sends only so much before it is answered. After an error the next call goes on.
+        while let Ok(bytes) = self.socket.recv(&mut buffer) {
+            self.session.receive(&buffer[..bytes], now());
+        }
+        self.socket.set_nonblocking(false).unwrap();
     }
 
     fn next(&mut self) -> Option<Heard> {
@@ -142,6 +155,7 @@ impl Peer for FramedPeer {
 
     fn hear(&mut self, deadline: Instant) -> Option<Heard> {
         loop {
+            self.take_what_has_arrived();
             if let Some(heard) = self.next() {
                 // Acknowledge what was heard.
                 self.drive_until(now(), |_| true);

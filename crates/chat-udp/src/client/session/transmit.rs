@@ -11,7 +11,8 @@ impl ClientSession {
     /// Writes the next datagram into `out`, whose content is replaced; false if there is none for now.
     ///
     /// Call it, until it has none, after [`receive`](Self::receive), after [`send`](Self::send), and when
-    /// [`deadline`](Self::deadline) has come.
+    /// [`deadline`](Self::deadline) has come. Give everything that has arrived to [`receive`](Self::receive) first: if
+    /// an answer is overdue, the session ends here.
     pub fn transmit(&mut self, out: &mut Vec<u8>, now: Instant) -> bool {
         out.clear();
         self.expire(now);
