@@ -126,8 +126,10 @@ impl Process {
         }
     }
 
+    /// Kills it. Afterwards its ports and its files are free for the next one.
     pub(crate) fn kill(&mut self) {
         self.child.0.kill().expect("it still runs");
+        self.child.0.wait().expect("it is a child of ours");
     }
 
     /// Whether SIGHUP, SIGINT or SIGTERM reaches the programs that a test starts. If the signal is ignored here, they

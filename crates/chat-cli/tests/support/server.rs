@@ -43,7 +43,13 @@ impl Server {
         let process = Process::start(command);
         let address = process.stdout.wait_until("the address it listens on", |output| {
             // With several transports each has a line, and all have the same address. A time stamp may come first.
-            output.lines.first()?.split("[*] Listening on ").nth(1)?.split(' ').next()?.parse().ok()
+            let line = output.lines.first().map(String::as_str).or(output.ended.then_some(""))?;
+            let address = line.split("[*] Listening on ").nth(1).and_then(|rest| rest.split(' ').next());
+            Some(address.and_then(|address| address.parse().ok()))
+        });
+        let address = address.unwrap_or_else(|| {
+            let (said, failed) = (process.stdout.lines(), process.stderr.all());
+            panic!("the server does not listen: {said:?} {failed:?}")
         });
         Self { process, address, peers: Mutex::default() }
     }
