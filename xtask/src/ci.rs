@@ -6,6 +6,7 @@ mod documents;
 mod english;
 mod files;
 mod layers;
+mod locks;
 mod manifests;
 
 use std::path::Path;
@@ -44,6 +45,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
 
     heading("layers: what a crate must not know");
     layers::check(root)?;
+
+    heading("locks: the fuzz targets are built from what the workspace is built from");
+    locks::check(root)?;
 
     heading("manifests: unsafe code is forbidden everywhere");
     manifests::check(root)?;
