@@ -86,11 +86,8 @@ impl Attachment {
         self.join_as(key, &peer.into(), false, now)
     }
 
-    fn admit(&self, peer: &Identity, name: Option<&Name>) -> Result<(), JoinError> {
-        self.room.admit(peer, self.word, name).map_err(|why| {
-            self.room.lock().count_banned(self.word);
-            JoinError::Refused { why }
-        })
+    fn let_in(&self, peer: &Identity, name: Option<&Name>) -> Result<(), JoinError> {
+        self.room.let_in(peer, self.word, name)
     }
 
     fn join_as(
@@ -100,7 +97,7 @@ impl Attachment {
         is_proven: bool,
         now: Instant,
     ) -> Result<Joined, JoinError> {
-        self.admit(peer, None)?;
+        self.let_in(peer, None)?;
         let newcomer = Newcomer::new(self.id, key, peer, is_proven, now);
         let result = self.room.lock().join(newcomer, now);
         let (joined, wakes) = result?;
@@ -128,7 +125,7 @@ impl Attachment {
     ) -> Result<Welcomed, JoinError> {
         let peer = peer.into();
         let name = self.room.lock().name_wanted(hello);
-        self.admit(&peer, name.as_ref())?;
+        self.let_in(&peer, name.as_ref())?;
         let newcomer = Newcomer::new(self.id, key, &peer, true, came);
         let result = self.room.lock().welcome(newcomer, hello, now);
         let (welcomed, wakes) = result?;
@@ -159,7 +156,7 @@ impl Attachment {
             let state = self.room.lock();
             (state.luggage(member)?.identity, state.name_wanted(hello))
         };
-        if let Err(refused) = self.admit(&peer, name.as_ref()) {
+        if let Err(refused) = self.let_in(&peer, name.as_ref()) {
             self.leave(member, LeaveReason::from(refused.clone()), now);
             return Some(Err(refused));
         }
@@ -185,7 +182,7 @@ impl Attachment {
         now: Instant,
     ) -> Option<Result<Moved, JoinError>> {
         let luggage = self.room.lock().luggage(member)?;
-        if let Err(refused) = other.admit(&luggage.identity, luggage.name.as_ref()) {
+        if let Err(refused) = other.let_in(&luggage.identity, luggage.name.as_ref()) {
             return Some(Err(refused));
         }
         // What an operator has decided about it meanwhile holds: it may be kicked by now.

@@ -39,6 +39,15 @@ pub enum JoinError {
     Closing,
 }
 
+impl JoinError {
+    /// What a member reads that stays where it is because it may not join this room: the reason is what a newcomer is told.
+    #[must_use]
+    pub fn advice(&self, room: Option<&Name>) -> String {
+        let room = room.map(|room| format!(" {room}")).unwrap_or_default();
+        format!("You cannot join{room}: {}", LeaveReason::from(self.clone()))
+    }
+}
+
 impl From<JoinError> for LeaveReason {
     fn from(error: JoinError) -> Self {
         match error {

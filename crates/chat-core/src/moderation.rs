@@ -5,7 +5,7 @@ use std::time::Duration;
 use chat_proto::{Author, LeaveReason, MemberId, Name, Text};
 
 use crate::ban_list::{Ban, BanListFull, Banned};
-use crate::error::{KickError, MuteError, TopicError};
+use crate::error::{JoinError, KickError, MuteError, TopicError};
 use crate::identity::Identity;
 use crate::mutes::{Mute, MuteList};
 use crate::operators::Entered;
@@ -69,6 +69,19 @@ impl Room {
             count
         });
         Ok(kicked.sum())
+    }
+
+    /// Whether bans and the gate let this peer in under this name. One that they keep out is counted.
+    pub(crate) fn let_in(
+        &self,
+        peer: &Identity,
+        transport: &'static str,
+        name: Option<&Name>,
+    ) -> Result<(), JoinError> {
+        self.admit(peer, transport, name).map_err(|why| {
+            self.lock().count_banned(transport);
+            JoinError::Refused { why }
+        })
     }
 
     /// Kicks those that a ban of this peer covers, which has become a member or taken this name. An operator may have banned it after the

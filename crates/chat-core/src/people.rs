@@ -7,6 +7,7 @@ use chat_proto::{Author, DirectItem, MemberId, Name, PeerAddr, Text};
 
 use crate::commands::in_words;
 use crate::error::{IgnoreError, NickError, TellError};
+use crate::identity::Identity;
 use crate::room::Room;
 
 /// A present member, as `/who` lists it.
@@ -89,10 +90,10 @@ impl Room {
         self.lock().presence(max, now)
     }
 
-    /// Where a member comes from; `None` for a local member.
-    pub(crate) fn address_of(&self, member: MemberId) -> Option<PeerAddr> {
-        let (peer, _) = self.lock().origin_of(member)?;
-        peer.map(|peer| peer.address.into())
+    /// Where a member comes from, and over which transport; `None` for a local member.
+    pub(crate) fn origin_of(&self, member: MemberId) -> Option<(Identity, &'static str)> {
+        let (peer, transport) = self.lock().origin_of(member)?;
+        peer.map(|peer| (peer, transport))
     }
 
     /// Whether everyone may see the addresses of members ([`RoomConfig::with_hidden_addresses`](crate::RoomConfig::with_hidden_addresses)).

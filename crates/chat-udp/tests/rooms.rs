@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chat_core::{Gate, RoomConfig, Rooms, RoomsConfig};
@@ -24,12 +24,20 @@ fn asks(send: &mut dyn FnMut(&str), receive: &mut dyn FnMut() -> String, line: &
 
 #[test]
 fn a_member_that_a_gate_keeps_out_of_another_room_stays_where_it_is_and_reads_why() {
-    let is_open = Arc::new(AtomicBool::new(true));
-    let opens = Arc::clone(&is_open);
-    let gate = Gate::new(move |_| if opens.load(Ordering::Relaxed) { Ok(()) } else { Err("not now".into()) });
+    let may_pass = Arc::new(AtomicUsize::new(usize::MAX));
+    let passing = Arc::clone(&may_pass);
+    let gate = Gate::new(move |_| {
+        let passes = passing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        passes.map(drop).map_err(|_| "not now".into())
+    });
     let room = RoomConfig::default().with_gate(gate);
     let config = RoomsConfig::default().with_room_config(room).with_open_max(1);
     let rooms = Rooms::new(config).unwrap();
+    let opened = Arc::new(AtomicUsize::new(0));
+    let opens = Arc::clone(&opened);
+    rooms.on_open(move |_| {
+        opens.fetch_add(1, Ordering::Relaxed);
+    });
     let tcp = TcpServer::bind("127.0.0.1:0", &rooms, &TcpConfig::default()).unwrap();
     let udp = UdpServer::bind("127.0.0.1:0", &rooms, &UdpConfig::default()).unwrap();
     let (tcp_address, udp_address) = (tcp.local_addr(), udp.local_addr());
@@ -56,10 +64,17 @@ fn a_member_that_a_gate_keeps_out_of_another_room_stays_where_it_is_and_reads_wh
     };
     asks(&mut over_tcp, &mut from_tcp, "/who", "present");
     asks(&mut over_udp, &mut from_udp, "/who", "present");
-    is_open.store(false, Ordering::Relaxed);
-    asks(&mut over_tcp, &mut from_tcp, "/join dev", "banned: not now");
-    asks(&mut over_udp, &mut from_udp, "/join dev", "banned: not now");
-    assert_eq!(rooms.list().len(), 1, "nobody has opened it");
+    let refusal = "[*] You cannot join dev: banned: not now";
+    may_pass.store(0, Ordering::Relaxed);
+    asks(&mut over_tcp, &mut from_tcp, "/join dev", refusal);
+    asks(&mut over_udp, &mut from_udp, "/join dev", refusal);
+    assert_eq!(opened.load(Ordering::Relaxed), 0, "one that is kept out opens no room");
+    // The gate changes its mind when they are on their way.
+    may_pass.store(1, Ordering::Relaxed);
+    asks(&mut over_tcp, &mut from_tcp, "/join dev", refusal);
+    may_pass.store(1, Ordering::Relaxed);
+    asks(&mut over_udp, &mut from_udp, "/join dev", refusal);
+    assert_eq!(rooms.list().len(), 1, "nobody is in it");
     over_tcp("still here");
     asks(&mut over_udp, &mut from_udp, "me too", "still here");
 

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use chat_proto::{Hello, LeaveReason, Resume, RoomFrame, Text};
+use chat_proto::{DirectItem, Hello, LeaveReason, Resume, RoomFrame, Text};
 
+use crate::datagrams::Plain;
 use crate::frames::Framed;
 use crate::support::Server;
 
@@ -13,16 +14,15 @@ fn named(name: &str) -> Hello {
 
 /// A server that reads its operators' password from a file.
 fn with_password(test: &str) -> Server {
+    with_password_over(&["tcp"], test)
+}
+
+fn with_password_over(transports: &[&str], test: &str) -> Server {
     let file = std::env::temp_dir().join(format!("chat-password-{test}-{}", std::process::id()));
     fs::write(&file, "open sesame\n").unwrap();
-    let server = Server::with(&[
-        "--operator-password-file",
-        file.to_str().unwrap(),
-        "--room",
-        "lobby",
-        "--room",
-        "dev",
-    ]);
+    let password = ["--operator-password-file", file.to_str().unwrap()];
+    let rooms = ["--room", "lobby", "--room", "dev"];
+    let server = Server::over(transports, &[&password[..], &rooms].concat());
     fs::remove_file(&file).unwrap();
     server
 }
@@ -126,4 +126,46 @@ fn clause_13_9_a_banned_peer_is_told_why_in_its_own_format_and_nobody_else_hears
     let heard = operator.lines();
     assert!(!heard.iter().any(|line| line.contains("hello")), "{heard:?}");
     server.peer().is_in();
+}
+
+#[test]
+fn clause_13_11_a_banned_operator_reads_which_room_it_cannot_join_and_why_and_stays() {
+    let server = with_password_over(&["tcp", "udp"], "11-banned");
+    let (mut plain, datagrams) = (server.peer(), Plain::new(&server));
+    let (mut framed, _) = Framed::join(&server);
+    plain.is_in();
+    plain.send("/oper open sesame\n");
+    plain.read_up_to("[*] You are an operator. /help lists what you can do.");
+    datagrams.send(b"/oper open sesame\n");
+    datagrams.lines_until("[*] You are an operator. /help lists what you can do.");
+    framed.say("/oper open sesame");
+    framed.say("/ban 127.0.0.1 spam");
+    while !matches!(framed.next().expect("an answer"), RoomFrame::Direct(direct) if direct.item.to_string().contains("127.0.0.1 is banned"))
+    {
+    }
+    let refusal = "You cannot join dev: banned: spam";
+
+    plain.send("/join dev\nstill here\n");
+    plain.read_up_to(&format!("[*] {refusal}"));
+    datagrams.send(b"/join dev\nme too\n");
+    datagrams.lines_until(&format!("[*] {refusal}"));
+    framed.say("/join dev");
+    framed.say("so am I");
+    let (mut told, mut heard) = (Vec::new(), Vec::new());
+    while heard.len() < 3 {
+        match framed.next().expect("it stays") {
+            RoomFrame::Entry(entry) if entry.event.is_message() => {
+                heard.push(crate::frames::text(&entry.event))
+            }
+            RoomFrame::Direct(direct) => told.push(direct.item.clone()),
+            _ => {}
+        }
+    }
+    let notice = DirectItem::Notice { text: Text::lossy(refusal) };
+    assert!(
+        told.contains(&notice) && !told.iter().any(|item| matches!(item, DirectItem::Move { .. })),
+        "{told:?}"
+    );
+    heard.sort();
+    assert_eq!(heard, ["me too", "so am I", "still here"]);
 }

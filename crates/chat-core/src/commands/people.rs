@@ -1,6 +1,6 @@
 //! Commands of everyone: names, who is here, private messages.
 
-use chat_proto::{MemberId, Name, Text};
+use chat_proto::{Author, MemberId, Name, Text};
 
 use super::{Action, Caller, Reply, RoomCommand};
 use crate::error::sentence;
@@ -126,8 +126,14 @@ fn join(caller: &Caller<'_>, name: &str) -> Reply {
     if caller.room.name().is_some_and(|here| here.is_confusable_with(&name)) {
         return Reply::line(format!("You are in {name}"));
     }
-    let peer = caller.room.address_of(caller.member);
-    match rooms.open_for(&name, peer) {
+    let origin = caller.room.origin_of(caller.member);
+    let called = if let Author::Named(called) = &caller.author { Some(called) } else { None };
+    if let Some((peer, transport)) = &origin
+        && let Err(error) = rooms.let_in(&name, peer, transport, called)
+    {
+        return Reply::refuse(error.advice(Some(&name)));
+    }
+    match rooms.open_for(&name, origin.map(|(peer, _)| peer.address.into())) {
         Ok(opening) => Reply::action(Action::Move(opening)),
         Err(error) => Reply::refuse(format!("{}. /rooms lists what there is.", sentence(&error.to_string()))),
     }

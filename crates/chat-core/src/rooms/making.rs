@@ -31,16 +31,25 @@ impl Rooms {
         if wanted.is_some_and(|wanted| self.get(&wanted).is_none()) {
             let (first, name) =
                 (self.first(), hello.name.as_ref().and_then(|name| name.as_str().parse().ok()));
-            first.admit(peer, transport, name.as_ref()).map_err(|why| {
-                first.lock().count_banned(transport);
-                LeaveReason::from(JoinError::Refused { why })
-            })?;
+            first.let_in(peer, transport, name.as_ref())?;
             self.0.admission.check(peer.address.into()).map_err(|full| {
                 first.lock().count_refused(transport);
                 LeaveReason::from(full)
             })?;
         }
         self.named(hello.room.as_ref(), peer.address).map_err(|why| LeaveReason::no_room(&why))
+    }
+
+    /// Whether bans and the gate of this room let a member go there. If there is no such room yet, the gate is that of the first one: a member
+    /// that is kept out opens none.
+    pub(crate) fn let_in(
+        &self,
+        room: &Name,
+        peer: &Identity,
+        transport: &'static str,
+        name: Option<&Name>,
+    ) -> Result<(), JoinError> {
+        self.get(room).unwrap_or_else(|| self.first()).let_in(peer, transport, name)
     }
 
     /// Begins to open a room, unless there are `open_max` besides the configured ones, or its opener has opened enough of them.

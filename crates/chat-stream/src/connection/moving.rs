@@ -61,7 +61,7 @@ impl Connection {
                 let stays = from.is_member(speaker.member());
                 cx.feeds.close_if_empty(new);
                 if stays {
-                    return self.stay(&error.to_string(), cx.now);
+                    return self.stay(&error.advice(room.name()), cx.now);
                 }
                 self.end(LeaveReason::from(error), cx);
             }

@@ -117,7 +117,7 @@ impl Endpoint {
             }
             Some(Err(error)) => {
                 if from.is_member(plain.member()) {
-                    plain.refuse(&error.to_string());
+                    plain.refuse(&error.advice(room.name()));
                     self.feeds.close_if_empty(new);
                     self.peers.enqueue(key);
                     return true;
