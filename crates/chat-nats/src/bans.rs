@@ -49,6 +49,8 @@ struct Bans {
     writer: Writer,
     in_force: InForce,
     register: Register,
+    /// A change could not be stored when that was tried last.
+    is_failing: bool,
 }
 
 /// Keeps the bans of this server and those of the bucket together, as long as the cluster is there.
@@ -59,7 +61,8 @@ pub(crate) async fn share(hub: Arc<Hub>, room: Room) {
     let mut followed = hub.follow_bucket("ban.>");
     let subjects = format!("$KV.{}.", hub.bucket.name);
     let writer = hub.writer();
-    let mut bans = Bans { hub, writer, in_force: InForce::new(room), register: Register::default() };
+    let (in_force, register) = (InForce::new(room), Register::default());
+    let mut bans = Bans { hub, writer, in_force, register, is_failing: false };
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -113,6 +116,7 @@ impl Bans {
 
     /// Stores what has changed here, and holds what could not be held before. What cannot be stored now is stored later.
     async fn settle(&mut self) {
+        let mut failed = None;
         let there = self.in_force.look();
         for step in self.register.steps(&there, self.in_force.unix_ms()) {
             let (key, result, ban) = match step {
@@ -147,8 +151,19 @@ impl Bans {
                     }
                 }
                 Err(error) if came_late(&error) => self.came_late(&key).await,
-                Err(error) => tracing::debug!(%error, key, "the change of a ban is not stored yet"),
+                Err(error) => {
+                    tracing::debug!(%error, key, "the change of a ban is not stored yet");
+                    failed = Some(error);
+                }
             }
+        }
+        let was_failing = std::mem::replace(&mut self.is_failing, failed.is_some());
+        match failed {
+            Some(error) if !was_failing => {
+                tracing::warn!(%error, "bans cannot be stored now: other servers learn of the last changes later");
+            }
+            None if was_failing => tracing::info!("the other servers know of all bans again"),
+            _ => {}
         }
     }
 }

@@ -251,3 +251,24 @@ fn local_members_of_two_servers_may_have_one_name_and_nothing_that_they_say_is_r
     consoles[1].say("from there").unwrap();
     hear(&watching, &["from here", "from there"]);
 }
+
+#[test]
+fn names_and_mutes_that_no_server_of_the_cluster_has_stored_change_nothing() {
+    let Some(nats) = nats("forged", 1) else { return };
+    let (one, other) = (Server::new(&nats), Server::new(&nats));
+    let (first, second) = (one.carrier(), other.carrier());
+    let ann = welcome_as(&first, 5, "ann");
+    let bob = welcome_as(&second, 6, "bob").welcome.session.member;
+    let asks = |asked: &str| other.room.rename(bob, Some(name(asked)));
+    until("the name is taken", || matches!(asks("ann"), Err(NickError::Taken { .. })));
+    one.room.mute(&Author::Named(name("ann"))).unwrap();
+    until("the mute is known", || other.room.mutes().len() == 1);
+    let forged = format!("{} {{\"v\":1}}", "0".repeat(64));
+    for key in ["unnamed.name.ann".to_owned(), format!("unnamed.muted.{}", ann.welcome.session.member)] {
+        nats.publish(&format!("$KV.chat.{key}"), &forged);
+    }
+    one.room.set_slow(Some(Duration::from_secs(5)));
+    until("what was stored after that is heard", || other.room.slow().is_some());
+    assert_eq!(other.room.mutes().len(), 1, "it is not lifted");
+    assert!(matches!(asks("ann"), Err(NickError::Taken { .. })), "it is not free");
+}

@@ -135,6 +135,23 @@ impl NatsServers {
         }
     }
 
+    /// Publishes something as a program would that is no chat server.
+    ///
+    /// # Panics
+    ///
+    /// If the first server does not take it.
+    pub fn publish(&self, subject: &str, payload: &str) {
+        let mut stream = TcpStream::connect(self.servers[0].address).expect("the first server runs");
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT)).expect("it is a socket");
+        let line = format!(
+            "CONNECT {{\"verbose\":false}}\r\nPUB {subject} {}\r\n{payload}\r\nPING\r\n",
+            payload.len()
+        );
+        stream.write_all(line.as_bytes()).expect("it reads");
+        let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line == "PONG"), "it has taken it");
+    }
+
     /// The server that leads this stream, if one of the servers names it.
     #[must_use]
     pub fn leader(&self, stream: &str) -> Option<usize> {
