@@ -5,9 +5,11 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chat_core::{BanList, Filter, Heard, Room, Rooms, RoomsConfig};
+use chat_core::{BanList, Feed, Filter, Heard, Room, Rooms, RoomsConfig, Waker};
 use chat_store::{Archive, OpenError, ReadError, Selection, Store, StoreConfig, Sync};
 use rusqlite::Connection;
 
@@ -331,4 +333,26 @@ fn a_file_of_an_older_version_becomes_one_of_the_present() {
         assert_eq!(texts(&room.history(u64::MAX, 1).unwrap()), ["[ann] message number 3"]);
         assert_eq!((room.slow(), list.bans(0), room.mutes()), (None, Vec::new(), Vec::new()));
     }
+}
+
+#[test]
+fn a_setting_that_is_kept_wakes_nobody() {
+    let store = open(&directory("wakes").join("chat.db"));
+    let room = room(&store);
+    let wakes = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&wakes);
+    let waker = Waker::new(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    let mut feed = Feed::new(&room, waker, true);
+    feed.pull();
+    room.set_slow(Some(Duration::from_secs(5)));
+    store.flush();
+    assert_eq!(wakes.load(Ordering::Relaxed), 0, "there is nothing to read");
+    let ann = room.join("ann").unwrap();
+    feed.pull();
+    wakes.store(0, Ordering::Relaxed);
+    ann.say("hello").unwrap();
+    store.flush();
+    assert_eq!(wakes.load(Ordering::Relaxed), 1);
 }
