@@ -108,7 +108,7 @@ fn rooms_of_one_file_have_histories_of_their_own() {
     let path = directory("rooms").join("chat.db");
     let config =
         || RoomsConfig::default().with_room("lobby".parse().unwrap()).with_room("dev".parse().unwrap());
-    let restore = |store: &Store| Rooms::restore(config(), std::sync::Arc::new(store.clone())).unwrap();
+    let restore = |store: &Store| Rooms::restore(config(), Arc::new(store.clone())).unwrap();
     let store = open(&path);
     let rooms = restore(&store);
     say(&rooms.first(), 1, 3);
