@@ -131,7 +131,7 @@ pub use lookback::HistoryError;
 pub use members::Membership;
 pub use moderator::{Moderator, Offer, Verdict};
 pub use mutes::{MUTES_MAX, Mute, MuteList};
-pub use observer::Observer;
+pub use observer::{HEARD_AT_ONCE_MAX, Observer};
 pub use opening::Opening;
 pub use operators::{Entered, OperatorPassword, PasswordError};
 pub use outcome::{Joined, Moved, Outcome, Said, Start, Taken, Welcomed};

@@ -265,21 +265,38 @@ impl LocalMember {
 impl Room {
     /// What a reader of this process hears next, and whether there is more, or will never be.
     pub(crate) fn hear(&self, place: usize) -> (bool, Result<Heard, TryRecvError>) {
+        let mut next = None;
+        let (is_more, nothing) = self.hear_up_to(1, place, |heard| next = Some(heard));
+        (is_more, next.ok_or(nothing))
+    }
+
+    /// Hands `each` of the next things to a reader of this process, `max` at most. Returns whether there is more, or will never be, and what
+    /// it means if there was none.
+    pub(crate) fn hear_up_to(
+        &self,
+        max: usize,
+        place: usize,
+        mut each: impl FnMut(Heard),
+    ) -> (bool, TryRecvError) {
+        let mut asks = None;
         let mut state = self.lock();
-        let next = state.next_for_local(place);
+        for _ in 0..max {
+            match state.next_for_local(place) {
+                Next::Heard(heard) => each(heard),
+                Next::Nothing => break,
+                Next::Ask { member, after } => {
+                    asks = Some((member, after));
+                    break;
+                }
+            }
+        }
         let is_over = state.is_over() && !state.is_local_behind(place);
         let is_more = state.has_more_for_local(place) || is_over;
         drop(state);
-        let nothing = if is_over { TryRecvError::Closed } else { TryRecvError::Empty };
-        let heard = match next {
-            Next::Heard(heard) => Ok(heard),
-            Next::Nothing => Err(nothing),
-            Next::Ask { member, after } => {
-                self.ask_for_local(member, after);
-                Err(nothing)
-            }
-        };
-        (is_more, heard)
+        if let Some((member, after)) = asks {
+            self.ask_for_local(member, after);
+        }
+        (is_more, if is_over { TryRecvError::Closed } else { TryRecvError::Empty })
     }
 
     /// Reads a page of what the log no longer has.

@@ -10,6 +10,9 @@ use crate::room::{Room, Shared};
 use crate::sync::Mutex;
 use crate::waker::Waker;
 
+/// Most that an [`Observer`] hears at once: under one hold of the room's lock.
+pub const HEARD_AT_ONCE_MAX: usize = 64;
+
 /// Hears what happens in a room, and is no member: it has no name, nobody sees it or can tell it anything, and it does not
 /// keep a room alive that members have opened. It is a cursor, as a [`LocalMember`](crate::LocalMember) is: if it is not read nobody waits for it, and it
 /// misses messages, or reads them from the room's journal.
@@ -21,8 +24,9 @@ use crate::waker::Waker;
 /// let observer = room.observe(Waker::new(|| {}));
 /// room.notice("hello")?;
 /// drop(room);
-/// assert_eq!(observer.try_recv()?.to_string(), "[*] hello");
-/// assert_eq!(observer.try_recv(), Err(TryRecvError::Closed), "the room is gone");
+/// let heard = observer.hear()?;
+/// assert_eq!((heard.len(), heard[0].to_string()), (1, "[*] hello".to_owned()));
+/// assert_eq!(observer.hear(), Err(TryRecvError::Closed), "the room is gone");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -71,22 +75,28 @@ impl Observer {
         self.began_unix_ms
     }
 
-    /// The next entry, if there is one.
+    /// What is new, oldest first, at most [`HEARD_AT_ONCE_MAX`] things. Ask again until there is nothing.
     ///
     /// # Errors
     ///
     /// [`TryRecvError::Empty`] if there is nothing new; [`TryRecvError::Closed`] if there will never be: the room is closed or gone,
     /// and everything was read.
-    pub fn try_recv(&self) -> Result<Heard, TryRecvError> {
+    pub fn hear(&self) -> Result<Vec<Heard>, TryRecvError> {
         if let Some(room) = Room::upgrade(&self.room) {
-            return room.hear(self.place).1;
+            let mut heard = Vec::new();
+            let (_, nothing) = room.hear_up_to(HEARD_AT_ONCE_MAX, self.place, |next| heard.push(next));
+            return if heard.is_empty() { Err(nothing) } else { Ok(heard) };
         }
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::take(&mut rest.missed) {
-            0 if !rest.is_left => Err(TryRecvError::Empty),
-            0 => rest.entries.pop().map(Heard::Entry).ok_or(TryRecvError::Closed),
-            missed => Ok(Heard::Missed(missed)),
+        if !rest.is_left {
+            return Err(TryRecvError::Empty);
         }
+        let missed = Some(std::mem::take(&mut rest.missed)).filter(|&missed| missed > 0);
+        let entries = rest.entries.len().saturating_sub(HEARD_AT_ONCE_MAX);
+        let entries = rest.entries.split_off(entries).into_iter().rev();
+        let heard: Vec<Heard> =
+            missed.map(Heard::Missed).into_iter().chain(entries.map(Heard::Entry)).collect();
+        if heard.is_empty() { Err(TryRecvError::Closed) } else { Ok(heard) }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use chat_core::{Heard, NickError, RecvTimeoutError, TryRecvError};
+use chat_core::{HEARD_AT_ONCE_MAX, Heard, NickError, Observer, RecvTimeoutError, TryRecvError, Waker};
 use chat_proto::LeaveReason;
 use crossbeam_channel::{bounded, select};
 use support::{Carrier, NEVER, flood, hear, in_time, local, room, show, small_room};
@@ -197,4 +197,32 @@ fn a_local_member_may_hear_what_was_said_before_it_came() {
     assert!(heard.contains(&"3 [*] three".to_owned()));
     let other = room.join("other").unwrap().with_history(100);
     assert!(hear(&other).contains(&"1 [*] one".to_owned()));
+}
+
+#[test]
+fn an_observer_hears_everything_in_order_and_is_woken_once_it_has() {
+    let (room, _) = room();
+    let (waker, wakes) = bounded(10);
+    let observer = room.observe(Waker::new(move || drop(waker.try_send(()))));
+    let numbers = |observer: &Observer| -> Vec<u64> {
+        let heard = std::iter::from_fn(|| observer.hear().ok());
+        let heard = heard.inspect(|heard| assert!((1..=HEARD_AT_ONCE_MAX).contains(&heard.len())));
+        let seq = |heard| if let Heard::Entry(entry) = heard { entry.seq } else { panic!("{heard}") };
+        heard.flatten().map(seq).collect()
+    };
+    let messages = 3 * HEARD_AT_ONCE_MAX as u64 + 1;
+    (0..messages).for_each(|_| room.notice("hello").unwrap());
+    assert_eq!(wakes.try_iter().count(), 1);
+    assert_eq!(observer.hear().unwrap().len(), HEARD_AT_ONCE_MAX);
+    room.notice("hello").unwrap();
+    assert_eq!(wakes.try_iter().count(), 0, "it has not heard everything");
+    assert!(numbers(&observer).into_iter().eq(HEARD_AT_ONCE_MAX as u64 + 1..=messages + 1));
+    (0..messages).for_each(|_| room.notice("hello").unwrap());
+    assert_eq!(wakes.try_iter().count(), 1);
+    drop(room);
+    assert!(
+        numbers(&observer).into_iter().eq(messages + 2..=2 * messages + 1),
+        "also of a room that is gone"
+    );
+    assert_eq!(observer.hear(), Err(TryRecvError::Closed));
 }

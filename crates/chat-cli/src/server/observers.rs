@@ -28,14 +28,14 @@ struct List {
     is_listed: Vec<bool>,
 }
 
-/// What was heard.
+/// What was heard in one room, oldest first.
 #[derive(Debug)]
 pub(super) struct News {
     /// The room, if the server has several.
     pub(super) room: Option<Name>,
     /// What the times of its entries count from.
     pub(super) began_unix_ms: u64,
-    pub(super) heard: Heard,
+    pub(super) heard: Vec<Heard>,
 }
 
 /// Has all of them hear each room, those that members open later included.
@@ -58,7 +58,7 @@ impl Observers {
         &self.ready
     }
 
-    /// The next thing that was heard.
+    /// What was heard next, in one of the rooms.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl Observers {
             list.is_listed[place] = false;
             drop(list);
             let Some(observer) = observer else { continue };
-            match observer.try_recv() {
+            match observer.hear() {
                 Ok(heard) => {
                     self.shared.wake(place, VecDeque::push_front);
                     let (room, began_unix_ms) = (observer.room_name().cloned(), observer.began_unix_ms());
@@ -135,8 +135,12 @@ mod tests {
     }
 
     fn heard(observers: &Observers) -> Vec<String> {
-        let lines = std::iter::from_fn(|| observers.try_recv().ok());
-        lines.map(|News { room, heard, .. }| format!("{} {heard}", room.expect("a name"))).collect()
+        let news = std::iter::from_fn(|| observers.try_recv().ok());
+        let lines = news.flat_map(|News { room, heard, .. }| {
+            let room = room.expect("a name");
+            heard.into_iter().map(move |heard| format!("{room} {heard}"))
+        });
+        lines.collect()
     }
 
     #[test]

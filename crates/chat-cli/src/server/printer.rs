@@ -106,7 +106,8 @@ impl<W: Write> Printer<W> {
             while batch.len() < BATCH_BYTES {
                 match observers.try_recv() {
                     Ok(News { room, began_unix_ms, heard }) => {
-                        if let Some(line) = wording(&heard, &mut spelling) {
+                        for heard in heard {
+                            let Some(line) = wording(&heard, &mut spelling) else { continue };
                             batch.push_str(&self.stamp(unix_ms_of(&heard, began_unix_ms)));
                             for part in room.iter().flat_map(|room| [room.as_str(), " "]) {
                                 batch.push_str(part);

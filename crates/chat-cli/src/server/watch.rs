@@ -19,7 +19,7 @@ pub(super) fn spawn(observers: Observers) -> io::Result<()> {
         while observers.ready().recv().is_ok() {
             loop {
                 match observers.try_recv() {
-                    Ok(News { room, heard, .. }) => tell(room.as_ref(), &heard),
+                    Ok(News { room, heard, .. }) => heard.iter().for_each(|heard| tell(room.as_ref(), heard)),
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Closed) => return,
                 }
