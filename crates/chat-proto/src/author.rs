@@ -105,7 +105,9 @@ impl FromStr for Author {
         if s == "*" {
             return Ok(Author::Room);
         }
-        if let Ok(name) = s.parse() {
+        // No name begins like an address.
+        let is_address = s.starts_with(|c: char| c.is_ascii_digit() || c == '[');
+        if !is_address && let Ok(name) = s.parse() {
             return Ok(Author::Named(name));
         }
         if let Some((address, tag)) = s.split_once('/') {

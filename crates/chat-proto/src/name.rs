@@ -64,6 +64,9 @@ impl FromStr for Name {
     type Err = NameError;
 
     fn from_str(s: &str) -> Result<Name, NameError> {
+        if is_plain(s) {
+            return Ok(Name(s.into()));
+        }
         // Normalising makes a string longer or shorter, by a bounded factor: look at no more than may fit.
         let name: String = s.nfkc().take(NAME_BYTES_MAX + 1).collect();
         if name.len() > NAME_BYTES_MAX {
@@ -92,6 +95,14 @@ impl FromStr for Name {
             _ => Err(NameError::NotClean),
         }
     }
+}
+
+/// Whether it is a name of ASCII letters, digits, `-` and `_`. Most are, and need no tables: a server of a cluster reads one with
+/// each message.
+fn is_plain(s: &str) -> bool {
+    s.len() <= NAME_BYTES_MAX
+        && s.starts_with(|c: char| c.is_ascii_alphabetic())
+        && s.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 fn is_letter(c: char) -> bool {

@@ -31,6 +31,17 @@ fn names_of_many_scripts_are_names() {
 }
 
 #[test]
+fn ascii_is_judged_as_the_same_in_full_width_is() {
+    let full_width = |c: char| char::from_u32(u32::from(c) + 0xfee0).unwrap();
+    let ascii = || '!'..='~';
+    for (first, second) in ascii().flat_map(|first| ascii().map(move |second| (first, second))) {
+        let (plain, wide) =
+            (format!("{first}{second}"), format!("{}{}", full_width(first), full_width(second)));
+        assert_eq!(plain.parse::<Name>(), wide.parse::<Name>(), "{plain}");
+    }
+}
+
+#[test]
 fn a_name_has_one_spelling() {
     assert_eq!(name("Jose\u{301}"), name("José"));
     assert_eq!(name("\u{ff41}nn").as_str(), "ann", "full width letters are letters");
