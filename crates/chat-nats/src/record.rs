@@ -1,5 +1,7 @@
 //! Messages and topics as they are in the stream: JSON, so that `nats stream view` shows them.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use chat_core::{Author, Event, Kept, MemberId, Origin, Text};
 use serde::{Deserialize, Serialize};
@@ -8,13 +10,15 @@ use serde::{Deserialize, Serialize};
 const UNREADABLE: &str = "(a message that this server cannot read)";
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Stored {
+struct Stored<'a> {
     member: u64,
     /// Which of the member's messages it is; 0 for a topic.
     #[serde(default)]
     number: u64,
-    author: String,
-    text: String,
+    #[serde(borrow)]
+    author: Cow<'a, str>,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
     unix_ms: u64,
 }
 
@@ -28,8 +32,8 @@ pub(crate) fn encode(event: &Event, unix_ms: u64) -> Option<Bytes> {
     let stored = Stored {
         member: from.member.as_u64(),
         number: from.number,
-        author: author.to_string(),
-        text: text.as_str().to_owned(),
+        author: author.to_string().into(),
+        text: text.as_str().into(),
         unix_ms,
     };
     serde_json::to_vec(&stored).ok().map(Bytes::from)
@@ -56,7 +60,7 @@ pub(crate) fn topic(payload: &[u8]) -> Option<Kept> {
     Some(Kept { seq: 0, unix_ms, event: Event::Topic { member: from.member, author, text } })
 }
 
-fn read(payload: &[u8]) -> Option<(Origin, Author, String, u64)> {
+fn read(payload: &[u8]) -> Option<(Origin, Author, Cow<'_, str>, u64)> {
     let Stored { member, number, author, text, unix_ms } = serde_json::from_slice(payload).ok()?;
     Some((Origin { member: MemberId::new(member), number }, Author::from_record(&author)?, text, unix_ms))
 }
