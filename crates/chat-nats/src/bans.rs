@@ -20,14 +20,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::bucket::{Writer, came_late};
 use crate::follower::Stored;
 use crate::hub::Hub;
+use crate::limits::{BANS_TICK, LIFTED_REMEMBERED};
 use in_force::InForce;
 use register::{Register, Step};
-
-/// How often the list is looked at without a change: for what could not be stored or held.
-const TICK: Duration = Duration::from_secs(5);
-
-/// How long the bucket remembers that a ban was lifted, so that a server that was not there learns it.
-const LIFTED_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A ban, as it is stored.
 #[derive(Debug, Deserialize, Serialize)]
@@ -63,7 +58,7 @@ pub(crate) async fn share(hub: Arc<Hub>, room: Room) {
     let writer = hub.writer();
     let (in_force, register) = (InForce::new(room), Register::default());
     let mut bans = Bans { hub, writer, in_force, register, is_failing: false };
-    let mut tick = interval(TICK);
+    let mut tick = interval(BANS_TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {

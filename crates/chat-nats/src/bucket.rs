@@ -3,13 +3,11 @@
 
 use std::time::Duration;
 
+use crate::limits::LASTS_MAX;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::{HeaderMap, HeaderValue, header};
 use bytes::Bytes;
-
-/// The longest time that a value lasts which vanishes by itself.
-const LASTS_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Writes to one bucket.
 #[derive(Clone, Debug)]

@@ -16,33 +16,19 @@ mod held;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKind};
 use chat_core::{Elsewhere, MemberId, Name};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
 
-use crate::common::DELETION_REMEMBERED;
+use crate::limits::{
+    CLAIM_RETRY, CLAIM_TRIES, CLAIMS_AT_ONCE, DELETED_MAX, DELETES_PAUSE, DELETION_REMEMBERED,
+};
 use crate::place::Place;
 use crate::seal::Seal;
 use crate::servers::Servers;
 use held::{Claim, HeldNames};
-
-/// Claims that are on their way at once. The others wait.
-const AT_ONCE: usize = 64;
-
-/// The pause after the bucket did not answer.
-const RETRY: Duration = Duration::from_millis(250);
-
-/// Attempts to take over a name before the result is looked at.
-const TRIES: usize = 3;
-
-/// Names of servers that are long gone which are deleted at a time.
-const DELETED_MAX: usize = 100;
-
-/// The pause after that.
-const DELETES_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a session here wants.
 #[derive(Debug)]
@@ -111,12 +97,12 @@ struct Work {
 
 impl Claims {
     pub(crate) fn new(bucket: Store, place: Place, seal: Arc<Seal>, servers: Arc<Servers>) -> Self {
-        let work = Work { bucket, place, seal, servers, turns: Arc::new(Semaphore::new(AT_ONCE)) };
+        let work = Work { bucket, place, seal, servers, turns: Arc::new(Semaphore::new(CLAIMS_AT_ONCE)) };
         Self {
             work,
             held: HeldNames::default(),
             wants: HashMap::new(),
-            done: mpsc::channel(AT_ONCE),
+            done: mpsc::channel(CLAIMS_AT_ONCE),
             changes: 0,
             deletes: Arc::new(Semaphore::new(1)),
         }
@@ -245,7 +231,7 @@ impl Claims {
             let mut keys = keys;
             let end = work.settle(member, name.as_ref(), &mut keys).await;
             if matches!(end, End::Again) {
-                sleep(RETRY).await;
+                sleep(CLAIM_RETRY).await;
             }
             let _room_is_gone = done.send(Done { member, name, keys, end }).await;
         });
@@ -295,7 +281,7 @@ impl Work {
     async fn take(&self, looks: &str, claim: &Claim) -> Attempt {
         let key = self.place.name_key(looks);
         let value = self.seal.close(&key, claim);
-        for _ in 0..TRIES {
+        for _ in 0..CLAIM_TRIES {
             match self.bucket.create(&key, value.clone()).await {
                 Ok(revision) => return Attempt::Got(revision),
                 Err(error) if error.kind() == CreateErrorKind::AlreadyExists => {}

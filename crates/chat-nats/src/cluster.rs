@@ -11,7 +11,8 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::config::ClusterConfig;
 use crate::error::OpenError;
-use crate::hub::{Hub, TASKS_MAX, Task};
+use crate::hub::{Hub, Task};
+use crate::limits::TASKS_MAX;
 
 /// A place in a cluster of chat servers that share the order of their messages. It opens the journals of rooms.
 ///

@@ -16,22 +16,11 @@ use crate::bucket::Writer;
 use crate::claims::{Claims, Done, Todo};
 use crate::follower::{Followed, Stored};
 use crate::hub::Hub;
+use crate::limits::{CHANGES_MAX, DELETION_REMEMBERED, MUTED_FOR, STORE_TRIES};
 use crate::pending::Pending;
 use crate::place::{Key, Place};
 use crate::record;
 use crate::seal::Seal;
-
-/// Changes that wait to be stored.
-const CHANGES_MAX: usize = 1_024;
-
-/// How often storing something is tried, and the pause between.
-const TRIES: (usize, Duration) = (10, Duration::from_secs(1));
-
-/// How long the bucket remembers what was deleted, so that a server that was cut off learns it.
-pub(crate) const DELETION_REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long a mute lasts at most. Without an end, the bucket would keep each for ever.
-const MUTED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a member is told whose name was somebody else's.
 const LOST: &str = "the name that you took belongs to somebody at another server";
@@ -242,7 +231,7 @@ impl Common {
 /// Stores one change after the other, so that an older one never replaces a newer one.
 async fn write(bucket: Store, writer: Writer, committer: Committer, mut changes: mpsc::Receiver<Change>) {
     while let Some(Change { key, what, record }) = changes.recv().await {
-        let (tries, pause) = TRIES;
+        let (tries, pause) = STORE_TRIES;
         let mut left = tries;
         while !store(&bucket, &writer, &key, &what).await {
             left -= 1;

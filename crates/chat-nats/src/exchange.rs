@@ -3,27 +3,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{Client, Message, Subscriber};
 use bytes::Bytes;
 use chat_core::{Author, Committer, Elsewhere, MemberId, Outbound, Text};
 use futures_util::StreamExt;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use crate::hub::Hub;
-use crate::others::{Change, Member, Others, PART_MAX, Told};
+use crate::limits::{MEMBERS_BEAT, PART_MAX, PUBLISH_TIMEOUT};
+use crate::others::{Change, Member, Others, Told};
 use crate::place::Place;
 use crate::seal::Seal;
 use crate::server_messages::{Content, ServerMessage, ServerMessages, Waiting};
 use crate::servers::{ServerId, Servers};
-
-/// How often a server says how many changes of its members there were.
-const BEAT: Duration = Duration::from_secs(2);
-
-/// How long a publish may wait for the connection.
-const PUBLISH_TIMEOUT: Duration = Duration::from_millis(100);
 
 const UNREACHABLE: &str = "the other servers cannot be reached now";
 const TOO_MANY: &str = "too many private messages are on their way to other servers";
@@ -175,7 +169,7 @@ impl Exchange {
             self.say(&Told::Ask { server: me.clone(), whom: Some(whom) });
         }
         if now >= self.beat_at {
-            self.beat_at = now + BEAT;
+            self.beat_at = now + MEMBERS_BEAT;
             self.say(&Told::Beat { server: me, task: self.task, number: self.number });
         }
         self.publish().await;
@@ -309,9 +303,10 @@ impl Exchange {
     }
 
     async fn publish(&mut self) {
+        let by = Instant::now() + PUBLISH_TIMEOUT;
         for (subject, sealed) in self.outgoing.drain(..) {
             // What is lost is noticed: changes by their numbers, messages by the missing answer.
-            let _lost = timeout(PUBLISH_TIMEOUT, self.client.publish(subject, sealed)).await;
+            let _lost = timeout_at(by, self.client.publish(subject, sealed)).await;
         }
     }
 }

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
+use crate::limits::{BATCH_MAX, BATCHES_MAX, CREATE_RETRY, CREATE_TIMEOUT, HEARTBEAT, LEFT_BEHIND, SILENCE};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
 use async_nats::{Client, Message, StatusCode, Subject, Subscriber};
@@ -14,27 +14,6 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-
-/// How often a consumer without messages says that it is there.
-const HEARTBEAT: Duration = Duration::from_millis(500);
-
-/// A consumer that was not heard for so long is given up.
-const SILENCE: Duration = Duration::from_millis(1_600);
-
-/// How long making a consumer may take.
-const CREATE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The pause after a consumer could not be made.
-const RETRY: Duration = Duration::from_millis(200);
-
-/// How long the consumers that were given up remain at the NATS server.
-const LEFT_BEHIND: Duration = Duration::from_secs(10);
-
-/// Messages that are passed on at a time, at most.
-const BATCH_MAX: usize = 512;
-
-/// Batches that wait to be taken.
-const BATCHES_MAX: usize = 8;
 
 /// A message of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +92,7 @@ impl Follower {
                 Ok(Err(error)) => {
                     self.is_live.store(false, Ordering::Relaxed);
                     tracing::debug!(stream = self.stream, error, "no consumer can be made");
-                    sleep(RETRY).await;
+                    sleep(CREATE_RETRY).await;
                 }
                 Err(_) => self.is_live.store(false, Ordering::Relaxed),
             }

@@ -19,36 +19,15 @@ use crate::cluster::without_passwords;
 use crate::config::ClusterConfig;
 use crate::error::OpenError;
 use crate::follower::{Followed, follow};
-use crate::journal::{JOBS_MAX, RoomJournal};
+use crate::journal::RoomJournal;
+use crate::limits::{
+    JOBS_MAX, OPEN_TIMEOUT, PING_INTERVAL, RECONNECT_PAUSE_MAX, REQUEST_TIMEOUT, START_RETRY, START_TIMEOUT,
+};
 use crate::opening;
 use crate::place::Place;
 use crate::room;
 use crate::seal::Seal;
 use crate::servers::{Beats, Servers};
-
-/// How long a stream remembers which messages it has: much longer than a publish can be on its way.
-pub(crate) const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
-
-/// How long the start may take: a cluster of NATS that begins, too, needs some seconds to choose its leaders.
-const START_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// How long opening a room may take.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The pause after something has failed at the start.
-const RETRY: Duration = Duration::from_millis(300);
-
-/// How long JetStream may take to answer a request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How often a connection is tried that has nothing to carry. Two lost answers end it.
-const PING_INTERVAL: Duration = Duration::from_secs(2);
-
-/// The longest pause before another attempt to connect.
-const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(500);
-
-/// Rooms that wait to be opened, and other things to do.
-pub(crate) const TASKS_MAX: usize = 64;
 
 /// Something for the cluster's thread.
 pub(crate) enum Task {
@@ -73,11 +52,11 @@ impl Hub {
         let client = loop {
             match options(&config).await?.connect(&config.servers).await {
                 Ok(client) => break client,
-                Err(error) if Instant::now() + RETRY > by => {
+                Err(error) if Instant::now() + START_RETRY > by => {
                     let servers = without_passwords(&config.servers);
                     return Err(OpenError::Connect { servers, source: error.into() });
                 }
-                Err(_) => sleep(RETRY).await,
+                Err(_) => sleep(START_RETRY).await,
             }
         };
         let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
@@ -166,8 +145,8 @@ where
     loop {
         match attempt().await {
             Ok(result) => return Ok(result),
-            Err(error) if Instant::now() + RETRY > by => return Err(error),
-            Err(_) => sleep(RETRY).await,
+            Err(error) if Instant::now() + START_RETRY > by => return Err(error),
+            Err(_) => sleep(START_RETRY).await,
         }
     }
 }

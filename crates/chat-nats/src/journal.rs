@@ -16,9 +16,6 @@ pub(crate) enum Job {
     Read(ReadRequest),
 }
 
-/// What may wait for the task of a room. With the longest texts about 36 MiB.
-pub(crate) const JOBS_MAX: usize = 32_768;
-
 pub(crate) struct RoomJournal {
     stream: String,
     jobs: mpsc::Sender<Job>,

@@ -46,6 +46,7 @@ mod exchange;
 mod follower;
 mod hub;
 mod journal;
+mod limits;
 mod opening;
 mod others;
 mod pages;

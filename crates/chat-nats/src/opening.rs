@@ -9,26 +9,14 @@ use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use chat_core::{Event, Kept, MemberId, Past, PastSession, SESSIONS_REMEMBERED_MAX, Text};
 
-use crate::common::DELETION_REMEMBERED;
 use crate::config::ClusterConfig;
-use crate::hub::DUPLICATE_WINDOW;
+use crate::limits::{
+    DELETION_REMEMBERED, DUPLICATE_WINDOW, ENTRY_BYTES, IDS_PER_BLOCK, MESSAGE_BYTES_MAX, NEWEST_MAX,
+};
 use crate::pages::Pages;
 use crate::place::Place;
 use crate::record;
 use crate::seed::seed;
-
-/// Members of one server in one room get their ids from a block of so many. No other server, and no later start of this one, has
-/// the same block.
-const IDS_PER_BLOCK: u64 = 1 << 32;
-
-/// About what an entry of a log costs besides its text.
-const ENTRY_BYTES: usize = 160;
-
-/// Old messages that a room takes over, at most. More would only delay its start.
-const NEWEST_MAX: u64 = 20_000;
-
-/// The largest message of a room with its author, as JSON.
-const MESSAGE_BYTES_MAX: i32 = 16 * 1024;
 
 /// What a room begins with.
 pub(crate) struct Opened {

@@ -15,16 +15,8 @@ use std::collections::{HashMap, HashSet};
 use chat_core::{Author, Elsewhere, LeaveReason, MemberId, OtherMember, Text};
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{MEMBERS_MAX, SILENT_LOOKS};
 use crate::servers::{ServerId, Servers};
-
-/// Members of other servers that are known in one room. Beyond them, more are not listed.
-const MEMBERS_MAX: usize = 100_000;
-
-/// A server that has not said anything about a room in so many looks (20 s) has nobody there. It beats every two seconds.
-const SILENT_LOOKS: u64 = 100;
-
-/// Members in one part of a whole: about 30 KiB.
-pub(crate) const PART_MAX: usize = 200;
 
 /// What one server tells the others of its members in a room.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -1,7 +1,5 @@
 //! Reads pages of a stream: what was said long ago.
 
-use std::time::Duration;
-
 use async_nats::{Client, StatusCode};
 use chat_core::{Filter, Kept, Page, Query};
 use futures_util::StreamExt;
@@ -9,20 +7,9 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::follower::Stored;
+use crate::limits::{PAGE_BYTES, PAGE_MESSAGES, PAGE_TIMEOUT, SEARCHED_MAX};
 use crate::place::Place;
 use crate::record;
-
-/// Messages of one answer.
-const BATCH: u64 = 1_024;
-
-/// Bytes of one answer.
-const BATCH_BYTES: u64 = 512 * 1024;
-
-/// How long an answer may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Messages that one question with a filter looks through.
-const SEARCHED_MAX: u64 = 20_000;
 
 /// What members read if a page cannot be read.
 const NO_ANSWER: &str = "the stream that the servers share does not answer";
@@ -53,8 +40,8 @@ impl Pages {
         let question = DirectGet {
             seq: seq.max(1),
             next_by_subj: ">",
-            batch: messages.min(BATCH),
-            max_bytes: BATCH_BYTES,
+            batch: messages.min(PAGE_MESSAGES),
+            max_bytes: PAGE_BYTES,
         };
         let question = serde_json::to_vec(&question).map_err(|error| error.to_string())?;
         let inbox = self.client.new_inbox();
@@ -68,7 +55,7 @@ impl Pages {
         let mut stored = Vec::new();
         let mut pending = 0;
         loop {
-            let answer = timeout(ANSWER_TIMEOUT, answers.next()).await.ok().flatten().ok_or(NO_ANSWER)?;
+            let answer = timeout(PAGE_TIMEOUT, answers.next()).await.ok().flatten().ok_or(NO_ANSWER)?;
             let number = |name: &str| answer.headers.as_ref()?.get(name)?.as_str().parse::<u64>().ok();
             match (answer.status, number("Nats-Sequence")) {
                 (None, Some(seq)) => {
@@ -88,7 +75,7 @@ impl Pages {
     pub(crate) async fn read(&self, query: Query) -> Result<Page, String> {
         match query {
             Query::After(seq) => {
-                let (stored, more) = self.from(seq.saturating_add(1), BATCH).await?;
+                let (stored, more) = self.from(seq.saturating_add(1), PAGE_MESSAGES).await?;
                 let mut page = Page::of(stored.iter().map(message), usize::MAX);
                 page.more |= more;
                 Ok(page)
@@ -101,7 +88,11 @@ impl Pages {
     /// The newest messages before `seq` that match, at most so many.
     async fn before(&self, seq: u64, messages: usize, filter: &Filter) -> Result<Page, String> {
         let mut end = if seq == u64::MAX { self.last().await? + 1 } else { seq };
-        let step = if *filter == Filter::default() { (messages as u64).clamp(1, BATCH) } else { BATCH };
+        let step = if *filter == Filter::default() {
+            (messages as u64).clamp(1, PAGE_MESSAGES)
+        } else {
+            PAGE_MESSAGES
+        };
         let (mut found, mut searched) = (Vec::new(), 0);
         while found.len() <= messages && end > 1 && searched < SEARCHED_MAX {
             let begin = end.saturating_sub(step).max(1);

@@ -2,12 +2,10 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use crate::limits::IN_FLIGHT_MAX;
 use bytes::Bytes;
 use chat_core::{Author, Event, MemberId, Origin, Record};
 use tokio::time::Instant;
-
-/// Messages that were published and not answered, at most. More would only wait at the stream instead of here.
-const IN_FLIGHT_MAX: usize = 4_096;
 
 /// The messages of each session, in order. Of one session the next is published once the stream has the one before: if one
 /// is lost on the way, none can overtake it.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::jetstream::Context;
@@ -11,54 +10,25 @@ use chat_core::{Committer, Event, Kept, MemberId, Origin, Record, Text};
 use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 
 use crate::common::Common;
 use crate::exchange::Exchange;
 use crate::follower::{Followed, Stored, follow};
 use crate::hub::Hub;
 use crate::journal::Job;
+use crate::limits::{
+    CHECK_TIMEOUT, GRACE, PENDING_MAX, PUBLISH_ANSWER_TIMEOUT, PUBLISH_TIMEOUT, READS_MAX, RECONNECT_EVERY,
+    RESERVATIONS_EVERY, ROOM_TICK, TELL_AFTER, TURN_MAX,
+};
 use crate::opening::Opened;
 use crate::pages::Pages;
 use crate::pending::Pending;
 use crate::place::Place;
 use crate::record;
 
-/// Messages that are taken over from the queue before some have come back.
-const PENDING_MAX: usize = 8_192;
-
-/// What is done of one kind before the others have their turn.
-const TURN_MAX: usize = 512;
-
-/// How often the task looks whether something is late.
-const TICK: Duration = Duration::from_millis(200);
-
-/// A publish that was not answered for so long may be lost.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long the stream may take to say what its last message is.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Members are told that messages are on hold when the stream has not answered for so long.
-const TELL_AFTER: Duration = Duration::from_secs(2);
-
-/// While the stream does not answer, another NATS server is tried as often as this.
-const RECONNECT_EVERY: Duration = Duration::from_secs(4);
-
-/// How long a publish may wait for the connection.
-const PUBLISH_TIMEOUT: Duration = Duration::from_millis(100);
-
 /// The code of a stream's answer that no later attempt would change: the message is too large, or the stream is sealed.
 const NEVER: u16 = 400;
-
-/// Pages that are read at once.
-const READS_MAX: usize = 16;
-
-/// How often names are given up whose sessions left long ago.
-const RESERVATIONS_EVERY: Duration = Duration::from_secs(10);
-
-/// How long the task goes on without its room, for messages that have not come back.
-const GRACE: Duration = Duration::from_secs(30);
 
 const ON_HOLD: &str = "Messages are on hold: the stream that all servers share does not answer. What you say waits, and is not lost";
 const GOES_ON: &str = "Messages go on: the stream answers again";
@@ -156,7 +126,7 @@ pub(crate) async fn serve(
 
 impl RoomTask {
     async fn run(mut self) {
-        let mut tick = interval(TICK);
+        let mut tick = interval(ROOM_TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut gone_since: Option<Instant> = None;
         loop {
@@ -237,8 +207,9 @@ impl RoomTask {
         if self.client.connection_state() != State::Connected {
             return; // what is not sent yet need not be sent twice
         }
+        let now = Instant::now();
         for _ in 0..TURN_MAX {
-            let Some((from, payload)) = self.pending.next(Instant::now()) else { break };
+            let Some((from, payload)) = self.pending.next(now) else { break };
             let Origin { member, number } = from;
             let mut headers = HeaderMap::new();
             headers.insert("Nats-Msg-Id", format!("{member}/{number}"));
@@ -249,7 +220,7 @@ impl RoomTask {
                 headers,
                 payload,
             );
-            if !matches!(timeout(PUBLISH_TIMEOUT, publish).await, Ok(Ok(()))) {
+            if !matches!(timeout_at(now + PUBLISH_TIMEOUT, publish).await, Ok(Ok(()))) {
                 self.pending.not_sent(from);
                 break;
             }
@@ -297,7 +268,7 @@ impl RoomTask {
         }
         self.exchange.look().await;
         let now = Instant::now();
-        let late = self.pending.unanswered_since().filter(|&since| now - since > ANSWER_TIMEOUT);
+        let late = self.pending.unanswered_since().filter(|&since| now - since > PUBLISH_ANSWER_TIMEOUT);
         let is_connected = self.client.connection_state() == State::Connected;
         let is_silent = late.is_some() || !self.messages.is_live() || !is_connected;
         if !is_silent {

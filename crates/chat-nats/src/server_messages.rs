@@ -5,22 +5,13 @@
 //! are published one after the other to one subject.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
 
 use chat_core::{Author, LeaveReason, MemberId};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::limits::{PRIVATE_TIMEOUT, SENDERS_MAX, WAITING_MAX};
 use crate::servers::ServerId;
-
-/// Private messages of one room that have no answer yet. More are not sent.
-const WAITING_MAX: usize = 1_024;
-
-/// How long an answer may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Servers whose newest number is remembered.
-const SERVERS_MAX: usize = 10_000;
 
 /// What one server tells another one.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -79,7 +70,7 @@ impl ServerMessages {
 
     /// Whether it is new. One with an old number, or of an earlier task, is somebody's repetition.
     pub(crate) fn is_new(&mut self, server_message: &ServerMessage) -> bool {
-        if self.heard.len() >= SERVERS_MAX && !self.heard.contains_key(&server_message.server) {
+        if self.heard.len() >= SENDERS_MAX && !self.heard.contains_key(&server_message.server) {
             return false;
         }
         let newest = self.heard.entry(server_message.server.clone()).or_default();
@@ -96,7 +87,7 @@ impl ServerMessages {
 
     /// A private message waits for its answer from now on.
     pub(crate) fn wait(&mut self, server: ServerId, number: u64, sender: MemberId, to: Author, now: Instant) {
-        self.waiting.push_back(Waiting { server, number, sender, to, until: now + ANSWER_TIMEOUT });
+        self.waiting.push_back(Waiting { server, number, sender, to, until: now + PRIVATE_TIMEOUT });
     }
 
     /// The answer to this private message has come.
@@ -136,7 +127,7 @@ mod tests {
         messages.wait("b".to_owned(), number, MemberId::new(1), to.clone(), now);
         assert_eq!(messages.answered(&"a".to_owned(), number), None, "another server");
         assert_eq!(messages.late(now), None);
-        let late = messages.late(now + ANSWER_TIMEOUT).unwrap();
+        let late = messages.late(now + PRIVATE_TIMEOUT).unwrap();
         assert_eq!((late.sender, late.to), (MemberId::new(1), to));
         assert_eq!(messages.answered(&"b".to_owned(), number), None, "too late");
     }

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::connection::State;
@@ -12,22 +11,8 @@ use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use crate::limits::{FORGOTTEN_AFTER, GONE_AFTER, SERVER_BEAT, SERVERS_MAX, SUBSCRIBE_RETRY};
 use crate::seal::Seal;
-
-/// How often a server says that it is there.
-const BEAT: Duration = Duration::from_secs(1);
-
-/// A server that was not heard for so many beats is gone. Only beats count during which NATS was there to pass it on.
-const GONE_AFTER: u64 = 15;
-
-/// What a server has stored is deleted when it was gone for so many beats.
-const FORGOTTEN_AFTER: u64 = 600;
-
-/// Servers that are known. A cluster has a few; each start of one counts as another.
-const SERVERS_MAX: usize = 10_000;
-
-/// The pause before another attempt to subscribe.
-const RETRY: Duration = Duration::from_millis(200);
 
 /// Which server: a number that it draws when it starts.
 pub(crate) type ServerId = String;
@@ -163,7 +148,7 @@ impl Beats {
         loop {
             match self.client.subscribe(self.subject.clone()).await {
                 Ok(mut others) => {
-                    let mut beat = interval(BEAT);
+                    let mut beat = interval(SERVER_BEAT);
                     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
                     loop {
                         tokio::select! {
@@ -184,7 +169,7 @@ impl Beats {
                 }
                 Err(error) => tracing::debug!(%error, "the other servers cannot be heard"),
             }
-            sleep(RETRY).await;
+            sleep(SUBSCRIBE_RETRY).await;
         }
     }
 

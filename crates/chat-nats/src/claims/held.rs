@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use chat_core::{Elsewhere, MemberId};
 use serde::{Deserialize, Serialize};
 
+use crate::limits::HELD_MAX;
 use crate::servers::ServerId;
-
-/// Names of other servers that are known. Beyond them, only the bucket knows.
-const HELD_MAX: usize = 200_000;
 
 /// What the bucket says about the looks of a name.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
