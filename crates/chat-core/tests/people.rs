@@ -266,6 +266,13 @@ fn a_mistyped_command_is_never_said() {
     let ann = tcp.join("192.0.2.1:5");
     assert_eq!(ask(&mut tcp, ann, "/nik ann"), ["[*] There is no /nik. Did you mean /nick?"]);
     assert_eq!(
+        ask(&mut tcp, ann, "/foo"),
+        ["[*] There is no /foo. /help lists the commands; //foo says /foo."],
+        "no command is like it"
+    );
+    assert_eq!(ask(&mut tcp, ann, "/HELP Who"), ask(&mut tcp, ann, "/help who"));
+    assert_eq!(ask(&mut tcp, ann, "/unignore"), ["[*] Type /unignore NAME"]);
+    assert_eq!(
         ask(&mut tcp, ann, "/usr/bin"),
         ["[*] There is no /usr/bin. /help lists the commands; //usr/bin says /usr/bin."]
     );

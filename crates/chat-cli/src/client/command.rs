@@ -44,11 +44,14 @@ pub(super) fn parse(line: &str) -> Option<Command> {
     Some(match line.strip_prefix('/') {
         None => Command::Say(line.to_owned()),
         Some(rest) if rest.starts_with('/') => Command::Say(rest.to_owned()),
-        Some(rest) => match rest.trim_end() {
-            "help" => Command::Help,
-            "quit" => Command::Quit,
-            _ => Command::Line(line.to_owned()),
-        },
+        Some(rest) if rest.trim_end().eq_ignore_ascii_case("help") => Command::Help,
+        // What follows is not said: nobody is told why a member leaves.
+        Some(rest)
+            if rest.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("quit")) =>
+        {
+            Command::Quit
+        }
+        Some(_) => Command::Line(line.to_owned()),
     })
 }
 
@@ -86,9 +89,13 @@ mod tests {
 
     #[test]
     fn whatever_else_begins_with_a_slash_is_a_command() {
-        assert_eq!(parse("/help"), Some(Command::Help));
-        assert_eq!(parse("/quit "), Some(Command::Quit));
-        for line in ["/", "/who", "/me waves  twice", "/quitt", "/quit now", "/home/ann", "/ hello"] {
+        for line in ["/help", "/Help "] {
+            assert_eq!(parse(line), Some(Command::Help), "{line}");
+        }
+        for line in ["/quit ", "/Quit", "/quit now"] {
+            assert_eq!(parse(line), Some(Command::Quit), "{line}");
+        }
+        for line in ["/", "/who", "/me waves  twice", "/quitt", "/help nick", "/home/ann", "/ hello"] {
             assert_eq!(parse(line), Some(Command::Line(line.to_owned())), "{line}");
         }
     }

@@ -5,10 +5,12 @@ use chat_core::{Action, CommandTable, LocalMember, Room};
 /// What only the console has.
 const OWN: [&str; 4] = ["/quit", "/reload", "/say", "/stop"];
 
-const HELP: &str = "\
-TEXT, /say TEXT: Say it to everyone, as [*] TEXT
-/reload: Read the configuration, the bans, the password and the certificate again
-/quit, /stop: Close the room and stop the server";
+/// How they are used, each with the names that it explains.
+const HELP: [(&[&str], &str); 3] = [
+    (&["say"], "TEXT, /say TEXT: Say it to everyone, as [*] TEXT"),
+    (&["reload"], "/reload: Read the configuration, the bans, the password and the certificate again"),
+    (&["quit", "stop"], "/quit, /stop: Close the room and stop the server"),
+];
 
 /// What is to be done besides.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +49,8 @@ pub(crate) fn run(local: &LocalMember, line: &str) -> Outcome {
         return say(local, rest);
     }
     let (name, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    match (name, argument.trim()) {
+    match (name.to_lowercase().as_str(), argument.trim()) {
+        ("help", about) => help(local, about),
         ("quit" | "stop", "") => Outcome::Quit,
         ("reload", "") => Outcome::Reload,
         ("quit" | "stop" | "reload", _) => {
@@ -74,15 +77,27 @@ fn command(local: &LocalMember, line: &str) -> Outcome {
     if let Some(Action::Move(opening)) = reply.action {
         return opening.wait().map_or_else(|error| Outcome::Refused(error.to_string()), Outcome::Move);
     }
-    let mut lines: Vec<&str> = reply.lines.iter().map(chat_proto::Text::as_str).collect();
-    if line == "help" {
-        lines.retain(|line| !line.starts_with("/quit:"));
-        lines.extend(HELP.lines());
-    }
+    let lines: Vec<&str> = reply.lines.iter().map(chat_proto::Text::as_str).collect();
     match lines.join("\n") {
         text if reply.is_refused => Outcome::Refused(text),
         text if text.is_empty() => Outcome::Done,
         text => Outcome::Answer(text),
+    }
+}
+
+/// The help of the room's commands with those of the console, or of one command.
+fn help(local: &LocalMember, about: &str) -> Outcome {
+    let about = about.trim_start_matches('/').to_lowercase();
+    if let Some((_, usage)) = HELP.iter().find(|(names, _)| names.contains(&about.as_str())) {
+        return Outcome::Answer((*usage).to_owned());
+    }
+    match command(local, format!("help {about}").trim_end()) {
+        Outcome::Answer(text) if text.contains('\n') => {
+            let rooms = text.lines().filter(|line| !line.starts_with("/quit:"));
+            let lines: Vec<&str> = rooms.chain(HELP.iter().map(|(_, usage)| *usage)).collect();
+            Outcome::Answer(lines.join("\n"))
+        }
+        outcome => outcome,
     }
 }
 
@@ -145,7 +160,16 @@ mod tests {
         assert!(matches!(said("/stats").0, Outcome::Answer(text) if text.contains("members: 0 now")));
         let Outcome::Answer(help) = said("/help").0 else { panic!("help answers") };
         assert!(names().iter().all(|name| help.contains(name)), "{help}");
-        assert_eq!(said("/reload").0, Outcome::Reload);
+        assert!(matches!(said("/help KICK").0, Outcome::Answer(text) if text.starts_with("/kick NAME")));
+        for about in ["quit", "/stop", "STOP"] {
+            let answer = said(&format!("/Help {about}")).0;
+            assert_eq!(
+                answer,
+                Outcome::Answer("/quit, /stop: Close the room and stop the server".to_owned())
+            );
+        }
+        assert_eq!(said("/STOP").0, Outcome::Quit);
+        assert_eq!(said("/Reload").0, Outcome::Reload);
         assert_eq!(said("/stop").0, Outcome::Quit);
         assert_eq!(said("/quit").0, Outcome::Quit);
     }

@@ -10,7 +10,6 @@ use super::command::{self, Outcome};
 use super::wording::{Wording, unix_ms_of, wording};
 use super::{Desk, Request, Status, Update};
 use crate::client::command::takes_room;
-use crate::counted::counted;
 use crate::server;
 
 /// How old the numbers of a status may be.
@@ -145,7 +144,7 @@ impl<F: FnMut(Update) -> bool> Session<F> {
                 self.local = Some(joined);
                 self.desk.room = room;
                 let name = here.name.map_or_else(|| "this room".to_owned(), |name| name.to_string());
-                Update::Answer(format!("You are in {name} now: {}", counted(here.members, "member")))
+                Update::Answer(format!("You are in {name} now: {} present", here.members))
             }
             Err(error) => Update::Refused(error.to_string()),
         }

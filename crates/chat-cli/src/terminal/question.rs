@@ -1,6 +1,6 @@
 //! Questions before much is said at once.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::window::{head, shortened, width};
 
@@ -30,9 +30,11 @@ pub(super) enum Answer {
 impl Question {
     pub(super) fn answer(&self, key: KeyEvent) -> Answer {
         match key.code {
-            KeyCode::Enter | KeyCode::Char('y' | 'Y') => Answer::Yes,
+            KeyCode::Enter => Answer::Yes,
+            KeyCode::Esc => Answer::No,
+            KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => Answer::No,
             KeyCode::Char('j' | 'J') if matches!(self, Self::Lines(_)) => Answer::Join,
-            KeyCode::Esc | KeyCode::Char('n' | 'N' | 'c' | 'd') => Answer::No,
+            // It may be text that was typed ahead.
             _ => Answer::None,
         }
     }

@@ -155,7 +155,7 @@ fn clause_13_11_a_banned_operator_reads_which_room_it_cannot_join_and_why_and_st
     while heard.len() < 3 {
         match framed.next().expect("it stays") {
             RoomFrame::Entry(entry) if entry.event.is_message() => {
-                heard.push(crate::frames::text(&entry.event))
+                heard.push(crate::frames::text(&entry.event));
             }
             RoomFrame::Direct(direct) => told.push(direct.item.clone()),
             _ => {}

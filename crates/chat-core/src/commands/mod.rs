@@ -145,7 +145,7 @@ impl CommandTable {
     /// Runs a line without its slash.
     pub(crate) fn run(&self, caller: &Caller<'_>, line: &str) -> Reply {
         let (name, arguments) = line.split_once(' ').unwrap_or((line, ""));
-        if name == "help" {
+        if name.eq_ignore_ascii_case("help") {
             return self.help(caller, arguments.trim());
         }
         match self.find(name) {
@@ -184,7 +184,9 @@ impl CommandTable {
             return Reply::refuse("A command follows the slash at once. /help lists the commands.");
         }
         let distance = |row: &&RoomCommand| edits(row.name, name);
-        match self.of(caller).min_by_key(distance).filter(|row| distance(row) <= 2) {
+        // In a short word two letters are too much.
+        let is_near = |row: &&RoomCommand| distance(row) <= 2 && 2 * distance(row) <= name.chars().count();
+        match self.of(caller).min_by_key(distance).filter(is_near) {
             Some(near) => Reply::refuse(format!("There is no /{name}. Did you mean /{}?", near.name)),
             None => Reply::refuse(format!(
                 "There is no /{name}. /help lists the commands; //{name} says /{name}."

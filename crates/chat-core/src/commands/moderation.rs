@@ -1,5 +1,6 @@
 //! Commands of operators: kicks, bans, mutes, slow mode and the topic.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use chat_proto::{Author, Name, Text};
@@ -185,7 +186,8 @@ fn slow(caller: &Caller<'_>, pause: &str) -> Reply {
                 None => "Slow mode is off".to_owned(),
             });
         }
-        "off" | "0" => None,
+        "0" => None,
+        off if off.eq_ignore_ascii_case("off") => None,
         pause => match duration(pause) {
             Some(pause) => Some(pause),
             None => return Reply::refuse("Type /slow 5s, /slow 2m or /slow off"),
@@ -200,17 +202,23 @@ fn stats(caller: &Caller<'_>, _: &str) -> Reply {
 }
 
 fn not_here(who: &str) -> String {
-    format!("{who} is not here. /who tells who is.")
+    match who.parse::<IpAddr>() {
+        Ok(_) => {
+            format!("{who} is the address of a machine. Write a member with its port, as /who shows it.")
+        }
+        Err(_) => format!("{who} is not here. /who tells who is."),
+    }
 }
 
 /// Reads `for 2h` at the beginning.
 fn duration_in_front(text: &str) -> Result<(Option<Duration>, &str), String> {
     let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
     if first != "for" {
-        return match duration(first) {
+        let time = first.strip_prefix("for").unwrap_or(first);
+        return match duration(time) {
             None => Ok((None, text)),
             // As the reason of a ban without end it would surprise.
-            Some(_) => Err(format!("Write 'for {first}' for a time.")),
+            Some(_) => Err(format!("Write 'for {time}' for a time.")),
         };
     }
     let (word, why) = rest.trim_start().split_once(' ').unwrap_or((rest.trim_start(), ""));
@@ -271,7 +279,9 @@ mod tests {
         assert_eq!(duration_in_front("for 2h"), Ok((Some(Duration::from_secs(7_200)), "")));
         assert_eq!(duration_in_front("spam for 2h"), Ok((None, "spam for 2h")));
         assert!(duration_in_front("for ever").is_err());
-        assert!(duration_in_front("2h spam").is_err(), "it is not the reason of a ban for ever");
+        for time in ["2h spam", "for2h spam"] {
+            assert!(duration_in_front(time).is_err(), "{time}: it is not the reason of a ban for ever");
+        }
     }
 
     #[test]

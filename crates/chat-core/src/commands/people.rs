@@ -66,7 +66,7 @@ fn msg(caller: &Caller<'_>, arguments: &str) -> Reply {
 fn reply(caller: &Caller<'_>, text: &str) -> Reply {
     match caller.room.last_private(caller.member) {
         _ if text.is_empty() => Reply::refuse("Type /reply TEXT"),
-        None => Reply::refuse("Nobody has told you anything yet, or it has left"),
+        None => Reply::refuse("Nobody has told you anything yet, or they have left"),
         Some(to) => send(caller, to, text),
     }
 }
@@ -107,6 +107,9 @@ fn ignore(caller: &Caller<'_>, who: &str) -> Reply {
 }
 
 fn unignore(caller: &Caller<'_>, who: &str) -> Reply {
+    if who.is_empty() {
+        return Reply::refuse("Type /unignore NAME");
+    }
     match caller.room.find(who) {
         Some(whom) if caller.room.unignore(caller.member, whom) => {
             Reply::action(Action::Ignore { member: whom, is_ignored: false })

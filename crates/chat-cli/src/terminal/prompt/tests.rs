@@ -69,8 +69,9 @@ fn several_pasted_lines_are_said_only_after_a_yes() {
 fn a_refused_paste_leaves_the_line_as_it_was() {
     let mut prompt = Prompt::default();
     type_in(&mut prompt, "draft");
-    for no in ["\x1b", "\x03", "n"] {
+    for no in ["\x1b", "\x03", "\x04"] {
         prompt.paste("one\ntwo");
+        assert_eq!(type_in(&mut prompt, "yes and no"), [], "typed ahead, it is no answer");
         assert_eq!(type_in(&mut prompt, no), []);
         assert_eq!(shown(&mut prompt), "draft|");
     }
@@ -132,7 +133,7 @@ fn what_is_too_long_for_a_line_is_refused_whole_and_said_to_be() {
     assert_eq!(type_in(&mut prompt, "j"), []);
     assert!(prompt.take_notice().is_some_and(|notice| notice.contains("too long")));
     assert_eq!(prompt.preview(80, 8).len(), 4, "the question stands");
-    type_in(&mut prompt, "n");
+    type_in(&mut prompt, "\x1b");
     assert_eq!(shown(&mut prompt), "draft|");
     prompt.paste(&"x".repeat(65_000));
     for _ in 0..2 {
