@@ -145,6 +145,7 @@ pub(crate) struct Beats {
 impl Beats {
     /// For ever.
     pub(crate) async fn run(self: Arc<Self>) {
+        let mut hears_strangers = false;
         loop {
             match self.client.subscribe(self.subject.clone()).await {
                 Ok(mut others) => {
@@ -156,6 +157,12 @@ impl Beats {
                                 let Some(other) = other else { break };
                                 if let Some(alive) = self.seal.open(&self.subject, &other.payload) {
                                     self.servers.hear(&alive);
+                                } else if !std::mem::replace(&mut hears_strangers, true) {
+                                    tracing::warn!(
+                                        subject = self.subject,
+                                        "a server with another cluster secret shares these rooms, and is not heard: \
+                                         names and members are not in common; give all servers the same secret"
+                                    );
                                 }
                             }
                             _ = beat.tick() => {

@@ -261,6 +261,21 @@ fn what_is_wrong_is_told_with_what_to_do() {
 }
 
 #[test]
+fn servers_with_different_secrets_tell_their_operators() {
+    let Some(cluster) = Cluster::start("secrets", 1, 1) else { return };
+    let other = cluster.secret.with_file_name("other-secret");
+    fs::write(&other, "fedcba9876543210fedcba9876543210\n").unwrap();
+    let url = format!("nats://{}", cluster.links[0][0].address);
+    let secret = ["--cluster-secret-file", other.to_str().unwrap()];
+    let stranger = Server::over(&["tcp"], &[&["--nats", &url][..], &secret[..]].concat());
+    for server in [cluster.server(0), &stranger] {
+        server.process.stderr.wait_until("the warning", |output| {
+            output.lines.iter().any(|line| line.contains("another cluster secret")).then_some(())
+        });
+    }
+}
+
+#[test]
 fn talking_goes_on_soon_after_the_stream_has_a_leader_again() {
     let Some(mut cluster) = Cluster::start("leader", 3, 2) else { return };
     let (mut speaks, mut hears_it) = (cluster.server(0).peer(), cluster.server(1).peer());
