@@ -73,6 +73,21 @@ impl Plain {
         }
     }
 
+    /// Everything that has been sent to this socket, up to the answer to a hello of its own.
+    pub(crate) fn all_that_came(&self) -> Vec<Vec<u8>> {
+        let nonce = fresh_nonce();
+        self.send_datagram(&hello(nonce, None));
+        let mut came = Vec::new();
+        loop {
+            let bytes = self.recv();
+            if matches!(RoomDatagram::decode(&bytes), Ok(RoomDatagram::Retry { nonce: echoed, .. }) if echoed == nonce)
+            {
+                return came;
+            }
+            came.push(bytes);
+        }
+    }
+
     /// Fails if this socket has received anything that it has not read. It says hello and waits for the answer.
     /// Everything that was sent earlier would arrive before it.
     pub(crate) fn has_heard_nothing(&self) {

@@ -86,21 +86,6 @@ impl Drop for Machine {
     }
 }
 
-/// Returns everything that has been sent to a peer, up to the answer to a hello of its own.
-fn all_that_came(peer: &Plain) -> Vec<Vec<u8>> {
-    let nonce = fresh_nonce();
-    peer.send_datagram(&hello(nonce, None));
-    let mut came = Vec::new();
-    loop {
-        let bytes = peer.recv();
-        if matches!(RoomDatagram::decode(&bytes), Ok(RoomDatagram::Retry { nonce: echoed, .. }) if echoed == nonce)
-        {
-            return came;
-        }
-        came.push(bytes);
-    }
-}
-
 /// Says a lot. Every member gets it.
 fn talk(speaker: &mut Peer, reader: &mut Peer) {
     for number in 0..50 {
@@ -124,7 +109,7 @@ fn clause_9_2_another_machine_gets_three_times_its_bytes_at_most_until_it_has_sa
         let victim = machine.peer(&server, 3);
         datagrams.iter().for_each(|datagram| victim.send(datagram));
         talk(&mut speaker, &mut reader);
-        let came = all_that_came(&victim);
+        let came = victim.all_that_came();
         let sent: usize = datagrams.iter().map(|datagram| HEADERS + datagram.len()).sum();
         let got: usize = came.iter().map(|datagram| HEADERS + datagram.len()).sum();
         println!(
@@ -154,7 +139,7 @@ fn clause_10_6_an_echo_service_on_another_machine_is_not_talked_to_for_ever() {
     echo.send(b"forged");
     let mut echoed = 0;
     loop {
-        let came = all_that_came(&echo);
+        let came = echo.all_that_came();
         if came.is_empty() {
             break;
         }
