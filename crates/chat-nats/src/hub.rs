@@ -49,6 +49,7 @@ pub(crate) struct Hub {
 impl Hub {
     pub(crate) async fn connect(config: ClusterConfig) -> Result<Self, OpenError> {
         let by = Instant::now() + START_TIMEOUT;
+        let mut is_told = false;
         let client = loop {
             match options(&config).await?.connect(&config.servers).await {
                 Ok(client) => break client,
@@ -56,7 +57,13 @@ impl Hub {
                     let servers = without_passwords(&config.servers);
                     return Err(OpenError::Connect { servers, source: error.into() });
                 }
-                Err(_) => sleep(START_RETRY).await,
+                Err(error) => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        let servers = without_passwords(&config.servers);
+                        tracing::warn!(%error, servers, "NATS does not answer yet: trying for {START_TIMEOUT:?}");
+                    }
+                    sleep(START_RETRY).await;
+                }
             }
         };
         let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());

@@ -261,6 +261,17 @@ fn what_is_wrong_is_told_with_what_to_do() {
 }
 
 #[test]
+fn a_server_says_at_once_that_it_waits_for_nats() {
+    let secret = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster-waits-secret");
+    fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
+    let mut command = Command::new(CHAT);
+    command.args(["server", "tcp", "--bind", "127.0.0.1:0", "--nats", "nats://127.0.0.1:1"]);
+    let process = Process::start(command.arg("--cluster-secret-file").arg(secret));
+    let first = process.stderr.wait_until("a line", |output| output.lines.first().cloned());
+    assert!(first.contains("NATS does not answer yet: trying for 15s"), "{first}");
+}
+
+#[test]
 fn servers_with_different_secrets_tell_their_operators() {
     let Some(cluster) = Cluster::start("secrets", 1, 1) else { return };
     let other = cluster.secret.with_file_name("other-secret");
