@@ -21,6 +21,8 @@ pub(crate) use self::admin::AdminArgs;
 pub(crate) use self::cluster::ClusterArgs;
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::history::{HistoryArgs, HistoryCommand, ImportArgs, KeepArgs, RedactArgs};
+#[cfg(unix)]
+pub(crate) use self::server::DEFAULT_ADDRESS;
 pub(crate) use self::server::{LogFormat, ServerArgs};
 use crate::address::{Addresses, Target};
 
@@ -189,7 +191,7 @@ pub(crate) struct ClientArgs {
     #[arg(long, value_name = "ROOM", conflicts_with = "plain")]
     pub(crate) room: Option<Name>,
     /// Messages of the past to begin with, if the server gives so many [default: 100 on a terminal, else 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number::number(0_u16..=u16::MAX, "a number of messages"))]
     pub(crate) history: Option<u16>,
     /// Highlight this word; how you are shown always is. May be given several times
     #[arg(long, value_name = "WORD")]

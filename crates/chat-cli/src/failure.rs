@@ -5,17 +5,23 @@ use std::process::ExitCode;
 
 use std::io::Write;
 
-/// Ends the program with exit code 1.
+/// Ends the program with exit code 1, or 2 for wrong usage.
 #[derive(Debug)]
 pub(crate) struct Failure {
     error: Box<dyn Error + Send + Sync>,
     hint: Option<String>,
+    code: u8,
 }
 
 impl Failure {
     /// `error`, and perhaps what to do.
     pub(crate) fn new(error: impl Into<Box<dyn Error + Send + Sync>>, hint: Option<String>) -> Self {
-        Self { error: error.into(), hint }
+        Self { error: error.into(), hint, code: 1 }
+    }
+
+    /// As [`new`](Self::new), for flags that do not go together: what clap cannot tell.
+    pub(crate) fn usage(error: impl Into<Box<dyn Error + Send + Sync>>, hint: Option<String>) -> Self {
+        Self { code: 2, ..Self::new(error, hint) }
     }
 
     /// The chain of causes, in one line.
@@ -31,7 +37,7 @@ impl Failure {
         }
         // If stderr is gone there is nobody to tell.
         let _nobody = writeln!(std::io::stderr(), "{text}");
-        ExitCode::FAILURE
+        ExitCode::from(self.code)
     }
 }
 

@@ -89,8 +89,13 @@ fn print(path: &Path, args: &HistoryArgs) -> Result<ExitCode, Failure> {
 
 fn line(message: &Message, clock: &Clock, shows_room: bool) -> String {
     let time = clock.rfc_3339(message.unix_ms).unwrap_or_default();
-    let room = if shows_room { format!("{} ", message.room) } else { String::new() };
+    let room = if shows_room { format!("{} ", shown(&message.room)) } else { String::new() };
     format!("{time} {room}[{}] {}", message.author, message.text)
+}
+
+/// A room's name as it is typed after --room.
+fn shown(room: &str) -> &str {
+    if room.is_empty() { "''" } else { room }
 }
 
 /// As `--json` of a client has a message.
@@ -140,7 +145,13 @@ fn redact(args: &RedactArgs) -> Result<ExitCode, Failure> {
 }
 
 fn which_room(why: &'static str, rooms: &[String]) -> Failure {
-    Failure::new(why, Some(format!("the rooms are {}", rooms.join(", "))))
+    Failure::new(
+        why,
+        Some(format!(
+            "the rooms are {}",
+            rooms.iter().map(|room| shown(room)).collect::<Vec<_>>().join(", ")
+        )),
+    )
 }
 
 fn say(line: &str) -> Result<ExitCode, Failure> {

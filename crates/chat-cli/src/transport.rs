@@ -30,11 +30,14 @@ pub(crate) fn connect(
         #[cfg(unix)]
         (TransportKind::Unix, Target::Address(_)) => {
             let hint = "with a / in it, such as chat client unix ./chat.sock".to_owned();
-            return Err(Failure::new("unix needs the file of a server's socket", Some(hint)));
+            return Err(Failure::usage("unix needs the file of a server's socket", Some(hint)));
         }
         (_, Target::File(path)) => {
             let hint = format!("chat client unix {}", path.display());
-            return Err(Failure::new(format!("{target} is a file, and {kind} needs HOST:PORT"), Some(hint)));
+            return Err(Failure::usage(
+                format!("{target} is a file, and {kind} needs HOST:PORT"),
+                Some(hint),
+            ));
         }
         (_, Target::Address(addresses)) => addresses,
     };

@@ -61,7 +61,9 @@ fn while_the_disk_is_full_speakers_are_told_so_and_nothing_confirmed_is_lost() {
     };
     let (file, filler) = (disk.0.join("chat.db"), disk.0.join("filler"));
     File::create(&filler).unwrap().write_all(&vec![1; 6 << 20]).unwrap();
-    let server = Server::with(&["--history", file.to_str().unwrap()]);
+    let socket = disk.0.join("control");
+    let (path, socket) = (file.to_str().unwrap(), socket.to_str().unwrap());
+    let server = Server::with(&["--history", path, "--socket", socket]);
     let mut client = Process::start(&mut client_command(server.address, &["--json", "--stay"]));
     let mut stdin = client.stdin();
     let (stop, stopped) = sync_channel::<()>(0);
@@ -81,8 +83,29 @@ fn while_the_disk_is_full_speakers_are_told_so_and_nothing_confirmed_is_lost() {
     };
     let full_at = wait_for(REFUSED, 0);
     assert!(client.stdout.lines().iter().any(|report| report.contains("The history's disk is full")));
+    let warned = |what: &'static str| {
+        server
+            .process
+            .stderr
+            .wait_until(what, |output| output.lines.iter().any(|line| line.contains(what)).then_some(()));
+    };
+    warned("the history cannot keep what is said");
+    for command in [&["say", "hey"][..], &["me", "waves"], &["topic", "ships"]] {
+        let mut admin = Command::new(CHAT);
+        admin.args(["admin", "--socket", socket]).args(command);
+        // A short one may still fit where a long one did not. The client goes on to fill the disk.
+        let mut outputs = std::iter::repeat_with(|| admin.output().unwrap()).take(100);
+        let refused = outputs.find(|output| !output.status.success());
+        let refused = refused.unwrap_or_else(|| panic!("{command:?} is never refused"));
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(
+            String::from_utf8_lossy(&refused.stderr).contains("The history's disk is full"),
+            "{refused:?}"
+        );
+    }
     fs::remove_file(&filler).unwrap();
     wait_for(CONFIRMED, full_at + 1);
+    warned("the history can keep what is said again");
     drop(stop);
     let (said, _stdin) = talking.join().unwrap();
     wait_for(r#""text":"line "#, said);

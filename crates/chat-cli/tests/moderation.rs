@@ -194,6 +194,7 @@ fn what_cannot_be_used_is_said_at_once() {
         ("--bans", &damaged, "line 2"),
         ("--operator-password-file", &missing, "cannot open the operator password file"),
         ("--operator-password-file", &short, "8 to 200 bytes"),
+        ("--bans", &"/nowhere/bans.toml".to_owned(), "its directory does not exist"),
     ] {
         let mut command = Command::new(CHAT);
         command.args(["server", "tcp", "--bind", "127.0.0.1:0", flag, file]);

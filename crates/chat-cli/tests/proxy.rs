@@ -84,7 +84,7 @@ fn without_a_header_or_from_elsewhere_nothing_is_believed() {
 #[test]
 fn datagrams_have_no_header() {
     let mut server = Process::start(Command::new(CHAT).args(["server", "udp", "--proxy-from", "127.0.0.1"]));
-    assert_eq!(server.exit_code(), Some(1));
+    assert_eq!(server.exit_code(), Some(2));
     let stderr = server.stderr.all().join("\n");
     assert!(stderr.contains("TCP"), "{stderr}");
 }

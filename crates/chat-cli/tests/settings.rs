@@ -249,7 +249,7 @@ fn a_check_tells_all_that_is_wrong() {
     for (flag, value, wrong) in [
         ("--log-file", nowhere.as_str(), "cannot open the log file"),
         ("--socket", &nowhere, "cannot open the control socket"),
-        ("--bans", &nowhere, "for the bans"),
+        ("--bans", &nowhere, "cannot write the file of bans"),
         ("--history", &nowhere, "for the history"),
         ("--user", "no-such-user", "there is no user"),
     ] {

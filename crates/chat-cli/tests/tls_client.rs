@@ -196,7 +196,7 @@ fn what_is_no_tls_server_is_told_apart() {
     assert_eq!(code, Some(1));
     assert_says(&stderr, &["neither a name nor an address"]);
     let mut udp = Process::start(Command::new(CHAT).args(["client", "udp", "--tls"]));
-    assert_eq!(udp.exit_code(), Some(1));
+    assert_eq!(udp.exit_code(), Some(2));
     assert_says(&udp.stderr.all().join("\n"), &["TLS is for tcp"]);
 }
 

@@ -149,16 +149,17 @@ fn a_stale_socket_is_replaced_and_a_live_one_or_a_file_is_not() {
 #[test]
 fn wrong_places_are_explained() {
     let file = File::new();
-    for (arguments, said) in [
-        (["client", "unix", file.path()].as_slice(), "chat server unix --bind"),
-        (["client", "unix", "127.0.0.1:5555"].as_slice(), "chat client unix ./chat.sock"),
-        (["client", "tcp", file.path()].as_slice(), "chat client unix /"),
-        (["server", "unix"].as_slice(), "--bind ./chat.sock"),
-        (["server", "tcp", "--bind", file.path()].as_slice(), "chat server unix --bind"),
-        (["server", "unix", "--bind", "/nowhere/chat.sock"].as_slice(), "its directory does not exist"),
+    for (arguments, code, said) in [
+        (["client", "unix", file.path()].as_slice(), 1, "chat server unix --bind"),
+        (["client", "unix", "127.0.0.1:5555"].as_slice(), 2, "chat client unix ./chat.sock"),
+        (["client", "tcp", file.path()].as_slice(), 2, "chat client unix /"),
+        (["server", "unix"].as_slice(), 2, "--bind ./chat.sock"),
+        (["server", "unix", "--bind", "hall.sock"].as_slice(), 2, "--bind ./hall.sock"),
+        (["server", "tcp", "--bind", file.path()].as_slice(), 2, "chat server unix --bind"),
+        (["server", "unix", "--bind", "/nowhere/chat.sock"].as_slice(), 1, "its directory does not exist"),
     ] {
         let mut process = Process::start(Command::new(CHAT).args(arguments));
-        assert_eq!(process.exit_code(), Some(1), "{arguments:?}");
+        assert_eq!(process.exit_code(), Some(code), "{arguments:?}");
         let stderr = process.stderr.all().join("\n");
         assert!(stderr.contains(said), "{arguments:?}: {stderr}");
     }

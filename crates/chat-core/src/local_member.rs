@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use chat_proto::{Author, DirectItem, Entry, MemberId, Name, Notice};
+use chat_proto::{Author, DirectItem, Entry, MemberId, Name, Notice, Text};
 
 use crate::commands::{Action, Caller, Reply};
 use crate::error::{NickError, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
@@ -170,6 +170,26 @@ impl LocalMember {
     /// [`SayError::Closing`].
     pub fn say(&self, text: &str) -> Result<Option<u64>, SayError> {
         self.room.say_as_local(self.place, text)
+    }
+
+    /// Has the room say `[*] text`, as [`Room::notice`] does. If the room's journal cannot keep that, this member is told:
+    /// [`DirectItem::Refused`].
+    ///
+    /// # Errors
+    ///
+    /// [`SayError`]
+    pub fn notice(&self, text: &str) -> Result<(), SayError> {
+        let result = self.room.lock().say_as_room_for(self.place, Text::split(text.as_bytes()).collect());
+        result?.wake();
+        Ok(())
+    }
+
+    /// Receives one answer, once everything is dealt with that this member has said until now, has had the room say, or has set as
+    /// a topic. An error says in words for people why the room's journal could not keep something of it. Asking again ends the
+    /// channel that was asked for before.
+    #[must_use]
+    pub fn answer(&self) -> Receiver<Result<(), Text>> {
+        self.room.lock().local_answer(self.place)
     }
 
     /// Until when to say nothing, so that the others can follow: this member is over the room's

@@ -1,6 +1,7 @@
 //! The room's state and its rules. No clock, no lock, no I/O: `now` is an argument, and the wakers to call are handed
 //! back to the caller.
 
+mod answered;
 mod elsewhere;
 mod kept;
 mod leaving;
@@ -29,6 +30,7 @@ use crate::presence::PresenceSummary;
 use crate::sessions::Sessions;
 use crate::stats::{ByTransport, Stats, TransportStats};
 
+use answered::Asked;
 use elsewhere::Elsewheres;
 pub(crate) use kept::InFlight;
 pub(crate) use local_past::Next;
@@ -75,6 +77,7 @@ pub(crate) struct State {
     pub(crate) topic: Option<Text>,
     /// Messages of the room itself.
     said_by_room: u64,
+    asked: Asked,
     attachments: Vec<Option<AttachmentState>>,
     locals: Vec<Option<LocalState>>,
     presence_summary: PresenceSummary,
@@ -117,6 +120,7 @@ impl State {
             elsewhere: Elsewheres::default(),
             topic: None,
             said_by_room: 0,
+            asked: Asked::default(),
             attachments: Vec::new(),
             locals: Vec::new(),
             presence_summary: PresenceSummary::default(),

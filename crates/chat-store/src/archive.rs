@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::{OpenError, ReadError};
 use crate::lock::Lock;
 use crate::past::{self, unsigned};
+use crate::place;
 use crate::reader;
 use crate::schema::{self, id, seq};
 use crate::store;
@@ -68,8 +69,12 @@ impl Archive {
     /// [`OpenError`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        let connection = reader::connect(path)?;
-        match schema::check(&connection)? {
+        place::check(path)?;
+        let (version, connection) = match connect(path, reader::connect) {
+            Err(OpenError::ReadOnly) => connect(path, place::connect_unchanging)?,
+            result => result?,
+        };
+        match version {
             0 => Err(OpenError::NotHistory),
             _ => Ok(Self { connection, path: path.to_owned() }),
         }
@@ -176,6 +181,7 @@ impl Archive {
         unix_ms: u64,
         lines: impl IntoIterator<Item = &'a str>,
     ) -> Result<usize, ReadError> {
+        place::check(path.as_ref())?;
         let _lock = Lock::take(path.as_ref())?;
         store::make(path.as_ref())?;
         let mut connection = Connection::open(path)?;
@@ -219,6 +225,15 @@ impl Archive {
         let lock = Lock::take(&self.path)?;
         Ok((lock, Connection::open(&self.path).map_err(OpenError::from)?))
     }
+}
+
+/// Connects to a history. Returns its version, too.
+fn connect(
+    path: &Path,
+    connect: impl Fn(&Path) -> Result<Connection, OpenError>,
+) -> Result<(i32, Connection), OpenError> {
+    let connection = connect(path)?;
+    Ok((schema::check(&connection)?, connection))
 }
 
 /// Replaces what an author has said in a room, and takes its name from its sessions.

@@ -1,5 +1,7 @@
 //! What goes wrong with a file.
 
+use std::path::PathBuf;
+
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
@@ -18,6 +20,12 @@ pub enum OpenError {
     /// There is no such file.
     #[error("there is no such file")]
     Missing,
+    /// There is no such directory.
+    #[error("there is no directory {}", .0.display())]
+    NoDirectory(PathBuf),
+    /// It is a directory.
+    #[error("it is a directory: name a file in it")]
+    Directory,
     /// It is a file of something else.
     #[error("it is no history of a chat: choose another file")]
     NotHistory,
@@ -26,10 +34,18 @@ pub enum OpenError {
     Damaged(#[source] rusqlite::Error),
     /// The file, or its directory, cannot be written.
     #[error("it cannot be written: check the permissions of the file and its directory")]
-    ReadOnly(#[source] rusqlite::Error),
+    ReadOnly,
     /// The disk is full.
     #[error("the disk is full")]
     DiskFull(#[source] rusqlite::Error),
+    /// It cannot be read by this user.
+    #[error("it cannot be read: check the permissions of the file and its directory")]
+    Unreadable,
+    /// It cannot be read where it is: its newest messages are in the log beside it, and SQLite needs to write there to read them.
+    #[error(
+        "its newest messages are in the file beside it that ends in -wal: copy both to a directory that can be written"
+    )]
+    LogBeside,
     /// Another process has it: one server writes a history at a time.
     #[error("another program has it open: stop that one, or choose another file")]
     InUse,
@@ -72,9 +88,7 @@ impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged(error),
-            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-                Self::ReadOnly(error)
-            }
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Self::ReadOnly,
             Some(ErrorCode::DiskFull) => Self::DiskFull(error),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::InUse,
             _ => Self::Sqlite(error),

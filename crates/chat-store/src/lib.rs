@@ -31,6 +31,7 @@ mod error;
 mod lists;
 mod lock;
 mod past;
+mod place;
 mod reader;
 mod room_journal;
 mod schema;

@@ -25,7 +25,7 @@ impl Lock {
             written.or_else(|error| File::open(&path).map_err(|_| error)).map_err(|error| {
                 match error.kind() {
                     io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                        OpenError::ReadOnly(rusqlite::Error::InvalidPath(history.to_owned()))
+                        OpenError::ReadOnly
                     }
                     _ => OpenError::System(error),
                 }

@@ -50,7 +50,6 @@ impl Readers {
 pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
     match path.metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(OpenError::Missing),
-        Ok(metadata) if metadata.is_dir() => return Err(OpenError::NotHistory),
         _ => {} // SQLite says what else is wrong
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

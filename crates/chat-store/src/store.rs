@@ -16,6 +16,7 @@ use crate::copy::{Copier, Copies};
 use crate::error::OpenError;
 use crate::lists::{KeptList, List};
 use crate::lock::Lock;
+use crate::place;
 use crate::reader::Readers;
 use crate::room_journal::RoomJournal;
 use crate::schema;
@@ -61,6 +62,7 @@ impl Store {
     /// [`OpenError`]; then the file is as it was.
     pub fn open(path: impl AsRef<Path>, config: StoreConfig) -> Result<Self, OpenError> {
         let path = path.as_ref();
+        place::check(path)?;
         let lock = Lock::take(path)?;
         make(path)?;
         let mut connection = Connection::open(path)?;

@@ -82,6 +82,8 @@ pub(crate) struct Writer {
     seqs: HashMap<i64, u64>,
     /// The last batch was a large one: the next one is waited for a little.
     is_busy: bool,
+    /// Records that could not be written since the last ones that could.
+    refused: u64,
     /// What can wait did not work when it was tried last.
     is_idle_work_failing: bool,
     /// What can wait has waited too long.
@@ -107,6 +109,7 @@ impl Writer {
             copies: HashMap::new(),
             seqs: HashMap::new(),
             is_busy: false,
+            refused: 0,
             is_idle_work_failing: false,
             is_overdue: false,
             lists: Vec::new(),
@@ -266,8 +269,22 @@ impl Writer {
             return;
         }
         self.is_busy = batch.len() >= BUSY_MIN;
+        let records = batch.len() as u64;
         let shares = batch.into_shares();
         let written = self.write(&shares);
+        match &written {
+            Err(error) if self.refused == 0 => {
+                tracing::warn!(%error, "the history cannot keep what is said: messages are refused until it can");
+            }
+            Ok(_) if self.refused > 0 => {
+                let refused = std::mem::take(&mut self.refused);
+                tracing::warn!(refused, "the history can keep what is said again");
+            }
+            _ => {}
+        }
+        if written.is_err() {
+            self.refused += records;
+        }
         for (place, Share { opening, records }) in shares.into_iter().enumerate() {
             let Some(OpenRoom { room, way }) = self.open.get(&opening) else { continue };
             match &written {

@@ -161,7 +161,7 @@ fn a_file_of_a_newer_version_of_something_else_or_damaged_is_left_alone() {
     let cases: [(&Path, IsIt); 4] = [
         (&newer, |error| matches!(error, OpenError::Newer { version: 99, known: 3 })),
         (&other, |error| matches!(error, OpenError::NotHistory)),
-        (&text, |error| matches!(error, OpenError::Damaged(_))),
+        (&text, |error| matches!(error, OpenError::NotHistory)),
         (&damaged, |error| matches!(error, OpenError::Damaged(_))),
     ];
     for (path, is_it) in cases {
@@ -172,13 +172,15 @@ fn a_file_of_a_newer_version_of_something_else_or_damaged_is_left_alone() {
     }
     for (path, is_it) in [
         (directory.join("missing.db"), (|error| matches!(error, OpenError::Missing)) as IsIt),
-        (directory.clone(), |error| matches!(error, OpenError::NotHistory)),
+        (directory.clone(), |error| matches!(error, OpenError::Directory)),
     ] {
         let error = Archive::open(&path).unwrap_err();
         assert!(is_it(&error), "{}: {error:?}", path.display());
     }
-    let missing = Store::open(directory.join("no/such/directory.db"), StoreConfig::default()).unwrap_err();
-    assert!(matches!(missing, OpenError::System(_)), "{missing:?}");
+    assert!(!directory.join("text.db-lock").exists(), "nothing is made beside another file");
+    let nowhere = directory.join("no/such");
+    let missing = Store::open(nowhere.join("directory.db"), StoreConfig::default()).unwrap_err();
+    assert_eq!(missing.to_string(), format!("there is no directory {}", nowhere.display()));
 }
 
 #[test]
@@ -196,6 +198,18 @@ fn a_history_has_one_writer_and_any_number_of_readers() {
     );
     drop((room, store));
     assert!(Store::open(&path, StoreConfig::default()).is_ok());
+}
+
+#[test]
+fn a_history_is_read_where_nothing_can_be_written_beside_it() {
+    let directory = directory("read-only");
+    let path = directory.join("chat #1?.db");
+    let store = open(&path);
+    say(&room(&store), 1, 3);
+    store.close();
+    // SQLite needs a file of this name to read while another program writes.
+    fs::create_dir(directory.join("chat #1?.db-shm")).unwrap();
+    assert_eq!(all(&path, &Selection::default()).len(), 3);
 }
 
 #[test]

@@ -114,6 +114,7 @@ fn while_the_journal_fails_speakers_are_told_why_and_nothing_is_seen() {
     let journal = ScriptedJournal::default();
     let mut carrier = Carrier::new(&journal);
     let bob = carrier.room.join("bob").unwrap();
+    carrier.room.set_slow(Some(Duration::from_secs(5)));
     let ann = carrier.welcome(None).member;
     carrier.say(ann, 1, "lost");
     assert_eq!(bob.say("lost, too").unwrap(), None, "its place is decided later");

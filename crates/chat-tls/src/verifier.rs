@@ -100,6 +100,12 @@ fn reason(error: &rustls::Error) -> String {
         Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => "it is for another name".to_owned(),
         Wrong::UnknownIssuer => "nobody whom this system trusts has signed it".to_owned(),
         Wrong::Revoked => "it is revoked".to_owned(),
+        // That of rustls-webpki, whose words are those of its source.
+        Wrong::Other(other) if other.0.to_string() == "CaUsedAsEndEntity" => {
+            "it is one for signing others, and no server's (make it with basicConstraints CA:FALSE)"
+                .to_owned()
+        }
+        Wrong::Other(other) => other.0.to_string(),
         other => other.to_string(),
     }
 }
@@ -107,5 +113,27 @@ fn reason(error: &rustls::Error) -> String {
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier").field("roots", &self.roots).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_for_signing_others_is_told_in_words() {
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.der().clone()).expect("it is one for signing others");
+        let verifier = Verifier::new(Some(roots_verifier(roots).expect("roots")), |unknown| {
+            assert!(unknown.why.starts_with("it is one for signing others"), "{}", unknown.why);
+            true
+        });
+        let name = ServerName::try_from("localhost").expect("a name");
+        let trusted = verifier.verify_server_cert(certificate.der(), &[], &name, &[], UnixTime::now());
+        assert!(trusted.is_ok());
     }
 }

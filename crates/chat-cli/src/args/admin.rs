@@ -18,7 +18,7 @@ Examples:
   chat admin who
   chat admin kick 192.0.2.7:50312 no spam please
   chat admin say 'The server restarts at five'
-  printf '/ban 192.0.2.7\n/bans\n' | chat admin
+  printf '/ban 192.0.2.7\\n/bans\\n' | chat admin
   chat admin --socket /run/chat/control stats
 
 Exit codes: 0 done; 1 refused, or no server (the reason is on stderr); 2 wrong usage.")]

@@ -28,7 +28,7 @@ pub(crate) struct HistoryArgs {
     /// The file
     #[arg(value_name = "FILE", required = true)]
     pub(crate) file: Option<PathBuf>,
-    /// Only of this room
+    /// Only of this room; '' is the one without a name
     #[arg(long, value_name = "ROOM")]
     pub(crate) room: Option<String>,
     /// Only what was said in this time, such as 90m, 12h or 2d
@@ -78,14 +78,14 @@ pub(crate) struct RedactArgs {
     /// The history
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Only in this room
+    /// Only in this room; '' is the one without a name
     #[arg(long, value_name = "ROOM")]
     pub(crate) room: Option<String>,
     /// What this author said
     #[arg(long, value_name = "NAME")]
     pub(crate) author: Option<String>,
     /// The message of this number (`seq` of --json). May be given several times
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number(1_u64..=u64::MAX / 2, "the number of a message"))]
     pub(crate) seq: Vec<u64>,
 }
 

@@ -86,7 +86,7 @@ pub(crate) struct ServerArgs {
     /// Serve browsers on the same TCP port, too: open the server's address in one
     #[arg(long, help_heading = "TLS and browsers")]
     pub(crate) web: bool,
-    /// Origin whose pages may open a WebSocket, too, such as <https://chat.example.org>; its host is a name of this server.
+    /// Origin whose pages may open a WebSocket, too, such as `https://chat.example.org`; its host is a name of this server.
     /// May be given several times
     #[arg(long, help_heading = "TLS and browsers", value_name = "ORIGIN", requires = "web", value_parser = origin)]
     pub(crate) web_origin: Vec<String>,
@@ -183,7 +183,8 @@ pub(crate) struct ServerArgs {
     pub(crate) look: LookArgs,
 }
 
-const DEFAULT_ADDRESS: &str = "127.0.0.1:5555";
+/// What is listened on if nothing else is asked for.
+pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:5555";
 
 impl ServerArgs {
     /// The addresses to listen on.

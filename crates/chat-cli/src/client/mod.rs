@@ -16,7 +16,7 @@ mod status;
 mod tls;
 mod view;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -86,6 +86,9 @@ fn exit(end: ClientEnd, args: &ClientArgs, signalled: Option<u8>) -> Result<Exit
         ClientEnd::Left => return Ok(signalled.map_or(ExitCode::SUCCESS, ExitCode::from)),
         ClientEnd::NotFramed { .. } | ClientEnd::NoAnswer => {
             Some(format!("if it is a plain text server: chat client {transport} {address} --plain"))
+        }
+        ClientEnd::Lost { error, .. } if error.kind() == ErrorKind::ConnectionReset && !args.tls => {
+            Some("if the server takes only TLS: --tls".to_owned())
         }
         ClientEnd::OtherVersion { .. } => Some("update the older of the two".to_owned()),
         _ => None,

@@ -1,7 +1,7 @@
 //! Which server to trust: the system's word, a fingerprint, or what is known from before.
 
 use std::error::Error;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub(super) fn layer(args: &ClientArgs) -> Result<Option<TlsClient>, Failure> {
         return Ok(None);
     }
     let (TransportKind::Tcp, Some(addresses)) = (args.transport, args.address.address()) else {
-        return Err(Failure::new(format!("TLS is for tcp, and not for {}", args.transport), None));
+        return Err(Failure::usage(format!("TLS is for tcp, and not for {}", args.transport), None));
     };
     // Several servers that share their rooms have a certificate for the first one's name.
     let host = addresses.first().host();
@@ -67,7 +67,9 @@ pub(super) fn failure(end: &ClientEnd, args: &ClientArgs) -> Option<Failure> {
         }
     };
     let hint = match &handshake {
-        HandshakeError::Untrusted { fingerprint, .. } => untrusted(args, address, *fingerprint),
+        HandshakeError::Untrusted { fingerprint, .. } => {
+            return Some(untrusted(args, address, *fingerprint, handshake));
+        }
         HandshakeError::Ended | HandshakeError::NotTls => {
             format!(
                 "leave out --tls, or have the server offer it: chat server tcp --bind {address} --tls self-signed"
@@ -78,26 +80,46 @@ pub(super) fn failure(end: &ClientEnd, args: &ClientArgs) -> Option<Failure> {
     Some(Failure::new(handshake, Some(hint)))
 }
 
-fn untrusted(args: &ClientArgs, address: &Addresses, fingerprint: Fingerprint) -> String {
+fn untrusted(
+    args: &ClientArgs,
+    address: &Addresses,
+    fingerprint: Fingerprint,
+    error: HandshakeError,
+) -> Failure {
     if args.tls_fingerprint.is_some() {
-        return format!(
+        let hint = format!(
             "the server shows {fingerprint}. If its certificate was renewed, ask whoever runs it for the new fingerprint; \
              otherwise somebody may be listening in between"
         );
+        return Failure::new(error, Some(hint));
     }
-    let known = Known::open().ok().and_then(|known| Some((known.find(&address.to_string()).ok()??, known)));
-    match known {
-        Some((before, known)) => format!(
-            "WARNING: the certificate of {address} HAS CHANGED. Somebody may be listening in between, or the server has a new one. \
-             It was {before} and is {fingerprint}. Ask whoever runs the server; if the new one is right, delete the line of {address} \
-             in {}",
-            known.path.display()
+    let known = Known::open().ok();
+    let before = known.as_ref().and_then(|known| known.find(&address.to_string()).ok()?);
+    let cannot_note = known.as_ref().filter(|_| args.tls_first_use).and_then(|known| known.append().err());
+    let path = known.map(|known| known.path.display().to_string()).unwrap_or_default();
+    let (error, hint): (Box<dyn Error + Send + Sync>, _) = match (before, cannot_note) {
+        (Some(before), _) => (
+            format!("the certificate of {address} HAS CHANGED").into(),
+            format!(
+                "somebody may be listening in between, or the server has a new one. It was {before} and is {fingerprint}. Ask \
+                 whoever runs the server; if the new one is right, delete the line of {address} in {path}"
+            ),
         ),
-        None => format!(
-            "the server shows {fingerprint}. If that is what the server prints when it starts: --tls-fingerprint {fingerprint}; or \
+        (None, Some(why)) => (
+            format!("the server cannot be noted in {path}: {why}").into(),
+            format!(
+                "--tls-first-use needs that file; without it, trust the server with --tls-fingerprint {fingerprint}"
+            ),
+        ),
+        (None, None) => (
+            error.into(),
+            format!(
+                "the server shows {fingerprint}. If that is what the server prints when it starts: --tls-fingerprint {fingerprint}; or \
              --tls-first-use to trust what is there now, and only that from then on"
+            ),
         ),
-    }
+    };
+    Failure::new(error, Some(hint))
 }
 
 /// The servers that are known: a file with lines of an address and the fingerprint of its certificate. It is only ever added to.
@@ -135,15 +157,19 @@ impl Known {
         Ok(found)
     }
 
-    fn add(&self, server: &str, fingerprint: Fingerprint) -> io::Result<()> {
+    /// Opens the file to add a line. Makes it, and its directory.
+    fn append(&self) -> io::Result<File> {
         if let Some(directory) = self.path.parent() {
             fs::create_dir_all(directory)?;
         }
+        OpenOptions::new().append(true).create(true).open(&self.path)
+    }
+
+    fn add(&self, server: &str, fingerprint: Fingerprint) -> io::Result<()> {
         // Its last line may have no end, if the disk was full or somebody has edited it.
         let is_torn = read(&self.path).is_ok_and(|text| !text.is_empty() && !text.ends_with('\n'));
         let begin = if is_torn { "\n" } else { "" };
-        let mut file = OpenOptions::new().append(true).create(true).open(&self.path)?;
-        file.write_all(format!("{begin}{server} {fingerprint}\n").as_bytes())
+        self.append()?.write_all(format!("{begin}{server} {fingerprint}\n").as_bytes())
     }
 }
 

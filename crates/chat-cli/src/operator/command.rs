@@ -63,7 +63,7 @@ pub(crate) fn run(local: &LocalMember, line: &str) -> Outcome {
 }
 
 fn say(local: &LocalMember, text: &str) -> Outcome {
-    match local.room().notice(text) {
+    match local.notice(text) {
         Ok(()) => Outcome::Done,
         Err(error) => Outcome::Refused(format!("Nothing was said: {error}")),
     }

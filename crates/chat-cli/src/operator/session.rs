@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chat_core::{LocalMember, Room, TryRecvError};
-use chat_proto::{Author, Spelling};
+use chat_proto::{Author, Spelling, Text};
 use crossbeam_channel::{Receiver, never, select};
 
 use super::command::{self, Outcome};
@@ -22,6 +22,8 @@ pub(crate) struct Session<F> {
     local: Option<LocalMember>,
     /// Tells what happens.
     watches: bool,
+    /// What becomes of the last line, if that is not known yet. The next one waits for it. A console that watches hears it.
+    answer: Option<Receiver<Result<(), Text>>>,
     /// As told last.
     status: Option<Status>,
     /// Tells the console; false if it is gone.
@@ -34,7 +36,7 @@ struct Over;
 impl<F: FnMut(Update) -> bool> Session<F> {
     /// For what `desk` looks after.
     pub(crate) fn new(desk: Desk, tell: F) -> Self {
-        Self { desk, local: None, watches: false, status: None, tell }
+        Self { desk, local: None, watches: false, answer: None, status: None, tell }
     }
 
     /// Tells from now on what `local` hears.
@@ -58,7 +60,17 @@ impl<F: FnMut(Update) -> bool> Session<F> {
         loop {
             let watched = self.local.as_ref().filter(|_| self.watches);
             let ready = watched.map_or_else(never, |local| local.ready().clone());
+            let answer = self.answer.clone();
+            let requests = if answer.is_some() { &never() } else { requests };
+            let answer = answer.unwrap_or_else(never);
             select! {
+                recv(answer) -> answer => {
+                    self.answer = None;
+                    if let Ok(Err(why)) = answer {
+                        self.tell(Update::Refused(why.as_str().to_owned()))?;
+                    }
+                    self.tell(Update::Done)?;
+                }
                 recv(requests) -> request => match request.map_err(|_| Over)? {
                     Request::Watch => self.watches = self.is_member(&join),
                     Request::Line(line) => {
@@ -114,9 +126,13 @@ impl<F: FnMut(Update) -> bool> Session<F> {
             }
             Outcome::Quit => self.tell(Update::Answer("Closing the room.".to_owned()))?,
         }
-        self.tell(Update::Done)?;
         if quits {
+            self.tell(Update::Done)?;
             server::close(&self.desk.room);
+        } else if let (Some(local), false) = (&self.local, self.watches) {
+            self.answer = Some(local.answer());
+        } else {
+            self.tell(Update::Done)?;
         }
         Ok(())
     }

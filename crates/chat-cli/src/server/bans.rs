@@ -53,7 +53,7 @@ impl BanFile {
         // What is put in the file's place must not take that of a link to it.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         let mut state = State { path, room: room.clone(), known: Bans::new() };
-        state.read().map_err(BanFileError::into_failure)?;
+        state.read().and_then(|()| state.is_writable()).map_err(BanFileError::into_failure)?;
         let state = Arc::new(Mutex::new(state));
         let (changed, changes) = bounded(1);
         let wake = changed.clone();
@@ -82,7 +82,7 @@ impl BanFile {
 pub(super) fn check(path: &Path) -> Result<(), Failure> {
     let room = Room::new(chat_core::RoomConfig::default());
     let mut state = State { path: path.to_path_buf(), room, known: Bans::new() };
-    state.read().map_err(BanFileError::into_failure)
+    state.read().and_then(|()| state.is_writable()).map_err(BanFileError::into_failure)
 }
 
 fn bring_together(state: &Mutex<State>) {
@@ -116,6 +116,14 @@ impl State {
         Ok(())
     }
 
+    /// Whether a new file can be put in the place of this one.
+    fn is_writable(&self) -> Result<(), BanFileError> {
+        let temporary = beside(&self.path);
+        File::create(&temporary)
+            .and_then(|_| fs::remove_file(&temporary))
+            .map_err(|source| BanFileError::NotWritable { path: self.path.clone(), source })
+    }
+
     /// Writes the list, if the file says something else.
     fn write(&mut self) -> Result<(), BanFileError> {
         let bans: Bans = self.room.bans().into_iter().map(|ban| (ban.who.to_string(), ban)).collect();
@@ -145,11 +153,16 @@ fn read(path: &Path) -> io::Result<Option<String>> {
     Ok(Some(text))
 }
 
+/// Where the new file is until it is whole.
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    beside.into()
+}
+
 /// Puts a new file in the place of the one at `path`, whole or not at all.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = PathBuf::from(temporary);
+    let temporary = beside(path);
     let mut file = File::create(&temporary)?;
     if let Ok(before) = fs::metadata(path) {
         file.set_permissions(before.permissions())?;
@@ -223,6 +236,8 @@ fn render(bans: &Bans) -> String {
 enum BanFileError {
     #[error("cannot use the file of bans {}", path.display())]
     System { path: PathBuf, source: io::Error },
+    #[error("cannot write the file of bans {}", path.display())]
+    NotWritable { path: PathBuf, source: io::Error },
     #[error("cannot understand the file of bans {}", path.display())]
     NotBans { path: PathBuf, source: Box<toml::de::Error> },
     #[error("the file of bans {} has more than {} of them", path.display(), chat_core::BANS_MAX)]
@@ -233,6 +248,12 @@ impl BanFileError {
     fn into_failure(self) -> Failure {
         let hint = match &self {
             Self::NotBans { .. } => Some("correct it, or name another file; it was not changed"),
+            Self::NotWritable { source, .. } if source.kind() == ErrorKind::NotFound => {
+                Some("its directory does not exist")
+            }
+            Self::NotWritable { .. } => Some(
+                "a new file takes the place of the old one at each change: this user must be able to write to its directory",
+            ),
             _ => None,
         };
         Failure::new(self, hint.map(str::to_owned))
@@ -282,7 +303,10 @@ mod tests {
             |who: &str| Ban { who: who.parse().expect("whom"), why: Text::default(), until_unix_ms: None };
         let banned = || room.bans().iter().map(|ban| ban.who.to_string()).collect::<Vec<_>>();
         state.read().and_then(|()| state.write()).expect("no file is no bans");
-        assert!(!path.exists());
+        state.is_writable().expect("its directory is there");
+        assert!(fs::read_dir(&directory).expect("it is there").next().is_none(), "it leaves nothing");
+        let nowhere = State { path: directory.join("no/bans.toml"), room: room.clone(), known: Bans::new() };
+        assert!(matches!(nowhere.is_writable(), Err(BanFileError::NotWritable { .. })));
         room.ban(&ban("ann")).expect("there is room");
         state.read().and_then(|()| state.write()).expect("it can be written");
         // Somebody edits the file, and at the same time another ban comes.

@@ -22,7 +22,7 @@ pub(super) fn run(args: &ServerArgs) -> Result<ExitCode, Failure> {
         no_rooms.map_err(Failure::from),
         args.operator_password_file.as_deref().map(password::read).transpose().map(drop),
         certificate(args),
-        args.bans.as_deref().map_or(Ok(()), |path| bans::check(path).and_then(|()| directory(path, "bans"))),
+        args.bans.as_deref().map_or(Ok(()), bans::check),
         store(args),
         #[cfg(unix)]
         args.log_file

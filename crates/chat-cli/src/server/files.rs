@@ -6,7 +6,8 @@ use std::path::Path;
 use chat_core::{BindError, Rooms, Running};
 use chat_tcp::{TcpConfig, UnixFile, UnixServer};
 
-use crate::args::{ServerArgs, TransportKind};
+use crate::address::Target;
+use crate::args::{DEFAULT_ADDRESS, ServerArgs, TransportKind};
 use crate::failure::Failure;
 
 /// Binds the Unix sockets, but for those that another process has `handed` over.
@@ -14,11 +15,11 @@ pub(super) fn bind_files(args: &ServerArgs, handed: &[UnixFile]) -> Result<Vec<U
     let (files, is_asked) = (args.files(), args.transports.contains(&TransportKind::Unix));
     if let (false, Some(path)) = (is_asked, files.first()) {
         let hint = format!("chat server unix --bind {}", path.display());
-        return Err(Failure::new(format!("{} is a file, which is for unix", path.display()), Some(hint)));
+        return Err(Failure::usage(format!("{} is a file, which is for unix", path.display()), Some(hint)));
     }
     if is_asked && files.is_empty() && handed.is_empty() {
         let hint = "with a / in it, such as --bind ./chat.sock".to_owned();
-        return Err(Failure::new("unix needs a file to listen at", Some(hint)));
+        return Err(Failure::usage("unix needs a file to listen at", Some(hint)));
     }
     let bind = |path: &Path| {
         UnixFile::bind(path, args.mode).map_err(|source| {
@@ -39,6 +40,14 @@ pub(super) fn bind_files(args: &ServerArgs, handed: &[UnixFile]) -> Result<Vec<U
         std::path::absolute(path).is_ok_and(|path| handed.iter().any(|file| file.path() == path))
     };
     files.into_iter().filter(|path| !is_handed(path)).map(bind).collect()
+}
+
+/// Whether all that is listened at are files.
+pub(super) fn no_addresses(args: &ServerArgs) -> Result<(), Failure> {
+    let mut asked = args.bind.iter().filter_map(Target::address);
+    let Some(address) = asked.find(|address| address.to_string() != DEFAULT_ADDRESS) else { return Ok(()) };
+    let hint = format!("a file is written with a / in it, such as --bind ./{}", address.host());
+    Err(Failure::usage(format!("unix listens at files, and {} is none", address.host()), Some(hint)))
 }
 
 /// Opens the room over the Unix sockets. Their files are there as long as `files`.

@@ -67,7 +67,11 @@ pub(super) fn bind_all(args: &ServerArgs) -> Result<Vec<Bound>, Failure> {
     if !args.proxy_from.is_empty() && !args.transports.contains(&TransportKind::Tcp) {
         let hint =
             "datagrams and Unix sockets have no such header; add tcp, or leave out --proxy-from".to_owned();
-        return Err(Failure::new("--proxy-from is for TCP, and the room is not open over it", Some(hint)));
+        return Err(Failure::usage("--proxy-from is for TCP, and the room is not open over it", Some(hint)));
+    }
+    #[cfg(unix)]
+    if args.transports.iter().all(|&transport| transport == TransportKind::Unix) {
+        return super::files::no_addresses(args).map(|()| Vec::new());
     }
     let addresses = args.addresses();
     let targets = targets(&addresses)?;

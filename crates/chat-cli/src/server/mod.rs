@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use chat_core::{BanList, Journals, LocalMember, Room, Running};
+use chat_core::{BanList, Journals, LocalMember, Room, RoomError, Running};
 use chat_nats::Cluster;
 use chat_store::Store;
 use crossbeam_channel::{bounded, never};
@@ -113,7 +113,7 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     let port = places.first().map(|place| place.address.port());
     let cluster = cluster.map(|config| cluster::connect(config, &args.cluster, port)).transpose()?;
     let journals = journals(store.as_ref(), cluster.as_ref())?;
-    let rooms = args.rooms(password, list.clone(), journals)?;
+    let rooms = args.rooms(password, list.clone(), journals).map_err(cannot_open_rooms)?;
     // From here on only the system could fail.
     #[cfg(unix)]
     predecessor.map_or(Ok(()), Predecessor::end)?;
@@ -242,9 +242,17 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
 fn has_transport(args: &ServerArgs) -> Result<(), Failure> {
     if args.transports.is_empty() {
         let hint = "the file may say: transport = [\"tcp\", \"udp\"]".to_owned();
-        return Err(Failure::new("no transport is named that members may come over", Some(hint)));
+        return Err(Failure::usage("no transport is named that members may come over", Some(hint)));
     }
     Ok(())
+}
+
+/// That a room is named twice is the fault of the flags.
+fn cannot_open_rooms(error: RoomError) -> Failure {
+    match error {
+        RoomError::Twice { .. } | RoomError::TooMany { .. } => Failure::usage(error, None),
+        error => error.into(),
+    }
 }
 
 /// Who keeps what is said in the rooms. The history of a server in a cluster is a copy of what the servers share.

@@ -56,7 +56,7 @@ pub(super) fn certificate(args: &ServerArgs) -> Result<Option<Certificate>, Fail
     let Some(asked) = &args.tls else { return Ok(None) };
     if !args.transports.contains(&TransportKind::Tcp) {
         let hint = "add it, such as chat server tcp udp --tls self-signed".to_owned();
-        return Err(Failure::new(CannotEncrypt::NoTcp, Some(hint)));
+        return Err(Failure::usage(CannotEncrypt::NoTcp, Some(hint)));
     }
     let certificate = match asked.as_slice() {
         asked if is_self_signed(asked) => Certificate::self_signed(names(args)),
@@ -64,7 +64,7 @@ pub(super) fn certificate(args: &ServerArgs) -> Result<Option<Certificate>, Fail
         _ => {
             let hint =
                 "chat server tcp --tls CERT.pem KEY.pem, or chat server tcp --tls self-signed".to_owned();
-            return Err(Failure::new(CannotEncrypt::Files, Some(hint)));
+            return Err(Failure::usage(CannotEncrypt::Files, Some(hint)));
         }
     };
     let certificate = certificate.map_err(|error| {

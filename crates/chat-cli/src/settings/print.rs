@@ -7,7 +7,7 @@ use super::{Settings, arguments, is_switch, key};
 /// The settings as a file that gives the same ones. What is as by default stands in comments.
 pub(crate) fn print(settings: &Settings) -> String {
     let mut text =
-        "# Settings of `chat server --config FILE`. Those behind a # are as by default.\n".to_owned();
+        "# Settings of `chat server --config FILE`. Those behind a # are as by default, or not set: `\"N\"` and other capitals stand for a value.\n".to_owned();
     let mut heading = None;
     for setting in arguments() {
         let of_this = setting.get_help_heading().map(str::to_owned);
@@ -85,6 +85,7 @@ mod tests {
         again.extend(file::read(&text, &[]).expect(&text));
         let (_, again) = read(again).expect("valid");
         assert_eq!(again.values, settings.values);
+        assert!(text.lines().next().is_some_and(|line| line.contains("stand for a value")), "{text}");
         assert!(text.contains("\n#max-members = 10000\n"), "{text}");
         // Without its #, each of them is a setting, too.
         let settings = text.lines().filter_map(|line| line.strip_prefix('#'));

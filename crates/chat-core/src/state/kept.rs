@@ -76,6 +76,11 @@ impl InFlight {
         (self.waiting, self.is_failing)
     }
 
+    /// Whether something of this member is in flight.
+    pub(super) fn has_of(&self, member: MemberId) -> bool {
+        self.steps.contains_key(&member)
+    }
+
     /// What a member has in flight up to this number has come back, or never will. Returns what had to wait for it.
     fn came_back(&mut self, from: Origin) -> Vec<(u64, Vec<DirectItem>)> {
         let mut settled = Vec::new();
@@ -139,12 +144,6 @@ impl State {
     /// Whether everything that was accepted is in the log.
     pub(super) fn is_settled(&self) -> bool {
         self.in_flight.as_ref().is_none_or(|in_flight| in_flight.waiting == 0)
-    }
-
-    /// Whether everything that this member said is dealt with, and it was told how.
-    pub(crate) fn is_answered(&self, membership: Membership) -> bool {
-        let Some(in_flight) = &self.in_flight else { return true };
-        self.members.get(membership).is_none_or(|member| !in_flight.steps.contains_key(&member.id))
     }
 
     /// How long a speaker must wait because the journal is far behind. The further it is, the longer, so that members that go on
@@ -226,7 +225,8 @@ impl State {
                 Event::Said { from, .. } => Some(*from),
                 _ => None,
             };
-            if let Event::Topic { text, .. } = &event {
+            if let Event::Topic { member, text, .. } = &event {
+                self.topic_came_back(*member);
                 self.topic = Some(text.clone()).filter(|text| !text.as_str().is_empty());
             }
             self.log.append(event, unix_ms.saturating_sub(self.began_unix_ms));
@@ -242,6 +242,7 @@ impl State {
             self.advance(from, Vec::new(), &mut wakes);
         }
         wakes.0.extend(self.wake_readers(None).0);
+        self.answer_locals();
         wakes
     }
 
@@ -261,14 +262,19 @@ impl State {
             self.not_kept += 1;
             match event {
                 Event::Said { from, .. } if from.member == MemberId::ROOM => {
+                    wakes.0.extend(self.notice_refused(from.number, why).0);
                     self.advance(from, Vec::new(), &mut wakes);
                 }
                 Event::Said { from, .. } => {
+                    self.give_back_turn(from.member);
+                    self.has_refused(from.member, "Not said", why);
                     let refused = DirectItem::Refused { number: from.number, why: why.clone() };
                     self.advance(from, vec![refused], &mut wakes);
                 }
                 Event::Topic { member, .. } => {
                     let text = Text::lossy(&format!("The topic was not set: {why}"));
+                    self.topic_came_back(member);
+                    self.has_refused(member, "The topic was not set", why);
                     wakes.0.extend(self.tell_of_its_own(member, DirectItem::Notice { text }).0);
                 }
                 _ => {}
@@ -277,6 +283,7 @@ impl State {
         if self.closing.is_some() {
             wakes.0.extend(self.wake_readers(None).0);
         }
+        self.answer_locals();
         wakes
     }
 
@@ -289,6 +296,9 @@ impl State {
 
     /// What a member said up to this number has come back, with `items` for the member: these, and everything that had to wait for it.
     fn advance(&mut self, from: Origin, items: Vec<DirectItem>, wakes: &mut Wakes) {
+        if from.member == MemberId::ROOM {
+            self.notice_came_back(from.number);
+        }
         let waited = match &mut self.in_flight {
             Some(in_flight) => in_flight.came_back(from),
             None => Vec::new(),

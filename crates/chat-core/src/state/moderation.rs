@@ -138,7 +138,11 @@ impl State {
         if self.in_flight.is_none() {
             self.topic = Some(text.clone()).filter(|text| !text.as_str().is_empty());
         }
-        self.propose(Event::Topic { member: id, author, text }, None).map_err(|Full| TopicError::Behind)
+        let wakes = self
+            .propose(Event::Topic { member: id, author, text }, None)
+            .map_err(|Full| TopicError::Behind)?;
+        self.asked_for_topic(id);
+        Ok(wakes)
     }
 
     /// What a plain member that joins is told of the topic. A framed one reads it in its welcome.
@@ -170,6 +174,16 @@ impl State {
         }
         profile.slow_until_ms = now_ms + ms(pause);
         Ok(author)
+    }
+
+    /// What this member said was not kept: in slow mode it may speak again at once.
+    pub(super) fn give_back_turn(&mut self, member: MemberId) {
+        if let Some(membership) = self.members.key_of(member)
+            && let Some(member) = self.members.get_mut(membership)
+            && self.config.slow.is_some()
+        {
+            member.profile_mut().slow_until_ms = 0;
+        }
     }
 }
 

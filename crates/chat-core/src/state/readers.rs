@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use chat_proto::{Author, Entry, Event, LeaveReason, MemberId, Name, Origin, Text};
 
 use super::State;
+use super::answered::Answer;
 use super::local_lane::LocalLane;
 use super::local_past::LocalPast;
 use crate::error::{NickError, SayError};
@@ -82,6 +83,7 @@ pub(crate) struct LocalState {
     throttled: Option<Duration>,
     /// What the room has for it alone.
     pub(super) direct: LocalLane,
+    pub(super) answer: Answer,
     /// The sender of the last private message.
     pub(super) answers: Option<MemberId>,
     pub(super) is_operator: bool,
@@ -334,6 +336,7 @@ impl State {
             rate_limit: RateLimit::default(),
             throttled: None,
             direct: LocalLane::default(),
+            answer: Answer::default(),
             answers: None,
             is_operator: false,
             came_ms,
