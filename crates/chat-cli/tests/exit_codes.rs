@@ -43,7 +43,7 @@ fn an_address_that_this_machine_does_not_have_is_named_with_what_to_do() {
 
 #[test]
 fn what_cannot_be_understood_ends_with_two_and_a_hint() {
-    let wrong: [(&[&str], &str); 22] = [
+    let wrong: [(&[&str], &str); 26] = [
         (&["server", "tcp", "--no-such-flag"], "--help"),
         (&["server", "pigeon"], "tcp"),
         (&["server"], "--help"),
@@ -64,6 +64,10 @@ fn what_cannot_be_understood_ends_with_two_and_a_hint() {
         (&["server", "tcp", "--port", "7000"], "--bind 127.0.0.1:7000"),
         (&["server", "tcp", "0.0.0.0:7000"], "--bind 0.0.0.0:7000"),
         (&["server", "tcp", "--room", "a", "--room", "a"], "there are two rooms a"),
+        (&["server", "udp", "--web"], "--web is for TCP"),
+        (&["server", "tcp", "--admin", "99999"], "'99999' is no port"),
+        (&["server", "tcp", "--admin", "localhost"], "expected HOST:PORT"),
+        (&["server", "tcp", "--admin", "::1"], "expected HOST:PORT"),
         (&["client", "tcp", "--history", "-1"], "expected a number of messages"),
         (&["history", "redact", "chat.db", "--seq", "x"], "expected the number of a message"),
     ];

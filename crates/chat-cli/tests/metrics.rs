@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 
-use support::{PATIENCE, Server};
+use support::{CHAT, PATIENCE, Server};
 
 /// The address at which a server serves its metrics.
 fn admin(server: &Server) -> SocketAddr {
@@ -34,6 +34,11 @@ fn metrics_and_health_are_served_on_an_address_of_their_own() {
     let server = Server::with(&["--admin", "0", "--room", "lobby", "--room", "dev"]);
     let admin = admin(&server);
     assert!(admin.ip().is_loopback());
+    let port = admin.port().to_string();
+    let second =
+        Command::new(CHAT).args(["server", "tcp", "--bind", "127.0.0.1:0", "--admin", &port]).output();
+    let stderr = String::from_utf8(second.expect("it runs").stderr).expect("text");
+    assert!(stderr.contains("choose another one for --admin"), "{stderr}");
     let mut peer = server.peer();
     peer.is_in();
     peer.send("hello\n/who\n");

@@ -129,7 +129,10 @@ fn a_server_is_known_from_its_first_use_on_and_a_change_is_refused() {
     for flags in [["--tls"], ["--tls-first-use"]] {
         let (code, stderr) = here.says(&address, &flags, "refused");
         assert_eq!(code, Some(1));
-        assert_says(&stderr, &["HAS CHANGED", &shown, &fingerprint(&server), "known_servers"]);
+        assert_says(
+            &stderr,
+            &["error: the certificate of", "HAS CHANGED", &shown, &fingerprint(&server), "known_servers"],
+        );
     }
     // The problem would not pass with time, so the client does not wait and try again.
     assert_eq!(here.says(&address, &["--tls", "--reconnect"], "refused").0, Some(1));
@@ -191,6 +194,18 @@ fn what_is_no_tls_server_is_told_apart() {
     let (code, stderr) = here.says(&address, &["--tls"], "hello");
     assert_eq!(code, Some(1));
     assert_says(&stderr, &["10 s"]);
+
+    let only = Server::with(&["--tls", "self-signed", "--tls-only"]);
+    let encrypted = only.address.to_string();
+    let (code, stderr) = here.says(&encrypted, &[], "hello");
+    assert_eq!(code, Some(1));
+    assert_says(&stderr, &["if the server takes only TLS: --tls"]);
+
+    // Where its directory should be is a file.
+    here.write("chat", "");
+    let (code, stderr) = here.says(&encrypted, &["--tls-first-use"], "hello");
+    assert_eq!(code, Some(1));
+    assert_says(&stderr, &["cannot be noted in", "chat/known_servers", "--tls-fingerprint"]);
 
     let (code, stderr) = here.says("a_b..c:1", &["--tls"], "hello");
     assert_eq!(code, Some(1));

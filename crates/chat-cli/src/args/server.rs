@@ -310,9 +310,15 @@ fn origin(text: &str) -> Result<String, String> {
 
 /// Reads an address that is one of loopback unless it says another host.
 fn loopback(text: &str) -> Result<Address, String> {
-    match text.parse::<u16>() {
-        Ok(port) => format!("127.0.0.1:{port}").parse(),
-        Err(_) => text.parse(),
+    if text.chars().all(|c| c.is_ascii_digit()) {
+        let port = text.parse::<u16>().map_err(|_| format!("'{text}' is no port (0 to 65535)"))?;
+        return format!("127.0.0.1:{port}").parse();
+    }
+    let address: Address = text.parse()?;
+    // The usual port is that of the chat.
+    match text.ends_with(&format!(":{}", address.port)) {
+        true => Ok(address),
+        false => Err("expected HOST:PORT, or a port alone, such as 9100".to_owned()),
     }
 }
 

@@ -69,6 +69,10 @@ pub(super) fn bind_all(args: &ServerArgs) -> Result<Vec<Bound>, Failure> {
             "datagrams and Unix sockets have no such header; add tcp, or leave out --proxy-from".to_owned();
         return Err(Failure::usage("--proxy-from is for TCP, and the room is not open over it", Some(hint)));
     }
+    if args.web && !args.transports.contains(&TransportKind::Tcp) {
+        let hint = "add it, such as chat server tcp udp --web".to_owned();
+        return Err(Failure::usage("--web is for TCP, and the room is not open over it", Some(hint)));
+    }
     #[cfg(unix)]
     if args.transports.iter().all(|&transport| transport == TransportKind::Unix) {
         return super::files::no_addresses(args).map(|()| Vec::new());

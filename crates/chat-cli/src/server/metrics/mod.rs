@@ -3,7 +3,7 @@
 mod http;
 mod numbers;
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::thread::Builder;
 
@@ -44,7 +44,15 @@ pub(super) fn serve(listener: TcpListener, rooms: &Rooms, named: &[Name], bans: 
 
 /// Listens there.
 pub(super) fn bind(asked: &Address) -> Result<TcpListener, Failure> {
-    TcpListener::bind(asked).map_err(|source| CannotServe { asked: asked.clone(), source }.into())
+    TcpListener::bind(asked).map_err(|source| {
+        let hint = match source.kind() {
+            ErrorKind::AddrInUse => {
+                Some("another program has that port: choose another one for --admin".to_owned())
+            }
+            _ => None,
+        };
+        Failure::new(CannotServe { asked: asked.clone(), source }, hint)
+    })
 }
 
 #[derive(Debug, thiserror::Error)]
