@@ -100,6 +100,9 @@ mod tests {
         for command in commands {
             let page = String::from_utf8(page(command).expect("written to memory")).expect("text");
             assert!(page.contains(".SH EXAMPLES\n.nf\n\\&  "), "{page}");
+            assert!(!page.contains("<http"), "no Markdown: {page}");
+            let mut lines = page.lines();
+            assert!(lines.all(|line| !line.contains("printf '") || line.ends_with("chat admin")), "{page}");
         }
         let page = String::from_utf8(page(&chat).expect("written to memory")).expect("text");
         assert!(page.contains(".SH SUBCOMMANDS\n.TP\n\\fBserver\\fR\nOpen a room, or several\n"), "{page}");

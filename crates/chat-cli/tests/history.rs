@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use chat_store::Archive;
 use support::{CHAT, Peer, Process, Server, Written, client_command, client_command_over, free_address};
 
 /// A path for a history that does not exist yet.
@@ -191,6 +192,12 @@ fn a_log_is_not_imported_into_no_room_of_a_history_whose_rooms_have_names() {
     assert!(why.contains("choose one with --room") && why.contains("the rooms are lobby"), "{why}");
     assert!(history(&["import", path, log, "--room", "LOBBY"]).status.success());
     assert_eq!(printed(&[path]).len(), 2);
+    // A server without --room has gone on with it.
+    assert!(Archive::import(&file, "", 0, ["[ann] hello"]).is_ok());
+    let which = history(&["redact", path, "--seq", "1"]);
+    assert!(String::from_utf8_lossy(&which.stderr).contains("LOBBY, ''"), "{which:?}");
+    assert_eq!(printed(&[path]).iter().filter(|line| line.starts_with("'' [ann]")).count(), 1);
+    assert_eq!(printed(&[path, "--room", ""]).len(), 1);
 }
 
 #[test]
