@@ -15,7 +15,7 @@ use chat_testkit::conformance::Heard;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 
 use crate::fault::Fault;
-use crate::peer::{Arrival, Door, Word};
+use crate::peer::{Arrival, Door, UNREAD_LINES_MAX, Word};
 
 pub(crate) struct ChannelTransport {
     fault: Option<Fault>,
@@ -235,6 +235,7 @@ impl Served {
         now: Instant,
     ) {
         let has = |one| fault == Some(one);
+        let mut lines = 0;
         loop {
             while let Some(next) = self.owed.pop_front() {
                 if has(Fault::WaitsForReaders) {
@@ -273,7 +274,10 @@ impl Served {
                     attachment.count_missed(missed);
                     self.owed.push_back(Heard::Missed(missed + u64::from(has(Fault::MiscountsMissed))));
                 }
+                // It must not have everything by the time it goes, however fast it reads.
+                Pending::Bytes(..) if has(Fault::GoesBeforeItsTime) && lines == UNREAD_LINES_MAX => return,
                 Pending::Bytes(..) => {
+                    lines += 1;
                     let slot = self.cursor.slot();
                     if has(Fault::StrandsTheTail) && slot + 1 == log.slots().end {
                         return; // the line stays until a later one pushes it out
