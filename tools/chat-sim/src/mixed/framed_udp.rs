@@ -157,7 +157,9 @@ impl Person for FramedUdp {
         }
         if let Some(end) = session.end().cloned() {
             self.has_goodbye = end == SessionEnd::Dismissed(LeaveReason::Stopping);
-            self.ended |= matches!(end, SessionEnd::Dismissed(_)) && !self.talk.conversation.moves();
+            // The other room may refuse it, because it is full.
+            let moves = self.talk.is_welcome && self.talk.conversation.moves();
+            self.ended |= matches!(end, SessionEnd::Dismissed(_)) && !moves;
             self.retry(cx.now);
         }
         Ok(())
