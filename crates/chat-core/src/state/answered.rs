@@ -1,19 +1,20 @@
 //! What becomes of what a local member has said, or has had the room say or do: its program may wait for that.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+
+use chat_proto::{DirectItem, MemberId, Text};
 
 use super::State;
 use super::readers::Wakes;
 use crate::error::SayError;
 use crate::members::Membership;
 use crate::sync::{Receiver, Sender, bounded};
-use chat_proto::{DirectItem, MemberId, Text};
 
 /// What is in flight for local members beside their own messages. The journal's queue bounds it.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     /// For whom the room said something, by the number of its message.
-    notices: HashMap<u64, MemberId>,
+    notices: BTreeMap<u64, MemberId>,
     /// Who has set a topic, once for each.
     topics: Vec<MemberId>,
 }

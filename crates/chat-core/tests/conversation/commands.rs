@@ -102,16 +102,25 @@ fn a_move_that_comes_over_a_later_connection_is_ended_by_the_member_once_it_has_
     assert_eq!(conversation.hello().resume, None);
 }
 
-#[test]
-fn a_connection_that_breaks_before_a_move_is_confirmed_has_nothing_said_twice() {
+fn direct(number: u64, item: DirectItem) -> RoomFrame {
+    RoomFrame::Direct(Arc::new(Direct { number, item }))
+}
+
+/// It has said something and asked to go to another room; then the connection has broken, before it had `Done`.
+fn cut_off_on_its_way() -> Conversation {
     let mut conversation = welcomed(COMMANDS);
     conversation.say(text("hello")).unwrap();
     conversation.command(text("/join dev")).unwrap();
     assert_eq!(conversation.next_frame(), says(1, "hello"));
     assert_eq!(conversation.next_frame(), says(2, "/join dev"));
-    let direct = |number, item| RoomFrame::Direct(Arc::new(Direct { number, item }));
     conversation.receive(direct(1, DirectItem::Move { room: text("dev") }), |_| {});
     assert!(!conversation.disconnected());
+    conversation
+}
+
+#[test]
+fn a_connection_that_breaks_before_a_move_is_confirmed_has_nothing_said_twice() {
+    let mut conversation = cut_off_on_its_way();
     assert!(conversation.hello().resume.is_some(), "what became of \"hello\" is not known yet");
     let session = Session { member: MemberId::new(1), since: 0, key: 2 };
     let again = Welcome { resumed: true, taken: Some(2), ..support::welcome(session) };
@@ -126,14 +135,7 @@ fn a_connection_that_breaks_before_a_move_is_confirmed_has_nothing_said_twice() 
 /// The lane of the session has lost an answer, but not all of them.
 #[test]
 fn what_is_told_after_a_resume_that_knows_nothing_still_counts() {
-    let mut conversation = welcomed(COMMANDS);
-    conversation.say(text("hello")).unwrap();
-    conversation.command(text("/join dev")).unwrap();
-    assert_eq!(conversation.next_frame(), says(1, "hello"));
-    assert_eq!(conversation.next_frame(), says(2, "/join dev"));
-    let direct = |number, item| RoomFrame::Direct(Arc::new(Direct { number, item }));
-    conversation.receive(direct(1, DirectItem::Move { room: text("dev") }), |_| {});
-    assert!(!conversation.disconnected());
+    let mut conversation = cut_off_on_its_way();
     let session = Session { member: MemberId::new(1), since: 0, key: 2 };
     let again = Welcome { resumed: true, taken: None, ..support::welcome(session) };
     let mut events = Vec::new();
