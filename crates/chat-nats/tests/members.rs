@@ -29,14 +29,16 @@ fn next_presence(local: &LocalMember) -> String {
     }
 }
 
-/// What members of this attachment were told privately since the last call.
+/// What members of this attachment were told privately since the last call, without notices: a NATS server
+/// that is slow on a busy machine makes one at any time.
 fn told(carrier: &mut Attachment) -> Vec<DirectItem> {
     let mut update = Update::default();
     carrier.pull(&mut update);
     for told in &update.direct {
         carrier.got(told.member, told.direct.number);
     }
-    update.direct.iter().map(|told| told.direct.item.clone()).collect()
+    let items = update.direct.iter().map(|told| told.direct.item.clone());
+    items.filter(|item| !matches!(item, DirectItem::Notice { .. })).collect()
 }
 
 /// The next things that members of this attachment are told privately.
