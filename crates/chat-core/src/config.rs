@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 
 use std::time::Duration;
 
-use crate::ban_list::BanList;
+use crate::access::ban_list::BanList;
+use crate::access::gate::Gate;
+use crate::access::operators::OperatorPassword;
 use crate::commands::CommandTable;
-use crate::gate::Gate;
 use crate::moderator::Moderator;
-use crate::operators::OperatorPassword;
 
 /// Limits and policies of one [`Room`](crate::Room).
 ///

@@ -7,10 +7,10 @@ use std::time::Duration;
 use chat_proto::{Entry, Event, MemberId, Name, Text};
 use thiserror::Error;
 
-use crate::mutes::Mute;
-use crate::pending_room::OpenRequest;
-use crate::relay::Relay;
+use crate::access::mutes::Mute;
+use crate::other_servers::relay::Relay;
 use crate::room::{Room, Shared};
+use crate::rooms::pending_room::OpenRequest;
 
 /// Ids of members that are set aside at a time: more than join while one record is kept.
 pub const IDS_SET_ASIDE: u64 = 65_536;

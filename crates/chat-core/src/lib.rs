@@ -37,56 +37,26 @@
 //! carries it over TCP, and its front page shows a server in ten lines. To write your own, start at
 //! [`Transport`], then [`Feed`] and [`EncodedLog`].
 
-mod admission;
-mod attachment;
-mod ban_list;
+mod access;
 mod client;
 mod commands;
 mod config;
-mod deadlines;
-mod elsewhere;
 mod encoded;
 mod error;
-mod feed;
-mod feeds;
-mod gate;
-mod identity;
 mod index;
 mod journal;
-mod lane;
 mod local_member;
-mod log;
-mod lookback;
-mod members;
-mod moderation;
 mod moderator;
-mod mutes;
-mod names;
 mod observer;
-mod open_rooms;
-mod opening;
-mod operators;
-mod outcome;
-mod pending_room;
-mod people;
+mod other_servers;
 mod places;
-mod presence;
-mod profile;
-mod rate;
-mod relay;
 mod room;
 mod rooms;
-mod rooms_config;
-mod running;
-mod said_by;
 mod server;
-mod sessions;
 mod state;
 mod stats;
-mod survey;
 mod sync;
 mod transport;
-mod update;
 mod waker;
 mod world;
 
@@ -100,9 +70,13 @@ pub use chat_proto::{
 #[doc(no_inline)]
 pub use crossbeam_channel;
 
-pub use admission::network_of;
-pub use attachment::Attachment;
-pub use ban_list::{BANS_MAX, Ban, BanList, BanListFull, Banned, BannedError};
+pub use access::admission::network_of;
+pub use access::ban_list::{BANS_MAX, Ban, BanList, BanListFull, Banned, BannedError};
+pub use access::gate::{Gate, Knock, Refusal};
+pub use access::identity::{Identity, PROOF_BYTES_MAX};
+pub use access::mutes::{MUTES_MAX, Mute, MuteList};
+pub use access::opening::Opening;
+pub use access::operators::{Entered, OperatorPassword, PasswordError};
 pub use client::{
     ADDRESSES_MAX, ATTEMPT_DELAY, Carrier, Client, ClientConfig, ClientEnd, ClientEvent, Command,
     CommandError, ConnectError, Conversation, Ended, OldMessages, SavedSession, SavedSessionError, Speaker,
@@ -110,45 +84,41 @@ pub use client::{
 };
 pub use commands::{ANSWER_LINES_MAX, Action, Caller, CommandTable, Reply, RoomCommand};
 pub use config::{LagPolicy, Names, Rate, RoomConfig};
-pub use deadlines::{Deadlines, Listed};
-pub use elsewhere::Elsewhere;
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
 pub use error::{
     IgnoreError, JoinError, KickError, MuteError, NickError, RecvTimeoutError, RoomClosed, RoomError,
     SayError, TellError, TopicError, TryRecvError,
 };
-pub use feed::{Feed, Format};
-pub use feeds::{FeedId, Feeds};
-pub use gate::{Gate, Knock, Refusal};
-pub use identity::{Identity, PROOF_BYTES_MAX};
 pub use index::Index;
 pub use journal::{
     Committer, Filter, Full, IDS_SET_ASIDE, Journal, JournalDepth, JournalError, Journals, Kept,
     PAGE_BYTES_MAX, Page, Past, PastSession, Query, ReadRequest, Record,
 };
 pub use local_member::{Heard, LocalMember};
-pub use lookback::HistoryError;
-pub use members::Membership;
 pub use moderator::{Moderator, Offer, Verdict};
-pub use mutes::{MUTES_MAX, Mute, MuteList};
 pub use observer::{HEARD_AT_ONCE_MAX, Observer};
-pub use opening::Opening;
-pub use operators::{Entered, OperatorPassword, PasswordError};
-pub use outcome::{Joined, Moved, Outcome, Said, Start, Taken, Welcomed};
-pub use pending_room::{OpenRequest, PendingRoom};
-pub use people::Presence;
+pub use other_servers::elsewhere::Elsewhere;
+pub use other_servers::relay::{OtherMember, Outbound, Relay};
 pub use places::Places;
-pub use profile::IGNORED_MAX;
-pub use relay::{OtherMember, Outbound, Relay};
 pub use room::Room;
+pub use room::look_back::HistoryError;
+pub use room::people::Presence;
+pub use rooms::config::RoomsConfig;
+pub use rooms::pending_room::{OpenRequest, PendingRoom};
 pub use rooms::{ROOMS_MAX, RoomInfo, Rooms};
-pub use rooms_config::RoomsConfig;
-pub use running::{RunError, Running, run};
 pub use server::{BindError, bind_first};
-pub use sessions::SESSIONS_REMEMBERED_MAX;
+pub use state::members::Membership;
+pub use state::profile::IGNORED_MAX;
+pub use state::sessions::SESSIONS_REMEMBERED_MAX;
 pub use stats::{Measure, Stats, TransportStats};
-pub use survey::{LAG_BOUNDS, Lags, RoomLags};
+pub use transport::attachment::Attachment;
+pub use transport::deadlines::{Deadlines, Listed};
+pub use transport::feed::{Feed, Format};
+pub use transport::feeds::{FeedId, Feeds};
+pub use transport::outcome::{Joined, Moved, Outcome, Said, Start, Taken, Welcomed};
+pub use transport::running::{RunError, Running, run};
+pub use transport::survey::{LAG_BOUNDS, Lags, RoomLags};
+pub use transport::update::{CaughtUp, Dismissed, Told, Update};
 pub use transport::{Transport, Turn};
-pub use update::{CaughtUp, Dismissed, Told, Update};
 pub use waker::Waker;
 pub use world::{Clock, UnixClock, World};

@@ -1,27 +1,31 @@
 //! The room: a cheap handle on shared state.
 
+pub(crate) mod look_back;
+pub(crate) mod moderation;
+pub(crate) mod people;
+
 use std::fmt;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use chat_proto::{Author, Name, PeerAddr, Present, Text};
 
-use crate::admission::Admission;
-use crate::attachment::Attachment;
-use crate::ban_list::BanList;
+use crate::access::admission::Admission;
+use crate::access::ban_list::BanList;
+use crate::access::gate::{Gate, Knock};
+use crate::access::identity::Identity;
 use crate::commands::CommandTable;
 use crate::config::RoomConfig;
 use crate::error::{NickError, SayError};
-use crate::gate::{Gate, Knock};
-use crate::identity::Identity;
 use crate::journal::{Committer, Journal, JournalDepth, JournalError, Journals};
 use crate::local_member::LocalMember;
 use crate::moderator::Moderator;
-use crate::pending_room::{Opened, open_now};
+use crate::rooms::pending_room::{Opened, open_now};
 use crate::rooms::{self, RoomInfo, Rooms};
 use crate::state::{InFlight, State};
 use crate::stats::{Stats, TransportStats};
 use crate::sync::{Mutex, MutexGuard};
+use crate::transport::attachment::Attachment;
 use crate::waker::Waker;
 use crate::world::{Clock, UnixClock, World};
 

@@ -1,6 +1,9 @@
 //! The rooms of one server.
 
+pub(crate) mod config;
 mod making;
+pub(crate) mod open_rooms;
+pub(crate) mod pending_room;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,15 +13,15 @@ use std::time::Duration;
 
 use chat_proto::{Name, PeerAddr, Text};
 
-use crate::admission::Admission;
+use crate::access::admission::Admission;
+use crate::access::opening::Opening;
 use crate::config::RoomConfig;
 use crate::error::RoomError;
 use crate::journal::{JournalError, Journals};
-use crate::open_rooms::OpenRooms;
-use crate::opening::Opening;
-use crate::pending_room::{PendingRoom, open_now};
 use crate::room::Room;
-use crate::rooms_config::RoomsConfig;
+use crate::rooms::config::RoomsConfig;
+use crate::rooms::open_rooms::OpenRooms;
+use crate::rooms::pending_room::{PendingRoom, open_now};
 use crate::stats::{Stats, TransportStats};
 use crate::sync::Mutex;
 use crate::world::World;

@@ -2,18 +2,26 @@
 //! back to the caller.
 
 mod answered;
+pub(crate) mod direct_lane;
 mod elsewhere;
-mod kept;
+mod in_flight;
 mod leaving;
 mod local_lane;
 mod local_past;
-mod looking_back;
+pub(crate) mod log;
+mod look_back;
+pub(crate) mod members;
 mod membership;
 mod moderation;
 mod moving;
+pub(crate) mod names;
 mod observers;
 mod people;
+pub(crate) mod presence_summary;
+pub(crate) mod profile;
+pub(crate) mod rate;
 mod readers;
+pub(crate) mod sessions;
 mod speaking;
 
 use std::sync::Arc;
@@ -21,20 +29,20 @@ use std::time::{Duration, Instant};
 
 use chat_proto::{Name, Text};
 
-use crate::admission::Admission;
+use crate::access::admission::Admission;
 use crate::config::RoomConfig;
-use crate::log::Log;
-use crate::members::Members;
-use crate::names::Names;
-use crate::presence::PresenceSummary;
-use crate::sessions::Sessions;
+use crate::state::log::Log;
+use crate::state::members::Members;
+use crate::state::names::Names;
+use crate::state::presence_summary::PresenceSummary;
+use crate::state::sessions::Sessions;
 use crate::stats::{ByTransport, Stats, TransportStats};
 
 use answered::Asked;
 use elsewhere::Elsewheres;
-pub(crate) use kept::InFlight;
+pub(crate) use in_flight::InFlight;
 pub(crate) use local_past::Next;
-pub(crate) use looking_back::{Question, Questions};
+pub(crate) use look_back::{Question, Questions};
 pub(crate) use membership::Newcomer;
 pub(crate) use moving::Luggage;
 use readers::{AttachmentState, Wakes};

@@ -1,5 +1,15 @@
 //! The contract between the room and a transport, and how to run a transport.
 
+pub(crate) mod attachment;
+pub(crate) mod deadlines;
+pub(crate) mod feed;
+pub(crate) mod feeds;
+pub(crate) mod outcome;
+pub(crate) mod running;
+pub(crate) mod said_by;
+pub(crate) mod survey;
+pub(crate) mod update;
+
 use std::error::Error;
 use std::time::Instant;
 

@@ -1,6 +1,10 @@
 //! Writes to the bucket that `async-nats` has no call for: with a time after which a value vanishes, and with the number that each
 //! write gets.
 
+pub(crate) mod bans;
+pub(crate) mod claims;
+pub(crate) mod room_settings;
+
 use std::time::Duration;
 
 use crate::limits::LASTS_MAX;

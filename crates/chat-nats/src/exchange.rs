@@ -1,6 +1,11 @@
 //! What the task of one room says to the same room at other servers, and hears from it, beside the stream: who is present, private
 //! messages and kicks. None of it is stored.
 
+pub(crate) mod others;
+pub(crate) mod seal;
+pub(crate) mod server_messages;
+pub(crate) mod servers;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,13 +16,13 @@ use chat_core::{Author, Committer, Elsewhere, MemberId, Outbound, Text};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
+use crate::exchange::others::{Change, Member, Others, Told};
+use crate::exchange::seal::Seal;
+use crate::exchange::server_messages::{Content, ServerMessage, ServerMessages, Waiting};
+use crate::exchange::servers::{ServerId, Servers};
 use crate::hub::Hub;
+use crate::layout::Place;
 use crate::limits::{MEMBERS_BEAT, PART_MAX, PUBLISH_TIMEOUT};
-use crate::others::{Change, Member, Others, Told};
-use crate::place::Place;
-use crate::seal::Seal;
-use crate::server_messages::{Content, ServerMessage, ServerMessages, Waiting};
-use crate::servers::{ServerId, Servers};
 
 const UNREACHABLE: &str = "the other servers cannot be reached now";
 const TOO_MANY: &str = "too many private messages are on their way to other servers";

@@ -13,21 +13,21 @@ use chat_core::{Journal, JournalError, OpenRequest, Room};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use crate::bans;
 use crate::bucket::Writer;
+use crate::bucket::bans;
 use crate::cluster::without_passwords;
 use crate::config::ClusterConfig;
 use crate::error::OpenError;
-use crate::follower::{Followed, follow};
+use crate::exchange::seal::Seal;
+use crate::exchange::servers::{Beats, Servers};
 use crate::journal::RoomJournal;
+use crate::layout::Place;
 use crate::limits::{
     JOBS_MAX, OPEN_TIMEOUT, PING_INTERVAL, RECONNECT_PAUSE_MAX, REQUEST_TIMEOUT, START_RETRY, START_TIMEOUT,
 };
-use crate::opening;
-use crate::place::Place;
 use crate::room;
-use crate::seal::Seal;
-use crate::servers::{Beats, Servers};
+use crate::stream::follower::{Followed, follow};
+use crate::stream::opening;
 
 /// Something for the cluster's thread.
 pub(crate) enum Task {

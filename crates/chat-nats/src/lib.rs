@@ -35,29 +35,18 @@
 //! What is said, names, topics, slow mode, mutes and the keys of sessions are common to all servers, and after
 //! [`Cluster::share_bans`] bans are. Members of all servers see each other, and private messages reach them.
 
-mod bans;
 mod bucket;
-mod claims;
 mod cluster;
-mod common;
 mod config;
 mod error;
 mod exchange;
-mod follower;
 mod hub;
 mod journal;
+mod layout;
 mod limits;
-mod opening;
-mod others;
-mod pages;
-mod pending;
-mod place;
-mod record;
 mod room;
-mod seal;
 mod seed;
-mod server_messages;
-mod servers;
+mod stream;
 
 pub use cluster::Cluster;
 pub use config::{ClusterConfig, Secret};

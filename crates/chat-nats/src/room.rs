@@ -12,20 +12,20 @@ use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 
-use crate::common::Common;
+use crate::bucket::room_settings::Common;
 use crate::exchange::Exchange;
-use crate::follower::{Followed, Stored, follow};
 use crate::hub::Hub;
 use crate::journal::Job;
+use crate::layout::Place;
 use crate::limits::{
     CHECK_TIMEOUT, GRACE, PENDING_MAX, PUBLISH_ANSWER_TIMEOUT, PUBLISH_TIMEOUT, READS_MAX, RECONNECT_EVERY,
     RESERVATIONS_EVERY, ROOM_TICK, TELL_AFTER, TURN_MAX,
 };
-use crate::opening::Opened;
-use crate::pages::Pages;
-use crate::pending::Pending;
-use crate::place::Place;
-use crate::record;
+use crate::stream::follower::{Followed, Stored, follow};
+use crate::stream::in_flight::Pending;
+use crate::stream::opening::Opened;
+use crate::stream::pages::Pages;
+use crate::stream::record;
 
 /// The code of a stream's answer that no later attempt would change: the message is too large, or the stream is sealed.
 const NEVER: u16 = 400;

@@ -3,7 +3,7 @@
 use ring::hmac;
 
 use crate::config::Secret;
-use crate::place::Place;
+use crate::layout::Place;
 
 /// The seed of a room's epoch and session keys. `created_ns` is when its stream was made: a stream that is made anew numbers
 /// its messages anew, so sessions of the old one must not be resumed.

@@ -1,13 +1,16 @@
 //! The author of a message, as people see it between the brackets.
 
+pub(crate) mod spelling;
+
 use std::{fmt, net::SocketAddr, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    Name, PeerAddr, Text, clean,
+    Name, PeerAddr, Text,
     limits::{AUTHOR_BYTES_MAX, TAG_BYTES_MAX},
     text,
+    text::clean,
 };
 
 /// The author of a message: a remote peer, the room itself, or a named local member in the room's own process.

@@ -60,23 +60,18 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod addr;
+mod address;
 mod author;
-mod bidi;
 mod buffer;
-mod clean;
 mod codec;
 mod datagram;
 mod decode;
 mod direct;
 mod entry;
-mod foreign;
 mod frame;
 mod greeting;
-mod invisible;
 #[cfg(feature = "json")]
 pub mod json;
-mod keys;
 pub mod limits;
 mod line;
 mod look_back;
@@ -88,13 +83,11 @@ mod plain;
 mod preface;
 mod reason;
 mod slots;
-mod spelling;
-mod telnet;
 mod text;
-mod text_kind;
 mod websocket;
 
-pub use addr::PeerAddr;
+pub use address::PeerAddr;
+pub use author::spelling::Spelling;
 pub use author::{Author, AuthorError, Tag};
 pub use datagram::{Ack, Cookie, DatagramError, MemberDatagram, RoomDatagram, SessionId, Traffic, is_framed};
 pub use decode::{FrameDecoder, FrameError};
@@ -112,7 +105,6 @@ pub use plain::{LineEnding, LineTooLong, PlainSplitter};
 pub use preface::{NotFramed, PREFACE, PrefaceDecoder, VERSION};
 pub use reason::LeaveReason;
 pub use slots::SlotSet;
-pub use spelling::Spelling;
+pub use text::kind::TextKind;
 pub use text::{Text, TextError};
-pub use text_kind::TextKind;
 pub use websocket::WebSocketFrame;

@@ -1,18 +1,18 @@
 //! Cuts a plain peer's input into lines, and learns its line ending.
 
+pub(crate) mod char_mode;
 mod line_ending;
+pub(crate) mod telnet;
 
 use memchr::{memchr, memchr3};
 
 pub use line_ending::LineEnding;
 use line_ending::{Break, Read};
 
-use crate::{
-    buffer,
-    keys::{self, Arrival},
-    limits::PLAIN_LINE_BYTES_MAX,
-    telnet::{self, Command, IAC, Replies, State},
-};
+use char_mode::Arrival;
+use telnet::{Command, IAC, Replies, State};
+
+use crate::{buffer, limits::PLAIN_LINE_BYTES_MAX};
 
 /// Cuts a plain peer's bytes into lines, strips telnet commands and learns the peer's [`LineEnding`].
 ///
@@ -248,7 +248,7 @@ impl PlainSplitter {
     fn end_line(&mut self) {
         self.spoke |= !self.line.is_empty();
         match self.arrival.take() {
-            Some(Arrival::Keys) => keys::edit(&mut self.line),
+            Some(Arrival::Keys) => char_mode::edit(&mut self.line),
             _ => self.read.has_words |= !self.line.is_empty(),
         }
         self.line_before = 0;

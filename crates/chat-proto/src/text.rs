@@ -1,5 +1,11 @@
 //! The text of one message: one clean line of bounded length.
 
+pub(crate) mod bidi;
+pub(crate) mod clean;
+pub(crate) mod foreign;
+pub(crate) mod invisible;
+pub(crate) mod kind;
+
 use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use memchr::memchr3;
@@ -9,7 +15,7 @@ use serde::{
 };
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::{clean, invisible, limits::TEXT_BYTES_MAX};
+use crate::limits::TEXT_BYTES_MAX;
 
 /// The text of one message: one clean line of at most [`TEXT_BYTES_MAX`] bytes, perhaps empty.
 ///

@@ -6,9 +6,9 @@ use chat_core::{Author, Filter, Name, Text};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{OpenError, ReadError};
+use crate::file;
 use crate::lock::Lock;
 use crate::past::{self, unsigned};
-use crate::place;
 use crate::reader;
 use crate::schema::{self, id, seq};
 use crate::store;
@@ -69,9 +69,9 @@ impl Archive {
     /// [`OpenError`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        place::check(path)?;
+        file::check(path)?;
         let (version, connection) = match connect(path, reader::connect) {
-            Err(OpenError::ReadOnly) => connect(path, place::connect_unchanging)?,
+            Err(OpenError::ReadOnly) => connect(path, file::connect_unchanging)?,
             result => result?,
         };
         match version {
@@ -181,7 +181,7 @@ impl Archive {
         unix_ms: u64,
         lines: impl IntoIterator<Item = &'a str>,
     ) -> Result<usize, ReadError> {
-        place::check(path.as_ref())?;
+        file::check(path.as_ref())?;
         let _lock = Lock::take(path.as_ref())?;
         store::make(path.as_ref())?;
         let mut connection = Connection::open(path)?;

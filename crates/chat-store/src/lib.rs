@@ -24,16 +24,16 @@
 //! never slows down talking; of the messages that wait for it a search looks through the newest 100,000. `sqlite3 chat.db 'SELECT * FROM history'` shows everything.
 
 mod archive;
+mod bans_and_mutes;
 mod batch;
 mod config;
 mod copy;
 mod error;
-mod lists;
+mod file;
+mod journal;
 mod lock;
 mod past;
-mod place;
 mod reader;
-mod room_journal;
 mod schema;
 mod store;
 mod writer;

@@ -11,14 +11,14 @@ use chat_core::{BanList, JournalError, Journals, MuteList, OpenRequest};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::bans_and_mutes::{KeptList, List};
 use crate::config::{StoreConfig, Sync};
 use crate::copy::{Copier, Copies};
 use crate::error::OpenError;
-use crate::lists::{KeptList, List};
+use crate::file;
+use crate::journal::RoomJournal;
 use crate::lock::Lock;
-use crate::place;
 use crate::reader::Readers;
-use crate::room_journal::RoomJournal;
 use crate::schema;
 use crate::writer::{Job, Writer};
 
@@ -62,7 +62,7 @@ impl Store {
     /// [`OpenError`]; then the file is as it was.
     pub fn open(path: impl AsRef<Path>, config: StoreConfig) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        place::check(path)?;
+        file::check(path)?;
         let lock = Lock::take(path)?;
         make(path)?;
         let mut connection = Connection::open(path)?;

@@ -1,7 +1,5 @@
 //! The thread that writes: many records in one transaction, and what can wait when there is nothing to write.
 
-mod idle;
-
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -10,13 +8,13 @@ use chat_core::{Journal, JournalError, Kept, OpenRequest, Record};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, tick};
 use rusqlite::Connection;
 
+use crate::bans_and_mutes::KeptList;
 use crate::batch::{self, Batch, Share, kept};
 use crate::config::StoreConfig;
 use crate::error::{OpenError, why};
-use crate::lists::KeptList;
+use crate::journal::{RoomJournal, Way};
 use crate::lock::Lock;
 use crate::past::{self, CopyRoom};
-use crate::room_journal::{RoomJournal, Way};
 
 /// Records in one transaction.
 const BATCH_MAX: usize = 2_048;
@@ -34,7 +32,7 @@ const LULL: Duration = Duration::from_millis(20);
 const RETENTION_EVERY: Duration = Duration::from_secs(10);
 
 /// Steps of what can wait after a batch, if it has waited too long: more than the largest batch brings, so that it gets less.
-const OVERDUE_STEPS: usize = BATCH_MAX / idle::STEP + 1;
+const OVERDUE_STEPS: usize = BATCH_MAX / housekeeping::STEP + 1;
 
 /// Something for the writer to do.
 pub(crate) enum Job {
@@ -331,5 +329,6 @@ pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+mod housekeeping;
 #[cfg(test)]
 mod tests;

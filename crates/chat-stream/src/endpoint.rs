@@ -5,6 +5,9 @@
 
 mod adopting;
 mod draining;
+pub(crate) mod memory;
+pub(crate) mod newcomers;
+pub(crate) mod token;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -12,15 +15,14 @@ use std::time::Instant;
 use chat_core::{Deadlines, Dismissed, FeedId, Feeds, Places, Rooms, Told, Turn, Waker};
 
 use crate::context::Context;
-use crate::held::Held;
+use crate::endpoint::memory::Held;
+use crate::endpoint::newcomers::Newcomers;
 use crate::incoming::Offer;
 use crate::limits::{
     BEYOND_MEMBERS_MAX, HEARD_BYTES_PER_FANOUT, READ_BYTES_PER_TURN, UNFINISHED_LINES_BYTES_MAX,
 };
-use crate::newcomers::Newcomers;
 use crate::peer::Peer;
 use crate::stream::{Readiness, Stream};
-use crate::token;
 #[cfg(feature = "web")]
 use crate::web::Web;
 

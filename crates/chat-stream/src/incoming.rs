@@ -1,5 +1,7 @@
 //! A peer's input: bytes in, lines or frames out.
 
+pub(crate) mod plain;
+
 #[cfg(feature = "web")]
 use std::borrow::Cow;
 #[cfg(feature = "web")]
@@ -12,8 +14,8 @@ use chat_core::Format;
 use chat_proto::Text;
 use chat_proto::{FrameDecoder, Hello, LeaveReason, LineEnding, MemberFrame, PrefaceDecoder, TextKind};
 
-use crate::opening::Opening;
-use crate::plain::Plain;
+use crate::incoming::plain::Plain;
+use crate::sniffing::Opening;
 #[cfg(feature = "web")]
 use crate::web::{Asked, Request, Web, WebSocket};
 

@@ -11,18 +11,13 @@
 mod connection;
 mod context;
 mod endpoint;
-mod held;
 mod incoming;
 mod limits;
-mod newcomers;
-mod opening;
 mod outgoing;
-mod own;
 mod peer;
-mod plain;
+mod sniffing;
 mod speaker;
 mod stream;
-mod token;
 #[cfg(feature = "web")]
 mod web;
 
@@ -32,7 +27,7 @@ pub use chat_core;
 
 pub use chat_core::Identity;
 pub use endpoint::Endpoint;
-pub use held::Held;
+pub use endpoint::memory::Held;
 pub use stream::{Readiness, Speaks, Stream};
 #[cfg(feature = "web")]
 pub use web::Web;

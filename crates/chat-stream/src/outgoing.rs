@@ -6,6 +6,7 @@
 
 mod lag;
 mod outbox;
+pub(crate) mod own_messages;
 mod write;
 
 use std::borrow::Cow;

@@ -7,7 +7,7 @@ use chat_core::{Action, Cursor, EncodedLog, Feed, Membership, Outcome, PendingRo
 use chat_proto::{Event, MemberId, Text};
 
 use crate::context::Context;
-use crate::own::Own;
+use crate::outgoing::own_messages::Own;
 
 /// The state of a connection's member, while the peer is one.
 #[derive(Debug)]

@@ -39,7 +39,7 @@ mod layer;
 mod limits;
 mod proxy;
 mod server;
-mod socket;
+mod socket_options;
 mod stream;
 mod transport;
 #[cfg(all(unix, feature = "unix"))]
@@ -60,7 +60,7 @@ pub use config::TcpConfig;
 pub use layer::{Bare, Layer};
 pub use proxy::{Proxied, ProxiedStream};
 pub use server::TcpServer;
-pub use socket::listen;
+pub use socket_options::listen;
 pub use stream::TcpSocket;
 pub use transport::TcpTransport;
 #[cfg(all(unix, feature = "unix"))]

@@ -10,7 +10,7 @@ use mio::net::TcpListener;
 use crate::adopter::Adopter;
 use crate::config::TcpConfig;
 use crate::layer::{Bare, Layer};
-use crate::socket;
+use crate::socket_options;
 use crate::stream::TcpSocket;
 use crate::transport::{self, TcpTransport};
 
@@ -71,7 +71,8 @@ impl<L: Layer> TcpServer<L> {
     }
 
     fn listen(address: SocketAddr, rooms: &Rooms, config: &TcpConfig, layer: &L) -> Result<Self, BindError> {
-        let listener = socket::listen(address).map_err(|source| BindError::Listen { address, source })?;
+        let listener =
+            socket_options::listen(address).map_err(|source| BindError::Listen { address, source })?;
         Self::over(listener, rooms, config, layer)
     }
 
@@ -91,7 +92,7 @@ impl<L: Layer> TcpServer<L> {
         listener.set_nonblocking(true).map_err(BindError::Poll)?;
         let layer = layer.clone();
         let wrap = move |socket| {
-            socket::set_options(&socket)?;
+            socket_options::set_options(&socket)?;
             layer.wrap(TcpSocket(socket))
         };
         let loops = transport::threads(rooms, config, "tcp", TcpListener::from_std(listener), wrap)?;

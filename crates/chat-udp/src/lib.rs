@@ -40,27 +40,16 @@
 
 mod arrivals;
 mod batch;
-mod beyond;
 mod client;
 mod config;
-mod cookie;
 mod endpoint;
-mod inbox;
-mod lane;
 mod limits;
-mod outgoing;
-mod past;
-mod peers;
-mod phase;
 mod plain;
-mod plain_goal;
-mod plain_past;
 mod route;
 mod rtt;
 mod server;
 mod session;
 mod socket;
-mod strangers;
 mod transport;
 mod window;
 

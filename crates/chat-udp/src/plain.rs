@@ -3,6 +3,9 @@
 //! Its datagrams are split into lines. It gets its own lines back, like everyone else, since such programs wait
 //! for an answer. Nothing is sent twice: the cursor moves past every entry that a datagram carried.
 
+pub(crate) mod goal;
+pub(crate) mod pages;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -16,8 +19,8 @@ use chat_proto::{Author, Direct, LeaveReason, Line, MemberId, Notice, PeerAddr, 
 use memchr::memmem;
 
 use crate::limits::LEASE;
-use crate::plain_goal::Goal;
-use crate::plain_past::PlainPast;
+use crate::plain::goal::Goal;
+use crate::plain::pages::PlainPast;
 use crate::session::Context;
 
 /// What a plain member wants from its endpoint.

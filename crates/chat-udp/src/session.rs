@@ -13,8 +13,14 @@
 //!
 //! Addresses are the endpoint's business: what comes in here is from the proven one.
 
+pub(crate) mod beyond;
+mod catching_up;
 mod ending;
-mod past;
+pub(crate) mod incoming;
+pub(crate) mod lane;
+pub(crate) mod outgoing;
+pub(crate) mod pages;
+pub(crate) mod phase;
 mod receive;
 mod transmit;
 
@@ -25,13 +31,13 @@ use std::time::Instant;
 use chat_core::{Cursor, Feed, Membership};
 use chat_proto::{Direct, LeaveReason, SessionId, Welcome};
 
-use crate::cookie::Baked;
-use crate::inbox::Inbox;
-use crate::lane::Lane;
+use crate::endpoint::cookie::Baked;
 use crate::limits::{BYE_TRIES, LEASE, OPENING_TIMEOUT};
-use crate::outgoing::Outgoing;
-use crate::past::Past;
-use crate::phase::{Opening, Phase};
+use crate::session::incoming::Inbox;
+use crate::session::lane::Lane;
+use crate::session::outgoing::Outgoing;
+use crate::session::pages::Past;
+use crate::session::phase::{Opening, Phase};
 
 /// What a peer works with, besides itself.
 #[derive(Debug)]

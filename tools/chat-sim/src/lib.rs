@@ -12,7 +12,6 @@
 
 pub mod journal;
 pub mod mixed;
-
 mod scenario;
 mod shrink;
 

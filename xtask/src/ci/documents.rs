@@ -1,5 +1,5 @@
-//! Checks what the documents say about the code. The tests that they name must exist, and the program in the README
-//! must be the one that runs.
+//! Checks what the documents say about the code. The tests and source files that they name must exist, and the program
+//! in the README must be the one that runs.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,6 +10,9 @@ use crate::failure::Failure;
 
 /// The documents that name tests as evidence.
 const DOCUMENTS: &[&str] = &["PROTOCOL.md", "RELIABILITY.md", "SECURITY.md"];
+
+/// The documents that say what is in which source file.
+const GUIDES: &[&str] = &["ARCHITECTURE.md", "CONTRIBUTING.md"];
 
 /// The program that the README shows.
 const EMBED: &str = "crates/chat-tcp/examples/embed.rs";
@@ -34,7 +37,25 @@ pub(super) fn check(root: &Path) -> Result<(), Failure> {
         }
         println!("{document}: {} tests named, all there", named.len());
     }
+    guides_name_files_that_are_there(root)?;
     readme_shows_the_example(root)
+}
+
+fn guides_name_files_that_are_there(root: &Path) -> Result<(), Failure> {
+    let tracked = files::tracked(root, &["*.rs"])?;
+    for guide in GUIDES {
+        let path = root.join(guide);
+        let text = fs::read_to_string(&path).map_err(|error| files::unreadable(&path, &error))?;
+        let is_there = |file: &str| tracked.iter().any(|path| Path::new(path).ends_with(file));
+        if let Some(file) = files_named_in(&text).find(|file| !is_there(file)) {
+            return Err(Failure {
+                reason: format!("{guide} names a file {file} that is not there"),
+                command: format!("grep -n {file} {guide}"),
+            });
+        }
+        println!("{guide}: all source files that it names are there");
+    }
+    Ok(())
 }
 
 fn readme_shows_the_example(root: &Path) -> Result<(), Failure> {
@@ -62,9 +83,19 @@ fn functions_in(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
+/// What stands between backticks.
+fn quoted_in(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// The source files that a text names.
+fn files_named_in(text: &str) -> impl Iterator<Item = &str> {
+    quoted_in(text).filter(|word| word.ends_with(".rs"))
+}
+
 /// The words between backticks that look like the name of a test.
 fn tests_named_in(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).filter(|word| {
+    quoted_in(text).filter(|word| {
         word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
             && word.bytes().filter(|&byte| byte == b'_').count() >= UNDERSCORES_MIN
     })
@@ -80,5 +111,6 @@ mod tests {
             "as `a_slow_member_is_told_what_it_missed` shows, `log_bytes_max` and `cargo test` do not\n`x`";
         assert_eq!(tests_named_in(text).collect::<Vec<_>>(), ["a_slow_member_is_told_what_it_missed"]);
         assert!(functions_in("    fn a_b() {").eq(["a_b"]));
+        assert!(files_named_in("`state/log.rs`, log.rs and `log`").eq(["state/log.rs"]));
     }
 }

@@ -6,9 +6,9 @@ use chat_core::{ClientEvent, Heard};
 use chat_proto::{Author, Entry, Event, MemberId, Name, Origin, Spelling, Text};
 use serde_json::Value;
 
-use super::json::Reporter;
-use super::mention::Mentions;
-use super::view::{Look, Now, View};
+use super::interactive::mention::Mentions;
+use super::interactive::view::{Look, Now, View};
+use super::pipe::json::Reporter;
 use crate::args::Bell;
 use crate::operator::Update;
 use crate::operator::wording::wording;

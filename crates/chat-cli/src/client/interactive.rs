@@ -1,5 +1,11 @@
 //! The client on a terminal: joins the view, the terminal and the conversation.
 
+pub(crate) mod mention;
+pub(crate) mod paging;
+pub(crate) mod pending;
+pub(crate) mod status;
+pub(crate) mod view;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -10,11 +16,11 @@ use chat_proto::Text;
 use crossbeam_channel::{Receiver, select};
 
 use super::command::{self, Command, HELP};
-use super::mention::Mentions;
-use super::status::Link;
-use super::view::{Look, Now, View};
 use crate::args::ClientArgs;
 use crate::terminal::{self, Act, Clock, Pen, Style, Terminal, beginning_with, unix_ms};
+use mention::Mentions;
+use status::Link;
+use view::{Look, Now, View};
 
 /// Events taken before the screen is painted: a burst is one update, and keys are not kept waiting.
 const EVENTS_PER_PAINT: usize = 1024;

@@ -16,7 +16,7 @@ use crossbeam_channel::{Sender, bounded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::session::Session;
+use super::member::Session;
 use super::{Desk, QUEUE_MAX, Update};
 
 /// Consoles at once.

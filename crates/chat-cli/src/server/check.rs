@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use chat_core::BanList;
 
-use super::{bans, cluster, listen, metrics, password, tls};
+use super::sockets::{self, listen};
+use super::{bans, cluster, metrics, password, tls};
 #[cfg(unix)]
 use super::{no_log_file, printer, privileges};
 use crate::args::ServerArgs;
@@ -88,8 +89,8 @@ fn addresses(args: &ServerArgs) -> Result<(), Failure> {
     listen::bind_all(args)?;
     #[cfg(unix)]
     {
-        super::files::bind_files(args, &[])?;
-        super::open::asked_control_socket(args)?;
+        sockets::files::bind_files(args, &[])?;
+        sockets::asked_control_socket(args)?;
     }
     args.admin.as_ref().map_or(Ok(()), |address| metrics::bind(address).map(drop))
 }

@@ -11,9 +11,9 @@ use chat_proto::LeaveReason;
 use crossbeam_channel::{Sender, TrySendError};
 use thiserror::Error;
 
-use super::commands::{Command, Commands};
 use super::conversation::Conversation;
 use super::event::{ClientEnd, ClientEvent};
+use super::queue::{Command, Commands};
 use super::{Client, ClientConfig};
 use crate::waker::Waker;
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use chat_proto::{Author, Name, Text};
 
 use super::{Caller, Reply, RoomCommand};
-use crate::ban_list::{Ban, Banned};
+use crate::access::ban_list::{Ban, Banned};
+use crate::access::mutes::Mute;
+use crate::access::operators::Entered;
 use crate::error::{MuteError, sentence};
-use crate::mutes::Mute;
-use crate::operators::Entered;
 
 pub(super) fn rows() -> Vec<RoomCommand> {
     vec![

@@ -6,13 +6,13 @@ use std::sync::{Arc, PoisonError};
 use chat_proto::{Hello, LeaveReason, Name};
 
 use super::Rooms;
+use crate::access::identity::Identity;
 use crate::error::{JoinError, RoomError};
-use crate::identity::Identity;
 use crate::journal::JournalError;
-use crate::open_rooms::OpenRooms;
-use crate::pending_room::{OpenRequest, Opened, PendingRoom};
 use crate::room::Room;
-use crate::rooms_config::RoomsConfig;
+use crate::rooms::config::RoomsConfig;
+use crate::rooms::open_rooms::OpenRooms;
+use crate::rooms::pending_room::{OpenRequest, Opened, PendingRoom};
 
 impl Rooms {
     /// The room that the hello of a newcomer asks for, as [`named`](Self::named) finds it. A peer that a gate, a ban or a limit keeps out opens

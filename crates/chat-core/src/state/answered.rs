@@ -7,7 +7,7 @@ use chat_proto::{DirectItem, MemberId, Text};
 use super::State;
 use super::readers::Wakes;
 use crate::error::SayError;
-use crate::members::Membership;
+use crate::state::members::Membership;
 use crate::sync::{Receiver, Sender, bounded};
 
 /// What is in flight for local members beside their own messages. The journal's queue bounds it.

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use chat_proto::{Author, DirectItem, Event, LeaveReason, MemberId, Name, Text};
 
 use super::{LOCAL_WORD, State, Wakes};
-use crate::elsewhere::Elsewhere;
+use crate::access::mutes::{Known, Mute};
 use crate::error::{KickError, TellError};
-use crate::members::Member;
-use crate::mutes::{Known, Mute};
-use crate::people::Presence;
-use crate::relay::{OtherMember, Outbound, Relay};
+use crate::other_servers::elsewhere::Elsewhere;
+use crate::other_servers::relay::{OtherMember, Outbound, Relay};
+use crate::room::people::Presence;
+use crate::state::members::Member;
 
 /// What is known of other servers. Empty for a room that no other server has.
 #[derive(Debug, Default)]

@@ -5,10 +5,10 @@ use std::time::Instant;
 use chat_proto::{Author, DirectItem, Event, LeaveReason, MemberId, Text};
 
 use super::{State, WORD, Wakes};
-use crate::lane::Lane;
-use crate::members::{Member, Membership};
-use crate::sessions::Left;
-use crate::update::Dismissed;
+use crate::state::direct_lane::Lane;
+use crate::state::members::{Member, Membership};
+use crate::state::sessions::Left;
+use crate::transport::update::Dismissed;
 
 impl State {
     /// A member leaves, and its transport knows that already.

@@ -10,11 +10,11 @@ use chat_proto::{
 use siphasher::sip::SipHasher24;
 
 use super::{State, Wakes};
+use crate::access::identity::Identity;
 use crate::error::JoinError;
-use crate::identity::Identity;
-use crate::members::{Member, Members, Membership};
-use crate::outcome::{Joined, Start, Welcomed};
-use crate::profile::Profile;
+use crate::state::members::{Member, Members, Membership};
+use crate::state::profile::Profile;
+use crate::transport::outcome::{Joined, Start, Welcomed};
 
 /// A peer that wants to join.
 #[derive(Clone, Debug)]

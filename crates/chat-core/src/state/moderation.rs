@@ -6,14 +6,14 @@ use chat_proto::limits::TOPIC_BYTES_MAX;
 use chat_proto::{Author, Event, LeaveReason, MemberId, Text};
 
 use super::{State, Wakes};
-use crate::admission::network_of;
-use crate::ban_list::{Ban, Banned};
+use crate::access::admission::network_of;
+use crate::access::ban_list::{Ban, Banned};
+use crate::access::mutes::{self, Known, Mute};
+use crate::access::operators::Entered;
 use crate::commands::in_words;
 use crate::error::{MuteError, TopicError};
 use crate::journal::Full;
-use crate::members::{Member, Membership};
-use crate::mutes::{self, Known, Mute};
-use crate::operators::Entered;
+use crate::state::members::{Member, Membership};
 
 impl State {
     pub(crate) fn enter_password(&mut self, id: MemberId, password: &str) -> Entered {

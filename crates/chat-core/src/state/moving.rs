@@ -6,13 +6,13 @@ use chat_proto::{DirectItem, LeaveReason, Name, Text};
 
 use super::membership::Newcomer;
 use super::{State, Wakes};
+use crate::access::identity::Identity;
+use crate::access::mutes::Session;
 use crate::error::JoinError;
-use crate::identity::Identity;
-use crate::members::Membership;
-use crate::mutes::Session;
-use crate::outcome::Joined;
-use crate::profile::Standing;
-use crate::rate::RateLimit;
+use crate::state::members::Membership;
+use crate::state::profile::Standing;
+use crate::state::rate::RateLimit;
+use crate::transport::outcome::Joined;
 
 /// What a plain member takes along to another room.
 #[derive(Clone, Debug)]

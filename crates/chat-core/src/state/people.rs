@@ -7,12 +7,12 @@ use chat_proto::{Author, DirectItem, Event, Hello, MemberId, Name, Present, Text
 
 use super::readers::LOCAL_WORD;
 use super::{State, Wakes};
+use crate::access::identity::Identity;
 use crate::error::{IgnoreError, NickError, TellError};
-use crate::identity::Identity;
-use crate::members::{Member, Membership};
-use crate::names::{self, Holder};
-use crate::people::Presence;
-use crate::profile::{IGNORED_MAX, Profile};
+use crate::room::people::Presence;
+use crate::state::members::{Member, Membership};
+use crate::state::names::{self, Holder};
+use crate::state::profile::{IGNORED_MAX, Profile};
 
 /// How long a name stays reserved for a session whose member has left.
 const NAME_RESERVED_MS: u64 = 10 * 60 * 1000;

@@ -11,11 +11,11 @@ use super::local_lane::LocalLane;
 use super::local_past::LocalPast;
 use crate::error::{NickError, SayError};
 use crate::journal::Full;
-use crate::log::Log;
 use crate::observer::Rest;
-use crate::rate::RateLimit;
+use crate::state::log::Log;
+use crate::state::rate::RateLimit;
 use crate::sync::Mutex;
-use crate::update::{CaughtUp, Dismissed, Told, Update};
+use crate::transport::update::{CaughtUp, Dismissed, Told, Update};
 use crate::waker::Waker;
 
 /// A reader of the log on another thread: a transport's attachment or a local member.

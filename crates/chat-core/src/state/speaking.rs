@@ -8,9 +8,9 @@ use super::{State, Wakes};
 use crate::commands::{Action, Reply};
 use crate::error::{SayError, TellError};
 use crate::journal::Full;
-use crate::members::{Member, Membership};
-use crate::outcome::{Outcome, Said, Taken};
-use crate::update::Told;
+use crate::state::members::{Member, Membership};
+use crate::transport::outcome::{Outcome, Said, Taken};
+use crate::transport::update::Told;
 
 /// How long a speaker waits while some transport has still to pull more than half of the log, or many items of the
 /// speaker's direct lane.

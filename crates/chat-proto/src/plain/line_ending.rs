@@ -1,10 +1,8 @@
 //! Learns how a plain peer ends its lines.
 
 use super::PlainSplitter;
-use crate::{
-    keys::{self, Arrival},
-    telnet::IAC,
-};
+use super::char_mode::{self, Arrival};
+use super::telnet::IAC;
 
 /// How a plain peer ends its messages, and so how to end lines to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,8 +88,8 @@ impl PlainSplitter {
         if self.line.len() > line_before {
             let new = &self.line[line_before..];
             self.arrival = Some(match self.arrival {
-                None if !read.has_break && keys::is_one_key(new) => Arrival::Keys,
-                Some(Arrival::Words) if keys::is_editing_key(new) => Arrival::Keys,
+                None if !read.has_break && char_mode::is_one_key(new) => Arrival::Keys,
+                Some(Arrival::Words) if char_mode::is_editing_key(new) => Arrival::Keys,
                 before => before.unwrap_or(Arrival::Words),
             });
             self.line_before = u32::try_from(self.line.len()).expect("invariant: the limit of a line fits");

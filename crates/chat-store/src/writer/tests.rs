@@ -5,7 +5,7 @@ use chat_core::{Author, Ban, BanList, Event, MemberId, Origin, Text};
 use crossbeam_channel::bounded;
 
 use super::*;
-use crate::lists::List;
+use crate::bans_and_mutes::List;
 use crate::reader::Readers;
 use crate::{schema, store};
 

@@ -7,7 +7,7 @@ use chat_proto::LeaveReason;
 
 use super::Endpoint;
 use crate::context::Context;
-use crate::newcomers::Newcomers;
+use crate::endpoint::newcomers::Newcomers;
 use crate::stream::Stream;
 
 impl<S: Stream> Endpoint<S> {

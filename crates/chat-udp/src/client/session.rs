@@ -20,7 +20,7 @@ use chat_proto::{Cookie, DirectItem, Hello, LeaveReason, LookBack, MemberFrame, 
 use thiserror::Error;
 
 use super::incoming::Incoming;
-use super::says::Says;
+use super::outgoing::Says;
 use crate::limits::{ANSWER_TIMEOUT, BYE_TRIES, KEEP_ALIVE};
 
 /// One client's session with a server, without a socket: **feed it what arrives, send what it returns,

@@ -8,7 +8,7 @@ use chat_proto::{LeaveReason, PeerAddr, TextKind};
 
 use super::Endpoint;
 use crate::config::{Admission, PlainPolicy};
-use crate::peers::Peer;
+use crate::endpoint::peers::Peer;
 use crate::plain::{self, Plain, Wish};
 use crate::route::Route;
 use crate::session::Context;

@@ -12,9 +12,9 @@ use chat_proto::{
 use rand::Rng;
 
 use super::Endpoint;
-use crate::cookie::Purpose;
+use crate::endpoint::cookie::Purpose;
+use crate::endpoint::peers::Peer;
 use crate::limits::HELLOS_WAITING_MAX;
-use crate::peers::Peer;
 use crate::route::Route;
 use crate::session::{Context, Opened, Session};
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use chat_proto::LeaveReason;
 
 use super::{Context, Owed, Session};
-use crate::phase::{Leaving, Phase};
+use crate::session::phase::{Leaving, Phase};
 
 impl Session {
     /// The room is closing: nothing more is heard from the peer, and it leaves once it has what it is owed.

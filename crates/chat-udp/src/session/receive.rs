@@ -4,7 +4,7 @@ use chat_core::Format;
 use chat_proto::{Ack, LeaveReason, MemberDatagram, Traffic};
 
 use super::{Context, Session};
-use crate::phase::Phase;
+use crate::session::phase::Phase;
 
 impl Session {
     /// Takes in a datagram of this session, from its address.

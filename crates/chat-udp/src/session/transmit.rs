@@ -5,8 +5,8 @@ use chat_proto::limits::DATAGRAM_BYTES_MAX;
 use chat_proto::{LeaveReason, PREFACE, RoomDatagram, SessionId};
 
 use super::{Context, Opened, Session};
-use crate::outgoing::Next;
-use crate::phase::Phase;
+use crate::session::outgoing::Next;
+use crate::session::phase::Phase;
 
 impl Session {
     /// Writes the next datagram into `out`, which is empty; false if there is none.
@@ -111,7 +111,7 @@ fn append((_, a, b): (u64, &[u8], &[u8]), out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outgoing::SKIP_MORE_BYTES;
+    use crate::session::outgoing::SKIP_MORE_BYTES;
 
     #[test]
     fn entries_fill_a_datagram_to_the_last_byte() {

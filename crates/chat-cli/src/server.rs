@@ -1,0 +1,334 @@
+//! `chat server`.
+
+mod bans;
+mod check;
+mod cluster;
+mod metrics;
+mod observers;
+mod password;
+mod printer;
+#[cfg(unix)]
+mod privileges;
+mod reload;
+mod sockets;
+#[cfg(unix)]
+mod supervisor;
+mod tls;
+mod watch;
+
+#[cfg(unix)]
+use std::io::IsTerminal;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use chat_core::{BanList, Journals, LocalMember, Room, RoomError, Running};
+use chat_nats::Cluster;
+use chat_store::Store;
+use crossbeam_channel::{bounded, never};
+
+use self::bans::BanFile;
+use self::observers::{Observers, observe};
+use self::reload::Reloader;
+use self::sockets::Opened;
+#[cfg(unix)]
+use self::sockets::hand_over::{self, Predecessor};
+use self::sockets::listen::{self, Place};
+#[cfg(unix)]
+pub(crate) use self::sockets::{hand_over::HandOver, handed::Kind};
+use self::tls::Encryption;
+use crate::args::{LookArgs, ServerArgs};
+use crate::failure::Failure;
+use crate::history;
+use crate::operator::console::{self, Console};
+#[cfg(unix)]
+use crate::operator::control::ControlSocket;
+use crate::operator::member::Session;
+#[cfg(unix)]
+use crate::operator::stdin;
+use crate::operator::{Desk, QUEUE_MAX};
+use crate::settings::{self, Settings};
+use crate::signals::{Signal, Watched};
+use crate::stdio;
+use crate::terminal::{self, Clock};
+
+/// How long members may take to read what they are owed when the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -> Result<ExitCode, Failure> {
+    if args.print_config {
+        stdio::print(&settings::print(&settings))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.check {
+        return check::run(args);
+    }
+    has_transport(args)?;
+    // What follows may take a while.
+    let signals = Watched::new()?;
+    // Each member needs a descriptor, and the usual soft limit is 1,024.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+    let password = args.operator_password_file.as_deref().map(password::read).transpose()?;
+    let cluster = cluster::config(&args.cluster)?;
+    let encryption = Encryption::open(args)?;
+    // What only root may do comes first: it may not be root any more when it writes its first file.
+    let Opened {
+        sockets,
+        #[cfg(unix)]
+        files,
+        admin,
+        #[cfg(unix)]
+        control,
+        #[cfg(unix)]
+        mut predecessor,
+    } = sockets::open(args)?;
+    #[cfg(unix)]
+    if predecessor.is_some() {
+        sockets::rehearse(args)?;
+    }
+    let places: Vec<Place> = sockets.iter().map(|bound| bound.place).collect();
+    let list = BanList::new();
+    #[cfg(unix)]
+    if let Some(history) = &args.keep.history
+        && let Some(server) = predecessor.take_if(|server| server.has(history))
+    {
+        history::rehearse(history)?;
+        server.end()?;
+    }
+    let store = history::open(&args.keep)?;
+    let port = places.first().map(|place| place.address.port());
+    let cluster = cluster.map(|config| cluster::connect(config, &args.cluster, port)).transpose()?;
+    let journals = journals(store.as_ref(), cluster.as_ref())?;
+    let rooms = args.rooms(password, list.clone(), journals).map_err(cannot_open_rooms)?;
+    // From here on only the system could fail.
+    #[cfg(unix)]
+    predecessor.map_or(Ok(()), Predecessor::end)?;
+    let room = rooms.first();
+    let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;
+    if let (Some(store), None) = (&store, &bans) {
+        history::keep_bans(store, &list)?;
+    }
+    // Those of a cluster are common to its servers, which keep them.
+    if let (Some(store), None) = (&store, &cluster) {
+        history::keep_mutes(store, &room.mute_list())?;
+    }
+    if let Some(cluster) = &cluster {
+        cluster.share_bans(&room);
+    }
+    if let Some(topic) = args.topic.as_ref().filter(|_| room.topic().is_none()) {
+        reload::set_topic(&rooms, topic.as_str()).map_err(|why| Failure::new(why, None))?;
+    }
+    let mut running = Running::new(&rooms);
+    // Before anyone can come, so that they tell of everyone.
+    let stdout = (!is_interactive).then(Observers::new);
+    let log_file = args.log_file.as_ref().map(|path| (Observers::new(), path));
+    // With -v.
+    let watch = tracing::enabled!(tracing::Level::DEBUG).then(Observers::new);
+    let all = [stdout.as_ref(), log_file.as_ref().map(|(observers, _)| observers), watch.as_ref()];
+    observe(&rooms, all.into_iter().flatten());
+    watch.map_or(Ok(()), watch::spawn)?;
+    let local = is_interactive.then(|| room.join("console")).transpose()?;
+    #[cfg(unix)]
+    let history = store.as_ref().map(Store::path);
+    #[cfg(unix)]
+    let hand_over = sockets::hand_over(&sockets, &files, admin.as_ref(), control.as_ref(), history)?;
+    #[cfg(unix)]
+    let hand_over = Arc::new(hand_over);
+    let told_of_encryption = encryption.as_ref().map(Encryption::to_string);
+    let listening = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let (reopen, reopened) = bounded(1);
+    let reloader = Arc::new(Reloader {
+        rooms: rooms.clone(),
+        encryption,
+        files: [Some(reopen), bans.as_ref().map(BanFile::changed)].into_iter().flatten().collect(),
+        listening: listening.clone(),
+        started: settings.clone(),
+        settings: Mutex::new((args.clone(), settings)),
+    });
+    // Before anyone can come, so that a member always gets a goodbye.
+    on_signals(signals, &room, Arc::clone(&reloader))?;
+    let tls = reloader.encryption.as_ref().map(Encryption::tls);
+    listen::serve(sockets, args, tls, &rooms, &mut running)?;
+    #[cfg(unix)]
+    sockets::files::serve_files(&files, args, &rooms, &mut running)?;
+    let mut first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
+    #[cfg(unix)]
+    first.extend(files.iter().map(|file| format!("[*] Listening on {}\n", file.path().display())));
+    first.extend(told_of_encryption);
+    if args.web {
+        let urls = places.iter().filter_map(|place| place.url(args.tls.is_some()));
+        first.extend(urls.map(|url| format!("[*] Open {url} in a browser\n")));
+    }
+    if let Some(cluster) = &cluster {
+        first.push_str(&format!("[*] Rooms are shared over {}\n", cluster.servers()));
+    }
+    if let Some(listener) = admin {
+        first.push_str(&format!("[*] Metrics on http://{}/metrics\n", listener.local_addr()?));
+        metrics::serve(listener, &rooms, &args.rooms, &list)?;
+    }
+    let mut printers = Vec::new();
+    if let Some((observers, path)) = log_file {
+        let printer = printer::spawn_file(observers, first.clone(), path.clone(), reopened);
+        printers.push(printer.map_err(|error| no_log_file(error, path))?);
+    }
+    let desk = Desk {
+        room: room.clone(),
+        listening: listening.clone(),
+        #[cfg(unix)]
+        hand_over: Arc::clone(&hand_over),
+        reload: Arc::new(move || reloader.reload()),
+    };
+    #[cfg(unix)]
+    if let Some(control) = &control {
+        control.serve(desk.clone())?;
+    }
+    if let Some(local) = local {
+        printers.push(console(local, first, desk, args.look)?);
+    } else if let Some(observers) = stdout {
+        #[cfg(unix)]
+        if io::stdin().is_terminal() {
+            stdin::spawn(desk)?;
+        }
+        printers.push(printer::spawn(observers, first, args.timestamps.then(Clock::local))?);
+    }
+    #[cfg(unix)]
+    {
+        supervisor::ready(&listening);
+        supervisor::watch(&rooms)?;
+    }
+    let result = running.join();
+    if let Some(bans) = bans {
+        bans.finish();
+    }
+    if let Some(store) = store {
+        store.close();
+    }
+    #[cfg(unix)]
+    if hand_over.is_ending() {
+        files.iter().chain(control.as_ref().map(ControlSocket::file)).for_each(|file| file.set_stays(true));
+        hand_over.finish();
+    }
+    #[cfg(unix)]
+    drop(files);
+    // The reader of stdout may have stalled, and must not keep the program from ending.
+    let (done, ended) = bounded::<()>(0);
+    std::thread::spawn(move || {
+        for printer in printers {
+            let _panicked = printer.join();
+        }
+        drop(done);
+    });
+    let _ended_or_stalled = ended.recv_timeout(Duration::from_secs(1));
+    terminal::give_back();
+    result.map_err(|error| Failure::new(error, None))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A configuration file may leave the transports out.
+fn has_transport(args: &ServerArgs) -> Result<(), Failure> {
+    if args.transports.is_empty() {
+        let hint = "the file may say: transport = [\"tcp\", \"udp\"]".to_owned();
+        return Err(Failure::usage("no transport is named that members may come over", Some(hint)));
+    }
+    Ok(())
+}
+
+/// That a room is named twice is the fault of the flags.
+fn cannot_open_rooms(error: RoomError) -> Failure {
+    match error {
+        RoomError::Twice { .. } | RoomError::TooMany { .. } => Failure::usage(error, None),
+        error => error.into(),
+    }
+}
+
+/// Who keeps what is said in the rooms. The history of a server in a cluster is a copy of what the servers share.
+fn journals(store: Option<&Store>, cluster: Option<&Cluster>) -> io::Result<Option<Arc<dyn Journals>>> {
+    let cluster = cluster.map(|cluster| Arc::new(cluster.clone()) as Arc<dyn Journals>);
+    Ok(match (store, cluster) {
+        (Some(store), Some(cluster)) => Some(Arc::new(store.copy_of(cluster)?)),
+        (Some(store), None) => Some(Arc::new(store.clone())),
+        (None, cluster) => cluster,
+    })
+}
+
+/// The console on the server's own terminal.
+fn console(local: LocalMember, first: String, desk: Desk, look: LookArgs) -> io::Result<JoinHandle<()>> {
+    let (requests, requested) = bounded(QUEUE_MAX);
+    let (updates, updated) = bounded(QUEUE_MAX);
+    // Here, so that the caller learns of a failure.
+    let console = Console::take(console::Place::Server, look, requests, updated)?;
+    Builder::new().name("chat-session".to_owned()).spawn(move || {
+        let session = Session::new(desk, |update| updates.send(update).is_ok());
+        session.watch(local).run(&requested, || None);
+    })?;
+    Builder::new().name("chat-console".to_owned()).spawn(move || {
+        if let Err(error) = console.run(&first, &never()) {
+            tracing::warn!(%error, "the terminal is gone; the room goes on without its console");
+        }
+    })
+}
+
+/// The first signal closes the room in order, the second one at once. SIGHUP reads files again.
+fn on_signals(signals: Watched, room: &Room, reloader: Arc<Reloader>) -> io::Result<()> {
+    let room = room.clone();
+    let mut is_closing = false;
+    signals.on_each(move |signal| match signal {
+        Signal::Interrupt | Signal::Terminate => {
+            if std::mem::replace(&mut is_closing, true) {
+                terminal::give_back();
+                std::process::exit(1);
+            }
+            close(&room);
+        }
+        // May come twice, from the system and from the shell.
+        Signal::TerminalClosed => close(&room),
+        Signal::Reload => match reloader.reload() {
+            Ok(told) => tracing::info!("{told}"),
+            Err(wrong) => tracing::error!("{wrong}"),
+        },
+    })
+}
+
+/// Closes the room in order, and the server's other rooms.
+pub(crate) fn close(room: &Room) {
+    close_with(room, "The server is stopping", GRACE);
+}
+
+/// Closes all rooms for the server that takes over.
+#[cfg(unix)]
+pub(crate) fn close_for_next(room: &Room) {
+    close_with(room, "The server restarts", hand_over::GRACE);
+}
+
+fn close_with(room: &Room, farewell: &str, grace: Duration) {
+    #[cfg(unix)]
+    supervisor::stopping();
+    match room.rooms() {
+        Some(rooms) => rooms.close(farewell, grace),
+        None => room.close(farewell, grace),
+    }
+}
+
+fn no_log_file(error: io::Error, path: &Path) -> Failure {
+    let hint = match error.kind() {
+        ErrorKind::NotFound => "its directory does not exist",
+        ErrorKind::PermissionDenied => "this user may not write there",
+        ErrorKind::IsADirectory => "name a file in that directory",
+        _ => "",
+    };
+    let hint = (!hint.is_empty()).then(|| hint.to_owned());
+    Failure::new(CannotOpen { what: "log file", path: path.into(), source: error }, hint)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open the {what} {}", path.display())]
+struct CannotOpen {
+    what: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}

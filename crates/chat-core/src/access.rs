@@ -1,0 +1,9 @@
+//! Who may come in, and what each may do: what is asked and counted before and beside the rooms.
+
+pub(crate) mod admission;
+pub(crate) mod ban_list;
+pub(crate) mod gate;
+pub(crate) mod identity;
+pub(crate) mod mutes;
+pub(crate) mod opening;
+pub(crate) mod operators;

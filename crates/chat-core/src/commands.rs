@@ -1,0 +1,392 @@
+//! Commands: lines that begin with `/`. They are instructions to the room, not messages.
+//!
+//! One table serves every member over any protocol. Help, suggestions and documents come from the same rows.
+
+mod history;
+mod moderation;
+mod people;
+
+use std::fmt;
+use std::sync::Arc;
+
+use chat_proto::{Author, DirectItem, MemberId, Text};
+
+use crate::room::Room;
+use crate::rooms::pending_room::PendingRoom;
+
+pub(crate) use moderation::in_words;
+
+/// Most lines in the answer to one command; the last line counts the omitted ones.
+pub const ANSWER_LINES_MAX: usize = 40;
+
+/// The commands of a room, sorted by name.
+///
+/// ```
+/// use chat_core::{CommandTable, Reply, RoomCommand, RoomConfig};
+///
+/// let greet = RoomCommand::new("greet", "[NAME]", "Say hello", |caller, name| {
+///     Reply::say(format!("{} greets {name}", caller.author()))
+/// });
+/// let commands = CommandTable::default().with(greet).without("me");
+/// let config = RoomConfig::default().with_commands(commands);
+/// # drop(config);
+/// ```
+#[derive(Clone, Debug)]
+pub struct CommandTable {
+    /// All rooms of a server share them.
+    rows: Arc<Vec<RoomCommand>>,
+}
+
+/// One row of the table.
+#[derive(Clone)]
+pub struct RoomCommand {
+    name: &'static str,
+    aliases: &'static [&'static str],
+    arguments: &'static str,
+    help: &'static str,
+    for_operators: bool,
+    run: Arc<Run>,
+}
+
+type Run = dyn Fn(&Caller<'_>, &str) -> Reply + Send + Sync;
+
+/// The member that gives a command.
+#[derive(Clone, Debug)]
+pub struct Caller<'a> {
+    room: &'a Room,
+    pub(crate) member: MemberId,
+    pub(crate) author: Author,
+    pub(crate) is_operator: bool,
+}
+
+/// The result of a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// The answer to the member, line by line. At most [`ANSWER_LINES_MAX`] lines reach it.
+    pub lines: Vec<Text>,
+    /// The effect besides the answer.
+    pub action: Option<Action>,
+    /// Whether the command was not done, for the reason in `lines`.
+    pub is_refused: bool,
+}
+
+/// The effect of a command beyond its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// The member says this.
+    Say(Text),
+    /// This private message of the member is in the lane of another one.
+    Sent {
+        /// The recipient.
+        to: Author,
+        /// The message.
+        text: Text,
+    },
+    /// The member leaves: its transport ends the connection.
+    Leave,
+    /// The member goes to this room: its transport takes it there.
+    Move(PendingRoom),
+    /// The member ignores another one from now on, or no longer.
+    Ignore {
+        /// The other member.
+        member: MemberId,
+        /// Whether it is ignored.
+        is_ignored: bool,
+    },
+}
+
+/// The kind of a line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Line<'a> {
+    /// Something to say. The text is present if it differs from the line, which then began with `//`.
+    Text(Option<Text>),
+    /// A command, without its slash.
+    Command(&'a str),
+}
+
+/// Reads the beginning of a line.
+pub(crate) fn read(text: &Text) -> Line<'_> {
+    match text.as_str().strip_prefix('/') {
+        None => Line::Text(None),
+        Some(rest) if rest.starts_with('/') => Line::Text(Some(Text::lossy(rest))),
+        Some(command) => Line::Command(command),
+    }
+}
+
+impl CommandTable {
+    /// An empty table.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { rows: Arc::default() }
+    }
+
+    /// Adds a command. One with the same name is replaced.
+    #[must_use]
+    pub fn with(self, command: RoomCommand) -> Self {
+        let mut table = self.without(command.name);
+        let place = table.rows.partition_point(|row| row.name < command.name);
+        Arc::make_mut(&mut table.rows).insert(place, command);
+        table
+    }
+
+    /// Removes a command.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        Arc::make_mut(&mut self.rows).retain(|row| row.name != name);
+        self
+    }
+
+    /// The rows, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = &RoomCommand> {
+        self.rows.iter()
+    }
+
+    /// Runs a line without its slash.
+    pub(crate) fn run(&self, caller: &Caller<'_>, line: &str) -> Reply {
+        let (name, arguments) = line.split_once(' ').unwrap_or((line, ""));
+        if name.eq_ignore_ascii_case("help") {
+            return self.help(caller, arguments.trim());
+        }
+        match self.find(name) {
+            Some(row) if row.for_operators && !caller.is_operator => {
+                Reply::refuse(format!("/{} is for operators", row.name))
+            }
+            Some(row) => (row.run)(caller, arguments.trim()),
+            None => self.unknown(caller, name),
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&RoomCommand> {
+        let name = name.to_lowercase();
+        self.rows.iter().find(|row| row.name == name || row.aliases.contains(&name.as_str()))
+    }
+
+    fn of(&self, caller: &Caller<'_>) -> impl Iterator<Item = &RoomCommand> {
+        let is_operator = caller.is_operator;
+        self.rows.iter().filter(move |row| is_operator || !row.for_operators)
+    }
+
+    fn help(&self, caller: &Caller<'_>, name: &str) -> Reply {
+        if let Some(row) = self.find(name.trim_start_matches('/')) {
+            return Reply::line(row.usage());
+        }
+        let mut reply = Reply::line("Commands. A line that begins with // is said with one slash.");
+        for row in self.of(caller) {
+            reply = reply.and(row.usage());
+        }
+        reply
+    }
+
+    /// A mistyped command says nothing: its author is told the most similar commands.
+    fn unknown(&self, caller: &Caller<'_>, name: &str) -> Reply {
+        if name.is_empty() {
+            return Reply::refuse("A command follows the slash at once. /help lists the commands.");
+        }
+        let distance = |row: &&RoomCommand| edits(row.name, name);
+        // In a short word two letters are too much.
+        let is_near = |row: &&RoomCommand| distance(row) <= 2 && 2 * distance(row) <= name.chars().count();
+        match self.of(caller).min_by_key(distance).filter(is_near) {
+            Some(near) => Reply::refuse(format!("There is no /{name}. Did you mean /{}?", near.name)),
+            None => Reply::refuse(format!(
+                "There is no /{name}. /help lists the commands; //{name} says /{name}."
+            )),
+        }
+    }
+}
+
+impl Default for CommandTable {
+    /// The commands of every room.
+    fn default() -> Self {
+        people::rows()
+            .into_iter()
+            .chain(history::rows())
+            .chain(moderation::rows())
+            .fold(Self::empty(), Self::with)
+    }
+}
+
+impl RoomCommand {
+    /// A command for everyone. `name` is what follows the slash; `arguments` and `help` are shown to people, as
+    /// `/name arguments: help`. `run` gets what follows the name, without spaces around it. It runs on the
+    /// I/O thread of the member, without the room's lock: it may call the room, must be quick, and must never wait.
+    pub fn new(
+        name: &'static str,
+        arguments: &'static str,
+        help: &'static str,
+        run: impl Fn(&Caller<'_>, &str) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self { name, aliases: &[], arguments, help, for_operators: false, run: Arc::new(run) }
+    }
+
+    /// Other names for the same command.
+    #[must_use]
+    pub fn with_aliases(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// A command that only operators may give.
+    #[must_use]
+    pub fn for_operators(self) -> Self {
+        Self { for_operators: true, ..self }
+    }
+
+    /// What follows the slash.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// `/name arguments: help`.
+    #[must_use]
+    pub fn usage(&self) -> String {
+        let Self { name, arguments, help, .. } = self;
+        let space = if arguments.is_empty() { "" } else { " " };
+        format!("/{name}{space}{arguments}: {help}")
+    }
+}
+
+impl fmt::Debug for RoomCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.usage())
+    }
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn new(room: &'a Room, member: MemberId, author: Author, is_operator: bool) -> Self {
+        Self { room, member, author, is_operator }
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        self.room
+    }
+
+    /// Which member it is.
+    #[must_use]
+    pub fn member(&self) -> MemberId {
+        self.member
+    }
+
+    /// The member as people see it.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        &self.author
+    }
+
+    /// Whether the member is an operator of the room.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.is_operator
+    }
+}
+
+impl Reply {
+    /// Answers with a line, and nothing else happens. A longer text becomes several lines.
+    pub fn line(text: impl AsRef<str>) -> Self {
+        Self::default().and(text)
+    }
+
+    /// Says why the command was not done.
+    pub fn refuse(why: impl AsRef<str>) -> Self {
+        Self { is_refused: true, ..Self::line(why) }
+    }
+
+    /// The member says this.
+    pub fn say(text: impl AsRef<str>) -> Self {
+        let text = Text::lossy(text.as_ref());
+        Self::action(Action::Say(text))
+    }
+
+    /// Adds a line to the answer.
+    #[must_use]
+    pub fn and(mut self, text: impl AsRef<str>) -> Self {
+        self.lines.extend(Text::split(text.as_ref().as_bytes()));
+        self
+    }
+
+    /// Adds the line that shows a private message to its sender.
+    pub(crate) fn with_sent_line(mut self) -> Self {
+        if let Some(Action::Sent { to, text }) = &self.action {
+            let line = format!("[you -> {to}] {text}");
+            self.lines.extend(Text::split(line.as_bytes()));
+        }
+        self
+    }
+
+    pub(crate) fn action(action: Action) -> Self {
+        Self { action: Some(action), ..Self::default() }
+    }
+
+    /// The items for the member's lane, no more than may be in an answer.
+    pub(crate) fn items(self) -> impl Iterator<Item = DirectItem> {
+        let more = self.lines.len().saturating_sub(ANSWER_LINES_MAX);
+        let kept = self.lines.len() - if more > 0 { more + 1 } else { 0 };
+        let rest = (more > 0).then(|| Text::lossy(&format!("… and {} more", more + 1)));
+        self.lines.into_iter().take(kept).chain(rest).map(|text| DirectItem::Notice { text })
+    }
+}
+
+/// How many letters must be changed, added or left out, at most 3, to make one word of the other.
+fn edits(a: &str, b: &str) -> usize {
+    const MANY: usize = 3;
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().take(32).collect());
+    if a.len().abs_diff(b.len()) >= MANY {
+        return MANY;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, &x) in a.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, &y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()].min(MANY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_with_one_slash_is_a_command_and_one_with_two_is_text() {
+        let text = |s: &str| Text::one_line(s).unwrap();
+        assert_eq!(read(&text("hello / there")), Line::Text(None));
+        assert_eq!(read(&text("//usr/bin")), Line::Text(Some(text("/usr/bin"))));
+        assert_eq!(read(&text("/nick ann")), Line::Command("nick ann"));
+        assert_eq!(read(&text("/")), Line::Command(""));
+    }
+
+    #[test]
+    fn mistyped_words_are_near() {
+        assert_eq!([edits("nick", "nick"), edits("nick", "nikc"), edits("who", "woh")], [0, 2, 2]);
+        assert_eq!([edits("nick", "nic"), edits("kick", "nick"), edits("who", "topic")], [1, 1, 3]);
+    }
+
+    #[test]
+    fn a_long_answer_says_how_much_is_left_out() {
+        let reply = (0..100).fold(Reply::default(), |reply, number| reply.and(format!("line {number}")));
+        let lines: Vec<String> = reply.items().map(|item| item.to_string()).collect();
+        assert_eq!(lines.len(), ANSWER_LINES_MAX);
+        assert_eq!(lines.last().unwrap(), "[*] … and 61 more");
+        assert_eq!(Reply::line("one").items().count(), 1);
+    }
+
+    #[test]
+    fn each_command_has_a_name_of_its_own_and_help_that_fits_a_row() {
+        let table = CommandTable::default();
+        let mut names: Vec<&str> =
+            table.iter().flat_map(|row| row.aliases.iter().copied().chain([row.name])).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        for row in table.iter() {
+            let usage = format!("[*] {}", row.usage());
+            assert!(usage.len() <= 80, "{usage}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What a room learns of the same room at other servers.
+
+use std::time::Duration;
+
+use chat_proto::{Author, LeaveReason, MemberId, Text};
+
+use crate::access::mutes::Mute;
+use crate::journal::Committer;
+use crate::other_servers::relay::OtherMember;
+use crate::room::Room;
+
+/// Something that has happened at another server that shares the room. A [`Journal`](crate::Journal) that several servers
+/// share hands it to the room with [`Committer::elsewhere`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Elsewhere {
+    /// A name was taken, or is free again. If a member here has it, that one loses it.
+    Name {
+        /// What the name looks like: one of [`Name::lookalikes`](chat_proto::Name::lookalikes).
+        looks: String,
+        /// The member of another server that has it; `None` if none has.
+        holder: Option<MemberId>,
+    },
+    /// A member of another server has joined, or is shown as somebody else.
+    Here {
+        /// The member.
+        member: OtherMember,
+        /// Members here are told of it. Otherwise it was there before this server.
+        is_news: bool,
+    },
+    /// A member of another server has left, or the server is gone.
+    Gone {
+        /// Which member.
+        member: MemberId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// A private message of a member here was not delivered at another server.
+    Undelivered {
+        /// The sender.
+        sender: MemberId,
+        /// As which the recipient was shown.
+        to: Author,
+        /// Why not.
+        why: Text,
+    },
+    /// An operator at another server kicks a member here.
+    Kick {
+        /// Which member.
+        member: MemberId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// Slow mode was set.
+    Slow {
+        /// `None` turns it off.
+        pause: Option<Duration>,
+    },
+    /// A member was muted, wherever it is, or may speak again. Mutes beyond [`MUTES_MAX`](crate::MUTES_MAX) do not hold here.
+    Muted {
+        /// Which session.
+        member: MemberId,
+        /// `None` if its mute is lifted. Its epoch does not matter: it is that of this room.
+        mute: Option<Mute>,
+    },
+}
+
+/// What is taken in under one hold of the room's lock. A server that starts may learn of 100,000 members.
+const TURN_MAX: usize = 256;
+
+impl Committer {
+    /// These things have happened at other servers, in this order.
+    pub fn elsewhere(&self, batch: Vec<Elsewhere>) {
+        let Some(room) = Room::upgrade(&self.room) else { return };
+        let mut batch = batch.into_iter().peekable();
+        while batch.peek().is_some() {
+            let (mut wakes, now) = (Vec::new(), room.now());
+            let mut state = room.lock();
+            for what in batch.by_ref().take(TURN_MAX) {
+                wakes.push(state.hear_elsewhere(what, now));
+            }
+            drop(state);
+            for wakes in wakes {
+                wakes.wake();
+            }
+        }
+    }
+}

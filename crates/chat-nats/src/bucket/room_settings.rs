@@ -1,0 +1,272 @@
+//! What the servers of a room have in common besides its messages: the topic, slow mode, who is muted, and names. All of it is in
+//! the bucket, and each server follows that from its beginning: one that starts later, or was cut off, learns the same.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::kv::Store;
+use bytes::Bytes;
+use chat_core::{Author, Committer, Elsewhere, Event, Kept, MemberId, Mute, Record, Text};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::bucket::Writer;
+use crate::bucket::claims::{Claims, Done, Todo};
+use crate::exchange::seal::Seal;
+use crate::hub::Hub;
+use crate::layout::{Key, Place};
+use crate::limits::{CHANGES_MAX, DELETION_REMEMBERED, MUTED_FOR, STORE_TRIES};
+use crate::stream::follower::{Followed, Stored};
+use crate::stream::in_flight::Pending;
+use crate::stream::record;
+
+/// What a member is told whose name was somebody else's.
+const LOST: &str = "the name that you took belongs to somebody at another server";
+
+/// Slow mode, as it is stored.
+#[derive(Debug, Deserialize, Serialize)]
+struct Slow {
+    /// 0: it is off.
+    pause_ms: u64,
+}
+
+/// A mute, as it is stored. There is none if it is lifted.
+#[derive(Debug, Deserialize, Serialize)]
+struct Muted {
+    member: u64,
+    /// As it was shown.
+    who: String,
+    /// What the mute holds for besides the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proof: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<IpAddr>,
+}
+
+impl Muted {
+    fn new(mute: &Mute) -> Self {
+        Self {
+            member: mute.member.as_u64(),
+            who: mute.who.to_string(),
+            name: mute.name.as_ref().map(ToString::to_string),
+            proof: mute.proof.as_ref().map(ToString::to_string),
+            address: mute.address,
+        }
+    }
+
+    fn into_mute(self, member: MemberId) -> Option<Mute> {
+        let name = self.name.and_then(|name| name.parse().ok());
+        let proof = self.proof.and_then(|proof| Text::one_line(&proof).ok());
+        let mut mute = Mute::of_session(0, member, Author::from_shown(&self.who));
+        (mute.name, mute.proof, mute.address) = (name, proof, self.address);
+        (self.member == member.as_u64()).then_some(mute)
+    }
+}
+
+/// Something to store.
+struct Change {
+    key: String,
+    what: What,
+    /// What the room is told did not work.
+    record: Record,
+}
+
+enum What {
+    Put(Bytes),
+    /// It vanishes by itself after a while.
+    PutForAWhile(Bytes),
+    Delete,
+}
+
+/// What servers have in common about one room.
+pub(crate) struct Common {
+    place: Place,
+    seal: Arc<Seal>,
+    committer: Committer,
+    changes: Followed,
+    claims: Claims,
+    writer: mpsc::Sender<Change>,
+    /// What the subjects of the bucket begin with.
+    subjects: String,
+    /// The room has this revision of its topic, or a newer one.
+    topic_revision: u64,
+}
+
+/// What has happened.
+pub(crate) enum Update {
+    Changes(Vec<Stored>),
+    Claim(Done),
+}
+
+impl Common {
+    /// `revision` is the last change of the bucket of which the room knows the topic.
+    pub(crate) fn new(hub: &Hub, place: &Place, committer: Committer, revision: u64) -> Self {
+        let subjects = format!("$KV.{}.", hub.bucket.name);
+        let changes = hub.follow_bucket(&format!("{}.>", place.key));
+        let (seal, servers) = (Arc::clone(&hub.seal), Arc::clone(&hub.servers));
+        let claims = Claims::new(hub.bucket.clone(), place.clone(), Arc::clone(&seal), servers);
+        let (writer, queue) = mpsc::channel(CHANGES_MAX);
+        tokio::spawn(write(hub.bucket.clone(), hub.writer(), committer.clone(), queue));
+        let place = place.clone();
+        Self { place, seal, committer, changes, claims, writer, subjects, topic_revision: revision }
+    }
+
+    /// The next thing that happens.
+    pub(crate) async fn next(&mut self) -> Option<Update> {
+        tokio::select! {
+            batch = self.changes.batches.recv() => batch.map(Update::Changes),
+            done = self.claims.done() => done.map(Update::Claim),
+        }
+    }
+
+    /// Takes it in.
+    pub(crate) fn take(&mut self, update: Update, pending: &mut Pending) {
+        let mut elsewhere = Vec::new();
+        match update {
+            Update::Changes(batch) => {
+                let mut topics = Vec::new();
+                for stored in batch {
+                    self.heard(&stored, &mut elsewhere, &mut topics);
+                }
+                if !topics.is_empty() {
+                    self.committer.commit(topics);
+                }
+            }
+            Update::Claim(done) => match self.claims.ended(done, &mut elsewhere) {
+                Some(Todo::Release(member)) => pending.release(member),
+                Some(Todo::Lost(member, name)) => {
+                    let refused = pending.take_unsent(member, &Author::Named(name));
+                    self.committer.failed(refused, LOST);
+                }
+                None => {}
+            },
+        }
+        self.tell(elsewhere);
+    }
+
+    /// Stores what a room has submitted besides messages.
+    pub(crate) fn keep(&mut self, record: Record, pending: &mut Pending) {
+        let (key, what) = match &record {
+            Record::Named { member, name, is_local } => {
+                // A local member keeps its name: what it says need not wait.
+                if name.is_some() && !is_local {
+                    pending.hold(*member);
+                }
+                return self.claims.want(*member, name.clone(), *is_local);
+            }
+            Record::Event { event: event @ Event::Topic { .. }, unix_ms } => {
+                let Some(payload) = record::encode(event, *unix_ms) else { return };
+                (self.place.topic_key(), What::Put(payload))
+            }
+            Record::Slow { pause } => {
+                let key = self.place.slow_key();
+                let ms = pause.map_or(0, |pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+                let sealed = self.seal.close(&key, &Slow { pause_ms: ms });
+                (key, What::Put(sealed))
+            }
+            Record::Muted { member, mute } => {
+                let key = self.place.muted_key(*member);
+                let sealed = mute.as_ref().map(|mute| self.seal.close(&key, &Muted::new(mute)));
+                (key, sealed.map_or(What::Delete, What::PutForAWhile))
+            }
+            _ => return,
+        };
+        if let Err(full) = self.writer.try_send(Change { key, what, record }) {
+            failed(&self.committer, full.into_inner().record);
+        }
+    }
+
+    /// Looks which servers are gone, and which are back.
+    pub(crate) fn look(&mut self) {
+        let told = self.claims.look();
+        self.tell(told);
+        self.claims.delete_forgotten();
+    }
+
+    /// The room is gone.
+    pub(crate) async fn give_up(self) {
+        self.claims.give_up().await;
+    }
+
+    fn tell(&self, elsewhere: Vec<Elsewhere>) {
+        if !elsewhere.is_empty() {
+            self.committer.elsewhere(elsewhere);
+        }
+    }
+
+    fn heard(&mut self, stored: &Stored, elsewhere: &mut Vec<Elsewhere>, topics: &mut Vec<Kept>) {
+        let Some(key) = stored.subject.strip_prefix(&self.subjects) else { return };
+        let sealed = (!stored.is_deletion).then_some(&*stored.payload);
+        match self.place.read_key(key) {
+            Some(Key::Topic) if stored.seq > self.topic_revision => {
+                topics.extend(sealed.and_then(record::topic));
+            }
+            Some(Key::Slow) => {
+                if let Some(Slow { pause_ms }) = sealed.and_then(|sealed| self.seal.open(key, sealed)) {
+                    let pause = (pause_ms > 0).then(|| Duration::from_millis(pause_ms));
+                    elsewhere.push(Elsewhere::Slow { pause });
+                }
+            }
+            Some(Key::Muted(member)) => {
+                let mute = match sealed {
+                    Some(sealed) => {
+                        let muted = self.seal.open::<Muted>(key, sealed);
+                        let Some(mute) = muted.and_then(|muted| muted.into_mute(member)) else { return };
+                        Some(mute)
+                    }
+                    None => None,
+                };
+                elsewhere.push(Elsewhere::Muted { member, mute });
+            }
+            Some(Key::Name(looks)) => elsewhere.extend(self.claims.heard(looks, stored.seq, sealed)),
+            Some(Key::Topic) | None => {}
+        }
+    }
+}
+
+/// Stores one change after the other, so that an older one never replaces a newer one.
+async fn write(bucket: Store, writer: Writer, committer: Committer, mut changes: mpsc::Receiver<Change>) {
+    while let Some(Change { key, what, record }) = changes.recv().await {
+        let (tries, pause) = STORE_TRIES;
+        let mut left = tries;
+        while !store(&bucket, &writer, &key, &what).await {
+            left -= 1;
+            if left == 0 {
+                failed(&committer, record);
+                break;
+            }
+            sleep(pause).await;
+        }
+    }
+}
+
+/// Whether it is stored.
+async fn store(bucket: &Store, writer: &Writer, key: &str, what: &What) -> bool {
+    let result = match what {
+        What::Put(value) => bucket.put(key, value.clone()).await.map(drop).map_err(|error| error.to_string()),
+        What::PutForAWhile(value) => {
+            let stored = writer.put(key, value.clone(), Some(MUTED_FOR), None).await;
+            stored.map(drop).map_err(|error| error.to_string())
+        }
+        What::Delete => {
+            bucket.purge_with_ttl(key, DELETION_REMEMBERED).await.map_err(|error| error.to_string())
+        }
+    };
+    if let Err(error) = &result {
+        tracing::debug!(error, key, "it is not stored yet");
+    }
+    result.is_ok()
+}
+
+fn failed(committer: &Committer, record: Record) {
+    match record {
+        Record::Slow { .. } | Record::Muted { .. } => {
+            tracing::warn!(?record, "other servers are not told: the stream does not answer");
+        }
+        record => committer.failed(vec![record], "the stream that all servers share does not answer"),
+    }
+}
