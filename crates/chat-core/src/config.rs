@@ -30,7 +30,7 @@ pub struct RoomConfig {
     pub(crate) lag_policy: LagPolicy,
     pub(crate) moderator: Option<Moderator>,
     pub(crate) commands: Option<CommandTable>,
-    pub(crate) names: Names,
+    pub(crate) names: NamePolicy,
     pub(crate) gate: Option<Gate>,
     pub(crate) bans: BanList,
     pub(crate) operator_password: Option<OperatorPassword>,
@@ -41,7 +41,7 @@ pub struct RoomConfig {
 /// Whether the members of a room have names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Names {
+pub enum NamePolicy {
     /// Everyone is shown as its address.
     Off,
     /// A member may take a name.
@@ -51,7 +51,7 @@ pub enum Names {
     Required,
 }
 
-impl Names {
+impl NamePolicy {
     pub(crate) fn are_allowed(self) -> bool {
         self != Self::Off
     }
@@ -137,7 +137,7 @@ impl RoomConfig {
 
     /// Whether members have names. Default: they may.
     #[must_use]
-    pub fn with_names(mut self, names: Names) -> Self {
+    pub fn with_names(mut self, names: NamePolicy) -> Self {
         self.names = names;
         self
     }
@@ -229,7 +229,7 @@ impl Default for RoomConfig {
             lag_policy: LagPolicy::default(),
             moderator: None,
             commands: Some(CommandTable::default()),
-            names: Names::default(),
+            names: NamePolicy::default(),
             gate: None,
             bans: BanList::new(),
             operator_password: None,

@@ -72,7 +72,7 @@ pub use crossbeam_channel;
 
 pub use access::admission::network_of;
 pub use access::ban_list::{BANS_MAX, Ban, BanList, BanListFull, Banned, BannedError};
-pub use access::gate::{Gate, Knock, Refusal};
+pub use access::gate::{Gate, JoinRequest, Refusal};
 pub use access::identity::{Identity, PROOF_BYTES_MAX};
 pub use access::mutes::{MUTES_MAX, Mute, MuteList};
 pub use access::opening::Opening;
@@ -83,7 +83,7 @@ pub use client::{
     Talk, TryCommandError, TrySayError, UNCONFIRMED_MAX, User, interleaved,
 };
 pub use commands::{ANSWER_LINES_MAX, Action, Caller, CommandTable, Reply, RoomCommand};
-pub use config::{LagPolicy, Names, Rate, RoomConfig};
+pub use config::{LagPolicy, NamePolicy, Rate, RoomConfig};
 pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
 pub use error::{
     IgnoreError, JoinError, KickError, MuteError, NickError, RecvTimeoutError, RoomClosed, RoomError,

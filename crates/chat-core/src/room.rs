@@ -12,7 +12,7 @@ use chat_proto::{Author, Name, PeerAddr, Present, Text};
 
 use crate::access::admission::Admission;
 use crate::access::ban_list::BanList;
-use crate::access::gate::{Gate, Knock};
+use crate::access::gate::{Gate, JoinRequest};
 use crate::access::identity::Identity;
 use crate::commands::CommandTable;
 use crate::config::RoomConfig;
@@ -351,23 +351,23 @@ impl Room {
         transport: &'static str,
         name: Option<&Name>,
     ) -> Result<(), Text> {
-        let knock = self.knock(peer, transport, name);
+        let request = self.join_request(peer, transport, name);
         let result = self
             .0
             .bans
-            .admit(&knock)
-            .and_then(|()| self.0.gate.as_ref().map_or(Ok(()), |gate| gate.decide(&knock)));
+            .admit(&request)
+            .and_then(|()| self.0.gate.as_ref().map_or(Ok(()), |gate| gate.decide(&request)));
         result.map_err(|refusal| refusal.why)
     }
 
-    pub(crate) fn knock<'k>(
+    pub(crate) fn join_request<'k>(
         &self,
         peer: &'k Identity,
         transport: &'static str,
         name: Option<&'k Name>,
-    ) -> Knock<'k> {
+    ) -> JoinRequest<'k> {
         let (address, proof) = (PeerAddr::from(peer.address), peer.proof());
-        Knock { address, proof, transport, name, unix_ms: self.unix_ms() }
+        JoinRequest { address, proof, transport, name, unix_ms: self.unix_ms() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use chat_core::{
-    Action, Author, CommandTable, DirectItem, Hello, JoinError, LeaveReason, LocalMember, Name, Names,
+    Action, Author, CommandTable, DirectItem, Hello, JoinError, LeaveReason, LocalMember, Name, NamePolicy,
     NickError, Outcome, Reply, RoomCommand, RoomConfig, Text,
 };
 use chat_proto::{Resume, Welcome};
@@ -176,12 +176,12 @@ fn a_member_ignores_at_most_so_many_others_and_those_that_leave_make_room() {
 
 #[test]
 fn a_room_may_have_no_names_or_require_them() {
-    let (room, time) = room_with(RoomConfig::default().with_names(Names::Off));
+    let (room, time) = room_with(RoomConfig::default().with_names(NamePolicy::Off));
     let mut tcp = Carrier::new(&room, &time);
     let ann = tcp.join("192.0.2.1:5");
     assert_eq!(ask(&mut tcp, ann, "/nick ann"), ["[*] There are no names in this room"]);
 
-    let (room, time) = room_with(RoomConfig::default().with_names(Names::Required));
+    let (room, time) = room_with(RoomConfig::default().with_names(NamePolicy::Required));
     let mut tcp = Carrier::new(&room, &time);
     let ann = tcp.join("192.0.2.1:5");
     assert_eq!(tcp.try_say(ann, "hello").unwrap().outcome, Outcome::Refused);
@@ -364,7 +364,7 @@ fn an_entry_is_dated_by_the_wall_clock_which_never_goes_backwards() {
 
 #[test]
 fn a_peer_that_the_gate_refuses_never_joins() {
-    let gate = chat_core::Gate::new(|knock| match (knock.transport, knock.name) {
+    let gate = chat_core::Gate::new(|request| match (request.transport, request.name) {
         ("udp", _) => Err("no datagrams".into()),
         (_, Some(name)) if name.as_str() == "mallory" => Err("not you".into()),
         _ => Ok(()),

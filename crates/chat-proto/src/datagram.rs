@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Hello, LeaveReason, LookBack, PREFACE, Present, SlotSet, Text, Welcome,
-    limits::{DATAGRAM_BYTES_MAX, HELLO_DATAGRAM_BYTES_MIN},
+    limits::{COOKIE_BYTES, DATAGRAM_BYTES_MAX, HELLO_DATAGRAM_BYTES_MIN},
 };
 
 /// Whether a datagram claims to be of the framed protocol, by its first byte; any other is plain
@@ -51,7 +51,7 @@ impl fmt::Debug for SessionId {
 
 /// The bytes that a peer echoes to the server to prove its address. Only the server knows their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cookie(pub [u8; 12]);
+pub struct Cookie(pub [u8; COOKIE_BYTES]);
 
 /// Which entries a member has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

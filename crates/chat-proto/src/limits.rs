@@ -96,6 +96,9 @@ pub const QUIET: Duration = Duration::from_millis(50);
 /// (RFC 8200, section 5), 48 of which are headers. QUIC chose the same (RFC 9000, section 14.1).
 pub const DATAGRAM_BYTES_MAX: usize = 1200;
 
+/// The proof of an address: the time at which it was made, and a keyed hash.
+pub const COOKIE_BYTES: usize = 4 + 8;
+
 /// Shortest datagram with a hello; the rest of it is zeros.
 ///
 /// As long as the longest answer. So no answer to an unproven address is an amplification, and a path

@@ -87,8 +87,8 @@ struct Newcomer {
     identity: Identity,
     /// Keeps others from speaking under its address.
     opening: Option<Opening>,
-    /// It must be a member by then.
-    until: Instant,
+    /// When it came.
+    came: Instant,
     /// Its hello, if it waits for the room that it named.
     hello: Option<Box<(Hello, PendingRoom)>>,
 }

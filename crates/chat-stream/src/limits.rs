@@ -6,8 +6,9 @@ use std::time::Duration;
 /// sends its preface with the first packet, so this covers the spread of a slow path.
 pub(crate) const OPENING_GRACE: Duration = Duration::from_millis(200);
 
-/// How long a new connection may take to become a member: until its hello or its first line is complete.
-pub(crate) const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a new connection may take to become a member: until the handshake of its stream (TLS, say) and its hello or
+/// first line are complete.
+pub(crate) const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a frame may stay unfinished. Stops slow-loris peers. A silent listener is not affected.
 /// This is also the longest pause within a plain peer's line; after it, the bytes so far are a message.
@@ -20,6 +21,10 @@ pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a connection that was told goodbye may take to close its side. Closing first would turn
 /// unread input into a reset, which can destroy the last lines on their way.
 pub(crate) const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the last answer to a browser may take, however slowly it reads.
+#[cfg(feature = "web")]
+pub(crate) const FAREWELL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a member that has given the command to leave may take to be written what it is owed.
 pub(crate) const QUITTING_TIMEOUT: Duration = Duration::from_secs(5);

@@ -7,6 +7,8 @@
 //!
 //! A browser sends requests for every page that its user looks at, so the name in `Host` and the page in `Origin` decide
 //! whether a request is taken.
+//!
+//! The server sends no pings: whether a silent browser is still there, TCP finds out (keep-alive).
 
 mod frames;
 mod page;

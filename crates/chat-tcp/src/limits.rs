@@ -32,7 +32,7 @@ pub(crate) const LISTEN_BACKLOG: i32 = 4096;
 pub(crate) const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(15));
 
 /// How long the handshake of a client's layer may take.
-pub(crate) const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes that the client reads at a time.
 pub(crate) const READ_BYTES: usize = 64 * 1024;

@@ -150,9 +150,9 @@ fn heard(client: &chat_core::Client, text: &str) -> String {
 
 #[test]
 fn clients_connect_over_a_layer_that_shows_who_they_are() {
-    let gate = Gate::new(|knock| match knock.proof.map(Text::as_str) {
+    let gate = Gate::new(|request| match request.proof.map(Text::as_str) {
         Some("uid:13") => Err("unlucky".into()),
-        Some(_) if !knock.address.is_loopback() => Ok(()),
+        Some(_) if !request.address.is_loopback() => Ok(()),
         _ => Err("nobody".into()),
     });
     let room = Room::new(RoomConfig::default().with_gate(gate).with_members_per_address_max(3));

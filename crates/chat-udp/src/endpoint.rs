@@ -16,7 +16,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::config::UdpConfig;
-use crate::endpoint::cookie::Baker;
+use crate::endpoint::cookie::CookieKeys;
 use crate::endpoint::peers::{Peer, Peers};
 use crate::endpoint::strangers::Strangers;
 use crate::limits::OUTBOX_DATAGRAMS_MAX;
@@ -60,7 +60,7 @@ pub struct Endpoint {
     local: SocketAddr,
     /// The own address that the present datagram was sent to.
     asked: Option<IpAddr>,
-    baker: Baker,
+    cookie_keys: CookieKeys,
     random: StdRng,
     peers: Peers,
     strangers: Strangers,
@@ -89,7 +89,7 @@ impl Endpoint {
             config,
             local,
             asked: None,
-            baker: Baker::new(now, &mut random),
+            cookie_keys: CookieKeys::new(now, &mut random),
             random,
             peers: Peers::default(),
             strangers: Strangers::default(),

@@ -31,7 +31,7 @@ use std::time::Instant;
 use chat_core::{Cursor, Feed, Membership};
 use chat_proto::{Direct, LeaveReason, SessionId, Welcome};
 
-use crate::endpoint::cookie::Baked;
+use crate::endpoint::cookie::MadeAt;
 use crate::limits::{BYE_TRIES, LEASE, OPENING_TIMEOUT};
 use crate::session::incoming::Inbox;
 use crate::session::lane::Lane;
@@ -59,7 +59,7 @@ impl Context<'_> {
 pub(crate) struct Opened {
     pub(crate) nonce: u64,
     /// When its cookie was made: an older hello from the same address is a late copy.
-    pub(crate) baked: Baked,
+    pub(crate) made_at: MadeAt,
 }
 
 /// The things to send besides entries.

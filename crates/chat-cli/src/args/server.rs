@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_core::{
-    BanList, Journals, Name, Names, OperatorPassword, ROOMS_MAX, Room, RoomConfig, RoomError, Rooms,
+    BanList, Journals, Name, NamePolicy, OperatorPassword, ROOMS_MAX, Room, RoomConfig, RoomError, Rooms,
     RoomsConfig,
 };
 use chat_proto::{Network, Text};
@@ -348,7 +348,7 @@ pub(crate) enum NamesArg {
     Required,
 }
 
-impl From<NamesArg> for Names {
+impl From<NamesArg> for NamePolicy {
     fn from(names: NamesArg) -> Self {
         match names {
             NamesArg::Off => Self::Off,

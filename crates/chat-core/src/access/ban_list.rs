@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_proto::{Name, NameError, Network, Text};
 
-use crate::access::gate::{Knock, Refusal};
+use crate::access::gate::{JoinRequest, Refusal};
 use crate::waker::Waker;
 
 /// Bans at once. Each costs about 200 bytes.
@@ -117,15 +117,15 @@ impl BanList {
 
     /// The ban that keeps this peer out, if there is one.
     #[must_use]
-    pub fn find(&self, knock: &Knock<'_>) -> Option<Ban> {
+    pub fn find(&self, request: &JoinRequest<'_>) -> Option<Ban> {
         let bans = self.lock();
-        let is_in_force = |ban: &&Ban| ban.until_unix_ms.is_none_or(|until| knock.unix_ms < until);
-        let of_network = bans.of_address(knock.address.ip()).find(is_in_force);
-        of_network.or_else(|| bans.of_name(knock.name?).filter(is_in_force)).cloned()
+        let is_in_force = |ban: &&Ban| ban.until_unix_ms.is_none_or(|until| request.unix_ms < until);
+        let of_network = bans.of_address(request.address.ip()).find(is_in_force);
+        of_network.or_else(|| bans.of_name(request.name?).filter(is_in_force)).cloned()
     }
 
-    pub(crate) fn admit(&self, knock: &Knock<'_>) -> Result<(), Refusal> {
-        self.find(knock).map_or(Ok(()), |ban| Err(Refusal { why: ban.why }))
+    pub(crate) fn admit(&self, request: &JoinRequest<'_>) -> Result<(), Refusal> {
+        self.find(request).map_or(Ok(()), |ban| Err(Refusal { why: ban.why }))
     }
 
     /// Makes room where bans have run out.

@@ -15,19 +15,19 @@ use chat_proto::{Name, PeerAddr, Text};
 /// ```
 /// use chat_core::{Gate, RoomConfig};
 ///
-/// let gate = Gate::new(|knock| if knock.address.ip().is_ipv4() { Ok(()) } else { Err("IPv4 only".into()) });
+/// let gate = Gate::new(|request| if request.address.ip().is_ipv4() { Ok(()) } else { Err("IPv4 only".into()) });
 /// let config = RoomConfig::default().with_gate(gate);
 /// # drop(config);
 /// ```
 #[derive(Clone)]
 pub struct Gate(Arc<Decide>);
 
-type Decide = dyn Fn(&Knock<'_>) -> Result<(), Refusal> + Send + Sync;
+type Decide = dyn Fn(&JoinRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 
 /// A peer that wants to become a member, or a member that wants another name.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Knock<'a> {
+pub struct JoinRequest<'a> {
     /// Where it comes from.
     pub address: PeerAddr,
     /// Who it is, if its transport knows that: `uid:1000`. See [`Identity`](crate::Identity).
@@ -56,12 +56,12 @@ impl From<&str> for Refusal {
 
 impl Gate {
     /// Decides by calling `decide`.
-    pub fn new(decide: impl Fn(&Knock<'_>) -> Result<(), Refusal> + Send + Sync + 'static) -> Self {
+    pub fn new(decide: impl Fn(&JoinRequest<'_>) -> Result<(), Refusal> + Send + Sync + 'static) -> Self {
         Self(Arc::new(decide))
     }
 
-    pub(crate) fn decide(&self, knock: &Knock<'_>) -> Result<(), Refusal> {
-        (self.0)(knock)
+    pub(crate) fn decide(&self, request: &JoinRequest<'_>) -> Result<(), Refusal> {
+        (self.0)(request)
     }
 }
 

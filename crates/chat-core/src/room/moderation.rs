@@ -87,7 +87,7 @@ impl Room {
     /// Kicks those that a ban of this peer covers, which has become a member or taken this name. An operator may have banned it after the
     /// gate was asked, and looked for the members before this was one.
     pub(crate) fn enforce_bans(&self, peer: &Identity, transport: &'static str, name: Option<&Name>) {
-        if let Some(ban) = self.ban_list().find(&self.knock(peer, transport, name)) {
+        if let Some(ban) = self.ban_list().find(&self.join_request(peer, transport, name)) {
             let (_, wakes) = self.lock().kick_banned(&ban, self.now());
             wakes.wake();
         }

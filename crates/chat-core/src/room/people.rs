@@ -63,15 +63,15 @@ impl Room {
             None => None,
         };
         // Of a remote member that takes a name.
-        let knock = origin.and_then(|(peer, transport)| Some((peer?, transport, name.clone()?)));
-        if let Some((peer, transport, name)) = &knock {
+        let request = origin.and_then(|(peer, transport)| Some((peer?, transport, name.clone()?)));
+        if let Some((peer, transport, name)) = &request {
             self.admit(peer, transport, Some(name)).map_err(|why| NickError::Refused { why })?;
         }
         let now = self.now();
         let result = self.lock().rename(member, name, now);
         let (author, wakes) = result?;
         wakes.wake();
-        if let Some((peer, transport, name)) = &knock {
+        if let Some((peer, transport, name)) = &request {
             self.enforce_bans(peer, transport, Some(name));
         }
         Ok(author)

@@ -50,7 +50,7 @@ impl State {
         now: Instant,
     ) -> Result<Asked, SayError> {
         let member = self.may_be_heard(membership)?.id;
-        let throttled = self.throttle(membership, now)?;
+        let throttled = self.note_activity(membership, now)?;
         let is_search = look_back.author.is_some() || look_back.words.is_some();
         let searched = (is_search && self.in_flight.is_none()).then(|| now + SEARCH_PAUSE);
         let place = self.members_mut().get_mut(membership).ok_or(SayError::NotMember)?;

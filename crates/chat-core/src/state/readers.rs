@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_proto::{Author, Entry, Event, LeaveReason, MemberId, Name, Origin, Text};
+use chat_proto::{Entry, Event, LeaveReason, MemberId, Name};
 
 use super::State;
 use super::answered::Answer;
 use super::local_lane::LocalLane;
 use super::local_past::LocalPast;
-use crate::error::{NickError, SayError};
-use crate::journal::Full;
+use crate::error::NickError;
 use crate::observer::Rest;
 use crate::state::log::Log;
 use crate::state::rate::RateLimit;
@@ -77,10 +76,10 @@ pub(crate) struct LocalState {
     pub(crate) name: Name,
     pub(super) id: MemberId,
     /// Messages that it has said.
-    said: u64,
-    rate_limit: RateLimit,
+    pub(super) said: u64,
+    pub(super) rate_limit: RateLimit,
     /// When it is within the limit again, since the room began.
-    throttled: Option<Duration>,
+    pub(super) throttled: Option<Duration>,
     /// What the room has for it alone.
     pub(super) direct: LocalLane,
     pub(super) answer: Answer,
@@ -104,69 +103,6 @@ impl Wakes {
 }
 
 impl State {
-    /// Says something as the room, all of it in a row. Returns the last one's number.
-    pub(crate) fn say_as_room(&mut self, texts: Vec<Text>) -> Result<Wakes, SayError> {
-        let mut said = self.said_by_room;
-        let result = self.say_in_a_row(MemberId::ROOM, &Author::Room, &mut said, texts);
-        self.said_by_room = said; // in any case: no number is used twice
-        result.map(|(_, wakes)| wakes)
-    }
-
-    /// Says something as a local member, all of it in a row. Returns the last one's sequence number.
-    pub(crate) fn say_as_local(
-        &mut self,
-        local: usize,
-        texts: Vec<Text>,
-        now: Instant,
-    ) -> Result<(Option<u64>, Wakes), SayError> {
-        let (since_began, rate) = (now.saturating_duration_since(self.began), self.config.rate);
-        let (state, _) = self.local_mut(local);
-        if let Some(rate) = rate {
-            for _ in &texts {
-                state.throttled = state.rate_limit.count(rate, since_began);
-            }
-        }
-        let (id, author, mut said) = (state.id, Author::Named(state.name.clone()), state.said);
-        let result = self.say_in_a_row(id, &author, &mut said, texts);
-        let spoke_ms = self.since_began_ms(now);
-        let (state, _) = self.local_mut(local);
-        state.said = said; // in any case: no number is used twice
-        if result.is_ok() {
-            state.spoke_ms = spoke_ms;
-        }
-        result
-    }
-
-    /// Until when a local member is to say nothing.
-    pub(crate) fn local_pause_until(&mut self, local: usize, now: Instant) -> Option<Instant> {
-        let (state, _) = self.local_mut(local);
-        let throttled = state.throttled;
-        let until = throttled.map(|within| self.began + within).filter(|&until| until > now);
-        self.pause(until, || false, now)
-    }
-
-    fn say_in_a_row(
-        &mut self,
-        member: MemberId,
-        author: &Author,
-        said: &mut u64,
-        texts: Vec<Text>,
-    ) -> Result<(Option<u64>, Wakes), SayError> {
-        if self.closing.is_some() {
-            return Err(SayError::Closing);
-        }
-        let last = (!texts.is_empty()).then(|| self.log.seq() + texts.len() as u64);
-        let mut wakes = Wakes::default();
-        for text in texts {
-            *said += 1;
-            let from = Origin { member, number: *said };
-            let event = Event::Said { from, author: author.clone(), text };
-            wakes.0.extend(self.propose(event, None).map_err(|Full| SayError::Behind)?.0);
-        }
-        // The journal decides the number later.
-        Ok((last.filter(|_| self.in_flight.is_none()), wakes))
-    }
-
     /// Stamps `event`, and lists the readers to wake: all but the attachment whose own turn this
     /// is, which reads at the end of the turn anyway.
     pub(super) fn append(&mut self, event: Event, except: Option<usize>) -> Wakes {

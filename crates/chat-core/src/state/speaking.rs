@@ -141,12 +141,12 @@ impl State {
             return Err(SayError::Moving);
         }
         let (member, attachment, word) = (speaker.id, speaker.attachment as usize, self.word(speaker));
-        let throttled = self.throttle(membership, now)?;
+        let throttled = self.note_activity(membership, now)?;
         Ok(Some(Count { member, number, attachment, word, throttled }))
     }
 
-    /// Counts something against a member's rate limit; until when it is over it.
-    pub(super) fn throttle(
+    /// A member did something: it is not idle, and this counts against its rate limit. Until when it is over that.
+    pub(super) fn note_activity(
         &mut self,
         membership: Membership,
         now: Instant,
@@ -192,6 +192,69 @@ impl State {
         let is_crowded = self.is_crowded() || lane_is_crowded();
         let pause = self.journal_pause().or_else(|| is_crowded.then_some(CROWDED_PAUSE));
         throttled.max(pause.map(|pause| now + pause))
+    }
+
+    /// Says something as the room, all of it in a row. Returns the last one's number.
+    pub(crate) fn say_as_room(&mut self, texts: Vec<Text>) -> Result<Wakes, SayError> {
+        let mut said = self.said_by_room;
+        let result = self.say_in_a_row(MemberId::ROOM, &Author::Room, &mut said, texts);
+        self.said_by_room = said; // in any case: no number is used twice
+        result.map(|(_, wakes)| wakes)
+    }
+
+    /// Says something as a local member, all of it in a row. Returns the last one's sequence number.
+    pub(crate) fn say_as_local(
+        &mut self,
+        local: usize,
+        texts: Vec<Text>,
+        now: Instant,
+    ) -> Result<(Option<u64>, Wakes), SayError> {
+        let (since_began, rate) = (now.saturating_duration_since(self.began), self.config.rate);
+        let (state, _) = self.local_mut(local);
+        if let Some(rate) = rate {
+            for _ in &texts {
+                state.throttled = state.rate_limit.count(rate, since_began);
+            }
+        }
+        let (id, author, mut said) = (state.id, Author::Named(state.name.clone()), state.said);
+        let result = self.say_in_a_row(id, &author, &mut said, texts);
+        let spoke_ms = self.since_began_ms(now);
+        let (state, _) = self.local_mut(local);
+        state.said = said; // in any case: no number is used twice
+        if result.is_ok() {
+            state.spoke_ms = spoke_ms;
+        }
+        result
+    }
+
+    /// Until when a local member is to say nothing.
+    pub(crate) fn local_pause_until(&mut self, local: usize, now: Instant) -> Option<Instant> {
+        let (state, _) = self.local_mut(local);
+        let throttled = state.throttled;
+        let until = throttled.map(|within| self.began + within).filter(|&until| until > now);
+        self.pause(until, || false, now)
+    }
+
+    fn say_in_a_row(
+        &mut self,
+        member: MemberId,
+        author: &Author,
+        said: &mut u64,
+        texts: Vec<Text>,
+    ) -> Result<(Option<u64>, Wakes), SayError> {
+        if self.closing.is_some() {
+            return Err(SayError::Closing);
+        }
+        let last = (!texts.is_empty()).then(|| self.log.seq() + texts.len() as u64);
+        let mut wakes = Wakes::default();
+        for text in texts {
+            *said += 1;
+            let from = Origin { member, number: *said };
+            let event = Event::Said { from, author: author.clone(), text };
+            wakes.0.extend(self.propose(event, None).map_err(|Full| SayError::Behind)?.0);
+        }
+        // The journal decides the number later.
+        Ok((last.filter(|_| self.in_flight.is_none()), wakes))
     }
 
     /// A member that may speak.

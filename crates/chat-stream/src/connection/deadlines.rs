@@ -9,7 +9,7 @@ use super::{Connection, Context, Phase, Who};
 #[cfg(feature = "web")]
 use crate::incoming::Incoming;
 use crate::incoming::Wait;
-use crate::limits::{HALF_CLOSED_TIMEOUT, LINGER_TIMEOUT, STALL_TIMEOUT, UNFINISHED_TIMEOUT};
+use crate::limits::{HALF_CLOSED_TIMEOUT, JOIN_TIMEOUT, LINGER_TIMEOUT, STALL_TIMEOUT, UNFINISHED_TIMEOUT};
 
 impl Connection {
     /// Whether the peer is likely a connection that a browser keeps in reserve: it has its 10 s, and is no listener.
@@ -22,8 +22,12 @@ impl Connection {
 
     /// When to call [`on_deadline`](Self::on_deadline) next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let opening = if let Who::Newcomer(newcomer) = &self.who { Some(newcomer.until) } else { None };
-        [self.due, self.stall_deadline(), opening].into_iter().flatten().min()
+        [self.due, self.stall_deadline(), self.join_deadline()].into_iter().flatten().min()
+    }
+
+    /// When the peer must be a member, if it is none yet.
+    fn join_deadline(&self) -> Option<Instant> {
+        if let Who::Newcomer(newcomer) = &self.who { Some(newcomer.came + JOIN_TIMEOUT) } else { None }
     }
 
     fn stall_deadline(&self) -> Option<Instant> {
@@ -85,7 +89,7 @@ impl Connection {
                 }
             }
             Phase::Moving => {
-                let is_late = matches!(&self.who, Who::Newcomer(newcomer) if newcomer.until <= cx.now);
+                let is_late = self.join_deadline().is_some_and(|deadline| deadline <= cx.now);
                 if self.enter_room(cx) {
                     return;
                 }

@@ -10,7 +10,8 @@ use chat_proto::LeaveReason;
 
 use super::{Connection, Context, Newcomer, Phase, Who};
 use crate::incoming::Incoming;
-use crate::limits::OPENING_TIMEOUT;
+#[cfg(feature = "web")]
+use crate::limits::FAREWELL_TIMEOUT;
 
 impl Connection {
     /// The room is closing: input from the peer is ignored, and it leaves once it has its pending output.
@@ -52,8 +53,7 @@ impl Connection {
         };
         self.outgoing.push_last(farewell);
         self.leave(&reason, cx.now);
-        // However slowly it reads.
-        self.due = Some(cx.now + OPENING_TIMEOUT);
+        self.due = Some(cx.now + FAREWELL_TIMEOUT);
     }
 
     pub(super) fn is_answered(&self, cx: &Context<'_>) -> bool {
@@ -147,7 +147,7 @@ impl Connection {
 
 impl Newcomer {
     pub(super) fn new(identity: Identity, opening: Option<Opening>, now: Instant) -> Box<Self> {
-        Box::new(Self { identity, opening, until: now + OPENING_TIMEOUT, hello: None })
+        Box::new(Self { identity, opening, came: now, hello: None })
     }
 
     /// Nobody in the room learns of it, but the operator may want to.

@@ -8,9 +8,7 @@ use chat_proto::{Hello, LeaveReason, LineEnding, MemberFrame, Notice, RoomFrame,
 
 use super::{Connection, Context, Newcomer, Phase, Who};
 use crate::incoming::{Heard, Wait};
-use crate::limits::{
-    HALF_CLOSED_TIMEOUT, LINE_BYTES_FREE, OPENING_TIMEOUT, QUITTING_TIMEOUT, UNFINISHED_TIMEOUT,
-};
+use crate::limits::{HALF_CLOSED_TIMEOUT, LINE_BYTES_FREE, QUITTING_TIMEOUT, UNFINISHED_TIMEOUT};
 use crate::outgoing::{Outgoing, Reading};
 use crate::speaker::{Speaker, Spoken};
 
@@ -19,17 +17,17 @@ impl Connection {
     /// closing a socket with unread input would reset the connection.
     pub(crate) fn receive(&mut self, bytes: &[u8], cx: &mut Context<'_>) {
         let mut input = bytes;
-        let mut progress = false;
+        let mut took_item = false;
         // Answers must not pile up faster than the peer reads them, nor messages faster than they are passed on.
         while matches!(self.phase, Phase::Opening | Phase::Member) && self.takes_bytes() && cx.room_left > 0 {
             let Some(heard) = self.incoming.next(&mut input) else { break };
-            progress = true;
+            took_item = true;
             match heard {
                 Heard::Version(version) => self.answer_preface(version, cx),
                 Heard::Hello(hello) => self.greet(hello, cx),
                 Heard::Line(line, kind) => match &mut self.who {
                     Who::Member(speaker) => {
-                        let spoken = hear_line(line, kind, speaker, &mut self.outgoing, cx);
+                        let spoken = say_line(line, kind, speaker, &mut self.outgoing, cx);
                         self.spoke(spoken, cx.now);
                     }
                     // Someone has only pressed Enter, or another protocol begins with a line break.
@@ -49,9 +47,10 @@ impl Connection {
                     if let Who::Newcomer(newcomer) = &self.who {
                         web.note(newcomer.identity.address, cx.now);
                     }
-                    match is_upgrade {
-                        true => self.upgrade(&answer, cx),
-                        false => self.part(answer, LeaveReason::NotChat, cx),
+                    if is_upgrade {
+                        self.upgrade(&answer, cx);
+                    } else {
+                        self.part(answer, LeaveReason::NotChat, cx);
                     }
                 }
                 #[cfg(feature = "web")]
@@ -65,6 +64,11 @@ impl Connection {
                 Heard::Farewell(farewell, reason) => self.part(farewell, reason, cx),
             }
         }
+        self.keep_rest(input, took_item, cx);
+    }
+
+    /// Keeps what was not taken of the input. A peer that cannot go on as it has begun is closed.
+    fn keep_rest(&mut self, input: &[u8], took_item: bool, cx: &mut Context<'_>) {
         match self.phase {
             Phase::Opening | Phase::Member if self.incoming.judge_beginning().is_err() => {
                 self.end(LeaveReason::NotChat, cx);
@@ -75,7 +79,7 @@ impl Connection {
             Phase::Opening | Phase::Member => {
                 self.backlog = input.into();
                 self.follow_line_ending(cx);
-                self.set_due(progress, cx.now);
+                self.set_due(took_item, cx.now);
             }
             Phase::Paused | Phase::Moving => self.backlog = input.into(),
             Phase::Handshake
@@ -126,19 +130,15 @@ impl Connection {
         if !hello.versions.contains(&VERSION) {
             return self.end(LeaveReason::version(), cx);
         }
-        let peer = match &self.who {
-            Who::Newcomer(newcomer) => Some(newcomer.identity.clone()),
-            Who::Member(speaker) => cx.feed().attachment().identity(speaker.member()),
-            Who::Stranger => None,
-        };
-        let Some(peer) = peer else { return };
-        let rooms = cx.feeds.rooms();
+        let (rooms, attachment) = (cx.feeds.rooms(), cx.feed().attachment());
         let opening = match &self.who {
-            Who::Member(_) => {
+            Who::Newcomer(newcomer) => rooms.for_newcomer(&hello, &newcomer.identity, attachment.word()),
+            Who::Member(speaker) => {
+                let Some(peer) = attachment.identity(speaker.member()) else { return };
                 let named = rooms.named(hello.room.as_ref(), peer.address);
                 named.map_err(|why| LeaveReason::no_room(&why))
             }
-            _ => rooms.for_newcomer(&hello, &peer, cx.feed().attachment().word()),
+            Who::Stranger => return,
         };
         let opening = match opening {
             Ok(opening) => opening,
@@ -168,8 +168,7 @@ impl Connection {
         let attachment = cx.feed().attachment();
         let result = match &self.who {
             Who::Newcomer(newcomer) => {
-                let came = newcomer.until - OPENING_TIMEOUT;
-                attachment.welcome(cx.key, newcomer.identity.clone(), hello, came, cx.now)
+                attachment.welcome(cx.key, newcomer.identity.clone(), hello, newcomer.came, cx.now)
             }
             Who::Member(speaker) => match attachment.upgrade(speaker.member(), hello, cx.now) {
                 Some(result) => result,
@@ -270,7 +269,7 @@ impl Connection {
         self.outgoing.read_as(reading, cx);
     }
 
-    fn set_due(&mut self, progress: bool, now: Instant) {
+    fn set_due(&mut self, took_item: bool, now: Instant) {
         match (self.incoming.wait(), self.phase) {
             // A peer that has sent no words has the rest of the grace.
             (Wait::Opening, _) | (Wait::Nothing, Phase::Opening) => {}
@@ -280,7 +279,7 @@ impl Connection {
             // The time for an opening runs on by itself.
             (Wait::Rest, Phase::Opening) => self.due = None,
             // The time for an unfinished frame runs on, however many bytes of it drip in.
-            (Wait::Rest, _) if self.due.is_some() && !progress => {}
+            (Wait::Rest, _) if self.due.is_some() && !took_item => {}
             (Wait::Rest, _) => self.due = Some(now + UNFINISHED_TIMEOUT),
         }
     }
@@ -327,13 +326,13 @@ impl Connection {
     /// A line of a plain member.
     pub(super) fn hear_line(&mut self, line: &[u8], kind: TextKind, cx: &mut Context<'_>) {
         let Who::Member(speaker) = &mut self.who else { return };
-        let spoken = hear_line(line, kind, speaker, &mut self.outgoing, cx);
+        let spoken = say_line(line, kind, speaker, &mut self.outgoing, cx);
         self.spoke(spoken, cx.now);
     }
 }
 
-/// What a plain member wrote: a message or a command.
-fn hear_line(
+/// Says what a plain member wrote: a message or a command.
+fn say_line(
     line: &[u8],
     kind: TextKind,
     speaker: &mut Speaker,

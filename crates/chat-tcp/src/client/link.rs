@@ -7,7 +7,7 @@ use chat_core::{ClientEnd, ClientEvent, Talk, User};
 use chat_stream::Stream;
 use mio::{Events, Poll, Token};
 
-use crate::limits::{OPENING_TIMEOUT, OUTBOX_BYTES_MAX, READ_BYTES};
+use crate::limits::{HANDSHAKE_TIMEOUT, OUTBOX_BYTES_MAX, READ_BYTES};
 
 /// Consecutive reads, after which the client's own messages get their turn: a server may send more than
 /// the user can take.
@@ -127,14 +127,15 @@ impl Link {
         protocol: &mut impl Protocol,
         user: &mut User,
     ) -> io::Result<bool> {
-        let open_by = clock() + OPENING_TIMEOUT;
+        let open_by = clock() + HANDSHAKE_TIMEOUT;
         while !stream.open()? {
             user.take_commands(protocol.talk(), false);
             if user.is_leaving() {
                 return Ok(false);
             }
             if open_by <= clock() {
-                let why = "the server has not opened the connection within 10 s";
+                let seconds = HANDSHAKE_TIMEOUT.as_secs();
+                let why = format!("the server has not opened the connection within {seconds} s");
                 return Err(io::Error::new(ErrorKind::TimedOut, why));
             }
             self.wait(Some(open_by))?;

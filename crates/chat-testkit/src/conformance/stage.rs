@@ -63,7 +63,7 @@ impl<'m, M: Medium> Stage<'m, M> {
 
     /// Connects a peer and waits until it is a member.
     pub(super) fn join(&mut self, address: &M::Address) -> Checked<Guest<M::Peer>> {
-        match self.knock(address)? {
+        match self.ask_to_join(address)? {
             Admission::In(guest) => Ok(guest),
             Admission::Refused(_, why) => {
                 fault("a peer that connects becomes a member", format!("it was refused: {why}"))
@@ -72,7 +72,7 @@ impl<'m, M: Medium> Stage<'m, M> {
     }
 
     /// Connects a peer and waits until it has joined or was refused.
-    pub(super) fn knock(&mut self, address: &M::Address) -> Checked<Admission<M::Peer>> {
+    pub(super) fn ask_to_join(&mut self, address: &M::Address) -> Checked<Admission<M::Peer>> {
         self.admit(self.medium.connect(address))
     }
 

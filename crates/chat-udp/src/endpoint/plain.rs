@@ -138,12 +138,12 @@ impl Endpoint {
     fn ask(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) -> Option<usize> {
         let peer = PeerAddr::from(from);
         if let Some(number) = plain::number(bytes)
-            && self.strangers.may_guess(peer, self.baker.place(peer), now)
-            && self.baker.is_number(number, peer, now)
+            && self.strangers.may_guess(peer, self.cookie_keys.place(peer), now)
+            && self.cookie_keys.is_number(number, peer, now)
         {
             return self.join_plain(from, bytes, Some(number), now);
         }
-        let number = self.baker.number(peer, now);
+        let number = self.cookie_keys.number(peer, now);
         self.answer_stranger(from, bytes, plain::challenge(number, bytes), now);
         None
     }
@@ -178,7 +178,7 @@ impl Endpoint {
     /// Sends `answer` to a peer that is not a member, unless it has had its share of answers.
     fn answer_stranger(&mut self, from: SocketAddr, bytes: &[u8], answer: Vec<u8>, now: Instant) {
         let peer = PeerAddr::from(from);
-        if self.strangers.may_answer(peer, self.baker.place(peer), bytes.len(), answer.len(), now) {
+        if self.strangers.may_answer(peer, self.cookie_keys.place(peer), bytes.len(), answer.len(), now) {
             self.push_answer(Route { peer: from, local: self.asked }, answer);
         }
     }

@@ -80,12 +80,13 @@ impl Endpoint {
         now: Instant,
     ) {
         let (purpose, peer) = (Purpose::Hello(nonce), PeerAddr::from(from));
-        let Some(baked) = cookie.and_then(|cookie| self.baker.check(cookie, purpose, peer, now)) else {
-            let cookie = self.baker.bake(purpose, peer, now);
+        let Some(made_at) = cookie.and_then(|cookie| self.cookie_keys.check(cookie, purpose, peer, now))
+        else {
+            let cookie = self.cookie_keys.make(purpose, peer, now);
             return self.answer(from, &RoomDatagram::Retry { nonce, cookie });
         };
         // From here on the address is proven.
-        let opened = Opened { nonce, baked };
+        let opened = Opened { nonce, made_at };
         if let Some(key) = self.peers.at(from)
             && let Some(Peer::Session(session)) = self.peers.get_mut(key)
         {
@@ -94,7 +95,7 @@ impl Endpoint {
                 session.hello_again();
                 return self.peers.enqueue(key);
             }
-            if baked < before.baked {
+            if made_at < before.made_at {
                 return; // a late copy of a hello from before that session
             }
         }
@@ -120,7 +121,7 @@ impl Endpoint {
     fn hold(&mut self, from: SocketAddr, opened: Opened, hello: &Hello, opening: PendingRoom) {
         let is_awaited = self.hellos.iter().any(|waiting| waiting.opening == opening);
         if let Some(place) = self.hellos.iter().position(|waiting| waiting.route.peer == from) {
-            if opened.baked <= self.hellos[place].opened.baked {
+            if opened.made_at <= self.hellos[place].opened.made_at {
                 return; // a copy of that one, or a late one from before it
             }
             self.hellos.swap_remove(place);
@@ -178,7 +179,7 @@ impl Endpoint {
         room: &Room,
         now: Instant,
     ) -> Result<(FeedId, Welcomed), LeaveReason> {
-        let came = self.baker.moment(opened.baked);
+        let came = self.cookie_keys.moment(opened.made_at);
         let mut at = self.feeds.open(room);
         let mut result =
             self.feeds.feed(at).attachment().welcome(self.peers.next_key(), from, hello, came, now);
@@ -240,7 +241,7 @@ impl Endpoint {
     ) {
         let Some((key, session)) = self.peers.session(id) else { return };
         if session.address() != from {
-            let cookie = self.baker.bake(Purpose::Path(id), from.into(), now);
+            let cookie = self.cookie_keys.make(Purpose::Path(id), from.into(), now);
             return self.challenge(from, cookie, bytes);
         }
         let at = self.at(key);
@@ -263,7 +264,7 @@ impl Endpoint {
     }
 
     fn receive_path(&mut self, from: SocketAddr, id: SessionId, cookie: Cookie, now: Instant) {
-        if self.baker.check(cookie, Purpose::Path(id), from.into(), now).is_none() {
+        if self.cookie_keys.check(cookie, Purpose::Path(id), from.into(), now).is_none() {
             return;
         }
         let Some((key, session)) = self.peers.session(id) else { return };

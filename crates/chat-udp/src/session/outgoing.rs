@@ -56,7 +56,7 @@ pub(crate) struct Outgoing {
     resend: Range<u64>,
     /// Where the member was told to go on after it lagged. Rare, and so behind a pointer.
     skip: Option<Box<Cursor>>,
-    /// And no answer is overdue.
+    /// The member was told to skip, or to go on in another log, and its answer is not overdue.
     skip_on_its_way: bool,
     /// It goes on in another log, at `acked`, and must be told so.
     goes_on: bool,
@@ -113,33 +113,30 @@ impl Outgoing {
         *self = Self { rtt, window, goes_on: true, ..Self::new(cursor) };
     }
 
-    /// How long to wait for an answer.
+    /// The round-trip time of its path, from which follows how long to wait for an answer.
     pub(crate) fn rtt(&mut self) -> &mut Rtt {
         &mut self.rtt
     }
 
     /// The next thing to send, with at most `bytes_max` bytes of entries, fewer in a skip. It counts as sent.
     pub(crate) fn next(&mut self, log: &EncodedLog, bytes_max: usize, now: Instant) -> Next {
-        if let Pending::Lagged { missed, resume } = log.pending(self.acked) {
+        let skip = match log.pending(self.acked) {
+            Pending::Lagged { missed, resume } => Some((resume, missed)),
+            _ => self.goes_on.then_some((self.acked, 0)),
+        };
+        if let Some((resume, missed)) = skip {
             if self.skip_on_its_way {
                 return Next::Nothing;
             }
             let slots = self.begin_skip(resume, log, bytes_max, now);
             return Next::Skip { resume, missed, slots };
         }
-        if self.goes_on {
-            if self.skip_on_its_way {
-                return Next::Nothing;
-            }
-            let slots = self.begin_skip(self.acked, log, bytes_max, now);
-            return Next::Skip { resume: self.acked, missed: 0, slots };
-        }
         if !self.window.has_room(self.in_flight(log)) {
             return Next::Nothing;
         }
         let slots = match self.take_resend(log, bytes_max) {
             Some(slots) => {
-                // Only sending postpones a timeout. Nothing else does.
+                // What is sent again has its whole time for an answer.
                 self.timeout = Some(now + self.rtt.timeout());
                 slots
             }
@@ -197,12 +194,11 @@ impl Outgoing {
         if ack.next < self.acked.slot() || last > self.sent {
             return 0; // an old one, or one for entries that the member cannot have
         }
-        let mut missed = 0;
         let skipped = self.skip.as_deref().copied().filter(|skip| skip.slot() <= ack.next);
         // Unless the log's tail has passed the member in the meantime, its cursor is where it says.
         let Some(reached) = log.at_slot(ack.next).or(skipped) else { return 0 };
-        if let Some(skip) = skipped {
-            missed = skip.seq() - self.acked.seq();
+        let missed = skipped.map_or(0, |skip| skip.seq() - self.acked.seq());
+        if skipped.is_some() {
             self.skip = None;
             self.skip_on_its_way = false;
             self.goes_on = false;

@@ -182,7 +182,7 @@ impl Crowd for UdpCrowd {
         self.enter(count)?;
         let mut calls = self.calls;
         let called = roll::call(self, &mut calls, |crowd, key| {
-            crowd.peers[key].peer.knock();
+            crowd.peers[key].peer.say_hello();
             crowd.flush(key, clock::now())
         });
         self.calls = calls;

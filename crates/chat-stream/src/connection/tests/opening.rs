@@ -3,7 +3,7 @@
 use chat_core::{JoinError, RoomConfig};
 
 use super::*;
-use crate::limits::{OPENING_GRACE, OPENING_TIMEOUT};
+use crate::limits::{JOIN_TIMEOUT, OPENING_GRACE};
 
 /// As a browser, a scanner or a proxy would begin.
 const HTTP: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -111,7 +111,7 @@ fn the_preface_and_the_hello_must_come_within_ten_seconds_even_if_they_drip() {
             stage.hear(&mut guest, &[*byte]);
             stage.pass(&mut guest, 10 * MS);
         }
-        stage.pass(&mut guest, OPENING_TIMEOUT);
+        stage.pass(&mut guest, JOIN_TIMEOUT);
         assert_eq!(stage.heard(), [""; 0], "after {sent} bytes");
         if sent >= PREFACE.len() {
             assert_eq!(stage.read_frames(&mut guest), [RoomFrame::Bye(LeaveReason::Unfinished)]);

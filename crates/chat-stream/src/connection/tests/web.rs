@@ -1,7 +1,7 @@
 //! Browsers: the page, and WebSocket sessions in any pieces.
 
 use super::*;
-use crate::limits::{OPENING_TIMEOUT, UNFINISHED_TIMEOUT};
+use crate::limits::{JOIN_TIMEOUT, UNFINISHED_TIMEOUT};
 use crate::web::Web;
 
 const HELLO: &str = r#"{"type":"hello"}"#;
@@ -238,7 +238,7 @@ fn a_connection_that_a_browser_keeps_in_reserve_is_no_listener() {
     stage.hear(&mut browser, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stage.pass(&mut spare, SECOND);
     assert!(spare.connection.member().is_none() && !spare.connection.is_done());
-    stage.pass(&mut spare, OPENING_TIMEOUT);
+    stage.pass(&mut spare, JOIN_TIMEOUT);
     assert!(spare.connection.is_done() && stage.read(&mut spare).is_empty());
     let mut listener = stage.browser();
     listener.connection = connection(stage.now);
@@ -286,7 +286,7 @@ fn a_request_that_does_not_end_is_closed_without_a_byte() {
     let mut stage = Stage::new();
     let mut guest = stage.browser();
     stage.hear(&mut guest, b"GET / HTTP/1.1\r\nHost: localhost\r\n");
-    stage.pass(&mut guest, OPENING_TIMEOUT);
+    stage.pass(&mut guest, JOIN_TIMEOUT);
     assert!(guest.connection.is_done() && stage.read(&mut guest).is_empty());
     let mut guest = stage.browser();
     stage.hear(&mut guest, b"GET / HTTP/1.1\r\nHost: localhost\r\n");
@@ -328,7 +328,7 @@ fn each_way_to_end_has_its_code_and_its_reason() {
     assert!(stage.heard().contains(&guest.left(&LeaveReason::Unfinished)[0]), "a message that does not end");
     let mut guest = stage.browser();
     stage.hear(&mut guest, &ours());
-    stage.pass(&mut guest, OPENING_TIMEOUT);
+    stage.pass(&mut guest, JOIN_TIMEOUT);
     assert!(objects(&stage.read_bytes(&mut guest)).iter().all(|object| object.contains("ended")), "no hello");
     assert!(guest.is_shut && guest.connection.member().is_none());
 }

@@ -92,7 +92,7 @@ pub(in crate::conformance) fn full_room<M: Medium>(medium: &M) -> Checked {
     let (running, address) = stage.open();
     let mut ann = stage.join(&address)?;
     if stage.promises().tells_refused {
-        match stage.knock(&address)? {
+        match stage.ask_to_join(&address)? {
             Admission::In(_) => return fault("a full room refuses every peer", "the peer is a member"),
             Admission::Refused(_, why) => {
                 expect(why.contains("full"), "a refused peer is told that the room is full", || why)?;
@@ -117,7 +117,7 @@ pub(in crate::conformance) fn full_address<M: Medium>(medium: &M) -> Checked {
     let (running, address) = stage.open();
     let mut ann = stage.join(&address)?;
     if ann.is_exempt() || stage.promises().tells_refused {
-        match stage.knock(&address)? {
+        match stage.ask_to_join(&address)? {
             Admission::In(bob) => {
                 let ip = |guest: &Guest<M::Peer>| guest.author.address().map(|address| address.ip());
                 let another = bob.is_exempt() || ip(&bob) != ip(&ann);

@@ -48,7 +48,7 @@ impl Peer {
     }
 
     /// Shows the server once more that this peer is there, unless its session does that by itself.
-    pub(super) fn knock(&mut self) {
+    pub(super) fn say_hello(&mut self) {
         if let Self::Plain { outbox, .. } = self {
             outbox.push_back(KNOCK.to_vec());
         }
