@@ -154,7 +154,7 @@ impl State {
         };
         self.closing = Some(now + grace.min(GRACE_MAX));
         // A transport that has nothing to send learns of it, too.
-        wakes.0.extend(self.wake_readers(None).0);
+        wakes.add(self.wake_readers(None));
         wakes
     }
 

@@ -126,7 +126,7 @@ impl State {
                 let mut wakes = self.tell_dismissed(membership, LeaveReason::Replaced);
                 let departed = self.end_membership(membership, &LeaveReason::Replaced, now);
                 let author = departed.map(|(author, more)| {
-                    wakes.0.extend(more.0);
+                    wakes.add(more);
                     author
                 });
                 (author, wakes)
@@ -141,7 +141,7 @@ impl State {
         };
         if is_news {
             self.presence_summary.count(&event, now);
-            wakes.0.extend(self.append(event, None).0);
+            wakes.add(self.append(event, None));
         }
         wakes
     }
@@ -322,7 +322,7 @@ impl State {
             "{name} belongs to somebody at another server.{again} /nick NAME gives you another name."
         );
         let told = self.tell(loser, DirectItem::Notice { text: Text::lossy(&why) });
-        wakes.0.extend(told.unwrap_or_default().0);
+        wakes.add(told.unwrap_or_default());
         wakes
     }
 }

@@ -241,7 +241,7 @@ impl State {
         if let Some(from) = spoke {
             self.advance(from, Vec::new(), &mut wakes);
         }
-        wakes.0.extend(self.wake_readers(None).0);
+        wakes.add(self.wake_readers(None));
         self.answer_locals();
         wakes
     }
@@ -262,7 +262,7 @@ impl State {
             self.not_kept += 1;
             match event {
                 Event::Said { from, .. } if from.member == MemberId::ROOM => {
-                    wakes.0.extend(self.notice_refused(from.number, why).0);
+                    wakes.add(self.notice_refused(from.number, why));
                     self.advance(from, Vec::new(), &mut wakes);
                 }
                 Event::Said { from, .. } => {
@@ -275,13 +275,13 @@ impl State {
                     let text = Text::lossy(&format!("The topic was not set: {why}"));
                     self.topic_came_back(member);
                     self.has_refused(member, "The topic was not set", why);
-                    wakes.0.extend(self.tell_of_its_own(member, DirectItem::Notice { text }).0);
+                    wakes.add(self.tell_of_its_own(member, DirectItem::Notice { text }));
                 }
                 _ => {}
             }
         }
         if self.closing.is_some() {
-            wakes.0.extend(self.wake_readers(None).0);
+            wakes.add(self.wake_readers(None));
         }
         self.answer_locals();
         wakes
@@ -313,7 +313,7 @@ impl State {
     fn conclude(&mut self, member: MemberId, number: u64, items: Vec<DirectItem>, wakes: &mut Wakes) {
         self.take(member, number);
         for item in items {
-            wakes.0.extend(self.tell_of_its_own(member, item).0);
+            wakes.add(self.tell_of_its_own(member, item));
         }
     }
 
@@ -374,21 +374,6 @@ impl State {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.ids_up_to = in_flight.ids_up_to.min(up_to.saturating_sub(IDS_SET_ASIDE));
         }
-    }
-
-    /// Tells everyone who is here, beside the log.
-    pub(crate) fn tell_everyone(&mut self, text: &Text) -> Wakes {
-        let members = self.members.iter().map(|(_, member)| member.id);
-        let locals = self.locals.iter().flatten().map(|local| local.id);
-        let everyone: Vec<MemberId> = members.chain(locals).collect();
-        let mut wakes = Wakes::default();
-        for member in everyone {
-            // A member whose lane is full has more to read than this.
-            wakes
-                .0
-                .extend(self.tell(member, DirectItem::Notice { text: text.clone() }).unwrap_or_default().0);
-        }
-        wakes
     }
 
     /// How the room says that its journal is full.

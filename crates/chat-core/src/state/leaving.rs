@@ -39,7 +39,7 @@ impl State {
     /// A member must go, and its transport must be told.
     pub(super) fn dismiss(&mut self, membership: Membership, reason: &LeaveReason, now: Instant) -> Wakes {
         let mut wakes = self.tell_dismissed(membership, reason.clone());
-        wakes.0.extend(self.remove(membership, reason.clone(), now, None).0);
+        wakes.add(self.remove(membership, reason.clone(), now, None));
         wakes
     }
 
@@ -68,7 +68,7 @@ impl State {
         self.tell_others_gone(id, &reason);
         let left = Event::Left { member: id, author, reason, members: self.member_count() };
         self.presence_summary.count(&left, now);
-        wakes.0.extend(self.append(left, except).0);
+        wakes.add(self.append(left, except));
         wakes
     }
 
@@ -129,7 +129,7 @@ impl State {
                 self.return_elsewhere(from, to.clone(), why.clone());
                 continue;
             }
-            wakes.0.extend(self.tell_undelivered(from, to.clone(), why.clone()).0);
+            wakes.add(self.tell_undelivered(from, to.clone(), why.clone()));
         }
         wakes
     }

@@ -82,7 +82,7 @@ impl State {
         questions.is_reading = waiting.is_some();
         let mut wakes = Wakes::default();
         for item in answer(number, page, self.began_unix_ms) {
-            wakes.0.extend(self.confirm_later(membership, item).0);
+            wakes.add(self.confirm_later(membership, item));
         }
         (wakes, waiting)
     }

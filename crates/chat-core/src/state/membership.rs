@@ -51,9 +51,9 @@ impl State {
         let member = self.new_member(newcomer, id, self.log.seq());
         let seq = self.log.seq();
         let (member, more) = self.enter(member, now);
-        wakes.0.extend(more.0);
+        wakes.add(more);
         if let Some(line) = self.topic_line() {
-            wakes.0.extend(self.confirm_later(member, DirectItem::Notice { text: line }).0);
+            wakes.add(self.confirm_later(member, DirectItem::Notice { text: line }));
         }
         Ok((Joined { member, id, seq }, wakes))
     }
@@ -110,7 +110,7 @@ impl State {
                     ..self.new_member(newcomer, session.member, have)
                 };
                 let (membership, mut more) = self.enter(member, now);
-                more.0.extend(self.tell_again(membership).0);
+                more.add(self.tell_again(membership));
                 (Start::After(have), taken, (membership, more))
             }
             (None, _) => {
@@ -122,12 +122,12 @@ impl State {
                 (start, Some(0), self.enter(member, now))
             }
         };
-        wakes.0.extend(more.0);
+        wakes.add(more);
         let taken = taken.filter(|_| !has_lost);
         if has_lost {
             // Once the member has this, everything before it is settled.
             let text = Text::lossy("Some answers of the room were lost");
-            wakes.0.extend(self.confirm_later(membership, DirectItem::Notice { text }).0);
+            wakes.add(self.confirm_later(membership, DirectItem::Notice { text }));
         }
         // A session that goes on has the name that it took last.
         let has_name = self.members.get(membership).is_some_and(|member| member.name().is_some());
@@ -157,7 +157,7 @@ impl State {
             let result =
                 self.welcome(Newcomer { attachment, key, address, proof, is_proven, came }, hello, now);
             let result = result.map(|(welcomed, more)| {
-                wakes.0.extend(more.0);
+                wakes.add(more);
                 welcomed
             });
             return Some((result, wakes));
@@ -225,7 +225,7 @@ impl State {
             Ok((_, renamed)) => Ok(renamed),
             Err(why) => self.tell(id, DirectItem::Notice { text: Text::lossy(&why) }),
         };
-        wakes.0.extend(told.unwrap_or_default().0);
+        wakes.add(told.unwrap_or_default());
         wakes
     }
 
@@ -321,7 +321,7 @@ impl State {
             profile.goes_on();
         }
         let membership = self.insert(member);
-        wakes.0.extend(self.tell_again(membership).0);
+        wakes.add(self.tell_again(membership));
         (membership, wakes)
     }
 

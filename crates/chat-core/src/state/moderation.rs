@@ -64,7 +64,7 @@ impl State {
         let reason = LeaveReason::banned(&ban.why);
         let mut wakes = Wakes::default();
         for &membership in &banned {
-            wakes.0.extend(self.dismiss(membership, &reason, now).0);
+            wakes.add(self.dismiss(membership, &reason, now));
         }
         if let Banned::Name(name) = &ban.who {
             self.end_reservations_of(name);

@@ -64,7 +64,7 @@ impl State {
         self.name_at_once(&mut member, luggage.name.clone(), now);
         let lost_name = luggage.name.filter(|_| member.name().is_none());
         let (membership, more) = self.enter(member, now);
-        wakes.0.extend(more.0);
+        wakes.add(more);
         let present = self.member_count();
         let here = self.name.as_ref().map_or_else(|| "this room".to_owned(), ToString::to_string);
         let line = Text::lossy(&format!("You are in {here} now: {present} present"));

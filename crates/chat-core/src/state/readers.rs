@@ -97,6 +97,10 @@ pub(crate) struct LocalState {
 pub(crate) struct Wakes(pub(super) Vec<Waker>);
 
 impl Wakes {
+    pub(super) fn add(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+
     pub(crate) fn wake(self) {
         self.0.iter().for_each(Waker::wake);
     }
@@ -184,10 +188,10 @@ impl State {
         let reason = if self.closing.is_some() { LeaveReason::Stopping } else { LeaveReason::Lost };
         let mut wakes = Wakes::default();
         for id in lost {
-            wakes.0.extend(self.leave(id, reason.clone(), now).0);
+            wakes.add(self.leave(id, reason.clone(), now));
         }
         self.attachments[attachment] = None; // now that its word has been shown for the last time
-        wakes.0.extend(self.wake_readers(None).0);
+        wakes.add(self.wake_readers(None));
         wakes
     }
 

@@ -251,7 +251,7 @@ impl State {
             *said += 1;
             let from = Origin { member, number: *said };
             let event = Event::Said { from, author: author.clone(), text };
-            wakes.0.extend(self.propose(event, None).map_err(|Full| SayError::Behind)?.0);
+            wakes.add(self.propose(event, None).map_err(|Full| SayError::Behind)?);
         }
         // The journal decides the number later.
         Ok((last.filter(|_| self.in_flight.is_none()), wakes))
@@ -284,6 +284,19 @@ impl State {
         let (attachment, key) = (member.attachment as usize, member.key as usize);
         self.hand_over(attachment, Told { key, member: membership, direct });
         Ok(self.wake_attachment(attachment))
+    }
+
+    /// Tells everyone who is here, beside the log.
+    pub(crate) fn tell_everyone(&mut self, text: &Text) -> Wakes {
+        let members = self.members.iter().map(|(_, member)| member.id);
+        let locals = self.locals.iter().flatten().map(|local| local.id);
+        let everyone: Vec<MemberId> = members.chain(locals).collect();
+        let mut wakes = Wakes::default();
+        for member in everyone {
+            // A member whose lane is full has more to read than this.
+            wakes.add(self.tell(member, DirectItem::Notice { text: text.clone() }).unwrap_or_default());
+        }
+        wakes
     }
 
     /// Tells a member what became of something that it said earlier; it may have left, and learns it when its session goes on. A plain
