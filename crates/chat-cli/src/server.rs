@@ -28,6 +28,8 @@ use std::time::Duration;
 use chat_core::{BanList, Journals, LocalMember, Room, RoomError, Running};
 use chat_nats::Cluster;
 use chat_store::Store;
+#[cfg(unix)]
+use chat_tcp::UnixFile;
 use crossbeam_channel::{bounded, never};
 
 use self::bans::BanFile;
@@ -110,12 +112,14 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     predecessor.map_or(Ok(()), Predecessor::end)?;
     let room = rooms.first();
     let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;
-    if let (Some(store), None) = (&store, &bans) {
-        history::keep_bans(store, &list)?;
-    }
-    // Those of a cluster are common to its servers, which keep them.
-    if let (Some(store), None) = (&store, &cluster) {
-        history::keep_mutes(store, &room.mute_list())?;
+    if let Some(store) = &store {
+        if bans.is_none() {
+            history::keep_bans(store, &list)?;
+        }
+        // Those of a cluster are common to its servers, which keep them.
+        if cluster.is_none() {
+            history::keep_mutes(store, &room.mute_list())?;
+        }
     }
     if let Some(cluster) = &cluster {
         cluster.share_bans(&room);
@@ -139,7 +143,14 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     let hand_over = sockets::hand_over(&sockets, &files, admin.as_ref(), control.as_ref(), history)?;
     #[cfg(unix)]
     let hand_over = Arc::new(hand_over);
-    let told_of_encryption = encryption.as_ref().map(Encryption::to_string);
+    let mut first = announcement(
+        args,
+        &places,
+        #[cfg(unix)]
+        &files,
+        encryption.as_ref(),
+        cluster.as_ref(),
+    );
     let listening = places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let (reopen, reopened) = bounded(1);
     let reloader = Arc::new(Reloader {
@@ -156,17 +167,6 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     listen::serve(sockets, args, tls, &rooms, &mut running)?;
     #[cfg(unix)]
     sockets::files::serve_files(&files, args, &rooms, &mut running)?;
-    let mut first: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
-    #[cfg(unix)]
-    first.extend(files.iter().map(|file| format!("[*] Listening on {}\n", file.path().display())));
-    first.extend(told_of_encryption);
-    if args.web {
-        let urls = places.iter().filter_map(|place| place.url(args.tls.is_some()));
-        first.extend(urls.map(|url| format!("[*] Open {url} in a browser\n")));
-    }
-    if let Some(cluster) = &cluster {
-        first.push_str(&format!("[*] Rooms are shared over {}\n", cluster.servers()));
-    }
     if let Some(listener) = admin {
         first.push_str(&format!("[*] Metrics on http://{}/metrics\n", listener.local_addr()?));
         metrics::serve(listener, &rooms, &args.rooms, &list)?;
@@ -215,15 +215,7 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     }
     #[cfg(unix)]
     drop(files);
-    // The reader of stdout may have stalled, and must not keep the program from ending.
-    let (done, ended) = bounded::<()>(0);
-    std::thread::spawn(move || {
-        for printer in printers {
-            let _panicked = printer.join();
-        }
-        drop(done);
-    });
-    let _ended_or_stalled = ended.recv_timeout(Duration::from_secs(1));
+    wait_for(printers);
     terminal::give_back();
     result.map_err(|error| Failure::new(error, None))?;
     Ok(ExitCode::SUCCESS)
@@ -254,6 +246,40 @@ fn journals(store: Option<&Store>, cluster: Option<&Cluster>) -> io::Result<Opti
         (Some(store), None) => Some(Arc::new(store.clone())),
         (None, cluster) => cluster,
     })
+}
+
+/// What a server says first: where the room is open, and to whom.
+fn announcement(
+    args: &ServerArgs,
+    places: &[Place],
+    #[cfg(unix)] files: &[UnixFile],
+    encryption: Option<&Encryption>,
+    cluster: Option<&Cluster>,
+) -> String {
+    let mut lines: String = places.iter().map(|place| format!("[*] Listening on {place}\n")).collect();
+    #[cfg(unix)]
+    lines.extend(files.iter().map(|file| format!("[*] Listening on {}\n", file.path().display())));
+    lines.extend(encryption.map(Encryption::to_string));
+    if args.web {
+        let urls = places.iter().filter_map(|place| place.url(args.tls.is_some()));
+        lines.extend(urls.map(|url| format!("[*] Open {url} in a browser\n")));
+    }
+    if let Some(cluster) = cluster {
+        lines.push_str(&format!("[*] Rooms are shared over {}\n", cluster.servers()));
+    }
+    lines
+}
+
+/// Waits until everything is printed. The reader of stdout may have stalled, and must not keep the program from ending.
+fn wait_for(printers: Vec<JoinHandle<()>>) {
+    let (done, ended) = bounded::<()>(0);
+    std::thread::spawn(move || {
+        for printer in printers {
+            let _panicked = printer.join();
+        }
+        drop(done);
+    });
+    let _ended_or_stalled = ended.recv_timeout(Duration::from_secs(1));
 }
 
 /// The console on the server's own terminal.
