@@ -31,6 +31,7 @@ mod copy;
 mod error;
 mod file;
 mod journal;
+mod limits;
 mod lock;
 mod past;
 mod reader;

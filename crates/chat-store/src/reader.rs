@@ -9,17 +9,9 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::error::OpenError;
+use crate::limits::{QUESTIONS_MAX, READERS, UNINDEXED_MAX};
 use crate::past::kept;
 use crate::schema::id;
-
-/// Threads that read.
-const READERS: usize = 2;
-
-/// Questions that may wait.
-const QUESTIONS_MAX: usize = 256;
-
-/// Messages that were said since the words were indexed last, and that one question looks through.
-const UNINDEXED_MAX: i64 = 100_000;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Readers(Sender<(i64, ReadRequest)>);

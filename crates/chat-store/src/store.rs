@@ -17,19 +17,11 @@ use crate::copy::{Copier, Copies};
 use crate::error::OpenError;
 use crate::file;
 use crate::journal::RoomJournal;
+use crate::limits::{QUEUE_MAX, TASKS_MAX, WAL_PAGES_MAX};
 use crate::lock::Lock;
 use crate::reader::Readers;
 use crate::schema;
 use crate::writer::{Job, Writer};
-
-/// Records that may wait to be written. With the longest texts about 36 MiB.
-const QUEUE_MAX: usize = 32_768;
-
-/// Rooms that may wait for their copies to be opened.
-const TASKS_MAX: usize = 1_024;
-
-/// Pages of the log beside the file, before they are moved into it: 16 MiB.
-const WAL_PAGES_MAX: u32 = 4_096;
 
 /// A history that is open to be written: one SQLite file with the messages, topics, names and sessions of rooms, and the bans and mutes of their server.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chat_core::{Journal, JournalError, Kept, OpenRequest, Record};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, tick};
@@ -13,26 +13,9 @@ use crate::batch::{self, Batch, Share, kept};
 use crate::config::StoreConfig;
 use crate::error::{OpenError, why};
 use crate::journal::{RoomJournal, Way};
+use crate::limits::{BATCH_MAX, BUSY_MIN, GAP_MAX, LULL, OVERDUE_STEPS, RETENTION_EVERY};
 use crate::lock::Lock;
 use crate::past::{self, CopyRoom};
-
-/// Records in one transaction.
-const BATCH_MAX: usize = 2_048;
-
-/// A batch of so many is followed by another one, as a rule.
-const BUSY_MIN: usize = 64;
-
-/// While it is busy, the longest time between two records of one batch.
-const GAP_MAX: Duration = Duration::from_micros(100);
-
-/// So long without a record after a large batch, and what can wait is done.
-const LULL: Duration = Duration::from_millis(20);
-
-/// How often it looks for messages that are too old, and does what can wait although there was no lull.
-const RETENTION_EVERY: Duration = Duration::from_secs(10);
-
-/// Steps of what can wait after a batch, if it has waited too long: more than the largest batch brings, so that it gets less.
-const OVERDUE_STEPS: usize = BATCH_MAX / housekeeping::STEP + 1;
 
 /// Something for the writer to do.
 pub(crate) enum Job {

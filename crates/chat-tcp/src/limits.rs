@@ -39,3 +39,35 @@ pub(crate) const READ_BYTES: usize = 64 * 1024;
 
 /// Bytes that wait to be written before the client takes no more commands.
 pub(crate) const OUTBOX_BYTES_MAX: usize = 4 * 1024;
+
+/// How long a server may take to accept a connection.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a server may take to answer the preface, and to send its welcome.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes that are kept of the answer of a server that is not framed.
+pub(crate) const SAID_BYTES_MAX: usize = 1024;
+
+/// How long the server must have been silent after the client's last message before the client ends: a plain
+/// server does not confirm messages.
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How long the client waits for that silence while others talk all the time.
+pub(crate) const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
+
+/// Consecutive reads, after which the client's own messages get their turn: a server may send more than
+/// the user can take.
+pub(crate) const READS_PER_TURN: usize = 4;
+
+/// The longest header: the addresses of version 2, and what proxies add to them. `HAProxy`'s own takes at most 536 bytes.
+pub(crate) const HEADER_BYTES_MAX: usize = 2048;
+
+/// The longest header of version 1, its line break included (section 2.1).
+pub(crate) const HEADER_LINE_BYTES_MAX: usize = 107;
+
+/// How often a directory is tried that another server has locked: for a second.
+pub(crate) const LOCK_TRIES_MAX: u32 = 100;
+
+/// The pause before it is tried again.
+pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(10);

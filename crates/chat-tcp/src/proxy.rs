@@ -12,13 +12,8 @@ use chat_proto::Network;
 use chat_stream::{Speaks, Stream};
 
 use crate::layer::Layer;
+use crate::limits::{HEADER_BYTES_MAX, HEADER_LINE_BYTES_MAX};
 use crate::stream::TcpSocket;
-
-/// The longest header: the addresses of version 2, and what proxies add to them. `HAProxy`'s own takes at most 536 bytes.
-const HEADER_BYTES_MAX: usize = 2048;
-
-/// The longest header of version 1, its line break included (section 2.1).
-const LINE_BYTES_MAX: usize = 107;
 
 /// How a header of version 2 begins.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -243,8 +238,8 @@ impl Header {
         if !input.iter().zip(start).all(|(byte, of_start)| byte == of_start) {
             return Err(wrong());
         }
-        let Some(end) = input.iter().take(LINE_BYTES_MAX).position(|&byte| byte == b'\n') else {
-            return if input.len() < LINE_BYTES_MAX { Ok(None) } else { Err(wrong()) };
+        let Some(end) = input.iter().take(HEADER_LINE_BYTES_MAX).position(|&byte| byte == b'\n') else {
+            return if input.len() < HEADER_LINE_BYTES_MAX { Ok(None) } else { Err(wrong()) };
         };
         let line = std::str::from_utf8(&input[..end]).ok().and_then(|line| line.strip_suffix('\r'));
         let words: Vec<&str> = line.ok_or_else(wrong)?.split(' ').collect();
@@ -327,7 +322,7 @@ mod tests {
             &v2(0x22, 0x11, &[0; 12]),
             &short,
             &long[..16],
-            &[b"PROXY ".as_slice(), &[b'x'; LINE_BYTES_MAX]].concat(),
+            &[b"PROXY ".as_slice(), &[b'x'; HEADER_LINE_BYTES_MAX]].concat(),
         ] {
             assert!(Header::read(wrong).is_err(), "{}", wrong.escape_ascii());
         }

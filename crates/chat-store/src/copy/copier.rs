@@ -11,12 +11,10 @@ use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 
 use super::journal::CopyJournal;
 use super::tail::Tail;
+use crate::limits::COPY_RETRY;
 use crate::past::CopyRoom;
 use crate::reader::Readers;
 use crate::writer::Job;
-
-/// The pause after the copy could not be written, or the other journal not be read.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// A room whose journal is open, and whose copy is to be opened.
 pub(crate) struct Task {
@@ -166,13 +164,13 @@ impl Copier {
             let step = self.copy(room);
             is_more |= matches!(step, Step::Done);
             has_failed |= matches!(step, Step::Failed);
-            room.again = matches!(step, Step::Failed).then(|| after(RETRY));
+            room.again = matches!(step, Step::Failed).then(|| after(COPY_RETRY));
             !matches!(step, Step::Over)
         });
         self.rooms = rooms;
         match (is_more, has_failed) {
             (true, _) => after(Duration::ZERO),
-            (false, true) => after(RETRY),
+            (false, true) => after(COPY_RETRY),
             (false, false) => never(),
         }
     }

@@ -7,12 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chat_core::Kept;
 use crossbeam_channel::Sender;
 
-/// Messages that wait for the copier. If there are more it reads the oldest of them from the other journal. With the longest texts
-/// about 4.5 MiB.
-const MESSAGES_MAX: usize = 4_096;
-
-/// Messages that are written in one transaction.
-const BATCH_MAX: usize = 512;
+use crate::limits::{COPY_BATCH_MAX, COPY_MESSAGES_MAX};
 
 /// What a room and the copier share.
 pub(crate) struct Tail {
@@ -73,7 +68,7 @@ impl Tail {
                 inner.newest.push_back(kept.clone());
             }
         }
-        let excess = inner.newest.len().saturating_sub(MESSAGES_MAX);
+        let excess = inner.newest.len().saturating_sub(COPY_MESSAGES_MAX);
         inner.newest.drain(..excess);
         drop(inner);
         let _awake_already = self.wake.try_send(());
@@ -89,7 +84,7 @@ impl Tail {
         }
         match inner.newest.front() {
             Some(next) if next.seq == written + 1 => {
-                let count = inner.newest.len().min(BATCH_MAX);
+                let count = inner.newest.len().min(COPY_BATCH_MAX);
                 inner.newest.drain(..count).collect()
             }
             _ => Vec::new(),

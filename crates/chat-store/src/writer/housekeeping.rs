@@ -7,13 +7,11 @@ use crossbeam_channel::Receiver;
 use rusqlite::params;
 
 use super::{Job, OpenRoom, Writer, signed};
+use crate::limits::HOUSEKEEPING_ROWS;
 use crate::schema::{self, id};
 
-/// Messages whose words are indexed, or that are deleted, at a time. A few milliseconds, for which a message waits at worst.
-pub(super) const STEP: usize = 512;
-
 /// The same, as SQLite counts.
-const ROWS: i64 = STEP as i64;
+const ROWS: i64 = HOUSEKEEPING_ROWS as i64;
 
 impl Writer {
     /// Does a little of what can wait: deleting, indexing. False if there is nothing left, or it does not work now.

@@ -2,16 +2,14 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chat_core::{ATTEMPT_DELAY, ConnectError, User, interleaved};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use super::link::clock;
-
-/// How long a server may take to accept a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::limits::CONNECT_TIMEOUT;
 
 /// The first token of the attempts; the tokens before it belong to the link.
 const FIRST_ATTEMPT: usize = 2;

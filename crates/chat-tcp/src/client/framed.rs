@@ -1,18 +1,12 @@
 //! A client's side of the framed protocol over a byte stream.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chat_core::{ClientConfig, ClientEnd, ClientEvent, Conversation, Talk};
 use chat_proto::{FrameDecoder, LeaveReason, MemberFrame, PREFACE, PrefaceDecoder, Text, VERSION};
 
 use super::link::Protocol;
-use crate::limits::OUTBOX_BYTES_MAX;
-
-/// How long a server may take to answer the preface, and to send its welcome.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Bytes that are kept of the answer of a server that is not framed.
-const SAID_BYTES_MAX: usize = 1024;
+use crate::limits::{ANSWER_TIMEOUT, OUTBOX_BYTES_MAX, SAID_BYTES_MAX};
 
 #[derive(Debug)]
 enum Incoming {

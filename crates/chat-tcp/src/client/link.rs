@@ -7,11 +7,7 @@ use chat_core::{ClientEnd, ClientEvent, Talk, User};
 use chat_stream::Stream;
 use mio::{Events, Poll, Token};
 
-use crate::limits::{HANDSHAKE_TIMEOUT, OUTBOX_BYTES_MAX, READ_BYTES};
-
-/// Consecutive reads, after which the client's own messages get their turn: a server may send more than
-/// the user can take.
-const READS_PER_TURN: usize = 4;
+use crate::limits::{HANDSHAKE_TIMEOUT, OUTBOX_BYTES_MAX, READ_BYTES, READS_PER_TURN};
 
 /// The token of the handle's wakes.
 pub(super) const WAKE: Token = Token(0);

@@ -1,20 +1,13 @@
 //! The client's side of a plain conversation, for other chat servers.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chat_core::{ClientEnd, ClientEvent, Command, Talk};
 use chat_proto::limits::QUIET;
 use chat_proto::{PlainSplitter, Text};
 
 use super::link::Protocol;
-use crate::limits::OUTBOX_BYTES_MAX;
-
-/// How long the server must have been silent after the client's last message before the client ends: a plain
-/// server does not confirm messages.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// How long the client waits for that silence while others talk all the time.
-const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
+use crate::limits::{LAST_WORDS, LAST_WORDS_MAX, OUTBOX_BYTES_MAX};
 
 #[derive(Debug, Default)]
 pub(super) struct Plain {
@@ -144,6 +137,8 @@ impl Talk for Plain {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::park_timeout;
-use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{UnixListener, UnixStream};
@@ -20,12 +19,7 @@ use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::acceptor::Listener;
-use crate::limits::LISTEN_BACKLOG;
-
-/// How often a directory is tried that another server has locked: for a second.
-const LOCK_TRIES_MAX: u32 = 100;
-
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
+use crate::limits::{LISTEN_BACKLOG, LOCK_PAUSE, LOCK_TRIES_MAX};
 
 /// A Unix socket that is listened on, and its file. Dropping it and all its clones removes the file, unless another server has
 /// replaced it, or another process looks after it ([`set_stays`](Self::set_stays)).
