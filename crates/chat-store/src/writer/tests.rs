@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use chat_core::{Author, Ban, BanList, Event, MemberId, Origin, Text};
 use crossbeam_channel::bounded;
