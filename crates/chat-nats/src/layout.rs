@@ -87,8 +87,8 @@ pub(crate) fn ban_key(who: &Banned) -> String {
     let looks = match who {
         Banned::Network(network) => network.to_string(),
         Banned::Name(name) => {
-            let [_, in_lower_case] = name.lookalikes();
-            in_lower_case
+            let [_, without_case] = name.lookalikes();
+            without_case
         }
     };
     format!("ban.{}", token(&looks))

@@ -13,6 +13,8 @@ use crate::{Text, limits::NAME_BYTES_MAX};
 /// lines above and below.
 const MARKS_MAX: usize = 3;
 
+const DOT_ABOVE: char = '\u{307}';
+
 /// Name of a member or a room: 1 to [`NAME_BYTES_MAX`] bytes, first a letter, then letters, digits,
 /// `-` and `_`, of any script.
 ///
@@ -44,12 +46,11 @@ impl Name {
     /// The strings by which names are compared: two names that share one of these strings look alike, or differ
     /// only in case. Not for people to read.
     ///
-    /// The first is the skeleton of UTS #39, section 4, of the name as it is, the second that of the
-    /// name in lower case; both in lower case.
+    /// The first is the skeleton of UTS #39, section 4, of the name as it is, in lower case; the second that of the
+    /// name without its case.
     #[must_use]
     pub fn lookalikes(&self) -> [String; 2] {
-        let skeleton = |s: &str| unicode_security::skeleton(s).collect::<String>().to_lowercase();
-        [skeleton(&self.0), skeleton(&self.0.to_lowercase())]
+        [looks(&self.0), looks(&without_case(&self.0))]
     }
 
     /// Whether people could take one name for the other.
@@ -103,6 +104,30 @@ fn is_plain(s: &str) -> bool {
     s.len() <= NAME_BYTES_MAX
         && s.starts_with(|c: char| c.is_ascii_alphabetic())
         && s.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// The skeleton of a name in lower case, without the marks that nobody sees: a dot on `i` and `j`, and the same mark again.
+fn looks(s: &str) -> String {
+    let mut looks = String::new();
+    for character in unicode_security::skeleton(s).flat_map(char::to_lowercase) {
+        let before = looks.chars().next_back();
+        let is_seen_before = before == Some(character) && is_mark(character);
+        let is_dot_of_letter = character == DOT_ABOVE && matches!(before, Some('i' | 'j'));
+        if !is_seen_before && !is_dot_of_letter {
+            looks.push(character);
+        }
+    }
+    looks
+}
+
+/// A name by which all that differ from it in case only are the same. Lower case alone would leave `ß` beside `SS`, and both of
+/// the sigmas.
+fn without_case(s: &str) -> String {
+    if s.is_ascii() {
+        return s.to_ascii_lowercase();
+    }
+    let lower = s.chars().flat_map(char::to_lowercase);
+    lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 fn is_letter(c: char) -> bool {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use chat_proto::limits::NAME_BYTES_MAX;
 use chat_proto::{MemberId, Name};
 
 /// Words that a remote member cannot be called, because they would read as the room, its operators or everyone.
@@ -24,7 +25,7 @@ const RESERVED: [&str; 14] = [
 ];
 
 /// How many other names are tried for a suggestion.
-const SUGGESTIONS_TRIED_MAX: u32 = 99;
+const SUGGESTIONS_TRIED_MAX: u64 = 99;
 
 /// The names of a room and their holders. Each member holds one name at most.
 ///
@@ -90,11 +91,21 @@ impl Names {
         }
     }
 
-    /// A free name like this one.
-    pub(crate) fn suggest(&self, name: &Name) -> Option<Name> {
-        let numbered = (2..=SUGGESTIONS_TRIED_MAX).map(|number| format!("{name}-{number}"));
-        numbered.filter_map(|name| name.parse().ok()).find(|name| self.holder(name).is_none())
+    /// A free name like this one, for a member that wants it. If the first numbers are taken, it gets its own.
+    pub(crate) fn suggest(&self, name: &Name, wants: MemberId) -> Option<Name> {
+        let numbers = (2..=SUGGESTIONS_TRIED_MAX).chain([wants.as_u64()]);
+        numbers.filter_map(|number| numbered(name, number)).find(|name| self.holder(name).is_none())
     }
+}
+
+/// A name with a number. So much of its end makes way that there is room for it.
+fn numbered(name: &Name, number: u64) -> Option<Name> {
+    let number = format!("-{number}");
+    let mut front = name.as_str();
+    while front.len() + number.len() > NAME_BYTES_MAX {
+        front = &front[..front.char_indices().next_back()?.0];
+    }
+    format!("{front}{number}").parse().ok()
 }
 
 /// Whether only the process of the room itself may use this name.
@@ -103,7 +114,8 @@ pub(crate) fn is_reserved(name: &Name) -> bool {
         let words = RESERVED.iter().filter_map(|word| word.parse::<Name>().ok());
         words.flat_map(|word| word.lookalikes()).collect()
     });
-    name.lookalikes().iter().any(|looks| LOOKS.contains(looks))
+    // A large `i` looks like a small `l` or a `1`, in whatever case the word is written.
+    name.lookalikes().iter().any(|looks| LOOKS.contains(looks) || LOOKS.contains(&looks.replace('l', "i")))
 }
 
 #[cfg(test)]
@@ -157,16 +169,25 @@ mod tests {
         let mut names = Names::default();
         names.give(&name("ann"), MemberId::new(1));
         names.give(&name("ann-2"), MemberId::new(2));
-        assert_eq!(names.suggest(&name("ann")), Some(name("ann-3")));
-        assert_eq!(names.suggest(&name(&"x".repeat(32))), None, "there is no room for a number");
+        let suggested = |names: &Names, taken: &str| names.suggest(&name(taken), MemberId::new(1_000));
+        assert_eq!(suggested(&names, "ann"), Some(name("ann-3")));
+        assert_eq!(suggested(&names, &"x".repeat(32)), Some(name(&format!("{}-2", "x".repeat(30)))));
+        assert_eq!(suggested(&names, &"é".repeat(16)), Some(name(&format!("{}-2", "é".repeat(15)))));
+        (3..=SUGGESTIONS_TRIED_MAX)
+            .for_each(|number| names.give(&name(&format!("ann-{number}")), MemberId::new(number)));
+        assert_eq!(suggested(&names, "ann"), Some(name("ann-1000")));
     }
 
     #[test]
     fn nobody_is_called_like_the_room_or_its_operators() {
-        for word in ["operator", "operat0r", "Admin", "everyone", "you", "SERVER"] {
+        for word in
+            ["operator", "operat0r", "Admin", "ADMlN", "ADM1N", "adm1n", "ADMİN", "everyone", "you", "SERVER"]
+        {
             assert!(is_reserved(&name(word)), "{word}");
         }
-        assert!(!is_reserved(&name("operators")));
+        for word in ["operators", "Ali", "Ail"] {
+            assert!(!is_reserved(&name(word)), "{word}");
+        }
         assert!(RESERVED.iter().all(|word| word.parse::<Name>().is_ok()), "each is a name");
     }
 }

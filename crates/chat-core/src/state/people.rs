@@ -86,7 +86,7 @@ impl State {
             {
                 Ok(())
             }
-            Some(_) => Err(NickError::Taken { name: name.clone(), suggestion: self.names.suggest(name) }),
+            Some(_) => Err(NickError::Taken { name: name.clone(), suggestion: self.names.suggest(name, id) }),
         }
     }
 
