@@ -24,7 +24,7 @@ pub(crate) fn run(args: &AdminArgs, is_interactive: bool) -> Result<ExitCode, Fa
     let server = UnixStream::connect(&path).map_err(|error| no_server(error, &path))?;
     if !args.command.is_empty() {
         let line = args.command.join(" ");
-        let line = if line.starts_with('/') { line } else { format!("/{line}") };
+        let line = if line.trim_start().starts_with('/') { line } else { format!("/{}", line.trim_start()) };
         return one_by_one(&server, std::iter::once(Ok(line)));
     }
     if is_interactive { console(server, args) } else { one_by_one(&server, lines()?) }

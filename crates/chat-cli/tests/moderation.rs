@@ -175,6 +175,8 @@ fn names_may_be_required_and_addresses_hidden() {
     bob.read_up_to("[*] You are bob");
     ann.send("/nick bob\n");
     ann.read_up_to("[*] The name bob is taken. bob-2 is free.");
+    ann.send("/msg bob hello\n");
+    ann.read_up_to("[*] Not delivered: choose a name first: type /nick NAME");
     ann.send("/nick ann\n/wo\n//wo\n");
     ann.read_up_to("[*] There is no /wo. Did you mean /who?");
     let heard = bob.read_up_to("[ann] /wo");
@@ -182,6 +184,11 @@ fn names_may_be_required_and_addresses_hidden() {
     bob.send("/w\n/wo\n");
     let list = bob.read_up_to("[*] There is no /wo. Did you mean /who?").concat();
     assert!(list.contains("ann (") && list.contains("bob (") && !list.contains("127.0.0.1"), "{list}");
+    for command in ["/msg ADDRESS hi", "/ignore ADDRESS"] {
+        let address = &ann.name;
+        bob.send(format!("{}\n", command.replace("ADDRESS", address)));
+        bob.read_up_to(&format!("[*] {address} is not here. /who tells who is."));
+    }
 }
 
 #[test]

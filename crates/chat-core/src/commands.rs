@@ -3,6 +3,7 @@
 //! One table serves every member over any protocol. Help, suggestions and documents come from the same rows.
 
 mod history;
+mod line;
 mod moderation;
 mod people;
 
@@ -14,7 +15,10 @@ use chat_proto::{Author, DirectItem, MemberId, Text};
 use crate::room::Room;
 use crate::rooms::pending_room::PendingRoom;
 
+pub(crate) use line::{Line, doubled, read};
 pub(crate) use moderation::in_words;
+
+use line::first_word;
 
 /// Most lines in the answer to one command; the last line counts the omitted ones.
 pub const ANSWER_LINES_MAX: usize = 40;
@@ -96,24 +100,6 @@ pub enum Action {
     },
 }
 
-/// The kind of a line.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Line<'a> {
-    /// Something to say. The text is present if it differs from the line, which then began with `//`.
-    Text(Option<Text>),
-    /// A command, without its slash.
-    Command(&'a str),
-}
-
-/// Reads the beginning of a line.
-pub(crate) fn read(text: &Text) -> Line<'_> {
-    match text.as_str().strip_prefix('/') {
-        None => Line::Text(None),
-        Some(rest) if rest.starts_with('/') => Line::Text(Some(Text::lossy(rest))),
-        Some(command) => Line::Command(command),
-    }
-}
-
 impl CommandTable {
     /// An empty table.
     #[must_use]
@@ -144,7 +130,7 @@ impl CommandTable {
 
     /// Runs a line without its slash.
     pub(crate) fn run(&self, caller: &Caller<'_>, line: &str) -> Reply {
-        let (name, arguments) = line.split_once(' ').unwrap_or((line, ""));
+        let (name, arguments) = first_word(line);
         if name.eq_ignore_ascii_case("help") {
             return self.help(caller, arguments.trim());
         }
@@ -280,6 +266,18 @@ impl<'a> Caller<'a> {
     pub fn is_operator(&self) -> bool {
         self.is_operator
     }
+
+    /// The member that is shown like this. If addresses are hidden from the caller, it cannot find out by them who a member with
+    /// a name is.
+    fn find(&self, who: &str) -> Option<MemberId> {
+        let found = self.room.find(who)?;
+        let sees_addresses = self.is_operator || self.room.shows_addresses();
+        let is_named = |author: Author| matches!(author, Author::Named(_));
+        let is_by_name = is_named(Author::from_shown(who));
+        let is_hidden =
+            !sees_addresses && !is_by_name && self.room.lock().author_of(found).is_some_and(is_named);
+        (!is_hidden).then_some(found)
+    }
 }
 
 impl Reply {
@@ -350,15 +348,6 @@ fn edits(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_with_one_slash_is_a_command_and_one_with_two_is_text() {
-        let text = |s: &str| Text::one_line(s).unwrap();
-        assert_eq!(read(&text("hello / there")), Line::Text(None));
-        assert_eq!(read(&text("//usr/bin")), Line::Text(Some(text("/usr/bin"))));
-        assert_eq!(read(&text("/nick ann")), Line::Command("nick ann"));
-        assert_eq!(read(&text("/")), Line::Command(""));
-    }
 
     #[test]
     fn mistyped_words_are_near() {

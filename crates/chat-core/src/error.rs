@@ -99,6 +99,9 @@ pub enum TellError {
     /// The sender is muted.
     #[error("you are muted")]
     Muted,
+    /// The room wants names, and the sender has none.
+    #[error("choose a name first: type /nick NAME")]
+    NeedsName,
     /// The sender is not a member (any more).
     #[error("not a member of the room any more")]
     NotMember,

@@ -131,3 +131,25 @@ fn a_mute_that_is_lifted_while_its_member_is_away_does_not_come_back_with_the_se
     assert!(again.welcome.resumed);
     assert!(!is_refused(&tcp, again.member));
 }
+
+#[test]
+fn a_mute_that_holds_for_a_session_alone_ends_with_it() {
+    let (room, time) = room_with(RoomConfig::default());
+    let (host, tcp) = (operator(&room), Carrier::new(&room, &time));
+    let (ann, bob) = (tcp.join("127.0.0.1:5"), tcp.join("127.0.0.1:6"));
+    let framed = tcp.welcome("127.0.0.1:7", &Hello::default());
+    for who in ["127.0.0.1:5", "127.0.0.1:6", "127.0.0.1:7"] {
+        room.mute(&who.parse().unwrap()).unwrap();
+    }
+    tcp.leave(ann, LeaveReason::Lost);
+    assert_eq!(run(&host, "mute"), ["127.0.0.1:6", "127.0.0.1:7"], "nobody can come back as a plain member");
+    let _kicked = run(&host, "kick 127.0.0.1:6");
+    assert!(is_refused(&tcp, framed.member) && tcp.try_say(bob, "x").is_err());
+    tcp.leave(framed.member, LeaveReason::Lost);
+    assert_eq!(run(&host, "mute"), ["127.0.0.1:7"], "it may resume its session");
+    let Welcome { epoch, session, .. } = framed.welcome;
+    let resume = Resume { epoch, session, have: session.since, direct: 0 };
+    let again = tcp.welcome("127.0.0.1:8", &Hello { resume: Some(resume), ..Hello::default() });
+    tcp.leave(again.member, LeaveReason::Quit);
+    assert_eq!(run(&host, "mute"), ["Nobody is muted"]);
+}

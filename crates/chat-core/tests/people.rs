@@ -257,6 +257,15 @@ fn who_lists_names_and_addresses_unless_they_are_hidden() {
     let ann = tcp.join("192.0.2.1:5");
     ask(&mut tcp, ann, "/nick ann");
     assert_eq!(ask(&mut tcp, ann, "/who"), ["[*] 1 present", "[*] ann (tcp, here for 0 s, idle for 0 s)"]);
+    let bob = tcp.join("192.0.2.2:5");
+    let not_here = ["[*] 192.0.2.1:5 is not here. /who tells who is."];
+    assert_eq!(
+        ask(&mut tcp, bob, "/msg 192.0.2.1:5 who are you?"),
+        not_here,
+        "it is hidden who has the address"
+    );
+    let told = ["[ann -> you] hi", "[you -> 192.0.2.2:5] hi"];
+    assert_eq!(ask(&mut tcp, ann, "/msg 192.0.2.2:5 hi"), told, "it is shown like this");
 }
 
 #[test]

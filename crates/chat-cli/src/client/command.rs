@@ -40,10 +40,11 @@ pub(super) fn parse(line: &str) -> Option<Command> {
         return None;
     }
     // A space typed before a password must not say it to everyone.
-    let line = if is_secret(line) { line.trim_start() } else { line };
-    Some(match line.strip_prefix('/') {
+    let words = line.trim_start();
+    let blank = &line[..line.len() - words.len()];
+    Some(match words.strip_prefix('/') {
         None => Command::Say(line.to_owned()),
-        Some(rest) if rest.starts_with('/') => Command::Say(rest.to_owned()),
+        Some(rest) if rest.starts_with('/') => Command::Say(format!("{blank}{rest}")),
         Some(rest) if rest.trim_end().eq_ignore_ascii_case("help") => Command::Help,
         // What follows is not said: nobody is told why a member leaves.
         Some(rest)
@@ -51,7 +52,7 @@ pub(super) fn parse(line: &str) -> Option<Command> {
         {
             Command::Quit
         }
-        Some(_) => Command::Line(line.to_owned()),
+        Some(_) => Command::Line(words.to_owned()),
     })
 }
 
@@ -85,6 +86,7 @@ mod tests {
     fn two_slashes_say_one() {
         assert_eq!(parse("//quit"), say("/quit"));
         assert_eq!(parse("///"), say("//"));
+        assert_eq!(parse("  // a comment"), say("  / a comment"));
     }
 
     #[test]
@@ -110,9 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_not_said_because_of_a_space_before_it() {
-        assert_eq!(parse("  /oper open sesame"), Some(Command::Line("/oper open sesame".to_owned())));
-        assert_eq!(parse(" /home/ann"), say(" /home/ann"));
+    fn a_command_is_not_said_because_of_a_space_before_it() {
+        for line in ["  /oper open sesame", "\t/oper open sesame", "\u{a0}/oper open sesame"] {
+            assert_eq!(parse(line), Some(Command::Line("/oper open sesame".to_owned())), "{line:?}");
+        }
+        assert_eq!(parse(" /home/ann"), Some(Command::Line("/home/ann".to_owned())));
+        assert_eq!(parse(" /quit"), Some(Command::Quit));
     }
 
     #[test]

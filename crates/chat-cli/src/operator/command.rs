@@ -44,9 +44,11 @@ pub(crate) fn run(local: &LocalMember, line: &str) -> Outcome {
     if line.trim().is_empty() {
         return Outcome::Done;
     }
-    let Some(rest) = line.strip_prefix('/') else { return say(local, line) };
+    let words = line.trim_start();
+    let Some(rest) = words.strip_prefix('/') else { return say(local, line) };
     if rest.starts_with('/') {
-        return say(local, rest);
+        let blank = &line[..line.len() - words.len()];
+        return say(local, &format!("{blank}{rest}"));
     }
     let (name, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     match (name.to_lowercase().as_str(), argument.trim()) {
@@ -130,6 +132,7 @@ mod tests {
         assert_eq!(said("hello all"), (Outcome::Done, vec!["[*] hello all".to_owned()]));
         assert_eq!(said("/say hello all"), (Outcome::Done, vec!["[*] hello all".to_owned()]));
         assert_eq!(said("//kick is a command"), (Outcome::Done, vec!["[*] /kick is a command".to_owned()]));
+        assert_eq!(said(" //kick is one"), (Outcome::Done, vec!["[*]  /kick is one".to_owned()]));
         assert_eq!(said("  "), (Outcome::Done, vec![]));
     }
 

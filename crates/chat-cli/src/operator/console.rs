@@ -153,9 +153,12 @@ impl Console {
         match act {
             Act::Enter(line) => self.enter(line),
             Act::Say(lines) => {
-                for line in lines.into_iter().filter(|line| !line.trim().is_empty()) {
+                for mut line in lines.into_iter().filter(|line| !line.trim().is_empty()) {
                     // As it is: a paste is not a command.
-                    self.enter(if line.starts_with('/') { format!("/{line}") } else { line });
+                    if let Some(place) = line.find('/').filter(|&place| line[..place].trim().is_empty()) {
+                        line.insert(place, '/');
+                    }
+                    self.enter(line);
                 }
             }
             Act::Interrupt | Act::EndOfInput if self.place == Place::Elsewhere => return Next::Leave,

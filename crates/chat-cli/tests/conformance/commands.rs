@@ -23,10 +23,21 @@ fn clause_13_1_what_begins_with_a_slash_is_never_said_and_two_slashes_say_one() 
     assert_eq!(over_udp.lines_until(&line), [told[0].clone(), line.clone()]);
     assert_eq!(reader.read_up_to(&line), [line]);
 
+    for blank in [" ", "\t", "\u{a0}", "  \u{3000}"] {
+        plain.send(format!("{blank}/oper secret\n{blank}//home\n"));
+        let said = plain.line(&format!("{}/home", blank.replace('\t', " ")));
+        assert_eq!(reader.read_up_to(&said), [said]);
+    }
+    plain.send("/oper\u{a0}secret\n");
+    let told = plain.read_up_to("[*] This room has no operator password");
+    assert!(!told.concat().contains("secret"), "{told:?}");
+
     let (mut framed, welcome) = Framed::join(&server);
     assert_eq!(welcome.capabilities & 1, 1);
     framed.say("//usr/bin");
     assert!(framed.message().event.to_string().ends_with("] /usr/bin"));
+    framed.say(" //home");
+    assert!(framed.message().event.to_string().ends_with("]  /home"));
 }
 
 #[test]

@@ -105,6 +105,15 @@ impl MuteList {
         lifted
     }
 
+    /// Ends the mutes that hold for this session alone, which is over. Returns them.
+    pub(crate) fn end(&self, session: Session) -> Vec<Mute> {
+        if !self.0.has_had_any.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let sessions = self.lock().of_session_alone(session);
+        self.lift(sessions)
+    }
+
     /// As [`Mutes::moved`].
     pub(crate) fn moved(&self, from: Session, to: Session) {
         self.lock().moved(from, to);
@@ -193,6 +202,14 @@ impl Mutes {
             }
         }
         self.index.entry(to).or_default().extend(sessions);
+    }
+
+    /// The mutes that hold for nothing but this session.
+    fn of_session_alone(&self, session: Session) -> Vec<Session> {
+        let cover = Cover::Session(session);
+        let is_alone =
+            |of: &&Session| self.mutes.get(of).is_some_and(|(_, covers)| *covers == [cover.clone()]);
+        self.index.get(&cover).into_iter().flatten().filter(is_alone).copied().collect()
     }
 
     fn is_muted(&self, who: Known<'_>) -> bool {

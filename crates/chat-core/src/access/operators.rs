@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::Hasher;
 use std::net::IpAddr;
 
+use chat_proto::Text;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 /// Attempts from one address in [`WINDOW_MS`].
@@ -41,7 +42,9 @@ impl OperatorPassword {
     ///
     /// [`PasswordError`] if it is too short, too long, or not what a member could type in one line.
     pub fn new(password: &str) -> Result<Self, PasswordError> {
-        let is_typed = password.trim() == password && !password.contains(char::is_control);
+        // What a member types is cleaned like any other text.
+        let is_clean = Text::one_line(password).is_ok_and(|typed| typed.as_str() == password);
+        let is_typed = is_clean && password.trim() == password && !password.contains(char::is_control);
         let is_long = (Self::BYTES_MIN..=Self::BYTES_MAX).contains(&password.len());
         if is_typed && is_long { Ok(Self(password.to_owned())) } else { Err(PasswordError) }
     }
@@ -66,7 +69,7 @@ impl fmt::Debug for OperatorPassword {
 /// A string that cannot be a password. The operator who chose it is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a password has {} to {} bytes, no control characters, and no space at its ends",
+    "a password has {} to {} bytes, no control or invisible characters, and no space at its ends",
     OperatorPassword::BYTES_MIN,
     OperatorPassword::BYTES_MAX
 )]
@@ -163,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_password_is_something_one_can_type() {
-        for bad in ["", "short", " spaces at the ends ", "two\nlines", &"x".repeat(201)] {
+        for bad in ["", "short", " spaces at the ends ", "two\nlines", "open\u{ad}sesame", &"x".repeat(201)] {
             assert_eq!(OperatorPassword::new(bad), Err(PasswordError), "{bad:?}");
         }
         assert_eq!(format!("{:?}", OperatorPassword::new("open sesame").unwrap()), "OperatorPassword");

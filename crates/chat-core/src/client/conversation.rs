@@ -17,6 +17,7 @@ use self::seen::Seen;
 use self::settled::Settled;
 use super::saved::Place;
 use super::{ClientConfig, ClientEvent, OldMessages};
+use crate::commands;
 
 /// Most unconfirmed messages. Enough to fill a fast path, few enough that a slow path causes back-pressure
 /// on the user of the client.
@@ -96,10 +97,11 @@ struct Said {
 impl Said {
     /// How it is sent to a room with or without commands.
     fn on_the_wire(&self, has_commands: bool) -> Text {
-        if self.is_line || !has_commands || !self.text.as_str().starts_with('/') {
-            return self.text.clone();
-        }
-        Text::one_line(&format!("/{}", self.text)).expect("invariant: `say` has left a byte")
+        let doubled = if self.is_line || !has_commands { None } else { commands::doubled(&self.text) };
+        doubled.map_or_else(
+            || self.text.clone(),
+            |text| Text::one_line(&text).expect("invariant: `say` has left a byte"),
+        )
     }
 }
 
@@ -175,7 +177,7 @@ impl Conversation {
         self.standing.map(|standing| standing.session.member)
     }
 
-    /// Queues `text` to be said as it is. A text of the greatest length that begins with `/` becomes two messages:
+    /// Queues `text` to be said as it is. A text of the greatest length that reads as a command becomes two messages:
     /// in a room with commands a slash is put before it.
     ///
     /// # Errors
@@ -185,7 +187,7 @@ impl Conversation {
         if self.is_full() {
             return Err(text);
         }
-        if text.as_str().starts_with('/') && text.as_str().len() == TEXT_BYTES_MAX {
+        if commands::doubled(&text).is_some_and(|text| text.len() > TEXT_BYTES_MAX) {
             let last = text.as_str().chars().next_back().map_or(0, char::len_utf8);
             let (front, rest) = text.as_str().split_at(TEXT_BYTES_MAX - last);
             for text in [front, rest].iter().flat_map(|part| Text::one_line(part)) {

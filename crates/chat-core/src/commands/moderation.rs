@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_proto::{Author, Name, Text};
 
-use super::{Caller, Reply, RoomCommand};
+use super::{Caller, Reply, RoomCommand, first_word};
 use crate::access::ban_list::{Ban, Banned};
 use crate::access::mutes::Mute;
 use crate::access::operators::Entered;
@@ -62,21 +62,21 @@ fn topic(caller: &Caller<'_>, text: &str) -> Reply {
 }
 
 fn kick(caller: &Caller<'_>, arguments: &str) -> Reply {
-    let (who, why) = arguments.split_once(' ').unwrap_or((arguments, ""));
+    let (who, why) = first_word(arguments);
     if who.is_empty() {
         return Reply::refuse("Type /kick NAME [WHY]");
     }
     let kicked = caller.room().find(who).ok_or_else(|| not_here(who));
-    match kicked.and_then(|member| {
-        caller.room().kick_member(member, why.trim()).map_err(|e| sentence(&e.to_string()))
-    }) {
+    match kicked
+        .and_then(|member| caller.room().kick_member(member, why).map_err(|e| sentence(&e.to_string())))
+    {
         Ok(()) => Reply::line(format!("{who} was kicked")),
         Err(why) => Reply::refuse(why),
     }
 }
 
 fn ban(caller: &Caller<'_>, arguments: &str) -> Reply {
-    let (who, rest) = arguments.split_once(' ').unwrap_or((arguments, ""));
+    let (who, rest) = first_word(arguments);
     if who.is_empty() {
         return Reply::refuse("Type /ban NAME|ADDRESS|NETWORK [for 2h] [WHY]");
     }
@@ -84,7 +84,7 @@ fn ban(caller: &Caller<'_>, arguments: &str) -> Reply {
         Ok(who) => who,
         Err(why) => return Reply::refuse(why),
     };
-    let (duration, why) = match duration_in_front(rest.trim()) {
+    let (duration, why) = match duration_in_front(rest) {
         Ok(parts) => parts,
         Err(why) => return Reply::refuse(why),
     };
@@ -179,15 +179,14 @@ fn unmute(caller: &Caller<'_>, who: &str) -> Reply {
 }
 
 fn slow(caller: &Caller<'_>, pause: &str) -> Reply {
-    let pause = match pause {
+    let pause = match pause.to_lowercase().as_str() {
         "" => {
             return Reply::line(match caller.room().slow() {
                 Some(pause) => format!("Each member may speak every {}", in_words(pause.as_secs())),
                 None => "Slow mode is off".to_owned(),
             });
         }
-        "0" => None,
-        off if off.eq_ignore_ascii_case("off") => None,
+        "0" | "0s" | "off" => None,
         pause => match duration(pause) {
             Some(pause) => Some(pause),
             None => return Reply::refuse("Type /slow 5s, /slow 2m or /slow off"),
@@ -212,18 +211,19 @@ fn not_here(who: &str) -> String {
 
 /// Reads `for 2h` at the beginning.
 fn duration_in_front(text: &str) -> Result<(Option<Duration>, &str), String> {
-    let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let (first, rest) = first_word(text);
+    let first = first.to_lowercase();
     if first != "for" {
-        let time = first.strip_prefix("for").unwrap_or(first);
+        let time = first.strip_prefix("for").unwrap_or(&first);
         return match duration(time) {
             None => Ok((None, text)),
             // As the reason of a ban without end it would surprise.
             Some(_) => Err(format!("Write 'for {time}' for a time.")),
         };
     }
-    let (word, why) = rest.trim_start().split_once(' ').unwrap_or((rest.trim_start(), ""));
+    let (word, why) = first_word(rest);
     match duration(word) {
-        Some(duration) => Ok((Some(duration), why.trim_start())),
+        Some(duration) => Ok((Some(duration), why)),
         None => Err(format!("'{word}' is no time. Write 30s, 10m, 2h or 7d.")),
     }
 }
@@ -233,10 +233,10 @@ fn duration(word: &str) -> Option<Duration> {
     const DAY: u64 = 24 * 60 * 60;
     let (digits, unit) = word.split_at_checked(word.len().checked_sub(1)?)?;
     let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 60 * 60,
-        "d" => DAY,
+        "s" | "S" => 1,
+        "m" | "M" => 60,
+        "h" | "H" => 60 * 60,
+        "d" | "D" => DAY,
         _ => return None,
     };
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn times_are_read_with_their_unit() {
         for (word, seconds) in
-            [("30s", 30), ("10m", 600), ("2h", 7_200), ("7d", 604_800), ("3650d", 315_360_000)]
+            [("30s", 30), ("10m", 600), ("2h", 7_200), ("2H", 7_200), ("7d", 604_800), ("3650d", 315_360_000)]
         {
             assert_eq!(duration(word), Some(Duration::from_secs(seconds)), "{word}");
         }
@@ -278,8 +278,9 @@ mod tests {
         assert_eq!(duration_in_front("for 2h spam"), Ok((Some(Duration::from_secs(7_200)), "spam")));
         assert_eq!(duration_in_front("for 2h"), Ok((Some(Duration::from_secs(7_200)), "")));
         assert_eq!(duration_in_front("spam for 2h"), Ok((None, "spam for 2h")));
+        assert_eq!(duration_in_front("FOR\u{a0}2H  spam"), Ok((Some(Duration::from_secs(7_200)), "spam")));
         assert!(duration_in_front("for ever").is_err());
-        for time in ["2h spam", "for2h spam"] {
+        for time in ["2h spam", "for2h spam", "For2h spam"] {
             assert!(duration_in_front(time).is_err(), "{time}: it is not the reason of a ban for ever");
         }
     }

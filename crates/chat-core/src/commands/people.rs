@@ -2,7 +2,7 @@
 
 use chat_proto::{Author, MemberId, Name, Text};
 
-use super::{Action, Caller, Reply, RoomCommand};
+use super::{Action, Caller, Reply, RoomCommand, first_word};
 use crate::error::sentence;
 
 /// Members that `/who` lists.
@@ -54,10 +54,11 @@ fn who(caller: &Caller<'_>, _: &str) -> Reply {
 }
 
 fn msg(caller: &Caller<'_>, arguments: &str) -> Reply {
-    let Some((to, text)) = arguments.split_once(' ') else {
+    let (to, text) = first_word(arguments);
+    if text.is_empty() {
         return Reply::refuse("Type /msg NAME TEXT");
-    };
-    match caller.room.find(to) {
+    }
+    match caller.find(to) {
         Some(to) => send(caller, to, text),
         None => Reply::refuse(format!("{to} is not here. /who tells who is.")),
     }
@@ -95,7 +96,7 @@ fn ignore(caller: &Caller<'_>, who: &str) -> Reply {
             format!("You ignore {list}")
         });
     }
-    match caller.room.find(who) {
+    match caller.find(who) {
         None => Reply::refuse(format!("{who} is not here. /who tells who is.")),
         Some(whom) if whom == caller.member => Reply::refuse("You cannot ignore yourself"),
         Some(whom) => match caller.room.ignore(caller.member, whom) {
@@ -110,7 +111,7 @@ fn unignore(caller: &Caller<'_>, who: &str) -> Reply {
     if who.is_empty() {
         return Reply::refuse("Type /unignore NAME");
     }
-    match caller.room.find(who) {
+    match caller.find(who) {
         Some(whom) if caller.room.unignore(caller.member, whom) => {
             Reply::action(Action::Ignore { member: whom, is_ignored: false })
                 .and(format!("You see what {who} says again"))
@@ -126,8 +127,8 @@ fn join(caller: &Caller<'_>, name: &str) -> Reply {
         Err(_) if name.is_empty() => return Reply::refuse("Type /join ROOM. /rooms lists them."),
         Err(error) => return Reply::refuse(format!("'{name}' cannot be a room: {error}")),
     };
-    if caller.room.name().is_some_and(|here| here.is_confusable_with(&name)) {
-        return Reply::line(format!("You are in {name}"));
+    if let Some(here) = caller.room.name().filter(|here| here.is_confusable_with(&name)) {
+        return Reply::line(format!("You are in {here}"));
     }
     let origin = caller.room.origin_of(caller.member);
     let called = if let Author::Named(called) = &caller.author { Some(called) } else { None };

@@ -202,9 +202,8 @@ impl State {
         } else if self.is_shared() && member != MemberId::ROOM && self.local_place(member).is_none() {
             // A member of another server, which may come here.
             let left = Left { taken: number, ..Left::default() };
-            if let Some((forgotten, Left { name: Some(name), .. })) = self.left.remember(member, left) {
-                self.names.release(&name);
-                self.give_up_name(forgotten);
+            if let Some((forgotten, left)) = self.left.remember(member, left) {
+                self.forget(forgotten, left.name);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chat_proto::{Author, DirectItem, Event, LeaveReason, MemberId, Text};
+use chat_proto::{Author, DirectItem, Event, LeaveReason, MemberId, Name, Text};
 
 use super::{State, WORD, Wakes};
 use crate::state::direct_lane::Lane;
@@ -13,8 +13,30 @@ use crate::transport::update::Dismissed;
 impl State {
     /// A member leaves, and its transport knows that already.
     pub(crate) fn leave(&mut self, membership: Membership, reason: LeaveReason, now: Instant) -> Wakes {
+        self.end_mutes_of(membership, &reason);
+        self.move_away(membership, reason, now)
+    }
+
+    /// Like [`leave`](Self::leave), for a member that goes on in another room: what it is known by there is told later.
+    pub(super) fn move_away(&mut self, membership: Membership, reason: LeaveReason, now: Instant) -> Wakes {
         let attachment = self.members.get(membership).map(|member| member.attachment as usize);
         self.remove(membership, reason, now, attachment)
+    }
+
+    /// Nobody can resume what a plain member leaves, and nobody does what was left by choice: mutes that hold for nothing else
+    /// end with it.
+    fn end_mutes_of(&self, membership: Membership, reason: &LeaveReason) {
+        let member = self.members.get(membership);
+        if let Some(member) = member.filter(|member| !member.is_framed || *reason == LeaveReason::Quit) {
+            self.end_mutes(member.id);
+        }
+    }
+
+    /// This session is over, and so are the mutes that hold for nothing else.
+    pub(super) fn end_mutes(&self, session: MemberId) {
+        for mute in self.admission.mutes().end(self.session_of(session)) {
+            self.keep_lifted(mute.epoch, mute.member);
+        }
     }
 
     /// Like [`leave`](Self::leave), and removes the member's dismissal from what `attachment` will pull: returns the reason
@@ -38,6 +60,7 @@ impl State {
 
     /// A member must go, and its transport must be told.
     pub(super) fn dismiss(&mut self, membership: Membership, reason: &LeaveReason, now: Instant) -> Wakes {
+        self.end_mutes_of(membership, reason);
         let mut wakes = self.tell_dismissed(membership, reason.clone());
         wakes.add(self.remove(membership, reason.clone(), now, None));
         wakes
@@ -98,15 +121,23 @@ impl State {
                 standing: member.standing().cloned().unwrap_or_default(),
                 unread: member.profile.as_ref().map(|profile| profile.unread()).unwrap_or_default(),
             };
-            if let Some((forgotten, Left { name: Some(name), .. })) = self.left.remember(member.id, left) {
-                self.names.release(&name);
-                self.give_up_name(forgotten);
+            if let Some((forgotten, left)) = self.left.remember(member.id, left) {
+                self.forget(forgotten, left.name);
             }
         }
         let lane = member.profile.as_ref().and_then(|profile| profile.lane.as_deref());
         let wakes = self.return_undelivered(&author, lane, reason, word);
         self.by_transport.of(word).left += 1;
         Some((author, wakes))
+    }
+
+    /// A session that left long ago makes way for others.
+    pub(super) fn forget(&mut self, session: MemberId, name: Option<Name>) {
+        if let Some(name) = name {
+            self.names.release(&name);
+            self.give_up_name(session);
+        }
+        self.end_mutes(session);
     }
 
     pub(super) fn those(&self, which: impl Fn(&Member) -> bool) -> Vec<Membership> {

@@ -45,7 +45,7 @@ impl State {
     /// (any more).
     pub(crate) fn depart(&mut self, membership: Membership, now: Instant) -> Option<(Luggage, u64, Wakes)> {
         let (luggage, left_after) = (self.luggage(membership)?, self.log.seq());
-        Some((luggage, left_after, self.leave(membership, LeaveReason::Quit, now)))
+        Some((luggage, left_after, self.move_away(membership, LeaveReason::Quit, now)))
     }
 
     /// A plain member of another room, which it has left, joins this one.

@@ -226,6 +226,9 @@ impl State {
         if self.has_muted(from) {
             return Err(TellError::Muted);
         }
+        if self.config.names.are_required() && !matches!(author, Author::Named(_)) {
+            return Err(TellError::NeedsName);
+        }
         let Some(recipient) = self.author_of(to) else {
             return self
                 .tell_elsewhere(from, author, to, text)

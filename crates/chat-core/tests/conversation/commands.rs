@@ -27,9 +27,11 @@ fn what_is_said_is_no_command_and_a_command_is_sent_as_it_is() {
     conversation.say(text("/quit")).unwrap();
     conversation.command(text("/nick ann")).unwrap();
     conversation.say(text("hello")).unwrap();
+    conversation.say(text("  /quit")).unwrap();
     assert_eq!(conversation.next_frame(), says(1, "//quit"));
     assert_eq!(conversation.next_frame(), says(2, "/nick ann"));
     assert_eq!(conversation.next_frame(), says(3, "hello"));
+    assert_eq!(conversation.next_frame(), says(4, "  //quit"));
     let mut conversation = welcomed(0);
     conversation.say(text("/quit")).unwrap();
     assert_eq!(conversation.next_frame(), says(1, "/quit"), "a room without commands");
