@@ -25,6 +25,7 @@ use std::sync::Arc;
 use chat_core::Room;
 use serde::{Deserialize, Serialize};
 
+use crate::server::BanFile;
 #[cfg(unix)]
 use crate::server::{HandOver, Kind};
 
@@ -42,6 +43,8 @@ pub(crate) struct Desk {
     pub(crate) hand_over: Arc<HandOver>,
     /// Has the server read its configuration again, and tells what became of it.
     pub(crate) reload: Arc<dyn Fn() -> Result<String, String> + Send + Sync>,
+    /// Where bans are stored.
+    pub(crate) bans: Option<BanFile>,
 }
 
 impl fmt::Debug for Desk {

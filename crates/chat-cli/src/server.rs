@@ -32,7 +32,7 @@ use chat_store::Store;
 use chat_tcp::UnixFile;
 use crossbeam_channel::{bounded, never};
 
-use self::bans::BanFile;
+pub(crate) use self::bans::BanFile;
 use self::observers::{Observers, observe};
 use self::reload::Reloader;
 use self::sockets::Opened;
@@ -111,7 +111,7 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     #[cfg(unix)]
     predecessor.map_or(Ok(()), Predecessor::end)?;
     let room = rooms.first();
-    let bans = args.bans.as_deref().map(|path| BanFile::open(path, &room, &list)).transpose()?;
+    let bans = args.bans.as_deref().map(|path| BanFile::open(path, &rooms, &list)).transpose()?;
     if let Some(store) = &store {
         if bans.is_none() {
             history::keep_bans(store, &list)?;
@@ -182,6 +182,7 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         #[cfg(unix)]
         hand_over: Arc::clone(&hand_over),
         reload: Arc::new(move || reloader.reload()),
+        bans: bans.clone(),
     };
     #[cfg(unix)]
     if let Some(control) = &control {
@@ -203,7 +204,8 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     }
     let result = running.join();
     if let Some(bans) = bans {
-        bans.finish();
+        let stored = bans.finish();
+        stored.unwrap_or_else(|why| tracing::warn!("{why}"));
     }
     if let Some(store) = store {
         store.close();

@@ -181,3 +181,40 @@ fn consoles_have_a_maximum_and_what_is_no_request_ends_one() {
     std::io::Read::read_to_end(&mut consoles[0], &mut rest).expect("it ends");
     assert!(rest.is_empty());
 }
+
+#[test]
+fn operators_are_told_if_a_change_of_the_bans_cannot_be_stored() {
+    let directory = Directory::new("bans");
+    let (socket, bans) = (directory.socket(), directory.0.join("bans.toml"));
+    let password = directory.0.join("password");
+    fs::write(&password, "open sesame\n").expect("it can be written");
+    let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let (at, kept, word) = (path(&socket), path(&bans), path(&password));
+    let server = Server::with(&["--socket", &at, "--bans", &kept, "--operator-password-file", &word]);
+    let mut ann = server.peer();
+    ann.send("/oper open sesame\n");
+    ann.read_up_to("[*] You are an operator. /help lists what you can do.");
+    // A new file cannot be put in the place of the old one.
+    let in_the_way = directory.0.join("bans.toml.new");
+    fs::create_dir(&in_the_way).expect("it is not there");
+    let error = fs::File::create(&in_the_way).expect_err("it is a directory");
+    let why = format!(
+        "The bans hold now, but their file does not say the same, so a restart would undo the last changes: cannot write the file of bans {kept}: {error}"
+    );
+
+    let (code, stdout, stderr) = admin(&socket, &["ban", "bob"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), "bob is banned\n"));
+    assert!(stderr.starts_with(&format!("error: {why}")), "{stderr}");
+    ann.read_up_to(&format!("[*] {why}"));
+    ann.send("/ban eve\n");
+    ann.read_up_to(&format!("[*] {why}"));
+    let (code, _, stderr) = admin(&socket, &["unban", "bob"]);
+    assert!(code == Some(1) && stderr.contains(&why), "{stderr}");
+    assert_eq!(admin(&socket, &["bans"]), (Some(0), "eve\n".to_owned(), String::new()));
+
+    fs::remove_dir(&in_the_way).expect("it is there");
+    let banned = "ida is banned\n".to_owned();
+    assert_eq!(admin(&socket, &["ban", "ida"]), (Some(0), banned, String::new()));
+    let stored = fs::read_to_string(&bans).expect("it is there");
+    assert!(stored.contains("eve") && stored.contains("ida") && !stored.contains("bob"), "{stored}");
+}

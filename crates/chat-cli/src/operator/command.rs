@@ -64,6 +64,12 @@ pub(crate) fn run(local: &LocalMember, line: &str) -> Outcome {
     }
 }
 
+/// Whether a line that was done has changed who is banned.
+pub(crate) fn changes_bans(line: &str) -> bool {
+    let name = line.split_whitespace().next().unwrap_or_default();
+    name.eq_ignore_ascii_case("/ban") || name.eq_ignore_ascii_case("/unban")
+}
+
 fn say(local: &LocalMember, text: &str) -> Outcome {
     match local.notice(text) {
         Ok(()) => Outcome::Done,

@@ -10,7 +10,7 @@ use super::command::{self, Outcome};
 use super::wording::{Wording, unix_ms_of, wording};
 use super::{Desk, Request, Status, Update};
 use crate::client::command::takes_room;
-use crate::server;
+use crate::server::{self, BanFile};
 
 /// How old the numbers of a status may be.
 const STATUS_PERIOD: Duration = Duration::from_secs(1);
@@ -114,7 +114,14 @@ impl<F: FnMut(Update) -> bool> Session<F> {
         let quits = outcome == Outcome::Quit;
         match outcome {
             Outcome::Done => {}
-            Outcome::Answer(text) => self.tell(Update::Answer(text))?,
+            Outcome::Answer(text) => {
+                self.tell(Update::Answer(text))?;
+                if command::changes_bans(line)
+                    && let Some(Err(why)) = self.desk.bans.as_ref().map(BanFile::finish)
+                {
+                    self.tell(Update::Refused(why))?;
+                }
+            }
             Outcome::Refused(why) => self.tell(Update::Refused(why))?,
             Outcome::Move(room) => {
                 let moved = self.enter(room);

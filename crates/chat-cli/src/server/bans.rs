@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 
-use chat_core::{Ban, BanList, Banned, Room, Waker};
+use chat_core::{Ban, BanList, Banned, Room, Rooms, Waker};
 use chat_proto::Text;
 use crossbeam_channel::{Sender, bounded};
 use jiff::Timestamp;
@@ -27,8 +27,9 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Begins a file that is written.
 const HEADER: &str = "# The bans of a chat server. It reads this file at its start and after SIGHUP, and writes it after /ban and /unban.\n";
 
-/// The file of a room's bans.
-pub(super) struct BanFile {
+/// The file of a server's bans. A clone is the same file.
+#[derive(Clone)]
+pub(crate) struct BanFile {
     state: Arc<Mutex<State>>,
     changed: Sender<()>,
 }
@@ -44,15 +45,16 @@ struct State {
 }
 
 impl BanFile {
-    /// Reads the file at `path`, if there is one, into `list`, which is that of `room`, and keeps the two together from now on.
+    /// Reads the file at `path`, if there is one, into `list`, which is that of `rooms`, and keeps the two together from now on.
+    /// Operators among the members are told of a change that cannot be stored.
     ///
     /// # Errors
     ///
     /// If the file cannot be read or understood, or the system has no thread to give.
-    pub(super) fn open(path: &Path, room: &Room, list: &BanList) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path, rooms: &Rooms, list: &BanList) -> Result<Self, Failure> {
         // What is put in the file's place must not take that of a link to it.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        let mut state = State { path, room: room.clone(), known: Bans::new() };
+        let mut state = State { path, room: rooms.first(), known: Bans::new() };
         state.read().and_then(|()| state.is_writable()).map_err(BanFileError::into_failure)?;
         let state = Arc::new(Mutex::new(state));
         let (changed, changes) = bounded(1);
@@ -60,10 +62,15 @@ impl BanFile {
         list.add_waker(Waker::new(move || {
             let _there_already = wake.try_send(());
         }));
-        let writer = Arc::clone(&state);
-        Builder::new()
-            .name("chat-bans".to_owned())
-            .spawn(move || changes.iter().for_each(|()| bring_together(&writer)))?;
+        let (writer, rooms) = (Arc::clone(&state), rooms.clone());
+        Builder::new().name("chat-bans".to_owned()).spawn(move || {
+            for () in &changes {
+                if let Err(why) = bring_together(&writer) {
+                    tracing::warn!("{why}");
+                    tell_operators(&rooms, &why);
+                }
+            }
+        })?;
         Ok(Self { state, changed })
     }
 
@@ -73,8 +80,12 @@ impl BanFile {
     }
 
     /// Writes what is not written yet.
-    pub(super) fn finish(&self) {
-        bring_together(&self.state);
+    ///
+    /// # Errors
+    ///
+    /// In words for people, if the bans in force are not all in the file after that.
+    pub(crate) fn finish(&self) -> Result<(), String> {
+        bring_together(&self.state)
     }
 }
 
@@ -85,12 +96,23 @@ pub(super) fn check(path: &Path) -> Result<(), Failure> {
     state.read().and_then(|()| state.is_writable()).map_err(BanFileError::into_failure)
 }
 
-fn bring_together(state: &Mutex<State>) {
+fn bring_together(state: &Mutex<State>) -> Result<(), String> {
     // What is known is replaced as a whole.
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(error) = state.read().and_then(|()| state.write()) {
-        let error = causes(&error);
-        tracing::warn!("the bans in force are not all in the file: {error}");
+    let written = state.read().and_then(|()| state.write());
+    written.map_err(|error| {
+        let why = causes(&error);
+        format!("The bans hold now, but their file does not say the same, so a restart would undo the last changes: {why}")
+    })
+}
+
+/// Tells the operators that have come over a transport. Those at a console read it in the answer to their command.
+fn tell_operators(rooms: &Rooms, why: &str) {
+    for room in rooms.all() {
+        let (_, members) = room.presence(usize::MAX);
+        for operator in members.iter().filter(|member| member.is_operator && member.address.is_some()) {
+            let _left = room.tell(operator.member, why);
+        }
     }
 }
 
@@ -128,7 +150,8 @@ impl State {
     fn write(&mut self) -> Result<(), BanFileError> {
         let bans: Bans = self.room.bans().into_iter().map(|ban| (ban.who.to_string(), ban)).collect();
         if bans != self.known {
-            replace(&self.path, &render(&bans)).map_err(|source| self.error(source))?;
+            replace(&self.path, &render(&bans))
+                .map_err(|source| BanFileError::NotWritable { path: self.path.clone(), source })?;
             self.known = bans;
         }
         Ok(())
