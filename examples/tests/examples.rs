@@ -176,7 +176,7 @@ fn a_host_speaks_listens_moderates_and_kicks() {
         ann.say(said);
     }
     // What ann is told comes at once, and what is said comes in the order of the room.
-    assert_eq!(ann.hear(), "[*] no spam in here");
+    assert_eq!(ann.hear(), "[*] Not said: no spam in here");
     assert_eq!(ann.hear(), "[*] Type /roll 2d6: two dice of six sides");
     let heard = example.lines_until("dear it");
     assert!(heard.contains(&format!("{prefix} hello")), "{heard:?}");

@@ -113,7 +113,7 @@ fn a_history_keeps_bans_mutes_the_topic_and_slow_mode_over_kill_9() {
     bob.read_up_to("[*] Eve");
     let mut eve = server.peer();
     eve.send("/nick EVE\nhello\n");
-    eve.read_up_to("[*] You are muted");
+    eve.read_up_to("[*] Not said: You are muted");
     bob.send("/unmute eve\n");
     bob.read_up_to("[*] eve may speak");
     eve.send("sorry\n");
@@ -170,7 +170,7 @@ fn names_may_be_required_and_addresses_hidden() {
     let server = Server::with(&["--names", "required", "--hide-addresses"]);
     let (mut ann, mut bob) = (server.peer(), server.peer());
     ann.send("hello\n");
-    ann.read_up_to("[*] Choose a name first: type /nick NAME");
+    ann.read_up_to("[*] Not said: Choose a name first: type /nick NAME");
     bob.send("/nick bob\n");
     bob.read_up_to("[*] You are bob");
     ann.send("/nick bob\n");

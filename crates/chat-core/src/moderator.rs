@@ -25,7 +25,6 @@ use crate::room::Room;
 /// use chat_core::{Moderator, RoomConfig, Verdict};
 ///
 /// let moderator = Moderator::new(|offer| match offer.text.as_str() {
-///     "/help" => Verdict::refuse("Type something, and everyone sees it"),
 ///     text if text.contains("spam") => Verdict::refuse("no spam"),
 ///     _ => Verdict::Accept,
 /// });
@@ -56,7 +55,7 @@ pub enum Verdict {
     Accept,
     /// The same member says this text instead.
     Change(Text),
-    /// It is not said. Only its author is told this text: a reason, or the answer to a command.
+    /// It is not said. Only its author is told this text: why. A plain member reads `[*] Not said: WHY`.
     Refuse(Text),
 }
 

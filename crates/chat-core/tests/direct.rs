@@ -144,7 +144,7 @@ fn a_session_that_left_before_it_had_read_what_became_of_its_words_learns_it_whe
     carrier.pull();
     let resume = Resume { epoch: ann.welcome.epoch, session: ann.welcome.session, have: 0, direct: 0 };
     let _again = carrier.welcome("192.0.2.1:3", &Hello { resume: Some(resume), ..Hello::default() });
-    let told = ["1 [*] no", "3 [*] Not delivered to 192.0.2.2:2: left (connection lost)"];
+    let told = ["1 [*] Not said: no", "3 [*] Not delivered to 192.0.2.2:2: left (connection lost)"];
     assert_eq!(shown(&carrier.pull()), told, "its own private message was returned to its sender");
     let resume = Resume { epoch: bob.welcome.epoch, session: bob.welcome.session, have: 0, direct: 0 };
     let _again = carrier.welcome("192.0.2.2:4", &Hello { resume: Some(resume), ..Hello::default() });

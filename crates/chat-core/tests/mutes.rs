@@ -43,11 +43,11 @@ fn a_muted_members_messages_cost_the_others_nothing() {
     assert_eq!(run(&host, "mute ann"), ["ann is muted"]);
     let entries = room.stats().log_entries;
     assert_eq!(tcp.try_say(ann, "spam").unwrap().outcome, Outcome::Refused);
-    assert_eq!(tcp.pull().direct.last().unwrap().direct.item.to_string(), "[*] You are muted");
+    assert_eq!(tcp.pull().direct.last().unwrap().direct.item.to_string(), "[*] Not said: You are muted");
     let _said = tcp.try_say(ann, "/msg host spam").unwrap();
     assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] Not delivered: you are muted");
     let _said = tcp.try_say(ann, "/nick read-this").unwrap();
-    assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] You are muted");
+    assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] Not said: You are muted");
     assert_eq!(room.stats().log_entries, entries);
     assert_eq!(run(&host, "unmute ann"), ["ann may speak"]);
     assert_eq!(tcp.say(ann, "sorry"), 1);

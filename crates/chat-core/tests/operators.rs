@@ -159,7 +159,10 @@ fn in_slow_mode_each_member_waits_between_two_messages() {
     assert_eq!(tcp.say(ann, "one"), 1);
     time.pass(Duration::from_millis(1_500));
     assert_eq!(tcp.try_say(ann, "two").unwrap().outcome, Outcome::Refused);
-    assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] Slow mode: you may speak again in 4 s");
+    assert_eq!(
+        tcp.pull().direct[0].direct.item.to_string(),
+        "[*] Not said: Slow mode: you may speak again in 4 s"
+    );
     assert_eq!(tcp.say(bob, "two"), 2);
     host.say("three").unwrap();
     host.say("four").unwrap();

@@ -185,7 +185,7 @@ fn a_room_may_have_no_names_or_require_them() {
     let mut tcp = Carrier::new(&room, &time);
     let ann = tcp.join("192.0.2.1:5");
     assert_eq!(tcp.try_say(ann, "hello").unwrap().outcome, Outcome::Refused);
-    assert_eq!(told(&mut tcp), ["[*] Choose a name first: type /nick NAME"]);
+    assert_eq!(told(&mut tcp), ["[*] Not said: Choose a name first: type /nick NAME"]);
     ask(&mut tcp, ann, "/nick ann");
     assert_eq!(tcp.say(ann, "hello"), 1);
     assert_eq!(ask(&mut tcp, ann, "/nick"), ["[*] You need a name in this room"]);

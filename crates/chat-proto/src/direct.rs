@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::{
-    Author, Entry, MemberId, Text,
+    Author, Entry, MemberId, Notice, Text,
     limits::{LINE_PREFIX_BYTES_MAX, TEXT_BYTES_MAX},
     text,
 };
@@ -115,6 +115,27 @@ pub enum DirectItem {
 }
 
 impl DirectItem {
+    /// The line in place of `line`, the one before, if both tell a plain member that its messages are not said, for the same
+    /// reason.
+    ///
+    /// ```
+    /// use chat_proto::{DirectItem, Text};
+    ///
+    /// let refused = DirectItem::Refused { number: 3, why: Text::one_line("You are muted")? };
+    /// let folded = refused.folded_into(&refused.to_string());
+    /// assert_eq!(folded.as_deref(), Some("[*] Not said: You are muted (2 messages)"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn folded_into(&self, line: &str) -> Option<String> {
+        let (DirectItem::Refused { why, .. }, Notice::NotSaid { why: before, messages }) =
+            (self, Notice::of_line(line)?)
+        else {
+            return None;
+        };
+        let why = (why.as_str() == before).then_some(before)?;
+        Some(format!("[*] {}", Notice::NotSaid { why, messages: messages.saturating_add(1) }))
+    }
+
     /// The lines that a plain member reads: one, unless a private message is so long that its line would exceed the
     /// longest line of a message.
     pub fn to_lines(&self) -> Vec<String> {
@@ -138,7 +159,9 @@ impl fmt::Display for DirectItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DirectItem::Private { author, text, .. } => write!(f, "[{author} -> you] {text}"),
-            DirectItem::Refused { why, .. } => write!(f, "[*] {why}"),
+            DirectItem::Refused { why, .. } => {
+                write!(f, "[*] {}", Notice::NotSaid { why: why.as_str(), messages: 1 })
+            }
             DirectItem::Notice { text } => write!(f, "[*] {text}"),
             DirectItem::Undelivered { to, why } => write!(f, "[*] Not delivered to {to}: {why}"),
             DirectItem::Sent { to, text, .. } => write!(f, "[you -> {to}] {text}"),

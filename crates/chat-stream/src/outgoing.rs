@@ -67,6 +67,8 @@ pub(crate) struct Outgoing {
 struct Extra {
     outbox: Cow<'static, [u8]>,
     outbox_written: usize,
+    /// Where the last line for this member alone begins in the outbox, if nothing of it is written.
+    last_line_at: Option<usize>,
     /// Since when the socket has taken nothing.
     stalled_since: Option<Instant>,
     /// When a line was last written to an undelimited peer whose line break is still pending.

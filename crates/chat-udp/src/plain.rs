@@ -155,6 +155,12 @@ impl Plain {
 
     /// Something for this member alone.
     pub(crate) fn tell(&mut self, direct: &Direct) {
+        if let Some((line, number)) = self.lane.back_mut()
+            && let Some(folded) = direct.item.folded_into(line)
+        {
+            (*line, *number) = (folded, direct.number);
+            return;
+        }
         self.lane.extend(direct.item.to_lines().into_iter().map(|line| (line, direct.number)));
     }
 
@@ -238,7 +244,7 @@ impl Plain {
         }
         if let Some(goal) = &mut self.goal {
             if !goal.add(without_padding(bytes)) {
-                self.remark = Some("You are on your way to another room. Say it again there");
+                self.remark = Some("Not said: you are on your way to another room. Say it again there");
             }
             return Wish::Nothing;
         }
@@ -251,8 +257,7 @@ impl Plain {
             self.remark = TextKind::OtherEncoding.remark();
         }
         let bytes = without_padding(bytes);
-        let taken = &bytes[..bytes.len().min(PLAIN_DATAGRAM_BYTES_MAX)];
-        let mut rest = taken;
+        let mut rest = &bytes[..bytes.len().min(PLAIN_DATAGRAM_BYTES_MAX)];
         while !rest.is_empty() {
             let end = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |at| at + 1);
             let (line, after) = rest.split_at(end);

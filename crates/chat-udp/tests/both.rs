@@ -97,7 +97,7 @@ fn one_moderator_checks_messages_over_both_transports() {
 
     let plain = Peer::new(address);
     plain.send(b"spam");
-    assert_eq!(plain.recv(), "[*] no spam");
+    assert_eq!(plain.recv(), "[*] Not said: no spam");
     for client in [chat_tcp::connect(address, &ClientConfig::default()).unwrap(), connect(address)] {
         say(&client, "spam");
         say(&client, "hello");

@@ -49,7 +49,7 @@ fn clause_13_5_where_names_are_required_a_member_without_one_is_told_how_to_choo
     reader.is_in();
     plain.is_in();
     plain.send("hello\n");
-    plain.read_up_to("[*] Choose a name first: type /nick NAME");
+    plain.read_up_to("[*] Not said: Choose a name first: type /nick NAME");
     plain.send("/nick ann\nhello again\n");
     assert_eq!(reader.read_up_to("hello again"), ["[ann] hello again"]);
 }
@@ -69,11 +69,11 @@ fn clause_13_8_an_operator_mutes_slows_down_kicks_and_sets_the_topic() {
     operator.send("/mute ann\n");
     operator.read_up_to("[*] ann is muted");
     ann.send("spam\n");
-    ann.read_up_to("[*] You are muted");
+    ann.read_up_to("[*] Not said: You are muted");
     operator.send("/unmute ann\n/slow 1h\n");
     operator.read_up_to("[*] Each member may speak every 60 min");
     ann.send("one\ntwo\n");
-    ann.read_up_to("[*] Slow mode: you may speak again in 60 min");
+    ann.read_up_to("[*] Not said: Slow mode: you may speak again in 60 min");
     operator.send("/slow off\n/topic Homework\n");
     operator.read_up_to("set the topic: Homework");
     assert!(operator.lines().contains(&"[ann] one".to_owned()), "{:?}", operator.lines());
@@ -96,7 +96,7 @@ fn clause_13_11_a_muted_member_stays_so_in_another_room_and_an_operator_one() {
     operator.send("/oper open sesame\n/mute ann\n/join dev\n");
     operator.read_up_to("[*] You are in dev now: 1 present");
     ann.send("/join dev\nhello\n");
-    ann.read_up_to("[*] You are muted");
+    ann.read_up_to("[*] Not said: You are muted");
     operator.send("/unmute ann\n");
     operator.read_up_to("[*] ann may speak");
     ann.send("hello again\n");

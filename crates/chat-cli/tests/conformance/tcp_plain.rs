@@ -23,7 +23,7 @@ fn clause_5_1_a_later_line_that_is_not_text_is_not_said_and_its_author_is_told_s
     reader.read_up_to(&speaker.line("one"));
     speaker.send(b"\x01\x02\x03\x04\ntwo\n");
     assert_eq!(reader.read_up_to(&speaker.line("two")), [speaker.line("two")]);
-    assert_eq!(speaker.read_up_to("not said"), ["[*] That is not text, so it was not said"]);
+    assert_eq!(speaker.read_up_to("not text"), ["[*] Not said: that is not text"]);
 }
 
 #[test]

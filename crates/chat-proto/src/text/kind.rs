@@ -61,7 +61,7 @@ impl TextKind {
                 "Not all of that is UTF-8, and others see \u{FFFD} for the rest. Please send UTF-8: set your terminal to it, \
                  or pipe what you send through iconv -t UTF-8",
             ),
-            TextKind::NotText => Some("That is not text, so it was not said"),
+            TextKind::NotText => Some("Not said: that is not text"),
         }
     }
 

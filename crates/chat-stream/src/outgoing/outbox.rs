@@ -73,29 +73,46 @@ impl Outgoing {
 
     /// An item of the direct lane for a plain member. [`take_written_direct`](Self::take_written_direct) acknowledges it.
     pub(crate) fn push_direct(&mut self, direct: &Direct, now: Instant) {
-        for line in direct.item.to_lines() {
-            // The parts of a long line are refused one by one; one notice is enough.
-            if !(matches!(direct.item, DirectItem::Refused { .. }) && self.ends_with(&line)) {
-                self.push_line(&line, now);
-            }
+        match self.fold(&direct.item) {
+            Some(folded) => self.push_after_break(&folded, now),
+            None => direct.item.to_lines().iter().for_each(|line| self.push_line(line, now)),
         }
         self.extra().direct = direct.number;
     }
 
-    fn ends_with(&self, line: &str) -> bool {
-        let line_break = if let Reading::Delimited(format) = self.reading { format.line_break() } else { "" };
-        let Some(extra) = &self.extra else { return false };
-        let unwritten = &extra.outbox[extra.outbox_written..];
-        unwritten.strip_suffix(line_break.as_bytes()).is_some_and(|lines| lines.ends_with(line.as_bytes()))
+    /// Takes the last line away if nothing of it is written and it says the same of another message. Returns the line for both.
+    fn fold(&mut self, item: &DirectItem) -> Option<String> {
+        let line_break = self.line_break();
+        let extra = self.extra.as_mut()?;
+        let at = extra.last_line_at?;
+        let line = extra.outbox.get(at..)?.strip_suffix(line_break.as_bytes())?;
+        let folded = item.folded_into(str::from_utf8(line).ok()?)?;
+        extra.outbox.to_mut().truncate(at);
+        Some(folded)
     }
 
     pub(super) fn push_line(&mut self, line: &str, now: Instant) {
         let owed = self.owed_break(now);
         self.push_bytes(owed);
-        self.push_bytes(line.as_bytes());
+        self.push_after_break(line, now);
+    }
+
+    fn push_after_break(&mut self, line: &str, now: Instant) {
+        let line_break = self.line_break();
+        let extra = self.extra();
+        extra.last_line_at = Some(extra.outbox.len());
+        let outbox = extra.outbox.to_mut();
+        outbox.extend_from_slice(line.as_bytes());
+        outbox.extend_from_slice(line_break.as_bytes());
+        if self.reading == Reading::Undelimited {
+            self.extra().unbroken_since = Some(now);
+        }
+    }
+
+    fn line_break(&self) -> &'static str {
         match self.reading {
-            Reading::Delimited(format) => self.push_bytes(format.line_break().as_bytes()),
-            Reading::Undelimited => self.extra().unbroken_since = Some(now),
+            Reading::Delimited(format) => format.line_break(),
+            Reading::Undelimited => "",
         }
     }
 

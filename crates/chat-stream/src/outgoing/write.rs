@@ -99,6 +99,7 @@ impl Outgoing {
         let Some(written) = attempt(socket, |socket| socket.write(rest))? else { return Ok(true) };
         extra.stalled_since = None;
         extra.outbox_written += written;
+        extra.last_line_at.take_if(|at| *at < extra.outbox_written);
         if extra.outbox_written == extra.outbox.len() {
             (extra.outbox, extra.outbox_written) = (Cow::default(), 0); // gives the memory back
         }

@@ -76,7 +76,9 @@ impl Heard {
         match Notice::of_line(line) {
             Some(Notice::Closed(reason)) => Self::Closed(reason.to_owned()),
             Some(Notice::Missed(messages)) => Self::Missed(messages),
-            Some(Notice::SideEnded | Notice::CommandCut) | None => Self::Line(line.to_owned()),
+            Some(Notice::NotSaid { .. } | Notice::SideEnded | Notice::CommandCut) | None => {
+                Self::Line(line.to_owned())
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ mod plain;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use chat_core::{Rate, Room, RoomConfig, Rooms, RoomsConfig, Waker, World};
+use chat_core::{Moderator, Rate, Room, RoomConfig, Rooms, RoomsConfig, Verdict, Waker, World};
 use chat_proto::{
     Ack, Author, Cookie, Event, FrameDecoder, Hello, LeaveReason, MemberDatagram, MemberFrame, Resume,
     RoomDatagram, RoomFrame, SessionId, Text, Traffic, Welcome,

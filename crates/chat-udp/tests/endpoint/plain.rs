@@ -41,6 +41,23 @@ fn a_plain_member_that_lagged_is_told_how_many_messages_it_missed() {
 }
 
 #[test]
+fn lines_that_are_refused_for_one_reason_are_told_with_one_datagram() {
+    let (now, ann) = (begin(), address("10.0.0.1:1"));
+    let moderator = Moderator::new(|offer| match offer.text.as_str() {
+        "hello" => Verdict::Accept,
+        _ => Verdict::Refuse(offer.text.clone()),
+    });
+    let config = RoomConfig::default().with_moderator(moderator);
+    let mut server = Server::with(config, "192.0.2.1:5555", now);
+    server.answers(ann, b"hello\n", now);
+    let told = server.answers(ann, b"no\nno\nno\nso\n", now);
+    let told: Vec<_> = told.iter().map(|(_, bytes)| str::from_utf8(bytes).unwrap()).collect();
+    assert_eq!(told, ["[*] Not said: no (3 messages)\n", "[*] Not said: so\n"]);
+    let again = server.answers(ann, b"so\n", now);
+    assert_eq!(again, [(ann, b"[*] Not said: so\n".to_vec())], "the one before is sent");
+}
+
+#[test]
 fn no_more_than_16_kib_of_a_plain_datagram_are_taken() {
     let (now, ann) = (begin(), address("10.0.0.1:1"));
     let mut server = Server::new(now);

@@ -1,6 +1,7 @@
 //! What a member gets whose message the host refuses.
 
 use chat_core::{Moderator, Verdict};
+use chat_proto::limits::QUIET;
 use chat_proto::{Direct, DirectItem};
 
 use super::*;
@@ -21,18 +22,56 @@ fn a_plain_member_is_told_why_and_others_see_nothing() {
     let (mut guest, mut other) = (stage.guest_who_said(b"hello\n"), stage.listener());
     stage.read(&mut guest);
     stage.hear(&mut guest, b"spam\nfish\n");
-    assert_eq!(stage.read(&mut guest), "[*] no spam\n", "and what was changed is still its own line");
+    assert_eq!(
+        stage.read(&mut guest),
+        "[*] Not said: no spam\n",
+        "and what was changed is still its own line"
+    );
     assert_eq!(stage.read(&mut other), format!("[{}] meat\n", guest.address));
 }
 
 #[test]
-fn a_line_of_many_messages_is_refused_with_one_notice() {
+fn messages_that_are_refused_for_one_reason_are_told_with_one_notice() {
     let moderator = Moderator::new(|_| Verdict::Refuse("too long".parse().unwrap()));
     let mut stage = Stage::with(RoomConfig::default().with_moderator(moderator));
     let mut guest = stage.join();
     stage.hear(&mut guest, format!("{}\n", "x".repeat(50_000)).as_bytes());
-    assert_eq!(stage.read(&mut guest), "[*] too long\n");
+    assert_eq!(stage.read(&mut guest), "[*] Not said: too long (53 messages)\n");
     assert_eq!(stage.texts(), Vec::<String>::new());
+}
+
+#[test]
+fn refusals_that_wait_are_told_with_their_number_as_long_as_the_reason_is_the_same() {
+    let moderator = Moderator::new(|offer| Verdict::Refuse(offer.text.clone()));
+    let mut stage = Stage::with(RoomConfig::default().with_moderator(moderator));
+    let mut guest = stage.join();
+    stage.hear(&mut guest, b"no\r\nno\r\nno\r\nnot so\r\nso\r\nso\r\nno\r\n");
+    let told = "[*] Not said: no (3 messages)\r\n[*] Not said: not so\r\n[*] Not said: so (2 messages)\r\n[*] Not said: no\r\n";
+    assert_eq!(stage.read(&mut guest), told);
+
+    guest.wire.free = 5;
+    stage.hear(&mut guest, b"no\r\n");
+    stage.serve(&mut guest);
+    stage.hear(&mut guest, b"no\r\nno\r\n");
+    guest.wire.free = usize::MAX;
+    let told = stage.read(&mut guest);
+    assert_eq!(told, "[*] Not said: no\r\n[*] Not said: no (2 messages)\r\n", "the first was on its way");
+}
+
+#[test]
+fn refusals_to_an_undelimited_member_are_one_line_as_long_as_one_recv_may_return_them() {
+    let mut stage = Stage::with(
+        RoomConfig::default().with_moderator(Moderator::new(|_| Verdict::Refuse("no".parse().unwrap()))),
+    );
+    let mut guest = stage.guest_who_said(b"spam");
+    stage.pass(&mut guest, QUIET);
+    assert_eq!(stage.read(&mut guest), "[*] Not said: no");
+    stage.pass(&mut guest, QUIET);
+    stage.hear(&mut guest, "x".repeat(2_000).as_bytes());
+    stage.pass(&mut guest, QUIET);
+    assert_eq!(stage.read(&mut guest), "[*] Not said: no (3 messages)");
+    stage.hear(&mut guest, b"spam\n");
+    assert_eq!(stage.read(&mut guest), "\n[*] Not said: no");
 }
 
 #[test]
@@ -80,6 +119,6 @@ fn much_that_is_refused_is_all_told_and_never_piles_up() {
         RoomFrame::Direct(direct) => Some(direct.item.to_string()),
         _ => None,
     });
-    let expected: Vec<_> = (0..1_000).map(|number| format!("[*] {number}")).collect();
+    let expected: Vec<_> = (0..1_000).map(|number| format!("[*] Not said: {number}")).collect();
     assert_eq!(why.collect::<Vec<_>>(), expected);
 }

@@ -194,7 +194,7 @@ fn bytes_that_are_not_text_are_not_said_and_a_peer_that_spoke_before_is_told_so(
     guest = stage.guest_who_said(b"hello\n");
     stage.hear(&mut guest, b"\x01\x02\x03\nhow are you?\n");
     assert_eq!(stage.texts(), ["hello", "how are you?"]);
-    assert_eq!(stage.read(&mut guest), "[*] That is not text, so it was not said\n");
+    assert_eq!(stage.read(&mut guest), "[*] Not said: that is not text\n");
 }
 
 #[test]

@@ -138,7 +138,8 @@ pub(in crate::conformance) fn moderator<M: Medium>(medium: &M) -> Checked {
     let heard = stage.sync(&mut bob)?;
     stage.compare(&said, &heard)?;
     let heard = stage.sync(&mut ann)?;
-    let is_reason = |heard: &&Heard| matches!(heard, Heard::Line(line) if line.contains("no spam in here"));
+    let is_reason =
+        |heard: &&Heard| matches!(heard, Heard::Line(line) if line == "[*] Not said: no spam in here");
     let reasons = heard.iter().filter(is_reason).count();
     let told_once = reasons == 1 || (reasons == 0 && !stage.promises().reliable);
     expect(told_once, "the author of a refused message is told why, once", || {
