@@ -107,6 +107,19 @@ impl Event {
         matches!(self, Event::Said { .. })
     }
 
+    /// Which message of its author this is; `None` for anything that was not said.
+    pub fn origin(&self) -> Option<Origin> {
+        match self {
+            Event::Said { from, .. } => Some(*from),
+            Event::Joined { .. }
+            | Event::Left { .. }
+            | Event::PresenceSummary { .. }
+            | Event::Renamed { .. }
+            | Event::Topic { .. }
+            | Event::Unknown { .. } => None,
+        }
+    }
+
     /// Whether this reports a join, a leave or a new name.
     pub fn is_presence(&self) -> bool {
         matches!(

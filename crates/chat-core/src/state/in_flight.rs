@@ -81,20 +81,20 @@ impl InFlight {
         self.steps.contains_key(&member)
     }
 
-    /// What a member has in flight up to this number has come back, or never will. Returns what had to wait for it.
+    /// This message of a member has come back, or never will, and so have all before it. Returns the steps that waited for them:
+    /// their numbers, and what the member is told.
     fn came_back(&mut self, from: Origin) -> Vec<(u64, Vec<DirectItem>)> {
         let mut settled = Vec::new();
         let Some(steps) = self.steps.get_mut(&from.member) else { return settled };
-        // The room speaks at every server: a message of it may be another server's, which says nothing about ours.
+        // Rooms of all servers speak as one member. What another server's room has said does not tell that ours has come back.
         if from.member == MemberId::ROOM && !steps.iter().any(|step| step.number() == from.number) {
             return settled;
         }
-        while let Some(step) = steps.pop_front() {
+        while let Some(first) = steps.front()
+            && !matches!(first, Step::Message(number) if *number > from.number)
+            && let Some(step) = steps.pop_front()
+        {
             match step {
-                Step::Message(ahead) if ahead > from.number => {
-                    steps.push_front(Step::Message(ahead));
-                    break;
-                }
                 Step::Message(_) => self.waiting -= 1,
                 Step::Settled(number, items) => settled.push((number, items)),
             }
@@ -166,10 +166,7 @@ impl State {
     pub(super) fn propose(&mut self, event: Event, except: Option<usize>) -> Result<Wakes, Full> {
         let unix_ms = self.unix_ms;
         let Some(in_flight) = &mut self.in_flight else { return Ok(self.append(event, except)) };
-        let from = match &event {
-            Event::Said { from, .. } => Some(*from),
-            _ => None,
-        };
+        let from = event.origin();
         in_flight.journal.submit(Record::Event { event, unix_ms })?;
         if let Some(from) = from {
             in_flight.waiting += 1;
@@ -190,7 +187,7 @@ impl State {
         items.into_iter().for_each(|item| self.confirm(membership, item));
     }
 
-    /// Messages of this session up to `number` are dealt with.
+    /// Everything that this member said up to `number` is dealt with. A client that resumes the session need not say it again.
     fn take(&mut self, member: MemberId, number: u64) {
         if let Some(membership) = self.members.key_of(member)
             && let Some(member) = self.members.get_mut(membership)
@@ -220,16 +217,14 @@ impl State {
             if event.is_message() && seq > self.log.seq() + 1 {
                 self.log.skip_to(seq - 1);
             }
-            let from = match &event {
-                Event::Said { from, .. } => Some(*from),
-                _ => None,
-            };
+            let from = event.origin();
             if let Event::Topic { member, text, .. } = &event {
                 self.topic_came_back(*member);
                 self.topic = Some(text.clone()).filter(|text| !text.as_str().is_empty());
             }
             self.log.append(event, unix_ms.saturating_sub(self.began_unix_ms));
-            // Of several messages in a row the last one tells of all, except of the room's, which speaks at every server.
+            // For several messages of one member in a row, the last one is enough. Each of the room's counts: the next one may be
+            // another server's.
             if let Some(from) = from
                 && let Some(before) = spoke.replace(from)
                 && (before.member != from.member || before.member == MemberId::ROOM)
@@ -293,7 +288,7 @@ impl State {
         }
     }
 
-    /// What a member said up to this number has come back, with `items` for the member: these, and everything that had to wait for it.
+    /// This message of a member has come back or was refused. The member is told `items`, and then what waited for this message.
     fn advance(&mut self, from: Origin, items: Vec<DirectItem>, wakes: &mut Wakes) {
         if from.member == MemberId::ROOM {
             self.notice_came_back(from.number);
@@ -376,7 +371,7 @@ impl State {
     }
 
     /// How the room says that its journal is full.
-    pub(super) fn behind() -> Text {
+    pub(super) fn journal_full_text() -> Text {
         Text::lossy("The history cannot keep up. Say it again")
     }
 }

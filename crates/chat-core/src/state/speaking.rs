@@ -63,7 +63,7 @@ impl State {
                     Ok(wakes) => (Outcome::Submitted, wakes),
                     Err(Full) => {
                         self.not_kept += 1;
-                        let why = Self::behind();
+                        let why = Self::journal_full_text();
                         self.settle(membership, number, vec![DirectItem::Refused { number, why }]);
                         (Outcome::Refused, Wakes::default())
                     }

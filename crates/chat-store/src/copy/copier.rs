@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use chat_core::{Event, Journal, JournalError, Kept, OpenRequest, Origin, Past, Query, ReadRequest};
+use chat_core::{Journal, JournalError, Kept, OpenRequest, Origin, Past, Query, ReadRequest};
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 
 use super::journal::CopyJournal;
@@ -107,7 +107,7 @@ impl Copier {
             Ok(Err(why)) => return request.answer(Err(JournalError(why))),
             Err(_) => return, // dropping the request says that it is closed
         };
-        let there = past.newest.iter().find(|kept| kept.seq == newest).and_then(origin);
+        let there = past.newest.iter().find(|kept| kept.seq == newest).and_then(|kept| kept.event.origin());
         if there.is_some_and(|there| said.is_some_and(|said| said != there)) {
             return request.answer(Err(self.is_another(&name)));
         }
@@ -198,7 +198,7 @@ impl Copier {
         let first = page.messages.first();
         if let (Some(said), Some(first)) = (room.unverified, first)
             && first.seq == written
-            && origin(first) != Some(said)
+            && first.event.origin() != Some(said)
         {
             tracing::error!("{}", self.is_another(&room.name));
             return Step::Over;
@@ -240,14 +240,6 @@ impl Copier {
         for mut room in std::mem::take(&mut self.rooms) {
             while matches!(self.copy(&mut room), Step::Done) {}
         }
-    }
-}
-
-/// Which message of its author's it is.
-fn origin(kept: &Kept) -> Option<Origin> {
-    match &kept.event {
-        Event::Said { from, .. } => Some(*from),
-        _ => None,
     }
 }
 
