@@ -1,4 +1,4 @@
-//! Where the things of a room are in NATS.
+//! The names of streams, subjects and keys in NATS: those of each room, made from its name, and those of bans.
 
 use std::fmt::Write;
 

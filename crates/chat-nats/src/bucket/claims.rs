@@ -30,134 +30,132 @@ use crate::limits::{
 };
 use held::{Claim, HeldNames};
 
-/// What a session here wants.
+/// A session here that has a name, or is about to get or to give up one.
 #[derive(Debug)]
-struct Want {
+struct Claimant {
+    /// The name that it is to have; `None` if it is to give up its last one.
     name: Option<Name>,
     /// The keys that it has, by the looks, with their revisions.
     keys: HashMap<String, u64>,
-    /// A task is busy with it.
+    /// A task of its own is getting or giving up keys for it.
     is_busy: bool,
     /// A local member, which keeps its name if the claim is lost.
     is_local: bool,
 }
 
-/// What has become of a claim.
+/// Whether a session got the keys of a name, and which keys it has now.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct ClaimResult {
     member: MemberId,
     name: Option<Name>,
     keys: HashMap<String, u64>,
-    end: End,
+    outcome: ClaimOutcome,
 }
 
 #[derive(Debug)]
-enum End {
-    /// The member has what it wants.
+enum ClaimOutcome {
+    /// The session has the keys of this name, and no others.
     Settled,
     /// Somebody else has a name of these looks.
     Lost { looks: String, revision: u64, claim: Claim },
-    /// The bucket did not answer.
-    Again,
+    /// The bucket did not answer: another attempt follows.
+    Unanswered,
 }
 
-/// What the room's task has to do.
+/// What the cluster has decided about the name of a session.
 #[derive(Debug)]
-pub(crate) enum Todo {
-    /// The name of this session is certain.
-    Release(MemberId),
-    /// It is somebody else's.
+pub(crate) enum NameDecision {
+    /// The session has the name that it took, or none: what it says may be published.
+    Certain(MemberId),
+    /// The name belongs to somebody else: what the session has said under it must not be published.
     Lost(MemberId, Name),
 }
 
-/// The names of one room.
+/// Gets the names of one room's sessions here, and knows those that other servers have.
 #[derive(Debug)]
 pub(crate) struct Claims {
-    work: Work,
+    bucket: NameKeys,
     held: HeldNames,
-    /// Of sessions that have a name, or are about to get or to give up one. The room bounds them: names belong to its members, and to
-    /// the sessions that have left and that it remembers.
-    wants: HashMap<MemberId, Want>,
-    done: (mpsc::Sender<Done>, mpsc::Receiver<Done>),
+    /// The room bounds them: names belong to its members, and to the sessions that have left and that it remembers.
+    claimants: HashMap<MemberId, Claimant>,
+    results: (mpsc::Sender<ClaimResult>, mpsc::Receiver<ClaimResult>),
     /// What [`Servers::changes`] was when the names were looked through last.
     changes: u64,
     /// One task deletes what others have left behind.
     deletes: Arc<Semaphore>,
 }
 
-/// What the tasks need.
+/// Creates and deletes the keys of names in the bucket. Each task has one.
 #[derive(Clone, Debug)]
-struct Work {
+struct NameKeys {
     bucket: Store,
     place: Place,
     seal: Arc<Seal>,
     servers: Arc<Servers>,
+    /// Bounds the tasks that use the bucket at once.
     turns: Arc<Semaphore>,
 }
 
 impl Claims {
     pub(crate) fn new(bucket: Store, place: Place, seal: Arc<Seal>, servers: Arc<Servers>) -> Self {
-        let work = Work { bucket, place, seal, servers, turns: Arc::new(Semaphore::new(CLAIMS_AT_ONCE)) };
+        let turns = Arc::new(Semaphore::new(CLAIMS_AT_ONCE));
         Self {
-            work,
+            bucket: NameKeys { bucket, place, seal, servers, turns },
             held: HeldNames::default(),
-            wants: HashMap::new(),
-            done: mpsc::channel(CLAIMS_AT_ONCE),
+            claimants: HashMap::new(),
+            results: mpsc::channel(CLAIMS_AT_ONCE),
             changes: 0,
             deletes: Arc::new(Semaphore::new(1)),
         }
     }
 
-    /// A session here has this name from now on.
-    pub(crate) fn want(&mut self, member: MemberId, name: Option<Name>, is_local: bool) {
-        let want = self.wants.entry(member).or_insert(Want {
+    /// A session here is to have this name from now on.
+    pub(crate) fn claim(&mut self, member: MemberId, name: Option<Name>, is_local: bool) {
+        let claimant = self.claimants.entry(member).or_insert(Claimant {
             name: None,
             keys: HashMap::new(),
             is_busy: false,
             is_local,
         });
-        want.name = name;
+        claimant.name = name;
         self.begin(member);
     }
 
-    /// What has become of a claim.
-    pub(crate) async fn done(&mut self) -> Option<Done> {
-        self.done.1.recv().await
+    /// The next result of a claim.
+    pub(crate) async fn result(&mut self) -> Option<ClaimResult> {
+        self.results.1.recv().await
     }
 
-    /// Says what is to be done now, and tells the room what it must know.
-    pub(crate) fn ended(&mut self, done: Done, told: &mut Vec<Elsewhere>) -> Option<Todo> {
-        let Done { member, name, keys, end } = done;
-        let want = self.wants.get_mut(&member)?;
-        (want.keys, want.is_busy) = (keys, false);
-        let is_local = want.is_local;
-        if want.name != name {
+    /// Takes a result in. Returns what is decided by it, if anything, and adds to `told` what the room must know.
+    pub(crate) fn take(&mut self, result: ClaimResult, told: &mut Vec<Elsewhere>) -> Option<NameDecision> {
+        let ClaimResult { member, name, keys, outcome } = result;
+        let claimant = self.claimants.get_mut(&member)?;
+        (claimant.keys, claimant.is_busy) = (keys, false);
+        let is_local = claimant.is_local;
+        if claimant.name != name {
             // It has another name by now. What it said under this one is shown only if the name was its own.
             self.begin(member);
-            let was_its_own = matches!(end, End::Settled);
-            return name.filter(|_| !was_its_own && !is_local).map(|name| Todo::Lost(member, name));
+            let was_its_own = matches!(outcome, ClaimOutcome::Settled);
+            return name.filter(|_| !was_its_own && !is_local).map(|name| NameDecision::Lost(member, name));
         }
-        match end {
-            End::Settled => {
-                if want.name.is_none() {
-                    self.wants.remove(&member);
+        match outcome {
+            ClaimOutcome::Settled => {
+                if claimant.name.is_none() {
+                    self.claimants.remove(&member);
                 }
-                Some(Todo::Release(member))
+                Some(NameDecision::Certain(member))
             }
-            End::Lost { looks, revision, claim } => {
-                let is_gone = self.work.servers.is_gone(&claim.server);
-                match self.held.lost(looks, revision, claim, is_gone) {
-                    // It was given up in the meantime.
-                    None => self.begin(member),
-                    Some(taken) => {
-                        told.extend(taken);
-                        self.want(member, None, is_local);
-                        return name.filter(|_| !is_local).map(|name| Todo::Lost(member, name));
-                    }
-                }
-                None
+            ClaimOutcome::Lost { looks, revision, claim } => {
+                let is_gone = self.bucket.servers.is_gone(&claim.server);
+                let Some(taken) = self.held.lost(looks, revision, claim, is_gone) else {
+                    self.begin(member); // it was given up in the meantime
+                    return None;
+                };
+                told.extend(taken);
+                self.claim(member, None, is_local);
+                name.filter(|_| !is_local).map(|name| NameDecision::Lost(member, name))
             }
-            End::Again => {
+            ClaimOutcome::Unanswered => {
                 self.begin(member);
                 None
             }
@@ -168,41 +166,41 @@ impl Claims {
     pub(crate) fn heard(&mut self, looks: String, revision: u64, sealed: Option<&[u8]>) -> Option<Elsewhere> {
         let Some(sealed) = sealed else { return self.held.freed(&looks, revision) };
         // Of what no server of this cluster has written, it hears nothing.
-        let claim = self.work.seal.open::<Claim>(&self.work.place.name_key(&looks), sealed)?;
-        if claim.server == *self.work.servers.me() {
+        let claim = self.bucket.seal.open::<Claim>(&self.bucket.place.name_key(&looks), sealed)?;
+        if claim.server == *self.bucket.servers.me() {
             return self.held.freed(&looks, revision);
         }
         // A session that had it here has lost it, or has gone there.
-        let losers =
-            self.wants.values_mut().filter(|want| want.keys.get(&looks).is_some_and(|&at| at < revision));
-        losers.for_each(|want| {
-            want.keys.remove(&looks);
-        });
-        self.work.servers.notice(&claim.server);
-        let is_gone = self.work.servers.is_gone(&claim.server);
+        for claimant in self.claimants.values_mut() {
+            if claimant.keys.get(&looks).is_some_and(|&at| at < revision) {
+                claimant.keys.remove(&looks);
+            }
+        }
+        self.bucket.servers.notice(&claim.server);
+        let is_gone = self.bucket.servers.is_gone(&claim.server);
         self.held.taken(looks, revision, claim, is_gone)
     }
 
     /// Looks which names are free because their server is gone, and which are taken again because it is back.
     pub(crate) fn look(&mut self) -> Vec<Elsewhere> {
-        let changes = self.work.servers.changes();
+        let changes = self.bucket.servers.changes();
         if std::mem::replace(&mut self.changes, changes) == changes {
             return Vec::new();
         }
-        self.held.look(|server| self.work.servers.is_gone(server))
+        self.held.look(|server| self.bucket.servers.is_gone(server))
     }
 
     /// Deletes what servers have left behind that are long gone, some of it at a time.
     pub(crate) fn delete_forgotten(&self) {
         let Ok(turn) = Arc::clone(&self.deletes).try_acquire_owned() else { return };
-        let keys = self.held.left_behind(DELETED_MAX, |server| self.work.servers.is_forgotten(server));
+        let keys = self.held.left_behind(DELETED_MAX, |server| self.bucket.servers.is_forgotten(server));
         if keys.is_empty() {
             return;
         }
-        let work = self.work.clone();
+        let bucket = self.bucket.clone();
         tokio::spawn(async move {
             for (looks, revision) in keys {
-                let _another_server_did_it = work.delete(&looks, revision).await;
+                let _another_server_did_it = bucket.delete(&looks, revision).await;
             }
             sleep(DELETES_PAUSE).await;
             drop(turn);
@@ -211,29 +209,28 @@ impl Claims {
 
     /// Gives up all names: the room is gone.
     pub(crate) async fn give_up(self) {
-        for (looks, revision) in self.wants.into_values().flat_map(|want| want.keys) {
-            if !self.work.delete(&looks, revision).await {
+        for (looks, revision) in self.claimants.into_values().flat_map(|claimant| claimant.keys) {
+            if !self.bucket.delete(&looks, revision).await {
                 return; // they are free when this server ends
             }
         }
     }
 
     fn begin(&mut self, member: MemberId) {
-        let Some(want) = self.wants.get_mut(&member) else { return };
-        if std::mem::replace(&mut want.is_busy, true) {
-            return; // it looks again when it is done
+        let Some(claimant) = self.claimants.get_mut(&member) else { return };
+        if std::mem::replace(&mut claimant.is_busy, true) {
+            return; // the result of its task leads to the next attempt
         }
-        let (name, keys) = (want.name.clone(), want.keys.clone());
-        let (work, done) = (self.work.clone(), self.done.0.clone());
+        let (name, mut keys) = (claimant.name.clone(), claimant.keys.clone());
+        let (bucket, results) = (self.bucket.clone(), self.results.0.clone());
         tokio::spawn(async move {
-            let turns = Arc::clone(&work.turns);
+            let turns = Arc::clone(&bucket.turns);
             let Ok(_turn) = turns.acquire().await else { return };
-            let mut keys = keys;
-            let end = work.settle(member, name.as_ref(), &mut keys).await;
-            if matches!(end, End::Again) {
+            let outcome = bucket.settle(member, name.as_ref(), &mut keys).await;
+            if matches!(outcome, ClaimOutcome::Unanswered) {
                 sleep(CLAIM_RETRY).await;
             }
-            let _room_is_gone = done.send(Done { member, name, keys, end }).await;
+            let _room_is_gone = results.send(ClaimResult { member, name, keys, outcome }).await;
         });
     }
 }
@@ -242,12 +239,17 @@ impl Claims {
 enum Attempt {
     Got(u64),
     Lost(u64, Claim),
-    Again,
+    Unanswered,
 }
 
-impl Work {
+impl NameKeys {
     /// Takes the keys of this name for a session, and gives up its others.
-    async fn settle(&self, member: MemberId, name: Option<&Name>, keys: &mut HashMap<String, u64>) -> End {
+    async fn settle(
+        &self,
+        member: MemberId,
+        name: Option<&Name>,
+        keys: &mut HashMap<String, u64>,
+    ) -> ClaimOutcome {
         let wanted = name.map(|name| name.lookalikes().to_vec()).unwrap_or_default();
         for looks in &wanted {
             if keys.contains_key(looks) {
@@ -260,8 +262,10 @@ impl Work {
             };
             match self.take(looks, &claim).await {
                 Attempt::Got(revision) => drop(keys.insert(looks.clone(), revision)),
-                Attempt::Lost(revision, claim) => return End::Lost { looks: looks.clone(), revision, claim },
-                Attempt::Again => return End::Again,
+                Attempt::Lost(revision, claim) => {
+                    return ClaimOutcome::Lost { looks: looks.clone(), revision, claim };
+                }
+                Attempt::Unanswered => return ClaimOutcome::Unanswered,
             }
         }
         let others: Vec<(String, u64)> = keys
@@ -271,11 +275,11 @@ impl Work {
             .collect();
         for (looks, revision) in others {
             if !self.delete(&looks, revision).await {
-                return End::Again;
+                return ClaimOutcome::Unanswered;
             }
             keys.remove(&looks);
         }
-        End::Settled
+        ClaimOutcome::Settled
     }
 
     async fn take(&self, looks: &str, claim: &Claim) -> Attempt {
@@ -285,29 +289,30 @@ impl Work {
             match self.bucket.create(&key, value.clone()).await {
                 Ok(revision) => return Attempt::Got(revision),
                 Err(error) if error.kind() == CreateErrorKind::AlreadyExists => {}
-                Err(_) => return Attempt::Again,
+                Err(_) => return Attempt::Unanswered,
             }
-            let Ok(Some(entry)) = self.bucket.entry(&key).await else { return Attempt::Again };
+            let Ok(Some(entry)) = self.bucket.entry(&key).await else { return Attempt::Unanswered };
             if entry.operation != Operation::Put {
                 continue;
             }
             let there = self.seal.open::<Claim>(&key, &entry.value);
-            there.iter().for_each(|there| self.servers.notice(&there.server));
             // What no server of this cluster has written is nobody's.
-            if let Some(there) = there
-                && there.member != claim.member
-                && there.server != claim.server
-                && !self.servers.is_gone(&there.server)
-            {
-                return Attempt::Lost(entry.revision, there);
+            if let Some(there) = there {
+                self.servers.notice(&there.server);
+                // A session takes its key along. A key of another member of this server is overwritten: the room has given the name
+                // to this one, so that one has given it up, and its key is only not deleted yet.
+                let is_ours = there.member == claim.member || there.server == claim.server;
+                if !is_ours && !self.servers.is_gone(&there.server) {
+                    return Attempt::Lost(entry.revision, there);
+                }
             }
             match self.bucket.update(&key, value.clone(), entry.revision).await {
                 Ok(revision) => return Attempt::Got(revision),
                 Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => {}
-                Err(_) => return Attempt::Again,
+                Err(_) => return Attempt::Unanswered,
             }
         }
-        Attempt::Again
+        Attempt::Unanswered
     }
 
     /// Whether the bucket has answered. If somebody has changed the key since, it stays.
@@ -316,12 +321,9 @@ impl Work {
         match self.bucket.purge_expect_revision_with_ttl(&key, revision, DELETION_REMEMBERED).await {
             Ok(()) => true,
             Err(error) => {
-                let is_other = || async {
-                    let entry = self.bucket.entry(&key).await.ok()?;
-                    Some(entry.is_none_or(|entry| entry.revision != revision))
-                };
                 tracing::debug!(%error, key, "a name is not given up yet");
-                is_other().await.unwrap_or(false)
+                let entry = self.bucket.entry(&key).await;
+                entry.is_ok_and(|entry| entry.is_none_or(|entry| entry.revision != revision))
             }
         }
     }

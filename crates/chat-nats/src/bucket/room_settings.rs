@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::bucket::Writer;
-use crate::bucket::claims::{Claims, Done, Todo};
+use crate::bucket::claims::{ClaimResult, Claims, NameDecision};
 use crate::exchange::seal::Seal;
 use crate::hub::Hub;
 use crate::layout::{Key, Place};
@@ -99,7 +99,7 @@ pub(crate) struct Common {
 /// What has happened.
 pub(crate) enum Update {
     Changes(Vec<Stored>),
-    Claim(Done),
+    Claim(ClaimResult),
 }
 
 impl Common {
@@ -119,7 +119,7 @@ impl Common {
     pub(crate) async fn next(&mut self) -> Option<Update> {
         tokio::select! {
             batch = self.changes.batches.recv() => batch.map(Update::Changes),
-            done = self.claims.done() => done.map(Update::Claim),
+            result = self.claims.result() => result.map(Update::Claim),
         }
     }
 
@@ -136,9 +136,9 @@ impl Common {
                     self.committer.commit(topics);
                 }
             }
-            Update::Claim(done) => match self.claims.ended(done, &mut elsewhere) {
-                Some(Todo::Release(member)) => pending.release(member),
-                Some(Todo::Lost(member, name)) => {
+            Update::Claim(result) => match self.claims.take(result, &mut elsewhere) {
+                Some(NameDecision::Certain(member)) => pending.release(member),
+                Some(NameDecision::Lost(member, name)) => {
                     let refused = pending.take_unsent(member, &Author::Named(name));
                     self.committer.failed(refused, LOST);
                 }
@@ -156,7 +156,7 @@ impl Common {
                 if name.is_some() && !is_local {
                     pending.hold(*member);
                 }
-                return self.claims.want(*member, name.clone(), *is_local);
+                return self.claims.claim(*member, name.clone(), *is_local);
             }
             Record::Event { event: event @ Event::Topic { .. }, unix_ms } => {
                 let Some(payload) = record::encode(event, *unix_ms) else { return };
