@@ -1,5 +1,5 @@
-//! Writes to the bucket that `async-nats` has no call for: with a time after which a value vanishes, and with the number that each
-//! write gets.
+//! Writes to the bucket that `async-nats` has no call for: with a time after which a value vanishes, with the number that each
+//! write gets, and with an id by which a repetition is known.
 
 pub(crate) mod bans;
 pub(crate) mod claims;
@@ -25,50 +25,53 @@ impl Writer {
         Self { jetstream, bucket: bucket.to_owned() }
     }
 
-    /// Stores a value, which vanishes by itself when it has `lasts` so long. With `after` it is stored only if that is the last
-    /// revision of its key; 0 stands for a key that was never used. Returns the new revision.
-    pub(crate) async fn put(
+    /// Stores a value, or deletes it if there is none, if `after` is the last revision of the key; 0 stands for a key that was never
+    /// used. After so long the value vanishes by itself, or the bucket forgets that it was deleted. Returns the new revision.
+    pub(crate) async fn write_after(
         &self,
-        key: &str,
-        value: Bytes,
-        lasts: Option<Duration>,
-        after: Option<u64>,
-    ) -> Result<u64, PublishError> {
-        self.publish(key, value, HeaderMap::new(), lasts, after).await
-    }
-
-    /// Deletes a value if `after` is the last revision of its key. The bucket remembers for `remembered` that it was deleted. Returns
-    /// the new revision.
-    pub(crate) async fn delete(
-        &self,
-        key: &str,
-        remembered: Duration,
         after: u64,
+        key: &str,
+        value: Option<Bytes>,
+        lasts: Option<Duration>,
     ) -> Result<u64, PublishError> {
         let mut headers = HeaderMap::new();
-        headers.insert("KV-Operation", "PURGE");
-        headers.insert(header::NATS_ROLLUP, "sub");
-        self.publish(key, Bytes::new(), headers, Some(remembered), Some(after)).await
+        headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(after));
+        self.write(headers, key, value, lasts).await
     }
 
-    async fn publish(
+    /// As [`write_after`](Self::write_after), after whichever revision. If that is not answered, it may be tried again with the same `id`
+    /// within two minutes: the value is stored once, so another attempt does not undo what somebody else has stored meanwhile.
+    pub(crate) async fn write_once(
         &self,
+        id: &str,
         key: &str,
-        value: Bytes,
-        mut headers: HeaderMap,
+        value: Option<Bytes>,
         lasts: Option<Duration>,
-        after: Option<u64>,
     ) -> Result<u64, PublishError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::NATS_MESSAGE_ID, id);
+        self.write(headers, key, value, lasts).await
+    }
+
+    async fn write(
+        &self,
+        mut headers: HeaderMap,
+        key: &str,
+        value: Option<Bytes>,
+        lasts: Option<Duration>,
+    ) -> Result<u64, PublishError> {
+        if value.is_none() {
+            headers.insert("KV-Operation", "PURGE");
+            headers.insert(header::NATS_ROLLUP, "sub");
+        }
         if let Some(lasts) = lasts {
             // NATS counts in seconds, and takes none for less than one.
             let seconds = lasts.min(LASTS_MAX).as_secs().max(1);
             headers.insert(header::NATS_MESSAGE_TTL, HeaderValue::from(seconds));
         }
-        if let Some(after) = after {
-            headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(after));
-        }
         let subject = format!("$KV.{}.{key}", self.bucket);
-        let stored = self.jetstream.publish_with_headers(subject, headers, value).await?.await?;
+        let stored =
+            self.jetstream.publish_with_headers(subject, headers, value.unwrap_or_default()).await?.await?;
         Ok(stored.sequence)
     }
 }

@@ -76,7 +76,7 @@ impl Bans {
     /// The bucket has something new.
     fn heard(&mut self, stored: &Stored, subjects: &str) {
         let Some(key) = stored.subject.strip_prefix(subjects) else { return };
-        if stored.is_deletion {
+        if stored.is_deletion() {
             if self.register.hear(key, stored.seq, None) {
                 self.in_force.lift(key);
             }
@@ -120,7 +120,7 @@ impl Bans {
                     continue;
                 }
                 Step::Lift { key, after } => {
-                    let result = self.writer.delete(&key, LIFTED_REMEMBERED, after).await;
+                    let result = self.writer.write_after(after, &key, None, Some(LIFTED_REMEMBERED)).await;
                     (key, result, None)
                 }
                 Step::Store { key, ban, after } => {
@@ -133,7 +133,7 @@ impl Bans {
                         until_unix_ms: ban.until_unix_ms,
                     };
                     let sealed = self.hub.seal.close(&key, &stored);
-                    let result = self.writer.put(&key, sealed, lasts, Some(after)).await;
+                    let result = self.writer.write_after(after, &key, Some(sealed), lasts).await;
                     (key, result, Some(ban))
                 }
             };

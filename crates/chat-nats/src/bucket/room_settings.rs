@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::kv::Store;
 use bytes::Bytes;
 use chat_core::{Author, Committer, Elsewhere, Event, Kept, MemberId, Mute, Record, Text};
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,7 @@ use tokio::time::sleep;
 use crate::bucket::Writer;
 use crate::bucket::claims::{ClaimResult, Claims, NameDecision};
 use crate::exchange::seal::Seal;
+use crate::exchange::servers::random_id;
 use crate::hub::Hub;
 use crate::layout::{Key, Place};
 use crate::limits::{CHANGES_MAX, DELETION_REMEMBERED, MUTED_FOR, STORE_TRIES};
@@ -70,16 +70,12 @@ impl Muted {
 /// Something to store.
 struct Change {
     key: String,
-    what: What,
+    /// `None` deletes it.
+    value: Option<Bytes>,
+    /// After this time the value vanishes by itself, or it is forgotten that it was deleted.
+    lasts: Option<Duration>,
     /// What the room is told did not work.
     record: Record,
-}
-
-enum What {
-    Put(Bytes),
-    /// It vanishes by itself after a while.
-    PutForAWhile(Bytes),
-    Delete,
 }
 
 /// What servers have in common about one room.
@@ -110,7 +106,7 @@ impl Common {
         let (seal, servers) = (Arc::clone(&hub.seal), Arc::clone(&hub.servers));
         let claims = Claims::new(hub.bucket.clone(), place.clone(), Arc::clone(&seal), servers);
         let (writer, queue) = mpsc::channel(CHANGES_MAX);
-        tokio::spawn(write(hub.bucket.clone(), hub.writer(), committer.clone(), queue));
+        tokio::spawn(write(hub.writer(), committer.clone(), queue));
         let place = place.clone();
         Self { place, seal, committer, changes, claims, writer, subjects, topic_revision: revision }
     }
@@ -150,7 +146,7 @@ impl Common {
 
     /// Stores what a room has submitted besides messages.
     pub(crate) fn keep(&mut self, record: Record, pending: &mut Pending) {
-        let (key, what) = match &record {
+        let (key, value, lasts) = match &record {
             Record::Named { member, name, is_local } => {
                 // A local member keeps its name: what it says need not wait.
                 if name.is_some() && !is_local {
@@ -160,22 +156,23 @@ impl Common {
             }
             Record::Event { event: event @ Event::Topic { .. }, unix_ms } => {
                 let Some(payload) = record::encode(event, *unix_ms) else { return };
-                (self.place.topic_key(), What::Put(payload))
+                (self.place.topic_key(), Some(payload), None)
             }
             Record::Slow { pause } => {
                 let key = self.place.slow_key();
                 let ms = pause.map_or(0, |pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
                 let sealed = self.seal.close(&key, &Slow { pause_ms: ms });
-                (key, What::Put(sealed))
+                (key, Some(sealed), None)
             }
             Record::Muted { member, mute } => {
                 let key = self.place.muted_key(*member);
                 let sealed = mute.as_ref().map(|mute| self.seal.close(&key, &Muted::new(mute)));
-                (key, sealed.map_or(What::Delete, What::PutForAWhile))
+                let lasts = if sealed.is_some() { MUTED_FOR } else { DELETION_REMEMBERED };
+                (key, sealed, Some(lasts))
             }
             _ => return,
         };
-        if let Err(full) = self.writer.try_send(Change { key, what, record }) {
+        if let Err(full) = self.writer.try_send(Change { key, value, lasts, record }) {
             failed(&self.committer, full.into_inner().record);
         }
     }
@@ -200,7 +197,7 @@ impl Common {
 
     fn heard(&mut self, stored: &Stored, elsewhere: &mut Vec<Elsewhere>, topics: &mut Vec<Kept>) {
         let Some(key) = stored.subject.strip_prefix(&self.subjects) else { return };
-        let sealed = (!stored.is_deletion).then_some(&*stored.payload);
+        let sealed = (!stored.is_deletion()).then_some(&*stored.payload);
         match self.place.read_key(key) {
             Some(Key::Topic) if stored.seq > self.topic_revision => {
                 topics.extend(sealed.and_then(record::topic));
@@ -229,11 +226,13 @@ impl Common {
 }
 
 /// Stores one change after the other, so that an older one never replaces a newer one.
-async fn write(bucket: Store, writer: Writer, committer: Committer, mut changes: mpsc::Receiver<Change>) {
-    while let Some(Change { key, what, record }) = changes.recv().await {
+async fn write(writer: Writer, committer: Committer, mut changes: mpsc::Receiver<Change>) {
+    while let Some(Change { key, value, lasts, record }) = changes.recv().await {
+        let id = random_id();
         let (tries, pause) = STORE_TRIES;
         let mut left = tries;
-        while !store(&bucket, &writer, &key, &what).await {
+        while let Err(error) = writer.write_once(&id, &key, value.clone(), lasts).await {
+            tracing::debug!(%error, key, "it is not stored yet");
             left -= 1;
             if left == 0 {
                 failed(&committer, record);
@@ -242,24 +241,6 @@ async fn write(bucket: Store, writer: Writer, committer: Committer, mut changes:
             sleep(pause).await;
         }
     }
-}
-
-/// Whether it is stored.
-async fn store(bucket: &Store, writer: &Writer, key: &str, what: &What) -> bool {
-    let result = match what {
-        What::Put(value) => bucket.put(key, value.clone()).await.map(drop).map_err(|error| error.to_string()),
-        What::PutForAWhile(value) => {
-            let stored = writer.put(key, value.clone(), Some(MUTED_FOR), None).await;
-            stored.map(drop).map_err(|error| error.to_string())
-        }
-        What::Delete => {
-            bucket.purge_with_ttl(key, DELETION_REMEMBERED).await.map_err(|error| error.to_string())
-        }
-    };
-    if let Err(error) = &result {
-        tracing::debug!(error, key, "it is not stored yet");
-    }
-    result.is_ok()
 }
 
 fn failed(committer: &Committer, record: Record) {

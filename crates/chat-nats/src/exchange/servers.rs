@@ -55,11 +55,7 @@ struct Alive {
 
 impl Servers {
     pub(crate) fn new() -> Self {
-        let mut id = [0; 8];
-        ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut id)
-            .expect("the system has a source of randomness");
-        let me = format!("{:016x}", u64::from_be_bytes(id));
-        Self { me, said: AtomicU64::default(), heard: Mutex::default() }
+        Self { me: random_id(), said: AtomicU64::default(), heard: Mutex::default() }
     }
 
     /// This server.
@@ -131,6 +127,14 @@ impl Servers {
         // Every change is complete before anything can panic.
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An id that nothing else in the cluster has.
+pub(crate) fn random_id() -> String {
+    let mut id = [0; 8];
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut id)
+        .expect("the system has a source of randomness");
+    format!("{:016x}", u64::from_be_bytes(id))
 }
 
 /// Says that this server is there, and hears the others.
