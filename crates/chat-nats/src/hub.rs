@@ -1,4 +1,4 @@
-//! What the cluster's thread has: the connection to NATS, and what all rooms share.
+//! The connection to NATS: makes it, opens rooms over it and starts a task for each, and says to other servers that this one is there.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectOptions, Event};
 use chat_core::{Journal, JournalError, OpenRequest, Room};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::bucket::Writer;
 use crate::bucket::bans;
@@ -23,7 +23,8 @@ use crate::exchange::servers::{Beats, Servers};
 use crate::journal::RoomJournal;
 use crate::layout::Place;
 use crate::limits::{
-    JOBS_MAX, OPEN_TIMEOUT, PING_INTERVAL, RECONNECT_PAUSE_MAX, REQUEST_TIMEOUT, START_RETRY, START_TIMEOUT,
+    GOODBYE_TIMEOUT, JOBS_MAX, OPEN_TIMEOUT, PING_INTERVAL, RECONNECT_PAUSE_MAX, REQUEST_TIMEOUT,
+    START_RETRY, START_TIMEOUT,
 };
 use crate::room;
 use crate::stream::follower::{Followed, follow};
@@ -97,7 +98,8 @@ impl Hub {
             }
         }
         beats.say(true).await;
-        let _closed = self.client.drain().await;
+        // The connection ends with this thread, and what is not written by then is lost.
+        let _too_late = timeout(GOODBYE_TIMEOUT, self.client.flush()).await;
     }
 
     /// Opens a room, and serves it until it is gone.

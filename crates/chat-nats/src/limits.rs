@@ -163,6 +163,9 @@ pub(crate) const HELD_MAX: usize = 200_000;
 /// How often a server says that it is there.
 pub(crate) const SERVER_BEAT: Duration = Duration::from_secs(1);
 
+/// How long a server that stops tries to say so. Without its word, the others regard it as gone after a while.
+pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A server that was not heard for so many beats is gone. Only beats count during which NATS was there to pass it on.
 pub(crate) const GONE_AFTER: u64 = 15;
 

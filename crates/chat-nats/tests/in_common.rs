@@ -10,6 +10,9 @@ use chat_core::{
 };
 use support::{Server, nats, now, resume, until, welcome, welcome_as};
 
+/// How long a server must be silent until the others regard it as gone.
+const GONE_AFTER: Duration = Duration::from_secs(15);
+
 fn name(name: &str) -> Name {
     name.parse().unwrap()
 }
@@ -72,10 +75,12 @@ fn of_two_that_take_a_name_at_once_one_has_it_and_the_other_one_never_speaks_und
     let servers = [Server::new(&nats), Server::new(&nats)];
     let carriers = [servers[0].carrier(), servers[1].carrier()];
     let watching = [servers[0].room.join("w1").unwrap(), servers[1].room.join("w2").unwrap()];
+    nats.stop(0); // so that neither server hears of the other one before
     let members = [welcome_as(&carriers[0], 5, "ann"), welcome_as(&carriers[1], 6, "ann")];
     for (carrier, member) in carriers.iter().zip(&members) {
         say(carrier, member, 1, "I am ann");
     }
+    nats.go_on(0);
     let has_it = |place: usize| servers[place].room.members()[0] == Author::Named(name("ann"));
     until("one has lost it", || has_it(0) != has_it(1));
     let (winner, loser) = if has_it(0) { (0, 1) } else { (1, 0) };
@@ -132,7 +137,13 @@ fn names_of_a_server_that_stops_are_free_and_a_session_takes_its_own_along() {
     let (one, other) = (Server::new(&nats), Server::new(&nats));
     let (first, second) = (one.carrier(), other.carrier());
     let ann = welcome_as(&first, 5, "ann");
-    let _eve = welcome_as(&first, 6, "eve");
+    let eve = welcome_as(&first, 6, "eve");
+    // What is said under a name comes once the name is taken.
+    let watching = other.room.join("watching").unwrap();
+    for member in [&ann, &eve] {
+        say(&first, member, 1, "this is my name");
+    }
+    hear(&watching, &["[ann] this is my name", "[eve] this is my name"]);
     let bob = welcome_as(&second, 7, "bob").welcome.session.member;
     let is_taken =
         |asked: &str| matches!(other.room.rename(bob, Some(name(asked))), Err(NickError::Taken { .. }));
@@ -150,8 +161,10 @@ fn names_of_a_server_that_stops_are_free_and_a_session_takes_its_own_along() {
         1
     );
     assert!(moved.welcome.resumed);
+    let stops = now();
     drop((first, one));
     until("the other one is free", || !is_taken("eve"));
+    assert!(stops.elapsed() < GONE_AFTER, "it has said that it stops: {:?}", stops.elapsed());
     assert!(is_taken("ann"), "it is used here");
 }
 

@@ -26,6 +26,9 @@ use support::{CHAT, Peer, Process, Server, client_command_over, free_address};
 /// How long the answer to a command may take that depends on other servers. The names of a dead one come free after 15 seconds.
 const ANSWERS_IN: Duration = Duration::from_secs(60);
 
+/// How long a server must be silent until the others regard it as gone.
+const GONE_AFTER: Duration = Duration::from_secs(15);
+
 /// How soon talking goes on after the stream has a leader again.
 const GOES_ON_IN: Duration = Duration::from_secs(2);
 
@@ -161,8 +164,7 @@ fn members_of_all_servers_and_transports_read_what_anyone_says() {
     let mut framed = Process::start(&mut client_command_over("udp", cluster.addresses[1], &["--stay"]));
     framed.hears(&mut plain);
     framed.type_line("hello from a framed one");
-    let heard = first_line(&mut plain);
-    assert!(heard.ends_with("] hello from a framed one"), "{heard}");
+    hears(&mut plain, 0, "] hello from a framed one\n");
 }
 
 #[test]
@@ -231,14 +233,22 @@ fn hears(peer: &mut Peer, before: usize, what: &str) {
 }
 
 #[test]
-fn a_server_that_stops_says_goodbye_to_its_own_members_only() {
+fn a_server_that_stops_says_goodbye_to_its_own_members_only_and_their_names_are_free_at_once() {
     let Some(cluster) = Cluster::start("stops", 1, 2) else { return };
     let (mut here, mut there) = (cluster.server(0).peer(), cluster.server(1).peer());
+    answers(&mut here, "/nick ann\n", "You are ann");
+    // What is said under a name comes once the name is taken.
+    here.send("that is my name\n");
+    hears(&mut there, 0, "[ann] that is my name\n");
+    let stops = support::now();
     cluster.server(0).process.terminate();
-    assert_eq!(first_line(&mut here), "[*] The server is stopping");
+    hears(&mut here, 0, "[*] The server is stopping\n");
     let mut third = cluster.server(1).peer();
     third.send("still here\n");
-    assert_eq!(first_line(&mut there), third.line("still here"));
+    hears(&mut there, 0, &format!("{}\n", third.line("still here")));
+    assert!(!there.text().contains("stopping"), "{}", there.text());
+    answers(&mut third, "/nick ann\n", "You are ann");
+    assert!(stops.elapsed() < GONE_AFTER, "{:?}", stops.elapsed());
 }
 
 #[test]
@@ -343,15 +353,5 @@ fn faults_of_all_kinds_lose_nothing_and_double_nothing() {
         println!("CHAT_SEED={seed}");
         let Some(cluster) = Cluster::start_with_copies(&format!("faults-{seed}"), 3, 3) else { return };
         schedule::run(seed, cluster);
-    }
-}
-
-/// The first line that a plain peer receives.
-fn first_line(peer: &mut Peer) -> String {
-    loop {
-        if let Some(line) = peer.lines().into_iter().next() {
-            return line;
-        }
-        peer.recv();
     }
 }
