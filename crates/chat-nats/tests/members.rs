@@ -60,10 +60,22 @@ fn knows(server: &Server, who: &str) -> MemberId {
     found.unwrap()
 }
 
+/// Waits until a server has heard of the other one's members. From then on it hears of each change: what was there before is
+/// no news.
+fn listens_to(server: &Server, other: &Server) {
+    let carrier = other.carrier();
+    let first = welcome_as(&carrier, 99, "first");
+    knows(server, "first");
+    carrier.leave(first.member, chat_core::LeaveReason::Quit, now());
+    // Its name may be free before that.
+    until("it has left", || server.room.members().iter().all(|author| author.to_string() != "first"));
+}
+
 #[test]
 fn members_of_all_servers_are_listed_with_their_server_and_come_and_go() {
     let Some(nats) = nats("presence", 1) else { return };
     let (one, other) = (Server::new(&nats), Server::new(&nats));
+    listens_to(&other, &one);
     let watching = other.room.join("watching").unwrap();
     let first = one.carrier();
     let ann = welcome_as(&first, 5, "ann");
@@ -74,11 +86,15 @@ fn members_of_all_servers_are_listed_with_their_server_and_come_and_go() {
     let (count, present) = other.room.presence(10);
     let lines: Vec<String> = present.iter().map(|one| one.line(true)).collect();
     assert_eq!((count, lines.len()), (2, 2));
-    assert!(lines[1].starts_with("192.0.2.1:5 (tcp at box, here for 0 s"), "{lines:?}");
+    assert!(lines[1].starts_with("192.0.2.1:5 (tcp at box, here for "), "{lines:?}");
     // A server that starts later learns who was there before, and does not say that they have joined.
     let late = Server::new(&nats);
     let also_watching = late.room.join("also-watching").unwrap();
     knows(&late, "192.0.2.1:5");
+    listens_to(&other, &late);
+    assert_eq!(next_presence(&also_watching), "first joined, 2");
+    assert_eq!(next_presence(&also_watching), "first left (by its own choice), 1");
+    let watching = other.room.join("watching-later").unwrap();
     let carrier = late.carrier();
     let _bob = welcome_as(&carrier, 6, "bob");
     assert_eq!(next_presence(&also_watching), "bob joined, 2");
@@ -95,6 +111,7 @@ fn members_of_all_servers_are_listed_with_their_server_and_come_and_go() {
 fn the_members_of_a_room_that_is_gone_at_one_server_leave_and_it_may_be_opened_there_again() {
     let Some(nats) = nats("vanishes", 1) else { return };
     let (one, other) = (Server::new(&nats), Server::new(&nats));
+    listens_to(&other, &one);
     let watching = other.room.join("watching").unwrap();
     let first = one.carrier();
     let ann = welcome_as(&first, 5, "ann");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat_core::{Attachment, Hello, JoinError, Room, RoomConfig, Waker, Welcomed};
+use chat_core::{Attachment, Hello, HistoryError, JoinError, Page, Room, RoomConfig, Waker, Welcomed};
 use chat_nats::{Cluster, ClusterConfig, Secret};
 use chat_proto::Resume;
 use chat_testkit::NatsServers;
@@ -62,6 +62,16 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(now() < by, "{what}");
         thread::yield_now();
     }
+}
+
+/// Asks for old messages until the stream answers in time.
+pub(crate) fn page(mut ask: impl FnMut() -> Result<Page, HistoryError>) -> Page {
+    let mut page = None;
+    until("the stream answers", || {
+        page = ask().ok();
+        page.is_some()
+    });
+    page.unwrap()
 }
 
 pub(crate) fn welcome(carrier: &Attachment, resume: Option<Resume>) -> Result<Welcomed, JoinError> {
