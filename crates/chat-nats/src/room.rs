@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use async_nats::connection::State;
 use async_nats::jetstream::Context;
-use async_nats::{Client, HeaderMap, Message, Subscriber};
+use async_nats::{Client, HeaderMap, Message, Subject, Subscriber, header};
 use chat_core::{Committer, Event, Kept, MemberId, Origin, Record, Text};
 use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
@@ -38,6 +38,8 @@ pub(crate) struct RoomTask {
     client: Client,
     jetstream: Context,
     place: Place,
+    /// What messages are published to.
+    subject: Subject,
     committer: Committer,
     jobs: mpsc::Receiver<Job>,
     messages: Followed,
@@ -105,6 +107,7 @@ pub(crate) async fn serve(
         exchange,
         client,
         jetstream,
+        subject: place.subject.as_str().into(),
         place,
         committer,
         jobs,
@@ -212,14 +215,10 @@ impl RoomTask {
             let Some((from, payload)) = self.pending.next(now) else { break };
             let Origin { member, number } = from;
             let mut headers = HeaderMap::new();
-            headers.insert("Nats-Msg-Id", format!("{member}/{number}"));
+            headers.insert(header::NATS_MESSAGE_ID, format!("{member}/{number}"));
             let reply = format!("{}.{member}.{number}", self.inbox);
-            let publish = self.client.publish_with_reply_and_headers(
-                self.place.subject.clone(),
-                reply,
-                headers,
-                payload,
-            );
+            let publish =
+                self.client.publish_with_reply_and_headers(self.subject.clone(), reply, headers, payload);
             if !matches!(timeout_at(now + PUBLISH_TIMEOUT, publish).await, Ok(Ok(()))) {
                 self.pending.not_sent(from);
                 break;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::limits::{BATCH_MAX, BATCHES_MAX, CREATE_RETRY, CREATE_TIMEOUT, HEARTBEAT, LEFT_BEHIND, SILENCE};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
-use async_nats::{Client, Message, StatusCode, Subject, Subscriber};
+use async_nats::{Client, HeaderMap, Message, StatusCode, Subject, Subscriber};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
@@ -22,8 +22,15 @@ pub(crate) struct Stored {
     pub(crate) payload: Bytes,
     /// What it was published to.
     pub(crate) subject: Subject,
-    /// It says that what was stored under its subject is deleted.
-    pub(crate) is_deletion: bool,
+    pub(crate) headers: Option<HeaderMap>,
+}
+
+impl Stored {
+    /// Whether it says that what was stored under its subject is deleted.
+    pub(crate) fn is_deletion(&self) -> bool {
+        let has = |name: &str| self.headers.as_ref().is_some_and(|headers| headers.get(name).is_some());
+        has("KV-Operation") || has("Nats-Marker-Reason")
+    }
 }
 
 /// The near end of a reader.
@@ -178,10 +185,8 @@ impl Follower {
         }
         self.delivered = delivered;
         self.next = seq + 1;
-        let has = |name: &str| message.headers.as_ref().is_some_and(|headers| headers.get(name).is_some());
-        let is_deletion = has("KV-Operation") || has("Nats-Marker-Reason");
-        let Message { payload, subject, .. } = message;
-        Heard::Message(Stored { seq, payload, subject, is_deletion })
+        let Message { payload, subject, headers, .. } = message;
+        Heard::Message(Stored { seq, payload, subject, headers })
     }
 }
 
@@ -189,10 +194,10 @@ impl Follower {
 /// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`, where newer servers have a domain and
 /// an account after `ACK` (ADR-15).
 fn numbers(reply: &str) -> Option<(u64, u64)> {
-    let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
-    let first = if tokens.len() >= 9 { 2 } else { 0 };
-    let number = |place: usize| tokens.get(first + place)?.parse().ok();
-    Some((number(3)?, number(4)?))
+    let tokens = reply.strip_prefix("$JS.ACK.")?.split('.');
+    let before = if tokens.clone().count() >= 9 { 5 } else { 3 };
+    let mut numbers = tokens.skip(before).map(|token| token.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
 }
 
 #[cfg(test)]

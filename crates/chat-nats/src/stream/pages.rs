@@ -61,7 +61,7 @@ impl Pages {
                 (None, Some(seq)) => {
                     pending = number("Nats-Num-Pending").unwrap_or(0);
                     let (payload, subject) = (answer.payload, answer.subject);
-                    stored.push(Stored { seq, payload, subject, is_deletion: false });
+                    stored.push(Stored { seq, payload, subject, headers: None });
                 }
                 // The end of the batch; or there is no such message.
                 (Some(status), _) if status.as_u16() == 204 || status == StatusCode::NOT_FOUND => break,
