@@ -113,7 +113,7 @@ impl Room {
     /// server, until the mute is lifted. It ends with the server, unless the [list](Self::mute_list) is kept. Nobody else is told, and a refused message costs the others nothing.
     ///
     /// The mute holds for the member's session, for its name with all that look like it, and for all members whose transport
-    /// knows them to be the same. By its address, `who` means a member and everyone else from there, except operators. Loopback
+    /// knows them to be the same. One that holds for nothing but the session ends with it. By its address, `who` means a member and everyone else from there, except operators. Loopback
     /// addresses count only with [`RoomConfig::with_limit_loopback`](crate::RoomConfig::with_limit_loopback).
     ///
     /// # Errors
