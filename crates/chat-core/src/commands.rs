@@ -49,6 +49,8 @@ pub struct RoomCommand {
     arguments: &'static str,
     help: &'static str,
     for_operators: bool,
+    /// Its answer is the table, and `run` is not called.
+    lists_commands: bool,
     run: Arc<Run>,
 }
 
@@ -131,10 +133,8 @@ impl CommandTable {
     /// Runs a line without its slash.
     pub(crate) fn run(&self, caller: &Caller<'_>, line: &str) -> Reply {
         let (name, arguments) = first_word(line);
-        if name.eq_ignore_ascii_case("help") {
-            return self.help(caller, arguments.trim());
-        }
         match self.find(name) {
+            Some(row) if row.lists_commands => self.help(caller, arguments.trim()),
             Some(row) if row.for_operators && !caller.is_operator => {
                 Reply::refuse(format!("/{} is for operators", row.name))
             }
@@ -144,8 +144,9 @@ impl CommandTable {
     }
 
     fn find(&self, name: &str) -> Option<&RoomCommand> {
-        let name = name.to_lowercase();
-        self.rows.iter().find(|row| row.name == name || row.aliases.contains(&name.as_str()))
+        let is_name = |word: &str| word.to_lowercase() == name.to_lowercase();
+        let by_name = self.rows.iter().find(|row| is_name(row.name));
+        by_name.or_else(|| self.rows.iter().find(|row| row.aliases.iter().any(|&alias| is_name(alias))))
     }
 
     fn of(&self, caller: &Caller<'_>) -> impl Iterator<Item = &RoomCommand> {
@@ -166,17 +167,21 @@ impl CommandTable {
 
     /// A mistyped command says nothing: its author is told the most similar commands.
     fn unknown(&self, caller: &Caller<'_>, name: &str) -> Reply {
+        let help = self.rows.iter().find(|row| row.lists_commands);
+        let help = help.map(|row| format!(" /{} lists the commands", row.name));
         if name.is_empty() {
-            return Reply::refuse("A command follows the slash at once. /help lists the commands.");
+            let help = help.map_or_else(String::new, |help| help + ".");
+            return Reply::refuse(format!("A command follows the slash at once.{help}"));
         }
         let distance = |row: &&RoomCommand| edits(row.name, name);
         // In a short word two letters are too much.
         let is_near = |row: &&RoomCommand| distance(row) <= 2 && 2 * distance(row) <= name.chars().count();
         match self.of(caller).min_by_key(distance).filter(is_near) {
             Some(near) => Reply::refuse(format!("There is no /{name}. Did you mean /{}?", near.name)),
-            None => Reply::refuse(format!(
-                "There is no /{name}. /help lists the commands; //{name} says /{name}."
-            )),
+            None => {
+                let help = help.map_or_else(String::new, |help| help + ";");
+                Reply::refuse(format!("There is no /{name}.{help} //{name} says /{name}."))
+            }
         }
     }
 }
@@ -202,7 +207,13 @@ impl RoomCommand {
         help: &'static str,
         run: impl Fn(&Caller<'_>, &str) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self { name, aliases: &[], arguments, help, for_operators: false, run: Arc::new(run) }
+        let run = Arc::new(run);
+        Self { name, aliases: &[], arguments, help, for_operators: false, lists_commands: false, run }
+    }
+
+    /// A command that lists those which the member may give.
+    fn that_lists_commands(self) -> Self {
+        Self { lists_commands: true, ..self }
     }
 
     /// Other names for the same command.

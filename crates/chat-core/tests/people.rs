@@ -7,8 +7,8 @@ mod support;
 use std::time::Duration;
 
 use chat_core::{
-    Action, Author, CommandTable, DirectItem, Hello, JoinError, LeaveReason, LocalMember, Name, NamePolicy,
-    NickError, Outcome, Reply, RoomCommand, RoomConfig, Text,
+    Action, Author, DirectItem, Hello, JoinError, LeaveReason, LocalMember, Name, NamePolicy, NickError,
+    Outcome, RoomConfig, Text,
 };
 use chat_proto::{Resume, Welcome};
 
@@ -303,25 +303,6 @@ fn a_mistyped_command_is_never_said() {
     assert_eq!(tcp.say(ann, "/me waves"), 2);
     let said: Vec<String> = tcp.pull().entries.iter().map(|entry| entry.event.to_string()).collect();
     assert_eq!(said, ["[192.0.2.1:5] /usr/bin", "[192.0.2.1:5] * waves"]);
-}
-
-#[test]
-fn an_embedder_adds_replaces_and_turns_off_commands() {
-    let roll = RoomCommand::new("roll", "2d6", "Roll dice", |caller, dice| {
-        Reply::say(format!("rolls {dice} for {}", caller.author()))
-    });
-    let table = CommandTable::default().with(roll).without("nick");
-    let (room, time) = room_with(RoomConfig::default().with_commands(table));
-    let mut tcp = Carrier::new(&room, &time);
-    let ann = tcp.join("192.0.2.1:5");
-    assert_eq!(tcp.say(ann, "/roll 2d6"), 1);
-    assert!(ask(&mut tcp, ann, "/nick ann")[0].contains("There is no /nick"));
-
-    let (room, time) = room_with(RoomConfig::default().with_commands(None));
-    let tcp = Carrier::new(&room, &time);
-    let welcomed = tcp.welcome("192.0.2.1:5", &Hello::default());
-    assert_eq!(welcomed.welcome.capabilities & chat_proto::COMMANDS, 0);
-    assert_eq!(tcp.say(welcomed.member, "/nick ann"), 1, "it is text like any other");
 }
 
 #[test]

@@ -10,7 +10,8 @@ const WHO_MAX: usize = 30;
 
 pub(super) fn rows() -> Vec<RoomCommand> {
     vec![
-        RoomCommand::new("help", "[COMMAND]", "What you can type", |_, _| Reply::default()),
+        RoomCommand::new("help", "[COMMAND]", "What you can type", |_, _| Reply::default())
+            .that_lists_commands(),
         RoomCommand::new("nick", "[NAME]", "Take a name; without one, give yours up", nick),
         RoomCommand::new("who", "", "Who is here", who).with_aliases(&["w"]),
         RoomCommand::new("msg", "NAME TEXT", "Tell one member something", msg).with_aliases(&["m", "tell"]),
