@@ -46,8 +46,15 @@ fn two_pages_talk_with_each_other_and_with_netcat() {
     ann.says("/msg bob psst");
     bob.waits_for("document.querySelector('.private .text')?.textContent === 'psst'");
     ann.waits_for("document.querySelector('.own.private .text')?.textContent === 'psst'");
+    for command in ["/", " /oper secret"] {
+        ann.says(command);
+    }
     ann.says("//slash");
-    assert_eq!(netcat.read_up_to("[ann] /slash"), ["[ann] /slash"], "nothing of the private message");
+    assert_eq!(
+        netcat.read_up_to("[ann] /slash"),
+        ["[ann] /slash"],
+        "nothing of the private message and the commands"
+    );
     assert_eq!(ann.value("document.querySelector('.own .text').textContent"), "one");
 
     // Changes to another room with its button.
