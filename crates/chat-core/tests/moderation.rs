@@ -81,7 +81,7 @@ fn a_moderator_that_panics_refuses_that_one_message() {
     let ann = tcp.join("192.0.2.1:1");
     assert_eq!(tcp.try_say(ann, "boom").unwrap().outcome, Outcome::Refused);
     let told = tcp.pull().direct[0].direct.item.to_string();
-    assert_eq!(told, "[*] The server could not look at this message");
+    assert_eq!(told, "[*] Not said: The server could not look at this message");
     assert_eq!(tcp.say(ann, "hello"), 1);
     assert!(!room.is_closing());
 }

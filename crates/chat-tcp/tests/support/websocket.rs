@@ -92,7 +92,7 @@ impl WebPeer {
                     return Some(Heard::Line(format!("[you -> {}] {}", text("to"), text("text"))));
                 }
                 Some("notice") => return Some(Heard::Line(format!("[*] {}", text("text")))),
-                Some("not_said") => return Some(Heard::Line(format!("[*] {}", text("why")))),
+                Some("not_said") => return Some(Heard::Line(format!("[*] Not said: {}", text("why")))),
                 Some("missed") => return Some(Heard::Missed(object["messages"].as_u64().unwrap())),
                 Some("ended") => return Some(Heard::Closed(text("reason"))),
                 _ => {}
