@@ -53,6 +53,27 @@ fn at_the_end_of_input_it_has_said_everything_and_left_in_order() {
 }
 
 #[test]
+fn messages_that_are_refused_for_one_reason_are_told_together() {
+    const LINES: usize = 3_000;
+    let server = Server::with(&["--names", "required"]);
+    let (mut client, _) = server.client(&[]);
+    client.stdin().write_all("hello\n".repeat(LINES).as_bytes()).unwrap();
+    client.end_of_input();
+    assert_eq!(client.exit_code(), Some(1));
+    let mut told = client.stderr.all();
+    assert_eq!(told.pop(), Some(format!("error: {LINES} messages refused by the room")));
+    let not_said = "[*] Not said: Choose a name first: type /nick NAME";
+    assert_eq!(told[0], not_said, "the first is told at once");
+    let number = |line: &String| {
+        let number = line.strip_prefix(not_said)?.strip_prefix(" (")?.strip_suffix(" messages)")?;
+        number.parse::<usize>().ok()
+    };
+    let counted: usize = told[1..].iter().map(|line| number(line).unwrap_or(1)).sum();
+    assert_eq!(1 + counted, LINES, "{told:?}");
+    assert!(told.len() <= 40, "one line a second: {told:?}");
+}
+
+#[test]
 fn what_is_piped_in_need_not_be_clean() {
     let server = Server::start();
     let mut reader = server.peer();

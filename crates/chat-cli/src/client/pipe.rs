@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod json;
+mod refusals;
 pub(crate) mod stdin;
 
 use std::collections::HashSet;
@@ -20,6 +21,7 @@ use crate::failure::causes;
 use crate::stdio;
 use answers::Answers;
 use json::Reporter;
+use refusals::Refusals;
 use stdin::Expected;
 
 /// Lines are collected up to here before they are written.
@@ -77,6 +79,7 @@ pub(super) fn run(client: &Arc<Client>, args: &ClientArgs) -> io::Result<Filtere
         ignored: HashSet::new(),
         unsure: 0,
         not_said: 0,
+        refusals: Refusals::default(),
     }
     .run(requests, &failure)
 }
@@ -104,6 +107,7 @@ struct Listener<'a> {
     unsure: usize,
     /// Messages that the host has refused.
     not_said: usize,
+    refusals: Refusals,
 }
 
 impl Listener<'_> {
@@ -115,7 +119,7 @@ impl Listener<'_> {
         let mut is_read = true;
         let end = loop {
             let mut next = None;
-            let no_room = never();
+            let (no_room, refusals_due) = (never(), self.refusals.due());
             let more_requests = if self.answers.have_room() { &requests } else { &no_room };
             select! {
                 recv(self.client.events()) -> event => match event {
@@ -133,6 +137,7 @@ impl Listener<'_> {
                     is_read = false;
                 },
                 recv(leave_at) -> _ => self.client.leave(),
+                recv(refusals_due) -> _ => self.refusals.on_due(),
             }
             let mut end = None;
             while let Some(event) = next {
@@ -170,6 +175,7 @@ impl Listener<'_> {
                 break end;
             }
         };
+        self.refusals.tell();
         Ok(Filtered { end, faults: self.faults(failure) })
     }
 
@@ -222,7 +228,7 @@ impl Listener<'_> {
                 }
                 _ => {}
             },
-            ClientEvent::Refused { why, .. } => tell(&format!("Not said: {why}")),
+            ClientEvent::Refused { why, .. } => self.refusals.add(why),
             ClientEvent::Direct(DirectItem::Ignoring { member, is_ignored: true }) => {
                 self.ignored.insert(*member);
             }
@@ -234,18 +240,26 @@ impl Listener<'_> {
                 }
             }
             ClientEvent::Line(text) => self.batch.push_str(&format!("{text}\n")),
-            ClientEvent::Missed(messages) => tell(&format!("You missed {}", counted(*messages, "message"))),
+            ClientEvent::Missed(messages) => {
+                self.tell(&format!("You missed {}", counted(*messages, "message")));
+            }
             ClientEvent::Unsure(texts) => {
                 let messages = counted(texts.len(), "message");
-                tell(&format!("Not known whether the room has the last {messages}"));
+                self.tell(&format!("Not known whether the room has the last {messages}"));
             }
             ClientEvent::Lost { error, retry_in } => {
                 let what = if self.was_connected { "Connection lost" } else { "Not connected yet" };
                 let seconds = retry_in.as_secs_f32();
-                tell(&format!("{what}: {}. Trying again in {seconds:.1} s", causes(error)));
+                self.tell(&format!("{what}: {}. Trying again in {seconds:.1} s", causes(error)));
             }
             _ => {}
         }
+    }
+
+    /// Tells the user something, after the refusals that came before.
+    fn tell(&mut self, text: &str) {
+        self.refusals.tell();
+        tell(text);
     }
 
     /// What did not become of the input as it should have.
