@@ -69,13 +69,22 @@ fn a_command_that_is_not_whole_is_answered_with_its_form_and_does_nothing() {
     let (room, time) = room_with(RoomConfig::default().with_operator_password(password));
     let (host, mut tcp) = (operator(&room), Carrier::new(&room, &time));
     let no_time = |word: &str| format!("'{word}' is no time. Write 30s, 10m, 2h or 7d.");
+    let before = "Type a number after 'before', as in the last line of a long answer: /history before 123";
     for (command, answer) in [
         ("unban", "Type /unban NAME|ADDRESS|NETWORK"),
         (
             "unban 300.1.1.1",
             "'300.1.1.1' cannot be banned: expected a name, an address without port, or a network such as 10.0.0.0/8",
         ),
-        ("ban eve for", &no_time("")),
+        ("ban eve for", "Type a time after 'for': 30s, 10m, 2h or 7d"),
+        (
+            "mute eve for 10m",
+            "'eve for 10m' is not here. Write one name, and nothing after it. /who tells who is here.",
+        ),
+        ("history 20 before", before),
+        ("history before x", before),
+        ("history 20 before the.7", before),
+        ("history 20 30", "Type /history [N] [NAME] [before N]"),
         ("ban eve for spam", &no_time("spam")),
         ("ban eve 2h", "Write 'for 2h' for a time."),
         ("ban eve for 99999999999999999999d", &no_time("99999999999999999999d")),

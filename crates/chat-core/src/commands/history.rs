@@ -17,6 +17,9 @@ const SHOWN_BYTES_MAX: usize = 4 * 1024;
 
 const USAGE: &str = "Type /history [N] [NAME] [before N]";
 
+const BEFORE: &str =
+    "Type a number after 'before', as in the last line of a long answer: /history before 123";
+
 pub(super) fn rows() -> Vec<RoomCommand> {
     vec![
         RoomCommand::new("history", "[N] [NAME] [before N]", "What was said before", history),
@@ -25,20 +28,22 @@ pub(super) fn rows() -> Vec<RoomCommand> {
 }
 
 fn history(caller: &Caller<'_>, arguments: &str) -> Reply {
-    let (mut messages, mut filter) = (SHOWN, Filter::default());
+    let (mut messages, mut filter) = (None, Filter::default());
     let (rest, seq) = before(arguments);
     for word in rest.split_whitespace() {
         let is_number = word.chars().all(|c| c.is_ascii_digit());
         match word.parse::<usize>() {
-            Ok(0) => return Reply::refuse(USAGE),
-            Ok(number) => messages = number.min(SHOWN_MAX),
-            Err(_) if is_number => messages = SHOWN_MAX, // it is very large
+            _ if word.eq_ignore_ascii_case("before") => return Reply::refuse(BEFORE),
+            Ok(number) if number > 0 && messages.is_none() => messages = Some(number.min(SHOWN_MAX)),
+            Ok(_) => return Reply::refuse(USAGE),
+            Err(_) if is_number => messages = Some(SHOWN_MAX), // it is very large
             Err(_) if filter.author.is_none() && Author::from_record(word).is_some() => {
                 filter.author = Some(word.to_owned());
             }
             Err(_) => return Reply::refuse(USAGE),
         }
     }
+    let messages = messages.unwrap_or(SHOWN);
     look_back(caller, "/history", rest, Query::Before { seq, messages, filter })
 }
 
@@ -87,7 +92,10 @@ fn lines(page: &Page, again: &str) -> Vec<String> {
     let is_more = page.more || shown.len() < page.messages.len();
     let older =
         shown.first().filter(|_| is_more).map(|oldest| format!("Older: {again} before {}", oldest.seq));
-    let nothing = shown.is_empty().then(|| "There is nothing".to_owned());
+    let nothing = shown.is_empty().then(|| match again.split_once(' ') {
+        Some((_, asked)) => format!("Nothing was found for: {asked}"),
+        None => "There is nothing".to_owned(),
+    });
     nothing.into_iter().chain(shown.iter().map(line)).chain(older).collect()
 }
 

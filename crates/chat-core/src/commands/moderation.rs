@@ -200,10 +200,13 @@ fn stats(caller: &Caller<'_>, _: &str) -> Reply {
     caller.room().stats().lines().iter().fold(Reply::default(), Reply::and)
 }
 
-fn not_here(who: &str) -> String {
+pub(super) fn not_here(who: &str) -> String {
     match who.parse::<IpAddr>() {
         Ok(_) => {
             format!("{who} is the address of a machine. Write a member with its port, as /who shows it.")
+        }
+        Err(_) if who.contains(char::is_whitespace) => {
+            format!("'{who}' is not here. Write one name, and nothing after it. /who tells who is here.")
         }
         Err(_) => format!("{who} is not here. /who tells who is."),
     }
@@ -224,6 +227,7 @@ fn duration_in_front(text: &str) -> Result<(Option<Duration>, &str), String> {
     let (word, why) = first_word(rest);
     match duration(word) {
         Some(duration) => Ok((Some(duration), why)),
+        None if word.is_empty() => Err("Type a time after 'for': 30s, 10m, 2h or 7d".to_owned()),
         None => Err(format!("'{word}' is no time. Write 30s, 10m, 2h or 7d.")),
     }
 }
@@ -279,7 +283,8 @@ mod tests {
         assert_eq!(duration_in_front("for 2h"), Ok((Some(Duration::from_secs(7_200)), "")));
         assert_eq!(duration_in_front("spam for 2h"), Ok((None, "spam for 2h")));
         assert_eq!(duration_in_front("FOR\u{a0}2H  spam"), Ok((Some(Duration::from_secs(7_200)), "spam")));
-        assert!(duration_in_front("for ever").is_err());
+        assert!(duration_in_front("for ever").is_err_and(|why| why.starts_with("'ever'")));
+        assert!(duration_in_front("for").is_err_and(|why| why.starts_with("Type a time")));
         for time in ["2h spam", "for2h spam", "For2h spam"] {
             assert!(duration_in_front(time).is_err(), "{time}: it is not the reason of a ban for ever");
         }

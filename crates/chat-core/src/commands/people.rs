@@ -2,6 +2,7 @@
 
 use chat_proto::{Author, MemberId, Name, Text};
 
+use super::moderation::not_here;
 use super::{Action, Caller, Reply, RoomCommand, first_word};
 use crate::error::sentence;
 
@@ -61,7 +62,7 @@ fn msg(caller: &Caller<'_>, arguments: &str) -> Reply {
     }
     match caller.find(to) {
         Some(to) => send(caller, to, text),
-        None => Reply::refuse(format!("{to} is not here. /who tells who is.")),
+        None => Reply::refuse(not_here(to)),
     }
 }
 
@@ -98,7 +99,7 @@ fn ignore(caller: &Caller<'_>, who: &str) -> Reply {
         });
     }
     match caller.find(who) {
-        None => Reply::refuse(format!("{who} is not here. /who tells who is.")),
+        None => Reply::refuse(not_here(who)),
         Some(whom) if whom == caller.member => Reply::refuse("You cannot ignore yourself"),
         Some(whom) => match caller.room.ignore(caller.member, whom) {
             Ok(()) => Reply::action(Action::Ignore { member: whom, is_ignored: true })
