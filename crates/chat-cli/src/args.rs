@@ -48,7 +48,7 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
     /// Tell on stderr what happens to connections
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 998)]
     pub(crate) verbose: bool,
 }
 
@@ -105,8 +105,9 @@ Examples:
   chat client tcp chat.example.org --tls
   chat client tcp old.example.org:23 --plain
 
-Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or something was not said or
-not confirmed (stderr tells); 2 wrong usage; 128 + N ended by signal N.",
+Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or
+something was not said or not confirmed (stderr tells); 2 wrong usage; 128 + N
+ended by signal N.",
     after_long_help = "\
 Examples:
   chat client tcp
@@ -119,39 +120,43 @@ Examples:
     jq -r 'select(.type == \"message\") | .text'
 
 Objects of --json, one per line. In:
-  {\"type\":\"say\",\"text\":\"hello\"}          several lines become several messages
+  {\"type\":\"say\",\"text\":\"hello\"}          several lines: several messages
   {\"type\":\"command\",\"text\":\"/nick ann\"}   answered with notices, then `done`
   {\"type\":\"who\"}                          answered with `present`
-  {\"type\":\"history\"}                      answered with `history`: the newest messages, at most 50.
-      May have before (a seq: only older ones), messages (how many), author, words
+  {\"type\":\"history\"}                      answered with `history`: the newest
+      messages, at most 50. May have before (a seq: only older ones), messages
+      (how many), author, words
 Out (more types and fields may come, none will change):
-  connected  you, members, room, topic    room: if the server has several
-  message    seq, time, member, author, text, own   own: the confirmation of what you said
-  joined     seq, time, peer, members
-  left       seq, time, peer, reason, members
-  presence_summary   seq, time, joined, left, members   in large rooms, instead of the two before
-  renamed    seq, time, member, from, to
-  topic      seq, time, author, text
-  not_said   text, why                      the host has refused a message of yours
-  private    member, author, text           for you alone
-  notice     text                           from the room, for you alone
-  undelivered   to, why                     a private message of yours did not get there
+  connected     you, members, room, topic   room: if the server has several
+  message       seq, time, member, author, text, own   own: what you said
+  joined        seq, time, peer, members
+  left          seq, time, peer, reason, members
+  presence_summary   seq, time, joined, left, members   for both, in large rooms
+  renamed       seq, time, member, from, to
+  topic         seq, time, author, text
+  not_said      text, why                   a message of yours was refused
+  private       member, author, text        for you alone
+  notice        text                        from the room, for you alone
+  undelivered   to, why                     your private message did not arrive
   done                                      a command of yours is dealt with
-  sent       to, text                       a private message of yours is on its way
-  ignoring   member, is_ignored             hide what it says
-  present    members, peers, more           more: there are others, not listed
-  history    messages, more, why            old messages: seq, time, member, author, text
-  missed     messages                       you were too slow for that many
-  lost       error, retry_in_ms             with --reconnect
-  unsure     texts                          not known whether the room has them
-  line       text                           with --plain, instead of `message`
-  refused    line, error                    that line of input was no request
-  ended      reason                         the last one
-`seq` grows by one with each message; `time` is RFC 3339 in UTC; `member` tells who it is, whatever is
-shown; authors and peers are names or ip:port, the room itself is `*`.
+  sent          to, text                    your private message is on its way
+  ignoring      member, is_ignored          hide what it says
+  present       members, peers, more        more: there are others, not listed
+  history       messages, more, why         of each: seq, time, member, author,
+                                            text
+  missed        messages                    you were too slow for that many
+  lost          error, retry_in_ms          with --reconnect
+  unsure        texts                       unknown whether the room has them
+  line          text                        with --plain, instead of `message`
+  refused       line, error                 that line of input was no request
+  ended         reason                      the last one
+`seq` grows by one with each message; `time` is RFC 3339 in UTC; `member` tells
+who it is, whatever is shown; authors and peers are names or ip:port, the room
+itself is `*`.
 
-Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or something was not said or
-not confirmed (stderr tells); 2 wrong usage; 128 + N ended by signal N."
+Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or
+something was not said or not confirmed (stderr tells); 2 wrong usage; 128 + N
+ended by signal N."
 )]
 pub(crate) struct ClientArgs {
     /// What the server is reached over
@@ -191,7 +196,7 @@ pub(crate) struct ClientArgs {
     #[arg(long, value_name = "ROOM", conflicts_with = "plain")]
     pub(crate) room: Option<Name>,
     /// Messages of the past to begin with, if the server gives so many [default: 100 on a terminal, else 0]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number::number(0_u16..=u16::MAX, "a number of messages"))]
+    #[arg(long, value_name = "N", conflicts_with = "plain", allow_negative_numbers = true, value_parser = number::number(0_u16..=u16::MAX, "a number of messages"))]
     pub(crate) history: Option<u16>,
     /// Highlight this word; how you are shown always is. May be given several times
     #[arg(long, value_name = "WORD")]
@@ -307,7 +312,10 @@ mod tests {
         chat.build();
         for mut command in chat.get_subcommands().cloned().chain([chat.clone()]) {
             let help = format!("{}{}", command.render_help(), command.render_long_help());
-            let wide: Vec<&str> = help.lines().filter(|line| line.chars().count() > 80).collect();
+            // A line that is too long is wrapped, and looks as if the next one began a paragraph.
+            let ours = [command.get_after_help(), command.get_after_long_help()].into_iter().flatten();
+            let all = ours.map(ToString::to_string).chain([help]).collect::<Vec<_>>().join("\n");
+            let wide: Vec<&str> = all.lines().filter(|line| line.chars().count() > 80).collect();
             assert!(wide.is_empty(), "{wide:#?}");
         }
     }

@@ -66,9 +66,9 @@ fn subcommands(command: &clap::Command) -> Vec<u8> {
     section.into_bytes()
 }
 
-/// A section whose lines stay as they are.
+/// A section whose lines stay as they are. They are not indented as prose is: the longest ones have 80 columns.
 fn verbatim(title: &str, text: &str) -> Vec<u8> {
-    let mut section = format!(".SH {title}\n.nf\n");
+    let mut section = format!(".SH {title}\n.nf\n.in 0\n");
     for line in text.trim_start_matches("Examples:").trim_matches('\n').lines() {
         // A line that begins with a dot would be a command.
         section.push_str("\\&");
@@ -99,7 +99,7 @@ mod tests {
         let commands = chat.get_subcommands().filter(|command| command.get_name() != "help").chain([&chat]);
         for command in commands {
             let page = String::from_utf8(page(command).expect("written to memory")).expect("text");
-            assert!(page.contains(".SH EXAMPLES\n.nf\n\\&  "), "{page}");
+            assert!(page.contains(".SH EXAMPLES\n.nf\n.in 0\n\\&  "), "{page}");
             assert!(!page.contains("<http"), "no Markdown: {page}");
             let mut lines = page.lines();
             assert!(lines.all(|line| !line.contains("printf '") || line.ends_with("chat admin")), "{page}");
