@@ -5,6 +5,7 @@ mod check;
 mod cluster;
 mod metrics;
 mod observers;
+mod one_transport;
 mod password;
 mod printer;
 #[cfg(unix)]
@@ -66,9 +67,10 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         return Ok(ExitCode::SUCCESS);
     }
     if args.check {
-        return check::run(args);
+        return check::run(args, &settings);
     }
     has_transport(args)?;
+    one_transport::check(args, &settings)?;
     // What follows may take a while.
     let signals = Watched::new()?;
     // Each member needs a descriptor, and the usual soft limit is 1,024.

@@ -81,6 +81,11 @@ impl Settings {
         }
     }
 
+    /// Whether this one is given.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
     /// The configuration file.
     pub(crate) fn file(&self) -> Option<&PathBuf> {
         self.file.as_ref()

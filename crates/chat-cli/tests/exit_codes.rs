@@ -43,7 +43,7 @@ fn an_address_that_this_machine_does_not_have_is_named_with_what_to_do() {
 
 #[test]
 fn what_cannot_be_understood_ends_with_two_and_a_hint() {
-    let wrong: [(&[&str], &str); 26] = [
+    let wrong: [(&[&str], &str); 33] = [
         (&["server", "tcp", "--no-such-flag"], "--help"),
         (&["server", "pigeon"], "tcp"),
         (&["server"], "--help"),
@@ -64,7 +64,14 @@ fn what_cannot_be_understood_ends_with_two_and_a_hint() {
         (&["server", "tcp", "--port", "7000"], "--bind 127.0.0.1:7000"),
         (&["server", "tcp", "0.0.0.0:7000"], "--bind 0.0.0.0:7000"),
         (&["server", "tcp", "--room", "a", "--room", "a"], "there are two rooms a"),
-        (&["server", "udp", "--web"], "--web is for TCP"),
+        (&["server", "udp", "--web"], "--web is for tcp"),
+        (&["server", "udp", "--tls", "self-signed"], "add tcp, or leave --tls out"),
+        (&["server", "udp", "--proxy-from", "10.0.0.0/8"], "--proxy-from is for tcp"),
+        (&["server", "udp", "--threads", "2"], "--threads is for tcp"),
+        (&["server", "tcp", "--udp-plain", "off"], "add udp, or leave --udp-plain out"),
+        (&["server", "tcp", "--udp-trust", "10.0.0.0/8"], "--udp-trust is for udp"),
+        (&["server", "tcp", "--open-rooms-per-ip", "5"], "--open-rooms <N>"),
+        (&["client", "tcp", "--plain", "--history", "5"], "'--plain' cannot be used with"),
         (&["server", "tcp", "--admin", "99999"], "'99999' is no port"),
         (&["server", "tcp", "--admin", "localhost"], "expected HOST:PORT"),
         (&["server", "tcp", "--admin", "::1"], "expected HOST:PORT"),

@@ -86,7 +86,7 @@ fn datagrams_have_no_header() {
     let mut server = Process::start(Command::new(CHAT).args(["server", "udp", "--proxy-from", "127.0.0.1"]));
     assert_eq!(server.exit_code(), Some(2));
     let stderr = server.stderr.all().join("\n");
-    assert!(stderr.contains("TCP"), "{stderr}");
+    assert!(stderr.contains("--proxy-from is for tcp"), "{stderr}");
 }
 
 /// A haproxy in front of a server. `None` if haproxy is not installed.

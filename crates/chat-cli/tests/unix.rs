@@ -127,6 +127,21 @@ fn the_file_has_its_mode_and_goes_with_the_server() {
 }
 
 #[test]
+fn what_would_have_no_effect_without_a_file_or_beside_files_alone_is_refused() {
+    let file = File::new();
+    for (arguments, says) in [
+        (["server", "tcp", "--mode", "660"].as_slice(), "add unix and its file, such as --bind ./chat.sock"),
+        (&["server", "unix", "--bind", file.path(), "--bind", "127.0.0.1:5555"], "127.0.0.1 is none"),
+        (&["server", "unix", "--bind", file.path(), "--threads", "2"], "--threads is for tcp"),
+    ] {
+        let mut server = Process::start(Command::new(CHAT).args(arguments));
+        assert_eq!(server.exit_code(), Some(2), "{arguments:?}");
+        let stderr = server.stderr.all().join("\n");
+        assert!(stderr.contains(says), "{stderr}");
+    }
+}
+
+#[test]
 fn a_stale_socket_is_replaced_and_a_live_one_or_a_file_is_not() {
     let file = File::new();
     drop(UnixListener::bind(&file.0).expect("nobody else is there")); // it leaves its file

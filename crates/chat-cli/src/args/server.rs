@@ -40,7 +40,11 @@ Examples:
   chat server tcp --nats nats://n1,nats://n2 --cluster-secret-file secret
   chat server tcp --log-file chat.log &    # in the background
   chat server --config chat.toml           # flags of this help are its keys
-  chat server tcp --rate 10 --print-config > chat.toml")]
+  chat server tcp --rate 10 --print-config > chat.toml
+
+Exit codes: 0 the room was closed in order; 1 it cannot be opened, or this
+machine does not have what the flags name (an address, a file, a user); 2 wrong
+usage: flags that are wrong everywhere.")]
 pub(crate) struct ServerArgs {
     /// What members may come over
     #[arg(required_unless_present_any = ["config", "print_config"], value_name = "TRANSPORT")]
@@ -103,7 +107,7 @@ pub(crate) struct ServerArgs {
     pub(crate) open_rooms: usize,
     /// Rooms among them that one IPv4 address or IPv6 /64 network may have opened; loopback is exempt
     #[arg(long, help_heading = "Rooms", value_name = "N", allow_negative_numbers = true,
-        default_value_t = RoomsConfig::default().open_per_address_max(),
+        default_value_t = RoomsConfig::default().open_per_address_max(), requires = "open_rooms",
         value_parser = number(1_usize..=ROOMS_MAX, "a number of rooms"))]
     pub(crate) open_rooms_per_ip: usize,
     /// Whether members have names

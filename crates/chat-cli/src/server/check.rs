@@ -6,20 +6,22 @@ use std::process::ExitCode;
 use chat_core::BanList;
 
 use super::sockets::{self, listen};
-use super::{bans, cluster, metrics, password, tls};
+use super::{bans, cluster, metrics, one_transport, password, tls};
 #[cfg(unix)]
 use super::{no_log_file, printer, privileges};
 use crate::args::ServerArgs;
 use crate::failure::Failure;
 use crate::history;
+use crate::settings::Settings;
 use crate::stdio;
 
 /// Tries everything that a start does, without a trace.
-pub(super) fn run(args: &ServerArgs) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: &ServerArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     let is_running = is_running(args);
     let no_rooms = args.rooms(None, BanList::new(), None).map(|rooms| drop(rooms.first()));
     let checks = [
         super::has_transport(args),
+        one_transport::check(args, settings),
         no_rooms.map_err(Failure::from),
         args.operator_password_file.as_deref().map(password::read).transpose().map(drop),
         certificate(args),

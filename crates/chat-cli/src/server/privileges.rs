@@ -42,7 +42,10 @@ pub(super) fn become_user<'a>(
 /// If there is no such user, or this one may not become it.
 pub(super) fn other_user(args: &ServerArgs) -> Result<Option<User>, Failure> {
     let Some(name) = &args.user else { return Ok(None) };
-    let no_user = || Failure::new(format!("there is no user '{name}'"), None);
+    let no_user = || {
+        let hint = format!("`useradd --system {name}` makes one, or name another");
+        Failure::new(format!("there is no user '{name}' on this machine"), Some(hint))
+    };
     let user = User::from_name(name)?.ok_or_else(no_user)?;
     if Uid::current() == user.uid && Uid::effective() == user.uid {
         return Ok(None);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chat_tls::{Certificate, CertificateError, Fingerprint, Tls};
 
-use crate::args::{ServerArgs, TransportKind};
+use crate::args::ServerArgs;
 use crate::failure::Failure;
 use crate::terminal::{rfc_3339, unix_ms};
 
@@ -54,10 +54,6 @@ fn is_self_signed(asked: &[PathBuf]) -> bool {
 /// The certificate that is asked for, if one is.
 pub(super) fn certificate(args: &ServerArgs) -> Result<Option<Certificate>, Failure> {
     let Some(asked) = &args.tls else { return Ok(None) };
-    if !args.transports.contains(&TransportKind::Tcp) {
-        let hint = "add it, such as chat server tcp udp --tls self-signed".to_owned();
-        return Err(Failure::usage(CannotEncrypt::NoTcp, Some(hint)));
-    }
     let certificate = match asked.as_slice() {
         asked if is_self_signed(asked) => Certificate::self_signed(names(args)),
         [certificate, key] if certificate.as_os_str() != "self-signed" => Certificate::read(certificate, key),
@@ -121,8 +117,6 @@ fn names(args: &ServerArgs) -> Vec<String> {
 
 #[derive(Debug, thiserror::Error)]
 enum CannotEncrypt {
-    #[error("--tls is for TCP, and the room is not open over it")]
-    NoTcp,
     #[error("--tls takes the certificate and its key, two files")]
     Files,
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use chat_core::{BindError, Rooms, Running};
 use chat_tcp::{TcpConfig, UnixFile, UnixServer};
 
-use crate::address::Target;
+use crate::address::{Address, Target};
 use crate::args::{DEFAULT_ADDRESS, ServerArgs, TransportKind};
 use crate::failure::Failure;
 
@@ -48,7 +48,9 @@ pub(in crate::server) fn bind_files(
 /// Whether all that is listened at are files.
 pub(in crate::server) fn no_addresses(args: &ServerArgs) -> Result<(), Failure> {
     let mut asked = args.bind.iter().filter_map(Target::address);
-    let Some(address) = asked.find(|address| address.to_string() != DEFAULT_ADDRESS) else { return Ok(()) };
+    // One that nobody asked for stands alone.
+    let is_asked = |address: &&Address| args.bind.len() > 1 || address.to_string() != DEFAULT_ADDRESS;
+    let Some(address) = asked.find(is_asked) else { return Ok(()) };
     let hint = format!("a file is written with a / in it, such as --bind ./{}", address.host());
     Err(Failure::usage(format!("unix listens at files, and {} is none", address.host()), Some(hint)))
 }

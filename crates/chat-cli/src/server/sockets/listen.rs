@@ -64,15 +64,6 @@ pub(in crate::server) enum Socket {
 
 /// Binds each transport at each address. Over every transport an address has the same port number.
 pub(in crate::server) fn bind_all(args: &ServerArgs) -> Result<Vec<Bound>, Failure> {
-    if !args.proxy_from.is_empty() && !args.transports.contains(&TransportKind::Tcp) {
-        let hint =
-            "datagrams and Unix sockets have no such header; add tcp, or leave out --proxy-from".to_owned();
-        return Err(Failure::usage("--proxy-from is for TCP, and the room is not open over it", Some(hint)));
-    }
-    if args.web && !args.transports.contains(&TransportKind::Tcp) {
-        let hint = "add it, such as chat server tcp udp --web".to_owned();
-        return Err(Failure::usage("--web is for TCP, and the room is not open over it", Some(hint)));
-    }
     #[cfg(unix)]
     if args.transports.iter().all(|&transport| transport == TransportKind::Unix) {
         return super::files::no_addresses(args).map(|()| Vec::new());
