@@ -21,6 +21,7 @@ pub(crate) mod presence_summary;
 pub(crate) mod profile;
 pub(crate) mod rate;
 mod readers;
+mod renames;
 pub(crate) mod sessions;
 mod speaking;
 
@@ -47,6 +48,7 @@ pub(crate) use membership::Newcomer;
 pub(crate) use moving::Luggage;
 use readers::{AttachmentState, Wakes};
 pub(crate) use readers::{LOCAL_WORD, LocalState, WORD};
+use renames::Renames;
 
 /// The longest time that members get to read their pending output; an `Instant` has a maximum.
 const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -80,6 +82,7 @@ pub(crate) struct State {
     /// Sessions of members that have left.
     left: Sessions,
     names: Names,
+    renames: Renames,
     /// What other servers that share the room have told.
     elsewhere: Elsewheres,
     pub(crate) topic: Option<Text>,
@@ -125,6 +128,7 @@ impl State {
             newest_id: 0,
             left: Sessions::default(),
             names: Names::default(),
+            renames: Renames::default(),
             elsewhere: Elsewheres::default(),
             topic: None,
             said_by_room: 0,

@@ -316,7 +316,7 @@ impl State {
             profile.name = before;
         }
         let to = self.author_of(loser).unwrap_or(Author::Room);
-        let mut wakes = self.append(Event::Renamed { member: loser, from, to }, None);
+        let mut wakes = self.note_rename(loser, from, to);
         self.tell_others_of(loser);
         let why = format!(
             "{name} belongs to somebody at another server.{again} /nick NAME gives you another name."

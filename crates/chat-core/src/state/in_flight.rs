@@ -81,6 +81,14 @@ impl InFlight {
         self.steps.contains_key(&member)
     }
 
+    /// The newest message of this member that is in flight.
+    pub(super) fn newest_of(&self, member: MemberId) -> Option<u64> {
+        self.steps.get(&member)?.iter().rev().find_map(|step| match step {
+            Step::Message(number) => Some(*number),
+            Step::Settled(..) => None,
+        })
+    }
+
     /// This message of a member has come back, or never will, and so have all before it. Returns the steps that waited for them:
     /// their numbers, and what the member is told.
     fn came_back(&mut self, from: Origin) -> Vec<(u64, Vec<DirectItem>)> {
@@ -223,6 +231,7 @@ impl State {
                 self.topic = Some(text.clone()).filter(|text| !text.as_str().is_empty());
             }
             self.log.append(event, unix_ms.saturating_sub(self.began_unix_ms));
+            wakes.0.extend(from.map(|from| self.note_renames_after(from).0).unwrap_or_default());
             // For several messages of one member in a row, the last one is enough. Each of the room's counts: the next one may be
             // another server's.
             if let Some(from) = from
@@ -264,6 +273,7 @@ impl State {
                     self.has_refused(from.member, "Not said", why);
                     let refused = DirectItem::Refused { number: from.number, why: why.clone() };
                     self.advance(from, vec![refused], &mut wakes);
+                    wakes.0.extend(self.note_renames_after(from).0);
                 }
                 Event::Topic { member, .. } => {
                     let text = Text::lossy(&format!("The topic was not set: {why}"));

@@ -105,6 +105,7 @@ impl State {
         let (_, author) = self.identity(membership)?;
         let word = self.members.get(membership).map_or(WORD, |member| self.word(member));
         let member = self.members.remove(membership)?;
+        let author = self.forget_renames(member.id).unwrap_or(author);
         self.admission.leave(member.address);
         // A member that leaves by its own choice does not come back with the session, but may with another one.
         let mut reserved =

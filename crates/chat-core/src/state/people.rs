@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chat_proto::limits::PRESENT_AUTHORS_MAX;
-use chat_proto::{Author, DirectItem, Event, Hello, MemberId, Name, Present, Text};
+use chat_proto::{Author, DirectItem, Hello, MemberId, Name, Present, Text};
 
 use super::readers::LOCAL_WORD;
 use super::{State, Wakes};
@@ -67,7 +67,7 @@ impl State {
             }
         }
         let to = self.author_of(id).ok_or(NickError::NotPresent)?;
-        let wakes = self.append(Event::Renamed { member: id, from, to: to.clone() }, None);
+        let wakes = self.note_rename(id, from, to.clone());
         self.tell_others_of(id);
         Ok((to, wakes))
     }
