@@ -25,8 +25,9 @@ pub(super) enum Ending {
 }
 
 /// What the room answers to the commands of a run. An answer begins or ends like this.
-const ANSWERS_BEGIN: [&str; 8] = [
+const ANSWERS_BEGIN: [&str; 9] = [
     "You ended your side",
+    "Not said: ",
     "You are ",
     "Not delivered",
     "There is no topic",
