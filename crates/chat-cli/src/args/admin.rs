@@ -21,7 +21,8 @@ Examples:
   printf '/ban 192.0.2.7\\n/bans\\n' | chat admin
   chat admin --socket /run/chat/control stats
 
-Exit codes: 0 done; 1 refused, or no server (the reason is on stderr); 2 wrong usage.")]
+Exit codes: 0 done; 1 refused, or no server (the reason is on stderr); 2 wrong
+usage.")]
 pub(crate) struct AdminArgs {
     /// The server's control socket [default: that of your only server]
     #[arg(long, value_name = "PATH")]

@@ -14,7 +14,8 @@ Examples:
   chat doctor 127.0.0.1:5555
   chat doctor chat.example.org
 
-Exit codes: 0 members can come in, and nothing is wrong; 1 something is, or nobody can; 2 wrong usage.")]
+Exit codes: 0 members can come in, and nothing is wrong; 1 something is, or
+nobody can; 2 wrong usage.")]
 pub(crate) struct DoctorArgs {
     /// Where the server is
     #[arg(value_name = "HOST:PORT")]
