@@ -10,7 +10,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use support::{CHAT, Killed, PATIENCE, Peer, Process};
+use support::{CHAT, Directory, Killed, PATIENCE, Peer, Process};
 
 /// A socket to which the server reports its state.
 struct Manager {
@@ -93,8 +93,8 @@ fn a_socket_that_is_called_admin_has_the_metrics() {
 
 #[test]
 fn a_unix_socket_that_is_called_members_is_theirs_and_its_file_stays() {
-    let path = std::env::temp_dir().join(format!("chat-activation-{}", std::process::id()));
-    let _gone = std::fs::remove_file(&path);
+    let directory = Directory::new();
+    let path = directory.root().join("members");
     let unix = UnixListener::bind(&path).expect("nobody else makes it");
     let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = tcp.local_addr().expect("bound");
@@ -112,7 +112,6 @@ fn a_unix_socket_that_is_called_members_is_theirs_and_its_file_stays() {
         assert!(server.0.wait().expect("it ends").success());
         assert!(path.exists(), "the service manager looks after it");
     }
-    std::fs::remove_file(&path).expect("it is there");
 }
 
 #[test]
@@ -120,9 +119,8 @@ fn the_files_of_a_service_manager_stay_after_a_take_over_too() {
     if !Process::heeds("TERM") {
         return;
     }
-    let directory = std::env::temp_dir().join(format!("chat-activation-over-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).expect("a directory for the test");
-    let (members, control) = (directory.join("members"), directory.join("control"));
+    let directory = Directory::new();
+    let (members, control) = (directory.root().join("members"), directory.root().join("control"));
     let [first, second] = [&members, &control].map(|path| UnixListener::bind(path).expect("nobody is there"));
     let flags = format!("unix --bind {} --socket {}", members.display(), control.display());
     let (mut old, output) = activated(first.into(), second.into(), "members:control", &flags);
@@ -133,9 +131,7 @@ fn the_files_of_a_service_manager_stay_after_a_take_over_too() {
     assert!(old.0.wait().expect("it ends").success());
     new.terminate();
     assert_eq!(new.exit_code(), Some(0), "{:?}", new.stderr.lines());
-    let stay = members.exists() && control.exists();
-    std::fs::remove_dir_all(&directory).expect("it is there");
-    assert!(stay, "the service manager looks after them");
+    assert!(members.exists() && control.exists(), "the service manager looks after them");
 }
 
 #[test]

@@ -8,26 +8,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use support::{CHAT, Process, Server};
-
-/// A directory of the test's own, removed when this is dropped.
-struct Directory(PathBuf);
+use support::{CHAT, Directory, Process, Server};
 
 impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("chat-admin-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a directory for the test");
-        Self(path)
-    }
-
     fn socket(&self) -> PathBuf {
-        self.0.join("control")
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _gone = fs::remove_dir_all(&self.0);
+        self.root().join("control")
     }
 }
 
@@ -54,7 +39,7 @@ fn read(output: Output) -> (Option<i32>, String, String) {
 
 #[test]
 fn its_commands_are_those_of_the_console() {
-    let directory = Directory::new("commands");
+    let directory = Directory::new();
     let socket = directory.socket();
     let mut server = server_at(&socket);
     let (mut ann, bob) = (server.peer(), server.peer());
@@ -83,7 +68,7 @@ fn its_commands_are_those_of_the_console() {
 
 #[test]
 fn the_lines_of_a_pipe_are_done_one_by_one() {
-    let directory = Directory::new("pipe");
+    let directory = Directory::new();
     let server = server_at(&directory.socket());
     let mut ann = server.peer();
     let mut admin = Process::start(Command::new(CHAT).args(["admin", "--socket"]).arg(directory.socket()));
@@ -101,7 +86,7 @@ fn the_lines_of_a_pipe_are_done_one_by_one() {
 
 #[test]
 fn only_its_owner_may_use_the_socket_which_goes_with_the_server_and_is_taken_from_a_dead_one() {
-    let directory = Directory::new("owner");
+    let directory = Directory::new();
     let socket = directory.socket();
     let mut first = server_at(&socket);
     let mode = fs::metadata(&socket).expect("it is there").permissions().mode();
@@ -131,15 +116,15 @@ fn only_its_owner_may_use_the_socket_which_goes_with_the_server_and_is_taken_fro
 
 #[test]
 fn the_only_server_of_a_user_is_found() {
-    let directory = Directory::new("found");
+    let directory = Directory::new();
     let start = || {
         let mut command = Command::new(CHAT);
-        command.args(["server", "tcp", "--bind", "127.0.0.1:0"]).env("XDG_RUNTIME_DIR", &directory.0);
+        command.args(["server", "tcp", "--bind", "127.0.0.1:0"]).env("XDG_RUNTIME_DIR", directory.root());
         Server::run(&mut command)
     };
     let admin = |command: &str| {
         let mut chat = Command::new(CHAT);
-        chat.args(["admin", command]).env("XDG_RUNTIME_DIR", &directory.0).stdin(Stdio::null());
+        chat.args(["admin", command]).env("XDG_RUNTIME_DIR", directory.root()).stdin(Stdio::null());
         read(chat.output().expect("it runs"))
     };
     let (code, _, stderr) = admin("who");
@@ -161,7 +146,7 @@ fn the_only_server_of_a_user_is_found() {
 fn consoles_have_a_maximum_and_what_is_no_request_ends_one() {
     use std::io::{BufRead, BufReader, Write};
     use std::os::unix::net::UnixStream;
-    let directory = Directory::new("maximum");
+    let directory = Directory::new();
     let _server = server_at(&directory.socket());
     let connect = || UnixStream::connect(directory.socket()).expect("it listens");
     let mut consoles: Vec<_> = (0..8).map(|_| connect()).collect();

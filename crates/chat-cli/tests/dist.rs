@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use support::{CHAT, Server};
+use support::{CHAT, Directory, Server};
 
 fn dist(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist").join(name);
@@ -36,21 +36,17 @@ fn the_configuration_of_the_package_is_one() {
         })
         .flat_map(|line| [line, "\n"])
         .collect();
-    let all = std::env::temp_dir().join(format!("chat-dist-{}.toml", std::process::id()));
-    std::fs::write(&all, with_comments).expect("it can be written");
+    let directory = Directory::new();
+    let all = directory.write("all.toml", &with_comments);
     let mut command = Command::new(CHAT);
     let output = command.args(["server", "--print-config", "--config"]).arg(&all).output().expect("it runs");
-    std::fs::remove_file(&all).expect("it is ours");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
 fn the_dashboard_asks_for_numbers_that_are_served() {
-    let directory = std::env::temp_dir().join(format!("chat-dashboard-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).expect("a directory for the test");
-    let history = directory.join("chat.db");
-    let server =
-        Server::over(&["tcp", "udp"], &["--admin", "0", "--history", history.to_str().expect("UTF-8")]);
+    let directory = Directory::new();
+    let server = Server::over(&["tcp", "udp"], &["--admin", "0", "--history", &directory.path("chat.db")]);
     let address = server.process.stdout.wait_until("the address of the metrics", |output| {
         let line = output.lines.iter().find_map(|line| line.strip_prefix("[*] Metrics on http://"));
         line?.strip_suffix("/metrics").map(str::to_owned)
@@ -67,7 +63,6 @@ fn the_dashboard_asks_for_numbers_that_are_served() {
     assert!(asked.len() > 10, "{asked:?}");
     let missing: Vec<&String> = asked.iter().filter(|name| !served.contains(name.as_str())).collect();
     assert!(missing.is_empty(), "{missing:?}");
-    std::fs::remove_dir_all(&directory).expect("it is ours");
 }
 
 /// Collects the metrics that the expressions of a dashboard name.
@@ -87,19 +82,17 @@ fn names(value: &serde_json::Value, found: &mut BTreeSet<String>) {
 
 #[test]
 fn the_units_are_understood_by_systemd_and_expose_little() {
-    let directory = std::env::temp_dir().join(format!("chat-units-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).expect("a directory for the test");
+    let directory = Directory::new();
     // systemd checks that the program exists.
     let unit =
         text("chat.service").replace("/usr/bin/chat", CHAT).replace("Documentation=man:chat-server(1)\n", "");
-    let (service, socket) = (directory.join("chat.service"), directory.join("chat.socket"));
-    std::fs::write(&service, unit).expect("it can be written");
-    std::fs::write(&socket, text("chat.socket")).expect("it can be written");
+    let service = directory.write("chat.service", &unit);
+    let socket = directory.write("chat.socket", &text("chat.socket"));
     let analyze = |arguments: &[&str]| {
         let mut command = Command::new("systemd-analyze");
         command.args(arguments).stdin(Stdio::null()).output().ok()
     };
-    let verified = analyze(&["verify", service.to_str().expect("UTF-8"), socket.to_str().expect("UTF-8")]);
+    let verified = analyze(&["verify", &service, &socket]);
     let Some(verified) = verified else {
         println!("skipped: no systemd-analyze here");
         return;
@@ -107,8 +100,7 @@ fn the_units_are_understood_by_systemd_and_expose_little() {
     let stderr = String::from_utf8_lossy(&verified.stderr);
     let about_ours: Vec<&str> = stderr.lines().filter(|line| line.contains("chat.")).collect();
     assert!(about_ours.is_empty(), "{stderr}");
-    let path = service.to_str().expect("UTF-8");
-    let exposed = analyze(&["security", "--offline=true", "--threshold=20", path]).expect("it ran before");
+    let exposed =
+        analyze(&["security", "--offline=true", "--threshold=20", &service]).expect("it ran before");
     assert!(exposed.status.success(), "{}", String::from_utf8_lossy(&exposed.stdout));
-    std::fs::remove_dir_all(&directory).expect("it is ours");
 }

@@ -4,11 +4,10 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
-use support::{CHAT, Server};
+use support::{CHAT, Directory, Server};
 
 /// Runs the doctor. Returns the exit code and its output.
 fn doctor(address: &str) -> (Option<i32>, String) {
@@ -37,24 +36,19 @@ fn other_program(greeting: &'static [u8]) -> SocketAddr {
 }
 
 /// A certificate that expires when `year` begins, and its key.
-fn certificate(name: &str, year: i32) -> (PathBuf, PathBuf) {
-    let directory = std::env::temp_dir().join(format!("chat-doctor-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).expect("a directory for the test");
+fn certificate(directory: &Directory, name: &str, year: i32) -> (String, String) {
     let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("a name");
     params.not_after = rcgen::date_time_ymd(year, 1, 1);
     let key = rcgen::KeyPair::generate().expect("a key");
-    let files = (directory.join("cert.pem"), directory.join("key.pem"));
-    std::fs::write(&files.0, params.self_signed(&key).expect("signed").pem()).expect("written");
-    std::fs::write(&files.1, key.serialize_pem()).expect("written");
-    files
+    let certificate = params.self_signed(&key).expect("signed").pem();
+    (directory.write("cert.pem", &certificate), directory.write("key.pem", &key.serialize_pem()))
 }
 
 /// A server with a certificate that expires when `year` begins.
 fn secret_server(name: &str, year: i32) -> Server {
-    let (certificate, key) = certificate(name, year);
-    let server = Server::with(&["--tls", certificate.to_str().expect("UTF-8"), key.to_str().expect("UTF-8")]);
-    std::fs::remove_dir_all(certificate.parent().expect("it has one")).expect("the server has read it");
-    server
+    let directory = Directory::new(); // the server reads it once
+    let (certificate, key) = certificate(&directory, name, year);
+    Server::with(&["--tls", &certificate, &key])
 }
 
 #[test]

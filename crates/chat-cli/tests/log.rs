@@ -4,31 +4,10 @@
 mod support;
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use support::{CHAT, Process, Server, now};
-
-/// A directory of the test's own, removed when this is dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("chat-log-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a directory for the test");
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _gone = fs::remove_dir_all(&self.0);
-    }
-}
+use support::{CHAT, Directory, Process, Server, now};
 
 /// Waits until a line of the file ends in `last`. Returns the lines up to it.
 fn lines_up_to(path: &Path, last: &str) -> Vec<String> {
@@ -54,8 +33,8 @@ fn unstamped(line: &str) -> &str {
 
 #[test]
 fn the_log_file_has_the_conversation_with_date_and_time() {
-    let directory = Directory::new("conversation");
-    let file = directory.file("chat.log");
+    let directory = Directory::new();
+    let file = directory.root().join("chat.log");
     fs::write(&file, "from before\n").expect("it can be written");
     let mut server = Server::with(&["--log-file", file.to_str().expect("UTF-8"), "--timestamps"]);
     let mut ann = support::Peer::connect(server.address);
@@ -76,8 +55,8 @@ fn the_log_file_has_the_conversation_with_date_and_time() {
 
 #[test]
 fn with_several_rooms_each_line_says_in_which_one_it_was() {
-    let directory = Directory::new("rooms");
-    let file = directory.file("chat.log");
+    let directory = Directory::new();
+    let file = directory.root().join("chat.log");
     let flags = ["--room", "lobby", "--room", "dev", "--open-rooms", "1"];
     let mut server =
         Server::with(&[&flags[..], &["-v", "--log-file", file.to_str().expect("UTF-8")]].concat());
@@ -121,8 +100,8 @@ fn a_log_file_is_rotated_by_renaming_and_by_cutting() {
     if !Process::heeds("HUP") {
         return;
     }
-    let directory = Directory::new("rotation");
-    let (file, old) = (directory.file("chat.log"), directory.file("chat.log.1"));
+    let directory = Directory::new();
+    let (file, old) = (directory.root().join("chat.log"), directory.root().join("chat.log.1"));
     let server = Server::with(&["--log-file", file.to_str().expect("UTF-8")]);
     let mut ann = server.peer();
     ann.send("one\n");
@@ -142,7 +121,7 @@ fn a_log_file_is_rotated_by_renaming_and_by_cutting() {
     ann.send("three\n");
     assert_eq!(lines_up_to(&file, "] three").len(), 1);
     // A log file that cannot be opened again is still written to.
-    fs::rename(&file, directory.file("chat.log.2")).expect("it is there");
+    fs::rename(&file, directory.root().join("chat.log.2")).expect("it is there");
     fs::create_dir(&file).expect("nothing is there");
     server.process.signal("HUP");
     server
@@ -150,15 +129,16 @@ fn a_log_file_is_rotated_by_renaming_and_by_cutting() {
         .stderr
         .wait_until("a warning", |output| output.lines.first()?.contains("again").then_some(()));
     ann.send("four\n");
-    lines_up_to(&directory.file("chat.log.2"), "] four");
+    lines_up_to(&directory.root().join("chat.log.2"), "] four");
 }
 
 #[test]
 fn a_log_file_that_cannot_be_opened_is_said_at_once() {
-    let directory = Directory::new("wrong");
-    for (path, hint) in
-        [(directory.file("no/such/chat.log"), "directory"), (directory.0.clone(), "name a file")]
-    {
+    let directory = Directory::new();
+    for (path, hint) in [
+        (directory.root().join("no/such/chat.log"), "directory"),
+        (directory.root().to_owned(), "name a file"),
+    ] {
         let mut command = Command::new(CHAT);
         command.args(["server", "tcp", "--bind", "127.0.0.1:0", "--log-file"]).arg(&path);
         let mut server = Process::start(&mut command);
@@ -172,8 +152,8 @@ fn a_log_file_that_cannot_be_opened_is_said_at_once() {
 #[cfg(target_os = "linux")]
 #[test]
 fn after_a_full_disk_the_log_goes_on_and_says_how_many_lines_are_missing() {
-    let directory = Directory::new("full");
-    let (stdout, file) = (directory.file("stdout"), directory.file("chat.log"));
+    let directory = Directory::new();
+    let (stdout, file) = (directory.root().join("stdout"), directory.root().join("chat.log"));
     let address = support::free_address();
     let line = format!(
         "ulimit -S -f 2; exec {CHAT} server tcp --bind {address} --log-file {} > {}",

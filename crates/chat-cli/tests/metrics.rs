@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 
-use support::{CHAT, PATIENCE, Server};
+use support::{CHAT, Directory, PATIENCE, Server};
 
 /// The address at which a server serves its metrics.
 fn admin(server: &Server) -> SocketAddr {
@@ -131,9 +131,10 @@ except ImportError:
 for family in text_string_to_metric_families(sys.stdin.read()):
     print(family.type, family.name, len(family.samples), sep=' ')
 ";
-    let history = std::env::temp_dir().join(format!("chat-metrics-{}.db", std::process::id()));
-    let path = history.to_str().expect("a plain name");
-    let server = Server::with(&["--admin", "0", "--room", "lobby", "--open-rooms", "5", "--history", path]);
+    let directory = Directory::new();
+    let history = directory.path("chat.db");
+    let server =
+        Server::with(&["--admin", "0", "--room", "lobby", "--open-rooms", "5", "--history", &history]);
     let admin = admin(&server);
     let mut peer = server.peer();
     peer.is_in();
@@ -151,7 +152,6 @@ for family in text_string_to_metric_families(sys.stdin.read()):
     };
     python.stdin.take().expect("it is piped").write_all(body.as_bytes()).expect("it reads");
     let output = python.wait_with_output().expect("it ends");
-    let _removed = std::fs::remove_file(&history);
     if output.status.code() == Some(3) {
         println!("skipped: Python has no prometheus_client here");
         return;

@@ -4,34 +4,10 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use support::{CHAT, Process, Server, now};
-
-/// A directory of the test's own, removed when this is dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("chat-moderation-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a directory for the test");
-        Self(path)
-    }
-
-    /// Writes a file. Returns its path.
-    fn file(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, text).expect("it can be written");
-        path.to_str().expect("UTF-8").to_owned()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _gone = fs::remove_dir_all(&self.0);
-    }
-}
+use support::{CHAT, Directory, Process, Server, now};
 
 fn wait_for_text(path: &Path, wanted: &str) {
     let deadline = now() + support::PATIENCE;
@@ -43,9 +19,9 @@ fn wait_for_text(path: &Path, wanted: &str) {
 
 #[test]
 fn a_ban_survives_the_death_of_the_server() {
-    let directory = Directory::new("restart");
-    let password = directory.file("password", "open sesame\n");
-    let bans = directory.0.join("bans.toml");
+    let directory = Directory::new();
+    let password = directory.write("password", "open sesame\n");
+    let bans = directory.root().join("bans.toml");
     let flags = ["--operator-password-file", &password, "--bans", bans.to_str().expect("UTF-8")];
     let mut server = Server::with(&flags);
     let (mut ann, mut bob) = (server.peer(), server.peer());
@@ -80,10 +56,10 @@ fn a_ban_survives_the_death_of_the_server() {
 
 #[test]
 fn a_history_keeps_bans_mutes_the_topic_and_slow_mode_over_kill_9() {
-    let directory = Directory::new("history");
+    let directory = Directory::new();
     // As some editors on Windows save it.
-    let password = directory.file("password", "\u{feff}open sesame\r\n");
-    let history = directory.0.join("chat.db");
+    let password = directory.write("password", "\u{feff}open sesame\r\n");
+    let history = directory.root().join("chat.db");
     let flags = ["--operator-password-file", &password, "--history", history.to_str().expect("UTF-8")];
     let mut server = Server::with(&flags);
     let mut ann = server.peer();
@@ -125,8 +101,8 @@ fn after_sighup_the_bans_are_those_of_the_file() {
     if !Process::heeds("HUP") {
         return;
     }
-    let directory = Directory::new("edited");
-    let bans = directory.file("bans.toml", "# mine\n[[ban]]\nwho = \"eve\"\n");
+    let directory = Directory::new();
+    let bans = directory.write("bans.toml", "# mine\n[[ban]]\nwho = \"eve\"\n");
     let server = Server::with(&["--bans", &bans]);
     let mut bob = server.peer();
     bob.send("/nick eve\n");
@@ -150,8 +126,8 @@ fn after_sighup_the_bans_are_those_of_the_file() {
 
 #[test]
 fn an_address_has_three_attempts_at_the_password_which_is_never_said() {
-    let directory = Directory::new("attempts");
-    let password = directory.file("password", "open sesame\n");
+    let directory = Directory::new();
+    let password = directory.write("password", "open sesame\n");
     let server = Server::with(&["--operator-password-file", &password]);
     let (mut ann, mut bob) = (server.peer(), server.peer());
     for _ in 0..3 {
@@ -193,10 +169,10 @@ fn names_may_be_required_and_addresses_hidden() {
 
 #[test]
 fn what_cannot_be_used_is_said_at_once() {
-    let directory = Directory::new("wrong");
-    let missing = directory.0.join("missing").to_str().expect("UTF-8").to_owned();
-    let damaged = directory.file("damaged.toml", "[[ban]]\nwho = \"300.1.1.1\"\n");
-    let short = directory.file("short", "1234567\n");
+    let directory = Directory::new();
+    let missing = directory.root().join("missing").to_str().expect("UTF-8").to_owned();
+    let damaged = directory.write("damaged.toml", "[[ban]]\nwho = \"300.1.1.1\"\n");
+    let short = directory.write("short", "1234567\n");
     for (flag, file, says) in [
         ("--bans", &damaged, "line 2"),
         ("--operator-password-file", &missing, "cannot open the operator password file"),

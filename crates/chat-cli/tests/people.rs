@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Process, Server, client_command_over};
+use support::{Directory, Process, Server, client_command_over};
 
 #[test]
 fn clients_and_plain_peers_have_names_and_tell_each_other_things() {
@@ -97,10 +97,9 @@ fn a_client_goes_to_another_room_and_says_there_what_it_said_meanwhile() {
 
 #[test]
 fn a_client_in_a_pipe_reads_where_it_is_and_what_the_topic_is() {
-    let password = std::env::temp_dir().join(format!("chat-topic-{}", std::process::id()));
-    std::fs::write(&password, "open sesame\n").unwrap();
-    let file = password.to_str().unwrap();
-    let server = Server::with(&["--room", "lobby", "--room", "dev", "--operator-password-file", file]);
+    let directory = Directory::new();
+    let password = directory.write("password", "open sesame\n");
+    let server = Server::with(&["--room", "lobby", "--room", "dev", "--operator-password-file", &password]);
     let mut host = server.peer();
     for command in ["/join dev", "/oper open sesame", "/topic Homework"] {
         host.send(format!("{command}\n"));
@@ -111,7 +110,6 @@ fn a_client_in_a_pipe_reads_where_it_is_and_what_the_topic_is() {
     ann.end_of_input();
     assert_eq!(ann.exit_code(), Some(0));
     assert_eq!(ann.stdout.lines(), ["[*] You are in dev now: 2 present", "[*] The topic is: Homework"]);
-    std::fs::remove_file(&password).unwrap();
 }
 
 #[test]
@@ -133,12 +131,12 @@ fn a_client_asks_for_a_room_and_is_told_if_there_is_none() {
 #[test]
 fn a_client_takes_its_name_and_room_from_the_users_file_and_says_what_is_wrong_with_it() {
     let server = Server::with(&["--room", "lobby", "--room", "dev"]);
-    let directory = std::env::temp_dir().join(format!("chat-client-toml-{}", std::process::id()));
-    std::fs::create_dir_all(directory.join("chat")).unwrap();
-    let file = directory.join("chat/client.toml");
+    let directory = Directory::new();
+    std::fs::create_dir(directory.root().join("chat")).unwrap();
+    let file = directory.path("chat/client.toml");
     let client = |flags: &[&str]| {
         let mut command = client_command_over("tcp", server.address, flags);
-        let mut client = Process::start(command.env("XDG_CONFIG_HOME", &directory));
+        let mut client = Process::start(command.env("XDG_CONFIG_HOME", directory.root()));
         client.end_of_input();
         let code = client.exit_code();
         (code, client.stdout.lines().concat(), client.stderr.all().concat())
@@ -153,5 +151,4 @@ fn a_client_takes_its_name_and_room_from_the_users_file_and_says_what_is_wrong_w
     let (code, _, why) = client(&[]);
     assert_eq!(code, Some(1));
     assert!(why.contains("unknown field `nam`") && why.contains("client.toml"), "{why}");
-    std::fs::remove_dir_all(&directory).unwrap();
 }

@@ -13,7 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use support::{
-    CHAT, Killed, PATIENCE, Process, Server, client_command, client_command_over, free_address, now,
+    CHAT, Directory, Killed, PATIENCE, Process, Server, client_command, client_command_over, free_address,
+    now,
 };
 
 /// Runs a client with this input to its end. Returns the exit code, stdout and stderr.
@@ -142,8 +143,9 @@ fn a_stdin_that_another_program_has_made_non_blocking_is_waited_for() {
 
 #[test]
 fn the_console_at_a_control_socket_waits_for_such_a_stdin_too() {
-    let socket = std::env::temp_dir().join(format!("chat-pipes-{}", std::process::id()));
-    let server = Server::with(&["--socket", socket.to_str().unwrap()]);
+    let directory = Directory::new();
+    let socket = directory.path("control");
+    let server = Server::with(&["--socket", &socket]);
     let mut reader = server.peer();
     let (ours, theirs) = UnixStream::pair().unwrap();
     theirs.set_nonblocking(true).unwrap();

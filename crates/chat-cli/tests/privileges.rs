@@ -5,30 +5,9 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
 use std::process::Command;
 
-use support::{CHAT, Process, Server};
-
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("chat-privileges-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a directory for the test");
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("a plain name").to_owned()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _gone = fs::remove_dir_all(&self.0);
-    }
-}
+use support::{CHAT, Directory, Process, Server};
 
 fn is_root() -> bool {
     fs::metadata("/proc/self").expect("there is /proc").uid() == 0
@@ -44,9 +23,9 @@ fn root_binds_a_low_port_and_then_becomes_another_user() {
         println!("skipped: not root, or no user nobody");
         return;
     };
-    let directory = Directory::new("user");
+    let directory = Directory::new();
     // Like the directory that a package creates.
-    let home = directory.0.join("lib");
+    let home = directory.root().join("lib");
     fs::create_dir(&home).expect("a directory");
     std::os::unix::fs::chown(&home, Some(user), Some(group)).expect("root may");
     let (socket, history) = (directory.path("control"), directory.path("lib/chat.db"));
@@ -84,8 +63,8 @@ fn it_writes_nowhere_but_where_its_files_are() {
     if !Process::heeds("HUP") {
         return;
     }
-    let (directory, other) = (Directory::new("confined"), Directory::new("elsewhere"));
-    fs::set_permissions(&other.0, fs::Permissions::from_mode(0o777)).expect("it is ours");
+    let (directory, other) = (Directory::new(), Directory::new());
+    fs::set_permissions(other.root(), fs::Permissions::from_mode(0o777)).expect("it is ours");
     let log = directory.path("chat.log");
     let server = Server::with(&["-v", "--log-file", &log]);
     server.peer();

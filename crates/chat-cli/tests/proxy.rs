@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::json;
 use tungstenite::{Message, WebSocket};
 
-use support::{CHAT, Peer, Process, Server, free_address};
+use support::{CHAT, Directory, Peer, Process, Server, free_address};
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -96,15 +96,14 @@ fn haproxy(server: &Server, how: &str) -> Option<(Process, SocketAddr)> {
         return None;
     }
     let (front, back) = (free_address(), server.address);
-    let path = std::env::temp_dir().join(format!("chat-haproxy-{}-{}", std::process::id(), front.port()));
+    let directory = Directory::new();
     let config = format!(
         "defaults\n mode tcp\n timeout connect 30s\n timeout client 1h\n timeout server 1h\n\
          listen chat\n bind {front}\n server room {back} {how}\n"
     );
-    std::fs::write(&path, config).expect("it is ours");
-    let proxy = Process::start(Command::new("haproxy").args(["-db", "-f"]).arg(&path));
+    let path = directory.write("haproxy.cfg", &config);
+    let proxy = Process::start(Command::new("haproxy").args(["-db", "-f", &path]));
     drop(Peer::connect_in_time(front));
-    let _removed = std::fs::remove_file(&path);
     Some((proxy, front))
 }
 

@@ -4,36 +4,9 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use support::{CHAT, Process, Server};
-
-/// A directory of the test's own, removed when this is dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("chat-settings-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a directory for the test");
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("a plain name").to_owned()
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        fs::write(self.0.join(name), text).expect("it can be written");
-        self.path(name)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _gone = fs::remove_dir_all(&self.0);
-    }
-}
+use support::{CHAT, Directory, Process, Server};
 
 fn chat(arguments: &[&str]) -> Output {
     let mut command = Command::new(CHAT);
@@ -57,7 +30,7 @@ fn start(config: &str, flags: &[&str]) -> Server {
 
 #[test]
 fn a_server_runs_as_its_file_says_and_flags_win() {
-    let directory = Directory::new("runs");
+    let directory = Directory::new();
     let file =
         "transport = \"tcp\"\nbind = \"127.0.0.1:0\"\nannounce = true\nmax-members = 1\nverbose = true\n";
     let config = directory.write("chat.toml", file);
@@ -74,7 +47,7 @@ fn a_server_runs_as_its_file_says_and_flags_win() {
 
 #[test]
 fn what_is_printed_is_a_file_that_says_the_same() {
-    let directory = Directory::new("printed");
+    let directory = Directory::new();
     let first =
         chat(&["server", "tcp", "udp", "--rate", "7", "--room", "lobby", "--room", "dev", "--print-config"]);
     let config = directory.write("chat.toml", &stdout(&first));
@@ -86,7 +59,7 @@ fn what_is_printed_is_a_file_that_says_the_same() {
 
 #[test]
 fn a_file_that_is_wrong_is_refused_with_all_that_is_wrong() {
-    let directory = Directory::new("wrong");
+    let directory = Directory::new();
     let config = directory.write("chat.toml", "transport = \"tcp\"\nmax-member = 3\nrate = -1\n");
     let refused = chat(&["server", "--config", &config]);
     let text = stderr(&refused);
@@ -105,7 +78,7 @@ fn sighup_and_reload_apply_what_can_change_and_say_what_cannot() {
     if !Process::heeds("HUP") {
         return;
     }
-    let directory = Directory::new("reload");
+    let directory = Directory::new();
     let (socket, password) = (directory.path("control"), directory.write("password", "open sesame\n"));
     let file = format!(
         "transport = [\"tcp\"]\nbind = \"127.0.0.1:0\"\nroom = [\"lobby\"]\nsocket = {socket:?}\n\
@@ -144,7 +117,7 @@ fn sighup_and_reload_apply_what_can_change_and_say_what_cannot() {
 
 #[test]
 fn a_reload_that_fails_in_part_applies_the_rest_and_tells_what_stays() {
-    let directory = Directory::new("in-part");
+    let directory = Directory::new();
     let (socket, bans) =
         (directory.path("control"), directory.write("bans.toml", "[[ban]]\nwho = \"eve\"\n"));
     let (password, log) = (directory.write("password", "open sesame\n"), directory.path("chat.log"));
@@ -207,7 +180,7 @@ fn a_reload_that_fails_in_part_applies_the_rest_and_tells_what_stays() {
 
 #[test]
 fn a_check_tells_all_that_is_wrong() {
-    let directory = Directory::new("check");
+    let directory = Directory::new();
     let good = chat(&["server", "tcp", "--bind", "127.0.0.1:0", "--tls", "self-signed", "--check"]);
     assert_eq!(
         (good.status.code(), stdout(&good).as_str()),
@@ -272,7 +245,7 @@ fn a_check_tells_all_that_is_wrong() {
 
 #[test]
 fn a_check_beside_the_running_server_leaves_its_addresses_alone() {
-    let directory = Directory::new("beside");
+    let directory = Directory::new();
     let (socket, history) = (directory.path("control"), directory.path("chat.db"));
     let flags = ["--socket", &socket, "--history", &history];
     let server = Server::with(&flags);

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::thread;
 
 use chat_core::{ClientConfig, ClientEnd, ClientEvent};
-use support::{CHAT, PATIENCE, Peer, Process, Server};
+use support::{CHAT, Directory, PATIENCE, Peer, Process, Server};
 
 #[test]
 fn asked_to_end_under_load_the_server_gives_everyone_all_it_took_and_a_farewell() {
@@ -153,14 +153,14 @@ fn the_signals_of_log_rotation_and_those_without_a_meaning_do_not_end_the_room()
 #[cfg(target_os = "linux")]
 #[test]
 fn a_server_that_is_still_starting_is_not_ended_by_log_rotation() {
-    let pipe = std::env::temp_dir().join(format!("chat-signals-{}", std::process::id()));
+    let directory = Directory::new();
+    let pipe = directory.path("password");
     assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().expect("it runs").success());
     let mut command = Command::new(CHAT);
     command.args(["server", "tcp", "--bind", "127.0.0.1:0", "--operator-password-file"]).arg(&pipe);
     let server = Process::start(&mut command);
     // This waits until the server has opened the other end.
     let mut password = std::fs::OpenOptions::new().write(true).open(&pipe).expect("it opens");
-    std::fs::remove_file(&pipe).expect("it is there");
     for signal in ["HUP", "USR1", "USR2", "XFSZ"] {
         server.signal(signal);
     }

@@ -5,31 +5,10 @@ mod support;
 
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
-use support::{CHAT, Peer, Process, Server, client_command};
-
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("chat-take-over-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a directory for the test");
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("a plain name").to_owned()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
-    }
-}
+use support::{CHAT, Directory, Peer, Process, Server, client_command};
 
 /// `chat server tcp udp` with a history. It takes over if a server is already running.
 fn start(directory: &Directory, bind: &str) -> Server {
@@ -42,7 +21,7 @@ fn start(directory: &Directory, bind: &str) -> Server {
 #[test]
 fn members_go_on_and_nothing_is_lost_or_said_twice() {
     const LINES: usize = 600;
-    let directory = Directory::new("goes-on");
+    let directory = Directory::new();
     let mut old = start(&directory, &format!("{}:0", support::own_loopback()));
     let address = old.address;
     let listener = |transport| {
@@ -100,7 +79,7 @@ fn members_go_on_and_nothing_is_lost_or_said_twice() {
 
 #[test]
 fn unix_sockets_go_over_too_and_their_files_go_with_the_last_server() {
-    let directory = Directory::new("unix");
+    let directory = Directory::new();
     let (at, control, history) =
         (directory.path("chat.sock"), directory.path("control"), directory.path("db"));
     let start = || {
@@ -154,7 +133,7 @@ fn fails_to_take_over(directory: &Directory, flags: &[&str]) -> String {
 
 #[test]
 fn a_server_that_cannot_start_takes_nothing_over() {
-    let directory = Directory::new("cannot");
+    let directory = Directory::new();
     let members = directory.path("members");
     let control = directory.path("control");
     let history = directory.path("chat.db");
@@ -200,25 +179,25 @@ fn a_server_that_cannot_start_takes_nothing_over() {
 
 #[test]
 fn a_history_that_the_next_server_cannot_write_stays_with_the_one_that_can() {
-    let directory = Directory::new("unwritable");
+    let directory = Directory::new();
     let old = start(&directory, &format!("{}:0", support::own_loopback()));
-    let mut mode = std::fs::metadata(&directory.0).expect("it is there").permissions();
+    let mut mode = std::fs::metadata(directory.root()).expect("it is there").permissions();
     mode.set_mode(0o555);
-    std::fs::set_permissions(&directory.0, mode.clone()).expect("it is ours");
+    std::fs::set_permissions(directory.root(), mode.clone()).expect("it is ours");
     let history = directory.path("chat.db");
     let flags = ["--history", &history, "--user", "nobody"];
     // Root may write everywhere.
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     let stderr = fails_to_take_over(&directory, if is_root { &flags } else { &flags[..2] });
     mode.set_mode(0o755);
-    std::fs::set_permissions(&directory.0, mode).expect("it is ours");
+    std::fs::set_permissions(directory.root(), mode).expect("it is ours");
     assert!(stderr.contains("cannot use the history"), "{stderr}");
     old.peer();
 }
 
 #[test]
 fn who_is_no_chat_server_hands_nothing_over_and_the_reason_is_told() {
-    let directory = Directory::new("other");
+    let directory = Directory::new();
     let socket = directory.path("control");
     let other = std::os::unix::net::UnixListener::bind(&socket).expect("nobody is there");
     let closing = thread::spawn(move || drop(other.accept().expect("the server asks")));

@@ -4,38 +4,16 @@ mod support;
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use support::{CHAT, Process, Server, free_address};
-
-/// A directory of the test's own, removed when this is dropped.
-struct Directory(PathBuf);
+use support::{CHAT, Directory, Process, Server, free_address};
 
 impl Directory {
-    fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("chat-tls-client-{}-{number}", std::process::id()));
-        std::fs::create_dir(&path).expect("nobody else makes it");
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("a plain name").to_owned()
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.path(name), text).expect("it is ours");
-        self.path(name)
-    }
-
     /// `chat client tcp` in a pipe. It knows the servers that this directory remembers and trusts its `ca.pem`.
     fn client(&self, server: &str, flags: &[&str]) -> Process {
         let mut command = Command::new(CHAT);
-        command.args(["client", "tcp", server]).args(flags).env("XDG_STATE_HOME", &self.0);
+        command.args(["client", "tcp", server]).args(flags).env("XDG_STATE_HOME", self.root());
         command.env_remove("SSL_CERT_DIR").env("SSL_CERT_FILE", self.path("ca.pem"));
         Process::start(&mut command)
     }
@@ -46,12 +24,6 @@ impl Directory {
         client.type_line(line);
         client.end_of_input();
         (client.exit_code(), client.stderr.all().join("\n"))
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _gone_already = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -1,30 +1,25 @@
 //! Section 13: names that are reserved or required, operators, and bans.
 
-use std::fs;
-
 use chat_proto::{DirectItem, Hello, LeaveReason, Resume, RoomFrame, Text};
 
 use crate::datagrams::Plain;
 use crate::frames::Framed;
-use crate::support::Server;
+use crate::support::{Directory, Server};
 
 fn named(name: &str) -> Hello {
     Hello { name: Some(Text::lossy(name)), ..Hello::default() }
 }
 
 /// A server that reads its operators' password from a file.
-fn with_password(test: &str) -> Server {
-    with_password_over(&["tcp"], test)
+fn with_password() -> Server {
+    with_password_over(&["tcp"])
 }
 
-fn with_password_over(transports: &[&str], test: &str) -> Server {
-    let file = std::env::temp_dir().join(format!("chat-password-{test}-{}", std::process::id()));
-    fs::write(&file, "open sesame\n").unwrap();
-    let password = ["--operator-password-file", file.to_str().unwrap()];
+fn with_password_over(transports: &[&str]) -> Server {
+    let directory = Directory::new(); // the server reads it once
+    let password = ["--operator-password-file", &directory.write("password", "open sesame\n")];
     let rooms = ["--room", "lobby", "--room", "dev"];
-    let server = Server::over(transports, &[&password[..], &rooms].concat());
-    fs::remove_file(&file).unwrap();
-    server
+    Server::over(transports, &[&password[..], &rooms].concat())
 }
 
 #[test]
@@ -56,7 +51,7 @@ fn clause_13_5_where_names_are_required_a_member_without_one_is_told_how_to_choo
 
 #[test]
 fn clause_13_8_an_operator_mutes_slows_down_kicks_and_sets_the_topic() {
-    let server = with_password("8");
+    let server = with_password();
     let (mut operator, mut ann) = (server.peer(), server.peer());
     operator.is_in();
     ann.is_in();
@@ -87,7 +82,7 @@ fn clause_13_8_an_operator_mutes_slows_down_kicks_and_sets_the_topic() {
 
 #[test]
 fn clause_13_11_a_muted_member_stays_so_in_another_room_and_an_operator_one() {
-    let server = with_password("11");
+    let server = with_password();
     let (mut operator, mut ann) = (server.peer(), server.peer());
     operator.is_in();
     ann.is_in();
@@ -105,7 +100,7 @@ fn clause_13_11_a_muted_member_stays_so_in_another_room_and_an_operator_one() {
 
 #[test]
 fn clause_13_9_a_banned_peer_is_told_why_in_its_own_format_and_nobody_else_hears_of_it() {
-    let server = with_password("9");
+    let server = with_password();
     let (mut operator, mut ann) = (server.peer(), server.peer());
     operator.is_in();
     ann.is_in();
@@ -130,7 +125,7 @@ fn clause_13_9_a_banned_peer_is_told_why_in_its_own_format_and_nobody_else_hears
 
 #[test]
 fn clause_13_11_a_banned_operator_reads_which_room_it_cannot_join_and_why_and_stays() {
-    let server = with_password_over(&["tcp", "udp"], "11-banned");
+    let server = with_password_over(&["tcp", "udp"]);
     let (mut plain, datagrams) = (server.peer(), Plain::new(&server));
     let (mut framed, _) = Framed::join(&server);
     plain.is_in();

@@ -6,6 +6,7 @@
     reason = "every test file is a crate of its own and uses its part of this"
 )]
 
+mod directory;
 mod output;
 mod peer;
 mod server;
@@ -17,6 +18,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
+pub(crate) use directory::Directory;
 pub(crate) use output::{Output, Written};
 pub(crate) use peer::Peer;
 pub(crate) use server::{Server, closed, in_any_room};

@@ -6,11 +6,9 @@ mod memory;
 mod support;
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use support::{Output, Peer, Process, Server};
+use support::{Directory, Output, Peer, Process, Server};
 
 /// A server with a certificate that it has made itself.
 fn server(flags: &[&str]) -> Server {
@@ -39,25 +37,10 @@ fn s_client(server: &Server, flags: &[&str]) -> Process {
     Process::start(Command::new("openssl").args(["s_client", "-quiet", "-connect", &address]).args(flags))
 }
 
-/// A directory of the test's own, removed when this is dropped.
-struct Directory(PathBuf);
-
 impl Directory {
-    fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("chat-tls-{}-{number}", std::process::id()));
-        std::fs::create_dir(&path).expect("nobody else makes it");
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("a plain name").to_owned()
-    }
-
     /// Makes a certificate with openssl. Returns its fingerprint.
     fn certificate(&self) -> String {
-        let (certificate, key) = (self.file("cert.pem"), self.file("key.pem"));
+        let (certificate, key) = (self.path("cert.pem"), self.path("key.pem"));
         let made = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
             .args(["-days", "2", "-subj", "/CN=localhost", "-out", &certificate, "-keyout", &key])
@@ -68,12 +51,6 @@ impl Directory {
             .output();
         let shown = String::from_utf8(shown.expect("openssl is there").stdout).expect("it is ASCII");
         shown.trim().split_once('=').expect("a name and the fingerprint").1.to_owned()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _gone_already = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -274,7 +251,7 @@ fn the_fingerprint_is_the_one_that_openssl_shows() {
     }
     let directory = Directory::new();
     let made = directory.certificate();
-    let (certificate, key) = (directory.file("cert.pem"), directory.file("key.pem"));
+    let (certificate, key) = (directory.path("cert.pem"), directory.path("key.pem"));
     let server = Server::with(&["--tls", &certificate, &key]);
     assert_eq!(fingerprint(&server.process.stdout), made);
 }
@@ -287,7 +264,7 @@ fn certificates_are_read_again_on_sighup_and_broken_ones_are_not_taken() {
     }
     let directory = Directory::new();
     directory.certificate();
-    let (certificate, key) = (directory.file("cert.pem"), directory.file("key.pem"));
+    let (certificate, key) = (directory.path("cert.pem"), directory.path("key.pem"));
     let server = Server::with(&["--log-format", "json", "--announce", "--tls", &certificate, &key]);
     let mut secret = s_client(&server, &[]);
     secret.type_line("hello");
