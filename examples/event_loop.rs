@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(unix)]
 async fn serve<T>(mut transport: T) -> std::io::Result<()>
 where
-    T: chat_core::Transport<Error = std::io::Error> + std::os::fd::AsFd,
+    T: chat_core::transport::Transport<Error = std::io::Error> + std::os::fd::AsFd,
 {
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
@@ -72,7 +72,7 @@ where
             ready = descriptor.readable() => ready?.clear_ready(),
             () = is_due => {}
         }
-        if transport.turn(Some(Instant::now().into_std()))? == chat_core::Turn::Done {
+        if transport.turn(Some(Instant::now().into_std()))? == chat_core::transport::Turn::Done {
             return Ok(());
         }
     }

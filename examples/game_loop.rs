@@ -4,7 +4,8 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use chat_core::{Heard, LocalMember, Room, RoomConfig, Transport, Turn};
+use chat_core::transport::{Transport, Turn};
+use chat_core::{Heard, LocalMember, Room, RoomConfig};
 use chat_proto::Event;
 use chat_tcp::{TcpConfig, TcpServer};
 

@@ -4,7 +4,8 @@
 //! cargo run -p chat-examples --example history
 //! ```
 
-use chat_core::{Filter, Heard, Room, RoomConfig};
+use chat_core::journal::Filter;
+use chat_core::{Heard, Room, RoomConfig};
 use chat_store::{Store, StoreConfig};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -9,10 +9,8 @@ use std::io::stdin;
 use std::thread;
 use std::time::Duration;
 
-use chat_core::{
-    Caller, CommandTable, LocalMember, Moderator, Offer, Reply, Room, RoomCommand, RoomConfig, Running,
-    Verdict,
-};
+use chat_core::commands::{Caller, CommandTable, Reply, RoomCommand};
+use chat_core::{LocalMember, Moderator, Offer, Room, RoomConfig, Running, Verdict};
 use chat_tcp::{TcpConfig, TcpServer};
 use chat_udp::{UdpConfig, UdpServer};
 

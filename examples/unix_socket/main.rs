@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     ctrlc::set_handler(move || closing.close("The server is stopping", Duration::from_secs(5)))?;
     println!("Listening on {path}; join with: nc -U {path}");
     // Run on this thread until the room is closed and everyone was told.
-    Ok(chat_core::run(transport)?)
+    Ok(chat_core::transport::run(transport)?)
 }
 
 #[cfg(not(unix))]

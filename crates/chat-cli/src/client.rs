@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use chat_core::{Client, ClientConfig, ClientEnd, Ended};
+use chat_core::client::Ended;
+use chat_core::{Client, ClientConfig, ClientEnd};
 use crossbeam_channel::bounded;
 
 use self::pipe::Filtered;

@@ -5,7 +5,8 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use chat_core::{BanList, Filter, MuteList};
+use chat_core::access::{BanList, MuteList};
+use chat_core::journal::Filter;
 use chat_proto::json::Time;
 use chat_store::{Archive, Message, OpenError, ReadError, Selection, Store};
 #[cfg(unix)]

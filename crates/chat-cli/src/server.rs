@@ -26,7 +26,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use chat_core::{BanList, Journals, LocalMember, Room, RoomError, Running};
+use chat_core::access::BanList;
+use chat_core::journal::Journals;
+use chat_core::{LocalMember, Room, RoomError, Running};
 use chat_nats::Cluster;
 use chat_store::Store;
 #[cfg(unix)]

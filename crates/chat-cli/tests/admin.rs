@@ -169,9 +169,9 @@ fn consoles_have_a_maximum_and_what_is_no_request_ends_one() {
 
 #[test]
 fn operators_are_told_if_a_change_of_the_bans_cannot_be_stored() {
-    let directory = Directory::new("bans");
-    let (socket, bans) = (directory.socket(), directory.0.join("bans.toml"));
-    let password = directory.0.join("password");
+    let directory = Directory::new();
+    let (socket, bans) = (directory.socket(), directory.root().join("bans.toml"));
+    let password = directory.root().join("password");
     fs::write(&password, "open sesame\n").expect("it can be written");
     let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let (at, kept, word) = (path(&socket), path(&bans), path(&password));
@@ -180,7 +180,7 @@ fn operators_are_told_if_a_change_of_the_bans_cannot_be_stored() {
     ann.send("/oper open sesame\n");
     ann.read_up_to("[*] You are an operator. /help lists what you can do.");
     // A new file cannot be put in the place of the old one.
-    let in_the_way = directory.0.join("bans.toml.new");
+    let in_the_way = directory.root().join("bans.toml.new");
     fs::create_dir(&in_the_way).expect("it is not there");
     let error = fs::File::create(&in_the_way).expect_err("it is a directory");
     let why = format!(

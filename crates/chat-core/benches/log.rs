@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use chat_core::{Cursor, EncodedLog, Pending};
+use chat_core::transport::{Cursor, EncodedLog, Pending};
 use chat_proto::{Author, Entry, Event, Origin, Spelling, Text, encode_entry};
 use divan::Bencher;
 use divan::counter::ItemsCount;

@@ -3,7 +3,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use chat_core::{Attachment, Membership, Room, RoomConfig, Update, Waker};
+use chat_core::transport::{Attachment, Membership, Update};
+use chat_core::{Room, RoomConfig, Waker};
 use chat_proto::Text;
 use divan::Bencher;
 use divan::counter::ItemsCount;

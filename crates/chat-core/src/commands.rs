@@ -26,7 +26,8 @@ pub const ANSWER_LINES_MAX: usize = 40;
 /// The commands of a room, sorted by name.
 ///
 /// ```
-/// use chat_core::{CommandTable, Reply, RoomCommand, RoomConfig};
+/// use chat_core::RoomConfig;
+/// use chat_core::commands::{CommandTable, Reply, RoomCommand};
 ///
 /// let greet = RoomCommand::new("greet", "[NAME]", "Say hello", |caller, name| {
 ///     Reply::say(format!("{} greets {name}", caller.author()))

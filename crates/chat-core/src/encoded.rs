@@ -88,7 +88,7 @@ struct Slot {
 /// An append costs one copy. Every other operation is O(1), or O(log entries) where its documentation says so.
 ///
 /// ```
-/// use chat_core::{EncodedLog, Pending};
+/// use chat_core::transport::{EncodedLog, Pending};
 /// # use chat_proto::{Author, Entry, Event, Origin, Text};
 /// # let entry = |seq| Entry { seq, at_ms: 0, event: Event::Said { from: Origin::default(), author: Author::Room, text: "hi".parse().unwrap() } };
 /// let mut log = EncodedLog::new(64 * 1024);

@@ -24,7 +24,7 @@ pub enum JoinError {
     /// A later connection already resumed this session: the hello was late.
     #[error("the session goes on over a newer connection")]
     Superseded,
-    /// The room's [`Gate`](crate::Gate) does not let it in.
+    /// The room's [`Gate`](crate::access::Gate) does not let it in.
     #[error("banned{}", because(why))]
     Refused {
         /// What the peer is told.
@@ -75,7 +75,7 @@ pub enum SayError {
     /// The room is closing and accepts no more messages.
     #[error("the room is closing")]
     Closing,
-    /// Too many messages wait for the room's [`Journal`](crate::Journal). What a local member says is refused then, from the
+    /// Too many messages wait for the room's [`Journal`](crate::journal::Journal). What a local member says is refused then, from the
     /// first message on that did not fit: say it again later.
     #[error("the history cannot keep up")]
     Behind,
@@ -131,7 +131,7 @@ pub enum NickError {
         /// The name asked for.
         name: Name,
     },
-    /// The room's [`Gate`](crate::Gate) does not allow it.
+    /// The room's [`Gate`](crate::access::Gate) does not allow it.
     #[error("this name is banned{}", because(why))]
     Refused {
         /// What the member is told.
@@ -223,7 +223,7 @@ pub enum MuteError {
     #[error("no such member is here")]
     NotPresent,
     /// As many mutes are in force as there can be.
-    #[error("there are {} mutes, which is the most there may be", crate::MUTES_MAX)]
+    #[error("there are {} mutes, which is the most there may be", crate::access::MUTES_MAX)]
     Full,
 }
 
@@ -234,7 +234,7 @@ pub enum TopicError {
     /// It is longer than [`TOPIC_BYTES_MAX`](chat_proto::limits::TOPIC_BYTES_MAX).
     #[error("the topic is longer than {} bytes", chat_proto::limits::TOPIC_BYTES_MAX)]
     TooLong,
-    /// Too much waits for the room's [`Journal`](crate::Journal): set it again later.
+    /// Too much waits for the room's [`Journal`](crate::journal::Journal): set it again later.
     #[error("the history cannot keep up")]
     Behind,
     /// There is no such member.

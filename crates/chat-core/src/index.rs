@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 /// Hashed with a random key, since names may be chosen by strangers.
 ///
 /// ```
-/// use chat_core::Index;
+/// use chat_core::transport::Index;
 ///
 /// let names = ["ann", "bob"];
 /// let name_of = |place: usize| names.get(place).copied();

@@ -7,6 +7,8 @@ use std::time::Duration;
 use chat_proto::{Entry, Event, MemberId, Name, Text};
 use thiserror::Error;
 
+pub use crate::state::sessions::SESSIONS_REMEMBERED_MAX;
+
 use crate::access::mutes::Mute;
 use crate::other_servers::relay::Relay;
 use crate::room::{Room, Shared};
@@ -106,7 +108,7 @@ pub enum Record {
         pause: Option<Duration>,
     },
     /// A member is muted from now on, or may speak again. It is for the other servers of a shared journal. What keeps the
-    /// mutes of one server follows its [`MuteList`](crate::MuteList), in which those of all rooms are.
+    /// mutes of one server follows its [`MuteList`](crate::access::MuteList), in which those of all rooms are.
     Muted {
         /// Which session.
         member: MemberId,
@@ -148,7 +150,7 @@ pub struct Past {
     pub topic: Option<Text>,
     /// Slow mode, as [`Record::Slow`] has set it. `None` if it was never set.
     pub slow: Option<Option<Duration>>,
-    /// The sessions that were there last, oldest first: at most one more than [`SESSIONS_REMEMBERED_MAX`](crate::SESSIONS_REMEMBERED_MAX),
+    /// The sessions that were there last, oldest first: at most one more than [`SESSIONS_REMEMBERED_MAX`],
     /// which tells the room that there were others.
     pub sessions: Vec<PastSession>,
     /// Other servers pass their members' messages through the same journal. What they submit is committed here, too; a session

@@ -16,8 +16,8 @@
 //! | when | then |
 //! |---|---|
 //! | it is in the room | it gets every message accepted after it joined, once, in one order |
-//! | it is slower than the room | when the log's tail passes its cursor, it has lagged, and is told how many messages it missed ([`Pending::Lagged`], [`Heard::Missed`]) |
-//! | it speaks too fast | nothing is dropped; its transport stops reading from it for a while ([`Said::pause_until`]) |
+//! | it is slower than the room | when the log's tail passes its cursor, it has lagged, and is told how many messages it missed ([`Pending::Lagged`](transport::Pending::Lagged), [`Heard::Missed`]) |
+//! | it speaks too fast | nothing is dropped; its transport stops reading from it for a while ([`Said::pause_until`](transport::Said::pause_until)) |
 //! | the embedder refuses one of its messages | it is told why, and the message counts as dealt with ([`Moderator`]) |
 //! | the room or its address is full | it is refused, with a reason ([`JoinError`]) |
 //! | the room closes | it gets every accepted message, a farewell, and a clean end ([`Room::close`]) |
@@ -33,22 +33,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! This crate has no sockets. A [`Transport`] carries the room over some medium: `chat-tcp`
-//! carries it over TCP, and its front page shows a server in ten lines. To write your own, start at
-//! [`Transport`], then [`Feed`] and [`EncodedLog`].
+//! This crate has no sockets. A [`Transport`](transport::Transport) carries the room over some medium: `chat-tcp`
+//! carries it over TCP, and its front page shows a server in ten lines.
+//!
+//! Here are the room and its members. What few programs need is in modules:
+//!
+//! | to | see |
+//! |---|---|
+//! | keep somebody out: gates, bans, mutes, the operators' password | [`access`] |
+//! | add a command, or replace one | [`commands`] |
+//! | carry a room over another medium | [`transport`] |
+//! | connect to a room over another medium | [`client`] |
+//! | keep messages, or let something else decide their order | [`journal`], [`other_servers`] |
 
-mod access;
-mod client;
-mod commands;
+pub mod access;
+pub mod client;
+pub mod commands;
 mod config;
 mod encoded;
 mod error;
 mod index;
-mod journal;
+pub mod journal;
 mod local_member;
 mod moderator;
 mod observer;
-mod other_servers;
+pub mod other_servers;
 mod places;
 mod room;
 mod rooms;
@@ -56,7 +65,7 @@ mod server;
 mod state;
 mod stats;
 mod sync;
-mod transport;
+pub mod transport;
 mod waker;
 mod world;
 
@@ -70,55 +79,28 @@ pub use chat_proto::{
 #[doc(no_inline)]
 pub use crossbeam_channel;
 
-pub use access::admission::network_of;
-pub use access::ban_list::{BANS_MAX, Ban, BanList, BanListFull, Banned, BannedError};
-pub use access::gate::{Gate, JoinRequest, Refusal};
-pub use access::identity::{Identity, PROOF_BYTES_MAX};
-pub use access::mutes::{MUTES_MAX, Mute, MuteList};
-pub use access::opening::Opening;
-pub use access::operators::{Entered, OperatorPassword, PasswordError};
+#[doc(inline)]
 pub use client::{
-    ADDRESSES_MAX, ATTEMPT_DELAY, Carrier, Client, ClientConfig, ClientEnd, ClientEvent, Command,
-    CommandError, ConnectError, Conversation, Ended, OldMessages, SavedSession, SavedSessionError, Speaker,
-    Talk, TryCommandError, TrySayError, UNCONFIRMED_MAX, User, interleaved,
+    Client, ClientConfig, ClientEnd, ClientEvent, Command, CommandError, ConnectError, OldMessages,
+    SavedSession, SavedSessionError, Speaker, TryCommandError, TrySayError,
 };
-pub use commands::{ANSWER_LINES_MAX, Action, Caller, CommandTable, Reply, RoomCommand};
 pub use config::{LagPolicy, NamePolicy, Rate, RoomConfig};
-pub use encoded::{Advanced, Cursor, EncodedLog, Pending};
 pub use error::{
     IgnoreError, JoinError, KickError, MuteError, NickError, RecvTimeoutError, RoomClosed, RoomError,
     SayError, TellError, TopicError, TryRecvError,
 };
-pub use index::Index;
-pub use journal::{
-    Committer, Filter, Full, IDS_SET_ASIDE, Journal, JournalDepth, JournalError, Journals, Kept,
-    PAGE_BYTES_MAX, Page, Past, PastSession, Query, ReadRequest, Record,
-};
 pub use local_member::{Heard, LocalMember};
 pub use moderator::{Moderator, Offer, Verdict};
 pub use observer::{HEARD_AT_ONCE_MAX, Observer};
-pub use other_servers::elsewhere::Elsewhere;
-pub use other_servers::relay::{OtherMember, Outbound, Relay};
-pub use places::Places;
 pub use room::Room;
 pub use room::look_back::HistoryError;
 pub use room::people::Presence;
 pub use rooms::config::RoomsConfig;
-pub use rooms::pending_room::{OpenRequest, PendingRoom};
 pub use rooms::{ROOMS_MAX, RoomInfo, Rooms};
-pub use server::{BindError, bind_first};
-pub use state::members::Membership;
+pub use server::BindError;
 pub use state::profile::IGNORED_MAX;
-pub use state::sessions::SESSIONS_REMEMBERED_MAX;
 pub use stats::{Measure, Stats, TransportStats};
-pub use transport::attachment::Attachment;
-pub use transport::deadlines::{Deadlines, Listed};
-pub use transport::feed::{Feed, Format};
-pub use transport::feeds::{FeedId, Feeds};
-pub use transport::outcome::{Joined, Moved, Outcome, Said, Start, Taken, Welcomed};
-pub use transport::running::{RunError, Running, run};
-pub use transport::survey::{LAG_BOUNDS, Lags, RoomLags};
-pub use transport::update::{CaughtUp, Dismissed, Told, Update};
-pub use transport::{Transport, Turn};
+#[doc(inline)]
+pub use transport::running::{RunError, Running};
 pub use waker::Waker;
 pub use world::{Clock, UnixClock, World};

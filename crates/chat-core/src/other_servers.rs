@@ -2,3 +2,6 @@
 
 pub(crate) mod elsewhere;
 pub(crate) mod relay;
+
+pub use elsewhere::Elsewhere;
+pub use relay::{OtherMember, Outbound, Relay};

@@ -57,7 +57,7 @@ impl<T> Chunks<T> {
 /// The peers of a transport, each under a key. A key is given again after its peer is removed.
 ///
 /// ```
-/// use chat_core::Places;
+/// use chat_core::transport::Places;
 ///
 /// let mut peers = Places::default();
 /// assert_eq!(peers.next_key(), 0);

@@ -26,7 +26,7 @@ pub struct Stats {
     pub messages: u64,
     /// Messages that were refused: by the moderator, by a mute, by slow mode, or because a name was missing.
     pub moderated: u64,
-    /// Messages and topics that the room's [`Journal`](crate::Journal) could not keep, and that were refused for it.
+    /// Messages and topics that the room's [`Journal`](crate::journal::Journal) could not keep, and that were refused for it.
     pub not_kept: u64,
     /// Messages that slow members were told they missed, counted once per member.
     pub missed: u64,

@@ -10,12 +10,28 @@ pub(crate) mod said_by;
 pub(crate) mod survey;
 pub(crate) mod update;
 
+pub use attachment::Attachment;
+pub use deadlines::{Deadlines, Listed};
+pub use feed::{Feed, Format};
+pub use feeds::{FeedId, Feeds};
+pub use outcome::{Joined, Moved, Outcome, Said, Start, Taken, Welcomed};
+pub use running::run;
+pub use survey::{LAG_BOUNDS, Lags, RoomLags};
+pub use update::{CaughtUp, Dismissed, Told, Update};
+
+pub use crate::encoded::{Advanced, Cursor, EncodedLog, Pending};
+pub use crate::index::Index;
+pub use crate::places::Places;
+pub use crate::rooms::pending_room::{OpenRequest, PendingRoom};
+pub use crate::server::bind_first;
+pub use crate::state::members::Membership;
+
 use std::error::Error;
 use std::time::Instant;
 
 /// Carries a room to its members over some medium, driven by one thread.
 ///
-/// A transport holds an [`Attachment`](crate::Attachment): through it members join, speak and leave, and from it
+/// A transport holds an [`Attachment`]: through it members join, speak and leave, and from it
 /// the transport pulls the room's updates. One room serves any number of transports at once.
 ///
 /// To write one, follow the guide `docs/transport.md` in the repository, and put it through
@@ -29,14 +45,14 @@ use std::time::Instant;
 ///
 /// # A turn
 ///
-/// Wait; join new peers; read and say their messages; [`pull`](crate::Attachment::pull); write to members that are behind.
-/// [`Attachment::say`](crate::Attachment::say) does not wake the attachment's own transport, so the pull comes after it.
+/// Wait; join new peers; read and say their messages; [`pull`](crate::transport::Attachment::pull); write to members that are behind.
+/// [`Attachment::say`](crate::transport::Attachment::say) does not wake the attachment's own transport, so the pull comes after it.
 ///
 /// # Peers
 ///
 /// No operation may block on a peer: a slow, broken or hostile peer must cost the others nothing. An
 /// error of one peer ends that peer's membership, never the turn. Bytes that a peer does not take stay in the
-/// [`EncodedLog`](crate::EncodedLog), not in a queue per peer. A peer that is closed is told why, where there is a way.
+/// [`EncodedLog`], not in a queue per peer. A peer that is closed is told why, where there is a way.
 pub trait Transport: Send {
     /// An error that makes the whole transport unusable.
     type Error: Error + Send + Sync + 'static;
@@ -46,7 +62,7 @@ pub trait Transport: Send {
     ///
     /// Once the room is closing, a transport accepts no more peers and messages, writes all pending output, and says goodbye
     /// with a reason. It goes on turning, and is [`Done`](Turn::Done) when every peer has all its output, or when the time
-    /// for that is up ([`Update::closing`](crate::Update::closing)). So several transports on one thread end at the same time.
+    /// for that is up ([`Update::closing`](crate::transport::Update::closing)). So several transports on one thread end at the same time.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Interrupts a transport's wait. Any thread may call it; it must not block.
 ///
-/// The room calls it at most once between two [`Attachment::pull`](crate::Attachment::pull)s,
+/// The room calls it at most once between two [`Attachment::pull`](crate::transport::Attachment::pull)s,
 /// however much happens.
 ///
 /// ```

@@ -136,7 +136,7 @@ fn a_message_belongs_to_its_member_whatever_is_shown() {
             _ => None,
         })
         .collect();
-    let id = |welcomed: &chat_core::Welcomed| welcomed.welcome.session.member.as_u64();
+    let id = |welcomed: &chat_core::transport::Welcomed| welcomed.welcome.session.member.as_u64();
     assert_eq!(from, [(id(&ann), 1), (id(&bob), 1), (id(&ann), 2), (bot.id().as_u64(), 1), (0, 1)]);
 }
 

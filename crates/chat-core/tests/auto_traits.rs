@@ -4,10 +4,12 @@
 use std::error::Error;
 use std::fmt::Debug;
 
+use chat_core::client::Conversation;
+use chat_core::transport::{Attachment, Cursor, EncodedLog, Membership, Update};
 use chat_core::{
-    Attachment, Client, ClientConfig, ClientEnd, ClientEvent, Conversation, Cursor, EncodedLog, Heard,
-    JoinError, KickError, LocalMember, Membership, Moderator, NickError, RecvTimeoutError, Room, RoomClosed,
-    RoomConfig, RunError, Running, SayError, Stats, TellError, TryRecvError, TrySayError, Update, Waker,
+    Client, ClientConfig, ClientEnd, ClientEvent, Heard, JoinError, KickError, LocalMember, Moderator,
+    NickError, RecvTimeoutError, Room, RoomClosed, RoomConfig, RunError, Running, SayError, Stats, TellError,
+    TryRecvError, TrySayError, Waker,
 };
 
 fn is_shared_by_threads<T: Send + Sync + Debug + 'static>() {}

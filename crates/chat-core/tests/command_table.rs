@@ -4,7 +4,8 @@
 
 mod support;
 
-use chat_core::{CommandTable, Hello, Reply, RoomCommand, RoomConfig};
+use chat_core::commands::{CommandTable, Reply, RoomCommand};
+use chat_core::{Hello, RoomConfig};
 
 use support::{Carrier, room_with};
 

@@ -6,7 +6,9 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
-use chat_core::{Ban, BanList, Gate, JoinError, Membership, Name, Room, RoomConfig, Rooms, RoomsConfig};
+use chat_core::access::{Ban, BanList, Gate};
+use chat_core::transport::Membership;
+use chat_core::{JoinError, Name, Room, RoomConfig, Rooms, RoomsConfig};
 use chat_proto::{Hello, LeaveReason, MemberId};
 use support::{Carrier, Time, text, world};
 

@@ -4,7 +4,8 @@
 
 mod support;
 
-use chat_core::{Moderator, RoomConfig, TellError, Update, Verdict};
+use chat_core::transport::Update;
+use chat_core::{Moderator, RoomConfig, TellError, Verdict};
 use chat_proto::limits::{DIRECT_BYTES_MAX, DIRECT_ITEMS_MAX, TEXT_BYTES_MAX};
 use chat_proto::{DirectItem, Hello, LeaveReason, MemberId, Resume};
 use support::{Carrier, room, room_with};

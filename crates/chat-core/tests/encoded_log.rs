@@ -1,7 +1,7 @@
 //! The log as bytes, tested by example. `encoded_log_model.rs` compares it with a model.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
-use chat_core::{Cursor, EncodedLog, Pending};
+use chat_core::transport::{Cursor, EncodedLog, Pending};
 use chat_proto::{Author, Entry, Event, Origin, Text};
 
 fn message(log: &mut EncodedLog, bytes: &[u8]) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use chat_core::{Cursor, EncodedLog, Pending};
+use chat_core::transport::{Cursor, EncodedLog, Pending};
 use chat_proto::{Author, Entry, Event, Origin, Text};
 use proptest::prelude::*;
 

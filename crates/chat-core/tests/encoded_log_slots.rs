@@ -1,7 +1,7 @@
 //! The log by slots, for a wire format that names entries by their numbers.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
-use chat_core::{EncodedLog, Pending};
+use chat_core::transport::{EncodedLog, Pending};
 use chat_proto::{Author, Entry, Event, Origin, Text};
 use proptest::prelude::*;
 

@@ -8,10 +8,8 @@
 
 use std::time::{Duration, Instant};
 
-use chat_core::{
-    Attachment, Heard, LocalMember, Membership, Outcome, Room, RoomClosed, RoomConfig, SayError, Update,
-    Waker, World,
-};
+use chat_core::transport::{Attachment, Membership, Outcome, Update};
+use chat_core::{Heard, LocalMember, Room, RoomClosed, RoomConfig, SayError, Waker, World};
 use chat_proto::{Event, Hello, Resume, Text};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;

@@ -3,7 +3,8 @@
 
 mod support;
 
-use chat_core::{Moderator, Outcome, Rate, RoomConfig, SayError, Verdict};
+use chat_core::transport::Outcome;
+use chat_core::{Moderator, Rate, RoomConfig, SayError, Verdict};
 use chat_proto::DirectItem;
 use support::{Carrier, hear, local, room_with, text};
 

@@ -4,7 +4,8 @@
 
 mod support;
 
-use chat_core::{LocalMember, Membership, Outcome, Room, RoomConfig, Rooms, RoomsConfig};
+use chat_core::transport::{Membership, Outcome};
+use chat_core::{LocalMember, Room, RoomConfig, Rooms, RoomsConfig};
 use chat_proto::{Hello, LeaveReason, Resume, Welcome};
 use support::{Carrier, Time, room_with, text, world};
 

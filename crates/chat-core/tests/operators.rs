@@ -6,7 +6,9 @@ mod support;
 
 use std::time::Duration;
 
-use chat_core::{BanList, JoinError, LocalMember, OperatorPassword, Outcome, Room, RoomConfig};
+use chat_core::access::{BanList, OperatorPassword};
+use chat_core::transport::Outcome;
+use chat_core::{JoinError, LocalMember, Room, RoomConfig};
 
 use chat_proto::{Hello, LeaveReason, Resume, Welcome};
 use support::{Carrier, hear, room_with, text};
@@ -270,7 +272,7 @@ fn a_banned_name_does_not_come_back_with_its_session() {
 
     // The list is shared, and another room or the configuration may add to it without a kick here.
     let ban = "mallory".parse().unwrap();
-    bans.ban(chat_core::Ban { who: ban, why: text("no"), until_unix_ms: None }).unwrap();
+    bans.ban(chat_core::access::Ban { who: ban, why: text("no"), until_unix_ms: None }).unwrap();
     assert_eq!(try_resume(&here.welcome).unwrap_err(), JoinError::Refused { why: text("no") });
     tcp.leave(here.member, LeaveReason::Lost);
     assert_eq!(try_resume(&here.welcome).unwrap_err(), JoinError::Refused { why: text("no") });

@@ -6,9 +6,11 @@ mod support;
 
 use std::time::Duration;
 
+use chat_core::commands::Action;
+use chat_core::transport::Outcome;
 use chat_core::{
-    Action, Author, DirectItem, Hello, JoinError, LeaveReason, LocalMember, Name, NamePolicy, NickError,
-    Outcome, RoomConfig, Text,
+    Author, DirectItem, Hello, JoinError, LeaveReason, LocalMember, Name, NamePolicy, NickError, RoomConfig,
+    Text,
 };
 use chat_proto::{Resume, Welcome};
 
@@ -26,7 +28,7 @@ fn told(carrier: &mut Carrier) -> Vec<String> {
 }
 
 /// Runs a command. Returns the lines of the answer.
-fn ask(carrier: &mut Carrier, member: chat_core::Membership, command: &str) -> Vec<String> {
+fn ask(carrier: &mut Carrier, member: chat_core::transport::Membership, command: &str) -> Vec<String> {
     let _ = told(carrier);
     let said = carrier.try_say(member, command).unwrap();
     assert!(matches!(said.outcome, Outcome::Answered { .. }), "{command}: {said:?}");
@@ -140,7 +142,7 @@ fn a_resumed_session_keeps_the_name_that_it_took_last() {
 fn names_of_sessions_that_have_left_cannot_be_piled_up() {
     let (room, time) = room();
     let mut tcp = Carrier::new(&room, &time);
-    let most = chat_core::SESSIONS_REMEMBERED_MAX;
+    let most = chat_core::journal::SESSIONS_REMEMBERED_MAX;
     let mut come_and_go = |number: usize| {
         let hello = Hello { name: Some(text(&format!("n{number}"))), ..Hello::default() };
         let welcomed = tcp.welcome("192.0.2.1:5", &hello);
@@ -354,7 +356,7 @@ fn an_entry_is_dated_by_the_wall_clock_which_never_goes_backwards() {
 
 #[test]
 fn a_peer_that_the_gate_refuses_never_joins() {
-    let gate = chat_core::Gate::new(|request| match (request.transport, request.name) {
+    let gate = chat_core::access::Gate::new(|request| match (request.transport, request.name) {
         ("udp", _) => Err("no datagrams".into()),
         (_, Some(name)) if name.as_str() == "mallory" => Err("not you".into()),
         _ => Ok(()),

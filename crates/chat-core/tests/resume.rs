@@ -5,7 +5,8 @@ mod support;
 
 use std::time::Duration;
 
-use chat_core::{Dismissed, JoinError, Outcome, RoomConfig, Rooms, RoomsConfig, SayError, Start, Welcomed};
+use chat_core::transport::{Dismissed, Outcome, Start, Welcomed};
+use chat_core::{JoinError, RoomConfig, Rooms, RoomsConfig, SayError};
 use chat_proto::{Hello, LeaveReason, MemberId, Resume, Text, Welcome};
 use support::{Carrier, room, room_with, small_room, text};
 

@@ -5,7 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use chat_core::{Dismissed, Filter, KickError, RoomConfig, SayError, Taken};
+use chat_core::journal::Filter;
+use chat_core::transport::{Dismissed, Taken};
+use chat_core::{KickError, RoomConfig, SayError};
 use chat_proto::limits::{PRESENCE_MEMBERS_MAX, PRESENT_AUTHORS_MAX, REASON_BYTES_MAX};
 use chat_proto::{Author, Event, LeaveReason, TextError};
 use support::{Carrier, hear, local, rate, room, room_with, seqs, small_room, text};

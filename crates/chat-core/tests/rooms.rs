@@ -4,10 +4,10 @@
 
 mod support;
 
-use chat_core::{
-    Action, Ban, BanList, JoinError, Outcome, PendingRoom, Room, RoomConfig, RoomError, Rooms, RoomsConfig,
-    Start,
-};
+use chat_core::access::{Ban, BanList};
+use chat_core::commands::Action;
+use chat_core::transport::{Outcome, PendingRoom, Start};
+use chat_core::{JoinError, Room, RoomConfig, RoomError, Rooms, RoomsConfig};
 use chat_proto::{Hello, LeaveReason};
 use support::{Carrier, Time};
 

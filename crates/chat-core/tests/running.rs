@@ -5,7 +5,8 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use chat_core::{Attachment, Room, Running, Transport, Turn, Update, Waker, run};
+use chat_core::transport::{Attachment, Transport, Turn, Update, run};
+use chat_core::{Room, Running, Waker};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use support::{NEVER, hear, in_time, local, room, waker};
 

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use chat_core::{Attachment, Heard, LocalMember, Membership, Room, RoomConfig, Update};
+use chat_core::transport::{Attachment, Membership, Update};
+use chat_core::{Heard, LocalMember, Room, RoomConfig};
 use chat_proto::Entry;
 use crossbeam_channel::Receiver;
 use support::{NEVER, Time, in_time, local, room_with, show, text, waker};

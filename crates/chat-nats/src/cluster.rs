@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-use chat_core::{JournalError, Journals, OpenRequest, Room};
+use chat_core::Room;
+use chat_core::journal::{JournalError, Journals};
+use chat_core::transport::OpenRequest;
 use crossbeam_channel::bounded;
 use tokio::runtime;
 use tokio::sync::mpsc::{self, error::TrySendError};

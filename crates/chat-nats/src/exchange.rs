@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_nats::connection::State;
 use async_nats::{Client, Message, Subscriber};
 use bytes::Bytes;
-use chat_core::{Author, Committer, Elsewhere, MemberId, Outbound, Text};
+use chat_core::journal::Committer;
+use chat_core::other_servers::{Elsewhere, Outbound};
+use chat_core::{Author, MemberId, Text};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 

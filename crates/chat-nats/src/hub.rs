@@ -9,7 +9,9 @@ use async_nats::connection::State;
 use async_nats::jetstream::kv::Store;
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectOptions, Event};
-use chat_core::{Journal, JournalError, OpenRequest, Room};
+use chat_core::Room;
+use chat_core::journal::{Journal, JournalError};
+use chat_core::transport::OpenRequest;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_core::{Committer, Full, Journal, Outbound, ReadRequest, Record, Relay, Text};
+use chat_core::Text;
+use chat_core::journal::{Committer, Full, Journal, ReadRequest, Record};
+use chat_core::other_servers::{Outbound, Relay};
 use tokio::sync::mpsc;
 
 /// Something for the task of a room.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use chat_core::{Banned, MemberId, Name};
+use chat_core::access::Banned;
+use chat_core::{MemberId, Name};
 
 /// Where a room's messages and its topic are.
 #[derive(Clone, Debug, PartialEq, Eq)]

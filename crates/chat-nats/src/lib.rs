@@ -1,4 +1,4 @@
-//! Several chat servers, **one order of messages**: a [`Journal`](chat_core::Journal) for `chat-core` whose order is that of a stream
+//! Several chat servers, **one order of messages**: a [`Journal`](chat_core::journal::Journal) for `chat-core` whose order is that of a stream
 //! in NATS JetStream.
 //!
 //! ```no_run

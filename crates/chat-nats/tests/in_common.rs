@@ -5,9 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use chat_core::{
-    Attachment, Author, Ban, Event, Heard, LeaveReason, LocalMember, Name, NickError, Outcome, Text, Welcomed,
-};
+use chat_core::access::Ban;
+use chat_core::transport::{Attachment, Outcome, Welcomed};
+use chat_core::{Author, Event, Heard, LeaveReason, LocalMember, Name, NickError, Text};
 use support::{Server, nats, now, resume, until, welcome, welcome_as};
 
 /// How long a server must be silent until the others regard it as gone.

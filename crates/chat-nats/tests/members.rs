@@ -5,9 +5,8 @@ mod support;
 
 use std::time::Duration;
 
-use chat_core::{
-    Attachment, DirectItem, Event, Heard, LocalMember, MemberId, Room, RoomConfig, TellError, Update,
-};
+use chat_core::transport::{Attachment, Update};
+use chat_core::{DirectItem, Event, Heard, LocalMember, MemberId, Room, RoomConfig, TellError};
 use support::{Server, nats, now, until, welcome_as};
 
 /// How long something may take on a busy machine.

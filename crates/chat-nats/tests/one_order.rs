@@ -5,7 +5,9 @@ mod support;
 
 use std::thread;
 
-use chat_core::{Attachment, Filter, Heard, JoinError, LocalMember, Outcome, Page, Text, Welcomed};
+use chat_core::journal::{Filter, Page};
+use chat_core::transport::{Attachment, Outcome, Welcomed};
+use chat_core::{Heard, JoinError, LocalMember, Text};
 use support::{Server, nats, now, page, resume, welcome};
 
 fn say(carrier: &Attachment, welcomed: &Welcomed, number: u64, text: &str) -> Outcome {

@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use std::sync::{Mutex, Once};
 use std::time::Duration;
 
-use chat_core::{Ban, Text};
+use chat_core::Text;
+use chat_core::access::Ban;
 use support::{Server, nats, until, welcome};
 use tracing_subscriber::filter::LevelFilter;
 

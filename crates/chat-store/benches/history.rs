@@ -9,7 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use chat_core::{Filter, Outcome, Room, RoomConfig, Text, Update, Waker};
+use chat_core::journal::Filter;
+use chat_core::transport::{Outcome, Update};
+use chat_core::{Room, RoomConfig, Text, Waker};
 use chat_store::{Archive, Store, StoreConfig, Sync};
 use rusqlite::{Connection, params};
 

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use chat_core::{Author, Filter, Name, Text};
+use chat_core::journal::Filter;
+use chat_core::{Author, Name, Text};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{OpenError, ReadError};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_core::{Author, Ban, BanList, MemberId, Mute, MuteList, Text, Waker};
+use chat_core::access::{Ban, BanList, Mute, MuteList};
+use chat_core::{Author, MemberId, Text, Waker};
 use crossbeam_channel::Sender;
 use rusqlite::{Connection, Transaction, params};
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::ops::Range;
 
-use chat_core::{Author, Event, Kept, MemberId, Origin, Record};
+use chat_core::journal::{Kept, Record};
+use chat_core::{Author, Event, MemberId, Origin};
 use rusqlite::{CachedStatement, Transaction, params};
 
 use crate::schema::id;

@@ -18,7 +18,8 @@ mod tail;
 use std::fmt;
 use std::sync::Arc;
 
-use chat_core::{JournalError, Journals, OpenRequest};
+use chat_core::journal::{JournalError, Journals};
+use chat_core::transport::OpenRequest;
 use crossbeam_channel::{Sender, TrySendError};
 
 pub(crate) use self::copier::{Copier, Task};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use chat_core::{Committer, Full, Journal, ReadRequest, Record};
+use chat_core::journal::{Committer, Full, Journal, ReadRequest, Record};
 use crossbeam_channel::Sender;
 
 use crate::reader::Readers;

@@ -1,4 +1,4 @@
-//! Keeps the history of chat rooms in **one SQLite file**, and searches it: a [`Journal`](chat_core::Journal) for `chat-core`.
+//! Keeps the history of chat rooms in **one SQLite file**, and searches it: a [`Journal`](chat_core::journal::Journal) for `chat-core`.
 //!
 //! ```no_run
 //! use chat_core::{Room, RoomConfig};

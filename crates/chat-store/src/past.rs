@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::{
-    Author, Event, IDS_SET_ASIDE, Kept, MemberId, Origin, Past, PastSession, SESSIONS_REMEMBERED_MAX, Text,
-};
+use chat_core::journal::{IDS_SET_ASIDE, Kept, Past, PastSession, SESSIONS_REMEMBERED_MAX};
+use chat_core::{Author, Event, MemberId, Origin, Text};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::schema::{id, seq};

@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::thread;
 
-use chat_core::{Filter, Kept, Page, Query, ReadRequest, Text};
+use chat_core::Text;
+use chat_core::journal::{Filter, Kept, Page, Query, ReadRequest};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rusqlite::{Connection, OpenFlags, params};
 

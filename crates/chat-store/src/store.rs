@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use chat_core::{BanList, JournalError, Journals, MuteList, OpenRequest};
+use chat_core::access::{BanList, MuteList};
+use chat_core::journal::{JournalError, Journals};
+use chat_core::transport::OpenRequest;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use rusqlite::{Connection, OpenFlags};
 
@@ -135,7 +137,7 @@ impl Store {
     /// does not have is read from the source, except for searches. A file with messages that are not those of the source is refused when a
     /// room is opened, and not changed.
     ///
-    /// The source says when its rooms began ([`Past::began`](chat_core::Past::began)), and with which seed: that is how a copy is
+    /// The source says when its rooms began ([`Past::began`](chat_core::journal::Past::began)), and with which seed: that is how a copy is
     /// recognised. Once the store is closed, rooms go on without it.
     ///
     /// # Errors

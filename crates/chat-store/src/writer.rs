@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use chat_core::{Journal, JournalError, Kept, OpenRequest, Record};
+use chat_core::journal::{Journal, JournalError, Kept, Record};
+use chat_core::transport::OpenRequest;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, tick};
 use rusqlite::Connection;
 

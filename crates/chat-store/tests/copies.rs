@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::{Filter, Heard, JournalError, LocalMember, Room, RoomConfig, Rooms, RoomsConfig};
+use chat_core::journal::{Filter, JournalError};
+use chat_core::{Heard, LocalMember, Room, RoomConfig, Rooms, RoomsConfig};
 use chat_store::{Archive, Selection, Store, StoreConfig};
 use crossbeam_channel::never;
 use rusqlite::Connection;

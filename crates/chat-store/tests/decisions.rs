@@ -7,11 +7,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use chat_core::access::{Ban, BanList};
 use chat_core::chat_proto::Resume;
-use chat_core::{
-    Attachment, Author, Ban, BanList, Hello, LeaveReason, Membership, Outcome, Room, RoomConfig, Waker,
-    Welcome,
-};
+use chat_core::transport::{Attachment, Membership, Outcome};
+use chat_core::{Author, Hello, LeaveReason, Room, RoomConfig, Waker, Welcome};
 use chat_store::Store;
 use rusqlite::Connection;
 

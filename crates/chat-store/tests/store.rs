@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chat_core::{BanList, Feed, Filter, Heard, Room, Rooms, RoomsConfig, Waker};
+use chat_core::access::BanList;
+use chat_core::journal::Filter;
+use chat_core::transport::Feed;
+use chat_core::{Heard, Room, Rooms, RoomsConfig, Waker};
 use chat_store::{Archive, OpenError, ReadError, Selection, Store, StoreConfig, Sync};
 use rusqlite::Connection;
 
@@ -24,7 +27,7 @@ fn say(room: &Room, from: u64, up_to: u64) {
     hear(&ann, &format!("[ann] message number {up_to}"));
 }
 
-fn texts(page: &chat_core::Page) -> Vec<String> {
+fn texts(page: &chat_core::journal::Page) -> Vec<String> {
     page.messages.iter().map(|kept| kept.event.to_string()).collect()
 }
 

@@ -38,7 +38,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_core::{CaughtUp, Cursor, FeedId, Format, Identity, Membership, Opening, PendingRoom};
+use chat_core::access::{Identity, Opening};
+use chat_core::transport::{CaughtUp, Cursor, FeedId, Format, Membership, PendingRoom};
 use chat_proto::{Direct, Hello, LeaveReason, RoomFrame};
 
 use crate::context::Context;

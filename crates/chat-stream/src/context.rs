@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chat_core::{Feed, FeedId, Feeds};
+use chat_core::transport::{Feed, FeedId, Feeds};
 use chat_proto::Text;
 
 use crate::limits::ENTRY_BYTES;

@@ -12,7 +12,8 @@ pub(crate) mod token;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use chat_core::{Deadlines, Dismissed, FeedId, Feeds, Places, Rooms, Told, Turn, Waker};
+use chat_core::transport::{Deadlines, Dismissed, FeedId, Feeds, Places, Told, Turn};
+use chat_core::{Rooms, Waker};
 
 use crate::context::Context;
 use crate::endpoint::memory::Held;
@@ -41,7 +42,8 @@ use crate::web::Web;
 /// ```
 /// use std::io::{self, Read, Write};
 ///
-/// use chat_core::{Room, RoomConfig, Turn, Waker};
+/// use chat_core::{Room, RoomConfig, Waker};
+/// use chat_core::transport::Turn;
 /// use chat_stream::{Endpoint, Stream};
 ///
 /// /// Says one line and takes everything.
@@ -123,7 +125,7 @@ impl<S: Stream> Endpoint<S> {
     }
 
     /// Names the medium by a word, which distinguishes members that would be shown alike. Default `tcp`; see
-    /// [`Attachment::with_word`](chat_core::Attachment::with_word).
+    /// [`Attachment::with_word`](chat_core::transport::Attachment::with_word).
     #[must_use]
     pub fn with_word(mut self, word: &'static str) -> Self {
         self.feeds = self.feeds.with_word(word);

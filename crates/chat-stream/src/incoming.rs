@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 #[cfg(feature = "web")]
 use std::time::Instant;
 
-use chat_core::Format;
+use chat_core::transport::Format;
 #[cfg(feature = "web")]
 use chat_proto::Text;
 use chat_proto::{FrameDecoder, Hello, LeaveReason, LineEnding, MemberFrame, PrefaceDecoder, TextKind};

@@ -25,7 +25,7 @@ mod web;
 #[doc(no_inline)]
 pub use chat_core;
 
-pub use chat_core::Identity;
+pub use chat_core::access::Identity;
 pub use endpoint::Endpoint;
 pub use endpoint::memory::Held;
 pub use stream::{Readiness, Speaks, Stream};

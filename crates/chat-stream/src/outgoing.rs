@@ -12,7 +12,7 @@ mod write;
 use std::borrow::Cow;
 use std::time::Instant;
 
-use chat_core::{Cursor, Format};
+use chat_core::transport::{Cursor, Format};
 
 use crate::context::Context;
 

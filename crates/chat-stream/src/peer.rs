@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use chat_core::{Deadlines, FeedId, Listed, Membership};
+use chat_core::transport::{Deadlines, FeedId, Listed, Membership};
 
 use crate::connection::Connection;
 use crate::context::Context;

@@ -3,7 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
-use chat_core::{Action, Cursor, EncodedLog, Feed, Membership, Outcome, PendingRoom, Said, SayError};
+use chat_core::SayError;
+use chat_core::commands::Action;
+use chat_core::transport::{Cursor, EncodedLog, Feed, Membership, Outcome, PendingRoom, Said};
 use chat_proto::{Event, MemberId, Text};
 
 use crate::context::Context;

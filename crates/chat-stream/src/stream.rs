@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chat_core::Identity;
+use chat_core::access::Identity;
 
 use crate::limits::OPENING_GRACE;
 

@@ -13,7 +13,8 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{Carrier, Client, ClientConfig, ClientEnd, ConnectError, Talk, User, Waker};
+use chat_core::client::{Carrier, Talk, User};
+use chat_core::{Client, ClientConfig, ClientEnd, ConnectError, Waker};
 use chat_stream::Stream;
 use mio::{Interest, Poll};
 

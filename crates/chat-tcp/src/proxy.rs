@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::Identity;
+use chat_core::access::Identity;
 use chat_proto::Network;
 use chat_stream::{Speaks, Stream};
 

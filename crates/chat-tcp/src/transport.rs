@@ -8,7 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{BindError, Rooms, Transport, Turn, Waker};
+use chat_core::transport::{Transport, Turn};
+use chat_core::{BindError, Rooms, Waker};
 use chat_stream::{Endpoint, Stream};
 #[cfg(feature = "web")]
 use crossbeam_channel::Sender;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::Debug;
 
-use chat_core::Transport;
+use chat_core::transport::Transport;
 use chat_tcp::{BindError, ConnectError, TcpConfig, TcpServer, TcpTransport};
 
 fn may_go_to_another_thread<T: Send + Debug + 'static>() {}

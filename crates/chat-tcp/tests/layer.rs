@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chat_core::{ClientConfig, ClientEvent, Gate, Room, RoomConfig, Text};
+use chat_core::access::Gate;
+use chat_core::{ClientConfig, ClientEvent, Room, RoomConfig, Text};
 use chat_stream::{Identity, Stream};
 use chat_tcp::{Layer, TcpConfig, TcpServer, TcpSocket, connect_over};
 

@@ -1,4 +1,4 @@
-//! The conformance kit: the promises of every [`Transport`](chat_core::Transport), as properties that can be checked
+//! The conformance kit: the promises of every [`Transport`](chat_core::transport::Transport), as properties that can be checked
 //! for any implementation.
 //!
 //! Implement [`Medium`] and [`Peer`] to tell the kit how to open your transport and what its peers do. Then check all
@@ -56,7 +56,7 @@
 //! # Ok::<(), chat_testkit::conformance::Violation>(())
 //! ```
 //!
-//! Like [`chat_core::run`], the kit runs the transport on a thread with the real clock. It waits for each expected
+//! Like [`chat_core::transport::run`], the kit runs the transport on a thread with the real clock. It waits for each expected
 //! event with a deadline and never sleeps. A violation names the property, says what was expected and what was found,
 //! and points to the contract.
 

@@ -5,10 +5,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chat_core::{
-    Author, Committer, Event, Filter, Full, IDS_SET_ASIDE, Journal, JournalError, Journals, Kept, MemberId,
-    Name, OpenRequest, Origin, Page, Past, PastSession, Query, ReadRequest, Record, Text,
+use chat_core::journal::{
+    Committer, Filter, Full, IDS_SET_ASIDE, Journal, JournalError, Journals, Kept, Page, Past, PastSession,
+    Query, ReadRequest, Record,
 };
+use chat_core::transport::OpenRequest;
+use chat_core::{Author, Event, MemberId, Name, Origin, Text};
 
 /// The journal of one room. Clones share the journal. It survives the room: restore another room from it with
 /// [`Room::restore`](chat_core::Room::restore), as after a crash.

@@ -1,7 +1,8 @@
 //! Members that lag so far that the log no longer has their next message, in a room with a journal.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
-use chat_core::{LocalMember, Room, RoomConfig, Transport, World};
+use chat_core::transport::Transport;
+use chat_core::{LocalMember, Room, RoomConfig, World};
 use chat_testkit::{MemoryDoor, MemoryPeer, MemoryTransport, ScriptedJournal, VirtualTime};
 
 /// More messages than the smallest log holds.

@@ -4,9 +4,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use chat_core::other_servers::{Elsewhere, OtherMember};
+use chat_core::transport::{Attachment, Welcomed};
 use chat_core::{
-    Attachment, Author, Elsewhere, Hello, LeaveReason, MemberId, Name, NickError, OtherMember, Room,
-    RoomConfig, Text, Waker, Welcomed, World,
+    Author, Hello, LeaveReason, MemberId, Name, NickError, Room, RoomConfig, Text, Waker, World,
 };
 use chat_testkit::{ScriptedJournal, VirtualTime};
 

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use chat_core::transport::{Attachment, Membership, Outcome, Update, Welcomed};
 use chat_core::{
-    Attachment, DirectItem, Event, Heard, Hello, LeaveReason, MemberId, Membership, Outcome, Room,
-    RoomConfig, SayError, Text, Update, Waker, Welcomed,
+    DirectItem, Event, Heard, Hello, LeaveReason, MemberId, Room, RoomConfig, SayError, Text, Waker,
 };
 use chat_proto::{LookBack, Resume};
 use chat_testkit::ScriptedJournal;

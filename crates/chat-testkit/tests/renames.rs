@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use chat_core::{Attachment, Hello, LeaveReason, Membership, Room, RoomConfig, Text, Update, Waker};
+use chat_core::transport::{Attachment, Membership, Update};
+use chat_core::{Hello, LeaveReason, Room, RoomConfig, Text, Waker};
 use chat_testkit::ScriptedJournal;
 
 /// A transport without a medium, and its member.

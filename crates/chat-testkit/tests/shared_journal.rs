@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use chat_core::crossbeam_channel::bounded;
+use chat_core::transport::{Attachment, Membership, Said, Update, Welcomed};
 use chat_core::{
-    Attachment, DirectItem, Event, Heard, Hello, JoinError, MemberId, Membership, Origin, Room, RoomConfig,
-    Said, SayError, Text, Update, Waker, Welcomed,
+    DirectItem, Event, Heard, Hello, JoinError, MemberId, Origin, Room, RoomConfig, SayError, Text, Waker,
 };
 use chat_proto::Resume;
 use chat_testkit::ScriptedJournal;

@@ -16,7 +16,8 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{Carrier, Client, ClientConfig, ClientEnd, ConnectError, Talk, User, Waker};
+use chat_core::client::{Carrier, Talk, User};
+use chat_core::{Client, ClientConfig, ClientEnd, ConnectError, Waker};
 use mio::{Events, Poll};
 
 use self::dial::reach;

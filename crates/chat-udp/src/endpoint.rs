@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use chat_core::{Dismissed, Feed, FeedId, Feeds, Membership, Rooms, Told, Waker};
+use chat_core::transport::{Dismissed, Feed, FeedId, Feeds, Membership, Told};
+use chat_core::{Rooms, Waker};
 use chat_proto::{LeaveReason, RoomDatagram};
 use rand::SeedableRng;
 use rand::rngs::StdRng;

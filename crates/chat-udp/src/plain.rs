@@ -10,10 +10,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{
-    Action, CaughtUp, Cursor, Format, LagPolicy, Membership, Outcome, Pending, PendingRoom, Room, RoomError,
-    Said,
-};
+use chat_core::commands::Action;
+use chat_core::transport::{CaughtUp, Cursor, Format, Membership, Outcome, Pending, PendingRoom, Said};
+use chat_core::{LagPolicy, Room, RoomError};
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
 use chat_proto::{Author, Direct, LeaveReason, Line, MemberId, Notice, PeerAddr, Text, TextKind};
 use memchr::memmem;

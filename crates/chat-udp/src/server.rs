@@ -3,7 +3,8 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use chat_core::{BindError, Rooms, Running, bind_first};
+use chat_core::transport::bind_first;
+use chat_core::{BindError, Rooms, Running};
 
 use crate::config::UdpConfig;
 use crate::socket::{self, Socket};

@@ -28,7 +28,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{Cursor, Feed, Membership};
+use chat_core::transport::{Cursor, Feed, Membership};
 use chat_proto::{Direct, LeaveReason, SessionId, Welcome};
 
 use crate::endpoint::cookie::MadeAt;

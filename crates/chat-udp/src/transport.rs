@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{Rooms, Transport, Turn, Waker};
+use chat_core::transport::{Transport, Turn};
+use chat_core::{Rooms, Waker};
 use mio::{Events, Poll, Token};
 
 use crate::arrivals::Arrivals;

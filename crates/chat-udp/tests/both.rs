@@ -9,10 +9,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use chat_core::crossbeam_channel;
-use chat_core::{
-    ClientConfig, ClientEnd, ClientEvent, Heard, Moderator, Room, RoomConfig, Running, Transport, Turn,
-    Verdict,
-};
+use chat_core::transport::{Transport, Turn};
+use chat_core::{ClientConfig, ClientEnd, ClientEvent, Heard, Moderator, Room, RoomConfig, Running, Verdict};
 use chat_proto::{LeaveReason, Text};
 use chat_tcp::{TcpConfig, TcpServer};
 use chat_udp::{UdpConfig, UdpServer};

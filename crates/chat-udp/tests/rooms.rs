@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chat_core::{Gate, RoomConfig, Rooms, RoomsConfig};
+use chat_core::access::Gate;
+use chat_core::{RoomConfig, Rooms, RoomsConfig};
 use chat_tcp::{TcpConfig, TcpServer};
 use chat_udp::{UdpConfig, UdpServer};
 

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use chat_core::{Room, Transport, Turn, Waker};
+use chat_core::transport::{Transport, Turn};
+use chat_core::{Room, Waker};
 use chat_stream::{Endpoint, Readiness, Stream};
 use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chat_core::{Attachment, LocalMember, MemberId, Membership, Moderator, Room, RoomConfig, Verdict, World};
+use chat_core::transport::{Attachment, Membership};
+use chat_core::{LocalMember, MemberId, Moderator, Room, RoomConfig, Verdict, World};
 use chat_proto::{Entry, Welcome};
 use chat_testkit::VirtualTime;
 use reading::Reading;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::{ClientEvent, Conversation};
+use chat_core::ClientEvent;
+use chat_core::client::Conversation;
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
 use chat_proto::{
     Author, Cookie, Direct, DirectItem, Entry, Event, LeaveReason, MemberDatagram, MemberFrame, MemberId,

@@ -6,7 +6,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Instant;
 
-use chat_core::{Heard, Room, RoomConfig, Turn, Waker, World};
+use chat_core::transport::Turn;
+use chat_core::{Heard, Room, RoomConfig, Waker, World};
 use chat_stream::{Endpoint, Readiness, Stream, Web};
 
 use crate::choices::{Choices, pieces};

@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use allocation_counter::measure;
-use chat_core::{Room, RoomConfig, Rooms, RoomsConfig, Update, Waker, World};
+use chat_core::transport::Update;
+use chat_core::{Room, RoomConfig, Rooms, RoomsConfig, Waker, World};
 use chat_proto::limits::{DATAGRAM_BYTES_MAX, FRAME_BYTES_MAX, PLAIN_LINE_BYTES_MAX, TEXT_BYTES_MAX};
 use chat_proto::{
     Author, Cookie, Entry, Event, Frame, FrameDecoder, Hello, MemberDatagram, MemberFrame, Origin, PREFACE,

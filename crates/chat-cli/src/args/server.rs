@@ -7,10 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::{
-    BanList, Journals, Name, NamePolicy, OperatorPassword, ROOMS_MAX, Room, RoomConfig, RoomError, Rooms,
-    RoomsConfig,
-};
+use chat_core::access::{BanList, OperatorPassword};
+use chat_core::journal::Journals;
+use chat_core::{Name, NamePolicy, ROOMS_MAX, Room, RoomConfig, RoomError, Rooms, RoomsConfig};
 use chat_proto::{Network, Text};
 use chat_tcp::chat_stream::Web;
 use chat_udp::{PlainPolicy, UdpConfig};

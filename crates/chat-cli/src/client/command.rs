@@ -1,6 +1,6 @@
 //! What a line typed into the client means.
 
-use chat_core::CommandTable;
+use chat_core::commands::CommandTable;
 
 /// What a line typed into the client means.
 #[derive(Debug, PartialEq, Eq)]

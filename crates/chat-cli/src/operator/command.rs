@@ -1,6 +1,7 @@
 //! What a line typed at an operator's console means.
 
-use chat_core::{Action, CommandTable, LocalMember, Room};
+use chat_core::commands::{Action, CommandTable};
+use chat_core::{LocalMember, Room};
 
 /// What only the console has.
 const OWN: [&str; 4] = ["/quit", "/reload", "/say", "/stop"];

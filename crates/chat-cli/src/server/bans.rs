@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 
-use chat_core::{Ban, BanList, Banned, Room, Rooms, Waker};
+use chat_core::access::{Ban, BanList, Banned};
+use chat_core::{Room, Rooms, Waker};
 use chat_proto::Text;
 use crossbeam_channel::{Sender, bounded};
 use jiff::Timestamp;
@@ -263,7 +264,7 @@ enum BanFileError {
     NotWritable { path: PathBuf, source: io::Error },
     #[error("cannot understand the file of bans {}", path.display())]
     NotBans { path: PathBuf, source: Box<toml::de::Error> },
-    #[error("the file of bans {} has more than {} of them", path.display(), chat_core::BANS_MAX)]
+    #[error("the file of bans {} has more than {} of them", path.display(), chat_core::access::BANS_MAX)]
     TooMany { path: PathBuf },
 }
 

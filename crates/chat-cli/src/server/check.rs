@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use chat_core::BanList;
+use chat_core::access::BanList;
 
 use super::sockets::{self, listen};
 use super::{bans, cluster, metrics, one_transport, password, tls};

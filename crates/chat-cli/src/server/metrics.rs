@@ -7,7 +7,8 @@ use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::thread::Builder;
 
-use chat_core::{BanList, Name, Rooms};
+use chat_core::access::BanList;
+use chat_core::{Name, Rooms};
 
 use self::http::{Answer, OPEN_METRICS, TEXT};
 use self::prometheus::Metrics;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
-use chat_core::{OperatorPassword, PasswordError};
+use chat_core::access::{OperatorPassword, PasswordError};
 
 use super::CannotOpen;
 use crate::byte_order_mark;

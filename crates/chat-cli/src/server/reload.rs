@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use chat_core::{BanList, Name, Rooms};
+use chat_core::access::BanList;
+use chat_core::{Name, Rooms};
 use crossbeam_channel::Sender;
 
 use super::tls::Encryption;

@@ -17,7 +17,7 @@ use std::{
 };
 
 #[cfg(unix)]
-use chat_core::BanList;
+use chat_core::access::BanList;
 #[cfg(unix)]
 use chat_tcp::UnixFile;
 

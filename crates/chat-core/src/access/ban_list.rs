@@ -22,7 +22,8 @@ pub const BANS_MAX: usize = 10_000;
 /// A lookup costs one step for each length of network prefix in use, and two for a name.
 ///
 /// ```
-/// use chat_core::{Ban, BanList, RoomConfig};
+/// use chat_core::RoomConfig;
+/// use chat_core::access::{Ban, BanList};
 ///
 /// let bans = BanList::new();
 /// bans.ban(Ban { who: "192.0.2.0/24".parse()?, why: "spam".parse()?, until_unix_ms: None })?;

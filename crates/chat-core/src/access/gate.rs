@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chat_proto::{Name, PeerAddr, Text};
 
-/// Decides who may become a member. Set it in [`RoomConfig::with_gate`](crate::RoomConfig::with_gate); [`BanList`](crate::BanList) is one.
+/// Decides who may become a member. Set it in [`RoomConfig::with_gate`](crate::RoomConfig::with_gate); [`BanList`](crate::access::BanList) is one.
 ///
 /// It is asked on the I/O thread that serves the peer, without the room's lock, so it may use the room. While it decides the
 /// other members of that thread wait: it must be quick and never block. It is asked again when a member takes another name, and
@@ -13,7 +13,8 @@ use chat_proto::{Name, PeerAddr, Text};
 /// Limits of members per address and of the rate come on top.
 ///
 /// ```
-/// use chat_core::{Gate, RoomConfig};
+/// use chat_core::RoomConfig;
+/// use chat_core::access::Gate;
 ///
 /// let gate = Gate::new(|request| if request.address.ip().is_ipv4() { Ok(()) } else { Err("IPv4 only".into()) });
 /// let config = RoomConfig::default().with_gate(gate);
@@ -30,7 +31,7 @@ type Decide = dyn Fn(&JoinRequest<'_>) -> Result<(), Refusal> + Send + Sync;
 pub struct JoinRequest<'a> {
     /// Where it comes from.
     pub address: PeerAddr,
-    /// Who it is, if its transport knows that: `uid:1000`. See [`Identity`](crate::Identity).
+    /// Who it is, if its transport knows that: `uid:1000`. See [`Identity`](crate::access::Identity).
     pub proof: Option<&'a Text>,
     /// Its transport: `tcp`, `udp`, …
     pub transport: &'static str,

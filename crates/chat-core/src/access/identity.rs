@@ -12,7 +12,7 @@ pub const PROOF_BYTES_MAX: usize = AUTHOR_BYTES_MAX - TAG_BYTES_MAX - "/".len();
 /// `Identity::from(address)`.
 ///
 /// ```
-/// use chat_core::Identity;
+/// use chat_core::access::Identity;
 ///
 /// let local: std::net::SocketAddr = "127.0.0.1:4000".parse()?;
 /// let identity = Identity::from(local).with_proof("uid:1000");
@@ -29,7 +29,7 @@ pub struct Identity {
 
 impl Identity {
     /// Adds who the peer is, as the system or a certificate proves it: `uid:1000`, `cert:ann`. The gate sees it
-    /// ([`JoinRequest::proof`](crate::JoinRequest::proof)), and a member without a name is shown like this instead of by its address.
+    /// ([`JoinRequest::proof`](crate::access::JoinRequest::proof)), and a member without a name is shown like this instead of by its address.
     ///
     /// It is a kind, `:` and a value, at most [`PROOF_BYTES_MAX`] ASCII letters, digits and `-_.@=+:`, and reads as no
     /// other author. Anything else proves nothing and is ignored.

@@ -19,13 +19,14 @@ const ADDRESSES_MAX: usize = 1_000;
 /// The password with which members become operators. `Debug` does not print it.
 ///
 /// ```
-/// use chat_core::{OperatorPassword, RoomConfig};
+/// use chat_core::RoomConfig;
+/// use chat_core::access::OperatorPassword;
 ///
 /// let password = OperatorPassword::new("correct horse battery staple")?;
 /// let config = RoomConfig::default().with_operator_password(password);
 /// assert!(OperatorPassword::new("short").is_err());
 /// # drop(config);
-/// # Ok::<(), chat_core::PasswordError>(())
+/// # Ok::<(), chat_core::access::PasswordError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct OperatorPassword(String);

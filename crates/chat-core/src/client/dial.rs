@@ -16,7 +16,7 @@ pub const ADDRESSES_MAX: usize = 16;
 ///
 /// ```
 /// let found = ["[::1]:1", "[::2]:1", "127.0.0.1:1"].map(|address| address.parse().unwrap());
-/// let order = chat_core::interleaved(found);
+/// let order = chat_core::client::interleaved(found);
 /// assert_eq!(order, ["[::1]:1", "127.0.0.1:1", "[::2]:1"].map(|address| address.parse().unwrap()));
 /// ```
 #[must_use]

@@ -9,7 +9,7 @@ use crate::journal::Committer;
 use crate::other_servers::relay::OtherMember;
 use crate::room::Room;
 
-/// Something that has happened at another server that shares the room. A [`Journal`](crate::Journal) that several servers
+/// Something that has happened at another server that shares the room. A [`Journal`](crate::journal::Journal) that several servers
 /// share hands it to the room with [`Committer::elsewhere`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -56,7 +56,7 @@ pub enum Elsewhere {
         /// `None` turns it off.
         pause: Option<Duration>,
     },
-    /// A member was muted, wherever it is, or may speak again. Mutes beyond [`MUTES_MAX`](crate::MUTES_MAX) do not hold here.
+    /// A member was muted, wherever it is, or may speak again. Mutes beyond [`MUTES_MAX`](crate::access::MUTES_MAX) do not hold here.
     Muted {
         /// Which session.
         member: MemberId,

@@ -35,7 +35,7 @@ pub enum Outbound {
         reason: LeaveReason,
     },
     /// A private message to a member of another server. If it cannot be delivered, the relay says so
-    /// ([`Elsewhere::Undelivered`](crate::Elsewhere::Undelivered)).
+    /// ([`Elsewhere::Undelivered`](crate::other_servers::Elsewhere::Undelivered)).
     Private {
         /// The sender.
         from: MemberId,

@@ -28,7 +28,7 @@ impl Room {
     /// The newest messages before sequence number `before`, at most `messages` of them and [`PAGE_BYTES_MAX`] bytes, oldest
     /// first. `u64::MAX` is for the newest of all. For the page before, ask again with the `seq` of the first one.
     ///
-    /// A room without a [`Journal`](crate::Journal) has only what its log holds.
+    /// A room without a [`Journal`](crate::journal::Journal) has only what its log holds.
     ///
     /// Waits for the disk, so it is not for an I/O thread; [`read`](Self::read) is.
     ///

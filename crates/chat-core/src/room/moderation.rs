@@ -104,7 +104,7 @@ impl Room {
         self.ban_list().bans(self.unix_ms())
     }
 
-    /// Calls `waker` after each ban and each lift from now on, as [`BanList::add_waker`](crate::BanList::add_waker) does.
+    /// Calls `waker` after each ban and each lift from now on, as [`BanList::add_waker`](crate::access::BanList::add_waker) does.
     pub fn watch_bans(&self, waker: Waker) {
         self.ban_list().add_waker(waker);
     }
@@ -160,7 +160,7 @@ impl Room {
         self.lock().config.slow
     }
 
-    /// Turns slow mode on, or with `None` off. Operators and local members are exempt. A [`Journal`](crate::Journal) may keep it over
+    /// Turns slow mode on, or with `None` off. Operators and local members are exempt. A [`Journal`](crate::journal::Journal) may keep it over
     /// a restart.
     pub fn set_slow(&self, pause: Option<Duration>) {
         self.lock().set_slow(pause);

@@ -66,7 +66,7 @@ impl Attachment {
     }
 
     /// Joins the peer at `peer`, an address that the transport has verified. `key` is the transport's own number for it,
-    /// by which [`Dismissed`](crate::Dismissed) and [`Told`](crate::Told) name it.
+    /// by which [`Dismissed`](crate::transport::Dismissed) and [`Told`](crate::transport::Told) name it.
     ///
     /// # Errors
     ///
@@ -239,13 +239,13 @@ impl Attachment {
         self.room.lock().taken(member)
     }
 
-    /// Whether the room has dealt with everything that `member` said. Without a [`Journal`](crate::Journal) that is always so.
+    /// Whether the room has dealt with everything that `member` said. Without a [`Journal`](crate::journal::Journal) that is always so.
     #[must_use]
     pub fn is_answered(&self, member: Membership) -> bool {
         self.room.journal().is_none() || self.room.lock().is_answered(member)
     }
 
-    /// Whether the room has a [`Journal`](crate::Journal), so that a member may catch up on what the log no longer holds.
+    /// Whether the room has a [`Journal`](crate::journal::Journal), so that a member may catch up on what the log no longer holds.
     #[must_use]
     pub fn has_journal(&self) -> bool {
         self.room.journal().is_some()
@@ -268,7 +268,7 @@ impl Attachment {
     }
 
     /// How many of the messages up to `said`, which this attachment's transport has passed on for `member`, the room has dealt
-    /// with. Without a [`Journal`](crate::Journal) these are all of them, and it costs nothing.
+    /// with. Without a [`Journal`](crate::journal::Journal) these are all of them, and it costs nothing.
     #[must_use]
     pub fn taken_of(&self, member: Membership, said: u64) -> u64 {
         match self.room.journal() {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// ```
 /// use std::time::{Duration, Instant};
 ///
-/// use chat_core::{Deadlines, Listed};
+/// use chat_core::transport::{Deadlines, Listed};
 ///
 /// # #[expect(clippy::disallowed_methods)]
 /// let now = Instant::now();

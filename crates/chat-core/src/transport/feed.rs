@@ -77,7 +77,8 @@ impl Format {
 /// two peers of one turn: everything except entries is kept until the transport asks for it.
 ///
 /// ```
-/// use chat_core::{Feed, Format, Pending, Room, RoomConfig, Waker};
+/// use chat_core::{Room, RoomConfig, Waker};
+/// use chat_core::transport::{Feed, Format, Pending};
 ///
 /// let room = Room::new(RoomConfig::default());
 /// let mut feed = Feed::new(&room, Waker::new(|| {}), false);

@@ -34,7 +34,8 @@ impl FeedId {
 /// [`members`](Self::members) lists the members of one of them.
 ///
 /// ```
-/// use chat_core::{FeedId, Feeds, Rooms, RoomsConfig, Waker};
+/// use chat_core::{Rooms, RoomsConfig, Waker};
+/// use chat_core::transport::{FeedId, Feeds};
 ///
 /// # #[expect(clippy::disallowed_methods)]
 /// let now = std::time::Instant::now();
@@ -149,7 +150,7 @@ impl Feeds {
         feeds
     }
 
-    /// Names the transport by a word, as [`Attachment::with_word`](crate::Attachment::with_word) does. Call it before any
+    /// Names the transport by a word, as [`Attachment::with_word`](crate::transport::Attachment::with_word) does. Call it before any
     /// other room is opened.
     #[must_use]
     pub fn with_word(mut self, word: &'static str) -> Self {

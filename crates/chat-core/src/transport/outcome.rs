@@ -16,12 +16,12 @@ pub struct Joined {
     pub member: Membership,
     /// Which member of the room it is.
     pub id: MemberId,
-    /// Sequence number of the newest message at that moment: the member gets what follows. [`Attachment::pull`](crate::Attachment::pull) before
-    /// you look up its cursor with [`EncodedLog::after`](crate::EncodedLog::after).
+    /// Sequence number of the newest message at that moment: the member gets what follows. [`Attachment::pull`](crate::transport::Attachment::pull) before
+    /// you look up its cursor with [`EncodedLog::after`](crate::transport::EncodedLog::after).
     pub seq: u64,
 }
 
-/// A plain member that has gone to another room, from [`Attachment::move_to`](crate::Attachment::move_to).
+/// A plain member that has gone to another room, from [`Attachment::move_to`](crate::transport::Attachment::move_to).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a peer that is not made to leave stays a member"]
@@ -29,7 +29,7 @@ pub struct Moved {
     /// It as a member of the other room.
     pub joined: Joined,
     /// Sequence number of the newest message of the room that it left, at that moment. Another thread may have added messages since
-    /// the last [`pull`](crate::Attachment::pull): up to this one, they are the member's, too.
+    /// the last [`pull`](crate::transport::Attachment::pull): up to this one, they are the member's, too.
     pub left_after: u64,
 }
 
@@ -40,7 +40,7 @@ pub struct Moved {
 pub struct Welcomed {
     /// The transport's handle on the member.
     pub member: Membership,
-    /// Sequence number of the newest message at that moment. [`Attachment::pull`](crate::Attachment::pull) before you look up the member's cursor.
+    /// Sequence number of the newest message at that moment. [`Attachment::pull`](crate::transport::Attachment::pull) before you look up the member's cursor.
     pub seq: u64,
     /// The answer to the hello.
     pub welcome: Welcome,
@@ -58,7 +58,7 @@ pub enum Start {
     After(u64),
 }
 
-/// The result of [`Attachment::say`](crate::Attachment::say).
+/// The result of [`Attachment::say`](crate::transport::Attachment::say).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a member over its rate limit is to be paused"]
@@ -79,7 +79,7 @@ pub enum Outcome {
         /// Its sequence number.
         seq: u64,
     },
-    /// It is on its way to the room's [`Journal`](crate::Journal): it enters the order once the journal has it, or the member
+    /// It is on its way to the room's [`Journal`](crate::journal::Journal): it enters the order once the journal has it, or the member
     /// is told over its direct lane why it does not.
     Submitted,
     /// The [`Moderator`](crate::Moderator) has refused it, or the room's journal is full. The member is told why over its direct lane.
@@ -93,7 +93,7 @@ pub enum Outcome {
     },
 }
 
-/// How many of a member's messages the room has dealt with, from [`Attachment::taken`](crate::Attachment::taken).
+/// How many of a member's messages the room has dealt with, from [`Attachment::taken`](crate::transport::Attachment::taken).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
     /// The member's messages up to this number are dealt with; 0 if it is not a member.

@@ -11,7 +11,7 @@ use crate::state::members::Membership;
 /// A member that the room has closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dismissed {
-    /// The transport's own number for its peer, as given to [`Attachment::join`](crate::Attachment::join).
+    /// The transport's own number for its peer, as given to [`Attachment::join`](crate::transport::Attachment::join).
     pub key: usize,
     /// The membership that has ended.
     pub member: Membership,
@@ -22,7 +22,7 @@ pub struct Dismissed {
 /// An item of a member's direct lane, for its transport to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// The transport's own number for its peer, as given to [`Attachment::join`](crate::Attachment::join).
+    /// The transport's own number for its peer, as given to [`Attachment::join`](crate::transport::Attachment::join).
     pub key: usize,
     /// The member that it is for.
     pub member: Membership,
@@ -30,10 +30,10 @@ pub struct Told {
     pub direct: Arc<Direct>,
 }
 
-/// Old messages for a member whose cursor is before the log's tail: the answer to [`Attachment::read_for`](crate::Attachment::read_for).
+/// Old messages for a member whose cursor is before the log's tail: the answer to [`Attachment::read_for`](crate::transport::Attachment::read_for).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaughtUp {
-    /// The transport's own number for its peer, as given to [`Attachment::join`](crate::Attachment::join).
+    /// The transport's own number for its peer, as given to [`Attachment::join`](crate::transport::Attachment::join).
     pub key: usize,
     /// The member that they are for.
     pub member: Membership,
@@ -55,7 +55,7 @@ pub struct Update {
     /// Members that have already left the room, and whose peers must be told.
     pub dismissed: Vec<Dismissed>,
     /// New items of direct lanes, those of each member in the order of their numbers. Acknowledge them with
-    /// [`Attachment::got`](crate::Attachment::got).
+    /// [`Attachment::got`](crate::transport::Attachment::got).
     pub direct: Vec<Told>,
     /// Old messages for members that catch up.
     pub caught_up: Vec<CaughtUp>,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use chat_core::{ClientEvent, Conversation};
+use chat_core::ClientEvent;
+use chat_core::client::Conversation;
 use chat_proto::limits::TEXT_BYTES_MAX;
 use chat_proto::{
     Author, COMMANDS, Direct, DirectItem, Entry, Event, LeaveReason, MemberFrame, MemberId, Origin,

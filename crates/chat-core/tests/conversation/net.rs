@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_core::{
-    ClientEvent, Conversation, Membership, Moderator, Room, RoomConfig, Start, Taken, Told, Verdict,
-};
+use chat_core::client::Conversation;
+use chat_core::transport::{Membership, Start, Taken, Told};
+use chat_core::{ClientEvent, Moderator, Room, RoomConfig, Verdict};
 use chat_proto::{
     Direct, Entry, Event, Hello, Lagged, LeaveReason, MemberFrame, MemberId, PeerAddr, RoomFrame,
 };

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use chat_core::{ClientEvent, Conversation};
+use chat_core::ClientEvent;
+use chat_core::client::Conversation;
 use chat_proto::{
     Author, Direct, DirectItem, Entry, Event, LookBack, MemberFrame, MemberId, Origin, Present, RoomFrame,
     Session,

@@ -8,10 +8,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat_core::{
-    Attachment, Heard, Joined, LocalMember, Membership, Outcome, Rate, Room, RoomConfig, Said, SayError,
-    Update, Waker, Welcomed, World,
-};
+use chat_core::transport::{Attachment, Joined, Membership, Outcome, Said, Update, Welcomed};
+use chat_core::{Heard, LocalMember, Rate, Room, RoomConfig, SayError, Waker, World};
 use chat_proto::{Entry, Event, Hello, LeaveReason, Session, Text, VERSION, Welcome};
 use crossbeam_channel::{Receiver, bounded};
 

@@ -12,7 +12,8 @@ mod register;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::{Ban, BanListFull, Room, Text, Waker};
+use chat_core::access::{Ban, BanListFull};
+use chat_core::{Room, Text, Waker};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};

@@ -18,7 +18,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store, UpdateErrorKind};
-use chat_core::{Elsewhere, MemberId, Name};
+use chat_core::other_servers::Elsewhere;
+use chat_core::{MemberId, Name};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
 

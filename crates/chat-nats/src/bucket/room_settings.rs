@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chat_core::{Author, Committer, Elsewhere, Event, Kept, MemberId, Mute, Record, Text};
+use chat_core::access::Mute;
+use chat_core::journal::{Committer, Kept, Record};
+use chat_core::other_servers::Elsewhere;
+use chat_core::{Author, Event, MemberId, Text};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::sleep;

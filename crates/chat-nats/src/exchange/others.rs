@@ -12,7 +12,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chat_core::{Author, Elsewhere, LeaveReason, MemberId, OtherMember, Text};
+use chat_core::other_servers::{Elsewhere, OtherMember};
+use chat_core::{Author, LeaveReason, MemberId, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::servers::{ServerId, Servers};

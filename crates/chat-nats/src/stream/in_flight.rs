@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::limits::IN_FLIGHT_MAX;
 use bytes::Bytes;
-use chat_core::{Author, Event, MemberId, Origin, Record};
+use chat_core::journal::Record;
+use chat_core::{Author, Event, MemberId, Origin};
 use tokio::time::Instant;
 
 /// The messages of each session, in order. Of one session the next is published once the stream has the one before: if one

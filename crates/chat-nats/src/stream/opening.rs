@@ -7,7 +7,8 @@ use async_nats::jetstream::kv::Store;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
-use chat_core::{Event, Kept, MemberId, Past, PastSession, SESSIONS_REMEMBERED_MAX, Text};
+use chat_core::journal::{Kept, Past, PastSession, SESSIONS_REMEMBERED_MAX};
+use chat_core::{Event, MemberId, Text};
 
 use crate::config::ClusterConfig;
 use crate::layout::Place;

@@ -1,7 +1,7 @@
 //! Reads pages of a stream: what was said long ago.
 
 use async_nats::{Client, StatusCode};
-use chat_core::{Filter, Kept, Page, Query};
+use chat_core::journal::{Filter, Kept, Page, Query};
 use futures_util::StreamExt;
 use serde::Serialize;
 use tokio::time::timeout;

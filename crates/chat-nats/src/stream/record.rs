@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use chat_core::{Author, Event, Kept, MemberId, Origin, Text};
+use chat_core::journal::Kept;
+use chat_core::{Author, Event, MemberId, Origin, Text};
 use serde::{Deserialize, Serialize};
 
 /// What stands for a message that this server cannot read: it has a number, and nobody may miss one.

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat_core::{Attachment, Hello, HistoryError, JoinError, Page, Room, RoomConfig, Waker, Welcomed};
+use chat_core::journal::Page;
+use chat_core::transport::{Attachment, Welcomed};
+use chat_core::{Hello, HistoryError, JoinError, Room, RoomConfig, Waker};
 use chat_nats::{Cluster, ClusterConfig, Secret};
 use chat_proto::Resume;
 use chat_testkit::NatsServers;

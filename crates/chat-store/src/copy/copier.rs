@@ -6,7 +6,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use chat_core::{Journal, JournalError, Kept, OpenRequest, Origin, Past, Query, ReadRequest};
+use chat_core::Origin;
+use chat_core::journal::{Journal, JournalError, Kept, Past, Query, ReadRequest};
+use chat_core::transport::OpenRequest;
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 
 use super::journal::CopyJournal;

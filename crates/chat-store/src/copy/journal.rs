@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_core::{Committer, Filter, Full, Journal, Kept, Page, Query, ReadRequest, Record};
+use chat_core::journal::{Committer, Filter, Full, Journal, Kept, Page, Query, ReadRequest, Record};
 
 use super::tail::Tail;
 use crate::reader::Readers;

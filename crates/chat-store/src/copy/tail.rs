@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chat_core::Kept;
+use chat_core::journal::Kept;
 use crossbeam_channel::Sender;
 
 use crate::limits::{COPY_BATCH_MAX, COPY_MESSAGES_MAX};

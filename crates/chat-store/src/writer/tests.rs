@@ -2,7 +2,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use chat_core::{Author, Ban, BanList, Event, MemberId, Origin, Text};
+use chat_core::access::{Ban, BanList};
+use chat_core::{Author, Event, MemberId, Origin, Text};
 use crossbeam_channel::bounded;
 
 use super::*;

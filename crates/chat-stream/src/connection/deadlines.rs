@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chat_core::Format;
+use chat_core::transport::Format;
 use chat_proto::{LeaveReason, Text};
 
 use super::{Connection, Context, Phase, Who};

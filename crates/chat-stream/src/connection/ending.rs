@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::io;
 use std::time::Instant;
 
-use chat_core::{Identity, Opening};
+use chat_core::access::{Identity, Opening};
 use chat_proto::LeaveReason;
 
 use super::{Connection, Context, Newcomer, Phase, Who};

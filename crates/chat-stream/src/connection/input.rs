@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use chat_core::{Format, Room, RoomError, Start, Welcomed};
+use chat_core::transport::{Format, Start, Welcomed};
+use chat_core::{Room, RoomError};
 use chat_proto::limits::QUIET;
 use chat_proto::{Hello, LeaveReason, LineEnding, MemberFrame, Notice, RoomFrame, Text, TextKind, VERSION};
 

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use chat_core::{Moved, Room};
+use chat_core::Room;
+use chat_core::transport::Moved;
 use chat_proto::LeaveReason;
 
 use super::{Connection, Context, Phase, Who};

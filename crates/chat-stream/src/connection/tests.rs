@@ -17,9 +17,8 @@ use std::io::{self, ErrorKind, IoSlice, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_core::{
-    Dismissed, FeedId, Feeds, Heard, LocalMember, Membership, Room, RoomConfig, Told, Waker, World,
-};
+use chat_core::transport::{Dismissed, FeedId, Feeds, Membership, Told};
+use chat_core::{Heard, LocalMember, Room, RoomConfig, Waker, World};
 use chat_proto::{
     Event, FrameDecoder, Hello, LeaveReason, MemberFrame, PREFACE, Resume, RoomFrame, Text, Welcome,
 };

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{FeedId, network_of};
+use chat_core::access::network_of;
+use chat_core::transport::FeedId;
 use chat_proto::LeaveReason;
 
 use super::Endpoint;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chat_core::{Deadlines, FeedId, Places};
+use chat_core::transport::{Deadlines, FeedId, Places};
 use chat_proto::LeaveReason;
 
 use super::Endpoint;

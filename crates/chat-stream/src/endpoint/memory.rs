@@ -1,6 +1,6 @@
 //! The memory that an endpoint holds for its members.
 
-use chat_core::{Feed, Feeds};
+use chat_core::transport::{Feed, Feeds};
 
 use crate::peer::Peer;
 

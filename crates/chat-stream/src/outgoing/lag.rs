@@ -1,6 +1,8 @@
 //! What a member gets in place of entries that the log no longer has: a page of the journal, or the number of messages that it missed.
 
-use chat_core::{CaughtUp, Cursor, Kept, LagPolicy, Pending, Taken};
+use chat_core::LagPolicy;
+use chat_core::journal::Kept;
+use chat_core::transport::{CaughtUp, Cursor, Pending, Taken};
 use chat_proto::{Lagged, Notice, RoomFrame};
 
 use super::Outgoing;

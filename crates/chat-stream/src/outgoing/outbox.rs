@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 #[cfg(feature = "web")]
-use chat_core::Format;
+use chat_core::transport::Format;
 use chat_proto::limits::QUIET;
 use chat_proto::{Author, Direct, DirectItem, LeaveReason, Line, Notice, PREFACE, RoomFrame, Text};
 #[cfg(feature = "web")]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::time::Instant;
 
-use chat_core::{EncodedLog, Pending};
+use chat_core::transport::{EncodedLog, Pending};
 
 use super::{Flushed, Outgoing, Reading};
 use crate::context::Context;

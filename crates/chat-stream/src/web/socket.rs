@@ -1,6 +1,6 @@
 //! A WebSocket peer's input: messages in, what it says out.
 
-use chat_core::Format;
+use chat_core::transport::Format;
 use chat_proto::json::Request;
 use chat_proto::{LeaveReason, MemberFrame, Text, WebSocketFrame};
 

@@ -4,7 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use chat_core::{Gate, RoomConfig, Rooms, RoomsConfig};
+use chat_core::access::Gate;
+use chat_core::{RoomConfig, Rooms, RoomsConfig};
 use chat_testkit::{ScriptedJournal, ScriptedJournals};
 
 use super::*;

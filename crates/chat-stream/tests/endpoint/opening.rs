@@ -1,6 +1,6 @@
 //! Streams that open with a handshake or hold bytes back.
 
-use chat_core::Identity;
+use chat_core::access::Identity;
 
 use super::*;
 

@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{ATTEMPT_DELAY, ConnectError, User, interleaved};
+use chat_core::ConnectError;
+use chat_core::client::{ATTEMPT_DELAY, User, interleaved};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use chat_core::{ClientConfig, ClientEnd, ClientEvent, Conversation, Talk};
+use chat_core::client::{Conversation, Talk};
+use chat_core::{ClientConfig, ClientEnd, ClientEvent};
 use chat_proto::{FrameDecoder, LeaveReason, MemberFrame, PREFACE, PrefaceDecoder, Text, VERSION};
 
 use super::link::Protocol;

@@ -3,7 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
-use chat_core::{ClientEnd, ClientEvent, Talk, User};
+use chat_core::client::{Talk, User};
+use chat_core::{ClientEnd, ClientEvent};
 use chat_stream::Stream;
 use mio::{Events, Poll, Token};
 

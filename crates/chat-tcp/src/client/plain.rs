@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use chat_core::{ClientEnd, ClientEvent, Command, Talk};
+use chat_core::client::Talk;
+use chat_core::{ClientEnd, ClientEvent, Command};
 use chat_proto::limits::QUIET;
 use chat_proto::{PlainSplitter, Text};
 

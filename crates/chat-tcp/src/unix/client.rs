@@ -4,7 +4,8 @@ use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
-use chat_core::{Client, ClientConfig, ConnectError, User};
+use chat_core::client::User;
+use chat_core::{Client, ClientConfig, ConnectError};
 use mio::net::UnixStream;
 use mio::{Interest, Poll};
 

@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use chat_core::{BindError, Rooms, Running, Transport, Turn};
+use chat_core::transport::{Transport, Turn};
+use chat_core::{BindError, Rooms, Running};
 
 use super::listener::UnixFile;
 use super::stream::UnixSocket;

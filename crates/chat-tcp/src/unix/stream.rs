@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
-use chat_core::Identity;
+use chat_core::access::Identity;
 use chat_stream::Stream;
 use mio::net::UnixStream;
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use chat_core::{Room, Transport};
+use chat_core::Room;
+use chat_core::transport::Transport;
 use chat_proto::Notice;
 
 /// The medium of a transport. The kit uses it to open transports and to connect peers to them.
@@ -155,7 +156,7 @@ impl Promises {
     }
 
     /// A member can go to another room, over its connection or by closing it
-    /// ([`Action::Move`](chat_core::Action::Move)).
+    /// ([`Action::Move`](chat_core::commands::Action::Move)).
     #[must_use]
     pub fn with_moves(mut self, moves: bool) -> Self {
         self.moves = moves;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use chat_core::{Transport, Turn};
+use chat_core::transport::{Transport, Turn};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded};
 
 use super::fault::{Checked, fault};
@@ -21,7 +21,7 @@ pub(super) struct Running {
     ended: Receiver<Result<(), String>>,
 }
 
-/// Runs a transport like [`chat_core::run`], and drops it if told to.
+/// Runs a transport like [`chat_core::transport::run`], and drops it if told to.
 pub(super) fn run<T: Transport + 'static>(mut transport: T) -> Running {
     let (stop, hold) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let turns = Arc::new(AtomicU64::new(0));

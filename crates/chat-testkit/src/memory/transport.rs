@@ -3,7 +3,8 @@
 use std::io;
 use std::time::Instant;
 
-use chat_core::{Room, Transport, Turn, Waker};
+use chat_core::transport::{Transport, Turn};
+use chat_core::{Room, Waker};
 use chat_stream::{Endpoint, Readiness};
 use crossbeam_channel::{Receiver, bounded};
 
@@ -44,7 +45,8 @@ const ARRIVALS_MAX: usize = 1024;
 ///
 /// ```
 /// use std::num::NonZeroU32;
-/// use chat_core::{Rate, Room, RoomConfig, Transport, World};
+/// use chat_core::{Rate, Room, RoomConfig, World};
+/// use chat_core::transport::Transport;
 /// use chat_testkit::{MemoryTransport, VirtualTime};
 ///
 /// let time = VirtualTime::default();

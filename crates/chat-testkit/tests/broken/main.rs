@@ -129,7 +129,7 @@ fn a_violation_names_the_expectation_the_finding_and_the_contract() {
         "told why",
         "expected: ",
         "found: the connection has ended without a word",
-        "chat_core::Attachment::join",
+        "chat_core::transport::Attachment::join",
     ] {
         assert!(report.contains(part), "{part} in {report}");
     }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use chat_core::{
-    Action, Attachment, Cursor, Dismissed, EncodedLog, JoinError, Joined, LagPolicy, Membership, Outcome,
-    Pending, Room, Told, Transport, Turn, Update, Waker,
+use chat_core::commands::Action;
+use chat_core::transport::{
+    Attachment, Cursor, Dismissed, EncodedLog, Joined, Membership, Outcome, Pending, Told, Transport, Turn,
+    Update,
 };
+use chat_core::{JoinError, LagPolicy, Room, Waker};
 use chat_proto::{LeaveReason, Text};
 use chat_testkit::conformance::Heard;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};

@@ -3,7 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use chat_core::{ATTEMPT_DELAY, ConnectError, User, interleaved};
+use chat_core::ConnectError;
+use chat_core::client::{ATTEMPT_DELAY, User, interleaved};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
-use chat_core::{ClientConfig, ClientEnd, ClientEvent, Conversation, Talk};
+use chat_core::client::{Conversation, Talk};
+use chat_core::{ClientConfig, ClientEnd, ClientEvent};
 use chat_proto::LeaveReason;
 
 use super::link::Protocol;

@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
-use chat_core::{ClientEnd, ClientEvent, Talk, User};
+use chat_core::client::{Talk, User};
+use chat_core::{ClientEnd, ClientEvent};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use chat_core::{ClientEnd, ClientEvent, Command, Talk};
+use chat_core::client::Talk;
+use chat_core::{ClientEnd, ClientEvent, Command};
 use chat_proto::Text;
 
 use super::link::Protocol;

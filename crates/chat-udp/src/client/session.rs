@@ -27,7 +27,7 @@ use crate::limits::{ANSWER_TIMEOUT, BYE_TRIES, KEEP_ALIVE};
 /// and call it again when its deadline has passed**.
 ///
 /// The room's frames of [`chat_proto`] come out in order and each once, and the member's
-/// frames go in, so that a [`Conversation`](chat_core::Conversation) can run on top. When
+/// frames go in, so that a [`Conversation`](chat_core::client::Conversation) can run on top. When
 /// a session has ended, begin another one; the conversation's hello resumes where this one broke.
 #[derive(Debug)]
 pub struct ClientSession {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use chat_core::{Deadlines, FeedId, Index, Listed, Membership, Places};
+use chat_core::transport::{Deadlines, FeedId, Index, Listed, Membership, Places};
 use chat_proto::SessionId;
 
 use crate::limits::GONE_MAX;

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{FeedId, Format, Joined, Moved, Room};
+use chat_core::Room;
+use chat_core::transport::{FeedId, Format, Joined, Moved};
 use chat_proto::{LeaveReason, PeerAddr, TextKind};
 
 use super::Endpoint;

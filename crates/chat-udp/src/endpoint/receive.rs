@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use chat_core::{FeedId, Format, JoinError, PendingRoom, Room, RoomError, Start, Welcomed};
+use chat_core::transport::{FeedId, Format, PendingRoom, Start, Welcomed};
+use chat_core::{JoinError, Room, RoomError};
 use chat_proto::limits::HELLO_DATAGRAM_BYTES_MIN;
 use chat_proto::{
     Cookie, DatagramError, Hello, LeaveReason, MemberDatagram, PeerAddr, RoomDatagram, SessionId, Text,

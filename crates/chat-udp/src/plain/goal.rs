@@ -1,6 +1,6 @@
 //! Where a plain peer goes, and what it says there.
 
-use chat_core::PendingRoom;
+use chat_core::transport::PendingRoom;
 use chat_proto::limits::PLAIN_DATAGRAM_BYTES_MAX;
 
 /// A room that a plain member goes to, once it is open and the member has everything of the one that it is in.

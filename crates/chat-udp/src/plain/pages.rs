@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use chat_core::{CaughtUp, Cursor, EncodedLog, Event, Feed, Format};
+use chat_core::Event;
+use chat_core::transport::{CaughtUp, Cursor, EncodedLog, Feed, Format};
 use chat_proto::MemberId;
 
 use crate::session::pages::{PAGE_LOG_BYTES_MAX, Wish};

@@ -1,6 +1,6 @@
 //! How a session gets messages that the log no longer has: page by page, from the journal.
 
-use chat_core::{CaughtUp, Format, Pending};
+use chat_core::transport::{CaughtUp, Format, Pending};
 
 use super::{Context, Session};
 

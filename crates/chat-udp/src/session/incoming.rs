@@ -3,7 +3,8 @@
 use std::time::Instant;
 use std::vec;
 
-use chat_core::{Action, Attachment, Membership, Outcome};
+use chat_core::commands::Action;
+use chat_core::transport::{Attachment, Membership, Outcome};
 use chat_proto::{LookBack, Text};
 
 /// The receiving half of a session.

@@ -16,7 +16,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use chat_core::{Cursor, EncodedLog, Pending};
+use chat_core::transport::{Cursor, EncodedLog, Pending};
 use chat_proto::Ack;
 use chat_proto::limits::SLOTS_AHEAD_MAX;
 

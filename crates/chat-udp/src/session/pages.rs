@@ -9,7 +9,8 @@
 //!   slots     0..40 40..700  700..1390 1390..
 //! ```
 
-use chat_core::{Cursor, EncodedLog, Entry};
+use chat_core::Entry;
+use chat_core::transport::{Cursor, EncodedLog};
 use chat_proto::{Ack, Spelling, encode_entry};
 
 /// More than the entries of a page take, with their index.

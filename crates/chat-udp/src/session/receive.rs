@@ -1,6 +1,6 @@
 //! What a session does with the datagrams of its peer.
 
-use chat_core::Format;
+use chat_core::transport::Format;
 use chat_proto::{Ack, LeaveReason, MemberDatagram, Traffic};
 
 use super::{Context, Session};

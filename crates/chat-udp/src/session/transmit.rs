@@ -1,6 +1,7 @@
 //! Which datagram a session sends next.
 
-use chat_core::{Format, LagPolicy};
+use chat_core::LagPolicy;
+use chat_core::transport::Format;
 use chat_proto::limits::DATAGRAM_BYTES_MAX;
 use chat_proto::{LeaveReason, PREFACE, RoomDatagram, SessionId};
 

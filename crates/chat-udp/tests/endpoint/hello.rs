@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_core::Ban;
+use chat_core::access::Ban;
 use chat_testkit::ScriptedJournal;
 
 use super::*;

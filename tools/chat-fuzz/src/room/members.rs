@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use chat_core::{MemberId, Membership, Outcome, Start, Update, Waker};
+use chat_core::transport::{Membership, Outcome, Start, Update};
+use chat_core::{MemberId, Waker};
 use chat_proto::{Event, Hello, LeaveReason, Resume, Text, Welcome};
 
 use super::reading::Reading;

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use chat_core::{ClientEvent, Conversation};
+use chat_core::ClientEvent;
+use chat_core::client::Conversation;
 use chat_proto::Text;
 
 use super::link::Link;

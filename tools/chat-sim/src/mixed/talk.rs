@@ -1,6 +1,7 @@
 //! The conversation of a framed member, for every transport.
 
-use chat_core::{ClientEvent, Conversation};
+use chat_core::ClientEvent;
+use chat_core::client::Conversation;
 use chat_proto::{DirectItem, LeaveReason, MemberFrame, RoomFrame, Text, Welcome};
 
 use super::follower::Follower;

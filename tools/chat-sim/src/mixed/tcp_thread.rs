@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use chat_core::{PAGE_BYTES_MAX, Rooms, Turn};
+use chat_core::Rooms;
+use chat_core::journal::PAGE_BYTES_MAX;
+use chat_core::transport::Turn;
 use chat_proto::limits::{ENTRY_FRAME_BYTES_MAX, FRAME_BYTES_MAX};
 use chat_stream::{Endpoint, Held, Readiness, Stream};
 use chat_testkit::{StreamEnd, StreamEvent};

@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use chat_core::{Ban, Banned, Rooms};
+use chat_core::Rooms;
+use chat_core::access::{Ban, Banned};
 use chat_proto::{Author, PeerAddr, Text};
 use chat_testkit::{Datagram, StreamEnd, StreamEvent, VirtualTime};
 use rand::rngs::StdRng;

@@ -6,7 +6,8 @@ use std::cell::{RefCell, RefMut};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use chat_core::{Banned, Mute, Rooms};
+use chat_core::Rooms;
+use chat_core::access::{Banned, Mute};
 use chat_proto::{Author, Entry, Event, LeaveReason, MemberId, PeerAddr, Text};
 
 use self::rooms::RoomTruth;

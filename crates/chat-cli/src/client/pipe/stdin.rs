@@ -2,7 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use chat_core::{Client, CommandError, Ended};
+use chat_core::client::Ended;
+use chat_core::{Client, CommandError};
 use chat_proto::Text;
 use chat_proto::json::Request;
 use crossbeam_channel::Sender;

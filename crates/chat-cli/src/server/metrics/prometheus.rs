@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use chat_core::{BanList, JournalDepth, Lags, Measure, Name, Room, Rooms, Stats, TransportStats};
+use chat_core::access::BanList;
+use chat_core::journal::JournalDepth;
+use chat_core::transport::Lags;
+use chat_core::{Measure, Name, Room, Rooms, Stats, TransportStats};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};

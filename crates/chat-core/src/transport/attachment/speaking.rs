@@ -13,7 +13,7 @@ use crate::transport::outcome::{Outcome, Said};
 
 impl Attachment {
     /// Says `text` as `member`, with the next number. When this returns, the message has its place in the one order, or
-    /// the room's [`Moderator`](crate::Moderator) has refused it. In a room with a [`Journal`](crate::Journal) the place is
+    /// the room's [`Moderator`](crate::Moderator) has refused it. In a room with a [`Journal`](crate::journal::Journal) the place is
     /// decided later ([`Outcome::Submitted`]).
     ///
     /// The attachment's own transport is not woken: it pulls at the end of its turn.

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chat_core::{Ban, BanListFull, Banned, Room};
+use chat_core::Room;
+use chat_core::access::{Ban, BanListFull, Banned};
 
 use crate::layout::ban_key;
 

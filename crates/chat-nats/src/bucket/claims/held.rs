@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use chat_core::{Elsewhere, MemberId};
+use chat_core::MemberId;
+use chat_core::other_servers::Elsewhere;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::servers::ServerId;

@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat_core::{RoomConfig, Transport, Turn};
+use chat_core::RoomConfig;
+use chat_core::transport::{Transport, Turn};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
 use crate::conformance::fault::{Checked, expect, fault};

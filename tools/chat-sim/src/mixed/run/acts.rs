@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use chat_core::Banned;
+use chat_core::access::Banned;
 use chat_proto::{Author, Network};
 use chat_testkit::Conditions;
 use rand::Rng;

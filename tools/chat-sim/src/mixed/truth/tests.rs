@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_core::{Attachment, Joined, RoomsConfig, Waker};
+use chat_core::transport::{Attachment, Joined};
+use chat_core::{RoomsConfig, Waker};
 use chat_proto::{Direct, DirectItem, Hello, Origin, RoomFrame, Welcome};
 use chat_testkit::VirtualTime;
 
