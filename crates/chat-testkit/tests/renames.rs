@@ -57,6 +57,17 @@ fn a_member_has_its_new_name_after_what_it_said_before() {
 }
 
 #[test]
+fn of_several_names_behind_one_message_the_others_learn_the_last() {
+    let journal = ScriptedJournal::default();
+    let mut carrier = Carrier::new(&journal);
+    for line in ["one", "/nick ann", "/nick bob", "/nick eve"] {
+        carrier.say(line);
+    }
+    journal.run();
+    assert_eq!(carrier.shown(), ["[192.0.2.1:5] one", "[*] 192.0.2.1:5 is now eve"]);
+}
+
+#[test]
 fn a_message_that_is_not_kept_does_not_hide_the_new_name() {
     let journal = ScriptedJournal::default();
     let mut carrier = Carrier::new(&journal);

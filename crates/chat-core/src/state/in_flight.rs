@@ -231,7 +231,7 @@ impl State {
                 self.topic = Some(text.clone()).filter(|text| !text.as_str().is_empty());
             }
             self.log.append(event, unix_ms.saturating_sub(self.began_unix_ms));
-            wakes.0.extend(from.map(|from| self.note_renames_after(from).0).unwrap_or_default());
+            wakes.add(from.map(|from| self.note_renames_after(from)).unwrap_or_default());
             // For several messages of one member in a row, the last one is enough. Each of the room's counts: the next one may be
             // another server's.
             if let Some(from) = from
@@ -273,7 +273,7 @@ impl State {
                     self.has_refused(from.member, "Not said", why);
                     let refused = DirectItem::Refused { number: from.number, why: why.clone() };
                     self.advance(from, vec![refused], &mut wakes);
-                    wakes.0.extend(self.note_renames_after(from).0);
+                    wakes.add(self.note_renames_after(from));
                 }
                 Event::Topic { member, .. } => {
                     let text = Text::lossy(&format!("The topic was not set: {why}"));
