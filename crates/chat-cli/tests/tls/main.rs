@@ -308,7 +308,7 @@ fn flags_that_make_no_certificate_are_explained() {
     for (flags, said) in [
         (["tcp", "--tls", "/nowhere/cert.pem", "/nowhere/key.pem"].as_slice(), "/nowhere/cert.pem"),
         (["tcp", "--tls", "cert.pem"].as_slice(), "two files"),
-        (["udp", "--tls", "self-signed"].as_slice(), "for TCP"),
+        (["udp", "--tls", "self-signed"].as_slice(), "for tcp"),
         (["tcp", "--tls-only"].as_slice(), "--tls"),
     ] {
         let refused = Command::new(support::CHAT).arg("server").args(flags).output().expect("it starts");
