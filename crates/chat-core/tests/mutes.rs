@@ -48,7 +48,7 @@ fn a_muted_members_messages_cost_the_others_nothing() {
     let _said = tcp.try_say(ann, "/msg host spam").unwrap();
     assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] Not delivered: you are muted");
     let _said = tcp.try_say(ann, "/nick read-this").unwrap();
-    assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] Not said: You are muted");
+    assert_eq!(tcp.pull().direct[0].direct.item.to_string(), "[*] You are muted");
     assert_eq!(room.stats().log_entries, entries);
     assert_eq!(run(&host, "unmute ann"), ["ann may speak"]);
     assert_eq!(tcp.say(ann, "sorry"), 1);
