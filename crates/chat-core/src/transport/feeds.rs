@@ -9,9 +9,8 @@ use crate::room::Room;
 use crate::rooms::Rooms;
 use crate::rooms::pending_room::PendingRoom;
 use crate::sync::Mutex;
-use crate::transport::deadlines::{Deadlines, Listed};
-use crate::transport::feed::Feed;
-use crate::transport::survey::{Lags, Survey};
+use crate::transport::survey::Survey;
+use crate::transport::{Deadlines, Feed, Lags, Listed};
 use crate::waker::Waker;
 
 /// A feed among the [`Feeds`] of a thread.
