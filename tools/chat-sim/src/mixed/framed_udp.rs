@@ -157,6 +157,10 @@ impl Person for FramedUdp {
         }
         if let Some(end) = session.end().cloned() {
             self.has_goodbye = end == SessionEnd::Dismissed(LeaveReason::Stopping);
+            // Where many datagrams are lost, a client may hear nothing for so long that it gives up. To a room that closes it
+            // cannot come back.
+            let is_unlucky = end == SessionEnd::NoAnswer && cx.world.datagrams.loss > 0.0;
+            self.expects_all &= !(is_unlucky && cx.is_closing);
             // The other room may refuse it, because it is full.
             let moves = self.talk.is_welcome && self.talk.conversation.moves();
             self.ended |= matches!(end, SessionEnd::Dismissed(_)) && !moves;
