@@ -18,7 +18,7 @@ use chat_proto::{LookBack, Text};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
-use crate::commands::{self, Line};
+use crate::commands::Line;
 use crate::waker::Waker;
 
 pub use carrier::{Carrier, ConnectError, Talk, User};
@@ -239,7 +239,7 @@ fn is_too_long_command(line: &str) -> bool {
     let first_line = line.split(['\n', '\r', '\0']).next().unwrap_or_default();
     let mut texts = Text::split(first_line.as_bytes());
     let first = texts.next().unwrap_or_default();
-    matches!(commands::read(&first), Line::Command(_)) && texts.next().is_some()
+    matches!(Line::read(first.as_str()), Line::Command(_)) && texts.next().is_some()
 }
 
 /// The client has ended; [`ClientEvent::Ended`] tells why.

@@ -15,7 +15,7 @@ use chat_proto::{Author, DirectItem, MemberId, Text};
 use crate::room::Room;
 use crate::rooms::pending_room::PendingRoom;
 
-pub(crate) use line::{Line, doubled, read};
+pub use line::Line;
 pub(crate) use moderation::in_words;
 
 use line::first_word;
@@ -145,7 +145,8 @@ impl CommandTable {
     }
 
     fn find(&self, name: &str) -> Option<&RoomCommand> {
-        let is_name = |word: &str| word.to_lowercase() == name.to_lowercase();
+        let name = name.to_lowercase();
+        let is_name = |word: &str| word.to_lowercase() == name;
         let by_name = self.rows.iter().find(|row| is_name(row.name));
         by_name.or_else(|| self.rows.iter().find(|row| row.aliases.iter().any(|&alias| is_name(alias))))
     }

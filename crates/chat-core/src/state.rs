@@ -23,7 +23,7 @@ pub(crate) mod rate;
 mod readers;
 mod renames;
 pub(crate) mod sessions;
-mod speaking;
+pub(crate) mod speaking;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 
-use crate::bucket::room_settings::Common;
+use crate::bucket::room_settings::RoomSettings;
 use crate::exchange::Exchange;
 use crate::hub::Hub;
 use crate::journal::Job;
@@ -23,9 +23,9 @@ use crate::limits::{
     RESERVATIONS_EVERY, ROOM_TICK, TELL_AFTER, TURN_MAX,
 };
 use crate::stream::follower::{Followed, Stored, follow};
-use crate::stream::in_flight::Pending;
 use crate::stream::opening::Opened;
 use crate::stream::pages::Pages;
+use crate::stream::pending::Pending;
 use crate::stream::record;
 
 /// The code of a stream's answer that no later attempt would change: the message is too large, or the stream is sealed.
@@ -45,7 +45,7 @@ pub(crate) struct RoomTask {
     jobs: mpsc::Receiver<Job>,
     messages: Followed,
     /// What the servers have stored for each other, and what they learn of each other.
-    common: Common,
+    settings: RoomSettings,
     /// What they say to each other besides.
     exchange: Exchange,
     answers: Subscriber,
@@ -104,7 +104,7 @@ pub(crate) async fn serve(
     let messages = follow(client.clone(), jetstream.clone(), &place.stream, &place.subject, opened.last + 1);
     let task = RoomTask {
         messages,
-        common: Common::new(hub, &place, committer.clone(), opened.revision),
+        settings: RoomSettings::new(hub, &place, committer.clone(), opened.revision),
         exchange,
         client,
         jetstream,
@@ -137,7 +137,7 @@ impl RoomTask {
             self.publish().await;
             if gone_since.is_some_and(|since| self.pending.len() == 0 || since.elapsed() > GRACE) {
                 self.exchange.end().await;
-                return self.common.give_up().await;
+                return self.settings.give_up().await;
             }
             let takes = gone_since.is_none() && self.pending.len() < PENDING_MAX;
             tokio::select! {
@@ -156,9 +156,9 @@ impl RoomTask {
                     let Some(batch) = batch else { return };
                     self.commit(batch);
                 }
-                update = self.common.next() => {
+                update = self.settings.next() => {
                     let Some(update) = update else { return };
-                    self.common.take(update, &mut self.pending);
+                    self.settings.take(update, &mut self.pending);
                 }
                 message = self.exchange.next() => {
                     let Some(message) = message else { return };
@@ -199,7 +199,7 @@ impl RoomTask {
 
     fn keep(&mut self, record: Record) {
         let Record::Event { event: event @ Event::Said { from, .. }, unix_ms } = &record else {
-            return self.common.keep(record, &mut self.pending);
+            return self.settings.keep(record, &mut self.pending);
         };
         if let Some(payload) = record::encode(event, *unix_ms) {
             self.pending.push(*from, payload, record);
@@ -261,7 +261,7 @@ impl RoomTask {
 
     /// Looks whether the stream is silent, and does something about it.
     async fn look(&mut self) {
-        self.common.look();
+        self.settings.look();
         if self.reservations_looked_at.elapsed() > RESERVATIONS_EVERY {
             self.reservations_looked_at = Instant::now();
             self.committer.end_old_reservations();

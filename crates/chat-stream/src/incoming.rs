@@ -15,7 +15,7 @@ use chat_proto::Text;
 use chat_proto::{FrameDecoder, Hello, LeaveReason, LineEnding, MemberFrame, PrefaceDecoder, TextKind};
 
 use crate::incoming::plain::Plain;
-use crate::sniffing::Opening;
+use crate::sniffing::FirstByte;
 #[cfg(feature = "web")]
 use crate::web::{Asked, Request, Web, WebSocket};
 
@@ -107,10 +107,10 @@ impl Incoming {
     pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Heard<'a>> {
         if let Self::Opening(offer) | Self::Silent(offer) = self {
             let first = *input.first()?;
-            *self = match Opening::of(first) {
-                Opening::Framed => Self::Preface(PrefaceDecoder::new()),
-                Opening::Plain => Self::text(first, offer),
-                Opening::Foreign => return Some(Heard::Fault(LeaveReason::NotChat)),
+            *self = match FirstByte::of(first) {
+                FirstByte::Framed => Self::Preface(PrefaceDecoder::new()),
+                FirstByte::Plain => Self::text(first, offer),
+                FirstByte::Foreign => return Some(Heard::Fault(LeaveReason::NotChat)),
             };
         }
         #[cfg(feature = "web")]

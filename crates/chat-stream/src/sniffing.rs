@@ -3,7 +3,7 @@
 use chat_proto::{PREFACE, TextKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Opening {
+pub(crate) enum FirstByte {
     /// The framed protocol: its first byte begins neither UTF-8 text nor a telnet command.
     Framed,
     /// Text, perhaps after telnet commands.
@@ -12,7 +12,7 @@ pub(crate) enum Opening {
     Foreign,
 }
 
-impl Opening {
+impl FirstByte {
     pub(crate) fn of(first: u8) -> Self {
         match first {
             first if first == PREFACE[0] => Self::Framed,

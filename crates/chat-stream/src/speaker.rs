@@ -9,7 +9,7 @@ use chat_core::transport::{Cursor, EncodedLog, Feed, Membership, Outcome, Pendin
 use chat_proto::{Event, MemberId, Text};
 
 use crate::context::Context;
-use crate::outgoing::own_messages::Own;
+use crate::outgoing::own_messages::OwnMessages;
 
 /// The state of a connection's member, while the peer is one.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ struct Extra {
     /// The room that it has asked to be taken to.
     goal: Option<PendingRoom>,
     /// Its own messages in the log, which a plain member is not sent.
-    own: Own,
+    own: OwnMessages,
     /// The members whose messages it does not want, sorted.
     ignored: Vec<MemberId>,
     /// Itself, if its own messages are found among those of `ignored`: a journal decides their numbers.

@@ -33,7 +33,7 @@ use chat_proto::{Direct, LeaveReason, SessionId, Welcome};
 
 use crate::endpoint::cookie::MadeAt;
 use crate::limits::{BYE_TRIES, LEASE, OPENING_TIMEOUT};
-use crate::session::incoming::Inbox;
+use crate::session::incoming::Incoming;
 use crate::session::lane::Lane;
 use crate::session::outgoing::Outgoing;
 use crate::session::pages::Past;
@@ -82,7 +82,7 @@ pub(crate) struct Session {
     owed: Owed,
     heard: Instant,
     outgoing: Outgoing,
-    inbox: Inbox,
+    incoming: Incoming,
     /// Items that are meant for this member alone; nothing while there are none.
     lane: Option<Box<Lane>>,
     /// Nothing for a session that was never behind the log.
@@ -100,7 +100,7 @@ impl Session {
         start: Cursor,
         now: Instant,
     ) -> Self {
-        let inbox = Inbox::new(welcome.taken.unwrap_or(0));
+        let incoming = Incoming::new(welcome.taken.unwrap_or(0));
         let welcome = Box::new(welcome);
         Self {
             id,
@@ -111,7 +111,7 @@ impl Session {
             owed: Owed { welcome: true, ..Owed::default() },
             heard: now,
             outgoing: Outgoing::new(start),
-            inbox,
+            incoming,
             lane: None,
             past: None,
         }
@@ -183,7 +183,7 @@ impl Session {
             Phase::Leaving(leaving) => leaving.next,
             Phase::Member | Phase::Draining | Phase::Quitting(_) => {
                 let lane = self.lane.as_ref().and_then(|lane| lane.deadline());
-                let held = self.inbox.deadline().filter(|_| !self.lane_is_full());
+                let held = self.incoming.deadline().filter(|_| !self.lane_is_full());
                 let due = [self.outgoing.deadline(), held, lane];
                 due.into_iter().flatten().chain([self.heard + LEASE]).min().unwrap_or(self.heard)
             }
@@ -205,13 +205,13 @@ impl Session {
                 if self.lane.as_mut().is_some_and(|lane| lane.on_deadline(cx.now)) {
                     self.outgoing.rtt().back_off();
                 }
-                let taken = self.inbox.taken();
+                let taken = self.incoming.taken();
                 if let Some(member) = self.member.filter(|_| !self.lane_is_full())
-                    && self.inbox.say_held(member, cx.feed.attachment(), cx.now)
+                    && self.incoming.say_held(member, cx.feed.attachment(), cx.now)
                 {
                     self.quit(cx);
                 }
-                self.owed.ack |= self.inbox.taken() > taken;
+                self.owed.ack |= self.incoming.taken() > taken;
             }
             Phase::Leaving(leaving) if leaving.next <= cx.now => {
                 self.outgoing.rtt().back_off();

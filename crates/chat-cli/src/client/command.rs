@@ -1,6 +1,6 @@
 //! What a line typed into the client means.
 
-use chat_core::commands::CommandTable;
+use chat_core::commands::{CommandTable, Line};
 
 /// What a line typed into the client means.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,20 +39,16 @@ pub(super) fn parse(line: &str) -> Option<Command> {
     if line.trim().is_empty() {
         return None;
     }
-    // A space typed before a password must not say it to everyone.
-    let words = line.trim_start();
-    let blank = &line[..line.len() - words.len()];
-    Some(match words.strip_prefix('/') {
-        None => Command::Say(line.to_owned()),
-        Some(rest) if rest.starts_with('/') => Command::Say(format!("{blank}{rest}")),
-        Some(rest) if rest.trim_end().eq_ignore_ascii_case("help") => Command::Help,
+    Some(match Line::read(line) {
+        Line::Text(said) => Command::Say(said.into_owned()),
+        Line::Command(rest) if rest.trim_end().eq_ignore_ascii_case("help") => Command::Help,
         // What follows is not said: nobody is told why a member leaves.
-        Some(rest)
+        Line::Command(rest)
             if rest.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("quit")) =>
         {
             Command::Quit
         }
-        Some(_) => Command::Line(words.to_owned()),
+        Line::Command(rest) => Command::Line(format!("/{rest}")),
     })
 }
 

@@ -1,6 +1,6 @@
 //! What a line typed at an operator's console means.
 
-use chat_core::commands::{Action, CommandTable};
+use chat_core::commands::{Action, CommandTable, Line};
 use chat_core::{LocalMember, Room};
 
 /// What only the console has.
@@ -45,12 +45,10 @@ pub(crate) fn run(local: &LocalMember, line: &str) -> Outcome {
     if line.trim().is_empty() {
         return Outcome::Done;
     }
-    let words = line.trim_start();
-    let Some(rest) = words.strip_prefix('/') else { return say(local, line) };
-    if rest.starts_with('/') {
-        let blank = &line[..line.len() - words.len()];
-        return say(local, &format!("{blank}{rest}"));
-    }
+    let rest = match Line::read(line) {
+        Line::Text(said) => return say(local, &said),
+        Line::Command(rest) => rest,
+    };
     let (name, argument) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     match (name.to_lowercase().as_str(), argument.trim()) {
         ("help", about) => help(local, about),

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
+use chat_core::commands::Line;
 use chat_proto::Author;
 use crossbeam_channel::{Receiver, Sender, select};
 use jiff::civil::Date;
@@ -153,12 +154,9 @@ impl Console {
         match act {
             Act::Enter(line) => self.enter(line),
             Act::Say(lines) => {
-                for mut line in lines.into_iter().filter(|line| !line.trim().is_empty()) {
+                for line in lines.into_iter().filter(|line| !line.trim().is_empty()) {
                     // As it is: a paste is not a command.
-                    if let Some(place) = line.find('/').filter(|&place| line[..place].trim().is_empty()) {
-                        line.insert(place, '/');
-                    }
-                    self.enter(line);
+                    self.enter(Line::saying(&line).unwrap_or(line));
                 }
             }
             Act::Interrupt | Act::EndOfInput if self.place == Place::Elsewhere => return Next::Leave,

@@ -207,8 +207,9 @@ impl Mutes {
     /// The mutes that hold for nothing but this session.
     fn of_session_alone(&self, session: Session) -> Vec<Session> {
         let cover = Cover::Session(session);
-        let is_alone =
-            |of: &&Session| self.mutes.get(of).is_some_and(|(_, covers)| *covers == [cover.clone()]);
+        let is_alone = |of: &&Session| {
+            self.mutes.get(of).is_some_and(|(_, covers)| covers.len() == 1 && covers.contains(&cover))
+        };
         self.index.get(&cover).into_iter().flatten().filter(is_alone).copied().collect()
     }
 

@@ -17,7 +17,7 @@ use self::seen::Seen;
 use self::settled::Settled;
 use super::saved::Place;
 use super::{ClientConfig, ClientEvent, OldMessages};
-use crate::commands;
+use crate::commands::Line;
 
 /// Most unconfirmed messages. Enough to fill a fast path, few enough that a slow path causes back-pressure
 /// on the user of the client.
@@ -97,8 +97,9 @@ struct Said {
 impl Said {
     /// How it is sent to a room with or without commands.
     fn on_the_wire(&self, has_commands: bool) -> Text {
-        let doubled = if self.is_line || !has_commands { None } else { commands::doubled(&self.text) };
-        doubled.map_or_else(
+        let is_to_be_doubled = !self.is_line && has_commands;
+        let line = is_to_be_doubled.then(|| Line::saying(self.text.as_str())).flatten();
+        line.map_or_else(
             || self.text.clone(),
             |text| Text::one_line(&text).expect("invariant: `say` has left a byte"),
         )
@@ -187,7 +188,7 @@ impl Conversation {
         if self.is_full() {
             return Err(text);
         }
-        if commands::doubled(&text).is_some_and(|text| text.len() > TEXT_BYTES_MAX) {
+        if Line::saying(text.as_str()).is_some_and(|line| line.len() > TEXT_BYTES_MAX) {
             let last = text.as_str().chars().next_back().map_or(0, char::len_utf8);
             let (front, rest) = text.as_str().split_at(TEXT_BYTES_MAX - last);
             for text in [front, rest].iter().flat_map(|part| Text::one_line(part)) {

@@ -1,31 +1,42 @@
 //! Which lines are commands, and how a text that looks like one is said.
 
-use chat_proto::Text;
+use std::borrow::Cow;
 
-/// The kind of a line.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Line<'a> {
-    /// Something to say. The text is present if it differs from the line, which then began with `//`.
-    Text(Option<Text>),
+/// What a line is in a room that has commands.
+///
+/// ```
+/// use chat_core::commands::Line;
+///
+/// assert_eq!(Line::read("/nick ann"), Line::Command("nick ann"));
+/// assert_eq!(Line::read("//nick"), Line::Text("/nick".into()));
+/// assert_eq!(Line::read("either / or"), Line::Text("either / or".into()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// What the line says: itself, or without one slash if it began with two.
+    Text(Cow<'a, str>),
     /// A command, without its slash.
     Command(&'a str),
 }
 
-/// Reads the beginning of a line. White space in front of a slash changes nothing: a password must not be said because of it.
-pub(crate) fn read(text: &Text) -> Line<'_> {
-    let line = text.as_str();
-    let (blank, words) = line.split_at(blank_in_front(line));
-    match words.strip_prefix('/') {
-        None => Line::Text(None),
-        Some(rest) if rest.starts_with('/') => Line::Text(Some(Text::lossy(&format!("{blank}{rest}")))),
-        Some(command) => Line::Command(command),
+impl<'a> Line<'a> {
+    /// Reads the beginning of a line. White space in front of a slash changes nothing: a password must not be said because of it.
+    #[must_use]
+    pub fn read(line: &'a str) -> Self {
+        let (blank, words) = line.split_at(blank_in_front(line));
+        match words.strip_prefix('/') {
+            None => Self::Text(line.into()),
+            Some(rest) if rest.starts_with('/') => Self::Text(format!("{blank}{rest}").into()),
+            Some(command) => Self::Command(command),
+        }
     }
-}
 
-/// A text as it must be sent to a room with commands, to be said as it is. `None` if that is no other text.
-pub(crate) fn doubled(text: &Text) -> Option<String> {
-    let (blank, words) = text.as_str().split_at(blank_in_front(text.as_str()));
-    words.starts_with('/').then(|| format!("{blank}/{words}"))
+    /// The line that says `text`, if it is not the text itself: a text that reads as a command gets another slash.
+    #[must_use]
+    pub fn saying(text: &str) -> Option<String> {
+        let (blank, words) = text.split_at(blank_in_front(text));
+        words.starts_with('/').then(|| format!("{blank}/{words}"))
+    }
 }
 
 /// The bytes of the white space that a line begins with.
@@ -45,21 +56,21 @@ mod tests {
 
     #[test]
     fn a_line_with_one_slash_is_a_command_and_one_with_two_is_text() {
-        let text = |s: &str| Text::one_line(s).unwrap();
-        assert_eq!(read(&text("hello / there")), Line::Text(None));
-        assert_eq!(read(&text("//usr/bin")), Line::Text(Some(text("/usr/bin"))));
-        assert_eq!(read(&text("/nick ann")), Line::Command("nick ann"));
-        assert_eq!(read(&text("/")), Line::Command(""));
+        let text = |s: &'static str| Line::Text(s.into());
+        assert_eq!(Line::read("hello / there"), text("hello / there"));
+        assert_eq!(Line::read("//usr/bin"), text("/usr/bin"));
+        assert_eq!(Line::read("/nick ann"), Line::Command("nick ann"));
+        assert_eq!(Line::read("/"), Line::Command(""));
         for blank in [" ", "   ", "\u{a0}", "\u{3000}"] {
             assert_eq!(
-                read(&text(&format!("{blank}/oper secret"))),
+                Line::read(&format!("{blank}/oper secret")),
                 Line::Command("oper secret"),
                 "{blank:?}"
             );
-            let said = text(&format!("{blank}/home"));
-            let doubled = text(&doubled(&said).unwrap());
-            assert_eq!(read(&doubled), Line::Text(Some(said)));
+            let said = format!("{blank}/home");
+            let line = Line::saying(&said).unwrap();
+            assert_eq!(Line::read(&line), Line::Text(said.into()));
         }
-        assert_eq!(doubled(&text("either / or")), None);
+        assert_eq!(Line::saying("either / or"), None);
     }
 }

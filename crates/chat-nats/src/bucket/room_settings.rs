@@ -22,7 +22,7 @@ use crate::hub::Hub;
 use crate::layout::{Key, Place};
 use crate::limits::{CHANGES_MAX, DELETION_REMEMBERED, MUTED_FOR, STORE_TRIES};
 use crate::stream::follower::{Followed, Stored};
-use crate::stream::in_flight::Pending;
+use crate::stream::pending::Pending;
 use crate::stream::record;
 
 /// What a member is told whose name was somebody else's.
@@ -82,7 +82,7 @@ struct Change {
 }
 
 /// What servers have in common about one room.
-pub(crate) struct Common {
+pub(crate) struct RoomSettings {
     place: Place,
     seal: Arc<Seal>,
     committer: Committer,
@@ -101,7 +101,7 @@ pub(crate) enum Update {
     Claim(ClaimResult),
 }
 
-impl Common {
+impl RoomSettings {
     /// `revision` is the last change of the bucket of which the room knows the topic.
     pub(crate) fn new(hub: &Hub, place: &Place, committer: Committer, revision: u64) -> Self {
         let subjects = format!("$KV.{}.", hub.bucket.name);

@@ -8,13 +8,13 @@ use std::ops::RangeInclusive;
 /// All members together never have more ranges than the log has messages: messages that the tail
 /// has passed are only counted.
 #[derive(Debug, Default)]
-pub(crate) struct Own {
+pub(crate) struct OwnMessages {
     ranges: VecDeque<RangeInclusive<u64>>,
     /// Own messages ahead of the cursor that the tail has passed.
     passed: u64,
 }
 
-impl Own {
+impl OwnMessages {
     /// The member said message `seq`, while the log held those after `tail`.
     pub(crate) fn add(&mut self, seq: u64, tail: u64) {
         self.passed += self.take_up_to(tail);
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn consecutive_messages_are_one_range() {
-        let mut own = Own::default();
+        let mut own = OwnMessages::default();
         (5..=9).for_each(|seq| own.add(seq, 0));
         own.add(20, 0);
         assert_eq!(own.ranges, [5..=9, 20..=20]);
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn messages_that_the_tail_has_passed_are_still_counted() {
-        let mut own = Own::default();
+        let mut own = OwnMessages::default();
         for seq in [2, 4, 6, 8] {
             own.add(seq, 0);
         }

@@ -17,7 +17,7 @@ const SAYS_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - (6 + 1 + 8 + 1 + 4 * 9 + 1 + 
 /// The sending half of a client's session. The server takes messages in the order of their numbers and
 /// tells up to which; when that stops, everything from there on is sent again.
 #[derive(Debug)]
-pub(super) struct Says {
+pub(super) struct Outgoing {
     /// Those that the server has not taken.
     texts: VecDeque<Text>,
     /// The number of the first of them.
@@ -35,7 +35,7 @@ pub(super) struct Says {
     timeout: Option<Instant>,
 }
 
-impl Default for Says {
+impl Default for Outgoing {
     fn default() -> Self {
         Self {
             texts: VecDeque::new(),
@@ -51,7 +51,7 @@ impl Default for Says {
     }
 }
 
-impl Says {
+impl Outgoing {
     /// How long to wait for an answer.
     pub(super) fn rtt(&mut self) -> &mut Rtt {
         &mut self.rtt

@@ -20,7 +20,7 @@ use chat_proto::{Cookie, DirectItem, Hello, LeaveReason, LookBack, MemberFrame, 
 use thiserror::Error;
 
 use super::incoming::Incoming;
-use super::outgoing::Says;
+use super::outgoing::Outgoing;
 use crate::limits::{ANSWER_TIMEOUT, BYE_TRIES, KEEP_ALIVE};
 
 /// One client's session with a server, without a socket: **feed it what arrives, send what it returns,
@@ -39,7 +39,7 @@ pub struct ClientSession {
     /// For the user.
     frames: VecDeque<RoomFrame>,
     incoming: Incoming,
-    says: Says,
+    outgoing: Outgoing,
     /// Datagrams with entries that are not acknowledged, and when they must be.
     unacked: u32,
     /// Datagrams with entries that arrived in order since one did not.
@@ -141,7 +141,7 @@ impl ClientSession {
             end: None,
             frames: VecDeque::new(),
             incoming: Incoming::default(),
-            says: Says::default(),
+            outgoing: Outgoing::default(),
             unacked: 0,
             in_order: 0,
             ack_at: None,
@@ -165,14 +165,14 @@ impl ClientSession {
     /// Whether [`send`](Self::send) may be called.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        matches!(self.phase, Phase::Live { .. }) && !self.says.is_full()
+        matches!(self.phase, Phase::Live { .. }) && !self.outgoing.is_full()
     }
 
     /// Sends a frame to the room, reliably. Not a hello: that is what the session began with.
     pub fn send(&mut self, frame: MemberFrame, now: Instant) {
         let Phase::Live { session } = self.phase else { return };
         match frame {
-            MemberFrame::Say { number, text } => self.says.push(number, text),
+            MemberFrame::Say { number, text } => self.outgoing.push(number, text),
             MemberFrame::Who => self.who_at = Some(now),
             MemberFrame::LookBack { number, question } => {
                 self.question = Some(Asked { number, question, at: now });
@@ -197,7 +197,7 @@ impl ClientSession {
     /// Whether the server has taken everything that was sent.
     #[must_use]
     pub fn is_sent(&self) -> bool {
-        self.says.is_empty()
+        self.outgoing.is_empty()
     }
 
     fn end_with(&mut self, end: SessionEnd) {
@@ -221,7 +221,7 @@ impl ClientSession {
             Phase::Live { .. } => {
                 let ping = self.ping_at.unwrap_or(self.heard + KEEP_ALIVE);
                 let question = self.question.as_ref().map(|asked| asked.at);
-                [given_up, self.ack_at, self.who_at, question, self.says.deadline()]
+                [given_up, self.ack_at, self.who_at, question, self.outgoing.deadline()]
                     .into_iter()
                     .flatten()
                     .chain([ping])
@@ -243,7 +243,7 @@ impl ClientSession {
                 self.end_with(if was_asked { SessionEnd::NoWelcome } else { SessionEnd::NoAnswer });
             }
             Phase::Live { .. } => {
-                self.says.on_deadline(now);
+                self.outgoing.on_deadline(now);
                 if self.ping_at.is_none() && self.heard + KEEP_ALIVE <= now {
                     self.ping_at = Some(now);
                 }

@@ -13,7 +13,7 @@ impl Session {
         match self.phase {
             Phase::Opening(_) => self.end(LeaveReason::Stopping, cx),
             Phase::Member => {
-                self.inbox.close();
+                self.incoming.close();
                 self.phase = Phase::Draining;
             }
             Phase::Draining | Phase::Quitting(_) | Phase::Leaving(_) | Phase::Gone(_) => {}
@@ -22,14 +22,14 @@ impl Session {
 
     /// It has given the command to leave.
     pub(super) fn quit(&mut self, cx: &Context<'_>) {
-        self.inbox.close();
+        self.incoming.close();
         let head = self.member.map_or(0, |member| cx.feed.attachment().taken(member).head);
         self.phase = Phase::Quitting(head);
     }
 
     /// The membership ends without a word to the peer. Returns what it would have to be told.
     pub(crate) fn leave(&mut self, reason: LeaveReason, cx: &Context<'_>) -> LeaveReason {
-        self.inbox.close();
+        self.incoming.close();
         match self.member.take() {
             Some(member) => cx.feed.attachment().leave(member, reason, cx.now),
             None => reason,
@@ -46,7 +46,7 @@ impl Session {
     pub(crate) fn dismiss(&mut self, reason: LeaveReason, now: Instant) {
         if matches!(self.phase, Phase::Opening(_) | Phase::Member | Phase::Draining | Phase::Quitting(_)) {
             self.member = None;
-            self.inbox.close();
+            self.incoming.close();
             let next = now + self.outgoing.rtt().timeout();
             self.phase = Phase::Leaving(Box::new(Leaving { reason, tries: 1, next }));
             self.owed = Owed { bye: true, ..Owed::default() };

@@ -13,7 +13,7 @@ use chat_proto::{LookBack, Text};
 /// sent again. For a throttled member, at most the rest of one datagram is held;
 /// held messages are not acknowledged until they are said.
 #[derive(Debug)]
-pub(crate) struct Inbox {
+pub(crate) struct Incoming {
     /// Messages up to this number are dealt with.
     taken: u64,
     /// The member is over its rate limit. Rare, and so not a part of every session.
@@ -27,8 +27,8 @@ struct Paused {
     held: vec::IntoIter<Text>,
 }
 
-impl Inbox {
-    /// The inbox of a member of which the room has dealt with messages up to this number, over other connections.
+impl Incoming {
+    /// Of a member of which the room has dealt with messages up to this number, over other connections.
     pub(crate) fn new(taken: u64) -> Self {
         Self { taken, paused: None }
     }

@@ -36,7 +36,7 @@ impl Session {
                 self.owed.ack = true;
                 if let (Some(member), Phase::Member, false) = (self.member, &self.phase, self.lane_is_full())
                 {
-                    self.inbox.ask(number, question, member, cx.feed.attachment(), cx.now);
+                    self.incoming.ask(number, question, member, cx.feed.attachment(), cx.now);
                 }
             }
             MemberDatagram::Bye { .. } => {
@@ -59,9 +59,11 @@ impl Session {
             self.lane.take_if(|lane| lane.is_empty());
         }
         if matches!(self.phase, Phase::Member) {
-            self.inbox.settle(settled);
+            self.incoming.settle(settled);
             // What is not taken now is said again.
-            if !self.lane_is_full() && self.inbox.receive(first, says, member, cx.feed.attachment(), cx.now) {
+            if !self.lane_is_full()
+                && self.incoming.receive(first, says, member, cx.feed.attachment(), cx.now)
+            {
                 self.quit(cx);
             }
         }

@@ -12,7 +12,7 @@ use crate::session::phase::Phase;
 impl Session {
     /// Writes the next datagram into `out`, which is empty; false if there is none.
     pub(crate) fn transmit(&mut self, cx: &Context<'_>, out: &mut Vec<u8>) -> bool {
-        let (session, said) = (self.id, self.inbox.taken());
+        let (session, said) = (self.id, self.incoming.taken());
         let taken = self.member.map_or(said, |member| cx.feed.attachment().taken_of(member, said));
         if let (Phase::Opening(opening), true) = (&self.phase, self.owed.welcome) {
             self.owed.welcome = false;

@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthChar;
 
 /// The words that address the user.
 #[derive(Clone, Debug, Default)]
-pub(in crate::client) struct Mentions {
+pub(crate) struct Mentions {
     /// In lower case.
     names: Vec<String>,
     /// In lower case.
@@ -14,18 +14,18 @@ pub(in crate::client) struct Mentions {
 }
 
 impl Mentions {
-    pub(in crate::client) fn new(names: &[String]) -> Self {
+    pub(crate) fn new(names: &[String]) -> Self {
         let names = names.iter().map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty());
         Self { names: names.collect(), shown: None }
     }
 
     /// How others see the user: the name, or the address.
-    pub(in crate::client) fn set_shown(&mut self, shown: &str) {
+    pub(crate) fn set_shown(&mut self, shown: &str) {
         self.shown = Some(shown.to_lowercase());
     }
 
     /// Where `text` has one of the words: whole ones, in any case. In order, and none within another.
-    pub(in crate::client) fn find(&self, text: &str) -> Vec<Range<usize>> {
+    pub(crate) fn find(&self, text: &str) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
         let mut at = 0;
         while let Some(c) = text[at..].chars().next() {

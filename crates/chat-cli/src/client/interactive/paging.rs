@@ -12,7 +12,7 @@ const ROWS_AROUND: usize = 6;
 
 /// How far back the user has looked.
 #[derive(Debug, Default)]
-pub(in crate::client) struct Past {
+pub(crate) struct Paging {
     /// Sequence numbers compare only within one.
     epoch: u64,
     /// The oldest message that is shown.
@@ -23,47 +23,47 @@ pub(in crate::client) struct Past {
     is_whole: bool,
 }
 
-impl Past {
-    pub(in crate::client) fn connected(&mut self, welcome: &Welcome) {
+impl Paging {
+    pub(crate) fn connected(&mut self, welcome: &Welcome) {
         if self.epoch != welcome.epoch {
             *self = Self { epoch: welcome.epoch, ..Self::default() };
         }
     }
 
-    pub(in crate::client) fn shows(&mut self, seq: u64) {
+    pub(crate) fn shows(&mut self, seq: u64) {
         self.oldest = Some(self.oldest.map_or(seq, |oldest| oldest.min(seq)));
     }
 }
 
 impl View {
     /// The question for a page of older messages on a screen of so many rows; none if there is nothing to ask for.
-    pub(in crate::client) fn look_back(&mut self, rows: usize) -> Option<LookBack> {
-        if self.past.is_whole {
+    pub(crate) fn look_back(&mut self, rows: usize) -> Option<LookBack> {
+        if self.paging.is_whole {
             self.note(Style::Faint, "There is nothing older.");
         }
-        if self.past.is_asked || self.past.is_whole {
+        if self.paging.is_asked || self.paging.is_whole {
             return None;
         }
-        self.past.is_asked = true;
+        self.paging.is_asked = true;
         let messages =
             u8::try_from(rows.saturating_sub(ROWS_AROUND).max(1)).unwrap_or(LOOK_BACK_MESSAGES_MAX);
-        Some(LookBack::newest(messages).before(self.past.oldest.unwrap_or(u64::MAX)))
+        Some(LookBack::newest(messages).before(self.paging.oldest.unwrap_or(u64::MAX)))
     }
 
     /// Shows a page.
-    pub(in crate::client) fn old_messages(&mut self, page: &OldMessages) {
-        self.past.is_asked = false;
+    pub(crate) fn old_messages(&mut self, page: &OldMessages) {
+        self.paging.is_asked = false;
         if let Some(why) = &page.why {
             return self.note(Style::Warning, &format!("The history cannot be read: {why}"));
         }
-        self.past.is_whole = !page.more;
+        self.paging.is_whole = !page.more;
         if page.messages.is_empty() {
             return self.note(Style::Faint, "There is nothing older.");
         }
         self.note(Style::Faint, "Earlier:");
         let rings = self.rings;
         for entry in &page.messages {
-            self.past.shows(entry.seq);
+            self.paging.shows(entry.seq);
             let Event::Said { from, author, text } = &entry.event else { continue };
             if self.ignored.contains(&from.member) {
                 continue;

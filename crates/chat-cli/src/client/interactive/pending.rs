@@ -11,18 +11,18 @@ const SHOWN_AFTER: Duration = Duration::from_millis(700);
 
 /// Messages on their way, in order.
 #[derive(Debug, Default)]
-pub(in crate::client) struct Pending {
+pub(crate) struct Pending {
     /// With the time each was said.
     messages: VecDeque<(Text, Duration)>,
 }
 
 impl Pending {
-    pub(in crate::client) fn say(&mut self, text: Text, now: Duration) {
+    pub(crate) fn say(&mut self, text: Text, now: Duration) {
         self.messages.push_back((text, now));
     }
 
     /// The room has this message of ours, and so all before it.
-    pub(in crate::client) fn confirm(&mut self, text: &Text) {
+    pub(crate) fn confirm(&mut self, text: &Text) {
         match self.messages.iter().position(|(pending, _)| pending == text) {
             Some(index) => drop(self.messages.drain(..=index)),
             None => drop(self.confirm_oldest()), // the host has changed it
@@ -30,27 +30,27 @@ impl Pending {
     }
 
     /// The room has dealt with the oldest.
-    pub(in crate::client) fn confirm_oldest(&mut self) -> Option<Text> {
+    pub(crate) fn confirm_oldest(&mut self) -> Option<Text> {
         self.messages.pop_front().map(|(text, _)| text)
     }
 
     /// Nothing is known any more of the messages on their way.
-    pub(in crate::client) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.messages.clear();
     }
 
-    pub(in crate::client) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.messages.len()
     }
 
     /// The messages that have been on their way for long, or all of them if the way is `broken`.
-    pub(in crate::client) fn shown(&self, now: Duration, broken: bool) -> impl Iterator<Item = &Text> {
+    pub(crate) fn shown(&self, now: Duration, broken: bool) -> impl Iterator<Item = &Text> {
         let is_due = move |since: Duration| broken || now.saturating_sub(since) >= SHOWN_AFTER;
         self.messages.iter().take_while(move |(_, since)| is_due(*since)).map(|(text, _)| text)
     }
 
     /// When the next of them will have been on its way for long.
-    pub(in crate::client) fn deadline(&self, now: Duration) -> Option<Duration> {
+    pub(crate) fn deadline(&self, now: Duration) -> Option<Duration> {
         self.messages.iter().map(|(_, since)| *since + SHOWN_AFTER).find(|due| *due > now)
     }
 }

@@ -6,7 +6,7 @@ use crate::terminal::{Pen, Style, shortened, width};
 
 /// How the client and the room stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client) enum Link {
+pub(crate) enum Link {
     /// The connection stands, the room has not answered yet.
     Joining,
     Connected,
@@ -19,21 +19,21 @@ pub(in crate::client) enum Link {
 
 /// What the status line tells.
 #[derive(Debug)]
-pub(in crate::client) struct Status<'a> {
-    pub(in crate::client) link: Link,
+pub(crate) struct Status<'a> {
+    pub(crate) link: Link,
     /// Transport and address of the server.
-    pub(in crate::client) server: &'a str,
-    pub(in crate::client) you: Option<String>,
-    pub(in crate::client) room: Option<&'a str>,
-    pub(in crate::client) members: Option<u32>,
-    pub(in crate::client) missed: u64,
-    pub(in crate::client) pending: usize,
-    pub(in crate::client) now: Duration,
+    pub(crate) server: &'a str,
+    pub(crate) you: Option<String>,
+    pub(crate) room: Option<&'a str>,
+    pub(crate) members: Option<u32>,
+    pub(crate) missed: u64,
+    pub(crate) pending: usize,
+    pub(crate) now: Duration,
 }
 
 impl Status<'_> {
     /// One row of less than `columns` columns; what matters less is left out where they do not suffice.
-    pub(in crate::client) fn row(&self, pen: Pen, columns: usize) -> String {
+    pub(crate) fn row(&self, pen: Pen, columns: usize) -> String {
         let mut parts = self.parts();
         let taken =
             |parts: &[Part]| parts.iter().map(|part| width(&part.text) + SEPARATOR_COLUMNS).sum::<usize>();

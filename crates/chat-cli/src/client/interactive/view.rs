@@ -14,12 +14,12 @@ use chat_proto::{Author, COMMANDS, MemberId, Text};
 use completion::Seen;
 
 use jiff::civil::Date;
-pub(in crate::client) use line::Mark;
+pub(crate) use line::Mark;
 
 use crate::args::Bell;
 use crate::client::command;
 use crate::client::interactive::mention::Mentions;
-use crate::client::interactive::paging::Past;
+use crate::client::interactive::paging::Paging;
 use crate::client::interactive::pending::Pending;
 use crate::client::interactive::status::{Link, Status};
 use crate::counted::counted;
@@ -28,37 +28,37 @@ use crate::terminal::{Clock, Pen, Style, shortened};
 
 /// A moment: since the program began, and on the wall.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::client) struct Now {
-    pub(in crate::client) elapsed: Duration,
-    pub(in crate::client) unix_ms: u64,
+pub(crate) struct Now {
+    pub(crate) elapsed: Duration,
+    pub(crate) unix_ms: u64,
 }
 
 /// What does not change while the program runs.
 #[derive(Debug)]
-pub(in crate::client) struct Look {
-    pub(in crate::client) pen: Pen,
+pub(crate) struct Look {
+    pub(crate) pen: Pen,
     /// For time stamps, if they are wanted.
-    pub(in crate::client) clock: Option<Clock>,
-    pub(in crate::client) bell: Bell,
+    pub(crate) clock: Option<Clock>,
+    pub(crate) bell: Bell,
     /// The server speaks plain text: it confirms nothing.
-    pub(in crate::client) plain: bool,
+    pub(crate) plain: bool,
     /// Transport and address of the server.
-    pub(in crate::client) server: String,
+    pub(crate) server: String,
 }
 
 /// What the user sees.
 #[derive(Debug)]
-pub(in crate::client) struct View {
+pub(crate) struct View {
     look: Look,
     mentions: Mentions,
     lines: Vec<String>,
-    pub(in crate::client) rings: bool,
+    pub(crate) rings: bool,
     link: Link,
-    pub(in crate::client) began_unix_ms: u64,
+    pub(crate) began_unix_ms: u64,
     you: Option<Author>,
     room: Option<Text>,
     /// Which member of the room this is.
-    pub(in crate::client) member: Option<MemberId>,
+    pub(crate) member: Option<MemberId>,
     members: Option<u32>,
     missed: u64,
     pending: Pending,
@@ -66,13 +66,13 @@ pub(in crate::client) struct View {
     date: Option<Date>,
     seen: Seen,
     /// Whose messages are hidden. The room bounds how many there are.
-    pub(in crate::client) ignored: HashSet<MemberId>,
-    pub(in crate::client) past: Past,
+    pub(crate) ignored: HashSet<MemberId>,
+    pub(crate) paging: Paging,
     has_commands: bool,
 }
 
 impl View {
-    pub(in crate::client) fn new(look: Look, mentions: Mentions) -> Self {
+    pub(crate) fn new(look: Look, mentions: Mentions) -> Self {
         let link = if look.plain { Link::Connected } else { Link::Joining };
         Self {
             look,
@@ -90,19 +90,19 @@ impl View {
             date: None,
             seen: Seen::default(),
             ignored: HashSet::new(),
-            past: Past::default(),
+            paging: Paging::default(),
             has_commands: true,
         }
     }
 
     /// Takes in what happened.
-    pub(in crate::client) fn on_event(&mut self, event: &ClientEvent, now: Now) {
+    pub(crate) fn on_event(&mut self, event: &ClientEvent, now: Now) {
         self.begin_day(now);
         match event {
             ClientEvent::Connected { welcome, resumed } => {
                 let was = self.you.replace(welcome.you.clone());
                 let room = std::mem::replace(&mut self.room, welcome.room.clone());
-                self.past.connected(welcome);
+                self.paging.connected(welcome);
                 self.link = Link::Connected;
                 self.member = Some(welcome.session.member);
                 self.members = Some(welcome.members);
@@ -165,7 +165,7 @@ impl View {
     }
 
     /// The user said this.
-    pub(in crate::client) fn said(&mut self, text: Text, now: Now) {
+    pub(crate) fn said(&mut self, text: Text, now: Now) {
         self.begin_day(now);
         if self.look.plain {
             // Nothing will ever confirm it, and most such servers do not send it back.
@@ -180,31 +180,31 @@ impl View {
     }
 
     /// Tells the user something.
-    pub(in crate::client) fn note(&mut self, style: Style, text: &str) {
+    pub(crate) fn note(&mut self, style: Style, text: &str) {
         for line in text.lines() {
             self.lines.push(self.look.pen.row(style, &format!("-- {line}")));
         }
     }
 
-    pub(in crate::client) fn leaving(&mut self) {
+    pub(crate) fn leaving(&mut self) {
         self.link = Link::Leaving;
     }
 
-    pub(in crate::client) fn link(&self) -> Link {
+    pub(crate) fn link(&self) -> Link {
         self.link
     }
 
-    pub(in crate::client) fn is_connected(&self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.link == Link::Connected
     }
 
     /// Messages that the room has not confirmed.
-    pub(in crate::client) fn pending(&self) -> usize {
+    pub(crate) fn pending(&self) -> usize {
         self.pending.len()
     }
 
     /// What is to be written, once.
-    pub(in crate::client) fn take_lines(&mut self) -> Vec<String> {
+    pub(crate) fn take_lines(&mut self) -> Vec<String> {
         if std::mem::take(&mut self.rings) {
             // The bell moves nothing. It goes with the last line, so that there is one for many.
             if let Some(last) = self.lines.last_mut() {
@@ -215,7 +215,7 @@ impl View {
     }
 
     /// What stands below the input: messages on their way, and the status.
-    pub(in crate::client) fn below(&self, now: Duration, columns: usize, rows_max: usize) -> Vec<String> {
+    pub(crate) fn below(&self, now: Duration, columns: usize, rows_max: usize) -> Vec<String> {
         let pen = self.look.pen;
         let Some(messages_max) = rows_max.checked_sub(1) else { return Vec::new() };
         let is_broken = self.link != Link::Connected;
@@ -239,7 +239,7 @@ impl View {
     }
 
     /// When [`below`](Self::below) will be another one although nothing has happened.
-    pub(in crate::client) fn deadline(&self, now: Duration) -> Option<Duration> {
+    pub(crate) fn deadline(&self, now: Duration) -> Option<Duration> {
         let countdown = match self.link {
             Link::Lost { retry_at } if retry_at > now => {
                 let left = retry_at - now;
@@ -252,17 +252,17 @@ impl View {
     }
 
     /// Whether the room takes what begins with `/` for a command; a plain server may.
-    pub(in crate::client) fn has_commands(&self) -> bool {
+    pub(crate) fn has_commands(&self) -> bool {
         self.has_commands
     }
 
     /// Names and addresses that complete `word`, which is how one of them, or its port, begins.
-    pub(in crate::client) fn completions(&self, word: &str) -> Vec<String> {
+    pub(crate) fn completions(&self, word: &str) -> Vec<String> {
         self.seen.completions(word)
     }
 
     /// Rooms whose names begin with `word`.
-    pub(in crate::client) fn rooms(&self, word: &str) -> Vec<String> {
+    pub(crate) fn rooms(&self, word: &str) -> Vec<String> {
         self.seen.rooms(word)
     }
 

@@ -14,7 +14,7 @@ const EXPECTED_MAX: usize = 1024;
 /// What is to be answered. The room answers most of it itself, in order; lines that are no requests are answered here,
 /// when it is their turn.
 #[derive(Debug, Default)]
-pub(in crate::client) struct Answers {
+pub(crate) struct Answers {
     expected: VecDeque<Expected>,
     /// The room does not confirm messages.
     is_plain: bool,
@@ -22,22 +22,22 @@ pub(in crate::client) struct Answers {
 }
 
 impl Answers {
-    pub(in crate::client) fn new(is_plain: bool) -> Self {
+    pub(crate) fn new(is_plain: bool) -> Self {
         Self { is_plain, ..Self::default() }
     }
 
     /// Whether another request may be expected.
-    pub(in crate::client) fn have_room(&self) -> bool {
+    pub(crate) fn have_room(&self) -> bool {
         self.expected.len() < EXPECTED_MAX
     }
 
     /// How many lines were no requests.
-    pub(in crate::client) fn refused(&self) -> u64 {
+    pub(crate) fn refused(&self) -> u64 {
         self.refused
     }
 
     /// Takes a request; answers it if nothing is waited for before.
-    pub(in crate::client) fn expect(&mut self, expected: Expected, out: &mut String) {
+    pub(crate) fn expect(&mut self, expected: Expected, out: &mut String) {
         if !(self.is_plain && matches!(expected, Expected::Messages(_))) {
             self.expected.push_back(expected);
         }
@@ -45,7 +45,7 @@ impl Answers {
     }
 
     /// Notes what an event answers. To be called after the event is written to `out`.
-    pub(in crate::client) fn on_event(&mut self, event: &ClientEvent, out: &mut String) {
+    pub(crate) fn on_event(&mut self, event: &ClientEvent, out: &mut String) {
         match event {
             ClientEvent::Entry { own: true, .. }
             | ClientEvent::Refused { .. }
@@ -70,7 +70,7 @@ impl Answers {
     }
 
     /// Answers the requests that are left: nothing else will.
-    pub(in crate::client) fn end(&mut self, out: &mut String) {
+    pub(crate) fn end(&mut self, out: &mut String) {
         while !self.expected.is_empty() {
             self.refuse(out);
             self.expected.pop_front();

@@ -5,7 +5,7 @@ use chat_proto::Text;
 use chat_proto::json::{OldReport, Report, Request};
 
 /// Reads a line of stdin. The error says what is wrong with it.
-pub(in crate::client) fn parse(line: &[u8]) -> Result<Request, String> {
+pub(crate) fn parse(line: &[u8]) -> Result<Request, String> {
     let request = Request::parse(line).map_err(|error| error.to_string())?;
     match request {
         Request::Say { number: None, .. }
@@ -21,13 +21,13 @@ pub(in crate::client) fn parse(line: &[u8]) -> Result<Request, String> {
 
 /// Writes objects. Knows when the room began, and so the time of its entries.
 #[derive(Debug, Default)]
-pub(in crate::client) struct Reporter {
+pub(crate) struct Reporter {
     began_unix_ms: u64,
 }
 
 impl Reporter {
     /// Appends what happened to `out`, if it is of interest.
-    pub(in crate::client) fn event(&mut self, out: &mut String, event: &ClientEvent) {
+    pub(crate) fn event(&mut self, out: &mut String, event: &ClientEvent) {
         let report = match event {
             ClientEvent::Connected { welcome, .. } => {
                 self.began_unix_ms = welcome.began_unix_ms;
@@ -79,7 +79,7 @@ impl Reporter {
 }
 
 /// Appends that line `line` of stdin is no request.
-pub(in crate::client) fn refused(out: &mut String, line: u64, error: &str) {
+pub(crate) fn refused(out: &mut String, line: u64, error: &str) {
     write(out, &Report::Refused { line, error });
 }
 

@@ -20,7 +20,7 @@ const JSON_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Requests to be answered on stdout, in this order.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::client) enum Expected {
+pub(crate) enum Expected {
     /// So many messages are to be confirmed.
     Messages(usize),
     /// The request for the members that are present.
@@ -36,7 +36,7 @@ pub(in crate::client) enum Expected {
 /// # Errors
 ///
 /// If stdin cannot be read.
-pub(in crate::client) fn lines(client: &Client, is_terminal: bool) -> io::Result<usize> {
+pub(crate) fn lines(client: &Client, is_terminal: bool) -> io::Result<usize> {
     let mut stdin = BufReader::new(stdio::stdin()?);
     let mut line = Vec::new();
     let mut is_first = true;
@@ -81,11 +81,7 @@ pub(in crate::client) fn lines(client: &Client, is_terminal: bool) -> io::Result
 /// # Errors
 ///
 /// If stdin cannot be read.
-pub(in crate::client) fn requests(
-    client: &Client,
-    is_plain: bool,
-    expected: &Sender<Expected>,
-) -> io::Result<()> {
+pub(crate) fn requests(client: &Client, is_plain: bool, expected: &Sender<Expected>) -> io::Result<()> {
     let mut stdin = BufReader::new(stdio::stdin()?);
     let mut line = Vec::new();
     for number in 1.. {

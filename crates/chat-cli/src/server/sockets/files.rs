@@ -11,10 +11,7 @@ use crate::args::{DEFAULT_ADDRESS, ServerArgs, TransportKind};
 use crate::failure::Failure;
 
 /// Binds the Unix sockets, but for those that another process has `handed` over.
-pub(in crate::server) fn bind_files(
-    args: &ServerArgs,
-    handed: &[UnixFile],
-) -> Result<Vec<UnixFile>, Failure> {
+pub(crate) fn bind_files(args: &ServerArgs, handed: &[UnixFile]) -> Result<Vec<UnixFile>, Failure> {
     let (files, is_asked) = (args.files(), args.transports.contains(&TransportKind::Unix));
     if let (false, Some(path)) = (is_asked, files.first()) {
         let hint = format!("chat server unix --bind {}", path.display());
@@ -46,7 +43,7 @@ pub(in crate::server) fn bind_files(
 }
 
 /// Whether all that is listened at are files.
-pub(in crate::server) fn no_addresses(args: &ServerArgs) -> Result<(), Failure> {
+pub(crate) fn no_addresses(args: &ServerArgs) -> Result<(), Failure> {
     let mut asked = args.bind.iter().filter_map(Target::address);
     // One that nobody asked for stands alone.
     let is_asked = |address: &&Address| args.bind.len() > 1 || address.to_string() != DEFAULT_ADDRESS;
@@ -56,7 +53,7 @@ pub(in crate::server) fn no_addresses(args: &ServerArgs) -> Result<(), Failure> 
 }
 
 /// Opens the room over the Unix sockets. Their files are there as long as `files`.
-pub(in crate::server) fn serve_files(
+pub(crate) fn serve_files(
     files: &[UnixFile],
     args: &ServerArgs,
     rooms: &Rooms,

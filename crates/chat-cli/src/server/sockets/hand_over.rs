@@ -37,7 +37,7 @@ use crate::operator::{Request, Update, control};
 
 /// How long members may take to read what they are owed. A client that was told comes again after half a second, and finds the
 /// next server there.
-pub(in crate::server) const GRACE: Duration = Duration::from_millis(300);
+pub(crate) const GRACE: Duration = Duration::from_millis(300);
 
 /// How long the server before this one may take to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ impl fmt::Debug for HandOver {
 
 impl HandOver {
     /// Keeps the sockets for the next server.
-    pub(in crate::server) fn new(sockets: Vec<(Kind, OwnedFd)>, history: Option<PathBuf>) -> Self {
+    pub(crate) fn new(sockets: Vec<(Kind, OwnedFd)>, history: Option<PathBuf>) -> Self {
         Self { sockets, history, heir: Mutex::default() }
     }
 
@@ -121,7 +121,7 @@ impl HandOver {
     }
 
     /// Tells the next server that everything is written and closed.
-    pub(in crate::server) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         if let Some(heir) = &mut *self.heir() {
             let _gone = control::send(heir, &Update::Done);
         }
@@ -133,7 +133,7 @@ impl HandOver {
 }
 
 /// The server that runs, and goes on until it is told to [`end`](Self::end).
-pub(in crate::server) struct Predecessor {
+pub(crate) struct Predecessor {
     server: UnixStream,
     path: PathBuf,
     history: Option<PathBuf>,
@@ -143,12 +143,12 @@ pub(in crate::server) struct Predecessor {
 
 impl Predecessor {
     /// Whether it has this history open.
-    pub(in crate::server) fn has(&self, history: &Path) -> bool {
+    pub(crate) fn has(&self, history: &Path) -> bool {
         self.history.is_some() && self.history == history.canonicalize().ok()
     }
 
     /// This file is the next server's, too, once this one has ended.
-    pub(in crate::server) fn leaves(&mut self, file: UnixFile) {
+    pub(crate) fn leaves(&mut self, file: UnixFile) {
         self.files.push(file);
     }
 
@@ -157,7 +157,7 @@ impl Predecessor {
     /// # Errors
     ///
     /// If it refuses, and goes on.
-    pub(in crate::server) fn end(mut self) -> Result<(), Failure> {
+    pub(crate) fn end(mut self) -> Result<(), Failure> {
         let told = control::send(&mut self.server, &Request::End);
         told.and_then(|()| wait(&self.server)).map_err(|error| cannot_take_over(&self.path, error))?;
         self.files.iter().for_each(|file| file.set_stays(false));
@@ -166,7 +166,7 @@ impl Predecessor {
 }
 
 /// Asks the server with the control socket at `path` for its sockets. `None` if there is no server.
-pub(in crate::server) fn take_over(path: &Path) -> Result<Option<(Predecessor, Handed)>, Failure> {
+pub(crate) fn take_over(path: &Path) -> Result<Option<(Predecessor, Handed)>, Failure> {
     let cannot = |error| cannot_take_over(path, error);
     let mut server = match UnixStream::connect(path) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {

@@ -18,7 +18,7 @@ use crate::server::sockets::hand_over::Predecessor;
 use crate::terminal::printable;
 
 /// Sockets that are handed over at most; the system takes no more than 253 in one message.
-pub(in crate::server) const SOCKETS_MAX: usize = 128;
+pub(crate) const SOCKETS_MAX: usize = 128;
 
 /// What a socket is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,11 +52,11 @@ impl From<&UnixFile> for OnDisk {
 
 /// The sockets.
 #[derive(Default)]
-pub(in crate::server) struct Handed {
-    pub(in crate::server) rooms: Vec<Socket>,
-    pub(in crate::server) files: Vec<UnixFile>,
-    pub(in crate::server) control: Option<UnixFile>,
-    pub(in crate::server) admin: Option<TcpListener>,
+pub(crate) struct Handed {
+    pub(crate) rooms: Vec<Socket>,
+    pub(crate) files: Vec<UnixFile>,
+    pub(crate) control: Option<UnixFile>,
+    pub(crate) admin: Option<TcpListener>,
 }
 
 impl Handed {
@@ -66,7 +66,7 @@ impl Handed {
     /// # Errors
     ///
     /// If one is of a kind that is good for nothing here.
-    pub(in crate::server) fn from_environment() -> Result<Self, Failure> {
+    pub(crate) fn from_environment() -> Result<Self, Failure> {
         check_count()?;
         let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
         let names: Vec<&str> = names.split(':').collect();
@@ -111,7 +111,7 @@ impl Handed {
     /// # Errors
     ///
     /// If this process cannot use one.
-    pub(in crate::server) fn from_server(
+    pub(crate) fn from_server(
         sockets: Vec<(Kind, OwnedFd)>,
         predecessor: &mut Predecessor,
     ) -> Result<Self, Failure> {

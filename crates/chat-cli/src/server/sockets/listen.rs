@@ -24,9 +24,9 @@ const THREADS_MAX: usize = 4;
 
 /// Where the room is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::server) struct Place {
+pub(crate) struct Place {
     transport: TransportKind,
-    pub(in crate::server) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// There are several transports, so that it is to be told.
     is_one_of_several: bool,
 }
@@ -37,7 +37,7 @@ impl Place {
     }
 
     /// Where a browser finds the room, if it is open over TCP.
-    pub(in crate::server) fn url(&self, is_tls: bool) -> Option<String> {
+    pub(crate) fn url(&self, is_tls: bool) -> Option<String> {
         let scheme = if is_tls { "https" } else { "http" };
         (self.transport == TransportKind::Tcp).then(|| format!("{scheme}://{}", self.address))
     }
@@ -51,19 +51,19 @@ impl fmt::Display for Place {
 }
 
 /// A socket that is listened on, and where.
-pub(in crate::server) struct Bound {
-    pub(in crate::server) place: Place,
-    pub(in crate::server) socket: Socket,
+pub(crate) struct Bound {
+    pub(crate) place: Place,
+    pub(crate) socket: Socket,
 }
 
 /// A socket that was bound here or by another process.
-pub(in crate::server) enum Socket {
+pub(crate) enum Socket {
     Tcp(TcpListener),
     Udp(UdpSocket),
 }
 
 /// Binds each transport at each address. Over every transport an address has the same port number.
-pub(in crate::server) fn bind_all(args: &ServerArgs) -> Result<Vec<Bound>, Failure> {
+pub(crate) fn bind_all(args: &ServerArgs) -> Result<Vec<Bound>, Failure> {
     #[cfg(unix)]
     if args.transports.iter().all(|&transport| transport == TransportKind::Unix) {
         return super::files::no_addresses(args).map(|()| Vec::new());
@@ -90,7 +90,7 @@ pub(in crate::server) fn bind_all(args: &ServerArgs) -> Result<Vec<Bound>, Failu
 /// # Errors
 ///
 /// If one of them has no address.
-pub(in crate::server) fn handed(sockets: Vec<Socket>) -> io::Result<Vec<Bound>> {
+pub(crate) fn handed(sockets: Vec<Socket>) -> io::Result<Vec<Bound>> {
     let kinds: BTreeSet<TransportKind> = sockets.iter().map(Socket::transport).collect();
     let bound = sockets.into_iter().map(|socket| {
         let (transport, address) = (socket.transport(), socket.address()?);
@@ -100,7 +100,7 @@ pub(in crate::server) fn handed(sockets: Vec<Socket>) -> io::Result<Vec<Bound>> 
 }
 
 /// Opens the room over the sockets, and runs the transports.
-pub(in crate::server) fn serve(
+pub(crate) fn serve(
     sockets: Vec<Bound>,
     args: &ServerArgs,
     tls: Option<&Tls>,

@@ -1,15 +1,20 @@
 //! What members say: commands are run, and a moderator is asked.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use chat_proto::Text;
 
 use super::Attachment;
-use crate::commands::{self, Action, Caller, Line};
+use crate::commands::{Action, Caller, Line};
 use crate::error::SayError;
 use crate::moderator::{Offer, Verdict};
 use crate::state::members::Membership;
+use crate::state::speaking::Speaker;
 use crate::transport::outcome::{Outcome, Said};
+
+/// What comes of a message whose number was said before.
+const REPEATED: Said = Said { outcome: Outcome::Repeated, pause_until: None };
 
 impl Attachment {
     /// Says `text` as `member`, with the next number. When this returns, the message has its place in the one order, or
@@ -48,12 +53,9 @@ impl Attachment {
         text: Text,
         now: Instant,
     ) -> Result<Said, SayError> {
-        let text = match self.room.commands().map(|commands| (commands, commands::read(&text))) {
+        let text = match self.room.commands().map(|commands| (commands, Line::read(text.as_str()))) {
             Some((commands, Line::Command(line))) => {
-                let speaker = self.room.lock().speaker(member)?;
-                if number.is_some_and(|number| number <= speaker.taken) {
-                    return Ok(Said { outcome: Outcome::Repeated, pause_until: None });
-                }
+                let Some(speaker) = self.speaker_of_new(member, number)? else { return Ok(REPEATED) };
                 let caller = Caller::new(&self.room, speaker.id, speaker.author, speaker.is_operator);
                 let reply = commands.run(&caller, line);
                 match reply.action {
@@ -61,10 +63,16 @@ impl Attachment {
                     _ => return self.room.lock().answer(member, number, reply, now),
                 }
             }
-            Some((_, Line::Text(Some(said)))) => said,
+            Some((_, Line::Text(Cow::Owned(said)))) => Text::lossy(&said),
             _ => text,
         };
         self.say_as_it_is(member, number, text, now)
+    }
+
+    /// The member that says something; `None` if it has said this number before.
+    fn speaker_of_new(&self, member: Membership, number: Option<u64>) -> Result<Option<Speaker>, SayError> {
+        let speaker = self.room.lock().speaker(member)?;
+        Ok(number.is_none_or(|number| number > speaker.taken).then_some(speaker))
     }
 
     /// As [`say`](Self::say), or with a number as [`say_numbered`](Self::say_numbered): the text is said as it is, and never a
@@ -82,10 +90,7 @@ impl Attachment {
     ) -> Result<Said, SayError> {
         let verdict = match self.room.moderator() {
             Some(moderator) => {
-                let speaker = self.room.lock().speaker(member)?;
-                if number.is_some_and(|number| number <= speaker.taken) {
-                    return Ok(Said { outcome: Outcome::Repeated, pause_until: None });
-                }
+                let Some(speaker) = self.speaker_of_new(member, number)? else { return Ok(REPEATED) };
                 moderator.decide(&Offer {
                     room: &self.room,
                     member: speaker.id,

@@ -121,9 +121,9 @@ impl ClientSession {
     }
 
     fn said(&mut self, said: u64, now: Instant) {
-        self.says.said(said, now);
-        if self.says.is_empty() {
-            self.says.rtt().answered();
+        self.outgoing.said(said, now);
+        if self.outgoing.is_empty() {
+            self.outgoing.rtt().answered();
         }
     }
 
@@ -152,7 +152,7 @@ impl ClientSession {
     fn measure_hello(&mut self, now: Instant) {
         if let Phase::Greeting { tries: 1, at } = self.phase {
             let sent_at = at - HELLO_INTERVAL;
-            self.says.rtt().measure(now.saturating_duration_since(sent_at));
+            self.outgoing.rtt().measure(now.saturating_duration_since(sent_at));
         }
     }
 }

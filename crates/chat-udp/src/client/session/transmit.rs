@@ -28,8 +28,8 @@ impl ClientSession {
             Phase::Live { session } => self.transmit_live(session, out, now),
             Phase::Leaving { session, tries, at } => {
                 if at <= now {
-                    let next = now + self.says.rtt().timeout();
-                    self.says.rtt().back_off();
+                    let next = now + self.outgoing.rtt().timeout();
+                    self.outgoing.rtt().back_off();
                     self.phase = Phase::Leaving { session, tries: tries + 1, at: next };
                     MemberDatagram::Bye { session }.encode(out);
                 }
@@ -61,7 +61,7 @@ impl ClientSession {
                 return MemberDatagram::LookBack { session, number, question }.encode(out);
             }
         }
-        let (first, says) = self.says.next(now);
+        let (first, says) = self.outgoing.next(now);
         let ping = self.ping_at.is_some_and(|at| at <= now);
         if says.is_empty() && !ping && self.ack_at.is_none_or(|at| at > now) {
             return;
@@ -73,15 +73,15 @@ impl ClientSession {
             self.expects_answer(now);
         }
         (self.unacked, self.ack_at) = (0, None);
-        let (direct, settled) = (self.incoming.direct(), self.says.settled());
+        let (direct, settled) = (self.incoming.direct(), self.outgoing.settled());
         let traffic = Traffic { ping, ack: self.incoming.ack(), direct, settled, first, says };
         MemberDatagram::Traffic { session, traffic }.encode(out);
     }
 
     /// How long to wait for an answer; the next time longer.
     fn wait_longer(&mut self) -> std::time::Duration {
-        let wait = self.says.rtt().timeout();
-        self.says.rtt().back_off();
+        let wait = self.outgoing.rtt().timeout();
+        self.outgoing.rtt().back_off();
         wait
     }
 

@@ -13,7 +13,7 @@ impl View {
         match &entry.event {
             Event::Said { from, .. } if self.ignored.contains(&from.member) => {}
             Event::Said { author, text, .. } => {
-                self.past.shows(entry.seq);
+                self.paging.shows(entry.seq);
                 if own {
                     self.pending.confirm(text);
                 }

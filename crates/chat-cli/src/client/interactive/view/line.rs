@@ -8,7 +8,7 @@ use crate::terminal::{Hue, Style, day};
 
 /// Why a line has a mark in front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client) enum Mark {
+pub(crate) enum Mark {
     None,
     Own,
     Mention,
@@ -16,7 +16,7 @@ pub(in crate::client) enum Mark {
 
 impl View {
     /// Shows a message. One of the room itself is shown in `room_style`.
-    pub(in crate::client) fn said_line(
+    pub(crate) fn said_line(
         &mut self,
         at: Option<u64>,
         mark: Mark,
