@@ -83,6 +83,14 @@ impl Output {
         self.wait_until(&format!("{count} lines"), |output| (output.lines.len() >= count).then_some(()));
     }
 
+    /// Waits until there are this many lines. False if it ends before.
+    pub(crate) fn grows_to(&self, count: usize) -> bool {
+        let waits = |written: &mut Written| written.lines.len() < count && !written.ended;
+        let waited = self.0.1.wait_timeout_while(self.written(), PATIENCE, waits);
+        let (written, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        written.lines.len() >= count
+    }
+
     /// Waits for each of these lines, in any order.
     pub(crate) fn wait_until_all(&self, what: &str, lines: &BTreeSet<String>) {
         let (mut missing, mut read) = (lines.clone(), 0);
