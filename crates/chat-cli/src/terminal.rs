@@ -1,7 +1,7 @@
 //! A terminal that shows lines while somebody types.
 //!
 //! `editor`, `history`, `window` and `prompt` turn keys into lines, `screen` turns lines into bytes; none of
-//! them touches a terminal, so all of it is tested without one; nor does `keys`, which turns bytes into keys.
+//! them touches a terminal, so all of it is tested without one; nor does `key_decoder`, which turns bytes into keys.
 //! `input`, `reader`, `keyboard` and `guard` are the shell: a thread that reads, and the modes that are put back on
 //! every way out. [`Terminal`] joins the two.
 
@@ -14,9 +14,9 @@ mod guard;
 mod history;
 mod input;
 #[cfg(unix)]
-mod keyboard;
+mod key_decoder;
 #[cfg(unix)]
-mod keys;
+mod keyboard;
 mod pen;
 mod prompt;
 mod question;

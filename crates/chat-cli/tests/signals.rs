@@ -28,7 +28,10 @@ fn asked_to_end_under_load_the_server_gives_everyone_all_it_took_and_a_farewell(
     let speaking = thread::spawn(move || {
         let is_read = |number: usize| printed.iter().all(|output| output.grows_to(number));
         let said = |number| hand.socket.write_all(format!("{number}\n").as_bytes());
-        (0_usize..).take_while(|number| is_read(number.saturating_sub(AHEAD_MAX))).map(said).find(Result::is_err)
+        (0_usize..)
+            .take_while(|number| is_read(number.saturating_sub(AHEAD_MAX)))
+            .map(said)
+            .find(Result::is_err)
     });
     framed.stdout.wait_for_line(&format!("[{name}] 5000"));
     server.process.terminate();

@@ -69,7 +69,7 @@ mod decode;
 mod direct;
 mod entry;
 mod frame;
-mod greeting;
+mod hello;
 #[cfg(feature = "json")]
 pub mod json;
 pub mod limits;
@@ -94,7 +94,7 @@ pub use decode::{FrameDecoder, FrameError};
 pub use direct::{Direct, DirectItem};
 pub use entry::{Entry, Event};
 pub use frame::{Frame, MemberFrame, RoomFrame, encode_direct, encode_entry};
-pub use greeting::{COMMANDS, Hello, Lagged, Present, Resume, Session, Welcome};
+pub use hello::{COMMANDS, Hello, Lagged, Present, Resume, Session, Welcome};
 pub use line::{Line, LineError};
 pub use look_back::LookBack;
 pub use member::{MemberId, Origin};

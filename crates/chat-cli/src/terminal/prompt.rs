@@ -1,6 +1,8 @@
 //! The input: keys in, lines out.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+mod key_bindings;
+
+use crossterm::event::KeyEvent;
 
 use chat_proto::Text;
 
@@ -62,44 +64,6 @@ struct Completion {
 }
 
 impl Prompt {
-    /// Takes a key.
-    pub(crate) fn key(&mut self, key: KeyEvent) -> Option<Act> {
-        if key.kind == KeyEventKind::Release {
-            return None; // Windows reports these too
-        }
-        if let Some(question) = self.question.take() {
-            return self.answer(key, question);
-        }
-        if key.code != KeyCode::Tab {
-            self.completion = None;
-        }
-        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
-        let alt = key.modifiers.contains(KeyModifiers::ALT);
-        match key.code {
-            // AltGr is both.
-            KeyCode::Char(c) if ctrl == alt => self.insert(c),
-            KeyCode::Char(c) if ctrl => return self.ctrl(c.to_ascii_lowercase()),
-            KeyCode::Char(c) => self.alt(c.to_ascii_lowercase()),
-            KeyCode::Enter => return self.enter(),
-            KeyCode::Tab => return Some(Act::Complete),
-            KeyCode::PageUp => return Some(Act::PageUp),
-            KeyCode::Backspace if ctrl || alt => self.editor.cut_word_left(),
-            KeyCode::Backspace => self.editor.delete_left(),
-            KeyCode::Delete if ctrl || alt => self.editor.cut_word_right(),
-            KeyCode::Delete => self.editor.delete_right(),
-            KeyCode::Left if ctrl || alt => self.editor.word_left(),
-            KeyCode::Left => self.editor.left(),
-            KeyCode::Right if ctrl || alt => self.editor.word_right(),
-            KeyCode::Right => self.editor.right(),
-            KeyCode::Home => self.editor.home(),
-            KeyCode::End => self.editor.end(),
-            KeyCode::Up => self.up(),
-            KeyCode::Down => self.down(),
-            _ => {}
-        }
-        None
-    }
-
     /// What the user must be told about the last key or paste.
     pub(crate) fn take_notice(&mut self) -> Option<String> {
         self.notice.take()
@@ -198,44 +162,6 @@ impl Prompt {
         self.told(result);
     }
 
-    fn ctrl(&mut self, c: char) -> Option<Act> {
-        match c {
-            'a' => self.editor.home(),
-            'b' => self.editor.left(),
-            'c' if self.editor.is_empty() => return Some(Act::Interrupt),
-            'c' => drop(self.editor.take()),
-            'd' if self.editor.is_empty() => return Some(Act::EndOfInput),
-            'd' => self.editor.delete_right(),
-            'e' => self.editor.end(),
-            'f' => self.editor.right(),
-            'h' => self.editor.delete_left(),
-            'j' | 'm' => return self.enter(),
-            'k' => self.editor.cut_to_end(),
-            'l' => return Some(Act::Clear),
-            'n' => self.down(),
-            'p' => self.up(),
-            't' => self.editor.transpose(),
-            'u' => self.editor.cut_to_start(),
-            'w' => self.editor.cut_to_space(),
-            'y' => {
-                let result = self.editor.paste_cut();
-                self.told(result);
-            }
-            'z' => return Some(Act::Suspend),
-            _ => {}
-        }
-        None
-    }
-
-    fn alt(&mut self, c: char) {
-        match c {
-            'b' => self.editor.word_left(),
-            'd' => self.editor.cut_word_right(),
-            'f' => self.editor.word_right(),
-            _ => {}
-        }
-    }
-
     fn enter(&mut self) -> Option<Act> {
         let messages = Text::split(self.editor.text().as_bytes()).count();
         if messages > MESSAGES_UNASKED {
@@ -273,6 +199,7 @@ pub(crate) fn beginning_with<'a>(word: &str, choices: impl IntoIterator<Item = &
 /// A terminal's keys for tests, here and elsewhere.
 #[cfg(test)]
 pub(crate) fn type_in(prompt: &mut Prompt, keys: &str) -> Vec<Act> {
+    use crossterm::event::{KeyCode, KeyModifiers};
     let key = |c: char| match c {
         '\n' => KeyEvent::from(KeyCode::Enter),
         '\t' => KeyEvent::from(KeyCode::Tab),

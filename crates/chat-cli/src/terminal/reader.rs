@@ -7,8 +7,8 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, bounded};
 
 use super::input::Input;
+use super::key_decoder::{KeyDecoder, PASTE_BYTES_MAX, Sent};
 use super::keyboard::{Keyboard, Ready};
-use super::keys::{Keys, PASTE_BYTES_MAX, Sent};
 use super::{clock, guard};
 
 /// How soon the rest of a paste without marks follows.
@@ -24,14 +24,14 @@ const REQUEST_POSITION: &str = "\x1b[6n";
 #[derive(Debug)]
 pub(super) struct Reader {
     keyboard: Keyboard,
-    keys: Keys,
+    keys: KeyDecoder,
     /// Not yet returned.
     sent: VecDeque<Sent>,
 }
 
 impl Reader {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { keyboard: Keyboard::new()?, keys: Keys::default(), sent: VecDeque::new() })
+        Ok(Self { keyboard: Keyboard::new()?, keys: KeyDecoder::default(), sent: VecDeque::new() })
     }
 
     /// Waits for the next input, which may be preceded by [`Input::Resizing`]; none if nobody wants it.

@@ -2,7 +2,7 @@
 //!
 //! A terminal sends a key that has no character as several bytes, and nothing says whether more of them follow: a
 //! lone ESC is a key, and the beginning of others. So a key may be incomplete for a while, and so may a paste.
-//! [`Keys::timeout`] says how long, and [`Keys::expire`] ends it.
+//! [`KeyDecoder::timeout`] says how long, and [`KeyDecoder::expire`] ends it.
 
 use std::mem;
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub(super) enum Sent {
 
 /// Turns bytes into keys.
 #[derive(Debug, Default)]
-pub(super) struct Keys {
+pub(super) struct KeyDecoder {
     state: State,
 }
 
@@ -67,7 +67,7 @@ enum State {
     Paste(Vec<u8>),
 }
 
-impl Keys {
+impl KeyDecoder {
     /// Takes the bytes of one read.
     pub(super) fn feed(&mut self, bytes: &[u8], mut sent: impl FnMut(Sent)) {
         // Ctrl-C comes alone if somebody presses it. In the middle of pasted bytes it is one of them: it must not

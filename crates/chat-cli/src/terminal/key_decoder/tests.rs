@@ -3,7 +3,7 @@
 use super::*;
 
 fn all(reads: &[&[u8]]) -> Vec<Sent> {
-    let (mut keys, mut all) = (Keys::default(), Vec::new());
+    let (mut keys, mut all) = (KeyDecoder::default(), Vec::new());
     for read in reads {
         keys.feed(read, |sent| all.push(sent));
     }
@@ -70,7 +70,7 @@ fn keys_are_known_as_common_terminals_send_them() {
 
 #[test]
 fn an_escape_that_nothing_follows_is_a_key() {
-    let mut keys = Keys::default();
+    let mut keys = KeyDecoder::default();
     keys.feed(b"\x1b", |sent| panic!("{sent:?}"));
     assert_eq!(keys.timeout(), Some(KEY_TIMEOUT));
     assert_eq!(all(&[b"\x1b"]), [key(KeyCode::Esc)]);
@@ -98,7 +98,7 @@ fn a_marked_paste_is_one_whatever_is_in_it() {
 
 #[test]
 fn a_paste_without_an_end_ends_in_silence_or_at_ctrl_c() {
-    let mut keys = Keys::default();
+    let mut keys = KeyDecoder::default();
     keys.feed(b"\x1b[200~half", |sent| panic!("{sent:?}"));
     assert_eq!(keys.timeout(), Some(PASTE_TIMEOUT));
     assert_eq!(all(&[b"\x1b[200~half"]), [paste("half")]);
@@ -110,7 +110,7 @@ fn a_paste_without_an_end_ends_in_silence_or_at_ctrl_c() {
 
 #[test]
 fn a_paste_is_bounded_and_what_follows_it_is_not_lost() {
-    let mut keys = Keys::default();
+    let mut keys = KeyDecoder::default();
     let mut all = Vec::new();
     keys.feed(b"\x1b[200~", |sent| panic!("{sent:?}"));
     for _ in 0..5 {
