@@ -10,6 +10,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use chat_testkit::uninterrupted;
 use support::{CHAT, Directory, Killed, PATIENCE, Peer, Process};
 
 /// A socket to which the server reports its state.
@@ -38,7 +39,7 @@ impl Manager {
 
     fn any(&self) -> String {
         let mut buffer = [0; 1024];
-        let count = self.socket.recv(&mut buffer).expect("the server tells something");
+        let count = uninterrupted(|| self.socket.recv(&mut buffer)).expect("the server tells something");
         String::from_utf8_lossy(&buffer[..count]).into_owned()
     }
 }

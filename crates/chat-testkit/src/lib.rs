@@ -9,6 +9,7 @@
 //! | several servers on NATS | [`NatsServers`]: real processes that a test can kill, stop and restart |
 //! | a transport that strangers reach | [`STRANGERS_TCP`], [`STRANGERS_UDP`]: first bytes of other protocols |
 //! | anything with a clock | [`VirtualTime`] |
+//! | a real socket with a timeout | [`uninterrupted`] |
 //!
 //! The library crates take time as an argument and leave the sending to the code that drives them. So the same code
 //! that serves real sockets runs here, thousands of times faster, and always in the same way.
@@ -29,5 +30,5 @@ pub use nats::NatsServers;
 pub use network::{Conditions, Datagram, Network};
 pub use strangers::{STRANGERS_TCP, STRANGERS_UDP, Stranger};
 pub use streams::{StreamConditions, StreamEnd, StreamEvent, Streams};
-pub use time::VirtualTime;
+pub use time::{VirtualTime, uninterrupted};
 pub use welcome::welcome;

@@ -1,5 +1,6 @@
-//! Time that passes only when told to.
+//! Time that passes only when told to, and calls that a stopped process does not end.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -63,5 +64,27 @@ impl VirtualTime {
     pub fn unix_clock(&self) -> UnixClock {
         let time = self.clone();
         Box::new(move || u64::try_from(time.passed().as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Makes a call until no signal interrupts it. A read that has a timeout ends with [`ErrorKind::Interrupted`] if the process was
+/// stopped and goes on.
+///
+/// # Errors
+///
+/// Those of the call.
+///
+/// ```
+/// use std::io::Error;
+///
+/// let mut results = [Err(Error::from(std::io::ErrorKind::Interrupted)), Ok(3)].into_iter();
+/// assert_eq!(chat_testkit::uninterrupted(|| results.next().unwrap()).unwrap(), 3);
+/// ```
+pub fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }

@@ -7,6 +7,7 @@ mod support;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use chat_core::{Heard, RoomConfig};
+use chat_testkit::uninterrupted;
 use chat_udp::UdpConfig;
 
 use support::{PATIENCE, Peer, Server};
@@ -39,7 +40,8 @@ fn connected(server: SocketAddr) -> UdpSocket {
 
 fn recv(socket: &UdpSocket) -> String {
     let mut buffer = [0; 1024];
-    let bytes = socket.recv(&mut buffer).expect("the answer comes from the address that was asked");
+    let bytes =
+        uninterrupted(|| socket.recv(&mut buffer)).expect("the answer comes from the address that was asked");
     String::from_utf8(buffer[..bytes].to_vec()).unwrap()
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use chat_core::access::Gate;
 use chat_core::{RoomConfig, Rooms, RoomsConfig};
 use chat_tcp::{TcpConfig, TcpServer};
+use chat_testkit::uninterrupted;
 use chat_udp::{UdpConfig, UdpServer};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,13 +55,13 @@ fn a_member_that_a_gate_keeps_out_of_another_room_stays_where_it_is_and_reads_wh
     let mut over_udp = |line: &str| assert_eq!(socket.send(line.as_bytes()).unwrap(), line.len());
     let mut buffer = [0; 2048];
     let mut from_tcp = || {
-        let count = (&stream).read(&mut buffer).unwrap();
+        let count = uninterrupted(|| (&stream).read(&mut buffer)).unwrap();
         assert!(count > 0, "it was closed");
         String::from_utf8_lossy(&buffer[..count]).into_owned()
     };
     let mut buffer = [0; 2048];
     let mut from_udp = || {
-        let count = socket.recv(&mut buffer).unwrap();
+        let count = uninterrupted(|| socket.recv(&mut buffer)).unwrap();
         String::from_utf8_lossy(&buffer[..count]).into_owned()
     };
     asks(&mut over_tcp, &mut from_tcp, "/who", "present");

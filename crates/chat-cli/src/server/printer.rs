@@ -34,6 +34,7 @@ pub(super) fn spawn(observers: Observers, first: String, clock: Option<Clock>) -
         clock,
         open: Box::new(|| Ok(None)),
         reopen: never(),
+        gather,
     };
     Builder::new().name("chat-stdout".to_owned()).spawn(move || printer.run(&observers, &first))
 }
@@ -55,6 +56,7 @@ pub(super) fn spawn_file(
         clock: Some(Clock::local()),
         open: Box::new(move || open(&path).map(Some)),
         reopen,
+        gather,
     };
     Builder::new().name("chat-log-file".to_owned()).spawn(move || printer.run(&observers, &first))
 }
@@ -87,6 +89,8 @@ struct Printer<W> {
     /// Opens the file again, if it is one.
     open: Box<dyn Fn() -> io::Result<Option<W>> + Send>,
     reopen: Receiver<()>,
+    /// Waits for a moment before a batch, unless the one before it was full.
+    gather: fn(),
 }
 
 impl<W: Write> Printer<W> {
@@ -98,10 +102,11 @@ impl<W: Write> Printer<W> {
             batch.push('\n');
         }
         while self.write(&batch) {
+            let is_behind = batch.len() >= BATCH_BYTES;
             batch.clear();
             select! {
                 recv(self.reopen) -> _ => self.reopen(),
-                recv(observers.ready()) -> _ => gather(),
+                recv(observers.ready()) -> _ => if !is_behind { (self.gather)() },
             }
             while batch.len() < BATCH_BYTES {
                 match observers.try_recv() {
@@ -169,6 +174,7 @@ fn gather() {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 
     use chat_core::{Room, RoomConfig, Rooms, World};
@@ -190,6 +196,18 @@ mod tests {
         }
     }
 
+    /// A printer that stamps its lines.
+    fn printer(page: &Page, gather: fn()) -> Printer<Page> {
+        Printer {
+            name: "page".to_owned(),
+            sink: Sink::new(page.clone()),
+            clock: Some(Clock::utc()),
+            open: Box::new(|| Ok(None)),
+            reopen: never(),
+            gather,
+        }
+    }
+
     #[test]
     fn a_line_has_the_time_when_it_was_said_and_not_when_it_was_printed() {
         let world = World { unix_clock: Box::new(|| 1_795_402_243_123), ..World::real() };
@@ -199,16 +217,26 @@ mod tests {
         room.notice("hello").expect("it is open");
         room.close("the end", Duration::ZERO);
         let page = Page::default();
-        let printer = Printer {
-            name: "page".to_owned(),
-            sink: Sink::new(page.clone()),
-            clock: Some(Clock::utc()),
-            open: Box::new(|| Ok(None)),
-            reopen: never(),
-        };
-        printer.run(&observers, "");
+        printer(&page, || ()).run(&observers, "");
         let printed = String::from_utf8(page.0.lock().expect("nobody panics").clone()).expect("text");
         let stamp = "2026-11-23T02:50:43+00:00";
         assert_eq!(printed, format!("{stamp} [*] hello\n{stamp} [*] the end\n"));
+    }
+
+    #[test]
+    fn a_printer_that_is_behind_does_not_wait() {
+        static WAITS: AtomicUsize = AtomicUsize::new(0);
+        let room = Room::new(RoomConfig::default());
+        let observers = Observers::new();
+        observe(&Rooms::from(room.clone()), [&observers]);
+        for _ in 0..5_000 {
+            room.notice(&"x".repeat(100)).expect("it is open");
+        }
+        room.close("the end", Duration::ZERO);
+        let page = Page::default();
+        printer(&page, || _ = WAITS.fetch_add(1, Ordering::Relaxed)).run(&observers, "");
+        let printed = page.0.lock().expect("nobody panics");
+        assert!(printed.len() > 5 * BATCH_BYTES && printed.ends_with(b"[*] the end\n"));
+        assert_eq!(WAITS.load(Ordering::Relaxed), 1, "only before the first batch");
     }
 }

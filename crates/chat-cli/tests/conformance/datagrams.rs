@@ -9,6 +9,7 @@ use chat_proto::{
     Ack, Cookie, Entry, FrameDecoder, Hello, LeaveReason, MemberDatagram, RoomDatagram, RoomFrame, SessionId,
     Traffic, Welcome,
 };
+use chat_testkit::uninterrupted;
 use socket2::SockRef;
 
 use crate::frames::text;
@@ -46,7 +47,7 @@ impl Plain {
 
     pub(crate) fn recv(&self) -> Vec<u8> {
         let mut buffer = [0; 64 * 1024];
-        let count = self.socket.recv(&mut buffer).expect("a datagram comes in time");
+        let count = uninterrupted(|| self.socket.recv(&mut buffer)).expect("a datagram comes in time");
         assert!(count <= DATAGRAM_BYTES_MAX);
         buffer[..count].to_vec()
     }

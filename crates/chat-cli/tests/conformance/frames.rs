@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chat_proto::{
     Entry, Event, FrameDecoder, Hello, LeaveReason, MemberFrame, PREFACE, PrefaceDecoder, RoomFrame, Welcome,
 };
+use chat_testkit::uninterrupted;
 
 use crate::support::{PATIENCE, Server};
 
@@ -66,7 +67,7 @@ impl Framed {
     pub(crate) fn next(&mut self) -> Option<RoomFrame> {
         let mut buffer = [0; 64 * 1024];
         while self.got.is_empty() {
-            let count = match self.socket.read(&mut buffer) {
+            let count = match uninterrupted(|| self.socket.read(&mut buffer)) {
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
                 result => result.expect("something comes in time"),
             };

@@ -9,15 +9,6 @@ use crate::support::{Peer, Process, Server, client_command_over};
 /// Longer than a heartbeat, shorter than any timeout.
 const STANDSTILL: Duration = Duration::from_secs(2);
 
-/// Lets some time pass, in which this peer must receive nothing.
-fn hears_nothing_for_a_while(peer: &mut Peer) {
-    let patience = peer.socket.read_timeout().unwrap();
-    peer.socket.set_read_timeout(Some(STANDSTILL)).unwrap();
-    let nothing = peer.socket.read(&mut [0; 1]);
-    assert!(nothing.is_err(), "{nothing:?}");
-    peer.socket.set_read_timeout(patience).unwrap();
-}
-
 /// Clients over TCP and UDP that stay in the room. Returns them once the server has let them in.
 fn clients(server: &Server) -> [Process; 2] {
     ["tcp", "udp"].map(|transport| {
@@ -73,8 +64,7 @@ fn hears_nothing_new_while_stopped(reader: &mut Peer) {
     reader.socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     let mut earlier = [0; 64 * 1024];
     while reader.socket.read(&mut earlier).is_ok() {}
-    hears_nothing_for_a_while(reader);
-    reader.socket.set_read_timeout(Some(crate::support::PATIENCE)).unwrap();
+    reader.hears_nothing_for(STANDSTILL);
 }
 
 #[test]
@@ -85,7 +75,7 @@ fn a_client_that_stands_still_for_a_while_misses_nothing() {
     clients.iter().for_each(|client| client.signal("STOP"));
     speaker.send((0..5_000).map(|number| format!("{number}\n")).collect::<String>());
     reader.read_up_to(&speaker.line("4999"));
-    hears_nothing_for_a_while(&mut reader);
+    reader.hears_nothing_for(STANDSTILL);
     clients.iter().for_each(|client| client.signal("CONT"));
     speaker.send("that is all\n");
     let mut expected: Vec<String> = (0..5_000).map(|number| speaker.line(&number.to_string())).collect();

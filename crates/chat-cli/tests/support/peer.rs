@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use chat_proto::limits::QUIET;
+use chat_testkit::uninterrupted;
 
 use super::{PATIENCE, now};
 
@@ -69,7 +70,7 @@ impl Peer {
     /// several lines.
     pub(crate) fn recv(&mut self) -> &[u8] {
         let mut buffer = [0; 1024];
-        let count = self.socket.read(&mut buffer).expect("something comes in time");
+        let count = uninterrupted(|| self.socket.read(&mut buffer)).expect("something comes in time");
         self.got.extend_from_slice(&buffer[..count]);
         &self.got[self.got.len() - count..]
     }
@@ -149,6 +150,17 @@ impl Peer {
         let ends: Vec<usize> = starts.chain([received.len()]).collect();
         let begins = std::iter::once(0).chain(ends.iter().copied());
         begins.zip(&ends).map(|(begin, &end)| received[begin..end].to_owned()).collect()
+    }
+
+    /// Lets some time pass, in which it receives nothing but the break of its last line.
+    pub(crate) fn hears_nothing_for(&mut self, time: Duration) {
+        self.socket.set_read_timeout(Some(time)).expect("not zero");
+        let mut bytes = [0; 1024];
+        while let Ok(count) = self.socket.read(&mut bytes) {
+            let heard = &bytes[..count];
+            assert!(count > 0 && heard.iter().all(|byte| b"\r\n".contains(byte)), "{heard:?}");
+        }
+        self.socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
     }
 
     /// Reads to the end, whether it is a clean end or a reset. Returns all lines that it has received.

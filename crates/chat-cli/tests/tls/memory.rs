@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use chat_testkit::uninterrupted;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -70,7 +71,7 @@ fn join(server: &Server, config: &Arc<ClientConfig>, members: u64) -> Vec<impl S
         let mut answer = Vec::new();
         while !answer.windows(8).any(|words| words == b" present") {
             let mut piece = [0; 1024];
-            let count = member.read(&mut piece).expect("it answers");
+            let count = uninterrupted(|| member.read(&mut piece)).expect("it answers");
             answer.extend_from_slice(&piece[..count]);
         }
         member

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use chat_core::{Client, ClientConfig, ClientEvent, Room, RoomConfig, Running};
 use chat_proto::Entry;
+use chat_testkit::uninterrupted;
 use chat_udp::{UdpConfig, UdpServer};
 use socket2::SockRef;
 
@@ -90,7 +91,7 @@ impl Peer {
     /// Receives like `recvfrom(1024)`.
     pub(crate) fn recv(&self) -> String {
         let mut buffer = [0; 1024];
-        let bytes = self.socket.recv(&mut buffer).unwrap();
+        let bytes = uninterrupted(|| self.socket.recv(&mut buffer)).unwrap();
         String::from_utf8(buffer[..bytes].to_vec()).unwrap()
     }
 
