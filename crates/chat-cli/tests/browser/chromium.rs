@@ -36,6 +36,22 @@ pub(crate) struct Browser {
 struct Link {
     socket: WebSocket<TcpStream>,
     calls: u64,
+    /// The sessions of pages that have loaded and were not waited for.
+    loaded: Vec<String>,
+}
+
+impl Link {
+    /// The next thing that the browser tells.
+    fn next(&mut self) -> Value {
+        loop {
+            let Message::Text(told) = self.socket.read().expect("it tells it in time") else { continue };
+            let told: Value = serde_json::from_str(&told).expect("it speaks JSON");
+            if told["method"] == "Page.loadEventFired" {
+                self.loaded.extend(told["sessionId"].as_str().map(str::to_owned));
+            }
+            return told;
+        }
+    }
 }
 
 /// A directory that is removed with the browser.
@@ -83,7 +99,11 @@ impl Browser {
         let stream = TcpStream::connect(address).expect("it listens");
         stream.set_read_timeout(Some(2 * PATIENCE)).expect("a timeout");
         let (socket, _) = tungstenite::client(&url, stream).expect("it speaks WebSocket");
-        Some(Self { link: RefCell::new(Link { socket, calls: 0 }), _processes: processes, _profile: profile })
+        Some(Self {
+            link: RefCell::new(Link { socket, calls: 0, loaded: Vec::new() }),
+            _processes: processes,
+            _profile: profile,
+        })
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "they are made where it is called")]
@@ -96,12 +116,18 @@ impl Browser {
         }
         link.socket.send(Message::text(call.to_string())).expect("it reads");
         loop {
-            let Message::Text(answer) = link.socket.read().expect("it answers in time") else { continue };
-            let mut answer: Value = serde_json::from_str(&answer).expect("it speaks JSON");
+            let mut answer = link.next();
             if answer["id"] == link.calls {
                 assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
                 return answer["result"].take();
             }
+        }
+    }
+
+    fn waits_for_load(&self, session: &str) {
+        let mut link = self.link.borrow_mut();
+        while !link.loaded.iter().any(|loaded| loaded == session) {
+            link.next();
         }
     }
 
@@ -113,6 +139,7 @@ impl Browser {
         let session = self.call(None, "Target.attachToTarget", target);
         let session = session["sessionId"].as_str().expect("a session").to_owned();
         let page = Page { browser: self, session };
+        page.call("Page.enable", json!({}));
         page.resize(1280, 800);
         page.call("Emulation.setFocusEmulationEnabled", json!({ "enabled": true }));
         page.visit(url);
@@ -131,7 +158,10 @@ impl Page<'_> {
     }
 
     pub(crate) fn visit(&self, url: &str) {
+        self.browser.link.borrow_mut().loaded.retain(|session| *session != self.session);
         self.call("Page.navigate", json!({ "url": url }));
+        // Until then the page before may answer.
+        self.browser.waits_for_load(&self.session);
         // The scripts that wait for the event have run, too.
         self.waits_for("performance.getEntriesByType('navigation')[0]?.loadEventEnd > 0");
     }

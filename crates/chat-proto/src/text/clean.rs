@@ -23,8 +23,9 @@ use crate::{
 pub(crate) fn is_printable_ascii(bytes: &[u8]) -> bool {
     // No early return within a chunk, so that the compiler compares many bytes at once.
     let is_printable = |chunk: &[u8]| chunk.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
-    let (chunks, rest) = bytes.as_chunks::<32>();
-    chunks.iter().all(|chunk| is_printable(chunk)) && is_printable(rest)
+    let Some(end) = bytes.last_chunk::<32>() else { return is_printable(bytes) };
+    // The last chunk overlaps the one before it, so that nothing is left over.
+    bytes.as_chunks::<32>().0.iter().chain([end]).all(|chunk| is_printable(chunk))
 }
 
 /// The text, cleaned. One pass; at most three times as long.
