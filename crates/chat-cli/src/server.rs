@@ -3,6 +3,7 @@
 mod bans;
 mod check;
 mod cluster;
+mod kept;
 mod metrics;
 mod observers;
 mod one_transport;
@@ -26,9 +27,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use chat_core::access::BanList;
-use chat_core::journal::Journals;
-use chat_core::{LocalMember, Room, RoomError, Running};
+use chat_core::{LocalMember, Room, Running};
 use chat_nats::Cluster;
 use chat_store::Store;
 #[cfg(unix)]
@@ -36,6 +35,7 @@ use chat_tcp::UnixFile;
 use crossbeam_channel::{bounded, never};
 
 pub(crate) use self::bans::BanFile;
+use self::kept::Kept;
 use self::observers::{Observers, observe};
 use self::reload::Reloader;
 use self::sockets::Opened;
@@ -97,40 +97,17 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     if predecessor.is_some() {
         sockets::rehearse(args)?;
     }
-    let places: Vec<Place> = sockets.iter().map(|bound| bound.place).collect();
-    let list = BanList::new();
     #[cfg(unix)]
-    if let Some(history) = &args.keep.history
-        && let Some(server) = predecessor.take_if(|server| server.has(history))
-    {
-        history::rehearse(history)?;
-        server.end()?;
-    }
-    let store = history::open(&args.keep)?;
+    take_history(args, &mut predecessor)?;
+    let places: Vec<Place> = sockets.iter().map(|bound| bound.place).collect();
     let port = places.first().map(|place| place.address.port());
-    let cluster = cluster.map(|config| cluster::connect(config, &args.cluster, port)).transpose()?;
-    let journals = journals(store.as_ref(), cluster.as_ref())?;
-    let rooms = args.rooms(password, list.clone(), journals).map_err(cannot_open_rooms)?;
+    let kept = Kept::open(args, password, cluster, port)?;
     // From here on only the system could fail.
     #[cfg(unix)]
     predecessor.map_or(Ok(()), Predecessor::end)?;
+    let bans = kept.keep_decisions(args)?;
+    let Kept { rooms, bans: ban_list, store, cluster } = kept;
     let room = rooms.first();
-    let bans = args.bans.as_deref().map(|path| BanFile::open(path, &rooms, &list)).transpose()?;
-    if let Some(store) = &store {
-        if bans.is_none() {
-            history::keep_bans(store, &list)?;
-        }
-        // Those of a cluster are common to its servers, which keep them.
-        if cluster.is_none() {
-            history::keep_mutes(store, &room.mute_list())?;
-        }
-    }
-    if let Some(cluster) = &cluster {
-        cluster.share_bans(&room);
-    }
-    if let Some(topic) = args.topic.as_ref().filter(|_| room.topic().is_none()) {
-        reload::set_topic(&rooms, topic.as_str()).map_err(|why| Failure::new(why, None))?;
-    }
     let mut running = Running::new(&rooms);
     // Before anyone can come, so that they tell of everyone.
     let stdout = (!is_interactive).then(Observers::new);
@@ -173,7 +150,7 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
     sockets::files::serve_files(&files, args, &rooms, &mut running)?;
     if let Some(listener) = admin {
         first.push_str(&format!("[*] Metrics on http://{}/metrics\n", listener.local_addr()?));
-        metrics::serve(listener, &rooms, &args.rooms, &list)?;
+        metrics::serve(listener, &rooms, &args.rooms, &ban_list)?;
     }
     let mut printers = Vec::new();
     if let Some((observers, path)) = log_file {
@@ -215,16 +192,33 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         store.close();
     }
     #[cfg(unix)]
-    if hand_over.is_ending() {
-        files.iter().chain(control.as_ref().map(ControlSocket::file)).for_each(|file| file.set_stays(true));
-        hand_over.finish();
-    }
-    #[cfg(unix)]
-    drop(files);
+    leave_to_next(&hand_over, files, control.as_ref());
     wait_for(printers);
     terminal::give_back();
     result.map_err(|error| Failure::new(error, None))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A history has one writer: the server before this one ends first, if this one can go on with it.
+#[cfg(unix)]
+fn take_history(args: &ServerArgs, predecessor: &mut Option<Predecessor>) -> Result<(), Failure> {
+    if let Some(history) = &args.keep.history
+        && let Some(server) = predecessor.take_if(|server| server.has(history))
+    {
+        history::rehearse(history)?;
+        server.end()?;
+    }
+    Ok(())
+}
+
+/// The server after this one, if there is one, has the socket files now; otherwise they are removed.
+#[cfg(unix)]
+fn leave_to_next(hand_over: &HandOver, files: Vec<UnixFile>, control: Option<&ControlSocket>) {
+    if hand_over.is_ending() {
+        files.iter().chain(control.map(ControlSocket::file)).for_each(|file| file.set_stays(true));
+        hand_over.finish();
+    }
+    drop(files);
 }
 
 /// A configuration file may leave the transports out.
@@ -234,24 +228,6 @@ fn has_transport(args: &ServerArgs) -> Result<(), Failure> {
         return Err(Failure::usage("no transport is named that members may come over", Some(hint)));
     }
     Ok(())
-}
-
-/// That a room is named twice is the fault of the flags.
-fn cannot_open_rooms(error: RoomError) -> Failure {
-    match error {
-        RoomError::Twice { .. } | RoomError::TooMany { .. } => Failure::usage(error, None),
-        error => error.into(),
-    }
-}
-
-/// Who keeps what is said in the rooms. The history of a server in a cluster is a copy of what the servers share.
-fn journals(store: Option<&Store>, cluster: Option<&Cluster>) -> io::Result<Option<Arc<dyn Journals>>> {
-    let cluster = cluster.map(|cluster| Arc::new(cluster.clone()) as Arc<dyn Journals>);
-    Ok(match (store, cluster) {
-        (Some(store), Some(cluster)) => Some(Arc::new(store.copy_of(cluster)?)),
-        (Some(store), None) => Some(Arc::new(store.clone())),
-        (None, cluster) => cluster,
-    })
 }
 
 /// What a server says first: where the room is open, and to whom.
