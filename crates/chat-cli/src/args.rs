@@ -23,7 +23,7 @@ pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::history::{HistoryArgs, HistoryCommand, ImportArgs, KeepArgs, RedactArgs};
 #[cfg(unix)]
 pub(crate) use self::server::DEFAULT_ADDRESS;
-pub(crate) use self::server::{LogFormat, ServerArgs};
+pub(crate) use self::server::{LogFormat, NamesArg, PlainUdp, ServerArgs};
 use crate::address::{Addresses, Target};
 
 const STYLES: Styles = Styles::styled()

@@ -5,8 +5,8 @@ mod check;
 mod cluster;
 mod kept;
 mod metrics;
+mod no_effect;
 mod observers;
-mod one_transport;
 mod password;
 mod printer;
 #[cfg(unix)]
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         return check::run(args, &settings);
     }
     has_transport(args)?;
-    one_transport::check(args, &settings)?;
+    no_effect::check(args, &settings)?;
     // What follows may take a while.
     let signals = Watched::new()?;
     // Each member needs a descriptor, and the usual soft limit is 1,024.

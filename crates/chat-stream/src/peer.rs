@@ -120,7 +120,10 @@ impl<S: Stream> Peer<S> {
     /// Continues the handshake that must end before the first byte; true once it is done.
     pub(crate) fn open(&mut self, cx: &mut Context<'_>) -> bool {
         match self.stream.open() {
-            Ok(true) => self.opened(OPENING_GRACE, cx),
+            Ok(true) => {
+                self.readable = true; // it may have read more than the handshake, of which no event tells
+                self.opened(OPENING_GRACE, cx);
+            }
             Ok(false) if !self.hung_up => {
                 self.readable = false; // an event comes when there is more to do
                 self.identify(); // it may come from elsewhere, and counts there from now on

@@ -223,3 +223,50 @@ fn a_newcomer_counts_where_it_really_is_before_its_stream_is_open() {
         assert_eq!(endpoint.peers(), peers, "{network}");
     }
 }
+
+/// Its handshake takes three calls, and the last one has read what follows it, too, as one read of a TLS session may.
+struct ReadAhead {
+    calls: u8,
+    ahead: &'static [u8],
+}
+
+impl Read for ReadAhead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ahead.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { self.ahead.read(buffer) }
+    }
+}
+
+impl Write for ReadAhead {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for ReadAhead {
+    fn open(&mut self) -> io::Result<bool> {
+        self.calls += 1;
+        Ok(self.calls == 3)
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn bytes_that_came_with_the_end_of_a_handshake_are_read_without_another_event() {
+    let room = Room::new(RoomConfig::default());
+    let mut endpoint = Endpoint::new(&room, Waker::new(|| {}), false);
+    let (token, now) = (endpoint.next_token(), VirtualTime::default().now());
+    endpoint.adopt(ReadAhead { calls: 0, ahead: b"hello\n" }, "192.0.2.1:1".parse().unwrap(), now);
+    let _open = endpoint.turn(now);
+    assert_eq!(room.stats().messages, 0, "the handshake is not done");
+    // The bytes have gone from the system by the time at which it tells what the stream is ready for.
+    endpoint.ready(token, Readiness { writable: true, ..Readiness::default() });
+    let _open = endpoint.turn(now);
+    assert_eq!(room.stats().messages, 1);
+}

@@ -90,6 +90,7 @@ impl Link {
             }
             Err(error) => return Err(error),
         }
+        self.readable = true; // the layer may have read more than its handshake, of which no event tells
         protocol.connected(clock());
         if !protocol.welcomes() {
             user.count_connection();
