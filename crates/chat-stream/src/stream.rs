@@ -25,8 +25,8 @@ pub trait Stream: Read + Write {
     const SILENT_AFTER: Duration = OPENING_GRACE;
 
     /// Does the work before the first byte of the conversation, for example a handshake. It is called whenever the stream has
-    /// become ready for something, until it returns true; false means that it waits for that. The peer is not a member before, and
-    /// has 10 s. Default: there is nothing to do.
+    /// become ready for something, until it returns true; false means that it waits for that. Then the endpoint reads at once, since
+    /// this may have read more than the handshake. The peer is not a member before, and has 10 s. Default: there is nothing to do.
     ///
     /// # Errors
     ///
