@@ -8,7 +8,7 @@ use chat_core::{JoinError, Room, RoomError};
 use chat_proto::limits::HELLO_DATAGRAM_BYTES_MIN;
 use chat_proto::{
     Cookie, DatagramError, Hello, LeaveReason, MemberDatagram, PeerAddr, RoomDatagram, SessionId, Text,
-    is_framed,
+    VERSION, is_framed,
 };
 use rand::Rng;
 
@@ -87,6 +87,9 @@ impl Endpoint {
             return self.answer(from, &RoomDatagram::Retry { nonce, cookie });
         };
         // From here on the address is proven.
+        if !hello.versions.contains(&VERSION) {
+            return self.answer(from, &RoomDatagram::Refused { nonce, reason: LeaveReason::version() });
+        }
         let opened = Opened { nonce, made_at };
         if let Some(key) = self.peers.at(from)
             && let Some(Peer::Session(session)) = self.peers.get_mut(key)

@@ -32,6 +32,18 @@ fn a_cookie_of_somebody_else_lets_nobody_in() {
 }
 
 #[test]
+fn a_hello_for_other_versions_is_told_which_one_there_is() {
+    let (now, ann) = (begin(), address("198.51.100.1:1"));
+    let mut server = Server::new(now);
+    let cookie = Some(server.cookie(ann, 7, now));
+    let hello = Hello { versions: vec![3, 1], ..Hello::default() };
+    let answers = server.answers(ann, &encode(&MemberDatagram::Hello { nonce: 7, cookie, hello }), now);
+    let refused = RoomDatagram::Refused { nonce: 7, reason: LeaveReason::version() };
+    assert_eq!(RoomDatagram::decode(&answers[0].1), Ok(refused));
+    assert_eq!((answers.len(), server.room.stats().joined), (1, 0));
+}
+
+#[test]
 fn a_hello_that_comes_again_has_the_same_welcome_and_joins_nobody() {
     let (now, ann) = (begin(), address("198.51.100.1:1"));
     let mut server = Server::new(now);
