@@ -6,8 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::Builder;
+use std::time::Duration;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{RecvTimeoutError, bounded};
 
 use crate::args::AdminArgs;
 use crate::failure::Failure;
@@ -15,6 +16,9 @@ use crate::operator::console::{Console, Place};
 use crate::operator::{QUEUE_MAX, Request, Update, control};
 use crate::terminal::printable;
 use crate::{byte_order_mark, signals, stdio};
+
+/// How long a server may take to say what has become of a line.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(args: &AdminArgs, is_interactive: bool) -> Result<ExitCode, Failure> {
     let path = match &args.socket {
@@ -115,7 +119,7 @@ fn one_by_one(
         // A server that takes no more consoles says so and closes, perhaps before this: then that is there to read.
         let sent = control::send(&mut &*server, &Request::Line(line?));
         loop {
-            match updated.recv() {
+            match updated.recv_timeout(ANSWER_TIMEOUT) {
                 Ok(Update::Answer(text)) => {
                     let text: String = text.lines().map(|line| format!("{}\n", printable(line))).collect();
                     match stdout.write_all(text.as_bytes()) {
@@ -130,7 +134,8 @@ fn one_by_one(
                 }
                 Ok(Update::Done) => break,
                 Ok(_) => {}
-                Err(_) => {
+                Err(RecvTimeoutError::Timeout) => return Err(silent()),
+                Err(RecvTimeoutError::Disconnected) => {
                     let why = refused.map(|why| Failure::new(why, None));
                     return Err(why.or(sent.err().map(Failure::from)).unwrap_or_else(gone));
                 }
@@ -141,6 +146,11 @@ fn one_by_one(
         Some(why) => Err(Failure::new(why, None)),
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+fn silent() -> Failure {
+    let hint = "it is stopped or overloaded; what it was told to do may still happen";
+    Failure::new(format!("the server has not answered within {ANSWER_TIMEOUT:?}"), Some(hint.to_owned()))
 }
 
 fn gone() -> Failure {

@@ -32,7 +32,20 @@ pub(crate) fn run(args: &HistoryArgs) -> Result<ExitCode, Failure> {
 pub(crate) fn open(args: &KeepArgs) -> Result<Option<Store>, Failure> {
     let Some(path) = &args.history else { return Ok(None) };
     let store = Store::open(path, args.store()).map_err(|error| cannot_open(path, error.into()))?;
+    #[cfg(unix)]
+    warn_of_readers(path);
     Ok(Some(store))
+}
+
+/// Whoever can read it can take over sessions. It was there before with such permissions.
+#[cfg(unix)]
+fn warn_of_readers(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+
+    if path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0) {
+        let path = path.display();
+        tracing::warn!("others on this machine can read the history: chmod 600 {path}");
+    }
 }
 
 /// The bans of the server are in its history, too, from now on.
@@ -120,6 +133,11 @@ fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
     let log = fs::read(&args.log).map_err(|error| cannot_read(&args.log, error))?;
     let log = byte_order_mark::strip_bytes(&log).map_err(|error| cannot_read(&args.log, error))?;
     let log = String::from_utf8_lossy(log);
+    if log.starts_with("{\"") {
+        let hint = "print it without --json, and bring that in";
+        let why = format!("{} has JSON, and no lines such as [ann] good morning", args.log.display());
+        return Err(Failure::new(why, Some(hint.to_owned())));
+    }
     if args.room.is_empty() && args.file.exists() {
         let rooms = Archive::open(&args.file).map_err(ReadError::from).and_then(|archive| archive.rooms());
         let rooms = rooms.map_err(|error| cannot_open(&args.file, error))?;

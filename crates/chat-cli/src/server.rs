@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chat_core::{LocalMember, Room, Running};
 use chat_nats::Cluster;
@@ -62,6 +62,9 @@ use crate::terminal::{self, Clock};
 
 /// How long members may take to read what they are owed when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Signals that come so soon after the first one are the same request: `timeout` signals a program and then its process group.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -> Result<ExitCode, Failure> {
     if args.print_config {
@@ -281,18 +284,23 @@ fn console(local: LocalMember, first: String, desk: Desk, look: LookArgs) -> io:
     })
 }
 
-/// The first signal closes the room in order, the second one at once. SIGHUP reads files again.
+/// The first signal closes the room in order, a later one ends the program at once. SIGHUP reads files again.
 fn on_signals(signals: Watched, room: &Room, reloader: Arc<Reloader>) -> io::Result<()> {
     let room = room.clone();
-    let mut is_closing = false;
+    let mut closing_since: Option<Instant> = None;
     signals.on_each(move |signal| match signal {
-        Signal::Interrupt | Signal::Terminate => {
-            if std::mem::replace(&mut is_closing, true) {
+        Signal::Interrupt | Signal::Terminate => match closing_since {
+            None => {
+                closing_since = Some(clock());
+                close(&room);
+            }
+            Some(since) if since.elapsed() < SAME_SIGNAL => {}
+            Some(_) => {
                 terminal::give_back();
+                tracing::warn!("ended at once, after a second signal");
                 std::process::exit(1);
             }
-            close(&room);
-        }
+        },
         // May come twice, from the system and from the shell.
         Signal::TerminalClosed => close(&room),
         Signal::Reload => match reloader.reload() {
@@ -300,6 +308,11 @@ fn on_signals(signals: Watched, room: &Room, reloader: Arc<Reloader>) -> io::Res
             Err(wrong) => tracing::error!("{wrong}"),
         },
     })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell is where the clock is read")]
+fn clock() -> Instant {
+    Instant::now()
 }
 
 /// Closes the room in order, and the server's other rooms.

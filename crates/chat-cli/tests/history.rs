@@ -172,6 +172,17 @@ fn a_log_is_imported_and_one_person_is_redacted() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "1 message replaced\n");
     assert_eq!(printed(&[path]), ["[ann] hello", "[*] (removed)", "[*] no author"]);
     assert!(!fs::read(&file).unwrap().windows(7).any(|window| window == b"hunter2"));
+    // What is printed can be brought in elsewhere, times and all; JSON cannot, and that is said.
+    let (again, copy) = (file.with_file_name("again.db"), file.with_file_name("copy.log"));
+    let (again, copy) = (again.to_str().unwrap(), copy.to_str().unwrap());
+    let exported = history(&[path]).stdout;
+    fs::write(copy, &exported).unwrap();
+    assert!(history(&["import", again, copy]).status.success());
+    assert_eq!(history(&[again]).stdout, exported);
+    fs::write(copy, history(&[path, "--json"]).stdout).unwrap();
+    let refused = history(&["import", again, copy]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("print it without --json"));
     let mut server = server(free_address(), &file, &[]);
     let mut ann = member(&server, "ann");
     ann.send("/history 1 before 2\n");

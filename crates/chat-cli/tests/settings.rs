@@ -106,6 +106,14 @@ fn sighup_and_reload_apply_what_can_change_and_say_what_cannot() {
     let refused = admin("reload");
     assert_eq!(refused.status.code(), Some(1));
     assert!(stderr(&refused).contains("did you mean 'rate'?"), "{}", stderr(&refused));
+    // Nor does one that an editor has emptied before it writes it.
+    directory.write("chat.toml", "");
+    let refused = admin("reload");
+    assert!(
+        stderr(&refused).contains("The configuration stays as it was: no transport"),
+        "{}",
+        stderr(&refused)
+    );
     directory.write("chat.toml", &file);
     server.process.signal("HUP");
     server.process.stderr.wait_until("what SIGHUP did", |output| {

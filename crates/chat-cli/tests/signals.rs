@@ -98,6 +98,18 @@ fn a_reader_that_takes_nothing_delays_the_servers_end_by_seconds_and_not_for_eve
 }
 
 #[test]
+fn signals_that_come_together_are_one_request_to_end() {
+    let mut server = Server::start();
+    let mut listener = server.peer();
+    // As timeout(1) does: to the program, and to its process group.
+    let id = server.process.id();
+    let line = format!("kill -TERM {id}; kill -TERM {id}; kill -INT {id}");
+    assert!(Command::new("sh").args(["-c", &line]).status().expect("it runs").success());
+    assert_eq!(server.process.exit_code(), Some(0), "{:?}", server.process.stderr.lines());
+    assert_eq!(listener.read_to_end().last().map(String::as_str), Some("[*] The server is stopping"));
+}
+
+#[test]
 fn a_server_that_stops_ends_the_client_with_one_and_says_so() {
     let mut server = Server::start();
     let (mut client, _) = server.client(&["--stay"]);

@@ -95,6 +95,14 @@ fn a_server_is_known_from_its_first_use_on_and_a_change_is_refused() {
     hears(&server, "first");
     assert_eq!(here.says(&address, &["--tls"], "second").0, Some(0));
     hears(&server, "second");
+    // Names of hosts have no case.
+    let known = here.path("chat/known_servers");
+    let lines = std::fs::read_to_string(&known).expect("it is there");
+    std::fs::write(&known, lines.replace("127.0.0.1:", "LocalHost:")).expect("it can be written");
+    let by_name = address.replace("127.0.0.1:", "localhost:");
+    assert_eq!(here.says(&by_name, &["--tls"], "third").0, Some(0));
+    hears(&server, "third");
+    std::fs::write(&known, lines).expect("it can be written");
     drop(server);
 
     let server = start(); // with another certificate

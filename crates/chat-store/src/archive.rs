@@ -170,8 +170,9 @@ impl Archive {
         if is_busy { Err(ReadError::Unclean { replaced }) } else { Ok(replaced) }
     }
 
-    /// Adds the lines `[author] text` of a log to a room of a history, as said at this time. The file and the room are made if there
-    /// are none. A line without an author is the room's. Returns how many messages were added.
+    /// Adds the lines `[author] text` of a log to a room of a history. The file and the room are made if there are none. A line without
+    /// an author is the room's. A line with a time before it (RFC 3339, as a log file has it) was said then, but not before what is
+    /// there already; the others were said at `unix_ms`. Returns how many messages were added.
     ///
     /// # Errors
     ///
@@ -192,7 +193,14 @@ impl Archive {
         let mut newest: i64 =
             transaction.query_row("SELECT seq FROM rooms WHERE id = ?1", [room], |row| row.get(0))?;
         let mut added = 0;
+        let mut at_ms: i64 = transaction.query_row(
+            "SELECT coalesce(max(at_ms), 0) FROM messages WHERE id BETWEEN ?1 AND ?2",
+            [id(room, 0), id(room, u64::MAX)],
+            |row| row.get(0),
+        )?;
         for line in lines {
+            let (said_ms, line) = time(&transaction, line)?;
+            at_ms = at_ms.max(said_ms.unwrap_or(signed(unix_ms)).min(signed(unix_ms)));
             let (author, text) = split(line);
             for text in Text::split(text.as_bytes()).filter(|text| !text.as_str().is_empty()) {
                 newest += 1;
@@ -202,7 +210,7 @@ impl Archive {
                     )?
                     .execute(params![
                         id(room, newest.unsigned_abs()),
-                        signed(unix_ms),
+                        at_ms,
                         author.to_string(),
                         text.as_str()
                     ])?;
@@ -269,6 +277,18 @@ fn is_same(one: &str, other: &str) -> bool {
 }
 
 /// The author and the text of a line.
+/// The time before a line, in milliseconds of Unix time, and the line.
+fn time<'a>(connection: &Connection, line: &'a str) -> rusqlite::Result<(Option<i64>, &'a str)> {
+    let Some((time, rest)) = line.split_once(' ').filter(|(time, rest)| {
+        time.as_bytes().get("2026-11-27".len()) == Some(&b'T') && rest.starts_with('[')
+    }) else {
+        return Ok((None, line));
+    };
+    let mut seconds = connection.prepare_cached("SELECT unixepoch(?1)")?;
+    let seconds: Option<i64> = seconds.query_row([time], |row| row.get(0))?;
+    Ok(seconds.map_or((None, line), |seconds| (Some(seconds.saturating_mul(1000)), rest)))
+}
+
 fn split(line: &str) -> (Author, &str) {
     let parts = line.strip_prefix('[').and_then(|line| line.split_once("] "));
     match parts.and_then(|(author, text)| Some((Author::from_record(author)?, text))) {

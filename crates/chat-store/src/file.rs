@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -10,6 +10,9 @@ use crate::error::OpenError;
 
 /// How each file of SQLite begins.
 const HEADER: &[u8; 16] = b"SQLite format 3\0";
+
+/// Links in a row that are followed, as many as Linux follows.
+const LINKS_MAX: u8 = 40;
 
 /// Whether a history may be at `path`, or can begin there. Changes nothing.
 pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
@@ -23,6 +26,20 @@ pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
     let mut begins = Vec::with_capacity(HEADER.len());
     file.take(HEADER.len() as u64).read_to_end(&mut begins)?;
     if begins.is_empty() || begins == HEADER { Ok(()) } else { Err(OpenError::NotHistory) }
+}
+
+/// The file that is meant by `path`, which may be a link, or lead through some. The file need not be there yet.
+pub(crate) fn real(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(target) = path.read_link() else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    match (directory.unwrap_or(Path::new(".")).canonicalize(), path.file_name()) {
+        (Ok(directory), Some(name)) => directory.join(name),
+        _ => path,
+    }
 }
 
 fn directory(path: &Path) -> Result<(), OpenError> {

@@ -5,15 +5,16 @@ use std::io;
 use std::path::Path;
 
 use crate::error::OpenError;
+use crate::file;
 
 /// Held as long as it lives; the system releases it when the process dies, however it dies.
 #[derive(Debug)]
 pub(crate) struct Lock(#[expect(dead_code, reason = "closing it releases the lock")] File);
 
 impl Lock {
-    /// Locks the file beside the history, whose own locks are SQLite's.
+    /// Locks the file beside the history, whose own locks are SQLite's. Each name of the history leads to the same lock.
     pub(crate) fn take(history: &Path) -> Result<Self, OpenError> {
-        let mut path = history.as_os_str().to_owned();
+        let mut path = file::real(history).into_os_string();
         path.push("-lock");
         let mut options = File::options();
         options.create(true).truncate(false).write(true);

@@ -186,6 +186,28 @@ fn a_file_of_a_newer_version_of_something_else_or_damaged_is_left_alone() {
     assert_eq!(missing.to_string(), format!("there is no directory {}", nowhere.display()));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_history_has_one_writer_also_by_another_name_and_is_for_its_owner_alone() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let directory = directory("links");
+    fs::create_dir(directory.join("data")).unwrap();
+    symlink("data", directory.join("other")).unwrap();
+    // A link to a file that is not there yet.
+    symlink("other/chat.db", directory.join("link.db")).unwrap();
+    let store = Store::open(directory.join("link.db"), StoreConfig::default()).unwrap();
+    let file = directory.join("data/chat.db");
+    for path in ["data/chat.db", "other/chat.db", "link.db"].map(|name| directory.join(name)) {
+        let second = Store::open(&path, StoreConfig::default());
+        assert!(matches!(second, Err(OpenError::InUse)), "{}", path.display());
+        let redacted = Archive::open(&path).unwrap().redact(None, Some("ann"), &[]);
+        assert!(matches!(redacted, Err(ReadError::Open(OpenError::InUse))), "{redacted:?}");
+    }
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    drop(store);
+}
+
 #[test]
 fn a_history_has_one_writer_and_any_number_of_readers() {
     let path = directory("in-use").join("chat.db");
@@ -274,6 +296,35 @@ fn a_plain_log_is_brought_in_and_found() {
     let nowhere = Selection { room: Some("nowhere".to_owned()), ..Selection::default() };
     let result = Archive::open(&path).unwrap().each(&nowhere, |_| true);
     assert!(matches!(result, Err(ReadError::NoRoom { .. })), "{result:?}");
+}
+
+#[test]
+fn the_times_of_a_log_are_brought_in_and_none_is_before_the_one_before_it_or_in_the_future() {
+    let path = directory("import-times").join("chat.db");
+    let now = 1_795_687_439_000;
+    let lines = [
+        "2026-11-26T03:32:26+01:00 [ann] hello",
+        "2026-11-26T02:32:25Z [bob] a second before",
+        "2026-11-26T02:32:27Z [ann] 2026-11-26T02:32:28Z [is] no time",
+        "2026-99-99T99:99:99Z [ann] is none either",
+        "2096-11-26T02:32:27Z [ann] soon",
+    ];
+    assert_eq!(Archive::import(&path, "", now, lines).unwrap(), 5);
+    let mut said = Vec::new();
+    let each = |message: chat_store::Message| {
+        said.push((message.unix_ms, format!("[{}] {}", message.author, message.text)));
+        true
+    };
+    Archive::open(&path).unwrap().each(&Selection::default(), each).unwrap();
+    let first = 1_795_660_346_000;
+    let expected = [
+        (first, "[ann] hello"),
+        (first, "[bob] a second before"),
+        (first + 1_000, "[ann] 2026-11-26T02:32:28Z [is] no time"),
+        (now, "[*] 2026-99-99T99:99:99Z [ann] is none either"),
+        (now, "[ann] soon"),
+    ];
+    assert_eq!(said, expected.map(|(at, line)| (at, line.to_owned())));
 }
 
 #[test]

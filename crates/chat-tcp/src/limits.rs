@@ -67,7 +67,9 @@ pub(crate) const HEADER_BYTES_MAX: usize = 2048;
 pub(crate) const HEADER_LINE_BYTES_MAX: usize = 107;
 
 /// How often a directory is tried that another server has locked: for a second.
+#[cfg(all(unix, feature = "unix"))]
 pub(crate) const LOCK_TRIES_MAX: u32 = 100;
 
 /// The pause before it is tried again.
+#[cfg(all(unix, feature = "unix"))]
 pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(10);

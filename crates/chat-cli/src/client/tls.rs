@@ -139,7 +139,7 @@ impl Known {
         Ok(Self { path: directory.join("chat/known_servers") })
     }
 
-    /// The fingerprint of a server, if it is known. The newest line counts.
+    /// The fingerprint of a server, if it is known. The newest line counts; names of hosts have no case.
     fn find(&self, server: &str) -> io::Result<Option<Fingerprint>> {
         let text = match read(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -148,7 +148,7 @@ impl Known {
         let mut found = None;
         for line in text.lines() {
             if let Some((name, fingerprint)) = line.split_once(' ')
-                && name == server
+                && name.eq_ignore_ascii_case(server)
             {
                 let fingerprint = fingerprint.trim().parse();
                 found = Some(fingerprint.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?);
