@@ -71,9 +71,10 @@ pub(crate) fn rehearse(path: &Path) -> Result<(), Failure> {
 /// Whether the history of a server can be read, if there is one: also while another server writes it.
 pub(crate) fn check(args: &KeepArgs) -> Result<(), Failure> {
     match &args.history {
-        Some(path) if path.exists() => {
-            Archive::open(path).map(drop).map_err(|error| cannot_open(path, error.into()))
-        }
+        Some(path) if path.exists() => match Archive::open(path) {
+            Ok(_) | Err(OpenError::Empty) => Ok(()),
+            Err(error) => Err(cannot_open(path, error.into())),
+        },
         _ => Ok(()),
     }
 }

@@ -76,7 +76,7 @@ impl Archive {
             result => result?,
         };
         match version {
-            0 => Err(OpenError::NotHistory),
+            0 => Err(OpenError::Empty),
             _ => Ok(Self { connection, path: path.to_owned() }),
         }
     }

@@ -29,6 +29,9 @@ pub enum OpenError {
     /// It is a file of something else.
     #[error("it is no history of a chat: choose another file")]
     NotHistory,
+    /// No history has begun in it. That of a server which has not run for long is in the file beside it.
+    #[error("it is empty: if it was copied, the file beside it that ends in -wal was left out")]
+    Empty,
     /// It cannot be read any more.
     #[error("it is damaged: restore it from a backup, or choose another file")]
     Damaged(#[source] rusqlite::Error),
