@@ -266,3 +266,18 @@ fn a_program_pages_back_over_tcp_and_udp() {
         client.stdout.wait_until("a refusal", ends_with(r#""error":"no name at all is no author"}"#));
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_history_whose_file_is_removed_is_told_of() {
+    let file = file("removed");
+    let server = server(free_address(), &file, &[]);
+    let mut ann = member(&server, "ann");
+    ann.send("one\n/history 1\n");
+    ann.read_up_to(" [ann] one");
+    fs::remove_file(&file).unwrap();
+    ann.send("two\n");
+    server.process.stderr.wait_until("a warning", |output| {
+        output.lines.iter().any(|line| line.contains("the file of the history was removed")).then_some(())
+    });
+}

@@ -42,6 +42,38 @@ pub(crate) fn real(path: &Path) -> PathBuf {
     }
 }
 
+/// Where an open file is to be found, and which file that is.
+#[derive(Debug)]
+pub(crate) struct Place {
+    path: PathBuf,
+    identity: Option<(u64, u64)>,
+}
+
+impl Place {
+    pub(crate) fn of(path: &Path) -> Self {
+        Self { path: path.to_owned(), identity: identity(path) }
+    }
+
+    /// Whether somebody has removed or moved the file, or put another one there.
+    pub(crate) fn is_left(&self) -> bool {
+        identity(&self.path) != self.identity
+    }
+}
+
+/// Tells a file from any other.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+
+    path.metadata().ok().map(|file| (file.dev(), file.ino()))
+}
+
+/// Elsewhere the system keeps an open file where it is.
+#[cfg(not(unix))]
+fn identity(_path: &Path) -> Option<(u64, u64)> {
+    None
+}
+
 fn directory(path: &Path) -> Result<(), OpenError> {
     match path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         Some(directory) if !directory.is_dir() => Err(OpenError::NoDirectory(directory.to_owned())),

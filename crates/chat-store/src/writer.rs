@@ -1,6 +1,7 @@
 //! The thread that writes: many records in one transaction, and what can wait when there is nothing to write.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use crate::bans_and_mutes::KeptList;
 use crate::batch::{self, Batch, Share, kept};
 use crate::config::StoreConfig;
 use crate::error::{OpenError, why};
+use crate::file::Place;
 use crate::journal::{RoomJournal, Way};
 use crate::limits::{BATCH_MAX, BUSY_MIN, GAP_MAX, LULL, OVERDUE_STEPS, RETENTION_EVERY};
 use crate::lock::Lock;
@@ -73,6 +75,9 @@ pub(crate) struct Writer {
     lists: Vec<KeptList>,
     /// A list could not be written when that was tried last.
     are_lists_failing: bool,
+    place: Place,
+    /// The file is not there any more.
+    has_left: bool,
     _lock: Lock,
 }
 
@@ -83,6 +88,7 @@ struct OpenRoom {
 
 impl Writer {
     pub(crate) fn new(connection: Connection, config: StoreConfig, lock: Lock) -> Self {
+        let place = Place::of(Path::new(connection.path().unwrap_or_default()));
         Self {
             connection,
             config,
@@ -96,6 +102,8 @@ impl Writer {
             is_overdue: false,
             lists: Vec::new(),
             are_lists_failing: false,
+            place,
+            has_left: false,
             _lock: lock,
         }
     }

@@ -16,6 +16,7 @@ const ROWS: i64 = HOUSEKEEPING_ROWS as i64;
 impl Writer {
     /// Does a little of what can wait: deleting, indexing. False if there is nothing left, or it does not work now.
     pub(super) fn is_work_left(&mut self) -> bool {
+        self.look_for_file();
         // What is deleted first need not be indexed.
         let result = self.delete_old().and_then(|is_more| Ok(self.index()? || is_more));
         let was_failing = std::mem::replace(&mut self.is_idle_work_failing, result.is_err());
@@ -26,6 +27,16 @@ impl Writer {
             }
             false
         })
+    }
+
+    /// What is written to a file that somebody has removed is lost once it is closed, and nothing else would tell.
+    fn look_for_file(&mut self) {
+        let had_left = std::mem::replace(&mut self.has_left, self.place.is_left());
+        if self.has_left && !had_left {
+            tracing::warn!(
+                "the file of the history was removed or moved: a server that starts again will not have it"
+            );
+        }
     }
 
     /// Indexes the words of some messages. True if there are more.
