@@ -3,9 +3,9 @@
 mod bans;
 mod check;
 mod cluster;
+mod contradictions;
 mod kept;
 mod metrics;
-mod no_effect;
 mod observers;
 mod password;
 mod printer;
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         return check::run(args, &settings);
     }
     has_transport(args)?;
-    no_effect::check(args, &settings)?;
+    contradictions::check(args, &settings)?;
     // What follows may take a while.
     let signals = Watched::new()?;
     // Each member needs a descriptor, and the usual soft limit is 1,024.

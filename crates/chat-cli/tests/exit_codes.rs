@@ -43,7 +43,7 @@ fn an_address_that_this_machine_does_not_have_is_named_with_what_to_do() {
 
 #[test]
 fn what_cannot_be_understood_ends_with_two_and_a_hint() {
-    let wrong: [(&[&str], &str); 35] = [
+    let wrong: [(&[&str], &str); 36] = [
         (&["server", "tcp", "--no-such-flag"], "--help"),
         (&["server", "pigeon"], "tcp"),
         (&["server"], "--help"),
@@ -71,6 +71,10 @@ fn what_cannot_be_understood_ends_with_two_and_a_hint() {
         (&["server", "tcp", "--udp-plain", "off"], "add udp, or leave --udp-plain out"),
         (&["server", "udp", "--udp-plain", "off", "--udp-trust", "10.0.0.0/8"], "or leave --udp-trust out"),
         (&["server", "tcp", "--names", "off", "--hide-addresses"], "or leave --hide-addresses out"),
+        (
+            &["server", "tcp", "--history", "a", "--log-file", "a"],
+            "--history and --log-file name the same file",
+        ),
         (&["server", "tcp", "--udp-trust", "10.0.0.0/8"], "--udp-trust is for udp"),
         (&["server", "tcp", "--open-rooms-per-ip", "5"], "--open-rooms <N>"),
         (&["client", "tcp", "--plain", "--history", "5"], "'--plain' cannot be used with"),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use chat_core::access::BanList;
 
 use super::sockets::{self, listen};
-use super::{bans, cluster, metrics, no_effect, password, tls};
+use super::{bans, cluster, contradictions, metrics, password, tls};
 #[cfg(unix)]
 use super::{no_log_file, printer, privileges};
 use crate::args::ServerArgs;
@@ -21,7 +21,7 @@ pub(super) fn run(args: &ServerArgs, settings: &Settings) -> Result<ExitCode, Fa
     let no_rooms = args.rooms(None, BanList::new(), None).map(|rooms| drop(rooms.first()));
     let checks = [
         super::has_transport(args),
-        no_effect::check(args, settings),
+        contradictions::check(args, settings),
         no_rooms.map_err(Failure::from),
         args.operator_password_file.as_deref().map(password::read).transpose().map(drop),
         certificate(args),

@@ -7,7 +7,7 @@ use chat_core::{Name, Rooms};
 use crossbeam_channel::Sender;
 
 use super::tls::Encryption;
-use super::{bans, no_effect, password};
+use super::{bans, contradictions, password};
 #[cfg(unix)]
 use super::{no_log_file, printer, supervisor};
 use crate::args::ServerArgs;
@@ -63,7 +63,7 @@ impl Reloader {
             None => (old_args.clone(), old.clone()),
         };
         super::has_transport(&args)
-            .and_then(|()| no_effect::check(&args, &new))
+            .and_then(|()| contradictions::check(&args, &new))
             .map_err(|failure| format!("The configuration stays as it was: {}", failure.causes()))?;
         let is_live = |key: &String| LIVE.contains(&key.as_str());
         let live: Vec<String> = old.difference(&new).into_iter().filter(is_live).collect();

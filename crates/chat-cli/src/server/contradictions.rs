@@ -1,4 +1,6 @@
-//! Settings that would do nothing beside the others.
+//! Settings that do not go together: one would do nothing beside the others, or two would write one file.
+
+use std::path::PathBuf;
 
 use crate::args::{NamesArg, PlainUdp, ServerArgs, TransportKind};
 use crate::failure::Failure;
@@ -16,7 +18,7 @@ const OF_ONE: &[(&str, TransportKind)] = &[
     ("web", TransportKind::Tcp),
 ];
 
-/// Refuses a setting that is given and would do nothing.
+/// Refuses settings that do not go together.
 pub(super) fn check(args: &ServerArgs, settings: &Settings) -> Result<(), Failure> {
     if let Some((key, transport)) =
         OF_ONE.iter().find(|(key, transport)| settings.has(key) && !args.transports.contains(transport))
@@ -35,6 +37,23 @@ pub(super) fn check(args: &ServerArgs, settings: &Settings) -> Result<(), Failur
     if args.hide_addresses && args.names == NamesArg::Off {
         let why = "is for members that have names, and with --names off none has one";
         return refused("hide-addresses", why, "give --names another value");
+    }
+    one_file_each(args)
+}
+
+/// Each file has a form of its own.
+fn one_file_each(args: &ServerArgs) -> Result<(), Failure> {
+    let given = [("history", &args.keep.history), ("log-file", &args.log_file), ("bans", &args.bans)];
+    let files: Vec<(&str, PathBuf)> = given
+        .into_iter()
+        .filter_map(|(key, path)| Some((key, path.as_ref()?)))
+        .map(|(key, path)| (key, path.canonicalize().unwrap_or_else(|_| path.clone())))
+        .collect();
+    for (at, (key, path)) in files.iter().enumerate() {
+        if let Some((other, _)) = files[..at].iter().find(|(_, before)| before == path) {
+            let why = format!("--{other} and --{key} name the same file");
+            return Err(Failure::usage(why, Some("give each a file of its own".to_owned())));
+        }
     }
     Ok(())
 }
