@@ -273,8 +273,8 @@ fn a_history_whose_file_is_removed_is_told_of() {
     let file = file("removed");
     let server = server(free_address(), &file, &[]);
     let mut ann = member(&server, "ann");
-    ann.send("one\n/history 1\n");
-    ann.read_up_to(" [ann] one");
+    ann.send("one\n");
+    server.process.stdout.wait_for_line("[ann] one");
     fs::remove_file(&file).unwrap();
     ann.send("two\n");
     server.process.stderr.wait_until("a warning", |output| {
