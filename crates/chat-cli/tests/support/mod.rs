@@ -12,7 +12,7 @@ mod peer;
 mod server;
 mod watched;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -100,7 +100,11 @@ impl Process {
 
     pub(crate) fn type_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("stdin is still open");
-        stdin.write_all(format!("{line}\n").as_bytes()).expect("the program reads its stdin");
+        match stdin.write_all(format!("{line}\n").as_bytes()) {
+            // It has ended already, perhaps as it should: what it has written tells.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            result => result.expect("the program reads its stdin"),
+        }
     }
 
     pub(crate) fn end_of_input(&mut self) {
