@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chat_core::{Heard, Room, RoomConfig};
-use chat_store::{Store, StoreConfig};
+use chat_store::{Archive, Message, Selection, Store, StoreConfig};
 
 /// An empty directory of the test's own.
 pub(crate) fn directory(name: &str) -> PathBuf {
@@ -31,4 +31,20 @@ pub(crate) fn hear(local: &chat_core::LocalMember, line: &str) {
             _ => {}
         }
     }
+}
+
+/// The messages of a page as lines.
+pub(crate) fn texts(page: &chat_core::journal::Page) -> Vec<String> {
+    page.messages.iter().map(|kept| kept.event.to_string()).collect()
+}
+
+/// What is selected of a history: its room, its number, and the line.
+pub(crate) fn all(path: &Path, selection: &Selection) -> Vec<String> {
+    let mut lines = Vec::new();
+    let each = |message: Message| {
+        lines.push(format!("{} {} [{}] {}", message.room, message.seq, message.author, message.text));
+        true
+    };
+    Archive::open(path).unwrap().each(selection, each).unwrap();
+    lines
 }
