@@ -90,6 +90,17 @@ pub(crate) fn flush() {
     }
 }
 
+/// Warns if others may read a file with a secret in it.
+#[cfg(unix)]
+pub(crate) fn warn_of_readers(what: &str, path: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+
+    if path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0) {
+        let path = path.display();
+        tracing::warn!("others on this machine can read the {what}: chmod 600 {path}");
+    }
+}
+
 /// Takes one event at a time, with the line break at its end.
 struct Diagnostics;
 

@@ -33,19 +33,8 @@ pub(crate) fn open(args: &KeepArgs) -> Result<Option<Store>, Failure> {
     let Some(path) = &args.history else { return Ok(None) };
     let store = Store::open(path, args.store()).map_err(|error| cannot_open(path, error.into()))?;
     #[cfg(unix)]
-    warn_of_readers(path);
+    crate::diagnostics::warn_of_readers("history", path); // whoever can read it can take over sessions
     Ok(Some(store))
-}
-
-/// Whoever can read it can take over sessions. It was there before with such permissions.
-#[cfg(unix)]
-fn warn_of_readers(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-
-    if path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0) {
-        let path = path.display();
-        tracing::warn!("others on this machine can read the history: chmod 600 {path}");
-    }
 }
 
 /// The bans of the server are in its history, too, from now on.

@@ -46,6 +46,7 @@ use self::sockets::listen::{self, Place};
 pub(crate) use self::sockets::{hand_over::HandOver, handed::Kind};
 use self::tls::Encryption;
 use crate::args::{LookArgs, ServerArgs};
+use crate::diagnostics;
 use crate::failure::Failure;
 use crate::history;
 use crate::operator::console::{self, Console};
@@ -298,6 +299,7 @@ fn on_signals(signals: Watched, room: &Room, reloader: Arc<Reloader>) -> io::Res
             Some(_) => {
                 terminal::give_back();
                 tracing::warn!("ended at once, after a second signal");
+                diagnostics::flush();
                 std::process::exit(1);
             }
         },

@@ -8,6 +8,8 @@ use chat_core::access::{OperatorPassword, PasswordError};
 
 use super::CannotOpen;
 use crate::byte_order_mark;
+#[cfg(unix)]
+use crate::diagnostics;
 use crate::failure::Failure;
 
 /// Read at most: the line of the longest password is shorter.
@@ -29,7 +31,8 @@ pub(super) fn read(path: &Path) -> Result<OperatorPassword, Failure> {
         Failure::new(failed, hint.map(str::to_owned))
     };
     let file = File::open(path).map_err(cannot_open)?;
-    warn_of_readers(&file, path);
+    #[cfg(unix)]
+    diagnostics::warn_of_readers("operator password", path);
     let mut line = String::new();
     BufReader::new(file.take(READ_BYTES_MAX)).read_line(&mut line).map_err(cannot_open)?;
     let password = byte_order_mark::strip(&line).trim_end_matches(['\n', '\r']);
@@ -38,19 +41,6 @@ pub(super) fn read(path: &Path) -> Result<OperatorPassword, Failure> {
         Failure::new(NoPassword { path: path.display().to_string(), source }, Some(hint.to_owned()))
     })
 }
-
-#[cfg(unix)]
-fn warn_of_readers(file: &File, path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = file.metadata().map_or(0, |metadata| metadata.permissions().mode());
-    if mode & 0o044 != 0 {
-        let path = path.display();
-        tracing::warn!("others on this machine can read the operator password: chmod 600 {path}");
-    }
-}
-
-#[cfg(not(unix))]
-fn warn_of_readers(_: &File, _: &Path) {}
 
 #[derive(Debug, thiserror::Error)]
 #[error("there is no operator password in {path}")]
