@@ -331,11 +331,11 @@ impl<S: Stream> Endpoint<S> {
         }
         grown.retain(|&feed| self.feeds.feed_mut(feed).take_grown());
         for &feed in &grown {
-            // From the end: who leaves meanwhile is replaced in the list by one that was served already.
-            for place in (0..self.feeds.members(feed).len()).rev() {
-                if let Some(&key) = self.feeds.members(feed).get(place) {
-                    self.flush(key as usize, now);
-                }
+            let mut place = 0;
+            while let Some(&key) = self.feeds.members(feed).get(place) {
+                self.flush(key as usize, now);
+                // One that has left is replaced in the list by one that was not served yet.
+                place += usize::from(self.feeds.members(feed).get(place) == Some(&key));
             }
         }
         // What was written to already is not tried again.
