@@ -11,7 +11,7 @@ use chat_core::{Event, MemberId, Origin, Text};
 use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
 
 use crate::bucket::room_settings::RoomSettings;
 use crate::exchange::Exchange;
@@ -19,8 +19,8 @@ use crate::hub::Hub;
 use crate::journal::Job;
 use crate::layout::Place;
 use crate::limits::{
-    CHECK_TIMEOUT, GRACE, PENDING_MAX, PUBLISH_ANSWER_TIMEOUT, PUBLISH_TIMEOUT, READS_MAX, RECONNECT_EVERY,
-    RESERVATIONS_EVERY, ROOM_TICK, TELL_AFTER, TURN_MAX,
+    BATCH_MAX, CHECK_TIMEOUT, GRACE, MANY_AT_ONCE, PAUSE_AFTER_MANY, PENDING_MAX, PUBLISH_ANSWER_TIMEOUT,
+    PUBLISH_TIMEOUT, READS_MAX, RECONNECT_EVERY, RESERVATIONS_EVERY, ROOM_TICK, TELL_AFTER, TURN_MAX,
 };
 use crate::stream::follower::{Followed, Stored, follow};
 use crate::stream::opening::Opened;
@@ -52,8 +52,12 @@ pub(crate) struct RoomTask {
     /// What the subjects of answers begin with.
     inbox: String,
     pending: Pending,
-    /// The number of the last message that was committed.
+    /// The number of the last message that has come.
     last: u64,
+    /// What has come and is not committed yet.
+    held: Vec<Kept>,
+    /// It waits until then.
+    commit_at: Instant,
     /// Since when the stream does not answer.
     silent_since: Option<Instant>,
     is_told: bool,
@@ -116,6 +120,8 @@ pub(crate) async fn serve(
         inbox,
         pending: Pending::default(),
         last: opened.last,
+        held: Vec::new(),
+        commit_at: Instant::now(),
         silent_since: None,
         is_told: false,
         reconnected: Instant::now(),
@@ -136,6 +142,7 @@ impl RoomTask {
         loop {
             self.publish().await;
             if gone_since.is_some_and(|since| self.pending.len() == 0 || since.elapsed() > GRACE) {
+                self.commit();
                 self.exchange.end().await;
                 return self.settings.give_up().await;
             }
@@ -154,8 +161,12 @@ impl RoomTask {
                 }
                 batch = self.messages.batches.recv() => {
                     let Some(batch) = batch else { return };
-                    self.commit(batch);
+                    self.came(batch);
+                    if Instant::now() >= self.commit_at || self.held.len() >= BATCH_MAX {
+                        self.commit();
+                    }
                 }
+                () = sleep_until(self.commit_at), if !self.held.is_empty() => self.commit(),
                 update = self.settings.next() => {
                     let Some(update) = update else { return };
                     self.settings.take(update, &mut self.pending);
@@ -227,17 +238,27 @@ impl RoomTask {
         }
     }
 
-    fn commit(&mut self, batch: Vec<Stored>) {
-        let batch: Vec<Kept> =
-            batch.into_iter().map(|stored| record::message(stored.seq, &stored.payload)).collect();
-        for kept in &batch {
+    fn came(&mut self, batch: Vec<Stored>) {
+        for stored in batch {
+            let kept = record::message(stored.seq, &stored.payload);
             if let Event::Said { from, .. } = &kept.event {
                 self.pending.came(*from);
             }
             self.last = kept.seq;
+            self.held.push(kept);
         }
-        self.committer.commit(batch);
         self.publish_again();
+    }
+
+    /// Commits what has come. After many messages at once, what follows waits a moment: members are written to less often then.
+    fn commit(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        if self.held.len() >= MANY_AT_ONCE {
+            self.commit_at = Instant::now() + PAUSE_AFTER_MANY;
+        }
+        self.committer.commit(std::mem::take(&mut self.held));
     }
 
     fn answered(&mut self, answer: &Message) {
@@ -254,6 +275,7 @@ impl RoomTask {
             }
             Some(Refused { description, .. }) => {
                 let why = format!("the stream that all servers share does not take it: {description}");
+                self.commit(); // its session hears of its earlier messages first
                 self.committer.failed(self.pending.refused(from).into_iter().collect(), &why);
             }
         }
