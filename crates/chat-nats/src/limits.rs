@@ -16,7 +16,7 @@ pub(crate) const TURN_MAX: usize = 512;
 /// After so many messages at once, what follows waits a moment. A talk, or a thousand messages per second, comes in ones and twos.
 pub(crate) const MANY_AT_ONCE: usize = 8;
 
-/// How long it waits. A server that writes to each member less often can pass on a fifth more; nobody sees a millisecond.
+/// How long it waits. A server that writes to each member less often can pass on a tenth more; nobody sees a millisecond.
 pub(crate) const PAUSE_AFTER_MANY: Duration = Duration::from_millis(1);
 
 /// How often a room's task looks whether something is late.
