@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -110,32 +111,51 @@ impl<'m, M: Medium> Stage<'m, M> {
 
     /// Says a marker line, and returns everything that `guest` has heard before it.
     pub(super) fn sync(&mut self, guest: &mut Guest<M::Peer>) -> Checked<Vec<Heard>> {
+        self.sync_all(slice::from_mut(guest)).map(|mut heard| heard.remove(0))
+    }
+
+    /// Says a marker line, and returns everything that each guest has heard before it.
+    ///
+    /// The guests read in turns. If one waited until another has heard everything, its system would have stopped the
+    /// sender for so long that TCP tries again only after a minute.
+    pub(super) fn sync_all(&mut self, guests: &mut [Guest<M::Peer>]) -> Checked<Vec<Vec<Heard>>> {
         let marker = self.say_marker();
-        let deadline = self.deadline();
-        let mut heard = Vec::new();
+        let (reliable, deadline) = (self.promises().reliable, self.deadline());
         // If the medium may lose the marker, say it again.
-        let once =
-            if self.promises().reliable { self.medium.patience() } else { self.medium.patience() / 100 };
-        loop {
-            match guest.peer.hear(now() + once) {
-                Some(Heard::Line(line)) if line == marker => return Ok(heard),
-                Some(Heard::Line(line)) if is_marker(&line) => {}
-                Some(end @ (Heard::End | Heard::Closed(_))) => {
-                    return fault(
-                        format!("a member hears {marker:?}"),
-                        format!("{end:?}, after {}", last(&heard)),
-                    );
-                }
-                Some(other) => heard.push(other),
-                None if now() < deadline && !self.promises().reliable => self.say(marker_text(&marker))?,
-                None => {
-                    return fault(
-                        format!("a member hears {marker:?} in time"),
-                        format!("the last was {}", last(&heard)),
-                    );
+        let silence_max = if reliable { self.medium.patience() } else { self.medium.patience() / 100 };
+        let mut heard = vec![Vec::new(); guests.len()];
+        let mut synced = vec![false; guests.len()];
+        let mut silent_since = now();
+        while let Some(behind) = synced.iter().position(|synced| !synced) {
+            for ((guest, heard), synced) in guests.iter_mut().zip(&mut heard).zip(&mut synced) {
+                while !*synced && let Some(next) = guest.peer.hear(now() + GLANCE) {
+                    silent_since = now();
+                    match next {
+                        Heard::Line(line) if line == marker => *synced = true,
+                        Heard::Line(line) if is_marker(&line) => {}
+                        Heard::End | Heard::Closed(_) => {
+                            return fault(
+                                format!("a member hears {marker:?}"),
+                                format!("{next:?}, after {}", last(heard)),
+                            );
+                        }
+                        other => heard.push(other),
+                    }
                 }
             }
+            if silent_since.elapsed() < silence_max {
+                continue;
+            }
+            if reliable || now() > deadline {
+                return fault(
+                    format!("a member hears {marker:?} in time"),
+                    format!("the last was {}", last(&heard[behind])),
+                );
+            }
+            self.say(marker_text(&marker))?;
+            silent_since = now();
         }
+        Ok(heard)
     }
 
     /// Waits until a peer that moves to another room hears that it has arrived. False if its connection was closed, so

@@ -26,7 +26,7 @@ pub(in crate::conformance) fn everything_in_order<M: Medium>(medium: &M) -> Chec
         guest.say("done")?;
         stage.wait_for_said(&guest.author, "done")?;
     }
-    let heard = [stage.sync(&mut guests[0])?, stage.sync(&mut guests[1])?, stage.sync(&mut guests[2])?];
+    let heard = stage.sync_all(&mut guests)?;
     for (guest, heard) in guests.iter().zip(&heard) {
         let lines = stage.said_to(&guest.author);
         stage.compare(&lines, heard)?;
@@ -74,7 +74,7 @@ pub(in crate::conformance) fn one_order<M: Medium>(medium: &M) -> Checked {
         said += usize::from(event.is_message());
         (said == 5 * EACH).then_some(())
     })?;
-    let heard = [stage.sync(&mut guests[0])?, stage.sync(&mut guests[1])?, stage.sync(&mut guests[2])?];
+    let heard = stage.sync_all(&mut guests)?;
     for (guest, heard) in guests.iter().zip(&heard) {
         let lines = stage.said_to(&guest.author);
         stage.compare(&lines, heard)?;

@@ -73,9 +73,9 @@ pub(in crate::conformance) fn amid_talk<M: Medium>(medium: &M) -> Checked {
         }
     }
     stage.say("all are here")?;
-    for guest in &mut guests {
-        let heard = stage.sync(guest)?;
-        stage.listen();
+    let heard = stage.sync_all(&mut guests)?;
+    stage.listen();
+    for (guest, heard) in guests.iter().zip(heard) {
         let joined = |entry: &&Arc<Entry>| matches!(&entry.event, Event::Joined { author, .. } if *author == guest.author);
         let join = stage.seen().iter().find(joined).map_or(0, |join| join.seq);
         let after = stage.seen().iter().filter(|entry| entry.event.is_message() && entry.seq > join);
