@@ -282,11 +282,16 @@ const COMMANDS: [&str; if cfg!(unix) { 7 } else { 6 }] = [
 #[command(after_help = "\
 Examples:
   chat man | man -l -
-  chat man client > /usr/local/share/man/man1/chat-client.1")]
+  chat man client > /usr/local/share/man/man1/chat-client.1
+  chat man history import | man -l -")]
 pub(crate) struct ManArgs {
     /// The command that the page is about [default: chat itself]
     #[arg(value_name = "COMMAND", value_parser = COMMANDS)]
     pub(crate) command: Option<String>,
+
+    /// The command of that command, such as `import` of history
+    #[arg(value_name = "SUBCOMMAND")]
+    pub(crate) subcommand: Option<String>,
 }
 
 #[cfg(test)]

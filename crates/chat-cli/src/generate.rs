@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 
 use crate::args::{Args, CompletionsArgs, ManArgs};
 use crate::failure::Failure;
@@ -19,22 +19,23 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<ExitCode, Failure> {
 pub(crate) fn man(args: &ManArgs) -> Result<ExitCode, Failure> {
     let mut chat = Args::command();
     chat.build();
-    let command = match &args.command {
-        None => chat,
-        Some(name) => match chat.find_subcommand(name) {
-            Some(command) => command.clone(),
-            None => {
-                let names: Vec<&str> = chat.get_subcommands().map(clap::Command::get_name).collect();
-                let hint = format!("one of: {}", names.join(", "));
-                return Err(Failure::new(format!("there is no command '{name}'"), Some(hint)));
-            }
-        },
-    };
-    print(&page(&command)?)
+    let mut command = &chat;
+    for name in args.command.iter().chain(&args.subcommand) {
+        command = command.find_subcommand(name).ok_or_else(|| no_command(command, name))?;
+    }
+    print(&page(command)?)
+}
+
+fn no_command(of: &Command, name: &str) -> Failure {
+    let names: Vec<&str> =
+        of.get_subcommands().map(Command::get_name).filter(|name| *name != "help").collect();
+    let hint = if names.is_empty() { "it has none".to_owned() } else { format!("one of: {}", names.join(", ")) };
+    let of = of.get_bin_name().unwrap_or("chat");
+    Failure::usage(format!("{of} has no command '{name}'"), Some(hint))
 }
 
 /// The page of a command, which is called `chat-command` as everyone's are.
-fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
+fn page(command: &Command) -> io::Result<Vec<u8>> {
     let title = command.get_display_name().unwrap_or("chat").to_uppercase();
     let version = concat!("chat ", env!("CARGO_PKG_VERSION"));
     let man = clap_mangen::Man::new(command.clone()).title(title).source(version).manual("User Commands");
@@ -51,8 +52,8 @@ fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// What each subcommand does. Not every one has a page of its own.
-fn subcommands(command: &clap::Command) -> Vec<u8> {
+/// What each subcommand does.
+fn subcommands(command: &Command) -> Vec<u8> {
     let mut section = String::new();
     for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
         let about = subcommand.get_about().map(ToString::to_string).unwrap_or_default();

@@ -1,11 +1,13 @@
 //! Tips: what to type when an argument is not understood.
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args::Args;
+use crate::failure::Failure;
 
 /// Prints what is wrong with the command line, and what people usually mean by it.
 pub(crate) fn explain(mut error: clap::Error, arguments: &[String]) -> ExitCode {
@@ -23,8 +25,14 @@ pub(crate) fn explain(mut error: clap::Error, arguments: &[String]) -> ExitCode 
             None => drop(error.remove(ContextKind::Suggested)),
         }
     }
-    // If stdout or stderr is gone there is nobody to tell.
-    let _nobody = error.print();
+    let is_help = !error.use_stderr();
+    match error.print() {
+        Err(failed) if is_help && failed.kind() != io::ErrorKind::BrokenPipe => {
+            return Failure::new(format!("cannot write to stdout: {failed}"), None).report();
+        }
+        // If the reader is gone, or stderr, there is nobody to tell.
+        _ => {}
+    }
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 

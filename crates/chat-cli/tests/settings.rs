@@ -238,6 +238,10 @@ fn a_check_tells_all_that_is_wrong() {
         assert_eq!(checked.status.code(), Some(1), "{flag}");
         assert!(stderr(&checked).contains(wrong), "{flag}: {}", stderr(&checked));
     }
+    let address_for_both = support::free_address().to_string();
+    let checked =
+        chat(&["server", "tcp", "--check", "--bind", &address_for_both, "--admin", &address_for_both]);
+    assert!(stderr(&checked).contains("choose another one for --admin"), "{}", stderr(&checked));
     for wrong in [
         "the TLS certificate has expired at 2020-01-01T00:00:00",
         "there is no operator password",

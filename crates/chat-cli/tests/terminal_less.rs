@@ -139,6 +139,9 @@ fn it_explains_itself() {
     assert!(code == Some(0) && script.contains("--no-timestamps"));
     let (code, page) = output(&["man", "server"]);
     assert!(code == Some(0) && page.contains("CHAT-SERVER"));
+    let (code, page) = output(&["man", "history", "import"]);
+    assert!(code == Some(0) && page.contains("CHAT-HISTORY-IMPORT"), "{page}");
     assert_eq!(output(&["man", "nonsense"]).0, Some(2));
+    assert_eq!(output(&["man", "history", "nonsense"]).0, Some(2));
     assert_eq!(output(&["completions", "nonsense"]).0, Some(2));
 }

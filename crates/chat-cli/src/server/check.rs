@@ -86,14 +86,11 @@ fn cluster(args: &ServerArgs) -> Result<(), Failure> {
         .map_or(Ok(()), |config| cluster::connect(config, &args.cluster, None).map(drop))
 }
 
-/// Binds the addresses for a moment.
+/// Binds the addresses for a moment, all at once: two of them may be the same.
 fn addresses(args: &ServerArgs) -> Result<(), Failure> {
-    listen::bind_all(args)?;
+    let _bound = listen::bind_all(args)?;
     #[cfg(unix)]
-    {
-        sockets::files::bind_files(args, &[])?;
-        sockets::asked_control_socket(args)?;
-    }
+    let _files = (sockets::files::bind_files(args, &[])?, sockets::asked_control_socket(args)?);
     args.admin.as_ref().map_or(Ok(()), |address| metrics::bind(address).map(drop))
 }
 

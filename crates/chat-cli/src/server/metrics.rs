@@ -48,7 +48,7 @@ pub(super) fn bind(asked: &Address) -> Result<TcpListener, Failure> {
     TcpListener::bind(asked).map_err(|source| {
         let hint = match source.kind() {
             ErrorKind::AddrInUse => {
-                Some("another program has that port: choose another one for --admin".to_owned())
+                Some("that port is taken: choose another one for --admin".to_owned())
             }
             _ => None,
         };

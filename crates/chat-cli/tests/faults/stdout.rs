@@ -51,6 +51,13 @@ fn on_a_full_disk_the_room_goes_on_and_the_server_complains_once() {
 }
 
 #[test]
+fn a_help_that_cannot_be_written_is_a_failure() {
+    let output = Command::new("sh").args(["-c", &format!("{CHAT} --help > /dev/full")]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && stderr.contains("cannot write to stdout"), "{stderr}");
+}
+
+#[test]
 fn without_a_stdout_the_room_goes_on() {
     redirected(">&-", 0);
 }
