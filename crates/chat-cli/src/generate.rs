@@ -29,7 +29,8 @@ pub(crate) fn man(args: &ManArgs) -> Result<ExitCode, Failure> {
 fn no_command(of: &Command, name: &str) -> Failure {
     let names: Vec<&str> =
         of.get_subcommands().map(Command::get_name).filter(|name| *name != "help").collect();
-    let hint = if names.is_empty() { "it has none".to_owned() } else { format!("one of: {}", names.join(", ")) };
+    let hint =
+        if names.is_empty() { "it has none".to_owned() } else { format!("one of: {}", names.join(", ")) };
     let of = of.get_bin_name().unwrap_or("chat");
     Failure::usage(format!("{of} has no command '{name}'"), Some(hint))
 }

@@ -10,14 +10,13 @@
 mod power;
 mod support;
 
-use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use support::{CHAT, Process, Server, client_command_over, free_address};
+use support::{CHAT, Directory, Process, Server, client_command_over, free_address};
 
 /// How often to kill the server unless `CHAT_KILLS` says otherwise.
 const KILLS: u32 = 8;
@@ -39,7 +38,7 @@ fn confirmed(report: &str) -> Option<u64> {
 /// How a server runs, and how it ends.
 struct Life {
     address: SocketAddr,
-    file: PathBuf,
+    directory: Directory,
     transport: &'static str,
     sync: &'static str,
     /// The library that notes which writes are not on the disk.
@@ -48,18 +47,19 @@ struct Life {
 }
 
 impl Life {
-    fn new(name: &str, transport: &'static str, sync: &'static str) -> Self {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("durability-{name}"));
-        let _not_there = fs::remove_dir_all(&directory);
-        fs::create_dir_all(&directory).unwrap();
+    fn new(transport: &'static str, sync: &'static str) -> Self {
         Self {
             address: free_address(),
-            file: directory.join("chat.db"),
+            directory: Directory::new(),
             transport,
             sync,
             #[cfg(target_os = "linux")]
             library: None,
         }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.root().join("chat.db")
     }
 
     fn server(&self) -> Server {
@@ -72,7 +72,7 @@ impl Life {
             "--history-sync",
             self.sync,
         ]);
-        command.arg("--history").arg(&self.file).env_remove("XDG_RUNTIME_DIR");
+        command.arg("--history").arg(self.file()).env_remove("XDG_RUNTIME_DIR");
         #[cfg(target_os = "linux")]
         if let Some(library) = &self.library {
             command.env("LD_PRELOAD", library);
@@ -86,7 +86,7 @@ impl Life {
         running.process.exit_code();
         #[cfg(target_os = "linux")]
         if self.library.is_some() {
-            power::lose(&self.file, (kill % 2 == 1).then_some(u64::from(kill)));
+            power::lose(&self.file(), (kill % 2 == 1).then_some(u64::from(kill)));
         }
         #[cfg(not(target_os = "linux"))]
         let _ = kill;
@@ -94,7 +94,7 @@ impl Life {
 }
 
 fn nothing_is_lost_or_doubled(life: &Life) {
-    let (transport, address, file) = (life.transport, life.address, &life.file);
+    let (transport, address, file) = (life.transport, life.address, &life.file());
     let kills = std::env::var("CHAT_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     let mut running = life.server();
     let mut client =
@@ -140,19 +140,19 @@ fn nothing_is_lost_or_doubled(life: &Life) {
 
 #[test]
 fn over_tcp_nothing_confirmed_is_lost_and_nothing_is_said_twice_however_often_the_server_is_killed() {
-    nothing_is_lost_or_doubled(&Life::new("tcp", "tcp", "os"));
+    nothing_is_lost_or_doubled(&Life::new("tcp", "os"));
 }
 
 #[test]
 fn over_udp_nothing_confirmed_is_lost_and_nothing_is_said_twice_however_often_the_server_is_killed() {
-    nothing_is_lost_or_doubled(&Life::new("udp", "udp", "os"));
+    nothing_is_lost_or_doubled(&Life::new("udp", "os"));
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn with_disk_nothing_confirmed_is_lost_however_often_the_power_fails() {
     let Some(library) = power::library() else { return };
-    let life = Life { library: Some(library), ..Life::new("power", "tcp", "disk") };
+    let life = Life { library: Some(library), ..Life::new("tcp", "disk") };
     nothing_is_lost_or_doubled(&life);
 }
 
@@ -163,8 +163,7 @@ fn with_os_a_loss_of_power_may_cost_the_newest_messages_and_never_the_file() {
     let Some(library) = power::library() else { return };
     let mut has_lost = false;
     for kill in 0..4 {
-        let name = format!("power-os-{kill}");
-        let life = Life { library: Some(library.clone()), ..Life::new(&name, "tcp", "os") };
+        let life = Life { library: Some(library.clone()), ..Life::new("tcp", "os") };
         let mut running = life.server();
         let mut client = Process::start(&mut client_command_over("tcp", life.address, &["--json", "--stay"]));
         (1..=MESSAGES)
@@ -174,7 +173,7 @@ fn with_os_a_loss_of_power_may_cost_the_newest_messages_and_never_the_file() {
         });
         life.end(&mut running, kill);
         let _again = life.server();
-        let kept = kept(&life.file);
+        let kept = kept(&life.file());
         has_lost |= (kept.len() as u64) < MESSAGES;
         assert!(kept.iter().copied().eq(1..=kept.len() as u64), "what is left is the beginning");
     }

@@ -5,19 +5,13 @@ mod support;
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use chat_store::Archive;
-use support::{CHAT, Peer, Process, Server, Written, client_command, client_command_over, free_address};
-
-/// A path for a history that does not exist yet.
-fn file(name: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("history-{name}"));
-    let _not_there = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).unwrap();
-    directory.join("chat.db")
-}
+use support::{
+    CHAT, Directory, Peer, Process, Server, Written, client_command, client_command_over, free_address,
+};
 
 fn server(address: SocketAddr, file: &Path, flags: &[&str]) -> Server {
     let history = ["--history", file.to_str().unwrap()];
@@ -46,7 +40,8 @@ fn member(server: &Server, name: &str) -> Peer {
 
 #[test]
 fn what_was_said_survives_kill_9_and_its_members_come_back() {
-    let (address, file) = (free_address(), file("kill"));
+    let (address, directory) = (free_address(), Directory::new());
+    let file = directory.root().join("chat.db");
     let mut before = server(address, &file, &[]);
     let flags = ["--stay", "--reconnect", "--name", "ann"];
     let mut client = Process::start(&mut client_command(address, &flags));
@@ -74,7 +69,8 @@ fn history_on_join_is_as_long_as_the_client_asks_also_after_kill_9() {
 fn long_history(transport: &str) {
     const MESSAGES: usize = 20_000;
     const ASKED: usize = 15_000;
-    let (address, file) = (free_address(), file(&format!("long-{transport}")));
+    let (address, directory) = (free_address(), Directory::new());
+    let file = directory.root().join("chat.db");
     let lines: String = (1..=MESSAGES).map(|number| format!("line {number}\n")).collect();
     let log = file.with_file_name("many.log");
     fs::write(&log, lines).unwrap();
@@ -98,7 +94,8 @@ fn long_history(transport: &str) {
 
 #[test]
 fn a_history_is_read_while_the_server_runs_and_without_it() {
-    let file = file("read");
+    let directory = Directory::new();
+    let file = directory.root().join("chat.db");
     let path = file.to_str().unwrap();
     let mut server = server(free_address(), &file, &[]);
     let mut ann = member(&server, "ann");
@@ -120,7 +117,8 @@ fn a_history_is_read_while_the_server_runs_and_without_it() {
 
 #[test]
 fn a_server_that_is_stopped_leaves_one_file_that_is_the_whole_history() {
-    let file = file("copy");
+    let directory = Directory::new();
+    let file = directory.root().join("chat.db");
     let mut server = server(free_address(), &file, &["--history-sync", "disk", "--keep", "30d"]);
     let mut ann = member(&server, "ann");
     ann.send("hello\n");
@@ -137,7 +135,8 @@ fn a_server_that_is_stopped_leaves_one_file_that_is_the_whole_history() {
 
 #[test]
 fn two_servers_cannot_share_a_history() {
-    let file = file("shared");
+    let directory = Directory::new();
+    let file = directory.root().join("chat.db");
     let _first = server(free_address(), &file, &[]);
     let second = Command::new(CHAT)
         .args(["server", "tcp", "--bind", "127.0.0.1:0", "--history", file.to_str().unwrap()])
@@ -151,7 +150,8 @@ fn two_servers_cannot_share_a_history() {
 
 #[test]
 fn a_file_of_something_else_is_refused_and_left_alone() {
-    let file = file("other");
+    let directory = Directory::new();
+    let file = directory.root().join("chat.db");
     fs::write(&file, "dear diary\n".repeat(100)).unwrap();
     let output =
         Command::new(CHAT).args(["server", "tcp", "--history", file.to_str().unwrap()]).output().unwrap();
@@ -162,7 +162,8 @@ fn a_file_of_something_else_is_refused_and_left_alone() {
 
 #[test]
 fn a_log_is_imported_and_one_person_is_redacted() {
-    let file = file("import");
+    let directory = Directory::new();
+    let file = directory.root().join("chat.db");
     let (path, log) = (file.to_str().unwrap(), file.with_file_name("old.log"));
     // Some programs on Windows begin with a byte order mark.
     fs::write(&log, "\u{feff}[ann] hello\n[bob] my password is hunter2\nno author\n").unwrap();
@@ -192,7 +193,8 @@ fn a_log_is_imported_and_one_person_is_redacted() {
 
 #[test]
 fn a_log_is_not_imported_into_no_room_of_a_history_whose_rooms_have_names() {
-    let file = file("import-rooms");
+    let directory = Directory::new();
+    let file = directory.root().join("chat.db");
     let (path, log) = (file.to_str().unwrap(), file.with_file_name("old.log"));
     fs::write(&log, "[ann] hello\n").unwrap();
     let log = log.to_str().unwrap();
@@ -213,7 +215,8 @@ fn a_log_is_not_imported_into_no_room_of_a_history_whose_rooms_have_names() {
 
 #[test]
 fn nobody_needs_to_read_how_many_messages_were_changed() {
-    let file = file("unread");
+    let directory = Directory::new();
+    let file = directory.root().join("chat.db");
     let log = file.with_file_name("old.log");
     fs::write(&log, "[ann] hello\n").unwrap();
     let (path, log) = (file.to_str().unwrap(), log.to_str().unwrap());
@@ -231,7 +234,8 @@ fn nobody_needs_to_read_how_many_messages_were_changed() {
 fn a_program_pages_back_over_tcp_and_udp() {
     const MESSAGES: usize = 120;
     for transport in ["tcp", "udp"] {
-        let (address, file) = (free_address(), file(&format!("page-{transport}")));
+        let (address, directory) = (free_address(), Directory::new());
+        let file = directory.root().join("chat.db");
         let lines: String = (1..=MESSAGES).map(|number| format!("[ann] line {number}\n")).collect();
         let log = file.with_file_name("old.log");
         fs::write(&log, lines).unwrap();
@@ -270,7 +274,8 @@ fn a_program_pages_back_over_tcp_and_udp() {
 #[cfg(unix)]
 #[test]
 fn a_history_whose_file_is_removed_is_told_of() {
-    let file = file("removed");
+    let directory = Directory::new();
+    let file = directory.root().join("chat.db");
     let server = server(free_address(), &file, &[]);
     let mut ann = member(&server, "ann");
     ann.send("one\n");

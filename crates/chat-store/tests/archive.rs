@@ -11,7 +11,8 @@ use support::{all, directory, open, room, texts};
 
 #[test]
 fn an_author_without_a_name_or_an_address_is_not_taken_for_the_room() {
-    let path = directory("shown").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     assert_eq!(Archive::import(&path, "", 1_000_000, ["[ann] hello"]).unwrap(), 1);
     Connection::open(&path).unwrap().execute("UPDATE messages SET author = 'uid:1000'", []).unwrap();
     let store = open(&path);
@@ -21,7 +22,8 @@ fn an_author_without_a_name_or_an_address_is_not_taken_for_the_room() {
 
 #[test]
 fn a_plain_log_is_brought_in_and_found() {
-    let path = directory("import").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let lines = ["[ann] good morning", "[192.0.2.1:5] hello", "[uid:1000] hi", "a line of nobody", ""];
     assert_eq!(Archive::import(&path, "", 1_000_000, lines).unwrap(), 4);
     let store = open(&path);
@@ -44,7 +46,8 @@ fn a_plain_log_is_brought_in_and_found() {
 
 #[test]
 fn the_times_of_a_log_are_brought_in_and_none_is_before_the_one_before_it_or_in_the_future() {
-    let path = directory("import-times").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let now = 1_795_687_439_000;
     let lines = [
         "2026-11-26T03:32:26+01:00 [ann] hello",
@@ -73,7 +76,8 @@ fn the_times_of_a_log_are_brought_in_and_none_is_before_the_one_before_it_or_in_
 
 #[test]
 fn the_view_is_for_people() {
-    let path = directory("view").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     Archive::import(&path, "lobby", 1_795_687_439_000, ["[ann] hello"]).unwrap();
     let connection = Connection::open(&path).unwrap();
     let row = connection.query_row("SELECT * FROM history", [], |row| {

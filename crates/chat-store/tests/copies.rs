@@ -14,6 +14,7 @@ use crossbeam_channel::never;
 use rusqlite::Connection;
 
 use support::{directory, hear, open};
+use tempfile::TempDir;
 
 /// A log that holds few messages, so that old ones are read from journals.
 fn config() -> RoomConfig {
@@ -84,14 +85,14 @@ fn found(room: &Room, words: &str) -> Vec<u64> {
     room.search(u64::MAX, 10, filter).unwrap().messages.iter().map(|kept| kept.seq).collect()
 }
 
-fn paths(name: &str) -> (PathBuf, PathBuf) {
-    let directory = directory(name);
-    (directory.join("source.db"), directory.join("copy.db"))
+fn paths(directory: &TempDir) -> (PathBuf, PathBuf) {
+    (directory.path().join("source.db"), directory.path().join("copy.db"))
 }
 
 #[test]
 fn an_empty_copy_fills_itself_and_then_follows() {
-    let (source, path) = paths("copy-fills");
+    let directory = directory();
+    let (source, path) = paths(&directory);
     let (source, copy) = (open(&source), open(&path));
     drop(say(&support::room(&source), 1, 3_000));
     let room = copied_room(&copy, &source).unwrap();
@@ -107,7 +108,8 @@ fn an_empty_copy_fills_itself_and_then_follows() {
 
 #[test]
 fn a_copy_that_was_away_has_everything_once_afterwards() {
-    let (source, path) = paths("copy-away");
+    let directory = directory();
+    let (source, path) = paths(&directory);
     let source = open(&source);
     let copy = open(&path);
     let room = copied_room(&copy, &source).unwrap();
@@ -125,7 +127,8 @@ fn a_copy_that_was_away_has_everything_once_afterwards() {
 #[test]
 fn what_either_side_has_deleted_is_read_from_the_other_one() {
     for is_source_short in [true, false] {
-        let (source_path, path) = paths(&format!("copy-short-{is_source_short}"));
+        let directory = directory();
+        let (source_path, path) = paths(&directory);
         let short = || StoreConfig::default().with_keep_messages(100);
         let (source, copy) = (open(&source_path), open(&path));
         let room = copied_room(&copy, &source).unwrap();
@@ -153,7 +156,8 @@ fn what_either_side_has_deleted_is_read_from_the_other_one() {
 
 #[test]
 fn messages_that_nobody_has_any_more_are_left_out_of_the_copy_and_keep_their_numbers() {
-    let (source_path, path) = paths("copy-hole");
+    let directory = directory();
+    let (source_path, path) = paths(&directory);
     let source = open(&source_path);
     let copy = open(&path);
     let room = copied_room(&copy, &source).unwrap();
@@ -184,7 +188,8 @@ fn messages_that_nobody_has_any_more_are_left_out_of_the_copy_and_keep_their_num
 
 #[test]
 fn a_file_with_other_messages_is_refused_and_not_changed() {
-    let (source_path, path) = paths("copy-other");
+    let directory = directory();
+    let (source_path, path) = paths(&directory);
     let (source, copy) = (open(&source_path), open(&path));
     drop(say(&support::room(&source), 1, 20));
     drop(say(&support::room(&copy), 1, 10));
@@ -196,7 +201,8 @@ fn a_file_with_other_messages_is_refused_and_not_changed() {
 #[test]
 fn a_copy_that_went_on_by_itself_is_refused() {
     for own in [5, 30] {
-        let (source_path, path) = paths(&format!("copy-ahead-{own}"));
+        let directory = directory();
+        let (source_path, path) = paths(&directory);
         let (source, copy) = (open(&source_path), open(&path));
         let room = copied_room(&copy, &source).unwrap();
         drop(say(&room, 1, 10));
@@ -224,7 +230,8 @@ fn a_copy_that_went_on_by_itself_is_refused() {
 
 #[test]
 fn a_copy_that_turns_out_to_be_another_one_later_is_left_alone_and_not_read() {
-    let (source_path, path) = paths("copy-later");
+    let directory = directory();
+    let (source_path, path) = paths(&directory);
     let (source, copy) = (open(&source_path), open(&path));
     let room = copied_room(&copy, &source).unwrap();
     drop(say(&room, 1, 10));
@@ -245,7 +252,8 @@ fn a_copy_that_turns_out_to_be_another_one_later_is_left_alone_and_not_read() {
 
 #[test]
 fn while_the_copy_cannot_be_written_messages_go_on_and_it_catches_up_afterwards() {
-    let (source, path) = paths("copy-locked");
+    let directory = directory();
+    let (source, path) = paths(&directory);
     let (source, copy) = (open(&source), open(&path));
     let room = copied_room(&copy, &source).unwrap();
     drop(say(&room, 1, 10));
@@ -263,7 +271,8 @@ fn while_the_copy_cannot_be_written_messages_go_on_and_it_catches_up_afterwards(
 
 #[test]
 fn each_room_has_its_own_copy_and_one_that_is_opened_again_goes_on() {
-    let (source, path) = paths("copy-rooms");
+    let directory = directory();
+    let (source, path) = paths(&directory);
     let (source, copy) = (open(&source), open(&path));
     let config = RoomsConfig::default().with_room("lobby".parse().unwrap()).with_open_max(1);
     let rooms = Rooms::restore(config, Arc::new(copy.copy_of(Arc::new(source)).unwrap())).unwrap();

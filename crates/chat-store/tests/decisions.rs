@@ -22,7 +22,8 @@ fn ban(who: &str, why: &str, until_unix_ms: Option<u64>) -> Ban {
 
 #[test]
 fn what_operators_have_decided_survives() {
-    let path = directory("decided").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let bans = [ban("192.0.2.0/24", "spam", Some(4_951_800_000_250)), ban("ann", "", None)];
     {
         let (store, list) = (open(&path), BanList::new());
@@ -87,7 +88,8 @@ fn mutes_in(path: &Path) -> i64 {
 
 #[test]
 fn a_mute_holds_after_a_restart_for_its_session_its_name_and_its_address_until_it_is_lifted() {
-    let path = directory("muted").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let (store, old) = {
         let store = open(&path);
         let (room, carrier) = carried(&store);

@@ -26,7 +26,8 @@ fn all(path: &Path, selection: &Selection) -> Vec<String> {
 
 #[test]
 fn a_message_that_is_redacted_leaves_no_trace_in_the_file() {
-    let path = directory("redact").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let store = open(&path);
     let before = room(&store);
     let ann = before.join("ann").unwrap();
@@ -48,7 +49,8 @@ fn a_message_that_is_redacted_leaves_no_trace_in_the_file() {
 
 #[test]
 fn an_author_is_redacted_in_any_case_of_letters_of_any_script_and_in_the_sessions_too() {
-    let path = directory("redact-name").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     Archive::import(&path, "", 1_000_000, ["[Jürgen] one", "[JÜRGEN] two", "[jurgen] three"]).unwrap();
     let sql = "INSERT INTO sessions(room, member, name) VALUES (1, 5, 'Jürgen'), (1, 6, 'jurgen')";
     Connection::open(&path).unwrap().execute(sql, []).unwrap();
@@ -70,7 +72,8 @@ fn an_author_is_redacted_in_any_case_of_letters_of_any_script_and_in_the_session
 
 #[test]
 fn while_another_program_reads_it_nobody_is_told_that_no_trace_is_left() {
-    let path = directory("redact-busy").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     drop(open(&path)); // a log beside the file from now on
     Archive::import(&path, "", 1_000_000, ["[ann] hello"]).unwrap();
     let reader = Connection::open(&path).unwrap();
@@ -84,7 +87,8 @@ fn while_another_program_reads_it_nobody_is_told_that_no_trace_is_left() {
 #[expect(clippy::disallowed_methods, reason = "how long the test waits is real time")]
 #[test]
 fn rooms_that_are_gone_with_nothing_to_keep_and_sessions_that_are_never_read_are_deleted() {
-    let path = directory("rows").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let count = |table: &str| {
         let sql = format!("SELECT count(*) FROM {table}");
         Connection::open(&path).unwrap().query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
@@ -124,7 +128,8 @@ fn rooms_that_are_gone_with_nothing_to_keep_and_sessions_that_are_never_read_are
 fn the_lock_is_for_the_owner_of_the_history_alone() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-    let path = directory("lock").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let lock = path.with_extension("db-lock");
     fs::write(&lock, "").unwrap();
     fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).unwrap(); // as it once was

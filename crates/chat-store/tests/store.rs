@@ -29,7 +29,8 @@ fn say(room: &Room, from: u64, up_to: u64) {
 
 #[test]
 fn a_room_goes_on_where_it_stopped() {
-    let path = directory("goes-on").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let (store, before) = {
         let store = open(&path);
         let before = room(&store);
@@ -46,7 +47,8 @@ fn a_room_goes_on_where_it_stopped() {
 
 #[test]
 fn old_messages_are_read_page_by_page_and_found_by_their_words() {
-    let store = open(&directory("pages").join("chat.db"));
+    let directory = directory();
+    let store = open(&directory.path().join("chat.db"));
     let room = room(&store);
     say(&room, 1, 2_000);
     let mut before = u64::MAX;
@@ -84,7 +86,8 @@ fn old_messages_are_read_page_by_page_and_found_by_their_words() {
 
 #[test]
 fn a_room_that_is_open_twice_numbers_each_message_once() {
-    let path = directory("open-twice").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let store = open(&path);
     let (one, other) = (room(&store), room(&store));
     let speakers = [one.join("ann").unwrap(), other.join("ann").unwrap()];
@@ -104,7 +107,8 @@ fn a_room_that_is_open_twice_numbers_each_message_once() {
 
 #[test]
 fn rooms_of_one_file_have_histories_of_their_own() {
-    let path = directory("rooms").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let config =
         || RoomsConfig::default().with_room("lobby".parse().unwrap()).with_room("dev".parse().unwrap());
     let restore = |store: &Store| Rooms::restore(config(), Arc::new(store.clone())).unwrap();
@@ -119,7 +123,8 @@ fn rooms_of_one_file_have_histories_of_their_own() {
 
 #[test]
 fn retention_deletes_the_oldest_messages_and_nothing_is_numbered_twice() {
-    let path = directory("retention").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let config = || StoreConfig::default().with_keep_messages(Some(100));
     let store = Store::open(&path, config()).unwrap();
     let before = room(&store);
@@ -141,17 +146,17 @@ fn retention_deletes_the_oldest_messages_and_nothing_is_numbered_twice() {
 
 #[test]
 fn a_file_of_a_newer_version_of_something_else_or_damaged_is_left_alone() {
-    let directory = directory("errors");
-    let newer = directory.join("newer.db");
+    let directory = directory();
+    let newer = directory.path().join("newer.db");
     drop(open(&newer));
     let connection = Connection::open(&newer).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
-    let other = directory.join("other.db");
+    let other = directory.path().join("other.db");
     Connection::open(&other).unwrap().execute_batch("CREATE TABLE photos(name)").unwrap();
-    let text = directory.join("text.db");
+    let text = directory.path().join("text.db");
     fs::write(&text, "dear diary, ".repeat(500)).unwrap();
-    let damaged = directory.join("damaged.db");
+    let damaged = directory.path().join("damaged.db");
     drop(open(&damaged));
     let mut bytes = fs::read(&damaged).unwrap();
     bytes[100..3_000].fill(0x5a);
@@ -170,14 +175,14 @@ fn a_file_of_a_newer_version_of_something_else_or_damaged_is_left_alone() {
         assert_eq!(fs::read(path).unwrap(), before, "{}", path.display());
     }
     for (path, is_it) in [
-        (directory.join("missing.db"), (|error| matches!(error, OpenError::Missing)) as IsIt),
-        (directory.clone(), |error| matches!(error, OpenError::Directory)),
+        (directory.path().join("missing.db"), (|error| matches!(error, OpenError::Missing)) as IsIt),
+        (directory.path().to_owned(), |error| matches!(error, OpenError::Directory)),
     ] {
         let error = Archive::open(&path).unwrap_err();
         assert!(is_it(&error), "{}: {error:?}", path.display());
     }
-    assert!(!directory.join("text.db-lock").exists(), "nothing is made beside another file");
-    let nowhere = directory.join("no/such");
+    assert!(!directory.path().join("text.db-lock").exists(), "nothing is made beside another file");
+    let nowhere = directory.path().join("no/such");
     let missing = Store::open(nowhere.join("directory.db"), StoreConfig::default()).unwrap_err();
     assert_eq!(missing.to_string(), format!("there is no directory {}", nowhere.display()));
 }
@@ -187,14 +192,14 @@ fn a_file_of_a_newer_version_of_something_else_or_damaged_is_left_alone() {
 fn a_history_has_one_writer_also_by_another_name_and_is_for_its_owner_alone() {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    let directory = directory("links");
-    fs::create_dir(directory.join("data")).unwrap();
-    symlink("data", directory.join("other")).unwrap();
+    let directory = directory();
+    fs::create_dir(directory.path().join("data")).unwrap();
+    symlink("data", directory.path().join("other")).unwrap();
     // A link to a file that is not there yet.
-    symlink("other/chat.db", directory.join("link.db")).unwrap();
-    let store = Store::open(directory.join("link.db"), StoreConfig::default()).unwrap();
-    let file = directory.join("data/chat.db");
-    for path in ["data/chat.db", "other/chat.db", "link.db"].map(|name| directory.join(name)) {
+    symlink("other/chat.db", directory.path().join("link.db")).unwrap();
+    let store = Store::open(directory.path().join("link.db"), StoreConfig::default()).unwrap();
+    let file = directory.path().join("data/chat.db");
+    for path in ["data/chat.db", "other/chat.db", "link.db"].map(|name| directory.path().join(name)) {
         let second = Store::open(&path, StoreConfig::default());
         assert!(matches!(second, Err(OpenError::InUse)), "{}", path.display());
         let redacted = Archive::open(&path).unwrap().redact(None, Some("ann"), &[]);
@@ -206,7 +211,8 @@ fn a_history_has_one_writer_also_by_another_name_and_is_for_its_owner_alone() {
 
 #[test]
 fn a_history_has_one_writer_and_any_number_of_readers() {
-    let path = directory("in-use").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let store = Store::open(&path, StoreConfig::default().with_sync(Sync::Disk)).unwrap();
     let room = room(&store);
     say(&room, 1, 3);
@@ -223,37 +229,38 @@ fn a_history_has_one_writer_and_any_number_of_readers() {
 
 #[test]
 fn a_history_is_read_where_nothing_can_be_written_beside_it() {
-    let directory = directory("read-only");
-    let path = directory.join("chat #1?.db");
+    let directory = directory();
+    let path = directory.path().join("chat #1?.db");
     let store = open(&path);
     say(&room(&store), 1, 3);
     store.close();
     // SQLite needs a file of this name to read while another program writes.
-    fs::create_dir(directory.join("chat #1?.db-shm")).unwrap();
+    fs::create_dir(directory.path().join("chat #1?.db-shm")).unwrap();
     assert_eq!(all(&path, &Selection::default()).len(), 3);
 }
 
 #[test]
 fn whether_the_next_server_can_go_on_is_found_out_while_the_first_one_writes() {
-    let directory = directory("next");
-    let path = directory.join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let store = open(&path);
     let before = room(&store);
     say(&before, 1, 10);
     Store::check(&path).unwrap();
     say(&before, 11, 20);
-    let other = directory.join("other");
+    let other = directory.path().join("other");
     fs::write(&other, "this is no database, however long one looks at it").unwrap();
     assert!(matches!(Store::check(&other), Err(OpenError::Damaged(_) | OpenError::NotHistory)));
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(Store::check(&path), Err(OpenError::Newer { .. })));
-    assert!(Store::check(directory.join("missing")).is_err());
-    assert!(!directory.join("missing").exists());
+    assert!(Store::check(directory.path().join("missing")).is_err());
+    assert!(!directory.path().join("missing").exists());
 }
 
 #[test]
 fn when_writing_fails_speakers_are_told_and_it_goes_on_by_itself() {
-    let path = directory("full").join("chat.db");
+    let directory = directory();
+    let path = directory.path().join("chat.db");
     let store = open(&path);
     let room = room(&store);
     say(&room, 1, 10);
@@ -284,9 +291,9 @@ const TO_FIRST: &str = "DROP TABLE bans; ALTER TABLE rooms DROP COLUMN slow_ms; 
 
 #[test]
 fn a_file_of_an_older_version_becomes_one_of_the_present() {
-    for (name, steps_back) in [("first", format!("{TO_SECOND} {TO_FIRST}")), ("second", TO_SECOND.to_owned())]
-    {
-        let path = directory(&format!("{name}-version")).join("chat.db");
+    for steps_back in [format!("{TO_SECOND} {TO_FIRST}"), TO_SECOND.to_owned()] {
+        let directory = directory();
+        let path = directory.path().join("chat.db");
         say(&room(&open(&path)), 1, 3);
         let file = Connection::open(&path).unwrap();
         file.execute_batch(&steps_back).unwrap();
@@ -311,7 +318,8 @@ fn a_file_of_an_older_version_becomes_one_of_the_present() {
 
 #[test]
 fn a_setting_that_is_kept_wakes_nobody() {
-    let store = open(&directory("wakes").join("chat.db"));
+    let directory = directory();
+    let store = open(&directory.path().join("chat.db"));
     let room = room(&store);
     let wakes = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&wakes);

@@ -47,9 +47,7 @@ pub(super) fn serve(listener: TcpListener, rooms: &Rooms, named: &[Name], bans: 
 pub(super) fn bind(asked: &Address) -> Result<TcpListener, Failure> {
     TcpListener::bind(asked).map_err(|source| {
         let hint = match source.kind() {
-            ErrorKind::AddrInUse => {
-                Some("that port is taken: choose another one for --admin".to_owned())
-            }
+            ErrorKind::AddrInUse => Some("that port is taken: choose another one for --admin".to_owned()),
             _ => None,
         };
         Failure::new(CannotServe { asked: asked.clone(), source }, hint)

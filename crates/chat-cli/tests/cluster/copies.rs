@@ -47,7 +47,7 @@ fn terminate(cluster: &mut Cluster, index: usize) {
 
 #[test]
 fn what_is_said_at_one_server_is_found_at_another_one() {
-    let Some(cluster) = Cluster::start_with_copies("found", 1, 2) else { return };
+    let Some(cluster) = Cluster::start_with_copies(1, 2) else { return };
     let (mut ann, mut bob) = (cluster.server(0).peer(), cluster.server(1).peer());
     ann.send("the deploy has failed\n");
     ann.send("the deploy is fine\n");
@@ -59,7 +59,7 @@ fn what_is_said_at_one_server_is_found_at_another_one() {
 
 #[test]
 fn a_server_that_was_away_gets_what_was_said_meanwhile_once_and_an_empty_copy_gets_all() {
-    let Some(mut cluster) = Cluster::start_with_copies("away", 1, 2) else { return };
+    let Some(mut cluster) = Cluster::start_with_copies(1, 2) else { return };
     let file = cluster.copy(1);
     cluster.server(0).peer().send("before\n");
     filled(&file, 1);
@@ -86,7 +86,7 @@ fn a_server_that_was_away_gets_what_was_said_meanwhile_once_and_an_empty_copy_ge
 
 #[test]
 fn a_copy_of_another_cluster_is_refused_and_left_as_it_was() {
-    let Some(mut cluster) = Cluster::start_with_copies("refused", 1, 2) else { return };
+    let Some(mut cluster) = Cluster::start_with_copies(1, 2) else { return };
     cluster.server(0).peer().send("said in the cluster\n");
     let file = cluster.copy(1);
     filled(&file, 1);
@@ -99,7 +99,7 @@ fn a_copy_of_another_cluster_is_refused_and_left_as_it_was() {
     let urls = cluster.nats.urls().join(",");
     let mut command = Command::new(CHAT);
     command.args(["server", "tcp", "--bind", "127.0.0.1:0", "--nats", &urls, "--cluster-secret-file"]);
-    let output = command.arg(&cluster.secret).arg("--history").arg(&file).output().unwrap();
+    let output = command.arg(cluster.secret()).arg("--history").arg(&file).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("is no copy of the messages that the servers share"), "{told}");

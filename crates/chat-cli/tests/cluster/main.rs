@@ -13,15 +13,14 @@ mod schedule;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use chat_testkit::NatsServers;
 use link::Link;
-use support::{CHAT, Peer, Process, Server, client_command_over, free_address};
+use support::{CHAT, Directory, Peer, Process, Server, client_command_over, free_address};
 
 /// How long the answer to a command may take that depends on other servers. The names of a dead one come free after 15 seconds.
 const ANSWERS_IN: Duration = Duration::from_secs(60);
@@ -41,40 +40,38 @@ pub(crate) struct Cluster {
     links: Vec<Vec<Link>>,
     /// From one NATS server to another one.
     routes: Vec<(usize, usize, Link)>,
-    secret: PathBuf,
-    /// Where each server keeps its copy of what is said, if it does.
-    copies: Option<PathBuf>,
+    /// Each server keeps a copy of what is said.
+    copies: bool,
+    /// For the secret and the copies.
+    directory: Directory,
 }
 
 impl Cluster {
     /// `None` if there is no NATS on this machine.
-    pub(crate) fn start(name: &str, nats: usize, servers: usize) -> Option<Self> {
-        Self::start_all(name, nats, servers, false)
+    pub(crate) fn start(nats: usize, servers: usize) -> Option<Self> {
+        Self::start_all(nats, servers, false)
     }
 
     /// Like [`start`](Self::start), but each server keeps a copy of what is said.
-    pub(crate) fn start_with_copies(name: &str, nats: usize, servers: usize) -> Option<Self> {
-        Self::start_all(name, nats, servers, true)
+    pub(crate) fn start_with_copies(nats: usize, servers: usize) -> Option<Self> {
+        Self::start_all(nats, servers, true)
     }
 
-    fn start_all(name: &str, nats: usize, servers: usize, copies: bool) -> Option<Self> {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cluster-{name}"));
+    fn start_all(nats: usize, servers: usize, copies: bool) -> Option<Self> {
+        let directory = Directory::new();
         let mut routes = Vec::new();
-        let nats = NatsServers::start_routed(nats, &directory.join("nats"), |from, to, server| {
+        let nats = NatsServers::start_routed(nats, &directory.root().join("nats"), |from, to, server| {
             let link = Link::to(server);
             let address = link.address;
             routes.push((from, to, link));
             address
         })?;
-        let secret = directory.join("secret");
-        fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
+        directory.write("secret", "0123456789abcdef0123456789abcdef\n");
         let addresses: Vec<SocketAddr> = (0..servers).map(|_| free_address()).collect();
         let servers = (0..servers).map(|_| None).collect();
-        (0..addresses.len()).for_each(|index| drop(fs::remove_file(copy(&directory, index))));
-        let copies = copies.then_some(directory);
         let link = |url: &String| Link::to(url.trim_start_matches("nats://").parse().unwrap());
         let links = addresses.iter().map(|_| nats.urls().iter().map(link).collect()).collect();
-        let mut cluster = Self { nats, servers, addresses, links, routes, secret, copies };
+        let mut cluster = Self { nats, servers, addresses, links, routes, copies, directory };
         (0..cluster.servers.len()).for_each(|index| cluster.restart(index));
         Some(cluster)
     }
@@ -85,10 +82,10 @@ impl Cluster {
             let urls = self.links[index].iter().map(|link| format!("nats://{}", link.address));
             let urls: Vec<String> = urls.collect();
             let replicas = urls.len().to_string();
-            let (urls, secret) = (urls.join(","), self.secret.to_str().unwrap());
+            let (urls, secret) = (urls.join(","), self.secret());
             let mut flags = vec!["--nats", &urls, "--nats-replicas", &replicas];
-            flags.extend(["--cluster-secret-file", secret, "--rate", "0"]);
-            let copy = self.copies.as_ref().map(|_| self.copy(index));
+            flags.extend(["--cluster-secret-file", &secret, "--rate", "0"]);
+            let copy = self.copies.then(|| self.copy(index));
             flags.extend(copy.iter().flat_map(|copy| ["--history", copy.to_str().unwrap()]));
             let bind = self.addresses[index].to_string();
             self.servers[index] = Some(Server::at(&bind, &["tcp", "udp"], &flags));
@@ -122,7 +119,12 @@ impl Cluster {
 
     /// Where a server keeps its copy.
     pub(crate) fn copy(&self, index: usize) -> PathBuf {
-        copy(self.copies.as_ref().unwrap(), index)
+        self.directory.root().join(format!("copy{index}.db"))
+    }
+
+    /// The file with the secret of all servers.
+    fn secret(&self) -> String {
+        self.directory.path("secret")
     }
 
     /// Kills a chat server.
@@ -136,10 +138,6 @@ impl Cluster {
     fn server(&self, index: usize) -> &Server {
         self.servers[index].as_ref().unwrap()
     }
-}
-
-fn copy(directory: &Path, index: usize) -> PathBuf {
-    directory.join(format!("copy{index}.db"))
 }
 
 /// `chat client` that may use any of these servers.
@@ -159,7 +157,7 @@ fn reports(client: &Process, what: &str) {
 
 #[test]
 fn members_of_all_servers_and_transports_read_what_anyone_says() {
-    let Some(cluster) = Cluster::start("talk", 1, 2) else { return };
+    let Some(cluster) = Cluster::start(1, 2) else { return };
     let mut plain = cluster.server(0).peer();
     let mut framed = Process::start(&mut client_command_over("udp", cluster.addresses[1], &["--stay"]));
     framed.hears(&mut plain);
@@ -170,7 +168,7 @@ fn members_of_all_servers_and_transports_read_what_anyone_says() {
 #[test]
 fn a_client_whose_server_dies_goes_on_at_another_one() {
     for transport in ["tcp", "udp"] {
-        let Some(mut cluster) = Cluster::start(&format!("moves-{transport}"), 1, 2) else { return };
+        let Some(mut cluster) = Cluster::start(1, 2) else { return };
         let mut moving = client(transport, &cluster.addresses);
         moving.type_line(r#"{"type":"say","text":"before"}"#);
         reports(&moving, r#""text":"before""#);
@@ -189,7 +187,7 @@ fn a_client_whose_server_dies_goes_on_at_another_one() {
 
 #[test]
 fn names_lists_and_private_messages_reach_other_servers_and_the_names_of_a_dead_one_come_free() {
-    let Some(mut cluster) = Cluster::start("people", 1, 3) else { return };
+    let Some(mut cluster) = Cluster::start(1, 3) else { return };
     let (mut ann, mut eve) = (cluster.server(0).peer(), cluster.server(2).peer());
     let mut bob = cluster.server(1).peer();
     answers(&mut ann, "/nick ann\n", "You are ann");
@@ -234,7 +232,7 @@ fn hears(peer: &mut Peer, before: usize, what: &str) {
 
 #[test]
 fn a_server_that_stops_says_goodbye_to_its_own_members_only_and_their_names_are_free_at_once() {
-    let Some(cluster) = Cluster::start("stops", 1, 2) else { return };
+    let Some(cluster) = Cluster::start(1, 2) else { return };
     let (mut here, mut there) = (cluster.server(0).peer(), cluster.server(1).peer());
     answers(&mut here, "/nick ann\n", "You are ann");
     // What is said under a name comes once the name is taken.
@@ -253,18 +251,16 @@ fn a_server_that_stops_says_goodbye_to_its_own_members_only_and_their_names_are_
 
 #[test]
 fn what_is_wrong_is_told_with_what_to_do() {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster-wrong");
-    fs::create_dir_all(&directory).unwrap();
-    let short = directory.join("short");
-    fs::write(&short, "abc\n").unwrap();
-    let run = |secret: &Path| {
+    let directory = Directory::new();
+    let short = directory.write("short", "abc\n");
+    let run = |secret: &str| {
         let mut command = Command::new(CHAT);
         command.args(["server", "tcp", "--bind", "127.0.0.1:0", "--nats", "nats://127.0.0.1:1"]);
         let output = command.arg("--cluster-secret-file").arg(secret).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8(output.stderr).unwrap()
     };
-    let told = run(&directory.join("none"));
+    let told = run(&directory.path("none"));
     assert!(told.contains("openssl rand -hex 32"), "{told}");
     let told = run(&short);
     assert!(told.contains("3 bytes") && told.contains("32"), "{told}");
@@ -272,8 +268,8 @@ fn what_is_wrong_is_told_with_what_to_do() {
 
 #[test]
 fn a_server_says_at_once_that_it_waits_for_nats() {
-    let secret = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster-waits-secret");
-    fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
+    let directory = Directory::new();
+    let secret = directory.write("secret", "0123456789abcdef0123456789abcdef\n");
     let mut command = Command::new(CHAT);
     command.args(["server", "tcp", "--bind", "127.0.0.1:0", "--nats", "nats://127.0.0.1:1"]);
     let process = Process::start(command.arg("--cluster-secret-file").arg(secret));
@@ -283,11 +279,10 @@ fn a_server_says_at_once_that_it_waits_for_nats() {
 
 #[test]
 fn servers_with_different_secrets_tell_their_operators() {
-    let Some(cluster) = Cluster::start("secrets", 1, 1) else { return };
-    let other = cluster.secret.with_file_name("other-secret");
-    fs::write(&other, "fedcba9876543210fedcba9876543210\n").unwrap();
+    let Some(cluster) = Cluster::start(1, 1) else { return };
+    let other = cluster.directory.write("other-secret", "fedcba9876543210fedcba9876543210\n");
     let url = format!("nats://{}", cluster.links[0][0].address);
-    let secret = ["--cluster-secret-file", other.to_str().unwrap()];
+    let secret = ["--cluster-secret-file", &other];
     let stranger = Server::over(&["tcp"], &[&["--nats", &url][..], &secret[..]].concat());
     for server in [cluster.server(0), &stranger] {
         server.process.stderr.wait_until("the warning", |output| {
@@ -298,7 +293,7 @@ fn servers_with_different_secrets_tell_their_operators() {
 
 #[test]
 fn talking_goes_on_soon_after_the_stream_has_a_leader_again() {
-    let Some(mut cluster) = Cluster::start("leader", 3, 2) else { return };
+    let Some(mut cluster) = Cluster::start(3, 2) else { return };
     let (mut speaks, mut hears_it) = (cluster.server(0).peer(), cluster.server(1).peer());
     speaks.send("before\n");
     hears(&mut hears_it, 0, "before\n");
@@ -323,7 +318,7 @@ fn talking_goes_on_soon_after_the_stream_has_a_leader_again() {
 
 #[test]
 fn a_server_that_is_cut_off_tells_its_members_and_goes_on_once_the_link_is_mended() {
-    let Some(cluster) = Cluster::start("cut-off", 1, 2) else { return };
+    let Some(cluster) = Cluster::start(1, 2) else { return };
     let (mut ann, mut bob) = (cluster.server(0).peer(), cluster.server(1).peer());
     let mut eve = cluster.server(1).peer();
     ann.send("before\n");
@@ -356,7 +351,7 @@ fn faults_of_all_kinds_lose_nothing_and_double_nothing() {
     };
     for seed in seeds {
         println!("CHAT_SEED={seed}");
-        let Some(cluster) = Cluster::start_with_copies(&format!("faults-{seed}"), 3, 3) else { return };
+        let Some(cluster) = Cluster::start_with_copies(3, 3) else { return };
         schedule::run(seed, cluster);
     }
 }

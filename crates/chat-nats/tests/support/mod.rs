@@ -14,6 +14,7 @@ use chat_proto::Resume;
 use chat_testkit::NatsServers;
 
 pub(crate) fn nats(name: &str, count: usize) -> Option<NatsServers> {
+    let name = format!("{name}-{}", std::process::id());
     NatsServers::start(count, &Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
 }
 

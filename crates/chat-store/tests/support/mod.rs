@@ -1,18 +1,15 @@
 //! What the tests share: a file in a directory of its own, and a room that has it as its history.
 #![allow(dead_code, reason = "every test file is a crate of its own and uses its part of this")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chat_core::{Heard, Room, RoomConfig};
 use chat_store::{Archive, Message, Selection, Store, StoreConfig};
+use tempfile::TempDir;
 
-/// An empty directory of the test's own.
-pub(crate) fn directory(name: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _not_there = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).unwrap();
-    directory
+/// An empty directory of the test's own. It is removed when this is dropped.
+pub(crate) fn directory() -> TempDir {
+    tempfile::tempdir().unwrap()
 }
 
 pub(crate) fn open(path: &Path) -> Store {
