@@ -1,11 +1,11 @@
 //! The room's state and its rules. No clock, no lock, no I/O: `now` is an argument, and the wakers to call are handed
 //! back to the caller.
 
-mod answered;
 pub(crate) mod direct_lane;
 mod elsewhere;
 mod in_flight;
 mod leaving;
+mod local_answers;
 mod local_lane;
 mod local_past;
 pub(crate) mod log;
@@ -39,9 +39,9 @@ use crate::state::presence_summary::PresenceSummary;
 use crate::state::sessions::Sessions;
 use crate::stats::{ByTransport, Stats, TransportStats};
 
-use answered::Asked;
 use elsewhere::Elsewheres;
 pub(crate) use in_flight::InFlight;
+use local_answers::Asked;
 pub(crate) use local_past::Next;
 pub(crate) use look_back::{Question, Questions};
 pub(crate) use membership::Newcomer;

@@ -7,7 +7,7 @@
 //! | protocol code without sockets | [`Network`], [`Streams`]: seeded loss, delay, small buffers and resets |
 //! | code that uses a journal | [`ScriptedJournal`]: it keeps, fails and crashes when it is told to |
 //! | several servers on NATS | [`NatsServers`]: real processes that a test can kill, stop and restart |
-//! | a transport that strangers reach | [`STRANGERS_TCP`], [`STRANGERS_UDP`]: first bytes of other protocols |
+//! | a transport that any program may reach | [`FOREIGN_PROTOCOLS_TCP`], [`FOREIGN_PROTOCOLS_UDP`]: first bytes of other protocols |
 //! | anything with a clock | [`VirtualTime`] |
 //! | a real socket with a timeout | [`uninterrupted`] |
 //!
@@ -15,20 +15,20 @@
 //! that serves real sockets runs here, thousands of times faster, and always in the same way.
 
 pub mod conformance;
+mod foreign_protocols;
 mod journal;
 mod memory;
 mod nats;
 mod network;
-mod strangers;
 mod streams;
 mod time;
 mod welcome;
 
+pub use foreign_protocols::{FOREIGN_PROTOCOLS_TCP, FOREIGN_PROTOCOLS_UDP, ForeignProtocol};
 pub use journal::{ScriptedJournal, ScriptedJournals};
 pub use memory::{MemoryDoor, MemoryPeer, MemoryTransport};
 pub use nats::NatsServers;
 pub use network::{Conditions, Datagram, Network};
-pub use strangers::{STRANGERS_TCP, STRANGERS_UDP, Stranger};
 pub use streams::{StreamConditions, StreamEnd, StreamEvent, Streams};
 pub use time::{VirtualTime, uninterrupted};
 pub use welcome::welcome;

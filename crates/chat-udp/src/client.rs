@@ -1,7 +1,7 @@
 //! A client over UDP: a thread that carries a [`Client`].
 //!
 //! `session.rs` is the protocol, without socket and clock; `framed.rs` puts a conversation on top of it,
-//! and `link.rs` a socket beneath it. `reach.rs` finds a server that answers.
+//! and `link.rs` a socket beneath it. `dial.rs` finds a server that answers.
 
 mod dial;
 mod framed;

@@ -4,7 +4,7 @@ pub(crate) mod cookie;
 pub(crate) mod peers;
 mod plain;
 mod receive;
-pub(crate) mod strangers;
+pub(crate) mod unproven;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +19,7 @@ use rand::rngs::StdRng;
 use crate::config::UdpConfig;
 use crate::endpoint::cookie::CookieKeys;
 use crate::endpoint::peers::{Peer, Peers};
-use crate::endpoint::strangers::Strangers;
+use crate::endpoint::unproven::Unproven;
 use crate::limits::OUTBOX_DATAGRAMS_MAX;
 use crate::route::Route;
 use crate::session::Context;
@@ -64,7 +64,7 @@ pub struct Endpoint {
     cookie_keys: CookieKeys,
     random: StdRng,
     peers: Peers,
-    strangers: Strangers,
+    unproven: Unproven,
     /// Hellos that wait for the room that they name.
     hellos: Vec<WaitingHello>,
     /// For peers without a session.
@@ -93,7 +93,7 @@ impl Endpoint {
             cookie_keys: CookieKeys::new(now, &mut random),
             random,
             peers: Peers::default(),
-            strangers: Strangers::default(),
+            unproven: Unproven::default(),
             hellos: Vec::new(),
             outbox: VecDeque::new(),
         }

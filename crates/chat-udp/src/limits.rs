@@ -19,7 +19,7 @@ pub(crate) const ANSWERS_PER_LEASE: u8 = 3;
 pub(crate) const GUESSES_PER_LEASE: u8 = 3;
 
 /// Unproven addresses that are remembered, in a table of 200 KiB.
-pub(crate) const STRANGERS_MAX: usize = 4096;
+pub(crate) const UNPROVEN_MAX: usize = 4096;
 
 /// How long a peer stays a member without a datagram from it. Three keep-alives may be lost.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 //! Its datagrams are split into lines. It gets its own lines back, like everyone else, since such programs wait
 //! for an answer. Nothing is sent twice: the cursor moves past every entry that a datagram carried.
 
-pub(crate) mod goal;
+pub(crate) mod moving;
 pub(crate) mod pages;
 
 use std::collections::VecDeque;
@@ -18,7 +18,7 @@ use chat_proto::{Author, Direct, LeaveReason, Line, MemberId, Notice, PeerAddr, 
 use memchr::memmem;
 
 use crate::limits::LEASE;
-use crate::plain::goal::Goal;
+use crate::plain::moving::Goal;
 use crate::plain::pages::PlainPast;
 use crate::session::Context;
 

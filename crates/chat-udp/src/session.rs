@@ -13,11 +13,11 @@
 //!
 //! Addresses are the endpoint's business: what comes in here is from the proven one.
 
-pub(crate) mod beyond;
+pub(crate) mod acked_early;
 mod catching_up;
+pub(crate) mod direct_lane;
 mod ending;
 pub(crate) mod incoming;
-pub(crate) mod lane;
 pub(crate) mod outgoing;
 pub(crate) mod pages;
 pub(crate) mod phase;
@@ -33,8 +33,8 @@ use chat_proto::{Direct, LeaveReason, SessionId, Welcome};
 
 use crate::endpoint::cookie::MadeAt;
 use crate::limits::{BYE_TRIES, LEASE, OPENING_TIMEOUT};
+use crate::session::direct_lane::DirectLane;
 use crate::session::incoming::Incoming;
-use crate::session::lane::Lane;
 use crate::session::outgoing::Outgoing;
 use crate::session::pages::Past;
 use crate::session::phase::{Opening, Phase};
@@ -84,7 +84,7 @@ pub(crate) struct Session {
     outgoing: Outgoing,
     incoming: Incoming,
     /// Items that are meant for this member alone; nothing while there are none.
-    lane: Option<Box<Lane>>,
+    lane: Option<Box<DirectLane>>,
     /// Nothing for a session that was never behind the log.
     past: Option<Box<Past>>,
 }

@@ -17,7 +17,7 @@ mod opening;
 mod room;
 mod rooms;
 mod stock_clients;
-mod strangers;
+mod foreign_protocols;
 #[path = "../support/mod.rs"]
 mod support;
 mod tcp_framed;

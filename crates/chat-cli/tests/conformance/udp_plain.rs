@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use chat_proto::limits::{PLAIN_ANSWER_BYTES_MAX, PLAIN_DATAGRAM_BYTES_MAX};
-use chat_testkit::STRANGERS_UDP;
+use chat_testkit::FOREIGN_PROTOCOLS_UDP;
 
 use crate::datagrams::{Member, Plain};
 use crate::support::{Server, own_address};
@@ -128,7 +128,7 @@ fn clause_10_3_an_empty_datagram_joins_and_says_nothing() {
 fn clause_9_3_what_is_not_text_is_nobodys_message() {
     let server = Server::over(&["tcp", "udp"], &[]);
     let (mut reader, peer) = (server.peer(), Plain::new(&server));
-    for stranger in STRANGERS_UDP {
+    for stranger in FOREIGN_PROTOCOLS_UDP {
         peer.send(stranger.bytes);
     }
     peer.send(b"J\xf6rg");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chat_proto::{Entry, Event, LeaveReason, MemberId, Name};
 
 use super::State;
-use super::answered::Answer;
+use super::local_answers::Answer;
 use super::local_lane::LocalLane;
 use super::local_past::LocalPast;
 use crate::error::NickError;

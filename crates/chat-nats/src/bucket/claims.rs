@@ -12,7 +12,7 @@
 //! A key belongs to the session, wherever that goes on, and to the server where it is. When that server is gone, anybody may
 //! take the name over.
 
-mod held;
+mod names_elsewhere;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::layout::Place;
 use crate::limits::{
     CLAIM_RETRY, CLAIM_TRIES, CLAIMS_AT_ONCE, DELETED_MAX, DELETES_PAUSE, DELETION_REMEMBERED,
 };
-use held::{Claim, HeldNames};
+use names_elsewhere::{Claim, HeldNames};
 
 /// A session here that has a name, or is about to get or to give up one.
 #[derive(Debug)]

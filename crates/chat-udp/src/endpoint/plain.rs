@@ -139,7 +139,7 @@ impl Endpoint {
     fn ask(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) -> Option<usize> {
         let peer = PeerAddr::from(from);
         if let Some(number) = plain::number(bytes)
-            && self.strangers.may_guess(peer, self.cookie_keys.place(peer), now)
+            && self.unproven.may_guess(peer, self.cookie_keys.place(peer), now)
             && self.cookie_keys.is_number(number, peer, now)
         {
             return self.join_plain(from, bytes, Some(number), now);
@@ -179,7 +179,7 @@ impl Endpoint {
     /// Sends `answer` to a peer that is not a member, unless it has had its share of answers.
     fn answer_stranger(&mut self, from: SocketAddr, bytes: &[u8], answer: Vec<u8>, now: Instant) {
         let peer = PeerAddr::from(from);
-        if self.strangers.may_answer(peer, self.cookie_keys.place(peer), bytes.len(), answer.len(), now) {
+        if self.unproven.may_answer(peer, self.cookie_keys.place(peer), bytes.len(), answer.len(), now) {
             self.push_answer(Route { peer: from, local: self.asked }, answer);
         }
     }

@@ -22,7 +22,7 @@ use chat_proto::limits::SLOTS_AHEAD_MAX;
 
 use crate::limits::REORDER_DELAY_MIN;
 use crate::rtt::Rtt;
-use crate::session::beyond::Beyond;
+use crate::session::acked_early::AckedEarly;
 use crate::window::Window;
 
 /// The header of a skip is at most this much longer than the header of entries: by two numbers.
@@ -51,7 +51,7 @@ pub(crate) struct Outgoing {
     /// The first slot that was never sent.
     sent: u64,
     /// The entries that the member has beyond `acked`, counted from there.
-    beyond: Beyond,
+    beyond: AckedEarly,
     /// Slots to send again, except those that the member has.
     resend: Range<u64>,
     /// Where the member was told to go on after it lagged. Rare, and so behind a pointer.
@@ -77,7 +77,7 @@ impl Outgoing {
         Self {
             acked: start,
             sent: start.slot(),
-            beyond: Beyond::default(),
+            beyond: AckedEarly::default(),
             resend: 0..0,
             skip: None,
             skip_on_its_way: false,
@@ -179,7 +179,7 @@ impl Outgoing {
         // The entries sent beyond that may or may not have arrived; the member's acknowledgement will say.
         self.sent = self.sent.max(end);
         self.resend = end..self.sent;
-        self.beyond = Beyond::default();
+        self.beyond = AckedEarly::default();
         self.gap_timeout = None;
         self.timed = None;
         self.skip = Some(Box::new(resume));

@@ -3,19 +3,19 @@
 
 /// The first bytes of another protocol, written from its specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stranger {
+pub struct ForeignProtocol {
     /// The protocol, and which of its messages this is.
     pub protocol: &'static str,
     /// The bytes of the first write, or of the first datagram.
     pub bytes: &'static [u8],
 }
 
-const fn stranger(protocol: &'static str, bytes: &'static [u8]) -> Stranger {
-    Stranger { protocol, bytes }
+const fn stranger(protocol: &'static str, bytes: &'static [u8]) -> ForeignProtocol {
+    ForeignProtocol { protocol, bytes }
 }
 
 /// Protocols over TCP.
-pub const STRANGERS_TCP: &[Stranger] = &[
+pub const FOREIGN_PROTOCOLS_TCP: &[ForeignProtocol] = &[
     stranger("HTTP GET", b"GET / HTTP/1.1\r\nHost: localhost:5555\r\n\r\n[127.0.0.1:1] hello\r\n"),
     stranger("HTTP 1.0", b"GET /index.html HTTP/1.0\r\n\r\n"),
     stranger("HTTP POST", b"POST /chat HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"),
@@ -101,7 +101,7 @@ pub const STRANGERS_TCP: &[Stranger] = &[
 ];
 
 /// Protocols over UDP.
-pub const STRANGERS_UDP: &[Stranger] = &[
+pub const FOREIGN_PROTOCOLS_UDP: &[ForeignProtocol] = &[
     // WebRTC of a web page: a binding request in which the page chooses the user name.
     stranger(
         "STUN of a browser",

@@ -9,18 +9,18 @@ use std::time::Instant;
 
 use chat_proto::PeerAddr;
 
-use crate::limits::{ANSWERS_PER_LEASE, GUESSES_PER_LEASE, LEASE, STRANGERS_MAX};
+use crate::limits::{ANSWERS_PER_LEASE, GUESSES_PER_LEASE, LEASE, UNPROVEN_MAX};
 
 /// A table of fixed size. Each address has one place in it, and replaces the previous address there: a
-/// flood of forged addresses makes the server forget strangers, but nothing grows.
+/// flood of forged addresses makes the server forget addresses, but nothing grows.
 #[derive(Debug, Default)]
-pub(crate) struct Strangers {
+pub(crate) struct Unproven {
     /// Empty until the first stranger comes.
-    places: Vec<Option<Stranger>>,
+    places: Vec<Option<ForeignProtocol>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Stranger {
+struct ForeignProtocol {
     address: PeerAddr,
     /// The end of its lease; after that it counts as a new address.
     until: Instant,
@@ -28,7 +28,7 @@ struct Stranger {
     guesses: u8,
 }
 
-impl Strangers {
+impl Unproven {
     /// Whether the address may get one more answer, to a datagram of this many bytes. Counts it as sent.
     /// `hash` is a keyed hash of the address.
     pub(crate) fn may_answer(
@@ -48,13 +48,13 @@ impl Strangers {
         count(&mut self.at(address, hash, now).guesses, GUESSES_PER_LEASE)
     }
 
-    fn at(&mut self, address: PeerAddr, hash: u64, now: Instant) -> &mut Stranger {
+    fn at(&mut self, address: PeerAddr, hash: u64, now: Instant) -> &mut ForeignProtocol {
         if self.places.is_empty() {
-            self.places.resize(STRANGERS_MAX, None);
+            self.places.resize(UNPROVEN_MAX, None);
         }
-        let fresh = Stranger { address, until: now + LEASE, answers: 0, guesses: 0 };
+        let fresh = ForeignProtocol { address, until: now + LEASE, answers: 0, guesses: 0 };
         #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
-        let place = &mut self.places[hash as usize % STRANGERS_MAX];
+        let place = &mut self.places[hash as usize % UNPROVEN_MAX];
         if place.is_none_or(|known| known.address != address || known.until <= now) {
             *place = None;
         }
@@ -88,26 +88,26 @@ mod tests {
 
     #[test]
     fn an_address_has_three_answers_and_three_guesses_per_lease() {
-        let (mut strangers, now) = (Strangers::default(), begin());
+        let (mut unproven, now) = (Unproven::default(), begin());
         let (ann, bob): (PeerAddr, PeerAddr) =
             ("192.0.2.1:1".parse().unwrap(), "192.0.2.1:2".parse().unwrap());
         for at in [now, now + LEASE] {
             for round in 0..6 {
-                assert_eq!(strangers.may_answer(ann, 7, 1, 20, at), round < 3);
-                assert_eq!(strangers.may_guess(ann, 7, at), round < 3);
+                assert_eq!(unproven.may_answer(ann, 7, 1, 20, at), round < 3);
+                assert_eq!(unproven.may_guess(ann, 7, at), round < 3);
             }
             let later = at + LEASE - Duration::from_millis(1);
-            assert!(!strangers.may_answer(ann, 7, 1, 20, later) && !strangers.may_guess(ann, 7, later));
-            assert!(strangers.may_answer(bob, 8, 1, 20, at), "another port is another peer");
+            assert!(!unproven.may_answer(ann, 7, 1, 20, later) && !unproven.may_guess(ann, 7, later));
+            assert!(unproven.may_answer(bob, 8, 1, 20, at), "another port is another peer");
         }
     }
 
     #[test]
     fn an_answer_has_at_most_three_times_the_bytes_with_all_headers() {
-        let (mut strangers, now) = (Strangers::default(), begin());
+        let (mut unproven, now) = (Unproven::default(), begin());
         let mut may = |address: &str, received, answer| {
-            strangers.places.clear();
-            strangers.may_answer(address.parse().unwrap(), 7, received, answer, now)
+            unproven.places.clear();
+            unproven.may_answer(address.parse().unwrap(), 7, received, answer, now)
         };
         // 3 x (28 + 1) and 3 x (48 + 1), less the headers of the answer.
         assert!(may("192.0.2.1:1", 1, 59) && !may("192.0.2.1:1", 1, 60));
@@ -116,11 +116,11 @@ mod tests {
 
     #[test]
     fn a_flood_of_addresses_takes_no_memory() {
-        let (mut strangers, now) = (Strangers::default(), begin());
+        let (mut unproven, now) = (Unproven::default(), begin());
         for number in 0..100_000_u32 {
             let address = PeerAddr::from(std::net::SocketAddr::from((number.to_be_bytes(), 1)));
-            assert!(strangers.may_answer(address, u64::from(number), 1, 20, now));
+            assert!(unproven.may_answer(address, u64::from(number), 1, 20, now));
         }
-        assert_eq!(strangers.places.len(), STRANGERS_MAX);
+        assert_eq!(unproven.places.len(), UNPROVEN_MAX);
     }
 }

@@ -11,7 +11,7 @@ use chat_proto::{Direct, RoomDatagram, SessionId, encode_direct};
 ///
 /// They are few, so that all of them are sent at once, and all of them again when no answer comes in time.
 #[derive(Debug, Default)]
-pub(crate) struct Lane {
+pub(crate) struct DirectLane {
     items: VecDeque<Arc<Direct>>,
     /// How many of them were sent.
     sent: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Lane {
     timeout: Option<Instant>,
 }
 
-impl Lane {
+impl DirectLane {
     pub(crate) fn push(&mut self, direct: Arc<Direct>) {
         self.items.push_back(direct);
     }

@@ -4,9 +4,9 @@ use chat_proto::SlotSet;
 
 /// A [`SlotSet`] that exists only while it is not empty: its 128 bytes would be a third of a session.
 #[derive(Debug, Default)]
-pub(crate) struct Beyond(Option<Box<SlotSet>>);
+pub(crate) struct AckedEarly(Option<Box<SlotSet>>);
 
-impl Beyond {
+impl AckedEarly {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn nothing_takes_no_memory() {
-        let mut beyond = Beyond::default();
+        let mut beyond = AckedEarly::default();
         beyond.union(&SlotSet::default());
         assert!(beyond.is_empty() && beyond.0.is_none());
         let mut three = SlotSet::default();

@@ -1,7 +1,7 @@
 //! Clauses 2.7, 4.1 and 4.2, tested with what other programs send first. Scanners, browsers and misconfigured clients
 //! come to every port.
 
-use chat_testkit::{STRANGERS_TCP, Stranger};
+use chat_testkit::{FOREIGN_PROTOCOLS_TCP, ForeignProtocol};
 
 use crate::support::{Peer, Server};
 
@@ -80,8 +80,8 @@ fn clause_2_7_of_protocols_of_text_the_room_hears_nothing_but_clean_lines_that_s
 #[test]
 fn clause_4_2_of_sixty_other_protocols_nobody_hears_and_each_is_closed_without_a_byte() {
     let mut room = Room::new();
-    assert!(STRANGERS_TCP.len() >= 60);
-    for Stranger { protocol, bytes } in STRANGERS_TCP {
+    assert!(FOREIGN_PROTOCOLS_TCP.len() >= 60);
+    for ForeignProtocol { protocol, bytes } in FOREIGN_PROTOCOLS_TCP {
         let mut stranger = room.server.peer();
         stranger.send(bytes);
         assert_eq!(stranger.read_to_end(), [""; 0], "{protocol}");
@@ -93,12 +93,12 @@ fn clause_4_2_of_sixty_other_protocols_nobody_hears_and_each_is_closed_without_a
 #[test]
 fn clause_4_2_a_request_or_a_handshake_that_comes_byte_by_byte_is_closed_without_a_byte() {
     let mut room = Room::new();
-    let drips = |stranger: &&Stranger| {
+    let drips = |stranger: &&ForeignProtocol| {
         ["HTTP", "TLS", "WebSocket", "SIP", "STUN", "MQTT"]
             .iter()
             .any(|name| stranger.protocol.starts_with(name))
     };
-    for Stranger { protocol, bytes } in STRANGERS_TCP.iter().filter(drips) {
+    for ForeignProtocol { protocol, bytes } in FOREIGN_PROTOCOLS_TCP.iter().filter(drips) {
         let mut stranger = room.server.peer();
         stranger.socket.set_nodelay(true).unwrap();
         if !stranger.send_without_a_pause(bytes.chunks(1)) {

@@ -1,18 +1,20 @@
 //! The first bytes of other protocols are not taken for text, and text is not taken for another protocol.
 
 use chat_proto::TextKind;
-use chat_testkit::{STRANGERS_TCP, STRANGERS_UDP, Stranger};
+use chat_testkit::{FOREIGN_PROTOCOLS_TCP, FOREIGN_PROTOCOLS_UDP, ForeignProtocol};
 
 #[test]
 fn nothing_that_another_protocol_begins_with_is_text() {
-    for Stranger { protocol, bytes } in STRANGERS_UDP {
+    for ForeignProtocol { protocol, bytes } in FOREIGN_PROTOCOLS_UDP {
         assert_eq!(TextKind::of_first(bytes), TextKind::NotText, "{protocol} over UDP");
     }
     // Bytes 0xff begin telnet commands, which are removed first over TCP.
-    for Stranger { protocol, bytes } in STRANGERS_TCP.iter().filter(|stranger| stranger.bytes[0] != 0xff) {
+    for ForeignProtocol { protocol, bytes } in
+        FOREIGN_PROTOCOLS_TCP.iter().filter(|stranger| stranger.bytes[0] != 0xff)
+    {
         assert_eq!(TextKind::of_first(bytes), TextKind::NotText, "{protocol} over TCP");
     }
-    assert!(STRANGERS_TCP.len() >= 40 && STRANGERS_UDP.len() >= 40);
+    assert!(FOREIGN_PROTOCOLS_TCP.len() >= 40 && FOREIGN_PROTOCOLS_UDP.len() >= 40);
 }
 
 #[test]
