@@ -16,11 +16,11 @@ use crate::limits::{ANSWERS_PER_LEASE, GUESSES_PER_LEASE, LEASE, UNPROVEN_MAX};
 #[derive(Debug, Default)]
 pub(crate) struct Unproven {
     /// Empty until the first stranger comes.
-    places: Vec<Option<ForeignProtocol>>,
+    places: Vec<Option<UnprovenAddress>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct ForeignProtocol {
+struct UnprovenAddress {
     address: PeerAddr,
     /// The end of its lease; after that it counts as a new address.
     until: Instant,
@@ -48,11 +48,11 @@ impl Unproven {
         count(&mut self.at(address, hash, now).guesses, GUESSES_PER_LEASE)
     }
 
-    fn at(&mut self, address: PeerAddr, hash: u64, now: Instant) -> &mut ForeignProtocol {
+    fn at(&mut self, address: PeerAddr, hash: u64, now: Instant) -> &mut UnprovenAddress {
         if self.places.is_empty() {
             self.places.resize(UNPROVEN_MAX, None);
         }
-        let fresh = ForeignProtocol { address, until: now + LEASE, answers: 0, guesses: 0 };
+        let fresh = UnprovenAddress { address, until: now + LEASE, answers: 0, guesses: 0 };
         #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
         let place = &mut self.places[hash as usize % UNPROVEN_MAX];
         if place.is_none_or(|known| known.address != address || known.until <= now) {
