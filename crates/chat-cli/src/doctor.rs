@@ -12,7 +12,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use chat_core::client::ADDRESSES_MAX;
+use chat_core::limits::ADDRESSES_MAX;
 
 use crate::args::DoctorArgs;
 use crate::failure::Failure;

@@ -9,9 +9,9 @@ pub(crate) mod opening;
 pub(crate) mod operators;
 
 pub use admission::network_of;
-pub use ban_list::{BANS_MAX, Ban, BanList, BanListFull, Banned, BannedError};
+pub use ban_list::{Ban, BanList, BanListFull, Banned, BannedError};
 pub use gate::{Gate, JoinRequest, Refusal};
-pub use identity::{Identity, PROOF_BYTES_MAX};
-pub use mutes::{MUTES_MAX, Mute, MuteList};
+pub use identity::Identity;
+pub use mutes::{Mute, MuteList};
 pub use opening::Opening;
 pub use operators::{Entered, OperatorPassword, PasswordError};

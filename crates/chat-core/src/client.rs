@@ -19,6 +19,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use thiserror::Error;
 
 use crate::commands::Line;
+use crate::limits::{COMMANDS_MAX, EVENTS_MAX};
 use crate::waker::Waker;
 
 pub use carrier::{Carrier, ConnectError, Talk, User};
@@ -26,16 +27,10 @@ pub use config::ClientConfig;
 pub use queue::Command;
 pub use saved::{SavedSession, SavedSessionError};
 
-pub use conversation::{Conversation, UNCONFIRMED_MAX};
-pub use dial::{ADDRESSES_MAX, ATTEMPT_DELAY, interleaved};
+pub use conversation::Conversation;
+pub use dial::interleaved;
 pub use event::{ClientEnd, ClientEvent, OldMessages};
 use queue::Commands;
-
-/// Events that may wait for the user.
-const EVENTS_MAX: usize = 1024;
-
-/// Commands that may wait for the carrying thread.
-const COMMANDS_MAX: usize = 64;
 
 /// A membership in a room on a server, carried by a thread of its own.
 ///

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use chat_proto::{Author, DirectItem, MemberId, Text};
 
+use crate::limits::ANSWER_LINES_MAX;
 use crate::room::Room;
 use crate::rooms::pending_room::PendingRoom;
 
@@ -19,9 +20,6 @@ pub use line::Line;
 pub(crate) use moderation::in_words;
 
 use line::first_word;
-
-/// Most lines in the answer to one command; the last line counts the omitted ones.
-pub const ANSWER_LINES_MAX: usize = 40;
 
 /// The commands of a room, sorted by name.
 ///

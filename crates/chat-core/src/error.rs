@@ -168,7 +168,7 @@ impl NickError {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IgnoreError {
-    /// It ignores [`IGNORED_MAX`](crate::IGNORED_MAX) members already.
+    /// It ignores [`IGNORED_MAX`](crate::limits::IGNORED_MAX) members already.
     #[error("you ignore as many as you can")]
     TooMany,
     /// There is no such remote member. A local member is read by the embedder's own code, which can skip any entry.
@@ -199,7 +199,7 @@ pub enum RoomError {
         open_per_address_max: usize,
     },
     /// There are more rooms than a server can have.
-    #[error("{rooms} rooms are more than {}", crate::ROOMS_MAX)]
+    #[error("{rooms} rooms are more than {}", crate::limits::ROOMS_MAX)]
     TooMany {
         /// How many were configured, with those that could be opened.
         rooms: usize,
@@ -223,7 +223,7 @@ pub enum MuteError {
     #[error("no such member is here")]
     NotPresent,
     /// As many mutes are in force as there can be.
-    #[error("there are {} mutes, which is the most there may be", crate::access::MUTES_MAX)]
+    #[error("there are {} mutes, which is the most there may be", crate::limits::MUTES_MAX)]
     Full,
 }
 

@@ -7,18 +7,10 @@ use std::time::Duration;
 use chat_proto::{Entry, Event, MemberId, Name, Text};
 use thiserror::Error;
 
-pub use crate::state::sessions::SESSIONS_REMEMBERED_MAX;
-
 use crate::access::mutes::Mute;
 use crate::other_servers::relay::Relay;
 use crate::room::{Room, Shared};
 use crate::rooms::pending_room::OpenRequest;
-
-/// Ids of members that are set aside at a time: more than join while one record is kept.
-pub const IDS_SET_ASIDE: u64 = 65_536;
-
-/// Most bytes of entries in one [`Page`].
-pub const PAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// Decides the order of a room's messages and keeps them. **Never blocks**: it is called under the room's lock, and its own
 /// thread does the work.

@@ -54,6 +54,7 @@ mod encoded;
 mod error;
 mod index;
 pub mod journal;
+pub mod limits;
 mod local_member;
 mod moderator;
 mod observer;
@@ -91,14 +92,13 @@ pub use error::{
 };
 pub use local_member::{Heard, LocalMember};
 pub use moderator::{Moderator, Offer, Verdict};
-pub use observer::{HEARD_AT_ONCE_MAX, Observer};
+pub use observer::Observer;
 pub use room::Room;
 pub use room::look_back::HistoryError;
 pub use room::people::Presence;
 pub use rooms::config::RoomsConfig;
-pub use rooms::{ROOMS_MAX, RoomInfo, Rooms};
+pub use rooms::{RoomInfo, Rooms};
 pub use server::BindError;
-pub use state::profile::IGNORED_MAX;
 pub use stats::{Measure, Stats, TransportStats};
 #[doc(inline)]
 pub use transport::running::{RunError, Running};

@@ -5,13 +5,11 @@ use std::sync::{Arc, PoisonError, Weak};
 use chat_proto::{Entry, Name};
 
 use crate::error::TryRecvError;
+use crate::limits::HEARD_AT_ONCE_MAX;
 use crate::local_member::Heard;
 use crate::room::{Room, Shared};
 use crate::sync::Mutex;
 use crate::waker::Waker;
-
-/// Most that an [`Observer`] hears at once: under one hold of the room's lock.
-pub const HEARD_AT_ONCE_MAX: usize = 64;
 
 /// Hears what happens in a room, and is no member: it has no name, nobody sees it or can tell it anything, and it does not
 /// keep a room alive that members have opened. It is a cursor, as a [`LocalMember`](crate::LocalMember) is: if it is not read nobody waits for it, and it

@@ -18,6 +18,7 @@ use crate::access::opening::Opening;
 use crate::config::RoomConfig;
 use crate::error::RoomError;
 use crate::journal::{JournalError, Journals};
+use crate::limits::ROOMS_MAX;
 use crate::room::Room;
 use crate::rooms::config::RoomsConfig;
 use crate::rooms::open_rooms::OpenRooms;
@@ -25,9 +26,6 @@ use crate::rooms::pending_room::{PendingRoom, open_now};
 use crate::stats::{Stats, TransportStats};
 use crate::sync::Mutex;
 use crate::world::World;
-
-/// Rooms that one server may have at once.
-pub const ROOMS_MAX: usize = 1_000;
 
 /// The rooms of one server, each with its own log, names, topic and history. They share the limits of members, the gate
 /// and the bans.

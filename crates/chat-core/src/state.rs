@@ -32,6 +32,7 @@ use chat_proto::{Name, Text};
 
 use crate::access::admission::Admission;
 use crate::config::RoomConfig;
+use crate::limits::GRACE_MAX;
 use crate::state::log::Log;
 use crate::state::members::Members;
 use crate::state::names::Names;
@@ -49,9 +50,6 @@ pub(crate) use moving::Luggage;
 use readers::{AttachmentState, Wakes};
 pub(crate) use readers::{LOCAL_WORD, LocalState, WORD};
 use renames::Renames;
-
-/// The longest time that members get to read their pending output; an `Instant` has a maximum.
-const GRACE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 #[derive(Debug)]
 pub(crate) struct State {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use chat_core::{HEARD_AT_ONCE_MAX, Heard, NickError, Observer, RecvTimeoutError, TryRecvError, Waker};
+use chat_core::limits::HEARD_AT_ONCE_MAX;
+use chat_core::{Heard, NickError, Observer, RecvTimeoutError, TryRecvError, Waker};
 use chat_proto::LeaveReason;
 use crossbeam_channel::{bounded, select};
 use support::{Carrier, NEVER, flood, hear, in_time, local, room, show, small_room};

@@ -142,7 +142,7 @@ fn a_resumed_session_keeps_the_name_that_it_took_last() {
 fn names_of_sessions_that_have_left_cannot_be_piled_up() {
     let (room, time) = room();
     let mut tcp = Carrier::new(&room, &time);
-    let most = chat_core::journal::SESSIONS_REMEMBERED_MAX;
+    let most = chat_core::limits::SESSIONS_REMEMBERED_MAX;
     let mut come_and_go = |number: usize| {
         let hello = Hello { name: Some(text(&format!("n{number}"))), ..Hello::default() };
         let welcomed = tcp.welcome("192.0.2.1:5", &hello);
@@ -164,9 +164,10 @@ fn a_member_ignores_at_most_so_many_others_and_those_that_leave_make_room() {
     let (room, time) = room();
     let mut tcp = Carrier::new(&room, &time);
     let ann = tcp.join("192.0.2.1:5");
-    let others: Vec<_> =
-        (0..=chat_core::IGNORED_MAX).map(|number| tcp.join(&format!("192.0.2.2:{}", number + 1))).collect();
-    for number in 0..chat_core::IGNORED_MAX {
+    let others: Vec<_> = (0..=chat_core::limits::IGNORED_MAX)
+        .map(|number| tcp.join(&format!("192.0.2.2:{}", number + 1)))
+        .collect();
+    for number in 0..chat_core::limits::IGNORED_MAX {
         assert!(ask(&mut tcp, ann, &format!("/ignore 192.0.2.2:{}", number + 1))[0].contains("no longer"));
         tcp.attachment.got(ann, u64::MAX);
     }

@@ -53,9 +53,6 @@ pub(crate) const IN_FLIGHT_MAX: usize = 4_096;
 /// the same block.
 pub(crate) const IDS_PER_BLOCK: u64 = 1 << 32;
 
-/// About what an entry of a log costs besides its text.
-pub(crate) const ENTRY_BYTES: usize = 160;
-
 /// Old messages that a room takes over, at most. More would only delay its start.
 pub(crate) const NEWEST_MAX: u64 = 20_000;
 

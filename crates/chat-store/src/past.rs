@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::journal::{IDS_SET_ASIDE, Kept, Past, PastSession, SESSIONS_REMEMBERED_MAX};
+use chat_core::journal::{Kept, Past, PastSession};
+use chat_core::limits::{ENTRY_OVERHEAD_BYTES, IDS_SET_ASIDE, SESSIONS_REMEMBERED_MAX};
 use chat_core::{Author, Event, MemberId, Origin, Text};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::schema::{id, seq};
 use crate::writer::signed;
-
-/// About what an entry of a log costs besides its text.
-const ENTRY_BYTES: usize = 160;
 
 /// What the file knows of a room besides messages and sessions.
 struct RoomRow {
@@ -66,7 +64,7 @@ pub(crate) fn open(
         while let Some(row) = rows.next()? {
             let kept = kept(row)?;
             if let Event::Said { text, .. } = &kept.event {
-                bytes += ENTRY_BYTES + text.as_str().len();
+                bytes += ENTRY_OVERHEAD_BYTES + text.as_str().len();
             }
             // A copy of another journal may lack messages.
             let is_next = messages.last().is_none_or(|newer: &Kept| kept.seq + 1 == newer.seq);

@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
+use chat_core::limits::ENTRY_OVERHEAD_BYTES;
 use chat_core::transport::{Feed, FeedId, Feeds};
 use chat_proto::Text;
-
-use crate::limits::ENTRY_BYTES;
 
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
@@ -33,6 +32,6 @@ impl Context<'_> {
 
     /// Counts a message that was said.
     pub(crate) fn count_heard(&mut self, text: &Text) {
-        self.room_left = self.room_left.saturating_sub(ENTRY_BYTES + text.as_str().len());
+        self.room_left = self.room_left.saturating_sub(ENTRY_OVERHEAD_BYTES + text.as_str().len());
     }
 }

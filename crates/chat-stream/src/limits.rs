@@ -60,13 +60,10 @@ pub(crate) const WEBSOCKET_MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// Bytes read from one peer in one turn; then the others have their share.
 pub(crate) const READ_BYTES_PER_TURN: usize = 64 * 1024;
 
-/// Bytes that messages said in one turn may take in the log, [`ENTRY_BYTES`] for each included, before
+/// Bytes that messages said in one turn may take in the log, [`ENTRY_OVERHEAD_BYTES`](chat_core::limits::ENTRY_OVERHEAD_BYTES) for each included, before
 /// the members are served; a quarter of the log if that is less. So a turn cannot outrun the log, however
 /// many short lines one read holds.
 pub(crate) const HEARD_BYTES_PER_FANOUT: usize = 256 * 1024;
-
-/// What a message takes in the log besides its text, roughly.
-pub(crate) const ENTRY_BYTES: usize = 160;
 
 /// Connections that are no members (yet, or any more), beyond as many as the room may have members.
 pub(crate) const BEYOND_MEMBERS_MAX: usize = 1024;
@@ -74,3 +71,6 @@ pub(crate) const BEYOND_MEMBERS_MAX: usize = 1024;
 /// Bytes for one member alone (answers to what it asks, telnet refusals) that may wait to be written
 /// before nothing more is read from it.
 pub(crate) const OUTBOX_BYTES_MAX: usize = 4 * 1024;
+
+/// Entries that the list of newcomers keeps of peers that are not newcomers any longer: so few are not worth tidying up.
+pub(crate) const STALE_MAX: usize = 64;

@@ -49,11 +49,8 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes that are kept of the answer of a server that is not framed.
 pub(crate) const SAID_BYTES_MAX: usize = 1024;
 
-/// How long the server must have been silent after the client's last message before the client ends: a plain
-/// server does not confirm messages.
-pub(crate) const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// How long the client waits for that silence while others talk all the time.
+/// How long a plain client waits at its end for silence ([`LAST_WORDS`](chat_core::limits::LAST_WORDS)) while others talk
+/// all the time.
 pub(crate) const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
 
 /// Consecutive reads, after which the client's own messages get their turn: a server may send more than

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chat_core::journal::{
-    Committer, Filter, Full, IDS_SET_ASIDE, Journal, JournalError, Journals, Kept, Page, Past, PastSession,
-    Query, ReadRequest, Record,
+    Committer, Filter, Full, Journal, JournalError, Journals, Kept, Page, Past, PastSession, Query,
+    ReadRequest, Record,
 };
+use chat_core::limits::IDS_SET_ASIDE;
 use chat_core::transport::OpenRequest;
 use chat_core::{Author, Event, MemberId, Name, Origin, Text};
 

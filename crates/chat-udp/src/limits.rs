@@ -140,3 +140,13 @@ pub(crate) const SEND_RETRY: Duration = Duration::from_millis(20);
 
 /// Hellos that may wait for rooms that are being opened. The peer says one that is dropped again after [`HELLO_INTERVAL`].
 pub(crate) const HELLOS_WAITING_MAX: usize = 256;
+
+/// Messages of a plain client that wait for its socket.
+pub(crate) const TEXTS_MAX: usize = 64;
+
+/// How long a silent plain client waits before it makes itself known: a server over UDP knows only peers that have
+/// sent it a datagram. A client with a message sends it sooner.
+pub(crate) const JOIN_DELAY: Duration = Duration::from_millis(500);
+
+/// Bytes of the log that a page of old messages is sent from: more than its entries take, with their index.
+pub(crate) const PAGE_LOG_BYTES_MAX: usize = 256 * 1024;

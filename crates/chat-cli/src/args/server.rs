@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use chat_core::access::{BanList, OperatorPassword};
 use chat_core::journal::Journals;
-use chat_core::{Name, NamePolicy, ROOMS_MAX, Room, RoomConfig, RoomError, Rooms, RoomsConfig};
+use chat_core::limits::ROOMS_MAX;
+use chat_core::{Name, NamePolicy, Room, RoomConfig, RoomError, Rooms, RoomsConfig};
 use chat_proto::{Network, Text};
 use chat_tcp::chat_stream::Web;
 use chat_udp::{PlainPolicy, UdpConfig};

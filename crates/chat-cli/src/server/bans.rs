@@ -264,7 +264,7 @@ enum BanFileError {
     NotWritable { path: PathBuf, source: io::Error },
     #[error("cannot understand the file of bans {}", path.display())]
     NotBans { path: PathBuf, source: Box<toml::de::Error> },
-    #[error("the file of bans {} has more than {} of them", path.display(), chat_core::access::BANS_MAX)]
+    #[error("the file of bans {} has more than {} of them", path.display(), chat_core::limits::BANS_MAX)]
     TooMany { path: PathBuf },
 }
 

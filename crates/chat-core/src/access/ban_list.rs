@@ -9,10 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chat_proto::{Name, NameError, Network, Text};
 
 use crate::access::gate::{JoinRequest, Refusal};
+use crate::limits::BANS_MAX;
 use crate::waker::Waker;
-
-/// Bans at once. Each costs about 200 bytes.
-pub const BANS_MAX: usize = 10_000;
 
 /// Bans of addresses, networks and names. A clone shares them.
 ///

@@ -2,11 +2,9 @@
 
 use std::net::SocketAddr;
 
-use chat_proto::limits::{AUTHOR_BYTES_MAX, TAG_BYTES_MAX};
 use chat_proto::{Author, Text};
 
-/// The longest proof of an identity: with a tag it is still an author.
-pub const PROOF_BYTES_MAX: usize = AUTHOR_BYTES_MAX - TAG_BYTES_MAX - "/".len();
+use crate::limits::PROOF_BYTES_MAX;
 
 /// Where a peer comes from, and who it is, if its transport knows that. Most know the address only:
 /// `Identity::from(address)`.

@@ -10,10 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chat_proto::{Author, MemberId, Name, PeerAddr, Text};
 
 use crate::access::admission::network_of;
+use crate::limits::MUTES_MAX;
 use crate::waker::Waker;
-
-/// Mutes in force at once, on one server.
-pub const MUTES_MAX: usize = 1_000;
 
 /// The mutes of a server, in all its rooms ([`Room::mute_list`](crate::Room::mute_list)). A clone shares them.
 ///

@@ -8,13 +8,7 @@ use std::net::IpAddr;
 use chat_proto::Text;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-/// Attempts from one address in [`WINDOW_MS`].
-const ATTEMPTS_MAX: u32 = 3;
-
-const WINDOW_MS: u64 = 60_000;
-
-/// Addresses whose attempts are counted. While the table is full, a further address gets no attempt.
-const ADDRESSES_MAX: usize = 1_000;
+use crate::limits::{PASSWORD_ADDRESSES_MAX, PASSWORD_ATTEMPTS_MAX, PASSWORD_WINDOW_MS};
 
 /// The password with which members become operators. `Debug` does not print it.
 ///
@@ -122,18 +116,18 @@ impl Attempts {
     }
 
     fn may_try(&mut self, from: IpAddr, now_ms: u64) -> bool {
-        if self.by_address.len() >= ADDRESSES_MAX {
-            self.by_address.retain(|_, (began_ms, _)| *began_ms + WINDOW_MS > now_ms);
+        if self.by_address.len() >= PASSWORD_ADDRESSES_MAX {
+            self.by_address.retain(|_, (began_ms, _)| *began_ms + PASSWORD_WINDOW_MS > now_ms);
         }
-        if self.by_address.len() >= ADDRESSES_MAX && !self.by_address.contains_key(&from) {
+        if self.by_address.len() >= PASSWORD_ADDRESSES_MAX && !self.by_address.contains_key(&from) {
             return false;
         }
         let (began_ms, count) = self.by_address.entry(from).or_insert((now_ms, 0));
-        if *began_ms + WINDOW_MS <= now_ms {
+        if *began_ms + PASSWORD_WINDOW_MS <= now_ms {
             (*began_ms, *count) = (now_ms, 0);
         }
         *count += 1;
-        *count <= ATTEMPTS_MAX
+        *count <= PASSWORD_ATTEMPTS_MAX
     }
 }
 
@@ -168,11 +162,11 @@ mod tests {
         let password = OperatorPassword::new("open sesame").unwrap();
         let mut attempts = Attempts::default();
         let mut enter = |from, now_ms| attempts.enter(Some(&password), "wrong", from, KEYS, now_ms);
-        for number in 0..u32::try_from(ADDRESSES_MAX).unwrap() {
+        for number in 0..u32::try_from(PASSWORD_ADDRESSES_MAX).unwrap() {
             assert_eq!(enter(ip(number), 0), Entered::Wrong);
         }
         assert_eq!(enter(ip(5_000), 0), Entered::TooOften);
-        assert_eq!(enter(ip(5_000), WINDOW_MS), Entered::Wrong, "the old ones are forgotten");
+        assert_eq!(enter(ip(5_000), PASSWORD_WINDOW_MS), Entered::Wrong, "the old ones are forgotten");
     }
 
     #[test]

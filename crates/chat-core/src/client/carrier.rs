@@ -15,22 +15,11 @@ use super::conversation::Conversation;
 use super::event::{ClientEnd, ClientEvent};
 use super::queue::{Command, Commands};
 use super::{Client, ClientConfig};
+use crate::limits::{EVENTS_RETRY, LEAVE_TIMEOUT, MOVE_PAUSE, STOPPED_PAUSE};
 use crate::waker::Waker;
 
 /// Pauses between attempts to connect again: the first, and the longest it grows to.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
-
-/// The first pause after a server has said that it stops. If another one has taken over, that one's sockets listen already.
-const STOPPED_PAUSE: Duration = Duration::from_millis(100);
-
-/// A room that sends its member on sooner than this after another one did lets it wait so long.
-const MOVE_PAUSE: Duration = Duration::from_millis(500);
-
-/// How long leaving at once may take. After that, the client does not wait for confirmations.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How often to retry events for which the user had no room.
-const EVENTS_RETRY: Duration = Duration::from_millis(20);
 
 /// A transport's part of a client: it makes connections, and carries what a conversation says over them.
 /// [`Client::carried_by`] runs one.

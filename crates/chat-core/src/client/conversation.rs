@@ -18,10 +18,7 @@ use self::settled::Settled;
 use super::saved::Place;
 use super::{ClientConfig, ClientEvent, OldMessages};
 use crate::commands::Line;
-
-/// Most unconfirmed messages. Enough to fill a fast path, few enough that a slow path causes back-pressure
-/// on the user of the client.
-pub const UNCONFIRMED_MAX: usize = 1024;
+use crate::limits::UNCONFIRMED_MAX;
 
 /// A client's state of its conversation with a room: how far it has read, which of its messages the room
 /// has not confirmed, and how both survive a lost connection.

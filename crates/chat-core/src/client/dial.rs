@@ -1,14 +1,8 @@
 //! The order in which a client tries the addresses of a host.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-/// How long a client waits for one address before it tries the next one as well: the Connection Attempt Delay of
-/// RFC 8305, section 5. The earlier attempts go on; the first that succeeds wins.
-pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-
-/// Most addresses of a host that are tried.
-pub const ADDRESSES_MAX: usize = 16;
+use crate::limits::ADDRESSES_MAX;
 
 /// Orders the addresses of a host for connecting, as RFC 8305, section 4, says: the family of the first address
 /// begins, then the families alternate. Within a family the order stays. Duplicates are left out, and all but the

@@ -4,16 +4,8 @@ use chat_proto::{Author, DirectItem, MemberId, Text};
 
 use super::{Caller, Reply, RoomCommand};
 use crate::journal::{Filter, Kept, Page, Query};
+use crate::limits::{HISTORY_SHOWN, HISTORY_SHOWN_BYTES_MAX, HISTORY_SHOWN_MAX};
 use crate::room::Room;
-
-/// Messages that one answer shows, unless the member asks for fewer.
-const SHOWN: usize = 20;
-
-/// Most messages in one answer. Together with the lines around them they fit into a direct lane.
-const SHOWN_MAX: usize = 40;
-
-/// Most bytes of texts in one answer: half of what a direct lane holds.
-const SHOWN_BYTES_MAX: usize = 4 * 1024;
 
 const USAGE: &str = "Type /history [N] [NAME] [before N]";
 
@@ -34,16 +26,16 @@ fn history(caller: &Caller<'_>, arguments: &str) -> Reply {
         let is_number = word.chars().all(|c| c.is_ascii_digit());
         match word.parse::<usize>() {
             _ if word.eq_ignore_ascii_case("before") => return Reply::refuse(BEFORE),
-            Ok(number) if number > 0 && messages.is_none() => messages = Some(number.min(SHOWN_MAX)),
+            Ok(number) if number > 0 && messages.is_none() => messages = Some(number.min(HISTORY_SHOWN_MAX)),
             Ok(_) => return Reply::refuse(USAGE),
-            Err(_) if is_number => messages = Some(SHOWN_MAX), // it is very large
+            Err(_) if is_number => messages = Some(HISTORY_SHOWN_MAX), // it is very large
             Err(_) if filter.author.is_none() && Author::from_record(word).is_some() => {
                 filter.author = Some(word.to_owned());
             }
             Err(_) => return Reply::refuse(USAGE),
         }
     }
-    let messages = messages.unwrap_or(SHOWN);
+    let messages = messages.unwrap_or(HISTORY_SHOWN);
     look_back(caller, "/history", rest, Query::Before { seq, messages, filter })
 }
 
@@ -53,7 +45,7 @@ fn search(caller: &Caller<'_>, arguments: &str) -> Reply {
         return Reply::refuse("Type /search WORDS. Words have letters or digits.");
     }
     let filter = Filter { words: Some(words.to_owned()), author: None };
-    look_back(caller, "/search", words, Query::Before { seq, messages: SHOWN, filter })
+    look_back(caller, "/search", words, Query::Before { seq, messages: HISTORY_SHOWN, filter })
 }
 
 /// What is asked for, and before which message.
@@ -85,7 +77,7 @@ fn lines(page: &Page, again: &str) -> Vec<String> {
     let line = |kept: &Kept| format!("{} {}", date(kept.unix_ms), kept.event);
     let shown = page.messages.iter().rev().take_while(|kept| {
         bytes += line(kept).len();
-        bytes <= SHOWN_BYTES_MAX
+        bytes <= HISTORY_SHOWN_BYTES_MAX
     });
     let shown = shown.count().max(usize::from(!page.messages.is_empty()));
     let shown = &page.messages[page.messages.len() - shown..];

@@ -5,9 +5,7 @@ use chat_proto::{Author, MemberId, Name, Text};
 use super::moderation::not_here;
 use super::{Action, Caller, Reply, RoomCommand, first_word};
 use crate::error::sentence;
-
-/// Members that `/who` lists.
-const WHO_MAX: usize = 30;
+use crate::limits::WHO_NAMES_MAX;
 
 pub(super) fn rows() -> Vec<RoomCommand> {
     vec![
@@ -42,7 +40,7 @@ fn nick(caller: &Caller<'_>, name: &str) -> Reply {
 }
 
 fn who(caller: &Caller<'_>, _: &str) -> Reply {
-    let (count, present) = caller.room.presence(WHO_MAX);
+    let (count, present) = caller.room.presence(WHO_NAMES_MAX);
     // Everywhere else those that are present are the ones that came over a network.
     let local = caller.room.stats().local_members.min(count);
     let mut reply = Reply::line(match count - local {

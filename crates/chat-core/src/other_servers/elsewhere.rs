@@ -6,6 +6,7 @@ use chat_proto::{Author, LeaveReason, MemberId, Text};
 
 use crate::access::mutes::Mute;
 use crate::journal::Committer;
+use crate::limits::ELSEWHERE_TURN_MAX;
 use crate::other_servers::relay::OtherMember;
 use crate::room::Room;
 
@@ -56,7 +57,7 @@ pub enum Elsewhere {
         /// `None` turns it off.
         pause: Option<Duration>,
     },
-    /// A member was muted, wherever it is, or may speak again. Mutes beyond [`MUTES_MAX`](crate::access::MUTES_MAX) do not hold here.
+    /// A member was muted, wherever it is, or may speak again. Mutes beyond [`MUTES_MAX`](crate::limits::MUTES_MAX) do not hold here.
     Muted {
         /// Which session.
         member: MemberId,
@@ -64,9 +65,6 @@ pub enum Elsewhere {
         mute: Option<Mute>,
     },
 }
-
-/// What is taken in under one hold of the room's lock. A server that starts may learn of 100,000 members.
-const TURN_MAX: usize = 256;
 
 impl Committer {
     /// These things have happened at other servers, in this order.
@@ -76,7 +74,7 @@ impl Committer {
         while batch.peek().is_some() {
             let (mut wakes, now) = (Vec::new(), room.now());
             let mut state = room.lock();
-            for what in batch.by_ref().take(TURN_MAX) {
+            for what in batch.by_ref().take(ELSEWHERE_TURN_MAX) {
                 wakes.push(state.hear_elsewhere(what, now));
             }
             drop(state);

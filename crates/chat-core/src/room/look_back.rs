@@ -10,7 +10,8 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::error::SayError;
-use crate::journal::{Filter, Kept, PAGE_BYTES_MAX, Page, Query, ReadRequest};
+use crate::journal::{Filter, Kept, Page, Query, ReadRequest};
+use crate::limits::PAGE_BYTES_MAX;
 use crate::room::Room;
 use crate::state::Question;
 use crate::state::direct_lane::text_bytes;

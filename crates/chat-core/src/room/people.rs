@@ -148,7 +148,7 @@ impl Room {
     ///
     /// # Errors
     ///
-    /// [`IgnoreError`] if it ignores [`IGNORED_MAX`](crate::IGNORED_MAX) members already, or is not here.
+    /// [`IgnoreError`] if it ignores [`IGNORED_MAX`](crate::limits::IGNORED_MAX) members already, or is not here.
     pub fn ignore(&self, member: MemberId, whom: MemberId) -> Result<(), IgnoreError> {
         self.lock().ignore(member, whom)
     }

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use chat_proto::limits::{DIRECT_BYTES_MAX, DIRECT_ITEMS_MAX};
 use chat_proto::{Direct, DirectItem, Event, MemberId};
 
+use crate::limits::UNPULLED_MAX;
 use crate::state::profile::Profile;
-
-/// If the transport has this many items still to pull, their member must wait before it says more.
-const UNPULLED_MAX: u64 = DIRECT_ITEMS_MAX as u64 / 2;
 
 /// Items that are not acknowledged, in the order of their numbers, of which some may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

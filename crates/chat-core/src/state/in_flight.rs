@@ -9,22 +9,10 @@ use chat_proto::{DirectItem, Event, MemberId, Name, Origin, Text};
 use super::{State, Wakes};
 use crate::access::mutes::Mute;
 use crate::error::NickError;
-use crate::journal::{Full, IDS_SET_ASIDE, Journal, Kept, Past, Record};
+use crate::journal::{Full, Journal, Kept, Past, Record};
+use crate::limits::{IDS_SET_ASIDE, JOURNAL_PAUSE, JOURNAL_PAUSE_MAX, LOG_BYTES_PER_WAITING, WAITING_MAX};
 use crate::state::members::Membership;
 use crate::state::sessions::Left;
-
-/// Messages of one room that may wait for its journal before speakers are paused: they come back together, and must not push
-/// each other out of the log before anyone has read them.
-const WAITING_MAX: usize = 4_096;
-
-/// Bytes of the log for each of them.
-const LOG_BYTES_PER_WAITING: usize = 1_024;
-
-/// How long a speaker waits when that many messages wait for the journal. With each further quarter it is four times as long.
-const JOURNAL_PAUSE: Duration = Duration::from_millis(1);
-
-/// The longest that a speaker waits for the journal.
-const JOURNAL_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// A room's journal, and what has not come back from it.
 #[derive(Debug)]

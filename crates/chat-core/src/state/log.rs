@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use chat_proto::{Entry, Event, LeaveReason, MemberId};
 
-/// The overhead of an entry besides its text: the allocation, its counters and its place in the queue.
-const ENTRY_OVERHEAD_BYTES: usize = 160;
+use crate::limits::ENTRY_OVERHEAD_BYTES;
 
 /// A bounded queue of entries. Every entry has a *position* (0, 1, 2, …, joins and leaves
 /// included) and every message a *sequence number* (1, 2, 3, …, without gaps).

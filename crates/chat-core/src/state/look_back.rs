@@ -1,6 +1,6 @@
 //! Members that ask for old messages.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chat_proto::limits::LOOK_BACK_BYTES_MAX;
 use chat_proto::{DirectItem, LookBack, MemberId, Text};
@@ -8,11 +8,9 @@ use chat_proto::{DirectItem, LookBack, MemberId, Text};
 use super::{State, Wakes};
 use crate::error::SayError;
 use crate::journal::Page;
+use crate::limits::SEARCH_PAUSE;
 use crate::state::direct_lane::text_bytes;
 use crate::state::members::Membership;
-
-/// How long a member waits after a question that may have the whole log searched, while the room is locked.
-const SEARCH_PAUSE: Duration = Duration::from_millis(100);
 
 /// A member's questions about the past. One of them is read at a time, and one waits at most.
 #[derive(Debug, Default)]

@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use chat_proto::limits::NAME_BYTES_MAX;
 use chat_proto::{MemberId, Name};
 
+use crate::limits::SUGGESTIONS_TRIED_MAX;
+
 /// Words that a remote member cannot be called, because they would read as the room, its operators or everyone.
 const RESERVED: [&str; 14] = [
     "admin",
@@ -23,9 +25,6 @@ const RESERVED: [&str; 14] = [
     "system",
     "you",
 ];
-
-/// How many other names are tried for a suggestion.
-const SUGGESTIONS_TRIED_MAX: u64 = 99;
 
 /// The names of a room and their holders. Each member holds one name at most.
 ///

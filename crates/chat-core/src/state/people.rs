@@ -9,13 +9,11 @@ use super::readers::LOCAL_WORD;
 use super::{State, Wakes};
 use crate::access::identity::Identity;
 use crate::error::{IgnoreError, NickError, TellError};
+use crate::limits::{IGNORED_MAX, NAME_RESERVED_MS};
 use crate::room::people::Presence;
 use crate::state::members::{Member, Membership};
 use crate::state::names::{self, Holder};
-use crate::state::profile::{IGNORED_MAX, Profile};
-
-/// How long a name stays reserved for a session whose member has left.
-const NAME_RESERVED_MS: u64 = 10 * 60 * 1000;
+use crate::state::profile::Profile;
 
 impl State {
     // ---- names ---------------------------------------------------------------------------------

@@ -3,12 +3,11 @@
 //! A single join or leave would cost as many deliveries as there are members. A room of ten thousand would
 //! spend most of its time on announcing joins and leaves.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chat_proto::Event;
 
-/// How long joins and leaves are counted before a summary announces them.
-const SUMMARY_INTERVAL: Duration = Duration::from_secs(1);
+use crate::limits::SUMMARY_INTERVAL;
 
 /// Joins and leaves since the last [`Event::PresenceSummary`] that were not announced one by one.
 #[derive(Debug, Default)]

@@ -6,9 +6,6 @@ use crate::state::Questions;
 use crate::state::direct_lane::Lane;
 use crate::state::rate::RateLimit;
 
-/// Members that one member can ignore at a time.
-pub const IGNORED_MAX: usize = 64;
-
 /// Kept behind a pointer that is null for a member that only listens.
 #[derive(Debug, Default)]
 pub(crate) struct Profile {

@@ -4,16 +4,9 @@ use std::collections::BTreeMap;
 
 use chat_proto::{DirectItem, MemberId, Name};
 
+use crate::limits::{SESSIONS_REMEMBERED_MAX, UNREAD_ITEMS_MAX};
 use crate::state::direct_lane::Unread;
 use crate::state::profile::Standing;
-
-/// Sessions whose progress the room remembers. For an older session it searches the log.
-///
-/// As many as there may be members by default, so that all of them may come back after a broken network.
-pub const SESSIONS_REMEMBERED_MAX: usize = 10_000;
-
-/// Items of direct lanes that all these sessions together keep. More are forgotten.
-const UNREAD_ITEMS_MAX: usize = 16 * 1024;
 
 /// The state of a session while it has no member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

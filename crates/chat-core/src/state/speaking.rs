@@ -1,6 +1,6 @@
 //! Messages of members: to the room, and to each other.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chat_proto::{Author, DirectItem, Event, MemberId, Origin, PeerAddr, Text};
 
@@ -8,13 +8,10 @@ use super::{State, Wakes};
 use crate::commands::{Action, Reply};
 use crate::error::{SayError, TellError};
 use crate::journal::Full;
+use crate::limits::CROWDED_PAUSE;
 use crate::state::members::{Member, Membership};
 use crate::transport::outcome::{Outcome, Said, Taken};
 use crate::transport::update::Told;
-
-/// How long a speaker waits while some transport has still to pull more than half of the log, or many items of the
-/// speaker's direct lane.
-const CROWDED_PAUSE: Duration = Duration::from_millis(1);
 
 /// Something that a member has said, once it is counted.
 struct Count {

@@ -12,15 +12,13 @@ use chat_proto::{WebSocketFrame, json::Report};
 
 use crate::config::RoomConfig;
 use crate::encoded::EncodedLog;
+use crate::limits::PAGES_ASKED_MAX;
 use crate::room::Room;
 use crate::state::members::Membership;
 use crate::transport::attachment::Attachment;
 use crate::transport::said_by::SaidBy;
 use crate::transport::update::{CaughtUp, Dismissed, Told, Update};
 use crate::waker::Waker;
-
-/// Pages of old messages that one thread reads at once in a room.
-const PAGES_ASKED_MAX: usize = 4;
 
 /// How a peer reads the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,15 +3,12 @@
 use std::error::Error;
 use std::io;
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::limits::GRACE_AFTER_FAILURE;
 use crate::rooms::Rooms;
 use crate::transport::{Transport, Turn};
-
-/// How long members may take to read their pending output after a transport has failed.
-const GRACE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// Runs `transport` on this thread until its room is closed and every peer was told.
 ///

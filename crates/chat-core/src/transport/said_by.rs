@@ -5,9 +5,7 @@ use std::ops::RangeInclusive;
 
 use chat_proto::MemberId;
 
-/// Messages whose authors are remembered. A member that has fallen further behind has the older ones counted among those
-/// that it missed.
-const SAID_BY_MAX: usize = 65_536;
+use crate::limits::SAID_BY_MAX;
 
 /// The authors of the newest messages, oldest first.
 #[derive(Debug, Default)]

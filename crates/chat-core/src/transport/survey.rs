@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::limits::ROOMS_MAX;
 use crate::room::Room;
-use crate::rooms::{ROOMS_MAX, Rooms};
+use crate::rooms::Rooms;
 use crate::sync::Mutex;
 use crate::transport::feeds::News;
 

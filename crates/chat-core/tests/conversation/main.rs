@@ -11,7 +11,8 @@ mod support;
 use std::collections::BTreeSet;
 
 use chat_core::ClientEvent;
-use chat_core::client::{Conversation, UNCONFIRMED_MAX};
+use chat_core::client::Conversation;
+use chat_core::limits::UNCONFIRMED_MAX;
 use chat_proto::{
     Author, Entry, Event, Lagged, LeaveReason, MemberFrame, MemberId, RoomFrame, Session, Welcome,
 };

@@ -7,14 +7,13 @@ use async_nats::jetstream::kv::Store;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
-use chat_core::journal::{Kept, Past, PastSession, SESSIONS_REMEMBERED_MAX};
+use chat_core::journal::{Kept, Past, PastSession};
+use chat_core::limits::{ENTRY_OVERHEAD_BYTES, SESSIONS_REMEMBERED_MAX};
 use chat_core::{Event, MemberId, Text};
 
 use crate::config::ClusterConfig;
 use crate::layout::Place;
-use crate::limits::{
-    DELETION_REMEMBERED, DUPLICATE_WINDOW, ENTRY_BYTES, IDS_PER_BLOCK, MESSAGE_BYTES_MAX, NEWEST_MAX,
-};
+use crate::limits::{DELETION_REMEMBERED, DUPLICATE_WINDOW, IDS_PER_BLOCK, MESSAGE_BYTES_MAX, NEWEST_MAX};
 use crate::seed::seed;
 use crate::stream::pages::Pages;
 use crate::stream::record;
@@ -131,7 +130,7 @@ async fn stream(jetstream: &Context, config: &ClusterConfig, place: &Place) -> R
 /// As many of the newest messages as fit into the room's log, without a gap.
 async fn newest(pages: &Pages, info: &Info, log_bytes_max: usize) -> Result<Vec<Kept>, String> {
     let (first, last) = (info.state.first_sequence.max(1), info.state.last_sequence);
-    let fit = (log_bytes_max / ENTRY_BYTES) as u64;
+    let fit = (log_bytes_max / ENTRY_OVERHEAD_BYTES) as u64;
     let mut next = first.max((last + 1).saturating_sub(fit.min(NEWEST_MAX)));
     let mut newest: Vec<Kept> = Vec::new();
     while next <= last {
@@ -148,7 +147,7 @@ async fn newest(pages: &Pages, info: &Info, log_bytes_max: usize) -> Result<Vec<
     let mut following = None;
     for kept in newest.iter().rev() {
         if let Event::Said { text, .. } = &kept.event {
-            bytes += ENTRY_BYTES + text.as_str().len();
+            bytes += ENTRY_OVERHEAD_BYTES + text.as_str().len();
         }
         if bytes > log_bytes_max || following.is_some_and(|following| kept.seq + 1 != following) {
             break;

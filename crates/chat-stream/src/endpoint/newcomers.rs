@@ -1,7 +1,9 @@
-//! The peers that are no members yet, bounded so that idle ones lock nobody out.
+//! The peers that are not members yet, bounded so that idle ones lock nobody out.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
+
+use crate::limits::STALE_MAX;
 
 /// Newcomers in the order in which they came: all of them, and those of each network that has a limit.
 ///
@@ -23,9 +25,6 @@ pub(crate) struct Arrival {
     key: u32,
     generation: u16,
 }
-
-/// Entries of peers that are no newcomers any more, which are not worth tidying up.
-const STALE_MAX: usize = 64;
 
 impl Newcomers {
     /// Counts a newcomer. `is_newcomer` tells whether a peer that was one, by key and generation, still is.

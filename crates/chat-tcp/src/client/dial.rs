@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use chat_core::ConnectError;
-use chat_core::client::{ATTEMPT_DELAY, User, interleaved};
+use chat_core::client::{User, interleaved};
+use chat_core::limits::ATTEMPT_DELAY;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 

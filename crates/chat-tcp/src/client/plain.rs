@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use chat_core::client::Talk;
+use chat_core::limits::LAST_WORDS;
 use chat_core::{ClientEnd, ClientEvent, Command};
 use chat_proto::limits::QUIET;
 use chat_proto::{PlainSplitter, Text};
 
 use super::link::Protocol;
-use crate::limits::{LAST_WORDS, LAST_WORDS_MAX, OUTBOX_BYTES_MAX};
+use crate::limits::{LAST_WORDS_MAX, OUTBOX_BYTES_MAX};
 
 #[derive(Debug, Default)]
 pub(super) struct Plain {

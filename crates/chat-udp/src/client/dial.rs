@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use chat_core::ConnectError;
-use chat_core::client::{ATTEMPT_DELAY, User, interleaved};
+use chat_core::client::{User, interleaved};
+use chat_core::limits::ATTEMPT_DELAY;
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 

@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use chat_core::limits::ENTRY_OVERHEAD_BYTES;
 use chat_proto::limits::SLOTS_AHEAD_MAX;
 use chat_proto::{Ack, Entry, FrameDecoder, Lagged, RoomFrame, SlotSet};
 
 use crate::limits::{FRAMES_MAX, HELD_BYTES_MAX};
-
-/// The overhead of an entry besides its bytes on the wire.
-const ENTRY_OVERHEAD_BYTES: usize = 160;
 
 /// The receiving half of a client's session.
 #[derive(Debug, Default)]

@@ -2,25 +2,15 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chat_core::client::Talk;
+use chat_core::limits::LAST_WORDS;
 use chat_core::{ClientEnd, ClientEvent, Command};
 use chat_proto::Text;
 
 use super::link::Protocol;
-use crate::limits::{FRAMES_MAX, KEEP_ALIVE};
-
-/// How long the server must have been silent after the client's last message before the client ends: a plain
-/// server does not confirm messages.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// Messages that wait for the socket.
-const TEXTS_MAX: usize = 64;
-
-/// How long a silent client waits before it makes itself known: a server over UDP knows only peers that have
-/// sent it a datagram. A client with a message sends it sooner.
-const JOIN_DELAY: Duration = Duration::from_millis(500);
+use crate::limits::{FRAMES_MAX, JOIN_DELAY, KEEP_ALIVE, TEXTS_MAX};
 
 /// The datagram that is sent when there is no message. For a room like ours neither an empty line nor an
 /// empty datagram is a message; but OpenBSD's nc takes an empty datagram for the end.

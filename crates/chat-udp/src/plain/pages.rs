@@ -6,7 +6,8 @@ use chat_core::Event;
 use chat_core::transport::{CaughtUp, Cursor, EncodedLog, Feed, Format};
 use chat_proto::MemberId;
 
-use crate::session::pages::{PAGE_LOG_BYTES_MAX, Wish};
+use crate::limits::PAGE_LOG_BYTES_MAX;
+use crate::session::pages::Wish;
 
 /// What a plain peer needs while it is behind the log.
 #[derive(Debug, Default)]

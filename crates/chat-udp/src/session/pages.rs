@@ -13,8 +13,7 @@ use chat_core::Entry;
 use chat_core::transport::{Cursor, EncodedLog};
 use chat_proto::{Ack, Spelling, encode_entry};
 
-/// More than the entries of a page take, with their index.
-pub(crate) const PAGE_LOG_BYTES_MAX: usize = 256 * 1024;
+use crate::limits::PAGE_LOG_BYTES_MAX;
 
 /// What a session needs that was ever behind the log.
 #[derive(Debug, Default)]

@@ -33,7 +33,7 @@ const PACED_DELIVERIES_PER_SECOND: usize = 50_000;
 const PACED_PER_SECOND_MAX: usize = 50;
 
 /// As many rooms as a server can have, but for the one in which members begin.
-const ROOMS: usize = chat_core::ROOMS_MAX - 1;
+const ROOMS: usize = chat_core::limits::ROOMS_MAX - 1;
 
 /// The systems that have a line in the plots: enough to see where we stand.
 const PLOTTED: [&str; 10] = [

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use chat_core::Rooms;
-use chat_core::journal::PAGE_BYTES_MAX;
+use chat_core::limits::PAGE_BYTES_MAX;
 use chat_core::transport::Turn;
 use chat_proto::limits::{ENTRY_FRAME_BYTES_MAX, FRAME_BYTES_MAX};
 use chat_stream::{Endpoint, Held, Readiness, Stream};

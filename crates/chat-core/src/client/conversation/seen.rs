@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use chat_proto::{Entry, Event};
 
-/// Entries that are remembered. If more happen between two messages, a resumed client is told of some twice.
-const SEEN_MAX: usize = 256;
+use crate::limits::SEEN_MAX;
 
 /// The entries after the last message, which have no number of their own: a session goes on after a message.
 #[derive(Debug, Default)]

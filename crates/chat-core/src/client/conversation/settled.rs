@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use chat_proto::Text;
 
-use super::{Conversation, UNCONFIRMED_MAX};
+use super::Conversation;
+use crate::limits::UNCONFIRMED_MAX;
 
 /// The texts of these messages with their numbers, in order: at most [`UNCONFIRMED_MAX`].
 #[derive(Debug, Default)]

@@ -49,7 +49,7 @@ impl Register {
             return false;
         }
         // The bucket forgets what was lifted, too.
-        if self.known.len() > 2 * chat_core::access::BANS_MAX {
+        if self.known.len() > 2 * chat_core::limits::BANS_MAX {
             self.known.retain(|_, known| known.ban.is_some());
         }
         self.known.insert(key.to_owned(), Known { revision, ban, holds: false });
@@ -201,7 +201,7 @@ mod tests {
     fn a_ban_whose_end_was_forgotten_is_stored_again_after_that() {
         let (mut register, ban) = (Register::default(), ban(None));
         register.hear("ban.ann", 1, None);
-        let many = 2 * chat_core::access::BANS_MAX as u64;
+        let many = 2 * chat_core::limits::BANS_MAX as u64;
         (2..=many + 2).for_each(|revision| assert!(register.hear(&revision.to_string(), revision, None)));
         let store = |after| Step::Store { key: "ban.ann".to_owned(), ban: ban.clone(), after };
         assert_eq!(register.steps(&there(&ban), 0), [store(0)], "it was forgotten");
