@@ -1,11 +1,27 @@
-//! The page, and how it is served: with a policy by which it loads and runs nothing but what is in the file.
+//! The page, and how it is served: as one file, with a policy by which it loads and runs nothing else.
 
 use std::sync::LazyLock;
 
 use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
 
-const PAGE: &str = include_str!("page.html");
+const HTML: &str = include_str!("page/page.html");
+
+const STYLE: &str = include_str!("page/page.css");
+
+/// The script, in order: what the files name at once must have come before.
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n(() => {\n",
+    include_str!("page/state.js"),
+    include_str!("page/connection.js"),
+    include_str!("page/hearing.js"),
+    include_str!("page/saying.js"),
+    include_str!("page/rows.js"),
+    include_str!("page/list.js"),
+    include_str!("page/people.js"),
+    include_str!("page/joining.js"),
+    "})();\n",
+);
 
 /// The whole answer that has the page in it.
 pub(super) fn answer() -> &'static [u8] {
@@ -13,26 +29,34 @@ pub(super) fn answer() -> &'static [u8] {
         let policy = format!(
             "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self'; img-src data:; \
              base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
-            hash("<script>", "</script>"),
-            hash("<style>", "</style>"),
+            hash(SCRIPT),
+            hash(STYLE),
         );
-        let length = PAGE.len();
+        let page = page();
         let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {length}\r\n\
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
              Content-Security-Policy: {policy}\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n\
              Referrer-Policy: no-referrer\r\nCross-Origin-Opener-Policy: same-origin\r\n\
-             Cross-Origin-Resource-Policy: same-origin\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n"
+             Cross-Origin-Resource-Policy: same-origin\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n",
+            page.len()
         );
-        [head.as_bytes(), PAGE.as_bytes()].concat()
+        [head, page].concat().into_bytes()
     });
     &ANSWER
 }
 
-/// The hash of what is between two tags of the page, as a policy has it.
-fn hash(begin: &str, end: &str) -> String {
-    let inside =
-        PAGE.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).map_or("", |(inside, _)| inside);
-    BASE64.encode(&Sha256::digest(inside.as_bytes()))
+/// The document with its style and its script in it.
+fn page() -> String {
+    let with = |page: &str, tag: &str, inside: &str| {
+        let (begin, end) = (format!("<{tag}>"), format!("</{tag}>"));
+        page.replacen(&format!("{begin}{end}"), &format!("{begin}{inside}{end}"), 1)
+    };
+    with(&with(HTML, "style", STYLE), "script", SCRIPT)
+}
+
+/// The hash of the text of an element, as a policy has it.
+fn hash(text: &str) -> String {
+    BASE64.encode(&Sha256::digest(text.as_bytes()))
 }
 
 #[cfg(test)]
@@ -41,8 +65,12 @@ mod tests {
 
     #[test]
     fn the_page_is_one_file_with_one_script_and_one_style_and_text_is_only_text() {
+        let page = page();
+        for (tag, text) in [("style", STYLE), ("script", SCRIPT)] {
+            assert!(page.contains(&format!("<{tag}>{text}</{tag}>")), "{tag}");
+        }
         for tag in ["<script>", "</script>", "<style>", "</style>"] {
-            assert_eq!(PAGE.matches(tag).count(), 1, "{tag}");
+            assert_eq!(page.matches(tag).count(), 1, "{tag}");
         }
         for foreign in [
             "http://",
@@ -61,7 +89,7 @@ mod tests {
             " onload=",
             " src=",
         ] {
-            assert!(!PAGE.contains(foreign), "{foreign}");
+            assert!(!page.contains(foreign), "{foreign}");
         }
     }
 }
