@@ -10,6 +10,7 @@ mod commands;
 mod corpus;
 mod datagrams;
 mod endings;
+mod foreign_protocols;
 mod frames;
 mod moderation;
 mod namespaces;
@@ -17,7 +18,6 @@ mod opening;
 mod room;
 mod rooms;
 mod stock_clients;
-mod foreign_protocols;
 #[path = "../support/mod.rs"]
 mod support;
 mod tcp_framed;
