@@ -15,7 +15,7 @@ fn seen(arguments: &[&str]) -> Option<String> {
         return None;
     }
     let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/client.py");
-    let output = Command::new("python3").arg(client).args(arguments).output().unwrap();
+    let output = Command::new("python3").arg("-B").arg(client).args(arguments).output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let seen = stdout.lines().find_map(|line| line.strip_prefix("seen: "));
     Some(seen.unwrap_or_else(|| panic!("ended with {}: {stderr}", output.status)).to_owned())
