@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-pub(crate) use chat_proto::json::rfc_3339;
+pub(crate) use chat_proto::rfc_3339;
 
 pub(crate) use self::clock::{Clock, day, unix_ms};
 use self::guard::Guard;

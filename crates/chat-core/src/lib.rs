@@ -52,6 +52,7 @@ pub mod commands;
 mod config;
 mod encoded;
 mod error;
+mod heard;
 mod index;
 pub mod journal;
 pub mod limits;
@@ -60,6 +61,8 @@ mod moderator;
 mod observer;
 pub mod other_servers;
 mod places;
+mod presence;
+mod reply;
 mod room;
 mod rooms;
 mod server;
@@ -68,6 +71,7 @@ mod stats;
 mod sync;
 pub mod transport;
 mod waker;
+mod words;
 mod world;
 
 /// The types of a room's values, so that an embedder needs only this crate.
@@ -90,12 +94,13 @@ pub use error::{
     IgnoreError, JoinError, KickError, MuteError, NickError, RecvTimeoutError, RoomClosed, RoomError,
     SayError, TellError, TopicError, TryRecvError,
 };
-pub use local_member::{Heard, LocalMember};
+pub use heard::Heard;
+pub use local_member::LocalMember;
 pub use moderator::{Moderator, Offer, Verdict};
 pub use observer::Observer;
+pub use presence::Presence;
 pub use room::Room;
 pub use room::look_back::HistoryError;
-pub use room::people::Presence;
 pub use rooms::config::RoomsConfig;
 pub use rooms::{RoomInfo, Rooms};
 pub use server::BindError;

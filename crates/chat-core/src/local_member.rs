@@ -1,44 +1,19 @@
 //! A membership inside this process.
 #![cfg_attr(loom, allow(unused_imports, reason = "the model knows no time, so nothing waits for a while"))]
 
-use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use chat_proto::{Author, DirectItem, Entry, MemberId, Name, Notice, Text};
+use chat_proto::{Author, MemberId, Name, Text};
 
 use crate::commands::{Action, Caller, Reply};
 use crate::error::{NickError, RecvTimeoutError, RoomClosed, SayError, TryRecvError};
+use crate::heard::Heard;
 use crate::journal::Query;
 use crate::room::Room;
 use crate::state::Next;
 use crate::sync::{Receiver, Sender, bounded};
 use crate::waker::Waker;
-
-/// What a [`LocalMember`] hears.
-///
-/// `Display` is one line for people: that of the [`Event`](chat_proto::Event), or `[*] You missed 3 messages`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Heard {
-    /// An entry of the log: a message, a join or a leave.
-    Entry(Arc<Entry>),
-    /// It missed this many messages, at least one: the log's tail has passed this local member, and the room has no journal that still
-    /// holds them. It goes on with the oldest entry held.
-    Missed(u64),
-    /// Something for this member alone: a private message, for example.
-    Direct(DirectItem),
-}
-
-impl fmt::Display for Heard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Entry(entry) => entry.event.fmt(f),
-            Self::Direct(item) => item.fmt(f),
-            Self::Missed(messages) => write!(f, "[*] {}", Notice::Missed(*messages)),
-        }
-    }
-}
 
 /// A named membership in the same process as the room: a bot, a console, the embedding program.
 ///

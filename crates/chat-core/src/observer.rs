@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, PoisonError, Weak};
 
-use chat_proto::{Entry, Name};
+use chat_proto::Name;
 
 use crate::error::TryRecvError;
+use crate::heard::Heard;
 use crate::limits::HEARD_AT_ONCE_MAX;
-use crate::local_member::Heard;
 use crate::room::{Room, Shared};
+use crate::state::observers::Rest;
 use crate::sync::Mutex;
 use crate::waker::Waker;
 
@@ -34,16 +35,6 @@ pub struct Observer {
     room: Weak<Shared>,
     place: usize,
     rest: Arc<Mutex<Rest>>,
-}
-
-/// What an observer has not read of a room that is gone.
-#[derive(Debug, Default)]
-pub(crate) struct Rest {
-    /// The room has left it here; until then it is still on its way.
-    pub(crate) is_left: bool,
-    pub(crate) missed: u64,
-    /// The last one first.
-    pub(crate) entries: Vec<Arc<Entry>>,
 }
 
 impl Room {

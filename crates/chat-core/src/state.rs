@@ -15,7 +15,7 @@ mod membership;
 mod moderation;
 mod moving;
 pub(crate) mod names;
-mod observers;
+pub(crate) mod observers;
 mod people;
 pub(crate) mod presence_summary;
 pub(crate) mod profile;

@@ -23,4 +23,4 @@ mod time;
 
 pub use report::{Id, OldReport, Report, SessionReport};
 pub use request::{Request, RequestError, ResumeRequest};
-pub use time::{Time, rfc_3339};
+pub use time::Time;

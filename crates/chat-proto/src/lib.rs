@@ -84,6 +84,7 @@ mod preface;
 mod reason;
 mod slots;
 mod text;
+mod time;
 mod websocket;
 
 pub use address::PeerAddr;
@@ -107,4 +108,5 @@ pub use reason::LeaveReason;
 pub use slots::SlotSet;
 pub use text::kind::TextKind;
 pub use text::{Text, TextError};
+pub use time::rfc_3339;
 pub use websocket::WebSocketFrame;

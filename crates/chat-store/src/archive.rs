@@ -9,11 +9,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::{OpenError, ReadError};
 use crate::file;
 use crate::lock::Lock;
-use crate::past::{self, unsigned};
+use crate::past;
 use crate::reader;
 use crate::schema::{self, id, seq};
+use crate::schema::{signed, unsigned};
 use crate::store;
-use crate::writer::signed;
 
 /// What a removed message is replaced by. It keeps its place, because messages are numbered without gaps.
 const REMOVED: &str = "(removed)";

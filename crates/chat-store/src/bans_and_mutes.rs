@@ -8,8 +8,8 @@ use chat_core::{Author, MemberId, Text, Waker};
 use crossbeam_channel::Sender;
 use rusqlite::{Connection, Transaction, params};
 
-use crate::past::unsigned;
-use crate::writer::{Job, signed};
+use crate::schema::{signed, unsigned};
+use crate::writer::Job;
 
 /// A list that has a table in the file.
 #[derive(Clone, Debug)]

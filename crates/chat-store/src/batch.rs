@@ -9,7 +9,7 @@ use chat_core::{Author, Event, MemberId, Origin};
 use rusqlite::{CachedStatement, Transaction, params};
 
 use crate::schema::id;
-use crate::writer::signed;
+use crate::schema::signed;
 
 /// Rows of one INSERT. Many together cost less than each on its own.
 const ROWS: usize = 32;

@@ -8,8 +8,7 @@ use chat_core::limits::{ENTRY_OVERHEAD_BYTES, IDS_SET_ASIDE, SESSIONS_REMEMBERED
 use chat_core::{Author, Event, MemberId, Origin, Text};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::schema::{id, seq};
-use crate::writer::signed;
+use crate::schema::{id, seq, signed, unsigned};
 
 /// What the file knows of a room besides messages and sessions.
 struct RoomRow {
@@ -171,8 +170,4 @@ pub(crate) fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
     // Somebody may have edited the file.
     let event = Event::Said { from, author: Author::from_shown(&author), text: Text::lossy(&text) };
     Ok(Kept { seq: seq(row.get(0)?), unix_ms: unsigned(row.get(1)?), event })
-}
-
-pub(crate) fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }

@@ -151,3 +151,12 @@ pub(crate) fn id(room: i64, seq: u64) -> i64 {
 pub(crate) fn seq(id: i64) -> u64 {
     (id & ((1 << SEQ_BITS) - 1)).unsigned_abs()
 }
+
+/// SQLite's integers have a sign.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

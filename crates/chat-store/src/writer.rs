@@ -316,11 +316,6 @@ impl Writer {
     }
 }
 
-/// SQLite's integers have a sign.
-pub(crate) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
 mod housekeeping;
 #[cfg(test)]
 mod tests;

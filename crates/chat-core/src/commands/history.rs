@@ -1,6 +1,6 @@
 //! Commands that look back: what was said, by whom, and when.
 
-use chat_proto::{Author, DirectItem, MemberId, Text};
+use chat_proto::{Author, DirectItem, MemberId, Text, rfc_3339};
 
 use super::{Caller, Reply, RoomCommand};
 use crate::journal::{Filter, Kept, Page, Query};
@@ -102,36 +102,8 @@ fn tell(room: &Room, member: MemberId, lines: &[String]) {
 
 /// `2026-11-26 10:03`, in UTC.
 fn date(unix_ms: u64) -> String {
-    let minutes = unix_ms / 60_000;
-    let (days, minute) = (minutes / (24 * 60), minutes % (24 * 60));
-    let (year, month, day) = civil(days);
-    format!("{year}-{month:02}-{day:02} {:02}:{:02}", minute / 60, minute % 60)
-}
-
-/// The date so many days after 1970-01-01, in the Gregorian calendar.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let length = |year: u64| match (year % 4, year % 100, year % 400) {
-        (_, _, 0) => 366,
-        (_, 0, _) => 365,
-        (0, _, _) => 366,
-        _ => 365,
-    };
-    let (mut year, mut left) = (1970, days);
-    while left >= length(year) {
-        left -= length(year);
-        year += 1;
-    }
-    let february = length(year) - 337;
-    let months = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 1;
-    for days in months {
-        if left < days {
-            break;
-        }
-        left -= days;
-        month += 1;
-    }
-    (year, month, left + 1)
+    let time = rfc_3339(unix_ms).unwrap_or_default();
+    time.chars().take("2026-11-26T10:03".len()).collect::<String>().replace('T', " ")
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::access::ban_list::{Ban, Banned};
 use crate::access::mutes::Mute;
 use crate::access::operators::Entered;
 use crate::error::{MuteError, sentence};
+use crate::words::in_words;
 
 pub(super) fn rows() -> Vec<RoomCommand> {
     vec![
@@ -251,16 +252,6 @@ fn duration(word: &str) -> Option<Duration> {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A time as people say it, in its largest unit.
-pub(crate) fn in_words(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
 }
 
 #[cfg(test)]

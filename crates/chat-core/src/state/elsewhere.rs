@@ -11,7 +11,7 @@ use crate::access::mutes::{Known, Mute};
 use crate::error::{KickError, TellError};
 use crate::other_servers::elsewhere::Elsewhere;
 use crate::other_servers::relay::{OtherMember, Outbound, Relay};
-use crate::room::people::Presence;
+use crate::presence::Presence;
 use crate::state::members::Member;
 
 /// What is known of other servers. Empty for a room that no other server has.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chat_proto::{Entry, MemberId, Text};
 
 use super::{LOCAL_WORD, LocalState, State, Wakes};
+use crate::heard::Heard;
 use crate::journal::Page;
-use crate::local_member::Heard;
 
 /// Old messages for a local member that is behind the log, a page at a time.
 #[derive(Debug, Default)]

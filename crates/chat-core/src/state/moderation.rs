@@ -10,10 +10,10 @@ use crate::access::admission::network_of;
 use crate::access::ban_list::{Ban, Banned};
 use crate::access::mutes::{self, Known, Mute};
 use crate::access::operators::Entered;
-use crate::commands::in_words;
 use crate::error::{MuteError, TopicError};
 use crate::journal::Full;
 use crate::state::members::{Member, Membership};
+use crate::words::in_words;
 
 impl State {
     pub(crate) fn enter_password(&mut self, id: MemberId, password: &str) -> Entered {

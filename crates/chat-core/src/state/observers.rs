@@ -3,10 +3,21 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
+use chat_proto::Entry;
+
 use super::{State, Wakes};
-use crate::observer::Rest;
 use crate::sync::Mutex;
 use crate::waker::Waker;
+
+/// What an observer has not read of a room that is gone.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    /// The room has left it here; until then it is still on its way.
+    pub(crate) is_left: bool,
+    pub(crate) missed: u64,
+    /// The last one first.
+    pub(crate) entries: Vec<Arc<Entry>>,
+}
 
 impl State {
     pub(crate) fn observe(&mut self, waker: Waker, rest: Arc<Mutex<Rest>>, now: Instant) -> (usize, Wakes) {

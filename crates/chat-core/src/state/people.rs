@@ -10,7 +10,7 @@ use super::{State, Wakes};
 use crate::access::identity::Identity;
 use crate::error::{IgnoreError, NickError, TellError};
 use crate::limits::{IGNORED_MAX, NAME_RESERVED_MS};
-use crate::room::people::Presence;
+use crate::presence::Presence;
 use crate::state::members::{Member, Membership};
 use crate::state::names::{self, Holder};
 use crate::state::profile::Profile;

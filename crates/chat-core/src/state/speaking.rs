@@ -5,10 +5,10 @@ use std::time::Instant;
 use chat_proto::{Author, DirectItem, Event, MemberId, Origin, PeerAddr, Text};
 
 use super::{State, Wakes};
-use crate::commands::{Action, Reply};
 use crate::error::{SayError, TellError};
 use crate::journal::Full;
 use crate::limits::CROWDED_PAUSE;
+use crate::reply::{Action, Reply};
 use crate::state::members::{Member, Membership};
 use crate::transport::outcome::{Outcome, Said, Taken};
 use crate::transport::update::Told;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 use rusqlite::params;
 
-use super::{Job, OpenRoom, Writer, signed};
+use super::{Job, OpenRoom, Writer};
 use crate::limits::HOUSEKEEPING_ROWS;
+use crate::schema::signed;
 use crate::schema::{self, id};
 
 /// The same, as SQLite counts.
