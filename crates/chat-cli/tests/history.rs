@@ -156,7 +156,7 @@ fn a_file_of_something_else_is_refused_and_left_alone() {
     let output =
         Command::new(CHAT).args(["server", "tcp", "--history", file.to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("it is no history of a chat"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("it is not a history of a chat"), "{output:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "dear diary\n".repeat(100));
 }
 

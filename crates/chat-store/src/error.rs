@@ -27,7 +27,7 @@ pub enum OpenError {
     #[error("it is a directory: name a file in it")]
     Directory,
     /// It is a file of something else.
-    #[error("it is no history of a chat: choose another file")]
+    #[error("it is not a history of a chat: choose another file")]
     NotHistory,
     /// No history has begun in it. That of a server which has not run for long is in the file beside it.
     #[error("it is empty: if it was copied, the file beside it that ends in -wal was left out")]
