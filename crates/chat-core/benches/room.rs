@@ -16,7 +16,7 @@ fn main() {
     divan::main();
 }
 
-/// A room with so many attachments, the first of which has a member.
+/// A room with this many attachments, the first of which has a member.
 fn room_with(attachments: usize) -> (Vec<Attachment>, Membership, Instant) {
     let room = Room::new(RoomConfig::default().with_rate(None));
     let attachments: Vec<Attachment> = (0..attachments).map(|_| room.attach(Waker::new(|| {}))).collect();

@@ -1,4 +1,4 @@
-//! Who may come in, and what each may do: what is asked and counted before and beside the rooms.
+//! Access control: gates, bans, mutes, the operators' password, and counts of members by address.
 
 pub(crate) mod admission;
 pub(crate) mod ban_list;

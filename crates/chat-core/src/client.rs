@@ -103,8 +103,8 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    /// Says `text` as it is, also if it begins with `/`. Text of several lines, or longer than a message, becomes several messages; empty
-    /// text (zero bytes) is no message. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`]), so take
+    /// Says `text` as it is, even if it begins with `/`. Text of several lines, or longer than a message, becomes several messages; empty
+    /// text (zero bytes) is not a message. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`]), so take
     /// the events on another thread, or use [`try_say`](Self::try_say).
     ///
     /// # Errors
@@ -130,7 +130,7 @@ impl Speaker {
         Ok(texts.try_for_each(|text| self.ask(Command::Say(text)))?)
     }
 
-    /// Says `text`, as far as that does not mean to wait.
+    /// Says as much of `text` as it can without waiting.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl Speaker {
         self.try_say_all(Text::split(text.as_bytes()))
     }
 
-    /// Gives the room a command as [`command`](Self::command) does, as far as that does not mean to wait.
+    /// Gives the room a command as [`command`](Self::command) does, but never waits.
     ///
     /// # Errors
     ///
@@ -269,7 +269,7 @@ pub enum TryCommandError {
     #[error("too many messages are on their way")]
     NotSent(String),
     /// The command was sent, and then too many messages were on their way. Gives back the lines that follow it and were not
-    /// said, for [`try_say`](Speaker::try_say): one that begins with `/` is no command.
+    /// said, for [`try_say`](Speaker::try_say): one that begins with `/` is not a command.
     #[error("too many messages are on their way")]
     NotSaid(String),
     /// The command is longer than a message may be, so nothing was sent.

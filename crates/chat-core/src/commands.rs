@@ -132,7 +132,7 @@ impl CommandTable {
         let help = help.map(|row| format!(" /{} lists the commands", row.name));
         if name.is_empty() {
             let help = help.map_or_else(String::new, |help| help + ".");
-            return Reply::refuse(format!("A command follows the slash at once.{help}"));
+            return Reply::refuse(format!("Type the command directly after the slash.{help}"));
         }
         let distance = |row: &&RoomCommand| edits(row.name, name);
         // In a short word two letters are too much.

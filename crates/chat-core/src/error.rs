@@ -32,7 +32,7 @@ pub enum JoinError {
     },
     /// The session that it resumes has read messages, through another server, which have not come here yet. It may try again
     /// soon.
-    #[error("this server has still to catch up")]
+    #[error("this server is still catching up")]
     Behind,
     /// The room is closing and accepts no new members.
     #[error("the room is closing")]
@@ -40,7 +40,7 @@ pub enum JoinError {
 }
 
 impl JoinError {
-    /// What a member reads that stays where it is because it may not join this room: the reason is what a newcomer is told.
+    /// The line for a member that may not go to this room and stays where it is. It has the same reason that a newcomer is told.
     #[must_use]
     pub fn advice(&self, room: Option<&Name>) -> String {
         let room = room.map(|room| format!(" {room}")).unwrap_or_default();
@@ -208,7 +208,7 @@ pub enum RoomError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// Two rooms have the same name, or names that look alike.
-    #[error("there are two rooms {name}")]
+    #[error("two rooms have the name {name}")]
     Twice {
         /// The name of the second one.
         name: Name,

@@ -171,7 +171,7 @@ pub struct PastSession {
 pub enum Query {
     /// Those after this sequence number, oldest first.
     After(u64),
-    /// The newest ones before this sequence number, at most so many; [`u64::MAX`] for the newest of all.
+    /// The newest ones before this sequence number, at most this many; [`u64::MAX`] for the newest of all.
     Before {
         /// The sequence number.
         seq: u64,

@@ -112,7 +112,7 @@ impl LocalMember {
         Author::Named(self.room.lock().local_mut(self.place).0.name.clone())
     }
 
-    /// Makes this member an operator of the room, or an ordinary member again. At first it is none.
+    /// Makes this member an operator of the room, or an ordinary member again. At first it is not an operator.
     pub fn set_operator(&self, is_operator: bool) {
         self.room.set_operator(self.id, is_operator);
     }
@@ -138,7 +138,7 @@ impl LocalMember {
 
     /// Says `text`; returns the sequence number of the message. Text of several lines, or longer
     /// than a message, becomes several messages, and the number is the last one's; empty text
-    /// (zero bytes) is no message.
+    /// (zero bytes) is not a message.
     ///
     /// # Errors
     ///
@@ -159,8 +159,8 @@ impl LocalMember {
         Ok(())
     }
 
-    /// Receives one answer, once everything is dealt with that this member has said until now, has had the room say, or has set as
-    /// a topic. An error says in words for people why the room's journal could not keep something of it. Asking again ends the
+    /// The returned channel gets one answer when the room has dealt with everything that this member said, had the room say, or
+    /// set as a topic before this call. An error says in words for people why the room's journal could not keep something of it. Asking again ends the
     /// channel that was asked for before.
     #[must_use]
     pub fn answer(&self) -> Receiver<Result<(), Text>> {

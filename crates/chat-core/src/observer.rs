@@ -12,7 +12,7 @@ use crate::state::observers::Rest;
 use crate::sync::Mutex;
 use crate::waker::Waker;
 
-/// Hears what happens in a room, and is no member: it has no name, nobody sees it or can tell it anything, and it does not
+/// Hears what happens in a room, and is not a member: it has no name, nobody sees it or can tell it anything, and it does not
 /// keep a room alive that members have opened. It is a cursor, as a [`LocalMember`](crate::LocalMember) is: if it is not read nobody waits for it, and it
 /// misses messages, or reads them from the room's journal.
 ///
@@ -58,7 +58,7 @@ impl Observer {
         self.name.as_ref()
     }
 
-    /// As [`Room::began_unix_ms`], also when the room is gone.
+    /// As [`Room::began_unix_ms`], even when the room is gone.
     #[must_use]
     pub fn began_unix_ms(&self) -> u64 {
         self.began_unix_ms

@@ -69,8 +69,8 @@ pub(crate) struct Inner {
     admission: Arc<Admission>,
     /// The permanent rooms, in the order in which they were configured.
     configured: Vec<Room>,
-    /// Where each is among them, by the looks of its name.
-    by_looks: HashMap<String, usize>,
+    /// Where each is among them, by the skeleton of its name.
+    by_skeleton: HashMap<String, usize>,
     /// Makes the world of each room.
     world: Box<dyn Fn() -> World + Send + Sync>,
     journals: Option<Arc<dyn Journals>>,
@@ -129,10 +129,10 @@ impl Rooms {
         if rooms_max > ROOMS_MAX {
             return Err(RoomError::TooMany { rooms: rooms_max });
         }
-        let mut by_looks = HashMap::new();
+        let mut by_skeleton = HashMap::new();
         for (place, name) in config.names.iter().enumerate() {
-            for looks in name.lookalikes() {
-                if by_looks.insert(looks, place).is_some_and(|other| other != place) {
+            for skeleton in name.lookalikes() {
+                if by_skeleton.insert(skeleton, place).is_some_and(|other| other != place) {
                     return Err(RoomError::Twice { name: name.clone() });
                 }
             }
@@ -157,7 +157,7 @@ impl Rooms {
             });
             Inner {
                 configured,
-                by_looks,
+                by_skeleton,
                 admission,
                 world,
                 journals,
@@ -179,7 +179,7 @@ impl Rooms {
     /// The room of this name, or one that looks like it, if there is one.
     #[must_use]
     pub fn get(&self, name: &Name) -> Option<Room> {
-        let place = name.lookalikes().iter().find_map(|looks| self.0.by_looks.get(looks).copied());
+        let place = name.lookalikes().iter().find_map(|skeleton| self.0.by_skeleton.get(skeleton).copied());
         place.map(|place| self.0.configured[place].clone()).or_else(|| {
             let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.get(name)
@@ -350,7 +350,7 @@ impl From<Room> for Rooms {
             config: Mutex::new(config),
             admission,
             configured: vec![room],
-            by_looks: HashMap::new(),
+            by_skeleton: HashMap::new(),
             world,
             journals: None,
             open: Mutex::default(),

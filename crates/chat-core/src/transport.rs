@@ -41,7 +41,7 @@ use std::time::Instant;
 ///
 /// A transport waits for its own medium (sockets, say) inside [`turn`](Self::turn), and nowhere else. The
 /// [`Waker`](crate::Waker) it gave to [`Room::attach`](crate::Room::attach) ends that wait when the room has
-/// something for it, also if it was called before the wait began.
+/// something for it, even if it was called before the wait began.
 ///
 /// # A turn
 ///

@@ -17,7 +17,7 @@ fn stage() -> (Room, Time, Carrier, Carrier, LocalMember) {
     (room, time, tcp, udp, listener)
 }
 
-/// Case BB.
+/// PROTOCOL.md, 1.3: two members share an address and a port.
 #[test]
 fn a_plain_datagram_never_speaks_under_the_address_of_a_tcp_member() {
     let (_room, time, tcp, udp, listener) = stage();

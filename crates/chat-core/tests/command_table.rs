@@ -49,7 +49,7 @@ fn help_is_a_command_that_can_be_replaced_and_turned_off() {
     assert_eq!(answers(CommandTable::default().with(own("help")), &["/help me"]), ["[*] own: me"]);
     let none = answers(CommandTable::empty(), &["/help", "/", "/foo"]);
     let there_is_no =
-        ["[*] There is no /help. //help says /help.", "[*] A command follows the slash at once."];
+        ["[*] There is no /help. //help says /help.", "[*] Type the command directly after the slash."];
     assert_eq!(none, [&there_is_no[..], &["[*] There is no /foo. //foo says /foo."]].concat());
 }
 

@@ -229,7 +229,7 @@ fn a_cursor_after_a_message_leads_to_the_entries_that_followed() {
 }
 
 #[test]
-fn who_was_there_before_reads_what_followed_the_newest_message_and_a_new_member_does_not() {
+fn a_returning_member_reads_what_followed_the_newest_message_and_a_new_one_does_not() {
     let mut log = log_of(100, 10);
     presence(&mut log, b"first\n");
     assert_eq!(

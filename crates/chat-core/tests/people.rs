@@ -289,7 +289,7 @@ fn a_mistyped_command_is_never_said() {
         ["[*] There is no /usr/bin. /help lists the commands; //usr/bin says /usr/bin."]
     );
     for slash in ["/", "/ hello"] {
-        let why = "[*] A command follows the slash at once. /help lists the commands.";
+        let why = "[*] Type the command directly after the slash. /help lists the commands.";
         assert_eq!(ask(&mut tcp, ann, slash), [why]);
     }
     assert_eq!(ask(&mut tcp, ann, "/kick bob"), ["[*] /kick is for operators"]);

@@ -118,8 +118,7 @@ fn a_session_whose_member_has_left_comes_back() {
     assert_eq!(carrier.read(), ["192.0.2.1:2 joined, 1 here"]);
 }
 
-/// Cases AU and BF: the `Welcome` of a second connection is lost on its way, and its session key is used again and
-/// again.
+/// The `Welcome` of a second connection is lost on its way, and its session key is used again and again.
 #[test]
 fn one_session_is_one_member_however_often_an_old_key_of_it_is_resumed() {
     let (room, time) = room();

@@ -26,7 +26,7 @@ impl Writer {
     }
 
     /// Stores a value, or deletes it if there is none, if `after` is the last revision of the key; 0 stands for a key that was never
-    /// used. After so long the value vanishes by itself, or the bucket forgets that it was deleted. Returns the new revision.
+    /// used. After this long the value vanishes by itself, or the bucket forgets that it was deleted. Returns the new revision.
     pub(crate) async fn write_after(
         &self,
         after: u64,

@@ -23,7 +23,7 @@ pub(crate) enum Key {
     Topic,
     /// Slow mode.
     Slow,
-    /// Who has a name of these looks.
+    /// Who has a name with this skeleton.
     Name(String),
     /// Whether this member is muted.
     Muted(MemberId),
@@ -59,8 +59,8 @@ impl Place {
         format!("{}.slow", self.key)
     }
 
-    pub(crate) fn name_key(&self, looks: &str) -> String {
-        format!("{}.name.{}", self.key, token(looks))
+    pub(crate) fn name_key(&self, skeleton: &str) -> String {
+        format!("{}.name.{}", self.key, token(skeleton))
     }
 
     pub(crate) fn muted_key(&self, member: MemberId) -> String {
@@ -76,7 +76,7 @@ impl Place {
         match (what, which) {
             ("topic", "") => Some(Key::Topic),
             ("slow", "") => Some(Key::Slow),
-            ("name", looks) => Some(Key::Name(untoken(looks)?)),
+            ("name", skeleton) => Some(Key::Name(untoken(skeleton)?)),
             ("muted", member) => Some(Key::Muted(MemberId::new(member.parse().ok()?))),
             _ => None,
         }
@@ -85,14 +85,14 @@ impl Place {
 
 /// The key of a ban. Names that differ in case have one, and so have most others that look alike.
 pub(crate) fn ban_key(who: &Banned) -> String {
-    let looks = match who {
+    let skeleton = match who {
         Banned::Network(network) => network.to_string(),
         Banned::Name(name) => {
             let [_, without_case] = name.lookalikes();
             without_case
         }
     };
-    format!("ban.{}", token(&looks))
+    format!("ban.{}", token(&skeleton))
 }
 
 /// A string in the alphabet of streams, subjects and keys.
@@ -145,8 +145,8 @@ mod tests {
             assert_eq!(place.read_key(&place.topic_key()), Some(Key::Topic));
             assert_eq!(place.read_key(&place.slow_key()), Some(Key::Slow));
             assert_eq!(place.read_key(&place.muted_key(member)), Some(Key::Muted(member)));
-            for looks in ["ann", "münchen", "a_b=c.d", "東京"] {
-                assert_eq!(place.read_key(&place.name_key(looks)), Some(Key::Name(looks.to_owned())));
+            for skeleton in ["ann", "münchen", "a_b=c.d", "東京"] {
+                assert_eq!(place.read_key(&place.name_key(skeleton)), Some(Key::Name(skeleton.to_owned())));
             }
             for key in [place.ids_key(), "room.other.topic".to_owned(), format!("{}.name.=f", place.key)] {
                 assert_eq!(place.read_key(&key), None, "{key}");

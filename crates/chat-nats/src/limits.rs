@@ -13,7 +13,7 @@ pub(crate) const PENDING_MAX: usize = 8_192;
 /// Jobs, or answers of the stream, that a room's task takes before it looks for other things.
 pub(crate) const TURN_MAX: usize = 512;
 
-/// After so many messages at once, what follows waits a moment. A talk, or a thousand messages per second, comes in ones and twos.
+/// After this many messages at once, what follows waits a moment. A talk, or a thousand messages per second, comes in ones and twos.
 pub(crate) const MANY_AT_ONCE: usize = 8;
 
 /// How long it waits. A server that writes to each member less often can pass on a tenth more; nobody sees a millisecond.
@@ -22,13 +22,13 @@ pub(crate) const PAUSE_AFTER_MANY: Duration = Duration::from_millis(1);
 /// How often a room's task looks whether something is late.
 pub(crate) const ROOM_TICK: Duration = Duration::from_millis(200);
 
-/// A publish that was not answered for so long may be lost.
+/// A publish that was not answered for this long may be lost.
 pub(crate) const PUBLISH_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the stream may take to say what its last message is.
 pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Members are told that messages are on hold when the stream has not answered for so long.
+/// Members are told that messages are on hold when the stream has not answered for this long.
 pub(crate) const TELL_AFTER: Duration = Duration::from_secs(2);
 
 /// While the stream does not answer, another NATS server is tried as often as this.
@@ -49,7 +49,7 @@ pub(crate) const GRACE: Duration = Duration::from_secs(30);
 /// Messages that were published and not answered, at most. More would only wait at the stream instead of here.
 pub(crate) const IN_FLIGHT_MAX: usize = 4_096;
 
-/// Members of one server in one room get their ids from a block of so many. No other server, and no later start of this one, has
+/// Members of one server in one room get their ids from a block of this many. No other server, and no later start of this one, has
 /// the same block.
 pub(crate) const IDS_PER_BLOCK: u64 = 1 << 32;
 
@@ -76,7 +76,7 @@ pub(crate) const SEARCHED_MAX: u64 = 20_000;
 /// How often a consumer without messages says that it is there.
 pub(crate) const HEARTBEAT: Duration = Duration::from_millis(500);
 
-/// A consumer that was not heard for so long is given up.
+/// A consumer that was not heard for this long is given up.
 pub(crate) const SILENCE: Duration = Duration::from_millis(1_600);
 
 /// How long making a consumer may take.
@@ -169,10 +169,10 @@ pub(crate) const SERVER_BEAT: Duration = Duration::from_secs(1);
 /// How long a server that stops tries to say so. Without its word, the others regard it as gone after a while.
 pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A server that was not heard for so many beats is gone. Only beats count during which NATS was there to pass it on.
+/// A server that was not heard for this many beats is gone. Only beats count during which NATS was there to pass it on.
 pub(crate) const GONE_AFTER: u64 = 15;
 
-/// What a server has stored is deleted when it was gone for so many beats.
+/// What a server has stored is deleted when it was gone for this many beats.
 pub(crate) const FORGOTTEN_AFTER: u64 = 600;
 
 /// Servers that are known. A cluster has a few; each start of one counts as another.
@@ -187,7 +187,7 @@ pub(crate) const MEMBERS_BEAT: Duration = Duration::from_secs(2);
 /// Members of other servers that are known in one room. Beyond them, more are not listed.
 pub(crate) const MEMBERS_MAX: usize = 100_000;
 
-/// A server that has not said anything about a room in so many looks (20 s) has nobody there. It beats every two seconds.
+/// A server that has not said anything about a room in this many looks (20 s) has nobody there. It beats every two seconds.
 pub(crate) const SILENT_LOOKS: u64 = 100;
 
 /// Members in one part of a whole: about 30 KiB.

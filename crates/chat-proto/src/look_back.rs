@@ -18,7 +18,7 @@ use crate::{Author, Text, limits::LOOK_BACK_MESSAGES_MAX};
 pub struct LookBack {
     /// Only messages before this sequence number; `u64::MAX` for the newest of all.
     pub before: u64,
-    /// At most so many. The room sends no more than [`LOOK_BACK_MESSAGES_MAX`].
+    /// At most this many. The room sends no more than [`LOOK_BACK_MESSAGES_MAX`].
     pub messages: u8,
     /// Only what is shown as said by this author, in any case of letters.
     pub author: Option<Author>,
@@ -27,7 +27,7 @@ pub struct LookBack {
 }
 
 impl LookBack {
-    /// The newest messages, at most so many.
+    /// The newest messages, at most this many.
     #[must_use]
     pub fn newest(messages: u8) -> LookBack {
         LookBack {

@@ -50,7 +50,7 @@ impl Name {
     /// name without its case.
     #[must_use]
     pub fn lookalikes(&self) -> [String; 2] {
-        [looks(&self.0), looks(&without_case(&self.0))]
+        [skeleton(&self.0), skeleton(&without_case(&self.0))]
     }
 
     /// Whether people could take one name for the other.
@@ -107,17 +107,17 @@ fn is_plain(s: &str) -> bool {
 }
 
 /// The skeleton of a name in lower case, without the marks that nobody sees: a dot on `i` and `j`, and the same mark again.
-fn looks(s: &str) -> String {
-    let mut looks = String::new();
+fn skeleton(s: &str) -> String {
+    let mut skeleton = String::new();
     for character in unicode_security::skeleton(s).flat_map(char::to_lowercase) {
-        let before = looks.chars().next_back();
+        let before = skeleton.chars().next_back();
         let is_seen_before = before == Some(character) && is_mark(character);
         let is_dot_of_letter = character == DOT_ABOVE && matches!(before, Some('i' | 'j'));
         if !is_seen_before && !is_dot_of_letter {
-            looks.push(character);
+            skeleton.push(character);
         }
     }
-    looks
+    skeleton
 }
 
 /// A name by which all that differ from it in case only are the same. Lower case alone would leave `ß` beside `SS`, and both of

@@ -17,7 +17,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice<'a> {
-    /// The log's tail has passed it: it missed so many messages.
+    /// The log's tail has passed it: it missed this many messages.
     Missed(u64),
     /// It is out of the room, or was not let in, for this reason.
     Closed(&'a str),

@@ -29,8 +29,8 @@ use crate::{buffer, limits::PLAIN_LINE_BYTES_MAX};
 /// | a read that ends in a line break | that line break, as long as it does so |
 /// | words without a break, then [`quiet`](Self::quiet) | nothing: it is [`Undelimited`](LineEnding::Undelimited) |
 /// | one key per read, then a line break | that line break: a terminal that sends each key |
-/// | nothing but a line break | that line break, also after undelimited messages |
-/// | words without a break for a long time: [`lapse`](Self::lapse) | nothing, also after lines |
+/// | nothing but a line break | that line break, even after undelimited messages |
+/// | words without a break for a long time: [`lapse`](Self::lapse) | nothing, even after lines |
 /// | a telnet option | CR LF |
 ///
 /// In a line that came key by key, backspace, delete, Ctrl-U and Ctrl-W have edited the line before it is returned.

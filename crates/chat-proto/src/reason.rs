@@ -216,7 +216,7 @@ fn why(phrase: &str, word: &str) -> Text {
     cut(why, REASON_BYTES_MAX)
 }
 
-/// A front part of a clean text, at most so long.
+/// A front part of a clean text, at most this long.
 fn cut(text: &str, bytes_max: usize) -> Text {
     Text::one_line(text::front(text, bytes_max)).unwrap_or_default()
 }

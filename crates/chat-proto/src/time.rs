@@ -17,7 +17,7 @@ pub fn rfc_3339(unix_ms: u64) -> Option<String> {
     Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1000))
 }
 
-/// The date so many days after 1970-01-01. Years are counted from March, so that the leap day is a year's last one.
+/// The date this many days after 1970-01-01. Years are counted from March, so that the leap day is a year's last one.
 fn civil(days: u64) -> (u64, u64, u64) {
     /// Days from 0000-03-01 to 1970-01-01.
     const BEFORE_1970: u64 = 719_468;

@@ -23,7 +23,7 @@ impl WebSocketFrame {
         }
     }
 
-    /// Appends a frame with the bytes that `payload` appends, at most 64 KiB. A message of nothing is none.
+    /// Appends a frame with the bytes that `payload` appends, at most 64 KiB. An empty message is not a message.
     ///
     /// ```
     /// use chat_proto::WebSocketFrame;

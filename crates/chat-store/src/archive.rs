@@ -1,4 +1,4 @@
-//! A history without a room: reading it, also while a server writes it; bringing messages in, and taking some out.
+//! A history without a room: reading it, even while a server writes it; bringing messages in, and taking some out.
 
 use std::path::{Path, PathBuf};
 

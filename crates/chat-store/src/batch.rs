@@ -223,7 +223,7 @@ pub(crate) fn kept(records: Vec<Record>, newest: &mut u64) -> Vec<Kept> {
         .collect()
 }
 
-/// The statement that inserts so many messages.
+/// The statement that inserts this many messages.
 fn statement(rows: usize) -> String {
     let rows = vec!["(?, ?, ?, ?, ?, ?)"; rows].join(", ");
     // If a row is refused the whole batch is undone: SQLite need not note how to undo one statement alone.

@@ -6,11 +6,11 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sync {
-    /// A confirmed message is with the operating system: it survives the end of the process, also by `kill -9`. Loss of power may
+    /// A confirmed message is with the operating system: it survives the end of the process, even by `kill -9`. Loss of power may
     /// cost the newest messages, and never damages the file.
     #[default]
     Os,
-    /// A confirmed message is on the disk: it survives loss of power, too, as far as the disk does not lie.
+    /// A confirmed message is on the disk: it survives loss of power, too, provided that the disk really stores what it confirms.
     Disk,
 }
 
@@ -38,7 +38,7 @@ impl StoreConfig {
         self
     }
 
-    /// Only so many of the newest messages of each room are kept. Default: all are.
+    /// Only this many of the newest messages of each room are kept. Default: all are.
     #[must_use]
     pub fn with_keep_messages(mut self, keep_messages: impl Into<Option<u64>>) -> Self {
         self.keep_messages = keep_messages.into();

@@ -17,7 +17,7 @@ pub(crate) const OVERDUE_STEPS: usize = BATCH_MAX / HOUSEKEEPING_ROWS + 1;
 /// Records in one transaction.
 pub(crate) const BATCH_MAX: usize = 2_048;
 
-/// A batch of so many is followed by another one, as a rule.
+/// A batch of this many is followed by another one, as a rule.
 pub(crate) const BUSY_MIN: usize = 64;
 
 /// While it is busy, the longest time between two records of one batch.

@@ -31,7 +31,7 @@ fn say(room: &Room, from: u64, up_to: u64) -> LocalMember {
     let ann = room.join("ann").unwrap();
     for number in from..=up_to {
         ann.say(&format!("number {number}")).unwrap();
-        // The store decides the order in batches, and so many fit into its queue.
+        // The store decides the order in batches, and this many fit into its queue.
         if number % 1_000 == 0 && number < up_to {
             hear(&ann, &format!("[ann] number {number}"));
         }

@@ -175,7 +175,7 @@ impl Incoming {
         }
     }
 
-    /// Of a plain peer that has sent these bytes, which are no whole line.
+    /// Of a plain peer that has sent these bytes, which are not a whole line.
     #[cfg(feature = "web")]
     fn begun(mut bytes: &[u8]) -> Self {
         let mut plain = Box::<Plain>::default();

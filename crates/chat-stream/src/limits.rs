@@ -65,7 +65,7 @@ pub(crate) const READ_BYTES_PER_TURN: usize = 64 * 1024;
 /// many short lines one read holds.
 pub(crate) const HEARD_BYTES_PER_FANOUT: usize = 256 * 1024;
 
-/// Connections that are no members (yet, or any more), beyond as many as the room may have members.
+/// Connections that are not members (yet, or any longer), beyond as many as the room may have members.
 pub(crate) const BEYOND_MEMBERS_MAX: usize = 1024;
 
 /// Bytes for one member alone (answers to what it asks, telnet refusals) that may wait to be written

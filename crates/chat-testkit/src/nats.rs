@@ -135,7 +135,7 @@ impl NatsServers {
         }
     }
 
-    /// Publishes something as a program would that is no chat server.
+    /// Publishes something as a program would that is not a chat server.
     ///
     /// # Panics
     ///

@@ -39,9 +39,9 @@ impl Server {
 
     /// Another server says that a member of its own has this name, or that nobody has it any more.
     fn hears(&self, name: &str, holder: Option<u64>) {
-        let looks = name.parse::<Name>().unwrap().lookalikes();
+        let skeleton = name.parse::<Name>().unwrap().lookalikes();
         let holder = holder.map(MemberId::new);
-        let told = looks.into_iter().map(|looks| Elsewhere::Name { looks, holder });
+        let told = skeleton.into_iter().map(|skeleton| Elsewhere::Name { skeleton, holder });
         self.journal.committer().elsewhere(told.collect());
     }
 }

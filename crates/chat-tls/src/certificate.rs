@@ -42,7 +42,7 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// [`CertificateError::Make`] if one of the names is none.
+    /// [`CertificateError::Make`] if one of the names is not a name.
     pub fn self_signed(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, CertificateError> {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         let made = rcgen::generate_simple_self_signed(names)?;
@@ -112,7 +112,7 @@ impl FromStr for Fingerprint {
     }
 }
 
-/// It is no fingerprint.
+/// It is not a fingerprint.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("expected the SHA-256 of a certificate: 64 hexadecimal digits, perhaps with colons between them")]
 pub struct FingerprintError;

@@ -102,8 +102,7 @@ fn reason(error: &rustls::Error) -> String {
         Wrong::Revoked => "it is revoked".to_owned(),
         // That of rustls-webpki, whose words are those of its source.
         Wrong::Other(other) if other.0.to_string() == "CaUsedAsEndEntity" => {
-            "it is one for signing others, and no server's (make it with basicConstraints CA:FALSE)"
-                .to_owned()
+            "it is a CA certificate, not a server's (make it with basicConstraints CA:FALSE)".to_owned()
         }
         Wrong::Other(other) => other.0.to_string(),
         other => other.to_string(),
@@ -127,9 +126,9 @@ mod tests {
         let key = rcgen::KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("a certificate");
         let mut roots = RootCertStore::empty();
-        roots.add(certificate.der().clone()).expect("it is one for signing others");
+        roots.add(certificate.der().clone()).expect("it is a CA certificate");
         let verifier = Verifier::new(Some(roots_verifier(roots).expect("roots")), |unknown| {
-            assert!(unknown.why.starts_with("it is one for signing others"), "{}", unknown.why);
+            assert!(unknown.why.starts_with("it is a CA certificate"), "{}", unknown.why);
             true
         });
         let name = ServerName::try_from("localhost").expect("a name");

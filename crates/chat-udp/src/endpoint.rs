@@ -183,7 +183,7 @@ impl Endpoint {
         self.peers.room(key).unwrap_or(FeedId::FIRST)
     }
 
-    /// Lists the peer where it must be served again, and no longer as a member if it is none any more.
+    /// Lists the peer where it must be served again, and no longer as a member if it is no longer one.
     fn settle(&mut self, key: usize) {
         if self.peers.get_mut(key).is_some_and(|peer| peer.member().is_none()) {
             self.leave_room(key);

@@ -76,7 +76,7 @@ pub(crate) struct Session {
     id: SessionId,
     address: SocketAddr,
     opened: Opened,
-    /// None once the peer is no member any more.
+    /// None once the peer is no longer a member.
     member: Option<Membership>,
     phase: Phase,
     owed: Owed,

@@ -181,7 +181,7 @@ fn hellos_are_answered_once_the_room_is_open() {
 }
 
 #[test]
-fn who_waits_for_a_room_that_cannot_be_opened_is_told_why() {
+fn a_peer_that_waits_for_a_room_that_cannot_be_opened_is_told_why() {
     let stage = Stage::new();
     let mut ann = Stream::new(stage.address);
     let bob = Peer::new(stage.address);

@@ -59,7 +59,7 @@ struct Bans {
     /// The prefix lengths in use, and of how many networks: each length is looked up.
     prefixes: BTreeMap<u8, usize>,
     names: HashMap<Name, Ban>,
-    /// From the looks of a name to the banned name. No two banned names look alike.
+    /// From the skeleton of a name to the banned name. No two banned names look alike.
     lookalikes: HashMap<String, Name>,
     on_change: Vec<Waker>,
 }

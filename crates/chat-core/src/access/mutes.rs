@@ -55,7 +55,7 @@ pub(crate) type Session = (u64, MemberId);
 enum Cover {
     Session(Session),
     /// One of [`Name::lookalikes`].
-    Looks(String),
+    Skeleton(String),
     Proof(String),
     Address(IpAddr),
 }
@@ -164,10 +164,11 @@ impl Mutes {
             return Some(mute); // the member may be in another room now
         }
         self.lift(session);
-        let looks = mute.name.iter().flat_map(Name::lookalikes).map(Cover::Looks);
+        let skeletons = mute.name.iter().flat_map(Name::lookalikes).map(Cover::Skeleton);
         let proof = mute.proof.iter().map(|proof| Cover::Proof(proof.to_string()));
         let address = mute.address.map(Cover::Address);
-        let covers: Vec<Cover> = looks.chain(proof).chain(address).chain([Cover::Session(session)]).collect();
+        let covers: Vec<Cover> =
+            skeletons.chain(proof).chain(address).chain([Cover::Session(session)]).collect();
         for cover in &covers {
             self.index.entry(cover.clone()).or_default().push(session);
         }
@@ -222,12 +223,12 @@ impl Mutes {
 
     /// The sessions of the mutes of a member that was shown like this, or of this name or address. It need not be here.
     fn shown(&self, who: &str) -> Vec<Session> {
-        let looks = who.parse().ok().map(|name: Name| name.lookalikes());
+        let skeletons = who.parse().ok().map(|name: Name| name.lookalikes());
         let address = who.parse::<PeerAddr>().map(network_of);
         let address = address.or_else(|_| {
             who.parse().map(|ip: IpAddr| network_of(PeerAddr::from(std::net::SocketAddr::new(ip, 0))))
         });
-        let covers = looks.into_iter().flatten().map(Cover::Looks);
+        let covers = skeletons.into_iter().flatten().map(Cover::Skeleton);
         let mut sessions = self.find(covers.chain(address.ok().map(Cover::Address)));
         let author = Author::from_shown(who);
         sessions.extend(self.mutes.iter().filter(|(_, (mute, _))| mute.who == author).map(|(&of, _)| of));
@@ -249,8 +250,8 @@ impl Mutes {
 fn covers_of(who: Known<'_>) -> impl Iterator<Item = Cover> {
     let proof = who.proof.map(|proof| Cover::Proof(proof.to_string()));
     let quick = [Some(Cover::Session(who.session)), who.address.map(Cover::Address), proof];
-    let looks = who.name.into_iter().flat_map(Name::lookalikes).map(Cover::Looks);
-    quick.into_iter().flatten().chain(looks)
+    let skeletons = who.name.into_iter().flat_map(Name::lookalikes).map(Cover::Skeleton);
+    quick.into_iter().flatten().chain(skeletons)
 }
 
 impl Mute {
@@ -291,9 +292,9 @@ mod tests {
         let (proof, address) = ("uid:1000".parse::<Text>().unwrap(), "192.0.2.7".parse::<IpAddr>().unwrap());
         (mute.proof, mute.address) = (Some(proof.clone()), Some(address));
         assert_eq!(mutes.insert(mute.clone()), Some(mute.clone()));
-        let (looks, bob) = ("lris".parse::<Name>().unwrap(), "bob".parse::<Name>().unwrap());
+        let (lookalike, bob) = ("lris".parse::<Name>().unwrap(), "bob".parse::<Name>().unwrap());
         assert!(mutes.is_muted(nobody(1)));
-        assert!(mutes.is_muted(Known { name: Some(&looks), ..nobody(2) }));
+        assert!(mutes.is_muted(Known { name: Some(&lookalike), ..nobody(2) }));
         assert!(mutes.is_muted(Known { proof: Some(&proof), ..nobody(2) }));
         assert!(mutes.is_muted(Known { address: Some(address), ..nobody(2) }));
         assert!(!mutes.is_muted(Known { name: Some(&bob), ..nobody(2) }));

@@ -18,7 +18,7 @@ pub enum Elsewhere {
     /// A name was taken, or is free again. If a member here has it, that one loses it.
     Name {
         /// What the name looks like: one of [`Name::lookalikes`](chat_proto::Name::lookalikes).
-        looks: String,
+        skeleton: String,
         /// The member of another server that has it; `None` if none has.
         holder: Option<MemberId>,
     },

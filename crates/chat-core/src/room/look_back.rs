@@ -208,7 +208,7 @@ impl Wanted {
         self.is_by(|| author.to_string()) && self.has_words(text)
     }
 
-    /// Whether it is by the author who is wanted, if one is.
+    /// Whether the author matches. Without an author in the filter, any does.
     fn is_by(&self, shown: impl FnOnce() -> String) -> bool {
         self.author.as_ref().is_none_or(|wanted| shown().to_lowercase() == *wanted)
     }

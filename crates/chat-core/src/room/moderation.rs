@@ -84,8 +84,8 @@ impl Room {
         })
     }
 
-    /// Kicks those that a ban of this peer covers, which has become a member or taken this name. An operator may have banned it after the
-    /// gate was asked, and looked for the members before this was one.
+    /// Checks the bans once more after a peer has joined or taken a name, and kicks the members of the ban that covers it. An
+    /// operator may have added that ban between the gate's answer and the join, when there was no member to kick.
     pub(crate) fn enforce_bans(&self, peer: &Identity, transport: &'static str, name: Option<&Name>) {
         if let Some(ban) = self.ban_list().find(&self.join_request(peer, transport, name)) {
             let (_, wakes) = self.lock().kick_banned(&ban, self.now());

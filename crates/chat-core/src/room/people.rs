@@ -129,7 +129,7 @@ mod tests {
     use crate::state::members::LOOKS;
     use crate::waker::Waker;
 
-    /// At how many places of members a rename, a lookup and a private message look in a room of so many.
+    /// At how many places of members a rename, a lookup and a private message look in a room of this many.
     fn looks(members: u16) -> usize {
         let config = RoomConfig::default().with_members_per_address_max(usize::from(u16::MAX));
         let room = Room::new(config);

@@ -18,20 +18,20 @@ pub(crate) struct OpenRooms {
     rooms: BTreeMap<Name, (Weak<Shared>, Opener)>,
     /// Those whose journals are being read.
     openings: HashMap<Name, (PendingRoom, Opener)>,
-    /// The name of each of both, by its looks.
-    by_looks: HashMap<String, Name>,
+    /// The name of each of both, by its skeleton.
+    by_skeleton: HashMap<String, Name>,
 }
 
 impl OpenRooms {
     /// The room of this name, or one that looks like it, if it is still there.
     pub(crate) fn get(&self, name: &Name) -> Option<Room> {
-        let mut names = name.lookalikes().into_iter().filter_map(|looks| self.by_looks.get(&looks));
+        let mut names = name.lookalikes().into_iter().filter_map(|skeleton| self.by_skeleton.get(&skeleton));
         names.find_map(|name| Room::upgrade(&self.rooms.get(name)?.0))
     }
 
     /// The room of this name, or one that looks like it, if it is being opened.
     pub(crate) fn opening(&self, name: &Name) -> Option<PendingRoom> {
-        let mut names = name.lookalikes().into_iter().filter_map(|looks| self.by_looks.get(&looks));
+        let mut names = name.lookalikes().into_iter().filter_map(|skeleton| self.by_skeleton.get(&skeleton));
         names.find_map(|name| Some(self.openings.get(name)?.0.clone()))
     }
 
@@ -54,14 +54,14 @@ impl OpenRooms {
     }
 
     fn note_looks(&mut self, name: &Name) {
-        for looks in name.lookalikes() {
-            self.by_looks.insert(looks, name.clone());
+        for skeleton in name.lookalikes() {
+            self.by_skeleton.insert(skeleton, name.clone());
         }
     }
 
     pub(crate) fn forget_gone(&mut self) {
         self.rooms.retain(|_, (room, _)| room.strong_count() > 0);
-        self.by_looks.retain(|_, name| self.rooms.contains_key(name) || self.openings.contains_key(name));
+        self.by_skeleton.retain(|_, name| self.rooms.contains_key(name) || self.openings.contains_key(name));
     }
 
     /// How many of those that are there, or are being opened, this network has opened.

@@ -133,7 +133,7 @@ impl Profile {
     /// What the session keeps of the lane.
     pub(crate) fn unread(&self) -> Unread {
         let unread = self.lane.as_ref().map_or_else(Unread::default, |lane| lane.kept_for_resume());
-        // Of what is untold it learns that something is.
+        // Items that it was not told of are not counted one by one: the resume only says that something was lost.
         let lost = if self.untold > 0 { self.direct } else { self.lost };
         Unread { direct: self.direct, lost, goes_after: self.goes_after, ..unread }
     }
@@ -167,9 +167,9 @@ impl Profile {
     }
 
     /// Puts the answer to a message into the lane, which finds room for it: a member that says much, of which much is
-    /// refused, cannot acknowledge in between. A stream delivers what it was handed, so what is forgotten for it is an
-    /// older answer that the transport has; only a connection that breaks at this moment loses the words of that one, and its
-    /// client learns that something is not known.
+    /// refused, cannot acknowledge in between. If the lane is full, this drops an older answer that the transport already
+    /// has, as a stream delivers what it was handed. Only a connection that breaks at this moment loses that answer, and its
+    /// client is then told that something is unknown.
     pub(crate) fn push_confirmation(&mut self, item: DirectItem) -> Arc<Direct> {
         let mut has_room = true;
         if let Some(lane) = &mut self.lane {
@@ -250,7 +250,7 @@ impl Profile {
     }
 }
 
-/// Whether a resume does not tell the same: what it says of the newest message that is dealt with is all of some answers.
+/// Whether losing this item must be reported. `Done` and `Sent` need no report: `taken` in the welcome says the same.
 fn needs_telling(item: &DirectItem) -> bool {
     !matches!(item, DirectItem::Done { .. } | DirectItem::Sent { .. })
 }

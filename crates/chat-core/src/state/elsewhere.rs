@@ -67,19 +67,19 @@ impl State {
     pub(crate) fn hear_elsewhere(&mut self, what: Elsewhere, now: Instant) -> Wakes {
         match what {
             // Every server has local members of its own. They are called the same at each, and keep their names.
-            Elsewhere::Name { looks, holder: Some(_) } if self.local_holder(&looks).is_some() => {
+            Elsewhere::Name { skeleton, holder: Some(_) } if self.local_holder(&skeleton).is_some() => {
                 Wakes::default()
             }
-            Elsewhere::Name { looks, holder: Some(holder) } => {
-                let loser = self.names.give_elsewhere(looks, holder);
+            Elsewhere::Name { skeleton, holder: Some(holder) } => {
+                let loser = self.names.give_elsewhere(skeleton, holder);
                 // A session that has moved there has not lost anything.
                 let loser = loser.filter(|&loser| loser != holder || self.author_of(loser).is_none());
                 loser.map(|loser| self.lose_name(loser, now)).unwrap_or_default()
             }
-            Elsewhere::Name { looks, holder: None } => {
-                self.names.free_elsewhere(&looks);
+            Elsewhere::Name { skeleton, holder: None } => {
+                self.names.free_elsewhere(&skeleton);
                 // Another server's local member had the name. It is claimed now, so that no remote member can have it.
-                if let Some((id, name)) = self.local_holder(&looks) {
+                if let Some((id, name)) = self.local_holder(&skeleton) {
                     // If there is no room for it, the name is protected at this server alone.
                     let _full = self.keep_name(id, Some(name));
                 }
@@ -287,9 +287,9 @@ impl State {
 
     // ---- names ---------------------------------------------------------------------------------
 
-    /// The local member that has a name of these looks, and the name.
-    fn local_holder(&self, looks: &str) -> Option<(MemberId, Name)> {
-        let holder = self.names.holder_here(looks)?;
+    /// The local member that has a name with this skeleton, and the name.
+    fn local_holder(&self, skeleton: &str) -> Option<(MemberId, Name)> {
+        let holder = self.names.holder_here(skeleton)?;
         let local = self.locals[self.local_place(holder)?].as_ref()?;
         Some((holder, local.name.clone()))
     }

@@ -82,7 +82,7 @@ impl InFlight {
     fn came_back(&mut self, from: Origin) -> Vec<(u64, Vec<DirectItem>)> {
         let mut settled = Vec::new();
         let Some(steps) = self.steps.get_mut(&from.member) else { return settled };
-        // Rooms of all servers speak as one member. What another server's room has said does not tell that ours has come back.
+        // The rooms of all servers speak as one member. So a message of another server's room says nothing about ours.
         if from.member == MemberId::ROOM && !steps.iter().any(|step| step.number() == from.number) {
             return settled;
         }

@@ -23,8 +23,8 @@ impl State {
         self.remove(membership, reason, now, attachment)
     }
 
-    /// Nobody can resume what a plain member leaves, and nobody does what was left by choice: mutes that hold for nothing else
-    /// end with it.
+    /// A plain session cannot be resumed, and one that left by choice is not. So mutes that hold for this session alone end
+    /// with it.
     fn end_mutes_of(&self, membership: Membership, reason: &LeaveReason) {
         let member = self.members.get(membership);
         if let Some(member) = member.filter(|member| !member.is_framed || *reason == LeaveReason::Quit) {

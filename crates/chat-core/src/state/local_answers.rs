@@ -73,7 +73,7 @@ impl State {
         self.tell_of_its_own(member, DirectItem::Refused { number, why: why.clone() })
     }
 
-    /// Something that this member asked for was not kept. Does nothing if it is no local member.
+    /// Something that this member asked for was not kept. Does nothing if it is not a local member.
     pub(super) fn has_refused(&mut self, member: MemberId, what: &str, why: &Text) {
         if let Some(place) = self.local_place(member) {
             self.local_mut(place).0.answer.refused = Some(Text::lossy(&format!("{what}: {why}")));

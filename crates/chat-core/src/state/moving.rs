@@ -41,7 +41,7 @@ impl State {
         })
     }
 
-    /// A plain member leaves for another room. Returns the number of the last message before that, too. `None` if it is no member
+    /// A plain member leaves for another room. Returns the number of the last message before that, too. `None` if it is not a member
     /// (any more).
     pub(crate) fn depart(&mut self, membership: Membership, now: Instant) -> Option<(Luggage, u64, Wakes)> {
         let (luggage, left_after) = (self.luggage(membership)?, self.log.seq());

@@ -31,7 +31,7 @@ const RESERVED: [&str; 14] = [
 /// Taking a name, giving it up and looking it up cost the same however many there are.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// From the looks of a name to its holder: one or two for each name.
+    /// From the skeleton of a name to its holder: one or two for each name.
     holders: HashMap<String, Holder>,
 }
 
@@ -72,18 +72,18 @@ impl Names {
         }
     }
 
-    /// The holder of names of these looks, if it is here.
+    /// The holder of names with this skeleton, if it is here.
     pub(crate) fn holder_here(&self, lookalike: &str) -> Option<MemberId> {
         self.holders.get(lookalike).filter(|holder| !holder.is_elsewhere).map(|holder| holder.member)
     }
 
-    /// A member of another server has a name of these looks. Returns the holder here, which has lost it.
+    /// A member of another server has a name with this skeleton. Returns the holder here, which has lost it.
     pub(crate) fn give_elsewhere(&mut self, lookalike: String, member: MemberId) -> Option<MemberId> {
         let before = self.holders.insert(lookalike, Holder { member, is_elsewhere: true });
         before.filter(|before| !before.is_elsewhere).map(|before| before.member)
     }
 
-    /// No member of another server has a name of these looks any more.
+    /// No member of another server has a name with this skeleton any more.
     pub(crate) fn free_elsewhere(&mut self, lookalike: &str) {
         if self.holders.get(lookalike).is_some_and(|holder| holder.is_elsewhere) {
             self.holders.remove(lookalike);
@@ -114,7 +114,9 @@ pub(crate) fn is_reserved(name: &Name) -> bool {
         words.flat_map(|word| word.lookalikes()).collect()
     });
     // A large `i` looks like a small `l` or a `1`, in whatever case the word is written.
-    name.lookalikes().iter().any(|looks| LOOKS.contains(looks) || LOOKS.contains(&looks.replace('l', "i")))
+    name.lookalikes()
+        .iter()
+        .any(|skeleton| LOOKS.contains(skeleton) || LOOKS.contains(&skeleton.replace('l', "i")))
 }
 
 #[cfg(test)]
@@ -151,15 +153,15 @@ mod tests {
     #[test]
     fn a_name_of_another_server_is_given_up_by_that_one_only() {
         let (mut names, ann, bob) = (Names::default(), MemberId::new(1), MemberId::new(2));
-        let looks = name("ann").lookalikes()[0].clone();
+        let skeleton = name("ann").lookalikes()[0].clone();
         names.give(&name("ann"), ann);
-        assert_eq!(names.give_elsewhere(looks.clone(), bob), Some(ann));
+        assert_eq!(names.give_elsewhere(skeleton.clone(), bob), Some(ann));
         names.release(&name("ann"));
         assert_eq!(names.holder(&name("ann")), Some(bob));
-        names.free_elsewhere(&looks);
+        names.free_elsewhere(&skeleton);
         assert!(names.holders.is_empty());
         names.give(&name("ann"), ann);
-        names.free_elsewhere(&looks);
+        names.free_elsewhere(&skeleton);
         assert_eq!(names.holder(&name("ann")), Some(ann));
     }
 

@@ -1,4 +1,4 @@
-//! Readers of the room that are no members: they are kept among the local members, which read in the same way, but nobody sees them.
+//! Readers of the room that are not members: they are kept among the local members, which read in the same way, but nobody sees them.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;

@@ -299,12 +299,12 @@ impl State {
         self.locals.iter().flatten().filter(|local| local.rest.is_none())
     }
 
-    /// Where a local member or an observer is; `None` if this is no local member. There are few.
+    /// Where a local member or an observer is; `None` if this is not a local member. There are few.
     pub(super) fn local_place(&self, id: MemberId) -> Option<usize> {
         self.locals.iter().position(|local| local.as_ref().is_some_and(|local| local.id == id))
     }
 
-    /// A local member reads the newest messages again, at most so many.
+    /// A local member reads the newest messages again, at most this many.
     pub(crate) fn rewind_local(&mut self, place: usize, messages: u64) {
         let oldest = if self.in_flight.is_some() { 0 } else { self.log.evicted_seq() };
         let seq = self.log.seq().saturating_sub(messages).max(oldest);

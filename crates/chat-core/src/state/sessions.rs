@@ -55,7 +55,7 @@ impl Sessions {
         forgotten
     }
 
-    /// The sessions that were left first forget their unread items until there is room for so many more.
+    /// The sessions that were left first forget their unread items until there is room for this many more.
     fn make_room(&mut self, items: usize) {
         while self.unread + items > UNREAD_ITEMS_MAX
             && let Some((_, oldest)) = self.with_unread.pop_first()

@@ -44,7 +44,7 @@ impl Attachment {
     ///
     /// # Panics
     ///
-    /// If it is no such word.
+    /// If it is not such a word.
     pub fn with_word(mut self, word: &'static str) -> Self {
         let is_word = word.len() <= 4 && Tag::new(word, 1).is_ok();
         assert!(is_word, "one to four lower-case letters: {word:?}");
@@ -141,11 +141,11 @@ impl Attachment {
     }
 
     /// Answers the hello of a member that has joined as a plain listener, and turns out to be framed. If it resumes a
-    /// session, it goes on as that member. `None` if it is no member (any more).
+    /// session, it goes on as that member. `None` if it is not a member (any longer).
     ///
     /// # Errors
     ///
-    /// As [`welcome`](Self::welcome); then it is no member any more.
+    /// As [`welcome`](Self::welcome); then it is no longer a member.
     pub fn upgrade(
         &self,
         member: Membership,
@@ -173,7 +173,7 @@ impl Attachment {
     /// # Errors
     ///
     /// As [`join`](Self::join). If a gate keeps it out of the other room, it stays in this one; after another error it is a
-    /// member of neither. `None` if it is no member (any more).
+    /// member of neither. `None` if it is not a member (any longer).
     pub fn move_to(
         &self,
         member: Membership,
@@ -215,7 +215,7 @@ impl Attachment {
         reason
     }
 
-    /// Where `member` comes from, and who it is known to be; `None` if it is no member (any more).
+    /// Where `member` comes from, and who it is known to be; `None` if it is not a member (any longer).
     #[must_use]
     pub fn identity(&self, member: Membership) -> Option<Identity> {
         self.room.lock().luggage(member).map(|luggage| luggage.identity)
@@ -277,7 +277,7 @@ impl Attachment {
         }
     }
 
-    /// Which member of the room it is; `None` if it is none any more.
+    /// Which member of the room it is; `None` if it is no longer one.
     #[must_use]
     pub fn id_of(&self, member: Membership) -> Option<MemberId> {
         self.room.lock().identity(member).map(|(id, _)| id)

@@ -248,7 +248,7 @@ impl Feed {
     }
 
     /// The first message after `seq` that one of these members has said, which must be sorted. Only messages that were pulled
-    /// after [`note_authors`](Self::note_authors) are known. Costs nothing if there are no members, otherwise O(messages after `seq`).
+    /// after [`note_authors`](Self::note_authors) are known. Costs nothing if there are not members, otherwise O(messages after `seq`).
     #[must_use]
     pub fn next_said_by(&self, members: &[MemberId], seq: u64) -> Option<u64> {
         self.said_by.as_ref().filter(|_| !members.is_empty())?.next(members, seq)

@@ -29,7 +29,7 @@ impl FeedId {
 /// The rooms of one I/O thread: a [`Feed`] for each room that has members on the thread, made when the first of them comes
 /// and dropped when the last one leaves. The feed of the first room always exists.
 ///
-/// What is said in a room costs only its own members: [`pull`](Self::pull) looks at the rooms that have news, and
+/// What is said in a room costs only its own members: [`pull`](Self::pull) looks at the rooms that have updates, and
 /// [`members`](Self::members) lists the members of one of them.
 ///
 /// ```
@@ -57,8 +57,8 @@ pub struct Feeds {
     places: Vec<Option<Box<Place>>>,
     /// The position of each member in the list of its feed, by the member's key.
     positions: Vec<u32>,
-    news: Arc<News>,
-    /// Feeds to pull next, besides those with news.
+    updated: Arc<Updated>,
+    /// Feeds to pull next, besides those with updates.
     marked: Vec<FeedId>,
     deadlines: Deadlines,
     /// Questions that the thread has not answered.
@@ -82,7 +82,7 @@ struct Place {
 
 /// What the thread is to look at in its next pull.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct Updated {
     waiting: Mutex<Waiting>,
     waker: Waker,
 }
@@ -95,7 +95,7 @@ struct Waiting {
     opened: Vec<usize>,
 }
 
-impl News {
+impl Updated {
     /// Wakes the thread, unless another room has already done so since the last pull.
     fn add(&self, feed: FeedId) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -131,15 +131,15 @@ impl Feeds {
     pub fn new(rooms: impl Into<Rooms>, waker: Waker, announce: bool) -> Self {
         let rooms = rooms.into();
         let first = rooms.first();
-        let news = Arc::new(News { waiting: Mutex::default(), waker });
-        rooms.admission().surveyed().add(Arc::downgrade(&news));
+        let updated = Arc::new(Updated { waiting: Mutex::default(), waker });
+        rooms.admission().surveyed().add(Arc::downgrade(&updated));
         let mut feeds = Self {
             rooms,
             announce,
             word: None,
             places: Vec::new(),
             positions: Vec::new(),
-            news,
+            updated,
             marked: Vec::new(),
             deadlines: Deadlines::default(),
             surveys: Vec::new(),
@@ -178,8 +178,8 @@ impl Feeds {
             return id(place);
         }
         let free = self.places.iter().position(Option::is_none).unwrap_or(self.places.len());
-        let (feed_id, news) = (id(free), Arc::clone(&self.news));
-        let mut feed = Feed::new(room, Waker::new(move || news.add(feed_id)), self.announce);
+        let (feed_id, updated) = (id(free), Arc::clone(&self.updated));
+        let mut feed = Feed::new(room, Waker::new(move || updated.add(feed_id)), self.announce);
         if let Some(word) = self.word {
             feed = feed.with_word(word);
         }
@@ -253,8 +253,8 @@ impl Feeds {
 
     /// Wakes the thread when the room is open, or cannot be opened: then [`take_opened`](Self::take_opened) returns `key`.
     pub fn wait_for(&self, opening: &PendingRoom, key: usize) {
-        let news = Arc::clone(&self.news);
-        opening.wake_when_done(Waker::new(move || news.opened(key)));
+        let updated = Arc::clone(&self.updated);
+        opening.wake_when_done(Waker::new(move || updated.opened(key)));
     }
 
     /// A peer that [waited for a room](Self::wait_for), after a [`pull`](Self::pull). It may have gone meanwhile, and
@@ -280,7 +280,7 @@ impl Feeds {
         self.positions[key] = position;
     }
 
-    /// A member of this feed's room is none any more. With the last one goes the feed.
+    /// A member of this feed's room is no longer one. With the last one goes the feed.
     pub fn remove_member(&mut self, feed: FeedId, key: usize) {
         let position = self.positions[key] as usize;
         let Some(place) = self.place_mut(feed) else { return };
@@ -310,10 +310,10 @@ impl Feeds {
         }
     }
 
-    /// Pulls every feed that has news, is marked, or is due, and returns them: ask each for what it has. Costs nothing for the others.
+    /// Pulls every feed that has updates, is marked, or is due, and returns them: ask each for what it has. Costs nothing for the others.
     pub fn pull(&mut self, now: Instant) -> Vec<FeedId> {
         let mut pulled = std::mem::take(&mut self.marked);
-        let Waiting { feeds, mut surveys, mut opened } = self.news.take();
+        let Waiting { feeds, mut surveys, mut opened } = self.updated.take();
         self.surveys.append(&mut surveys);
         self.opened.append(&mut opened);
         for feed in feeds {

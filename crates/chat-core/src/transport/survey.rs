@@ -11,7 +11,7 @@ use crate::limits::ROOMS_MAX;
 use crate::room::Room;
 use crate::rooms::Rooms;
 use crate::sync::Mutex;
-use crate::transport::feeds::News;
+use crate::transport::feeds::Updated;
 
 /// The bounds of [`Lags`], in messages.
 pub const LAG_BOUNDS: [u64; 5] = [0, 10, 100, 1_000, 10_000];
@@ -25,7 +25,7 @@ impl Lags {
         self.0[LAG_BOUNDS.partition_point(|&bound| bound < messages)] += 1;
     }
 
-    /// For each of [`LAG_BOUNDS`], how many members are behind by so many messages at most; the last one is all members
+    /// For each of [`LAG_BOUNDS`], how many members are behind by this many messages at most; the last one is all members
     /// (`None`).
     pub fn up_to(&self) -> impl Iterator<Item = (Option<u64>, u64)> {
         let bounds = LAG_BOUNDS.into_iter().map(Some).chain([None]);
@@ -73,10 +73,10 @@ impl fmt::Debug for Survey {
 
 /// The I/O threads that can be asked.
 #[derive(Debug, Default)]
-pub(crate) struct Surveyed(Mutex<Vec<Weak<News>>>);
+pub(crate) struct Surveyed(Mutex<Vec<Weak<Updated>>>);
 
 impl Surveyed {
-    pub(crate) fn add(&self, thread: Weak<News>) {
+    pub(crate) fn add(&self, thread: Weak<Updated>) {
         let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         threads.retain(|thread| thread.strong_count() > 0);
         threads.push(thread);

@@ -36,7 +36,7 @@ use names_elsewhere::{Claim, HeldNames};
 struct Claimant {
     /// The name that it is to have; `None` if it is to give up its last one.
     name: Option<Name>,
-    /// The keys that it has, by the looks, with their revisions.
+    /// The keys that it has, by the skeletons, with their revisions.
     keys: HashMap<String, u64>,
     /// A task of its own is getting or giving up keys for it.
     is_busy: bool,
@@ -57,8 +57,8 @@ pub(crate) struct ClaimResult {
 enum ClaimOutcome {
     /// The session has the keys of this name, and no others.
     Settled,
-    /// Somebody else has a name of these looks.
-    Lost { looks: String, revision: u64, claim: Claim },
+    /// Somebody else has a name with this skeleton.
+    Lost { skeleton: String, revision: u64, claim: Claim },
     /// The bucket did not answer: another attempt follows.
     Unanswered,
 }
@@ -146,9 +146,9 @@ impl Claims {
                 }
                 Some(NameDecision::Certain(member))
             }
-            ClaimOutcome::Lost { looks, revision, claim } => {
+            ClaimOutcome::Lost { skeleton, revision, claim } => {
                 let is_gone = self.bucket.servers.is_gone(&claim.server);
-                let Some(taken) = self.held.lost(looks, revision, claim, is_gone) else {
+                let Some(taken) = self.held.lost(skeleton, revision, claim, is_gone) else {
                     self.begin(member); // it was given up in the meantime
                     return None;
                 };
@@ -163,23 +163,28 @@ impl Claims {
         }
     }
 
-    /// The bucket says something about the looks of a name; `None` if they are free.
-    pub(crate) fn heard(&mut self, looks: String, revision: u64, sealed: Option<&[u8]>) -> Option<Elsewhere> {
-        let Some(sealed) = sealed else { return self.held.freed(&looks, revision) };
+    /// The bucket says something about the skeleton of a name; `None` if it is free.
+    pub(crate) fn heard(
+        &mut self,
+        skeleton: String,
+        revision: u64,
+        sealed: Option<&[u8]>,
+    ) -> Option<Elsewhere> {
+        let Some(sealed) = sealed else { return self.held.freed(&skeleton, revision) };
         // Of what no server of this cluster has written, it hears nothing.
-        let claim = self.bucket.seal.open::<Claim>(&self.bucket.place.name_key(&looks), sealed)?;
+        let claim = self.bucket.seal.open::<Claim>(&self.bucket.place.name_key(&skeleton), sealed)?;
         if claim.server == *self.bucket.servers.me() {
-            return self.held.freed(&looks, revision);
+            return self.held.freed(&skeleton, revision);
         }
         // A session that had it here has lost it, or has gone there.
         for claimant in self.claimants.values_mut() {
-            if claimant.keys.get(&looks).is_some_and(|&at| at < revision) {
-                claimant.keys.remove(&looks);
+            if claimant.keys.get(&skeleton).is_some_and(|&at| at < revision) {
+                claimant.keys.remove(&skeleton);
             }
         }
         self.bucket.servers.notice(&claim.server);
         let is_gone = self.bucket.servers.is_gone(&claim.server);
-        self.held.taken(looks, revision, claim, is_gone)
+        self.held.taken(skeleton, revision, claim, is_gone)
     }
 
     /// Looks which names are free because their server is gone, and which are taken again because it is back.
@@ -200,8 +205,8 @@ impl Claims {
         }
         let bucket = self.bucket.clone();
         tokio::spawn(async move {
-            for (looks, revision) in keys {
-                let _another_server_did_it = bucket.delete(&looks, revision).await;
+            for (skeleton, revision) in keys {
+                let _another_server_did_it = bucket.delete(&skeleton, revision).await;
             }
             sleep(DELETES_PAUSE).await;
             drop(turn);
@@ -210,8 +215,8 @@ impl Claims {
 
     /// Gives up all names: the room is gone.
     pub(crate) async fn give_up(self) {
-        for (looks, revision) in self.claimants.into_values().flat_map(|claimant| claimant.keys) {
-            if !self.bucket.delete(&looks, revision).await {
+        for (skeleton, revision) in self.claimants.into_values().flat_map(|claimant| claimant.keys) {
+            if !self.bucket.delete(&skeleton, revision).await {
                 return; // they are free when this server ends
             }
         }
@@ -252,8 +257,8 @@ impl NameKeys {
         keys: &mut HashMap<String, u64>,
     ) -> ClaimOutcome {
         let wanted = name.map(|name| name.lookalikes().to_vec()).unwrap_or_default();
-        for looks in &wanted {
-            if keys.contains_key(looks) {
+        for skeleton in &wanted {
+            if keys.contains_key(skeleton) {
                 continue;
             }
             let claim = Claim {
@@ -261,30 +266,30 @@ impl NameKeys {
                 member: member.as_u64(),
                 name: name.map(ToString::to_string).unwrap_or_default(),
             };
-            match self.take(looks, &claim).await {
-                Attempt::Got(revision) => drop(keys.insert(looks.clone(), revision)),
+            match self.take(skeleton, &claim).await {
+                Attempt::Got(revision) => drop(keys.insert(skeleton.clone(), revision)),
                 Attempt::Lost(revision, claim) => {
-                    return ClaimOutcome::Lost { looks: looks.clone(), revision, claim };
+                    return ClaimOutcome::Lost { skeleton: skeleton.clone(), revision, claim };
                 }
                 Attempt::Unanswered => return ClaimOutcome::Unanswered,
             }
         }
         let others: Vec<(String, u64)> = keys
             .iter()
-            .filter(|(looks, _)| !wanted.contains(looks))
-            .map(|(looks, revision)| (looks.clone(), *revision))
+            .filter(|(skeleton, _)| !wanted.contains(skeleton))
+            .map(|(skeleton, revision)| (skeleton.clone(), *revision))
             .collect();
-        for (looks, revision) in others {
-            if !self.delete(&looks, revision).await {
+        for (skeleton, revision) in others {
+            if !self.delete(&skeleton, revision).await {
                 return ClaimOutcome::Unanswered;
             }
-            keys.remove(&looks);
+            keys.remove(&skeleton);
         }
         ClaimOutcome::Settled
     }
 
-    async fn take(&self, looks: &str, claim: &Claim) -> Attempt {
-        let key = self.place.name_key(looks);
+    async fn take(&self, skeleton: &str, claim: &Claim) -> Attempt {
+        let key = self.place.name_key(skeleton);
         let value = self.seal.close(&key, claim);
         for _ in 0..CLAIM_TRIES {
             match self.bucket.create(&key, value.clone()).await {
@@ -317,8 +322,8 @@ impl NameKeys {
     }
 
     /// Whether the bucket has answered. If somebody has changed the key since, it stays.
-    async fn delete(&self, looks: &str, revision: u64) -> bool {
-        let key = self.place.name_key(looks);
+    async fn delete(&self, skeleton: &str, revision: u64) -> bool {
+        let key = self.place.name_key(skeleton);
         match self.bucket.purge_expect_revision_with_ttl(&key, revision, DELETION_REMEMBERED).await {
             Ok(()) => true,
             Err(error) => {

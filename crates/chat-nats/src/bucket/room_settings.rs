@@ -222,7 +222,7 @@ impl RoomSettings {
                 };
                 elsewhere.push(Elsewhere::Muted { member, mute });
             }
-            Some(Key::Name(looks)) => elsewhere.extend(self.claims.heard(looks, stored.seq, sealed)),
+            Some(Key::Name(skeleton)) => elsewhere.extend(self.claims.heard(skeleton, stored.seq, sealed)),
             Some(Key::Topic) | None => {}
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   changes n   n + 1, n + 2, …          what has changed since
-//!   beat    n                            every few seconds: so many changes were there
+//!   beat    n                            every 2 s: this many changes were there
 //!   ask                                  of a server that starts, or has missed a change
 //!   whole   n                            the answer: all members, in parts
 //! ```
@@ -25,7 +25,7 @@ use crate::limits::{MEMBERS_MAX, SILENT_LOOKS};
 pub(crate) enum Told {
     /// What has changed.
     Changes { server: ServerId, task: u64, at: String, number: u64, changes: Vec<Change> },
-    /// All members, after so many changes: part 0, 1, … of so many `parts`.
+    /// All members, after this many changes: part 0, 1, … of this many `parts`.
     Whole {
         server: ServerId,
         task: u64,
@@ -35,7 +35,7 @@ pub(crate) enum Told {
         part: usize,
         parts: usize,
     },
-    /// Nothing since so many changes.
+    /// Nothing since this many changes.
     Beat { server: ServerId, task: u64, number: u64 },
     /// Who is there? `whom` is a server; without one, all.
     Ask { server: ServerId, whom: Option<ServerId> },

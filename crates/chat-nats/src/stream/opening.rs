@@ -29,7 +29,7 @@ pub(crate) struct Opened {
     pub(crate) block: u64,
 }
 
-/// The bucket where everything is that is no message.
+/// The bucket where everything is that is not a message.
 pub(crate) async fn bucket(jetstream: &Context, config: &ClusterConfig) -> Result<Store, String> {
     let bucket = jetstream::kv::Config {
         bucket: config.prefix.clone(),

@@ -35,7 +35,7 @@ impl Pages {
         Self { client, stream: place.stream.clone() }
     }
 
-    /// Messages from `seq` on, at most so many, and whether there are more.
+    /// Messages from `seq` on, at most this many, and whether there are more.
     pub(crate) async fn from(&self, seq: u64, messages: u64) -> Result<(Vec<Stored>, bool), String> {
         let question = DirectGet {
             seq: seq.max(1),
@@ -85,7 +85,7 @@ impl Pages {
         }
     }
 
-    /// The newest messages before `seq` that match, at most so many.
+    /// The newest messages before `seq` that match, at most this many.
     async fn before(&self, seq: u64, messages: usize, filter: &Filter) -> Result<Page, String> {
         let mut end = if seq == u64::MAX { self.last().await? + 1 } else { seq };
         let step = if *filter == Filter::default() {

@@ -126,7 +126,7 @@ pub enum Report<'a> {
         time: Time,
         /// Who set it.
         author: String,
-        /// The topic; empty if there is none any more.
+        /// The topic; empty if there is none any longer.
         text: &'a str,
     },
     /// A message of this client was not accepted.
@@ -293,7 +293,7 @@ pub enum Report<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<u8>,
     },
-    /// A line of a client's input was no request.
+    /// A line of a client's input was not a request.
     Refused {
         /// Which line.
         line: u64,

@@ -6,7 +6,7 @@ use crate::{Author, Hello, LookBack, MemberId, Resume, Session, Text, limits::LO
 
 /// An object of a member.
 ///
-/// It is read strictly: an object of another `type`, or with a field that its type does not have, is none. So nothing that a
+/// It is read strictly: an object of another `type`, or with a field that its type does not have, is refused. So nothing that a
 /// member asks for is ignored in silence.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -44,7 +44,7 @@ pub enum Request {
     History {
         /// Those before this sequence number; default the newest.
         before: Option<u64>,
-        /// At most so many; default, and at most, as many as one answer has.
+        /// At most this many; default, and at most, as many as one answer has.
         messages: Option<u8>,
         /// What this author said.
         author: Option<String>,

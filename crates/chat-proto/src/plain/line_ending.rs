@@ -53,7 +53,7 @@ impl PlainSplitter {
     pub(super) fn swallow_rest_of_break(&mut self, input: &mut &[u8]) {
         if self.last_break == Some(Break::JustCr) {
             match input[0] {
-                // A command between CR and LF is no data.
+                // A command between CR and LF is not data.
                 IAC => return,
                 b'\n' | b'\0' => self.skip(input),
                 _ => {}
@@ -74,7 +74,7 @@ impl PlainSplitter {
     pub(super) fn end_read(&mut self) {
         let read = std::mem::take(&mut self.read);
         if self.line.is_empty() {
-            // An undelimited message may have a line break at its end. One without any words was no message.
+            // An undelimited message may have a line break at its end. One without any words was not a message.
             let is_one_message = self.line_ending == Some(LineEnding::Undelimited) && read.has_words;
             if read.has_break && !is_one_message {
                 self.line_ending = self.last_break.map(|last| match last {

@@ -61,7 +61,7 @@ enum Step {
     UpToDate,
     /// It is tried again after a while.
     Failed,
-    /// The room is gone, or the file is no copy of it.
+    /// The room is gone, or the file is not a copy of it.
     Over,
 }
 
@@ -93,7 +93,7 @@ impl Copier {
         }
     }
 
-    /// Opens the copy of a room. Nothing is changed in a file that is no copy of it.
+    /// Opens the copy of a room. Nothing is changed in a file that is not a copy of it.
     fn open(&mut self, task: Task) {
         let Task { request, past, source } = task;
         let last = past.newest.last().map_or(past.before, |kept| kept.seq);

@@ -12,7 +12,7 @@ use crate::incoming::Wait;
 use crate::limits::{HALF_CLOSED_TIMEOUT, JOIN_TIMEOUT, LINGER_TIMEOUT, STALL_TIMEOUT, UNFINISHED_TIMEOUT};
 
 impl Connection {
-    /// Whether the peer is likely a connection that a browser keeps in reserve: it has its 10 s, and is no listener.
+    /// Whether the peer is likely a connection that a browser keeps in reserve: it has its 10 s, and is not a listener.
     #[cfg(feature = "web")]
     fn waits_in_reserve(&self, now: Instant) -> bool {
         let Who::Newcomer(newcomer) = &self.who else { return false };
@@ -25,7 +25,7 @@ impl Connection {
         [self.due, self.stall_deadline(), self.join_deadline()].into_iter().flatten().min()
     }
 
-    /// When the peer must be a member, if it is none yet.
+    /// When the peer must be a member, if it is not one yet.
     fn join_deadline(&self) -> Option<Instant> {
         if let Who::Newcomer(newcomer) = &self.who { Some(newcomer.came + JOIN_TIMEOUT) } else { None }
     }

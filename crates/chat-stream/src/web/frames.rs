@@ -10,7 +10,7 @@ use crate::limits::WEBSOCKET_MESSAGE_BYTES_MAX;
 /// The longest header: two bytes, a length of eight, and a mask.
 const HEADER_BYTES_MAX: usize = 14;
 
-/// The longest payload of a frame that is no message (RFC 6455, section 5.5).
+/// The longest payload of a frame that is not a message (RFC 6455, section 5.5).
 const CONTROL_BYTES_MAX: u64 = 125;
 
 /// A message, or another whole frame.

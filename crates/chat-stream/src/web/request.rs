@@ -22,7 +22,7 @@ pub(crate) struct Request {
 /// What became of the bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// They are no request, but plain text: those that were taken, and what follows in the input.
+    /// They are not a request, but plain text: those that were taken, and what follows in the input.
     Plain(Vec<u8>),
     /// It is a request with this answer, after which the connection ends.
     Answer(Cow<'static, [u8]>),
@@ -95,7 +95,7 @@ fn answer(head: &[u8], web: &Web) -> Asked {
     match request.uri().path() {
         "/" => Asked::Answer(Cow::Borrowed(page::answer())),
         "/ws" => {
-            // A program that is no browser has no origin.
+            // A program that is not a browser has no origin.
             if value(header::ORIGIN).is_some_and(|origin| !web.has_origin(origin, host)) {
                 return short(StatusCode::FORBIDDEN);
             }

@@ -34,9 +34,9 @@ pub(super) enum Arrival {
     OutOfOrder,
 }
 
-/// The fields of a skip.
+/// The fields of a `Lagged` datagram.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Skip {
+pub(super) struct LaggedFields {
     pub(super) slot: u64,
     pub(super) seq: u64,
     pub(super) taken: u64,
@@ -136,7 +136,7 @@ impl Incoming {
     fn deliver(&mut self, entry: Option<Arc<Entry>>, frames: &mut VecDeque<RoomFrame>) {
         self.next += 1;
         if let Some(entry) = entry {
-            // After a skip the server may begin with entries whose acknowledgements it has not got.
+            // After it lagged the server may begin with entries whose acknowledgements it has not got.
             if entry.seq < self.have || (entry.event.is_message() && entry.seq == self.have) {
                 return;
             }
@@ -152,20 +152,20 @@ impl Incoming {
         }
     }
 
-    /// The server no longer has the missing entries: goes on at the skip, and counts the missed messages. That
-    /// includes entries that arrived too early, if they lie before the skip.
-    pub(super) fn skip(&mut self, skip: Skip, frames: &mut VecDeque<RoomFrame>) {
-        if skip.slot <= self.next {
+    /// The server no longer has the missing entries: goes on where it says, and counts the missed messages. That
+    /// includes entries that arrived too early, if they lie before that.
+    pub(super) fn lagged(&mut self, lagged: LaggedFields, frames: &mut VecDeque<RoomFrame>) {
+        if lagged.slot <= self.next {
             return; // an old one
         }
-        let messages = skip.seq.saturating_sub(self.have);
-        self.held = self.held.split_off(&skip.slot);
+        let messages = lagged.seq.saturating_sub(self.have);
+        self.held = self.held.split_off(&lagged.slot);
         self.held_bytes = self.held.values().map(|(_, bytes)| bytes).sum();
-        self.next = skip.slot;
-        self.have = self.have.max(skip.seq);
+        self.next = lagged.slot;
+        self.have = self.have.max(lagged.seq);
         if messages > 0 {
-            let next = skip.seq.saturating_add(1);
-            let Skip { taken, head, .. } = skip;
+            let next = lagged.seq.saturating_add(1);
+            let LaggedFields { taken, head, .. } = lagged;
             frames.push_back(RoomFrame::Lagged(Lagged { messages, next, head, taken }));
         }
         self.deliver_held(frames);
@@ -221,23 +221,23 @@ mod tests {
     }
 
     #[test]
-    fn a_skip_counts_what_is_missed_exactly_whatever_was_held() {
+    fn a_lagged_member_counts_what_it_missed_exactly_whatever_was_held() {
         let (mut incoming, mut frames) = (Incoming::new(0, 0, 0), VecDeque::new());
         incoming.entries(0, &bytes([1, 2]), &mut frames);
         incoming.entries(4, &bytes([5]), &mut frames);
         incoming.entries(9, &bytes([10]), &mut frames);
-        let skip = Skip { slot: 8, seq: 8, taken: 0, head: 10 };
-        incoming.skip(skip, &mut frames);
-        incoming.skip(skip, &mut frames);
+        let lagged = LaggedFields { slot: 8, seq: 8, taken: 0, head: 10 };
+        incoming.lagged(lagged, &mut frames);
+        incoming.lagged(lagged, &mut frames);
         incoming.entries(8, &bytes([9]), &mut frames);
         assert_eq!(seqs(&mut frames), [1, 2, 1_006, 9, 10]);
         assert_eq!(incoming.held_bytes, 0);
     }
 
     #[test]
-    fn a_skip_of_joins_and_leaves_is_not_worth_a_word() {
+    fn a_member_that_lagged_by_joins_and_leaves_alone_is_told_nothing() {
         let (mut incoming, mut frames) = (Incoming::new(0, 7, 0), VecDeque::new());
-        incoming.skip(Skip { slot: 3, seq: 7, taken: 0, head: 7 }, &mut frames);
+        incoming.lagged(LaggedFields { slot: 3, seq: 7, taken: 0, head: 7 }, &mut frames);
         assert!(frames.is_empty());
         assert_eq!(incoming.ack().next, 3);
     }
@@ -262,7 +262,10 @@ mod tests {
         incoming.entries(u64::MAX - 1, &bytes([u64::MAX, u64::MAX]), &mut frames);
         incoming.entries(u64::MAX - 2, &bytes([u64::MAX - 1]), &mut frames);
         assert_eq!(seqs(&mut frames), [u64::MAX - 1, u64::MAX], "the last slot is never used");
-        incoming.skip(Skip { slot: u64::MAX, seq: u64::MAX, taken: u64::MAX, head: u64::MAX }, &mut frames);
+        incoming.lagged(
+            LaggedFields { slot: u64::MAX, seq: u64::MAX, taken: u64::MAX, head: u64::MAX },
+            &mut frames,
+        );
         incoming.entries(u64::MAX, &bytes([1]), &mut frames);
         incoming.ack();
     }
@@ -295,20 +298,20 @@ mod tests {
     }
 
     #[test]
-    fn after_a_skip_that_goes_back_messages_that_it_has_do_not_come_again() {
+    fn after_it_lagged_messages_that_it_has_do_not_come_again() {
         let (mut incoming, mut frames) = (Incoming::new(0, 0, 0), VecDeque::new());
         incoming.entries(0, &bytes([1, 2, 3]), &mut frames);
-        incoming.skip(Skip { slot: 9, seq: 1, taken: 0, head: 5 }, &mut frames);
+        incoming.lagged(LaggedFields { slot: 9, seq: 1, taken: 0, head: 5 }, &mut frames);
         incoming.entries(9, &bytes([2, 3, 4, 5]), &mut frames);
         assert_eq!(seqs(&mut frames), [1, 2, 3, 4, 5]);
         assert_eq!(incoming.ack().next, 13);
     }
 
     #[test]
-    fn after_such_a_skip_no_join_comes_after_a_later_message() {
+    fn after_it_lagged_no_join_comes_after_a_later_message() {
         let (mut incoming, mut frames) = (Incoming::new(0, 0, 0), VecDeque::new());
         incoming.entries(0, &bytes([1, 2]), &mut frames);
-        incoming.skip(Skip { slot: 9, seq: 1, taken: 0, head: 2 }, &mut frames);
+        incoming.lagged(LaggedFields { slot: 9, seq: 1, taken: 0, head: 2 }, &mut frames);
         let joined = |seq| {
             let event = Event::Joined { member: MemberId::new(7), author: Author::Room, members: 2 };
             let mut out = Vec::new();

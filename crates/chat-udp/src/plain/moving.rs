@@ -34,7 +34,7 @@ impl Goal {
         self.rest
     }
 
-    /// Keeps another datagram, and returns whether it fits. Each is a message, also if no line break ends it.
+    /// Keeps another datagram, and returns whether it fits. Each is a message, even if no line break ends it.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> bool {
         if self.rest.len() + "\n".len() + bytes.len() > PLAIN_DATAGRAM_BYTES_MAX {
             return false;

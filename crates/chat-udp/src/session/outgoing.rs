@@ -25,8 +25,8 @@ use crate::rtt::Rtt;
 use crate::session::acked_early::AckedEarly;
 use crate::window::Window;
 
-/// The header of a skip is at most this much longer than the header of entries: by two numbers.
-pub(crate) const SKIP_MORE_BYTES: usize = 2 * 9;
+/// The header of a `Lagged` datagram is at most this much longer than that of entries: by two numbers.
+pub(crate) const LAGGED_MORE_BYTES: usize = 2 * 9;
 
 /// The next thing to send.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(crate) enum Next {
     Entries(Range<u64>),
     /// The instruction to go on at this cursor, and these entries from there on. As far as we know,
     /// the member misses this many messages.
-    Skip {
+    Lagged {
         resume: Cursor,
         missed: u64,
         slots: Range<u64>,
@@ -55,9 +55,9 @@ pub(crate) struct Outgoing {
     /// Slots to send again, except those that the member has.
     resend: Range<u64>,
     /// Where the member was told to go on after it lagged. Rare, and so behind a pointer.
-    skip: Option<Box<Cursor>>,
-    /// The member was told to skip, or to go on in another log, and its answer is not overdue.
-    skip_on_its_way: bool,
+    lagged: Option<Box<Cursor>>,
+    /// The member was told that it lagged, or to go on in another log, and its answer is not overdue.
+    lagged_on_its_way: bool,
     /// It goes on in another log, at `acked`, and must be told so.
     goes_on: bool,
     /// A slot whose acknowledgement is timed: it was sent once.
@@ -79,8 +79,8 @@ impl Outgoing {
             sent: start.slot(),
             beyond: AckedEarly::default(),
             resend: 0..0,
-            skip: None,
-            skip_on_its_way: false,
+            lagged: None,
+            lagged_on_its_way: false,
             goes_on: false,
             timed: None,
             rtt: Rtt::default(),
@@ -118,18 +118,18 @@ impl Outgoing {
         &mut self.rtt
     }
 
-    /// The next thing to send, with at most `bytes_max` bytes of entries, fewer in a skip. It counts as sent.
+    /// The next thing to send, with at most `bytes_max` bytes of entries, fewer in a `Lagged` datagram. It counts as sent.
     pub(crate) fn next(&mut self, log: &EncodedLog, bytes_max: usize, now: Instant) -> Next {
-        let skip = match log.pending(self.acked) {
+        let lagged = match log.pending(self.acked) {
             Pending::Lagged { missed, resume } => Some((resume, missed)),
             _ => self.goes_on.then_some((self.acked, 0)),
         };
-        if let Some((resume, missed)) = skip {
-            if self.skip_on_its_way {
+        if let Some((resume, missed)) = lagged {
+            if self.lagged_on_its_way {
                 return Next::Nothing;
             }
-            let slots = self.begin_skip(resume, log, bytes_max, now);
-            return Next::Skip { resume, missed, slots };
+            let slots = self.begin_lagged(resume, log, bytes_max, now);
+            return Next::Lagged { resume, missed, slots };
         }
         if !self.window.has_room(self.in_flight(log)) {
             return Next::Nothing;
@@ -173,17 +173,23 @@ impl Outgoing {
         (first < end).then_some(first..end)
     }
 
-    fn begin_skip(&mut self, resume: Cursor, log: &EncodedLog, bytes_max: usize, now: Instant) -> Range<u64> {
+    fn begin_lagged(
+        &mut self,
+        resume: Cursor,
+        log: &EncodedLog,
+        bytes_max: usize,
+        now: Instant,
+    ) -> Range<u64> {
         let from = resume.slot();
-        let (end, ..) = log.batch(from..from + SLOTS_AHEAD_MAX, bytes_max - SKIP_MORE_BYTES);
+        let (end, ..) = log.batch(from..from + SLOTS_AHEAD_MAX, bytes_max - LAGGED_MORE_BYTES);
         // The entries sent beyond that may or may not have arrived; the member's acknowledgement will say.
         self.sent = self.sent.max(end);
         self.resend = end..self.sent;
         self.beyond = AckedEarly::default();
         self.gap_timeout = None;
         self.timed = None;
-        self.skip = Some(Box::new(resume));
-        self.skip_on_its_way = true;
+        self.lagged = Some(Box::new(resume));
+        self.lagged_on_its_way = true;
         self.timeout = Some(now + self.rtt.timeout());
         from..end
     }
@@ -194,13 +200,13 @@ impl Outgoing {
         if ack.next < self.acked.slot() || last > self.sent {
             return 0; // an old one, or one for entries that the member cannot have
         }
-        let skipped = self.skip.as_deref().copied().filter(|skip| skip.slot() <= ack.next);
+        let went_on = self.lagged.as_deref().copied().filter(|lagged| lagged.slot() <= ack.next);
         // Unless the log's tail has passed the member in the meantime, its cursor is where it says.
-        let Some(reached) = log.at_slot(ack.next).or(skipped) else { return 0 };
-        let missed = skipped.map_or(0, |skip| skip.seq() - self.acked.seq());
-        if skipped.is_some() {
-            self.skip = None;
-            self.skip_on_its_way = false;
+        let Some(reached) = log.at_slot(ack.next).or(went_on) else { return 0 };
+        let missed = went_on.map_or(0, |lagged| lagged.seq() - self.acked.seq());
+        if went_on.is_some() {
+            self.lagged = None;
+            self.lagged_on_its_way = false;
             self.goes_on = false;
         }
         let lacked = self.bytes_lacked(self.acked.slot()..self.sent, log);
@@ -211,7 +217,7 @@ impl Outgoing {
         }
         let arrived = lacked.saturating_sub(self.bytes_lacked(self.acked.slot()..self.sent, log));
         self.measure(now);
-        if arrived > 0 || skipped.is_some() {
+        if arrived > 0 || went_on.is_some() {
             self.rtt.answered();
             self.window.arrived(arrived);
             self.timeout = Some(now + self.rtt.timeout());
@@ -247,7 +253,7 @@ impl Outgoing {
         if self.timeout.is_some_and(|at| at <= now) {
             self.rtt.back_off();
             self.window.timed_out();
-            self.skip_on_its_way = false;
+            self.lagged_on_its_way = false;
             self.resend_up_to(self.sent, now);
             self.timeout = None; // set with the first datagram of it
         } else if self.gap_timeout.is_some_and(|at| at <= now) {

@@ -63,11 +63,13 @@ impl Session {
                 RoomDatagram::Entries { session, taken, slot, entries: &[] }.encode(out);
                 append(log.batch(slots, bytes_max), out);
             }
-            Next::Skip { missed, .. } if missed > 0 && cx.feed.config().lag_policy() == LagPolicy::Close => {
+            Next::Lagged { missed, .. }
+                if missed > 0 && cx.feed.config().lag_policy() == LagPolicy::Close =>
+            {
                 self.end(LeaveReason::Lagged, cx);
                 return self.transmit(cx, out);
             }
-            Next::Skip { resume, slots, .. } => {
+            Next::Lagged { resume, slots, .. } => {
                 let head =
                     self.member.map(|member| cx.feed.attachment().taken(member).head).unwrap_or_default();
                 let (slot, seq) = (wire(resume.slot()), resume.seq());
@@ -112,7 +114,7 @@ fn append((_, a, b): (u64, &[u8], &[u8]), out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::outgoing::SKIP_MORE_BYTES;
+    use crate::session::outgoing::LAGGED_MORE_BYTES;
 
     #[test]
     fn entries_fill_a_datagram_to_the_last_byte() {
@@ -129,7 +131,7 @@ mod tests {
                 datagram.clear();
                 let (seq, head) = (u64::MAX, u64::MAX);
                 RoomDatagram::Lagged { session, taken, slot, seq, head, entries: &[] }.encode(&mut datagram);
-                let entries = entries_bytes_max(taken, slot) - SKIP_MORE_BYTES;
+                let entries = entries_bytes_max(taken, slot) - LAGGED_MORE_BYTES;
                 assert_eq!(datagram.len() + entries, DATAGRAM_BYTES_MAX, "{taken}, {slot}");
             }
         }

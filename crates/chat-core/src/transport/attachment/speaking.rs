@@ -25,7 +25,7 @@ impl Attachment {
     ///
     /// # Errors
     ///
-    /// [`SayError`] if it is no member (any more) or the room is closing.
+    /// [`SayError`] if it is not a member (any longer) or the room is closing.
     pub fn say(&self, member: Membership, text: Text, now: Instant) -> Result<Said, SayError> {
         self.say_as(member, None, text, now)
     }

@@ -21,7 +21,7 @@ pub(crate) struct There {
     /// By their keys.
     pub(crate) bans: HashMap<String, Ban>,
     /// All that their names look like. A name may look like two others that do not look alike.
-    looks: HashSet<String>,
+    skeletons: HashSet<String>,
 }
 
 impl There {
@@ -29,7 +29,7 @@ impl There {
         let mut there = Self::default();
         for ban in bans {
             if let Banned::Name(name) = &ban.who {
-                there.looks.extend(name.lookalikes());
+                there.skeletons.extend(name.lookalikes());
             }
             there.bans.insert(ban_key(&ban.who), ban);
         }
@@ -38,7 +38,7 @@ impl There {
 
     /// Whether the list has a ban of a name that looks like this one. It has only one of them.
     pub(crate) fn has_lookalike(&self, who: &Banned) -> bool {
-        matches!(who, Banned::Name(name) if name.lookalikes().iter().any(|looks| self.looks.contains(looks)))
+        matches!(who, Banned::Name(name) if name.lookalikes().iter().any(|skeleton| self.skeletons.contains(skeleton)))
     }
 }
 

@@ -56,8 +56,8 @@ impl Register {
         true
     }
 
-    /// The bucket has something under this key that no server of this cluster has written, or that this one cannot read: what it knew
-    /// stays, and what it stores comes after that revision.
+    /// The bucket has a value under this key that this server cannot read, or that no server of this cluster has written. The
+    /// server keeps what it knew, and its next write uses that revision.
     pub(crate) fn pass_over(&mut self, key: &str, revision: u64) {
         self.heard = self.heard.max(revision);
         match self.known.get_mut(key) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::exchange::servers::ServerId;
 use crate::limits::HELD_MAX;
 
-/// What the bucket says about the looks of a name.
+/// What the bucket says about the skeleton of a name.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(super) struct Claim {
     /// The server where its member is.
@@ -29,7 +29,7 @@ struct Held {
     is_told: bool,
 }
 
-/// The keys of other servers, by the looks of their names.
+/// The keys of other servers, by the skeleton of their names.
 #[derive(Debug)]
 pub(super) struct HeldNames {
     held: HashMap<String, Held>,
@@ -50,79 +50,80 @@ impl HeldNames {
     /// Another server has this key since that revision. Returns what the room must know.
     pub(super) fn taken(
         &mut self,
-        looks: String,
+        skeleton: String,
         revision: u64,
         claim: Claim,
         is_gone: bool,
     ) -> Option<Elsewhere> {
         self.seen = self.seen.max(revision);
-        if self.has_no_place_for(&looks) {
+        if self.has_no_place_for(&skeleton) {
             self.unnoted = revision;
             return None;
         }
-        self.note(looks, revision, claim, is_gone)
+        self.note(skeleton, revision, claim, is_gone)
     }
 
-    fn note(&mut self, looks: String, revision: u64, claim: Claim, is_gone: bool) -> Option<Elsewhere> {
+    fn note(&mut self, skeleton: String, revision: u64, claim: Claim, is_gone: bool) -> Option<Elsewhere> {
         let holder = (!is_gone).then_some(MemberId::new(claim.member));
-        let before = self.held.insert(looks.clone(), Held { revision, claim, is_told: !is_gone });
+        let before = self.held.insert(skeleton.clone(), Held { revision, claim, is_told: !is_gone });
         let is_news = !is_gone || before.is_some_and(|before| before.is_told);
-        is_news.then_some(Elsewhere::Name { looks, holder })
+        is_news.then_some(Elsewhere::Name { skeleton, holder })
     }
 
     /// No other server has this key since that revision. Returns what the room must know.
-    pub(super) fn freed(&mut self, looks: &str, revision: u64) -> Option<Elsewhere> {
+    pub(super) fn freed(&mut self, skeleton: &str, revision: u64) -> Option<Elsewhere> {
         self.seen = self.seen.max(revision);
-        let before = self.held.remove(looks)?;
-        before.is_told.then(|| Elsewhere::Name { looks: looks.to_owned(), holder: None })
+        let before = self.held.remove(skeleton)?;
+        before.is_told.then(|| Elsewhere::Name { skeleton: skeleton.to_owned(), holder: None })
     }
 
     /// A claim of this server has failed, because another one has the key since that revision. Returns what the room must know; `None` if the
     /// key was given up meanwhile.
     pub(super) fn lost(
         &mut self,
-        looks: String,
+        skeleton: String,
         revision: u64,
         claim: Claim,
         is_gone: bool,
     ) -> Option<Vec<Elsewhere>> {
-        let may_be_unnoted = revision <= self.unnoted && !self.held.contains_key(&looks);
-        if may_be_unnoted || self.has_no_place_for(&looks) {
+        let may_be_unnoted = revision <= self.unnoted && !self.held.contains_key(&skeleton);
+        if may_be_unnoted || self.has_no_place_for(&skeleton) {
             // The member loses it, and the room does not remember why.
-            let taken = Elsewhere::Name { looks: looks.clone(), holder: Some(MemberId::new(claim.member)) };
-            return Some(vec![taken, Elsewhere::Name { looks, holder: None }]);
+            let taken =
+                Elsewhere::Name { skeleton: skeleton.clone(), holder: Some(MemberId::new(claim.member)) };
+            return Some(vec![taken, Elsewhere::Name { skeleton, holder: None }]);
         }
         if revision > self.seen {
-            return Some(self.note(looks, revision, claim, is_gone).into_iter().collect());
+            return Some(self.note(skeleton, revision, claim, is_gone).into_iter().collect());
         }
-        self.held.get(&looks).is_some_and(|held| held.is_told).then(Vec::new)
+        self.held.get(&skeleton).is_some_and(|held| held.is_told).then(Vec::new)
     }
 
     /// Tells which keys are free because their server `is_gone`, and which are not any more.
     pub(super) fn look(&mut self, is_gone: impl Fn(&ServerId) -> bool) -> Vec<Elsewhere> {
         let mut told = Vec::new();
-        for (looks, held) in &mut self.held {
+        for (skeleton, held) in &mut self.held {
             let is_told = !is_gone(&held.claim.server);
             if std::mem::replace(&mut held.is_told, is_told) != is_told {
                 let holder = is_told.then_some(MemberId::new(held.claim.member));
-                told.push(Elsewhere::Name { looks: looks.clone(), holder });
+                told.push(Elsewhere::Name { skeleton: skeleton.clone(), holder });
             }
         }
         told
     }
 
-    /// Keys of servers that are forgotten, and their revisions: at most so many.
+    /// Keys of servers that are forgotten, and their revisions: at most this many.
     pub(super) fn left_behind(
         &self,
         max: usize,
         is_forgotten: impl Fn(&ServerId) -> bool,
     ) -> Vec<(String, u64)> {
         let left = self.held.iter().filter(|(_, held)| !held.is_told && is_forgotten(&held.claim.server));
-        left.map(|(looks, held)| (looks.clone(), held.revision)).take(max).collect()
+        left.map(|(skeleton, held)| (skeleton.clone(), held.revision)).take(max).collect()
     }
 
-    fn has_no_place_for(&self, looks: &str) -> bool {
-        self.held.len() >= self.max && !self.held.contains_key(looks)
+    fn has_no_place_for(&self, skeleton: &str) -> bool {
+        self.held.len() >= self.max && !self.held.contains_key(skeleton)
     }
 }
 
@@ -134,8 +135,8 @@ mod tests {
         Claim { server: "other".to_owned(), member, name: "ann".to_owned() }
     }
 
-    fn told(looks: &str, member: Option<u64>) -> Elsewhere {
-        Elsewhere::Name { looks: looks.to_owned(), holder: member.map(MemberId::new) }
+    fn told(skeleton: &str, member: Option<u64>) -> Elsewhere {
+        Elsewhere::Name { skeleton: skeleton.to_owned(), holder: member.map(MemberId::new) }
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl<'a> Report<'a> {
 }
 
 impl<'a> OldReport<'a> {
-    /// The message of a room that began at `began_unix_ms`; `None` if the entry is none.
+    /// The message of a room that began at `began_unix_ms`; `None` if the entry is not a message.
     #[must_use]
     pub fn new(entry: &'a Entry, began_unix_ms: u64) -> Option<Self> {
         let Event::Said { from, author, text } = &entry.event else { return None };

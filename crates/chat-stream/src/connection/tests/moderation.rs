@@ -1,4 +1,4 @@
-//! What a member gets whose message the host refuses.
+//! The answer to a member whose message the moderator refuses.
 
 use chat_core::{Moderator, Verdict};
 use chat_proto::limits::QUIET;

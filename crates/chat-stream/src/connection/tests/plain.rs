@@ -78,7 +78,7 @@ fn bytes_without_a_break_are_a_message_once_the_peer_is_quiet() {
     stage.pass(&mut guest, MS);
     assert_eq!(stage.texts(), ["hello"]);
 
-    // From now on, also when a message holds whole lines.
+    // From now on, even when a message holds whole lines.
     stage.hear(&mut guest, b"one\ntwo");
     assert_eq!(stage.texts(), ["one"]);
     stage.pass(&mut guest, QUIET);
@@ -115,7 +115,7 @@ fn a_line_that_does_not_go_on_for_half_a_minute_is_a_message() {
     assert_eq!(stage.texts(), ["JOIN /lobby"]);
     stage.pass(&mut guest, MS);
     assert_eq!(stage.texts(), ["hello"]);
-    // It was no peer of lines after all.
+    // It was not a peer of lines after all.
     stage.hear(&mut guest, b"world");
     stage.pass(&mut guest, QUIET);
     assert_eq!(stage.texts(), ["world"]);

@@ -201,7 +201,7 @@ fn the_page_is_served_and_its_peer_is_no_member() {
 }
 
 #[test]
-fn who_reads_the_page_slowly_has_10_s() {
+fn a_browser_that_reads_the_page_slowly_has_10_s() {
     let mut stage = Stage::new();
     let mut guest = stage.browser();
     stage.hear(&mut guest, b"GET / HTTP/1.1\r\nHost: localhost:5555\r\n\r\n");

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use chat_proto::{DatagramError, RoomDatagram, RoomFrame, SessionId, Welcome};
 
-use super::super::incoming::{Arrival, Incoming, Skip};
+use super::super::incoming::{Arrival, Incoming, LaggedFields};
 use super::{Asked, ClientSession, Phase, SessionEnd};
 use crate::limits::{ACK_DELAY, ACK_EVERY, ACK_EVERY_STEADY, FRAMES_MAX, HELLO_INTERVAL, STEADY_AFTER};
 
@@ -89,7 +89,7 @@ impl ClientSession {
             RoomDatagram::Lagged { session: id, taken, slot, seq, head, entries } if id == session => {
                 self.heard(now);
                 self.said(taken, now);
-                self.incoming.skip(Skip { slot, seq, taken, head }, &mut self.frames);
+                self.incoming.lagged(LaggedFields { slot, seq, taken, head }, &mut self.frames);
                 self.entries(slot, entries, now);
                 self.ack_at = Some(now);
             }
