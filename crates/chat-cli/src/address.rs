@@ -185,7 +185,7 @@ impl ToSocketAddrs for Address {
     }
 }
 
-/// The name localhost means loopback, also where no hosts file has it (RFC 6761, section 6.3).
+/// The name localhost means loopback, even where no hosts file has it (RFC 6761, section 6.3).
 fn or_loopback(
     host: &str,
     port: u16,

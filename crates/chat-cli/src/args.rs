@@ -106,7 +106,7 @@ Examples:
   chat client tcp old.example.org:23 --plain
 
 Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or
-something was not said or not confirmed (stderr tells); 2 wrong usage; 128 + N
+something was not said or not confirmed (stderr says which); 2 wrong usage; 128 + N
 ended by signal N.",
     after_long_help = "\
 Examples:
@@ -155,7 +155,7 @@ who it is, whatever is shown; authors and peers are names or ip:port, the room
 itself is `*`.
 
 Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or
-something was not said or not confirmed (stderr tells); 2 wrong usage; 128 + N
+something was not said or not confirmed (stderr says which); 2 wrong usage; 128 + N
 ended by signal N."
 )]
 pub(crate) struct ClientArgs {
@@ -195,7 +195,7 @@ pub(crate) struct ClientArgs {
     /// The room to join [default: that of `chat/client.toml`, or the server's first one]
     #[arg(long, value_name = "ROOM", conflicts_with = "plain")]
     pub(crate) room: Option<Name>,
-    /// Messages of the past to begin with, if the server gives so many [default: 100 on a terminal, else 0]
+    /// Messages of the past to begin with, if the server gives this many [default: 100 on a terminal, else 0]
     #[arg(long, value_name = "N", conflicts_with = "plain", allow_negative_numbers = true, value_parser = number::number(0_u16..=u16::MAX, "a number of messages"))]
     pub(crate) history: Option<u16>,
     /// Highlight this word; how you are shown always is. May be given several times

@@ -1,4 +1,4 @@
-//! The byte order mark that some programs on Windows write before UTF-8. It is no part of a text.
+//! The byte order mark that some programs on Windows write before UTF-8. It is not part of a text.
 
 use std::io::{self, ErrorKind};
 

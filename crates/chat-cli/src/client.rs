@@ -1,6 +1,6 @@
 //! `chat client`: a terminal to a room, or a filter between stdin, stdout and a room.
 
-pub(crate) mod command;
+mod command;
 #[cfg(test)]
 mod hostile_names;
 mod interactive;

@@ -57,7 +57,7 @@ pub(crate) fn rehearse(path: &Path) -> Result<(), Failure> {
     checked.map_err(|error| cannot_open(path, error.into()))
 }
 
-/// Whether the history of a server can be read, if there is one: also while another server writes it.
+/// Whether the history of a server can be read, if there is one: even while another server writes it.
 pub(crate) fn check(args: &KeepArgs) -> Result<(), Failure> {
     match &args.history {
         Some(path) if path.exists() => match Archive::open(path) {

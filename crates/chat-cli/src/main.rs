@@ -16,14 +16,15 @@ mod failure;
 mod generate;
 mod history;
 mod operator;
+mod room_commands;
 mod server;
 mod settings;
 mod signals;
 mod sink;
 mod stdio;
 mod terminal;
-mod tips;
 mod transport;
+mod usage_hints;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
         typed.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let result = match settings::read(typed) {
         Ok((args, settings)) => run(args, settings),
-        Err(Unusable::Usage(error)) => return tips::explain(*error, &arguments),
+        Err(Unusable::Usage(error)) => return usage_hints::explain(*error, &arguments),
         Err(Unusable::File(refused)) => {
             let hint = "`chat server --print-config` prints a file with all settings".to_owned();
             Err(Failure::new(refused, Some(hint)))

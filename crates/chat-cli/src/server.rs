@@ -4,7 +4,6 @@ mod bans;
 mod check;
 mod cluster;
 mod contradictions;
-mod kept;
 mod metrics;
 mod observers;
 mod password;
@@ -12,6 +11,7 @@ mod printer;
 #[cfg(unix)]
 mod privileges;
 mod reload;
+mod rooms;
 mod sockets;
 #[cfg(unix)]
 mod supervisor;
@@ -35,9 +35,9 @@ use chat_tcp::UnixFile;
 use crossbeam_channel::{bounded, never};
 
 pub(crate) use self::bans::BanFile;
-use self::kept::Kept;
 use self::observers::{Observers, observe};
 use self::reload::Reloader;
+use self::rooms::Kept;
 use self::sockets::Opened;
 #[cfg(unix)]
 use self::sockets::hand_over::{self, Predecessor};

@@ -17,7 +17,7 @@ pub(crate) fn stdout() -> io::Result<impl Write> {
     system::stdout()
 }
 
-/// Writes `text` to stdout. That nobody reads any more is no error.
+/// Writes `text` to stdout. That nobody reads any more is not an error.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

@@ -93,7 +93,7 @@ impl Hold {
 /// How long this process may go on after it has asked to be stopped. Then nobody will stop it.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a paint waits for the news of a resize. It is there at once, or it will not come.
+/// How long a paint waits to learn of a resize. It is there at once, or it will not come.
 const RESIZE_PATIENCE: Duration = Duration::from_millis(200);
 
 impl Terminal {

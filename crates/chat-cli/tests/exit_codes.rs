@@ -63,7 +63,7 @@ fn what_cannot_be_understood_ends_with_two_and_a_hint() {
         (&["client", "udp", "--port=7000"], "chat client udp HOST:7000"),
         (&["server", "tcp", "--port", "7000"], "--bind 127.0.0.1:7000"),
         (&["server", "tcp", "0.0.0.0:7000"], "--bind 0.0.0.0:7000"),
-        (&["server", "tcp", "--room", "a", "--room", "a"], "there are two rooms a"),
+        (&["server", "tcp", "--room", "a", "--room", "a"], "two rooms have the name a"),
         (&["server", "udp", "--web"], "--web is for tcp"),
         (&["server", "udp", "--tls", "self-signed"], "add tcp, or leave --tls out"),
         (&["server", "udp", "--proxy-from", "10.0.0.0/8"], "--proxy-from is for tcp"),

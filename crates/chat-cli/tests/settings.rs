@@ -243,7 +243,7 @@ fn a_check_tells_all_that_is_wrong() {
         chat(&["server", "tcp", "--check", "--bind", &address_for_both, "--admin", &address_for_both]);
     assert!(stderr(&checked).contains("choose another one for --admin"), "{}", stderr(&checked));
     for wrong in [
-        "the TLS certificate has expired at 2020-01-01T00:00:00",
+        "the TLS certificate expired at 2020-01-01T00:00:00",
         "there is no operator password",
         "cannot understand the file of bans",
         "cannot use the history",

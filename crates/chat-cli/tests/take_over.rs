@@ -196,7 +196,7 @@ fn a_history_that_the_next_server_cannot_write_stays_with_the_one_that_can() {
 }
 
 #[test]
-fn who_is_no_chat_server_hands_nothing_over_and_the_reason_is_told() {
+fn a_program_that_is_not_a_chat_server_hands_nothing_over() {
     let directory = Directory::new();
     let socket = directory.path("control");
     let other = std::os::unix::net::UnixListener::bind(&socket).expect("nobody is there");

@@ -48,7 +48,7 @@ pub(crate) use look_back::{Question, Questions};
 pub(crate) use membership::Newcomer;
 pub(crate) use moving::Luggage;
 use readers::{AttachmentState, Wakes};
-pub(crate) use readers::{LOCAL_WORD, LocalState, WORD};
+pub(crate) use readers::{DEFAULT_TAG, LOCAL_TAG, LocalState};
 use renames::Renames;
 
 #[derive(Debug)]
@@ -170,27 +170,27 @@ impl State {
     }
 
     /// A gate or a ban has kept a peer of this transport out.
-    pub(crate) fn count_banned(&mut self, word: &'static str) {
-        self.count_refused(word);
-        self.by_transport.of(word).banned += 1;
+    pub(crate) fn count_banned(&mut self, tag: &'static str) {
+        self.count_refused(tag);
+        self.by_transport.of(tag).banned += 1;
     }
 
     /// A peer of this transport was kept out.
-    pub(crate) fn count_refused(&mut self, word: &'static str) {
-        self.by_transport.of(word).refused += 1;
+    pub(crate) fn count_refused(&mut self, tag: &'static str) {
+        self.by_transport.of(tag).refused += 1;
     }
 
-    pub(crate) fn count_missed(&mut self, word: &'static str, messages: u64) {
-        self.by_transport.of(word).missed += messages;
+    pub(crate) fn count_missed(&mut self, tag: &'static str, messages: u64) {
+        self.by_transport.of(tag).missed += messages;
     }
 
-    pub(crate) fn count_unknown(&mut self, word: &'static str) {
-        self.by_transport.of(word).unknown += 1;
+    pub(crate) fn count_unknown(&mut self, tag: &'static str) {
+        self.by_transport.of(tag).unknown += 1;
     }
 
     /// A connection has ended before it was a member.
-    pub(crate) fn count_unopened(&mut self, word: &'static str, in_handshake: bool) {
-        let stats = self.by_transport.of(word);
+    pub(crate) fn count_unopened(&mut self, tag: &'static str, in_handshake: bool) {
+        let stats = self.by_transport.of(tag);
         match in_handshake {
             true => stats.handshakes_failed += 1,
             false => stats.openings_failed += 1,
@@ -200,7 +200,7 @@ impl State {
     pub(crate) fn stats_by_transport(&self) -> Vec<(&'static str, TransportStats)> {
         let mut by_transport = self.by_transport.clone();
         for (_, member) in self.members.iter() {
-            by_transport.of(self.word(member)).members += 1;
+            by_transport.of(self.tag(member)).members += 1;
         }
         by_transport.all().to_vec()
     }
@@ -232,8 +232,8 @@ impl State {
 /// The seed, eight bytes at a time.
 fn words(seed: [u8; 32]) -> [u64; 4] {
     let mut words = [0; 4];
-    for (word, bytes) in words.iter_mut().zip(seed.chunks_exact(8)) {
-        *word = bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
+    for (tag, bytes) in words.iter_mut().zip(seed.chunks_exact(8)) {
+        *tag = bytes.iter().fold(0, |tag, &byte| tag << 8 | u64::from(byte));
     }
     words
 }

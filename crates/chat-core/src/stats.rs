@@ -155,11 +155,11 @@ impl TransportStats {
 pub(crate) struct ByTransport(Vec<(&'static str, TransportStats)>);
 
 impl ByTransport {
-    pub(crate) fn of(&mut self, word: &'static str) -> &mut TransportStats {
-        let place = self.0.iter().position(|(other, _)| *other == word).unwrap_or_else(|| {
+    pub(crate) fn of(&mut self, tag: &'static str) -> &mut TransportStats {
+        let place = self.0.iter().position(|(other, _)| *other == tag).unwrap_or_else(|| {
             // Most rooms have members of one transport.
             self.0.reserve_exact(1);
-            self.0.push((word, TransportStats::default()));
+            self.0.push((tag, TransportStats::default()));
             self.0.len() - 1
         });
         &mut self.0[place].1

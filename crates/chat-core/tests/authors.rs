@@ -12,7 +12,7 @@ const ADDRESS: &str = "192.0.2.1:5";
 /// A room with two transports and a local member that listens.
 fn stage() -> (Room, Time, Carrier, Carrier, LocalMember) {
     let (room, time) = room();
-    let (tcp, udp) = (Carrier::new(&room, &time), Carrier::with_word(&room, &time, "udp"));
+    let (tcp, udp) = (Carrier::new(&room, &time), Carrier::with_tag(&room, &time, "udp"));
     let listener = local(&room, "bot");
     (room, time, tcp, udp, listener)
 }

@@ -17,7 +17,7 @@ fn shown(update: &Update) -> Vec<String> {
 #[test]
 fn a_private_message_reaches_one_member_over_any_transport_and_nobody_else() {
     let (room, time) = room();
-    let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::with_word(&room, &time, "udp"));
+    let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::with_tag(&room, &time, "udp"));
     let ann = tcp.try_join("192.0.2.1:1").unwrap().id;
     let bob = udp.welcome("192.0.2.2:2", &Hello::default());
     let to = bob.welcome.session.member;

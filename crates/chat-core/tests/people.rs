@@ -198,7 +198,7 @@ fn a_room_may_have_no_names_or_require_them() {
 fn private_messages_reach_one_member_and_their_sender_sees_them_taken() {
     let (room, time) = room();
     let host = room.join("host").unwrap();
-    let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::with_word(&room, &time, "udp"));
+    let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::with_tag(&room, &time, "udp"));
     let (ann, bob) = (tcp.join("192.0.2.1:5"), udp.join("192.0.2.2:5"));
     ask(&mut tcp, ann, "/nick ann");
     assert_eq!(ask(&mut tcp, ann, "/msg 192.0.2.2:5 psst"), ["[you -> 192.0.2.2:5] psst"]);
@@ -217,7 +217,7 @@ fn private_messages_reach_one_member_and_their_sender_sees_them_taken() {
 #[test]
 fn a_full_lane_and_one_that_ignores_are_told_to_the_sender() {
     let (room, time) = room();
-    let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::with_word(&room, &time, "udp"));
+    let (mut tcp, mut udp) = (Carrier::new(&room, &time), Carrier::with_tag(&room, &time, "udp"));
     let (ann, bob) = (tcp.join("192.0.2.1:5"), udp.join("192.0.2.2:5"));
     ask(&mut tcp, ann, "/nick ann");
     ask(&mut udp, bob, "/nick bob");
@@ -364,7 +364,7 @@ fn a_peer_that_the_gate_refuses_never_joins() {
     });
     let (room, time) = room_with(RoomConfig::default().with_gate(gate));
     let host = room.join("host").unwrap();
-    let (mut tcp, udp) = (Carrier::new(&room, &time), Carrier::with_word(&room, &time, "udp"));
+    let (mut tcp, udp) = (Carrier::new(&room, &time), Carrier::with_tag(&room, &time, "udp"));
     assert_eq!(udp.try_join("192.0.2.1:5"), Err(JoinError::Refused { why: text("no datagrams") }));
     assert_eq!(
         LeaveReason::from(JoinError::Refused { why: text("no datagrams") }).to_string(),

@@ -125,10 +125,10 @@ impl<S: Stream> Endpoint<S> {
     }
 
     /// Names the medium by a word, which distinguishes members that would be shown alike. Default `tcp`; see
-    /// [`Attachment::with_word`](chat_core::transport::Attachment::with_word).
+    /// [`Attachment::with_tag`](chat_core::transport::Attachment::with_tag).
     #[must_use]
-    pub fn with_word(mut self, word: &'static str) -> Self {
-        self.feeds = self.feeds.with_word(word);
+    pub fn with_tag(mut self, tag: &'static str) -> Self {
+        self.feeds = self.feeds.with_tag(tag);
         self
     }
 

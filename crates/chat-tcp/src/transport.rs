@@ -110,7 +110,7 @@ impl<L: Listener, S: Stream + Send> PollLoop<L, S> {
             inbox,
             #[cfg(feature = "web")]
             upgraded: None,
-            endpoint: endpoint.with_word(word),
+            endpoint: endpoint.with_tag(word),
             wrap: Wrap(Box::new(wrap)),
             has_more: false,
             is_closing: false,

@@ -86,7 +86,7 @@ impl Endpoint {
     ) -> Self {
         let mut random = StdRng::from_seed(seed);
         Self {
-            feeds: Feeds::new(rooms, waker, config.announce).with_word("udp"),
+            feeds: Feeds::new(rooms, waker, config.announce).with_tag("udp"),
             config,
             local,
             asked: None,

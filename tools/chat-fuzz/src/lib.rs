@@ -18,7 +18,7 @@
 
 mod choices;
 mod endpoint;
-mod held;
+mod memory_limit;
 mod plain;
 mod room;
 mod session;

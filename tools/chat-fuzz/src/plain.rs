@@ -4,7 +4,7 @@ use chat_proto::limits::{PLAIN_LINE_BYTES_MAX, TELNET_REPLY_BYTES_MAX, TEXT_BYTE
 use chat_proto::{Author, Line, LineEnding, LineTooLong, PlainSplitter, Text};
 
 use crate::choices::{Choices, pieces};
-use crate::held;
+use crate::memory_limit;
 
 /// The splitter holds one unfinished line. While its buffer grows, it also holds the smaller buffer for a moment.
 const HELD_BYTES_MAX: usize = PLAIN_LINE_BYTES_MAX + 64 * 1024;
@@ -19,7 +19,7 @@ pub fn plain(bytes: &[u8]) {
     let input = choices.rest().repeat(if times > 200 { times } else { 1 });
 
     let whole = simple(&input);
-    held::at_most(HELD_BYTES_MAX, || drop(read(pieces(&input, lengths), pauses, drop)));
+    memory_limit::at_most(HELD_BYTES_MAX, || drop(read(pieces(&input, lengths), pauses, drop)));
     let mut lines = Vec::new();
     let end = read(pieces(&input, lengths), pauses, |line| lines.push(line));
     let is_edited =
@@ -166,7 +166,7 @@ fn lines(mut data: &[u8]) -> Vec<Vec<u8>> {
 fn texts(line: &[u8]) {
     // A cleaned line can be three times as long as the line. Its buffer doubles when it grows, and the smaller buffer
     // still exists for a moment.
-    held::at_most(6 * line.len() + 4 * TEXT_BYTES_MAX, || Text::split(line).for_each(drop));
+    memory_limit::at_most(6 * line.len() + 4 * TEXT_BYTES_MAX, || Text::split(line).for_each(drop));
     for text in Text::split(line) {
         assert!(text.as_str().len() <= TEXT_BYTES_MAX);
         assert_eq!(text.as_str().parse().as_ref(), Ok(&text), "cleaning twice changes nothing");

@@ -14,7 +14,7 @@ use chat_testkit::VirtualTime;
 use chat_udp::{ClientSession, SessionEnd};
 
 use crate::choices::Choices;
-use crate::held;
+use crate::memory_limit;
 
 const NONCE: u64 = 7;
 const SESSION: SessionId = SessionId::new(9);
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a session. The bytes are the choices of what happens to it.
 pub fn session(bytes: &[u8]) {
-    held::at_most(HELD_BYTES_MAX, || {
+    memory_limit::at_most(HELD_BYTES_MAX, || {
         let mut choices = Choices::new(bytes);
         let mut run = Run::new();
         if choices.yes() {

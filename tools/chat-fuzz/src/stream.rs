@@ -6,7 +6,7 @@ use chat_proto::limits::FRAME_BYTES_MAX;
 use chat_proto::{Frame, FrameDecoder, FrameError, MemberFrame, PREFACE, PrefaceDecoder, RoomFrame};
 
 use crate::choices::{Choices, pieces};
-use crate::held;
+use crate::memory_limit;
 
 /// The most that a decoder may hold while it works: a frame and its decoded value. A text is cleaned before its length
 /// is checked, and the cleaned text can be three times as long.
@@ -42,7 +42,7 @@ fn open<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<Option<u8>, usize>
 }
 
 fn frames<F: Frame + Debug + PartialEq>(bytes: &[u8], lengths: [usize; 2], encode: fn(&F, &mut Vec<u8>)) {
-    held::at_most(HELD_BYTES_MAX, || {
+    memory_limit::at_most(HELD_BYTES_MAX, || {
         let _ = decode::<F>(pieces(bytes, lengths), drop);
     });
 

@@ -36,7 +36,7 @@ const FEW: usize = SERVERS as usize * (TALKERS + 1);
 /// Talkers when one server gets as much as it takes, and publishes of JetStream that are under way at a time then.
 const AT_A_TIME: usize = 100;
 
-/// How many publishes a chat server lets wait for an answer, if so many members talk.
+/// How many publishes a chat server lets wait for an answer, if this many members talk.
 const IN_FLIGHT_MAX: usize = 4_096;
 
 /// How long the last deliveries may take after the last message was said.

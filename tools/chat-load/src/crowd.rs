@@ -4,7 +4,7 @@
 //! in which they join: first the talkers, which also hear, then the members, which only hear.
 
 mod connection;
-mod roll;
+mod roll_call;
 mod tcp;
 mod udp;
 mod wire;

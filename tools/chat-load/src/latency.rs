@@ -33,7 +33,7 @@ impl Latencies {
         self.0.len()
     }
 
-    /// The age that this share of the messages did not exceed. Zero if there are no messages.
+    /// The age that this share of the messages did not exceed. Zero if there are not messages.
     pub(crate) fn quantile(&self, share: f64) -> Duration {
         Duration::from_nanos(self.0.value_at_quantile(share))
     }

@@ -60,7 +60,7 @@ impl Drop for Process {
     }
 }
 
-/// Ends the server if one is running, also when a run is interrupted.
+/// Ends the server if one is running, even when a run is interrupted.
 pub(crate) fn end_what_runs() {
     if let Some(mut child) = running().take() {
         // It may have ended by itself. Then there is nothing to do.

@@ -27,12 +27,13 @@ mod forger;
 mod framed_tcp;
 mod framed_udp;
 mod interrupt;
-mod keeper;
+mod journal;
 mod lines;
 mod person;
 mod plain_tcp;
 mod plain_udp;
 mod plan;
+mod private_messages;
 mod run;
 mod script;
 mod talk;
@@ -40,7 +41,6 @@ mod tcp_thread;
 mod threads;
 mod truth;
 mod udp_thread;
-mod whispers;
 
 use std::fmt;
 

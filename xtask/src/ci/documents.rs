@@ -12,7 +12,7 @@ use crate::failure::Failure;
 const DOCUMENTS: &[&str] = &["PROTOCOL.md", "RELIABILITY.md", "SECURITY.md"];
 
 /// The documents that say what is in which source file.
-const GUIDES: &[&str] = &["ARCHITECTURE.md", "CONTRIBUTING.md"];
+const GUIDES: &[&str] = &["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "docs/*.md"];
 
 /// The program that the README shows.
 const EMBED: &str = "crates/chat-tcp/examples/embed.rs";
@@ -43,8 +43,8 @@ pub(super) fn check(root: &Path) -> Result<(), Failure> {
 
 fn guides_name_files_that_are_there(root: &Path) -> Result<(), Failure> {
     let tracked = files::tracked(root, &["*.rs"])?;
-    for guide in GUIDES {
-        let path = root.join(guide);
+    for guide in files::tracked(root, GUIDES)? {
+        let path = root.join(&guide);
         let text = fs::read_to_string(&path).map_err(|error| files::unreadable(&path, &error))?;
         let is_there = |file: &str| tracked.iter().any(|path| Path::new(path).ends_with(file));
         if let Some(file) = files_named_in(&text).find(|file| !is_there(file)) {

@@ -10,9 +10,12 @@ use crate::failure::Failure;
 /// A file with more lines than this is to be split.
 const LINES_MAX: usize = 400;
 
+/// Source files in any language.
+const SOURCES: &[&str] = &["*.rs", "*.py", "*.html", "*.css", "*.js", "*.sh"];
+
 pub(super) fn check_lengths(root: &Path) -> Result<(), Failure> {
     let mut long = Vec::new();
-    for name in tracked(root, &["*.rs"])? {
+    for name in tracked(root, SOURCES)? {
         let path = root.join(&name);
         let lines = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?.lines().count();
         if lines > LINES_MAX {

@@ -10,7 +10,7 @@ use super::number::number;
 
 /// Print what was said, from the history of a server.
 ///
-/// Reads the file of `chat server --history FILE`, also while the server runs.
+/// Reads the file of `chat server --history FILE`, even while the server runs.
 #[derive(Debug, Parser)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -55,7 +55,8 @@ pub(crate) enum HistoryCommand {
 
 /// Add the lines of a log to a history, while no server has it.
 ///
-/// Each line is `[author] text`, as a server prints it; another line is the room's. They are said now, after what is there.
+/// Each line is `[author] text`, as a server prints it; any other line counts as the room's. A line that begins with a time
+/// keeps it, but is never earlier than the newest message in the file. A line without a time gets the present time.
 #[derive(Debug, Parser)]
 pub(crate) struct ImportArgs {
     /// The history; it is made if there is none
@@ -99,7 +100,7 @@ pub(crate) struct KeepArgs {
     /// Delete older messages from it, such as 30d or 12h
     #[arg(long, value_name = "TIME", value_parser = time, requires = "history")]
     pub(crate) keep: Option<Duration>,
-    /// Keep only so many messages of each room in it
+    /// Keep only this many messages of each room in it
     #[arg(long, value_name = "N", allow_negative_numbers = true, requires = "history",
         value_parser = number(1_u64..=u64::MAX / 2, "a number of messages"))]
     pub(crate) keep_messages: Option<u64>,

@@ -1,4 +1,4 @@
-//! Numbers, and what to say of something that is none.
+//! Numbers, and what to say of something that is not a number.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;

@@ -143,7 +143,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, help_heading = "Limits", value_name = "MIB", allow_negative_numbers = true, default_value_t = 4,
         value_parser = number(1_u16..=1024, "MiB of messages that are kept in memory (--log-file names a file)"))]
     pub(crate) log: u16,
-    /// Who types `/oper` and the first line of this file becomes an operator
+    /// A member that types `/oper` and the first line of this file becomes an operator
     #[arg(long, help_heading = "Moderation", value_name = "FILE")]
     pub(crate) operator_password_file: Option<PathBuf>,
     /// Keep the bans in this file (TOML) instead of the history; SIGHUP reads it again
@@ -180,7 +180,7 @@ pub(crate) struct ServerArgs {
     /// How stderr tells what happens to the server; -v tells more
     #[arg(long, help_heading = "Output", value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
-    /// Begin each line on stdout with date and time, where it is no terminal
+    /// Begin each line on stdout with date and time, where it is not a terminal
     #[arg(long, help_heading = "Output", conflicts_with = "no_timestamps")]
     pub(crate) timestamps: bool,
     #[command(flatten, next_help_heading = "Output")]

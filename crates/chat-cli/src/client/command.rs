@@ -2,6 +2,8 @@
 
 use chat_core::commands::{CommandTable, Line};
 
+use crate::room_commands::is_secret;
+
 /// What a line typed into the client means.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
@@ -29,11 +31,6 @@ pub(super) fn names() -> Vec<String> {
     CommandTable::default().iter().map(|command| format!("/{}", command.name())).collect()
 }
 
-/// Whether what follows this is the name of a room.
-pub(crate) fn takes_room(command: &str) -> bool {
-    ["/join", "/j"].contains(&command.trim_end())
-}
-
 /// Reads a line.
 pub(super) fn parse(line: &str) -> Option<Command> {
     if line.trim().is_empty() {
@@ -55,12 +52,6 @@ pub(super) fn parse(line: &str) -> Option<Command> {
 /// How a line is shown while it is on its way: without a password.
 pub(super) fn shown(line: &str) -> &str {
     if is_secret(line) { "/oper" } else { line }
-}
-
-/// Whether a line has a password in it.
-pub(crate) fn is_secret(line: &str) -> bool {
-    let command = line.split_whitespace().next();
-    command.is_some_and(|command| command.eq_ignore_ascii_case("/oper"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::terminal::{Pen, emulated, printable};
 
 const NOW: Now = Now { elapsed: std::time::Duration::ZERO, unix_ms: 0 };
 
-/// Of so many names one is shown on an emulated terminal, which is slow.
+/// Of this many names one is shown on an emulated terminal, which is slow.
 const SHOWN_OF: usize = 101;
 
 fn view() -> View {

@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, select};
 
 use super::command::{self, Command, HELP};
 use crate::args::ClientArgs;
+use crate::room_commands::takes_room;
 use crate::terminal::{self, Act, Clock, Pen, Style, Terminal, beginning_with, unix_ms};
 use mention::Mentions;
 use status::Link;
@@ -158,7 +159,7 @@ impl Session<'_> {
                         beginning_with(before, names.iter().map(String::as_str))
                     }
                     None => view.completions(before),
-                    Some((command, word)) if command::takes_room(command) => view.rooms(word),
+                    Some((command, word)) if takes_room(command) => view.rooms(word),
                     Some((_, word)) => view.completions(word),
                 });
             }

@@ -44,7 +44,7 @@ pub(super) struct Filtered {
 ///
 /// # Errors
 ///
-/// If stdout cannot be written to. That nobody reads it is none.
+/// If stdout cannot be written to. That nobody reads it is not an error.
 pub(super) fn run(client: &Arc<Client>, args: &ClientArgs) -> io::Result<Filtered> {
     let (expected, requests) = bounded(REQUESTS_MAX);
     let (failed, failure) = bounded(1);
@@ -105,7 +105,7 @@ struct Listener<'a> {
     ignored: HashSet<MemberId>,
     /// Messages of which it is not known whether the room has them.
     unsure: usize,
-    /// Messages that the host has refused.
+    /// Messages that the room has refused.
     not_said: usize,
     refusals: Refusals,
 }
@@ -279,7 +279,7 @@ impl Listener<'_> {
     }
 }
 
-/// Tells the user something that is no message.
+/// Tells the user something that is not a message.
 pub(super) fn tell(text: &str) {
     // If stderr is gone there is nobody to tell.
     let _nobody = writeln!(io::stderr(), "[*] {text}");

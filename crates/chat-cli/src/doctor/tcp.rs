@@ -51,7 +51,7 @@ fn unreachable(error: &io::Error) -> Finding {
             "no answer: a firewall drops what is sent there, or the host is down".to_owned()
         }
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-            format!("no way there: {error}")
+            format!("cannot be reached: {error}")
         }
         _ => error.to_string(),
     })

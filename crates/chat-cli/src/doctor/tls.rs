@@ -73,7 +73,7 @@ fn judge(witness: &Witness, host: &str) -> Option<String> {
         (certificate.validity().not_before.timestamp(), certificate.validity().not_after.timestamp());
     let now = now_s();
     if now > until {
-        return Some(format!("the certificate has expired at {}: renew it", time(until)));
+        return Some(format!("the certificate expired at {}: renew it", time(until)));
     }
     if now < from {
         return Some(format!(

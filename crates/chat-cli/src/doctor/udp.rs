@@ -49,9 +49,9 @@ pub(super) fn examine(address: SocketAddr, works: bool) -> Finding {
             shown(sum / answered)
         )),
         _ if heard.is_refused && works => {
-            Finding::off("nothing has that port: chat server tcp udp would serve both")
+            Finding::off("nothing listens on that port: chat server tcp udp would serve both")
         }
-        _ if heard.is_refused => Finding::off("nothing has that port"),
+        _ if heard.is_refused => Finding::off("nothing listens on that port"),
         _ if heard.is_foreign => Finding::wrong("another program answers there"),
         _ if works => Finding::wrong("no answer, and TCP works: a firewall drops UDP"),
         _ => Finding::off("no answer"),

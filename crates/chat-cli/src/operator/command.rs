@@ -55,7 +55,7 @@ pub(crate) fn run(local: &LocalMember, line: &str) -> Outcome {
         ("quit" | "stop", "") => Outcome::Quit,
         ("reload", "") => Outcome::Reload,
         ("quit" | "stop" | "reload", _) => {
-            Outcome::Refused(format!("/{name} stands alone; nothing was done"))
+            Outcome::Refused(format!("/{name} takes no arguments; nothing was done"))
         }
         ("say", "") => Outcome::Refused("/say needs a text; nothing was said".to_owned()),
         ("say", text) => say(local, text),

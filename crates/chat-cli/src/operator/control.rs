@@ -131,7 +131,7 @@ fn serve_console(console: UnixStream, desk: Desk, number: u64, place: Arc<()>) -
 ///
 /// # Errors
 ///
-/// If the connection fails, or what comes is no such value.
+/// If the connection fails, or what comes is not such a value.
 pub(crate) fn forward<T: DeserializeOwned>(mut from: impl BufRead, to: &Sender<T>) -> io::Result<()> {
     let mut line = Vec::new();
     loop {

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, never, select};
 use super::command::{self, Outcome};
 use super::wording::{Wording, unix_ms_of, wording};
 use super::{Desk, Request, Status, Update};
-use crate::client::command::takes_room;
+use crate::room_commands::takes_room;
 use crate::server::{self, BanFile};
 
 /// How old the numbers of a status may be.

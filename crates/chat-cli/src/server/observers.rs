@@ -24,13 +24,13 @@ struct Shared {
 struct List {
     observers: Vec<Option<Arc<Observer>>>,
     /// Those with something to hear, each once.
-    news: VecDeque<usize>,
+    updated: VecDeque<usize>,
     is_listed: Vec<bool>,
 }
 
 /// What was heard in one room, oldest first.
 #[derive(Debug)]
-pub(super) struct News {
+pub(super) struct RoomUpdate {
     /// The room, if the server has several.
     pub(super) room: Option<Name>,
     /// What the times of its entries count from.
@@ -63,16 +63,16 @@ impl Observers {
     /// # Errors
     ///
     /// [`TryRecvError::Closed`] if all rooms are over.
-    pub(super) fn try_recv(&self) -> Result<News, TryRecvError> {
+    pub(super) fn try_recv(&self) -> Result<RoomUpdate, TryRecvError> {
         loop {
             let mut list = self.shared.lock();
-            let Some(&place) = list.news.front() else {
+            let Some(&place) = list.updated.front() else {
                 let is_over = list.observers.iter().all(Option::is_none);
                 return Err(if is_over { TryRecvError::Closed } else { TryRecvError::Empty });
             };
             let observer = list.observers[place].clone();
             // Before it is read, so that a wake from now on lists it again.
-            list.news.pop_front();
+            list.updated.pop_front();
             list.is_listed[place] = false;
             drop(list);
             let Some(observer) = observer else { continue };
@@ -80,7 +80,7 @@ impl Observers {
                 Ok(heard) => {
                     self.shared.wake(place, VecDeque::push_front);
                     let (room, began_unix_ms) = (observer.room_name().cloned(), observer.began_unix_ms());
-                    return Ok(News { room, began_unix_ms, heard });
+                    return Ok(RoomUpdate { room, began_unix_ms, heard });
                 }
                 Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Closed) => self.shared.lock().observers[place] = None,
@@ -118,7 +118,7 @@ impl Shared {
     fn wake(&self, place: usize, list: fn(&mut VecDeque<usize>, usize)) {
         let mut there = self.lock();
         if !std::mem::replace(&mut there.is_listed[place], true) {
-            list(&mut there.news, place);
+            list(&mut there.updated, place);
         }
         let _there_already = self.ready.try_send(());
     }
@@ -135,8 +135,8 @@ mod tests {
     }
 
     fn heard(observers: &Observers) -> Vec<String> {
-        let news = std::iter::from_fn(|| observers.try_recv().ok());
-        let lines = news.flat_map(|News { room, heard, .. }| {
+        let updates = std::iter::from_fn(|| observers.try_recv().ok());
+        let lines = updates.flat_map(|RoomUpdate { room, heard, .. }| {
             let room = room.expect("a name");
             heard.into_iter().map(move |heard| format!("{room} {heard}"))
         });

@@ -13,7 +13,7 @@ use chat_core::TryRecvError;
 use chat_proto::Spelling;
 use crossbeam_channel::{Receiver, never, select};
 
-use super::observers::{News, Observers};
+use super::observers::{Observers, RoomUpdate};
 use crate::operator::wording::{unix_ms_of, wording};
 use crate::sink::{Outcome, Sink};
 use crate::stdio;
@@ -110,7 +110,7 @@ impl<W: Write> Printer<W> {
             }
             while batch.len() < BATCH_BYTES {
                 match observers.try_recv() {
-                    Ok(News { room, began_unix_ms, heard }) => {
+                    Ok(RoomUpdate { room, began_unix_ms, heard }) => {
                         for heard in heard {
                             let Some(line) = wording(&heard, &mut spelling) else { continue };
                             batch.push_str(&self.stamp(unix_ms_of(&heard, began_unix_ms)));
@@ -182,7 +182,7 @@ mod tests {
     use super::super::observers::observe;
     use super::*;
 
-    /// What was written, also after its printer has ended.
+    /// What was written, even after its printer has ended.
     #[derive(Clone, Default)]
     struct Page(Arc<Mutex<Vec<u8>>>);
 

@@ -58,7 +58,7 @@ pub(super) fn other_user(args: &ServerArgs) -> Result<Option<User>, Failure> {
 }
 
 /// Has the kernel refuse every write outside of the directories of the files that the settings name, and of these sockets (Landlock). Holds for this thread and
-/// those that it starts. A kernel that cannot do so is no reason not to serve.
+/// those that it starts. A kernel that cannot do so is not a reason not to serve.
 #[cfg(target_os = "linux")]
 pub(super) fn confine(args: &ServerArgs, sockets: &[UnixFile]) {
     use landlock::{

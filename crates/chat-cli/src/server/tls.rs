@@ -90,7 +90,7 @@ pub(super) fn check_dates(certificate: &Certificate) -> Result<(), Failure> {
     }
     if now > until {
         let hint = "renew it; SIGHUP has a running server read it again".to_owned();
-        let expired = format!("the TLS certificate has expired at {}", time(until));
+        let expired = format!("the TLS certificate expired at {}", time(until));
         return Err(Failure::new(expired, Some(hint)));
     }
     if until - now < EXPIRES_SOON_S {

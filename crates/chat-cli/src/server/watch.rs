@@ -7,7 +7,7 @@ use chat_core::{Heard, TryRecvError};
 use chat_proto::{Event, Name};
 use tracing::field::display;
 
-use super::observers::{News, Observers};
+use super::observers::{Observers, RoomUpdate};
 
 /// Tells what `observers` hear of members until the rooms are over.
 ///
@@ -19,7 +19,9 @@ pub(super) fn spawn(observers: Observers) -> io::Result<()> {
         while observers.ready().recv().is_ok() {
             loop {
                 match observers.try_recv() {
-                    Ok(News { room, heard, .. }) => heard.iter().for_each(|heard| tell(room.as_ref(), heard)),
+                    Ok(RoomUpdate { room, heard, .. }) => {
+                        heard.iter().for_each(|heard| tell(room.as_ref(), heard));
+                    }
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Closed) => return,
                 }

@@ -7,7 +7,7 @@ use super::{Settings, arguments, is_switch, key};
 /// The settings as a file that gives the same ones. What is as by default stands in comments.
 pub(crate) fn print(settings: &Settings) -> String {
     let mut text =
-        "# Settings of `chat server --config FILE`. Those behind a # are as by default, or not set: `\"N\"` and other capitals stand for a value.\n".to_owned();
+        "# Settings of `chat server --config FILE`. Lines that begin with # show defaults, or settings that are not set: `\"N\"` and other capitals stand for a value.\n".to_owned();
     let mut heading = None;
     for setting in arguments() {
         let of_this = setting.get_help_heading().map(str::to_owned);
@@ -50,7 +50,7 @@ fn value(values: &[String]) -> Value {
     }
 }
 
-/// Lines of at most so many characters, as far as words are not longer.
+/// Lines of at most this many characters, as far as words are not longer.
 fn wrapped(text: &str) -> Vec<String> {
     const COLUMNS: usize = 100;
     let mut lines: Vec<String> = Vec::new();

@@ -7,7 +7,7 @@ use unicode_segmentation::UnicodeSegmentation;
 /// The longest line that can be typed, in bytes. It becomes several messages.
 pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// A line would have so many bytes.
+/// A line would have this many bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{bytes} bytes are too long for a line (at most {LINE_BYTES_MAX}). Pipe it: chat client ... < FILE")]
 pub(crate) struct TooLong {

@@ -1,4 +1,4 @@
-//! Tests: a terminal that is none.
+//! Tests: an emulated terminal.
 
 use std::num::NonZeroU16;
 

@@ -15,7 +15,7 @@ const MARK_COLUMNS: usize = 2;
 /// What our own notes begin with. No line of somebody else does: it begins with the time, or a mark.
 const NOTE: &str = "-- ";
 
-/// `line`, styled, for a terminal of so many columns.
+/// `line`, styled, for a terminal of this many columns.
 pub(super) fn fold(line: &str, columns: usize) -> Vec<String> {
     let (style, text, reset) = note_parts(line);
     if text.starts_with(NOTE) && width(text) > columns && columns > 2 * NOTE.len() {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::client::command::is_secret;
+use crate::room_commands::is_secret;
 
 /// How many lines are kept.
 const LINES_MAX: usize = 500;

@@ -102,7 +102,7 @@ impl Prompt {
         if self.completion.is_none() {
             let (before, _) = self.editor.around_cursor();
             let start = before.rfind(' ').map_or(0, |at| at + 1);
-            // No word is no beginning of one.
+            // Without a word before the cursor there is nothing to complete.
             let choices = if start == before.len() { Vec::new() } else { choices(before) };
             self.completion = Some(Completion { start, choices, next: 0 });
         }

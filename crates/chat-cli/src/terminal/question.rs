@@ -12,7 +12,7 @@ const PREVIEW_ROWS: usize = 3;
 pub(crate) enum Question {
     /// Whether to say these lines, which were pasted.
     Lines(Vec<String>),
-    /// Whether to say the line being typed, which becomes so many messages.
+    /// Whether to say the line being typed, which becomes this many messages.
     Long { messages: usize },
 }
 
@@ -23,7 +23,7 @@ pub(super) enum Answer {
     /// As one line, to be looked at before it is said.
     Join,
     No,
-    /// The key is no answer.
+    /// The key is not an answer.
     None,
 }
 

@@ -157,7 +157,7 @@ impl Screen {
     }
 }
 
-/// The columns and rows of a terminal that says it has so many. Some say that they have none.
+/// The columns and rows of a terminal that says it has this many. Some say that they have none.
 fn actual((columns, rows): (u16, u16)) -> (usize, usize) {
     (if columns == 0 { 80 } else { columns.into() }, if rows == 0 { 24 } else { rows.into() })
 }

@@ -18,7 +18,7 @@ pub(crate) fn texts(file: &Path) -> Vec<String> {
     lines.lines().filter_map(|line| Some(line.split_once("] ")?.1.to_owned())).collect()
 }
 
-/// Waits until a copy has so many messages. Returns them, oldest first.
+/// Waits until a copy has this many messages. Returns them, oldest first.
 pub(crate) fn filled(file: &Path, messages: usize) -> Vec<String> {
     let by = support::now() + ANSWERS_IN;
     loop {
@@ -30,7 +30,7 @@ pub(crate) fn filled(file: &Path, messages: usize) -> Vec<String> {
     }
 }
 
-/// Says so many messages at the first server, as several members.
+/// Says this many messages at the first server, as several members.
 fn say(cluster: &Cluster, speakers: usize, each: u64) {
     let (progress, _confirmed) = bounded(speakers * usize::try_from(each).unwrap());
     let at = &cluster.addresses[..1];

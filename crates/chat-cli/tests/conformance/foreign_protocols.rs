@@ -78,7 +78,7 @@ fn clause_2_7_of_protocols_of_text_the_room_hears_nothing_but_clean_lines_that_s
 }
 
 #[test]
-fn clause_4_2_of_sixty_other_protocols_nobody_hears_and_each_is_closed_without_a_byte() {
+fn clause_4_2_sixty_other_protocols_are_closed_without_a_byte_and_not_heard() {
     let mut room = Room::new();
     assert!(FOREIGN_PROTOCOLS_TCP.len() >= 60);
     for ForeignProtocol { protocol, bytes } in FOREIGN_PROTOCOLS_TCP {

@@ -204,7 +204,7 @@ fn clause_6_9_a_resumed_member_goes_on_after_what_it_has_and_its_old_connection_
     assert_eq!(new.texts_until("4"), ["2", "3", "4"]);
 }
 
-/// Cases AU and BF: a `Welcome` that was lost on its way, and the same key used again and again.
+/// A `Welcome` is lost on its way, and the same key is used again and again.
 #[test]
 fn clause_6_9_a_session_is_one_member_however_often_it_is_resumed_and_says_everything_once() {
     let server = Server::start();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chat_proto::{Author, DirectItem, Event, LeaveReason, MemberId, Name, Text};
 
-use super::{LOCAL_WORD, State, Wakes};
+use super::{LOCAL_TAG, State, Wakes};
 use crate::access::mutes::{Known, Mute};
 use crate::error::{KickError, TellError};
 use crate::other_servers::elsewhere::Elsewhere;
@@ -90,8 +90,8 @@ impl State {
             Elsewhere::Undelivered { sender, to, why } => {
                 let sender_here =
                     self.members.key_of(sender).and_then(|membership| self.members.get(membership));
-                let word = sender_here.map_or(LOCAL_WORD, |member| self.word(member));
-                self.by_transport.of(word).undelivered += 1;
+                let tag = sender_here.map_or(LOCAL_TAG, |member| self.tag(member));
+                self.by_transport.of(tag).undelivered += 1;
                 self.tell_undelivered(sender, to, why)
             }
             Elsewhere::Kick { member, reason } => self.kick(member, &reason, now).unwrap_or_default(),
@@ -181,12 +181,12 @@ impl State {
     }
 
     fn for_others(&self, member: &Member) -> OtherMember {
-        let word = self.word(member);
+        let tag = self.tag(member);
         OtherMember {
             member: member.id,
             author: self.shown(member),
             address: Some(member.address),
-            transport: word.into(),
+            transport: tag.into(),
             came_unix_ms: self.came_unix_ms(member),
             server: Text::default(),
         }

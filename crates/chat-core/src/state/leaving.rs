@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use chat_proto::{Author, DirectItem, Event, LeaveReason, MemberId, Name, Text};
 
-use super::{State, WORD, Wakes};
+use super::{DEFAULT_TAG, State, Wakes};
 use crate::state::direct_lane::Lane;
 use crate::state::members::{Member, Membership};
 use crate::state::sessions::Left;
@@ -103,7 +103,7 @@ impl State {
         now: Instant,
     ) -> Option<(Author, Wakes)> {
         let (_, author) = self.identity(membership)?;
-        let word = self.members.get(membership).map_or(WORD, |member| self.word(member));
+        let tag = self.members.get(membership).map_or(DEFAULT_TAG, |member| self.tag(member));
         let member = self.members.remove(membership)?;
         let author = self.forget_renames(member.id).unwrap_or(author);
         self.admission.leave(member.address);
@@ -127,8 +127,8 @@ impl State {
             }
         }
         let lane = member.profile.as_ref().and_then(|profile| profile.lane.as_deref());
-        let wakes = self.return_undelivered(&author, lane, reason, word);
-        self.by_transport.of(word).left += 1;
+        let wakes = self.return_undelivered(&author, lane, reason, tag);
+        self.by_transport.of(tag).left += 1;
         Some((author, wakes))
     }
 
@@ -151,12 +151,12 @@ impl State {
         to: &Author,
         lane: Option<&Lane>,
         reason: &LeaveReason,
-        word: &'static str,
+        tag: &'static str,
     ) -> Wakes {
         let mut wakes = Wakes::default();
         let why = Text::one_line(&format!("left ({reason})")).unwrap_or_default();
         for from in lane.into_iter().flat_map(Lane::senders) {
-            self.by_transport.of(word).undelivered += 1;
+            self.by_transport.of(tag).undelivered += 1;
             if self.is_elsewhere(from) {
                 self.return_elsewhere(from, to.clone(), why.clone());
                 continue;

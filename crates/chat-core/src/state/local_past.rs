@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chat_proto::{Entry, MemberId, Text};
 
-use super::{LOCAL_WORD, LocalState, State, Wakes};
+use super::{LOCAL_TAG, LocalState, State, Wakes};
 use crate::heard::Heard;
 use crate::journal::Page;
 
@@ -42,7 +42,7 @@ impl State {
         if past.deleted > 0 {
             let deleted = std::mem::take(&mut past.deleted);
             reader.seq += deleted;
-            self.count_missed(LOCAL_WORD, deleted);
+            self.count_missed(LOCAL_TAG, deleted);
             return Next::Heard(Heard::Missed(deleted));
         }
         if let Some(entry) = past.entries.pop_front() {
@@ -71,7 +71,7 @@ impl State {
             (reader.position, reader.seq) = (log.tail(), log.evicted_seq());
         }
         if missed > 0 {
-            self.count_missed(LOCAL_WORD, missed);
+            self.count_missed(LOCAL_TAG, missed);
             return Next::Heard(Heard::Missed(missed));
         }
         if let Some(item) = direct.pop() {

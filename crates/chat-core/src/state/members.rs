@@ -35,9 +35,9 @@ pub(crate) struct Member {
     pub(crate) attachment: u32,
     /// The transport's own number for its peer.
     pub(crate) key: u32,
-    /// Distinguishes it from members with the same address: how often the word of its transport was already taken.
+    /// Distinguishes it from members with the same address: how often the transport_tag of its transport was already taken.
     /// 0 if it is shown as its address.
-    pub(crate) tag: u16,
+    pub(crate) tag_count: u16,
     /// The transport knows that the peer is really at this address.
     pub(crate) is_proven: bool,
     /// It was welcomed, and so can resume its session.
@@ -71,10 +71,10 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// Adds a member. It is shown as its address or, if another one is already shown like that, with a tag; `word_of`
-    /// returns the word of an attachment's transport.
-    pub(crate) fn insert(&mut self, mut member: Member, word_of: impl Fn(u32) -> &'static str) -> Membership {
-        member.tag = self.choose_tag(&member, &word_of);
+    /// Adds a member. It is shown as its address or, if another one is already shown like that, with a tag; `tag_of`
+    /// returns the transport_tag of an attachment's transport.
+    pub(crate) fn insert(&mut self, mut member: Member, tag_of: impl Fn(u32) -> &'static str) -> Membership {
+        member.tag_count = self.choose_tag_count(&member, &tag_of);
         self.count += 1;
         let (id, base) = (member.id, member.base());
         let index = self.free.pop().unwrap_or_else(|| {
@@ -176,33 +176,33 @@ impl Members {
 
     /// The bare address belongs to the member whose transport proves it. A member that shares it gets a tag, also one
     /// that is there already.
-    fn choose_tag(&mut self, newcomer: &Member, word_of: &impl Fn(u32) -> &'static str) -> u16 {
+    fn choose_tag_count(&mut self, newcomer: &Member, tag_of: &impl Fn(u32) -> &'static str) -> u16 {
         let others: Vec<usize> = self.places_of(&newcomer.base()).collect();
         let is_bare = |place: &usize| {
             at(&self.places, *place).is_some_and(|member| {
-                member.tag == 0 && (member.proof().is_some() || member.address == newcomer.address)
+                member.tag_count == 0 && (member.proof().is_some() || member.address == newcomer.address)
             })
         };
         match others.iter().copied().find(is_bare) {
             None if others.is_empty() || newcomer.is_proven => 0,
             Some(holder) if newcomer.is_proven && !self.is_proven_at(holder) => {
-                let word = at(&self.places, holder).map_or("", |member| word_of(member.attachment));
-                let tag = self.free_tag(&others, word, word_of);
+                let transport_tag = at(&self.places, holder).map_or("", |member| tag_of(member.attachment));
+                let tag_count = self.free_tag_count(&others, transport_tag, tag_of);
                 if let Some(member) = self.places.get_mut(holder).and_then(|place| place.member.as_mut()) {
-                    member.tag = tag;
+                    member.tag_count = tag_count;
                 }
                 0
             }
-            _ => self.free_tag(&others, word_of(newcomer.attachment), word_of),
+            _ => self.free_tag_count(&others, tag_of(newcomer.attachment), tag_of),
         }
     }
 
     /// The author that is shown for a member that shares its address with a connection that is not a member yet.
-    pub(crate) fn tagged(&self, member: &Member, word_of: impl Fn(u32) -> &'static str) -> Author {
+    pub(crate) fn tagged(&self, member: &Member, tag_of: impl Fn(u32) -> &'static str) -> Author {
         let others: Vec<usize> = self.places_of(&member.base()).collect();
-        let word = word_of(member.attachment);
-        let tag = self.free_tag(&others, word, &word_of);
-        Tag::new(word, u32::from(tag))
+        let transport_tag = tag_of(member.attachment);
+        let tag_count = self.free_tag_count(&others, transport_tag, &tag_of);
+        Tag::new(transport_tag, u32::from(tag_count))
             .map_or(Author::Peer(member.address), |tag| Author::tagged(member.address, tag))
     }
 
@@ -210,14 +210,19 @@ impl Members {
         at(&self.places, place).is_some_and(|member| member.is_proven)
     }
 
-    fn free_tag(&self, others: &[usize], word: &str, word_of: &impl Fn(u32) -> &'static str) -> u16 {
-        let is_taken = |tag: u16| {
+    fn free_tag_count(
+        &self,
+        others: &[usize],
+        transport_tag: &str,
+        tag_of: &impl Fn(u32) -> &'static str,
+    ) -> u16 {
+        let is_taken = |tag_count: u16| {
             others
                 .iter()
                 .filter_map(|&place| at(&self.places, place))
-                .any(|member| member.tag == tag && word_of(member.attachment) == word)
+                .any(|member| member.tag_count == tag_count && tag_of(member.attachment) == transport_tag)
         };
-        (1..u16::MAX).find(|&tag| !is_taken(tag)).unwrap_or(u16::MAX)
+        (1..u16::MAX).find(|&tag_count| !is_taken(tag_count)).unwrap_or(u16::MAX)
     }
 }
 
@@ -246,9 +251,9 @@ impl Member {
         self.profile.as_ref()?.name.as_ref()
     }
 
-    /// The author that is shown for the member, whose transport has this word.
-    pub(crate) fn author(&self, word: &str) -> Author {
-        self.name().map_or_else(|| self.bare_author(word), |name| Author::Named(name.clone()))
+    /// The author that is shown for the member, whose transport has this transport_tag.
+    pub(crate) fn author(&self, transport_tag: &str) -> Author {
+        self.name().map_or_else(|| self.bare_author(transport_tag), |name| Author::Named(name.clone()))
     }
 
     /// Who its transport knows it to be.
@@ -269,8 +274,9 @@ impl Member {
     }
 
     /// The author that is shown without a name.
-    pub(crate) fn bare_author(&self, word: &str) -> Author {
-        let tag = (self.tag > 0).then(|| Tag::new(word, u32::from(self.tag)).ok()).flatten();
+    pub(crate) fn bare_author(&self, transport_tag: &str) -> Author {
+        let tag =
+            (self.tag_count > 0).then(|| Tag::new(transport_tag, u32::from(self.tag_count)).ok()).flatten();
         if let Some(proof) = self.proof() {
             return tag.map_or_else(
                 || Author::Other(proof.clone()),
@@ -312,10 +318,10 @@ enum Base {
 mod tests {
     use super::*;
 
-    const WORDS: [&str; 2] = ["tcp", "udp"];
+    const TAGS: [&str; 2] = ["tcp", "udp"];
 
-    fn word_of(attachment: u32) -> &'static str {
-        WORDS[attachment as usize]
+    fn tag_of(attachment: u32) -> &'static str {
+        TAGS[attachment as usize]
     }
 
     fn member(id: u64, address: &str, attachment: u32, is_proven: bool) -> Member {
@@ -324,7 +330,7 @@ mod tests {
             address: address.parse().unwrap(),
             attachment,
             key: 0,
-            tag: 0,
+            tag_count: 0,
             is_proven,
             is_framed: false,
             came_ms: 0,
@@ -335,12 +341,12 @@ mod tests {
 
     fn insert(members: &mut Members, address: &str) -> Membership {
         let id = members.len() as u64 + 1;
-        members.insert(member(id, address, 0, true), word_of)
+        members.insert(member(id, address, 0, true), tag_of)
     }
 
     fn shown(members: &Members, key: Membership) -> String {
         let member = members.get(key).unwrap();
-        member.author(word_of(member.attachment)).to_string()
+        member.author(tag_of(member.attachment)).to_string()
     }
 
     #[test]
@@ -361,7 +367,7 @@ mod tests {
     fn no_two_members_are_shown_alike_and_the_bare_address_is_the_proven_ones() {
         let mut members = Members::default();
         let mut add = |id, attachment, is_proven| {
-            members.insert(member(id, "192.0.2.1:5", attachment, is_proven), word_of)
+            members.insert(member(id, "192.0.2.1:5", attachment, is_proven), tag_of)
         };
         let (plain, tcp) = (add(1, 1, false), add(2, 0, true));
         let (again, other) = (add(3, 1, false), add(4, 0, true));
@@ -371,9 +377,9 @@ mod tests {
         assert_eq!(shown(&members, other), "192.0.2.1:5/tcp");
         members.remove(plain);
         members.remove(tcp);
-        let plain = members.insert(member(5, "192.0.2.1:5", 1, false), word_of);
+        let plain = members.insert(member(5, "192.0.2.1:5", 1, false), tag_of);
         assert_eq!(shown(&members, plain), "192.0.2.1:5/udp", "never the bare one beside a proven member");
-        let tcp = members.insert(member(6, "192.0.2.1:5", 0, true), word_of);
+        let tcp = members.insert(member(6, "192.0.2.1:5", 0, true), tag_of);
         assert_eq!(shown(&members, tcp), "192.0.2.1:5");
     }
 

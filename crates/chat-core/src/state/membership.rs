@@ -256,8 +256,8 @@ impl State {
     }
 
     fn count_refused_at(&mut self, attachment: usize) {
-        let word = word_of(&self.attachments, u32::try_from(attachment).unwrap_or(u32::MAX));
-        self.count_refused(word);
+        let tag = tag_of(&self.attachments, u32::try_from(attachment).unwrap_or(u32::MAX));
+        self.count_refused(tag);
     }
 
     fn check_limits(&self, address: PeerAddr, instead: Option<Membership>) -> Result<(), JoinError> {
@@ -284,8 +284,8 @@ impl State {
         let (id, attachment) = (member.id, member.attachment as usize);
         let membership = self.insert(member);
         if let Some(member) = self.members.get(membership) {
-            let word = self.word(member);
-            self.by_transport.of(word).joined += 1;
+            let tag = self.tag(member);
+            self.by_transport.of(tag).joined += 1;
         }
         self.members_peak = self.members_peak.max(self.members.len());
         let author = self.members.get(membership).map_or(Author::Room, |member| self.shown(member));
@@ -298,7 +298,7 @@ impl State {
 
     fn insert(&mut self, member: Member) -> Membership {
         let attachments = &self.attachments;
-        self.members.insert(member, |attachment| word_of(attachments, attachment))
+        self.members.insert(member, |attachment| tag_of(attachments, attachment))
     }
 
     /// A session goes on over another connection, with the state of its rate limit and the items of its lane. The others
@@ -333,7 +333,7 @@ impl State {
             address,
             attachment: small(attachment),
             key: small(key),
-            tag: 0,
+            tag_count: 0,
             is_proven,
             is_framed: false,
             came_ms: self.since_began_ms(came),
@@ -361,8 +361,8 @@ impl State {
     }
 
     /// The word of the transport of a member.
-    pub(super) fn word(&self, member: &Member) -> &'static str {
-        word_of(&self.attachments, member.attachment)
+    pub(super) fn tag(&self, member: &Member) -> &'static str {
+        tag_of(&self.attachments, member.attachment)
     }
 
     /// A member's identity, and how it is shown.
@@ -373,11 +373,11 @@ impl State {
 
     /// The author that is shown for a member.
     pub(super) fn shown(&self, member: &Member) -> Author {
-        let is_bare = !member.is_proven && member.tag == 0 && member.name().is_none();
+        let is_bare = !member.is_proven && member.tag_count == 0 && member.name().is_none();
         if is_bare && self.admission.opening().contains(member.address) {
-            return self.members.tagged(member, |attachment| word_of(&self.attachments, attachment));
+            return self.members.tagged(member, |attachment| tag_of(&self.attachments, attachment));
         }
-        member.author(self.word(member))
+        member.author(self.tag(member))
     }
 
     pub(crate) fn members_mut(&mut self) -> &mut Members {
@@ -385,7 +385,7 @@ impl State {
     }
 }
 
-fn word_of(attachments: &[Option<super::readers::AttachmentState>], attachment: u32) -> &'static str {
+fn tag_of(attachments: &[Option<super::readers::AttachmentState>], attachment: u32) -> &'static str {
     let attachment = attachments.get(attachment as usize).and_then(Option::as_ref);
-    attachment.map_or(super::readers::WORD, |attachment| attachment.word)
+    attachment.map_or(super::readers::DEFAULT_TAG, |attachment| attachment.tag)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chat_proto::limits::PRESENT_AUTHORS_MAX;
 use chat_proto::{Author, DirectItem, Hello, MemberId, Name, Present, Text};
 
-use super::readers::LOCAL_WORD;
+use super::readers::LOCAL_TAG;
 use super::{State, Wakes};
 use crate::access::identity::Identity;
 use crate::error::{IgnoreError, NickError, TellError};
@@ -147,15 +147,15 @@ impl State {
         let based = self.members.based_like(who);
         let mut members = based.into_iter().filter_map(|membership| self.members.get(membership));
         // A member with a name is found by its address, too, if it would be shown as the bare address without the name.
-        let here = members.find(|member| member.bare_author(self.word(member)) == *who);
+        let here = members.find(|member| member.bare_author(self.tag(member)) == *who);
         here.map(|member| member.id).or_else(|| self.unnamed_elsewhere(who))
     }
 
     /// Where a member comes from and who it is known to be, unless it is local, and the word of its transport.
     pub(crate) fn origin_of(&self, id: MemberId) -> Option<(Option<Identity>, &'static str)> {
         match self.members.key_of(id).and_then(|membership| self.members.get(membership)) {
-            Some(member) => Some((Some(member.identity()), self.word(member))),
-            None => self.local_place(id).map(|_| (None, LOCAL_WORD)),
+            Some(member) => Some((Some(member.identity()), self.tag(member))),
+            None => self.local_place(id).map(|_| (None, LOCAL_TAG)),
         }
     }
 
@@ -190,7 +190,7 @@ impl State {
             member: local.id,
             author: Author::Named(local.name.clone()),
             address: None,
-            transport: LOCAL_WORD.into(),
+            transport: LOCAL_TAG.into(),
             here: since(local.came_ms),
             idle: Some(since(local.spoke_ms)),
             is_operator: local.is_operator,
@@ -201,7 +201,7 @@ impl State {
             member: member.id,
             author: self.shown(member),
             address: Some(member.address),
-            transport: self.word(member).into(),
+            transport: self.tag(member).into(),
             here: since(member.came_ms),
             idle: Some(since(member.came_ms.max(spoke_ms(member)))),
             is_operator: member.profile.as_ref().is_some_and(|profile| profile.standing.is_operator),

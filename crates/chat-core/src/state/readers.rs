@@ -47,16 +47,16 @@ impl Reader {
 }
 
 /// The word of a transport that has none of its own.
-pub(crate) const WORD: &str = "tcp";
+pub(crate) const DEFAULT_TAG: &str = "tcp";
 
 /// The word for members of this process.
-pub(crate) const LOCAL_WORD: &str = "local";
+pub(crate) const LOCAL_TAG: &str = "local";
 
 #[derive(Debug)]
 pub(crate) struct AttachmentState {
     reader: Reader,
     /// The word that distinguishes the members of this transport.
-    pub(super) word: &'static str,
+    pub(super) tag: &'static str,
     /// Members that have already left the room and whose peers must be told so.
     pub(super) dismissed: Vec<Dismissed>,
     /// Items of direct lanes that wait for a pull. The limits of a lane bound them, and for refusals the pause of their
@@ -149,9 +149,9 @@ impl State {
         self.wake_attachment(attachment)
     }
 
-    pub(crate) fn set_word(&mut self, attachment: usize, word: &'static str) {
+    pub(crate) fn set_tag(&mut self, attachment: usize, tag: &'static str) {
         if let Some(Some(attachment)) = self.attachments.get_mut(attachment) {
-            attachment.word = word;
+            attachment.tag = tag;
         }
     }
 
@@ -174,7 +174,7 @@ impl State {
         let wakes = reader.wake_if(self.log.head() > 0);
         let attachment = AttachmentState {
             reader,
-            word: WORD,
+            tag: DEFAULT_TAG,
             dismissed: Vec::new(),
             direct: Vec::new(),
             caught_up: Vec::new(),
@@ -190,7 +190,7 @@ impl State {
         for id in lost {
             wakes.add(self.leave(id, reason.clone(), now));
         }
-        self.attachments[attachment] = None; // now that its word has been shown for the last time
+        self.attachments[attachment] = None; // now that its tag has been shown for the last time
         wakes.add(self.wake_readers(None));
         wakes
     }

@@ -19,7 +19,7 @@ struct Count {
     number: u64,
     attachment: usize,
     /// The word of its transport.
-    word: &'static str,
+    tag: &'static str,
     /// Over the rate limit until then.
     throttled: Option<Instant>,
 }
@@ -47,7 +47,7 @@ impl State {
         let Some(count) = self.count(membership, number, now)? else {
             return Ok((Said { outcome: Outcome::Repeated, pause_until: None }, Wakes::default()));
         };
-        let Count { member, number, attachment, word, throttled } = count;
+        let Count { member, number, attachment, tag, throttled } = count;
         let said = text.and_then(|text| Ok((self.may_speak(membership, now)?, text)));
         let (outcome, wakes) = match said {
             Ok((author, text)) => {
@@ -67,13 +67,13 @@ impl State {
                 }
             }
             Err(why) => {
-                self.by_transport.of(word).moderated += 1;
+                self.by_transport.of(tag).moderated += 1;
                 self.settle(membership, number, vec![DirectItem::Refused { number, why }]);
                 (Outcome::Refused, Wakes::default())
             }
         };
         if outcome != Outcome::Refused {
-            self.by_transport.of(word).messages += 1;
+            self.by_transport.of(tag).messages += 1;
         }
         Ok((Said { outcome, pause_until: self.pause_until(membership, throttled, now) }, wakes))
     }
@@ -137,9 +137,9 @@ impl State {
         if speaker.profile.as_ref().is_some_and(|profile| profile.goes_after > 0) {
             return Err(SayError::Moving);
         }
-        let (member, attachment, word) = (speaker.id, speaker.attachment as usize, self.word(speaker));
+        let (member, attachment, tag) = (speaker.id, speaker.attachment as usize, self.tag(speaker));
         let throttled = self.note_activity(membership, now)?;
-        Ok(Some(Count { member, number, attachment, word, throttled }))
+        Ok(Some(Count { member, number, attachment, tag, throttled }))
     }
 
     /// A member did something: it is not idle, and this counts against its rate limit. Until when it is over that.
@@ -158,8 +158,8 @@ impl State {
             return Ok(None);
         };
         if let Some(member) = self.members.get(membership) {
-            let word = self.word(member);
-            self.by_transport.of(word).throttled += 1;
+            let tag = self.tag(member);
+            self.by_transport.of(tag).throttled += 1;
         }
         Ok(Some(self.began + within))
     }

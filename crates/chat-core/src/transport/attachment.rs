@@ -12,7 +12,7 @@ use crate::error::JoinError;
 use crate::journal::Query;
 use crate::room::Room;
 use crate::state::members::Membership;
-use crate::state::{Luggage, Newcomer, WORD};
+use crate::state::{DEFAULT_TAG, Luggage, Newcomer};
 use crate::transport::outcome::{Joined, Moved, Taken, Welcomed};
 use crate::transport::update::{CaughtUp, Update};
 use crate::waker::Waker;
@@ -29,14 +29,14 @@ use crate::waker::Waker;
 pub struct Attachment {
     room: Room,
     id: usize,
-    word: &'static str,
+    tag: &'static str,
 }
 
 impl Attachment {
     pub(crate) fn new(room: Room, waker: Waker) -> Self {
         let (id, wakes) = room.lock().attach(waker);
         wakes.wake();
-        Self { room, id, word: WORD }
+        Self { room, id, tag: DEFAULT_TAG }
     }
 
     /// Names the transport by a word of at most four letters, which tells members with one address apart:
@@ -45,18 +45,18 @@ impl Attachment {
     /// # Panics
     ///
     /// If it is not such a word.
-    pub fn with_word(mut self, word: &'static str) -> Self {
-        let is_word = word.len() <= 4 && Tag::new(word, 1).is_ok();
-        assert!(is_word, "one to four lower-case letters: {word:?}");
-        self.room.lock().set_word(self.id, word);
-        self.word = word;
+    pub fn with_tag(mut self, tag: &'static str) -> Self {
+        let is_tag = tag.len() <= 4 && Tag::new(tag, 1).is_ok();
+        assert!(is_tag, "one to four lower-case letters: {tag:?}");
+        self.room.lock().set_tag(self.id, tag);
+        self.tag = tag;
         self
     }
 
     /// The word of its transport.
     #[must_use]
-    pub fn word(&self) -> &'static str {
-        self.word
+    pub fn tag(&self) -> &'static str {
+        self.tag
     }
 
     /// The room.
@@ -87,7 +87,7 @@ impl Attachment {
     }
 
     fn let_in(&self, peer: &Identity, name: Option<&Name>) -> Result<(), JoinError> {
-        self.room.let_in(peer, self.word, name)
+        self.room.let_in(peer, self.tag, name)
     }
 
     fn join_as(
@@ -102,7 +102,7 @@ impl Attachment {
         let result = self.room.lock().join(newcomer, now);
         let (joined, wakes) = result?;
         wakes.wake();
-        self.room.enforce_bans(peer, self.word, None);
+        self.room.enforce_bans(peer, self.tag, None);
         Ok(joined)
     }
 
@@ -130,7 +130,7 @@ impl Attachment {
         let result = self.room.lock().welcome(newcomer, hello, now);
         let (welcomed, wakes) = result?;
         wakes.wake();
-        self.room.enforce_bans(&peer, self.word, name.as_ref());
+        self.room.enforce_bans(&peer, self.tag, name.as_ref());
         Ok(welcomed)
     }
 
@@ -163,7 +163,7 @@ impl Attachment {
         let result = self.room.lock().upgrade(member, hello, now);
         let (result, wakes) = result?;
         wakes.wake();
-        self.room.enforce_bans(&peer, self.word, name.as_ref());
+        self.room.enforce_bans(&peer, self.tag, name.as_ref());
         Some(result)
     }
 
@@ -193,7 +193,7 @@ impl Attachment {
         let result = other.room.lock().join_with(newcomer, luggage, now);
         Some(result.map(|(joined, wakes)| {
             wakes.wake();
-            other.room.enforce_bans(&identity, other.word, name.as_ref());
+            other.room.enforce_bans(&identity, other.tag, name.as_ref());
             Moved { joined, left_after }
         }))
     }
@@ -303,17 +303,17 @@ impl Attachment {
 
     /// Counts messages that a member was told it missed, for [`Stats`](crate::Stats).
     pub fn count_missed(&self, messages: u64) {
-        self.room.lock().count_missed(self.word, messages);
+        self.room.lock().count_missed(self.tag, messages);
     }
 
     /// Counts a frame or datagram of an unknown kind, for [`Stats`](crate::Stats).
     pub fn count_unknown(&self) {
-        self.room.lock().count_unknown(self.word);
+        self.room.lock().count_unknown(self.tag);
     }
 
     /// Counts a connection that has ended before it was a member, for [`TransportStats`](crate::TransportStats).
     pub fn count_unopened(&self, in_handshake: bool) {
-        self.room.lock().count_unopened(self.word, in_handshake);
+        self.room.lock().count_unopened(self.tag, in_handshake);
     }
 }
 

@@ -150,10 +150,10 @@ impl Feed {
         }
     }
 
-    /// Names the transport by a word, as [`Attachment::with_word`] does.
+    /// Names the transport by a word, as [`Attachment::with_tag`] does.
     #[must_use]
-    pub fn with_word(mut self, word: &'static str) -> Self {
-        self.attachment = self.attachment.with_word(word);
+    pub fn with_tag(mut self, tag: &'static str) -> Self {
+        self.attachment = self.attachment.with_tag(tag);
         self
     }
 

@@ -53,7 +53,7 @@ impl FeedId {
 pub struct Feeds {
     rooms: Rooms,
     announce: bool,
-    word: Option<&'static str>,
+    tag: Option<&'static str>,
     places: Vec<Option<Box<Place>>>,
     /// The position of each member in the list of its feed, by the member's key.
     positions: Vec<u32>,
@@ -136,7 +136,7 @@ impl Feeds {
         let mut feeds = Self {
             rooms,
             announce,
-            word: None,
+            tag: None,
             places: Vec::new(),
             positions: Vec::new(),
             updated,
@@ -149,13 +149,13 @@ impl Feeds {
         feeds
     }
 
-    /// Names the transport by a word, as [`Attachment::with_word`](crate::transport::Attachment::with_word) does. Call it before any
+    /// Names the transport by a word, as [`Attachment::with_tag`](crate::transport::Attachment::with_tag) does. Call it before any
     /// other room is opened.
     #[must_use]
-    pub fn with_word(mut self, word: &'static str) -> Self {
-        self.word = Some(word);
+    pub fn with_tag(mut self, tag: &'static str) -> Self {
+        self.tag = Some(tag);
         if let Some(Some(mut first)) = self.places.pop() {
-            first.feed = first.feed.with_word(word);
+            first.feed = first.feed.with_tag(tag);
             self.places.push(Some(first));
         }
         self
@@ -180,8 +180,8 @@ impl Feeds {
         let free = self.places.iter().position(Option::is_none).unwrap_or(self.places.len());
         let (feed_id, updated) = (id(free), Arc::clone(&self.updated));
         let mut feed = Feed::new(room, Waker::new(move || updated.add(feed_id)), self.announce);
-        if let Some(word) = self.word {
-            feed = feed.with_word(word);
+        if let Some(tag) = self.tag {
+            feed = feed.with_tag(tag);
         }
         let place = Some(Box::new(Place {
             feed,
@@ -353,7 +353,7 @@ impl Feeds {
                 let newest = attachment.room().newest_seq();
                 let read = members.iter().filter_map(|&key| read(key as usize));
                 read.for_each(|read| lags.count(newest.saturating_sub(read)));
-                survey.answer(attachment.room(), attachment.word(), lags);
+                survey.answer(attachment.room(), attachment.tag(), lags);
             }
         }
     }

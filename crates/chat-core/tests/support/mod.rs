@@ -96,9 +96,9 @@ impl Carrier {
         Self { attachment: room.attach(waker), wakes, time: time.clone() }
     }
 
-    pub(crate) fn with_word(room: &Room, time: &Time, word: &'static str) -> Self {
+    pub(crate) fn with_tag(room: &Room, time: &Time, tag: &'static str) -> Self {
         let carrier = Self::new(room, time);
-        Self { attachment: carrier.attachment.with_word(word), ..carrier }
+        Self { attachment: carrier.attachment.with_tag(tag), ..carrier }
     }
 
     pub(crate) fn wakes(&self) -> usize {

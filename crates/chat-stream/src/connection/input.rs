@@ -133,7 +133,7 @@ impl Connection {
         }
         let (rooms, attachment) = (cx.feeds.rooms(), cx.feed().attachment());
         let opening = match &self.who {
-            Who::Newcomer(newcomer) => rooms.for_newcomer(&hello, &newcomer.identity, attachment.word()),
+            Who::Newcomer(newcomer) => rooms.for_newcomer(&hello, &newcomer.identity, attachment.tag()),
             Who::Member(speaker) => {
                 let Some(peer) = attachment.identity(speaker.member()) else { return };
                 let named = rooms.named(hello.room.as_ref(), peer.address);

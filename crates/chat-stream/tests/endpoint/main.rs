@@ -75,7 +75,7 @@ impl Stream for Takes {
 fn a_survey_tells_how_far_behind_the_members_are() {
     let (time, room) = (VirtualTime::default(), Room::new(RoomConfig::default()));
     let rooms = chat_core::Rooms::from(&room);
-    let mut endpoint = Endpoint::new(&rooms, Waker::new(|| {}), false).with_word("mem");
+    let mut endpoint = Endpoint::new(&rooms, Waker::new(|| {}), false).with_tag("mem");
     for (port, takes) in [(1, usize::MAX), (2, 1_000), (3, 0)] {
         endpoint.adopt(Takes(takes), SocketAddr::from(([192, 0, 2, 1], port)), time.now());
     }

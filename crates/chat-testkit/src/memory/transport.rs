@@ -106,7 +106,7 @@ impl MemoryTransport {
         });
         let (arrive, arrivals) = bounded(ARRIVALS_MAX);
         let door = MemoryDoor::new(arrive, waker.clone());
-        let endpoint = Endpoint::new(room, waker, false).with_word("mem");
+        let endpoint = Endpoint::new(room, waker, false).with_tag("mem");
         (Self { endpoint, arrivals, bell, tokens: Vec::new(), time }, door)
     }
 

@@ -22,7 +22,7 @@ struct Talk {
     hears: u64,
 }
 
-/// Members join all servers, and `per_second` messages per second are said for so long. Returns how old the messages are when they
+/// Members join all servers, and `per_second` messages per second are said for this long. Returns how old the messages are when they
 /// are heard. Of servers that share no room each has all of its messages said by its own talkers.
 pub(super) fn said_to_heard(
     servers: &[Server],

@@ -25,7 +25,7 @@ struct Client {
     messages: Subscriber,
 }
 
-/// The clients together publish `per_second` messages per second for so long. Each message is timed on its way to each
+/// The clients together publish `per_second` messages per second for this long. Each message is timed on its way to each
 /// client.
 pub(super) fn publish_to_consume(
     nats: &NatsServers,

@@ -14,7 +14,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::connection::{Connection, Opener};
 use super::wire::{Carrier, Step, Wire};
-use super::{Crowd, PATIENCE, Settled, in_time, roll};
+use super::{Crowd, PATIENCE, Settled, in_time, roll_call};
 use crate::clock;
 use crate::failure::{Context, Failure, Result};
 use crate::stamp::{Stamp, TEXT_BYTES};
@@ -180,7 +180,7 @@ impl Crowd for TcpCrowd {
     fn join(&mut self, count: usize, will_stall: &dyn Fn(usize) -> bool) -> Result<()> {
         self.enter(count, will_stall)?;
         let mut calls = self.calls;
-        let called = roll::call(self, &mut calls, |_, _| Ok(()));
+        let called = roll_call::call(self, &mut calls, |_, _| Ok(()));
         self.calls = calls;
         called
     }

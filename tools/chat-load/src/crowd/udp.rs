@@ -15,7 +15,7 @@ use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Socket, Type};
 
 use self::peer::Peer;
-use super::{Crowd, PATIENCE, Settled, in_time, roll};
+use super::{Crowd, PATIENCE, Settled, in_time, roll_call};
 use crate::clock;
 use crate::failure::{Context, Failure, Result};
 use crate::stamp::{self, Stamp};
@@ -181,7 +181,7 @@ impl Crowd for UdpCrowd {
     fn join(&mut self, count: usize, _will_stall: &dyn Fn(usize) -> bool) -> Result<()> {
         self.enter(count)?;
         let mut calls = self.calls;
-        let called = roll::call(self, &mut calls, |crowd, key| {
+        let called = roll_call::call(self, &mut calls, |crowd, key| {
             crowd.peers[key].peer.say_hello();
             crowd.flush(key, clock::now())
         });

@@ -92,7 +92,7 @@ impl Process {
         self.tcp.deadline(now).into_iter().chain(self.udp.deadline()).min()
     }
 
-    /// Lets it die after so many more writes.
+    /// Lets it die after this many more writes.
     pub(super) fn die_after(&self, writes: usize) {
         self.writes_left.set(Some(writes));
     }

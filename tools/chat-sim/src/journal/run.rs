@@ -40,7 +40,7 @@ pub(super) struct Run<'s> {
     /// `None` while it is dead.
     process: Option<Process>,
     starts_at: Option<Instant>,
-    /// Where it is to die, after it has come to this point so many times.
+    /// Where it is to die, after it has come to this point this many times.
     deaths_due: Vec<(DeathPoint, usize)>,
     deaths: u64,
     clients: Vec<Client>,

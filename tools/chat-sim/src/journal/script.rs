@@ -51,7 +51,7 @@ pub(super) enum Act {
     Say(usize, usize),
     /// Its connection breaks.
     Break(usize),
-    /// The process dies the next time, or the time after so many others, that it comes to this point.
+    /// The process dies the next time, or the time after this many others, that it comes to this point.
     Die(DeathPoint, usize),
     /// For this long the journal refuses what it is to keep.
     Fail(Duration),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use chat_proto::Entry;
 
 use super::follower::Follower;
-use super::keeper::ROOMS;
+use super::journal::ROOMS;
 use super::truth::{Stay, Truth};
 
 const CLOSED: &str = "[*] Closed: ";

@@ -17,7 +17,7 @@ use rand::{Rng, RngExt, SeedableRng};
 
 use crate::mixed::follower::Follower;
 use crate::mixed::forger::Forger;
-use crate::mixed::keeper::Keeper;
+use crate::mixed::journal::Keeper;
 use crate::mixed::person::{Lone, Person};
 use crate::mixed::plan::{Act, Action, Kind};
 use crate::mixed::script::Script;

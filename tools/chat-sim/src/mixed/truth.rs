@@ -11,7 +11,7 @@ use chat_core::access::{Banned, Mute};
 use chat_proto::{Author, Entry, Event, LeaveReason, MemberId, PeerAddr, Text};
 
 use self::rooms::RoomTruth;
-use super::whispers::Whispers;
+use super::private_messages::Whispers;
 
 /// The text with which a room is closed: its last message.
 pub(super) const FAREWELL: &str = "farewell.";

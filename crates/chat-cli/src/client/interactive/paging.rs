@@ -7,7 +7,7 @@ use chat_proto::{Event, LookBack, Welcome};
 use super::view::{Mark, View};
 use crate::terminal::Style;
 
-/// Rows of a page that are no messages: the lines around them, a day, the input and the status.
+/// Rows of a page that are not messages: the lines around them, a day, the input and the status.
 const ROWS_AROUND: usize = 6;
 
 /// How far back the user has looked.
@@ -36,7 +36,7 @@ impl Paging {
 }
 
 impl View {
-    /// The question for a page of older messages on a screen of so many rows; none if there is nothing to ask for.
+    /// The question for a page of older messages on a screen of this many rows; none if there is nothing to ask for.
     pub(crate) fn look_back(&mut self, rows: usize) -> Option<LookBack> {
         if self.paging.is_whole {
             self.note(Style::Faint, "There is nothing older.");

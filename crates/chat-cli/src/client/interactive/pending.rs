@@ -25,7 +25,7 @@ impl Pending {
     pub(crate) fn confirm(&mut self, text: &Text) {
         match self.messages.iter().position(|(pending, _)| pending == text) {
             Some(index) => drop(self.messages.drain(..=index)),
-            None => drop(self.confirm_oldest()), // the host has changed it
+            None => drop(self.confirm_oldest()), // the moderator has changed it
         }
     }
 

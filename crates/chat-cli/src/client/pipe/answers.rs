@@ -11,7 +11,7 @@ use super::stdin::Expected;
 /// Requests that may wait for their answers; then no more are read.
 const EXPECTED_MAX: usize = 1024;
 
-/// What is to be answered. The room answers most of it itself, in order; lines that are no requests are answered here,
+/// What is to be answered. The room answers most of it itself, in order; lines that are not requests are answered here,
 /// when it is their turn.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
@@ -31,7 +31,7 @@ impl Answers {
         self.expected.len() < EXPECTED_MAX
     }
 
-    /// How many lines were no requests.
+    /// How many lines were not requests.
     pub(crate) fn refused(&self) -> u64 {
         self.refused
     }

@@ -78,7 +78,7 @@ impl Reporter {
     }
 }
 
-/// Appends that line `line` of stdin is no request.
+/// Appends that line `line` of stdin is not a request.
 pub(crate) fn refused(out: &mut String, line: u64, error: &str) {
     write(out, &Report::Refused { line, error });
 }

@@ -27,7 +27,7 @@ pub(crate) enum Expected {
     Present,
     /// The request for old messages.
     History,
-    /// A line of input was no request.
+    /// A line of input was not a request.
     Refused { line: u64, error: String },
 }
 
@@ -137,7 +137,7 @@ enum Part {
     Refused,
 }
 
-/// A command of `--json`; what is wrong with it if it is none.
+/// A command of `--json`; what is wrong with it if it is not one.
 fn command(text: &str) -> Result<Text, String> {
     if !text.starts_with('/') {
         return Err("a command begins with a slash".to_owned());

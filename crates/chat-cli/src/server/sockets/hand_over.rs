@@ -35,8 +35,8 @@ use super::handed::{Handed, Kind, SOCKETS_MAX};
 use crate::failure::Failure;
 use crate::operator::{Request, Update, control};
 
-/// How long members may take to read what they are owed. A client that was told comes again after half a second, and finds the
-/// next server there.
+/// How long members may take to read what they are owed. A client that is told tries again after 100 ms, and the listening
+/// sockets keep it waiting until the next server accepts.
 pub(crate) const GRACE: Duration = Duration::from_millis(300);
 
 /// How long the server before this one may take to end.

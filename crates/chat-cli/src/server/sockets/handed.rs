@@ -100,7 +100,7 @@ impl Handed {
             } else {
                 let hint = "a socket unit may have ListenStream= and ListenDatagram= with a port, and ListenStream= with a \
                     path for `chat admin`, or with FileDescriptorName=members for members";
-                return Err(of_no_use("is of no kind that is served", hint));
+                return Err(of_no_use("has a type that is not supported", hint));
             }
         }
         Ok(handed)

@@ -180,7 +180,7 @@ fn targets(bind: &[Address]) -> Result<Vec<Target<'_>>, Failure> {
             Err(error) => {
                 let hint = match asked.host().contains('%') {
                     true => NO_INTERFACE,
-                    false => "a name of this machine, or one of its addresses, is what can be listened on",
+                    false => "use a name or an address of this machine",
                 };
                 Err(Failure::new(
                     CannotResolve { asked: asked.clone(), source: error },

@@ -86,7 +86,7 @@ fn pasted_lines_can_be_joined() {
 }
 
 #[test]
-fn a_paste_has_a_most_of_lines() {
+fn a_paste_has_a_maximum_number_of_lines() {
     let mut prompt = Prompt::default();
     prompt.paste(&"x\n".repeat(PASTED_LINES_MAX + 1));
     assert!(prompt.take_notice().is_some_and(|notice| notice.starts_with("10001 lines")));

@@ -79,7 +79,7 @@ impl Client {
         })
     }
 
-    /// Says messages until so many are said, and waits until they are confirmed.
+    /// Says messages until this many are said, and waits until they are confirmed.
     fn confirmed_after(&mut self, messages: u64) -> Result<()> {
         while self.confirmed < messages {
             while self.said < messages && self.said - self.confirmed < WINDOW {

@@ -12,7 +12,7 @@ use crate::stamp::TEXT_BYTES;
 
 /// A plain peer must send something this often, or its lease runs out.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// Lets a plain peer join and renews its lease without saying anything, because an empty line is no message.
+/// Lets a plain peer join and renews its lease without saying anything, because an empty line is not a message.
 const KNOCK: &[u8] = b"\n";
 
 pub(super) enum Peer {

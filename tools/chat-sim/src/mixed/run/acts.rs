@@ -11,13 +11,13 @@ use rand::Rng;
 use super::Run;
 use crate::mixed::framed_tcp::FramedTcp;
 use crate::mixed::framed_udp::FramedUdp;
-use crate::mixed::keeper::ROOMS;
+use crate::mixed::journal::ROOMS;
 use crate::mixed::person::{Person, Surroundings};
 use crate::mixed::plain_tcp::PlainTcp;
 use crate::mixed::plain_udp::PlainUdp;
 use crate::mixed::plan::{Act, Kind};
+use crate::mixed::private_messages::Meant;
 use crate::mixed::threads::HostAct;
-use crate::mixed::whispers::Meant;
 use crate::scenario::Fault;
 
 impl<const QUICK: bool> Run<'_, QUICK> {

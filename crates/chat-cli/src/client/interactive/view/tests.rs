@@ -157,7 +157,7 @@ fn joins_and_leaves_are_shown_and_counted() {
         "02:50 [*] 12 joined, 3 left, 240 present",
         "02:50 [*] 2 left, 238 present",
     ];
-    assert_eq!(lines, expected, "one's own arrival is no news");
+    assert_eq!(lines, expected, "one's own arrival is not shown");
     assert!(below(&view, 0)[0].contains("238 present"));
 }
 
