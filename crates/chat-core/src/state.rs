@@ -232,8 +232,8 @@ impl State {
 /// The seed, eight bytes at a time.
 fn words(seed: [u8; 32]) -> [u64; 4] {
     let mut words = [0; 4];
-    for (tag, bytes) in words.iter_mut().zip(seed.chunks_exact(8)) {
-        *tag = bytes.iter().fold(0, |tag, &byte| tag << 8 | u64::from(byte));
+    for (word, bytes) in words.iter_mut().zip(seed.chunks_exact(8)) {
+        *word = bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
     }
     words
 }

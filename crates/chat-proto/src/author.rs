@@ -152,7 +152,7 @@ impl<'de> Deserialize<'de> for Author {
     }
 }
 
-/// Distinguishes two members with one address: the word of a transport and, if that is taken, too, a number.
+/// Distinguishes two members with one address: the tag of a transport and, if that is taken, too, a number.
 ///
 /// ```
 /// use chat_proto::Tag;
@@ -165,13 +165,13 @@ impl<'de> Deserialize<'de> for Author {
 pub struct Tag(Arc<str>);
 
 impl Tag {
-    /// The tag for the member number `count` with this `word`. The first one has no number.
+    /// The tag for the member number `count` of the transport that has the tag `transport`. The first one has no number.
     ///
     /// # Errors
     ///
-    /// [`AuthorError`] if it is longer than [`TAG_BYTES_MAX`], or `word` has anything but lower-case ASCII letters.
-    pub fn new(word: &str, count: u32) -> Result<Tag, AuthorError> {
-        if count == 1 { word.parse() } else { format!("{word}-{count}").parse() }
+    /// [`AuthorError`] if it is longer than [`TAG_BYTES_MAX`], or `transport` has anything but lower-case ASCII letters.
+    pub fn new(transport: &str, count: u32) -> Result<Tag, AuthorError> {
+        if count == 1 { transport.parse() } else { format!("{transport}-{count}").parse() }
     }
 }
 
@@ -185,10 +185,14 @@ impl FromStr for Tag {
     type Err = AuthorError;
 
     fn from_str(s: &str) -> Result<Tag, AuthorError> {
-        let (word, number) = s.split_once('-').unwrap_or((s, "1"));
-        let is_word = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let (transport, number) = s.split_once('-').unwrap_or((s, "1"));
+        let is_transport = !transport.is_empty() && transport.bytes().all(|byte| byte.is_ascii_lowercase());
         let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        if is_word && is_number && s.len() <= TAG_BYTES_MAX { Ok(Tag(s.into())) } else { Err(AuthorError) }
+        if is_transport && is_number && s.len() <= TAG_BYTES_MAX {
+            Ok(Tag(s.into()))
+        } else {
+            Err(AuthorError)
+        }
     }
 }
 

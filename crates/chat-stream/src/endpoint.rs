@@ -124,7 +124,7 @@ impl<S: Stream> Endpoint<S> {
         }
     }
 
-    /// Names the medium by a word, which distinguishes members that would be shown alike. Default `tcp`; see
+    /// Sets the tag of the transport, which distinguishes members that would be shown alike. Default `tcp`; see
     /// [`Attachment::with_tag`](chat_core::transport::Attachment::with_tag).
     #[must_use]
     pub fn with_tag(mut self, tag: &'static str) -> Self {

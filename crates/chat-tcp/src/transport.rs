@@ -32,7 +32,7 @@ const LISTEN: Token = Token(usize::MAX - 1);
 pub(crate) fn threads<L: Listener, S: Stream + Send>(
     rooms: &Rooms,
     config: &TcpConfig,
-    word: &'static str,
+    tag: &'static str,
     mut listener: L,
     wrap: impl Fn(L::Socket) -> io::Result<S> + Clone + Send + 'static,
 ) -> Result<Vec<PollLoop<L, S>>, BindError> {
@@ -40,7 +40,7 @@ pub(crate) fn threads<L: Listener, S: Stream + Send>(
     let mut loops = Vec::new();
     for _ in 0..config.threads.max(1) {
         let (inbox, dealt) = bounded(DEALT_MAX);
-        let poll_loop = PollLoop::new(rooms, config, word, dealt, wrap.clone()).map_err(BindError::Poll)?;
+        let poll_loop = PollLoop::new(rooms, config, tag, dealt, wrap.clone()).map_err(BindError::Poll)?;
         others.push(Share { inbox, waker: Arc::clone(&poll_loop.waker) });
         loops.push(poll_loop);
     }
@@ -80,11 +80,11 @@ impl<T, S> fmt::Debug for Wrap<T, S> {
 }
 
 impl<L: Listener, S: Stream + Send> PollLoop<L, S> {
-    /// `word` names the medium; `wrap` makes a stream of a new socket.
+    /// `tag` is the tag of the transport; `wrap` makes a stream of a new socket.
     fn new(
         rooms: &Rooms,
         config: &TcpConfig,
-        word: &'static str,
+        tag: &'static str,
         inbox: Receiver<Dealt<L::Socket>>,
         wrap: impl Fn(L::Socket) -> io::Result<S> + Send + 'static,
     ) -> io::Result<Self> {
@@ -110,7 +110,7 @@ impl<L: Listener, S: Stream + Send> PollLoop<L, S> {
             inbox,
             #[cfg(feature = "web")]
             upgraded: None,
-            endpoint: endpoint.with_tag(word),
+            endpoint: endpoint.with_tag(tag),
             wrap: Wrap(Box::new(wrap)),
             has_more: false,
             is_closing: false,

@@ -45,7 +45,7 @@ impl UnixTransport {
                 eprintln!("cannot wake the transport: {error}");
             }
         });
-        let endpoint = Endpoint::new(room, waker, false).with_word("unix");
+        let endpoint = Endpoint::new(room, waker, false).with_tag("unix");
         Ok(Self { poll, events: Events::with_capacity(1024), listener: Some(listener), endpoint })
     }
 

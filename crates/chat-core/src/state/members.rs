@@ -35,7 +35,7 @@ pub(crate) struct Member {
     pub(crate) attachment: u32,
     /// The transport's own number for its peer.
     pub(crate) key: u32,
-    /// Distinguishes it from members with the same address: how often the transport_tag of its transport was already taken.
+    /// Distinguishes it from members with the same address: how often the tag of its transport was already taken.
     /// 0 if it is shown as its address.
     pub(crate) tag_count: u16,
     /// The transport knows that the peer is really at this address.
@@ -72,7 +72,7 @@ pub(crate) struct Members {
 
 impl Members {
     /// Adds a member. It is shown as its address or, if another one is already shown like that, with a tag; `tag_of`
-    /// returns the transport_tag of an attachment's transport.
+    /// returns the tag of an attachment's transport.
     pub(crate) fn insert(&mut self, mut member: Member, tag_of: impl Fn(u32) -> &'static str) -> Membership {
         member.tag_count = self.choose_tag_count(&member, &tag_of);
         self.count += 1;
@@ -251,7 +251,7 @@ impl Member {
         self.profile.as_ref()?.name.as_ref()
     }
 
-    /// The author that is shown for the member, whose transport has this transport_tag.
+    /// The author that is shown for the member, whose transport has this tag.
     pub(crate) fn author(&self, transport_tag: &str) -> Author {
         self.name().map_or_else(|| self.bare_author(transport_tag), |name| Author::Named(name.clone()))
     }

@@ -360,7 +360,7 @@ impl State {
         self.is_proven(resume) && (self.is_shared() || resume.have <= self.log.seq())
     }
 
-    /// The word of the transport of a member.
+    /// The tag of a member's transport.
     pub(super) fn tag(&self, member: &Member) -> &'static str {
         tag_of(&self.attachments, member.attachment)
     }

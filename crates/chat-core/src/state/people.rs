@@ -151,7 +151,7 @@ impl State {
         here.map(|member| member.id).or_else(|| self.unnamed_elsewhere(who))
     }
 
-    /// Where a member comes from and who it is known to be, unless it is local, and the word of its transport.
+    /// Where a member comes from and who it is known to be, unless it is local, and the tag of its transport.
     pub(crate) fn origin_of(&self, id: MemberId) -> Option<(Option<Identity>, &'static str)> {
         match self.members.key_of(id).and_then(|membership| self.members.get(membership)) {
             Some(member) => Some((Some(member.identity()), self.tag(member))),

@@ -46,16 +46,16 @@ impl Reader {
     }
 }
 
-/// The word of a transport that has none of its own.
+/// The tag of a transport that was not given one.
 pub(crate) const DEFAULT_TAG: &str = "tcp";
 
-/// The word for members of this process.
+/// The tag of local members.
 pub(crate) const LOCAL_TAG: &str = "local";
 
 #[derive(Debug)]
 pub(crate) struct AttachmentState {
     reader: Reader,
-    /// The word that distinguishes the members of this transport.
+    /// The tag of the transport.
     pub(super) tag: &'static str,
     /// Members that have already left the room and whose peers must be told so.
     pub(super) dismissed: Vec<Dismissed>,

@@ -18,7 +18,7 @@ struct Count {
     member: MemberId,
     number: u64,
     attachment: usize,
-    /// The word of its transport.
+    /// The tag of its transport.
     tag: &'static str,
     /// Over the rate limit until then.
     throttled: Option<Instant>,

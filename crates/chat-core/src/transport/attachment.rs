@@ -39,12 +39,12 @@ impl Attachment {
         Self { room, id, tag: DEFAULT_TAG }
     }
 
-    /// Names the transport by a word of at most four letters, which tells members with one address apart:
+    /// Sets the tag of the transport, at most four letters, which tells members with one address apart:
     /// `192.0.2.1:5/udp`. Default: `tcp`.
     ///
     /// # Panics
     ///
-    /// If it is not such a word.
+    /// If it is not such a tag.
     pub fn with_tag(mut self, tag: &'static str) -> Self {
         let is_tag = tag.len() <= 4 && Tag::new(tag, 1).is_ok();
         assert!(is_tag, "one to four lower-case letters: {tag:?}");
@@ -53,7 +53,7 @@ impl Attachment {
         self
     }
 
-    /// The word of its transport.
+    /// The tag of its transport.
     #[must_use]
     pub fn tag(&self) -> &'static str {
         self.tag

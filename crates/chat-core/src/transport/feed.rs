@@ -150,7 +150,7 @@ impl Feed {
         }
     }
 
-    /// Names the transport by a word, as [`Attachment::with_tag`] does.
+    /// Sets the tag of the transport, as [`Attachment::with_tag`] does.
     #[must_use]
     pub fn with_tag(mut self, tag: &'static str) -> Self {
         self.attachment = self.attachment.with_tag(tag);

@@ -149,7 +149,7 @@ impl Feeds {
         feeds
     }
 
-    /// Names the transport by a word, as [`Attachment::with_tag`](crate::transport::Attachment::with_tag) does. Call it before any
+    /// Sets the tag of the transport, as [`Attachment::with_tag`](crate::transport::Attachment::with_tag) does. Call it before any
     /// other room is opened.
     #[must_use]
     pub fn with_tag(mut self, tag: &'static str) -> Self {

@@ -48,7 +48,7 @@ impl AddAssign for Lags {
 pub struct RoomLags {
     /// Which room.
     pub room: Room,
-    /// The word of the transport.
+    /// The tag of the transport.
     pub transport: &'static str,
     /// Its members on that thread.
     pub lags: Lags,

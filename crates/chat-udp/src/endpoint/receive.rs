@@ -109,8 +109,8 @@ impl Endpoint {
             // It goes to another room.
             rooms.named(hello.room.as_ref(), from).map_err(|why| LeaveReason::no_room(&why))
         } else {
-            let word = self.feeds.feed(FeedId::FIRST).attachment().word();
-            rooms.for_newcomer(hello, &from.into(), word)
+            let tag = self.feeds.feed(FeedId::FIRST).attachment().tag();
+            rooms.for_newcomer(hello, &from.into(), tag)
         };
         match opening {
             Err(reason) => self.greet(from, opened, hello, Err(reason), now),
