@@ -104,7 +104,7 @@ pub struct Speaker {
 
 impl Speaker {
     /// Says `text` as it is, even if it begins with `/`. Text of several lines, or longer than a message, becomes several messages; empty
-    /// text (zero bytes) is not a message. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`]), so take
+    /// text (zero bytes) is not a message. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`](crate::limits::UNCONFIRMED_MAX)), so take
     /// the events on another thread, or use [`try_say`](Self::try_say).
     ///
     /// # Errors

@@ -46,7 +46,7 @@ pub trait Journal: fmt::Debug + Send + Sync {
 /// Opens the journals of rooms: a file, a database, a stream.
 pub trait Journals: fmt::Debug + Send + Sync {
     /// Opens the journal of a room. **Never blocks**: an I/O thread calls it. Answer with [`OpenRequest::answer`], from another
-    /// thread if it takes time. Before the answer it is kept that ids up to [`IDS_SET_ASIDE`] more than [`Past::ids_up_to`] are in
+    /// thread if it takes time. Before the answer it is kept that ids up to [`IDS_SET_ASIDE`](crate::limits::IDS_SET_ASIDE) more than [`Past::ids_up_to`] are in
     /// use from now on, so that no id is given twice.
     fn open(&self, request: OpenRequest);
 }
@@ -142,7 +142,7 @@ pub struct Past {
     pub topic: Option<Text>,
     /// Slow mode, as [`Record::Slow`] has set it. `None` if it was never set.
     pub slow: Option<Option<Duration>>,
-    /// The sessions that were there last, oldest first: at most one more than [`SESSIONS_REMEMBERED_MAX`],
+    /// The sessions that were there last, oldest first: at most one more than [`SESSIONS_REMEMBERED_MAX`](crate::limits::SESSIONS_REMEMBERED_MAX),
     /// which tells the room that there were others.
     pub sessions: Vec<PastSession>,
     /// Other servers pass their members' messages through the same journal. What they submit is committed here, too; a session
@@ -194,7 +194,7 @@ pub struct Filter {
 /// Old messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// At most [`PAGE_BYTES_MAX`] bytes of them, oldest first.
+    /// At most [`PAGE_BYTES_MAX`](crate::limits::PAGE_BYTES_MAX) bytes of them, oldest first.
     pub messages: Vec<Kept>,
     /// Whether there are more: after the last one for [`Query::After`], before the first one for [`Query::Before`].
     pub more: bool,

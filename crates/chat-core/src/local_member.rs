@@ -79,7 +79,7 @@ impl LocalMember {
     }
 
     /// Hears at most this many of the newest messages first, those from before it came, as far as the log or the room's journal holds them.
-    /// Those have a [`seq`](Entry::seq) of at most the [`Stats::messages`](crate::Stats::messages) of that moment.
+    /// Those have a [`seq`](chat_proto::Entry::seq) of at most the [`Stats::messages`](crate::Stats::messages) of that moment.
     pub fn with_history(self, messages: u64) -> Self {
         self.room.lock().rewind_local(self.place, messages);
         let _full = self.signal.try_send(()); // there may be something to hear now
@@ -148,7 +148,7 @@ impl LocalMember {
     }
 
     /// Has the room say `[*] text`, as [`Room::notice`] does. If the room's journal cannot keep that, this member is told:
-    /// [`DirectItem::Refused`].
+    /// [`DirectItem::Refused`](chat_proto::DirectItem::Refused).
     ///
     /// # Errors
     ///
