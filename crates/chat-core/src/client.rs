@@ -34,14 +34,14 @@ use queue::Commands;
 
 /// A membership in a room on a server, carried by a thread of its own.
 ///
-/// Made by a transport, for example by `chat_tcp::connect`. Everything that happens arrives as a [`ClientEvent`] through
-/// [`events`](Self::events); the last one is [`ClientEvent::Ended`]. The channel is bounded: if you do
-/// not take the events, the client stops reading, and the server sees a slow member.
+/// Made by a transport, for example by `chat_tcp::connect`. Everything that happens arrives as a [`ClientEvent`]
+/// through [`events`](Self::events); the last one is [`ClientEvent::Ended`]. The channel is bounded: if you do not take
+/// the events, the client stops reading, and the server sees a slow member.
 ///
-/// What it says goes through its [`Speaker`], whose methods it has.
+/// It speaks through its [`Speaker`], whose methods it has.
 ///
-/// There are three ways to end: [`finish`](Speaker::finish) leaves once the room has everything that was said, [`leave`](Speaker::leave)
-/// leaves now, and dropping the handle does so, too.
+/// There are three ways to end: [`finish`](Speaker::finish) leaves once the room has everything that was said,
+/// [`leave`](Speaker::leave) leaves now, and dropping the handle does so, too.
 #[derive(Debug)]
 #[must_use = "dropping the client leaves the room"]
 pub struct Client {
@@ -103,9 +103,10 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    /// Says `text` as it is, even if it begins with `/`. Text of several lines, or longer than a message, becomes several messages; empty
-    /// text (zero bytes) is not a message. Waits while too many messages are not confirmed yet ([`UNCONFIRMED_MAX`](crate::limits::UNCONFIRMED_MAX)), so take
-    /// the events on another thread, or use [`try_say`](Self::try_say).
+    /// Says `text` as it is, even if it begins with `/`. Text of several lines, or longer than a message, becomes
+    /// several messages; empty text (zero bytes) is not a message. Waits while too many messages are not confirmed yet
+    /// ([`UNCONFIRMED_MAX`](crate::limits::UNCONFIRMED_MAX)), so take the events on another thread, or use
+    /// [`try_say`](Self::try_say).
     ///
     /// # Errors
     ///
@@ -114,9 +115,9 @@ impl Speaker {
         Text::split(text.as_bytes()).try_for_each(|text| self.ask(Command::Say(text)))
     }
 
-    /// Gives the room a command, `/nick ann`, of at most [`TEXT_BYTES_MAX`] bytes; a first line that begins otherwise is said, and so
-    /// are the lines that follow. Answers come as [`ClientEvent::Direct`], the last of them `Done` or `Sent`. Waits as
-    /// [`say`](Self::say) does.
+    /// Gives the room a command, `/nick ann`, of at most [`TEXT_BYTES_MAX`] bytes; a first line that begins otherwise
+    /// is said, and so are the lines that follow. Answers come as [`ClientEvent::Direct`], the last of them `Done` or
+    /// `Sent`. Waits as [`say`](Self::say) does.
     ///
     /// # Errors
     ///
@@ -190,8 +191,9 @@ impl Speaker {
         self.ask(Command::Who)
     }
 
-    /// Asks for old messages, once everything said before is confirmed; [`ClientEvent::OldMessages`] answers. For the page
-    /// before, ask for those [`before`](LookBack::before) the first one of the answer. A plain server is not asked.
+    /// Asks for old messages, once everything said before is confirmed; [`ClientEvent::OldMessages`] answers. For the
+    /// page before, ask for those [`before`](LookBack::before) the first one of the answer. A plain server is not
+    /// asked.
     ///
     /// # Errors
     ///
@@ -268,8 +270,8 @@ pub enum TryCommandError {
     /// [`try_command`](Speaker::try_command).
     #[error("too many messages are on their way")]
     NotSent(String),
-    /// The command was sent, and then too many messages were on their way. Gives back the lines that follow it and were not
-    /// said, for [`try_say`](Speaker::try_say): one that begins with `/` is not a command.
+    /// The command was sent, and then too many messages were on their way. Gives back the lines that follow it and were
+    /// not said, for [`try_say`](Speaker::try_say): one that begins with `/` is not a command.
     #[error("too many messages are on their way")]
     NotSaid(String),
     /// The command is longer than a message may be, so nothing was sent.
@@ -327,11 +329,11 @@ mod tests {
         assert_eq!(texts(&mut commands), [(true, longest), (false, "hello".to_owned())]);
         let said = format!("/{}", "/".repeat(TEXT_BYTES_MAX));
         client.command(&said).unwrap();
-        assert_eq!(texts(&mut commands).len(), 2, "it is no command");
+        assert_eq!(texts(&mut commands).len(), 2, "it is not a command");
     }
 
     #[test]
-    fn what_is_given_back_runs_no_command() {
+    fn text_that_is_given_back_runs_no_command() {
         let (client, mut commands) = client();
         let fill = |count| (0..count).for_each(|_| client.try_say("x").unwrap());
         fill(COMMANDS_MAX - 1);

@@ -239,8 +239,8 @@ impl<'a> Caller<'a> {
         self.is_operator
     }
 
-    /// The member that is shown like this. If addresses are hidden from the caller, it cannot find out by them who a member with
-    /// a name is.
+    /// The member that is shown like this. If addresses are hidden from the caller, it cannot find a member with a name
+    /// by its address.
     fn find(&self, who: &str) -> Option<MemberId> {
         let found = self.room.find(who)?;
         let sees_addresses = self.is_operator || self.room.shows_addresses();

@@ -89,9 +89,9 @@ impl RoomConfig {
         self
     }
 
-    /// How fast one member may speak; loopback is exempt, unless [`limit_loopback`](Self::with_limit_loopback) is set. `None`
-    /// lifts the limit. Nothing over the limit is dropped: the transport stops reading from that member for a while. A local member is told
-    /// to pause ([`LocalMember::pause_until`](crate::LocalMember::pause_until)).
+    /// How fast one member may speak; loopback is exempt, unless [`limit_loopback`](Self::with_limit_loopback) is set.
+    /// `None` lifts the limit. Nothing over the limit is dropped: the transport stops reading from that member for a
+    /// while. A local member is told to pause ([`LocalMember::pause_until`](crate::LocalMember::pause_until)).
     #[must_use]
     pub fn with_rate(mut self, rate: impl Into<Option<Rate>>) -> Self {
         self.rate = rate.into();
@@ -127,8 +127,8 @@ impl RoomConfig {
         self
     }
 
-    /// The commands that members can type after a `/`. `None` turns all commands off: then such a line is a message like
-    /// any other. Default: the commands of every room.
+    /// The commands that members can type after a `/`. `None` turns all commands off: then such a line is a message
+    /// like any other. Default: the commands of every room.
     #[must_use]
     pub fn with_commands(mut self, commands: impl Into<Option<CommandTable>>) -> Self {
         self.commands = commands.into();

@@ -183,8 +183,8 @@ impl EncodedLog {
         if seq >= self.seq { self.head() } else { self.right_after(seq) }
     }
 
-    /// Like [`after`](Self::after), for a member that was there before: joins, leaves and renames that followed the newest message
-    /// come, too. The member may have some of them already.
+    /// Like [`after`](Self::after), for a member that was there before: joins, leaves and renames that followed the
+    /// newest message come, too. The member may have some of them already.
     #[must_use]
     pub fn right_after(&self, seq: u64) -> Cursor {
         if seq > self.seq {
@@ -208,8 +208,8 @@ impl EncodedLog {
     }
 
     /// Like [`pending`](Self::pending), but stops before message `seq` if that is ahead of the cursor.
-    /// `seq` is the next message that this member said itself and must not get. O(log entries) if joins or leaves are in the
-    /// log before that message, otherwise O(1).
+    /// `seq` is the next message that this member said itself and must not get. O(log entries) if joins or leaves are
+    /// in the log before that message, otherwise O(1).
     #[must_use]
     pub fn pending_before(&self, cursor: Cursor, seq: u64) -> Pending<'_> {
         if cursor.slot < self.tail || cursor.seq < self.tail_seq {

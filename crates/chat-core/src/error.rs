@@ -30,8 +30,8 @@ pub enum JoinError {
         /// What the peer is told.
         why: Text,
     },
-    /// The session that it resumes has read messages, through another server, which have not come here yet. It may try again
-    /// soon.
+    /// The session that it resumes has read messages, through another server, which have not come here yet. It may try
+    /// again soon.
     #[error("this server is still catching up")]
     Behind,
     /// The room is closing and accepts no new members.
@@ -40,7 +40,8 @@ pub enum JoinError {
 }
 
 impl JoinError {
-    /// The line for a member that may not go to this room and stays where it is. It has the same reason that a newcomer is told.
+    /// The line for a member that may not go to this room and stays where it is. It has the same reason that a newcomer
+    /// is told.
     #[must_use]
     pub fn advice(&self, room: Option<&Name>) -> String {
         let room = room.map(|room| format!(" {room}")).unwrap_or_default();
@@ -69,14 +70,14 @@ pub enum SayError {
     /// The member has left, or was kicked.
     #[error("not a member of the room any more")]
     NotMember,
-    /// A command of the member has sent it to another room: it says there what follows.
+    /// A command of the member has sent it to another room: it says the rest there.
     #[error("the member goes to another room")]
     Moving,
     /// The room is closing and accepts no more messages.
     #[error("the room is closing")]
     Closing,
-    /// Too many messages wait for the room's [`Journal`](crate::journal::Journal). What a local member says is refused then, from the
-    /// first message on that did not fit: say it again later.
+    /// Too many messages wait for the room's [`Journal`](crate::journal::Journal). A local member's messages are then
+    /// refused from the first one that did not fit: say them again later.
     #[error("the history cannot keep up")]
     Behind,
 }
@@ -143,7 +144,7 @@ pub enum NickError {
     /// Members of this room must have a name, and so must local members.
     #[error("you need a name in this room")]
     Required,
-    /// It is muted: nobody is to read anything of it.
+    /// It is muted, so nobody is to read a name that it chooses.
     #[error("you are muted")]
     Muted,
     /// Too much waits for the other servers of the room to be told. Ask again later.
@@ -268,7 +269,8 @@ pub enum TryRecvError {
     Closed,
 }
 
-/// Why [`LocalMember::recv_timeout`](crate::LocalMember::recv_timeout) has nothing. There is no third case, and never will be.
+/// Why [`LocalMember::recv_timeout`](crate::LocalMember::recv_timeout) has nothing. There is no third case, and never
+/// will be.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum RecvTimeoutError {
     /// Nothing arrived in time.

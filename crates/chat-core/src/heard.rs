@@ -1,4 +1,4 @@
-//! What a program in the same process hears of a room.
+//! The events of a room for a program in the same process.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use chat_proto::{DirectItem, Entry, Notice};
 pub enum Heard {
     /// An entry of the log: a message, a join or a leave.
     Entry(Arc<Entry>),
-    /// It missed this many messages, at least one: the log's tail has passed this local member, and the room has no journal that still
-    /// holds them. It goes on with the oldest entry held.
+    /// It missed this many messages, at least one: the log's tail has passed this local member, and the room has no
+    /// journal that still holds them. It goes on with the oldest entry held.
     Missed(u64),
     /// Something for this member alone: a private message, for example.
     Direct(DirectItem),

@@ -12,8 +12,8 @@ use crate::other_servers::relay::Relay;
 use crate::room::{Room, Shared};
 use crate::rooms::pending_room::OpenRequest;
 
-/// Decides the order of a room's messages and keeps them. **Never blocks**: it is called under the room's lock, and its own
-/// thread does the work.
+/// Decides the order of a room's messages and keeps them. **Never blocks**: it is called under the room's lock, and its
+/// own thread does the work.
 ///
 /// Nobody sees a message before the journal has it:
 ///
@@ -26,8 +26,8 @@ pub trait Journal: fmt::Debug + Send + Sync {
     /// Gives the journal the way back to the room. Called once, before anything else.
     fn start(&self, committer: Committer);
 
-    /// Takes charge of a record. An event comes back through [`Committer::commit`] or [`Committer::failed`], the events of
-    /// one room in the order in which they were submitted. Other records do not come back.
+    /// Takes charge of a record. An event comes back through [`Committer::commit`] or [`Committer::failed`], the events
+    /// of one room in the order in which they were submitted. Other records do not come back.
     ///
     /// # Errors
     ///
@@ -45,9 +45,10 @@ pub trait Journal: fmt::Debug + Send + Sync {
 
 /// Opens the journals of rooms: a file, a database, a stream.
 pub trait Journals: fmt::Debug + Send + Sync {
-    /// Opens the journal of a room. **Never blocks**: an I/O thread calls it. Answer with [`OpenRequest::answer`], from another
-    /// thread if it takes time. Before the answer it is kept that ids up to [`IDS_SET_ASIDE`](crate::limits::IDS_SET_ASIDE) more than [`Past::ids_up_to`] are in
-    /// use from now on, so that no id is given twice.
+    /// Opens the journal of a room. **Never blocks**: an I/O thread calls it. Answer with [`OpenRequest::answer`], from
+    /// another thread if it takes time. Before it answers, it must have kept that ids up to
+    /// [`IDS_SET_ASIDE`](crate::limits::IDS_SET_ASIDE) more than [`Past::ids_up_to`] are in use from now on, so that no
+    /// id is given twice.
     fn open(&self, request: OpenRequest);
 }
 
@@ -84,8 +85,8 @@ pub enum Record {
         /// When it was said.
         unix_ms: u64,
     },
-    /// The name that a session has from now on. It stays reserved for the session while that may be resumed. A journal that
-    /// servers share is told of local members, too.
+    /// The name that a session has from now on. It stays reserved for the session while that may be resumed. A journal
+    /// that servers share is told of local members, too.
     Named {
         /// Which session.
         member: MemberId,
@@ -99,8 +100,8 @@ pub enum Record {
         /// `None` turns it off.
         pause: Option<Duration>,
     },
-    /// A member is muted from now on, or may speak again. It is for the other servers of a shared journal. What keeps the
-    /// mutes of one server follows its [`MuteList`](crate::access::MuteList), in which those of all rooms are.
+    /// A member is muted from now on, or may speak again. This is for the other servers of a shared journal. To store
+    /// the mutes of one server, follow its [`MuteList`](crate::access::MuteList), which has those of all rooms.
     Muted {
         /// Which session.
         member: MemberId,
@@ -129,8 +130,9 @@ pub struct Kept {
 /// What a journal holds of a room when it is opened. The default is a room that begins now.
 #[derive(Clone, Debug, Default)]
 pub struct Past {
-    /// The seed of the room's epoch and session keys, and when it began, in milliseconds of Unix time. A journal chooses
-    /// them when the room is opened for the first time, and keeps them. `None`: as [`World`](crate::World) says.
+    /// The seed of the room's epoch and session keys, and when it began, in milliseconds of Unix time. A journal
+    /// chooses them when the room is opened for the first time, and keeps them. `None`: as [`World`](crate::World)
+    /// says.
     pub began: Option<([u8; 32], u64)>,
     /// No greater id of a member was in use.
     pub ids_up_to: u64,
@@ -142,11 +144,12 @@ pub struct Past {
     pub topic: Option<Text>,
     /// Slow mode, as [`Record::Slow`] has set it. `None` if it was never set.
     pub slow: Option<Option<Duration>>,
-    /// The sessions that were there last, oldest first: at most one more than [`SESSIONS_REMEMBERED_MAX`](crate::limits::SESSIONS_REMEMBERED_MAX),
-    /// which tells the room that there were others.
+    /// The sessions that were there last, oldest first: at most one more than
+    /// [`SESSIONS_REMEMBERED_MAX`](crate::limits::SESSIONS_REMEMBERED_MAX), which tells the room that there were
+    /// others.
     pub sessions: Vec<PastSession>,
-    /// Other servers pass their members' messages through the same journal. What they submit is committed here, too; a session
-    /// that began at one of them may be resumed here.
+    /// Other servers pass their members' messages through the same journal. What they submit is committed here, too; a
+    /// session that began at one of them may be resumed here.
     pub is_shared: bool,
     /// Reaches the members of those servers.
     pub relay: Option<Arc<dyn Relay>>,
@@ -251,16 +254,16 @@ impl Committer {
         Self { room, copied: None }
     }
 
-    /// Hands all that is committed to `copied`, too, before anyone can read it: for a journal that keeps a copy of what another one
-    /// commits. It must not block.
+    /// Hands all that is committed to `copied`, too, before anyone can read it: for a journal that keeps a copy of what
+    /// another one commits. It must not block.
     #[must_use]
     pub fn copied_to(self, copied: impl Fn(&[Kept]) + Send + Sync + 'static) -> Self {
         Self { copied: Some(Arc::new(copied)), ..self }
     }
 
-    /// These events are kept, in this order: they enter the room's log, and everyone reads them. A message that the room has
-    /// already is left out. Messages that the journal has lost, so that their numbers are missing, count as those that the log no longer
-    /// holds.
+    /// These events are kept, in this order: they enter the room's log, and everyone reads them. A message that the
+    /// room has already is left out. Messages that the journal has lost, so that their numbers are missing, count as
+    /// those that the log no longer holds.
     pub fn commit(&self, batch: Vec<Kept>) {
         self.copied.iter().for_each(|copied| copied(&batch));
         let Some(room) = Room::upgrade(&self.room) else { return };
@@ -275,7 +278,7 @@ impl Committer {
         wakes.wake();
     }
 
-    /// Tells every member that is here something that is not part of the conversation: how the journal is.
+    /// Tells every member that is here something that is not part of the conversation: the state of the journal.
     pub fn tell_everyone(&self, text: &str) {
         let Some(room) = Room::upgrade(&self.room) else { return };
         let wakes = room.lock().tell_everyone(&Text::lossy(text));

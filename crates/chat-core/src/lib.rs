@@ -36,7 +36,7 @@
 //! This crate has no sockets. A [`Transport`](transport::Transport) carries the room over some medium: `chat-tcp`
 //! carries it over TCP, and its front page shows a server in ten lines.
 //!
-//! Here are the room and its members. What few programs need is in modules:
+//! Here are the room and its members. Types that few programs need are in modules:
 //!
 //! | to | see |
 //! |---|---|

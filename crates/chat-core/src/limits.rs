@@ -16,14 +16,15 @@ pub const PAGE_BYTES_MAX: usize = 64 * 1024;
 /// Ids of members that are set aside at a time: more than join while one record is kept.
 pub const IDS_SET_ASIDE: u64 = 65_536;
 
-/// Messages of one room that may wait for its journal before speakers are paused: they come back together, and must not push
-/// each other out of the log before anyone has read them.
+/// Messages of one room that may wait for its journal before speakers are paused: they come back together, and must not
+/// push each other out of the log before anyone has read them.
 pub(crate) const WAITING_MAX: usize = 4_096;
 
 /// Bytes of the log for each message that waits for the journal.
 pub(crate) const LOG_BYTES_PER_WAITING: usize = 1_024;
 
-/// How long a speaker waits when [`WAITING_MAX`] messages wait for the journal. With each further quarter it is four times as long.
+/// How long a speaker waits when [`WAITING_MAX`] messages wait for the journal. With each further quarter it is four
+/// times as long.
 pub(crate) const JOURNAL_PAUSE: Duration = Duration::from_millis(1);
 
 /// The longest that a speaker waits for the journal.
@@ -70,12 +71,12 @@ pub(crate) const SUMMARY_INTERVAL: Duration = Duration::from_secs(1);
 /// speaker's direct lane.
 pub(crate) const CROWDED_PAUSE: Duration = Duration::from_millis(1);
 
-/// Messages whose authors are remembered. A member that has fallen further behind has the older ones counted among those
-/// that it missed.
+/// Messages whose authors are remembered. A member that has fallen further behind has the older ones counted among
+/// those that it missed.
 pub(crate) const SAID_BY_MAX: usize = 65_536;
 
-/// Changes at other servers that are taken in under one hold of the room's lock. A server that starts may learn of 100,000
-/// members.
+/// Changes at other servers that are taken in under one hold of the room's lock. A server that starts may learn of
+/// 100,000 members.
 pub(crate) const ELSEWHERE_TURN_MAX: usize = 256;
 
 // ---- Access -------------------------------------------------------------------------------------
@@ -138,7 +139,8 @@ pub const UNCONFIRMED_MAX: usize = 1024;
 /// Entries that a client remembers. If more happen between two messages, a resumed client is told of some twice.
 pub(crate) const SEEN_MAX: usize = 256;
 
-/// The first pause after a server has said that it stops. If another one has taken over, that one's sockets listen already.
+/// The first pause after a server has said that it stops. If another one has taken over, that one's sockets listen
+/// already.
 pub(crate) const STOPPED_PAUSE: Duration = Duration::from_millis(100);
 
 /// If a room sends the client on sooner than this after its last move, the client waits this long first. Two servers

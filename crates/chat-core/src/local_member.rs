@@ -18,9 +18,9 @@ use crate::waker::Waker;
 /// A named membership in the same process as the room: a bot, a console, the embedding program.
 ///
 /// Like every member, it is a cursor into the log: it has no queue, and a local member that is not read harms
-/// nobody and is told how much it missed. In a room with a journal it reads that from there, and misses nothing. It hears its own messages, too, at their place in the order.
-/// All methods take `&self`, so one thread may listen while another speaks; two that listen share
-/// the cursor, and each entry goes to one of them.
+/// nobody and is told how much it missed. In a room with a journal it reads those messages from there, and misses
+/// nothing. It hears its own messages, too, at their place in the order. All methods take `&self`, so one thread may
+/// listen while another speaks; two that listen share the cursor, and each entry goes to one of them.
 ///
 /// To wait for a room and for other channels at once, `select!` over [`ready`](Self::ready):
 ///
@@ -78,16 +78,17 @@ impl LocalMember {
         Ok(Self { room, place, id, ready, signal, also_wakes })
     }
 
-    /// Hears at most this many of the newest messages first, those from before it came, as far as the log or the room's journal holds them.
-    /// Those have a [`seq`](chat_proto::Entry::seq) of at most the [`Stats::messages`](crate::Stats::messages) of that moment.
+    /// Hears at most this many of the newest messages first, those from before it came, as far as the log or the room's
+    /// journal holds them. Those have a [`seq`](chat_proto::Entry::seq) of at most the
+    /// [`Stats::messages`](crate::Stats::messages) of that moment.
     pub fn with_history(self, messages: u64) -> Self {
         self.room.lock().rewind_local(self.place, messages);
         let _full = self.signal.try_send(()); // there may be something to hear now
         self
     }
 
-    /// Calls `waker`, too, whenever there may be something to hear: for a loop that waits for something other than channels. Then
-    /// call [`try_recv`](Self::try_recv) until it has nothing.
+    /// Calls `waker`, too, whenever there may be something to hear: for a loop that waits for something other than
+    /// channels. Then call [`try_recv`](Self::try_recv) until it has nothing.
     pub fn with_waker(self, waker: Waker) -> Self {
         waker.wake(); // for earlier entries
         let _set_before = self.also_wakes.set(waker);
@@ -117,7 +118,8 @@ impl LocalMember {
         self.room.set_operator(self.id, is_operator);
     }
 
-    /// Gives a command, without its slash: `kick ann`. Returns the answer. If the command makes the member say something, that is said.
+    /// Gives a command, without its slash: `kick ann`. Returns the answer. If the command makes the member say
+    /// something, that is said.
     ///
     /// # Errors
     ///
@@ -147,8 +149,8 @@ impl LocalMember {
         self.room.say_as_local(self.place, text)
     }
 
-    /// Has the room say `[*] text`, as [`Room::notice`] does. If the room's journal cannot keep that, this member is told:
-    /// [`DirectItem::Refused`](chat_proto::DirectItem::Refused).
+    /// Has the room say `[*] text`, as [`Room::notice`] does. If the room's journal cannot keep that, this member is
+    /// told: [`DirectItem::Refused`](chat_proto::DirectItem::Refused).
     ///
     /// # Errors
     ///
@@ -159,17 +161,17 @@ impl LocalMember {
         Ok(())
     }
 
-    /// The returned channel gets one answer when the room has dealt with everything that this member said, had the room say, or
-    /// set as a topic before this call. An error says in words for people why the room's journal could not keep something of it. Asking again ends the
-    /// channel that was asked for before.
+    /// The returned channel gets one answer when the room has dealt with everything that this member said, had the room
+    /// say, or set as a topic before this call. An error says in words for people why the room's journal could not keep
+    /// something of it. Asking again ends the channel that was asked for before.
     #[must_use]
     pub fn answer(&self) -> Receiver<Result<(), Text>> {
         self.room.lock().local_answer(self.place)
     }
 
     /// Until when to say nothing, so that the others can follow: this member is over the room's
-    /// [rate limit](crate::RoomConfig::with_rate), readers lag behind, or the journal does. `None` if it may speak now. Nothing that it
-    /// says meanwhile is lost; it is for this program to wait.
+    /// [rate limit](crate::RoomConfig::with_rate), readers lag behind, or the journal does. `None` if it may speak now.
+    /// Nothing that it says meanwhile is lost; it is for this program to wait.
     ///
     /// ```
     /// use chat_core::{Room, RoomConfig};
@@ -258,15 +260,15 @@ impl LocalMember {
 }
 
 impl Room {
-    /// What a reader of this process hears next, and whether there is more, or will never be.
+    /// The next thing that a reader of this process hears, and whether there is more.
     pub(crate) fn hear(&self, place: usize) -> (bool, Result<Heard, TryRecvError>) {
         let mut next = None;
         let (is_more, nothing) = self.hear_up_to(1, place, |heard| next = Some(heard));
         (is_more, next.ok_or(nothing))
     }
 
-    /// Hands `each` of the next things to a reader of this process, `max` at most. Returns whether there is more, or will never be, and what
-    /// it means if there was none.
+    /// /// Hands the next things that a reader of this process hears to `each`, `max` at most. Returns whether there is
+    /// more, and the error for /// a reader that got nothing.
     pub(crate) fn hear_up_to(
         &self,
         max: usize,
@@ -294,7 +296,7 @@ impl Room {
         (is_more, if is_over { TryRecvError::Closed } else { TryRecvError::Empty })
     }
 
-    /// Reads a page of what the log no longer has.
+    /// Reads a page of messages that the log no longer has.
     fn ask_for_local(&self, member: MemberId, after: u64) {
         let room = self.downgrade();
         self.read(Query::After(after), move |page| {

@@ -12,9 +12,10 @@ use crate::room::Room;
 /// refuses it. Set it in [`RoomConfig::with_moderator`](crate::RoomConfig::with_moderator).
 ///
 /// It runs on the I/O thread that received the message, without the room's lock, so that it may use the room:
-/// answer with [`Room::notice`](crate::Room::notice) or [`Room::tell`](crate::Room::tell), kick, or say a message as a local member. While it runs, the other members
-/// of that thread wait, so it must be quick and never block; put longer work into a local member that listens. With
-/// several I/O threads it runs on each, at once. If it panics, that one message is refused, and the room stays open.
+/// answer with [`Room::notice`](crate::Room::notice) or [`Room::tell`](crate::Room::tell), kick, or say a message as a
+/// local member. While it runs, the other members of that thread wait, so it must be quick and never block; put longer
+/// work into a local member that listens. With several I/O threads it runs on each, at once. If it panics, that one
+/// message is refused, and the room stays open.
 ///
 /// A message is accepted once, whatever happens to its author's connection. One that was refused just before the
 /// connection broke may be offered again, so a command should tolerate being given twice.

@@ -12,9 +12,9 @@ use crate::state::observers::Rest;
 use crate::sync::Mutex;
 use crate::waker::Waker;
 
-/// Hears what happens in a room, and is not a member: it has no name, nobody sees it or can tell it anything, and it does not
-/// keep a room alive that members have opened. It is a cursor, as a [`LocalMember`](crate::LocalMember) is: if it is not read nobody waits for it, and it
-/// misses messages, or reads them from the room's journal.
+/// Hears what happens in a room, and is not a member: it has no name, nobody sees it or can tell it anything, and it
+/// does not keep a room alive that members have opened. It is a cursor, as a [`LocalMember`](crate::LocalMember) is: if
+/// it is not read nobody waits for it, and it misses messages, or reads them from the room's journal.
 ///
 /// ```
 /// use chat_core::{Room, RoomConfig, TryRecvError, Waker};
@@ -38,8 +38,8 @@ pub struct Observer {
 }
 
 impl Room {
-    /// Hears all later messages of the room. `waker` is called when there may be something to hear, at most once until the observer
-    /// has heard everything, and when the room is gone.
+    /// Hears all later messages of the room. `waker` is called when there may be something to hear, at most once until
+    /// the observer has heard everything, and when the room is gone.
     #[must_use]
     pub fn observe(&self, waker: Waker) -> Observer {
         let rest = Arc::<Mutex<Rest>>::default();
@@ -68,8 +68,8 @@ impl Observer {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] if there is nothing new; [`TryRecvError::Closed`] if there will never be: the room is closed or gone,
-    /// and everything was read.
+    /// [`TryRecvError::Empty`] if there is nothing new; [`TryRecvError::Closed`] if there will never be: the room is
+    /// closed or gone, and everything was read.
     pub fn hear(&self) -> Result<Vec<Heard>, TryRecvError> {
         if let Some(room) = Room::upgrade(&self.room) {
             let mut heard = Vec::new();

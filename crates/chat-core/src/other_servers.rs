@@ -1,4 +1,4 @@
-//! The same room at other servers: what it hears from there, and how it reaches members there.
+//! The same room at other servers: events from there, and the way to members there.
 
 pub(crate) mod elsewhere;
 pub(crate) mod relay;

@@ -74,7 +74,7 @@ impl PartialEq for Room {
 
 impl Eq for Room {}
 
-/// The server goes on counting what was counted in a room that has vanished, and observers get what they have not heard of it.
+/// A room that is gone leaves its counters to the server, and the entries that its observers have not heard to them.
 impl Drop for Shared {
     fn drop(&mut self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,8 +106,8 @@ impl Room {
         Self::build(Arc::new(config), world, None, admission, Weak::new(), None)
     }
 
-    /// A room whose messages a journal keeps: it goes on where it stopped. Its members may resume their sessions, and nothing
-    /// that was confirmed is lost or said twice.
+    /// A room whose messages a journal keeps: it goes on where it stopped. Its members may resume their sessions, and
+    /// nothing that was confirmed is lost or said twice.
     ///
     /// # Errors
     ///
@@ -276,7 +276,7 @@ impl Room {
         self.lock().stats()
     }
 
-    /// What the room has counted of each transport, by the transport's word.
+    /// The counters of each transport, by the transport's tag.
     #[must_use]
     pub fn stats_by_transport(&self) -> Vec<(&'static str, TransportStats)> {
         self.lock().stats_by_transport()

@@ -30,9 +30,9 @@ use crate::world::World;
 /// The rooms of one server, each with its own log, names, topic and history. They share the limits of members, the gate
 /// and the bans.
 ///
-/// `Rooms` is a handle: clones share the rooms. A transport serves all of them; a member is in one at a time. Configured rooms are
-/// permanent. If the server allows it ([`RoomsConfig::with_open_max`]), the first member that joins another room opens it, and the
-/// room vanishes with its last member.
+/// `Rooms` is a handle: clones share the rooms. A transport serves all of them; a member is in one at a time.
+/// Configured rooms are permanent. If the server allows it ([`RoomsConfig::with_open_max`]), the first member that
+/// joins another room opens it, and the room vanishes with its last member.
 ///
 /// A single [`Room`] converts into `Rooms`, so a server with one room never needs this type.
 ///
@@ -107,8 +107,8 @@ impl Rooms {
         Self::build(config, Box::new(world), None)
     }
 
-    /// The rooms that are configured, each of which goes on where it stopped, as [`Room::restore`] does it. Rooms that members
-    /// have opened do so when they are opened again.
+    /// The rooms that are configured, each of which goes on where it stopped, as [`Room::restore`] does it. Rooms that
+    /// members have opened do so when they are opened again.
     ///
     /// # Errors
     ///
@@ -186,13 +186,13 @@ impl Rooms {
         })
     }
 
-    /// The room of this name. If there is none, it is opened, if the server allows that. It exists as long as somebody has a
-    /// handle on it, as the transports of its members do. Waits for the room's journal, if it has one.
+    /// The room of this name. If there is none, it is opened, if the server allows that. It exists as long as somebody
+    /// has a handle on it, as the transports of its members do. Waits for the room's journal, if it has one.
     ///
     /// # Errors
     ///
-    /// [`RoomError::NotThere`] if rooms cannot be opened, [`RoomError::TooManyOpen`] if there are as many as there may be,
-    /// [`RoomError::Journal`] if its past cannot be read.
+    /// [`RoomError::NotThere`] if rooms cannot be opened, [`RoomError::TooManyOpen`] if there are as many as there may
+    /// be, [`RoomError::Journal`] if its past cannot be read.
     pub fn open(&self, name: &Name) -> Result<Room, RoomError> {
         self.open_soon(name)?.wait()
     }
@@ -224,12 +224,13 @@ impl Rooms {
         self.begin(name, &config, config.open_max + added, opener)
     }
 
-    /// Adds a permanent room while the server runs; one that members have opened is permanent from now on. Its log gets the same share as the
-    /// others, on top of [`RoomsConfig::with_logs_bytes_max`].
+    /// Adds a permanent room while the server runs; one that members have opened is permanent from now on. Its log gets
+    /// the same share as the others, on top of [`RoomsConfig::with_logs_bytes_max`].
     ///
     /// # Errors
     ///
-    /// [`RoomError::TooMany`] beyond [`ROOMS_MAX`]; [`RoomError::NotThere`] if the server has a single room without a name.
+    /// [`RoomError::TooMany`] beyond [`ROOMS_MAX`]; [`RoomError::NotThere`] if the server has a single room without a
+    /// name.
     pub fn add(&self, name: &Name) -> Result<(), RoomError> {
         if self.first().name().is_none() {
             return Err(RoomError::NotThere { name: name.clone() });
@@ -249,9 +250,9 @@ impl Rooms {
         Ok(())
     }
 
-    /// Takes over what of a room's configuration can change while members are there, for all present and later rooms: the limits of members
-    /// (members beyond a lower one stay), the rate limit, how much history a member may ask for, and the operators'
-    /// password.
+    /// /// Takes over the options of a room that can change while members are there, for all present and later rooms:
+    /// the limits of /// members (members beyond a lower one stay), the rate limit, how much history a member may ask
+    /// for, and the operators' /// password.
     pub fn reconfigure(&self, to: &RoomConfig) {
         self.0.admission.set_limits(to);
         let take_over = |config: &mut Arc<RoomConfig>| Arc::make_mut(config).take_over(to);
@@ -261,8 +262,9 @@ impl Rooms {
         }
     }
 
-    /// Calls `on_open` with each room that is opened from now on, before anyone is in it, so that an [`Observer`](crate::Observer) misses
-    /// nothing. It must be quick, and must not use the rooms. There is one; a later one is ignored.
+    /// Calls `on_open` with each room that is opened from now on, before anyone is in it, so that an
+    /// [`Observer`](crate::Observer) misses nothing. It must be quick, and must not use the rooms. There is one; a
+    /// later one is ignored.
     pub fn on_open(&self, on_open: impl Fn(&Room) + Send + Sync + 'static) {
         let _set_before = self.0.on_open.set(Box::new(on_open));
     }
@@ -307,7 +309,7 @@ impl Rooms {
         self.all().iter().rev().for_each(|room| room.close(farewell, grace));
     }
 
-    /// What was counted in rooms that have vanished, and of each transport there.
+    /// The counters of rooms that are gone, and those of each transport there.
     #[must_use]
     pub fn stats_of_vanished(&self) -> (Stats, Vec<(&'static str, TransportStats)>) {
         self.0.admission.vanished()

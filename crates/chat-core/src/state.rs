@@ -68,10 +68,11 @@ pub(crate) struct State {
     pub(crate) began_unix_ms: u64,
     /// The time, in milliseconds of Unix time. The function that takes the lock sets it.
     pub(crate) unix_ms: u64,
-    /// The moment for which [`Room::lock_at`](crate::Room) has read the wall clock last.
+    /// The moment for which [`Room::lock_at`](crate::Room) read the wall clock last.
     pub(crate) heard_at: Option<Instant>,
     epoch: u64,
-    /// Makes the keys of sessions, so that one can be proven after its member has left, and hides how much of a password is right.
+    /// Makes the keys of sessions, so that one can be proven after its member has left, and hides how much of a
+    /// password is right.
     secret: (u64, u64),
     members: Members,
     admission: Arc<Admission>,
@@ -81,7 +82,7 @@ pub(crate) struct State {
     left: Sessions,
     names: Names,
     renames: Renames,
-    /// What other servers that share the room have told.
+    /// What is known of other servers that share the room.
     elsewhere: Elsewheres,
     pub(crate) topic: Option<Text>,
     /// Messages of the room itself.
@@ -155,7 +156,7 @@ impl State {
             false => self.say_as_room(vec![farewell]).unwrap_or_default(),
         };
         self.closing = Some(now + grace.min(GRACE_MAX));
-        // A transport that has nothing to send learns of it, too.
+        // Wake also a transport that has nothing to send.
         wakes.add(self.wake_readers(None));
         wakes
     }

@@ -19,14 +19,14 @@ pub struct Stats {
     pub joined: u64,
     /// Remote members that left.
     pub left: u64,
-    /// Peers that were refused: the room or their address was full, they were banned or kept out by the gate, the room was closing, or
-    /// their session was ahead of the room or had gone on over a newer connection.
+    /// Peers that were refused: the room or their address was full, they were banned or kept out by the gate, the room
+    /// was closing, or their session was ahead of the room or had gone on over a newer connection.
     pub refused: u64,
     /// Messages accepted, which is also the newest sequence number.
     pub messages: u64,
     /// Messages that were refused: by the moderator, by a mute, by slow mode, or because a name was missing.
     pub moderated: u64,
-    /// Messages and topics that the room's [`Journal`](crate::journal::Journal) could not keep, and that were refused for it.
+    /// Messages and topics that the room's [`Journal`](crate::journal::Journal) could not keep, and so refused.
     pub not_kept: u64,
     /// Messages that slow members were told they missed, counted once per member.
     pub missed: u64,
@@ -42,7 +42,7 @@ pub struct Stats {
     pub log_bytes: usize,
 }
 
-/// What a room counts of one transport's members.
+/// A room's counters of one transport's members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TransportStats {
@@ -58,7 +58,8 @@ pub struct TransportStats {
     pub banned: u64,
     /// Connections that ended in their handshake: TLS, for example. The server's first room counts them.
     pub handshakes_failed: u64,
-    /// Connections that ended after it, before they were members and without a refusal. The server's first room counts them.
+    /// Connections that ended after it, before they were members and without a refusal. The server's first room counts
+    /// them.
     pub openings_failed: u64,
     /// Messages that members said, and that were not refused at once.
     pub messages: u64,
@@ -80,7 +81,7 @@ pub struct TransportStats {
 pub struct Measure {
     /// Its name: lower-case letters and `_`.
     pub name: &'static str,
-    /// What it says.
+    /// What it counts, for people.
     pub help: &'static str,
     /// Its value now.
     pub value: u64,
@@ -169,7 +170,7 @@ impl ByTransport {
         &self.0
     }
 
-    /// What only grows, of all transports together.
+    /// The counters that only grow, of all transports together.
     pub(crate) fn sum(&self) -> TransportStats {
         let mut sum = TransportStats::default();
         self.0.iter().for_each(|(_, stats)| sum.add_counters(stats));

@@ -45,8 +45,9 @@ use std::time::Instant;
 ///
 /// # A turn
 ///
-/// Wait; join new peers; read and say their messages; [`pull`](crate::transport::Attachment::pull); write to members that are behind.
-/// [`Attachment::say`](crate::transport::Attachment::say) does not wake the attachment's own transport, so the pull comes after it.
+/// Wait; join new peers; read and say their messages; [`pull`](crate::transport::Attachment::pull); write to members
+/// that are behind. [`Attachment::say`](crate::transport::Attachment::say) does not wake the attachment's own
+/// transport, so the pull comes after it.
 ///
 /// # Peers
 ///
@@ -60,9 +61,10 @@ pub trait Transport: Send {
     /// Does the work that is ready. If there is none, waits for it until `until` at most (`None`: without a limit;
     /// a time in the past: not at all).
     ///
-    /// Once the room is closing, a transport accepts no more peers and messages, writes all pending output, and says goodbye
-    /// with a reason. It goes on turning, and is [`Done`](Turn::Done) when every peer has all its output, or when the time
-    /// for that is up ([`Update::closing`](crate::transport::Update::closing)). So several transports on one thread end at the same time.
+    /// Once the room is closing, a transport accepts no more peers and messages, writes all pending output, and says
+    /// goodbye with a reason. It goes on turning, and is [`Done`](Turn::Done) when every peer has all its output, or
+    /// when the time for that is up ([`Update::closing`](crate::transport::Update::closing)). So several transports on
+    /// one thread end at the same time.
     ///
     /// # Errors
     ///
@@ -82,7 +84,7 @@ pub enum Turn {
     Open,
     /// The room is closing: go on turning.
     Closing,
-    /// The room is closed, and nobody is left: drop the transport. Local members learn that the room is over once the last
-    /// of its transports is dropped.
+    /// The room is closed, and nobody is left: drop the transport. Local members learn that the room is over once the
+    /// last of its transports is dropped.
     Done,
 }

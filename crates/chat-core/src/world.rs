@@ -1,4 +1,4 @@
-//! What a room takes from the world: its clocks and its randomness.
+//! The clocks and the randomness of a room.
 
 use std::fmt;
 use std::time::{Instant, SystemTime};

@@ -51,7 +51,7 @@ fn a_plain_datagram_that_was_there_first_makes_way() {
 }
 
 #[test]
-fn a_plain_datagram_never_speaks_under_the_address_of_a_connection_that_is_no_member_yet() {
+fn a_plain_datagram_never_speaks_under_the_address_of_a_connection_that_is_not_a_member_yet() {
     let (room, time, tcp, udp, listener) = stage();
     let forged = udp.attachment.join_unproven(0, ADDRESS.parse().unwrap(), time.now()).unwrap().member;
     udp.say(forged, "nobody else is there");

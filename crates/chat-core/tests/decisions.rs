@@ -1,5 +1,5 @@
-//! What an operator decides while a peer is on its way into a room holds for it. The gate of these rooms decides at that moment: it is
-//! asked before the peer is a member there.
+//! //! A decision of an operator holds for a peer that is on its way into a room. In these tests the gate carries out
+//! the //! decision at that moment, because it is asked before the peer is a member.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;
@@ -99,7 +99,7 @@ fn a_ban_holds_for_a_member_that_is_between_two_rooms() {
     let world = World::new();
     let (lobby, mut dev) = (world.carrier("lobby"), world.carrier("dev"));
     let member = lobby.join("192.0.2.1:1");
-    // Those whom the ban covers are looked for when it has left the one room, and is not in the other one.
+    // The ban looks for members when this one has left the one room, and is not in the other one yet.
     let ban = Ban { who: "192.0.2.0/24".parse().unwrap(), why: text("enough"), until_unix_ms: None };
     let bans = world.bans.clone();
     world.meanwhile(move |_| bans.ban(ban).unwrap());
@@ -119,7 +119,7 @@ fn a_member_that_is_kicked_on_its_way_to_another_room_does_not_come_there() {
 }
 
 #[test]
-fn what_a_member_is_when_it_leaves_it_is_in_the_other_room() {
+fn a_member_that_moves_is_an_operator_or_muted_as_it_was_when_it_left() {
     let world = World::new();
     let (lobby, dev) = (world.carrier("lobby"), world.carrier("dev"));
     let moves = |decide: fn(&Rooms, MemberId)| {

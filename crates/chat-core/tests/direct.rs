@@ -44,7 +44,7 @@ fn a_lane_that_nobody_acknowledges_is_full_and_the_sender_is_told() {
     (0..DIRECT_ITEMS_MAX).for_each(|_| room.tell(to, "x").unwrap());
     assert_eq!(room.tell(to, "x"), Err(TellError::Full));
     carrier.pull();
-    assert_eq!(room.tell(to, "x"), Err(TellError::Full), "a pull is no acknowledgement");
+    assert_eq!(room.tell(to, "x"), Err(TellError::Full), "a pull is not an acknowledgement");
     carrier.attachment.got(ann.member, 1);
     room.tell(to, "y").unwrap();
     assert_eq!(room.tell(to, "x"), Err(TellError::Full));

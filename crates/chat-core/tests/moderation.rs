@@ -1,4 +1,4 @@
-//! The host looks at what members say before the room accepts it.
+//! The moderator looks at messages of members before the room accepts them.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;

@@ -70,7 +70,7 @@ fn a_command_that_is_not_whole_is_answered_with_its_form_and_does_nothing() {
     let password = OperatorPassword::new("open sesame").unwrap();
     let (room, time) = room_with(RoomConfig::default().with_operator_password(password));
     let (host, mut tcp) = (operator(&room), Carrier::new(&room, &time));
-    let no_time = |word: &str| format!("'{word}' is no time. Write 30s, 10m, 2h or 7d.");
+    let no_time = |word: &str| format!("'{word}' is not a time. Write 30s, 10m, 2h or 7d.");
     let before = "Type a number after 'before', as in the last line of a long answer: /history before 123";
     for (command, answer) in [
         ("unban", "Type /unban NAME|ADDRESS|NETWORK"),

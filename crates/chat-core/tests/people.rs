@@ -68,7 +68,7 @@ fn a_member_takes_a_name_and_is_shown_by_it() {
 }
 
 #[test]
-fn a_name_is_unique_by_case_and_by_looks_and_the_answer_suggests_another_one() {
+fn a_name_is_unique_by_case_and_by_skeleton_and_the_answer_suggests_another_one() {
     let (room, time) = room();
     let mut tcp = Carrier::new(&room, &time);
     let (ann, bob) = (tcp.join("192.0.2.1:5"), tcp.join("192.0.2.2:5"));

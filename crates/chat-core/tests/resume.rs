@@ -69,7 +69,7 @@ fn a_member_that_was_sent_to_another_room_says_nothing_more_also_over_a_later_co
     carriers[1].attachment.leave(again.member, LeaveReason::Lost, time.now());
     let again = carriers[0].welcome("192.0.2.1:3", &resume(&first.welcome, 0));
     assert_eq!(say(0, again.member, 2, "hello dev"), Err(SayError::Moving));
-    // A client that has all of that lane, and comes back nevertheless, stays.
+    // A client that has all of that lane and comes back to this room stays.
     let all =
         Hello { resume: Some(Resume { direct: 9, ..resume(&first.welcome, 0).resume.unwrap() }), ..fresh() };
     let again = carriers[1].welcome("192.0.2.1:4", &all);
@@ -169,7 +169,7 @@ fn without_the_key_no_one_is_dismissed() {
 }
 
 #[test]
-fn another_epoch_or_a_future_message_is_no_session_of_this_room() {
+fn another_epoch_or_a_future_message_is_not_a_session_of_this_room() {
     let (room, time) = room();
     let mut carrier = Carrier::new(&room, &time);
     let Welcomed { member, welcome: mine, .. } = carrier.welcome("192.0.2.1:1", &fresh());

@@ -58,7 +58,7 @@ fn messages_of_all_members_are_numbered_without_gaps() {
 }
 
 #[test]
-fn text_without_bytes_is_no_message_and_a_blank_line_is_an_empty_one() {
+fn text_without_bytes_is_not_a_message_and_a_blank_line_is_an_empty_one() {
     let (room, _) = room();
     let bot = local(&room, "bot");
     assert_eq!(bot.say("").unwrap(), None);

@@ -137,7 +137,7 @@ fn a_room_that_is_added_stays_without_members() {
 }
 
 #[test]
-fn what_is_reconfigured_holds_for_members_that_are_there() {
+fn a_new_configuration_holds_for_members_that_are_there() {
     let (rooms, time) = two(RoomConfig::default().with_rate(None));
     let lobby = Carrier::new(&rooms.first(), &time);
     let ann = lobby.join("192.0.2.1:5");

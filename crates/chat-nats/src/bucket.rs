@@ -1,5 +1,5 @@
-//! Writes to the bucket that `async-nats` has no call for: with a time after which a value vanishes, with the number that each
-//! write gets, and with an id by which a repetition is known.
+//! Writes to the bucket that `async-nats` has no call for: with a time after which a value vanishes, with the number
+//! that each write gets, and with an id by which a repetition is known.
 
 pub(crate) mod bans;
 pub(crate) mod claims;
@@ -25,8 +25,9 @@ impl Writer {
         Self { jetstream, bucket: bucket.to_owned() }
     }
 
-    /// Stores a value, or deletes it if there is none, if `after` is the last revision of the key; 0 stands for a key that was never
-    /// used. After this long the value vanishes by itself, or the bucket forgets that it was deleted. Returns the new revision.
+    /// Stores a value, or deletes it if there is none, if `after` is the last revision of the key; 0 stands for a key
+    /// that was never used. After this long the value vanishes by itself, or the bucket forgets that it was deleted.
+    /// Returns the new revision.
     pub(crate) async fn write_after(
         &self,
         after: u64,
@@ -39,8 +40,9 @@ impl Writer {
         self.write(headers, key, value, lasts).await
     }
 
-    /// As [`write_after`](Self::write_after), after whichever revision. If that is not answered, it may be tried again with the same `id`
-    /// within two minutes: the value is stored once, so another attempt does not undo what somebody else has stored meanwhile.
+    /// As [`write_after`](Self::write_after), after whichever revision. If that is not answered, it may be tried again
+    /// with the same `id` within two minutes: the value is stored once, so another attempt does not undo what somebody
+    /// else has stored meanwhile.
     pub(crate) async fn write_once(
         &self,
         id: &str,

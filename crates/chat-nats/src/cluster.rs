@@ -18,8 +18,8 @@ use crate::limits::TASKS_MAX;
 
 /// A place in a cluster of chat servers that share the order of their messages. It opens the journals of rooms.
 ///
-/// `Cluster` is a handle: clones share the connection. When the last one is dropped the connection is closed, and the rooms made
-/// from it take no more messages.
+/// `Cluster` is a handle: clones share the connection. When the last one is dropped the connection is closed, and the
+/// rooms made from it take no more messages.
 #[derive(Clone)]
 pub struct Cluster(Arc<Inner>);
 

@@ -73,31 +73,31 @@ impl ClusterConfig {
         }
     }
 
-    /// The NATS servers, such as `nats://10.0.0.1:4222` or `tls://user:password@nats.example.org`. Any of them will do; others of the same
-    /// cluster are learned from it. Default: `nats://127.0.0.1:4222`.
+    /// The NATS servers, such as `nats://10.0.0.1:4222` or `tls://user:password@nats.example.org`. Any of them will do;
+    /// others of the same cluster are learned from it. Default: `nats://127.0.0.1:4222`.
     #[must_use]
     pub fn with_servers<S: Into<String>>(mut self, servers: impl IntoIterator<Item = S>) -> Self {
         self.servers = servers.into_iter().map(Into::into).collect();
         self
     }
 
-    /// How many NATS servers keep each message: 1, or 3 or 5 to survive the loss of one or two of them. Default 1. It holds for
-    /// streams that are made.
+    /// How many NATS servers keep each message: 1, or 3 or 5 to survive the loss of one or two of them. Default 1. It
+    /// holds for streams that are made.
     #[must_use]
     pub fn with_replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
         self
     }
 
-    /// What people call this server in `/who` at the others. Default: a number that it draws. All servers have the same options but
-    /// this one.
+    /// What people call this server in `/who` at the others. Default: a number that it draws. All servers have the same
+    /// options but this one.
     #[must_use]
     pub fn with_server_name(mut self, server_name: impl Into<Option<String>>) -> Self {
         self.server_name = server_name.into();
         self
     }
 
-    /// What the names of all streams begin with, so that several clusters may use one NATS. Default `chat`.
+    /// The prefix of the names of all streams, so that several clusters may use one NATS. Default `chat`.
     #[must_use]
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
@@ -111,8 +111,8 @@ impl ClusterConfig {
         self
     }
 
-    /// Bytes of each room's stream; the oldest messages make room for new ones. Default: no limit but that of NATS. It holds for streams
-    /// that are made.
+    /// Bytes of each room's stream; the oldest messages make room for new ones. Default: no limit but that of NATS. It
+    /// holds for streams that are made.
     #[must_use]
     pub fn with_keep_bytes(mut self, keep_bytes: impl Into<Option<u64>>) -> Self {
         self.keep_bytes = keep_bytes.into();

@@ -1,5 +1,5 @@
-//! What the task of one room says to the same room at other servers, and hears from it, beside the stream: who is present, private
-//! messages and kicks. None of it is stored.
+//! Messages between the tasks of one room at several servers, beside the stream: who is present, private messages and
+//! kicks. None of it is stored.
 
 pub(crate) mod others;
 pub(crate) mod seal;
@@ -30,7 +30,7 @@ const UNREACHABLE: &str = "the other servers cannot be reached now";
 const TOO_MANY: &str = "too many private messages are on their way to other servers";
 const SILENT: &str = "its server does not answer, and may have it all the same";
 
-/// What one room says to other servers and hears from them.
+/// The messages of one room to other servers, and from them.
 pub(crate) struct Exchange {
     client: Client,
     seal: Arc<Seal>,
@@ -40,7 +40,7 @@ pub(crate) struct Exchange {
     at: String,
     /// Where servers tell of their members.
     presence: String,
-    /// What the subjects of messages begin with, and what they end with.
+    /// The prefix and the suffix of the subjects of messages.
     messages_to: (String, String),
     told: Subscriber,
     received: Subscriber,
@@ -60,7 +60,8 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// `task` is greater than that of every earlier task for this room at this server. `None` if the connection is closed.
+    /// `task` is greater than that of every earlier task for this room at this server. `None` if the connection is
+    /// closed.
     pub(crate) async fn new(
         hub: &Hub,
         place: &Place,
@@ -105,7 +106,7 @@ impl Exchange {
         }
     }
 
-    /// Takes it in. What no server of this cluster has said is ignored.
+    /// Takes it in. A message that is not of a server of this cluster is ignored.
     pub(crate) async fn take(&mut self, message: &Message) {
         let subject = message.subject.as_str();
         if subject == self.presence {
@@ -143,7 +144,7 @@ impl Exchange {
         self.publish().await;
     }
 
-    /// Looks what is due.
+    /// Does the work that is due.
     pub(crate) async fn look(&mut self) {
         let now = Instant::now();
         let is_connected = self.client.connection_state() == State::Connected;
@@ -201,7 +202,7 @@ impl Exchange {
             }
             Told::Changes { server, .. } | Told::Whole { server, .. } | Told::Beat { server, .. } => {
                 self.servers.notice(server);
-                // What one has said that is gone may come late.
+                // A message of a server that is gone may come late.
                 if server == self.servers.me() || self.servers.is_gone(server) {
                     return;
                 }
@@ -312,7 +313,7 @@ impl Exchange {
     async fn publish(&mut self) {
         let by = Instant::now() + PUBLISH_TIMEOUT;
         for (subject, sealed) in self.outgoing.drain(..) {
-            // What is lost is noticed: changes by their numbers, messages by the missing answer.
+            // A loss is noticed: changes by their numbers, messages by the missing answer.
             let _lost = timeout_at(by, self.client.publish(subject, sealed)).await;
         }
     }

@@ -1,4 +1,5 @@
-//! The connection to NATS: makes it, opens rooms over it and starts a task for each, and says to other servers that this one is there.
+//! The connection to NATS: makes it, opens rooms over it and starts a task for each, and says to other servers that
+//! this one is there.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ impl Hub {
         tokio::spawn(Arc::clone(&beats).run());
         while let Some(task) = tasks.recv().await {
             match task {
-                // Later on somebody waits who types, so the request is not kept while NATS is away.
+                // Later on a person waits for the answer, so the request is not kept while NATS is away.
                 Task::Open(request)
                     if Instant::now() > starts_until
                         && self.client.connection_state() != State::Connected =>
@@ -140,7 +141,7 @@ impl Hub {
         Writer::new(self.jetstream.clone(), &self.bucket.name)
     }
 
-    /// Follows what the bucket has under these keys, from the beginning: what there is now, and then each change.
+    /// Follows these keys of the bucket from the beginning: their values now, and then each change.
     pub(crate) fn follow_bucket(&self, keys: &str) -> Followed {
         let name = &self.bucket.name;
         let (client, jetstream) = (self.client.clone(), self.jetstream.clone());

@@ -10,9 +10,9 @@ use chat_core::{MemberId, Name};
 pub(crate) struct Place {
     /// The stream with the messages, and nothing else.
     pub(crate) stream: String,
-    /// What they are published to.
+    /// The subject that they are published to.
     pub(crate) subject: String,
-    /// What the keys of the room begin with, in the bucket.
+    /// The prefix of the room's keys in the bucket.
     pub(crate) key: String,
 }
 

@@ -1,5 +1,5 @@
-//! Several chat servers, **one order of messages**: a [`Journal`](chat_core::journal::Journal) for `chat-core` whose order is that of a stream
-//! in NATS JetStream.
+//! Several chat servers, **one order of messages**: a [`Journal`](chat_core::journal::Journal) for `chat-core` whose
+//! order is that of a stream in NATS JetStream.
 //!
 //! ```no_run
 //! use chat_core::{Room, RoomConfig};
@@ -26,13 +26,13 @@
 //! | the stream does not answer | members are told, speakers are paused, and what they have said waits; it goes on by itself |
 //! | a publish gets no answer | it is published again. The stream knows its `Nats-Msg-Id`, and keeps it once |
 //!
-//! Sessions can be resumed at any server: their keys are made from a secret that all servers share. Messages of one session are
-//! published one after the other, and those of different sessions at once, so that no failure can change the order of what
-//! one member has said.
+//! Sessions can be resumed at any server: their keys are made from a secret that all servers share. Messages of one
+//! session are published one after the other, and those of different sessions at once, so that no failure can change
+//! the order of what one member has said.
 //!
 //! One thread does the work, with an async runtime of its own that nothing else sees.
 //!
-//! What is said, names, topics, slow mode, mutes and the keys of sessions are common to all servers, and after
+//! Messages, names, topics, slow mode, mutes and the keys of sessions are common to all servers, and after
 //! [`Cluster::share_bans`] bans are. Members of all servers see each other, and private messages reach them.
 
 mod bucket;

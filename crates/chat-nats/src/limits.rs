@@ -4,7 +4,7 @@ use std::time::Duration;
 
 // A room, and its stream.
 
-/// What may wait for the task of a room. With the longest texts about 36 MiB.
+/// Jobs that may wait for the task of a room. With the longest texts about 36 MiB.
 pub(crate) const JOBS_MAX: usize = 32_768;
 
 /// Messages that are taken over from the queue before some have come back.
@@ -13,10 +13,12 @@ pub(crate) const PENDING_MAX: usize = 8_192;
 /// Jobs, or answers of the stream, that a room's task takes before it looks for other things.
 pub(crate) const TURN_MAX: usize = 512;
 
-/// After this many messages at once, what follows waits a moment. A talk, or a thousand messages per second, comes in ones and twos.
+/// After this many messages at once, the next ones wait a moment. A talk, or a thousand messages per second, comes in
+/// ones and twos.
 pub(crate) const MANY_AT_ONCE: usize = 8;
 
-/// How long it waits. A server that writes to each member less often can pass on a tenth more; nobody sees a millisecond.
+/// How long they wait. A server that writes to each member less often can pass on a tenth more; nobody sees a
+/// millisecond.
 pub(crate) const PAUSE_AFTER_MANY: Duration = Duration::from_millis(1);
 
 /// How often a room's task looks whether something is late.
@@ -49,8 +51,8 @@ pub(crate) const GRACE: Duration = Duration::from_secs(30);
 /// Messages that were published and not answered, at most. More would only wait at the stream instead of here.
 pub(crate) const IN_FLIGHT_MAX: usize = 4_096;
 
-/// Members of one server in one room get their ids from a block of this many. No other server, and no later start of this one, has
-/// the same block.
+/// Members of one server in one room get their ids from a block of this many. No other server, and no later start of
+/// this one, has the same block.
 pub(crate) const IDS_PER_BLOCK: u64 = 1 << 32;
 
 /// Old messages that a room takes over, at most. More would only delay its start.
@@ -137,7 +139,7 @@ pub(crate) const MUTED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The longest time that a value lasts which vanishes by itself.
 pub(crate) const LASTS_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// How often the list of bans is looked at without a change: for what could not be stored or held.
+/// How often the list of bans is looked at without a change: for changes that could not be stored or held.
 pub(crate) const BANS_TICK: Duration = Duration::from_secs(5);
 
 /// How long the bucket remembers that a ban was lifted, so that a server that was not there learns it.
@@ -166,13 +168,13 @@ pub(crate) const HELD_MAX: usize = 200_000;
 /// How often a server says that it is there.
 pub(crate) const SERVER_BEAT: Duration = Duration::from_secs(1);
 
-/// How long a server that stops tries to say so. Without its word, the others regard it as gone after a while.
+/// How long a server that stops tries to say so. Without that message, the others regard it as gone after a while.
 pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A server that was not heard for this many beats is gone. Only beats count during which NATS was there to pass it on.
 pub(crate) const GONE_AFTER: u64 = 15;
 
-/// What a server has stored is deleted when it was gone for this many beats.
+/// The values that a server has stored are deleted when it was gone for this many beats.
 pub(crate) const FORGOTTEN_AFTER: u64 = 600;
 
 /// Servers that are known. A cluster has a few; each start of one counts as another.
@@ -187,7 +189,8 @@ pub(crate) const MEMBERS_BEAT: Duration = Duration::from_secs(2);
 /// Members of other servers that are known in one room. Beyond them, more are not listed.
 pub(crate) const MEMBERS_MAX: usize = 100_000;
 
-/// A server that has not said anything about a room in this many looks (20 s) has nobody there. It beats every two seconds.
+/// A server that has not said anything about a room in this many looks (20 s) has nobody there. It beats every two
+/// seconds.
 pub(crate) const SILENT_LOOKS: u64 = 100;
 
 /// Members in one part of a whole: about 30 KiB.

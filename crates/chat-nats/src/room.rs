@@ -34,29 +34,29 @@ const NEVER: u16 = 400;
 const ON_HOLD: &str = "Messages are on hold: the stream that all servers share does not answer. What you say waits, and is not lost";
 const GOES_ON: &str = "Messages go on: the stream answers again";
 
-/// What a room's task works with.
+/// The state of a room's task.
 pub(crate) struct RoomTask {
     client: Client,
     jetstream: Context,
     place: Place,
-    /// What messages are published to.
+    /// The subject that messages are published to.
     subject: Subject,
     committer: Committer,
     jobs: mpsc::Receiver<Job>,
     messages: Followed,
-    /// What the servers have stored for each other, and what they learn of each other.
+    /// The room's settings in the bucket, which all servers share.
     settings: RoomSettings,
-    /// What they say to each other besides.
+    /// Messages to and from the room's tasks at other servers.
     exchange: Exchange,
     answers: Subscriber,
-    /// What the subjects of answers begin with.
+    /// The prefix of the subjects of answers.
     inbox: String,
     pending: Pending,
     /// The number of the last message that has come.
     last: u64,
-    /// What has come and is not committed yet.
+    /// Messages that have come and are not committed yet.
     held: Vec<Kept>,
-    /// It waits until then.
+    /// They wait until then.
     commit_at: Instant,
     /// Since when the stream does not answer.
     silent_since: Option<Instant>,
@@ -64,7 +64,7 @@ pub(crate) struct RoomTask {
     reconnected: Instant,
     checks: (mpsc::Sender<Check>, mpsc::Receiver<Check>),
     is_checking: bool,
-    /// The stream had this number when it was asked, and what was said before is not all here yet.
+    /// The stream had this number when it was asked, and not all messages up to it have come yet.
     check: Option<(Instant, u64)>,
     reads: Arc<Semaphore>,
     reservations_looked_at: Instant,
@@ -76,7 +76,7 @@ struct Check {
     last: Option<u64>,
 }
 
-/// What a stream answers to a publish.
+/// A stream's answer to a publish.
 #[derive(Debug, Deserialize)]
 struct Answer {
     #[serde(default)]
@@ -217,7 +217,7 @@ impl RoomTask {
         }
     }
 
-    /// Publishes what may be published.
+    /// Publishes the messages that may be published.
     async fn publish(&mut self) {
         if self.client.connection_state() != State::Connected {
             return; // what is not sent yet need not be sent twice
@@ -250,7 +250,8 @@ impl RoomTask {
         self.publish_again();
     }
 
-    /// Commits what has come. After many messages at once, what follows waits a moment: members are written to less often then.
+    /// Commits the messages that have come. After many at once the next ones wait a moment, so that members are written
+    /// to less often.
     fn commit(&mut self) {
         if self.held.is_empty() {
             return;
@@ -336,7 +337,7 @@ impl RoomTask {
         self.publish_again();
     }
 
-    /// Publishes again what is certainly not in the stream.
+    /// Publishes the messages again that are certainly not in the stream.
     fn publish_again(&mut self) {
         if let Some((asked, last)) = self.check.take_if(|(_, last)| *last <= self.last) {
             let again = self.pending.publish_again(asked, last);

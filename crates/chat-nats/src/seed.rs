@@ -5,8 +5,8 @@ use ring::hmac;
 use crate::config::Secret;
 use crate::layout::Place;
 
-/// The seed of a room's epoch and session keys. `created_ns` is when its stream was made: a stream that is made anew numbers
-/// its messages anew, so sessions of the old one must not be resumed.
+/// The seed of a room's epoch and session keys. `created_ns` is when its stream was made: a stream that is made anew
+/// numbers its messages anew, so sessions of the old one must not be resumed.
 pub(crate) fn seed(secret: &Secret, place: &Place, created_ns: i128) -> [u8; 32] {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()));
     context.update(b"seed of a chat room\0");

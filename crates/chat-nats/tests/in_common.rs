@@ -221,7 +221,7 @@ fn two_servers_that_ban_one_name_in_two_spellings_agree_on_one_of_them() {
     let ban = |who: &str| Ban { who: who.parse().unwrap(), why: Text::default(), until_unix_ms: None };
     one.room.ban(&ban("ann")).unwrap();
     other.room.ban(&ban("Ann")).unwrap();
-    // Each has heard the other one's by the time that it hears what comes after it.
+    // When a server hears a later ban of the other one, it has heard this one, too.
     for (server, who) in
         [(&one, "192.0.2.1"), (&other, "192.0.2.2"), (&one, "192.0.2.3"), (&other, "192.0.2.4")]
     {
@@ -239,7 +239,7 @@ fn two_servers_that_ban_one_name_in_two_spellings_agree_on_one_of_them() {
 }
 
 #[test]
-fn what_servers_with_another_secret_store_lifts_no_ban() {
+fn servers_with_another_secret_lift_no_ban() {
     let Some(nats) = nats("strangers", 1) else { return };
     let (one, other) = (Server::new(&nats), Server::new(&nats));
     let has = |server: &Server, who: &str| server.room.bans().iter().any(|ban| ban.who.to_string() == who);

@@ -59,8 +59,8 @@ fn knows(server: &Server, who: &str) -> MemberId {
     found.unwrap()
 }
 
-/// Waits until a server has heard of the other one's members. From then on it hears of each change: what was there before is
-/// no news.
+/// Waits until a server has heard of the other one's members. From then on it hears of each change: it does not report
+/// the members that were there before.
 fn listens_to(server: &Server, other: &Server) {
     let carrier = other.carrier();
     let first = welcome_as(&carrier, 99, "first");

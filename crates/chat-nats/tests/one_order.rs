@@ -107,7 +107,7 @@ fn a_session_goes_on_at_another_server() {
 }
 
 #[test]
-fn what_is_said_through_two_servers_is_said_once() {
+fn a_message_that_is_said_through_two_servers_is_said_once() {
     let Some(nats) = nats("said-twice", 1) else { return };
     let (one, other) = (Server::new(&nats), Server::new(&nats));
     let (first, second) = (one.carrier(), other.carrier());

@@ -63,7 +63,7 @@ fn a_ban_that_cannot_be_stored_is_told_to_the_operator_once_and_tried_again() {
 }
 
 #[test]
-fn what_is_stored_late_does_not_undo_what_another_server_has_changed_since() {
+fn a_late_write_does_not_undo_what_another_server_has_changed_since() {
     listen_to_log();
     let Some(nats) = nats("settings-later", 1) else { return };
     let (one, other) = (Server::new(&nats), Server::new(&nats));

@@ -28,7 +28,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerAddr(Octets);
 
-/// What an address is made of, in memory. A `SocketAddr` takes 32 bytes, which counts where there is one per member.
+/// The parts of an address, as they are kept in memory. A `SocketAddr` takes 32 bytes, which counts where there is one
+/// per member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Octets {
     V4([u8; 4], u16),

@@ -16,8 +16,8 @@ use crate::{
 /// The author of a message: a remote peer, the room itself, or a named local member in the room's own process.
 ///
 /// `Display` is the part between the brackets of a [`Line`](crate::Line), and `FromStr` its inverse. No two members
-/// that are present at the same time are shown alike. But an author is only for people to see: whose message it is
-/// says [`Origin`](crate::Origin).
+/// that are present at the same time are shown alike. But an author is only for people to see:
+/// [`Origin`](crate::Origin) says whose message it is.
 ///
 /// No peer can speak as the room or as a local member: addresses, `*` and names have no spelling in common.
 ///
@@ -45,8 +45,8 @@ pub enum Author {
     Room,
     /// A named local member in the room's own process: `bot`.
     Named(Name),
-    /// What the system or a certificate proves about a member without a name, `uid:1000`; or what a later version of the
-    /// protocol shows, cleaned. None is ever equal to one of the others in its spelling.
+    /// What the system or a certificate proves about a member without a name, `uid:1000`; or what a later version of
+    /// the protocol shows, cleaned. Never spelled like one of the others.
     Other(Text),
 }
 
@@ -58,7 +58,7 @@ impl Author {
         Author::Tagged { address: address.without_scope(), tag }
     }
 
-    /// The author that is shown like this. What has none of the known forms is cleaned and cut to
+    /// The author that is shown like this. A string in none of the known forms is cleaned and cut to
     /// [`AUTHOR_BYTES_MAX`], and kept as text.
     #[must_use]
     pub fn from_shown(shown: &str) -> Author {
@@ -165,11 +165,13 @@ impl<'de> Deserialize<'de> for Author {
 pub struct Tag(Arc<str>);
 
 impl Tag {
-    /// The tag for the member number `count` of the transport that has the tag `transport`. The first one has no number.
+    /// The tag for the member number `count` of the transport that has the tag `transport`. The first one has no
+    /// number.
     ///
     /// # Errors
     ///
-    /// [`AuthorError`] if it is longer than [`TAG_BYTES_MAX`], or `transport` has anything but lower-case ASCII letters.
+    /// [`AuthorError`] if it is longer than [`TAG_BYTES_MAX`], or `transport` has anything but lower-case ASCII
+    /// letters.
     pub fn new(transport: &str, count: u32) -> Result<Tag, AuthorError> {
         if count == 1 { transport.parse() } else { format!("{transport}-{count}").parse() }
     }

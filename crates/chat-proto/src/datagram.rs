@@ -4,8 +4,8 @@
 //! F5 'c' 'h' 'a' 't' version | kind | fields | rest
 //! ```
 //!
-//! The highest bit of the kind is set in what a room sends, so that a server that is sent what
-//! another server said finds no sense in it. The rest, where a kind has one, are messages, or frames as they stand in
+//! The highest bit of the kind is set in what a room sends, so a server ignores a datagram that
+//! another server has sent. The rest, where a kind has one, are messages, or frames as they stand in
 //! a stream. Kinds that are not known are ignored, and so are bytes behind the known fields where there is no rest.
 
 mod bytes;
@@ -58,7 +58,7 @@ pub struct Cookie(pub [u8; COOKIE_BYTES]);
 pub struct Ack {
     /// Everything before this slot.
     pub next: u64,
-    /// And of what follows, counted from `next` on, these.
+    /// These of the slots after it, counted from `next` on.
     pub beyond: SlotSet,
 }
 

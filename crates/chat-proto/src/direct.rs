@@ -24,7 +24,7 @@ pub struct Direct {
 
 /// The content of an item of the direct lane.
 ///
-/// `Display` is the line that people read; [`to_lines`](Self::to_lines) is it for a plain member.
+/// `Display` is the line that people read; [`to_lines`](Self::to_lines) returns the lines of a plain member.
 ///
 /// ```
 /// use chat_proto::{Author, DirectItem, MemberId, Text};
@@ -86,7 +86,8 @@ pub enum DirectItem {
         /// Whether it is ignored.
         is_ignored: bool,
     },
-    /// This member goes to another room: its client ends this connection and begins anew, with a hello that names the room.
+    /// This member goes to another room: its client ends this connection and begins anew, with a hello that names the
+    /// room.
     Move {
         /// The room's name.
         room: Text,
@@ -115,8 +116,8 @@ pub enum DirectItem {
 }
 
 impl DirectItem {
-    /// The line in place of `line`, the one before, if both tell a plain member that its messages are not said, for the same
-    /// reason.
+    /// One line in place of this one and of `line`, the one before it, if both tell a plain member that messages are
+    /// not said, for the same reason.
     ///
     /// ```
     /// use chat_proto::{DirectItem, Text};

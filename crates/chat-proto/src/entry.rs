@@ -66,7 +66,8 @@ pub enum Event {
         /// How many members are present after it.
         members: u32,
     },
-    /// A presence summary: joins and leaves of a large room, counted in one entry so that they do not drown the messages.
+    /// A presence summary: joins and leaves of a large room, counted in one entry so that they do not drown the
+    /// messages.
     PresenceSummary {
         /// How many joined since the last such entry.
         joined: u32,

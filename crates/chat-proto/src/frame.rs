@@ -4,7 +4,7 @@
 //! length u16 LE | kind u8 | fields
 //! ```
 //!
-//! Kinds and the order of fields are the wire format, which the golden bytes in the tests hold fast. It can grow: a
+//! Kinds and the order of fields are the wire format, which golden bytes in the tests fix. It can grow: a
 //! new kind is skipped by those that do not know it, and so are new fields behind the known ones. Anything else
 //! needs a new [`VERSION`](crate::VERSION).
 

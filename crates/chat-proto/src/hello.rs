@@ -10,8 +10,8 @@ use crate::{
     limits::{PRESENT_AUTHORS_MAX, VERSIONS_MAX},
 };
 
-/// The server takes a text that begins with `/` for a command, and says one that begins with `//` with a single `/`. A bit
-/// of [`Welcome::capabilities`].
+/// The server takes a text that begins with `/` for a command, and says one that begins with `//` with a single `/`. A
+/// bit of [`Welcome::capabilities`].
 pub const COMMANDS: u64 = 1;
 
 /// How a member introduces itself.
@@ -49,8 +49,9 @@ impl Default for Hello {
 
 /// The identity of a membership across connections.
 ///
-/// Whoever knows the key can resume the session, so that it is a secret between the member and the
-/// room: `Debug` leaves it out, and so does everything for people that serde writes, JSON for example. On the wire it is there.
+/// Anyone who knows the key can resume the session, so it is a secret between the member and the
+/// room: `Debug` leaves it out, and so does everything for people that serde writes, JSON for example. On the wire it
+/// is there.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 pub struct Session {
     /// Which member of the room. The same over all connections of the session.
@@ -103,7 +104,7 @@ pub struct Welcome {
     pub version: u8,
     /// The server's capabilities beyond the version, one bit each: [`COMMANDS`].
     pub capabilities: u64,
-    /// Which life of the room this is; sequence numbers and members compare only within one.
+    /// The room's epoch; sequence numbers and members compare only within one.
     pub epoch: u64,
     /// The session to show when resuming.
     pub session: Session,

@@ -1,8 +1,8 @@
 //! The chat as JSON: what a browser, the pipes of `--json` and a member over WebSocket read and write.
 //!
-//! There is one schema. [`Request`] is what a member says, [`Report`] is what it hears. Each is an object with a field `type`.
-//! Numbers that a JavaScript number cannot hold are strings, and so are addresses and names. PROTOCOL.md, section 14, has every
-//! object with its fields, and the meaning of each over WebSocket.
+//! There is one schema. [`Request`] is what a member says, [`Report`] is what it hears. Each is an object with a field
+//! `type`. Numbers that a JavaScript number cannot hold are strings, and so are addresses and names. PROTOCOL.md,
+//! section 14, has every object with its fields, and the meaning of each over WebSocket.
 //!
 //! ```
 //! use chat_proto::json::{Report, Request};

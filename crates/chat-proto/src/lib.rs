@@ -1,6 +1,6 @@
 //! What travels through a chat room: bytes in, values out, and back.
 //!
-//! This crate knows the words of the chat and nothing else. It opens no socket, reads no clock and
+//! This crate knows the formats of the chat and nothing else. It opens no socket, reads no clock and
 //! starts no thread; every type here can be driven from a test with literals.
 //!
 //! | you have | you want | use |

@@ -1,4 +1,4 @@
-//! The one line of text that all of this is about.
+//! The line of text that people read.
 
 use std::{fmt, str::FromStr};
 
@@ -28,7 +28,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line in parts, for whoever writes many of them: `author` is what the author's `Display` writes, which a
+    /// A line in parts, for code that writes many of them: `author` is what the author's `Display` writes, which a
     /// [`Spelling`](crate::Spelling) remembers.
     ///
     /// ```

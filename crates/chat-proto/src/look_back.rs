@@ -20,9 +20,9 @@ pub struct LookBack {
     pub before: u64,
     /// At most this many. The room sends no more than [`LOOK_BACK_MESSAGES_MAX`].
     pub messages: u8,
-    /// Only what is shown as said by this author, in any case of letters.
+    /// Only messages that are shown with this author, in any case of letters.
     pub author: Option<Author>,
-    /// Only what has all of these words, in any case of letters.
+    /// Only messages with all of these words, in any case of letters.
     pub words: Option<Text>,
 }
 
@@ -44,13 +44,13 @@ impl LookBack {
         LookBack { before: seq, ..self }
     }
 
-    /// Only what this author said.
+    /// Only messages of this author.
     #[must_use]
     pub fn by(self, author: Author) -> LookBack {
         LookBack { author: Some(author), ..self }
     }
 
-    /// Only what has all of these words.
+    /// Only messages with all of these words.
     #[must_use]
     pub fn with_words(self, words: Text) -> LookBack {
         LookBack { words: Some(words), ..self }

@@ -98,15 +98,16 @@ impl FromStr for Name {
     }
 }
 
-/// Whether it is a name of ASCII letters, digits, `-` and `_`. Most are, and need no tables: a server of a cluster reads one with
-/// each message.
+/// Whether it is a name of ASCII letters, digits, `-` and `_`. Most are, and need no tables: a server of a cluster
+/// reads one with each message.
 fn is_plain(s: &str) -> bool {
     s.len() <= NAME_BYTES_MAX
         && s.starts_with(|c: char| c.is_ascii_alphabetic())
         && s.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// The skeleton of a name in lower case, without the marks that nobody sees: a dot on `i` and `j`, and the same mark again.
+/// The skeleton of a name in lower case, without the marks that nobody sees: a dot on `i` and `j`, and the same mark
+/// again.
 fn skeleton(s: &str) -> String {
     let mut skeleton = String::new();
     for character in unicode_security::skeleton(s).flat_map(char::to_lowercase) {
@@ -120,8 +121,8 @@ fn skeleton(s: &str) -> String {
     skeleton
 }
 
-/// A name by which all that differ from it in case only are the same. Lower case alone would leave `ß` beside `SS`, and both of
-/// the sigmas.
+/// A name by which all that differ from it in case only are the same. Lower case alone would leave `ß` beside `SS`, and
+/// both of the sigmas.
 fn without_case(s: &str) -> String {
     if s.is_ascii() {
         return s.to_ascii_lowercase();

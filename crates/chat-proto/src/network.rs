@@ -84,7 +84,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// Why a string is no [`Network`].
+/// Why a string is not a [`Network`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected an address, or a network such as 10.0.0.0/8 or fd00::/8")]
 pub struct NetworkError;

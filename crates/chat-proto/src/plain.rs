@@ -17,8 +17,8 @@ use crate::{buffer, limits::PLAIN_LINE_BYTES_MAX};
 /// Cuts a plain peer's bytes into lines, strips telnet commands and learns the peer's [`LineEnding`].
 ///
 /// LF, CR LF, CR NUL (telnet) and a bare CR each end a line. A CR ends it at once; an LF or NUL
-/// after it, even in a later read, is swallowed. NULs between lines are padding and are dropped. What a line
-/// holds besides is not looked at: give it to [`Text::split`](crate::Text::split).
+/// after it, even in a later read, is swallowed. NULs between lines are padding and are dropped. The content of a line
+/// is not checked: give it to [`Text::split`](crate::Text::split).
 ///
 /// # The line ending
 ///
@@ -178,9 +178,9 @@ impl PlainSplitter {
 
     /// Says that no byte came for [`QUIET`](crate::limits::QUIET); the clock is the caller's.
     ///
-    /// Returns the unfinished bytes if they are a message: those of a peer that ends its messages with nothing, or of one
-    /// that has begun with words and no line break. That peer counts as [`LineEnding::Undelimited`] from now on. Otherwise
-    /// this is `None` and changes nothing: a line takes as long as a person takes to type it.
+    /// Returns the unfinished bytes if they are a message: those of a peer that ends its messages with nothing, or of
+    /// one that has begun with words and no line break. That peer counts as [`LineEnding::Undelimited`] from now on.
+    /// Otherwise this is `None` and changes nothing: a line takes as long as a person takes to type it.
     pub fn quiet(&mut self) -> Option<Vec<u8>> {
         self.let_go();
         if !self.ends_when_quiet() {
@@ -190,8 +190,8 @@ impl PlainSplitter {
         self.take_unfinished()
     }
 
-    /// Says that no byte came for a long time; how long is the caller's choice. Returns the unfinished line, if there is one,
-    /// as a message. If it came in words, the peer seems to end its messages with nothing.
+    /// Says that no byte came for a long time; how long is the caller's choice. Returns the unfinished line, if there
+    /// is one, as a message. If it came in words, the peer seems to end its messages with nothing.
     pub fn lapse(&mut self) -> Option<Vec<u8>> {
         self.let_go();
         if !self.line.is_empty() && self.arrival == Some(Arrival::Words) {
@@ -224,8 +224,8 @@ impl PlainSplitter {
 
     /// Bytes to send back, if any: refusals of the telnet options that the peer proposed.
     ///
-    /// Of those at most [`TELNET_REPLY_BYTES_MAX`](crate::limits::TELNET_REPLY_BYTES_MAX) bytes
-    /// wait here, later ones are dropped.
+    /// At most [`TELNET_REPLY_BYTES_MAX`](crate::limits::TELNET_REPLY_BYTES_MAX) bytes of them wait here; later ones
+    /// are dropped.
     pub fn take_reply(&mut self) -> Option<Vec<u8>> {
         self.replies.take()
     }
@@ -244,7 +244,7 @@ impl PlainSplitter {
         (!line.is_empty()).then_some(line)
     }
 
-    /// The line in the buffer has ended: what came key by key was edited meanwhile.
+    /// The line in the buffer has ended. If it came key by key, applies its editing keys.
     fn end_line(&mut self) {
         self.spoke |= !self.line.is_empty();
         match self.arrival.take() {
@@ -270,7 +270,7 @@ impl PlainSplitter {
         Ok(())
     }
 
-    /// What follows the NULs at the beginning of a line, if a line came before: they are the rest of a buffer that a
+    /// The data without NULs at the beginning of a line, if a line came before: they are the rest of a buffer that a
     /// program has sent whole.
     fn without_padding<'d>(&self, data: &'d [u8]) -> &'d [u8] {
         let padding = if self.spoke { data.iter().take_while(|&&byte| byte == 0).count() } else { 0 };
@@ -301,7 +301,7 @@ impl PlainSplitter {
     fn examine(&mut self, _bytes: usize) {}
 }
 
-/// Takes what stands before `found` from the front of `input`, and the byte there; or everything.
+/// Takes the bytes before `found` from the front of `input`, and the byte there; without `found`, everything.
 fn cut<'i>(input: &mut &'i [u8], found: Option<usize>) -> (&'i [u8], Option<u8>) {
     match found {
         Some(at) => {

@@ -73,7 +73,7 @@ pub enum LeaveReason {
         /// What to show for it: which room, and why not.
         text: Text,
     },
-    /// What a later version of the protocol knows.
+    /// A reason of a later version of the protocol.
     Other {
         /// Its code on the wire.
         code: u8,
@@ -117,7 +117,7 @@ impl LeaveReason {
         LeaveReason::NoRoom { text: cut(why.as_str(), PHRASE_BYTES_MAX) }
     }
 
-    /// What a plain peer reads behind `[*] Closed: `: the phrase, or for [`Quit`](Self::Quit) that it has left.
+    /// The text that a plain peer reads after `[*] Closed: `: the phrase, or for [`Quit`](Self::Quit) that it has left.
     #[must_use]
     pub fn farewell(&self) -> String {
         if *self == Self::Quit { "you have left".to_owned() } else { self.to_string() }
@@ -206,7 +206,7 @@ impl fmt::Display for LeaveReason {
     }
 }
 
-/// What follows `word` in a phrase; the whole phrase if it does not begin like that.
+/// The text after `word` in a phrase; the whole phrase if it does not begin like that.
 fn why(phrase: &str, word: &str) -> Text {
     let why = match phrase.strip_prefix(word).map(|rest| (rest, rest.strip_prefix(": "))) {
         Some(("", _)) => "",

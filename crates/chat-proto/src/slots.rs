@@ -11,7 +11,8 @@ use crate::limits::ACK_BITMAP_BYTES_MAX as BYTES;
 
 const WORDS: usize = BYTES / 8;
 
-/// A set of the [`SLOTS_AHEAD_MAX`](crate::limits::SLOTS_AHEAD_MAX) slots from some slot on, named by their offset from it.
+/// A set of the [`SLOTS_AHEAD_MAX`](crate::limits::SLOTS_AHEAD_MAX) slots from some slot on, named by their offset from
+/// it.
 ///
 /// Takes 128 bytes wherever it stands. On the wire it is a bitmap without its zero bytes at the end.
 ///

@@ -20,8 +20,9 @@ use crate::limits::TEXT_BYTES_MAX;
 /// The text of one message: one clean line of at most [`TEXT_BYTES_MAX`] bytes, perhaps empty.
 ///
 /// Clean means that it holds no line break, no control character, and no invisible character except where a word
-/// or an emoji is spelt with it (joiners, variation selectors, the tags of a flag, ...). Cleaning shows a C0 control as its
-/// control picture and what could mislead as U+FFFD, and drops what is only invisible. A clone shares the bytes.
+/// or an emoji is spelt with it (joiners, variation selectors, the tags of a flag, ...). Cleaning shows a C0 control as
+/// its control picture and a misleading character as U+FFFD, and drops the other invisible ones. A clone shares the
+/// bytes.
 ///
 /// ```
 /// use chat_proto::Text;
@@ -52,8 +53,8 @@ impl Text {
         Text::checked(&clean::clean(s))
     }
 
-    /// One line of anything: cleaned as [`one_line`](Self::one_line) does, and cut to [`TEXT_BYTES_MAX`] between characters as
-    /// people see them. For text of the program's own, where a cut is better than an error.
+    /// One line of anything: cleaned as [`one_line`](Self::one_line) does, and cut to [`TEXT_BYTES_MAX`] between
+    /// characters as people see them. For text of the program's own, where a cut is better than an error.
     ///
     /// ```
     /// use chat_proto::{Text, limits::TEXT_BYTES_MAX};
@@ -63,19 +64,19 @@ impl Text {
     /// ```
     pub fn lossy(s: &str) -> Text {
         let clean = clean::clean(s);
-        // A cut may leave half of what was kept for its neighbour's sake. What is replaced is no shorter than U+FFFD.
+        // A cut may take the neighbour that an invisible character was kept for. No replaced character is shorter than
+        // U+FFFD.
         Text(clean::clean(front(&clean, TEXT_BYTES_MAX)).into())
     }
 
     /// Splits bytes at line breaks and cleans them into as many texts as it takes; nothing is lost.
     ///
     /// LF, CR LF, CR NUL and a bare CR end a line; the last of them does not begin another. So do NULs, however many,
-    /// with a line break after them: programs send the NUL that ends their strings, or a whole buffer of which the rest is
-    /// zero. No bytes give no text, a line break alone gives an empty one. Each maximal invalid part of
-    /// UTF-8 becomes one U+FFFD, as with [`String::from_utf8_lossy`]. A line longer than
-    /// [`TEXT_BYTES_MAX`] when clean is split where no character that people see is cut; only one
-    /// that is longer by itself is cut inside. An invisible character that a cut separates from its neighbours is dropped
-    /// or becomes U+FFFD.
+    /// with a line break after them: programs send the NUL that ends their strings, or a whole buffer of which the rest
+    /// is zero. No bytes give no text, a line break alone gives an empty one. Each maximal invalid part of UTF-8
+    /// becomes one U+FFFD, as with [`String::from_utf8_lossy`]. A line longer than [`TEXT_BYTES_MAX`] when clean is
+    /// split where no character that people see is cut; only one that is longer by itself is cut inside. An invisible
+    /// character that a cut separates from its neighbours is dropped or becomes U+FFFD.
     ///
     /// Lazy: it holds one cleaned line at a time, at most three times as long as the line, and
     /// nothing of a line of printable ASCII, which costs one copy.
@@ -172,7 +173,7 @@ impl Iterator for Split<'_> {
         if self.bytes.is_empty() {
             return None;
         }
-        // Mostly all of it is one line.
+        // Usually all of it is one line.
         let (line, is_ascii) = if clean::is_printable_ascii(self.bytes) {
             (std::mem::take(&mut self.bytes), true)
         } else {
@@ -205,8 +206,8 @@ impl Split<'_> {
         self.at += piece.len();
         let is_cut = piece.len() < self.line.len();
         let text = if is_cut && self.has_invisible {
-            // Its neighbours, or the end of what it begins, may be in another piece. Nothing becomes longer: what
-            // may be replaced and U+FFFD are both three bytes long, or it was replaced before.
+            // The neighbours of an invisible character, or the one that closes it, may be in another piece. Nothing
+            // becomes longer: a character that is replaced now is three bytes long, as U+FFFD is.
             Text(clean::clean(piece).into())
         } else {
             Text(piece.into())

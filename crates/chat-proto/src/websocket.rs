@@ -23,7 +23,8 @@ impl WebSocketFrame {
         }
     }
 
-    /// Appends a frame with the bytes that `payload` appends, at most 64 KiB. An empty message is not a message.
+    /// Appends a frame with the bytes that `payload` appends, at most 64 KiB. Appends nothing for an empty `Text` or
+    /// `Binary`.
     ///
     /// ```
     /// use chat_proto::WebSocketFrame;

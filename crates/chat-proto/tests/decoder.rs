@@ -140,7 +140,7 @@ fn a_payload_cut_short_is_refused() {
 }
 
 #[test]
-fn payloads_that_are_no_frame_are_refused() {
+fn payloads_that_are_not_a_frame_are_refused() {
     let u64_max = [0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
     let cases: &[(&str, &[&[u8]])] = &[
         ("reserved first byte of an integer", &[&[0x83, 0xff]]),

@@ -15,7 +15,7 @@ use crate::schema::{self, id, seq};
 use crate::schema::{signed, unsigned};
 use crate::store;
 
-/// What a removed message is replaced by. It keeps its place, because messages are numbered without gaps.
+/// The text in place of a removed message. The message keeps its place, because messages are numbered without gaps.
 const REMOVED: &str = "(removed)";
 
 /// A history that is read, or changed while no server has it.
@@ -129,13 +129,14 @@ impl Archive {
         Ok(())
     }
 
-    /// Replaces what these authors have said, or these messages of a room, by `(removed)`, and removes every trace of the old
-    /// texts from the file. An author is meant in any case of letters; the name is removed from its sessions, too. Returns how many
-    /// messages were replaced.
+    /// Replaces what these authors have said, or these messages of a room, by `(removed)`, and removes every trace of
+    /// the old texts from the file. An author is meant in any case of letters; the name is removed from its sessions,
+    /// too. Returns how many messages were replaced.
     ///
     /// # Errors
     ///
-    /// [`OpenError::InUse`] while a server has the history; [`ReadError::Unclean`] if another program reads it; [`ReadError`].
+    /// [`OpenError::InUse`] while a server has the history; [`ReadError::Unclean`] if another program reads it;
+    /// [`ReadError`].
     pub fn redact(self, room: Option<&str>, author: Option<&str>, seqs: &[u64]) -> Result<usize, ReadError> {
         let rooms = match room {
             Some(name) => vec![self.room(name)?],
@@ -170,9 +171,10 @@ impl Archive {
         if is_busy { Err(ReadError::Unclean { replaced }) } else { Ok(replaced) }
     }
 
-    /// Adds the lines `[author] text` of a log to a room of a history. The file and the room are made if there are none. A line without
-    /// an author is the room's. A line with a time before it (RFC 3339, as a log file has it) was said then, but not before what is
-    /// there already; the others were said at `unix_ms`. Returns how many messages were added.
+    /// Adds the lines `[author] text` of a log to a room of a history. The file and the room are made if there are
+    /// none. A line without an author is the room's. A line with a time before it (RFC 3339, as a log file has it) was
+    /// said then, but not before the messages that are there already; the others were said at `unix_ms`. Returns how
+    /// many messages were added.
     ///
     /// # Errors
     ///

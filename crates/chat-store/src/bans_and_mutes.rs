@@ -22,7 +22,7 @@ pub(crate) enum List {
 #[derive(Clone, Debug)]
 pub(crate) struct KeptList {
     list: List,
-    /// The file does not say the same.
+    /// The list has changed since it was written.
     is_changed: Arc<AtomicBool>,
 }
 
@@ -34,7 +34,8 @@ impl List {
         }
     }
 
-    /// Adds to it what is in the file. Somebody may have edited the file: what cannot be understood, or is too much, is left out.
+    /// Adds to it what is in the file. Somebody may have edited the file: entries that cannot be understood, or are too
+    /// many, are left out.
     pub(crate) fn read(&self, connection: &Connection) -> rusqlite::Result<()> {
         match self {
             Self::Bans(bans) => read_bans(connection, bans),

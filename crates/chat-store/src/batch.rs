@@ -28,7 +28,7 @@ pub(crate) struct Batch {
     len: usize,
 }
 
-/// What a batch has in it for one room.
+/// The part of a batch for one room.
 pub(crate) struct Share {
     pub(crate) opening: u64,
     pub(crate) records: Vec<Record>,
@@ -124,8 +124,8 @@ pub(crate) fn write(
     Ok(seq)
 }
 
-/// Writes messages of a copy, which have their numbers already. Some may be missing, and some may be in the file already. Returns the
-/// newest message afterwards.
+/// Writes messages of a copy, which have their numbers already. Some may be missing, and some may be in the file
+/// already. Returns the newest message afterwards.
 pub(crate) fn copy(
     transaction: &Transaction<'_>,
     room: i64,

@@ -6,11 +6,12 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sync {
-    /// A confirmed message is with the operating system: it survives the end of the process, even by `kill -9`. Loss of power may
-    /// cost the newest messages, and never damages the file.
+    /// A confirmed message is with the operating system: it survives the end of the process, even by `kill -9`. Loss of
+    /// power may cost the newest messages, and never damages the file.
     #[default]
     Os,
-    /// A confirmed message is on the disk: it survives loss of power, too, provided that the disk really stores what it confirms.
+    /// A confirmed message is on the disk: it survives loss of power, too, provided that the disk really stores what it
+    /// confirms.
     Disk,
 }
 

@@ -1,4 +1,5 @@
-//! A copy of what another journal keeps, such as the stream that several servers share: old messages are read and searched in the file.
+//! A copy of what another journal keeps, such as the stream that several servers share: old messages are read and
+//! searched in the file.
 //!
 //! ```text
 //!   say --> submit --> the other journal --> commit --> the room
@@ -8,8 +9,8 @@
 //!                          +-------------> Copier (a thread) --> the file
 //! ```
 //!
-//! The other journal decides, and nobody waits for the copy. What the copy does not have yet is read from the other journal, and so is
-//! what it has deleted.
+//! The other journal decides, and nobody waits for the copy. Messages that the copy does not have yet, or has deleted,
+//! are read from the other journal.
 
 mod copier;
 mod journal;

@@ -44,7 +44,8 @@ pub enum OpenError {
     /// It cannot be read by this user.
     #[error("it cannot be read: check the permissions of the file and its directory")]
     Unreadable,
-    /// It cannot be read where it is: its newest messages are in the log beside it, and SQLite needs to write there to read them.
+    /// It cannot be read where it is: its newest messages are in the log beside it, and SQLite needs to write there to
+    /// read them.
     #[error(
         "its newest messages are in the file beside it that ends in -wal: copy both to a directory that can be written"
     )]

@@ -1,4 +1,4 @@
-//! What stands in the way of a history before SQLite looks at it, and how one is read where nothing can be written.
+//! Checks of a path before SQLite opens the file, and reading a history where nothing can be written.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -81,7 +81,8 @@ fn directory(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// A connection to a file that nobody changes, such as one on a disk that can only be read: SQLite makes no files beside it.
+/// A connection to a file that nobody changes, such as one on a disk that can only be read: SQLite makes no files
+/// beside it.
 ///
 /// # Errors
 ///
@@ -92,7 +93,7 @@ pub(crate) fn connect_unchanging(path: &Path) -> Result<Connection, OpenError> {
     if Path::new(&log).metadata().is_ok_and(|log| log.len() > 0) {
         return Err(OpenError::LogBeside);
     }
-    // What has a meaning of its own in a URI (RFC 3986, section 2.1).
+    // Characters with a meaning of their own in a URI (RFC 3986, section 2.1).
     let uri = path.to_str().ok_or(OpenError::Unreadable)?;
     let uri = uri.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     let flags =

@@ -1,4 +1,5 @@
-//! Keeps the history of chat rooms in **one SQLite file**, and searches it: a [`Journal`](chat_core::journal::Journal) for `chat-core`.
+//! Keeps the history of chat rooms in **one SQLite file**, and searches it: a [`Journal`](chat_core::journal::Journal)
+//! for `chat-core`.
 //!
 //! ```no_run
 //! use chat_core::{Room, RoomConfig};
@@ -20,8 +21,9 @@
 //!
 //! A store can also copy what another journal keeps, such as a stream that several servers share: [`Store::copy_of`].
 //!
-//! One thread writes, and two read. The words of messages are indexed when there is nothing else to write, so that searching
-//! never slows down talking; of the messages that wait for it a search looks through the newest 100,000. `sqlite3 chat.db 'SELECT * FROM history'` shows everything.
+//! One thread writes, and two read. The words of messages are indexed when there is nothing else to write, so that
+//! searching never slows down talking; of the messages that wait for it a search looks through the newest 100,000.
+//! `sqlite3 chat.db 'SELECT * FROM history'` shows everything.
 
 mod archive;
 mod bans_and_mutes;

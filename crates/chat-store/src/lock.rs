@@ -12,7 +12,8 @@ use crate::file;
 pub(crate) struct Lock(#[expect(dead_code, reason = "closing it releases the lock")] File);
 
 impl Lock {
-    /// Locks the file beside the history, whose own locks are SQLite's. Each name of the history leads to the same lock.
+    /// Locks the file beside the history, whose own locks are SQLite's. Each name of the history leads to the same
+    /// lock.
     pub(crate) fn take(history: &Path) -> Result<Self, OpenError> {
         let mut path = file::real(history).into_os_string();
         path.push("-lock");
@@ -43,8 +44,8 @@ impl Lock {
     }
 }
 
-/// Gives the lock to the owner of the history, and to nobody else: whoever can open it can keep the server out. Root may have made it.
-/// If this is not allowed, it stays as it is.
+/// Gives the lock to the owner of the history, and to nobody else: whoever can open it can keep the server out. Root
+/// may have made it. If this is not allowed, it stays as it is.
 #[cfg(unix)]
 fn belong_with(lock: &File, history: &Path) {
     use std::fs::Permissions;

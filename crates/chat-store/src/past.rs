@@ -21,8 +21,8 @@ struct RoomRow {
     slow_ms: Option<i64>,
 }
 
-/// Opens a room, which is made if there is none: its id, its newest sequence number, its past. Its ids are set aside before
-/// this returns.
+/// Opens a room, which is made if there is none: its id, its newest sequence number, its past. Its ids are set aside
+/// before this returns.
 pub(crate) fn open(
     connection: &mut Connection,
     name: &str,
@@ -116,8 +116,8 @@ pub(crate) struct CopyRoom {
     pub(crate) is_open: Arc<()>,
 }
 
-/// Opens the copy of a room that began with this seed at this time. It is made if there is none. `None` if the file has other messages
-/// of a room of this name; then nothing is changed.
+/// Opens the copy of a room that began with this seed at this time. It is made if there is none. `None` if the file has
+/// other messages of a room of this name; then nothing is changed.
 pub(crate) fn open_copy(
     connection: &mut Connection,
     name: &str,

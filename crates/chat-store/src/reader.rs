@@ -129,7 +129,7 @@ fn is_all(filter: &Filter) -> bool {
     filter.author.is_none() && filter.words.as_deref().is_none_or(|words| words.trim().is_empty())
 }
 
-/// What the index is asked for: each word as it is, and none of it an operator.
+/// The query for the index: each word as it is, and none as an operator.
 fn expression(filter: &Filter) -> String {
     let quoted = |words: &str| format!("\"{}\"", words.replace('"', "\"\""));
     let author = filter.author.iter().map(|author| format!("author : {}", quoted(author)));

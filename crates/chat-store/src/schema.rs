@@ -10,8 +10,8 @@ const APPLICATION_ID: i32 = 0x4348_4154;
 /// The version of the tables below.
 const VERSION: i32 = 3;
 
-/// Bits of a message's id that are its sequence number; those above are its room. So the messages of a room are neighbours, in
-/// order, and each is appended at the end of its room.
+/// Bits of a message's id that are its sequence number; those above are its room. So the messages of a room are
+/// neighbours, in order, and each is appended at the end of its room.
 pub(crate) const SEQ_BITS: u32 = 40;
 
 /// How each version is made from the one before; the first one from nothing.
@@ -96,8 +96,8 @@ const THIRD: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// Makes the tables in a new file, or brings an older file to the present version. A file that is not ours, or of a newer
-/// version, is left alone.
+/// Makes the tables in a new file, or brings an older file to the present version. A file that is not ours, or of a
+/// newer version, is left alone.
 pub(crate) fn prepare(connection: &mut Connection) -> Result<(), OpenError> {
     let version = check(connection)?;
     if version == VERSION {

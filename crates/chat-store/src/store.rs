@@ -25,10 +25,11 @@ use crate::reader::Readers;
 use crate::schema;
 use crate::writer::{Job, Writer};
 
-/// A history that is open to be written: one SQLite file with the messages, topics, names and sessions of rooms, and the bans and mutes of their server.
+/// A history that is open to be written: one SQLite file with the messages, topics, names and sessions of rooms, and
+/// the bans and mutes of their server.
 ///
-/// `Store` is a handle: clones share the file. When the last one is dropped, everything that was submitted is written and the
-/// file is closed; the rooms made from it refuse messages then.
+/// `Store` is a handle: clones share the file. When the last one is dropped, everything that was submitted is written
+/// and the file is closed; the rooms made from it refuse messages then.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Inner>);
 
@@ -116,7 +117,8 @@ impl Store {
         self.keep_list(List::Bans(bans.clone()))
     }
 
-    /// As [`keep_bans`](Self::keep_bans), for the mutes: those of [`Room::mute_list`](chat_core::Room::mute_list), for all rooms of a server.
+    /// As [`keep_bans`](Self::keep_bans), for the mutes: those of [`Room::mute_list`](chat_core::Room::mute_list), for
+    /// all rooms of a server.
     ///
     /// # Errors
     ///
@@ -132,13 +134,13 @@ impl Store {
         Ok(())
     }
 
-    /// Journals of rooms that `source` keeps, such as a stream that servers share, and that this store copies: old messages are read and
-    /// searched in the file. The source decides the order, and nobody waits for the copy. A copy that is behind catches up; what it
-    /// does not have is read from the source, except for searches. A file with messages that are not those of the source is refused when a
-    /// room is opened, and not changed.
+    /// Journals of rooms that `source` keeps, such as a stream that servers share, and that this store copies: old
+    /// messages are read and searched in the file. The source decides the order, and nobody waits for the copy. A copy
+    /// that is behind catches up; messages that it does not have are read from the source, except for searches. A file
+    /// with messages that are not those of the source is refused when a room is opened, and not changed.
     ///
-    /// The source says when its rooms began ([`Past::began`](chat_core::journal::Past::began)), and with which seed: that is how a copy is
-    /// recognised. Once the store is closed, rooms go on without it.
+    /// The source says when its rooms began ([`Past::began`](chat_core::journal::Past::began)), and with which seed:
+    /// that is how a copy is recognised. Once the store is closed, rooms go on without it.
     ///
     /// # Errors
     ///
@@ -163,7 +165,7 @@ impl Store {
     }
 }
 
-/// Makes the file if there is none. What is in it is not for everyone: the messages, and the secret of the session keys.
+/// Makes the file if there is none. Its content is not for everyone: the messages, and the secret of the session keys.
 pub(crate) fn make(path: &Path) -> Result<(), OpenError> {
     let mut options = File::options();
     options.write(true).create_new(true);
@@ -199,7 +201,8 @@ impl Inner {
             }
         }
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The last handle may be dropped on the writer's own thread, when a room is open that nobody waits for any more.
+        // The last handle may be dropped on the writer's own thread, when a room is open that nobody waits for any
+        // more.
         if writer.as_ref().is_some_and(|writer| writer.thread().id() == thread::current().id()) {
             let _ends_without = self.jobs.try_send(Job::Stop); // once nobody has a room any more
             return;

@@ -1,4 +1,4 @@
-//! The thread that writes: many records in one transaction, and what can wait when there is nothing to write.
+//! The thread that writes: many records in one transaction, and housekeeping when there is nothing to write.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -68,9 +68,9 @@ pub(crate) struct Writer {
     is_busy: bool,
     /// Records that could not be written since the last ones that could.
     refused: u64,
-    /// What can wait did not work when it was tried last.
+    /// Housekeeping failed when it was tried last.
     is_idle_work_failing: bool,
-    /// What can wait has waited too long.
+    /// Housekeeping has waited too long.
     is_overdue: bool,
     lists: Vec<KeptList>,
     /// A list could not be written when that was tried last.
@@ -158,7 +158,8 @@ impl Writer {
                 Job::Keep { opening, record } => {
                     batch.push(opening, record);
                     if batch.len() < BATCH_MAX {
-                        // Those that are read from one socket come in a row, and are to be written to everyone together.
+                        // Those that are read from one socket come in a row, and are to be written to everyone
+                        // together.
                         next = jobs.try_recv().ok();
                         if next.is_none() && self.is_busy {
                             next = jobs.recv_timeout(GAP_MAX).ok();

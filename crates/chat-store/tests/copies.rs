@@ -125,7 +125,7 @@ fn a_copy_that_was_away_has_everything_once_afterwards() {
 }
 
 #[test]
-fn what_either_side_has_deleted_is_read_from_the_other_one() {
+fn messages_that_either_side_has_deleted_are_read_from_the_other_one() {
     for is_source_short in [true, false] {
         let directory = directory();
         let (source_path, path) = paths(&directory);
@@ -194,7 +194,7 @@ fn a_file_with_other_messages_is_refused_and_not_changed() {
     drop(say(&support::room(&source), 1, 20));
     drop(say(&support::room(&copy), 1, 10));
     let why = copied_room(&copy, &source).unwrap_err().to_string();
-    assert!(why.contains("copy.db is no copy of the messages") && why.contains("Move it away"), "{why}");
+    assert!(why.contains("copy.db is not a copy of the messages") && why.contains("Move it away"), "{why}");
     assert_eq!(messages(&path), numbers(1..=10));
 }
 
@@ -221,7 +221,7 @@ fn a_copy_that_went_on_by_itself_is_refused() {
         let sessions = || file.query_row("SELECT count(*) FROM sessions", [], |row| row.get::<_, i64>(0));
         let before = sessions().unwrap();
         let why = copied_room(&copy, &source).unwrap_err().to_string();
-        let expected = if own == 30 { "up to number 40" } else { "is no copy" };
+        let expected = if own == 30 { "up to number 40" } else { "is not a copy" };
         assert!(why.contains(expected) && why.contains("Move it away"), "{why}");
         copy.flush();
         assert_eq!(sessions().unwrap(), before, "it is as it was");

@@ -21,7 +21,7 @@ fn ban(who: &str, why: &str, until_unix_ms: Option<u64>) -> Ban {
 }
 
 #[test]
-fn what_operators_have_decided_survives() {
+fn decisions_of_operators_survive_a_restart() {
     let directory = directory();
     let path = directory.path().join("chat.db");
     let bans = [ban("192.0.2.0/24", "spam", Some(4_951_800_000_250)), ban("ann", "", None)];

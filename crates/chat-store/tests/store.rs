@@ -71,7 +71,7 @@ fn old_messages_are_read_page_by_page_and_found_by_their_words() {
         assert_eq!(search("NUMBER 1234", None), ["[ann] message number 1234"], "indexed: {is_indexed}");
         assert_eq!(search("1234", Some("Ann")), ["[ann] message number 1234"], "indexed: {is_indexed}");
         assert_eq!(search("1234", Some("bob")), [""; 0], "indexed: {is_indexed}");
-        assert_eq!(search("\" OR text:*", None), [""; 0], "it is no operator");
+        assert_eq!(search("\" OR text:*", None), [""; 0], "it is not an operator");
         assert_eq!(
             search("n\u{fa}mber-1234 \"", None),
             ["[ann] message number 1234"],
@@ -249,7 +249,7 @@ fn whether_the_next_server_can_go_on_is_found_out_while_the_first_one_writes() {
     Store::check(&path).unwrap();
     say(&before, 11, 20);
     let other = directory.path().join("other");
-    fs::write(&other, "this is no database, however long one looks at it").unwrap();
+    fs::write(&other, "this is not a database, however long one looks at it").unwrap();
     assert!(matches!(Store::check(&other), Err(OpenError::Damaged(_) | OpenError::NotHistory)));
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(Store::check(&path), Err(OpenError::Newer { .. })));

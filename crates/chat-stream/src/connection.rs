@@ -61,8 +61,8 @@ enum Phase {
     Paused,
     /// Still a member, but its input is ignored: it gets its pending output, then leaves.
     Draining,
-    /// It has given the command to go to another room, or named one in its hello: it gets what it is owed, and moves once the room
-    /// is open. Until then nothing is taken from it.
+    /// It has given the command to go to another room, or named one in its hello: it gets what it is owed, and moves
+    /// once the room is open. Until then nothing is taken from it.
     Moving,
     /// It has given the command to leave: it gets what it is owed, then leaves.
     Quitting,
@@ -108,8 +108,8 @@ pub(crate) struct Connection {
     /// Bytes received and not processed yet: at most the bytes of one read.
     backlog: Box<[u8]>,
     outgoing: Outgoing,
-    /// When something is due, by `phase`: of what is received, the end of a pause, of lingering, of the first silence, or of the
-    /// time that a member has to read what it is owed before it moves.
+    /// When something is due, by `phase`: the rest of the input; the end of a pause, of lingering or of the first
+    /// silence; or the end of the time that a member has to read its output before it moves.
     due: Option<Instant>,
 }
 
@@ -301,7 +301,7 @@ impl Connection {
     /// The error of the socket. Then call [`give_up_writing`](Self::give_up_writing).
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>, socket: &mut impl Write) -> io::Result<bool> {
         if self.phase == Phase::Moving {
-            cx.feed_mut().pull(); // what others say until it goes is the member's, too
+            cx.feed_mut().pull(); // the member gets what others say until it goes
         }
         loop {
             if matches!(self.phase, Phase::Handshake | Phase::Lingering | Phase::Done) {
@@ -321,7 +321,7 @@ impl Connection {
                     return Ok(false);
                 }
                 (Ok(Flushed::All), Phase::Draining) => self.end(LeaveReason::Stopping, cx),
-                // It learns what became of what it said once the journal has that.
+                // It is told the results of its messages once the journal has them.
                 (Ok(Flushed::All), Phase::Moving | Phase::Quitting) if !self.is_answered(cx) => {
                     return Ok(false);
                 }

@@ -27,8 +27,8 @@ use crate::stream::{Readiness, Stream};
 #[cfg(feature = "web")]
 use crate::web::Web;
 
-/// The rooms of a server on one I/O thread over any stream of bytes, without a poll: **hand it the new connections, tell it what
-/// they are ready for, call it when it was woken or its deadline has passed**.
+/// The rooms of a server on one I/O thread over any stream of bytes, without a poll: **hand it the new connections,
+/// tell it what they are ready for, call it when it was woken or its deadline has passed**.
 ///
 /// `TcpTransport` of chat-tcp does that with sockets; a simulator does it with streams of its own
 /// and virtual time. The order within a turn:
@@ -81,11 +81,11 @@ pub struct Endpoint<S> {
     newcomers: Newcomers,
     newcomers_per_address_max: usize,
     limits_loopback: bool,
-    /// What browsers are served.
+    /// How browsers are served, if they are.
     offer: Offer,
     /// Bytes of lines that plain peers have begun and not ended, as far as the peers have counted them.
     unfinished: usize,
-    /// Of the newest peer.
+    /// The generation of the newest peer.
     generation: u16,
     /// Peers with an unhandled event, or with bytes left from their last turn.
     queue: VecDeque<usize>,
@@ -173,13 +173,13 @@ impl<S: Stream> Endpoint<S> {
 
     // ---- a turn --------------------------------------------------------------------------------
 
-    /// Serves the peers that are ready, and all members of the rooms in which there is anything new. Once the first room is closing,
-    /// input from members is ignored, and they leave once they have their pending output; when the time for that
-    /// is up, they are cut off.
+    /// Serves the peers that are ready, and all members of the rooms in which there is anything new. Once the first
+    /// room is closing, input from members is ignored, and they leave once they have their pending output; when the
+    /// time for that is up, they are cut off.
     pub fn turn(&mut self, now: Instant) -> Turn {
         self.read_queue(now);
         if self.deadlines.next().is_some_and(|deadline| deadline <= now) {
-            // What was said before comes first: it may be the answer that a peer waits for.
+            // Earlier messages come first: one of them may be the answer that a peer waits for.
             self.serve(now);
             self.expire(now);
         }
@@ -338,7 +338,7 @@ impl<S: Stream> Endpoint<S> {
                 place += usize::from(self.feeds.members(feed).get(place) == Some(&key));
             }
         }
-        // What was written to already is not tried again.
+        // A peer that was already written to is not tried again.
         let is_served = |peer: &Peer<S>| peer.connection.room.is_some_and(|room| grown.contains(&room));
         self.touched.retain(|&key| self.peers.get(key).is_some_and(|peer| !is_served(peer)));
         self.flush_touched(now);

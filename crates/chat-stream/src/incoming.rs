@@ -19,7 +19,7 @@ use crate::sniffing::FirstByte;
 #[cfg(feature = "web")]
 use crate::web::{Asked, Request, Web, WebSocket};
 
-/// What an endpoint offers to browsers.
+/// How an endpoint serves browsers, if it does.
 #[cfg(feature = "web")]
 pub(crate) type Offer = Option<Web>;
 #[cfg(not(feature = "web"))]
@@ -92,12 +92,12 @@ pub(crate) enum Wait {
 }
 
 impl Incoming {
-    /// Of a peer that speaks plain lines, whatever they begin with.
+    /// The input of a peer that speaks plain lines, whatever they begin with.
     pub(crate) fn plain() -> Self {
         Self::Plain(Box::new(Plain::known()))
     }
 
-    /// Of a peer that speaks frames.
+    /// The input of a peer that speaks frames.
     pub(crate) fn framed() -> Self {
         Self::Preface(PrefaceDecoder::new())
     }
@@ -160,13 +160,13 @@ impl Incoming {
         Some(heard)
     }
 
-    /// Of a peer whose first byte may begin text.
+    /// The input of a peer whose first byte may begin text.
     #[cfg(not(feature = "web"))]
     fn text(_first: u8, _offer: &Offer) -> Self {
         Self::Plain(Box::default())
     }
 
-    /// Of a peer whose first byte may begin text, and so a request, too.
+    /// The input of a peer whose first byte may begin text, and so a request, too.
     #[cfg(feature = "web")]
     fn text(first: u8, offer: &Offer) -> Self {
         match offer.as_ref().and_then(|web| Request::of(first, web)) {
@@ -175,7 +175,7 @@ impl Incoming {
         }
     }
 
-    /// Of a plain peer that has sent these bytes, which are not a whole line.
+    /// The input of a plain peer that has sent these bytes, which are not a whole line.
     #[cfg(feature = "web")]
     fn begun(mut bytes: &[u8]) -> Self {
         let mut plain = Box::<Plain>::default();
@@ -224,7 +224,7 @@ impl Incoming {
         }
     }
 
-    /// The format in which a peer reads that is to be greeted.
+    /// The format that a peer with a hello reads.
     pub(crate) fn format(&self) -> Format {
         match self {
             #[cfg(feature = "web")]
@@ -294,7 +294,7 @@ impl Incoming {
         }
     }
 
-    /// What must come next.
+    /// The input that must come next.
     pub(crate) fn wait(&self) -> Wait {
         match self {
             Self::Opening(_) => Wait::Opening,

@@ -29,8 +29,8 @@ pub(crate) const FAREWELL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a member that has given the command to leave may take to be written what it is owed.
 pub(crate) const QUITTING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a plain peer that has ended its side after it spoke waits for an answer. If nobody says anything meanwhile it
-/// leaves, or a program like `nc -N`, which waits for our end, would never end.
+/// How long a plain peer that has ended its side after it spoke waits for an answer. If nobody says anything meanwhile
+/// it leaves, or a program like `nc -N`, which waits for our end, would never end.
 pub(crate) const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of the unfinished lines of all plain peers of an I/O thread together: 64 lines of the greatest
@@ -44,8 +44,8 @@ pub(crate) const LINE_BYTES_FREE: usize = 1024;
 #[cfg(feature = "web")]
 pub(crate) const HTTP_HEAD_BYTES_MAX: usize = 8 * 1024;
 
-/// How long after a request a silent connection from the same address is one that the browser has opened in reserve, and no
-/// listener. Browsers open them together with the first request.
+/// How long after a request a silent connection from the same address is one that the browser has opened in reserve,
+/// and not a listener. Browsers open them together with the first request.
 #[cfg(feature = "web")]
 pub(crate) const SPARE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -60,9 +60,9 @@ pub(crate) const WEBSOCKET_MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// Bytes read from one peer in one turn; then the others have their share.
 pub(crate) const READ_BYTES_PER_TURN: usize = 64 * 1024;
 
-/// Bytes that messages said in one turn may take in the log, [`ENTRY_OVERHEAD_BYTES`](chat_core::limits::ENTRY_OVERHEAD_BYTES) for each included, before
-/// the members are served; a quarter of the log if that is less. So a turn cannot outrun the log, however
-/// many short lines one read holds.
+/// Bytes that messages said in one turn may take in the log,
+/// [`ENTRY_OVERHEAD_BYTES`](chat_core::limits::ENTRY_OVERHEAD_BYTES) for each included, before the members are served;
+/// a quarter of the log if that is less. So a turn cannot outrun the log, however many short lines one read holds.
 pub(crate) const HEARD_BYTES_PER_FANOUT: usize = 256 * 1024;
 
 /// Connections that are not members (yet, or any longer), beyond as many as the room may have members.
@@ -72,5 +72,6 @@ pub(crate) const BEYOND_MEMBERS_MAX: usize = 1024;
 /// before nothing more is read from it.
 pub(crate) const OUTBOX_BYTES_MAX: usize = 4 * 1024;
 
-/// Entries that the list of newcomers keeps of peers that are not newcomers any longer: so few are not worth tidying up.
+/// Entries that the list of newcomers keeps of peers that are not newcomers any longer: so few are not worth tidying
+/// up.
 pub(crate) const STALE_MAX: usize = 64;

@@ -45,7 +45,8 @@ pub(crate) enum Flushed {
     Blocked,
     /// The member lagged in a room that closes such members.
     Lagged,
-    /// Everything is written until a page of old messages comes from the journal. The first time, it is to be asked for.
+    /// Everything is written until a page of old messages comes from the journal. The first time, it is to be asked
+    /// for.
     Behind {
         /// It is to be asked for now.
         ask: bool,
@@ -104,7 +105,7 @@ impl Outgoing {
         self.go_on_at(cursor);
     }
 
-    /// What comes first is history, which may be shorter than was asked for.
+    /// The first entries are history, which may be shorter than was asked for.
     pub(crate) fn begin_with_history(&mut self) {
         self.extra().is_history = true;
     }

@@ -32,7 +32,7 @@ struct Extra {
     itself: Option<MemberId>,
 }
 
-/// What follows from what a member has said.
+/// The effect of a member's message or command on its connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spoken {
     /// Nothing more is to be taken from it before this moment.
@@ -74,9 +74,8 @@ impl Speaker {
     }
 
     /// Says one message of a framed member, which gets it back as confirmation.
-    ///
-    /// What the room does not take is dropped: it is closing, or has made the member leave, and the transport is about
-    /// to learn it.
+    /// A message that the room does not take is dropped: the room is closing, or has made the member leave, and the
+    /// transport is about to learn it.
     pub(crate) fn say(&mut self, number: u64, text: Text, cx: &mut Context<'_>) -> Spoken {
         cx.count_heard(&text);
         Self::said(cx.feed().attachment().say_numbered(self.member, number, text, cx.now))
@@ -110,8 +109,8 @@ impl Speaker {
     }
 
     /// Says what a plain member wrote in one line, in several messages if it is long. The member does not get it
-    /// back. What is empty, or only invisible, says nothing: someone has only pressed Enter. `tail` is where the log
-    /// begins that the member reads.
+    /// back. A line that is empty, or only invisible, says nothing: someone has only pressed Enter. `tail` is where the
+    /// log begins that the member reads.
     pub(crate) fn say_line(&mut self, line: &[u8], tail: u64, cx: &mut Context<'_>) -> Spoken {
         let mut spoken = Spoken::default();
         let (mut is_first, mut is_command) = (true, false);

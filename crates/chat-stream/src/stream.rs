@@ -12,21 +12,23 @@ use crate::limits::OPENING_GRACE;
 /// [`WouldBlock`](io::ErrorKind::WouldBlock), and once it no longer would, that is reported with
 /// [`Endpoint::ready`](crate::Endpoint::ready). Dropping it closes it.
 ///
-/// A stream may keep bytes that were written to it until it is [flushed](Write::flush). The endpoint flushes it whenever it has
-/// written all there is, and after reading: until that succeeds, the bytes count as not written.
+/// A stream may keep bytes that were written to it until it is [flushed](Write::flush). The endpoint flushes it
+/// whenever it has written all there is, and after reading: until that succeeds, the bytes count as not written.
 pub trait Stream: Read + Write {
     /// Whether a short read has returned all the bytes there were, so that later bytes are
     /// reported as [`Readiness`] even without a read that failed with `WouldBlock`. This saves a
     /// system call per message if messages arrive one by one. Default: no.
     const SHORT_READ_IS_ALL: bool = false;
 
-    /// How long a new peer may be silent before it counts as a plain listener, and becomes a member. Default 200 ms: a framed client
-    /// sends its preface with the first packet. Longer where a peer must not be taken for a listener too early.
+    /// How long a new peer may be silent before it counts as a plain listener, and becomes a member. Default 200 ms: a
+    /// framed client sends its preface with the first packet. Longer where a peer must not be taken for a listener too
+    /// early.
     const SILENT_AFTER: Duration = OPENING_GRACE;
 
-    /// Does the work before the first byte of the conversation, for example a handshake. It is called whenever the stream has
-    /// become ready for something, until it returns true; false means that it waits for that. Then the endpoint reads at once, since
-    /// this may have read more than the handshake. The peer is not a member before, and has 10 s. Default: there is nothing to do.
+    /// Does the work before the first byte of the conversation, for example a handshake. It is called whenever the
+    /// stream has become ready for something, until it returns true; false means that it waits for that. Then the
+    /// endpoint reads at once, since this may have read more than the handshake. The peer is not a member before, and
+    /// has 10 s. Default: there is nothing to do.
     ///
     /// # Errors
     ///
@@ -35,8 +37,8 @@ pub trait Stream: Read + Write {
         Ok(true)
     }
 
-    /// The peer has been silent for [`SILENT_AFTER`](Self::SILENT_AFTER), and the stream is not open. True if it is open now: a stream that waits for the
-    /// first byte to know what it is has a silent listener. Default: it is not.
+    /// The peer has been silent for [`SILENT_AFTER`](Self::SILENT_AFTER), and the stream is not open. True if it is
+    /// open now: a stream that waits for the first byte to know what it is has a silent listener. Default: it is not.
     fn silent(&mut self) -> bool {
         false
     }
@@ -46,9 +48,9 @@ pub trait Stream: Read + Write {
         Speaks::Any
     }
 
-    /// Who the peer is, asked after each [`open`](Self::open) that has not failed. `address` is that of the last answer, at first
-    /// the one it was adopted with; the stream may know a truer one, for example from a PROXY protocol header, which then
-    /// counts for limits, bans and the gate, and a proof of who it is. Default: the address alone.
+    /// Who the peer is, asked after each [`open`](Self::open) that has not failed. `address` is that of the last
+    /// answer, at first the one it was adopted with; the stream may know a truer one, for example from a PROXY protocol
+    /// header, which then counts for limits, bans and the gate, and a proof of who it is. Default: the address alone.
     fn identity(&self, address: SocketAddr) -> Identity {
         address.into()
     }

@@ -5,10 +5,10 @@
 //!   GET /ws   a WebSocket: text messages with objects (PROTOCOL.md, section 14), or binary ones with the framed protocol
 //! ```
 //!
-//! A browser sends requests for every page that its user looks at, so the name in `Host` and the page in `Origin` decide
-//! whether a request is taken.
+//! A browser sends requests for every page that its user looks at, so the name in `Host` and the page in `Origin`
+//! decide whether a request is taken.
 //!
-//! The server sends no pings: whether a silent browser is still there, TCP finds out (keep-alive).
+//! The server sends no pings: TCP finds out whether a silent browser is still there (keep-alive).
 
 mod frames;
 mod page;
@@ -24,11 +24,12 @@ pub(crate) use self::request::{Asked, Request};
 pub(crate) use self::socket::{WebSocket, close_code};
 use crate::limits::{ASKED_MAX, SPARE_WITHIN};
 
-/// What an endpoint needs to serve browsers; see [`Endpoint::with_web`](crate::Endpoint::with_web). A clone is a handle.
+/// What an endpoint needs to serve browsers; see [`Endpoint::with_web`](crate::Endpoint::with_web). A clone is a
+/// handle.
 ///
-/// Requests must name the server by an IP address, as `localhost`, or by one of its names. Otherwise a foreign page could have the
-/// system resolve a name of its own to this server ("DNS rebinding"), and would be of the same origin. A page that opens a
-/// WebSocket must be of the same origin, or of one that is allowed.
+/// Requests must name the server by an IP address, as `localhost`, or by one of its names. Otherwise a foreign page
+/// could have the system resolve a name of its own to this server ("DNS rebinding"), and would be of the same origin. A
+/// page that opens a WebSocket must be of the same origin, or of one that is allowed.
 ///
 /// ```
 /// let web = chat_stream::Web::new().with_name("chat.example.org").with_origin("https://example.org");
@@ -60,7 +61,8 @@ impl Web {
         self
     }
 
-    /// Pages of this origin may speak for their visitors, too: `https://example.org`, with a port if it is not the scheme's own.
+    /// Pages of this origin may speak for their visitors, too: `https://example.org`, with a port if it is not the
+    /// scheme's own.
     pub fn with_origin(mut self, origin: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.allowed)
             .origins

@@ -50,8 +50,8 @@ impl Adopter {
         (Self(Arc::new(Threads { inboxes, turn: AtomicUsize::new(0) })), loops)
     }
 
-    /// Serves the peer at `address`, whose request was answered with 101 and from which nothing was read since. Whoever has answered it
-    /// has checked its `Origin`.
+    /// Serves the peer at `address`, whose request was answered with 101 and from which nothing was read since. The web
+    /// server that answered it must have checked its `Origin`.
     ///
     /// # Errors
     ///

@@ -37,7 +37,7 @@ impl TcpConfig {
         self
     }
 
-    /// What browsers are served. Default: nothing, and HTTP is closed without a byte.
+    /// Serves browsers as `web` says. Default: it does not, and HTTP is closed without a byte.
     #[cfg(feature = "web")]
     #[must_use]
     pub fn with_web(mut self, web: impl Into<Option<Web>>) -> Self {

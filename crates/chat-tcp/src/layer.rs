@@ -7,9 +7,9 @@ use chat_stream::Stream;
 
 use crate::stream::TcpSocket;
 
-/// Wraps the socket of each connection: with TLS, for example. A server is [bound](crate::TcpServer::bind_over) over one,
-/// and a client [connects](crate::connect_over) over one, with a new stream for each attempt. A handshake belongs into
-/// [`Stream::open`]; the peer is not a member before that. What it shows about the peer is [`Stream::identity`].
+/// Wraps the socket of each connection: with TLS, for example. A server is [bound](crate::TcpServer::bind_over) over
+/// one, and a client [connects](crate::connect_over) over one, with a new stream for each attempt. A handshake belongs
+/// into [`Stream::open`]; the peer is not a member before that. What it shows about the peer is [`Stream::identity`].
 ///
 /// Each I/O thread has a clone of its own.
 pub trait Layer: Clone + Debug + Send + 'static {

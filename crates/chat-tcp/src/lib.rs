@@ -26,9 +26,9 @@
 //! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 //! ```
 //!
-//! To run it in a loop of your own instead of threads, take [`TcpServer::into_transports`]. For streams that are no
-//! sockets, take an endpoint of [`chat_stream`]. The workspace's `examples` show the first, and a server that moderates, a
-//! bot, an orderly shutdown, and metrics.
+//! To run it in a loop of your own instead of threads, take [`TcpServer::into_transports`]. For streams that are not
+//! sockets, take an endpoint of [`chat_stream`]. The workspace's `examples` show the first, and a server that
+//! moderates, a bot, an orderly shutdown, and metrics.
 
 mod acceptor;
 #[cfg(feature = "web")]
@@ -48,7 +48,7 @@ mod unix;
 /// The room crate, in the version that this transport carries.
 #[doc(no_inline)]
 pub use chat_core;
-/// The state machine of each connection, for streams that are no TCP sockets.
+/// The state machine of each connection, for streams that are not TCP sockets.
 #[doc(no_inline)]
 pub use chat_stream;
 

@@ -49,15 +49,16 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes that are kept of the answer of a server that is not framed.
 pub(crate) const SAID_BYTES_MAX: usize = 1024;
 
-/// How long a plain client waits at its end for silence ([`LAST_WORDS`](chat_core::limits::LAST_WORDS)) while others talk
-/// all the time.
+/// How long a plain client waits at its end for silence ([`LAST_WORDS`](chat_core::limits::LAST_WORDS)) while others
+/// talk all the time.
 pub(crate) const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
 
 /// Consecutive reads, after which the client's own messages get their turn: a server may send more than
 /// the user can take.
 pub(crate) const READS_PER_TURN: usize = 4;
 
-/// The longest header: the addresses of version 2, and what proxies add to them. `HAProxy`'s own takes at most 536 bytes.
+/// The longest header: the addresses of version 2, and what proxies add to them. `HAProxy`'s own takes at most 536
+/// bytes.
 pub(crate) const HEADER_BYTES_MAX: usize = 2048;
 
 /// The longest header of version 1, its line break included (section 2.1).

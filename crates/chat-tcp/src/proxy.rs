@@ -22,10 +22,11 @@ const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 const LOCAL: u8 = 0x20;
 const PROXY: u8 = 0x21;
 
-/// A layer that takes the address of a peer from the header that a proxy sends before everything else, so that limits, bans
-/// and authors are those of the real peer. What follows the header is the matter of the `layer` inside: TLS, for example.
+/// A layer that takes the address of a peer from the header that a proxy sends before everything else, so that limits,
+/// bans and authors are those of the real peer. The bytes after the header go to the `layer` inside: TLS, for example.
 ///
-/// Every connection from `networks` must begin with a header. From elsewhere none is believed: it is a stranger's.
+/// Every connection from `networks` must begin with a header. A header from elsewhere is not believed: anybody could
+/// send one.
 ///
 /// ```
 /// use chat_core::{Room, RoomConfig};

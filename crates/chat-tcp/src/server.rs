@@ -40,8 +40,8 @@ pub struct TcpServer<L: Layer = Bare> {
 }
 
 impl TcpServer {
-    /// Listens on the first of the addresses that is free, for a room or for all [`Rooms`] of a server. Port 0 takes any free
-    /// port. Connections are accepted once the transports run.
+    /// Listens on the first of the addresses that is free, for a room or for all [`Rooms`] of a server. Port 0 takes
+    /// any free port. Connections are accepted once the transports run.
     ///
     /// # Errors
     ///
@@ -77,7 +77,8 @@ impl<L: Layer> TcpServer<L> {
         Self::over(listener, rooms, config, layer)
     }
 
-    /// Serves a socket that listens already: one of [`listen`](crate::listen), of a service manager, or of the process before this one.
+    /// Serves a socket that listens already: one of [`listen`](crate::listen), of a service manager, or of the process
+    /// before this one.
     ///
     /// # Errors
     ///
@@ -115,7 +116,8 @@ impl<L: Layer> TcpServer<L> {
         self.address
     }
 
-    /// Takes over connections whose WebSocket another web server of this process has opened. They need no [`TcpConfig::with_web`].
+    /// Takes over connections whose WebSocket another web server of this process has opened. They need no
+    /// [`TcpConfig::with_web`].
     #[cfg(feature = "web")]
     #[must_use]
     pub fn adopter(&self) -> Adopter {

@@ -8,8 +8,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::limits::{KEEPALIVE, LISTEN_BACKLOG};
 
-/// A listening socket that takes IPv4 too where its address is the IPv6 wildcard: what [`TcpServer::bind`](crate::TcpServer::bind) makes, for
-/// [`TcpServer::over`](crate::TcpServer::over).
+/// A listening socket that takes IPv4 too where its address is the IPv6 wildcard: what
+/// [`TcpServer::bind`](crate::TcpServer::bind) makes, for [`TcpServer::over`](crate::TcpServer::over).
 ///
 /// # Errors
 ///

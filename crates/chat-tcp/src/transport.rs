@@ -230,8 +230,8 @@ impl<L: Layer> Transport for TcpTransport<L> {
     }
 }
 
-/// Readable when a [`turn`](Transport::turn) has something to do, before [`due`](Transport::due): for a loop that waits for
-/// many things at once. Take no events from it yourself.
+/// Readable when a [`turn`](Transport::turn) has something to do, before [`due`](Transport::due): for a loop that waits
+/// for many things at once. Take no events from it yourself.
 #[cfg(unix)]
 impl<L: Layer> AsFd for TcpTransport<L> {
     fn as_fd(&self) -> BorrowedFd<'_> {

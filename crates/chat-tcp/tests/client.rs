@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat_core::{Client, ClientConfig, ClientEnd, ClientEvent, Heard, Room, RoomConfig, SavedSession, Waker};
+use chat_core::{Client, ClientConfig, ClientEnd, ClientEvent, Heard, Room, RoomConfig, Waker};
 use chat_proto::{
     Author, Direct, DirectItem, Entry, Event, FrameDecoder, LeaveReason, MemberFrame, Origin, PREFACE,
     RoomFrame, Text,
@@ -246,49 +246,6 @@ fn a_client_whose_user_takes_no_events_still_speaks_and_leaves() {
     }
     assert!(matches!(end(&deaf), ClientEnd::Left | ClientEnd::Abandoned { .. }));
     assert!(deaf.say("late").is_err());
-    room.close("That was all", Duration::from_secs(5));
-    running.join().unwrap();
-}
-
-#[test]
-fn a_session_goes_on_in_another_process_from_a_stored_text() {
-    let room = Room::new(RoomConfig::default());
-    let server = TcpServer::bind("127.0.0.1:0", &room, &TcpConfig::default()).unwrap();
-    let address = server.local_addr();
-    let running = server.spawn().unwrap();
-    let first = chat_tcp::connect(address, &ClientConfig::default()).unwrap();
-    first.say("one").unwrap();
-    let mut saved = SavedSession::default();
-    loop {
-        let event = next(&first);
-        saved.note(&event);
-        if matches!(event, ClientEvent::Entry { own: true, .. }) {
-            break;
-        }
-    }
-    let stored = saved.token();
-    let host = room.join("host").unwrap();
-    host.say("two").unwrap();
-    drop(first);
-    while room.stats().members > 0 {
-        host.recv_timeout(PATIENCE).unwrap();
-    }
-    host.say("three").unwrap();
-
-    let config = ClientConfig::default().with_resume(stored.parse().unwrap());
-    let second = chat_tcp::connect(address, &config).unwrap();
-    second.say("four").unwrap();
-    let ClientEvent::Connected { welcome, .. } = next(&second) else { panic!("it is welcomed") };
-    assert!(welcome.resumed);
-    let mut heard = Vec::new();
-    while heard.len() < 3 {
-        if let ClientEvent::Entry { entry, own } = next(&second)
-            && let Event::Said { text, .. } = &entry.event
-        {
-            heard.push((text.to_string(), own));
-        }
-    }
-    assert_eq!(heard, [("two".to_owned(), false), ("three".to_owned(), false), ("four".to_owned(), true)]);
     room.close("That was all", Duration::from_secs(5));
     running.join().unwrap();
 }

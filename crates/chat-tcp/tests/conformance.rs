@@ -54,8 +54,8 @@ fn connect(address: SocketAddr) -> TcpStream {
     socket.into()
 }
 
-/// Reads the bytes that have arrived, from a socket with the timeout of [`left`]. `None` if there are none by `deadline`. Zero means
-/// the end.
+/// Reads the bytes that have arrived, from a socket with the timeout of [`left`]. `None` if there are none by
+/// `deadline`. Zero means the end.
 fn read(socket: &mut impl Read, buffer: &mut [u8], deadline: Instant) -> Option<usize> {
     loop {
         match socket.read(buffer) {

@@ -194,7 +194,7 @@ fn each_way_to_break_the_protocol_has_its_own_name() {
 }
 
 #[test]
-fn a_reset_is_no_answer_in_another_language() {
+fn a_reset_is_not_an_answer_in_another_protocol() {
     let address = server(|mut socket| {
         socket.read_exact(&mut [0]).unwrap();
         let socket = Socket::from(socket);

@@ -1,5 +1,5 @@
-//! The conformance kit: the promises of every [`Transport`](chat_core::transport::Transport), as properties that can be checked
-//! for any implementation.
+//! The conformance kit: the promises of every [`Transport`](chat_core::transport::Transport), as properties that can be
+//! checked for any implementation.
 //!
 //! Implement [`Medium`] and [`Peer`] to tell the kit how to open your transport and what its peers do. Then check all
 //! properties at once, or make each property a test of its own:
@@ -56,9 +56,9 @@
 //! # Ok::<(), chat_testkit::conformance::Violation>(())
 //! ```
 //!
-//! Like [`chat_core::transport::run`], the kit runs the transport on a thread with the real clock. It waits for each expected
-//! event with a deadline and never sleeps. A violation names the property, says what was expected and what was found,
-//! and points to the contract.
+//! Like [`chat_core::transport::run`], the kit runs the transport on a thread with the real clock. It waits for each
+//! expected event with a deadline and never sleeps. A violation names the property, says what was expected and what was
+//! found, and points to the contract.
 
 mod fault;
 mod guest;

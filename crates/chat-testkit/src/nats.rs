@@ -45,8 +45,8 @@ impl NatsServers {
         Self::start_routed(count, directory, |_, _, address| address)
     }
 
-    /// Like [`start`](Self::start), but a test may put something between the servers: `route(from, to, address)` is where the
-    /// server `from` reaches the server `to`, which listens at `address`.
+    /// Like [`start`](Self::start), but a test may put something between the servers: `route(from, to, address)` is
+    /// where the server `from` reaches the server `to`, which listens at `address`.
     ///
     /// # Panics
     ///
@@ -135,7 +135,7 @@ impl NatsServers {
         }
     }
 
-    /// Publishes something as a program would that is not a chat server.
+    /// Publishes something, as a program that is not a chat server would.
     ///
     /// # Panics
     ///
@@ -203,9 +203,9 @@ impl Drop for NatsServers {
     }
 }
 
-/// Three addresses for each server. Nobody listens there when this function looks, and where the system has several loopback addresses
-/// nobody will: no other program listens at that of this process, and no outgoing connection begins there. So a server can be
-/// restarted.
+/// Three addresses for each server. Nobody listens there when this function looks, and where the system has several
+/// loopback addresses nobody will: no other program listens at that of this process, and no outgoing connection begins
+/// there. So a server can be restarted.
 fn free_addresses(count: usize) -> Vec<[SocketAddr; 3]> {
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let ip = if cfg!(target_os = "linux") { Ipv4Addr::new(127, 254, high, low) } else { Ipv4Addr::LOCALHOST };

@@ -67,8 +67,8 @@ impl VirtualTime {
     }
 }
 
-/// Makes a call until no signal interrupts it. A read that has a timeout ends with [`ErrorKind::Interrupted`] if the process was
-/// stopped and goes on.
+/// Makes a call until no signal interrupts it. A read that has a timeout ends with [`ErrorKind::Interrupted`] if the
+/// process was stopped and goes on.
 ///
 /// # Errors
 ///

@@ -96,7 +96,7 @@ fn a_number_in_flight_is_not_submitted_twice_and_counts_once_it_is_kept() {
 }
 
 #[test]
-fn what_follows_a_message_in_flight_is_answered_after_it() {
+fn a_message_after_one_in_flight_is_answered_after_it() {
     let journal = ScriptedJournal::default();
     let mut carrier = Carrier::new(&journal);
     let ann = carrier.welcome(None).member;

@@ -69,7 +69,7 @@ fn the_sessions_of_other_servers_are_known_by_what_they_have_said() {
 }
 
 #[test]
-fn what_arrives_does_not_count_as_what_was_said_here() {
+fn messages_from_elsewhere_do_not_count_as_said_here() {
     let journal = ScriptedJournal::default().with_others();
     let mut server = Server::new(&journal);
     let ann = server.welcome(None).unwrap().member;
@@ -82,7 +82,7 @@ fn what_arrives_does_not_count_as_what_was_said_here() {
 }
 
 #[test]
-fn what_the_room_says_at_another_server_does_not_count_as_what_it_says_here() {
+fn messages_of_the_room_at_another_server_do_not_count_as_said_here() {
     let journal = ScriptedJournal::default().with_others();
     let server = Server::new(&journal);
     server.room.notice("on its way").unwrap();

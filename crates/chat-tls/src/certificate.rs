@@ -37,8 +37,8 @@ impl Certificate {
         Self::of(chain, key)
     }
 
-    /// Makes a certificate that vouches for itself, with a new key. Clients must be told its [fingerprint](Self::fingerprint)
-    /// in a way that they trust.
+    /// Makes a certificate that vouches for itself, with a new key. Clients must be told its
+    /// [fingerprint](Self::fingerprint) in a way that they trust.
     ///
     /// # Errors
     ///

@@ -18,19 +18,19 @@ use crate::verifier::{Verifier, roots_verifier};
 
 /// Speaks TLS 1.2 or 1.3 with a server, as the layer of [`chat_tcp::connect_over`]. Clones share the configuration.
 ///
-/// A connection that cannot be opened ends the client with [`ClientEnd::NotOpened`](chat_tcp::chat_core::ClientEnd::NotOpened),
-/// and its cause is a [`HandshakeError`].
+/// A connection that cannot be opened ends the client with
+/// [`ClientEnd::NotOpened`](chat_tcp::chat_core::ClientEnd::NotOpened), and its cause is a [`HandshakeError`].
 #[derive(Clone, Debug)]
 pub struct TlsClient {
     config: Arc<ClientConfig>,
     host: ServerName<'static>,
 }
 
-/// What the one who decides about a certificate is told.
+/// A certificate that the roots do not vouch for, which the judge decides about.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unknown<'a> {
-    /// Of the certificate that the server has shown.
+    /// The fingerprint of the certificate that the server has shown.
     pub fingerprint: Fingerprint,
     /// Why the roots do not vouch for it.
     pub why: &'a str,
@@ -55,8 +55,8 @@ impl TlsClient {
         Self::new(host, Verifier::new(None, move |unknown| unknown.fingerprint == fingerprint))
     }
 
-    /// Trusts a server as [`with_system_roots`](Self::with_system_roots) does, and asks `judge` about any other certificate:
-    /// true trusts it. It is asked during the handshake, on the client's thread.
+    /// Trusts a server as [`with_system_roots`](Self::with_system_roots) does, and asks `judge` about any other
+    /// certificate: true trusts it. It is asked during the handshake, on the client's thread.
     ///
     /// # Errors
     ///

@@ -32,7 +32,7 @@ impl Tls {
             Err(error) => unreachable!("ring speaks TLS: {error}"),
         };
         // A connection lasts for hours: its handshake need not be cheaper the second time, and a table of sessions is
-        // memory that strangers fill.
+        // memory that any peer could fill.
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Self { config: Arc::new(config), current, only: false }

@@ -1,9 +1,9 @@
 //! TLS for a chat room over TCP, on the same port as everything else, and for its clients.
 //!
-//! [`Tls`] is a [`Layer`](chat_tcp::Layer) between a server's sockets and the chat. A peer whose first byte begins a TLS
-//! handshake gets one, and speaks inside it what it likes: frames or plain lines. Any other peer is served as without this
-//! crate, unless the server takes [only TLS](Tls::only). It is a crate of its own, so that a room over plain TCP brings no
-//! cryptography along.
+//! [`Tls`] is a [`Layer`](chat_tcp::Layer) between a server's sockets and the chat. A peer whose first byte begins a
+//! TLS handshake gets one, and speaks inside it what it likes: frames or plain lines. Any other peer is served as
+//! without this crate, unless the server takes [only TLS](Tls::only). It is a crate of its own, so that a room over
+//! plain TCP brings no cryptography along.
 //!
 //! ```
 //! use chat_core::{Room, RoomConfig};

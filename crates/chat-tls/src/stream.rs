@@ -10,7 +10,8 @@ use rustls::{ServerConfig, ServerConnection};
 
 use crate::session::Session;
 
-/// The first byte of a TLS connection: a handshake record (RFC 8446, section 5.1). No text begins with it, nor do frames.
+/// The first byte of a TLS connection: a handshake record (RFC 8446, section 5.1). No text begins with it, nor do
+/// frames.
 const HANDSHAKE: u8 = 0x16;
 
 /// A connection of a server that speaks TLS: its first byte shows whether the peer does.
@@ -67,8 +68,8 @@ impl TlsStream {
 }
 
 impl Stream for TlsStream {
-    /// A peer that has joined as a plain listener cannot begin TLS any more. The first packet of one that would may be lost, and TCP
-    /// sends it again after a second (RFC 6298).
+    /// A peer that has joined as a plain listener cannot begin TLS any more. The first packet of one that would may be
+    /// lost, and TCP sends it again after a second (RFC 6298).
     const SILENT_AFTER: Duration = Duration::from_millis(1_500);
 
     fn open(&mut self) -> io::Result<bool> {

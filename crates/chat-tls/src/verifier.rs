@@ -15,8 +15,8 @@ use crate::error::HandshakeError;
 
 type Judge = dyn Fn(&Unknown<'_>) -> bool + Send + Sync;
 
-/// Trusts a certificate that the roots vouch for, or else the judge. That the server has the certificate's key is proven in
-/// either case.
+/// Trusts a certificate that the roots vouch for, or else the judge. That the server has the certificate's key is
+/// proven in either case.
 pub(crate) struct Verifier {
     roots: Option<Arc<WebPkiServerVerifier>>,
     judge: Box<Judge>,

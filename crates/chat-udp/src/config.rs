@@ -28,9 +28,9 @@ impl UdpConfig {
         self
     }
 
-    /// Adds a network whose plain peers are members at once, as from loopback, unless [`with_plain`](Self::with_plain) says
-    /// [`PlainPolicy::Off`]. Only for networks that let no datagram with a forged source address through.
-    /// Default: none is trusted.
+    /// Adds a network whose plain peers are members at once, as from loopback, unless [`with_plain`](Self::with_plain)
+    /// says [`PlainPolicy::Off`]. Only for networks that let no datagram with a forged source address through. Default:
+    /// none is trusted.
     #[must_use]
     pub fn with_trusted(mut self, network: Network) -> Self {
         self.trusted.push(network);

@@ -26,8 +26,8 @@ use crate::session::Context;
 
 use receive::WaitingHello;
 
-/// The UDP side of a room, or of all rooms of a server, without a socket: **feed it what arrives, send what it returns, call it when
-/// its deadline has passed**.
+/// The UDP side of a room, or of all rooms of a server, without a socket: **feed it what arrives, send what it returns,
+/// call it when its deadline has passed**.
 ///
 /// [`UdpTransport`](crate::UdpTransport) does that with a socket; a simulator with virtual time can do
 /// without. The order within a turn:
@@ -59,7 +59,7 @@ pub struct Endpoint {
     feeds: Feeds,
     config: UdpConfig,
     local: SocketAddr,
-    /// The own address that the present datagram was sent to.
+    /// The server's address that the present datagram was sent to.
     asked: Option<IpAddr>,
     cookie_keys: CookieKeys,
     random: StdRng,
@@ -72,9 +72,9 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint at the address `local` for the rooms of a server, or for a single room. It calls `waker` when it is to be
-    /// [`pull`](Self::pull)ed. Session ids and the cookies' key are drawn from `seed`, which nobody else
-    /// may know.
+    /// The endpoint at the address `local` for the rooms of a server, or for a single room. It calls `waker` when it is
+    /// to be [`pull`](Self::pull)ed. Session ids and the cookies' key are drawn from `seed`, which nobody else may
+    /// know.
     #[must_use]
     pub fn new(
         rooms: impl Into<Rooms>,
@@ -118,7 +118,7 @@ impl Endpoint {
         }
         let mut is_any_open = false;
         while let Some(key) = self.feeds.take_opened() {
-            self.peers.enqueue(key); // a plain member follows its goal
+            self.peers.enqueue(key); // a plain member can go to the room that it asked for
             is_any_open = true;
         }
         if is_any_open {

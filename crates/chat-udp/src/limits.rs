@@ -138,7 +138,8 @@ pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// How often a client tries again to send a datagram that its socket did not take.
 pub(crate) const SEND_RETRY: Duration = Duration::from_millis(20);
 
-/// Hellos that may wait for rooms that are being opened. The peer says one that is dropped again after [`HELLO_INTERVAL`].
+/// Hellos that may wait for rooms that are being opened. The peer says one that is dropped again after
+/// [`HELLO_INTERVAL`].
 pub(crate) const HELLOS_WAITING_MAX: usize = 256;
 
 /// Messages of a plain client that wait for its socket.

@@ -22,7 +22,7 @@ use crate::plain::moving::Goal;
 use crate::plain::pages::PlainPast;
 use crate::session::Context;
 
-/// What a plain member wants from its endpoint.
+/// A request of a plain member to its endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     Nothing,
@@ -47,7 +47,7 @@ pub(crate) struct Plain {
     pause_until: Option<Instant>,
     /// Lines for it alone, each sent once, with the number of the item each is from.
     lane: VecDeque<(String, u64)>,
-    /// What it is to be told about what it said.
+    /// A remark about its message that it must be told.
     remark: Option<&'static str>,
     /// It was told that its encoding cannot be read.
     told_encoding: bool,
@@ -340,7 +340,7 @@ impl Plain {
                 Pending::Nothing => match ignored.and_then(|seq| log.step_over(self.cursor, seq..=seq)) {
                     Some(cursor) => self.cursor = cursor,
                     None if page.is_some() => {
-                        self.cursor = shared.after(log.seq()); // after everything that it stands for
+                        self.cursor = shared.after(log.seq()); // after all messages of the page
                         self.past = None;
                     }
                     None => return Ok(false),
@@ -367,7 +367,7 @@ impl Plain {
                     let slot = self.cursor.slot();
                     // Lines in the log end in LF, and so do those inside a datagram, except to a peer that wants
                     // CR LF: it gets one line at a time.
-                    // What it is not to get may be between two others.
+                    // A message that it must not get may be between two others.
                     let is_alone = self.line_end == "\r\n" || ignored.is_some();
                     let end = if is_alone { slot + 1 } else { log.head().slot() };
                     // Without a break at its end a datagram has room for one byte more.

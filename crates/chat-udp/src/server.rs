@@ -33,8 +33,9 @@ pub struct UdpServer {
 }
 
 impl UdpServer {
-    /// Binds the first of the addresses that is free, for a room or for all [`Rooms`] of a server. Port 0 takes any free port; to share a number with
-    /// TCP bind that first, and here the port it got. Datagrams are taken once the transport runs.
+    /// Binds the first of the addresses that is free, for a room or for all [`Rooms`] of a server. Port 0 takes any
+    /// free port; to share a number with TCP bind that first, and here the port it got. Datagrams are taken once the
+    /// transport runs.
     ///
     /// # Errors
     ///
@@ -53,7 +54,8 @@ impl UdpServer {
         Self::over(socket, rooms, config)
     }
 
-    /// Serves a socket that is bound already: one of [`bind`](crate::bind), of a service manager, or of the process before this one.
+    /// Serves a socket that is bound already: one of [`bind`](crate::bind), of a service manager, or of the process
+    /// before this one.
     ///
     /// # Errors
     ///

@@ -10,8 +10,7 @@
 //!                                                                      v                 |
 //!                            Draining, once it has all messages ---> Leaving ------------+
 //! ```
-//!
-//! Addresses are the endpoint's business: what comes in here is from the proven one.
+//! The endpoint checks addresses: datagrams that come in here are from the proven one.
 
 pub(crate) mod acked_early;
 mod catching_up;
@@ -39,7 +38,7 @@ use crate::session::outgoing::Outgoing;
 use crate::session::pages::Past;
 use crate::session::phase::{Opening, Phase};
 
-/// What a peer works with, besides itself.
+/// The environment of a peer.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) feed: &'a Feed,

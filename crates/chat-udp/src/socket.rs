@@ -29,8 +29,8 @@ pub(crate) struct Socket {
     is_v6: bool,
 }
 
-/// A bound socket that takes IPv4 too where its address is the IPv6 wildcard: what [`UdpServer::bind`](crate::UdpServer::bind) makes, for
-/// [`UdpServer::over`](crate::UdpServer::over).
+/// A bound socket that takes IPv4 too where its address is the IPv6 wildcard: what
+/// [`UdpServer::bind`](crate::UdpServer::bind) makes, for [`UdpServer::over`](crate::UdpServer::over).
 ///
 /// # Errors
 ///

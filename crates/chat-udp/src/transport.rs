@@ -163,8 +163,8 @@ impl UdpTransport {
         self.read_since = (now, 0);
     }
 
-    /// Does what is due, takes in what is new in the room, and sends what there is to send, as far as the
-    /// socket takes it.
+    /// Does the work that is due, takes the room's updates, and sends the waiting datagrams, as far as the socket takes
+    /// them.
     fn serve(&mut self, now: Instant) {
         for peer in self.unreachable.drain(..) {
             self.endpoint.unreachable(peer, now);
@@ -217,8 +217,8 @@ impl Transport for UdpTransport {
     }
 }
 
-/// Readable when a [`turn`](Transport::turn) has something to do, before [`due`](Transport::due): for a loop that waits for
-/// many things at once. Take no events from it yourself.
+/// Readable when a [`turn`](Transport::turn) has something to do, before [`due`](Transport::due): for a loop that waits
+/// for many things at once. Take no events from it yourself.
 #[cfg(unix)]
 impl AsFd for UdpTransport {
     fn as_fd(&self) -> BorrowedFd<'_> {

@@ -97,7 +97,7 @@ fn a_plain_peer_is_told_what_retention_has_deleted() {
 }
 
 #[test]
-fn what_an_ignored_member_said_is_left_out_of_the_past_too() {
+fn messages_of_an_ignored_member_are_left_out_of_the_past_too() {
     let mut stage = Stage::new();
     let [ann, bob]: [SocketAddr; 2] = ["10.0.0.1:7", "10.0.0.2:7"].map(|peer| peer.parse().unwrap());
     stage.join(ann, "\n");

@@ -31,7 +31,7 @@ fn a_plain_member_that_quits_has_left() {
 }
 
 #[test]
-fn what_an_ignored_member_says_is_not_sent() {
+fn messages_of_an_ignored_member_are_not_sent() {
     let server = Server::new();
     let [ann, bob, zoe] = [(); 3].map(|()| Peer::new(server.address));
     for peer in [&ann, &bob, &zoe] {
@@ -56,7 +56,7 @@ fn what_an_ignored_member_says_is_not_sent() {
 }
 
 #[test]
-fn the_rest_of_a_command_that_is_too_long_is_not_said_and_the_rest_of_a_long_line_is_no_command() {
+fn the_rest_of_a_command_that_is_too_long_is_not_said_and_the_rest_of_a_long_line_is_not_a_command() {
     let server = Server::new();
     let [ann, bob] = [(); 2].map(|()| Peer::new(server.address));
     for peer in [&ann, &bob] {

@@ -102,7 +102,7 @@ fn a_plain_client_that_says_nothing_makes_itself_known_and_hears() {
         _ => None,
     });
     let said = server.room.stats().messages;
-    assert_eq!(said, 1, "making oneself known is no message");
+    assert_eq!(said, 1, "the datagram that makes the client known is not a message");
 }
 
 #[test]

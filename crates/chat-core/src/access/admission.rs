@@ -1,4 +1,5 @@
-//! What all rooms of a server share: counts of members, in all and from one address, attempts at the operators' password, and mutes.
+//! The state that all rooms of a server share: counts of members, in all and by address, attempts at the operators'
+//! password, and mutes.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -20,7 +21,7 @@ use crate::transport::survey::Surveyed;
 pub(crate) struct Admission {
     limit_loopback: bool,
     counts: Mutex<Counts>,
-    /// At the operators' password.
+    /// Attempts at the operators' password.
     attempts: Mutex<Attempts>,
     mutes: MuteList,
     vanished: Mutex<(Stats, ByTransport)>,
@@ -109,7 +110,7 @@ impl Admission {
         (vanished.0, vanished.1.all().to_vec())
     }
 
-    /// Where connections come from that are not members yet.
+    /// The addresses of connections that are not members yet.
     pub(crate) fn opening(&self) -> &OpeningAddresses {
         &self.opening
     }

@@ -98,8 +98,8 @@ impl BanList {
         lifted
     }
 
-    /// Calls `waker` after each ban and each lift from now on, for code that stores the list or passes it on. It is called as
-    /// long as the list is there. The expiry of a ban does not call it.
+    /// Calls `waker` after each ban and each lift from now on, for code that stores the list or passes it on. It is
+    /// called as long as the list is there. The expiry of a ban does not call it.
     pub fn add_waker(&self, waker: Waker) {
         self.lock().on_change.push(waker);
     }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use chat_proto::{Name, PeerAddr, Text};
 
-/// Decides who may become a member. Set it in [`RoomConfig::with_gate`](crate::RoomConfig::with_gate); [`BanList`](crate::access::BanList) is one.
+/// Decides who may become a member. Set it in [`RoomConfig::with_gate`](crate::RoomConfig::with_gate);
+/// [`BanList`](crate::access::BanList) is one.
 ///
-/// It is asked on the I/O thread that serves the peer, without the room's lock, so it may use the room. While it decides the
-/// other members of that thread wait: it must be quick and never block. It is asked again when a member takes another name, and
-/// before a room is opened for a peer.
-/// Limits of members per address and of the rate come on top.
+/// It is asked on the I/O thread that serves the peer, without the room's lock, so it may use the room. While it
+/// decides, the other members of that thread wait, so it must be quick and never block. It is asked again when a member
+/// takes another name, and before a room is opened for a peer. The limits on members per address and on the rate apply
+/// as well.
 ///
 /// ```
 /// use chat_core::RoomConfig;

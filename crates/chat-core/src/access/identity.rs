@@ -27,7 +27,8 @@ pub struct Identity {
 
 impl Identity {
     /// Adds who the peer is, as the system or a certificate proves it: `uid:1000`, `cert:ann`. The gate sees it
-    /// ([`JoinRequest::proof`](crate::access::JoinRequest::proof)), and a member without a name is shown like this instead of by its address.
+    /// ([`JoinRequest::proof`](crate::access::JoinRequest::proof)), and a member without a name is shown like this
+    /// instead of by its address.
     ///
     /// It is a kind, `:` and a value, at most [`PROOF_BYTES_MAX`] ASCII letters, digits and `-_.@=+:`, and reads as no
     /// other author. Anything else proves nothing and is ignored.

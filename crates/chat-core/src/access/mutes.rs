@@ -1,5 +1,5 @@
-//! The mutes in force, for all rooms of a server: each holds for a session and for who the member is, so that a new session
-//! does not end it.
+//! The mutes in force, for all rooms of a server: each holds for a session and for the member's identity, so that a new
+//! session does not end it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,7 +22,7 @@ pub struct MuteList(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     mutes: Mutex<Mutes>,
-    /// Most servers have none: then nobody who speaks takes the lock.
+    /// Most servers have none. Then a member that speaks does not take the lock.
     has_had_any: AtomicBool,
     on_change: Mutex<Vec<Waker>>,
 }
@@ -47,10 +47,10 @@ pub struct Mute {
     pub address: Option<IpAddr>,
 }
 
-/// A session of a room, which its epoch stands for.
+/// The epoch of a room, and a session of it.
 pub(crate) type Session = (u64, MemberId);
 
-/// What a mute is looked up by.
+/// A key by which mutes are found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Cover {
     Session(Session),
@@ -71,8 +71,8 @@ pub(crate) struct Known<'a> {
 }
 
 impl MuteList {
-    /// Adds a mute, or what it holds for to one of the same session. Returns the whole, or `None` if there are [`MUTES_MAX`]
-    /// others.
+    /// Adds a mute, or what it holds for to one of the same session. Returns the whole, or `None` if there are
+    /// [`MUTES_MAX`] others.
     pub fn mute(&self, mute: Mute) -> Option<Mute> {
         self.0.has_had_any.store(true, Ordering::Release);
         let whole = self.lock().insert(mute);
@@ -86,8 +86,8 @@ impl MuteList {
         self.lock().list()
     }
 
-    /// Calls `waker` after each mute and each lift from now on, for code that stores the list. It must be quick and must not use the
-    /// rooms. It is called as long as the list is there.
+    /// Calls `waker` after each mute and each lift from now on, for code that stores the list. It must be quick and
+    /// must not use the rooms. It is called as long as the list is there.
     pub fn add_waker(&self, waker: Waker) {
         self.0.on_change.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
     }
@@ -143,7 +143,7 @@ impl MuteList {
     }
 }
 
-/// The mutes, by the session that was muted. To find those of a member costs the same however many there are.
+/// The mutes, by the session that was muted. Finding those of a member costs the same however many there are.
 #[derive(Debug, Default)]
 struct Mutes {
     mutes: HashMap<Session, (Mute, Vec<Cover>)>,
@@ -151,8 +151,8 @@ struct Mutes {
 }
 
 impl Mutes {
-    /// Adds a mute, or what it holds for to one of the same session. Returns the whole, or `None` if there are [`MUTES_MAX`]
-    /// others.
+    /// Adds a mute, or what it holds for to one of the same session. Returns the whole, or `None` if there are
+    /// [`MUTES_MAX`] others.
     fn insert(&mut self, mut mute: Mute) -> Option<Mute> {
         let session = (mute.epoch, mute.member);
         let before = self.mutes.get(&session).map(|(before, _)| before);

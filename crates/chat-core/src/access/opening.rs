@@ -11,8 +11,8 @@ use chat_proto::PeerAddr;
 use crate::access::admission::Admission;
 use crate::sync::{Mutex, MutexGuard};
 
-/// Counts connections by the hashes of their addresses, without scopes. There may be ten thousand at once, and a hash takes
-/// a third of the memory. Two addresses with one hash would only cost a member a tag behind its address.
+/// Counts connections by the hashes of their addresses, without scopes. There may be ten thousand at once, and a hash
+/// takes a third of the memory. Two addresses with one hash would only cost a member a tag behind its address.
 #[derive(Debug, Default)]
 pub(crate) struct OpeningAddresses {
     hasher: RandomState,
@@ -70,7 +70,7 @@ impl Opening {
         Self { admission, hash }
     }
 
-    /// The connection comes from another address, as its proxy tells.
+    /// The connection comes from another address, as its proxy says.
     #[must_use]
     pub fn at(&self, address: SocketAddr) -> Self {
         Self::new(Arc::clone(&self.admission), address)

@@ -87,7 +87,7 @@ pub enum Entered {
 /// Counts attempts by address.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
-    /// When the first attempt of a minute was, and how many there were since that failed.
+    /// When the first attempt of a minute was, and how many have failed since then.
     by_address: HashMap<IpAddr, (u64, u32)>,
 }
 

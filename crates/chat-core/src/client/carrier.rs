@@ -1,4 +1,4 @@
-//! What the clients of all transports have in common: the thread between a user and one connection after the other.
+//! The common part of the clients of all transports: the thread between a user and one connection after the other.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -53,9 +53,9 @@ pub trait Carrier: Send + 'static {
     fn talk(&mut self) -> &mut dyn Talk;
 }
 
-/// What a client says, over whatever medium.
+/// A client's side of a conversation, over whatever medium.
 pub trait Talk {
-    /// Takes a command of the user. Not called while [`is_full`](Self::is_full), but for [`Command::Leave`].
+    /// Takes a command of the user. Not called while [`is_full`](Self::is_full), except for [`Command::Leave`].
     fn command(&mut self, command: Command);
 
     /// Nothing more can be taken from the user for now.
@@ -101,11 +101,11 @@ pub struct User {
     commands: Commands,
     events: Sender<ClientEvent>,
     waker: Waker,
-    /// Events that the user has had no room for: those of one receipt at most.
+    /// Events for which the user had no room: at most those of one `receive`.
     waiting: VecDeque<ClientEvent>,
     /// How often a room has let the client in.
     connections: u64,
-    /// Once the user wants to leave: when that is over at the latest.
+    /// The deadline for leaving, once the user wants to leave.
     leave_by: Option<Instant>,
 }
 
@@ -137,7 +137,7 @@ impl User {
         self.connections
     }
 
-    /// Hands the user's commands to the conversation. While it or the way out `is_full`, only leaving is.
+    /// Hands the user's commands to the conversation. While it or the way out `is_full`, hands over only leaving.
     pub fn take_commands(&mut self, talk: &mut dyn Talk, is_full: bool) {
         while let Some(command) = self.commands.next(is_full || talk.is_full()) {
             self.command(command, talk);
@@ -171,7 +171,7 @@ impl User {
         self.deliver(talk);
     }
 
-    /// Tells the user what waits, as far as there is room.
+    /// Hands waiting events to the user, as far as there is room.
     pub fn deliver(&mut self, talk: &mut dyn Talk) {
         while let Some(event) = self.waiting.pop_front() {
             match self.events.try_send(event) {
@@ -202,8 +202,8 @@ impl User {
 }
 
 impl Client {
-    /// Makes the first connection, unless [`ClientConfig::with_retry_first`] lets that wait, and gives `carrier` a thread with
-    /// this name. `waker` ends its waiting.
+    /// Makes the first connection, unless [`ClientConfig::with_retry_first`] lets that wait, and gives `carrier` a
+    /// thread with this name. `waker` ends its waiting.
     ///
     /// # Errors
     ///
@@ -237,9 +237,9 @@ fn run<C: Carrier>(mut carrier: C, mut user: User, reconnect: bool, first: Optio
         if user.connections > begun {
             pause = RETRY_PAUSE.0;
         }
-        // Only the connection that was moved: if the next one fails, that is as with any other.
+        // This holds only for the connection that was moved. If the next one fails, it is treated like any other.
         if user.connections > begun && carrier.talk().moves() && !user.is_leaving() {
-            // Servers may send it from one to the other for ever.
+            // Two servers may send it back and forth for ever.
             let is_often = moved.is_some_and(|before| clock().saturating_duration_since(before) < MOVE_PAUSE);
             let rested = if is_often { rest(&mut carrier, &mut user, MOVE_PAUSE) } else { Ok(false) };
             match rested {

@@ -31,8 +31,8 @@ use crate::limits::UNCONFIRMED_MAX;
 /// 3. connection lost: call [`disconnected`](Self::disconnected), connect again, go on at 1.
 ///
 /// Every message has a number, and the room takes no number twice. After a lost connection the room's welcome says up
-/// to which number it has taken them, and the client says the rest again. Only if the room no longer knows, or has begun
-/// anew, is it unknown what it took, and the client is told so ([`ClientEvent::Unsure`]).
+/// to which number it has taken them, and the client says the rest again. Only if the room no longer knows, or has
+/// begun anew, is it unknown what it took, and the client is told so ([`ClientEvent::Unsure`]).
 #[derive(Debug, Default)]
 pub struct Conversation {
     history: u16,
@@ -46,19 +46,20 @@ pub struct Conversation {
     moves: bool,
     /// It asked for that over an earlier connection, so it is for the member to end this one.
     must_go: bool,
-    /// What the room had when it welcomed the member: the newest message, and how far it had taken what the member says.
+    /// What the room had when it welcomed the member: the newest message, and how far it had taken what the member
+    /// says.
     welcomed: (u64, u64),
     /// The session, once there was one.
     standing: Option<Standing>,
     /// Welcomed over the present connection.
     is_live: bool,
-    /// The room takes what begins with `/` for a command.
+    /// The room takes a text that begins with `/` for a command.
     has_commands: bool,
     /// Entries that a resumed session is told again.
     seen: Seen,
     /// Messages up to this number are confirmed.
     confirmed: u64,
-    /// Those that follow, in order.
+    /// The messages after them, in order.
     unconfirmed: VecDeque<Said>,
     /// How many of them were sent over this connection; of the last one while there is none.
     sent: usize,
@@ -69,7 +70,9 @@ pub struct Conversation {
     is_asked: bool,
     /// The number of the newest question about the past.
     looks: u64,
-    /// What has come of its answer.
+    /// Another process may have used numbers up to this one in the same session.
+    may_be_used: u64,
+    /// The messages of its answer that have come.
     old: Vec<Arc<Entry>>,
     wants: Wants,
 }
@@ -133,16 +136,16 @@ impl Conversation {
     #[must_use]
     pub fn of(config: &ClientConfig) -> Self {
         let new = Self::new(config.history).with_name(config.name.clone()).with_room(config.room.clone());
-        let Some(Place { epoch, session, have, number, room }) = config.resume.place().cloned() else {
-            return new;
-        };
-        // The room tells again what the other process may not have seen of the direct lane.
+        let Some(place) = config.resume.place().cloned() else { return new };
+        let may_be_used = place.may_be_used();
+        let Place { epoch, session, have, number, room } = place;
+        // The room sends items of the direct lane again that the other process may not have seen.
         let standing = Some(Standing { epoch, session, have, direct: 0 });
-        Self { standing, confirmed: number, room, ..new }
+        Self { standing, confirmed: number, room, looks: may_be_used, may_be_used, ..new }
     }
 
-    /// Asks for this name with the first hello. Whether the room gives it, its welcome says. Later hellos ask for the name that the
-    /// member took last, also in another room.
+    /// Asks for this name with the first hello. The room's welcome says whether it gives it. Later hellos ask for the
+    /// name that the member took last, even in another room.
     #[must_use]
     pub fn with_name(mut self, name: Option<Name>) -> Self {
         self.name = name;
@@ -261,7 +264,7 @@ impl Conversation {
             return self.standing.map(|standing| MemberFrame::Got { direct: standing.direct });
         }
         if self.moves {
-            // What it says is for the other room. The room ends the connection over which it took the command.
+            // Its messages are for the other room. This room ends the connection over which it took the command.
             let has_all = self.standing.is_some_and(|standing| standing.have >= self.welcomed.0);
             return (has_all && std::mem::take(&mut self.must_go)).then_some(MemberFrame::Bye);
         }
@@ -361,6 +364,7 @@ impl Conversation {
         self.room = welcome.room.clone();
         (self.moves, self.must_go) = (false, false);
         let before = self.standing.filter(|_| resumed);
+        let may_be_used = std::mem::take(&mut self.may_be_used);
         let direct = before.map_or(0, |standing| standing.direct);
         self.standing = Some(Standing { epoch, session, have: session.since, direct });
         self.is_live = true;
@@ -368,13 +372,13 @@ impl Conversation {
             self.pass(taken);
             self.confirmed = self.confirmed.max(taken);
         } else {
-            // A new room, or one that does not know what became of everything.
+            // A new room, or one that does not know which messages it took.
             let first = self.confirmed.saturating_add(1);
             let unsure = self.drain(self.sent);
             if before.is_some() {
                 // Some of them may have been refused, and the room may still say so.
                 self.settled.extend(first, unsure.clone());
-                self.confirmed = self.confirmed.saturating_add(unsure.len() as u64);
+                self.confirmed = self.confirmed.saturating_add(unsure.len() as u64).max(may_be_used);
             } else {
                 (self.goes_to, self.settled) = (None, Settled::default());
                 self.confirmed = taken.unwrap_or(0);

@@ -14,14 +14,14 @@ pub enum ClientEvent {
     Connected {
         /// What the room says of itself and of the member.
         welcome: Welcome,
-        /// Whether it is the same member as before, which misses nothing that the room still has. If not, its session was over,
-        /// or this is the first time.
+        /// Whether it is the same member as before, which misses nothing that the room still has. If not, its session
+        /// was over, or this is the first time.
         resumed: bool,
     },
     /// An entry of the log. If `own`, it is this client's message, and this confirms it.
     ///
-    /// A message whose [`seq`](Entry::seq) is at most the [`head`](Welcome::head) of the last `Connected` is history, or was said while
-    /// the connection was lost; later ones are live.
+    /// A message whose [`seq`](Entry::seq) is at most the [`head`](Welcome::head) of the last `Connected` is history,
+    /// or was said while the connection was lost; later ones are live.
     Entry {
         /// The entry.
         entry: Arc<Entry>,
@@ -110,8 +110,8 @@ pub enum ClientEnd {
         /// Messages that were not confirmed.
         unconfirmed: usize,
     },
-    /// The layer between the client and its socket refuses the server: its certificate is not trusted, for example, or it speaks no
-    /// TLS.
+    /// The layer between the client and its socket refuses the server: its certificate is not trusted, for example, or
+    /// it speaks no TLS.
     #[error("the connection was not opened")]
     NotOpened {
         /// What is wrong with the server.

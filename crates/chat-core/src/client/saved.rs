@@ -2,19 +2,21 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use chat_proto::{DirectItem, Event, MemberId, Session, Text};
 use thiserror::Error;
 
 use super::event::ClientEvent;
 
-/// The place of a client in a room, as far as it has [noted](Self::note) its events. Another client, maybe in another process,
-/// goes on from there: [`ClientConfig::with_resume`](super::ClientConfig::with_resume). Then
-/// `resumed` of [`ClientEvent::Connected`] is true, it is the same member, and it hears what it has missed.
+/// The place of a client in a room, as far as it has [noted](Self::note) its events. Another client, maybe in another
+/// process, goes on from there: [`ClientConfig::with_resume`](super::ClientConfig::with_resume). Then `resumed` of
+/// [`ClientEvent::Connected`] is true, it is the same member, and it hears what it has missed.
 ///
-/// Note each event once it is dealt with, and store the [token](Self::token) whenever you like. The room keeps a session for
-/// a while after its connection is lost, or longer with a journal. What a client has said and not seen confirmed is not part of the
-/// session: of it you hear what the room has taken. A private message that came just before may come again.
+/// Note each event once it is dealt with, and store the [token](Self::token) whenever you like. The room keeps a
+/// session for a while after its connection is lost, or longer with a journal. Messages that a client has said and not
+/// seen confirmed are not part of the session: you hear those of them that the room has taken. A private message that
+/// came just before may come again.
 ///
 /// ```
 /// use chat_core::{ClientConfig, SavedSession};
@@ -40,6 +42,17 @@ pub(super) struct Place {
     pub(super) room: Option<Text>,
 }
 
+impl Place {
+    /// A number that no process used before in this session: another one may have said and asked more than it has
+    /// noted. It is the time in microseconds, as no process says a million messages per second for as long as it runs.
+    /// JavaScript can hold it for two hundred years more.
+    #[expect(clippy::disallowed_methods, reason = "it only has to be later than in the process before")]
+    pub(super) fn may_be_used(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.number.max(u64::try_from(since.as_micros()).unwrap_or(0))
+    }
+}
+
 impl SavedSession {
     /// An event was dealt with.
     pub fn note(&mut self, event: &ClientEvent) {
@@ -62,6 +75,14 @@ impl SavedSession {
                     place.number = place.number.max(from.number);
                 }
             }
+            ClientEvent::Missed(messages) => {
+                let Some(place) = &mut self.0 else { return };
+                place.have = place.have.saturating_add(*messages);
+            }
+            ClientEvent::Direct(DirectItem::Done { number } | DirectItem::Sent { number, .. }) => {
+                let Some(place) = &mut self.0 else { return };
+                place.number = place.number.max(*number);
+            }
             // The session ends with the room; another one begins in the next.
             ClientEvent::Direct(DirectItem::Move { .. }) => self.0 = None,
             _ => {}
@@ -72,8 +93,8 @@ impl SavedSession {
         self.0.as_ref()
     }
 
-    /// The session as one line of text, to store. **It is a secret**: whoever has it can speak as this member. Empty if there
-    /// was no session yet. `parse` reads it.
+    /// The session as one line of text, to store. **It is a secret**: anyone who has it can speak as this member. Empty
+    /// if there was no session yet. `parse` reads it.
     #[must_use]
     pub fn token(&self) -> String {
         let Some(Place { epoch, session: Session { member, since, key }, have, number, room }) = &self.0
@@ -111,9 +132,9 @@ impl FromStr for SavedSession {
     }
 }
 
-/// A text that is no [token](SavedSession::token).
+/// A text that is not a [token](SavedSession::token).
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("this is no stored session")]
+#[error("this is not a stored session")]
 pub struct SavedSessionError;
 
 impl fmt::Display for SavedSession {
@@ -149,7 +170,7 @@ mod tests {
         }
     }
     #[test]
-    fn whoever_is_welcomed_back_does_not_hear_again_what_it_has_noted() {
+    fn a_member_that_is_welcomed_back_does_not_hear_again_what_it_has_noted() {
         let session = Session { member: MemberId::new(3), since: 1, key: 7 };
         let mut saved = SavedSession(Some(Place { epoch: 9, session, have: 5, number: 2, room: None }));
         let author = Author::Named("ann".parse().unwrap());

@@ -48,7 +48,7 @@ fn search(caller: &Caller<'_>, arguments: &str) -> Reply {
     look_back(caller, "/search", words, Query::Before { seq, messages: HISTORY_SHOWN, filter })
 }
 
-/// What is asked for, and before which message.
+/// The question without its `before NUMBER`, and that number.
 fn before(arguments: &str) -> (&str, u64) {
     let split = arguments.rsplit_once("before ").filter(|(rest, _)| rest.is_empty() || rest.ends_with(' '));
     match split.and_then(|(rest, seq)| Some((rest.trim(), seq.trim().parse().ok()?))) {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_may_end_with_a_place() {
+    fn a_question_may_end_with_a_place() {
         assert_eq!(before("20 ann before 7"), ("20 ann", 7));
         assert_eq!(before("before 7"), ("", 7));
         assert_eq!(before("the day before"), ("the day before", u64::MAX));

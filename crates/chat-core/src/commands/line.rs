@@ -13,14 +13,15 @@ use std::borrow::Cow;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line<'a> {
-    /// What the line says: itself, or without one slash if it began with two.
+    /// A text to say: the line itself, or without one slash if it began with two.
     Text(Cow<'a, str>),
     /// A command, without its slash.
     Command(&'a str),
 }
 
 impl<'a> Line<'a> {
-    /// Reads the beginning of a line. White space in front of a slash changes nothing: a password must not be said because of it.
+    /// Reads the beginning of a line. White space in front of a slash changes nothing: a password must not be said
+    /// because of it.
     #[must_use]
     pub fn read(line: &'a str) -> Self {
         let (blank, words) = line.split_at(blank_in_front(line));
@@ -44,7 +45,7 @@ fn blank_in_front(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// The first word of what follows a command, and the rest.
+/// The first word of a command's arguments, and the rest.
 pub(super) fn first_word(arguments: &str) -> (&str, &str) {
     let (word, rest) = arguments.split_once(char::is_whitespace).unwrap_or((arguments, ""));
     (word, rest.trim_start())

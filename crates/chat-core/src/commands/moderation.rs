@@ -132,7 +132,8 @@ fn bans(caller: &Caller<'_>, _: &str) -> Reply {
     })
 }
 
-/// How long a ban still lasts: a long one to the next full minute, so that one for two hours does not begin as one for 119 minutes.
+/// How long a ban still lasts: a long one to the next full minute, so that one for two hours does not begin as one for
+/// 119 minutes.
 fn left_s(until_unix_ms: u64, now_ms: u64) -> u64 {
     let left = until_unix_ms.saturating_sub(now_ms).div_ceil(1_000);
     if left > 60 { left.div_ceil(60) * 60 } else { left }
@@ -221,7 +222,7 @@ fn duration_in_front(text: &str) -> Result<(Option<Duration>, &str), String> {
         let time = first.strip_prefix("for").unwrap_or(&first);
         return match duration(time) {
             None => Ok((None, text)),
-            // As the reason of a ban without end it would surprise.
+            // Otherwise the time would be the reason of a ban without end.
             Some(_) => Err(format!("Write 'for {time}' for a time.")),
         };
     }
@@ -229,7 +230,7 @@ fn duration_in_front(text: &str) -> Result<(Option<Duration>, &str), String> {
     match duration(word) {
         Some(duration) => Ok((Some(duration), why)),
         None if word.is_empty() => Err("Type a time after 'for': 30s, 10m, 2h or 7d".to_owned()),
-        None => Err(format!("'{word}' is no time. Write 30s, 10m, 2h or 7d.")),
+        None => Err(format!("'{word}' is not a time. Write 30s, 10m, 2h or 7d.")),
     }
 }
 
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_a_ban_is_told_in_full_minutes() {
+    fn the_rest_of_a_ban_is_told_in_full_minutes() {
         assert_eq!(in_words(left_s(7_200_000, 1_900)), "2 h");
         assert_eq!(in_words(left_s(604_800_000, 900)), "7 days");
         assert_eq!(in_words(left_s(30_000, 900)), "30 s");

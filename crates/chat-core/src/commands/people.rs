@@ -41,7 +41,7 @@ fn nick(caller: &Caller<'_>, name: &str) -> Reply {
 
 fn who(caller: &Caller<'_>, _: &str) -> Reply {
     let (count, present) = caller.room.presence(WHO_NAMES_MAX);
-    // Everywhere else those that are present are the ones that came over a network.
+    // Everywhere else only members that came over a network are counted as present.
     let local = caller.room.stats().local_members.min(count);
     let mut reply = Reply::line(match count - local {
         present if local > 0 => format!("{present} present, {local} local"),

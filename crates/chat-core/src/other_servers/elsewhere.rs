@@ -1,4 +1,4 @@
-//! What a room learns of the same room at other servers.
+//! Events of the same room at other servers.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::limits::ELSEWHERE_TURN_MAX;
 use crate::other_servers::relay::OtherMember;
 use crate::room::Room;
 
-/// Something that has happened at another server that shares the room. A [`Journal`](crate::journal::Journal) that several servers
-/// share hands it to the room with [`Committer::elsewhere`].
+/// Something that has happened at another server that shares the room. A [`Journal`](crate::journal::Journal) that
+/// several servers share hands it to the room with [`Committer::elsewhere`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Elsewhere {
     /// A name was taken, or is free again. If a member here has it, that one loses it.
     Name {
-        /// What the name looks like: one of [`Name::lookalikes`](chat_proto::Name::lookalikes).
+        /// The skeleton of the name: one of [`Name::lookalikes`](chat_proto::Name::lookalikes).
         skeleton: String,
         /// The member of another server that has it; `None` if none has.
         holder: Option<MemberId>,
@@ -40,7 +40,7 @@ pub enum Elsewhere {
     Undelivered {
         /// The sender.
         sender: MemberId,
-        /// As which the recipient was shown.
+        /// How the recipient was shown.
         to: Author,
         /// Why not.
         why: Text,
@@ -57,7 +57,8 @@ pub enum Elsewhere {
         /// `None` turns it off.
         pause: Option<Duration>,
     },
-    /// A member was muted, wherever it is, or may speak again. Mutes beyond [`MUTES_MAX`](crate::limits::MUTES_MAX) do not hold here.
+    /// A member was muted, wherever it is, or may speak again. Mutes beyond [`MUTES_MAX`](crate::limits::MUTES_MAX) do
+    /// not hold here.
     Muted {
         /// Which session.
         member: MemberId,

@@ -9,9 +9,9 @@ use crate::error::TellError;
 use crate::journal::{Committer, Full};
 use crate::room::Room;
 
-/// Passes on to other servers that share a room what concerns their members, beside the journal. **Never blocks**: it is called
-/// under the room's lock, and its own thread does the work. What comes from there reaches the room through
-/// [`Committer`]. A room that no other server has needs none.
+/// Tells the other servers that share a room what concerns their members, beside the journal. **Never blocks**: it is
+/// called under the room's lock, and its own thread does the work. The other direction goes through [`Committer`]. A
+/// room that no other server has needs no relay.
 pub trait Relay: fmt::Debug + Send + Sync {
     /// Takes charge of something. What is sent for one server arrives in this order, each at most once.
     ///
@@ -21,7 +21,7 @@ pub trait Relay: fmt::Debug + Send + Sync {
     fn send(&self, what: Outbound) -> Result<(), Full>;
 }
 
-/// What other servers are to know, or to do.
+/// Something for other servers to know, or to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outbound {
@@ -39,11 +39,11 @@ pub enum Outbound {
     Private {
         /// The sender.
         from: MemberId,
-        /// As which it is shown.
+        /// How the sender is shown.
         author: Author,
         /// The recipient.
         to: MemberId,
-        /// As which that is shown.
+        /// How the recipient is shown.
         recipient: Author,
         /// What it says.
         text: Text,
@@ -52,7 +52,7 @@ pub enum Outbound {
     Undelivered {
         /// The sender.
         sender: MemberId,
-        /// As which the recipient was shown.
+        /// How the recipient was shown.
         to: Author,
         /// Why it was not delivered.
         why: Text,
@@ -71,7 +71,7 @@ pub enum Outbound {
 pub struct OtherMember {
     /// Which member.
     pub member: MemberId,
-    /// As which it is shown.
+    /// How it is shown.
     pub author: Author,
     /// Where it comes from.
     pub address: Option<PeerAddr>,
@@ -84,15 +84,16 @@ pub struct OtherMember {
 }
 
 impl Committer {
-    /// All members that have come over a network to this server, for servers that do not know them yet. O(members), under the
-    /// room's lock.
+    /// All members that have come over a network to this server, for servers that do not know them yet. O(members),
+    /// under the room's lock.
     #[must_use]
     pub fn members(&self) -> Vec<OtherMember> {
         Room::upgrade(&self.room).map(|room| room.lock().members_for_others()).unwrap_or_default()
     }
 
-    /// Sessions that left too long ago give up the names that are reserved for them. A journal that other servers share calls it now and
-    /// then: without one, a reservation ends when somebody asks for the name. O(sessions that have left), under the room's lock.
+    /// Sessions that left too long ago give up the names that are reserved for them. A journal that other servers share
+    /// calls it now and then: without one, a reservation ends when somebody asks for the name. O(sessions that have
+    /// left), under the room's lock.
     pub fn end_old_reservations(&self) {
         if let Some(room) = Room::upgrade(&self.room) {
             let now = room.now();

@@ -26,8 +26,9 @@ use crate::transport::attachment::Attachment;
 pub struct HistoryError(pub Text);
 
 impl Room {
-    /// The newest messages before sequence number `before`, at most `messages` of them and [`PAGE_BYTES_MAX`] bytes, oldest
-    /// first. `u64::MAX` is for the newest of all. For the page before, ask again with the `seq` of the first one.
+    /// The newest messages before sequence number `before`, at most `messages` of them and [`PAGE_BYTES_MAX`] bytes,
+    /// oldest first. `u64::MAX` is for the newest of all. For the page before, ask again with the `seq` of the first
+    /// one.
     ///
     /// A room without a [`Journal`](crate::journal::Journal) has only what its log holds.
     ///
@@ -65,8 +66,8 @@ impl Room {
         page.map_err(HistoryError)
     }
 
-    /// Reads old messages without waiting: `answer` is called once, at once or later on a thread of the journal, which it must
-    /// not keep long. An error is the reason for people.
+    /// Reads old messages without waiting: `answer` is called once, at once or later on a thread of the journal, which
+    /// it must not keep long. An error is the reason for people.
     pub fn read(&self, query: Query, answer: impl FnOnce(Result<Page, Text>) + Send + 'static) {
         match self.journal() {
             Some(journal) => journal.read(ReadRequest::new(query, answer)),
@@ -100,8 +101,9 @@ impl Room {
 
 impl Attachment {
     /// `member` asks for old messages. The answer comes over its direct lane: the messages, and then
-    /// [`OldEnd`](chat_proto::DirectItem::OldEnd). A number that is not greater than those of its earlier questions is ignored, and of
-    /// questions that wait only the last one is answered. Returns until when nothing more is to be taken from the member.
+    /// [`OldEnd`](chat_proto::DirectItem::OldEnd). A number that is not greater than those of its earlier questions is
+    /// ignored, and of questions that wait only the last one is answered. Returns until when nothing more is to be
+    /// taken from the member.
     ///
     /// # Errors
     ///
@@ -121,7 +123,7 @@ impl Attachment {
     }
 }
 
-/// What the log has. O(entries), and only what goes into the page is copied.
+/// Reads a page from the log. O(entries), and only the messages of the page are copied.
 fn page_of(log: &Log, query: &Query, began_unix_ms: u64) -> Page {
     let messages = log.from(log.tail()).filter(|entry| entry.event.is_message());
     let kept = |entry: &Arc<Entry>| Kept {
@@ -154,7 +156,7 @@ impl Page {
         page
     }
 
-    /// The other way round.
+    /// Takes messages newest first, and returns them oldest first.
     #[must_use]
     pub fn reversed(mut self) -> Self {
         self.messages.reverse();
@@ -177,7 +179,7 @@ impl Filter {
         Wanted::new(self).matches(event)
     }
 
-    /// Whether a text matches whose author is shown like this.
+    /// Whether a text of an author that is shown like this matches.
     #[must_use]
     pub fn matches_shown(&self, author: &str, text: &Text) -> bool {
         let wanted = Wanted::new(self);
@@ -185,12 +187,12 @@ impl Filter {
     }
 }
 
-/// What a filter asks for, folded as [`folded`] does it.
+/// A filter, folded as [`folded`] does it.
 struct Wanted {
     author: Option<String>,
     /// Words that follow each other, for each that was asked for: `foo-bar` is two.
     words: Vec<Vec<String>>,
-    /// It asks for words and has none, but signs.
+    /// It asks for words, but has only signs, so nothing matches.
     is_nothing: bool,
 }
 

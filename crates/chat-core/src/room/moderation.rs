@@ -13,8 +13,9 @@ use crate::room::Room;
 use crate::waker::Waker;
 
 impl Room {
-    /// A member enters the operators' password ([`RoomConfig::with_operator_password`](crate::RoomConfig::with_operator_password)). Three
-    /// attempts per minute and address are checked.
+    /// A member enters the operators' password
+    /// ([`RoomConfig::with_operator_password`](crate::RoomConfig::with_operator_password)). Three attempts per minute
+    /// and address are checked.
     pub fn enter_password(&self, member: MemberId, password: &str) -> Entered {
         self.lock().enter_password(member, password)
     }
@@ -84,8 +85,9 @@ impl Room {
         })
     }
 
-    /// Checks the bans once more after a peer has joined or taken a name, and kicks the members of the ban that covers it. An
-    /// operator may have added that ban between the gate's answer and the join, when there was no member to kick.
+    /// Checks the bans once more after a peer has joined or taken a name, and kicks the members of the ban that covers
+    /// it. An operator may have added that ban between the gate's answer and the join, when there was no member to
+    /// kick.
     pub(crate) fn enforce_bans(&self, peer: &Identity, transport: &'static str, name: Option<&Name>) {
         if let Some(ban) = self.ban_list().find(&self.join_request(peer, transport, name)) {
             let (_, wakes) = self.lock().kick_banned(&ban, self.now());
@@ -104,17 +106,20 @@ impl Room {
         self.ban_list().bans(self.unix_ms())
     }
 
-    /// Calls `waker` after each ban and each lift from now on, as [`BanList::add_waker`](crate::access::BanList::add_waker) does.
+    /// Calls `waker` after each ban and each lift from now on, as
+    /// [`BanList::add_waker`](crate::access::BanList::add_waker) does.
     pub fn watch_bans(&self, waker: Waker) {
         self.ban_list().add_waker(waker);
     }
 
-    /// Mutes the member that is shown like this: its messages, private messages and new names are refused, in all rooms of the
-    /// server, until the mute is lifted. It ends with the server, unless the [list](Self::mute_list) is kept. Nobody else is told, and a refused message costs the others nothing.
+    /// Mutes the member that is shown like this: its messages, private messages and new names are refused, in all rooms
+    /// of the server, until the mute is lifted. It ends with the server, unless the [list](Self::mute_list) is kept.
+    /// Nobody else is told, and a refused message costs the others nothing.
     ///
-    /// The mute holds for the member's session, for its name with all that look like it, and for all members whose transport
-    /// knows them to be the same. One that holds for nothing but the session ends with it. By its address, `who` means a member and everyone else from there, except operators. Loopback
-    /// addresses count only with [`RoomConfig::with_limit_loopback`](crate::RoomConfig::with_limit_loopback).
+    /// The mute holds for the member's session, for its name with all that look like it, and for all members whose
+    /// transport knows them to be the same. One that holds for nothing but the session ends with it. By its address,
+    /// `who` means a member and everyone else from there, except operators. Loopback addresses count only with
+    /// [`RoomConfig::with_limit_loopback`](crate::RoomConfig::with_limit_loopback).
     ///
     /// # Errors
     ///
@@ -123,8 +128,8 @@ impl Room {
         self.lock().mute(who)
     }
 
-    /// Lifts the mutes that hold for the member which is shown like this, or for its name or address if it is not here. Returns
-    /// them.
+    /// Lifts the mutes that hold for the member which is shown like this, or for its name or address if it is not here.
+    /// Returns them.
     pub fn unmute(&self, who: &str) -> Vec<Mute> {
         let mut sessions = self.lock().mutes_of(&Author::from_shown(who));
         let mutes = self.admission().mutes();
@@ -160,8 +165,8 @@ impl Room {
         self.lock().config.slow
     }
 
-    /// Turns slow mode on, or with `None` off. Operators and local members are exempt. A [`Journal`](crate::journal::Journal) may keep it over
-    /// a restart.
+    /// Turns slow mode on, or with `None` off. Operators and local members are exempt. A
+    /// [`Journal`](crate::journal::Journal) may keep it over a restart.
     pub fn set_slow(&self, pause: Option<Duration>) {
         self.lock().set_slow(pause);
     }

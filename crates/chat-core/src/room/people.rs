@@ -9,7 +9,8 @@ use crate::room::Room;
 
 impl Room {
     /// A member takes a name, changes it, or with `None` gives it up. Returns how it is shown from then on. Every
-    /// member reads it in the log ([`Event::Renamed`](chat_proto::Event::Renamed)). Costs the same however many members there are.
+    /// member reads it in the log ([`Event::Renamed`](chat_proto::Event::Renamed)). Costs the same however many members
+    /// there are.
     ///
     /// # Errors
     ///
@@ -19,7 +20,7 @@ impl Room {
             Some(_) => Some(self.lock().origin_of(member).ok_or(NickError::NotPresent)?),
             None => None,
         };
-        // Of a remote member that takes a name.
+        // The gate is asked about a remote member that takes a name.
         let request = origin.and_then(|(peer, transport)| Some((peer?, transport, name.clone()?)));
         if let Some((peer, transport, name)) = &request {
             self.admit(peer, transport, Some(name)).map_err(|why| NickError::Refused { why })?;
@@ -34,7 +35,7 @@ impl Room {
         Ok(author)
     }
 
-    /// The member that is shown like this: by its name, also in another case, or by its address.
+    /// The member that is shown like this: by its name, in any case of letters, or by its address.
     #[must_use]
     pub fn find(&self, who: &str) -> Option<MemberId> {
         self.lock().find(&Author::from_shown(who))
@@ -53,17 +54,18 @@ impl Room {
         peer.map(|peer| (peer, transport))
     }
 
-    /// Whether everyone may see the addresses of members ([`RoomConfig::with_hidden_addresses`](crate::RoomConfig::with_hidden_addresses)).
+    /// Whether everyone may see the addresses of members
+    /// ([`RoomConfig::with_hidden_addresses`](crate::RoomConfig::with_hidden_addresses)).
     #[must_use]
     pub fn shows_addresses(&self) -> bool {
         !self.lock().config.hides_addresses
     }
 
-    /// Sends `text` from one member to another privately, and returns how the other one is shown. Text of several lines, or longer
-    /// than a message, becomes several messages.
+    /// Sends `text` from one member to another privately, and returns how the other one is shown. Text of several
+    /// lines, or longer than a message, becomes several messages.
     ///
-    /// Messages arrive in order, each at most once. If the other member leaves before it has acknowledged this one, the sender is
-    /// told so ([`DirectItem::Undelivered`]).
+    /// Messages arrive in order, each at most once. If the other member leaves before it has acknowledged this one, the
+    /// sender is told so ([`DirectItem::Undelivered`]).
     ///
     /// # Errors
     ///
@@ -82,7 +84,8 @@ impl Room {
         }
     }
 
-    /// Tells one member a text that nobody else can read. Text of several lines becomes several items of its direct lane.
+    /// Tells one member a text that nobody else can read. Text of several lines becomes several items of its direct
+    /// lane.
     ///
     /// # Errors
     ///

@@ -39,23 +39,23 @@ impl RoomsConfig {
         self
     }
 
-    /// Rooms among them that one IPv4 address, or IPv6 /64 network, may have opened. Loopback is exempt as from the other limits
-    /// ([`RoomConfig::with_limit_loopback`]). Default: 10.
+    /// Rooms among them that one IPv4 address, or IPv6 /64 network, may have opened. Loopback is exempt as from the
+    /// other limits ([`RoomConfig::with_limit_loopback`]). Default: 10.
     #[must_use]
     pub fn with_open_per_address_max(mut self, open_per_address_max: usize) -> Self {
         self.open_per_address_max = open_per_address_max;
         self
     }
 
-    /// What [`with_open_per_address_max`](Self::with_open_per_address_max) has set.
+    /// The value of [`with_open_per_address_max`](Self::with_open_per_address_max).
     #[must_use]
     pub fn open_per_address_max(&self) -> usize {
         self.open_per_address_max
     }
 
-    /// Bytes that the logs of all rooms may hold together, and each encoded copy of them (one per wire format and I/O thread). Each room gets
-    /// an equal share, at most what [`RoomConfig::with_log_bytes_max`] says. Default 64 MiB. A share is never smaller than
-    /// [`RoomConfig::LOG_BYTES_MIN`].
+    /// Bytes that the logs of all rooms may hold together, and each encoded copy of them (one per wire format and I/O
+    /// thread). Each room gets an equal share, at most what [`RoomConfig::with_log_bytes_max`] says. Default 64 MiB. A
+    /// share is never smaller than [`RoomConfig::LOG_BYTES_MIN`].
     #[must_use]
     pub fn with_logs_bytes_max(mut self, logs_bytes_max: usize) -> Self {
         self.logs_bytes_max = logs_bytes_max;

@@ -1,4 +1,4 @@
-//! How a room is made that is opened while the server runs.
+//! Makes the rooms that are opened while the server runs.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
@@ -15,8 +15,9 @@ use crate::rooms::open_rooms::OpenRooms;
 use crate::rooms::pending_room::{OpenRequest, Opened, PendingRoom};
 
 impl Rooms {
-    /// The room that the hello of a newcomer asks for, as [`named`](Self::named) finds it. A peer that a gate, a ban or a limit keeps out opens
-    /// none: of a room that is there, it learns so when it joins. `transport` is the word of its transport.
+    /// The room that the hello of a newcomer asks for, as [`named`](Self::named) finds it. A peer that a gate, a ban or
+    /// a limit keeps out opens none. If the room is there, the peer is refused when it joins. `transport` is the tag of
+    /// its transport.
     ///
     /// # Errors
     ///
@@ -40,8 +41,8 @@ impl Rooms {
         self.named(hello.room.as_ref(), peer.address).map_err(|why| LeaveReason::no_room(&why))
     }
 
-    /// Whether bans and the gate of this room let a member go there. If there is no such room yet, the gate is that of the first one: a member
-    /// that is kept out opens none.
+    /// Whether bans and the gate of this room let a member go there. If there is no such room yet, the gate is that of
+    /// the first one: a member that is kept out opens none.
     pub(crate) fn let_in(
         &self,
         room: &Name,
@@ -52,7 +53,8 @@ impl Rooms {
         self.get(room).unwrap_or_else(|| self.first()).let_in(peer, transport, name)
     }
 
-    /// Begins to open a room, unless there are `open_max` besides the configured ones, or its opener has opened enough of them.
+    /// Begins to open a room, unless there are `open_max` besides the configured ones, or its opener has opened enough
+    /// of them.
     pub(super) fn begin(
         &self,
         name: &Name,

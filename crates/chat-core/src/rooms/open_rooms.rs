@@ -37,7 +37,7 @@ impl OpenRooms {
 
     /// A room of this name is being opened from now on.
     pub(crate) fn begin(&mut self, name: &Name, opener: Opener) -> PendingRoom {
-        self.note_looks(name);
+        self.note_skeletons(name);
         let opening = PendingRoom::of(name.clone());
         self.openings.insert(name.clone(), (opening.clone(), opener));
         opening
@@ -49,11 +49,11 @@ impl OpenRooms {
     }
 
     pub(crate) fn insert(&mut self, name: &Name, room: &Room, opener: Opener) {
-        self.note_looks(name);
+        self.note_skeletons(name);
         self.rooms.insert(name.clone(), (room.downgrade(), opener));
     }
 
-    fn note_looks(&mut self, name: &Name) {
+    fn note_skeletons(&mut self, name: &Name) {
         for skeleton in name.lookalikes() {
             self.by_skeleton.insert(skeleton, name.clone());
         }

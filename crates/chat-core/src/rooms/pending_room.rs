@@ -11,7 +11,7 @@ use crate::room::Room;
 use crate::sync::{Mutex, bounded};
 use crate::waker::Waker;
 
-/// What opening a journal gives: what it holds of the room, and the journal.
+/// An opened journal, and what it holds of the room.
 pub(crate) type Opened = (Past, Arc<dyn Journal>);
 
 type Answer = dyn FnOnce(Result<Opened, JournalError>) + Send;

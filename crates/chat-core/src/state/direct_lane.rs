@@ -66,8 +66,8 @@ impl Lane {
         })
     }
 
-    /// What its member is to be told if the session goes on later. Senders of private messages learn at once that these
-    /// were not delivered, and a question about the past is asked again.
+    /// The items that its member is to be told if the session goes on later. Senders of private messages learn at once
+    /// that these were not delivered, and a question about the past is asked again.
     fn kept_for_resume(&self) -> Unread {
         let is_kept = |item: &DirectItem| {
             !matches!(
@@ -130,7 +130,7 @@ impl Unread {
 }
 
 impl Profile {
-    /// What the session keeps of the lane.
+    /// The part of the lane that the session keeps.
     pub(crate) fn unread(&self) -> Unread {
         let unread = self.lane.as_ref().map_or_else(Unread::default, |lane| lane.kept_for_resume());
         // Items that it was not told of are not counted one by one: the resume only says that something was lost.
@@ -148,7 +148,8 @@ impl Profile {
         self.goes_on();
     }
 
-    /// The session goes on over another connection. If its client will not learn that it was sent to another room, it stays.
+    /// The session goes on over another connection. It stays in this room if its client will not be told that it was
+    /// sent to another one.
     pub(crate) fn goes_on(&mut self) {
         let goes_after = self.goes_after;
         let is_told =
@@ -167,9 +168,9 @@ impl Profile {
     }
 
     /// Puts the answer to a message into the lane, which finds room for it: a member that says much, of which much is
-    /// refused, cannot acknowledge in between. If the lane is full, this drops an older answer that the transport already
-    /// has, as a stream delivers what it was handed. Only a connection that breaks at this moment loses that answer, and its
-    /// client is then told that something is unknown.
+    /// refused, cannot acknowledge in between. If the lane is full, this drops an older answer that the transport
+    /// already has, as a stream delivers what it was handed. Only a connection that breaks at this moment loses that
+    /// answer, and its client is then told that something is unknown.
     pub(crate) fn push_confirmation(&mut self, item: DirectItem) -> Arc<Direct> {
         let mut has_room = true;
         if let Some(lane) = &mut self.lane {
@@ -226,13 +227,12 @@ impl Profile {
         self.lane.as_ref().is_some_and(|lane| self.direct - lane.pulled >= UNPULLED_MAX)
     }
 
-    /// Whether the member has so many items still to acknowledge that its transport must not be given more that it has not
-    /// asked for.
+    /// /// Whether the member has not acknowledged so many items that its transport must get no more than it asks for.
     pub(crate) fn is_lane_choked(&self) -> bool {
         self.direct - self.got >= 2 * DIRECT_ITEMS_MAX as u64
     }
 
-    /// How many of its private messages were not delivered without its knowledge, once there is room to say so.
+    /// How many undelivered private messages it has not been told of; 0 while there is no room to say so.
     pub(crate) fn take_untold(&mut self) -> u32 {
         if self.is_lane_choked() { 0 } else { std::mem::take(&mut self.untold) }
     }

@@ -1,4 +1,4 @@
-//! What other servers that share the room have told, and what they are told.
+//! Events of other servers that share the room, and events for them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl Elsewheres {
         Some(before)
     }
 
-    /// If it cannot be sent, the other servers learn it later or, for what a member has asked for, it is told.
+    /// If it cannot be sent, the other servers learn it later. For a member's request the member is told instead.
     fn send(&self, what: Outbound) -> Result<(), TellError> {
         let relay = self.relay.as_ref().ok_or(TellError::NotPresent)?;
         relay.send(what).map_err(|_full| TellError::Behind)
@@ -267,7 +267,7 @@ impl State {
         self.elsewhere.send(Outbound::Kick { member, reason }).map_err(|_| KickError::Behind)
     }
 
-    /// What mutes know a member of another server by.
+    /// The identity by which mutes know a member of another server.
     pub(super) fn known_elsewhere(&self, id: MemberId) -> Option<Known<'_>> {
         self.elsewhere.members.get(&id).map(|member| self.known_there(member))
     }
@@ -294,8 +294,8 @@ impl State {
         Some((holder, local.name.clone()))
     }
 
-    /// The name that a remote member has here belongs to a member of another server. It gets the one back that it had before, if that is
-    /// still free.
+    /// The name that a remote member has here belongs to a member of another server. It gets the one back that it had
+    /// before, if that is still free.
     fn lose_name(&mut self, loser: MemberId, now: Instant) -> Wakes {
         let Some(from) = self.author_of(loser) else {
             self.left.release_name(loser);

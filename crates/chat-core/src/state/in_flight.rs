@@ -1,4 +1,4 @@
-//! Messages on their way through the journal, and what a room takes over from its past.
+//! Messages on their way through the journal, and the past that a room takes over from there.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::limits::{IDS_SET_ASIDE, JOURNAL_PAUSE, JOURNAL_PAUSE_MAX, LOG_BYTES_P
 use crate::state::members::Membership;
 use crate::state::sessions::Left;
 
-/// A room's journal, and what has not come back from it.
+/// A room's journal, and the records that have not come back from it.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     journal: Arc<dyn Journal>,
@@ -77,8 +77,8 @@ impl InFlight {
         })
     }
 
-    /// This message of a member has come back, or never will, and so have all before it. Returns the steps that waited for them:
-    /// their numbers, and what the member is told.
+    /// This message of a member has come back, or never will, and so have all before it. Returns the steps that waited
+    /// for them: their numbers, and what the member is told.
     fn came_back(&mut self, from: Origin) -> Vec<(u64, Vec<DirectItem>)> {
         let mut settled = Vec::new();
         let Some(steps) = self.steps.get_mut(&from.member) else { return settled };
@@ -142,8 +142,8 @@ impl State {
         self.in_flight.as_ref().is_none_or(|in_flight| in_flight.waiting == 0)
     }
 
-    /// How long a speaker must wait because the journal is far behind. The further it is, the longer, so that members that go on
-    /// speaking do not fill the journal's own queue while it stands still.
+    /// How long a speaker must wait because the journal is far behind. The further it is, the longer, so that members
+    /// that go on speaking do not fill the journal's own queue while it stands still.
     pub(super) fn journal_pause(&self) -> Option<Duration> {
         let waiting_max = WAITING_MAX.min(self.config.log_bytes_max / LOG_BYTES_PER_WAITING);
         let waiting = self.in_flight.as_ref()?.waiting.checked_sub(waiting_max)?;
@@ -151,7 +151,7 @@ impl State {
         Some(JOURNAL_PAUSE.saturating_mul(4_u32.saturating_pow(steps)).min(JOURNAL_PAUSE_MAX))
     }
 
-    /// The newest number of a member that needs not be said again: it is in flight, or dealt with.
+    /// The newest number of a member that need not be said again: it is in flight, or dealt with.
     pub(super) fn newest_number(&self, member: MemberId, taken: u64) -> u64 {
         let steps = self.in_flight.as_ref().and_then(|in_flight| in_flight.steps.get(&member));
         steps.and_then(|steps| steps.back()).map_or(taken, |step| step.number().max(taken))
@@ -171,8 +171,8 @@ impl State {
         Ok(Wakes::default())
     }
 
-    /// The room has dealt with this message of a member, and `items` tell it how. The member learns it after what became of
-    /// its earlier messages.
+    /// The room has dealt with this message of a member, and `items` tell it how. The member is told after the results
+    /// of its earlier messages.
     pub(super) fn settle(&mut self, membership: Membership, number: u64, items: Vec<DirectItem>) {
         let Some(member) = self.members.get_mut(membership) else { return };
         let steps = self.in_flight.as_mut().and_then(|in_flight| in_flight.steps.get_mut(&member.id));
@@ -183,7 +183,8 @@ impl State {
         items.into_iter().for_each(|item| self.confirm(membership, item));
     }
 
-    /// Everything that this member said up to `number` is dealt with. A client that resumes the session need not say it again.
+    /// Everything that this member said up to `number` is dealt with. A client that resumes the session need not say it
+    /// again.
     fn take(&mut self, member: MemberId, number: u64) {
         if let Some(membership) = self.members.key_of(member)
             && let Some(member) = self.members.get_mut(membership)
@@ -220,8 +221,8 @@ impl State {
             }
             self.log.append(event, unix_ms.saturating_sub(self.began_unix_ms));
             wakes.add(from.map(|from| self.note_renames_after(from)).unwrap_or_default());
-            // For several messages of one member in a row, the last one is enough. Each of the room's counts: the next one may be
-            // another server's.
+            // For several messages of one member in a row, the last one is enough. Each of the room's counts: the next
+            // one may be another server's.
             if let Some(from) = from
                 && let Some(before) = spoke.replace(from)
                 && (before.member != from.member || before.member == MemberId::ROOM)
@@ -286,7 +287,8 @@ impl State {
         }
     }
 
-    /// This message of a member has come back or was refused. The member is told `items`, and then what waited for this message.
+    /// This message of a member has come back or was refused. The member is told `items`, and then the results that
+    /// waited for this message.
     fn advance(&mut self, from: Origin, items: Vec<DirectItem>, wakes: &mut Wakes) {
         if from.member == MemberId::ROOM {
             self.notice_came_back(from.number);
@@ -361,14 +363,14 @@ impl State {
         }
     }
 
-    /// The journal does not know that these ids are given: the next one that is given tells it again.
+    /// The journal does not know that these ids are given: the room tells it again with the next id.
     fn has_not_set_aside(&mut self, up_to: u64) {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.ids_up_to = in_flight.ids_up_to.min(up_to.saturating_sub(IDS_SET_ASIDE));
         }
     }
 
-    /// How the room says that its journal is full.
+    /// The text with which the room says that its journal is full.
     pub(super) fn journal_full_text() -> Text {
         Text::lossy("The history cannot keep up. Say it again")
     }

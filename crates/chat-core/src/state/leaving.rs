@@ -17,14 +17,14 @@ impl State {
         self.move_away(membership, reason, now)
     }
 
-    /// Like [`leave`](Self::leave), for a member that goes on in another room: what it is known by there is told later.
+    /// Like [`leave`](Self::leave), for a member that goes on in another room: the mutes that hold for it move later.
     pub(super) fn move_away(&mut self, membership: Membership, reason: LeaveReason, now: Instant) -> Wakes {
         let attachment = self.members.get(membership).map(|member| member.attachment as usize);
         self.remove(membership, reason, now, attachment)
     }
 
-    /// A plain session cannot be resumed, and one that left by choice is not. So mutes that hold for this session alone end
-    /// with it.
+    /// A plain session cannot be resumed, and one that left by choice is not. So mutes that hold for this session alone
+    /// end with it.
     fn end_mutes_of(&self, membership: Membership, reason: &LeaveReason) {
         let member = self.members.get(membership);
         if let Some(member) = member.filter(|member| !member.is_framed || *reason == LeaveReason::Quit) {
@@ -39,8 +39,8 @@ impl State {
         }
     }
 
-    /// Like [`leave`](Self::leave), and removes the member's dismissal from what `attachment` will pull: returns the reason
-    /// for its peer.
+    /// Like [`leave`](Self::leave), and removes the member's dismissal from what `attachment` will pull: returns the
+    /// reason for its peer.
     pub(crate) fn leave_by_attachment(
         &mut self,
         attachment: usize,
@@ -95,7 +95,7 @@ impl State {
         wakes
     }
 
-    /// Ends a membership without a word to the others. Returns as which it was shown.
+    /// Ends a membership without a word to the others. Returns how it was shown.
     pub(super) fn end_membership(
         &mut self,
         membership: Membership,
@@ -166,8 +166,8 @@ impl State {
         wakes
     }
 
-    /// The sender of a private message learns that it was not delivered. Recipients of whom many leave must not fill the
-    /// memory of a sender that acknowledges nothing: it learns their number once it does.
+    /// The sender of a private message learns that it was not delivered. Many leaving recipients must not fill the
+    /// memory of a sender that acknowledges nothing: it learns their number once it acknowledges.
     pub(super) fn tell_undelivered(&mut self, sender: MemberId, to: Author, why: Text) -> Wakes {
         match self.profile_mut(sender).filter(|profile| profile.is_lane_choked()) {
             Some(profile) => {

@@ -1,4 +1,4 @@
-//! What becomes of what a local member has said, or has had the room say or do: its program may wait for that.
+//! The results of what a local member has said, or has had the room say or do. Its program may wait for them.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use crate::error::SayError;
 use crate::state::members::Membership;
 use crate::sync::{Receiver, Sender, bounded};
 
-/// What is in flight for local members beside their own messages. The journal's queue bounds it.
+/// Records in flight for local members beside their own messages. The journal's queue bounds them.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    /// For whom the room said something, by the number of its message.
+    /// The local member that had the room say a message, by the number of the message.
     notices: BTreeMap<u64, MemberId>,
-    /// Who has set a topic, once for each.
+    /// The local members that have set a topic, once for each topic.
     topics: Vec<MemberId>,
 }
 
-/// What a local member waits for.
+/// The answer that a local member waits for.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     /// Why something was not kept, since this was asked for last.
@@ -34,7 +34,7 @@ impl State {
         self.members.get(membership).is_none_or(|member| !in_flight.has_of(member.id))
     }
 
-    /// As [`say_as_room`](Self::say_as_room), for a local member, which learns it if that is not kept.
+    /// As [`say_as_room`](Self::say_as_room), for a local member, which is told if it is not kept.
     pub(crate) fn say_as_room_for(&mut self, local: usize, texts: Vec<Text>) -> Result<Wakes, SayError> {
         let first = self.said_by_room + 1;
         let result = self.say_as_room(texts);
@@ -80,7 +80,7 @@ impl State {
         }
     }
 
-    /// Receives what became of everything that a local member has asked for until now, once all of it is dealt with.
+    /// Receives one result for everything that a local member has asked for until now, once all of it is dealt with.
     pub(crate) fn local_answer(&mut self, local: usize) -> Receiver<Result<(), Text>> {
         let (waiting, answer) = bounded(1);
         self.local_mut(local).0.answer.waiting = Some(waiting);

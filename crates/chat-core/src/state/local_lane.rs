@@ -1,4 +1,4 @@
-//! What the room has for a member of this process alone.
+//! Items that the room has for one member of this process.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use crate::error::TellError;
 #[derive(Debug, Default)]
 pub(crate) struct LocalLane {
     items: VecDeque<DirectItem>,
-    /// What became of its own words, for which there was no room.
+    /// How many results of its own messages found no room.
     untold: u64,
 }
 
@@ -29,7 +29,7 @@ impl LocalLane {
         Ok(())
     }
 
-    /// What the member hears next.
+    /// The item that the member hears next.
     pub(super) fn pop(&mut self) -> Option<DirectItem> {
         if self.is_empty() {
             return None;
@@ -50,8 +50,8 @@ impl State {
         Ok(Wakes(local.reader.wake().into_iter().collect()))
     }
 
-    /// As [`tell_local`](Self::tell_local), for what became of its own words. If its lane is full, it learns later how many of them that
-    /// happened to.
+    /// As [`tell_local`](Self::tell_local), for the result of a message of its own. If its lane is full, it learns
+    /// later how many results were left out.
     pub(super) fn tell_local_of_its_own(&mut self, place: usize, item: DirectItem) -> Wakes {
         self.tell_local(place, item).unwrap_or_else(|_| {
             self.local_mut(place).0.direct.untold += 1;

@@ -1,4 +1,4 @@
-//! What a member of this process hears next: from the log, or from the journal if the log no longer has it.
+//! The next thing that a member of this process hears: from the log, or from the journal if the log no longer has it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ pub(crate) struct LocalPast {
     /// Messages before them that retention has deleted.
     deleted: u64,
     is_asked: bool,
-    /// The journal has nothing for it: it is told what it missed.
+    /// The journal has nothing for it: it is told how many messages it missed.
     is_lost: bool,
 }
 
-/// What a local member hears next.
+/// The next thing that a local member hears.
 #[derive(Debug)]
 pub(crate) enum Next {
     Heard(Heard),
     /// Nothing for now.
     Nothing,
-    /// Nothing for now, and a page of what follows this message is to be read for it.
+    /// Nothing for now, and the page after this message is to be read for it.
     Ask {
         member: MemberId,
         after: u64,
@@ -35,7 +35,7 @@ pub(crate) enum Next {
 }
 
 impl State {
-    /// Takes what a local member hears next.
+    /// Takes the next thing that a local member hears.
     pub(crate) fn next_for_local(&mut self, place: usize) -> Next {
         let has_journal = self.in_flight.is_some();
         let (LocalState { reader, direct, past, id, .. }, log) = self.local_mut(place);
@@ -86,7 +86,7 @@ impl State {
         }
     }
 
-    /// Whether a local member need not wait for more. If not, it is woken by what comes.
+    /// Whether a local member need not wait for more. If it does, the next entry wakes it.
     pub(crate) fn has_more_for_local(&mut self, place: usize) -> bool {
         let (LocalState { reader, direct, past, .. }, log) = self.local_mut(place);
         let has_old = past.deleted > 0 || !past.entries.is_empty();

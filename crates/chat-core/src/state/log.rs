@@ -41,7 +41,8 @@ impl Log {
         (self.seq, self.evicted_seq) = (seq, seq);
     }
 
-    /// The messages up to `seq` will not come: as if they had come and had left the log again, with everything before them.
+    /// The messages up to `seq` will not come: as if they had come and had left the log again, with everything before
+    /// them.
     pub(crate) fn skip_to(&mut self, seq: u64) {
         self.tail += self.entries.len() as u64 + 1;
         self.entries.clear();

@@ -29,7 +29,7 @@ pub(crate) struct Question {
     pub(crate) look_back: LookBack,
 }
 
-/// What a question has led to.
+/// The result of asking a question.
 #[derive(Debug)]
 pub(crate) struct Asked {
     /// To be read now.

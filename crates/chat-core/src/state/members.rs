@@ -1,4 +1,4 @@
-//! The remote members of the room: by place, by id and by what they are shown as.
+//! The remote members of the room: by place, by id and by how they are shown.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -63,7 +63,7 @@ pub(crate) struct Members {
     places: Chunks<Place>,
     free: Vec<u32>,
     by_id: Index,
-    /// By what they are shown as without a name.
+    /// By how they are shown without a name.
     by_base: Index,
     /// Members that have not answered their welcome yet, with the times of their joins.
     unanswered: BTreeSet<(u64, Membership)>,
@@ -174,8 +174,8 @@ impl Members {
 
     // ---- shown authors -------------------------------------------------------------------------
 
-    /// The bare address belongs to the member whose transport proves it. A member that shares it gets a tag, also one
-    /// that is there already.
+    /// The bare address belongs to the member whose transport proves it. A member that shares it gets a tag, even if it
+    /// is there already.
     fn choose_tag_count(&mut self, newcomer: &Member, tag_of: &impl Fn(u32) -> &'static str) -> u16 {
         let others: Vec<usize> = self.places_of(&newcomer.base()).collect();
         let is_bare = |place: &usize| {
@@ -241,7 +241,7 @@ impl Member {
         self.profile.get_or_insert_default()
     }
 
-    /// What it keeps while it has no connection; `None` if that is nothing.
+    /// The state that it keeps while it has no connection, if there is any.
     pub(crate) fn standing(&self) -> Option<&Standing> {
         self.profile.as_ref().map(|profile| &profile.standing)
     }
@@ -306,7 +306,7 @@ thread_local! {
     pub(crate) static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// What members without a name are shown as, but for their tags, which have to differ if this is the same.
+/// How members without a name are shown, except for their tags. Members with the same base need different tags.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Base {
     /// Without a scope, which tagged authors do not have.

@@ -78,7 +78,7 @@ impl State {
             return Err(JoinError::Superseded);
         }
         let mut wakes = self.admit(&newcomer, present, now)?;
-        // With an answer that is lost, the room cannot say what became of the member's messages.
+        // If an answer is lost, the room cannot say whether it refused a message of the member.
         let mut has_lost = false;
         let (start, taken, (membership, more)) = match (resume, present) {
             (Some(resume), Some(old)) => {
@@ -138,8 +138,8 @@ impl State {
         Ok((self.answer_hello(membership, resume.is_some(), taken, start), wakes))
     }
 
-    /// Answers the hello of a member that was considered a plain listener. If it resumes a session, it is another member
-    /// from now on.
+    /// Answers the hello of a member that was considered a plain listener. If it resumes a session, it is another
+    /// member from now on.
     pub(crate) fn upgrade(
         &mut self,
         membership: Membership,
@@ -301,8 +301,8 @@ impl State {
         self.members.insert(member, |attachment| tag_of(attachments, attachment))
     }
 
-    /// A session goes on over another connection, with the state of its rate limit and the items of its lane. The others
-    /// do not notice.
+    /// A session goes on over another connection, with the state of its rate limit and the items of its lane. The
+    /// others do not notice.
     fn replace(&mut self, old: Membership, newcomer: Newcomer, resume: &Resume) -> (Membership, Wakes) {
         let mut wakes = self.tell_dismissed(old, LeaveReason::Replaced);
         let old = self.members.remove(old).expect("it was just found");
@@ -355,7 +355,8 @@ impl State {
         epoch == self.epoch && session == self.session(session.member, session.since) && have >= session.since
     }
 
-    /// Whether this is a session of the room that can go on: here and now, or once what it has read elsewhere has come here.
+    /// Whether this is a session of the room that can go on: here and now, or once what it has read elsewhere has come
+    /// here.
     pub(super) fn goes_on(&self, resume: &Resume) -> bool {
         self.is_proven(resume) && (self.is_shared() || resume.have <= self.log.seq())
     }

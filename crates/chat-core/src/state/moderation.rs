@@ -50,8 +50,8 @@ impl State {
         Some(self.dismiss(membership, reason, now))
     }
 
-    /// Kicks the members that a ban covers. Operators stay. Sessions that have left lose a banned name. Costs a step per
-    /// member and session, once per ban.
+    /// Kicks the members that a ban covers. Operators stay. Sessions that have left lose a banned name. Costs a step
+    /// per member and session, once per ban.
     pub(crate) fn kick_banned(&mut self, ban: &Ban, now: Instant) -> (usize, Wakes) {
         let is_meant = |member: &Member| match (&ban.who, member.name()) {
             (Banned::Network(network), _) => network.contains(member.address.ip()),
@@ -118,7 +118,7 @@ impl State {
         Known { session: self.session_of(member.id), name: member.name(), proof: member.proof(), address }
     }
 
-    /// What mutes know a remote member by, at whichever server it is.
+    /// The identity by which mutes know a remote member, at whichever server it is.
     fn known(&self, id: MemberId) -> Option<Known<'_>> {
         let here = self.members.key_of(id).and_then(|membership| self.members.get(membership));
         here.map(|member| self.known_here(member)).or_else(|| self.known_elsewhere(id))
@@ -145,12 +145,12 @@ impl State {
         Ok(wakes)
     }
 
-    /// What a plain member that joins is told of the topic. A framed one reads it in its welcome.
+    /// The line about the topic for a plain member that joins. A framed one reads it in its welcome.
     pub(super) fn topic_line(&self) -> Option<Text> {
         self.topic.as_ref().map(|topic| Text::lossy(&format!("The topic is: {topic}")))
     }
 
-    /// The author of what a member says now; if it may not, why.
+    /// The author for a message that a member says now. An error says why it may not speak.
     pub(super) fn may_speak(&mut self, membership: Membership, now: Instant) -> Result<Author, Text> {
         let why = |text: &str| Text::lossy(text);
         let (names, slow) = (self.config.names, self.config.slow);
@@ -176,7 +176,7 @@ impl State {
         Ok(author)
     }
 
-    /// What this member said was not kept: in slow mode it may speak again at once.
+    /// A message of this member was not kept: in slow mode it may speak again at once.
     pub(super) fn give_back_turn(&mut self, member: MemberId) {
         if let Some(membership) = self.members.key_of(member)
             && let Some(member) = self.members.get_mut(membership)

@@ -21,7 +21,7 @@ pub(crate) struct Luggage {
     pub(crate) is_proven: bool,
     pub(crate) name: Option<Name>,
     standing: Standing,
-    /// What mutes know it by in the room that it leaves.
+    /// Its session in the room that it leaves, by which mutes know it.
     session: Session,
     rate_limit: RateLimit,
 }
@@ -34,15 +34,15 @@ impl State {
             identity: member.identity(),
             is_proven: member.is_proven,
             name: member.name().cloned(),
-            // Those that it ignores are members of this room.
+            // The members that it ignores are in this room.
             standing: Standing { ignored: Vec::new(), ..member.standing().cloned().unwrap_or_default() },
             session: self.session_of(member.id),
             rate_limit: member.profile.as_ref().map_or_else(RateLimit::default, |profile| profile.rate_limit),
         })
     }
 
-    /// A plain member leaves for another room. Returns the number of the last message before that, too. `None` if it is not a member
-    /// (any more).
+    /// A plain member leaves for another room. Returns the number of the last message before that, too. `None` if it is
+    /// not a member (any more).
     pub(crate) fn depart(&mut self, membership: Membership, now: Instant) -> Option<(Luggage, u64, Wakes)> {
         let (luggage, left_after) = (self.luggage(membership)?, self.log.seq());
         Some((luggage, left_after, self.move_away(membership, LeaveReason::Quit, now)))

@@ -97,7 +97,7 @@ impl Names {
     }
 }
 
-/// A name with a number. So much of its end makes way that there is room for it.
+/// A name with a number. The name is cut so that both fit.
 fn numbered(name: &Name, number: u64) -> Option<Name> {
     let number = format!("-{number}");
     let mut front = name.as_str();
@@ -109,14 +109,14 @@ fn numbered(name: &Name, number: u64) -> Option<Name> {
 
 /// Whether only the process of the room itself may use this name.
 pub(crate) fn is_reserved(name: &Name) -> bool {
-    static LOOKS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    static SKELETONS: LazyLock<HashSet<String>> = LazyLock::new(|| {
         let words = RESERVED.iter().filter_map(|word| word.parse::<Name>().ok());
         words.flat_map(|word| word.lookalikes()).collect()
     });
     // A large `i` looks like a small `l` or a `1`, in whatever case the word is written.
     name.lookalikes()
         .iter()
-        .any(|skeleton| LOOKS.contains(skeleton) || LOOKS.contains(&skeleton.replace('l', "i")))
+        .any(|skeleton| SKELETONS.contains(skeleton) || SKELETONS.contains(&skeleton.replace('l', "i")))
 }
 
 #[cfg(test)]
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_taken_if_somebody_else_has_one_of_its_looks() {
+    fn a_name_is_taken_if_somebody_else_has_one_of_its_skeletons() {
         let (mut names, ann, bob) = (Names::default(), MemberId::new(1), MemberId::new(2));
         names.give(&name("iris"), ann);
         names.give(&name("lris"), bob);

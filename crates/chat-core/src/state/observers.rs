@@ -1,4 +1,5 @@
-//! Readers of the room that are not members: they are kept among the local members, which read in the same way, but nobody sees them.
+//! Readers of the room that are not members: they are kept among the local members, which read in the same way, but
+//! nobody sees them.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
@@ -9,7 +10,7 @@ use super::{State, Wakes};
 use crate::sync::Mutex;
 use crate::waker::Waker;
 
-/// What an observer has not read of a room that is gone.
+/// The entries of a room that is gone which an observer has not read.
 #[derive(Debug, Default)]
 pub(crate) struct Rest {
     /// The room has left it here; until then it is still on its way.

@@ -32,7 +32,7 @@ impl State {
             Author::Named(old) => Some(old.clone()),
             _ => None,
         };
-        // A hello asks for the name that its member has just been given.
+        // The member already has the name: its hello asked for it.
         if old.is_some() && old == name {
             return Ok((from, Wakes::default()));
         }
@@ -107,19 +107,20 @@ impl State {
         }
     }
 
-    /// Sessions that left too long ago lose their names, for members of other servers that want them. Costs a step per session.
+    /// Sessions that left too long ago lose their names, for members of other servers that want them. Costs a step per
+    /// session.
     pub(crate) fn end_old_reservations(&mut self, now: Instant) {
         let Some(left_ms) = self.since_began_ms(now).checked_sub(NAME_RESERVED_MS) else { return };
         self.left.named_until(left_ms).into_iter().for_each(|holder| self.end_reservation(holder));
     }
 
-    /// Sessions that have left lose a name that is banned now, and what looks like it. Costs a step per session.
+    /// Sessions that have left lose a name that is banned now, and those that look like it. Costs a step per session.
     pub(super) fn end_reservations_of(&mut self, banned: &Name) {
         self.left.holders_like(banned).into_iter().for_each(|holder| self.end_reservation(holder));
     }
 
-    /// The name that a peer with this hello is going to have, if it can: that of the session that it resumes, or the one
-    /// that it asks for.
+    /// The name that a peer with this hello is going to have, if it can: that of the session that it resumes, or the
+    /// one that it asks for.
     pub(crate) fn name_wanted(&self, hello: &Hello) -> Option<Name> {
         let resumed = hello.resume.filter(|resume| self.goes_on(resume)).map(|resume| resume.session.member);
         let of_session = resumed.and_then(|member| match self.members.key_of(member) {

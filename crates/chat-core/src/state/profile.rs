@@ -1,4 +1,4 @@
-//! What a member has once it has done something, or something was done for it. A member that only listens has nothing of it.
+//! The state of a member that has done something, or for which something was done. A member that only listens has none.
 
 use chat_proto::{MemberId, Name, Text};
 
@@ -29,7 +29,8 @@ pub(crate) struct Profile {
     /// `None` if it has never asked for old messages.
     pub(crate) questions: Option<Box<Questions>>,
     pub(crate) name: Option<Name>,
-    /// The name that it had before, in a room that other servers share: it gets that one back if somebody there has the present one.
+    /// The name that it had before, in a room that other servers share: it gets that one back if somebody there has the
+    /// present one.
     pub(crate) name_before: Option<Name>,
     /// Who its transport knows it to be.
     pub(crate) proof: Option<Text>,
@@ -40,7 +41,7 @@ pub(crate) struct Profile {
     pub(crate) slow_until_ms: u64,
 }
 
-/// What a session keeps while it has no connection.
+/// The state that a session keeps while it has no connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) is_operator: bool,

@@ -69,9 +69,9 @@ pub(crate) struct AttachmentState {
 #[derive(Debug)]
 pub(crate) struct LocalState {
     pub(super) reader: Reader,
-    /// What it reads while it is behind the log.
+    /// Old messages to read while it is behind the log.
     pub(super) past: LocalPast,
-    /// Of an observer: where what it has not heard goes when the room does. Nobody sees one.
+    /// `Some` for an observer: the entries that it has not heard go there when the room ends. Nobody sees an observer.
     pub(super) rest: Option<Arc<Mutex<Rest>>>,
     pub(crate) name: Name,
     pub(super) id: MemberId,
@@ -80,7 +80,7 @@ pub(crate) struct LocalState {
     pub(super) rate_limit: RateLimit,
     /// When it is within the limit again, since the room began.
     pub(super) throttled: Option<Duration>,
-    /// What the room has for it alone.
+    /// Items that the room has for it alone.
     pub(super) direct: LocalLane,
     pub(super) answer: Answer,
     /// The sender of the last private message.

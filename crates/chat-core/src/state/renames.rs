@@ -6,8 +6,8 @@ use chat_proto::{Author, Event, MemberId, Origin};
 
 use super::{State, Wakes};
 
-/// For each member, in order: the newest of its messages that comes before a new name, and as whom it was shown and is. There is at most one
-/// for each message in flight, and so they have the limit of those.
+/// For each member, in order: the newest of its messages before a new name, and how it was shown before and after.
+/// There is at most one for each message in flight, so the limit of those bounds them.
 #[derive(Debug, Default)]
 pub(crate) struct Renames(HashMap<MemberId, VecDeque<Waiting>>);
 
@@ -61,7 +61,7 @@ impl State {
         wakes
     }
 
-    /// As whom the others know a member that leaves, if they have not learned its new names. They never will.
+    /// How the others know a member that leaves, if they have not learned its new names. They never will.
     pub(super) fn forget_renames(&mut self, member: MemberId) -> Option<Author> {
         self.renames.0.remove(&member)?.pop_front().map(|next| next.from)
     }

@@ -17,9 +17,9 @@ pub(crate) struct Left {
     pub(crate) name: Option<Name>,
     /// When the member left, in milliseconds since the room began.
     pub(crate) left_ms: u64,
-    /// What operators made of the member, and whom it ignored: a resume does not shake that off.
+    /// What operators decided about the member, and whom it ignored. A resume does not change that.
     pub(crate) standing: Standing,
-    /// What it was not told.
+    /// The items that it was not told.
     pub(crate) unread: Unread,
 }
 
@@ -72,7 +72,7 @@ impl Sessions {
         self.has_forgotten = true;
     }
 
-    /// Whether there were ever more sessions than are remembered. If not, one that is unknown has said nothing.
+    /// Whether there were ever more sessions than are remembered. If not, an unknown session has said nothing.
     pub(crate) fn has_forgotten(&self) -> bool {
         self.has_forgotten
     }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sessions_were_not_told_is_bounded_each_and_in_all() {
+    fn items_that_sessions_were_not_told_are_bounded_each_and_in_all() {
         let refused = |number| DirectItem::Refused { number, why: Text::default() };
         let mut sessions = Sessions::default();
         let id = MemberId::new;

@@ -78,7 +78,7 @@ impl State {
         Ok((Said { outcome, pause_until: self.pause_until(membership, throttled, now) }, wakes))
     }
 
-    /// Answers a command of a member, which is confirmed by that.
+    /// Answers a command of a member. The answer confirms the command.
     pub(crate) fn answer(
         &mut self,
         membership: Membership,
@@ -142,7 +142,8 @@ impl State {
         Ok(Some(Count { member, number, attachment, tag, throttled }))
     }
 
-    /// A member did something: it is not idle, and this counts against its rate limit. Until when it is over that.
+    /// A member did something: it is not idle, and this counts against its rate limit. Returns until when it is over
+    /// its rate limit.
     pub(super) fn note_activity(
         &mut self,
         membership: Membership,
@@ -296,8 +297,8 @@ impl State {
         wakes
     }
 
-    /// Tells a member what became of something that it said earlier; it may have left, and learns it when its session goes on. A plain
-    /// member that has left is not told.
+    /// /// Tells a member the result of something that it said earlier. If it has left, it is told when its session
+    /// goes on. A plain /// member that has left is not told.
     pub(super) fn tell_of_its_own(&mut self, to: MemberId, item: DirectItem) -> Wakes {
         if let Some(membership) = self.members.key_of(to) {
             return self.confirm_later(membership, item);
@@ -317,7 +318,7 @@ impl State {
         self.hand_over(attachment, Told { key, member: membership, direct });
     }
 
-    /// As [`confirm`](Self::confirm), for what became of a message later: it is nobody's turn.
+    /// As [`confirm`](Self::confirm), for a result that came later: it is not the transport's turn.
     pub(super) fn confirm_later(&mut self, membership: Membership, item: DirectItem) -> Wakes {
         self.confirm(membership, item);
         let attachment = self.members.get(membership).map(|member| member.attachment as usize);

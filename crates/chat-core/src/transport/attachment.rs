@@ -65,8 +65,8 @@ impl Attachment {
         &self.room
     }
 
-    /// Joins the peer at `peer`, an address that the transport has verified. `key` is the transport's own number for it,
-    /// by which [`Dismissed`](crate::transport::Dismissed) and [`Told`](crate::transport::Told) name it.
+    /// Joins the peer at `peer`, an address that the transport has verified. `key` is the transport's own number for
+    /// it, by which [`Dismissed`](crate::transport::Dismissed) and [`Told`](crate::transport::Told) name it.
     ///
     /// # Errors
     ///
@@ -167,13 +167,14 @@ impl Attachment {
         Some(result)
     }
 
-    /// Takes a plain `member` to the room of another attachment, with its name, and as an operator or muted if it is that. In this
-    /// room it leaves, after a message that may not be pulled yet; there it joins, and is told where it is. `key` is the transport's own number for it.
+    /// Takes a plain `member` to the room of another attachment, with its name, and as an operator or muted if it is
+    /// that. In this room it leaves, after a message that may not be pulled yet; there it joins, and is told where it
+    /// is. `key` is the transport's own number for it.
     ///
     /// # Errors
     ///
-    /// As [`join`](Self::join). If a gate keeps it out of the other room, it stays in this one; after another error it is a
-    /// member of neither. `None` if it is not a member (any longer).
+    /// As [`join`](Self::join). If a gate keeps it out of the other room, it stays in this one; after another error it
+    /// is a member of neither. `None` if it is not a member (any longer).
     pub fn move_to(
         &self,
         member: Membership,
@@ -185,7 +186,7 @@ impl Attachment {
         if let Err(refused) = other.let_in(&luggage.identity, luggage.name.as_ref()) {
             return Some(Err(refused));
         }
-        // What an operator has decided about it meanwhile holds: it may be kicked by now.
+        // An operator may have decided something about it meanwhile: it may be kicked by now.
         let (luggage, left_after, wakes) = self.room.lock().depart(member, now)?;
         wakes.wake();
         let Luggage { identity, is_proven, name, .. } = luggage.clone();
@@ -227,7 +228,8 @@ impl Attachment {
         self.room.lock().identity(member).is_some()
     }
 
-    /// Whom `member` ignores, sorted. A plain member is not to be sent what these say; the client of a framed one hides it.
+    /// Whom `member` ignores, sorted. Do not send their messages to a plain member; the client of a framed one hides
+    /// them.
     #[must_use]
     pub fn ignored(&self, member: Membership) -> Vec<MemberId> {
         self.room.lock().ignored_ids(member)
@@ -239,19 +241,21 @@ impl Attachment {
         self.room.lock().taken(member)
     }
 
-    /// Whether the room has dealt with everything that `member` said. Without a [`Journal`](crate::journal::Journal) that is always so.
+    /// Whether the room has dealt with everything that `member` said. Without a [`Journal`](crate::journal::Journal)
+    /// that is always so.
     #[must_use]
     pub fn is_answered(&self, member: Membership) -> bool {
         self.room.journal().is_none() || self.room.lock().is_answered(member)
     }
 
-    /// Whether the room has a [`Journal`](crate::journal::Journal), so that a member may catch up on what the log no longer holds.
+    /// Whether the room has a [`Journal`](crate::journal::Journal), so that a member may catch up on messages that the
+    /// log no longer holds.
     #[must_use]
     pub fn has_journal(&self) -> bool {
         self.room.journal().is_some()
     }
 
-    /// Asks the room's journal for a page of what follows message `after`. A later [`pull`](Self::pull) returns it
+    /// Asks the room's journal for the page after message `after`. A later [`pull`](Self::pull) returns it
     /// ([`Update::caught_up`]).
     pub fn read_for(&self, key: usize, member: Membership, after: u64) {
         let (room, id) = (self.room.downgrade(), self.id);
@@ -262,13 +266,13 @@ impl Attachment {
         });
     }
 
-    /// Only what [`Update::caught_up`] would have, once nothing else is pulled any more.
+    /// The pages of [`Update::caught_up`] alone, once nothing else is pulled any more.
     pub(crate) fn take_pages(&mut self) -> Vec<CaughtUp> {
         self.room.lock().take_pages(self.id)
     }
 
-    /// How many of the messages up to `said`, which this attachment's transport has passed on for `member`, the room has dealt
-    /// with. Without a [`Journal`](crate::journal::Journal) these are all of them, and it costs nothing.
+    /// How many of the messages up to `said`, which this attachment's transport has passed on for `member`, the room
+    /// has dealt with. Without a [`Journal`](crate::journal::Journal) these are all of them, and it costs nothing.
     #[must_use]
     pub fn taken_of(&self, member: Membership, said: u64) -> u64 {
         match self.room.journal() {

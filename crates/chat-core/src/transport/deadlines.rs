@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Timers of a transport's peers, at most one per peer, to the millisecond.
 ///
-/// To postpone a deadline costs nothing. This matters because most deadlines move with every byte that a peer takes
+/// Postponing a deadline costs nothing. This matters because most deadlines move with every byte that a peer takes
 /// or sends. The peer stays listed under the old deadline; when that passes, the caller sees that the true one is
 /// later, and lists the peer again. The place where a peer is listed, a [`Listed`], is kept with the peer.
 ///

@@ -62,17 +62,18 @@ impl Format {
         }
     }
 
-    /// Whether its peers read lines, and no frames.
+    /// Whether its peers read lines, not frames.
     #[must_use]
     pub fn is_plain(self) -> bool {
         matches!(self, Self::Lf | Self::CrLf)
     }
 }
 
-/// The place of one I/O thread at a room: an [`Attachment`], and an [`EncodedLog`] for each [`Format`] that its peers read.
+/// The place of one I/O thread at a room: an [`Attachment`], and an [`EncodedLog`] for each [`Format`] that its peers
+/// read.
 ///
-/// An entry is encoded once per format, when it is pulled. [`pull`](Self::pull) may be called at any moment, also between
-/// two peers of one turn: everything except entries is kept until the transport asks for it.
+/// An entry is encoded once per format, when it is pulled. [`pull`](Self::pull) may be called at any moment, even
+/// between two peers of one turn: everything except entries is kept until the transport asks for it.
 ///
 /// ```
 /// use chat_core::{Room, RoomConfig, Waker};
@@ -106,7 +107,7 @@ pub struct Feed {
     said_by: Option<Box<SaidBy>>,
 }
 
-/// What was pulled for single members and not asked for yet, and what they ask for.
+/// What was pulled for single members and not taken yet, and the pages that they ask for.
 #[derive(Debug, Default)]
 struct Waiting {
     dismissed: Vec<Dismissed>,
@@ -127,8 +128,8 @@ impl Waiting {
 }
 
 impl Feed {
-    /// A place at `room`, which calls `waker` when the thread is to [`pull`](Self::pull). With `announce`, plain members
-    /// read who joins and who leaves.
+    /// A place at `room`, which calls `waker` when the thread is to [`pull`](Self::pull). With `announce`, plain
+    /// members read who joins and who leaves.
     #[must_use]
     pub fn new(room: &Room, waker: Waker, announce: bool) -> Self {
         Self {
@@ -162,7 +163,7 @@ impl Feed {
         &self.attachment
     }
 
-    /// What the room was configured with.
+    /// The configuration of the room.
     #[must_use]
     pub fn config(&self) -> &RoomConfig {
         &self.config
@@ -247,8 +248,9 @@ impl Feed {
         self.said_by.get_or_insert_default();
     }
 
-    /// The first message after `seq` that one of these members has said, which must be sorted. Only messages that were pulled
-    /// after [`note_authors`](Self::note_authors) are known. Costs nothing if there are not members, otherwise O(messages after `seq`).
+    /// The first message after `seq` that one of these members has said, which must be sorted. Only messages that were
+    /// pulled after [`note_authors`](Self::note_authors) are known. Costs nothing without members, otherwise O(messages
+    /// after `seq`).
     #[must_use]
     pub fn next_said_by(&self, members: &[MemberId], seq: u64) -> Option<u64> {
         self.said_by.as_ref().filter(|_| !members.is_empty())?.next(members, seq)
@@ -266,19 +268,19 @@ impl Feed {
         std::mem::take(&mut self.grown)
     }
 
-    /// A member of this thread that has already left the room, and whose peer must be told so. Each is returned once; ask after
-    /// every [`pull`](Self::pull), before a key can belong to another peer.
+    /// A member of this thread that has already left the room, and whose peer must be told so. Each is returned once;
+    /// ask after every [`pull`](Self::pull), before a key can belong to another peer.
     pub fn take_dismissed(&mut self) -> Option<Dismissed> {
         self.take_waiting(|waiting| waiting.dismissed.pop())
     }
 
-    /// An item of a direct lane, for a member of this thread. Each is returned once, those of each member in the order of
-    /// their numbers; ask after every [`pull`](Self::pull), before a key can belong to another peer.
+    /// An item of a direct lane, for a member of this thread. Each is returned once, those of each member in the order
+    /// of their numbers; ask after every [`pull`](Self::pull), before a key can belong to another peer.
     pub fn take_told(&mut self) -> Option<Told> {
         self.take_waiting(|waiting| waiting.told.pop_front())
     }
 
-    /// Reads a page of what follows message `after` for a member whose cursor the log's tail has passed, or notes it if too
+    /// Reads the page after message `after` for a member whose cursor the log's tail has passed, or notes it if too
     /// many read at once. Only in a room with a journal: see [`Attachment::has_journal`].
     pub fn catch_up(&mut self, key: usize, member: Membership, after: u64) {
         self.waiting.get_or_insert_default().behind.push_back((key, member, after));
@@ -301,7 +303,8 @@ impl Feed {
         taken
     }
 
-    /// A page that was asked for with [`catch_up`](Self::catch_up). Each is returned once; ask after every [`pull`](Self::pull).
+    /// A page that was asked for with [`catch_up`](Self::catch_up). Each is returned once; ask after every
+    /// [`pull`](Self::pull).
     pub fn take_caught_up(&mut self) -> Option<CaughtUp> {
         self.take_waiting(|waiting| waiting.caught_up.pop_front())
     }

@@ -26,10 +26,10 @@ impl FeedId {
     }
 }
 
-/// The rooms of one I/O thread: a [`Feed`] for each room that has members on the thread, made when the first of them comes
-/// and dropped when the last one leaves. The feed of the first room always exists.
+/// The rooms of one I/O thread: a [`Feed`] for each room that has members on the thread, made when the first of them
+/// comes and dropped when the last one leaves. The feed of the first room always exists.
 ///
-/// What is said in a room costs only its own members: [`pull`](Self::pull) looks at the rooms that have updates, and
+/// A message costs only the members of its own room: [`pull`](Self::pull) looks at the rooms that have updates, and
 /// [`members`](Self::members) lists the members of one of them.
 ///
 /// ```
@@ -80,7 +80,7 @@ struct Place {
     listed: Listed,
 }
 
-/// What the thread is to look at in its next pull.
+/// Everything that the thread must look at in its next pull.
 #[derive(Debug)]
 pub(crate) struct Updated {
     waiting: Mutex<Waiting>,
@@ -125,8 +125,8 @@ impl Updated {
 }
 
 impl Feeds {
-    /// The rooms, of which only the first has a feed. `waker` is called when the thread is to [`pull`](Self::pull). With `announce`,
-    /// plain members read who joins and who leaves.
+    /// The rooms, of which only the first has a feed. `waker` is called when the thread is to [`pull`](Self::pull).
+    /// With `announce`, plain members read who joins and who leaves.
     #[must_use]
     pub fn new(rooms: impl Into<Rooms>, waker: Waker, announce: bool) -> Self {
         let rooms = rooms.into();
@@ -149,8 +149,8 @@ impl Feeds {
         feeds
     }
 
-    /// Sets the tag of the transport, as [`Attachment::with_tag`](crate::transport::Attachment::with_tag) does. Call it before any
-    /// other room is opened.
+    /// Sets the tag of the transport, as [`Attachment::with_tag`](crate::transport::Attachment::with_tag) does. Call it
+    /// before any other room is opened.
     #[must_use]
     pub fn with_tag(mut self, tag: &'static str) -> Self {
         self.tag = Some(tag);
@@ -169,7 +169,8 @@ impl Feeds {
 
     // ---- feeds ---------------------------------------------------------------------------------
 
-    /// The feed of a room. If there is none, it is made, and exists until its last member is removed. O(rooms of the thread).
+    /// The feed of a room. If there is none, it is made, and exists until its last member is removed. O(rooms of the
+    /// thread).
     pub fn open(&mut self, room: &Room) -> FeedId {
         let is_of_room = |place: &Option<Box<Place>>| {
             place.as_ref().is_some_and(|place| place.feed.attachment().room() == room)
@@ -251,7 +252,8 @@ impl Feeds {
 
     // ---- rooms that are being opened -----------------------------------------------------------
 
-    /// Wakes the thread when the room is open, or cannot be opened: then [`take_opened`](Self::take_opened) returns `key`.
+    /// Wakes the thread when the room is open, or cannot be opened: then [`take_opened`](Self::take_opened) returns
+    /// `key`.
     pub fn wait_for(&self, opening: &PendingRoom, key: usize) {
         let updated = Arc::clone(&self.updated);
         opening.wake_when_done(Waker::new(move || updated.opened(key)));
@@ -280,7 +282,7 @@ impl Feeds {
         self.positions[key] = position;
     }
 
-    /// A member of this feed's room is no longer one. With the last one goes the feed.
+    /// A member has left this feed's room. The feed is dropped with its last member.
     pub fn remove_member(&mut self, feed: FeedId, key: usize) {
         let position = self.positions[key] as usize;
         let Some(place) = self.place_mut(feed) else { return };
@@ -300,8 +302,8 @@ impl Feeds {
 
     // ---- pulling -------------------------------------------------------------------------------
 
-    /// The next [`pull`](Self::pull) takes this feed's updates, too: members of the thread have joined, spoken or left there, which
-    /// wakes nobody.
+    /// The next [`pull`](Self::pull) takes this feed's updates, too: members of the thread have joined, spoken or left
+    /// there, which wakes nobody.
     pub fn mark(&mut self, feed: FeedId) {
         if let Some(place) = self.place_mut(feed)
             && !std::mem::replace(&mut place.is_marked, true)
@@ -310,7 +312,8 @@ impl Feeds {
         }
     }
 
-    /// Pulls every feed that has updates, is marked, or is due, and returns them: ask each for what it has. Costs nothing for the others.
+    /// Pulls every feed that has updates, is marked, or is due, and returns them: ask each for what it has. Costs
+    /// nothing for the others.
     pub fn pull(&mut self, now: Instant) -> Vec<FeedId> {
         let mut pulled = std::mem::take(&mut self.marked);
         let Waiting { feeds, mut surveys, mut opened } = self.updated.take();
@@ -343,8 +346,8 @@ impl Feeds {
         pulled
     }
 
-    /// Answers how far behind the members of the thread are, if that was asked before the last [`pull`](Self::pull). `read` is
-    /// the number of the last message that a member has, by its key.
+    /// Answers how far behind the members of the thread are, if that was asked before the last [`pull`](Self::pull).
+    /// `read` is the number of the last message that a member has, by its key.
     pub fn survey(&mut self, read: impl Fn(usize) -> Option<u64>) {
         for survey in self.surveys.drain(..) {
             for place in self.places.iter().flatten() {

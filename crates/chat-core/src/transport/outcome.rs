@@ -1,4 +1,4 @@
-//! What an attachment's calls result in.
+//! The results of an attachment's calls.
 
 use std::time::Instant;
 
@@ -16,8 +16,9 @@ pub struct Joined {
     pub member: Membership,
     /// Which member of the room it is.
     pub id: MemberId,
-    /// Sequence number of the newest message at that moment: the member gets what follows. [`Attachment::pull`](crate::transport::Attachment::pull) before
-    /// you look up its cursor with [`EncodedLog::after`](crate::transport::EncodedLog::after).
+    /// Sequence number of the newest message at that moment: the member gets what follows.
+    /// [`Attachment::pull`](crate::transport::Attachment::pull) before you look up its cursor with
+    /// [`EncodedLog::after`](crate::transport::EncodedLog::after).
     pub seq: u64,
 }
 
@@ -26,10 +27,11 @@ pub struct Joined {
 #[non_exhaustive]
 #[must_use = "a peer that is not made to leave stays a member"]
 pub struct Moved {
-    /// It as a member of the other room.
+    /// The member in the other room.
     pub joined: Joined,
-    /// Sequence number of the newest message of the room that it left, at that moment. Another thread may have added messages since
-    /// the last [`pull`](crate::transport::Attachment::pull): up to this one, they are the member's, too.
+    /// Sequence number of the newest message of the room that it left, at that moment. Another thread may have added
+    /// messages since the last [`pull`](crate::transport::Attachment::pull): up to this one, they are the member's,
+    /// too.
     pub left_after: u64,
 }
 
@@ -40,7 +42,8 @@ pub struct Moved {
 pub struct Welcomed {
     /// The transport's handle on the member.
     pub member: Membership,
-    /// Sequence number of the newest message at that moment. [`Attachment::pull`](crate::transport::Attachment::pull) before you look up the member's cursor.
+    /// Sequence number of the newest message at that moment. [`Attachment::pull`](crate::transport::Attachment::pull)
+    /// before you look up the member's cursor.
     pub seq: u64,
     /// The answer to the hello.
     pub welcome: Welcome,
@@ -79,10 +82,11 @@ pub enum Outcome {
         /// Its sequence number.
         seq: u64,
     },
-    /// It is on its way to the room's [`Journal`](crate::journal::Journal): it enters the order once the journal has it, or the member
-    /// is told over its direct lane why it does not.
+    /// It is on its way to the room's [`Journal`](crate::journal::Journal): it enters the order once the journal has
+    /// it, or the member is told over its direct lane why it does not.
     Submitted,
-    /// The [`Moderator`](crate::Moderator) has refused it, or the room's journal is full. The member is told why over its direct lane.
+    /// The [`Moderator`](crate::Moderator) has refused it, or the room's journal is full. The member is told why over
+    /// its direct lane.
     Refused,
     /// The room has dealt with a message of this number, or a greater one, before. Nothing was said.
     Repeated,
@@ -93,7 +97,8 @@ pub enum Outcome {
     },
 }
 
-/// How many of a member's messages the room has dealt with, from [`Attachment::taken`](crate::transport::Attachment::taken).
+/// How many of a member's messages the room has dealt with, from
+/// [`Attachment::taken`](crate::transport::Attachment::taken).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
     /// The member's messages up to this number are dealt with; 0 if it is not a member.

@@ -24,8 +24,8 @@ pub fn run<T: Transport>(mut transport: T) -> Result<(), T::Error> {
 
 /// Transports of one room, or of all rooms of a server, each on a thread of its own.
 ///
-/// [`join`](Self::join) waits for their end; [`Rooms::close`], or [`Room::close`](crate::Room::close), ends them. A transport that
-/// fails or panics closes the rooms, so that the others end in order, too.
+/// [`join`](Self::join) waits for their end; [`Rooms::close`], or [`Room::close`](crate::Room::close), ends them. A
+/// transport that fails or panics closes the rooms, so that the others end in order, too.
 #[derive(Debug)]
 #[must_use = "dropping it leaves the threads to themselves; call `join` to wait for them and to learn why they ended"]
 pub struct Running {
@@ -88,7 +88,7 @@ pub enum RunError {
         /// The error of the transport.
         source: BoxedError,
     },
-    /// A bug: what it is stands on stderr.
+    /// A bug: stderr says which.
     #[error("the thread {name} has panicked")]
     Panicked {
         /// Of the thread.
@@ -96,7 +96,7 @@ pub enum RunError {
     },
 }
 
-/// Closes the rooms when a transport's thread ends, also by a panic. If the thread ends in order, they are
+/// Closes the rooms when a transport's thread ends, even by a panic. If the thread ends in order, they are
 /// already closed.
 struct ClosesOnDrop(Rooms);
 

@@ -25,8 +25,8 @@ impl Lags {
         self.0[LAG_BOUNDS.partition_point(|&bound| bound < messages)] += 1;
     }
 
-    /// For each of [`LAG_BOUNDS`], how many members are behind by this many messages at most; the last one is all members
-    /// (`None`).
+    /// For each of [`LAG_BOUNDS`], how many members are behind by this many messages at most; the last one is all
+    /// members (`None`).
     pub fn up_to(&self) -> impl Iterator<Item = (Option<u64>, u64)> {
         let bounds = LAG_BOUNDS.into_iter().map(Some).chain([None]);
         bounds.zip(self.0).scan(0, |sum, (bound, members)| {
@@ -92,8 +92,8 @@ impl Surveyed {
 }
 
 impl Rooms {
-    /// Asks every I/O thread how far behind its members are. Waits until all have answered, `patience` at most: one that is
-    /// busy for longer is left out. Costs each thread one wake and O(members).
+    /// Asks every I/O thread how far behind its members are. Waits until all have answered, `patience` at most: one
+    /// that is busy for longer is left out. Costs each thread one wake and O(members).
     ///
     /// ```
     /// use std::time::Duration;

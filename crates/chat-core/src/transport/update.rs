@@ -1,4 +1,4 @@
-//! What a pull brings to a transport.
+//! The updates that a pull brings to a transport.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,7 +30,8 @@ pub struct Told {
     pub direct: Arc<Direct>,
 }
 
-/// Old messages for a member whose cursor is before the log's tail: the answer to [`Attachment::read_for`](crate::transport::Attachment::read_for).
+/// Old messages for a member whose cursor is before the log's tail: the answer to
+/// [`Attachment::read_for`](crate::transport::Attachment::read_for).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaughtUp {
     /// The transport's own number for its peer, as given to [`Attachment::join`](crate::transport::Attachment::join).

@@ -23,7 +23,7 @@ fn welcomed(capabilities: u64) -> Conversation {
 }
 
 #[test]
-fn what_is_said_is_no_command_and_a_command_is_sent_as_it_is() {
+fn a_text_that_is_said_is_not_a_command_and_a_command_is_sent_as_it_is() {
     let mut conversation = welcomed(COMMANDS);
     conversation.say(text("/quit")).unwrap();
     conversation.command(text("/nick ann")).unwrap();
@@ -80,7 +80,7 @@ fn each_hello_asks_for_the_name() {
     assert_eq!(conversation.hello().name, Some(text("ann")));
 }
 
-/// What a member does that has asked for another room over a connection that broke, and resumes.
+/// A member has asked for another room over a connection that broke, and resumes its session.
 #[test]
 fn a_move_that_comes_over_a_later_connection_is_ended_by_the_member_once_it_has_all() {
     let mut conversation = welcomed(COMMANDS);
@@ -137,7 +137,7 @@ fn a_connection_that_breaks_before_a_move_is_confirmed_has_nothing_said_twice() 
 
 /// The lane of the session has lost an answer, but not all of them.
 #[test]
-fn what_is_told_after_a_resume_that_knows_nothing_still_counts() {
+fn an_item_after_a_resume_that_knows_nothing_still_counts() {
     let mut conversation = cut_off_on_its_way();
     let session = Session { member: MemberId::new(1), since: 0, key: 2 };
     let again = Welcome { resumed: true, taken: None, ..support::welcome(session) };
@@ -182,7 +182,7 @@ fn entries_that_are_alike_are_all_told_although_the_clock_stands_still() {
 }
 
 #[test]
-fn what_was_refused_is_known_although_a_welcome_has_confirmed_it_first() {
+fn a_refused_text_is_known_although_a_welcome_has_confirmed_it_first() {
     let mut conversation = welcomed(COMMANDS);
     let said = ["one", "two", "three", "four"];
     said.iter().for_each(|what| conversation.say(text(what)).unwrap());
@@ -204,7 +204,7 @@ fn what_was_refused_is_known_although_a_welcome_has_confirmed_it_first() {
 }
 
 #[test]
-fn what_was_refused_is_known_although_the_entry_of_a_later_message_comes_first() {
+fn a_refused_text_is_known_although_the_entry_of_a_later_message_comes_first() {
     let mut conversation = welcomed(COMMANDS);
     ["one", "two"].iter().for_each(|what| conversation.say(text(what)).unwrap());
     while conversation.next_frame().is_some() {}

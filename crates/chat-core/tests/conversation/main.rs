@@ -196,7 +196,7 @@ fn a_gap_in_the_replay_leaves_no_doubt_about_own_messages() {
 }
 
 #[test]
-fn what_happened_after_the_last_message_is_not_told_again_by_a_resume() {
+fn entries_after_the_last_message_are_not_told_again_by_a_resume() {
     let mut conversation = Conversation::new(0);
     let session = Session { member: MemberId::new(7), since: 4, key: 1 };
     let welcome = |resumed| RoomFrame::Welcome(Box::new(Welcome { resumed, ..welcome(session) }));

@@ -65,7 +65,7 @@ impl Net {
         Self::with_moderator(None)
     }
 
-    /// The host refuses one message of three and gives its number as the reason.
+    /// The moderator refuses one message of three and gives its number as the reason.
     pub(crate) fn moderated() -> Self {
         Self::with_moderator(Some(Moderator::new(|offer| match offer.text.as_str().parse::<u64>() {
             Ok(number) if number % 3 == 1 => Verdict::Refuse(offer.text.clone()),
@@ -300,7 +300,7 @@ impl Net {
         }
     }
 
-    /// Whether the host refuses this number.
+    /// Whether the moderator refuses this number.
     fn is_refused(&self, number: u64) -> bool {
         self.is_moderated && number % 3 == 1
     }

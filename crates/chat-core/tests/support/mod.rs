@@ -199,7 +199,7 @@ pub(crate) fn seqs<'a>(entries: impl IntoIterator<Item = &'a Arc<Entry>>) -> Vec
     entries.into_iter().filter(|entry| entry.event.is_message()).map(|entry| entry.seq).collect()
 }
 
-/// So long that a test which waits for it has failed.
+/// A test that waits this long has failed.
 pub(crate) const NEVER: Duration = Duration::from_secs(60);
 
 /// Returns what `result` returns, and fails instead of waiting for ever.

@@ -1,10 +1,11 @@
 //! Bans, which hold at all servers of the cluster.
 //!
-//! The bucket has a key for each. What changes there changes the list of this server, and the other way round. A server that starts
-//! with bans of its own, from a file, adds those of which the bucket knows nothing; what was lifted meanwhile stays lifted.
+//! The bucket has a key for each. A change there changes the list of this server, and the other way round. A server
+//! that starts with bans of its own, from a file, adds those that the bucket does not know; a ban that was lifted
+//! meanwhile stays lifted.
 //!
-//! A ban with an end vanishes from the bucket by the clock of NATS. No server takes it away because its own clock says so: that
-//! clock may be wrong.
+//! A ban with an end vanishes from the bucket by the clock of NATS. No server takes it away because its own clock says
+//! so: that clock may be wrong.
 
 mod in_force;
 mod register;
@@ -102,15 +103,16 @@ impl Bans {
         Ok(())
     }
 
-    /// The bucket has refused a change of this key: it knows more than this server, which hears it soon, unless it has heard it and
-    /// forgotten it.
+    /// The bucket has refused a change of this key: it knows more than this server, which hears it soon, unless it has
+    /// heard it and forgotten it.
     async fn came_late(&mut self, key: &str) {
         if let Ok(Some(entry)) = self.hub.bucket.entry(key).await {
             self.register.remember(key, entry.revision);
         }
     }
 
-    /// Stores what has changed here, and holds what could not be held before. What cannot be stored now is stored later.
+    /// Stores what has changed here, and holds what could not be held before. A change that cannot be stored now is
+    /// stored later.
     async fn settle(&mut self) {
         let mut failed = None;
         let there = self.in_force.look();

@@ -6,11 +6,12 @@
 //!                                                       +--> they are refused, and the member loses the name
 //! ```
 //!
-//! The room gives the name at once, if it knows nothing against it. So two members that take one name in the same moment at
-//! two servers may both have it until the bucket has decided; but nothing that the loser says is shown under it.
+//! The room gives the name at once, if it knows nothing against it. So two members that take one name in the same
+//! moment at two servers may both have it until the bucket has decided; but nothing that the loser says is shown under
+//! it.
 //!
-//! A key belongs to the session, wherever that goes on, and to the server where it is. When that server is gone, anybody may
-//! take the name over.
+//! A key belongs to the session, wherever that goes on, and to the server where it is. When that server is gone,
+//! anybody may take the name over.
 
 mod names_elsewhere;
 
@@ -66,9 +67,9 @@ enum ClaimOutcome {
 /// What the cluster has decided about the name of a session.
 #[derive(Debug)]
 pub(crate) enum NameDecision {
-    /// The session has the name that it took, or none: what it says may be published.
+    /// The session has the name that it took, or none: its messages may be published.
     Certain(MemberId),
-    /// The name belongs to somebody else: what the session has said under it must not be published.
+    /// The name belongs to somebody else: the session's messages under it must not be published.
     Lost(MemberId, Name),
 }
 
@@ -80,9 +81,9 @@ pub(crate) struct Claims {
     /// The room bounds them: names belong to its members, and to the sessions that have left and that it remembers.
     claimants: HashMap<MemberId, Claimant>,
     results: (mpsc::Sender<ClaimResult>, mpsc::Receiver<ClaimResult>),
-    /// What [`Servers::changes`] was when the names were looked through last.
+    /// The value of [`Servers::changes`] when the names were looked through last.
     changes: u64,
-    /// One task deletes what others have left behind.
+    /// Lets one task at a time delete the keys of servers that are gone.
     deletes: Arc<Semaphore>,
 }
 
@@ -134,7 +135,7 @@ impl Claims {
         (claimant.keys, claimant.is_busy) = (keys, false);
         let is_local = claimant.is_local;
         if claimant.name != name {
-            // It has another name by now. What it said under this one is shown only if the name was its own.
+            // It has another name by now. Its messages under this one are shown only if the name was its own.
             self.begin(member);
             let was_its_own = matches!(outcome, ClaimOutcome::Settled);
             return name.filter(|_| !was_its_own && !is_local).map(|name| NameDecision::Lost(member, name));
@@ -171,7 +172,7 @@ impl Claims {
         sealed: Option<&[u8]>,
     ) -> Option<Elsewhere> {
         let Some(sealed) = sealed else { return self.held.freed(&skeleton, revision) };
-        // Of what no server of this cluster has written, it hears nothing.
+        // The room is not told of a value that no server of this cluster has written.
         let claim = self.bucket.seal.open::<Claim>(&self.bucket.place.name_key(&skeleton), sealed)?;
         if claim.server == *self.bucket.servers.me() {
             return self.held.freed(&skeleton, revision);
@@ -196,7 +197,7 @@ impl Claims {
         self.held.look(|server| self.bucket.servers.is_gone(server))
     }
 
-    /// Deletes what servers have left behind that are long gone, some of it at a time.
+    /// Deletes the keys of servers that are long gone, some at a time.
     pub(crate) fn delete_forgotten(&self) {
         let Ok(turn) = Arc::clone(&self.deletes).try_acquire_owned() else { return };
         let keys = self.held.left_behind(DELETED_MAX, |server| self.bucket.servers.is_forgotten(server));
@@ -241,7 +242,7 @@ impl Claims {
     }
 }
 
-/// What came of an attempt to get one key.
+/// The result of an attempt to get one key.
 enum Attempt {
     Got(u64),
     Lost(u64, Claim),
@@ -302,11 +303,11 @@ impl NameKeys {
                 continue;
             }
             let there = self.seal.open::<Claim>(&key, &entry.value);
-            // What no server of this cluster has written is nobody's.
+            // A key that no server of this cluster has written belongs to nobody.
             if let Some(there) = there {
                 self.servers.notice(&there.server);
-                // A session takes its key along. A key of another member of this server is overwritten: the room has given the name
-                // to this one, so that one has given it up, and its key is only not deleted yet.
+                // A session takes its key along. A key of another member of this server is overwritten: the room has
+                // given the name to this one, so that one has given it up, and its key is only not deleted yet.
                 let is_ours = there.member == claim.member || there.server == claim.server;
                 if !is_ours && !self.servers.is_gone(&there.server) {
                     return Attempt::Lost(entry.revision, there);

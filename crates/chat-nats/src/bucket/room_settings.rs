@@ -1,5 +1,6 @@
-//! What the servers of a room have in common besides its messages: the topic, slow mode, who is muted, and names. All of it is in
-//! the bucket, and each server follows that from its beginning: one that starts later, or was cut off, learns the same.
+//! What the servers of a room have in common besides its messages: the topic, slow mode, who is muted, and names. All
+//! of it is in the bucket, and each server follows that from its beginning: one that starts later, or was cut off,
+//! learns the same.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::stream::follower::{Followed, Stored};
 use crate::stream::pending::Pending;
 use crate::stream::record;
 
-/// What a member is told whose name was somebody else's.
+/// The text for a member whose name belonged to somebody else.
 const LOST: &str = "the name that you took belongs to somebody at another server";
 
 /// Slow mode, as it is stored.
@@ -77,7 +78,7 @@ struct Change {
     value: Option<Bytes>,
     /// After this time the value vanishes by itself, or it is forgotten that it was deleted.
     lasts: Option<Duration>,
-    /// What the room is told did not work.
+    /// The record that the room is told about if this fails.
     record: Record,
 }
 
@@ -89,13 +90,13 @@ pub(crate) struct RoomSettings {
     changes: Followed,
     claims: Claims,
     writer: mpsc::Sender<Change>,
-    /// What the subjects of the bucket begin with.
+    /// The prefix of the bucket's subjects.
     subjects: String,
     /// The room has this revision of its topic, or a newer one.
     topic_revision: u64,
 }
 
-/// What has happened.
+/// Something that has happened.
 pub(crate) enum Update {
     Changes(Vec<Stored>),
     Claim(ClaimResult),
@@ -151,7 +152,7 @@ impl RoomSettings {
     pub(crate) fn keep(&mut self, record: Record, pending: &mut Pending) {
         let (key, value, lasts) = match &record {
             Record::Named { member, name, is_local } => {
-                // A local member keeps its name: what it says need not wait.
+                // A local member keeps its name, so its messages need not wait.
                 if name.is_some() && !is_local {
                     pending.hold(*member);
                 }

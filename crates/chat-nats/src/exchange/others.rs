@@ -1,5 +1,5 @@
-//! Who is present at other servers. It is soft state: each server tells of its own members, nothing is stored, and the members
-//! of a server leave when it falls silent.
+//! Who is present at other servers. It is soft state: each server tells of its own members, nothing is stored, and the
+//! members of a server leave when it falls silent.
 //!
 //! ```text
 //!   changes n   n + 1, n + 2, …          what has changed since
@@ -8,7 +8,8 @@
 //!   whole   n                            the answer: all members, in parts
 //! ```
 //!
-//! Each task of a room counts from 1, and says which task it is: a room that is gone at a server may be opened there again.
+//! Each task of a room counts from 1, and says which task it is: a room that is gone at a server may be opened there
+//! again.
 
 use std::collections::{HashMap, HashSet};
 
@@ -101,7 +102,7 @@ struct Known {
     begun: Option<Begun>,
     /// After how many looks it was heard last.
     heard: u64,
-    /// It was heard before: what it tells is news.
+    /// It was heard before, so the changes that it tells are new.
     is_known: bool,
 }
 
@@ -213,8 +214,8 @@ impl Others {
         elsewhere
     }
 
-    /// What is known of a server whose task has said something. If it is a new one, what the one before it has said does not count
-    /// any more; of an earlier one it is `None`.
+    /// What is known of a server whose task has said something. If it is a new one, the messages of the one before it
+    /// do not count any more; of an earlier one it is `None`.
     fn task(&mut self, server: &ServerId, task: u64, elsewhere: &mut Vec<Elsewhere>) -> Option<&mut Known> {
         let known = self.servers.entry(server.clone()).or_default();
         if task < known.task {

@@ -1,15 +1,15 @@
-//! How servers of a cluster know each other's word from everybody else's: each thing that they tell each other, or store for each
+//! How servers of a cluster recognise each other's messages: each thing that they tell each other, or store for each
 //! other, has a code that only the cluster's secret makes.
 //!
 //! ```text
 //! 64 hexadecimal digits, a space, JSON: a5f1…9c {"v":1,"server":"…", …}
 //! ```
 //!
-//! The digits are HMAC-SHA256 over the place where it is (the subject or the key), a zero byte, and the JSON. So what was stored
-//! in one place means nothing in another one.
+//! The digits are HMAC-SHA256 over the place where it is (the subject or the key), a zero byte, and the JSON. So what
+//! was stored in one place means nothing in another one.
 //!
-//! `v` is the version, 1. A later version may add fields and kinds, which this one does not read, and never changes what the
-//! fields of this one mean.
+//! `v` is the version, 1. A later version may add fields and kinds, which this one does not read, and never changes
+//! what the fields of this one mean.
 
 use std::fmt::Write;
 
@@ -45,7 +45,7 @@ impl Seal {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()))
     }
 
-    /// What is to be stored or published at `place`.
+    /// The string to store or publish at `place`.
     pub(crate) fn close(&self, place: &str, what: &impl Serialize) -> Bytes {
         let json = serde_json::to_string(&Versioned { v: VERSION, what }).expect("it has a JSON form");
         let code = hmac::sign(&self.0, &Self::signed(place, json.as_bytes()));
@@ -58,7 +58,8 @@ impl Seal {
         Bytes::from(sealed)
     }
 
-    /// What was stored or published at `place`; `None` if it is not of a server of this cluster, or cannot be understood.
+    /// The content of a string that was stored or published at `place`; `None` if it is not of a server of this
+    /// cluster, or cannot be understood.
     pub(crate) fn open<T: DeserializeOwned>(&self, place: &str, sealed: &[u8]) -> Option<T> {
         let (digits, rest) = sealed.split_at_checked(DIGITS)?;
         let json = rest.strip_prefix(b" ")?;
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_later_version_adds_is_not_read() {
+    fn fields_of_a_later_version_are_not_read() {
         let closed = seal(1).close("here", &LaterThing { count: 3, colour: "green" });
         assert_eq!(seal(1).open("here", &closed), Some(Thing { count: 3 }));
     }

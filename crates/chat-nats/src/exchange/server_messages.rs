@@ -1,8 +1,8 @@
-//! What one server tells another one about one member: private messages, what became of them, and kicks.
+//! Messages of one server to another about one member: private messages, their results, and kicks.
 //!
-//! A private message is sent once. The server of its recipient answers whether it is in the recipient's lane; if no answer comes,
-//! its sender is told that, and nothing is sent again. So it arrives once at most, and two of one sender arrive in order: they
-//! are published one after the other to one subject.
+//! A private message is sent once. The server of its recipient answers whether it is in the recipient's lane; if no
+//! answer comes, its sender is told that, and nothing is sent again. So it arrives once at most, and two of one sender
+//! arrive in order: they are published one after the other to one subject.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::exchange::servers::ServerId;
 use crate::limits::{PRIVATE_TIMEOUT, SENDERS_MAX, WAITING_MAX};
 
-/// What one server tells another one.
+/// A message of one server to another.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct ServerMessage {
     /// Who tells it.

@@ -1,5 +1,5 @@
-//! The servers of the cluster: each says once a second that it is there. One that has been silent for long counts as gone, and
-//! what it had claimed is free.
+//! The servers of the cluster: each says once a second that it is there. One that has been silent for long counts as
+//! gone, and what it had claimed is free.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,8 +72,8 @@ impl Servers {
         }
     }
 
-    /// Whether a server has ended, or was silent for long: one that was never [noticed](Self::notice), or so long ago that it is
-    /// forgotten, is gone, too.
+    /// Whether a server has ended, or was silent for long: one that was never [noticed](Self::notice), or so long ago
+    /// that it is forgotten, is gone, too.
     pub(crate) fn is_gone(&self, server: &ServerId) -> bool {
         *server != self.me && self.lock().servers.get(server).is_none_or(|heard| heard.is_gone)
     }
@@ -119,7 +119,7 @@ impl Servers {
             heard.is_gone = true;
             *changes += 1;
         }
-        // What they had stored was deleted meanwhile.
+        // The values that they had stored were deleted meanwhile.
         servers.retain(|_, heard| !heard.is_gone || *beats - heard.at <= 2 * FORGOTTEN_AFTER);
     }
 
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_that_is_long_gone_has_left_behind_stays_free() {
+    fn names_of_a_server_that_is_long_gone_stay_free() {
         let (servers, other) = (Servers::new(), "other".to_owned());
         servers.notice(&other);
         (0..=2 * FORGOTTEN_AFTER + GONE_AFTER).for_each(|_| servers.pass());

@@ -1,7 +1,8 @@
 //! Reads a stream from some message on, in order and without gaps, for ever.
 //!
-//! The consumer lives at one NATS server, and dies with it without a word. So it has to be heard: it says twice a second that
-//! it is there. When it falls silent, or something was lost on the way, another one is made that goes on after the last message.
+//! The consumer lives at one NATS server, and dies with it without a word. So it has to be heard: it says twice a
+//! second that it is there. When it falls silent, or something was lost on the way, another one is made that goes on
+//! after the last message.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,13 +21,13 @@ use tokio::time::{sleep, timeout};
 pub(crate) struct Stored {
     pub(crate) seq: u64,
     pub(crate) payload: Bytes,
-    /// What it was published to.
+    /// The subject that it was published to.
     pub(crate) subject: Subject,
     pub(crate) headers: Option<HeaderMap>,
 }
 
 impl Stored {
-    /// Whether it says that what was stored under its subject is deleted.
+    /// Whether it says that the value under its subject is deleted.
     pub(crate) fn is_deletion(&self) -> bool {
         let has = |name: &str| self.headers.as_ref().is_some_and(|headers| headers.get(name).is_some());
         has("KV-Operation") || has("Nats-Marker-Reason")
@@ -47,8 +48,8 @@ impl Followed {
     }
 }
 
-/// Follows a stream from message `next` on: all of it, or what is published to `filter`. It ends when its near end is
-/// dropped.
+/// Follows a stream from message `next` on: all of it, or the messages to the subject `filter`. It ends when its near
+/// end is dropped.
 pub(crate) fn follow(client: Client, jetstream: Context, stream: &str, filter: &str, next: u64) -> Followed {
     let (batches, receiver) = mpsc::channel(BATCHES_MAX);
     let is_live = Arc::new(AtomicBool::new(true));
@@ -79,7 +80,7 @@ struct Follower {
     is_live: Arc<AtomicBool>,
 }
 
-/// What a message of the consumer is.
+/// The meaning of a message of the consumer.
 enum Heard {
     Message(Stored),
     /// It is there, and nothing was lost.
@@ -167,7 +168,7 @@ impl Follower {
     async fn hear(&mut self, message: Message) -> Heard {
         if message.status == Some(StatusCode::IDLE_HEARTBEAT) {
             let header = |name: &str| message.headers.as_ref()?.get(name).map(ToString::to_string);
-            // It waits for our word before it sends more.
+            // It waits for our reply before it sends more.
             if let Some(subject) =
                 message.reply.as_ref().map(ToString::to_string).or_else(|| header("Nats-Consumer-Stalled"))
             {
@@ -191,8 +192,8 @@ impl Follower {
 }
 
 /// The number in the stream, and the one at the consumer, from the subject where an acknowledgement would go:
-/// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`, where newer servers have a domain and
-/// an account after `ACK` (ADR-15).
+/// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`, where newer servers have a
+/// domain and an account after `ACK` (ADR-15).
 fn numbers(reply: &str) -> Option<(u64, u64)> {
     let tokens = reply.strip_prefix("$JS.ACK.")?.split('.');
     let before = if tokens.clone().count() >= 9 { 5 } else { 3 };

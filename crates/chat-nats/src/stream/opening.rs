@@ -1,4 +1,4 @@
-//! Opens the stream of a room, which is made if there is none, and what a room takes over from it.
+//! Opens the stream of a room, which is made if there is none, and reads what the room takes over from it.
 
 use std::collections::HashMap;
 
@@ -29,7 +29,7 @@ pub(crate) struct Opened {
     pub(crate) block: u64,
 }
 
-/// The bucket where everything is that is not a message.
+/// The bucket with everything except messages.
 pub(crate) async fn bucket(jetstream: &Context, config: &ClusterConfig) -> Result<Store, String> {
     let bucket = jetstream::kv::Config {
         bucket: config.prefix.clone(),
@@ -37,7 +37,7 @@ pub(crate) async fn bucket(jetstream: &Context, config: &ClusterConfig) -> Resul
         history: 1,
         storage: StorageType::File,
         num_replicas: config.replicas,
-        // What was deleted is remembered for a while, and then forgotten.
+        // Deletions are remembered for a while, and then forgotten.
         limit_markers: Some(DELETION_REMEMBERED),
         ..jetstream::kv::Config::default()
     };
@@ -199,6 +199,6 @@ mod tests {
         let (sessions, has_forgotten) = sessions(&newest);
         let sessions: Vec<(u64, u64)> =
             sessions.iter().map(|session| (session.member.as_u64(), session.taken)).collect();
-        assert_eq!((sessions, has_forgotten), (vec![(8, 4), (7, 2)], false), "the room is no session");
+        assert_eq!((sessions, has_forgotten), (vec![(8, 4), (7, 2)], false), "the room is not a session");
     }
 }

@@ -1,4 +1,4 @@
-//! Reads pages of a stream: what was said long ago.
+//! Reads pages of old messages from a stream.
 
 use async_nats::{Client, StatusCode};
 use chat_core::journal::{Filter, Kept, Page, Query};
@@ -11,7 +11,7 @@ use crate::limits::{PAGE_BYTES, PAGE_MESSAGES, PAGE_TIMEOUT, SEARCHED_MAX};
 use crate::stream::follower::Stored;
 use crate::stream::record;
 
-/// What members read if a page cannot be read.
+/// The text for members if a page cannot be read.
 const NO_ANSWER: &str = "the stream that the servers share does not answer";
 
 /// A direct get of several messages (ADR-31).

@@ -8,8 +8,8 @@ use chat_core::journal::Record;
 use chat_core::{Author, Event, MemberId, Origin};
 use tokio::time::Instant;
 
-/// The messages of each session, in order. Of one session the next is published once the stream has the one before: if one
-/// is lost on the way, none can overtake it.
+/// The messages of each session, in order. Of one session the next is published once the stream has the one before: if
+/// one is lost on the way, none can overtake it.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     sessions: HashMap<MemberId, VecDeque<Item>>,
@@ -81,7 +81,7 @@ impl Pending {
         }
     }
 
-    /// Takes away what the session has said as this author and what was not published.
+    /// Takes away the messages that the session has said as this author and that were not published.
     pub(crate) fn take_unsent(&mut self, member: MemberId, author: &Author) -> Vec<Record> {
         let mut taken = Vec::new();
         let Some(items) = self.sessions.get_mut(&member) else { return taken };
@@ -133,8 +133,8 @@ impl Pending {
         Some(item.record)
     }
 
-    /// It has come back, and so has everything that its session had said before. The rooms of all servers speak as one member,
-    /// so a message of another server's room says nothing about ours.
+    /// It has come back, and so has everything that its session had said before. The rooms of all servers speak as one
+    /// member, so a message of another server's room says nothing about ours.
     pub(crate) fn came(&mut self, from: Origin) {
         if from.member == MemberId::ROOM && self.item(from).is_none() {
             return;
@@ -164,8 +164,8 @@ impl Pending {
         sent.min()
     }
 
-    /// When the stream was asked at `asked`, its last number was `last`, and everything up to there has come back. So what was
-    /// published before and has not come back is not in the stream: it is published again. O(n).
+    /// When the stream was asked at `asked`, its last number was `last`, and everything up to there has come back. So a
+    /// message that was published before and has not come back is not in the stream: it is published again. O(n).
     pub(crate) fn publish_again(&mut self, asked: Instant, last: u64) -> usize {
         let mut again = 0;
         for (member, items) in &mut self.sessions {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_stream_does_not_have_is_published_again_in_order() {
+    fn messages_that_the_stream_lacks_are_published_again_in_order() {
         let early = Instant::now();
         let asked = early + Duration::from_secs(1);
         let mut pending = pending(&[(1, 1), (1, 2), (2, 1), (3, 1)]);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_room_says_at_another_server_is_not_what_it_says_here() {
+    fn messages_of_the_room_at_another_server_are_not_those_of_the_room_here() {
         let room = MemberId::ROOM.as_u64();
         let mut pending = pending(&[(room, 1), (room, 2)]);
         pending.came(origin(room, 9));

@@ -7,7 +7,7 @@ use chat_core::journal::Kept;
 use chat_core::{Author, Event, MemberId, Origin, Text};
 use serde::{Deserialize, Serialize};
 
-/// What stands for a message that this server cannot read: it has a number, and nobody may miss one.
+/// The text in place of a message that this server cannot read: it has a number, and nobody may miss one.
 const UNREADABLE: &str = "(a message that this server cannot read)";
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_comes_back_as_it_was() {
+    fn a_message_comes_back_as_it_was() {
         let from = Origin { member: MemberId::new(5 << 32 | 7), number: 3 };
         for author in ["ann", "192.0.2.1:5", "192.0.2.1:5/udp", "[2001:db8::1]:5", "*", "uid:1000"] {
             let author = Author::from_shown(author);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_still_has_its_number() {
+    fn a_message_that_cannot_be_read_still_has_its_number() {
         let long = format!(r#"{{"member":1,"number":1,"author":"ann","text":"{:2000}","unix_ms":1}}"#, "x");
         let nobody = br#"{"member":1,"number":1,"author":"no body","text":"a","unix_ms":1}"#;
         for payload in [&b"hello"[..], b"", long.as_bytes(), nobody] {

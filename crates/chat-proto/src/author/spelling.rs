@@ -4,8 +4,8 @@ use crate::Author;
 
 /// Remembers how the last author is spelled.
 ///
-/// Often several messages in a row have one author, and formatting an address takes longer than copying all the rest of an
-/// entry. Whoever encodes many entries keeps one `Spelling` for them. It holds at most one author.
+/// Often several messages in a row have one author, and formatting an address takes longer than copying all the rest of
+/// an entry. To encode many entries, keep one `Spelling` for all of them. It holds at most one author.
 ///
 /// ```
 /// use chat_proto::{Author, Spelling};

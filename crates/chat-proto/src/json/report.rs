@@ -126,7 +126,7 @@ pub enum Report<'a> {
         time: Time,
         /// Who set it.
         author: String,
-        /// The topic; empty if there is none any longer.
+        /// The topic; empty if it was removed.
         text: &'a str,
     },
     /// A message of this client was not accepted.

@@ -6,8 +6,8 @@ use crate::{Author, Hello, LookBack, MemberId, Resume, Session, Text, limits::LO
 
 /// An object of a member.
 ///
-/// It is read strictly: an object of another `type`, or with a field that its type does not have, is refused. So nothing that a
-/// member asks for is ignored in silence.
+/// It is read strictly: an object of another `type`, or with a field that its type does not have, is refused. So
+/// nothing that a member asks for is ignored in silence.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -46,11 +46,12 @@ pub enum Request {
         before: Option<u64>,
         /// At most this many; default, and at most, as many as one answer has.
         messages: Option<u8>,
-        /// What this author said.
+        /// Only messages of this author.
         author: Option<String>,
-        /// What has all of these words.
+        /// Only messages with all of these words.
         words: Option<String>,
-        /// The question's number, over WebSocket: greater than those of the questions before. Without one the room counts on.
+        /// The question's number, over WebSocket: greater than those of the questions before. Without one the room
+        /// counts on.
         question: Option<u64>,
     },
     /// Has the items of the direct lane up to this number, over WebSocket.
@@ -66,7 +67,7 @@ pub enum Request {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeRequest {
-    /// Of the session, as [`Report::Connected`](super::Report::Connected) had it.
+    /// The room's epoch, as [`Report::Connected`](super::Report::Connected) had it, and so with the next three fields.
     #[serde(deserialize_with = "id")]
     pub epoch: u64,
     /// Of the session.
@@ -84,7 +85,7 @@ pub struct ResumeRequest {
     pub direct: u64,
 }
 
-/// Why bytes are no [`Request`]; the peer is to blame.
+/// Why bytes are not a [`Request`]; the peer is to blame.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct RequestError(#[from] serde_json::Error);
@@ -125,7 +126,7 @@ impl Request {
             return Err("it asks for no old messages".to_owned());
         };
         let read =
-            |author: &String| Author::from_record(author).ok_or_else(|| format!("{author} is no author"));
+            |author: &String| Author::from_record(author).ok_or_else(|| format!("{author} is not an author"));
         let author = author.as_ref().map(read);
         let words = words.as_ref().map(|words| Text::one_line(words).map_err(|error| error.to_string()));
         Ok(LookBack {

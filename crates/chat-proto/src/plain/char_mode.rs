@@ -3,8 +3,8 @@
 /// How the bytes of an unfinished line have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
-    /// One key per read: a person types on a terminal that does not collect a line first. Words may be among them, since a
-    /// person also pastes.
+    /// One key per read: a person types on a terminal that does not collect a line first. Words may be among them,
+    /// since a person also pastes.
     Keys,
     /// Several characters per read: a program, or a line that a terminal has sent in parts.
     Words,

@@ -43,7 +43,7 @@ pub(crate) enum Command {
     Escaped,
     /// The command or its beginning, to be stripped; this state follows.
     Strip(State),
-    /// No command: the FF was data, and so is this byte.
+    /// Not a command: the FF was data, and so is this byte.
     None,
 }
 

@@ -1,9 +1,9 @@
 //! Controls for text that runs from right to left (UAX #9), which can reorder what people read.
 //!
 //! In a text without letters that run from right to left they change nothing that a reader needs, so they are dropped
-//! (phones put them around each number that they copy). In a text with such letters they are kept: marks always, embeddings
-//! and isolates if each is closed, so that nothing beyond the text is reordered. Overrides show letters in an order in
-//! which they were not written, and are never kept.
+//! (phones put them around each number that they copy). In a text with such letters they are kept: marks always,
+//! embeddings and isolates if each is closed, so that nothing beyond the text is reordered. Overrides show letters in
+//! an order in which they were not written, and are never kept.
 
 use unicode_bidi::{BidiClass, bidi_class};
 

@@ -9,8 +9,8 @@
 //! | an invisible character that could mislead | U+FFFD | it reorders or hides what people read |
 //! | any other invisible character | nothing | it changes nothing that people see |
 //!
-//! The module [`invisible`](crate::text::invisible) has the rules for the last three. Cleaning a second time changes nothing: an
-//! invisible character is kept only for visible neighbours, which are kept themselves.
+//! The module [`invisible`](crate::text::invisible) has the rules for the last three. Cleaning a second time changes
+//! nothing: an invisible character is kept only for visible neighbours, which are kept themselves.
 
 use std::str::CharIndices;
 

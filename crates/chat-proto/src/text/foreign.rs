@@ -1,4 +1,4 @@
-//! How other protocols begin whose first bytes look like text.
+//! The first bytes of other protocols that look like text.
 
 use memchr::memmem;
 

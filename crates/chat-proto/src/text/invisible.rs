@@ -16,8 +16,8 @@
 //! | format characters of one script | after a letter of that script (Mongolian, Khmer, Duployan) | UAX #24 |
 //! | bidi controls | see [`bidi`](crate::text::bidi) | UAX #9 |
 //!
-//! Anywhere else they only hide, so they are dropped. What could mislead is replaced instead, for people to notice: tags
-//! outside of a flag (a hidden second text), deprecated controls, blank letters, annotations, and code points that
+//! Anywhere else they only hide, so they are dropped. What could mislead is replaced instead, for people to notice:
+//! tags outside of a flag (a hidden second text), deprecated controls, blank letters, annotations, and code points that
 //! Unicode reserves for invisible characters of the future.
 
 use unicode_bidi::{BidiClass, bidi_class};
@@ -48,8 +48,8 @@ pub(crate) enum Fate {
 
 /// Whether a character above ASCII controls, formats, or is drawn as nothing.
 pub(crate) fn is_invisible(c: char) -> bool {
-    // Where most of what people write is, there is nothing else to look up: letters of Europe, ideographs and
-    // Korean, emoji.
+    // Most text is in these ranges, which need no table: letters of Europe, ideographs and Korean,
+    // emoji.
     if matches!(c, '\u{A0}'..='\u{2FF}' | '\u{3400}'..='\u{D7FF}' | '\u{1F000}'..='\u{1FFFF}') {
         return c == '\u{AD}';
     }
@@ -68,8 +68,8 @@ pub(crate) fn is_invisible(c: char) -> bool {
     }
 }
 
-/// `Other_Default_Ignorable_Code_Point` of Unicode, and the variation selectors: what is to be drawn as nothing although
-/// its category does not say so. Unicode keeps these ranges stable.
+/// `Other_Default_Ignorable_Code_Point` of Unicode, and the variation selectors: characters that are drawn as nothing
+/// although their category does not say so. Unicode keeps these ranges stable.
 fn is_ignorable(c: char) -> bool {
     matches!(c,
         GRAPHEME_JOINER
@@ -89,8 +89,8 @@ pub(crate) fn needs_what_follows(c: char) -> bool {
     matches!(c, ZERO_WIDTH_SPACE | ZERO_WIDTH_NON_JOINER | ZERO_WIDTH_JOINER | GRAPHEME_JOINER)
 }
 
-/// What becomes of `c`, which is invisible, neither a tag nor a bidi control. `before` is the clean character before it,
-/// `base` the one before an emoji style, and `after` the raw character after it.
+/// The treatment of `c`, an invisible character that is neither a tag nor a bidi control. `before` is the clean
+/// character before it, `base` the one before an emoji style, and `after` the raw character after it.
 pub(crate) fn fate(c: char, before: Option<char>, base: Option<char>, after: Option<char>) -> Fate {
     // An emoji is visible.
     if c == ZERO_WIDTH_JOINER && both(base, after, is_pictographic) {
@@ -103,8 +103,8 @@ pub(crate) fn fate(c: char, before: Option<char>, base: Option<char>, after: Opt
     let is_hidden_after = after.is_some_and(is_invisible);
     let after = after.filter(|_| !is_hidden_after);
     let is_kept = match c {
-        // At the end of a word a joiner stays. But if it is followed by something invisible, which may be dropped, the word
-        // may not end there.
+        // At the end of a word a joiner stays. But if it is followed by something invisible, which may be dropped, the
+        // word may not end there.
         ZERO_WIDTH_JOINER | ZERO_WIDTH_NON_JOINER => !is_hidden_after && joins_letters(c, before, after),
         ZERO_WIDTH_SPACE => both(before, after, is_of_a_script_without_spaces),
         GRAPHEME_JOINER => {
@@ -211,8 +211,8 @@ pub(crate) fn is_tag(c: char) -> bool {
     matches!(c, '\u{E0020}'..=CANCEL_TAG)
 }
 
-/// How many tags make a flag out of what stands `before` them, the `first` one included and the last one the cancel tag;
-/// 0 if they do not: a black flag, then the code of a subdivision of a region ("gbeng").
+/// How many tags make a flag out of what stands `before` them, the `first` one included and the last one the cancel
+/// tag; 0 if they do not: a black flag, then the code of a subdivision of a region ("gbeng").
 pub(crate) fn flag_tags(before: Option<char>, first: char, rest: &str) -> u8 {
     if before != Some(BLACK_FLAG) {
         return 0;

@@ -1,8 +1,8 @@
 //! Whether bytes are text that a person or a program says, or belong to another protocol.
 //!
 //! Browsers, scanners and programs with a wrong port number send to every port, and a web page can make its visitor's
-//! browser do so. None of that is to be said to the room. Bytes alone tell it apart well: other protocols hold controls and
-//! zeros, and the few that do not begin in a way that nobody writes to other people.
+//! browser do so. None of that is to be said to the room. The bytes are enough to tell: other protocols hold controls
+//! and zeros, and the few without them begin in a way that nobody writes to other people.
 
 use memchr::memchr2;
 
@@ -31,8 +31,9 @@ pub enum TextKind {
 impl TextKind {
     /// Judges a line, or several. They are text if each is.
     ///
-    /// A line of text has no NULs but those that end or pad what a program sends, and at most one byte in four is a control
-    /// character that neither keys nor terminals send; none, unless it is UTF-8. It does not begin with the byte FF.
+    /// A line of text has no NULs but those that end or pad what a program sends, and at most one byte in four is a
+    /// control character that neither keys nor terminals send; none, unless it is UTF-8. It does not begin with the
+    /// byte FF.
     pub fn of(bytes: &[u8]) -> TextKind {
         if is_printable_ascii(bytes) {
             return TextKind::Utf8;
@@ -94,21 +95,21 @@ fn of_line(line: &[u8]) -> TextKind {
     let controls = foreign_controls(content);
     match std::str::from_utf8(content) {
         Ok(_) if 4 * controls <= content.len() => TextKind::Utf8,
-        // A vertical tab or a form feed beside what is no UTF-8 is more likely a number.
+        // A vertical tab or a form feed beside bytes that are not UTF-8 is more likely a number.
         Err(_) if controls == 0 && memchr2(0x0B, 0x0C, content).is_none() => TextKind::OtherEncoding,
         _ => TextKind::NotText,
     }
 }
 
-/// How many control characters there are, NULs left out, that neither keys nor terminals have a use for. They have for
-/// bell, backspace, tab, line breaks, vertical tab, form feed, escape, delete, Ctrl-U, Ctrl-W.
+/// Counts the control characters, without NULs, that neither keys nor terminals use. They do use
+/// bell, backspace, tab, line breaks, vertical tab, form feed, escape, delete, Ctrl-U and Ctrl-W.
 fn foreign_controls(bytes: &[u8]) -> usize {
     let is_of_keys = |byte: u8| matches!(byte, 0x07..=0x0D | 0x15 | 0x17 | 0x1B);
     bytes.iter().filter(|&&byte| (1..0x20).contains(&byte) && !is_of_keys(byte)).count()
 }
 
-/// Whether a line is several strings, each ended by a NUL, as a program sends them that has just said several
-/// things. In UTF-16 each would be one character long.
+/// Whether a line is several strings, each ended by a NUL, a program sends them so when it says several things at once.
+/// In UTF-16 each would be one character long.
 fn is_list_of_strings(line: &[u8]) -> bool {
     let mut strings = line.split(|&byte| byte == 0);
     strings.next_back().is_some_and(<[u8]>::is_empty)

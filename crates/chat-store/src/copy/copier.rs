@@ -36,7 +36,7 @@ pub(crate) struct Copier {
     /// Ends when the copier is to stop.
     stop: Receiver<Infallible>,
     rooms: Vec<Room>,
-    /// What was to be written last could not be.
+    /// The last write has failed.
     is_failing: bool,
 }
 
@@ -54,7 +54,7 @@ struct Room {
     unverified: Option<Origin>,
 }
 
-/// What became of an attempt to bring a copy forward.
+/// The result of an attempt to bring a copy forward.
 enum Step {
     /// There may be more to do.
     Done,
@@ -133,7 +133,7 @@ impl Copier {
 
     fn is_another(&self, room: &str) -> JournalError {
         JournalError(format!(
-            "{}{} is no copy of the messages that the servers share: it belongs to another cluster, the stream was deleted and made again, or messages were added to the file. {}",
+            "{}{} is not a copy of the messages that the servers share: it belongs to another cluster, the stream was deleted and made again, or messages were added to the file. {}",
             self.path.display(),
             of(room),
             self.what_to_do()
@@ -237,7 +237,7 @@ impl Copier {
         }
     }
 
-    /// Writes what is here already.
+    /// Writes the messages that are here already.
     fn finish(mut self) {
         for mut room in std::mem::take(&mut self.rooms) {
             while matches!(self.copy(&mut room), Step::Done) {}

@@ -1,5 +1,5 @@
-//! The journal of a room that is copied: everything goes to the other journal, but old messages are read from the copy as far as it has
-//! them.
+//! The journal of a room that is copied: everything goes to the other journal, but old messages are read from the copy
+//! as far as it has them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ impl Journal for CopyJournal {
         self.source().submit(record)
     }
 
-    /// What copies lack waits, too.
+    /// Counts the messages that copies lack, too.
     fn queued(&self) -> usize {
         self.source().queued().saturating_add(self.tail.all_lacking())
     }
@@ -96,7 +96,7 @@ impl Before {
 }
 
 impl CopyPast {
-    /// Reads what follows from the copy. If that begins later, the other journal may have what is between.
+    /// Reads the next messages from the copy. If the copy begins later, the other journal may have those in between.
     fn after(self: Arc<Self>, seq: u64, request: ReadRequest) {
         let (readers, room) = (self.readers.clone(), self.room);
         let then = move |page: Result<Page, _>| {
@@ -119,7 +119,7 @@ impl CopyPast {
         readers.read(room, ReadRequest::new(Query::After(seq), then));
     }
 
-    /// Reads first what the copy does not have yet: what follows the message `written`.
+    /// First reads the messages that the copy does not have yet: those after the message `written`.
     fn newest_before(self: Arc<Self>, before: Before, written: u64, request: ReadRequest) {
         let (query, source) = (before.query(), Arc::clone(&self.source));
         let then = move |page: Result<Page, _>| {
@@ -139,8 +139,8 @@ impl CopyPast {
         source.read(ReadRequest::new(query, then));
     }
 
-    /// Reads from the copy, and puts `newer` behind it. If all was read that the copy has, the other journal may have older messages
-    /// that the copy has deleted. The copy alone is searched.
+    /// Reads from the copy, and puts `newer` behind it. If all was read that the copy has, the other journal may have
+    /// older messages that the copy has deleted. The copy alone is searched.
     fn before(self: Arc<Self>, before: Before, newer: Vec<Kept>, request: ReadRequest) {
         let (readers, room, query) = (self.readers.clone(), self.room, before.query());
         let then = move |page: Result<Page, _>| {

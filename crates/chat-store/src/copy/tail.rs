@@ -58,7 +58,7 @@ impl Tail {
         (inner.known, inner.written)
     }
 
-    /// Takes what the room is about to show.
+    /// Takes the messages that the room is about to show.
     pub(crate) fn push(&self, batch: &[Kept]) {
         let mut inner = self.lock();
         for kept in batch.iter().filter(|kept| kept.event.is_message()) {
@@ -74,8 +74,8 @@ impl Tail {
         let _awake_already = self.wake.try_send(());
     }
 
-    /// Takes messages that follow those in the copy, if they are here. If they cannot be written they are read from the other
-    /// journal later.
+    /// Takes messages that follow those in the copy, if they are here. If they cannot be written they are read from the
+    /// other journal later.
     pub(crate) fn take(&self) -> Vec<Kept> {
         let mut inner = self.lock();
         let written = inner.written;

@@ -1,4 +1,5 @@
-//! What the writer does when there is nothing to write: indexes words, deletes what is too old, forgets rooms that are gone.
+//! What the writer does when there is nothing to write: indexes words, deletes what is too old, forgets rooms that are
+//! gone.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,10 +16,10 @@ use crate::schema::{self, id};
 const ROWS: i64 = HOUSEKEEPING_ROWS as i64;
 
 impl Writer {
-    /// Does a little of what can wait: deleting, indexing. False if there is nothing left, or it does not work now.
+    /// Does a little housekeeping: deleting, indexing. False if there is nothing left, or it does not work now.
     pub(super) fn is_work_left(&mut self) -> bool {
         self.look_for_file();
-        // What is deleted first need not be indexed.
+        // A message that is deleted now need not be indexed.
         let result = self.delete_old().and_then(|is_more| Ok(self.index()? || is_more));
         let was_failing = std::mem::replace(&mut self.is_idle_work_failing, result.is_err());
         result.unwrap_or_else(|error| {
@@ -30,7 +31,8 @@ impl Writer {
         })
     }
 
-    /// What is written to a file that somebody has removed is lost once it is closed, and nothing else would tell.
+    /// Messages that are written to a file that somebody has removed are lost once it is closed, and nothing else would
+    /// report that.
     fn look_for_file(&mut self) {
         let had_left = std::mem::replace(&mut self.has_left, self.place.is_left());
         if self.has_left && !had_left {
@@ -138,8 +140,8 @@ impl Writer {
         }
     }
 
-    /// Deletes the rooms that are not open and in which there is nothing to keep, with their sessions. Otherwise there would be more of
-    /// them with each room that members open.
+    /// Deletes the rooms that are not open and in which there is nothing to keep, with their sessions. Otherwise there
+    /// would be more of them with each room that members open.
     fn delete_empty_rooms(&mut self, open: &HashSet<i64>) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         let empty: Vec<i64> = transaction

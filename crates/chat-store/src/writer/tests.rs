@@ -36,7 +36,7 @@ fn said(number: u64) -> Record {
 }
 
 #[test]
-fn what_is_too_much_is_deleted_although_there_is_never_a_lull() {
+fn too_many_messages_are_deleted_although_there_is_never_a_lull() {
     let (writer, path) = writer("load", StoreConfig::default().with_keep_messages(100));
     let batches = 4;
     let (jobs, queue) = bounded(batches * BATCH_MAX + 2);

@@ -1,4 +1,4 @@
-//! What a connection does when time has passed.
+//! A connection's deadlines: what it does when one has passed.
 
 use std::time::Instant;
 

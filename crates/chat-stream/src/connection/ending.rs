@@ -75,8 +75,8 @@ impl Connection {
         self.dismiss(&reason, cx.now);
     }
 
-    /// The peer has ended its side and waited for an answer: it leaves if nobody has said anything. Otherwise it goes on
-    /// listening.
+    /// The peer has ended its side and waited for an answer: it leaves if nobody has said anything. Otherwise it goes
+    /// on listening.
     pub(super) fn end_half_closed(&mut self, cx: &mut Context<'_>) {
         self.due = None;
         let Some(member) = self.member().filter(|_| !self.outgoing.was_answered()) else { return };

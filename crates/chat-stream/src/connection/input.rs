@@ -181,7 +181,7 @@ impl Connection {
             Ok(welcomed) => welcomed,
             Err(error) => return self.dismiss(&LeaveReason::from(error), cx.now),
         };
-        cx.feed_mut().pull(); // what the peer says it has must be in the log
+        cx.feed_mut().pull(); // the messages that the peer says it has must be in the log
         let has_journal = cx.feed().attachment().has_journal();
         let format = self.incoming.format();
         let log = cx.feed_mut().open(format);

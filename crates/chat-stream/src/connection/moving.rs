@@ -10,8 +10,8 @@ use super::{Connection, Context, Phase, Who};
 use crate::speaker::Speaker;
 
 impl Connection {
-    /// A newcomer joins the room of its hello, or a plain member goes to the room that it asked for, once it has everything of
-    /// the one that it is in. False if the room is not open yet.
+    /// A newcomer joins the room of its hello, or a plain member goes to the room that it asked for, once it has
+    /// everything of the one that it is in. False if the room is not open yet.
     pub(super) fn enter_room(&mut self, cx: &mut Context<'_>) -> bool {
         let goal = match &mut self.who {
             Who::Member(speaker) => speaker.goal().cloned(),
@@ -50,7 +50,7 @@ impl Connection {
         match from.move_to(speaker.member(), to, cx.key, cx.now) {
             Some(Ok(moved)) => {
                 let Moved { joined, left_after, .. } = moved;
-                cx.feed_mut().pull(); // what others have said since the last time may be the member's, too
+                cx.feed_mut().pull(); // the member gets what others have said since the last time
                 self.outgoing.skip_to(left_after, speaker, cx);
                 self.who = Who::Member(Speaker::new(joined.member));
                 cx.at = new;

@@ -24,8 +24,8 @@ impl<S: Stream> Endpoint<S> {
         self.add(stream, Connection::new(address, self.offer.clone(), now), address, now);
     }
 
-    /// As [`adopt`](Self::adopt), for a peer whose WebSocket somebody else has opened: a web server that has checked where the
-    /// request came from, and answered it with 101.
+    /// As [`adopt`](Self::adopt), for a peer whose WebSocket somebody else has opened: a web server that has checked
+    /// where the request came from, and answered it with 101.
     #[cfg(feature = "web")]
     pub fn adopt_websocket(&mut self, stream: S, address: SocketAddr, now: Instant) {
         self.add(stream, Connection::websocket(address, now), address, now);

@@ -37,8 +37,8 @@ impl Newcomers {
         self.count += 1;
     }
 
-    /// Counts a newcomer against its network, and no longer against another. Returns the oldest one from there if there are
-    /// more than `max` by now.
+    /// Counts a newcomer against its network, and no longer against another. Returns the oldest one from there if there
+    /// are more than `max` by now.
     pub(crate) fn insert_from(&mut self, network: IpAddr, key: usize, max: usize) -> Option<usize> {
         match self.networks.insert(number(key), network) {
             Some(before) if before == network => return None,

@@ -119,8 +119,8 @@ fn kind(line: &[u8], told_encoding: &mut bool) -> TextKind {
     }
 }
 
-/// Whether the line after the first one, as far as both were read together, is text, too: another protocol may contain a
-/// line break anywhere. Bytes after a telnet command are not checked.
+/// Whether the line after the first one, as far as both were read together, is text, too: another protocol may contain
+/// a line break anywhere. Bytes after a telnet command are not checked.
 fn continues_as_text(rest: &[u8]) -> bool {
     let is_blank = |byte: &&u8| matches!(byte, b'\n' | b'\r' | 0);
     let begin = rest.iter().take_while(is_blank).count();

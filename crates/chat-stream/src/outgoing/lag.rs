@@ -1,4 +1,5 @@
-//! What a member gets in place of entries that the log no longer has: a page of the journal, or the number of messages that it missed.
+//! What a member gets in place of entries that the log no longer has: a page of the journal, or the number of messages
+//! that it missed.
 
 use chat_core::LagPolicy;
 use chat_core::journal::Kept;
@@ -10,8 +11,8 @@ use crate::context::Context;
 use crate::speaker::Speaker;
 
 impl Outgoing {
-    /// Takes a page of old messages into the outbox. What retention has deleted is missed, and so is everything if the journal
-    /// cannot be read. False if the room closes members that miss something.
+    /// Takes a page of old messages into the outbox. Messages that retention has deleted count as missed; if the
+    /// journal cannot be read, all do. False if the room closes members that miss something.
     pub(crate) fn take_page(&mut self, caught_up: CaughtUp, speaker: &mut Speaker, cx: &Context<'_>) -> bool {
         let CaughtUp { after, page, .. } = caught_up;
         self.extra().waits_for_page = false;
@@ -20,7 +21,7 @@ impl Outgoing {
             return true; // it reads another way, or in another room, by now
         }
         let log = cx.feed().log(self.format());
-        // What was not pulled yet comes with the log.
+        // Messages that were not pulled yet come with the log.
         let messages = page.map(|page| page.messages).unwrap_or_default();
         let messages: Vec<Kept> = messages.into_iter().take_while(|kept| kept.seq <= log.seq()).collect();
         let Some((first, last)) = messages.first().zip(messages.last()) else {

@@ -1,4 +1,4 @@
-//! What goes into the outbox, and in what form.
+//! Puts frames, objects and lines into the outbox.
 
 #[cfg(feature = "web")]
 use std::borrow::Cow;
@@ -71,7 +71,8 @@ impl Outgoing {
         }
     }
 
-    /// An item of the direct lane for a plain member. [`take_written_direct`](Self::take_written_direct) acknowledges it.
+    /// An item of the direct lane for a plain member. [`take_written_direct`](Self::take_written_direct) acknowledges
+    /// it.
     pub(crate) fn push_direct(&mut self, direct: &Direct, now: Instant) {
         match self.fold(&direct.item) {
             Some(folded) => self.push_after_break(&folded, now),
@@ -80,7 +81,8 @@ impl Outgoing {
         self.extra().direct = direct.number;
     }
 
-    /// Takes the last line away if nothing of it is written and it says the same of another message. Returns the line for both.
+    /// Takes the last line away if nothing of it is written and it says the same of another message. Returns the line
+    /// for both.
     fn fold(&mut self, item: &DirectItem) -> Option<String> {
         let line_break = self.line_break();
         let extra = self.extra.as_mut()?;

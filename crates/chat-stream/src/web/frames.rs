@@ -31,8 +31,8 @@ pub(super) enum Fault {
     TooLong,
 }
 
-/// Frames of a client that have begun and not ended. Holds no more than one message and one frame of the greatest length,
-/// and nothing between two messages.
+/// Frames of a client that have begun and not ended. Holds no more than one message and one frame of the greatest
+/// length, and nothing between two messages.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     /// The unfinished frame, from its first byte on.
@@ -143,7 +143,7 @@ impl Frames {
     }
 }
 
-/// What a close frame says (RFC 6455, section 5.5.1).
+/// Reads the content of a close frame (RFC 6455, section 5.5.1).
 fn close(payload: &[u8]) -> Result<Message, Fault> {
     match payload.split_first_chunk() {
         Some((code, reason)) => {
@@ -235,7 +235,7 @@ mod tests {
             (frame(0x80, b"of nothing"), Fault::Protocol), // goes on with nothing
             (frame(0x09, b"part"), Fault::Protocol),       // a control frame in parts
             (frame(0x89, &[0; 126]), Fault::Protocol),     // a long control frame
-            (frame(0x81, &[0xFF]), Fault::Protocol),       // no UTF-8
+            (frame(0x81, &[0xFF]), Fault::Protocol),       // not UTF-8
             (frame(0x88, &[3]), Fault::Protocol),          // half a code
             (frame(0x88, &[0x03, 0xED]), Fault::Protocol), // a code that is never sent: 1005
             ([frame(0x01, b"a"), frame(0x81, b"b")].concat(), Fault::Protocol), // a message in a message

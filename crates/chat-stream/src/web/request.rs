@@ -9,7 +9,7 @@ use tungstenite::http::{HeaderName, StatusCode, header};
 use super::{Web, page};
 use crate::limits::HTTP_HEAD_BYTES_MAX;
 
-/// What a browser's request begins with.
+/// The beginning of a browser's request.
 const BEGINNING: &[u8] = b"GET /";
 
 /// The bytes of a request so far.
@@ -19,7 +19,7 @@ pub(crate) struct Request {
     head: Vec<u8>,
 }
 
-/// What became of the bytes.
+/// What the bytes turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// They are not a request, but plain text: those that were taken, and what follows in the input.
@@ -31,7 +31,7 @@ pub(crate) enum Asked {
 }
 
 impl Request {
-    /// Of a peer whose first byte is this one, if it may be that of a request.
+    /// The request of a peer with this first byte, if it may begin one.
     pub(crate) fn of(first: u8, web: &Web) -> Option<Self> {
         (first == BEGINNING[0]).then(|| Self { web: web.clone(), head: Vec::new() })
     }
@@ -61,7 +61,7 @@ impl Request {
         (self.head.len() < BEGINNING.len()).then_some(&self.head)
     }
 
-    /// What it asks.
+    /// The configuration by which it is answered.
     pub(crate) fn web(&self) -> Web {
         self.web.clone()
     }
@@ -76,7 +76,7 @@ impl Request {
     }
 }
 
-/// What ends the head of a request.
+/// The end of the head of a request.
 const END: &[u8] = b"\r\n\r\n";
 
 fn answer(head: &[u8], web: &Web) -> Asked {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_begins_like_a_request_is_plain_text() {
+    fn a_line_that_only_begins_like_a_request_is_plain_text() {
         for text in ["Good morning\n", "GET out\n", "GETTING there /\n", "G\n"] {
             for at in 0..text.len() {
                 let mut request = Request::of(b'G', &Web::new()).unwrap();

@@ -21,7 +21,7 @@ pub(crate) struct WebSocket {
     question: u64,
 }
 
-/// What its messages hold.
+/// The content of its messages.
 #[derive(Debug, Default)]
 enum Says {
     /// No message has arrived.
@@ -64,7 +64,7 @@ impl WebSocket {
         }
     }
 
-    /// What is next in the binary message.
+    /// The next item of the binary message.
     fn decode(&mut self) -> Option<Heard<'static>> {
         if !self.has_rest() {
             return None;
@@ -144,7 +144,7 @@ impl WebSocket {
         }
     }
 
-    /// What must come next.
+    /// The input that must come next.
     pub(crate) fn wait(&self) -> Wait {
         match &self.says {
             _ if self.frames.is_unfinished() || !self.is_decided() => Wait::Rest,
@@ -162,7 +162,8 @@ impl WebSocket {
     }
 }
 
-/// The peer has closed its WebSocket, which is answered with the same code. A page that goes away, as when it is loaded again, may come back.
+/// The peer has closed its WebSocket, which is answered with the same code. A page that goes away, as when it is loaded
+/// again, may come back.
 fn closed(code: Option<u16>) -> Heard<'static> {
     const GOING_AWAY: u16 = 1001;
     let mut farewell = Vec::new();

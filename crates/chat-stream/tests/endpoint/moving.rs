@@ -91,7 +91,7 @@ fn a_member_that_reads_too_slowly_to_get_everything_first_is_told_how_much_it_mi
 }
 
 #[test]
-fn a_member_learns_what_became_of_its_words_before_it_goes() {
+fn a_member_learns_the_results_of_its_messages_before_it_goes() {
     let time = VirtualTime::default();
     let journals = ScriptedJournals::default();
     let rooms = Rooms::restore(config(), Arc::new(journals.clone())).unwrap();
@@ -130,7 +130,7 @@ fn a_slow_member_that_is_kept_out_of_the_other_room_misses_nothing_of_its_own() 
 }
 
 #[test]
-fn what_another_thread_says_at_the_moment_of_leaving_is_told_as_missed() {
+fn messages_of_another_thread_at_the_moment_of_leaving_are_told_as_missed() {
     let time = VirtualTime::default();
     let clocks = time.clone();
     let world = move || World { clock: clocks.clock(), unix_clock: clocks.unix_clock(), seed: [7; 32] };

@@ -33,7 +33,7 @@ pub(super) trait Protocol {
     /// Does the work that is due.
     fn on_deadline(&mut self, now: Instant, events: &mut Vec<ClientEvent>) -> Result<(), ClientEnd>;
 
-    /// What the user commands.
+    /// Takes a command of the user.
     fn talk(&mut self) -> &mut dyn Talk;
 
     /// Appends the next bytes to send, if any.

@@ -21,8 +21,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::acceptor::Listener;
 use crate::limits::{LISTEN_BACKLOG, LOCK_PAUSE, LOCK_TRIES_MAX};
 
-/// A Unix socket that is listened on, and its file. Dropping it and all its clones removes the file, unless another server has
-/// replaced it, or another process looks after it ([`set_stays`](Self::set_stays)).
+/// A Unix socket that is listened on, and its file. Dropping it and all its clones removes the file, unless another
+/// server has replaced it, or another process looks after it ([`set_stays`](Self::set_stays)).
 #[derive(Debug)]
 pub struct UnixFile {
     socket: UnixListener,
@@ -39,9 +39,9 @@ struct OnDisk {
 }
 
 impl UnixFile {
-    /// Listens at `path`, with a file that has this `mode`: whoever may write to it may connect. A socket that a server has
-    /// left there is replaced, one that listens is not. The directory is locked meanwhile, so that of two servers that start at once
-    /// one gets the file.
+    /// Listens at `path`, with a file that has this `mode`: a user that may write to it may connect. A socket that a
+    /// server has left there is replaced, one that listens is not. The directory is locked meanwhile, so that of two
+    /// servers that start at once one gets the file.
     ///
     /// # Errors
     ///
@@ -76,7 +76,8 @@ impl UnixFile {
         Ok(Self { socket: UnixListener::from_std(socket), file: Arc::new(file) })
     }
 
-    /// Another handle on the same socket and file, for [`set_stays`](Self::set_stays), or for another process to listen on.
+    /// Another handle on the same socket and file, for [`set_stays`](Self::set_stays), or for another process to listen
+    /// on.
     ///
     /// # Errors
     ///
@@ -120,15 +121,16 @@ impl Drop for OnDisk {
     }
 }
 
-/// Follows no link: whoever may write to the directory could have put one there that leads to a file of somebody else.
+/// Follows no link: a user that may write to the directory could have put one there that leads to a file of somebody
+/// else.
 #[allow(clippy::useless_conversion, reason = "on some systems a mode has 16 bits")]
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     let mode = Mode::from_bits_truncate(mode.try_into().unwrap_or_default());
     Ok(fchmodat(AT_FDCWD, path, mode, FchmodatFlags::NoFollowSymlink)?)
 }
 
-/// Keeps other servers from the directory of `path`: one that is bound and does not listen yet looks like one that has ended.
-/// `None` if this user may not read the directory, which then cannot be locked.
+/// Keeps other servers from the directory of `path`: one that is bound and does not listen yet looks like one that has
+/// ended. `None` if this user may not read the directory, which then cannot be locked.
 fn lock_directory(path: &Path) -> io::Result<Option<File>> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let Ok(directory) = File::open(parent.unwrap_or_else(|| Path::new("."))) else { return Ok(None) };
@@ -142,7 +144,8 @@ fn lock_directory(path: &Path) -> io::Result<Option<File>> {
     Err(ErrorKind::AddrInUse.into())
 }
 
-/// Whether a socket is left there of a server that has ended without removing it. What is put there while this asks is not stale.
+/// Whether a socket is left there of a server that has ended without removing it. A file that is put there while this
+/// asks is not stale.
 fn is_stale(path: &Path) -> bool {
     let socket = || fs::symlink_metadata(path).ok().filter(|file| file.file_type().is_socket());
     let Some(before) = socket() else { return false };
@@ -159,8 +162,8 @@ impl Listener for UnixFile {
     }
 }
 
-/// A peer has no address, but a member needs one: a loopback one, since it is on this machine, with a number that no other
-/// peer of this process has for the next 2^32 connections.
+/// A peer has no address, but a member needs one: a loopback one, since it is on this machine, with a number that no
+/// other peer of this process has for the next 2^32 connections.
 fn stand_in() -> SocketAddr {
     static NEXT_PEER: AtomicU32 = AtomicU32::new(1);
     let [a, b, c, d] = NEXT_PEER.fetch_add(1, Ordering::Relaxed).to_be_bytes();
@@ -194,7 +197,7 @@ mod tests {
         const SERVERS: usize = 4;
         let path = std::env::temp_dir().join(format!("chat-listener-{}-once", std::process::id()));
         for _ in 0..200 {
-            // As a server leaves it that was killed.
+            // A server that was killed leaves it like this.
             drop(StdUnixListener::bind(&path).expect("nobody is there"));
             let together = Barrier::new(SERVERS);
             let files: Vec<UnixFile> = thread::scope(|scope| {

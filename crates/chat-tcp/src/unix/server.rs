@@ -13,9 +13,9 @@ use super::stream::UnixSocket;
 use crate::config::TcpConfig;
 use crate::transport::{self, PollLoop};
 
-/// A listening Unix socket and the [`UnixTransport`]s that serve its connections, ready to run. Peers are as over TCP: framed, or
-/// plain lines. A member without a name is shown as the user that the system says it is: `[uid:1000]`, and where there are
-/// several of one user `[uid:1000/unix]`, `[uid:1000/unix-2]`.
+/// A listening Unix socket and the [`UnixTransport`]s that serve its connections, ready to run. Peers are as over TCP:
+/// framed, or plain lines. A member without a name is shown as the user that the system says it is: `[uid:1000]`, and
+/// where there are several of one user `[uid:1000/unix]`, `[uid:1000/unix-2]`.
 ///
 /// They are on this machine, so what is exempt for loopback is exempt for them.
 ///

@@ -23,8 +23,8 @@ impl Medium for Unix {
     type Peer = UnixPeer;
 
     fn promises(&self) -> Promises {
-        // Both ends of a Unix socket are on this machine, which notices no difference between a goodbye and a loss. Its buffer
-        // holds a few hundred KiB.
+        // Both ends of a Unix socket are on this machine, which notices no difference between a goodbye and a loss. Its
+        // buffer holds a few hundred KiB.
         Promises::default().with_echo(false).with_unread_bytes_max(1024 * 1024)
     }
 

@@ -16,7 +16,7 @@ use crate::transport::clock;
 pub(super) const WAKE: Token = Token(0);
 const SOCKET: Token = Token(1);
 
-/// What the datagrams of a client mean: a state machine without a socket.
+/// The protocol of a client's datagrams: a state machine without a socket.
 pub(super) trait Protocol {
     /// Begins anew, with a server that may be another one.
     fn begin(&mut self, now: Instant);
@@ -36,7 +36,7 @@ pub(super) trait Protocol {
     /// The next event for the user.
     fn next_event(&mut self) -> Option<ClientEvent>;
 
-    /// What the user commands.
+    /// Takes a command of the user.
     fn talk(&mut self) -> &mut dyn Talk;
 
     /// Whether the server is asked to let the client in, and answers.
@@ -125,8 +125,8 @@ impl Link {
         loop {
             user.take_commands(protocol.talk(), false);
             self.send(protocol);
-            // While the user has no room, nothing more is taken from the protocol, and the server sees a slow member that
-            // still says that it is there.
+            // While the user has no room, nothing more is taken from the protocol, and the server sees a slow member
+            // that still says that it is there.
             user.deliver(protocol.talk());
             while !user.is_full()
                 && let Some(event) = protocol.next_event()
@@ -170,7 +170,7 @@ impl Link {
         }
     }
 
-    /// Sends what there is to send, as far as the socket takes it.
+    /// Sends the waiting datagrams, as far as the socket takes them.
     fn send(&mut self, protocol: &mut impl Protocol) {
         while self.writable && (self.unsent || protocol.transmit(&mut self.out, clock())) {
             self.unsent = false;
@@ -186,7 +186,8 @@ impl Link {
         }
     }
 
-    /// Only what is known to be the end is one; the rest is as if the network had lost something.
+    /// Only an error that says that the server is gone ends the session. Any other is treated like a loss in the
+    /// network.
     fn fail(&self, error: &io::Error, protocol: &mut impl Protocol) {
         tracing::debug!(%error, "the socket failed");
         if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset) {

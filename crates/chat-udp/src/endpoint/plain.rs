@@ -54,8 +54,8 @@ impl Endpoint {
         self.settle(key);
     }
 
-    /// A plain member has given the command to go to a room, which may have to be opened first. It still gets what the room that it
-    /// leaves has by now.
+    /// A plain member has given the command to go to a room, which may have to be opened first. It still gets what the
+    /// room that it leaves has by now.
     fn await_goal(&mut self, key: usize, now: Instant) {
         let at = self.at(key);
         self.feeds.feed_mut(at).pull();
@@ -70,12 +70,12 @@ impl Endpoint {
         self.tell_peers(at, now);
     }
 
-    /// Takes a plain member to the room that it goes to, if it goes anywhere, that room is open, and it has everything of the one that
-    /// it leaves. False if it stays on its way.
+    /// Takes a plain member to the room that it goes to, if it goes anywhere, that room is open, and it has everything
+    /// of the one that it leaves. False if it stays on its way.
     pub(super) fn follow_goal(&mut self, key: usize, now: Instant) -> bool {
         let at = self.at(key);
         let Some(Peer::Plain(plain)) = self.peers.get_mut(key) else { return false };
-        // What became of its last words it learns in the room that it leaves.
+        // It is told the results of its last messages in the room that it leaves.
         if !plain.can_move() || !self.feeds.feed(at).attachment().is_answered(plain.member()) {
             return false;
         }
@@ -90,7 +90,7 @@ impl Endpoint {
             }
         };
         if is_there && !rest.is_empty() {
-            // It has come to the address that the peer has asked, whichever other one was asked since.
+            // Answers must come from the address that the peer used, even if another one was used since.
             self.asked = self.peers.route(key).and_then(|route| route.local);
             self.receive_plain(from, &rest, now);
         }

@@ -1,6 +1,6 @@
 //! Unproven addresses of plain peers, and how many answers and tries each has left.
 //!
-//! Two rules keep the server from being turned against others. An answer to a stranger has at most three times
+//! Two rules keep the server from being turned against others. An answer to an unproven address has at most three times
 //! the bytes of the datagram that it answers, headers included. And each address gets few answers per lease:
 //! some services answer whatever they are sent, and an answer to them is answered again.
 
@@ -15,7 +15,7 @@ use crate::limits::{ANSWERS_PER_LEASE, GUESSES_PER_LEASE, LEASE, UNPROVEN_MAX};
 /// flood of forged addresses makes the server forget addresses, but nothing grows.
 #[derive(Debug, Default)]
 pub(crate) struct Unproven {
-    /// Empty until the first stranger comes.
+    /// Empty until the first unproven address comes.
     places: Vec<Option<UnprovenAddress>>,
 }
 

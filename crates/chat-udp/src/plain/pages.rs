@@ -38,8 +38,9 @@ impl PlainPast {
         self.wish.take()
     }
 
-    /// Takes the page that was asked for. Returns where it begins, and how many messages before it retention has deleted; `None` if there is
-    /// nothing in it. What the shared log has comes from there, and what `ignored` members said is left out.
+    /// Takes the page that was asked for. Returns where it begins, and how many messages before it retention has
+    /// deleted; `None` if there is nothing in it. Messages that the shared log has come from there, and those of
+    /// `ignored` members are left out.
     pub(crate) fn read(
         &mut self,
         caught_up: CaughtUp,

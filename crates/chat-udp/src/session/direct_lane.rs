@@ -1,4 +1,4 @@
-//! What a framed member is owed of its direct lane: items that it has not acknowledged.
+//! The items of its direct lane that a framed member has not acknowledged.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ impl DirectLane {
         self.items.is_empty()
     }
 
-    /// The member has the items up to this number. Returns whether that is news.
+    /// The member has the items up to this number. Returns whether some of them are newly acknowledged.
     pub(crate) fn acknowledged(&mut self, number: u64) -> bool {
         let before = self.items.len();
         while self.items.front().is_some_and(|direct| direct.number <= number) {
@@ -46,8 +46,8 @@ impl DirectLane {
         self.items.len() < before
     }
 
-    /// Writes the next datagram into `out`, which is empty; false if there is none. What it has not heard of by
-    /// `timeout` counts as lost.
+    /// Writes the next datagram into `out`, which is empty; false if there is none. Items that are not acknowledged by
+    /// `timeout` count as lost.
     pub(crate) fn transmit(&mut self, session: SessionId, timeout: Instant, out: &mut Vec<u8>) -> bool {
         if self.sent == self.items.len() {
             return false;

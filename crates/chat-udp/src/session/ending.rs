@@ -27,7 +27,7 @@ impl Session {
         self.phase = Phase::Quitting(head);
     }
 
-    /// The membership ends without a word to the peer. Returns what it would have to be told.
+    /// The membership ends without a word to the peer. Returns the reason that the peer would have to be told.
     pub(crate) fn leave(&mut self, reason: LeaveReason, cx: &Context<'_>) -> LeaveReason {
         self.incoming.close();
         match self.member.take() {

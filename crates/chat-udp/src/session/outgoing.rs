@@ -64,7 +64,7 @@ pub(crate) struct Outgoing {
     timed: Option<(u64, Instant)>,
     rtt: Rtt,
     window: Window,
-    /// The window was halved for what was lost before this slot.
+    /// The window was halved for a loss before this slot.
     recovering_until: u64,
     /// When everything on its way counts as lost.
     timeout: Option<Instant>,
@@ -107,7 +107,7 @@ impl Outgoing {
         self.sent + 1
     }
 
-    /// Goes on in another log, at this cursor. What the member has of the old one beyond `acked` it gets again.
+    /// Goes on in another log, at this cursor. The member gets all entries of the old one after `acked` again.
     pub(crate) fn go_on_at(&mut self, cursor: Cursor) {
         let (rtt, window) = (std::mem::take(&mut self.rtt), std::mem::take(&mut self.window));
         *self = Self { rtt, window, goes_on: true, ..Self::new(cursor) };
@@ -118,7 +118,8 @@ impl Outgoing {
         &mut self.rtt
     }
 
-    /// The next thing to send, with at most `bytes_max` bytes of entries, fewer in a `Lagged` datagram. It counts as sent.
+    /// The next thing to send, with at most `bytes_max` bytes of entries, fewer in a `Lagged` datagram. It counts as
+    /// sent.
     pub(crate) fn next(&mut self, log: &EncodedLog, bytes_max: usize, now: Instant) -> Next {
         let lagged = match log.pending(self.acked) {
             Pending::Lagged { missed, resume } => Some((resume, missed)),
@@ -136,7 +137,7 @@ impl Outgoing {
         }
         let slots = match self.take_resend(log, bytes_max) {
             Some(slots) => {
-                // What is sent again has its whole time for an answer.
+                // Entries that are sent again get the whole timeout.
                 self.timeout = Some(now + self.rtt.timeout());
                 slots
             }

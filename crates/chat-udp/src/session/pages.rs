@@ -1,8 +1,8 @@
 //! Old messages for a session that is behind the log: pages of the room's journal, each sent as if it were the log.
 //!
-//! A page is a log of its own, whose entries are acknowledged and sent again like those of the shared one. The wire goes on counting
-//! slots when the session changes from one log to the other: it is told to go on at a slot that was never used, which costs it no
-//! message.
+//! A page is a log of its own, whose entries are acknowledged and sent again like those of the shared one. The wire
+//! goes on counting slots when the session changes from one log to the other: it is told to go on at a slot that was
+//! never used, which costs it no message.
 //!
 //! ```text
 //!   wire      ... | a page | a page | the shared log ...
@@ -68,8 +68,8 @@ impl Past {
         slot.wrapping_add(self.offset)
     }
 
-    /// An acknowledgement in slots of the log that is read now, where `acked` is the first slot that the peer lacks. `None` if it is
-    /// for what was sent before.
+    /// An acknowledgement in slots of the log that is read now, where `acked` is the first slot that the peer lacks.
+    /// `None` if it is for an earlier log.
     pub(crate) fn ack(&self, ack: &Ack, acked: u64) -> Option<Ack> {
         let ahead = ack.next.checked_sub(self.wire(acked))?;
         Some(Ack { next: acked.checked_add(ahead)?, beyond: ack.beyond })
@@ -95,8 +95,8 @@ impl Past {
         self.wish = Wish::Missed;
     }
 
-    /// Reads these entries from now on, which follow message `after`; `unused` is a slot of the log so far that was never sent.
-    /// Returns where it begins.
+    /// Reads these entries from now on, which follow message `after`; `unused` is a slot of the log so far that was
+    /// never sent. Returns where it begins.
     pub(crate) fn read(&mut self, after: u64, entries: impl Iterator<Item = Entry>, unused: u64) -> Cursor {
         let mut page = EncodedLog::new(PAGE_LOG_BYTES_MAX);
         page.restart_after(after);

@@ -14,8 +14,8 @@ pub(crate) enum Phase {
     Member,
     /// Still a member, but its input is ignored: it gets its pending output, then leaves.
     Draining,
-    /// It has given the command to leave, or to go to another room: it leaves once it has the answers to what it said, and all
-    /// messages up to this one.
+    /// It has given the command to leave, or to go to another room: it leaves once it has the answers to what it said,
+    /// and all messages up to this one.
     Quitting(u64),
     /// Not a member; it is told so repeatedly until it acknowledges that.
     Leaving(Box<Leaving>),

@@ -60,7 +60,7 @@ impl Session {
         }
         if matches!(self.phase, Phase::Member) {
             self.incoming.settle(settled);
-            // What is not taken now is said again.
+            // The peer repeats messages that are not taken now.
             if !self.lane_is_full()
                 && self.incoming.receive(first, says, member, cx.feed.attachment(), cx.now)
             {

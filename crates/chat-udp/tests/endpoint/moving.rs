@@ -59,7 +59,7 @@ fn a_plain_member_leaves_a_room_in_which_others_go_on_speaking() {
 }
 
 #[test]
-fn what_a_member_says_in_the_other_room_changes_no_address_that_it_has_asked() {
+fn a_message_in_the_other_room_does_not_change_the_address_that_answers() {
     let (now, ann, bob) = (begin(), address("10.0.0.1:1"), address("10.0.0.2:2"));
     let [first, second] = ["192.0.2.1", "192.0.2.2"].map(|ip| Some(ip.parse().unwrap()));
     let mut server = Server::with_rooms(now);
@@ -77,7 +77,7 @@ fn what_a_member_says_in_the_other_room_changes_no_address_that_it_has_asked() {
 }
 
 #[test]
-fn a_plain_member_learns_what_became_of_its_words_before_it_goes() {
+fn a_plain_member_learns_the_results_of_its_messages_before_it_goes() {
     let (now, ann) = (begin(), address("10.0.0.1:1"));
     let journals = ScriptedJournals::default();
     let config = ["lobby", "dev"]

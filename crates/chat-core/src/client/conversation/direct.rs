@@ -1,4 +1,4 @@
-//! What the room tells this member alone: answers, refusals, old messages.
+//! Items that the room has for this member alone: answers, refusals, old messages.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ impl Conversation {
                 match item {
                     DirectItem::Done { number } | DirectItem::Sent { number, .. } => {
                         self.confirm(*number);
-                        // Only now it is known what became of everything that it said before the command.
+                        // Only now is everything that it said before the command known to be dealt with.
                         if let Some(room) = self.goes_to.take() {
                             (self.room, self.moves) = (Some(room), true);
                             self.must_go = *number <= self.welcomed.1;
@@ -60,7 +60,7 @@ impl Conversation {
         }
     }
 
-    /// It leaves a room: questions about the past of that one are not answered.
+    /// It leaves a room, which will not answer questions about its past any more.
     fn forget_the_past(&mut self, on_event: &mut impl FnMut(ClientEvent)) {
         for Question { said_before, look_back } in std::mem::take(&mut self.questions) {
             match look_back {
@@ -74,7 +74,7 @@ impl Conversation {
         }
     }
 
-    /// Whether what comes belongs to the question that was asked last, over this connection.
+    /// Whether an answer with this number is for the question that was asked last, over this connection.
     fn is_answer(&self, question: u64) -> bool {
         self.is_asked
             && question == self.looks

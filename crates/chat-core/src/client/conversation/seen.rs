@@ -1,4 +1,4 @@
-//! What happened after the last message: a room that resumes a session tells it again.
+//! The joins and leaves after the last message: a room that resumes a session sends them again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use crate::limits::SEEN_MAX;
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     entries: VecDeque<Arc<Entry>>,
-    /// The session has gone on, and what followed has all been told before.
+    /// The session has gone on, and the room has sent nothing new since then.
     is_told_again: bool,
 }
 
 impl Seen {
-    /// Whether the room tells an entry again because the session has gone on. It tells nothing twice otherwise, even if
-    /// two entries are alike. From now on it has told this one.
+    /// Whether the room sends an entry again because the session has gone on. It sends nothing twice otherwise, even if
+    /// two entries are alike. Records the entry.
     pub(super) fn is_again(&mut self, entry: &Arc<Entry>) -> bool {
         if let Event::Said { .. } = entry.event {
             self.forget();
@@ -34,7 +34,7 @@ impl Seen {
         false
     }
 
-    /// If the session goes on, what was told after the last message may follow again.
+    /// If the session goes on, the entries after the last message may come again.
     pub(super) fn welcomed(&mut self, resumed: bool) {
         if !resumed {
             self.forget();

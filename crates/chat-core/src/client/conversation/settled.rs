@@ -1,5 +1,5 @@
-//! Messages with which the room has dealt, as the log or a welcome shows. The room may still say later that one of them was
-//! refused.
+//! Messages with which the room has dealt, as the log or a welcome shows. The room may still say later that one of them
+//! was refused.
 
 use std::collections::VecDeque;
 
@@ -13,8 +13,8 @@ use crate::limits::UNCONFIRMED_MAX;
 pub(super) struct Settled(VecDeque<(u64, Text)>);
 
 impl Conversation {
-    /// The room has dealt with the messages up to this number. If one of them was refused, the direct lane tells so later:
-    /// over UDP it may be behind the log.
+    /// The room has dealt with the messages up to this number. If one of them was refused, the direct lane tells so
+    /// later: over UDP it may be behind the log.
     pub(super) fn pass(&mut self, number: u64) {
         let first = self.confirmed.saturating_add(1);
         let texts = self.confirm(number);

@@ -1,4 +1,4 @@
-//! What members say: commands are run, and a moderator is asked.
+//! Messages of members: commands are run, and the moderator is asked.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -13,13 +13,13 @@ use crate::state::members::Membership;
 use crate::state::speaking::Speaker;
 use crate::transport::outcome::{Outcome, Said};
 
-/// What comes of a message whose number was said before.
+/// The result of a message whose number was said before.
 const REPEATED: Said = Said { outcome: Outcome::Repeated, pause_until: None };
 
 impl Attachment {
     /// Says `text` as `member`, with the next number. When this returns, the message has its place in the one order, or
-    /// the room's [`Moderator`](crate::Moderator) has refused it. In a room with a [`Journal`](crate::journal::Journal) the place is
-    /// decided later ([`Outcome::Submitted`]).
+    /// the room's [`Moderator`](crate::Moderator) has refused it. In a room with a [`Journal`](crate::journal::Journal)
+    /// the place is decided later ([`Outcome::Submitted`]).
     ///
     /// The attachment's own transport is not woken: it pulls at the end of its turn.
     ///
@@ -30,8 +30,8 @@ impl Attachment {
         self.say_as(member, None, text, now)
     }
 
-    /// Like [`say`](Self::say), for a member that numbers its messages itself. A message is not said if its number is not
-    /// greater than all earlier ones.
+    /// Like [`say`](Self::say), for a member that numbers its messages itself. A message is not said if its number is
+    /// not greater than all earlier ones.
     ///
     /// # Errors
     ///
@@ -75,8 +75,8 @@ impl Attachment {
         Ok(number.is_none_or(|number| number > speaker.taken).then_some(speaker))
     }
 
-    /// As [`say`](Self::say), or with a number as [`say_numbered`](Self::say_numbered): the text is said as it is, and never a
-    /// command.
+    /// As [`say`](Self::say), or with a number as [`say_numbered`](Self::say_numbered): the text is said as it is, and
+    /// never a command.
     ///
     /// # Errors
     ///

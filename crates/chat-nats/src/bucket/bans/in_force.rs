@@ -53,14 +53,14 @@ impl InForce {
         self.room.unix_ms()
     }
 
-    /// What is in force now.
+    /// The bans in force now.
     pub(crate) fn look(&mut self) -> There {
         let there = There::new(self.room.bans());
         self.subjects = there.bans.iter().map(|(key, ban)| (key.clone(), ban.who.clone())).collect();
         there
     }
 
-    /// A ban of the bucket is to hold here. Whether it does: not if it has ended by the clock here.
+    /// A ban of the bucket is to hold here. Returns whether it does: one that has ended by the clock here does not.
     pub(crate) fn hold(&mut self, key: &str, ban: &Ban) -> Result<bool, BanListFull> {
         let is_due = ban.until_unix_ms.is_none_or(|until| until > self.unix_ms());
         if is_due {
@@ -70,7 +70,7 @@ impl InForce {
         Ok(is_due)
     }
 
-    /// The bucket has the ban with this key no more. A ban of a name that only looks like it stays.
+    /// The bucket no longer has the ban with this key. A ban of a name that only looks like it stays.
     pub(crate) fn lift(&mut self, key: &str) {
         if let Some(who) = self.subjects.remove(key)
             && self.room.bans().iter().any(|ban| ban.who == who)
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lifted_elsewhere_lifts_its_own_ban_and_none_of_a_name_that_looks_like_it() {
+    fn a_lift_elsewhere_lifts_its_own_ban_and_not_that_of_a_lookalike() {
         let room = Room::new(RoomConfig::default());
         room.ban(&ban("ann")).unwrap();
         let mut in_force = InForce::new(room.clone());

@@ -1,4 +1,4 @@
-//! What the bucket has about bans, and what follows from comparing it with the bans of this server.
+//! The bans in the bucket, compared with those of this server.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ pub(crate) enum Step {
     Store { key: String, ban: Ban, after: u64 },
     /// Somebody here has lifted it.
     Lift { key: String, after: u64 },
-    /// The bucket has it, and this server not.
+    /// The bucket has it, and this server does not.
     Hold { key: String, ban: Ban },
 }
 
@@ -43,12 +43,13 @@ impl Register {
         self.learn(key, revision, ban)
     }
 
-    /// The bucket has this since that revision. False if this server knows a newer one: then it is the echo of its own change.
+    /// The bucket has this since that revision. False if this server knows a newer one: then it is the echo of its own
+    /// change.
     pub(crate) fn learn(&mut self, key: &str, revision: u64, ban: Option<Ban>) -> bool {
         if self.known.get(key).is_some_and(|known| known.revision >= revision) {
             return false;
         }
-        // The bucket forgets what was lifted, too.
+        // The bucket forgets lifted bans, too.
         if self.known.len() > 2 * chat_core::limits::BANS_MAX {
             self.known.retain(|_, known| known.ban.is_some());
         }
@@ -56,8 +57,8 @@ impl Register {
         true
     }
 
-    /// The bucket has a value under this key that this server cannot read, or that no server of this cluster has written. The
-    /// server keeps what it knew, and its next write uses that revision.
+    /// The bucket has a value under this key that this server cannot read, or that no server of this cluster has
+    /// written. The server keeps what it knew, and its next write uses that revision.
     pub(crate) fn pass_over(&mut self, key: &str, revision: u64) {
         self.heard = self.heard.max(revision);
         match self.known.get_mut(key) {
@@ -66,8 +67,8 @@ impl Register {
         }
     }
 
-    /// That is the last revision of this key. If this server has heard it and does not know it, it has forgotten that a ban was
-    /// lifted. If it has not heard it yet, it will.
+    /// That is the last revision of this key. If this server has heard it and does not know it, it has forgotten that a
+    /// ban was lifted. If it has not heard it yet, it will.
     pub(crate) fn remember(&mut self, key: &str, revision: u64) {
         if revision <= self.heard {
             self.learn(key, revision, None);
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_lifts_nothing_and_is_written_over() {
+    fn a_value_that_cannot_be_read_lifts_nothing_and_is_written_over() {
         let (mut register, ban) = (Register::default(), ban(None));
         register.hear("ban.ann", 1, Some(ban.clone()));
         register.holds("ban.ann");

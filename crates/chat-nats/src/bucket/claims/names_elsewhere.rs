@@ -36,7 +36,7 @@ pub(super) struct HeldNames {
     max: usize,
     /// The newest revision of the bucket that was heard.
     seen: u64,
-    /// The newest one of which there was no place to note who has the key.
+    /// The newest one for which there was no place to note who has the key.
     unnoted: u64,
 }
 
@@ -77,8 +77,8 @@ impl HeldNames {
         before.is_told.then(|| Elsewhere::Name { skeleton: skeleton.to_owned(), holder: None })
     }
 
-    /// A claim of this server has failed, because another one has the key since that revision. Returns what the room must know; `None` if the
-    /// key was given up meanwhile.
+    /// A claim of this server has failed, because another one has the key since that revision. Returns what the room
+    /// must know; `None` if the key was given up meanwhile.
     pub(super) fn lost(
         &mut self,
         skeleton: String,

@@ -129,7 +129,7 @@ fn a_server_that_has_not_noticed_that_a_member_went_on_elsewhere_does_not_take_i
     others.hear(changes("b", 1, vec![Change::Here(since(9))]));
     assert!(others.hear(whole("a", 2, vec![since(5)])).is_empty());
     assert_eq!(others.server_of(MemberId::new(1)).map(String::as_str), Some("b"));
-    // Unless the server where it is has it no more.
+    // Unless the server where it is no longer has it.
     assert_eq!(others.hear(changes("b", 2, vec![gone(1)])).len(), 1);
     assert_eq!(others.take_asks().collect::<Vec<_>>(), ["a"]);
     assert_eq!(others.hear(whole("a", 2, vec![since(5)])).len(), 1);
@@ -137,7 +137,7 @@ fn a_server_that_has_not_noticed_that_a_member_went_on_elsewhere_does_not_take_i
 }
 
 #[test]
-fn what_servers_tell_has_one_form_and_what_a_later_one_tells_is_skipped() {
+fn messages_of_servers_have_one_form_and_those_of_a_later_version_are_skipped() {
     let line = serde_json::to_string(&changes("a", 5, vec![gone(1)])).unwrap();
     assert_eq!(
         line,

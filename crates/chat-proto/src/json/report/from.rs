@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl<'a> Report<'a> {
-    /// That the member is in, without the secrets of its session.
+    /// The report that the member is in, without the secrets of its session.
     #[must_use]
     pub fn connected(welcome: &'a Welcome) -> Self {
         Self::Connected {
@@ -28,7 +28,8 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// An entry of a room that began at `began_unix_ms`; `None` if there is nothing to show. `author` is how its author is spelled.
+    /// An entry of a room that began at `began_unix_ms`; `None` if there is nothing to show. `author` is how its author
+    /// is spelled.
     #[must_use]
     pub fn entry(entry: &'a Entry, author: Option<&'a str>, began_unix_ms: u64) -> Option<Self> {
         let (seq, time) = (entry.seq, Time(began_unix_ms.saturating_add(entry.at_ms)));
@@ -115,13 +116,14 @@ impl<'a> Report<'a> {
         Self::Present { members: present.members, peers, more: present.more }
     }
 
-    /// That the room has ended the membership.
+    /// The report that the room has ended the membership.
     #[must_use]
     pub fn ended(reason: &LeaveReason) -> Self {
         Self::Ended { reason: reason.to_string(), code: Some(reason.code()) }
     }
 
-    /// A frame of a room that began at `began_unix_ms`, with the secrets of the session; `None` if there is nothing to tell.
+    /// A frame of a room that began at `began_unix_ms`, with the secrets of the session; `None` if there is nothing to
+    /// tell.
     #[must_use]
     pub fn frame(frame: &'a RoomFrame, began_unix_ms: u64) -> Option<Self> {
         Some(match frame {

@@ -1,4 +1,4 @@
-//! What a connection does that a member's command asks for: it ends, or hides what somebody says.
+//! Commands that a connection itself carries out: it ends, or hides messages of somebody.
 
 use chat_proto::{DirectItem, Notice};
 
@@ -117,7 +117,7 @@ fn a_member_that_quits_and_whose_connection_fails_has_left_of_its_own_accord() {
 }
 
 #[test]
-fn what_an_ignored_member_says_is_not_sent_until_it_is_no_longer_ignored() {
+fn messages_of_an_ignored_member_are_not_sent_until_it_is_no_longer_ignored() {
     let mut stage = Stage::new();
     let (mut guest, mut third) = (stage.guest_who_said(b"hello\n"), stage.guest_who_said(b"hi\n"));
     stage.read(&mut guest);
@@ -142,7 +142,7 @@ fn what_an_ignored_member_says_is_not_sent_until_it_is_no_longer_ignored() {
 }
 
 #[test]
-fn what_an_ignored_member_said_does_not_count_as_missed() {
+fn messages_of_an_ignored_member_do_not_count_as_missed() {
     let mut stage = Stage::small();
     let mut guest = stage.guest_who_said(b"hello\n");
     let mut third = stage.guest_who_said(b"hi\n");
@@ -180,7 +180,7 @@ fn the_rest_of_a_command_that_is_too_long_is_not_said() {
 }
 
 #[test]
-fn the_rest_of_a_long_line_is_no_command() {
+fn the_rest_of_a_long_line_is_not_a_command() {
     let mut stage = Stage::new();
     let mut guest = stage.guest_who_said(b"hello\n");
     stage.read(&mut guest);

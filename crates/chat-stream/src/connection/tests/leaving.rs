@@ -126,7 +126,7 @@ fn when_the_room_closes_a_framed_peer_before_its_hello_is_told_so_in_a_frame() {
 }
 
 #[test]
-fn when_the_room_closes_a_peer_that_is_no_member_yet_is_told_so_if_it_is_known_what_it_speaks() {
+fn when_the_room_closes_a_peer_that_is_not_a_member_yet_is_told_so_if_its_protocol_is_known() {
     for (first, told) in
         [(&b"unfinished"[..], "[*] Closed: server is stopping\n"), (b"", ""), (b"\xf5ch", "")]
     {

@@ -4,8 +4,8 @@ use super::*;
 
 #[test]
 fn a_connection_is_small() {
-    // The receiving half (a decoder's buffer at most), the cursor, a deadline, the member, pointers to what
-    // few need at a time. With the socket and the member in the room: a few hundred bytes.
+    // The receiving half (a decoder's buffer at most), the cursor, a deadline, the member, pointers to state that few
+    // need at a time. With the socket and the member in the room: a few hundred bytes.
     let bytes = size_of::<Connection>();
     assert!(bytes <= 128, "{bytes} bytes");
 }

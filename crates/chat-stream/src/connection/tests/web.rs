@@ -92,7 +92,7 @@ fn a_session_in_objects_is_the_same_in_whatever_pieces_it_comes() {
         pieces.iter().for_each(|piece| stage.hear(&mut guest, piece));
         let mut got = messages(&stage.read_bytes(&mut guest));
         got.extend(messages(&stage.read_bytes(&mut guest)));
-        got.sort(); // what is for this member alone may come before what is for all, or after it
+        got.sort(); // items for this member alone may come before entries, or after them
         (stage.texts(), got)
     };
     let (heard, got) = run(&[&whole]);
@@ -185,7 +185,7 @@ fn a_page_of_another_origin_gets_403_and_nothing_reaches_the_room() {
 }
 
 #[test]
-fn the_page_is_served_and_its_peer_is_no_member() {
+fn the_page_is_served_and_its_peer_is_not_a_member() {
     let mut stage = Stage::new();
     let mut guest = stage.browser();
     stage.hear(&mut guest, b"GET / HTTP/1.1\r\nHost: localhost:5555\r\n\r\n");
@@ -226,7 +226,7 @@ fn a_browser_that_was_silent_at_first_is_served_all_the_same() {
 }
 
 #[test]
-fn a_connection_that_a_browser_keeps_in_reserve_is_no_listener() {
+fn a_connection_that_a_browser_keeps_in_reserve_is_not_a_listener() {
     let mut stage = Stage::new();
     let web = Web::new();
     let connection = |now| Connection::new("192.0.2.1:1".parse().unwrap(), Some(web.clone()), now);
