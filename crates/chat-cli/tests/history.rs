@@ -267,7 +267,7 @@ fn a_program_pages_back_over_tcp_and_udp() {
         };
         client.stdout.wait_until("line 77", ends_with(r#""text":"line 77"}],"more":false}"#));
         client.type_line(r#"{"type":"history","author":"no name at all"}"#);
-        client.stdout.wait_until("a refusal", ends_with(r#""error":"no name at all is no author"}"#));
+        client.stdout.wait_until("a refusal", ends_with(r#""error":"no name at all is not an author"}"#));
     }
 }
 

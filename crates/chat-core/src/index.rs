@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 /// take more memory than everything else: `name_of` returns the name of the value at a place. Several
 /// places may have one name.
 ///
-/// Hashed with a random key, since names may be chosen by strangers.
+/// Hashed with a random key, since peers may choose the names.
 ///
 /// ```
 /// use chat_core::transport::Index;

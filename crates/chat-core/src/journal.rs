@@ -148,7 +148,7 @@ pub struct Past {
     /// [`SESSIONS_REMEMBERED_MAX`](crate::limits::SESSIONS_REMEMBERED_MAX), which tells the room that there were
     /// others.
     pub sessions: Vec<PastSession>,
-    /// Other servers pass their members' messages through the same journal. What they submit is committed here, too; a
+    /// Other servers pass their members' messages through the same journal. Their records are committed here, too; a
     /// session that began at one of them may be resumed here.
     pub is_shared: bool,
     /// Reaches the members of those servers.

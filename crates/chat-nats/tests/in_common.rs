@@ -43,7 +43,7 @@ fn a_name_is_taken_at_every_server_until_it_is_given_up() {
     let bob = welcome_as(&second, 6, "bob");
     let bob_id = bob.welcome.session.member;
     assert_eq!(ann.welcome.name, Some(Text::one_line("Iris").unwrap()));
-    // What is said under a name comes once the name is taken.
+    // A message under a name comes once the name is taken.
     let watching = one.room.join("watching").unwrap();
     say(&first, &ann, 1, "I am Iris");
     hear(&watching, &["I am Iris"]);
@@ -109,7 +109,7 @@ fn of_two_that_change_to_a_name_at_once_the_other_one_has_its_old_name_everywher
     let watching = [servers[0].room.join("w1").unwrap(), servers[1].room.join("w2").unwrap()];
     let before = ["bob", "eve"];
     let members = [0, 1].map(|place| welcome_as(&carriers[place], 5, before[place]));
-    // What is said under a name comes once the name is certain.
+    // A message under a name comes once the name is certain.
     (0..2).for_each(|place| drop(say(&carriers[place], &members[place], 1, before[place])));
     (0..2).for_each(|place| drop(hear(&watching[place], &before)));
     nats.stop(0); // so that neither server hears of the other one before
@@ -138,7 +138,7 @@ fn names_of_a_server_that_stops_are_free_and_a_session_takes_its_own_along() {
     let (first, second) = (one.carrier(), other.carrier());
     let ann = welcome_as(&first, 5, "ann");
     let eve = welcome_as(&first, 6, "eve");
-    // What is said under a name comes once the name is taken.
+    // A message under a name comes once the name is taken.
     let watching = other.room.join("watching").unwrap();
     for member in [&ann, &eve] {
         say(&first, member, 1, "this is my name");
@@ -272,7 +272,7 @@ fn names_and_mutes_that_no_server_of_the_cluster_has_stored_change_nothing() {
     let (first, second) = (one.carrier(), other.carrier());
     let ann = welcome_as(&first, 5, "ann");
     let bob = welcome_as(&second, 6, "bob").welcome.session.member;
-    // What is said under a name comes once the name is taken.
+    // A message under a name comes once the name is taken.
     let watching = one.room.join("watching").unwrap();
     say(&first, &ann, 1, "I am ann");
     hear(&watching, &["I am ann"]);

@@ -175,7 +175,7 @@ fn a_private_message_reaches_a_member_of_another_server_in_order_or_its_sender_i
     let told = next_told(&mut first, 1);
     assert_eq!(undelivered(&told[0]), format!("bob: {}", TellError::Ignored));
     assert!(other.room.unignore(bob_id, ann_id));
-    // What its recipient has not acknowledged when it leaves comes back.
+    // A message that its recipient has not acknowledged comes back when the recipient leaves.
     one.room.tell_private(ann_id, bob_id, "are you there?").unwrap();
     let mut update = Update::default();
     until("it is in the lane", || {

@@ -1,4 +1,5 @@
-//! What cannot be stored at once. It has a program of its own, because the log is that of the whole process.
+//! Values that cannot be stored at once. This test has a program of its own, because its log is that of the whole
+//! process.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;

@@ -45,8 +45,8 @@ pub enum Author {
     Room,
     /// A named local member in the room's own process: `bot`.
     Named(Name),
-    /// What the system or a certificate proves about a member without a name, `uid:1000`; or what a later version of
-    /// the protocol shows, cleaned. Never spelled like one of the others.
+    /// The identity of a member without a name that the system or a certificate proves, `uid:1000`; or an author of a
+    /// later version of the protocol, cleaned. Never spelled like one of the others.
     Other(Text),
 }
 

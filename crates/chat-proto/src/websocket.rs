@@ -1,6 +1,6 @@
 //! Frames of a WebSocket server (RFC 6455, section 5.2), which are the same bytes for every peer: they are not masked.
 
-/// What a frame of WebSocket is.
+/// The kind of a WebSocket frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebSocketFrame {
     /// A whole message of text.

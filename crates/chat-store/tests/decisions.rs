@@ -1,4 +1,4 @@
-//! What operators have decided survives a restart.
+//! Decisions of operators survive a restart.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 mod support;

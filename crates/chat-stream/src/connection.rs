@@ -245,7 +245,7 @@ impl Connection {
         matches!(self.who, Who::Newcomer(_))
     }
 
-    /// Where a peer comes from that is not a member yet.
+    /// The address of a peer that is not a member yet.
     pub(crate) fn newcomer_address(&self) -> Option<SocketAddr> {
         if let Who::Newcomer(newcomer) = &self.who { Some(newcomer.identity.address) } else { None }
     }

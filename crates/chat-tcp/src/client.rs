@@ -35,8 +35,8 @@ use crate::stream::TcpSocket;
 ///
 /// # Errors
 ///
-/// [`ConnectError`] if no connection could be made; with [`ClientConfig::with_retry_first`] only if the system has no
-/// more of what a client needs.
+/// [`ConnectError`] if no connection could be made; with [`ClientConfig::with_retry_first`] only if the system lacks a
+/// resource that a client needs.
 ///
 /// ```
 /// use chat_core::{ClientConfig, ClientEvent};

@@ -1,4 +1,4 @@
-//! What a room makes of the same room at other servers.
+//! How a room treats events of the same room at other servers.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion, in its helpers too")]
 
 use std::net::SocketAddr;

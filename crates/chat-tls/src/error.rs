@@ -22,7 +22,7 @@ pub enum HandshakeError {
     /// The server has ended the connection meanwhile.
     #[error("the server ended the connection instead of beginning TLS")]
     Ended,
-    /// What the server says is not TLS.
+    /// The server does not speak TLS.
     #[error("the server does not speak TLS")]
     NotTls,
     /// The two do not agree about TLS, or one of them has broken its rules.

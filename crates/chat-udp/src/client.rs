@@ -34,8 +34,8 @@ pub use session::{ClientSession, SessionEnd};
 ///
 /// # Errors
 ///
-/// [`ConnectError`] if nobody answers; with [`ClientConfig::with_retry_first`] only if the system has no more of what a
-/// client needs.
+/// [`ConnectError`] if nobody answers; with [`ClientConfig::with_retry_first`] only if the system lacks a resource that
+/// a client needs.
 ///
 /// ```no_run
 /// use chat_core::{ClientConfig, ClientEvent};

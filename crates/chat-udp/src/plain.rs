@@ -204,7 +204,8 @@ impl Plain {
         }
     }
 
-    /// Where it goes, and what it says there, if it was sent everything that it is to get of the room that it is in.
+    /// The room that it goes to and what it says there, once it was sent everything that it must get of the room that
+    /// it is in.
     pub(crate) fn take_goal(&mut self) -> Option<(Result<Room, RoomError>, Vec<u8>)> {
         let has_all = self.lane.is_empty() && !self.is_waiting();
         let goal = self.goal.as_ref().filter(|goal| has_all && self.cursor.seq() >= goal.head())?;

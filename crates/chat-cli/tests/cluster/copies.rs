@@ -102,7 +102,7 @@ fn a_copy_of_another_cluster_is_refused_and_left_as_it_was() {
     let output = command.arg(cluster.secret()).arg("--history").arg(&file).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("is no copy of the messages that the servers share"), "{told}");
+    assert!(told.contains("is not a copy of the messages that the servers share"), "{told}");
     assert!(told.contains("Move it away, and a new file fills itself"), "{told}");
     assert_eq!(texts(&file), ["said elsewhere"]);
 }

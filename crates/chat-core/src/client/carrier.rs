@@ -325,7 +325,7 @@ pub enum ConnectError {
     /// The user left before a connection was made.
     #[error("interrupted")]
     Interrupted,
-    /// The system has no more of what a client needs.
+    /// The system lacks a resource that a client needs.
     #[error("cannot set up the client")]
     System(#[source] io::Error),
 }

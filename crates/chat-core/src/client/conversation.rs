@@ -46,8 +46,8 @@ pub struct Conversation {
     moves: bool,
     /// It asked for that over an earlier connection, so it is for the member to end this one.
     must_go: bool,
-    /// What the room had when it welcomed the member: the newest message, and how far it had taken what the member
-    /// says.
+    /// The room's state at the welcome: the number of its newest message, and up to which number it had taken the
+    /// member's messages.
     welcomed: (u64, u64),
     /// The session, once there was one.
     standing: Option<Standing>,

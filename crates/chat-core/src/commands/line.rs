@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// What a line is in a room that has commands.
+/// The meaning of a line in a room that has commands.
 ///
 /// ```
 /// use chat_core::commands::Line;

@@ -13,7 +13,7 @@ use crate::room::Room;
 /// called under the room's lock, and its own thread does the work. The other direction goes through [`Committer`]. A
 /// room that no other server has needs no relay.
 pub trait Relay: fmt::Debug + Send + Sync {
-    /// Takes charge of something. What is sent for one server arrives in this order, each at most once.
+    /// Takes charge of something. Things that are sent to one server arrive in this order, each at most once.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ pub enum Outbound {
         to: MemberId,
         /// How the recipient is shown.
         recipient: Author,
-        /// What it says.
+        /// The text.
         text: Text,
     },
     /// A member has left before it had read a private message of a member of another server.

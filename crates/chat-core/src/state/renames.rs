@@ -52,7 +52,7 @@ impl State {
         }
     }
 
-    /// What this member said up to this number is in the log, or never will be: its new names follow.
+    /// The member's messages up to this number are in the log, or never will be: its new names follow.
     pub(super) fn note_renames_after(&mut self, back: Origin) -> Wakes {
         let mut wakes = Wakes::default();
         while let Some(event) = self.renames.next(back) {

@@ -103,7 +103,7 @@ pub struct Feed {
     began_unix_ms: u64,
     /// A log has grown since the last query.
     grown: bool,
-    /// Who said what, once a member of this thread does not want to read all of it.
+    /// The authors of messages, once a member of this thread does not want to read all of them.
     said_by: Option<Box<SaidBy>>,
 }
 

@@ -169,8 +169,7 @@ impl Feeds {
 
     // ---- feeds ---------------------------------------------------------------------------------
 
-    /// The feed of a room. If there is none, it is made, and exists until its last member is removed. O(rooms of the
-    /// thread).
+    /// The feed of a room, made if there is none. It exists until its last member is removed. O(rooms of the thread).
     pub fn open(&mut self, room: &Room) -> FeedId {
         let is_of_room = |place: &Option<Box<Place>>| {
             place.as_ref().is_some_and(|place| place.feed.attachment().room() == room)
@@ -252,8 +251,7 @@ impl Feeds {
 
     // ---- rooms that are being opened -----------------------------------------------------------
 
-    /// Wakes the thread when the room is open, or cannot be opened: then [`take_opened`](Self::take_opened) returns
-    /// `key`.
+    /// Wakes the thread once the room is open or cannot be opened: [`take_opened`](Self::take_opened) returns `key`.
     pub fn wait_for(&self, opening: &PendingRoom, key: usize) {
         let updated = Arc::clone(&self.updated);
         opening.wake_when_done(Waker::new(move || updated.opened(key)));
@@ -312,8 +310,7 @@ impl Feeds {
         }
     }
 
-    /// Pulls every feed that has updates, is marked, or is due, and returns them: ask each for what it has. Costs
-    /// nothing for the others.
+    /// Pulls every feed that has updates, is marked, or is due, and returns them. Costs nothing for the others.
     pub fn pull(&mut self, now: Instant) -> Vec<FeedId> {
         let mut pulled = std::mem::take(&mut self.marked);
         let Waiting { feeds, mut surveys, mut opened } = self.updated.take();

@@ -58,7 +58,7 @@ pub(crate) fn clean_bytes(bytes: &[u8]) -> Cleaned {
     cleaned
 }
 
-/// Where the first character is that cleaning would change, in bytes.
+/// The position, in bytes, of the first character that cleaning would change.
 pub(crate) fn find_unclean(s: &str) -> Option<usize> {
     Cleaner::new(s).find(|step| Some(step.raw) != step.clean).map(|step| step.at)
 }

@@ -16,9 +16,9 @@
 //! | format characters of one script | after a letter of that script (Mongolian, Khmer, Duployan) | UAX #24 |
 //! | bidi controls | see [`bidi`](crate::text::bidi) | UAX #9 |
 //!
-//! Anywhere else they only hide, so they are dropped. What could mislead is replaced instead, for people to notice:
-//! tags outside of a flag (a hidden second text), deprecated controls, blank letters, annotations, and code points that
-//! Unicode reserves for invisible characters of the future.
+//! Anywhere else they only hide, so they are dropped. Characters that could mislead are replaced instead, for people to
+//! notice: tags outside of a flag (a hidden second text), deprecated controls, blank letters, annotations, and code
+//! points that Unicode reserves for invisible characters of the future.
 
 use unicode_bidi::{BidiClass, bidi_class};
 use unicode_joining_type::{JoiningType, get_joining_type};

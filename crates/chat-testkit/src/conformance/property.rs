@@ -156,7 +156,7 @@ properties! {
         "a turn ends when it has done some work, and at `until` at the latest",
         "chat_core::transport::Transport::turn; docs/transport.md, \"Waiting\"";
     AWakeIsNeverLost, a_wake_is_never_lost = turning::wakes,
-        "the waker ends a turn's wait, also if it was called before the wait",
+        "the waker ends a turn's wait, even if it was called before the wait",
         "chat_core::Waker; docs/transport.md, \"Waiting\"";
     AnIdleTransportSleeps, an_idle_transport_sleeps = turning::idle,
         "while nothing happens, a turn waits",

@@ -7,7 +7,7 @@ use chat_proto::limits::PLAIN_DATAGRAM_BYTES_MAX;
 #[derive(Debug)]
 pub(crate) struct Goal {
     room: PendingRoom,
-    /// What it has sent after the command, and says there. At most what one datagram holds.
+    /// The bytes that it has sent after the command, to be said there. At most as many as one datagram holds.
     rest: Vec<u8>,
     /// The newest message of the room that it leaves, when it gave the command.
     head: u64,

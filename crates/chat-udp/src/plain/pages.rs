@@ -9,7 +9,7 @@ use chat_proto::MemberId;
 use crate::limits::PAGE_LOG_BYTES_MAX;
 use crate::session::pages::Wish;
 
-/// What a plain peer needs while it is behind the log.
+/// The state of a plain peer that is behind the log.
 #[derive(Debug, Default)]
 pub(crate) struct PlainPast {
     /// The page that is being sent.

@@ -15,7 +15,7 @@ use chat_proto::{Ack, Spelling, encode_entry};
 
 use crate::limits::PAGE_LOG_BYTES_MAX;
 
-/// What a session needs that was ever behind the log.
+/// The state of a session that was ever behind the log.
 #[derive(Debug, Default)]
 pub(crate) struct Past {
     /// A slot on the wire is that of the log, plus this. It may wrap.

@@ -82,7 +82,7 @@ impl Register {
         }
     }
 
-    /// What is to be done if `there` are the bans in force here, at this time.
+    /// The steps to take if `there` are the bans in force here, at this time.
     pub(crate) fn steps(&mut self, there: &There, unix_ms: u64) -> Vec<Step> {
         let mut steps = Vec::new();
         for (key, known) in &mut self.known {
