@@ -65,7 +65,7 @@ impl World {
     }
 }
 
-/// The reason for which the transport is to end this member.
+/// The reason for which the transport must end this member.
 fn dismissed(carrier: &mut Carrier, member: Membership) -> Option<LeaveReason> {
     let update = carrier.pull();
     update

@@ -42,7 +42,7 @@ pub(crate) const PUBLISH_TIMEOUT: Duration = Duration::from_millis(100);
 /// Pages of a room that are read at once.
 pub(crate) const READS_MAX: usize = 16;
 
-/// How often names are given up whose sessions left long ago.
+/// How often names of sessions that left long ago are given up.
 pub(crate) const RESERVATIONS_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a room's task goes on after its room is gone, for messages that have not come back.
@@ -101,7 +101,7 @@ pub(crate) const BATCHES_MAX: usize = 8;
 /// How long a stream remembers which messages it has: much longer than a publish can be on its way.
 pub(crate) const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
-/// How long the start may take: a cluster of NATS that begins, too, needs some seconds to choose its leaders.
+/// How long the start may take: a NATS cluster that starts at the same time needs some seconds to choose its leaders.
 pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long opening a room may take.
@@ -113,7 +113,7 @@ pub(crate) const START_RETRY: Duration = Duration::from_millis(300);
 /// How long JetStream may take to answer a request.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often a connection is tried that has nothing to carry. Two lost answers end it.
+/// How often a connection that has nothing to carry is tried. Two lost answers end it.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The longest pause before another attempt to connect.
@@ -136,7 +136,7 @@ pub(crate) const DELETION_REMEMBERED: Duration = Duration::from_secs(24 * 60 * 6
 /// How long a mute lasts at most. Without an end, the bucket would keep each for ever.
 pub(crate) const MUTED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The longest time that a value lasts which vanishes by itself.
+/// The longest time that a value can last before it vanishes by itself.
 pub(crate) const LASTS_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// How often the list of bans is looked at without a change: for changes that could not be stored or held.
@@ -154,7 +154,7 @@ pub(crate) const CLAIM_RETRY: Duration = Duration::from_millis(250);
 /// Attempts to take over a name before the result is looked at.
 pub(crate) const CLAIM_TRIES: usize = 3;
 
-/// Names of servers that are long gone which are deleted at a time.
+/// How many names of servers that are long gone are deleted at a time.
 pub(crate) const DELETED_MAX: usize = 100;
 
 /// The pause between two such deletions.

@@ -18,7 +18,7 @@ use rusqlite::{Connection, params};
 /// Messages that are said, in each way.
 const SAID: u64 = 200_000;
 
-/// How often; the median is told.
+/// Rounds; the median is printed.
 const ROUNDS: usize = 7;
 
 /// Messages in the file that is searched and opened.

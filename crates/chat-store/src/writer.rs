@@ -149,7 +149,7 @@ impl Writer {
         }
     }
 
-    /// Does a job, and those that wait behind it, as far as they fit into the same transaction. False if it is to stop.
+    /// Does a job, and those that wait behind it, as far as they fit into the same transaction. False if it must stop.
     fn work(&mut self, first: Job, jobs: &Receiver<Job>) -> bool {
         let mut batch = Batch::default();
         let mut next = Some(first);

@@ -72,7 +72,7 @@ pub(crate) enum Heard<'a> {
         text: Text,
         is_command: bool,
     },
-    /// The peer is to get these bytes as its last, and leaves for this reason.
+    /// The peer gets these bytes as its last, and leaves for this reason.
     #[cfg(feature = "web")]
     Farewell(Cow<'static, [u8]>, LeaveReason),
 }

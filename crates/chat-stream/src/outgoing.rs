@@ -45,10 +45,10 @@ pub(crate) enum Flushed {
     Blocked,
     /// The member lagged in a room that closes such members.
     Lagged,
-    /// Everything is written until a page of old messages comes from the journal. The first time, it is to be asked
-    /// for.
+    /// Everything is written until a page of old messages comes from the journal. The first time, the page must be
+    /// asked for.
     Behind {
-        /// It is to be asked for now.
+        /// Ask for it now.
         ask: bool,
     },
 }

@@ -35,7 +35,7 @@ struct Extra {
 /// The effect of a member's message or command on its connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spoken {
-    /// Nothing more is to be taken from it before this moment.
+    /// Nothing more must be taken from it before this moment.
     pub(crate) pause_until: Option<Instant>,
     /// It has given the command to leave.
     pub(crate) leaves: bool,

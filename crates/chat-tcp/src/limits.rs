@@ -64,7 +64,7 @@ pub(crate) const HEADER_BYTES_MAX: usize = 2048;
 /// The longest header of version 1, its line break included (section 2.1).
 pub(crate) const HEADER_LINE_BYTES_MAX: usize = 107;
 
-/// How often a directory is tried that another server has locked: for a second.
+/// How often to try a directory that another server has locked: for a second.
 #[cfg(all(unix, feature = "unix"))]
 pub(crate) const LOCK_TRIES_MAX: u32 = 100;
 

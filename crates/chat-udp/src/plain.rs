@@ -51,7 +51,7 @@ pub(crate) struct Plain {
     remark: Option<&'static str>,
     /// It was told that its encoding cannot be read.
     told_encoding: bool,
-    /// A command of it was too long, and it is to be told that the rest was dropped.
+    /// A command of it was too long, and it must be told that the rest was dropped.
     is_cut: bool,
     /// Nothing while it stays where it is.
     goal: Option<Box<Goal>>,
@@ -197,7 +197,7 @@ impl Plain {
         self.goal.is_some() && self.pending_room().is_none()
     }
 
-    /// Before it goes, it is to get everything up to this message of the room that it is in.
+    /// Before it goes, it must get everything up to this message of the room that it is in.
     pub(crate) fn leave_after(&mut self, head: u64) {
         if let Some(goal) = &mut self.goal {
             goal.leave_after(head);
@@ -213,7 +213,7 @@ impl Plain {
         Some((room, self.goal.take()?.into_rest()))
     }
 
-    /// The message after which a page of the room's journal is to be asked for.
+    /// The message after which a page of the room's journal must be asked for.
     pub(crate) fn take_wish(&mut self) -> Option<u64> {
         let wants = self.past.as_mut().is_some_and(|past| past.take_wish());
         wants.then(|| self.cursor.seq())

@@ -61,7 +61,7 @@ pub trait Talk {
     /// Nothing more can be taken from the user for now.
     fn is_full(&self) -> bool;
 
-    /// The room has sent the member to another one: the next connection is to be made at once.
+    /// The room has sent the member to another one: the next connection must be made at once.
     fn moves(&self) -> bool;
 
     /// Messages said and not confirmed.
@@ -151,7 +151,7 @@ impl User {
         talk.command(command);
     }
 
-    /// Whether events wait until the user takes others: then nothing more is to be received, and the server sees a slow
+    /// Whether events wait until the user takes others: then nothing more must be received, and the server sees a slow
     /// member.
     #[must_use]
     pub fn is_full(&self) -> bool {

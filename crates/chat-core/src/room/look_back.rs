@@ -102,8 +102,8 @@ impl Room {
 impl Attachment {
     /// `member` asks for old messages. The answer comes over its direct lane: the messages, and then
     /// [`OldEnd`](chat_proto::DirectItem::OldEnd). A number that is not greater than those of its earlier questions is
-    /// ignored, and of questions that wait only the last one is answered. Returns until when nothing more is to be
-    /// taken from the member.
+    /// ignored, and of questions that wait only the last one is answered. Returns until when nothing more must be taken
+    /// from the member.
     ///
     /// # Errors
     ///

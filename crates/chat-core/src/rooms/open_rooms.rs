@@ -71,7 +71,7 @@ impl OpenRooms {
         openers.filter(|&&opener| opener == Some(network)).count()
     }
 
-    /// How many there are, those included that are being opened.
+    /// How many there are, including those that are being opened.
     pub(crate) fn len(&self) -> usize {
         self.rooms.len() + self.openings.len()
     }

@@ -66,7 +66,7 @@ impl Lane {
         })
     }
 
-    /// The items that its member is to be told if the session goes on later. Senders of private messages learn at once
+    /// The items that its member must be told if the session goes on later. Senders of private messages learn at once
     /// that these were not delivered, and a question about the past is asked again.
     fn kept_for_resume(&self) -> Unread {
         let is_kept = |item: &DirectItem| {

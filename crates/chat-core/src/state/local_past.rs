@@ -27,7 +27,7 @@ pub(crate) enum Next {
     Heard(Heard),
     /// Nothing for now.
     Nothing,
-    /// Nothing for now, and the page after this message is to be read for it.
+    /// Nothing for now, and the page after this message must be read for it.
     Ask {
         member: MemberId,
         after: u64,

@@ -21,7 +21,7 @@ pub(crate) struct Questions {
     waiting: Option<Question>,
 }
 
-/// A question that is to be read now.
+/// A question to read now.
 #[derive(Debug)]
 pub(crate) struct Question {
     pub(crate) member: MemberId,
@@ -32,9 +32,9 @@ pub(crate) struct Question {
 /// The result of asking a question.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    /// To be read now.
+    /// Read it now.
     pub(crate) question: Option<Question>,
-    /// Nothing more is to be taken from the member before this moment.
+    /// Nothing more must be taken from the member before this moment.
     pub(crate) pause_until: Option<Instant>,
 }
 

@@ -86,7 +86,7 @@ impl Sessions {
         Some(left)
     }
 
-    /// Keeps something that this session is to be told when it goes on. False if it is not known, or there is too much.
+    /// Keeps something that this session must be told when it goes on. False if it is not known, or there is too much.
     pub(crate) fn tell(&mut self, member: MemberId, item: DirectItem) -> bool {
         if self.get(member).is_some_and(|left| left.unread.has_room_for(&item)) {
             self.make_room(1);

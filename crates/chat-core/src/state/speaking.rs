@@ -225,7 +225,7 @@ impl State {
         result
     }
 
-    /// Until when a local member is to say nothing.
+    /// Until when a local member must say nothing.
     pub(crate) fn local_pause_until(&mut self, local: usize, now: Instant) -> Option<Instant> {
         let (state, _) = self.local_mut(local);
         let throttled = state.throttled;

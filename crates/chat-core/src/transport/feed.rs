@@ -128,7 +128,7 @@ impl Waiting {
 }
 
 impl Feed {
-    /// A place at `room`, which calls `waker` when the thread is to [`pull`](Self::pull). With `announce`, plain
+    /// A place at `room`, which calls `waker` when the thread must [`pull`](Self::pull). With `announce`, plain
     /// members read who joins and who leaves.
     #[must_use]
     pub fn new(room: &Room, waker: Waker, announce: bool) -> Self {

@@ -125,7 +125,7 @@ impl Updated {
 }
 
 impl Feeds {
-    /// The rooms, of which only the first has a feed. `waker` is called when the thread is to [`pull`](Self::pull).
+    /// The rooms, of which only the first has a feed. `waker` is called when the thread must [`pull`](Self::pull).
     /// With `announce`, plain members read who joins and who leaves.
     #[must_use]
     pub fn new(rooms: impl Into<Rooms>, waker: Waker, announce: bool) -> Self {

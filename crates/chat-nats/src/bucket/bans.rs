@@ -95,7 +95,7 @@ impl Bans {
         }
     }
 
-    /// A ban of another server is to hold here. If it cannot now, it is tried again.
+    /// Puts a ban of another server into force here. If that fails now, it is tried again.
     fn hold(&mut self, key: &str, ban: &Ban) -> Result<(), BanListFull> {
         if self.in_force.hold(key, ban)? {
             self.register.holds(key);

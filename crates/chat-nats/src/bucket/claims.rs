@@ -35,7 +35,7 @@ use names_elsewhere::{Claim, HeldNames};
 /// A session here that has a name, or is about to get or to give up one.
 #[derive(Debug)]
 struct Claimant {
-    /// The name that it is to have; `None` if it is to give up its last one.
+    /// The name that it must get; `None` if it must give up its last one.
     name: Option<Name>,
     /// The keys that it has, by the skeletons, with their revisions.
     keys: HashMap<String, u64>,
@@ -111,7 +111,7 @@ impl Claims {
         }
     }
 
-    /// A session here is to have this name from now on.
+    /// A session here claims this name from now on.
     pub(crate) fn claim(&mut self, member: MemberId, name: Option<Name>, is_local: bool) {
         let claimant = self.claimants.entry(member).or_insert(Claimant {
             name: None,

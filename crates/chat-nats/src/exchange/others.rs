@@ -127,7 +127,7 @@ pub(crate) struct Others {
     servers: HashMap<ServerId, Known>,
     /// Where each member is: a session may go from one server to another.
     at: HashMap<MemberId, Place>,
-    /// Servers that are to be asked for all their members.
+    /// Servers that must be asked for all their members.
     ask: HashSet<ServerId>,
     /// How often [`look`](Self::look) was called while NATS was there.
     looks: u64,
@@ -139,7 +139,7 @@ impl Others {
         self.at.get(&member).map(|place| &place.server)
     }
 
-    /// Which servers are to be asked.
+    /// Which servers must be asked.
     pub(crate) fn take_asks(&mut self) -> impl Iterator<Item = ServerId> {
         std::mem::take(&mut self.ask).into_iter()
     }
@@ -231,7 +231,7 @@ impl Others {
         self.servers.get_mut(server)
     }
 
-    /// Lets the members of servers leave that are gone, or do not say anything about this room any more.
+    /// Lets members leave whose server is gone, or no longer says anything about this room.
     pub(crate) fn look(&mut self, servers: &Servers, is_connected: bool) -> Vec<Elsewhere> {
         self.looks += u64::from(is_connected);
         let looks = self.looks;

@@ -203,7 +203,7 @@ pub enum Report<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         direct: Option<u64>,
     },
-    /// This member is to come back to another room.
+    /// This member must connect again, to another room.
     Move {
         /// The room's name.
         room: &'a str,

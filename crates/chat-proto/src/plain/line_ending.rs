@@ -32,9 +32,9 @@ pub(super) struct Read {
 }
 
 impl PlainSplitter {
-    /// Whether [`quiet`](Self::quiet) would return the unfinished bytes as a message, so that the caller is to
-    /// wait for [`QUIET`](crate::limits::QUIET). Otherwise they wait for the rest of their line, for
-    /// [`lapse`](Self::lapse) at most.
+    /// Whether [`quiet`](Self::quiet) would return the unfinished bytes as a message, so that the caller must wait for
+    /// [`QUIET`](crate::limits::QUIET). Otherwise they wait for the rest of their line, for [`lapse`](Self::lapse) at
+    /// most.
     pub fn ends_when_quiet(&self) -> bool {
         let is_held = self.lent || self.line.is_empty() || self.negotiated;
         let awaits_break = match self.line_ending {

@@ -1,7 +1,7 @@
 //! Whether bytes are text that a person or a program says, or belong to another protocol.
 //!
 //! Browsers, scanners and programs with a wrong port number send to every port, and a web page can make its visitor's
-//! browser do so. None of that is to be said to the room. The bytes are enough to tell: other protocols hold controls
+//! browser do so. None of that must reach the room. The bytes are enough to tell: other protocols hold controls
 //! and zeros, and the few without them begin in a way that nobody writes to other people.
 
 use memchr::memchr2;

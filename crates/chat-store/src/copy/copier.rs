@@ -18,7 +18,7 @@ use crate::past::CopyRoom;
 use crate::reader::Readers;
 use crate::writer::Job;
 
-/// A room whose journal is open, and whose copy is to be opened.
+/// A room whose journal is open, and whose copy must be opened.
 pub(crate) struct Task {
     pub(crate) request: OpenRequest,
     pub(crate) past: Past,
@@ -33,7 +33,7 @@ pub(crate) struct Copier {
     wakes: (Sender<()>, Receiver<()>),
     /// Messages that the copies lack.
     lacking: Arc<AtomicU64>,
-    /// Ends when the copier is to stop.
+    /// Ends when the copier must stop.
     stop: Receiver<Infallible>,
     rooms: Vec<Room>,
     /// The last write has failed.

@@ -202,7 +202,7 @@ impl Connection {
         self.phase = Phase::Member;
     }
 
-    /// The peer is to join this room. If it was taken for a silent listener, it is in the first one.
+    /// The peer will join this room. If it was taken for a silent listener, it is in the first one now.
     fn go_to(&mut self, room: &Room, cx: &mut Context<'_>) {
         if cx.feed().attachment().room() != room {
             self.begin_again(cx);

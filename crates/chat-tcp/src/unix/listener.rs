@@ -144,8 +144,8 @@ fn lock_directory(path: &Path) -> io::Result<Option<File>> {
     Err(ErrorKind::AddrInUse.into())
 }
 
-/// Whether a socket is left there of a server that has ended without removing it. A file that is put there while this
-/// asks is not stale.
+/// Whether the socket there was left by a server that has ended without removing it. A file that is put there while
+/// this asks is not stale.
 fn is_stale(path: &Path) -> bool {
     let socket = || fs::symlink_metadata(path).ok().filter(|file| file.file_type().is_socket());
     let Some(before) = socket() else { return false };

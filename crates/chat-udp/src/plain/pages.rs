@@ -33,7 +33,7 @@ impl PlainPast {
         matches!(self.wish, Wish::Page | Wish::Asked)
     }
 
-    /// Whether a page is to be asked for now.
+    /// Whether a page must be asked for now.
     pub(crate) fn take_wish(&mut self) -> bool {
         self.wish.take()
     }

@@ -5,7 +5,7 @@ use chat_core::transport::{CaughtUp, Format, Pending};
 use super::{Context, Session};
 
 impl Session {
-    /// The message after which a page of the room's journal is to be asked for.
+    /// The message after which a page of the room's journal must be asked for.
     pub(crate) fn take_wish(&mut self) -> Option<u64> {
         let wants = self.past.as_mut().is_some_and(|past| past.take_wish());
         wants.then(|| self.outgoing.acked().seq())

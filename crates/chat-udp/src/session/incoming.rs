@@ -88,7 +88,7 @@ impl Incoming {
         }
     }
 
-    /// Says what is held, as far as the rate limit allows. True if something of it is the command to leave.
+    /// Says the held messages, as far as the rate limit allows. True if one of them is the command to leave.
     pub(crate) fn say_held(&mut self, member: Membership, attachment: &Attachment, now: Instant) -> bool {
         let paused = self.paused.take_if(|paused| paused.until <= now);
         paused.is_some_and(|paused| self.say(paused.held, member, attachment, now))

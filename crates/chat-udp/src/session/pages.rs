@@ -30,7 +30,7 @@ pub(crate) struct Past {
 pub(crate) enum Wish {
     #[default]
     Nothing,
-    /// A page is to be asked for.
+    /// A page must be asked for.
     Page,
     /// It was.
     Asked,
@@ -39,7 +39,7 @@ pub(crate) enum Wish {
 }
 
 impl Wish {
-    /// A page is needed. False if there is none, and the peer is to be told what it missed.
+    /// A page is needed. False if there is none, and the peer must be told how many messages it missed.
     pub(crate) fn waits(&mut self) -> bool {
         if *self == Wish::Nothing {
             *self = Wish::Page;
@@ -47,7 +47,7 @@ impl Wish {
         *self != Wish::Missed
     }
 
-    /// Whether a page is to be asked for now.
+    /// Whether a page must be asked for now.
     pub(crate) fn take(&mut self) -> bool {
         let wants = *self == Wish::Page;
         if wants {
@@ -75,12 +75,13 @@ impl Past {
         Some(Ack { next: acked.checked_add(ahead)?, beyond: ack.beyond })
     }
 
-    /// Notes that the session has to read a page before it goes on. False if it is to be told what it missed.
+    /// Notes that the session has to read a page before it goes on. False if it must be told how many messages it
+    /// missed.
     pub(crate) fn waits(&mut self) -> bool {
         self.wish.waits()
     }
 
-    /// Whether a page is to be asked for now.
+    /// Whether a page must be asked for now.
     pub(crate) fn take_wish(&mut self) -> bool {
         self.wish.take()
     }

@@ -16,7 +16,7 @@ use super::{Outbound, Socket};
 use crate::arrivals::{Arrival, Arrivals};
 use crate::route::Route;
 
-/// ICMP messages are to be kept for [`next_error`].
+/// Has the system keep ICMP messages for [`next_error`].
 pub(super) fn ask_for_errors(socket: &Socket) -> io::Result<()> {
     let fd = socket.io.as_fd();
     // For IPv4 through an IPv6 socket, too.
@@ -27,7 +27,7 @@ pub(super) fn ask_for_errors(socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Datagrams are to say which of the machine's addresses they were sent to.
+/// Has the system report to which of the machine's addresses each datagram was sent.
 pub(super) fn ask_for_own_address(socket: &Socket) -> io::Result<()> {
     let fd = socket.io.as_fd();
     if socket.is_v6 {

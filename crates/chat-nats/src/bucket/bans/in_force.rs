@@ -60,7 +60,7 @@ impl InForce {
         there
     }
 
-    /// A ban of the bucket is to hold here. Returns whether it does: one that has ended by the clock here does not.
+    /// Puts a ban of the bucket into force here. False if it has ended by the clock here.
     pub(crate) fn hold(&mut self, key: &str, ban: &Ban) -> Result<bool, BanListFull> {
         let is_due = ban.until_unix_ms.is_none_or(|until| until > self.unix_ms());
         if is_due {

@@ -20,7 +20,7 @@ struct Known {
 /// Something to do.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Step {
-    /// The bucket is to have this ban, after this revision of its key.
+    /// The bucket must get this ban, after this revision of its key.
     Store { key: String, ban: Ban, after: u64 },
     /// Somebody here has lifted it.
     Lift { key: String, after: u64 },

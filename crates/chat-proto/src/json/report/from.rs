@@ -72,7 +72,7 @@ impl<'a> Report<'a> {
         })
     }
 
-    /// An item of the direct lane, with its number there if the member is to acknowledge it, in a room that began at
+    /// An item of the direct lane, with its number there if the member must acknowledge it, in a room that began at
     /// `began_unix_ms`.
     #[must_use]
     pub fn item(item: &'a DirectItem, direct: Option<u64>, began_unix_ms: u64) -> Self {
