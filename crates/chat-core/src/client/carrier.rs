@@ -214,10 +214,16 @@ impl Client {
         config: &ClientConfig,
         waker: Waker,
     ) -> Result<Self, ConnectError> {
+        // Kept by the thread, too. With its last handle a waker may vanish, and a wake that has not arrived with it: the one
+        // by which a client that is dropped leaves.
+        let kept = waker.clone();
         let (client, user) = Self::new(waker);
         let reconnect = config.reconnect;
         let first = if reconnect && config.retry_first { None } else { Some(carrier.connect(&user)?) };
-        let carry = move || run(carrier, user, reconnect, first);
+        let carry = move || {
+            run(carrier, user, reconnect, first);
+            drop(kept);
+        };
         Builder::new().name(name.to_owned()).spawn(carry).map_err(ConnectError::System)?;
         Ok(client)
     }

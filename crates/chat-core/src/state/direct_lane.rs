@@ -133,7 +133,7 @@ impl Profile {
     /// The part of the lane that the session keeps.
     pub(crate) fn unread(&self) -> Unread {
         let unread = self.lane.as_ref().map_or_else(Unread::default, |lane| lane.kept_for_resume());
-        // Items that it was not told of are not counted one by one: the resume only says that something was lost.
+        // Undelivered private messages are not counted one by one here: the resume only says that something was lost.
         let lost = if self.untold > 0 { self.direct } else { self.lost };
         Unread { direct: self.direct, lost, goes_after: self.goes_after, ..unread }
     }
@@ -170,7 +170,7 @@ impl Profile {
     /// Puts the answer to a message into the lane, which finds room for it: a member that says much, of which much is
     /// refused, cannot acknowledge in between. If the lane is full, this drops an older answer that the transport
     /// already has, as a stream delivers what it was handed. Only a connection that breaks at this moment loses that
-    /// answer, and its client is then told that something is unknown.
+    /// answer; its client is then told that something is unknown.
     pub(crate) fn push_confirmation(&mut self, item: DirectItem) -> Arc<Direct> {
         let mut has_room = true;
         if let Some(lane) = &mut self.lane {

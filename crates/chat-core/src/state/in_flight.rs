@@ -82,7 +82,8 @@ impl InFlight {
     fn came_back(&mut self, from: Origin) -> Vec<(u64, Vec<DirectItem>)> {
         let mut settled = Vec::new();
         let Some(steps) = self.steps.get_mut(&from.member) else { return settled };
-        // The rooms of all servers speak as one member. So a message of another server's room says nothing about ours.
+        // All servers' rooms use the same member id for themselves. So a message of another server's room says nothing
+        // about ours.
         if from.member == MemberId::ROOM && !steps.iter().any(|step| step.number() == from.number) {
             return settled;
         }
