@@ -133,8 +133,8 @@ impl Pending {
         Some(item.record)
     }
 
-    /// It has come back, and so has everything that its session had said before. The rooms of all servers speak as one
-    /// member, so a message of another server's room says nothing about ours.
+    /// It has come back, and so has everything that its session had said before. All servers' rooms use the same member
+    /// id for themselves. So a message of another server's room says nothing about ours.
     pub(crate) fn came(&mut self, from: Origin) {
         if from.member == MemberId::ROOM && self.item(from).is_none() {
             return;
