@@ -33,9 +33,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     };
     let type_lines = async {
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
-        while let Some(line) = lines.next_line().await?.filter(|line| line != "quit") {
-            let _closing = host.say(&line);
+        let mut lines = BufReader::new(tokio::io::stdin()).split(b'\n');
+        while let Some(line) = lines.next_segment().await?.filter(|line| line != b"quit") {
+            let _closing = host.say(&String::from_utf8_lossy(&line));
         }
         room.close("The server is stopping", Duration::from_secs(5));
         Ok(())

@@ -106,8 +106,8 @@ Examples:
   chat client tcp old.example.org:23 --plain
 
 Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or
-something was not said or not confirmed (stderr says which); 2 wrong usage; 128 + N
-ended by signal N.",
+something was not said or not confirmed (stderr says which); 2 wrong usage;
+128 + N ended by signal N.",
     after_long_help = "\
 Examples:
   chat client tcp
@@ -155,8 +155,8 @@ who it is, whatever is shown; authors and peers are names or ip:port, the room
 itself is `*`.
 
 Exit codes: 0 everything was said; 1 refused, lost, ended by the server, or
-something was not said or not confirmed (stderr says which); 2 wrong usage; 128 + N
-ended by signal N."
+something was not said or not confirmed (stderr says which); 2 wrong usage;
+128 + N ended by signal N."
 )]
 pub(crate) struct ClientArgs {
     /// What the server is reached over

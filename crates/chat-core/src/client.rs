@@ -78,7 +78,7 @@ impl Client {
     }
 
     /// Calls `waker` whenever there is an event to take: for a loop that waits for something other than channels. Then
-    /// take [`events`](Self::events) until there is none.
+    /// take [`events`](Self::events) until there is none. Set it once: the first one stays.
     pub fn with_waker(self, waker: Waker) -> Self {
         waker.wake(); // for earlier events
         let _set_before = self.also_wakes.set(waker);

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use chat_proto::{Author, MemberId};
 
+use crate::panics::survived;
 use crate::room::Room;
 
 pub use crate::reply::{Action, Reply};
@@ -98,7 +99,8 @@ impl CommandTable {
             Some(row) if row.for_operators && !caller.is_operator => {
                 Reply::refuse(format!("/{} is for operators", row.name))
             }
-            Some(row) => (row.run)(caller, arguments.trim()),
+            Some(row) => survived(|| (row.run)(caller, arguments.trim()))
+                .unwrap_or_else(|| Reply::refuse(format!("The server could not do /{}", row.name))),
             None => self.unknown(caller, name),
         }
     }

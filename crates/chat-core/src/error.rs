@@ -251,7 +251,7 @@ pub enum KickError {
     #[error("no such member is here")]
     NotPresent,
     /// The reason is longer than the limit.
-    #[error("the reason is too long")]
+    #[error(transparent)]
     Why(#[from] TextError),
     /// It is at another server, and too much waits to be passed on. Try again later.
     #[error("the other servers cannot be reached now")]

@@ -60,6 +60,7 @@ mod local_member;
 mod moderator;
 mod observer;
 pub mod other_servers;
+mod panics;
 mod places;
 mod presence;
 mod reply;

@@ -88,7 +88,7 @@ impl LocalMember {
     }
 
     /// Calls `waker`, too, whenever there may be something to hear: for a loop that waits for something other than
-    /// channels. Then call [`try_recv`](Self::try_recv) until it has nothing.
+    /// channels. Then call [`try_recv`](Self::try_recv) until it has nothing. Set it once: the first one stays.
     pub fn with_waker(self, waker: Waker) -> Self {
         waker.wake(); // for earlier entries
         let _set_before = self.also_wakes.set(waker);

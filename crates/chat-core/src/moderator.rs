@@ -1,11 +1,11 @@
 //! The embedder's control over messages of members.
 
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use chat_proto::{MemberId, PeerAddr, Text};
 
+use crate::panics::survived;
 use crate::room::Room;
 
 /// Looks at every message of a remote member before the room accepts it: lets it pass, changes it, or
@@ -82,8 +82,8 @@ impl Moderator {
 
     /// Decides. If that panics the message is refused, and everything else goes on.
     pub(crate) fn decide(&self, offer: &Offer<'_>) -> Verdict {
-        let decision = panic::catch_unwind(AssertUnwindSafe(|| (self.0)(offer)));
-        decision.unwrap_or_else(|_panic| Verdict::refuse("The server could not look at this message"))
+        survived(|| (self.0)(offer))
+            .unwrap_or_else(|| Verdict::refuse("The server could not look at this message"))
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod support;
 
+use chat_core::access::Gate;
+use chat_core::commands::{CommandTable, RoomCommand};
 use chat_core::transport::Outcome;
 use chat_core::{Moderator, Rate, RoomConfig, SayError, Verdict};
 use chat_proto::DirectItem;
@@ -71,11 +73,20 @@ fn the_moderator_may_use_the_room() {
     assert!(seen.contains(&"1 [*] 192.0.2.1:1 wants to say hello".to_owned()), "{seen:?}");
 }
 
+/// A panic whose payload panics again when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "the payload is dropped");
+    }
+}
+
 #[test]
 fn a_moderator_that_panics_refuses_that_one_message() {
-    let moderator = Moderator::new(|offer| {
-        assert_ne!(offer.text.as_str(), "boom");
-        Verdict::Accept
+    let moderator = Moderator::new(|offer| match offer.text.as_str() {
+        "boom" => std::panic::panic_any(Bomb),
+        _ => Verdict::Accept,
     });
     let (room, time) = room_with(RoomConfig::default().with_moderator(moderator));
     let mut tcp = Carrier::new(&room, &time);
@@ -83,6 +94,26 @@ fn a_moderator_that_panics_refuses_that_one_message() {
     assert_eq!(tcp.try_say(ann, "boom").unwrap().outcome, Outcome::Refused);
     let told = tcp.pull().direct[0].direct.item.to_string();
     assert_eq!(told, "[*] Not said: The server could not look at this message");
+    assert_eq!(tcp.say(ann, "hello"), 1);
+    assert!(!room.is_closing());
+}
+
+#[test]
+fn a_command_or_a_gate_that_panics_refuses_that_one_peer() {
+    let boom = RoomCommand::new("boom", "", "Panic", |_, _| panic!("boom"));
+    let gate = Gate::new(|request| {
+        assert_ne!(request.address.ip().to_string(), "192.0.2.2", "boom");
+        Ok(())
+    });
+    let config = RoomConfig::default().with_commands(CommandTable::default().with(boom)).with_gate(gate);
+    let (room, time) = room_with(config);
+    let mut tcp = Carrier::new(&room, &time);
+    let ann = tcp.join("192.0.2.1:1");
+    assert!(matches!(tcp.try_say(ann, "/boom").unwrap().outcome, Outcome::Answered { .. }));
+    let told = tcp.pull().direct[0].direct.item.to_string();
+    assert!(told.contains("The server could not do /boom"), "{told}");
+    let refused = tcp.try_join("192.0.2.2:1").unwrap_err();
+    assert_eq!(refused.to_string(), "banned: the server could not decide about it");
     assert_eq!(tcp.say(ann, "hello"), 1);
     assert!(!room.is_closing());
 }

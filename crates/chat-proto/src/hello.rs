@@ -88,6 +88,7 @@ impl fmt::Debug for Session {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
     /// The room's epoch, as its [`Welcome`] said it. A room that began anew has another one.
+    #[serde(with = "crate::js_number")]
     pub epoch: u64,
     /// The session, as the [`Welcome`] said it.
     pub session: Session,
@@ -105,6 +106,7 @@ pub struct Welcome {
     /// The server's capabilities beyond the version, one bit each: [`COMMANDS`].
     pub capabilities: u64,
     /// The room's epoch; sequence numbers and members compare only within one.
+    #[serde(with = "crate::js_number")]
     pub epoch: u64,
     /// The session to show when resuming.
     pub session: Session,

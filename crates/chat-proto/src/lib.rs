@@ -70,6 +70,7 @@ mod direct;
 mod entry;
 mod frame;
 mod hello;
+mod js_number;
 #[cfg(feature = "json")]
 pub mod json;
 pub mod limits;

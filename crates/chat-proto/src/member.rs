@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// assert!(MemberId::ROOM < MemberId::new(1));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct MemberId(u64);
+pub struct MemberId(#[serde(with = "crate::js_number")] u64);
 
 impl MemberId {
     /// The room itself.
@@ -56,5 +56,6 @@ pub struct Origin {
     pub member: MemberId,
     /// Which of that member's messages it is: 1, 2, 3, … over its session. Numbers may be left out, but never come
     /// again.
+    #[serde(with = "crate::js_number")]
     pub number: u64,
 }

@@ -13,7 +13,9 @@ use crate::limits::OPENING_GRACE;
 /// [`Endpoint::ready`](crate::Endpoint::ready). Dropping it closes it.
 ///
 /// A stream may keep bytes that were written to it until it is [flushed](Write::flush). The endpoint flushes it
-/// whenever it has written all there is, and after reading: until that succeeds, the bytes count as not written.
+/// whenever it has written all there is, and after reading: until that succeeds, the bytes count as not written. When
+/// it has no room for more bytes, `write` makes some, as that of [`BufWriter`](std::io::BufWriter) does. It fails with
+/// `WouldBlock` only if that would have to wait.
 pub trait Stream: Read + Write {
     /// Whether a short read has returned all the bytes there were, so that later bytes are
     /// reported as [`Readiness`] even without a read that failed with `WouldBlock`. This saves a

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use chat_proto::{Name, PeerAddr, Text};
 
+use crate::panics::survived;
+
 /// Decides who may become a member. Set it in [`RoomConfig::with_gate`](crate::RoomConfig::with_gate);
 /// [`BanList`](crate::access::BanList) is one.
 ///
@@ -62,8 +64,9 @@ impl Gate {
         Self(Arc::new(decide))
     }
 
+    /// Decides. If that panics the peer is kept out, and everything else goes on.
     pub(crate) fn decide(&self, request: &JoinRequest<'_>) -> Result<(), Refusal> {
-        (self.0)(request)
+        survived(|| (self.0)(request)).unwrap_or_else(|| Err("the server could not decide about it".into()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Commands of everyone: names, who is here, private messages.
 
+use chat_proto::limits::TEXT_BYTES_MAX;
 use chat_proto::{Author, MemberId, Name, Text};
 
 use super::moderation::not_here;
@@ -74,7 +75,7 @@ fn reply(caller: &Caller<'_>, text: &str) -> Reply {
 
 fn send(caller: &Caller<'_>, to: MemberId, text: &str) -> Reply {
     let Ok(text) = Text::one_line(text.trim()) else {
-        return Reply::refuse("That is too long for a private message");
+        return Reply::refuse(format!("A private message has at most {TEXT_BYTES_MAX} bytes"));
     };
     match caller.room.tell_private(caller.member, to, text.as_str()) {
         Ok(to) => Reply::action(Action::Sent { to, text }),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 
 use super::Time;
-use crate::MemberId;
+use crate::{MemberId, js_number};
 
 /// An object for a member.
 ///
@@ -41,6 +41,7 @@ pub enum Report<'a> {
         commands: bool,
         /// The room has dealt with the member's messages up to this number.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(serialize_with = "js_number::option::serialize")]
         taken: Option<u64>,
         /// What to show when resuming: a secret between the member and the room.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,6 +63,7 @@ pub enum Report<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         own: Option<bool>,
         /// Which of that member's messages it is.
+        #[serde(serialize_with = "js_number::serialize")]
         number: u64,
     },
     /// A member joined.
@@ -138,6 +140,7 @@ pub enum Report<'a> {
         why: &'a str,
         /// Which of its messages.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(serialize_with = "js_number::option::serialize")]
         number: Option<u64>,
         /// The number in the direct lane.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,6 +179,7 @@ pub enum Report<'a> {
     /// A command is dealt with.
     Done {
         /// Which of the member's messages it was.
+        #[serde(serialize_with = "js_number::serialize")]
         number: u64,
         /// The number in the direct lane.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,6 +192,7 @@ pub enum Report<'a> {
         /// The text.
         text: &'a str,
         /// Which of the member's messages it was.
+        #[serde(serialize_with = "js_number::serialize")]
         number: u64,
         /// The number in the direct lane.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -217,6 +222,7 @@ pub enum Report<'a> {
         #[serde(flatten)]
         message: OldReport<'a>,
         /// Which question it answers.
+        #[serde(serialize_with = "js_number::serialize")]
         question: u64,
         /// The number in the direct lane.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -230,6 +236,7 @@ pub enum Report<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<&'a str>,
         /// Which question it answers.
+        #[serde(serialize_with = "js_number::serialize")]
         question: u64,
         /// The number in the direct lane.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -262,6 +269,7 @@ pub enum Report<'a> {
         messages: u64,
         /// The room had dealt with the member's own messages up to this number by then.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(serialize_with = "js_number::option::serialize")]
         taken: Option<u64>,
     },
     /// The members that are present.

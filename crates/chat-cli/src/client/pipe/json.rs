@@ -71,7 +71,7 @@ impl Reporter {
                 error: error.to_string(),
                 retry_in_ms: u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX),
             },
-            ClientEvent::Ended(end) => Report::Ended { reason: reason(end), code: None },
+            ClientEvent::Ended(end) => Report::Ended { reason: reason(end), code: code(end) },
             _ => return,
         };
         write(out, &report);
@@ -81,6 +81,11 @@ impl Reporter {
 /// Appends that line `line` of stdin is not a request.
 pub(crate) fn refused(out: &mut String, line: u64, error: &str) {
     write(out, &Report::Refused { line, error });
+}
+
+/// The number of the reason for which the room ended the membership.
+fn code(end: &ClientEnd) -> Option<u8> {
+    if let ClientEnd::Dismissed(reason) = end { Some(reason.code()) } else { None }
 }
 
 fn reason(end: &ClientEnd) -> String {
@@ -210,7 +215,7 @@ mod tests {
             r#"{"type":"history","messages":[],"more":false,"why":"the disk is full"}"#,
             r#"{"type":"unsure","texts":["lost?"]}"#,
             r#"{"type":"lost","error":"gone","retry_in_ms":500}"#,
-            r#"{"type":"ended","reason":"kicked: spam"}"#,
+            r#"{"type":"ended","reason":"kicked: spam","code":10}"#,
         ];
         assert_eq!(lines(&events), expected);
     }
