@@ -12,6 +12,8 @@ pub(crate) mod command;
 pub(crate) mod console;
 #[cfg(unix)]
 pub(crate) mod control;
+#[cfg(unix)]
+pub(crate) mod hand_over;
 pub(crate) mod member;
 #[cfg(unix)]
 pub(crate) mod stdin;
@@ -25,9 +27,8 @@ use std::sync::Arc;
 use chat_core::Room;
 use serde::{Deserialize, Serialize};
 
-use crate::server::BanFile;
 #[cfg(unix)]
-use crate::server::{HandOver, Kind};
+use self::hand_over::{HandOver, Kind};
 
 /// Requests and updates that may wait for the other side.
 pub(crate) const QUEUE_MAX: usize = 1024;
@@ -41,10 +42,31 @@ pub(crate) struct Desk {
     /// What the next server takes over.
     #[cfg(unix)]
     pub(crate) hand_over: Arc<HandOver>,
-    /// Has the server read its configuration again, and tells what became of it.
-    pub(crate) reload: Arc<dyn Fn() -> Result<String, String> + Send + Sync>,
-    /// Where bans are stored.
-    pub(crate) bans: Option<BanFile>,
+    pub(crate) server: Arc<dyn ServerActions>,
+}
+
+/// What an operator can have the server itself do.
+pub(crate) trait ServerActions: Send + Sync {
+    /// Reads the configuration again. Tells what became of it.
+    ///
+    /// # Errors
+    ///
+    /// What was wrong, in words.
+    fn reload(&self) -> Result<String, String>;
+
+    /// Writes the bans that are not in their file yet.
+    ///
+    /// # Errors
+    ///
+    /// Why the file does not say the same as the list, in words.
+    fn store_bans(&self) -> Result<(), String>;
+
+    /// Closes all rooms in order, and stops the server.
+    fn close(&self);
+
+    /// Closes all rooms for the server that takes over.
+    #[cfg(unix)]
+    fn close_for_next(&self);
 }
 
 impl fmt::Debug for Desk {

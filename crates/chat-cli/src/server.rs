@@ -1,5 +1,6 @@
 //! `chat server`.
 
+mod actions;
 mod bans;
 mod check;
 mod cluster;
@@ -27,23 +28,22 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use chat_core::{LocalMember, Room, Running};
+use chat_core::{LocalMember, Running};
 use chat_nats::Cluster;
 use chat_store::Store;
 #[cfg(unix)]
 use chat_tcp::UnixFile;
 use crossbeam_channel::{bounded, never};
 
-pub(crate) use self::bans::BanFile;
+use self::actions::Actions;
+use self::bans::BanFile;
 use self::observers::{Observers, observe};
 use self::reload::Reloader;
 use self::rooms::Kept;
 use self::sockets::Opened;
-#[cfg(unix)]
-use self::sockets::hand_over::{self, Predecessor};
 use self::sockets::listen::{self, Place};
 #[cfg(unix)]
-pub(crate) use self::sockets::{hand_over::HandOver, handed::Kind};
+use self::sockets::take_over::Predecessor;
 use self::tls::Encryption;
 use crate::args::{LookArgs, ServerArgs};
 use crate::diagnostics;
@@ -53,16 +53,13 @@ use crate::operator::console::{self, Console};
 #[cfg(unix)]
 use crate::operator::control::ControlSocket;
 use crate::operator::member::Session;
+use crate::operator::{Desk, QUEUE_MAX, ServerActions};
 #[cfg(unix)]
-use crate::operator::stdin;
-use crate::operator::{Desk, QUEUE_MAX};
+use crate::operator::{hand_over::HandOver, stdin};
 use crate::settings::{self, Settings};
 use crate::signals::{Signal, Watched};
 use crate::stdio;
 use crate::terminal::{self, Clock};
-
-/// How long members may take to read what they are owed when the server stops.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Signals that come so soon after the first one are the same request: `timeout` signals a program and then its process group.
 const SAME_SIGNAL: Duration = Duration::from_millis(500);
@@ -147,7 +144,9 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         settings: Mutex::new((args.clone(), settings)),
     });
     // Before anyone can come, so that a member always gets a goodbye.
-    on_signals(signals, &room, Arc::clone(&reloader))?;
+    let actions =
+        Arc::new(Actions { room: room.clone(), reloader: Arc::clone(&reloader), bans: bans.clone() });
+    on_signals(signals, Arc::clone(&actions))?;
     let tls = reloader.encryption.as_ref().map(Encryption::tls);
     listen::serve(sockets, args, tls, &rooms, &mut running)?;
     #[cfg(unix)]
@@ -166,8 +165,7 @@ pub(crate) fn run(args: &ServerArgs, settings: Settings, is_interactive: bool) -
         listening: listening.clone(),
         #[cfg(unix)]
         hand_over: Arc::clone(&hand_over),
-        reload: Arc::new(move || reloader.reload()),
-        bans: bans.clone(),
+        server: actions,
     };
     #[cfg(unix)]
     if let Some(control) = &control {
@@ -286,14 +284,13 @@ fn console(local: LocalMember, first: String, desk: Desk, look: LookArgs) -> io:
 }
 
 /// The first signal closes the room in order, a later one ends the program at once. SIGHUP reads files again.
-fn on_signals(signals: Watched, room: &Room, reloader: Arc<Reloader>) -> io::Result<()> {
-    let room = room.clone();
+fn on_signals(signals: Watched, server: Arc<Actions>) -> io::Result<()> {
     let mut closing_since: Option<Instant> = None;
     signals.on_each(move |signal| match signal {
         Signal::Interrupt | Signal::Terminate => match closing_since {
             None => {
                 closing_since = Some(clock());
-                close(&room);
+                server.close();
             }
             Some(since) if since.elapsed() < SAME_SIGNAL => {}
             Some(_) => {
@@ -304,8 +301,8 @@ fn on_signals(signals: Watched, room: &Room, reloader: Arc<Reloader>) -> io::Res
             }
         },
         // May come twice, from the system and from the shell.
-        Signal::TerminalClosed => close(&room),
-        Signal::Reload => match reloader.reload() {
+        Signal::TerminalClosed => server.close(),
+        Signal::Reload => match server.reload() {
             Ok(told) => tracing::info!("{told}"),
             Err(wrong) => tracing::error!("{wrong}"),
         },
@@ -315,26 +312,6 @@ fn on_signals(signals: Watched, room: &Room, reloader: Arc<Reloader>) -> io::Res
 #[expect(clippy::disallowed_methods, reason = "the shell is where the clock is read")]
 fn clock() -> Instant {
     Instant::now()
-}
-
-/// Closes the room in order, and the server's other rooms.
-pub(crate) fn close(room: &Room) {
-    close_with(room, "The server is stopping", GRACE);
-}
-
-/// Closes all rooms for the server that takes over.
-#[cfg(unix)]
-pub(crate) fn close_for_next(room: &Room) {
-    close_with(room, "The server restarts", hand_over::GRACE);
-}
-
-fn close_with(room: &Room, farewell: &str, grace: Duration) {
-    #[cfg(unix)]
-    supervisor::stopping();
-    match room.rooms() {
-        Some(rooms) => rooms.close(farewell, grace),
-        None => room.close(farewell, grace),
-    }
 }
 
 fn no_log_file(error: io::Error, path: &Path) -> Failure {

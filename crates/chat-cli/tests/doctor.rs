@@ -134,7 +134,7 @@ fn certificates_that_are_wrong_are_told() {
     assert_eq!(code, Some(1));
     // Its operator is told, too.
     expired.process.stderr.wait_until("a warning", |output| {
-        output.lines.iter().any(|line| line.contains("the TLS certificate has expired")).then_some(())
+        output.lines.iter().any(|line| line.contains("the TLS certificate expired at")).then_some(())
     });
     let other = secret_server("chat.example.org", 2100);
     let (_, text) = doctor(&other.address.to_string());

@@ -10,7 +10,6 @@ use super::command::{self, Outcome};
 use super::wording::{Wording, unix_ms_of, wording};
 use super::{Desk, Request, Status, Update};
 use crate::room_commands::takes_room;
-use crate::server::{self, BanFile};
 
 /// How old the numbers of a status may be.
 const STATUS_PERIOD: Duration = Duration::from_secs(1);
@@ -117,7 +116,7 @@ impl<F: FnMut(Update) -> bool> Session<F> {
             Outcome::Answer(text) => {
                 self.tell(Update::Answer(text))?;
                 if command::changes_bans(line)
-                    && let Some(Err(why)) = self.desk.bans.as_ref().map(BanFile::finish)
+                    && let Err(why) = self.desk.server.store_bans()
                 {
                     self.tell(Update::Refused(why))?;
                 }
@@ -128,14 +127,14 @@ impl<F: FnMut(Update) -> bool> Session<F> {
                 self.tell(moved)?;
             }
             Outcome::Reload => {
-                let reloaded = (self.desk.reload)();
+                let reloaded = self.desk.server.reload();
                 self.tell(reloaded.map_or_else(Update::Refused, Update::Answer))?;
             }
             Outcome::Quit => self.tell(Update::Answer("Closing the room.".to_owned()))?,
         }
         if quits {
             self.tell(Update::Done)?;
-            server::close(&self.desk.room);
+            self.desk.server.close();
         } else if let (Some(local), false) = (&self.local, self.watches) {
             self.answer = Some(local.answer());
         } else {
@@ -150,7 +149,7 @@ impl<F: FnMut(Update) -> bool> Session<F> {
         match self.desk.hand_over.may_end() {
             Ok(()) => {
                 self.tell(Update::Ending)?;
-                server::close_for_next(&self.desk.room);
+                self.desk.server.close_for_next();
                 Ok(())
             }
             Err(why) => self.tell(Update::Refused(why)),

@@ -3,10 +3,10 @@
 #[cfg(unix)]
 pub(crate) mod files;
 #[cfg(unix)]
-pub(crate) mod hand_over;
-#[cfg(unix)]
 pub(crate) mod handed;
 pub(crate) mod listen;
+#[cfg(unix)]
+pub(crate) mod take_over;
 
 use std::net::TcpListener;
 #[cfg(unix)]
@@ -22,19 +22,25 @@ use chat_core::access::BanList;
 use chat_tcp::UnixFile;
 
 #[cfg(unix)]
-use self::hand_over::{HandOver, Predecessor};
-#[cfg(unix)]
-use self::handed::{Handed, Kind};
+use self::handed::Handed;
 use self::listen::Bound;
 #[cfg(unix)]
 use self::listen::Socket;
+#[cfg(unix)]
+use self::take_over::Predecessor;
 use super::metrics;
 #[cfg(unix)]
 use super::{CannotOpen, bans, no_log_file, printer, privileges};
 use crate::args::ServerArgs;
 use crate::failure::Failure;
 #[cfg(unix)]
-use crate::{admin, operator::control::ControlSocket};
+use crate::{
+    admin,
+    operator::{
+        control::ControlSocket,
+        hand_over::{HandOver, Kind},
+    },
+};
 
 /// What is open before the first file is written.
 pub(super) struct Opened {
@@ -60,7 +66,7 @@ pub(super) fn open(args: &ServerArgs) -> Result<Opened, Failure> {
             let hint = "name its control socket: --socket PATH".to_owned();
             Failure::new("there is no server to take over", Some(hint))
         })?;
-        if let Some((server, sockets)) = hand_over::take_over(&path)? {
+        if let Some((server, sockets)) = take_over::take_over(&path)? {
             (predecessor, handed) = (Some(server), sockets);
         }
     }

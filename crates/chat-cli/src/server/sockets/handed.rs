@@ -5,50 +5,16 @@ use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 
 use chat_tcp::UnixFile;
 use listenfd::ListenFd;
-use serde::{Deserialize, Serialize};
 
 use super::listen::Socket;
+use super::take_over::Predecessor;
 use crate::failure::Failure;
+use crate::operator::hand_over::{Kind, OnDisk, SOCKETS_MAX};
 use crate::server::CannotOpen;
-use crate::server::sockets::hand_over::Predecessor;
 use crate::terminal::printable;
-
-/// Sockets that are handed over at most; the system takes no more than 253 in one message.
-pub(crate) const SOCKETS_MAX: usize = 128;
-
-/// What a socket is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    /// Members come over it.
-    Tcp,
-    /// Members come over it.
-    Udp,
-    /// Members come over the socket with this file.
-    Unix(OnDisk),
-    /// `chat admin`.
-    Control(OnDisk),
-    /// `--admin`.
-    Admin,
-}
-
-/// The file of a socket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct OnDisk {
-    path: PathBuf,
-    /// A service manager looks after it.
-    stays: bool,
-}
-
-impl From<&UnixFile> for OnDisk {
-    fn from(file: &UnixFile) -> Self {
-        Self { path: file.path().to_owned(), stays: file.stays() }
-    }
-}
 
 /// The sockets.
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! `--take-over`: a server hands its listening sockets over to the next one, and ends.
+//! `--take-over`: the next server gets the listening sockets of the one that runs, which then ends.
 //!
 //! ```text
 //! new                                   old
@@ -6,131 +6,38 @@
 //!  | <------- sockets, as descriptors --- |
 //!  | gets everything ready that it can    |  serves
 //!  | -------- end ----------------------> |
-//!  | <------- ending -------------------- |  closes its rooms: members are told, and come again
+//!  | <------- ending -------------------- |  closes its rooms: members are told, and connect again
 //!  |                                      |  writes what was said, closes the history
 //!  | <------- done ---------------------- |
 //!  | opens the history, serves            |  ends
 //! ```
 //!
-//! If the new server fails before it says `end`, nothing has happened. The sockets listen all the time, so the system keeps who
-//! comes meanwhile waiting, and refuses nobody. The history has one writer at a time; that it can be opened is tried before.
+//! If the new server fails before it says `end`, the old one goes on. The sockets listen all the time, so the system refuses
+//! nobody: whoever connects meanwhile waits. The history has one writer at a time; the new server tries to open it before `end`.
+//!
+//! The old server's side is in `operator/hand_over.rs`.
 
-use std::fmt;
-use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, IoSliceMut};
+use std::io::{self, BufRead, BufReader, ErrorKind, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chat_tcp::UnixFile;
 use rustix::io::retry_on_intr;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, recvmsg, sendmsg,
-};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-use super::handed::{Handed, Kind, SOCKETS_MAX};
+use super::handed::Handed;
 use crate::failure::Failure;
+use crate::operator::hand_over::{Kind, SOCKETS_MAX};
 use crate::operator::{Request, Update, control};
-
-/// How long members may take to read what they are owed. A client that is told tries again after 100 ms, and the listening
-/// sockets keep it waiting until the next server accepts.
-pub(crate) const GRACE: Duration = Duration::from_millis(300);
 
 /// How long the server before this one may take to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The longest line that tells what the sockets are.
 const LINE_BYTES_MAX: usize = SOCKETS_MAX * 256;
-
-/// What a server hands over, if it is asked to.
-pub(crate) struct HandOver {
-    sockets: Vec<(Kind, OwnedFd)>,
-    /// The file that only one server at a time can have.
-    history: Option<PathBuf>,
-    /// The server that takes over.
-    heir: Mutex<Option<UnixStream>>,
-}
-
-impl fmt::Debug for HandOver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandOver").finish_non_exhaustive()
-    }
-}
-
-impl HandOver {
-    /// Keeps the sockets for the next server.
-    pub(crate) fn new(sockets: Vec<(Kind, OwnedFd)>, history: Option<PathBuf>) -> Self {
-        Self { sockets, history, heir: Mutex::default() }
-    }
-
-    /// What there is.
-    ///
-    /// # Errors
-    ///
-    /// Why it cannot be handed over, in words.
-    pub(crate) fn offer(&self) -> Result<Update, String> {
-        self.may_end()?;
-        if self.sockets.len() > SOCKETS_MAX {
-            return Err(format!(
-                "it listens on more than {SOCKETS_MAX} sockets, which cannot be handed over"
-            ));
-        }
-        let kinds = self.sockets.iter().map(|(kind, _)| kind.clone()).collect();
-        Ok(Update::Sockets { kinds, history: self.history.clone() })
-    }
-
-    /// Whether this server may end for another one.
-    ///
-    /// # Errors
-    ///
-    /// Why not, in words.
-    pub(crate) fn may_end(&self) -> Result<(), String> {
-        if self.is_ending() { Err("another server takes over already".to_owned()) } else { Ok(()) }
-    }
-
-    /// Whether another server takes over.
-    pub(crate) fn is_ending(&self) -> bool {
-        self.heir().is_some()
-    }
-
-    /// Sends the sockets with the line that says what they are.
-    pub(crate) fn send(&self, offer: &Update, to: &UnixStream) -> io::Result<()> {
-        let mut line = serde_json::to_vec(offer)?;
-        line.push(b'\n');
-        let sockets: Vec<BorrowedFd<'_>> = self.sockets.iter().map(|(_, socket)| socket.as_fd()).collect();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS_MAX))];
-        let mut with = SendAncillaryBuffer::new(&mut space);
-        with.push(SendAncillaryMessage::ScmRights(&sockets));
-        let sent = retry_on_intr(|| sendmsg(to, &[IoSlice::new(&line)], &mut with, SendFlags::empty()))?;
-        if sent < line.len() { Err(ErrorKind::WriteZero.into()) } else { Ok(()) }
-    }
-
-    /// Tells the next server that this one ends. Fails if another one is the next.
-    pub(crate) fn begin_end(&self, mut next: &UnixStream) -> io::Result<()> {
-        let mut heir = self.heir();
-        if heir.is_some() {
-            return Err(ErrorKind::AlreadyExists.into());
-        }
-        let kept = next.try_clone()?;
-        control::send(&mut next, &Update::Ending)?;
-        *heir = Some(kept);
-        Ok(())
-    }
-
-    /// Tells the next server that everything is written and closed.
-    pub(crate) fn finish(&self) {
-        if let Some(heir) = &mut *self.heir() {
-            let _gone = control::send(heir, &Update::Done);
-        }
-    }
-
-    fn heir(&self) -> std::sync::MutexGuard<'_, Option<UnixStream>> {
-        self.heir.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The server that runs, and goes on until it is told to [`end`](Self::end).
 pub(crate) struct Predecessor {
@@ -193,7 +100,7 @@ fn cannot_take_over(path: &Path, source: io::Error) -> Failure {
         ErrorKind::UnexpectedEof
         | ErrorKind::InvalidData
         | ErrorKind::ConnectionReset
-        | ErrorKind::BrokenPipe => Some("it is no chat server, or of another version"),
+        | ErrorKind::BrokenPipe => Some("it is not a chat server, or it has another version"),
         _ => None,
     };
     let failed = CannotTakeOver { path: path.display().to_string(), source };
