@@ -8,6 +8,7 @@ mod address;
 mod admin;
 mod args;
 mod byte_order_mark;
+mod certificate_dates;
 mod client;
 mod counted;
 mod diagnostics;

@@ -10,13 +10,11 @@ use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme,
     StreamOwned,
 };
+use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 
 use super::{Finding, State, clock, shown, tcp};
-use crate::terminal::{rfc_3339, unix_ms};
-
-/// A certificate that ends sooner is worth a word.
-const EXPIRES_SOON_S: i64 = 14 * 24 * 60 * 60;
+use crate::certificate_dates::{self, Validity, validity};
 
 /// Begins TLS, and inside it the protocol.
 pub(super) fn examine(address: SocketAddr, host: &str) -> Finding {
@@ -69,17 +67,19 @@ fn greet(address: SocketAddr, host: &str, witness: &Arc<Witness>) -> Result<Find
 fn judge(witness: &Witness, host: &str) -> Option<String> {
     let seen = witness.seen()?;
     let (_, certificate) = x509_parser::parse_x509_certificate(&seen).ok()?;
-    let (from, until) =
-        (certificate.validity().not_before.timestamp(), certificate.validity().not_after.timestamp());
-    let now = now_s();
-    if now > until {
-        return Some(format!("the certificate expired at {}: renew it", time(until)));
-    }
-    if now < from {
-        return Some(format!(
-            "the certificate is not valid before {}: is this machine's clock right?",
-            time(from)
-        ));
+    let (from, until) = dates(&certificate);
+    match validity(from, until) {
+        Validity::Expired => {
+            let until = certificate_dates::shown(until);
+            return Some(format!("the certificate expired at {until}: renew it"));
+        }
+        Validity::NotYet => {
+            let from = certificate_dates::shown(from);
+            return Some(format!(
+                "the certificate is not valid before {from}: is this machine's clock right?"
+            ));
+        }
+        Validity::Valid | Validity::ExpiresSoon => {}
     }
     let names = certificate.subject_alternative_name().ok().flatten().map(|names| &names.value.general_names);
     let is_named = names.into_iter().flatten().any(|name| match name {
@@ -116,14 +116,14 @@ impl Witness {
         let Ok((_, certificate)) = x509_parser::parse_x509_certificate(&seen) else {
             return "its certificate cannot be read".to_owned();
         };
-        let until = certificate.validity().not_after.timestamp();
-        let soon = if until - now_s() < EXPIRES_SOON_S { ", which is soon" } else { "" };
+        let (from, until) = dates(&certificate);
+        let soon = if validity(from, until) == Validity::ExpiresSoon { ", which is soon" } else { "" };
         let by = if certificate.issuer() == certificate.subject() {
             "signed by itself"
         } else {
             "signed by another"
         };
-        format!("certificate {by}, valid until {}{soon}", time(until))
+        format!("certificate {by}, valid until {}{soon}", certificate_dates::shown(until))
     }
 }
 
@@ -170,12 +170,10 @@ fn provider() -> CryptoProvider {
     ring::default_provider()
 }
 
-fn now_s() -> i64 {
-    i64::try_from(unix_ms() / 1000).unwrap_or(i64::MAX)
-}
-
-fn time(seconds: i64) -> String {
-    rfc_3339(u64::try_from(seconds).unwrap_or(0) * 1000).unwrap_or_default()
+/// The first and the last second in which it is valid.
+fn dates(certificate: &X509Certificate<'_>) -> (i64, i64) {
+    let validity = certificate.validity();
+    (validity.not_before.timestamp(), validity.not_after.timestamp())
 }
 
 #[cfg(test)]

@@ -6,11 +6,8 @@ use std::path::PathBuf;
 use chat_tls::{Certificate, CertificateError, Fingerprint, Tls};
 
 use crate::args::ServerArgs;
+use crate::certificate_dates::{Validity, shown, validity};
 use crate::failure::Failure;
-use crate::terminal::{rfc_3339, unix_ms};
-
-/// A certificate that ends sooner is worth a word.
-const EXPIRES_SOON_S: i64 = 14 * 24 * 60 * 60;
 
 /// What TCP connections are encrypted with.
 pub(super) struct Encryption {
@@ -83,20 +80,21 @@ fn warn_of_dates(certificate: &Certificate) {
 /// Whether the certificate is valid now. Warns if it will not be soon.
 pub(super) fn check_dates(certificate: &Certificate) -> Result<(), Failure> {
     let Some((from, until)) = certificate.validity() else { return Ok(()) };
-    let now = i64::try_from(unix_ms() / 1000).unwrap_or(i64::MAX);
-    let time = |seconds: i64| rfc_3339(u64::try_from(seconds).unwrap_or(0) * 1000).unwrap_or_default();
-    if now < from {
-        return Err(Failure::new(format!("the TLS certificate is not valid before {}", time(from)), None));
+    match validity(from, until) {
+        Validity::Valid => Ok(()),
+        Validity::ExpiresSoon => {
+            tracing::warn!("the TLS certificate expires at {}", shown(until));
+            Ok(())
+        }
+        Validity::NotYet => {
+            Err(Failure::new(format!("the TLS certificate is not valid before {}", shown(from)), None))
+        }
+        Validity::Expired => {
+            let hint = "renew it; SIGHUP has a running server read it again".to_owned();
+            let expired = format!("the TLS certificate expired at {}", shown(until));
+            Err(Failure::new(expired, Some(hint)))
+        }
     }
-    if now > until {
-        let hint = "renew it; SIGHUP has a running server read it again".to_owned();
-        let expired = format!("the TLS certificate expired at {}", time(until));
-        return Err(Failure::new(expired, Some(hint)));
-    }
-    if until - now < EXPIRES_SOON_S {
-        tracing::warn!("the TLS certificate expires at {}", time(until));
-    }
-    Ok(())
 }
 
 /// The line that says what certificate there is.

@@ -14,22 +14,17 @@ use slab::Slab;
 use super::Sends;
 use crate::failure::Result;
 
-const LISTEN: Token = Token(usize::MAX);
-const READ_BYTES: usize = 64 * 1024;
+pub(super) const LISTEN: Token = Token(usize::MAX);
+pub(super) const READ_BYTES: usize = 64 * 1024;
 
 /// Serves until it is killed.
 pub(super) fn serve(address: SocketAddr, sends: Sends) -> Result<()> {
-    let mut poll = Poll::new()?;
+    let (mut poll, listener) = listen(address)?;
     let mut events = Events::with_capacity(1024);
-    let mut listener = listen(address)?;
-    poll.registry().register(&mut listener, LISTEN, Interest::READABLE)?;
     let mut members: Slab<TcpStream> = Slab::new();
     let mut buffer = vec![0; READ_BYTES];
     loop {
-        match poll.poll(&mut events, None) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            result => result?,
-        }
+        wait(&mut poll, &mut events)?;
         for event in &events {
             if event.token() == LISTEN {
                 accept(&listener, &poll, &mut members)?;
@@ -57,13 +52,28 @@ pub(super) fn serve(address: SocketAddr, sends: Sends) -> Result<()> {
     }
 }
 
-pub(super) fn listen(address: SocketAddr) -> Result<TcpListener> {
+/// Listens at `address`. The events of the listener have the token [`LISTEN`].
+pub(super) fn listen(address: SocketAddr) -> Result<(Poll, TcpListener)> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
     socket.bind(&address.into())?;
     socket.listen(4096)?;
     socket.set_nonblocking(true)?;
-    Ok(TcpListener::from_std(socket.into()))
+    let mut listener = TcpListener::from_std(socket.into());
+    let poll = Poll::new()?;
+    poll.registry().register(&mut listener, LISTEN, Interest::READABLE)?;
+    Ok((poll, listener))
+}
+
+/// Waits for events. A signal may end the wait early, without any.
+pub(super) fn wait(poll: &mut Poll, events: &mut Events) -> Result<()> {
+    match poll.poll(events, None) {
+        Err(error) if error.kind() == ErrorKind::Interrupted => {
+            events.clear();
+            Ok(())
+        }
+        result => Ok(result?),
+    }
 }
 
 /// Accepts what waits.

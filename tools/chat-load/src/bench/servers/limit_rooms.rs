@@ -4,18 +4,15 @@
 //! command that names its room. From then on everything it sends goes to the other members of that room.
 
 use std::collections::HashMap;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 
+use mio::Events;
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::limit;
+use super::limit::{self, LISTEN, READ_BYTES};
 use crate::failure::Result;
-
-const LISTEN: Token = Token(usize::MAX);
-const READ_BYTES: usize = 64 * 1024;
 
 struct Member {
     socket: TcpStream,
@@ -31,18 +28,13 @@ impl From<TcpStream> for Member {
 
 /// Serves until it is killed.
 pub(super) fn serve(address: SocketAddr) -> Result<()> {
-    let mut poll = Poll::new()?;
+    let (mut poll, listener) = limit::listen(address)?;
     let mut events = Events::with_capacity(1024);
-    let mut listener = limit::listen(address)?;
-    poll.registry().register(&mut listener, LISTEN, Interest::READABLE)?;
     let mut members: Slab<Member> = Slab::new();
     let (mut rooms, mut places) = (Vec::<Vec<usize>>::new(), HashMap::<Vec<u8>, usize>::new());
     let mut buffer = vec![0; READ_BYTES];
     loop {
-        match poll.poll(&mut events, None) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            result => result?,
-        }
+        limit::wait(&mut poll, &mut events)?;
         for event in &events {
             if event.token() == LISTEN {
                 limit::accept(&listener, &poll, &mut members)?;

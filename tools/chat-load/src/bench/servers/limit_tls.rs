@@ -7,15 +7,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Token};
 use rustls::ServerConnection;
 
-use super::limit;
+use super::limit::{self, LISTEN, READ_BYTES};
 use crate::failure::Result;
 use crate::tls;
-
-const LISTEN: Token = Token(usize::MAX);
-const READ_BYTES: usize = 64 * 1024;
 
 struct Member {
     socket: TcpStream,
@@ -25,18 +22,13 @@ struct Member {
 /// Serves until it is killed.
 pub(super) fn serve(address: SocketAddr) -> Result<()> {
     let config = tls::server()?;
-    let mut poll = Poll::new()?;
+    let (mut poll, listener) = limit::listen(address)?;
     let mut events = Events::with_capacity(1024);
-    let mut listener = limit::listen(address)?;
-    poll.registry().register(&mut listener, LISTEN, Interest::READABLE)?;
     let mut members: BTreeMap<usize, Member> = BTreeMap::new();
     let mut next = 0;
     let mut buffer = vec![0; READ_BYTES];
     loop {
-        match poll.poll(&mut events, None) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            result => result?,
-        }
+        limit::wait(&mut poll, &mut events)?;
         for event in &events {
             if event.token() == LISTEN {
                 while let Ok((mut socket, _)) = listener.accept() {

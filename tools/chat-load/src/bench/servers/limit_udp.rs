@@ -12,7 +12,7 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Socket, Type};
 
-use super::Sends;
+use super::{Sends, limit};
 use crate::failure::Result;
 use crate::stamp::TEXT_BYTES;
 
@@ -30,10 +30,7 @@ pub(super) fn serve(address: SocketAddr, sends: Sends) -> Result<()> {
     let mut order = Vec::new();
     let mut buffer = vec![0; RECEIVE_BYTES];
     loop {
-        match poll.poll(&mut events, None) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            result => result?,
-        }
+        limit::wait(&mut poll, &mut events)?;
         loop {
             match socket.recv_from(&mut buffer) {
                 Ok((count, from)) => {
