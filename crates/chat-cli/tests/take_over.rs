@@ -206,5 +206,5 @@ fn a_program_that_is_not_a_chat_server_hands_nothing_over() {
     assert_eq!(new.exit_code(), Some(1));
     closing.join().expect("it was asked");
     let stderr = new.stderr.all().join("\n");
-    assert!(stderr.contains("cannot take over") && stderr.contains("it is no chat server"), "{stderr}");
+    assert!(stderr.contains("cannot take over") && stderr.contains("it is not a chat server"), "{stderr}");
 }
