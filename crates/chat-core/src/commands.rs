@@ -164,6 +164,7 @@ impl RoomCommand {
     /// A command for everyone. `name` is what follows the slash; `arguments` and `help` are shown to people, as
     /// `/name arguments: help`. `run` gets what follows the name, without spaces around it. It runs on the
     /// I/O thread of the member, without the room's lock: it may call the room, must be quick, and must never wait.
+    /// If it panics, the member is told that the command could not be done.
     pub fn new(
         name: &'static str,
         arguments: &'static str,

@@ -59,7 +59,7 @@ impl From<&str> for Refusal {
 }
 
 impl Gate {
-    /// Decides by calling `decide`.
+    /// Decides by calling `decide`. If that panics, this one peer is kept out.
     pub fn new(decide: impl Fn(&JoinRequest<'_>) -> Result<(), Refusal> + Send + Sync + 'static) -> Self {
         Self(Arc::new(decide))
     }

@@ -214,8 +214,8 @@ impl Client {
         config: &ClientConfig,
         waker: Waker,
     ) -> Result<Self, ConnectError> {
-        // Kept by the thread, too. With its last handle a waker may vanish, and a wake that has not arrived with it: the one
-        // by which a client that is dropped leaves.
+        // The thread keeps the waker, too: dropping its last handle may discard a wake that has not arrived yet, such as
+        // the one by which a dropped client leaves.
         let kept = waker.clone();
         let (client, user) = Self::new(waker);
         let reconnect = config.reconnect;

@@ -16,7 +16,8 @@ use super::event::ClientEvent;
 /// Note each event once it is dealt with, and store the [token](Self::token) whenever you like. The room keeps a
 /// session for a while after its connection is lost, or longer with a journal. Messages that a client has said and not
 /// seen confirmed are not part of the session: you hear those of them that the room has taken. A private message that
-/// came just before may come again.
+/// came just before may come again. The clock of the new process must not be behind that of the old one: questions, and
+/// messages if the room does not know the last one, get their numbers from it.
 ///
 /// ```
 /// use chat_core::{ClientConfig, SavedSession};
